@@ -1,0 +1,143 @@
+"""Every error capsend raises.
+
+::
+
+    CapsendError
+      CaptureError(TypeError)          a capture, or an impl that contradicts itself
+      SerializationError(TypeError)    an argument, message or result that cannot be sent by value
+      ProcessFailed                    an exception that could not come back as itself; a fault of the guest
+      ProcessKilled
+      LimitExceeded                    TimeLimitExceeded(TimeoutError), MemoryLimitExceeded(MemoryError), OutputLimitExceeded
+      ImageError
+
+`GuestTraceback` is no error of its own: it is the `__cause__` that shows where inside the process an exception was raised.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from capsend_traits.wording import Finding
+
+
+def _rebuild(cls: type[CapsendError], args: tuple[Any, ...], state: dict[str, Any]) -> CapsendError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class CapsendError(Exception):
+    """The root of every error that capsend raises."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Keyword-only data would be lost by BaseException's own reduction, which calls cls(*args).
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+class CaptureError(CapsendError, TypeError):
+    """What a callable captures cannot go along, or an impl contradicts itself.
+
+    Attributes:
+        findings: one `Finding` per bad capture, in the order of the source; empty for an impl that contradicts itself.
+    """
+
+    findings: tuple[Finding, ...]
+
+    def __init__(self, message: str, *, findings: Sequence[Finding] = ()) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
+
+
+class SerializationError(CapsendError, TypeError):
+    """An argument, a message or a result cannot be sent by value.
+
+    Attributes:
+        findings: one `Finding` per value that cannot be sent; empty when the process found it.
+        path: where in the value the offending part stands, such as `result["rows"][2]`; empty when `findings` say it.
+    """
+
+    findings: tuple[Finding, ...]
+    path: str
+
+    def __init__(self, message: str, *, findings: Sequence[Finding] = (), path: str = "") -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
+        self.path = path
+
+
+class ProcessFailed(CapsendError):
+    """A process ended by an exception that cannot come back as itself, or by a fault of the guest.
+
+    Attributes:
+        type_name: the qualified name of the guest's exception class, or "trap" for a fault of the guest.
+        guest_message: the text of the guest's exception.
+    """
+
+    type_name: str
+    guest_message: str
+
+    def __init__(self, message: str, *, type_name: str = "", guest_message: str = "") -> None:
+        super().__init__(message)
+        self.type_name = type_name
+        self.guest_message = guest_message
+
+
+class ProcessKilled(CapsendError):
+    """The process was ended by `kill()`, or because nobody held its handle any more."""
+
+
+class LimitExceeded(CapsendError):
+    """A process ran into one of its environment's limits.
+
+    Attributes:
+        limit: the limit that was reached: seconds as float, memory and output in bytes as int.
+    """
+
+    limit: float
+
+    def __init__(self, message: str, *, limit: float = 0) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class TimeLimitExceeded(LimitExceeded, TimeoutError):
+    """The process ran longer than its environment's timeout."""
+
+
+class MemoryLimitExceeded(LimitExceeded, MemoryError):
+    """The process asked for more memory than its environment grants."""
+
+
+class OutputLimitExceeded(LimitExceeded):
+    """The process wrote more output, or returned a larger result, than its environment allows."""
+
+
+class ImageError(CapsendError):
+    """The image could not be built, loaded or trusted, or lacks a module."""
+
+
+class GuestTraceback(Exception):  # noqa: N818 - it is a place in a traceback, not an error that anybody raises
+    """Where inside a process an exception was raised; the `__cause__` of what `Process.result` raises.
+
+    `str()` of it is one line that names the innermost frame of the user's own code.
+
+    Attributes:
+        text: the traceback as the process's own Python would print it, with the user's file names and line numbers.
+    """
+
+    text: str
+
+    def __init__(self, message: str, *, text: str = "") -> None:
+        super().__init__(message)
+        self.text = text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_traceback, (self.args[0], self.text)
+
+
+def _rebuild_traceback(message: str, text: str) -> GuestTraceback:
+    return GuestTraceback(message, text=text)

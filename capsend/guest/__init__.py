@@ -1,0 +1,1 @@
+"""What runs inside a process: baked into the image, standard library only."""

@@ -1,0 +1,111 @@
+"""The two marker traits, and the decorators that give a class an explicit impl of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeVar
+
+import attrs
+
+from capsend.exceptions import CaptureError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+ClassT = TypeVar("ClassT", bound=type[Any])
+
+IMPL: Final = "__capsend_impl__"
+
+
+class ProcessSend(Protocol):
+    """Marker trait of what a spawned callable may *capture*: deeply immutable values, and handles made to be sent.
+
+    It is an auto trait: a class has it when all its fields have it, without saying so. Naming it as a base of a class or as the bound of
+    a type variable asks for it to be checked. To a type checker without capsend's mypy plugin it is an empty protocol that every type satisfies.
+
+    Source: Rust's auto traits (`&T: Send`); SE-0302 (Swift's `Sendable`).
+    """
+
+
+class Serializable(Protocol):
+    """Marker trait of what may be an *argument*, a message or a result: what can be rebuilt from bytes, as a copy on purpose.
+
+    Everything that is `ProcessSend` is also `Serializable`; mutable containers of such values are too.
+
+    Source: Rust's `Serialize + DeserializeOwned`.
+    """
+
+
+PER_PROCESS: Final = "capsend.PerProcess"
+
+PerProcess = Annotated[T, PER_PROCESS]
+"""Declare a module-level constant of which every process may own a copy: `TABLE: PerProcess[dict[str, int]] = {...}`.
+
+It then travels by value although it is mutable; what a process changes in it stays in that process.
+"""
+
+
+@attrs.frozen
+class Impl:
+    """An explicit impl that a class carries: its sign, its reason, and the class it was written on."""
+
+    positive: bool
+    reason: str
+    owner: str
+
+
+def explicit_impl(cls: type) -> Impl | None:
+    """Return the impl written on `cls` itself, or the negative one it inherits; an unsafe impl is not inherited."""
+    own: Impl | None = cls.__dict__.get(IMPL)
+    if own is not None:
+        return own
+    for base in cls.__mro__[1:]:
+        impl: Impl | None = base.__dict__.get(IMPL)
+        if impl is not None and not impl.positive:
+            return impl
+    return None
+
+
+def not_process_send(reason: str) -> Callable[[ClassT], ClassT]:
+    """Declare that instances of a class stay in their process, whatever its fields are; subclasses inherit this.
+
+    Args:
+        reason: why; it is shown wherever an instance is refused.
+
+    Raises:
+        CaptureError: the reason is empty; the class carries an unsafe impl as well.
+    """
+    return _impl("not_process_send", reason, positive=False)
+
+
+def unsafe_process_send(reason: str) -> Callable[[ClassT], ClassT]:
+    """Promise that a class is safe to capture although its fields do not say so; a subclass has to restate it.
+
+    The promise is not checked. What travels is the class's own `__getstate__`, or its fields, by value.
+
+    Args:
+        reason: why it is safe; it is shown in the audit listing.
+
+    Raises:
+        CaptureError: the reason is empty; the class carries a negative impl as well.
+    """
+    return _impl("unsafe_process_send", reason, positive=True)
+
+
+def _impl(decorator: str, reason: str, *, positive: bool) -> Callable[[ClassT], ClassT]:
+    if not isinstance(reason, str) or not reason.strip():
+        raise CaptureError(f'@{decorator} needs its reason: it is shown to whoever meets it. Write @{decorator}("...").')
+
+    def mark(cls: ClassT) -> ClassT:
+        if not isinstance(cls, type):
+            raise CaptureError(f"@{decorator} decorates a class, not {type(cls).__name__}.")
+        other: Impl | None = cls.__dict__.get(IMPL)
+        if other is not None and other.positive != positive:
+            raise CaptureError(
+                f"class {cls.__qualname__} has both a negative and an unsafe impl of ProcessSend: "
+                f'"{reason}" against "{other.reason}". Keep one of @not_process_send and @unsafe_process_send.'
+            )
+        setattr(cls, IMPL, Impl(positive=positive, reason=reason, owner=cls.__qualname__))
+        return cls
+
+    return mark
