@@ -1,0 +1,211 @@
+"""The words of every refusal: what the run time raises and what the mypy plugin reports are both made of these.
+
+A refusal is a `Finding`: one variable (or argument, or result) that cannot go along, with one `Leaf` per part of it that spoils it.
+`headline` gives its first line, `notes` the lines below it, and `report` joins many of them into the text of one exception.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Final
+
+MAX_LEAVES: Final = 5
+NOT: Final = "which is not {trait}"
+UNKNOWN: Final = "which says nothing about {trait}"
+UNKNOWN_CAPTURES: Final = "whose captures are unknown"
+
+
+class Kind(enum.Enum):
+    """How a value belongs to a spawned callable; the text begins the headline."""
+
+    CAPTURED = "captured"
+    DEFAULT = "the default of parameter"
+    RECEIVER = "the receiver"
+    PIECE = "in the partial,"
+    CALLABLE = "the callable object"
+    ATTACHED = "the function's attribute"
+    GLOBAL = "global"
+    CLASS_ATTRIBUTE = "class attribute"
+    WRITTEN = "assigned"
+    ARGUMENT = "argument"
+    RESULT = "result"
+    BOUND = "type argument"
+    FIELD = "field"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step on the way from a variable to the part that spoils it: at `path` stands a `type`, and its `part` is bad."""
+
+    path: str
+    type: str
+    part: str
+    noun: str = "field"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One part of a value that spoils it.
+
+    Attributes:
+        path: where it stands, from the variable on, such as `cfg.retry.lock`.
+        type: the name of its type.
+        verdict: the sentence that says why, made by one of the functions below.
+        cure: what to do instead, as an imperative phrase.
+        predicate: how the headline goes on after the type.
+        steps: the way to it, outermost first; empty when the variable itself is bad.
+    """
+
+    path: str
+    type: str
+    verdict: str
+    cure: str = ""
+    predicate: str = NOT
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One variable, argument or result that cannot go along.
+
+    Attributes:
+        kind: how it belongs to the callable.
+        variable: its name.
+        type: the name of its type.
+        trait: "ProcessSend" or "Serializable", what it would have to be.
+        leaves: the parts that spoil it, at least one.
+        function: the function that captures or reads it; empty for arguments.
+        via: the functions from the spawned one (first) to the one before `function`.
+        file: the file of the place where it is captured; empty when unknown.
+        line: the line of that place, 1-based; 0 when unknown.
+    """
+
+    kind: Kind
+    variable: str
+    type: str
+    trait: str
+    leaves: tuple[Leaf, ...]
+    function: str = ""
+    via: tuple[str, ...] = field(default=())
+    file: str = ""
+    line: int = 0
+
+
+def headline(finding: Finding) -> str:
+    """Say in one line what cannot go along: `captured "cfg.retry.lock" is lock, which is not ProcessSend`."""
+    leaf = finding.leaves[0]
+    if finding.kind is Kind.WRITTEN:
+        return f'"{finding.variable}" is assigned in {finding.function}, but the process would change only its own copy'
+    predicate = leaf.predicate.format(trait=finding.trait)
+    return f'{finding.kind.value} "{leaf.path}" is {leaf.type}, {predicate}'
+
+
+def notes(finding: Finding, *, place: bool = True) -> list[str]:
+    """Return the lines below the headline: the place, the path one step a line, the reason, the cure, and the other bad parts.
+
+    Args:
+        finding: what to explain.
+        place: whether to begin with the file and line; mypy prints them itself.
+    """
+    lines = [_place(finding)] if place and finding.function else []
+    lines += _explain(finding.leaves[0], finding.trait)
+    for leaf in finding.leaves[1:MAX_LEAVES]:
+        lines.append(f'also "{leaf.path}" is {leaf.type}, {leaf.predicate.format(trait=finding.trait)}')
+        lines += ["  " + line for line in _explain(leaf, finding.trait)]
+    if len(finding.leaves) > MAX_LEAVES:
+        lines.append(f"and {len(finding.leaves) - MAX_LEAVES} more parts that are not {finding.trait}")
+    return lines
+
+
+def report(opening: str, findings: list[Finding]) -> str:
+    """Join an opening line and all findings into the text of one exception."""
+    blocks = []
+    for finding in findings:
+        below = "".join(f"\n    {line}" for line in notes(finding))
+        blocks.append(f"  {headline(finding)}{below}")
+    return "\n\n".join([opening, *blocks])
+
+
+def opening(name: str, findings: list[Finding], *, verb: str = "spawn") -> str:
+    """Return the first line of a refusal: `cannot spawn work: 2 of its captures are not ProcessSend.`."""
+    count = len(findings)
+    if all(f.kind is Kind.ARGUMENT for f in findings):
+        what = "an argument is" if count == 1 else f"{count} arguments are"
+        return f"cannot {verb} {name}: {what} not Serializable."
+    what = "a value that it captures cannot" if count == 1 else f"{count} values that it captures cannot"
+    return f"cannot {verb} {name}: {what} go along."
+
+
+def declared(type_name: str, reason: str) -> str:
+    """Say that a type has a negative impl, or no impl of the trait, and why."""
+    return f"{type_name} is declared not sendable: {reason}"
+
+
+def bad_part(step: Step, trait: str) -> str:
+    """Say that a value is spoilt by one of its parts."""
+    return f"{step.path}: {step.type} has {_article(step.noun)} {step.noun} that is not {trait}: {step.part}"
+
+
+def mutable_field(type_name: str, name: str) -> str:
+    """Say that a class is spoilt by a field that can be assigned."""
+    return f"{type_name} has a field that is not ProcessSend: {name} can be assigned, so a captured copy could differ"
+
+
+MUTABLE_CURES: Final = {
+    "dataclass": "declare the class with @dataclass(frozen=True), or pass it as an argument",
+    "attrs": "declare the class with @attrs.frozen, or pass it as an argument",
+    "": "declare its fields Final, or pass it as an argument",
+}
+
+ANY_VERDICT: Final = "its type says nothing: Any and object are no evidence"
+ANY_CURE: Final = "give it a type that is ProcessSend"
+OPAQUE_CALLABLE_VERDICT: Final = "a callable of this type may capture anything"
+OPAQUE_CALLABLE_CURE: Final = "annotate it Spawnable[...], or pass a function by its name"
+OPAQUE_TYPE_VERDICT: Final = "it is an interface: a value behind it may be mutable, or a reference into this process"
+LOCAL_CLASS_VERDICT: Final = "it is local to a function, so the process cannot find it by name"
+LOCAL_CLASS_CURE: Final = "move the class to module level"
+EMPTY_CELL_VERDICT: Final = "it has no value yet"
+EMPTY_CELL_CURE: Final = "assign it before the spawn"
+REBOUND_VERDICT: Final = "a function of its module assigns this global, so each process would see its own value"
+WRITTEN_VERDICT: Final = "what a process assigns stays in the process and is lost with it"
+WRITTEN_CURE: Final = "return the value, and take it from result()"
+GLOBAL_CURE: Final = "pass it as an argument, make it immutable, or declare it PerProcess[...]"
+C_CLASS_VERDICT: Final = "it is implemented in C and has no declaration, so its fields cannot be seen"
+
+
+def c_class_cure(module: str, name: str) -> str:
+    """Say which declaration would allow a class that is implemented in C."""
+    return f'if it can be rebuilt from its state, declare it in {module.replace(".", "/")}.pyi: class {name}(ProcessSend): "..."'
+
+
+def fit(cure: str, path: str) -> str:
+    """Put the variable into a declaration's cure: `capture tuple(...)` becomes `capture tuple(m)`."""
+    return cure.replace("(...)", f"({path})")
+
+
+def self_cure(receiver: str, fields: list[str]) -> str:
+    """Say how to bind the fields that are used, so that the receiver stays: `n = self.n`."""
+    binding = "; ".join(f"{name} = {receiver}.{name}" for name in fields)
+    return f"bind what you use before the spawn, {binding}, and use that"
+
+
+def _explain(leaf: Leaf, trait: str) -> list[str]:
+    lines = [bad_part(step, trait) for step in leaf.steps]
+    lines.append(leaf.verdict)
+    if leaf.cure:
+        lines.append(f"Instead: {leaf.cure}.")
+    return lines
+
+
+def _place(finding: Finding) -> str:
+    place = f"in {finding.function}"
+    if finding.file:
+        place += f", {finding.file}:{finding.line}"
+    if finding.via:
+        place += f" (reached from {' -> '.join([*finding.via, finding.function])})"
+    return place
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "aeiou" else "a"
