@@ -1,1 +1,6 @@
 """The declarations: which types are ProcessSend or Serializable, and why the others are not."""
+
+from capsend_traits._declaration import Declaration, DeclarationError, Trait
+from capsend_traits._table import Table, fingerprint, table
+
+__all__ = ["Declaration", "DeclarationError", "Table", "Trait", "fingerprint", "table"]

@@ -1,0 +1,54 @@
+"""One declaration: a class, the traits it has, and why it lacks the others."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+
+
+class Trait(enum.Enum):
+    """What a declaration grants: both traits, `Serializable` alone, or neither."""
+
+    PROCESS_SEND = "ProcessSend"
+    SERIALIZABLE = "Serializable"
+    NEVER = "Never"
+
+
+class DeclarationError(ValueError):
+    """A declaration file that cannot be used: the message gives the file and line, what is wrong, and what to write."""
+
+    def __init__(self, file: str, line: int, problem: str) -> None:
+        super().__init__(file, line, problem)
+        self.file = file
+        self.line = line
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.problem}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Declaration:
+    """One class of a declaration file.
+
+    Args:
+        name: module and qualified name, as written: `"collections.deque"`.
+        parameters: the type parameters that the answer depends on, in order; empty when it is unconditional.
+        reason: why it is so; fits after "deque is declared not sendable: ".
+        cure: what to do instead, as an imperative; empty when the class has both traits.
+        hidden: no module has the class as an attribute (`builtins.list_iterator`).
+        file: the declaration file.
+    """
+
+    name: str
+    trait: Trait
+    parameters: tuple[str, ...]
+    reason: str
+    cure: str
+    hidden: bool
+    file: str
+    line: int
+
+    def has(self, trait: Trait) -> bool:
+        """Return whether the class has a trait, type parameters permitting; `ProcessSend` implies `Serializable`."""
+        return self.trait is trait or (self.trait is Trait.PROCESS_SEND and trait is Trait.SERIALIZABLE)

@@ -1,0 +1,4 @@
+import decimal
+
+Decimal = decimal.Decimal
+Context = decimal.Context

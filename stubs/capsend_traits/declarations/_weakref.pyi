@@ -1,0 +1,5 @@
+import weakref
+
+ReferenceType = weakref.ReferenceType
+ProxyType = weakref.ProxyType
+CallableProxyType = weakref.CallableProxyType

@@ -1,0 +1,4 @@
+import _asyncio
+
+Future = _asyncio.Future
+Task = _asyncio.Task

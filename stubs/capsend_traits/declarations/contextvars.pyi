@@ -1,0 +1,5 @@
+import _contextvars
+
+ContextVar = _contextvars.ContextVar
+Token = _contextvars.Token
+Context = _contextvars.Context

@@ -1,0 +1,25 @@
+import _io
+
+from capsend_traits.marks import Never
+
+class IOBase(Never):
+    """an open file belongs to this process; send its path and open it inside, or capture what it contains"""
+
+class RawIOBase(Never):
+    """an open file belongs to this process; send its path and open it inside, or capture what it contains"""
+
+class BufferedIOBase(Never):
+    """an open file belongs to this process; send its path and open it inside, or capture what it contains"""
+
+class TextIOBase(Never):
+    """an open file belongs to this process; send its path and open it inside, or capture what it contains"""
+
+FileIO = _io.FileIO
+BytesIO = _io.BytesIO
+StringIO = _io.StringIO
+BufferedReader = _io.BufferedReader
+BufferedWriter = _io.BufferedWriter
+BufferedRandom = _io.BufferedRandom
+BufferedRWPair = _io.BufferedRWPair
+TextIOWrapper = _io.TextIOWrapper
+IncrementalNewlineDecoder = _io.IncrementalNewlineDecoder

@@ -1,0 +1,8 @@
+import pathlib
+
+PurePath = pathlib.PurePath
+PurePosixPath = pathlib.PurePosixPath
+PureWindowsPath = pathlib.PureWindowsPath
+Path = pathlib.Path
+PosixPath = pathlib.PosixPath
+WindowsPath = pathlib.WindowsPath

@@ -1,0 +1,7 @@
+from capsend_traits.marks import Never
+
+class Random(Never):
+    """a copied generator would repeat the same numbers as this one; pass a seed, and create random.Random(seed) inside the process"""
+
+class SystemRandom(Never):
+    """it reads the random source of this process; create random.SystemRandom() inside the process"""

@@ -1,0 +1,18 @@
+"""The three bases a class in a declaration file may have; an editor reads them, the loader only their names."""
+
+
+class _Mark:
+    def __init_subclass__(cls, *, hidden: bool = False) -> None:
+        """Accept `hidden=True`: no module has the class as an attribute."""
+
+
+class ProcessSend(_Mark):
+    """May be captured, and so also sent by value."""
+
+
+class Serializable(_Mark):
+    """May be sent by value, as a copy, but not captured."""
+
+
+class Never(_Mark):
+    """Has neither trait."""
