@@ -1,0 +1,238 @@
+"""How an image is made: stage the files, snapshot an interpreter that imported them, compile it, try it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from capsend.exceptions import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from capsend.packages import Package
+
+GUEST: Final = Path(__file__).parent / "guest"
+COMPILED: Final = "image.cwasm"
+RECORD: Final = "image.json"
+SPACE: Final = 300_000_000
+"""Bytes that a build needs at its peak, temporary files included."""
+
+_STEPS: Final = ("importing the standard library in WebAssembly", "compiling it for this CPU", "trying it")
+_SNAPSHOT: Final = "import componentize_py; componentize_py.script()"
+_COMPILE: Final = (
+    "import sys, pathlib; from capsend import engine; source, target = map(pathlib.Path, sys.argv[1:]);"
+    "target.write_bytes(engine.compile_component(source.read_bytes()))"
+)
+
+
+@attrs.frozen
+class Record:
+    """What is known about a built image without loading it; kept beside it as JSON."""
+
+    key: str
+    python: str
+    packages: tuple[str, ...]
+    modules: frozenset[str] = attrs.field(repr=False)
+    missing: dict[str, str] = attrs.field(repr=False)
+    digest: str
+    size: int
+    built: float
+    """Seconds since the epoch."""
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        data = attrs.asdict(self)
+        data["modules"] = sorted(self.modules)
+        path.write_text(json.dumps(data), encoding="ascii")
+
+    @classmethod
+    def load(cls, path: Path) -> Record:
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: the file does not hold a record.
+        """
+        try:
+            data = json.loads(path.read_text(encoding="ascii"))
+            data["modules"] = frozenset(data["modules"])
+            data["packages"] = tuple(data["packages"])
+            return cls(**data)
+        except (TypeError, KeyError, ValueError) as error:
+            message = f"{path} is damaged"
+            raise ValueError(message) from error
+
+
+def guest_files() -> list[Path]:
+    """Every file of the guest, sorted: what is baked and what decides whether an image is up to date."""
+    return sorted(path for path in GUEST.rglob("*") if path.suffix in {".py", ".wit"})
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def bake(folder: Path, *, key: str, packages: Sequence[Package]) -> None:
+    """Fill an empty folder with a compiled image and its record.
+
+    Raises:
+        ImageError: the disk is full; a package cannot be imported inside; a tool failed (its last words are in the
+            message).
+    """
+    started = time.monotonic()
+    with _progress() as step, _explained(folder):
+        _need_space(folder)
+        step(0)
+        _stage(folder / "stage", packages)
+        _snapshot(folder)
+        step(1)
+        _run(_COMPILE, folder / "image.wasm", folder / COMPILED, folder=folder)
+        step(2)
+        inventory = _try_out(folder / COMPILED)
+        for leftover in ("stage", "tmp", "venv"):
+            shutil.rmtree(folder / leftover, ignore_errors=True)
+        (folder / "image.wasm").unlink()
+        Record(
+            key=key,
+            python=str(inventory["python"]),
+            packages=tuple(f"{package.name} {package.version}".strip() for package in packages),
+            modules=frozenset(inventory["modules"]),
+            missing=dict(inventory["missing"]),
+            digest=digest_of(folder / COMPILED),
+            size=(folder / COMPILED).stat().st_size,
+            built=time.time(),
+        ).save(folder / RECORD)
+    _say(f"the image is ready ({time.monotonic() - started:.0f} s)")
+
+
+def _stage(stage: Path, packages: Sequence[Package]) -> None:
+    for path in guest_files():
+        relative = path.relative_to(GUEST)
+        # What stands in `api` is the package that programs inside know as `capsend`.
+        inside = relative.relative_to("api") if relative.parts[0] == "api" else relative
+        _copy(path, stage / ("capsend" if relative.parts[0] == "api" else "capsend_guest") / inside)
+    imports = sorted({name for package in packages for name in package.imports})
+    manifest = stage / "capsend_guest" / "manifest.py"
+    manifest.write_text(f'"""The packages that this image holds."""\n\nPACKAGES = {tuple(imports)!r}\n', encoding="utf-8")
+    for package in packages:
+        for name, path in package.files:
+            _copy(path, stage / name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _snapshot(folder: Path) -> None:
+    # componentize-py adds the packages of an active virtual environment; an empty one keeps the host's out.
+    (folder / "venv" / "lib" / "python3" / "site-packages").mkdir(parents=True)
+    wit = folder / "stage" / "capsend_guest" / "world.wit"
+    component = folder / "image.wasm"
+    options = ("-d", wit, "-w", "process", "componentize", "-p", folder / "stage", "-o", component, "capsend_guest.app")
+    _run(_SNAPSHOT, *options, folder=folder)
+
+
+def _run(code: str, *arguments: Path | str, folder: Path) -> None:
+    """Run a tool in a Python of its own: it can be interrupted, and its memory goes when it ends."""
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(_tool_folders()),
+        "TMPDIR": str(temporary),
+        "VIRTUAL_ENV": str(folder / "venv"),
+    }
+    command = [sys.executable, "-P", "-c", code, *map(str, arguments)]
+    done = subprocess.run(  # noqa: S603 - our own interpreter, our own arguments
+        command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        output = f"{done.stdout}\n{done.stderr}"
+        if "No space left" in output or "Disk quota" in output:
+            raise OSError(errno.ENOSPC, "no space left")
+        raise ImageError(f"the image could not be built: {_last_words(output)}")
+
+
+def _tool_folders() -> list[str]:
+    folders = []
+    for name in ("capsend", "capsend_traits", "componentize_py", "wasmtime", "attrs"):
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
+            raise ImageError(f"the image could not be built: {name} is not installed. Reinstall capsend")
+        folders.append(str(Path(spec.origin).parent.parent))
+    return list(dict.fromkeys(folders))
+
+
+def _last_words(output: str) -> str:
+    lines = [line for line in output.splitlines() if line.strip()]
+    return "\n".join(lines[-15:])[-3_000:] or "the tool gave no reason"
+
+
+def _try_out(path: Path) -> dict[str, list[str]]:
+    from capsend import engine
+
+    guest = engine.Guest(engine.Template(path), memory=1 << 30, host=lambda _operation, _payload: "")
+    try:
+        inventory: dict[str, list[str]] = json.loads(guest.run("", "inventory"))
+    except (engine.Trapped, ValueError) as error:
+        raise ImageError(f"the image was built but does not run: {error}") from error
+    finally:
+        guest.close()
+    return inventory
+
+
+def _need_space(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < SPACE:
+        raise OSError(errno.ENOSPC, "no space left")
+
+
+@contextlib.contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Say which disk is full and how much is needed, whatever part of the build ran into it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise ImageError(f"the image could not be built: {error}") from error
+        with contextlib.suppress(OSError):
+            free = shutil.disk_usage(folder).free // 1_000_000
+        message = (
+            f"the image could not be built: building needs {SPACE // 1_000_000} MB of free disk space in {folder.parent}, "
+            f"and {free} MB are free. Make room, or set CAPSEND_CACHE_DIR to a folder on another disk"
+        )
+        raise ImageError(message) from error
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:
+        print(f"capsend: {text}", file=sys.stderr, flush=True)  # noqa: T201 - one line of progress, by contract
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[object]:
+    """Yield a function that is told which step begins."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        _say("building the image (once, about 15 s)...")
+        yield lambda _step: None
+        return
+    from rich.console import Console
+    from rich.status import Status
+
+    title = "capsend: building the image (once, about 15 s)"
+    with Status(title, console=Console(stderr=True)) as status:
+        yield lambda step: status.update(f"{title}: {_STEPS[step]}, {step + 1} of {len(_STEPS)}")

@@ -1,0 +1,450 @@
+"""The only module that talks to wasmtime: it loads templates, runs guests made from them and interrupts them."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import re
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+import wasmtime
+from wasmtime import _bindings as ffi
+from wasmtime import _ffi as ffi_constants
+from wasmtime import component as wasm_component
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+# ctypes objects have no useful static types: every `Any` in this module is a wasmtime handle or a C value.
+
+SETTINGS: Final = "epoch interruption, 1 MiB wasm stack, pooling"
+"""What is set on the engine, in words; part of the key under which compiled images are cached."""
+
+THREAD_STACK: Final = 1_572_864
+"""Bytes of stack that a thread needs to run a guest: wasmtime's own limit plus room for the host functions."""
+
+_WASM_STACK: Final = 1_048_576
+_POOL_SIZE: Final = 4_096
+_RAW_WAIT: Final = 0.02
+_RAW_OUTPUT_LIMIT: Final = 4_096
+_TABLE_ELEMENTS: Final = 200_000
+
+# wasmtime names its WASI interfaces by the version it implements; shadowing works under that name only.
+_WASI: Final = "0.2.12"
+
+_STRING: Final = ffi_constants.WASMTIME_COMPONENT_STRING.value
+_LIST: Final = ffi_constants.WASMTIME_COMPONENT_LIST.value
+_ENUM: Final = ffi_constants.WASMTIME_COMPONENT_ENUM.value
+_RESULT: Final = ffi_constants.WASMTIME_COMPONENT_RESULT.value
+
+
+class Trapped(Exception):
+    """A guest faulted, or ended itself; the instance is gone.
+
+    Attributes:
+        reason: one sentence without a full stop, such as "the wasm stack overflowed".
+        details: what the guest's C code had written to its standard error, bounded; often empty.
+    """
+
+    def __init__(self, reason: str, details: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.details = details
+
+
+class Interrupted(Exception):  # noqa: N818 - the outcome of interrupt(), not a mistake
+    """A guest was stopped by `Guest.interrupt`."""
+
+
+_lock = threading.Lock()
+_engine: wasmtime.Engine | None = None
+_owner = 0
+_numbers = itertools.count(1)
+_guests: dict[int, Guest] = {}
+_running = threading.local()
+
+
+def engine() -> wasmtime.Engine:
+    """The one engine of this OS process, made when it is first asked for.
+
+    Raises:
+        RuntimeError: this OS process was forked from one that already had an engine, whose threads and memory maps
+            did not survive the fork.
+    """
+    global _engine, _owner  # noqa: PLW0603 - one engine per OS process is the point
+    if _engine is None:
+        with _lock:
+            if _engine is None:
+                _owner = os.getpid()
+                _engine = _make_engine()
+    if os.getpid() != _owner:
+        message = (
+            "capsend was used before os.fork(), and its engine does not survive a fork. "
+            "Start workers with the 'spawn' or 'forkserver' method, or use capsend only after the fork"
+        )
+        raise RuntimeError(message)
+    return _engine
+
+
+def _make_engine() -> wasmtime.Engine:
+    config = wasmtime.Config()
+    config.epoch_interruption = True
+    config.max_wasm_stack = _WASM_STACK
+    pooling = ffi.wasmtime_pooling_allocation_config_new()
+    for name, value in _POOLING.items():
+        getattr(ffi, f"wasmtime_pooling_allocation_config_{name}_set")(pooling, value)
+    ffi.wasmtime_pooling_allocation_strategy_set(config.ptr(), pooling)
+    ffi.wasmtime_pooling_allocation_config_delete(pooling)
+    return wasmtime.Engine(config)
+
+
+_POOLING: Final = {
+    "total_component_instances": _POOL_SIZE,
+    "total_core_instances": _POOL_SIZE * 64,
+    "total_memories": _POOL_SIZE,
+    "total_tables": _POOL_SIZE * 4,
+    "max_core_instances_per_component": 200,
+    "max_tables_per_component": 32,
+    "max_memories_per_component": 4,
+    "max_component_instance_size": 1 << 20,
+    "max_core_instance_size": 1 << 20,
+    "table_elements": _TABLE_ELEMENTS,
+}
+
+
+def compile_component(wasm: bytes) -> bytes:
+    """Compile a component to the machine code of this CPU, in the form that `Template` loads.
+
+    Raises:
+        ValueError: the bytes are not a component.
+    """
+    try:
+        return bytes(wasm_component.Component(engine(), wasm).serialize())
+    except wasmtime.WasmtimeError as error:
+        message = f"the component cannot be compiled: {_first_line(error)}"
+        raise ValueError(message) from None
+
+
+class Template:
+    """A compiled component, loaded and ready to be instantiated any number of times, on any thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Load a file that `compile_component` made.
+
+        Loading maps machine code into this OS process: the caller vouches for the file.
+
+        Raises:
+            ValueError: the file was made by another wasmtime, with other settings, or for another CPU.
+        """
+        try:
+            self._component = wasm_component.Component.deserialize_file(engine(), str(path))
+            self._linker = _make_linker(engine())
+        except wasmtime.WasmtimeError as error:
+            message = f"{path} cannot be loaded: {_first_line(error)}"
+            raise ValueError(message) from None
+        export = self._component.get_export_index("run")
+        if export is None:
+            message = f"{path} has no function to run"
+            raise ValueError(message)
+        self._export = export
+
+
+class Guest:
+    """One instance with memory of its own; `run` calls into it, on one thread at a time.
+
+    After `Trapped` or `Interrupted` the instance is dead and can only be closed.
+    """
+
+    def __init__(self, template: Template, *, memory: int, host: Callable[[int, str], str] | None = None) -> None:
+        """Instantiate a template, with at most `memory` bytes, and `host` as the answer to its host operations."""
+        self.host = host
+        self._interrupted = False
+        self._failure: BaseException | None = None
+        self._raw_output = bytearray()
+        self._wake = threading.Lock()
+        self._wake.acquire()
+        self._number = next(_numbers)
+        self._store: Any = ffi.wasmtime_store_new(engine().ptr(), None, _NO_FINALIZER)
+        self._context: Any = ffi.wasmtime_store_context(self._store)
+        _guests[self._number] = self
+        try:
+            self._configure(memory)
+            self._function = self._instantiate(template)
+        except BaseException:
+            self.close()
+            raise
+
+    def _configure(self, memory: int) -> None:
+        ffi.wasmtime_store_limiter(self._store, memory, _TABLE_ELEMENTS, -1, -1, -1)
+        ffi.wasmtime_store_epoch_deadline_callback(self._store, _on_epoch, self._number, _NO_FINALIZER)
+        ffi.wasmtime_context_set_epoch_deadline(self._context, 1)
+        # A fresh configuration grants nothing: no files, arguments, variables or network, and nothing to read.
+        _check(ffi.wasmtime_context_set_wasi(self._context, ffi.wasi_config_new()))
+
+    def _instantiate(self, template: Template) -> Any:
+        instance = ffi.wasmtime_component_instance_t()
+        function = ffi.wasmtime_component_func_t()
+        _running.guest = self
+        try:
+            self._finish(
+                ffi.wasmtime_component_linker_instantiate(
+                    template._linker.ptr(), self._context, template._component.ptr(), ctypes.byref(instance)
+                )
+            )
+        finally:
+            _running.guest = None
+        ffi.wasmtime_component_instance_get_func(
+            ctypes.byref(instance), self._context, template._export.ptr(), ctypes.byref(function)
+        )
+        return function
+
+    def run(self, program: str, call: str) -> str:
+        """Call the guest's one function; both texts and the answer are ASCII.
+
+        Raises:
+            Trapped: the guest faulted, exhausted its stack, or ended itself.
+            Interrupted: `interrupt` was called, before or meanwhile.
+        """
+        if self._interrupted:
+            raise Interrupted
+        arguments = (ffi.wasmtime_component_val_t * 2)()
+        # The buffers belong to these two bytes objects, which outlive the call: wasmtime copies them into the guest.
+        texts = (program.encode("ascii"), call.encode("ascii"))
+        for slot, text in zip(arguments, texts, strict=True):
+            slot.kind = _STRING
+            slot.of.string.size = len(text)
+            slot.of.string.data = ctypes.cast(text, _BYTE_POINTER)
+        result = ffi.wasmtime_component_val_t()
+        _running.guest = self
+        try:
+            self._finish(
+                ffi.wasmtime_component_func_call(
+                    ctypes.byref(self._function), self._context, arguments, 2, ctypes.byref(result), 1
+                )
+            )
+            answer = _take_text(result.of.string)
+            self._finish(ffi.wasmtime_component_func_post_return(ctypes.byref(self._function), self._context))
+        finally:
+            _running.guest = None
+        return answer
+
+    def interrupt(self) -> None:
+        """Stop the guest, from any thread: a running one within milliseconds, one that sleeps at once.
+
+        Does nothing when it was called before.
+        """
+        with _lock:
+            if self._interrupted:
+                return
+            self._interrupted = True
+        self._wake.release()
+        if _engine is not None:
+            _engine.increment_epoch()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether `interrupt` was called."""
+        return self._interrupted
+
+    def sleep(self, seconds: float) -> None:
+        """Wait inside a host operation, until the time is over or the guest is interrupted."""
+        if self._wake.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX)):
+            self._wake.release()
+
+    def close(self) -> None:
+        """Free the instance and its memory; does nothing when it was closed before."""
+        store, self._store = self._store, None
+        if store is not None:
+            self._context = None
+            ffi.wasmtime_store_delete(store)
+            _guests.pop(self._number, None)
+
+    def _finish(self, error: Any) -> None:
+        """Turn what a wasmtime call returned into the exception that it means."""
+        if not error:
+            return
+        failure, self._failure = self._failure, None
+        problem = wasmtime.WasmtimeError._from_ptr(error)
+        if self._interrupted:
+            raise Interrupted
+        if failure is not None:
+            raise failure
+        raise Trapped(_reason(problem), self._raw_output.decode("utf-8", "replace").strip())
+
+
+_REASONS: Final = (
+    ("call stack exhausted", "the wasm stack overflowed: the recursion in the process was too deep"),
+    ("unreachable", "the interpreter inside aborted"),
+    ("out of bounds memory access", "the process touched memory that it does not have"),
+    ("indirect call type mismatch", "the process called a function through a wrong pointer"),
+    ("undefined element", "the process called a function that does not exist"),
+    ("uninitialized element", "the process called a function that does not exist"),
+    ("concurrent limit", "too many processes are alive at once in this program"),
+    ("concurrent memory limit", "too many processes are alive at once in this program"),
+    ("memory minimum size", "the environment's memory is smaller than what the image needs to start"),
+)
+
+
+def _reason(error: wasmtime.WasmtimeError) -> str:
+    if isinstance(error, wasmtime.ExitTrap):
+        return f"the process ended itself with exit status {error.code}"
+    text = str(error)
+    for sign, reason in _REASONS:
+        if sign in text:
+            return reason
+    return f"the process faulted: {_last_cause(text)}"
+
+
+def _last_cause(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return re.sub(r"^\d+: ", "", lines[-1])[:300] if lines else "no reason given"
+
+
+def _first_line(error: wasmtime.WasmtimeError) -> str:
+    return str(error).split("\n", 1)[0]
+
+
+def _check(error: Any) -> None:
+    if error:
+        raise wasmtime.WasmtimeError._from_ptr(error)
+
+
+def _take_text(vector: Any) -> str:
+    text = ctypes.string_at(vector.data, vector.size).decode("utf-8", "replace") if vector.size else ""
+    ffi.wasm_byte_vec_delete(ctypes.byref(vector))
+    return text
+
+
+_NO_FINALIZER: Final = ctypes.cast(0, ctypes.CFUNCTYPE(None, ctypes.c_void_p))
+_BYTE_POINTER: Final = ctypes.POINTER(ctypes.c_uint8)
+
+
+def _error(text: str) -> int | None:
+    """A new wasmtime error, handed over to wasmtime: returned from a host function, it ends the guest."""
+    error = wasmtime.WasmtimeError(text)
+    return ctypes.cast(error._consume(), ctypes.c_void_p).value
+
+
+# The callbacks below never raise: an exception that leaves a ctypes callback is printed and forgotten, and one that
+# goes through wasmtime-py's own wrapper is parked in a global that the next call on any thread would raise.
+
+
+@ctypes.CFUNCTYPE(
+    ctypes.c_size_t,
+    ctypes.POINTER(ffi.wasmtime_context_t),
+    ctypes.c_void_p,
+    ctypes.POINTER(ctypes.c_uint64),
+    ctypes.POINTER(ffi.wasmtime_update_deadline_kind_t),
+)
+def _on_epoch(_context: Any, number: int, delta: Any, _kind: Any) -> int | None:
+    """Go on, unless it is this guest that has to stop: a tick of the epoch reaches every guest of the engine."""
+    guest = _guests.get(number)
+    if guest is None or guest._interrupted:
+        return _error("interrupted")
+    delta[0] = 1
+    return 0
+
+
+@ffi.wasmtime_component_func_callback_t
+def _on_host(_data: Any, _context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int) -> Any:
+    """The world's one import: (operation, payload) -> answer."""
+    guest = _running.guest
+    if guest._interrupted or guest.host is None:
+        return _error("interrupted")
+    try:
+        operation, payload = arguments[0].of.u32, arguments[1].of.string
+        text = ctypes.string_at(payload.data, payload.size).decode("utf-8", "replace") if payload.size else ""
+        answer = guest.host(operation, text).encode("ascii")
+    except BaseException as failure:  # noqa: BLE001 - raised again by `_finish`, on this side of wasmtime
+        guest._failure = failure
+        return _error("host function failed")
+    if guest._interrupted:
+        return _error("interrupted")
+    results[0].kind = _STRING
+    ffi.wasm_byte_vec_new(ctypes.byref(results[0].of.string), len(answer), ctypes.cast(answer, _BYTE_POINTER))
+    return 0
+
+
+@ffi.wasmtime_component_func_callback_t
+def _on_block(_data: Any, context: Any, _type: Any, arguments: Any, _count: int, _res: Any, _results: int) -> Any:
+    """`wasi:io/poll.block`: wakes early, again and again, so that whoever waits below Python can be interrupted."""
+    ffi.wasmtime_component_resource_any_drop(context, arguments[0].of.resource)
+    return _wait_briefly()
+
+
+@ffi.wasmtime_component_func_callback_t
+def _on_poll(_data: Any, context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int) -> Any:
+    """`wasi:io/poll.poll`: says after a moment that nothing is ready."""
+    pollables = arguments[0].of.list
+    for index in range(pollables.size):
+        ffi.wasmtime_component_resource_any_drop(context, pollables.data[index].of.resource)
+    results[0].kind = _LIST
+    results[0].of.list.size = 0
+    results[0].of.list.data = None
+    return _wait_briefly()
+
+
+def _wait_briefly() -> int | None:
+    guest = _running.guest
+    guest.sleep(_RAW_WAIT)
+    return _error("interrupted") if guest._interrupted else 0
+
+
+@ffi.wasmtime_component_func_callback_t
+def _on_write(_data: Any, context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int) -> Any:
+    """`output-stream.blocking-write-and-flush`: keep the first few kilobytes, for the text of a trap."""
+    ffi.wasmtime_component_resource_any_drop(context, arguments[0].of.resource)
+    guest, data = _running.guest, arguments[1].of.list
+    room = _RAW_OUTPUT_LIMIT - len(guest._raw_output)
+    guest._raw_output.extend(data.data[index].of.u8 for index in range(min(data.size, room)))
+    results[0].kind = _RESULT
+    results[0].of.result.is_ok = True
+    results[0].of.result.val = None
+    return _error("interrupted") if guest._interrupted else 0
+
+
+@ffi.wasmtime_component_func_callback_t
+def _on_create_socket(_data: Any, _ctx: Any, _type: Any, _args: Any, _count: int, results: Any, _results: int) -> Any:
+    """`create-tcp-socket`, `create-udp-socket`: refused, since even a closed socket would cost the host a descriptor."""
+    code = ffi.wasmtime_component_val_t()
+    code.kind = _ENUM
+    name = b"access-denied"
+    ffi.wasm_byte_vec_new(ctypes.byref(code.of.enumeration), len(name), ctypes.cast(name, _BYTE_POINTER))
+    results[0].kind = _RESULT
+    results[0].of.result.is_ok = False
+    results[0].of.result.val = ffi.wasmtime_component_val_new(ctypes.byref(code))
+    return 0
+
+
+_SHADOWED: Final = (
+    (f"wasi:io/poll@{_WASI}", "[method]pollable.block", _on_block),
+    (f"wasi:io/poll@{_WASI}", "poll", _on_poll),
+    (f"wasi:io/streams@{_WASI}", "[method]output-stream.blocking-write-and-flush", _on_write),
+    (f"wasi:sockets/tcp-create-socket@{_WASI}", "create-tcp-socket", _on_create_socket),
+    (f"wasi:sockets/udp-create-socket@{_WASI}", "create-udp-socket", _on_create_socket),
+)
+
+
+def _make_linker(owner: wasmtime.Engine) -> wasm_component.Linker:
+    """A linker with WASI, of which what blocks or costs the host is replaced, and the host function."""
+    linker = wasm_component.Linker(owner)
+    linker.allow_shadowing = True
+    linker.add_wasip2()
+    with linker.root() as root:
+        _add_function(root, "host", _on_host)
+        for interface, name, callback in _SHADOWED:
+            with root.add_instance(interface) as instance:
+                _add_function(instance, name, callback)
+    return linker
+
+
+def _add_function(instance: wasm_component.LinkerInstance, name: str, callback: Any) -> None:
+    text = name.encode()
+    _check(
+        ffi.wasmtime_component_linker_instance_add_func(
+            instance.ptr(), ctypes.create_string_buffer(text), len(text), callback, None, _NO_FINALIZER
+        )
+    )

@@ -1,0 +1,48 @@
+"""The entry of the guest: what is imported here is in the snapshot from which every process starts."""
+
+import gc
+import json
+import linecache
+import sys
+
+import wit_world
+
+from capsend_guest import clock, fresh, manifest, stdlib, streams
+
+# Before the standard library, so that `from time import sleep` there gets the one that can be interrupted.
+clock.install()
+_FAILURES = stdlib.import_all(manifest.PACKAGES)
+
+from capsend_guest import runtime  # noqa: E402 - the program's machinery comes after what it is made of
+
+_HIDDEN = ("capsend_guest", "wit_world", "componentize_py", "__main__")
+
+
+def _inventory():
+    """The names a program may import, and why others are missing."""
+    modules = sorted(name for name in sys.modules if name.partition(".")[0] not in _HIDDEN and sys.modules[name])
+    return json.dumps({"modules": modules, "missing": _FAILURES, "python": sys.version.split()[0]})
+
+
+class WitWorld(wit_world.WitWorld):
+    """What the image exports."""
+
+    def run(self, program: str, call: str) -> str:
+        """Run one program, once; the answer says how it went."""
+        if call == "inventory":
+            return _inventory()
+        fresh.renew()
+        try:
+            return runtime.run(program, call)
+        finally:
+            streams.flush()
+
+
+streams.install()
+# The snapshot's folders are gone when it runs, and a finder that remembers their content would claim modules it cannot load.
+sys.path.clear()
+sys.path_importer_cache.clear()
+sys.argv[:] = [""]
+linecache.clearcache()
+gc.collect()
+gc.freeze()

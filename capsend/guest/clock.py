@@ -1,0 +1,51 @@
+"""Waiting inside a process: sleeps and event loops wait in the host, where they can be interrupted."""
+
+import asyncio.selector_events
+import selectors
+import time
+
+from capsend_guest import host
+
+_DAY = 86_400.0
+
+
+def sleep(seconds, /):
+    """Delay execution for a given number of seconds; a float gives subsecond precision."""
+    try:
+        seconds = float(seconds)
+    except TypeError:
+        message = f"'{type(seconds).__name__}' object cannot be interpreted as an integer"
+        raise TypeError(message) from None
+    if seconds != seconds:  # noqa: PLR0124 - the one value that differs from itself
+        message = "Invalid value NaN (not a number)"
+        raise ValueError(message)
+    if seconds < 0:
+        message = "sleep length must be non-negative"
+        raise ValueError(message)
+    if seconds > 1e10:
+        message = "timestamp out of range for platform time_t"
+        raise OverflowError(message)
+    host.request(host.SLEEP, repr(seconds))
+
+
+class HostSelector(selectors._BaseSelectorImpl):  # noqa: SLF001 - the base class of every selector in the standard library
+    """A selector without files: it waits until the next timer is due."""
+
+    def select(self, timeout=None):
+        """Wait, and report that no file is ready: there are none."""
+        if timeout is None:
+            sleep(_DAY)
+        elif timeout > 0:
+            sleep(timeout)
+        return []
+
+
+def install():
+    """Make `time.sleep` and every event loop wait in the host."""
+    sleep.__module__ = "time"
+    sleep.__qualname__ = "sleep"
+    time.sleep = sleep
+    selectors.DefaultSelector = HostSelector
+    loop = asyncio.selector_events.BaseSelectorEventLoop
+    # The self-pipe wakes a loop from another thread or a signal handler; a process has neither, nor socket pairs.
+    loop._make_self_pipe = loop._close_self_pipe = loop._write_to_self = lambda self: None
