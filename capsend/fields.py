@@ -1,0 +1,179 @@
+"""The fields of a class: which an instance has, which of them can be assigned again, and where an instance keeps them."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import dis
+import functools
+import re
+import sys
+import types
+import typing
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+import attrs
+
+from capsend.source import SourceError, locate_class
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PYTHON_CLASS: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+_IMMUTABLE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
+_QUALIFIER: Final = re.compile(r"^[\"'(\s]*(?:\w+\.)*(ClassVar|InitVar|Final)\b")
+_NOT_FIELDS: Final = (property, functools.cached_property, classmethod, staticmethod, types.FunctionType)
+
+
+@attrs.frozen
+class ClassFields:
+    """The fields of one class, inherited ones included.
+
+    Attributes:
+        mutable: the names of fields that can be assigned again, in the order of declaration.
+        style: "dataclass" or "attrs" when the class is one, else "".
+        slots: {name: descriptor} of every slot in the MRO.
+    """
+
+    mutable: tuple[str, ...]
+    style: str
+    slots: dict[str, types.MemberDescriptorType]
+
+
+_cache: WeakKeyDictionary[type, ClassFields] = WeakKeyDictionary()
+
+
+def class_fields(cls: type) -> ClassFields:
+    """Return the fields of a class; the answer is kept as long as the class lives."""
+    known = _cache.get(cls)
+    if known is None:
+        known = _cache[cls] = _collect(cls)
+    return known
+
+
+def instance_state(value: object) -> Iterator[tuple[str, object]]:
+    """Yield each field that an instance really has, declared or not, with its value; no property or `__getattr__` runs."""
+    try:
+        namespace = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        namespace = {}
+    if type(namespace) is dict:
+        yield from list(namespace.items())
+    for name, descriptor in class_fields(type(value)).slots.items():
+        try:
+            yield name, descriptor.__get__(value)
+        except AttributeError:
+            continue  # a slot without a value
+
+
+def written_in_python(cls: type) -> bool:
+    """Tell whether a class statement made a class, so that its fields can be seen."""
+    if not cls.__flags__ & _PYTHON_CLASS or cls.__flags__ & _IMMUTABLE:
+        return False
+    module = sys.modules.get(cls.__module__)
+    if module is None or cls.__module__ == "__main__":
+        return True
+    if module.__name__ in sys.builtin_module_names:
+        return False
+    return not str(getattr(module, "__file__", "") or "").endswith((".so", ".pyd"))
+
+
+def _collect(cls: type) -> ClassFields:
+    mutable: dict[str, None] = {}
+    final: set[str] = set()
+    slots: dict[str, types.MemberDescriptorType] = {}
+    for base in reversed(cls.__mro__):
+        if base is object or not written_in_python(base) or base.__module__ in {"typing", "abc"}:
+            continue
+        names = _slots(base)
+        slots.update(names)
+        kept = _final_of(base)
+        final |= kept
+        candidates = [*_declared(base), *names, *_assigned(base)]
+        mutable.update(dict.fromkeys(name for name in candidates if name not in final))
+    for name in final:
+        mutable.pop(name, None)
+    style = "dataclass" if dataclasses.is_dataclass(cls) else "attrs" if attrs.has(cls) else ""
+    return ClassFields(mutable=tuple(mutable), style=style, slots=slots)
+
+
+def _slots(base: type) -> dict[str, types.MemberDescriptorType]:
+    return {name: value for name, value in vars(base).items() if isinstance(value, types.MemberDescriptorType)}
+
+
+def annotations_of(base: type) -> dict[str, Any]:
+    """Return a class's own annotations, unevaluated where the host's Python keeps them so."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return annotationlib.get_annotations(base, format=annotationlib.Format.FORWARDREF)
+    return dict(base.__dict__.get("__annotations__", {}))
+
+
+def _qualifier(annotation: object) -> str:
+    if isinstance(annotation, str):
+        match = _QUALIFIER.match(annotation)
+        return match.group(1) if match else ""
+    if isinstance(annotation, dataclasses.InitVar):
+        return "InitVar"
+    origin = typing.get_origin(annotation) or annotation
+    return "ClassVar" if origin is typing.ClassVar else "Final" if origin is typing.Final else ""
+
+
+def _declared(base: type) -> Iterator[str]:
+    for name, annotation in annotations_of(base).items():
+        if _qualifier(annotation) in {"", "Final"}:
+            yield name
+
+
+def _final_of(base: type) -> set[str]:
+    """The fields that this class keeps from being assigned again."""
+    final = {name for name, annotation in annotations_of(base).items() if _qualifier(annotation) == "Final"}
+    params = base.__dict__.get("__dataclass_params__")
+    if params is not None and params.frozen:
+        final |= {f.name for f in dataclasses.fields(base)}
+    if "__attrs_attrs__" in base.__dict__:
+        # Freezing is inherited with __setattr__, so the class's own one tells.
+        frozen = getattr(base.__setattr__, "__name__", "") == "_frozen_setattrs"
+        final |= {a.name for a in base.__attrs_attrs__ if frozen or a.on_setattr is attrs.setters.frozen}
+    if issubclass(base, tuple) and "_fields" in base.__dict__:
+        final |= set(base.__dict__["_fields"])
+    if _assigned(base):
+        final |= _final_in_methods(base)
+    return final
+
+
+def _assigned(base: type) -> list[str]:
+    """The names that the methods of a class assign on their first parameter."""
+    names: dict[str, None] = {}
+    for value in vars(base).values():
+        function = value.fset if isinstance(value, property) else value
+        if isinstance(function, types.FunctionType) and function.__module__ == base.__module__ and function.__code__.co_argcount:
+            names.update(dict.fromkeys(_stores(function.__code__)))
+    return [name for name in names if not isinstance(base.__dict__.get(name), _NOT_FIELDS)]
+
+
+def _stores(code: types.CodeType) -> Iterator[str]:
+    first = code.co_varnames[0]
+    previous: object = None
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "STORE_ATTR" and previous == first:
+            yield instruction.argval
+        loaded = instruction.argval if instruction.opname.startswith(("LOAD_FAST", "LOAD_DEREF")) else None
+        previous = loaded[-1] if isinstance(loaded, tuple) else loaded
+
+
+def _final_in_methods(base: type) -> set[str]:
+    """`self.rows: Final = rows` in a method leaves no trace at run time: the source has it."""
+    try:
+        node = locate_class(base).node
+    except SourceError:
+        return set()
+    return {
+        statement.target.attr
+        for statement in ast.walk(node)
+        if isinstance(statement, ast.AnnAssign)
+        and isinstance(statement.target, ast.Attribute)
+        and _qualifier(ast.unparse(statement.annotation)) == "Final"
+    }

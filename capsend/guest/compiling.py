@@ -1,0 +1,53 @@
+"""Compile one function, lambda or class from its piece of source text, so that lines, columns and free variables stay as they were.
+
+Shared: the host compiles the same way to see what the process will see.
+"""
+
+from __future__ import annotations
+
+import types
+
+_OUTER = "__capsend_outer__"
+
+
+def compile_source(  # noqa: PLR0913, PLR0917 - the fields of capsend.source.Source, in their order on the wire
+    kind: str, name: str, text: str, file: str, line: int, indent: str, enclosing: str, free: list[str], flags: int
+) -> types.CodeType:
+    """Return the code object of a function or lambda; for a class, the code that executes its statement in a module."""
+    layers = ([_OUTER] if free else []) + ([enclosing] if enclosing and kind != "class" else [])
+    head = [f"def {_OUTER}({', '.join(free)}):\n"] if free else []
+    if len(layers) > len(head):
+        # One level of the function's own white space, so that tabs and spaces never meet.
+        step = " " if kind == "lambda" else indent[:1]
+        head.append(f"{step if free else ''}class {enclosing}:\n")
+    if kind == "lambda":
+        # Inside parentheses neither indentation nor line ends mean anything.
+        head.append(" " * len(layers) + "_=(\n")
+        text += "\n)"
+    elif indent and not head:
+        head.append("if 1:\n")
+    outer = compile("".join(head) + indent + text, file, "exec", flags=flags, dont_inherit=True)
+    code = outer
+    for layer in layers:
+        code = _last(code, layer)
+    if kind != "class":
+        code = _last(code, name)
+    return _shift(code, line - 1 - len(head))
+
+
+def _last(outer: types.CodeType, name: str) -> types.CodeType:
+    """Defaults are compiled before the function that has them: of the code objects of that name the last one is it."""
+    for constant in reversed(outer.co_consts):
+        if isinstance(constant, types.CodeType):
+            if constant.co_name == name:
+                return constant
+            if constant.co_name == f"<generic parameters of {name}>":
+                return _last(constant, name)
+    raise LookupError(name)
+
+
+def _shift(code: types.CodeType, delta: int) -> types.CodeType:
+    if delta == 0:
+        return code
+    constants = tuple(_shift(c, delta) if isinstance(c, types.CodeType) else c for c in code.co_consts)
+    return code.replace(co_firstlineno=code.co_firstlineno + delta, co_consts=constants)

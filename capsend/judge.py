@@ -1,0 +1,303 @@
+"""Judge a value: does it have a trait, and if not, which of its parts spoil it and why.
+
+The judge follows containers and fields by the exact class of each value. What is code (functions, classes, modules and the like) it hands to
+`external`, because whether code can go along depends on the program it belongs to. It does not recurse, so depth does not matter.
+"""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import enum
+import functools
+import types
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from weakref import WeakKeyDictionary
+
+import attrs
+
+from capsend.fields import class_fields, instance_state, written_in_python
+from capsend.traits import explicit_impl
+from capsend_traits import Trait, table
+from capsend_traits.wording import C_CLASS_VERDICT, MUTABLE_CURES, Leaf, Step, c_class_cure, declared, fit, mutable_field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+TraitName: TypeAlias = Literal["ProcessSend", "Serializable"]
+Part: TypeAlias = tuple[str, str, object]
+
+ATOMS: Final = frozenset(
+    {type(None), bool, int, float, complex, str, bytes, type(...), Decimal, datetime.date, datetime.time, datetime.timedelta, range}
+)
+MAX_LEAVES: Final = 20
+_CODE: Final = (
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+    types.ModuleType,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.MethodWrapperType,
+    types.ClassMethodDescriptorType,
+    type,
+)
+
+
+class Shape(enum.Enum):
+    """What is to be done with the instances of a class."""
+
+    ATOM = "no parts"
+    PARTS = "a declared class: judge its items"
+    INSTANCE = "a Python class: judge its fields"
+    ENUM = "judge the members' values"
+    CODE = "ask the program"
+    REFUSED = "never"
+
+
+@attrs.frozen
+class ClassVerdict:
+    """What the class alone says about its instances; `leaf` holds (verdict, cure) where it refuses them."""
+
+    shape: Shape
+    refusal: tuple[str, str] | None = None
+
+
+@attrs.define
+class _Place:
+    """A value and how it was reached; paths are only put together when something is wrong."""
+
+    value: object
+    parent: _Place | None
+    noun: str
+    part: str
+
+
+class Judge:
+    """Judges values.
+
+    Args:
+        external: called as external(value, trait) for code; returns the leaves that refuse it (their paths are relative), or None when it
+            is not code after all and is to be judged as an instance.
+    """
+
+    def __init__(self, external: Callable[[object, TraitName], list[Leaf] | None]) -> None:
+        self._external = external
+        self.has_instances = False
+
+    def leaves(self, value: object, trait: TraitName, path: str) -> list[Leaf]:
+        """Return every part of a value that lacks the trait, those declared not sendable first; empty when it has the trait.
+
+        Args:
+            value: what to judge.
+            trait: the trait it needs.
+            path: how the user names the value, such as `cfg`.
+        """
+        if type(value) in ATOMS:
+            return []
+        found: list[tuple[bool, Leaf]] = []
+        seen = {id(value)}
+        stack = [_Place(value, None, "", path)]
+        while stack and len(found) < MAX_LEAVES:
+            place = stack.pop()
+            children: list[_Place] = []
+            for noun, part, child in self._parts(place, trait, found):
+                if type(child) in ATOMS or id(child) in seen:
+                    continue
+                seen.add(id(child))
+                children.append(_Place(child, place, noun, part))
+            stack += reversed(children)
+        return [leaf for _, leaf in sorted(found, key=lambda pair: not pair[0])]
+
+    def _parts(self, place: _Place, trait: TraitName, found: list[tuple[bool, Leaf]]) -> Iterable[Part]:
+        value = place.value
+        cls = type(value)
+        verdict = class_verdict(cls, trait)
+        if verdict.shape is Shape.CODE:
+            leaves = self._external(value, trait)
+            if leaves is not None:
+                found += [(True, _relocate(leaf, place)) for leaf in leaves]
+                return ()
+            verdict = class_verdict(cls, trait, code=False)
+        if verdict.refusal is not None:
+            found.append((True, _leaf(place, *verdict.refusal)))
+            return ()
+        if verdict.shape is Shape.ATOM:
+            return ()
+        if verdict.shape is Shape.ENUM:
+            return self._members(value, trait)
+        if verdict.shape is Shape.INSTANCE:
+            self.has_instances = True
+            self._external(cls, trait)
+            refusal = _mutability(cls) if trait == "ProcessSend" else None
+            if refusal is not None:
+                found.append((False, _leaf(place, *refusal)))
+        return [*_items(value), *_fields(value)] if verdict.shape is Shape.INSTANCE else _items(value)
+
+    def _members(self, value: object, trait: TraitName) -> Iterator[Part]:
+        assert isinstance(value, enum.Enum)
+        self._external(type(value), trait)
+        for name, member in type(value).__members__.items():
+            yield "member", f".{name}", member.value
+
+
+_verdicts: dict[tuple[TraitName, bool], WeakKeyDictionary[type, ClassVerdict]] = {
+    (trait, code): WeakKeyDictionary() for trait in ("ProcessSend", "Serializable") for code in (True, False)  # type: ignore[misc]  # the loop variable's type is str
+}
+
+
+def class_verdict(cls: type, trait: TraitName, *, code: bool = True) -> ClassVerdict:
+    """Return what the class alone says; the answer is kept as long as the class lives."""
+    cache = _verdicts[trait, code]
+    known = cache.get(cls)
+    if known is None:
+        known = cache[cls] = _decide(cls, trait, code=code)
+    return known
+
+
+def _decide(cls: type, trait: TraitName, *, code: bool) -> ClassVerdict:
+    impl = explicit_impl(cls)
+    if impl is not None:
+        refusal = None if impl.positive else (declared(impl.owner, impl.reason), "")
+        # A promise is not checked: the fields of such a class are sent as they are.
+        return ClassVerdict(Shape.ATOM if impl.positive else Shape.REFUSED, refusal)
+    if code and (issubclass(cls, _CODE) or _is_code_like(cls)):
+        return ClassVerdict(Shape.CODE)
+    if issubclass(cls, enum.Enum):
+        return ClassVerdict(Shape.ENUM)
+    wanted = Trait(trait)
+    declaration = table().of_class(cls)
+    negative = table().negative(cls, trait=wanted)
+    if negative is not None:
+        name = negative.name.rpartition(".")[2]
+        return ClassVerdict(Shape.REFUSED, (declared(name, negative.reason), negative.cure))
+    if declaration is not None:
+        return ClassVerdict(Shape.PARTS if _enumerator(cls) else Shape.ATOM)
+    if written_in_python(cls):
+        return ClassVerdict(Shape.INSTANCE)
+    if cls is object:
+        return ClassVerdict(Shape.ATOM)
+    return ClassVerdict(Shape.REFUSED, (C_CLASS_VERDICT, c_class_cure(cls.__module__, cls.__qualname__)))
+
+
+def _is_code_like(cls: type) -> bool:
+    """Callables and type expressions that are neither functions nor classes, but stand for them."""
+    return cls.__module__ in {"typing", "typing_extensions", "functools", "_functools", "capsend"} or cls.__module__.startswith("capsend.") or cls in {
+        types.GenericAlias,
+        types.UnionType,
+        staticmethod,
+        classmethod,
+        property,
+    }
+
+
+def _mutability(cls: type) -> tuple[str, str] | None:
+    fields = class_fields(cls)
+    if not fields.mutable:
+        return None
+    return mutable_field(cls.__qualname__, fields.mutable[0]), MUTABLE_CURES[fields.style]
+
+
+def _fields(value: object) -> Iterator[Part]:
+    for name, child in instance_state(value):
+        yield "field", f".{name}", child
+
+
+def _sequence(value: Any) -> Iterator[Part]:  # noqa: ANN401 - any iterable container
+    if not set(map(type, value)) <= ATOMS:
+        for index, item in enumerate(value):
+            yield "item", f"[{index}]", item
+
+
+def _elements(value: Any) -> Iterator[Part]:  # noqa: ANN401 - any set
+    for item in value:
+        yield "element", f" element {_brief(item)}", item
+
+
+def _mapping(value: Any) -> Iterator[Part]:  # noqa: ANN401 - any dict
+    if not set(map(type, value)) <= ATOMS:
+        for key in value:
+            yield "key", f" key {_brief(key)}", key
+    if not set(map(type, value.values())) <= ATOMS:
+        for key, item in value.items():
+            yield "item", f"[{_brief(key)}]", item
+    if isinstance(value, collections.defaultdict):
+        yield "default factory", ".default_factory", value.default_factory
+
+
+def _bounds(value: slice) -> Iterator[Part]:
+    for name in ("start", "stop", "step"):
+        yield "field", f".{name}", getattr(value, name)
+
+
+def _named_tuple(value: Any) -> Iterator[Part]:  # noqa: ANN401 - any named tuple
+    for name, item in zip(value._fields, value, strict=False):
+        yield "field", f".{name}", item
+
+
+_ITEMS: Final[dict[type, Callable[[Any], Iterator[Part]]]] = {
+    tuple: _sequence,
+    list: _sequence,
+    collections.deque: _sequence,
+    set: _elements,
+    frozenset: _elements,
+    dict: _mapping,
+    slice: _bounds,
+    types.SimpleNamespace: lambda value: ((("field", f".{name}", item)) for name, item in vars(value).items()),
+}
+
+
+@functools.lru_cache(maxsize=1024)
+def _enumerator(cls: type) -> Callable[[Any], Iterator[Part]] | None:
+    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+        return _named_tuple
+    return next((_ITEMS[base] for base in cls.__mro__ if base in _ITEMS), None)
+
+
+def _items(value: object) -> Iterable[Part]:
+    enumerate_parts = _enumerator(type(value))
+    return enumerate_parts(value) if enumerate_parts else ()
+
+
+def _brief(value: object) -> str:
+    """Name a key in a path; only what has a short, harmless repr is shown."""
+    if type(value) in {int, str, bool, float, bytes, type(None)}:
+        text = repr(value)
+        return text if len(text) <= 40 else text[:37] + "..."
+    return f"<{type(value).__qualname__}>"
+
+
+def _steps(place: _Place) -> tuple[str, tuple[Step, ...]]:
+    chain: list[_Place] = []
+    at: _Place | None = place
+    while at is not None:
+        chain.append(at)
+        at = at.parent
+    chain.reverse()
+    path = chain[0].part
+    steps = []
+    for outer, inner in zip(chain, chain[1:], strict=False):
+        steps.append(Step(path=path, type=type_name(type(outer.value)), part=inner.part.lstrip("."), noun=inner.noun))
+        path += inner.part
+    return path, tuple(steps)
+
+
+def type_name(cls: type) -> str:
+    """Name a class in a message."""
+    return "None" if cls is type(None) else cls.__qualname__
+
+
+def _leaf(place: _Place, verdict: str, cure: str) -> Leaf:
+    path, steps = _steps(place)
+    return Leaf(path=path, type=type_name(type(place.value)), verdict=verdict, cure=fit(cure, path), steps=steps)
+
+
+def _relocate(leaf: Leaf, place: _Place) -> Leaf:
+    path, steps = _steps(place)
+    return attrs_replace(leaf, path=path + leaf.path, steps=(*steps, *leaf.steps))
+
+
+def attrs_replace(leaf: Leaf, *, path: str, steps: tuple[Step, ...]) -> Leaf:
+    """Return the leaf with another way to it."""
+    return Leaf(path=path, type=leaf.type, verdict=leaf.verdict, cure=leaf.cure, predicate=leaf.predicate, steps=steps)

@@ -1,0 +1,269 @@
+"""From a code object or a class to its exact piece of source text, and from there to code that another Python can compile."""
+
+from __future__ import annotations
+
+import __future__
+
+import ast
+import linecache
+import sys
+import types
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import attrs
+
+from capsend.guest.compiling import compile_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_FUTURES: Final = sum(getattr(__future__, name).compiler_flag for name in ("annotations",))
+_REWRITTEN: Final = "@py"
+
+
+class SourceError(Exception):
+    """The source of a function or class is not to be had, or is not the one it was made from."""
+
+
+@attrs.frozen
+class Source:
+    """One function, lambda or class, as text.
+
+    Attributes:
+        kind: "def", "lambda" or "class".
+        name: the name in its statement; "<lambda>" for a lambda.
+        text: its text, from its first line's first character on; a class with its decorators, a function without.
+        file: the file it stands in, as its code object names it.
+        line: the line in that file where `text` begins, 1-based.
+        indent: the white space (for a lambda: any text, as white space) in front of it on that line.
+        enclosing: the innermost class whose body it stands in, which decides how private names are mangled; else "".
+        free: the names it takes from enclosing functions.
+        flags: the future statements of its module, as compiler flags.
+        node: its syntax tree, with positions in the file.
+    """
+
+    kind: str
+    name: str
+    text: str
+    file: str
+    line: int
+    indent: str
+    enclosing: str
+    free: tuple[str, ...]
+    flags: int
+    node: FunctionNode | ast.ClassDef = attrs.field(eq=False, repr=False)
+
+    def portable(self) -> list[Any]:
+        """Return what `compile_source` takes, as JSON-able data."""
+        return [self.kind, self.name, self.text, self.file, self.line, self.indent, self.enclosing, list(self.free), self.flags]
+
+    def compile(self) -> types.CodeType:
+        """Compile it here, just as the process will; no decorator and no default is evaluated."""
+        return compile_source(*self.portable())
+
+
+@attrs.frozen
+class _File:
+    """A parsed file: its lines and every function, lambda and class in it with the class that encloses it."""
+
+    lines: tuple[str, ...]
+    functions: dict[tuple[str, int], tuple[FunctionNode, str]]
+    lambdas: tuple[tuple[ast.Lambda, str], ...]
+    classes: dict[str, list[ast.ClassDef]]
+
+
+def locate_function(code: types.CodeType, module_globals: dict[str, Any]) -> Source:
+    """Find the text that a code object was compiled from.
+
+    Raises:
+        SourceError: there is no source (it came from `exec`, `eval` or a deleted file), or the file has changed since.
+    """
+    file = _file(code.co_filename, module_globals)
+    if code.co_name == "<lambda>":
+        node, enclosing = _find_lambda(code, file)
+    else:
+        found = file.functions.get((code.co_name, code.co_firstlineno))
+        if found is None:
+            raise SourceError(_changed(code.co_name, code.co_filename))
+        node, enclosing = found
+    source = _cut(node, file, code.co_filename, enclosing=enclosing, free=code.co_freevars, flags=code.co_flags & _FUTURES)
+    _verify(source, code)
+    return source
+
+
+def locate_class(cls: type) -> Source:
+    """Find the text of a class statement at module level, or nested in classes only.
+
+    Raises:
+        SourceError: there is no source, or no such class statement in it.
+    """
+    module = sys.modules.get(cls.__module__)
+    filename = getattr(module, "__file__", None) or _method_file(cls)
+    if module is None or filename is None:
+        raise SourceError(f"class {cls.__qualname__} has no source: its module {cls.__module__} was not loaded from a file")
+    file = _file(filename, vars(module))
+    nodes = file.classes.get(cls.__qualname__, [])
+    if not nodes:
+        raise SourceError(_changed(f"class {cls.__qualname__}", filename))
+    node = next((n for n in nodes if _contains_methods(n, cls)), nodes[-1])
+    flags = next((value.compiler_flag for value in vars(module).values() if value is __future__.annotations), 0)
+    return _cut(node, file, filename, enclosing="", free=(), flags=flags)
+
+
+def _method_file(cls: type) -> str | None:
+    """Notebooks and doctests have no `__file__`: the methods know where they came from."""
+    for value in vars(cls).values():
+        function = getattr(value, "__func__", getattr(value, "fget", value))
+        if isinstance(function, types.FunctionType) and function.__module__ == cls.__module__:
+            return function.__code__.co_filename
+    # A class without methods in a notebook cell: the cell that defines it is among the known sources.
+    for filename in reversed(list(linecache.cache)):
+        if filename.startswith("<") and f"class {cls.__name__}" in "".join(linecache.getlines(filename)):
+            return filename
+    return None
+
+
+def _contains_methods(node: ast.ClassDef, cls: type) -> bool:
+    first = cls.__dict__.get("__firstlineno__")
+    begin = node.decorator_list[0].lineno if node.decorator_list else node.lineno
+    if first is not None:
+        return bool(first == begin)
+    lines = [f.__code__.co_firstlineno for f in vars(cls).values() if isinstance(f, types.FunctionType) and f.__module__ == cls.__module__]
+    return any(begin <= line <= (node.end_lineno or begin) for line in lines)
+
+
+def _file(filename: str, module_globals: dict[str, Any]) -> _File:
+    if not filename.startswith("<"):
+        linecache.checkcache(filename)
+    lines = linecache.getlines(filename, module_globals)
+    if not lines:
+        raise SourceError(
+            f"{filename} has no source text here: code made by exec() or eval(), typed after -c, or whose file is gone "
+            "cannot be sent. Put the function into a file"
+        )
+    try:
+        return _parse(filename, tuple(lines))
+    except SyntaxError as error:
+        raise SourceError(f"{filename} cannot be parsed any more ({error.msg}, line {error.lineno}): it has changed since it was imported") from None
+
+
+@lru_cache(maxsize=256)
+def _parse(filename: str, lines: tuple[str, ...]) -> _File:
+    functions: dict[tuple[str, int], tuple[FunctionNode, str]] = {}
+    lambdas: list[tuple[ast.Lambda, str]] = []
+    classes: dict[str, list[ast.ClassDef]] = {}
+    for node, enclosing, path in _definitions(ast.parse("".join(lines), filename)):
+        if isinstance(node, ast.Lambda):
+            lambdas.append((node, enclosing))
+        elif isinstance(node, ast.ClassDef):
+            classes.setdefault(path, []).append(node)
+        else:
+            begin = node.decorator_list[0].lineno if node.decorator_list else node.lineno
+            functions[node.name, begin] = (node, enclosing)
+    return _File(lines=lines, functions=functions, lambdas=tuple(lambdas), classes=classes)
+
+
+def _definitions(tree: ast.AST) -> Iterator[tuple[FunctionNode | ast.ClassDef, str, str]]:
+    """Yield every definition with its innermost enclosing class and its qualified name."""
+    stack: list[tuple[ast.AST, str, str]] = [(tree, "", "")]
+    while stack:
+        parent, enclosing, prefix = stack.pop()
+        for node in ast.iter_child_nodes(parent):
+            if isinstance(node, ast.ClassDef):
+                yield node, enclosing, prefix + node.name
+                stack.append((node, node.name, f"{prefix}{node.name}."))
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                name = getattr(node, "name", "<lambda>")
+                yield node, enclosing, prefix + name
+                stack.append((node, enclosing, f"{prefix}{name}.<locals>."))
+            else:
+                stack.append((node, enclosing, prefix))
+
+
+def _find_lambda(code: types.CodeType, file: _File) -> tuple[ast.Lambda, str]:
+    spans = [
+        ((line, column), (end_line, end_column))
+        for line, end_line, column, end_column in code.co_positions()
+        if line is not None and end_line is not None and column is not None and end_column is not None and (column or end_column)
+    ]
+    if not spans:
+        raise SourceError(f"a lambda in {code.co_filename}, line {code.co_firstlineno}, carries no positions (python -X no_debug_ranges): use def")
+    first, last = min(begin for begin, _ in spans), max(end for _, end in spans)
+    best: tuple[ast.Lambda, str] | None = None
+    for node, enclosing in file.lambdas:
+        # The positions of a lambda's code lie in its body; the innermost lambda around them is the one.
+        body = node.body
+        begin, end = (body.lineno, body.col_offset), (body.end_lineno or 0, body.end_col_offset or 0)
+        inside = begin <= first and last <= end
+        if inside and (best is None or begin >= (best[0].body.lineno, best[0].body.col_offset)):
+            best = node, enclosing
+    if best is None:
+        raise SourceError(_changed("<lambda>", code.co_filename))
+    return best
+
+
+def _cut(
+    node: FunctionNode | ast.ClassDef, file: _File, filename: str, *, enclosing: str, free: tuple[str, ...], flags: int
+) -> Source:
+    first, column = node.lineno, node.col_offset
+    if isinstance(node, ast.ClassDef) and node.decorator_list:
+        first = node.decorator_list[0].lineno
+    end_line, end_column = node.end_lineno or first, node.end_col_offset or 0
+    lines = [line.encode() for line in file.lines[first - 1 : end_line]]
+    lines[-1] = lines[-1][:end_column]
+    before, lines[0] = lines[0][:column], lines[0][column:]
+    kind = "lambda" if isinstance(node, ast.Lambda) else "class" if isinstance(node, ast.ClassDef) else "def"
+    # Columns survive when what stood in front of a lambda is replaced by as many bytes of white space.
+    indent = " " * column if kind == "lambda" else before.decode()
+    return Source(
+        kind=kind,
+        name=getattr(node, "name", "<lambda>"),
+        text=b"".join(lines).decode(),
+        file=filename,
+        line=first,
+        indent=indent,
+        enclosing=enclosing,
+        free=free,
+        flags=flags,
+        node=node,
+    )
+
+
+def _verify(source: Source, code: types.CodeType) -> None:
+    """The file may have changed since it was imported: what is about to be sent must compile to what runs here."""
+    try:
+        compiled = source.compile()
+    except SyntaxError as error:
+        raise SourceError(f"{source.name} in {source.file}, line {source.line}, cannot be compiled by itself: {error.msg}") from None
+    if not _same(compiled, code):
+        raise SourceError(_changed(source.name, source.file))
+
+
+def _same(ours: types.CodeType, theirs: types.CodeType) -> bool:
+    arguments = ours.co_argcount + ours.co_kwonlyargcount
+    if (ours.co_name, ours.co_varnames[:arguments]) != (theirs.co_name, theirs.co_varnames[:arguments]):
+        return False
+    if any(name.startswith(_REWRITTEN) for name in (*theirs.co_names, *theirs.co_varnames)):
+        return True  # pytest rewrote its asserts: the positions are all that can be compared
+    if ours.co_code != theirs.co_code or ours.co_names != theirs.co_names or len(ours.co_consts) != len(theirs.co_consts):
+        return _rewritten_inside(theirs)
+    return all(_same_constant(a, b) for a, b in zip(ours.co_consts, theirs.co_consts, strict=True))
+
+
+def _same_constant(ours: object, theirs: object) -> bool:
+    if isinstance(ours, types.CodeType) and isinstance(theirs, types.CodeType):
+        return _same(ours, theirs)
+    return type(ours) is type(theirs) and repr(ours) == repr(theirs)
+
+
+def _rewritten_inside(code: types.CodeType) -> bool:
+    nested = [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+    return any(name.startswith(_REWRITTEN) for inner in nested for name in (*inner.co_names, *inner.co_varnames)) or any(
+        map(_rewritten_inside, nested)
+    )
+
+
+def _changed(what: str, filename: str) -> str:
+    return f"{what} is not where it was in {filename}: the file has changed since it was imported. Import it again, or restart the program"
