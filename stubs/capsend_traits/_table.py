@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 HEAP_TYPE: Final = 1 << 9
 IMMUTABLE_TYPE: Final = 1 << 8
+BASE_TYPE: Final = 1 << 10
 MISSING: Final = object()
 
 
@@ -63,7 +64,8 @@ class Table:
         module = type.__getattribute__(cls, "__module__")
         if not isinstance(module, str):
             return None
-        name = f"{module}.{type.__getattribute__(cls, '__qualname__')}"
+        # A declaration file cannot spell "method-wrapper".
+        name = f"{module}.{type.__getattribute__(cls, '__qualname__')}".replace("-", "_")
         declaration = self.by_name(name)
         if declaration is None or not _is_declared(cls, declaration, name):
             return None
@@ -162,9 +164,9 @@ def _merge(first: Contents, second: Contents) -> Contents:
 def _is_declared(cls: type, declaration: Declaration, name: str) -> bool:
     if any(_imported(full) is cls for full in {declaration.name, name}):
         return True
-    # A class statement cannot make a class with these flags, so such a class has its name from C code.
+    # A class statement makes heap types that can be changed and subclassed: any other class has its name from C code.
     flags = type.__getattribute__(cls, "__flags__")
-    return declaration.hidden and (not flags & HEAP_TYPE or bool(flags & IMMUTABLE_TYPE))
+    return declaration.hidden and flags & (HEAP_TYPE | IMMUTABLE_TYPE | BASE_TYPE) != HEAP_TYPE | BASE_TYPE
 
 
 def _imported(fullname: str) -> object:

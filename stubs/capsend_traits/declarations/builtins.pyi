@@ -188,13 +188,17 @@ member_descriptor = types.MemberDescriptorType
 method_descriptor = types.MethodDescriptorType
 classmethod_descriptor = types.ClassMethodDescriptorType
 wrapper_descriptor = types.WrapperDescriptorType
+method_wrapper = types.MethodWrapperType
 dict_keys = _collections_abc.dict_keys
 dict_values = _collections_abc.dict_values
 dict_items = _collections_abc.dict_items
 PyCapsule = types.CapsuleType
 
-if sys.version_info >= (3, 13):
-    FrameLocalsProxy = types.FrameLocalsProxyType
+class FrameLocalsProxy(Never, hidden=True):
+    """it shows the variables of a running call of this process; pass dict(proxy) as an argument"""
+
+class NoDefaultType(ProcessSend, hidden=True):
+    """the one value NoDefault, rebuilt by name"""
 
 if sys.version_info >= (3, 14):
     Union = types.UnionType

@@ -29,11 +29,9 @@ class Timer(Never):
 class local(Never):
     """thread-local values belong to the threads of this process; capture the values, each in a variable of its own"""
 
-class ExceptHookArgs(Never):
-    """it holds an exception and a thread of this process; capture the name of the type and the message"""
-
 Lock = _thread.LockType
 RLock = _thread.RLock
 _CRLock = _thread.RLock
+ExceptHookArgs = _thread._ExceptHookArgs
 _DummyThread = Thread
 _MainThread = Thread

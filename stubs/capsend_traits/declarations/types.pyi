@@ -1,4 +1,4 @@
-import sys
+import builtins
 
 from capsend_traits.marks import Never, ProcessSend, Serializable
 
@@ -68,13 +68,7 @@ class DynamicClassAttribute(Never):
 class _GeneratorWrapper(Never):
     """a generator is a suspended frame of this process; send the generator function and its arguments"""
 
-if sys.version_info >= (3, 13):
-    class CapsuleType(Never):
-        """a capsule holds an address in the memory of this process; create it inside"""
+class CapsuleType(Never, hidden=True):
+    """a capsule holds an address in the memory of this process; create it inside"""
 
-    class FrameLocalsProxyType(Never):
-        """it shows the variables of a running call of this process; pass dict(proxy) as an argument"""
-
-else:
-    class CapsuleType(Never, hidden=True):
-        """a capsule holds an address in the memory of this process; create it inside"""
+FrameLocalsProxyType = builtins.FrameLocalsProxy

@@ -1,4 +1,5 @@
 import sys
+import builtins
 import types
 
 from capsend_traits.marks import Never, ProcessSend
@@ -17,9 +18,6 @@ class AsyncGenerator(Never):
 
 class Coroutine(Never):
     """a coroutine is a suspended frame of this process; send the async function and its arguments"""
-
-class AwaitableGenerator(Never):
-    """a generator is a suspended frame of this process; send the generator function and its arguments"""
 
 class MappingView(Never):
     """a view shows a mapping of this process; pass the mapping as an argument, or capture tuple(view)"""
@@ -66,9 +64,6 @@ class ForwardRef(ProcessSend):
 class _SpecialForm(ProcessSend):
     """rebuilt by name"""
 
-class _AnyMeta(ProcessSend):
-    """rebuilt by name"""
-
 class _SpecialGenericAlias(ProcessSend):
     """rebuilt by name"""
 
@@ -107,6 +102,4 @@ if sys.version_info >= (3, 12):
     class TypeAliasType(ProcessSend):
         """rebuilt from its name and its target"""
 
-if sys.version_info >= (3, 13):
-    class NoDefaultType(ProcessSend):
-        """the one value NoDefault, rebuilt by name"""
+_NoDefaultType = builtins.NoDefaultType

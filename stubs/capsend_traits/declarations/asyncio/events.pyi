@@ -6,6 +6,8 @@ class AbstractEventLoop(Never):
 class AbstractEventLoopPolicy(Never):
     """an event loop policy belongs to this process; send an async function: the process runs it on a loop of its own"""
 
+_AbstractEventLoopPolicy = AbstractEventLoopPolicy
+
 class AbstractServer(Never):
     """a server belongs to this process; keep it here, and send the data of one request"""
 

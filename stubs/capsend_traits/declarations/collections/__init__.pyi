@@ -1,3 +1,4 @@
+import _collections
 from typing import Generic, TypeVar
 
 from capsend_traits.marks import Never, Serializable
@@ -39,6 +40,8 @@ class _OrderedDictValuesView(Never):
 class _OrderedDictItemsView(Never):
     """a view shows a dict of this process; pass the dict as an argument, or capture tuple(view)"""
 
+_deque_iterator = _collections._deque_iterator
+_deque_reverse_iterator = _collections._deque_reverse_iterator
 _odict_keys = _OrderedDictKeysView
 _odict_values = _OrderedDictValuesView
 _odict_items = _OrderedDictItemsView

@@ -1,5 +1,7 @@
 import typing
 
+from capsend_traits.marks import ProcessSend
+
 Iterator = typing.Iterator
 AsyncIterator = typing.AsyncIterator
 Generator = typing.Generator
@@ -9,3 +11,6 @@ MappingView = typing.MappingView
 KeysView = typing.KeysView
 ValuesView = typing.ValuesView
 ItemsView = typing.ItemsView
+
+class _CallableGenericAlias(ProcessSend):
+    """rebuilt from its origin and its arguments"""

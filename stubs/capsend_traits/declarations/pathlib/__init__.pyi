@@ -1,5 +1,3 @@
-import sys
-
 from capsend_traits.marks import Never, ProcessSend
 
 class PurePath(ProcessSend):
@@ -19,7 +17,3 @@ class PosixPath(ProcessSend):
 
 class WindowsPath(Never):
     """it cannot be created in a process, whose paths are POSIX paths; capture pathlib.PureWindowsPath(path)"""
-
-if sys.version_info >= (3, 13):
-    class UnsupportedOperation(Never):
-        """an exception holds its traceback, and with it the frames and variables of this process; capture str(e)"""

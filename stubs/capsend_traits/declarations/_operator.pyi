@@ -1,0 +1,5 @@
+import operator
+
+itemgetter = operator.itemgetter
+attrgetter = operator.attrgetter
+methodcaller = operator.methodcaller

@@ -1,4 +1,0 @@
-import decimal
-
-Decimal = decimal.Decimal
-Context = decimal.Context

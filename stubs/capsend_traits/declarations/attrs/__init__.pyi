@@ -1,0 +1,3 @@
+import attr._make
+
+NothingType = attr._make._Nothing

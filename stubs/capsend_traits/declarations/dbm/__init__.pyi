@@ -1,0 +1,3 @@
+import dbm.dumb
+
+_Database = dbm.dumb._Database

@@ -1,0 +1,4 @@
+from capsend_traits.marks import Serializable
+
+class MIMEImage(Serializable):
+    """mutable: a captured message would silently become a copy; pass it as an argument, or capture message.as_bytes()"""

@@ -1,0 +1,10 @@
+from capsend_traits.marks import Never
+
+class Signature(Never):
+    """its parameters are a read-only view on a dict of this process; call inspect.signature(function) inside, or capture str(signature)"""
+
+class BoundArguments(Never):
+    """it belongs to a signature, which does not travel; pass args and kwargs of it as arguments"""
+
+class Parameter(Never):
+    """it belongs to a signature, which does not travel; capture parameter.name, or str(parameter)"""

@@ -1,0 +1,4 @@
+from capsend_traits.marks import Serializable
+
+class UID(Serializable):
+    """its number can be replaced; capture uid.data"""

@@ -1,0 +1,3 @@
+import random
+
+SystemRandom = random.SystemRandom

@@ -1,0 +1,3 @@
+import _struct
+
+Struct = _struct.Struct

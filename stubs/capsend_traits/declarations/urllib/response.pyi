@@ -1,0 +1,4 @@
+from capsend_traits.marks import Never
+
+class addbase(Never):
+    """a connection belongs to this process; read here, and pass the bytes as an argument"""

@@ -1,0 +1,4 @@
+from capsend_traits.marks import Never
+
+class DOMEventStream(Never):
+    """it has read a document in part; pass the text, and parse it inside the process"""

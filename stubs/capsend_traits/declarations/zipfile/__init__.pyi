@@ -1,0 +1,13 @@
+from capsend_traits.marks import Never, Serializable
+
+class ZipFile(Never):
+    """an open archive belongs to this process; send its path and open it inside, or capture what it contains"""
+
+class PyZipFile(Never):
+    """an open archive belongs to this process; send its path and open it inside, or capture what it contains"""
+
+class ZipExtFile(Never):
+    """an open archive belongs to this process; send its path and open it inside, or capture what it contains"""
+
+class ZipInfo(Serializable):
+    """mutable: a captured ZipInfo would silently become a copy; capture what you need of it, such as info.filename"""

@@ -1,4 +1,0 @@
-from capsend_traits.marks import ProcessSend
-
-class ZoneInfo(ProcessSend):
-    """rebuilt from its key"""
