@@ -1,0 +1,205 @@
+"""Values as text and back: the one encoding in which host and process exchange everything; `docs/wire.md` documents it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+from .codec_decoder import Decoder
+from .codec_encoder import ATOMS, Encoder, dumps
+from .codec_limits import MAX_GENERAL_DEPTH, MAX_PLAIN_DEPTH, Budget, Limits, Malformed, NotEncodable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Limits", "Malformed", "NotEncodable", "decode", "encode"]
+
+_PLAIN: Final = ATOMS | {list, dict}
+_STR: Final = frozenset({str})
+_MAX_DIGITS: Final = 4300
+_STRUCTURE: Final = bytes.maketrans(b"{}", b"[]")
+_NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{},"'))
+_scan: Final = json.JSONDecoder().raw_decode
+
+
+def encode(value: Any, *, externals: Callable[[Any], Any] = lambda _: None) -> str:
+    """Return the message, in ASCII, that says `value` exactly: its classes, its sharing, its cycles.
+
+    Args:
+        value: what to encode.
+        externals: called for every function, class, module and instance; returns its reference, which is JSON nested at most two levels
+            deep, or None. An instance without a reference goes by its fields; the others are refused.
+
+    Raises:
+        NotEncodable: a part has no encoding; its `path` says where it stands.
+    """
+    letter, layer, root = _root(value)
+    plain = _is_plain(layer)
+    if plain:
+        text = _json(root)
+        if text is not None:
+            return letter + text
+    for careful in (True,) if plain else (False, True):
+        nodes, blobs = Encoder(externals, careful=careful).encode(value)
+        text = _json(nodes)
+        if text is not None:
+            return "".join([f"g{len(text):x}:", text, *blobs])
+    raise NotEncodable(value, "a reference that is no proper JSON")
+
+
+def _root(value: Any) -> tuple[str, list[Any], Any]:
+    """Return the letter of the plain form, the first layer to look at, and what JSON is asked to write."""
+    if type(value) is tuple:
+        if len(value) == 2 and type(value[0]) is tuple and type(value[1]) is dict:
+            return "c", [*value[0], value[1]], [value[0], value[1]]
+        return "t", list(value), value
+    return "p", [value], value
+
+
+def _is_plain(layer: list[Any]) -> bool:
+    """Tell whether JSON says these values exactly, one layer of containers at a time, without a Python call per element."""
+    seen: set[int] = set()
+    count = 0
+    for _ in range(MAX_PLAIN_DEPTH - 2):
+        kinds = set(map(type, layer))
+        if kinds <= ATOMS:
+            return True
+        if not kinds <= _PLAIN:
+            return False
+        lists = [item for item in layer if type(item) is list] if list in kinds else []
+        dicts = [item for item in layer if type(item) is dict] if dict in kinds else []
+        seen.update(map(id, lists))
+        seen.update(map(id, dicts))
+        count += len(lists) + len(dicts)
+        if len(seen) != count or not set(map(type, chain.from_iterable(dicts))) <= _STR:
+            return False
+        layer = list(chain.from_iterable(lists))
+        layer += chain.from_iterable(map(dict.values, dicts))
+    return False
+
+
+def _json(root: Any) -> str | None:
+    """Return JSON for `root`; None when it could not be read back, for surrogates or ints of too many digits."""
+    try:
+        text = dumps(root)
+        if "\\ud" in text:
+            json.dumps(root, ensure_ascii=False).encode()
+    except ValueError:  # UnicodeEncodeError too
+        return None
+    limit = sys.get_int_max_str_digits()
+    return text if 0 < limit <= _MAX_DIGITS or not _long_digits(text) else None
+
+
+def _long_digits(text: str) -> bool:
+    return re.search(r"\d{%d}" % (_MAX_DIGITS + 1), text) is not None
+
+
+def decode(
+    text: str,
+    *,
+    resolve: Callable[[Any], Any] = lambda _: _no_references(),
+    may_build: Callable[[type], bool] = lambda _: True,
+    limits: Limits | None = None,
+) -> Any:
+    """Return the value that a message says.
+
+    No method of a class in it runs, except `__setstate__` where the class defines it, and `__hash__` and `__eq__` where an instance is a
+    key or an element of a set.
+
+    Args:
+        text: a message made by `encode`.
+        resolve: gives the object of a reference; it may raise anything.
+        may_build: tells whether a message may contain instances of a class.
+        limits: what decoding may cost; None trusts the sender.
+
+    Raises:
+        Malformed: the text is no message, refers to what is not known, or goes beyond the limits.
+    """
+    try:
+        return _decode(text, resolve, may_build, limits)
+    except Malformed:
+        raise
+    except Exception as error:
+        raise Malformed(f"not a message: {type(error).__name__}: {str(error)[:200]}") from error
+
+
+def _decode(text: str, resolve: Callable[[Any], Any], may_build: Callable[[type], bool], limits: Limits | None) -> Any:
+    if type(text) is not str or not text.isascii():
+        raise Malformed("a message is ASCII text")
+    if limits is not None and len(text) > limits.max_chars:
+        raise Malformed(f"a message of {len(text)} characters is above the limit of {limits.max_chars}")
+    letter = text[:1]
+    if letter == "g":
+        size, colon, _ = text[1:18].partition(":")
+        start = 2 + len(size)
+        end = start + int(size, 16)
+        if not colon or not size.isalnum() or not start < end <= len(text):
+            raise Malformed("the length of the nodes is wrong")
+        nodes = _parse(text[start:end], limits, MAX_GENERAL_DEPTH)
+        if type(nodes) is not list or not nodes:
+            raise Malformed("a message without nodes")
+        decoder = Decoder(nodes, text[end:], resolve=resolve, may_build=may_build, budget=Budget(limits))
+        return decoder.decode()
+    if letter not in ("p", "t", "c"):
+        raise Malformed("a message of an unknown form")
+    root = _parse(text[1:], limits, MAX_PLAIN_DEPTH)
+    if letter == "p":
+        return root
+    if type(root) is not list:
+        raise Malformed("a tuple is written as an array")
+    if letter == "t":
+        return tuple(root)
+    if len(root) != 2 or type(root[0]) is not list or type(root[1]) is not dict:
+        raise Malformed("a call is written as an array and an object")
+    return tuple(root[0]), root[1]
+
+
+def _parse(text: str, limits: Limits | None, depth: int) -> Any:
+    if limits is not None:
+        _check_structure(text, limits, depth)
+    digits = sys.get_int_max_str_digits()
+    if digits != _MAX_DIGITS and re.search(r"\d{%d}" % (min(digits or _MAX_DIGITS, _MAX_DIGITS) + 1), text):
+        return json.loads(text, parse_int=_parse_int)
+    value, end = _scan(text)
+    if end != len(text):
+        raise Malformed("text after the value")
+    return value
+
+
+def _parse_int(text: str) -> int:
+    # The interpreter's own limit may be lower than the one that the format allows, or switched off.
+    if len(text) > _MAX_DIGITS + 1:
+        raise Malformed("an int of too many digits")
+    value = 0
+    digits = text.removeprefix("-")
+    for start in range(0, len(digits), 500):
+        piece = digits[start : start + 500]
+        value = value * 10 ** len(piece) + int(piece)
+    return -value if text.startswith("-") else value
+
+
+def _check_structure(text: str, limits: Limits, depth: int) -> None:
+    """Refuse JSON that is nested too deep or has too many parts, before the parser recurses into it or makes them."""
+    if "\\" in text:
+        text = text.replace("\\\\", "").replace('\\"', "")
+    marks = text.encode("ascii").translate(_STRUCTURE, _NO_STRUCTURE).replace(b'""', b"")
+    if b'"' in marks:
+        marks = b"".join(marks.split(b'"')[::2])
+    if marks.count(b",") > limits.max_items:
+        raise Malformed(f"a message of more than {limits.max_items} items")
+    marks = marks.translate(None, b",")
+    if len(marks) > 2 * limits.max_nodes:
+        raise Malformed(f"a message of more than {limits.max_nodes} nodes")
+    for _ in range(depth):
+        if not marks:
+            return
+        marks = marks.replace(b"[]", b"")
+    if marks:
+        raise Malformed(f"a message nested deeper than {depth} levels")
+
+
+def _no_references() -> Any:
+    raise LookupError("no references are known here")

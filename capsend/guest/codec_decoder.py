@@ -1,0 +1,435 @@
+"""Rebuilds a value from the general form of a message, whatever the message says."""
+
+from __future__ import annotations
+
+import binascii
+import enum
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from .codec_encoder import ATOMS
+from .codec_instances import BASES, plan_of, set_fields, set_state
+from .codec_limits import Malformed
+from .codec_types import BY_TAG
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .codec_instances import Plan
+    from .codec_limits import Budget
+
+# Any below stands for nodes, which are JSON not looked at yet, and for the values themselves.
+_ATOMS_AND_REFS: Final = ATOMS | {list}
+_QUICK_KEYS: Final = frozenset({str, bytes, type(None), bool})
+_MISSING: Final = object()
+
+
+class _Later(Exception):  # noqa: N818 - it never leaves this module
+    """A node needs another one, `index`, that is not finished yet."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+
+class Decoder:
+    """Decodes one message in the general form.
+
+    A node's parts stand before it, except in a cycle: there the empty shell of a mutable part is made early, and a node that needs an
+    immutable part which is not there yet waits for it.
+    """
+
+    def __init__(
+        self, nodes: list[Any], blobs: str, *, resolve: Callable[[Any], Any], may_build: Callable[[type], bool], budget: Budget
+    ) -> None:
+        self._nodes = nodes
+        self._blobs = blobs
+        self._resolve = resolve
+        self._may_build = may_build
+        self._budget = budget
+        self._values: list[Any] = [_MISSING] * len(nodes)
+        self._waiting: dict[int, list[int]] = {}
+        self._unfilled: set[int] = set()
+        self._weights: dict[int, tuple[int, int]] = {}
+        self._buildable: dict[type, Plan] = {}
+        self._offset = 0
+
+    def decode(self) -> Any:
+        """Return the value, which is the last node."""
+        for index in range(len(self._nodes)):
+            try:
+                self._step(index)
+            except _Later as later:
+                self._wait(index, later)
+            else:
+                if index in self._waiting:
+                    self._wake(index)
+        if self._waiting:
+            raise Malformed("a cycle that no value can have")
+        if self._offset != len(self._blobs):
+            raise Malformed("text after the message")
+        return self._values[-1]
+
+    def _step(self, index: int) -> None:
+        node = self._nodes[index]
+        if type(node) is not list or not node or type(node[0]) is not str:
+            raise Malformed("a node without a tag")
+        handler = _HANDLERS.get(node[0])
+        if handler is not None:
+            handler(self, index, node)
+        elif node[0] in BY_TAG:
+            self._standard(index, node)
+        else:
+            raise Malformed(f"an unknown tag {node[0][:20]!r}")
+
+    def _wait(self, index: int, later: _Later) -> None:
+        self._budget.spend(len(self._nodes[index]))
+        self._unfilled.add(index)
+        self._waiting.setdefault(later.index, []).append(index)
+
+    def _wake(self, index: int) -> None:
+        ready = self._waiting.pop(index)
+        while ready:
+            index = ready.pop()
+            try:
+                self._step(index)
+            except _Later as later:
+                self._wait(index, later)
+            else:
+                self._unfilled.discard(index)
+                ready += self._waiting.pop(index, ())
+
+    # References
+
+    def _parts(self, items: list[Any]) -> list[Any]:
+        kinds = set(map(type, items))
+        if kinds <= ATOMS:
+            return items
+        if not kinds <= _ATOMS_AND_REFS:
+            raise Malformed("a part that is neither an atom nor a reference")
+        values, nodes = self._values, self._nodes
+        parts = []
+        missing = -1
+        for item in items:
+            if type(item) is list:
+                if len(item) != 1 or type(item[0]) is not int or not 0 <= item[0] < len(nodes):
+                    raise Malformed("not a reference to a node")
+                value = values[item[0]]
+                if value is _MISSING:
+                    value = self._early(item[0])
+                    if value is _MISSING:
+                        missing = max(missing, item[0])
+                parts.append(value)
+            else:
+                parts.append(item)
+        if missing >= 0:
+            raise _Later(missing)
+        return parts
+
+    def _fields(self, fields: Any) -> dict[str, Any]:
+        if type(fields) is not dict:
+            raise Malformed("the fields of a node are no object")
+        if set(map(type, fields.values())) <= ATOMS:
+            return fields
+        return dict(zip(fields, self._parts(list(fields.values())), strict=True))
+
+    def _filled(self, item: Any) -> None:
+        """Wait for a part whose content, not just its identity, is needed."""
+        if type(item) is list and item[0] in self._unfilled:
+            raise _Later(item[0])
+
+    def _early(self, index: int) -> Any:
+        """Make the empty shell of a mutable value that its own parts refer to."""
+        node = self._nodes[index]
+        if type(node) is not list or not node or type(node[0]) is not str:
+            raise Malformed("a node without a tag")
+        tag, value = node[0], _MISSING
+        if tag in _SHELLS:
+            value = _SHELLS[tag]()
+        elif tag in ("i", "o", "k", "K"):
+            value = self._instance_shell(node)
+        elif tag in BY_TAG:
+            make = BY_TAG[tag].make
+            value = make() if make is not None else _MISSING
+        if value is not _MISSING:
+            self._values[index] = value
+            self._unfilled.add(index)
+        return value
+
+    def _shell(self, index: int, make: Callable[[], Any]) -> Any:
+        value = self._values[index]
+        if value is _MISSING:
+            value = self._values[index] = make()
+        self._unfilled.discard(index)
+        return value
+
+    # Containers
+
+    def _list(self, index: int, node: list[Any]) -> None:
+        value = self._shell(index, list)
+        value += self._parts(node[1:])
+
+    def _dict(self, index: int, node: list[Any]) -> None:
+        _expect(node, 2)
+        self._shell(index, dict).update(self._fields(node[1]))
+
+    def _mapping(self, index: int, node: list[Any]) -> None:
+        value = self._shell(index, dict)
+        if len(node) % 2 == 0:
+            raise Malformed("a key without a value")
+        parts = self._parts(node[1:])
+        self._check_keys(parts[::2], node[1::2])
+        value.update(zip(parts[::2], parts[1::2], strict=True))
+
+    def _set(self, index: int, node: list[Any]) -> None:
+        value = self._shell(index, set)
+        parts = self._parts(node[1:])
+        self._check_keys(parts, node[1:])
+        value.update(parts)
+
+    def _frozenset(self, index: int, node: list[Any]) -> None:
+        parts = self._parts(node[1:])
+        self._check_keys(parts, node[1:])
+        self._values[index] = frozenset(parts)
+
+    def _tuple(self, index: int, node: list[Any]) -> None:
+        self._values[index] = tuple(self._parts(node[1:]))
+
+    def _standard(self, index: int, node: list[Any]) -> None:
+        entry = BY_TAG[node[0]]
+        items = node[1:]
+        if entry.make is None:
+            parts = self._parts(items)
+            entry.check(parts)
+            self._values[index] = entry.build(self._budget, *parts)
+            return
+        value = self._shell(index, entry.make)
+        self._unfilled.add(index)
+        for part, item in zip(entry.parts, items, strict=False):
+            if part.name == "content":
+                self._filled(item)
+        parts = self._parts(items)
+        entry.check(parts)
+        entry.build(value, *parts)
+        self._unfilled.discard(index)
+
+    # Text and numbers
+
+    def _blob(self, node: list[Any]) -> bytes:
+        _expect(node, 2)
+        size = node[1]
+        if type(size) is not int or not 0 <= size <= len(self._blobs) - self._offset:
+            raise Malformed("bytes beyond the end of the message")
+        start, self._offset = self._offset, self._offset + size
+        return binascii.a2b_base64(self._blobs[start : self._offset], strict_mode=True) if size else b""
+
+    def _bytes(self, index: int, node: list[Any]) -> None:
+        self._values[index] = self._blob(node)
+
+    def _bytearray(self, index: int, node: list[Any]) -> None:
+        self._values[index] = bytearray(self._blob(node))
+
+    def _odd_str(self, index: int, node: list[Any]) -> None:
+        self._values[index] = self._blob(node).decode("utf-8", "surrogatepass")
+
+    def _huge_int(self, index: int, node: list[Any]) -> None:
+        _expect(node, 2)
+        digits = node[1].removeprefix("-") if type(node[1]) is str else ""
+        if not digits.isalnum() or not digits.isascii():
+            raise Malformed("not a hexadecimal number")
+        self._values[index] = int(node[1], 16)
+
+    # Classes and their instances
+
+    def _external(self, index: int, node: list[Any]) -> None:
+        _expect(node, 2)
+        self._values[index] = self._resolve(node[1])
+
+    def _class(self, item: Any) -> type:
+        cls = self._parts([item])[0]
+        if type not in type(cls).__mro__:
+            raise Malformed("an instance of what is no class")
+        return cls  # type: ignore[no-any-return] # the line above says so
+
+    def _plan(self, cls: type) -> Plan:
+        plan = self._buildable.get(cls)
+        if plan is None:
+            plan = plan_of(cls)
+            if plan.refusal or enum.Enum in cls.__mro__ or not self._may_build(cls):
+                raise Malformed(f"no instance of {cls.__qualname__} may come from outside")
+            self._buildable[cls] = plan
+        return plan
+
+    def _instance_shell(self, node: list[Any]) -> Any:
+        if len(node) < 2:
+            raise Malformed("an instance without a class")
+        # A shell that needs another shell is no message of an encoder: its class and its built-in part stand before it.
+        for item in node[1:3]:
+            if type(item) is list and item[:1] and type(item[0]) is int and 0 <= item[0] < len(self._nodes):
+                if self._values[item[0]] is _MISSING and (item is node[1] or node[0] in "kK"):
+                    return _MISSING
+        cls = self._class(node[1])
+        plan = self._plan(cls)
+        base = BASES[plan.base]
+        if node[0] in "io":
+            if plan.base is not object:
+                raise Malformed(f"{cls.__qualname__} derives from {plan.base.__qualname__}")
+            return object.__new__(cls)
+        if plan.base is object or len(node) != 4:
+            raise Malformed(f"{cls.__qualname__} has no built-in part")
+        if base.mutable:
+            return plan.base.__new__(cls)
+        self._filled(node[2])
+        part = self._parts([node[2]])[0]
+        if type(part) is not plan.base:
+            raise Malformed(f"the built-in part of {cls.__qualname__} is a {type(part).__qualname__}")
+        return _checked_fields(cls, base.build(cls, part))
+
+    def _instance(self, index: int, node: list[Any]) -> None:
+        """["i", class, fields]; ["o", class, state]; ["k", class, built-in part, fields]; ["K", class, built-in part, state]."""
+        value = self._values[index]
+        if value is _MISSING:
+            value = self._instance_shell(node)
+            if value is _MISSING:
+                self._parts(node[1:3])
+                raise Malformed("an instance whose class comes after it")
+            self._values[index] = value
+        self._unfilled.add(index)
+        plan = self._plan(type(value))
+        tag = node[0]
+        _expect(node, 3 if tag in "io" else 4)
+        if plan.base is not object and BASES[plan.base].mutable:
+            self._filled(node[2])
+            part = self._parts([node[2]])[0]
+            if type(part) is not plan.base:
+                raise Malformed(f"the built-in part of {type(value).__qualname__} is a {type(part).__qualname__}")
+        if tag in "ik":
+            set_fields(value, plan, self._fields(node[-1]))
+        else:
+            self._filled(node[-1])
+            set_state(value, plan, self._parts([node[-1]])[0])
+        if plan.base is not object and BASES[plan.base].mutable:
+            BASES[plan.base].build(value, part)
+        self._unfilled.discard(index)
+
+    def _tuple_instance(self, index: int, node: list[Any]) -> None:
+        _expect_class(node)
+        cls = self._class(node[1])
+        if self._plan(cls).base is not tuple:
+            raise Malformed(f"{cls.__qualname__} is no tuple")
+        self._values[index] = _checked_fields(cls, tuple.__new__(cls, self._parts(node[2:])))
+
+    def _member(self, index: int, node: list[Any]) -> None:
+        """["e", class, name] of an Enum; ["E", class, value] of a Flag."""
+        _expect(node, 3)
+        cls: Any = self._class(node[1])
+        if enum.Enum not in cls.__mro__:
+            raise Malformed(f"{cls.__qualname__} is no Enum")
+        part = self._parts([node[2]])[0]
+        if node[0] == "e":
+            if type(part) is not str or part not in cls._member_map_:
+                raise Malformed(f"{cls.__qualname__} has no such member")
+            self._values[index] = cls._member_map_[part]
+            return
+        # A new combination of flags is kept by its class for ever.
+        self._budget.spend(2000)
+        if enum.Flag not in cls.__mro__ or type(part) is not int or part & ~cls._flag_mask_ and part >= 0:
+            raise Malformed(f"{cls.__qualname__} has no such flags")
+        self._values[index] = cls(part)
+
+    # Keys
+
+    def _check_keys(self, keys: list[Any], items: list[Any]) -> None:
+        """Refuse keys that were chosen to make hashing or comparing them slow, or to overflow the stack."""
+        limits = self._budget.limits
+        if limits is None or len(keys) == 0 or set(map(type, keys)) <= _QUICK_KEYS:
+            return
+        self._budget.spend(len(keys))
+        for item in items:
+            if type(item) is list:
+                work, depth = self._weight(item[0])
+                if depth > limits.max_key_depth:
+                    raise Malformed(f"a key nested deeper than {limits.max_key_depth} levels")
+                self._budget.spend(work)
+        if max(Counter(map(hash, keys)).values()) > limits.max_collisions:
+            raise Malformed(f"more than {limits.max_collisions} keys with the same hash")
+
+    def _weight(self, root: int) -> tuple[int, int]:
+        """Return the steps and the depth of hashing a node: those of its parts as often as it has them."""
+        weights = self._weights
+        stack = [root]
+        while stack:
+            index = stack[-1]
+            if index in weights and weights[index][0] >= 0:
+                stack.pop()
+                continue
+            inner = self._hashed_parts(index)
+            if index not in weights:
+                # Marked as open: in a cycle a part of its own counts nothing.
+                weights[index] = (-1, 0)
+                self._budget.spend(1 + len(inner))
+                stack += [k for k in inner if k not in weights]
+                continue
+            known = [weights[k] for k in inner if weights[k][0] >= 0]
+            weights[index] = (self._own_work(index) + sum(w for w, _ in known), 1 + max((d for _, d in known), default=0))
+            stack.pop()
+        return weights[root]
+
+    def _hashed_parts(self, index: int) -> list[int]:
+        node = self._nodes[index]
+        tag = node[0]
+        if tag in _NOT_HASHED or (tag in BY_TAG and BY_TAG[tag].make is not None):
+            return []
+        if tag in ("i", "k", "o", "K"):
+            value = self._values[index]
+            if type(value).__hash__ is object.__hash__:
+                return []
+            fields = list(node[-1].values()) if type(node[-1]) is dict else []
+            return [item[0] for item in (*node[2:], *fields) if type(item) is list]
+        return [item[0] for item in node[1:] if type(item) is list]
+
+    def _own_work(self, index: int) -> int:
+        node = self._nodes[index]
+        work = len(node) + (20 if node[0] in ("i", "k", "o", "K", "x") else 0)
+        return work + sum(len(item) >> 6 for item in node[1:2] if type(item) is str)
+
+
+_NOT_HASHED: Final = frozenset({"l", "d", "m", "s", "f", "x", "e", "E", "b", "B"})
+_SHELLS: Final[dict[str, Callable[[], Any]]] = {"l": list, "d": dict, "m": dict, "s": set}
+_HANDLERS: Final[dict[str, Callable[[Decoder, int, list[Any]], None]]] = {
+    "l": Decoder._list,
+    "t": Decoder._tuple,
+    "d": Decoder._dict,
+    "m": Decoder._mapping,
+    "s": Decoder._set,
+    "f": Decoder._frozenset,
+    "b": Decoder._bytes,
+    "B": Decoder._bytearray,
+    "u": Decoder._odd_str,
+    "n": Decoder._huge_int,
+    "x": Decoder._external,
+    "i": Decoder._instance,
+    "o": Decoder._instance,
+    "k": Decoder._instance,
+    "K": Decoder._instance,
+    "T": Decoder._tuple_instance,
+    "e": Decoder._member,
+    "E": Decoder._member,
+}
+
+
+def _expect(node: list[Any], length: int) -> None:
+    if len(node) != length:
+        raise Malformed(f"a node {node[0]} of {len(node)} elements")
+
+
+def _expect_class(node: list[Any]) -> None:
+    if len(node) < 2:
+        raise Malformed("an instance without a class")
+
+
+def _checked_fields(cls: type, value: Any) -> Any:
+    """Refuse a NamedTuple with another number of items than it has fields."""
+    names = getattr(cls, "_fields", None) if isinstance(value, tuple) else None
+    if type(names) is tuple and len(names) != len(value):
+        raise Malformed(f"{cls.__qualname__} has {len(names)} fields, not {len(value)}")
+    return value

@@ -1,0 +1,289 @@
+"""The general form of a message: any value, as a flat list of nodes."""
+
+from __future__ import annotations
+
+import binascii
+import enum
+import json
+from itertools import chain
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from .codec_instances import BASES, fields_of, plan_of, state_of
+from .codec_limits import NotEncodable
+from .codec_types import standard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .codec_instances import Plan
+
+# Any below stands for nodes, which are JSON, and for the values themselves.
+ATOMS: Final = frozenset({type(None), bool, int, float, str})
+_STR: Final = frozenset({str})
+_NUMBERS: Final = frozenset({type(None), bool, float})
+_BY_REFERENCE: Final = (type, FunctionType, BuiltinFunctionType, ModuleType)
+_PORTABLE_BITS: Final = 2000
+_CHUNK: Final = 3 << 20
+
+dumps: Final = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
+
+
+class _Frame:
+    """One container being encoded: its value, what is encoded of it so far, what is left."""
+
+    __slots__ = ("keys", "out", "ref", "source", "value")
+
+    def __init__(self, value: Any, out: list[Any], source: Iterator[Any], *, ref: list[int], keys: Any = None) -> None:
+        self.value = value
+        self.out = out
+        self.source = source
+        self.ref = ref
+        self.keys = keys
+
+
+class _Refused(Exception):  # noqa: N818 - it never leaves this module
+    pass
+
+
+def has_surrogate(text: str) -> bool:
+    """Tell whether `text` has a code point that JSON would merge with its neighbour, or that is no character."""
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+class Encoder:
+    """Encodes one value in the general form.
+
+    Args:
+        externals: gives the reference of what is not encoded here, or None.
+        careful: look at every str and int, since some of this value cannot stand in JSON as it is.
+    """
+
+    def __init__(self, externals: Callable[[Any], Any], *, careful: bool) -> None:
+        self._externals = externals
+        self._careful = careful
+        self._inline = _NUMBERS if careful else ATOMS
+        self._refs: dict[int, list[int]] = {}  # by identity; an empty one is a node that is not finished
+        self._nodes: list[Any] = []
+        self._blobs: list[str] = []
+        self._alive: list[Any] = []  # parts made on the way: their identities must not be used again
+        self._stack: list[_Frame] = []
+
+    def encode(self, root: Any) -> tuple[list[Any], list[str]]:
+        """Return the nodes of the message, and the blobs that follow them.
+
+        Raises:
+            NotEncodable: a part has no encoding.
+        """
+        try:
+            self._run(root)
+        except _Refused as refused:
+            value, reason = refused.args
+            steps = tuple(_step(frame) for frame in self._stack[1:])
+            raise NotEncodable(value, reason, steps=steps) from refused.__cause__
+        return self._nodes, self._blobs
+
+    def _run(self, root: Any) -> None:
+        refs, careful = self._refs, self._careful
+        frame = _Frame(None, [], iter((root,)), ref=[])
+        self._stack.append(frame)
+        out, source = frame.out, frame.source
+        while True:
+            for child in source:
+                kind = type(child)
+                if kind in ATOMS and not (careful and self._is_odd(child)):
+                    out.append(child)
+                    continue
+                ref = refs.get(id(child))
+                if ref is not None:
+                    out.append(ref)
+                    continue
+                ref = refs[id(child)] = []
+                out.append(ref)
+                opened = self._open(child, kind, ref)
+                if opened is not None:
+                    self._stack.append(opened)
+                    out, source = opened.out, opened.source
+                    break
+            else:
+                frame = self._stack.pop()
+                if not self._stack:
+                    return
+                self._emit(frame.ref, _finished(frame))
+                out, source = self._stack[-1].out, self._stack[-1].source
+
+    def _is_odd(self, atom: Any) -> bool:
+        kind = type(atom)
+        return (kind is str and has_surrogate(atom)) or (kind is int and atom.bit_length() > _PORTABLE_BITS)
+
+    def _emit(self, ref: list[int], node: Any) -> None:
+        ref.append(len(self._nodes))
+        self._nodes.append(node)
+
+    def _open(self, value: Any, kind: type, ref: list[int]) -> _Frame | None:
+        opener = _OPENERS.get(kind)
+        if opener is not None:
+            frame: _Frame | None = opener(self, value, ref)
+            return frame
+        entry = standard(kind)
+        if entry is None or (kind.__dictoffset__ and entry.tag in _MAY_HAVE_ATTRIBUTES and vars(value)):
+            return self._open_other(value, kind, ref)
+        try:
+            parts = entry.read(value)
+        except Exception as error:
+            raise _Refused(value, f"its {kind.__qualname__} cannot be read: {error}") from error
+        self._alive.append(parts)
+        return _Frame(value, [entry.tag], iter(parts), ref=ref)
+
+    def _open_other(self, value: Any, kind: type, ref: list[int]) -> _Frame | None:
+        if issubclass(kind, enum.Enum):
+            flag = issubclass(kind, enum.Flag)
+            return _Frame(value, ["E" if flag else "e"], iter((kind, value._value_ if flag else value._name_)), ref=ref)
+        reference = self._externals(value)
+        if reference is not None:
+            self._emit(ref, ["x", reference])
+            return None
+        if issubclass(kind, _BY_REFERENCE):
+            raise _Refused(value, f"the {kind.__name__} {value!r} has no name that the other side knows")
+        plan = plan_of(kind)
+        if plan.refusal:
+            raise _Refused(value, plan.refusal)
+        return self._open_instance(value, plan, ref)
+
+    def _open_instance(self, value: Any, plan: Plan, ref: list[int]) -> _Frame | None:
+        kind = type(value)
+        parts: list[Any] = [kind]
+        if plan.base is not object:
+            parts.append(BASES[plan.base].read(value))
+        if plan.own_get or plan.own_set:
+            try:
+                parts.append(state_of(value, plan))
+            except Exception as error:
+                raise _Refused(value, f"its __getstate__ failed: {error!r}") from error
+            self._alive.append(parts)
+            return _Frame(value, ["o" if plan.base is object else "K"], iter(parts), ref=ref)
+        fields = fields_of(value, plan)
+        if plan.base is tuple and not fields:
+            self._alive.append(parts)
+            return _Frame(value, ["T"], chain((kind,), parts[1]), ref=ref)
+        if not set(map(type, fields)) <= _STR or (self._careful and any(map(has_surrogate, fields))):
+            raise _Refused(value, "it has a field whose name is no proper str")
+        reference = self._refs.get(id(kind))
+        if plan.base is object and reference and set(map(type, fields.values())) <= self._inline:
+            self._emit(ref, ["i", reference, fields])
+            return None
+        self._alive.append(parts)
+        tag = "i" if plan.base is object else "k"
+        return _Frame(value, [tag], chain(parts, fields.values()), ref=ref, keys=tuple(fields))
+
+    def _open_list(self, value: list[Any], ref: list[int]) -> _Frame | None:
+        if set(map(type, value)) <= self._inline:
+            self._emit(ref, ["l", *value])
+            return None
+        return _Frame(value, ["l"], iter(value), ref=ref)
+
+    def _open_tuple(self, value: tuple[Any, ...], ref: list[int]) -> _Frame | None:
+        if set(map(type, value)) <= self._inline:
+            self._emit(ref, ["t", *value])
+            return None
+        return _Frame(value, ["t"], iter(value), ref=ref)
+
+    def _open_dict(self, value: dict[Any, Any], ref: list[int]) -> _Frame | None:
+        if not set(map(type, value)) <= _STR or (self._careful and any(map(has_surrogate, value))):
+            return _Frame(value, ["m"], chain.from_iterable(value.items()), ref=ref)
+        if set(map(type, value.values())) <= self._inline:
+            self._emit(ref, ["d", value])
+            return None
+        return _Frame(value, ["d"], iter(value.values()), ref=ref, keys=tuple(value))
+
+    def _open_set(self, value: set[Any], ref: list[int]) -> _Frame | None:
+        return _Frame(value, ["s"], iter(value), ref=ref)
+
+    def _open_frozenset(self, value: frozenset[Any], ref: list[int]) -> _Frame | None:
+        return _Frame(value, ["f"], iter(value), ref=ref)
+
+    def _open_bytes(self, value: bytes, ref: list[int]) -> None:
+        self._emit(ref, ["b", self._blob(value)])
+
+    def _open_bytearray(self, value: bytearray, ref: list[int]) -> None:
+        self._emit(ref, ["B", self._blob(value)])
+
+    def _open_str(self, value: str, ref: list[int]) -> None:
+        self._emit(ref, ["u", self._blob(value.encode("utf-8", "surrogatepass"))])
+
+    def _open_int(self, value: int, ref: list[int]) -> None:
+        self._emit(ref, ["n", f"{value:x}"])
+
+    def _blob(self, data: bytes | bytearray) -> int:
+        # In pieces, so that 100 MB need no second 133 MB of base64 bytes beside the text.
+        size = 0
+        for start in range(0, len(data), _CHUNK):
+            piece = data if len(data) <= _CHUNK else data[start : start + _CHUNK]
+            text = binascii.b2a_base64(piece, newline=False).decode("ascii")
+            size += len(text)
+            self._blobs.append(text)
+        return size
+
+
+_OPENERS: Final[dict[type, Callable[[Encoder, Any, list[int]], _Frame | None]]] = {
+    list: Encoder._open_list,
+    tuple: Encoder._open_tuple,
+    dict: Encoder._open_dict,
+    set: Encoder._open_set,
+    frozenset: Encoder._open_frozenset,
+    bytes: Encoder._open_bytes,
+    bytearray: Encoder._open_bytearray,
+    str: Encoder._open_str,
+    int: Encoder._open_int,
+}
+_MAY_HAVE_ATTRIBUTES: Final = frozenset({"ordered", "counter"})
+
+
+def _finished(frame: _Frame) -> list[Any]:
+    out, keys = frame.out, frame.keys
+    if keys is None:
+        return out
+    head = len(out) - len(keys)
+    return [*out[:head], dict(zip(keys, out[head:], strict=True))]
+
+
+def _step(frame: _Frame) -> str:
+    """Return how the part of a container that is being encoded is reached from the container."""
+    tag, position = frame.out[0], len(frame.out) - 2
+    if frame.keys is not None:
+        position -= {"d": 0, "i": 1, "k": 2}[tag]
+        if position < 0:
+            return ".__class__" if position == -1 - (tag == "k") else ""
+        key = frame.keys[position]
+        return f"[{key!r}]" if tag == "d" else f".{key}"
+    if tag in ("l", "t"):
+        return f"[{position}]"
+    if tag == "m":
+        return _key_step(frame.value, position)
+    if tag in ("s", "f"):
+        return f"{{item {position}}}"
+    if tag == "T":
+        names = getattr(type(frame.value), "_fields", ())
+        return f".{names[position - 1]}" if 0 < position <= len(names) else f"[{position - 1}]"
+    entry = standard(type(frame.value))
+    if entry is None or tag != entry.tag:
+        return (".__class__", "", "")[position] if position < 3 else ""
+    part = entry.parts[min(position, len(entry.parts) - 1)]
+    if entry.tag == "deque":
+        return f"[{position - 1}]"
+    return "" if part.name == "content" else f".{part.name}"
+
+
+def _key_step(value: dict[Any, Any], position: int) -> str:
+    key = next(k for i, k in enumerate(value) if i == position // 2)
+    if position % 2 == 0:
+        return f"{{key {position // 2}}}"
+    text = repr(key) if type(key) in ATOMS or type(key) is tuple else f"<{type(key).__qualname__}>"
+    return f"[{text}]" if len(text) < 80 else f"[{text[:76]}...]"
+

@@ -1,0 +1,82 @@
+"""What a decoder may spend on a message, and the codec's two errors."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+MAX_PLAIN_DEPTH: Final = 100
+MAX_GENERAL_DEPTH: Final = 4
+
+
+class Limits(NamedTuple):
+    """Bounds on what decoding one message may cost whoever decodes it.
+
+    Attributes:
+        max_chars: length of the message; memory stays below about 25 bytes per character.
+        max_nodes: containers and nodes.
+        max_items: elements of all of them together.
+        max_work: hashing, comparing and compiling that a message asks for, in steps of about 100 nanoseconds.
+        max_collisions: keys of one dict or set that may have the same hash.
+        max_key_depth: nesting of one key of a dict or element of a set.
+    """
+
+    max_chars: int = 256 << 20
+    max_nodes: int = 4_000_000
+    max_items: int = 16_000_000
+    max_work: int = 20_000_000
+    max_collisions: int = 64
+    max_key_depth: int = 200
+
+
+class Malformed(ValueError):  # noqa: N818 - it names what the text is
+    """A text is no message of this codec, or asks for more than the limits allow."""
+
+
+class NotEncodable(TypeError):  # noqa: N818 - it names what the value is
+    """A value has no encoding.
+
+    Attributes:
+        value: the offending part.
+        reason: why it has none.
+        steps: one text per level from the root to the part, such as `("[3]", ".lock")`.
+    """
+
+    value: object
+    reason: str
+    steps: tuple[str, ...]
+
+    def __init__(self, value: object, reason: str, *, steps: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{''.join(steps) or 'the value'}: {reason}")
+        self.value = value
+        self.reason = reason
+        self.steps = steps
+
+    @property
+    def path(self) -> str:
+        """Return where the part stands in the whole value, such as `[3].lock`; empty for the value itself."""
+        return "".join(self.steps)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The offending value is what cannot travel, so a copy of the error has to do without it.
+        return _without_value, (self.reason, self.steps)
+
+
+def _without_value(reason: str, steps: tuple[str, ...]) -> NotEncodable:
+    return NotEncodable(None, reason, steps=steps)
+
+
+class Budget:
+    """What is left of `Limits.max_work`; without limits it never ends."""
+
+    __slots__ = ("left", "limits")
+
+    def __init__(self, limits: Limits | None) -> None:
+        self.limits = limits
+        self.left = 0 if limits is None else limits.max_work
+
+    def spend(self, work: int) -> None:
+        """Take `work` steps of about 100 nanoseconds from the budget."""
+        if self.limits is not None:
+            self.left -= work
+            if self.left < 0:
+                raise Malformed(f"decoding needs more work than the limit of {self.limits.max_work} steps")
