@@ -45,12 +45,15 @@ def read(path: str, *, module: str) -> Contents:
     Raises:
         DeclarationError: the file is not in the subset of Python that declarations are written in.
     """
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
     try:
-        tree = ast.parse(text, path)
+        with open(path, encoding="utf-8") as file:
+            tree = ast.parse(file.read(), path)
+    except UnicodeDecodeError:
+        raise DeclarationError(path, 1, "not UTF-8. Save the file as UTF-8.") from None
     except SyntaxError as error:
         raise DeclarationError(path, error.lineno or 1, f"not Python syntax: {error.msg}.") from None
+    except ValueError as error:
+        raise DeclarationError(path, 1, f"not Python syntax: {error}.") from None
     reader = _Reader(path=path, module=module)
     reader.statements(tree.body, prefix="", applies=True)
     return reader.contents

@@ -121,25 +121,26 @@ class Table:
         return (self._own, *self._providers())
 
     def _search(self, fullname: str) -> Declaration | None:
+        entry = self._entry(fullname)
+        followed: set[str] = set()
+        while isinstance(entry, Alias):
+            target = None if entry.target in followed else self._entry(entry.target)
+            if target is None:
+                problem = f"{entry.target} is not declared. Declare it, or correct the alias {entry.name}."
+                raise DeclarationError(entry.file, entry.line, problem)
+            followed.add(entry.target)
+            entry = target
+        return entry
+
+    def _entry(self, fullname: str) -> Declaration | Alias | None:
         module, _, qualname = fullname.rpartition(".")
         while module:
             contents = self._read(module)
             if contents is not None:
-                entry = contents.entries.get(qualname) or contents.others.get(qualname)
-                return self._follow(entry) if isinstance(entry, Alias) else entry
+                return contents.entries.get(qualname) or contents.others.get(qualname)
             module, _, last = module.rpartition(".")
             qualname = f"{last}.{qualname}"
         return None
-
-    def _follow(self, alias: Alias) -> Declaration:
-        declaration = None if alias.target == alias.name else self.by_name(alias.target)
-        if declaration is None:
-            raise DeclarationError(
-                alias.file,
-                alias.line,
-                f"{alias.target} is not declared. Declare it, or correct the alias {alias.name}.",
-            )
-        return declaration
 
     def _read(self, module: str) -> Contents | None:
         if module not in self._contents:

@@ -31,6 +31,8 @@ class Kind(enum.Enum):
     ARGUMENT = "argument"
     RESULT = "result"
     BOUND = "type argument"
+    FUNCTION = "function"
+    IMPORT = "imported"
     FIELD = "field"
 
 

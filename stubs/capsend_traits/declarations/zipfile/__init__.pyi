@@ -11,3 +11,6 @@ class ZipExtFile(Never):
 
 class ZipInfo(Serializable):
     """mutable: a captured ZipInfo would silently become a copy; capture what you need of it, such as info.filename"""
+
+class Path(Never):
+    """it is a place in an open archive of this process; capture path.read_bytes(), or send the path of the archive"""
