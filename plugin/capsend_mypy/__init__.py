@@ -1,1 +1,43 @@
-"""The mypy plugin of capsend."""
+"""The mypy plugin of capsend: `plugins = ["capsend_mypy"]` checks every spawn in the type-check step."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from capsend_traits import fingerprint
+
+if TYPE_CHECKING:
+    from mypy.plugin import Plugin
+
+OLDEST: Final = (2, 4)
+
+
+def _digest() -> str:
+    digest = hashlib.sha256(fingerprint().encode())
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+# mypy's cache is keyed by this file and this name alone, so it has to stand for every file of the plugin and every declaration.
+__version__ = _digest()
+
+
+def plugin(version: str) -> type[Plugin]:
+    """Return the plugin's class; mypy calls this with its own version.
+
+    Raises:
+        CompileError: mypy is older than 2.4, which frees function bodies before a plugin can see what they capture.
+    """
+    found = tuple(int(part) for part in version.partition("+")[0].split(".")[:2] if part.isdigit())
+    if found < OLDEST:
+        from mypy.errors import CompileError
+
+        needed = ".".join(map(str, OLDEST))
+        text = f"capsend_mypy needs mypy {needed} or later, this is {version}: older ones free function bodies too early. Upgrade mypy."
+        raise CompileError([text], use_stdout=True)
+    from capsend_mypy.plugin import CapsendPlugin
+
+    return CapsendPlugin

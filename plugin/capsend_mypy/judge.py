@@ -1,0 +1,439 @@
+"""Judges types: which parts of a type spoil a trait for it. An auto trait, computed on mypy's types."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from mypy.expandtype import expand_type_by_instance
+from mypy.maptype import map_instance_to_supertype
+from mypy.messages import format_type_bare
+from mypy.nodes import Decorator, FuncBase, TypeInfo, Var
+from mypy.types import (
+    AnyType,
+    CallableType,
+    DeletedType,
+    ErasedType,
+    Instance,
+    LiteralType,
+    NoneType,
+    Overloaded,
+    PartialType,
+    ProperType,
+    TupleType,
+    Type,
+    TypedDictType,
+    TypeType,
+    TypeVarType,
+    UninhabitedType,
+    UnionType,
+    UnpackType,
+    get_proper_type,
+)
+
+from capsend_mypy import names
+from capsend_traits import Trait, table, wording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mypy.nodes import MypyFile
+    from mypy.options import Options
+
+    from capsend_traits import Declaration
+
+MAX_DEPTH: Final = 60
+MAX_SPOILS: Final = wording.MAX_LEAVES + 1
+EMPTY_BASES: Final = frozenset({"builtins.object", "typing.Generic", "typing.Protocol", "abc.ABC", "enum.Enum", "typing.NamedTuple", *names.MARKERS})
+SAYS: Final = {Trait.PROCESS_SEND: "ProcessSend", Trait.SERIALIZABLE: "Serializable"}
+ABSTRACT_CURE: Final = "annotate a concrete type that is {trait}, such as {example}, or let {name} extend {trait}"
+EXAMPLES: Final = {
+    "Sequence": "tuple[...]",
+    "Iterable": "tuple[...]",
+    "Collection": "tuple[...]",
+    "AbstractSet": "frozenset[...]",
+    "Set": "frozenset[...]",
+}
+UNBOUND_VERDICT: Final = "the type variable {name} may stand for any type"
+UNBOUND_CURE: Final = "bound it: TypeVar({name!r}, bound={trait})"
+DEEP_VERDICT: Final = "its type nests too deeply to be decided"
+DEEP_CURE: Final = "declare the class with @unsafe_process_send, or simplify it"
+
+
+class Rule(enum.Enum):
+    """Which error code a spoilt part asks for, whatever position the value has."""
+
+    BAD = ""
+    ANY = "any"
+    OPAQUE = "opaque"
+
+
+@dataclass(frozen=True, slots=True)
+class Spoil:
+    """A part that spoils a type: a `Leaf` whose paths begin at the judged value, not yet at a variable."""
+
+    leaf: wording.Leaf
+    rule: Rule = Rule.BAD
+
+    def under(self, part: str, *, type_name: str, noun: str, label: str) -> Spoil:
+        """Return the same spoilt part, seen from the value that holds it as `part`."""
+        step = wording.Step(path="", type=type_name, part=label, noun=noun)
+        inner = tuple(replace(below, path=part + below.path) for below in self.leaf.steps)
+        return replace(self, leaf=replace(self.leaf, path=part + self.leaf.path, steps=(step, *inner)))
+
+    def of(self, variable: str) -> wording.Leaf:
+        """Return the leaf with its paths beginning at a variable."""
+        path = variable + self.leaf.path
+        steps = tuple(replace(step, path=variable + step.path) for step in self.leaf.steps)
+        return replace(self.leaf, path=path, steps=steps, cure=wording.fit(self.leaf.cure, path))
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What judging one type came to, with the modules it rests on and the user's classes that a value of it brings along."""
+
+    spoils: tuple[Spoil, ...]
+    modules: frozenset[str]
+    classes: frozenset[str]
+
+
+Memo = dict[tuple[Type, Trait], Judgement]
+
+
+class Judge:
+    """Judges types for one build, or for one check in the daemon, where types change in place.
+
+    A class is assumed to have the trait while its own fields are judged: auto traits are coinductive.
+
+    Attributes:
+        modules: the modules whose definitions the answers rest on, so far.
+        classes: the user's classes met, so far.
+        provisional: whether some type was not inferred yet, so that the answer may change.
+    """
+
+    def __init__(self, files: Mapping[str, MypyFile], options: Options, *, memo: Memo | None = None) -> None:
+        self.files = files
+        self.options = options
+        self.memo: Memo = {} if memo is None else memo
+        self.modules: set[str] = set()
+        self.classes: set[str] = set()
+        self.provisional = False
+        self.assume_variables = False
+        self.lenient = False
+        self._open: dict[tuple[Type, Trait], int] = {}
+        self._lowest: list[int] = []
+
+    def name(self, judged: Type) -> str:
+        """Return a type as mypy's messages show it."""
+        return format_type_bare(judged, self.options)
+
+    def spoils(self, judged: Type, trait: Trait) -> tuple[Spoil, ...]:
+        """Return the parts of a type that spoil a trait for it; none if it has the trait."""
+        return tuple(self._judge(get_proper_type(judged), trait, 0))[:MAX_SPOILS]
+
+    def conditional(self, judged: Type, trait: Trait) -> tuple[Spoil, ...]:
+        """Return what spoils a trait for a generic class, its own type variables assumed to have it."""
+        self.memo, kept, self.assume_variables = {}, self.memo, True
+        try:
+            return self.spoils(judged, trait)
+        finally:
+            self.memo, self.assume_variables = kept, False
+
+    def result(self, judged: Type) -> tuple[Spoil, ...]:
+        """Return what spoils a result: `Any` and type variables are left to the run time, which judges the value itself."""
+        self.memo, kept, self.assume_variables, self.lenient = {}, self.memo, True, True
+        try:
+            return self.spoils(judged, Trait.SERIALIZABLE)
+        finally:
+            self.memo, self.assume_variables, self.lenient = kept, False, False
+
+    def leaf(self, judged: Type, verdict: str, cure: str, *, rule: Rule = Rule.BAD, predicate: str = wording.NOT) -> Spoil:
+        """Return a spoilt part that is the judged value itself."""
+        return Spoil(wording.Leaf(path="", type=self.name(judged), verdict=verdict, cure=cure, predicate=predicate), rule)
+
+    def _judge(self, judged: ProperType, trait: Trait, depth: int) -> Iterable[Spoil]:
+        match judged:
+            case Instance():
+                return self._memoised(judged, trait, depth)
+            case NoneType() | UninhabitedType() | DeletedType() | ErasedType() | TypeType():
+                return ()
+            case AnyType():
+                if self.lenient:
+                    return ()
+                return (self.leaf(judged, wording.ANY_VERDICT, wording.ANY_CURE, rule=Rule.ANY, predicate=wording.UNKNOWN),)
+            case LiteralType():
+                return self._judge(judged.fallback, trait, depth + 1)
+            case UnionType():
+                return [spoil for item in judged.items for spoil in self._judge(get_proper_type(item), trait, depth + 1)]
+            case TupleType():
+                return self._tuple(judged, trait, depth)
+            case TypedDictType():
+                return self._typed_dict(judged, trait, depth)
+            case TypeVarType():
+                return self._variable(judged, trait, depth)
+            case CallableType() | Overloaded():
+                return () if judged.is_type_obj() else (self.callable(judged),)
+            case PartialType():
+                return self._partial(judged, trait)
+        return (self.leaf(judged, UNBOUND_VERDICT.format(name=self.name(judged)), wording.ANY_CURE, rule=Rule.OPAQUE, predicate=wording.UNKNOWN),)
+
+    def callable(self, judged: Type) -> Spoil:
+        """Return the verdict on a value of which only a callable type is known."""
+        return self.leaf(
+            judged,
+            wording.OPAQUE_CALLABLE_VERDICT,
+            wording.OPAQUE_CALLABLE_CURE,
+            rule=Rule.OPAQUE,
+            predicate=wording.UNKNOWN_CAPTURES,
+        )
+
+    def _part(self, owner: Type, part: Type, trait: Trait, depth: int, *, path: str, noun: str, label: str) -> list[Spoil]:
+        found = self._judge(get_proper_type(part), trait, depth + 1)
+        return [spoil.under(path, type_name=self.name(owner), noun=noun, label=label) for spoil in found]
+
+    def _tuple(self, judged: TupleType, trait: Trait, depth: int) -> list[Spoil]:
+        fallback = judged.partial_fallback
+        fields = fallback.type.metadata.get("namedtuple", {}).get("fields", []) if fallback.type.is_named_tuple else []
+        found: list[Spoil] = []
+        for i, item in enumerate(judged.items):
+            unpacked = get_proper_type(item)
+            if isinstance(unpacked, UnpackType):
+                inner = get_proper_type(unpacked.type)
+                spoils = self._judge(inner, trait, depth + 1)
+                found += [s.under("[...]", type_name=self.name(judged), noun="item", label="*") for s in spoils]
+            elif i < len(fields):
+                found += self._part(judged, item, trait, depth, path=f".{fields[i]}", noun="field", label=fields[i])
+            else:
+                found += self._part(judged, item, trait, depth, path=f"[{i}]", noun="item", label=f"[{i}]")
+        if fallback.type.fullname != "builtins.tuple":
+            self._note_class(fallback.type)
+            explicit = self._explicit(fallback, trait)
+            if explicit is not None:
+                return list(explicit)
+            found += self._fields(fallback, trait, depth)
+        return found
+
+    def _typed_dict(self, judged: TypedDictType, trait: Trait, depth: int) -> list[Spoil]:
+        if trait is Trait.PROCESS_SEND:
+            declaration = table().by_name("builtins.dict")
+            reason, cure = (declaration.reason, declaration.cure) if declaration else ("it is mutable", "pass it as an argument")
+            return [self.leaf(judged, wording.declared(self.name(judged), reason), cure)]
+        found: list[Spoil] = []
+        for key, item in judged.items.items():
+            found += self._part(judged, item, trait, depth, path=f"[{key!r}]", noun="item", label=repr(key))
+        return found
+
+    def _variable(self, judged: TypeVarType, trait: Trait, depth: int) -> Iterable[Spoil]:
+        if judged.values:
+            return [spoil for value in judged.values for spoil in self._judge(get_proper_type(value), trait, depth + 1)]
+        bound = get_proper_type(judged.upper_bound)
+        if self.assume_variables:
+            return ()
+        if isinstance(bound, Instance) and bound.type.fullname == "builtins.object":
+            name, wanted = judged.name, SAYS[trait]
+            verdict, cure = UNBOUND_VERDICT.format(name=name), UNBOUND_CURE.format(name=name, trait=wanted)
+            return (self.leaf(judged, verdict, cure, rule=Rule.OPAQUE, predicate=wording.UNKNOWN),)
+        return self._judge(bound, trait, depth + 1)
+
+    def _partial(self, judged: PartialType, trait: Trait) -> tuple[Spoil, ...]:
+        declaration = table().by_name(judged.type.fullname) if judged.type is not None else None
+        if declaration is None or declaration.has(trait) or judged.type is None:
+            return ()
+        leaf = wording.Leaf("", judged.type.name, wording.declared(judged.type.name, declaration.reason), declaration.cure)
+        return (Spoil(leaf),)
+
+    def _memoised(self, judged: Instance, trait: Trait, depth: int) -> Iterable[Spoil]:
+        key = (judged, trait)
+        known = self.memo.get(key)
+        if known is not None:
+            self.modules |= known.modules
+            self.classes |= known.classes
+            return known.spoils
+        if key in self._open:
+            self._lowest[-1] = min(self._lowest[-1], self._open[key])
+            return ()
+        if depth > MAX_DEPTH:
+            return (self.leaf(judged, DEEP_VERDICT, DEEP_CURE, rule=Rule.OPAQUE),)
+        return self._judge_open(judged, trait, depth)
+
+    def _judge_open(self, judged: Instance, trait: Trait, depth: int) -> tuple[Spoil, ...]:
+        key, index = (judged, trait), len(self._open)
+        self._open[key] = index
+        self._lowest.append(index)
+        outer = self.modules, self.classes, self.provisional
+        self.modules, self.classes, self.provisional = set(), set(), False
+        spoils = tuple(self._instance(judged, trait, depth))[:MAX_SPOILS]
+        lowest = self._lowest.pop()
+        del self._open[key]
+        if self._lowest:
+            self._lowest[-1] = min(self._lowest[-1], lowest)
+        # A refusal is final; a yes is final only if it rests on no open assumption.
+        if (spoils or lowest >= index) and not self.provisional:
+            self.memo[key] = Judgement(spoils, frozenset(self.modules), frozenset(self.classes))
+        self.modules |= outer[0]
+        self.classes |= outer[1]
+        self.provisional |= outer[2]
+        return spoils
+
+    def _note_class(self, info: TypeInfo) -> None:
+        self.modules.update(base.module_name for base in info.mro)
+        if not names.is_known(info.module_name):
+            self.classes.add(info.fullname)
+
+    def _explicit(self, judged: Instance, trait: Trait) -> tuple[Spoil, ...] | None:
+        """Return the answer of an explicit impl, the user's or a declaration's; None if the fields decide."""
+        info = judged.type
+        for base in info.mro:
+            impl = base.metadata.get(names.METADATA, {})
+            if impl.get("negative") is not None:
+                owner = self.name(judged) if base is info else base.name
+                return (self.leaf(judged, wording.declared(owner, impl["negative"]), names.IMPL_CURE),)
+            if base is info and impl.get("unsafe") is not None:
+                return ()
+            declaration = table().by_name(base.fullname)
+            if declaration is not None and not declaration.has(trait):
+                return (self.leaf(judged, wording.declared(base.name, declaration.reason), declaration.cure),)
+            if base is info and declaration is not None and not declaration.parameters:
+                return ()
+        return None
+
+    def _instance(self, judged: Instance, trait: Trait, depth: int) -> Iterable[Spoil]:
+        info = judged.type
+        self._note_class(info)
+        if info.fullname == "builtins.object":
+            return (self.leaf(judged, wording.ANY_VERDICT, wording.ANY_CURE, rule=Rule.ANY, predicate=wording.UNKNOWN),)
+        explicit = self._explicit(judged, trait)
+        if explicit is not None:
+            return explicit
+        own = table().by_name(info.fullname)
+        if own is not None:
+            return self._arguments(judged, own, trait, depth)
+        if info.is_enum:
+            return self._enum(judged, trait, depth)
+        if self._extends(info, trait):
+            return () if info.is_protocol or info.is_abstract else self._structural(judged, trait, depth)
+        if info.is_protocol or info.is_abstract:
+            example = EXAMPLES.get(info.name, "a frozen dataclass")
+            cure = ABSTRACT_CURE.format(trait=SAYS[trait], example=example, name=info.name)
+            return (self.leaf(judged, wording.OPAQUE_TYPE_VERDICT, cure, rule=Rule.OPAQUE, predicate=wording.UNKNOWN),)
+        return self._structural(judged, trait, depth)
+
+    @staticmethod
+    def _extends(info: TypeInfo, trait: Trait) -> bool:
+        markers = names.MARKERS if trait is Trait.SERIALIZABLE else (names.PROCESS_SEND,)
+        return any(base.fullname in markers for base in info.mro)
+
+    def _arguments(self, judged: Instance, declaration: Declaration, trait: Trait, depth: int) -> list[Spoil]:
+        found: list[Spoil] = []
+        for argument in judged.args[: len(declaration.parameters)]:
+            found += self._part(judged, argument, trait, depth, path="[...]", noun="element", label=self.name(argument))
+        return found
+
+    def _enum(self, judged: Instance, trait: Trait, depth: int) -> list[Spoil]:
+        found: list[Spoil] = []
+        for member in judged.type.enum_members:
+            node = judged.type.names[member].node
+            if not isinstance(node, Var):
+                continue
+            if node.type is None:
+                self.provisional = True
+                continue
+            found += self._part(judged, node.type, trait, depth, path=f".{member}.value", noun="member", label=member)
+        return found
+
+    def _structural(self, judged: Instance, trait: Trait, depth: int) -> list[Spoil]:
+        info = judged.type
+        if info.fallback_to_any and not self.lenient:
+            return [self.leaf(judged, wording.ANY_VERDICT, wording.ANY_CURE, rule=Rule.ANY, predicate=wording.UNKNOWN)]
+        if self._is_stub(info):
+            return [self._undeclared(judged, info)]
+        if names.is_local(info):
+            return [self.leaf(judged, wording.LOCAL_CLASS_VERDICT, wording.LOCAL_CLASS_CURE)]
+        for whole in (info.tuple_type, info.typeddict_type):
+            if whole is not None:
+                expanded = get_proper_type(expand_type_by_instance(whole, judged))
+                return list(self._judge(expanded, trait, depth + 1))
+        return self._fields(judged, trait, depth)
+
+    def _undeclared(self, judged: Instance, info: TypeInfo) -> Spoil:
+        return self.leaf(judged, wording.C_CLASS_VERDICT, wording.c_class_cure(info.module_name, info.name), rule=Rule.OPAQUE)
+
+    def _is_stub(self, info: TypeInfo) -> bool:
+        file = self.files.get(info.module_name)
+        return file is not None and file.is_stub
+
+    def _fields(self, judged: Instance, trait: Trait, depth: int) -> list[Spoil]:
+        found: list[Spoil] = []
+        mutable: tuple[TypeInfo, str] | None = None
+        for base in judged.type.mro:
+            if base.fullname in EMPTY_BASES or base.is_named_tuple:
+                continue
+            mapped = map_instance_to_supertype(judged, base)
+            declaration = table().by_name(base.fullname)
+            if declaration is not None:
+                found += self._arguments(mapped, declaration, trait, depth)
+                continue
+            if self._is_stub(base):
+                if not base.is_protocol:
+                    found.append(self._undeclared(judged, base))
+                continue
+            frozen = is_frozen(base) or is_frozen(judged.type)
+            for name, field in self._declared_fields(base):
+                if mutable is None and not frozen and not field.is_final:
+                    mutable = base, name
+                part = expand_type_by_instance(field.type, mapped) if field.type is not None else None
+                if part is not None:
+                    found += self._part(judged, part, trait, depth, path=f".{name}", noun="field", label=name)
+        if mutable is not None and not found and trait is Trait.PROCESS_SEND:
+            owner, name = mutable
+            found.append(self.leaf(judged, wording.mutable_field(judged.type.name, name), wording.MUTABLE_CURES[spelling(owner)]))
+        return found
+
+    def _declared_fields(self, info: TypeInfo) -> Iterable[tuple[str, Var]]:
+        generated = info.metadata.get("dataclass") or info.metadata.get("attrs") or {}
+        listed = {attribute["name"] for attribute in generated.get("attributes", ())}
+        for name, symbol in info.names.items():
+            node = symbol.node
+            if not isinstance(node, Var) or node.is_classvar or (name.startswith("__") and name.endswith("__")):
+                continue
+            if is_class_level(node) and name not in listed:
+                continue
+            if node.type is None:
+                self.provisional = True
+            elif not _is_marker_field(node.type):
+                yield name, node
+
+
+def is_class_level(node: Var) -> bool:
+    """Return whether a variable of a class body belongs to the class, not to its instances.
+
+    That is so for `ClassVar`, for a plain `name = value`, and for `name: Final = value`.
+    """
+    if node.is_classvar:
+        return True
+    if not node.is_initialized_in_class:
+        return False
+    return node.is_inferred or (node.is_final and node.has_explicit_value)
+
+
+def is_frozen(info: TypeInfo) -> bool:
+    """Return whether instances of a class refuse assignment: a frozen dataclass, a frozen attrs class, a named tuple."""
+    return info.is_named_tuple or any(info.metadata.get(kind, {}).get("frozen") for kind in ("dataclass", "attrs"))
+
+
+def spelling(info: TypeInfo) -> str:
+    """Return how a class was made, as the cure for a mutable one depends on it."""
+    return next((kind for kind in ("dataclass", "attrs") if kind in info.metadata), "")
+
+
+def _is_marker_field(declared: Type) -> bool:
+    proper = get_proper_type(declared)
+    return isinstance(proper, Instance) and proper.type.fullname == "dataclasses.KW_ONLY"
+
+
+def user_methods(info: TypeInfo) -> Iterable[str]:
+    """Yield the full names of the functions that a class itself defines, those that plugins generated left out."""
+    for name, symbol in info.names.items():
+        if isinstance(symbol.node, FuncBase | Decorator) and not symbol.plugin_generated:
+            yield f"{info.fullname}.{name}"

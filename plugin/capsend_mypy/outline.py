@@ -1,0 +1,276 @@
+"""What a function refers to outside itself, found by names alone: the raw form of a summary, which mypy's cache can carry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from mypy import nodes as n
+from mypy.traverser import NameAndMemberCollector
+from mypy.types import Instance, get_proper_type
+
+from capsend_mypy import names, syntax
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+VARIABLE: Final = "v"
+FUNCTION: Final = "f"
+CLASS: Final = "c"
+CLASS_MEMBER: Final = "a"
+SELF_MEMBER: Final = "s"
+BASES: Final = "b"
+WRITTEN: Final = "w"
+DEFAULT: Final = "d"
+DECORATED: Final = "@"
+UNSEEN: Final = "?"
+OPAQUE: Final = "o"
+
+
+class Place(NamedTuple):
+    """Where something stands; a value, so that no syntax tree is kept alive by it."""
+
+    module: str
+    line: int
+    column: int
+    end_line: int | None
+    end_column: int | None
+
+    def context(self) -> n.Context:
+        """Return the place in the form that mypy reports errors at."""
+        context = n.Context(self.line, self.column)
+        context.end_line, context.end_column = self.end_line, self.end_column
+        return context
+
+
+class Ref(NamedTuple):
+    """One thing that a function refers to.
+
+    Args:
+        kind: one of this module's constants.
+        target: the full name of the variable, function or class; for a default the parameter.
+        member: the attribute reached through a class; for a default what its value is.
+        place: where; None when the reference comes from a cache.
+    """
+
+    kind: str
+    target: str
+    member: str = ""
+    place: Place | None = None
+
+
+def place_of(node: n.Context, module: str) -> Place:
+    """Return where a node stands."""
+    return Place(module, node.line, node.column, node.end_line, node.end_column)
+
+
+def refs_of(function: n.FuncItem, module: str) -> list[Ref]:
+    """Return what a function of a module or class refers to, in the order of the source, each thing once."""
+    collector = NameAndMemberCollector()
+    function.body.accept(collector)
+    found = list(_globals(collector.name_exprs, collector.member_exprs, module, function.info if isinstance(function, n.FuncDef) else None))
+    found += _defaults(function, module)
+    found += (Ref(WRITTEN, f"{module}.{name}", place=place_of(node, module)) for name, node in _global_writes(function))
+    return _in_order(found)
+
+
+def _global_writes(function: n.FuncItem) -> Iterator[tuple[str, n.Node]]:
+    has_declaration = any(isinstance(s, n.GlobalDecl) for s in syntax.statements(function.body.body))
+    if not has_declaration:
+        return
+    for node in syntax.walk(function):
+        if isinstance(node, n.FuncDef):
+            for name, place in syntax.written(node).items():
+                if isinstance(place, n.GlobalDecl):
+                    yield name, place
+
+
+def refs_in(expression: n.Node, module: str, *, owner: n.TypeInfo | None = None) -> list[Ref]:
+    """Return what an expression refers to."""
+    collector = NameAndMemberCollector()
+    expression.accept(collector)
+    return _in_order(list(_globals(collector.name_exprs, collector.member_exprs, module, owner)))
+
+
+def _in_order(found: list[Ref]) -> list[Ref]:
+    unique: dict[tuple[str, str, str], Ref] = {}
+    for ref in sorted(found, key=lambda ref: (ref.place.line, ref.place.column) if ref.place else (0, 0)):
+        unique.setdefault(ref[:3], ref)
+    return list(unique.values())
+
+
+def _globals(name_exprs: list[n.NameExpr], member_exprs: list[n.MemberExpr], module: str, owner: n.TypeInfo | None) -> Iterable[Ref]:
+    for name in name_exprs:
+        if name.node is not None and (name.kind == n.GDEF or isinstance(name.node, n.TypeInfo)):
+            ref = global_ref(name.node, name.fullname, place_of(name, module))
+            if ref is not None:
+                yield ref
+        if name.fullname == "builtins.super" and owner is not None:
+            yield Ref(BASES, owner.fullname, place=place_of(name, module))
+    for member in member_exprs:
+        yield from member_refs(member, module, owner)
+
+
+def global_ref(node: n.SymbolNode, fullname: str, place: Place) -> Ref | None:
+    """Return the reference to a module-level thing; None if every process has it, or it is no value."""
+    if isinstance(node, n.TypeAlias):
+        target = get_proper_type(node.target)
+        if not isinstance(target, Instance):
+            return None
+        node = target.type
+    full = node.fullname or fullname
+    if isinstance(node, n.Var):
+        if names.top(full) in {"builtins", "capsend"} or node.is_suppressed_import or "." not in full:
+            return None
+        return Ref(VARIABLE, full, place=place)
+    if names.is_known(full):
+        return None
+    if isinstance(node, n.TypeInfo):
+        return None if names.is_local(node) else Ref(CLASS, full, place=place)
+    return Ref(FUNCTION, full, place=place) if syntax.function_of(node) is not None or isinstance(node, n.OverloadedFuncDef) else None
+
+
+def member_refs(member: n.MemberExpr, module: str, owner: n.TypeInfo | None) -> Iterator[Ref]:
+    """Yield what `base.name` refers to, if the base is a module, a class, or a receiver whose class is declared."""
+    place = place_of(member, module)
+    if member.kind == n.GDEF and member.node is not None:
+        # A module's own variables stay with the module, which every process has; those of the user's modules are sent.
+        if not (isinstance(member.node, n.Var) and names.is_known(member.node.fullname)):
+            ref = global_ref(member.node, member.fullname, place)
+            if ref is not None:
+                yield ref
+        return
+    base = member.expr
+    if not isinstance(base, n.RefExpr):
+        return
+    node = base.node
+    if isinstance(node, n.TypeInfo):
+        if not names.is_known(node.fullname) and not names.is_local(node):
+            yield Ref(CLASS_MEMBER, node.fullname, member.name, place)
+    elif isinstance(node, n.Var):
+        receiver = _receiver_class(node, owner)
+        if receiver is not None and not names.is_known(receiver.fullname):
+            yield Ref(CLASS_MEMBER if node.is_cls else SELF_MEMBER, receiver.fullname, member.name, place)
+
+
+def _receiver_class(node: n.Var, owner: n.TypeInfo | None) -> n.TypeInfo | None:
+    if (node.is_self or node.is_cls) and owner is not None:
+        return owner
+    # An inferred type is known in some of mypy's phases only, and a summary must not depend on the phase.
+    if node.type is None or node.is_inferred:
+        return None
+    declared = get_proper_type(node.type)
+    return declared.type if isinstance(declared, Instance) else None
+
+
+def _defaults(function: n.FuncItem, module: str) -> Iterator[Ref]:
+    for argument in function.arguments:
+        value = argument.initializer
+        if value is None:
+            continue
+        place = place_of(value, module)
+        what = value_form(value)
+        if what is not None:
+            yield Ref(DEFAULT, argument.variable.name, what, place)
+        elif isinstance(value, n.LambdaExpr):
+            for ref in refs_of(value, module):
+                yield ref._replace(place=ref.place or place)
+
+
+LITERALS: Final = (n.IntExpr, n.StrExpr, n.BytesExpr, n.FloatExpr, n.ComplexExpr, n.EllipsisExpr, n.UnaryExpr, n.OpExpr, n.ComparisonExpr)
+DISPLAYS: Final[dict[type[n.Node], str]] = {
+    n.ListExpr: "builtins.list",
+    n.ListComprehension: "builtins.list",
+    n.DictExpr: "builtins.dict",
+    n.DictionaryComprehension: "builtins.dict",
+    n.SetExpr: "builtins.set",
+    n.SetComprehension: "builtins.set",
+    n.GeneratorExpr: "typing.Generator",
+}
+
+
+def value_form(value: n.Expression) -> str | None:
+    """Return how to judge a value by its syntax: "class NAME", "variable NAME", "function NAME", "declared"; None if it is harmless."""
+    if isinstance(value, LITERALS) or (isinstance(value, n.TupleExpr) and all(value_form(item) is None for item in value.items)):
+        return None
+    display = DISPLAYS.get(type(value))
+    if display is not None:
+        return f"class {display}"
+    if isinstance(value, n.CallExpr) and isinstance(value.callee, n.RefExpr) and isinstance(value.callee.node, n.TypeInfo):
+        return f"class {value.callee.node.fullname}"
+    if isinstance(value, n.RefExpr):
+        node = value.node
+        if isinstance(node, n.Var) and value.kind == n.GDEF:
+            return None if names.top(node.fullname) == "builtins" else f"variable {node.fullname}"
+        if isinstance(node, n.TypeInfo | n.MypyFile | n.TypeAlias):
+            return None
+        if syntax.function_of(node) is not None:
+            return None if names.is_known(value.fullname) else f"function {value.fullname}"
+    return None if isinstance(value, n.LambdaExpr) else "declared"
+
+
+def encoded(refs: Iterable[Ref]) -> list[list[Any]]:
+    """Return references as JSON can hold them, without places: a shifted line must not change a module's interface."""
+    return [[ref.kind, ref.target, ref.member] if ref.member else [ref.kind, ref.target] for ref in refs]
+
+
+def decoded(data: list[list[Any]]) -> list[Ref]:
+    """Return the references that `encoded` made data of."""
+    return [Ref(*item) for item in data]
+
+
+def decorators(decorator: n.Decorator) -> str:
+    """Return the full names of the decorators on a function, comma-separated; one that is called first ends in "()"."""
+    return ",".join(_decorator_name(expression) for expression in decorator.decorators)
+
+
+def _decorator_name(expression: n.Expression) -> str:
+    if isinstance(expression, n.CallExpr):
+        return _decorator_name(expression.callee) + "()"
+    return expression.fullname if isinstance(expression, n.RefExpr) and expression.fullname else "?"
+
+
+def is_identity(function: n.FuncDef) -> bool:
+    """Return whether a decorator gives back the very function it is given, as far as its last statement shows."""
+    returned = _returned(function)
+    return bool(function.arguments) and returned is not None and returned is function.arguments[0].variable
+
+
+def is_identity_factory(function: n.FuncDef) -> bool:
+    """Return whether a function makes decorators that give back the very function they are given."""
+    returned = syntax.function_of(_returned(function))
+    return returned is not None and is_identity(returned)
+
+
+def _returned(function: n.FuncDef) -> n.SymbolNode | None:
+    last = function.body.body[-1] if function.body.body else None
+    if not isinstance(last, n.ReturnStmt) or not isinstance(last.expr, n.NameExpr):
+        return None
+    returns = [s for s in syntax.walk(function, scopes=False) if isinstance(s, n.ReturnStmt)]
+    node = last.expr.node
+    same = all(isinstance(s.expr, n.NameExpr) and s.expr.node is node for s in returns)
+    return node if same and all(binding.node is not node or isinstance(binding.place, n.FuncDef) for binding in syntax.bindings(function)) else None
+
+
+def callable_refs(value: n.Expression, module: str) -> list[Ref] | None:
+    """Return what a value refers to when it is called, if its syntax shows which function it is; None if not."""
+    if isinstance(value, n.LambdaExpr):
+        return refs_of(value, module)
+    if isinstance(value, n.ConditionalExpr):
+        branches = callable_refs(value.if_expr, module), callable_refs(value.else_expr, module)
+        return None if branches[0] is None or branches[1] is None else [*branches[0], *branches[1]]
+    if isinstance(value, n.CallExpr) and is_partial(value):
+        return refs_in(value, module)
+    if isinstance(value, n.RefExpr):
+        node = value.node
+        if syntax.function_of(node) is not None or isinstance(node, n.TypeInfo | n.OverloadedFuncDef):
+            return refs_in(value, module)
+        if isinstance(value, n.MemberExpr) and isinstance(value.expr, n.RefExpr) and isinstance(value.expr.node, n.TypeInfo):
+            return refs_in(value, module)
+        if isinstance(node, n.Var) and value.kind == n.GDEF and not node.is_suppressed_import:
+            return [] if names.is_known(node.fullname) else refs_in(value, module)
+    return None
+
+
+def is_partial(value: n.Node | None) -> bool:
+    """Return whether an expression is `functools.partial(function, ...)`."""
+    return isinstance(value, n.CallExpr) and isinstance(value.callee, n.RefExpr) and value.callee.fullname == "functools.partial" and bool(value.args)

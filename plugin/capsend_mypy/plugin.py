@@ -1,0 +1,239 @@
+"""The hooks: which of mypy's calls lead to which check. Every hook gives back what mypy found, and never raises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from mypy import nodes as n
+from mypy.plugin import ClassDefContext, FunctionContext, FunctionSigContext, MethodContext, MethodSigContext, Plugin, ReportConfigContext
+from mypy.types import AnyType, CallableType, Instance, Type, TypeOfAny, get_proper_type
+
+from capsend_mypy import impls, names, outline, summary
+from capsend_mypy.program import Program, State, is_spawnable
+from capsend_mypy.reporting import Reporter
+from capsend_mypy.spawning import Check, item_type
+from capsend_mypy.summary import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy.options import Options
+
+    Ctx = FunctionContext | MethodContext
+    Hook = Callable[[Ctx], Type]
+
+SPAWN_METHODS: Final = frozenset(
+    {
+        "capsend.process._Spawn.__call__",
+        "capsend.environment.Environment.spawn",
+        "capsend.process.Environment.spawn",
+        "capsend.executor.Executor.submit",
+    }
+)
+MAP_METHODS: Final = frozenset({"capsend.executor.Executor.map"})
+SPAWNABLE_METHODS: Final = frozenset({"capsend.process.Spawnable.spawn"})
+PROCESS_FUNCTIONS: Final = frozenset({"capsend.process.process", "capsend.process"})
+COROUTINES: Final = frozenset({"typing.Coroutine", "typing.Awaitable", "types.CoroutineType"})
+
+
+class CapsendPlugin(Plugin):
+    """Checks spawns, `@process`, bounds and impls, and keeps one summary per module in mypy's cache."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self.state = State(options)
+        self.pending: dict[str, list[tuple[Callable[[Ctx, Check], None], Ctx]]] = {}
+        self.rested_on: dict[str, set[str]] = {}
+
+    # Summaries
+
+    def get_additional_deps(self, file: n.MypyFile) -> list[tuple[int, str, int]]:
+        """Forget the summary of a file that was parsed anew: this is the daemon's first word of a change."""
+        self.state.summaries.pop(file.fullname, None)
+        return []
+
+    def report_config_data(self, ctx: ReportConfigContext) -> Any:
+        """Attach a module's summary at the last moment before mypy writes its cache."""
+        if not ctx.is_check and self._modules is not None and ctx.id in self._modules:
+            self._attach(self._modules[ctx.id])
+        return {"packages": sorted(self.state.packages)}
+
+    def get_additional_indirect_deps(self, file: n.MypyFile) -> set[str]:
+        """Finish a file before its tree is freed: checks that had to wait, and the summary if no cache was written."""
+        self._run_pending(file)
+        if self._modules is not None:
+            self._attach(file)
+        return self.rested_on.pop(file.fullname, set())
+
+    def _attach(self, file: n.MypyFile) -> None:
+        if self._modules is None or file.is_stub or file.is_cache_skeleton or not file.defs or names.is_known(file.fullname):
+            return
+        if summary.SYMBOL in file.names and not self.state.daemon:
+            return
+        try:
+            self._attach_summary(file)
+        except Exception:  # noqa: BLE001 - a crash here would take mypy down; without its summary a module's functions count as unseen
+            summary.attach(file, self._modules, '{"unseen":true,"version":1}')
+
+    def _attach_summary(self, file: n.MypyFile) -> None:
+        assert self._modules is not None
+        program = Program(self.state, self._modules)
+        own = program.summary(file.fullname)
+        if own is None:
+            return
+        if self.state.daemon:
+            text = summary.encode_refs(file, own)
+        else:
+            verdicts: dict[str, tuple[Failure, ...]] = {}
+            if not own.unseen:
+                for local in own.refs:
+                    verdicts[local] = program.failures(f"{file.fullname}.{local}")
+            text = summary.encode_verdicts(own, verdicts)
+        summary.attach(file, self._modules, text)
+        self.rested_on[file.fullname] = {module for module in program.modules if module in self._modules}
+
+    # Hooks
+
+    def get_method_hook(self, fullname: str) -> Hook | None:
+        """Check the callable, the arguments and the result of a spawn."""
+        if fullname in SPAWN_METHODS:
+            return lambda ctx: self._checked(ctx, self._spawn, result=True)
+        if fullname in MAP_METHODS:
+            return lambda ctx: self._checked(ctx, self._map, result=True)
+        if fullname in SPAWNABLE_METHODS:
+            return lambda ctx: self._checked(ctx, self._spawnable, result=True)
+        return None
+
+    def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], CallableType] | None:
+        """Let a lambda with defaults be spawned: mypy cannot infer its type for a parameter specification."""
+        return _loose_signature if fullname in SPAWN_METHODS else None
+
+    def get_function_hook(self, fullname: str) -> Hook | None:
+        """Check what `@process` decorates, and calls of functions and classes whose type variables are bound to a trait."""
+        if fullname in PROCESS_FUNCTIONS:
+            return lambda ctx: self._checked(ctx, self._process)
+        return None
+
+    def get_class_decorator_hook_2(self, fullname: str) -> Callable[[ClassDefContext], bool] | None:
+        """Note the explicit impls of classes."""
+        return impls.recorder(fullname)
+
+    # Checks
+
+    def _checked(self, ctx: Ctx, act: Callable[[Ctx, Check], None], *, result: bool = False) -> Type:
+        checker: Any = ctx.api
+        if not checker.current_node_deferred:
+            self._run(ctx, act)
+        return awaited(ctx.default_return_type) if result else ctx.default_return_type
+
+    def _run(self, ctx: Ctx, act: Callable[[Ctx, Check], None], *, late: bool = False) -> None:
+        checker: Any = ctx.api
+        program = Program(self.state, checker.modules)
+        reporter = Reporter(checker, program, ctx.context)
+        check = Check(checker, program, reporter, ctx.context)
+        try:
+            act(ctx, check)
+        except Exception as error:  # noqa: BLE001 - a hook that raises takes mypy down with all its messages
+            reporter.unexpected(error)
+        self._note_dependencies(checker, program)
+        if (program.provisional or program.judge.provisional) and not late:
+            self.pending.setdefault(checker.tree.fullname, []).append((act, ctx))
+
+    def _run_pending(self, file: n.MypyFile) -> None:
+        for act, ctx in self.pending.pop(file.fullname, ()):
+            checker: Any = ctx.api
+            checker.msg.errors.set_file(checker.path, file.fullname, scope=None, options=checker.options)
+            self._run(ctx, act, late=True)
+
+    def _note_dependencies(self, checker: Any, program: Program) -> None:
+        """Tell mypy which modules the answer rests on: its caches by module, its daemon by the symbol that holds a summary."""
+        modules = {module for module in program.modules | program.judge.modules if module in checker.modules}
+        checker.module_refs.update(modules - {checker.tree.fullname})
+        if self.state.daemon:
+            target = checker.tscope.current_full_target()
+            for module in modules | {checker.tree.fullname}:
+                checker.tree.plugin_deps.setdefault(f"<{module}.{summary.SYMBOL}>", set()).add(target)
+
+    def _spawn(self, ctx: Ctx, check: Check) -> None:
+        if not ctx.args or not ctx.args[0]:
+            return
+        spawned = ctx.args[0][0]
+        check.callable(spawned)
+        for values, types, argument_kinds, argument_names in zip(
+            ctx.args[1:], ctx.arg_types[1:], ctx.arg_kinds[1:], ctx.arg_names[1:], strict=True
+        ):
+            for position, (value, judged, kind, name) in enumerate(zip(values, types, argument_kinds, argument_names, strict=True)):
+                check.argument(value, judged, name=name or str(position + 1), spread=kind.is_star())
+        if not is_spawnable(ctx.arg_types[0][0]):
+            self._result(ctx, check, spawned)
+
+    def _map(self, ctx: Ctx, check: Check) -> None:
+        if not ctx.args or not ctx.args[0]:
+            return
+        check.callable(ctx.args[0][0])
+        for values, types in zip(ctx.args[1:2], ctx.arg_types[1:2], strict=True):
+            for value, judged in zip(values, types, strict=True):
+                item = item_type(judged)
+                if item is not None:
+                    check.argument(value, item, name="items", spread=True)
+
+    def _spawnable(self, ctx: Ctx, check: Check) -> None:
+        for values, types, kinds, given in zip(ctx.args, ctx.arg_types, ctx.arg_kinds, ctx.arg_names, strict=True):
+            for position, (value, judged, kind, name) in enumerate(zip(values, types, kinds, given, strict=True)):
+                check.argument(value, judged, name=name or str(position + 1), spread=kind.is_star())
+
+    def _result(self, ctx: Ctx, check: Check, spawned: n.Expression) -> None:
+        returned = get_proper_type(awaited(ctx.default_return_type))
+        if isinstance(returned, Instance) and returned.args:
+            check.result(returned.args[0], spawned, "the result")
+
+    def _process(self, ctx: Ctx, check: Check) -> None:
+        node = ctx.context
+        if not isinstance(node, n.Decorator):
+            if ctx.args and ctx.args[0]:
+                check.callable(ctx.args[0][0])
+            return
+        function = node.func
+        local = not check.program.symbol(function.fullname or "")
+        if local:
+            check.function(function, function.name)
+        else:
+            check.trail.append(function.name)
+            check.refs(outline.refs_of(function, check.module), node)
+        declared = function.type
+        if isinstance(declared, CallableType):
+            check.result(awaited_result(declared.ret_type), node, "the result")
+
+
+def awaited(returned: Type) -> Type:
+    """Return `Process[R]` with the result of a coroutine in the place of the coroutine."""
+    proper = get_proper_type(returned)
+    if not isinstance(proper, Instance) or not proper.args:
+        return returned
+    inner = awaited_result(proper.args[0])
+    return returned if inner is proper.args[0] else proper.copy_modified(args=[inner, *proper.args[1:]])
+
+
+def awaited_result(declared: Type) -> Type:
+    """Return what a coroutine gives when it is awaited; any other type as it is."""
+    proper = get_proper_type(declared)
+    if isinstance(proper, Instance) and proper.type.fullname in COROUTINES and proper.args:
+        return proper.args[-1]
+    return declared
+
+
+def _loose_signature(ctx: MethodSigContext | FunctionSigContext) -> CallableType:
+    signature = ctx.default_signature
+    if not isinstance(signature, CallableType) or not ctx.args or not ctx.args[0]:
+        return signature
+    spawned = ctx.args[0][0]
+    if not isinstance(spawned, n.LambdaExpr) or not any(argument.initializer for argument in spawned.arguments):
+        return signature
+    expected = get_proper_type(signature.arg_types[0])
+    if not isinstance(expected, CallableType):
+        return signature
+    anything = AnyType(TypeOfAny.special_form)
+    loose = expected.copy_modified(
+        arg_types=[anything, anything], arg_kinds=[n.ARG_STAR, n.ARG_STAR2], arg_names=[None, None], is_ellipsis_args=True
+    )
+    return signature.copy_modified(arg_types=[loose, *(anything for _ in signature.arg_types[1:])])

@@ -1,0 +1,472 @@
+"""The functions of the checked program: which of them cannot run in another process, found by following what they refer to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from mypy import nodes as n
+from mypy.types import CallableType, Instance, Overloaded, Type, TypeAliasType, get_proper_type
+from mypy.typevars import fill_typevars
+
+from capsend_mypy import names, outline, summary, syntax
+from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level, user_methods
+from capsend_mypy.summary import Failure, Hop, Summary
+from capsend_traits import Trait, wording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy.options import Options
+
+    from capsend_mypy.outline import Ref
+
+MAX_FAILURES: Final = 8
+UNSEEN_VERDICT: Final = "its body is not seen: it belongs to an installed package, or to a module that mypy only follows silently"
+UNSEEN_CURE: Final = "let mypy check the module, or name its package in [tool.capsend] packages if the image has it"
+DECORATED_VERDICT: Final = "a decorator wraps it, and what the wrapper captures is unknown"
+DECORATED_CURE: Final = "let the decorator return Spawnable[...], or return the function it is given"
+TRANSPARENT: Final = frozenset(
+    {
+        "functools.wraps()",
+        "contextlib.contextmanager",
+        "contextlib.asynccontextmanager",
+        "typing.no_type_check",
+        "typing.runtime_checkable",
+        "typing.dataclass_transform()",
+        "typing_extensions.deprecated()",
+        "warnings.deprecated()",
+        "types.coroutine",
+        "atexit.register",
+    }
+)
+
+Found = tuple[tuple[Failure, ...], frozenset[str]]
+
+
+@dataclass
+class State:
+    """What all checks of one build share; in the daemon, where types change in place, only the summaries."""
+
+    options: Options
+    packages: frozenset[str] = frozenset()
+    types: Memo = field(default_factory=dict)
+    functions: dict[str, Found] = field(default_factory=dict)
+    summaries: dict[str, Summary] = field(default_factory=dict)
+    decoded: dict[str, Summary] = field(default_factory=dict)
+
+    @property
+    def daemon(self) -> bool:
+        """Whether modules may change under others within this run, or within one that reads this run's cache."""
+        return bool(self.options.fine_grained_incremental or self.options.cache_fine_grained)
+
+
+@dataclass(slots=True)
+class _Direct:
+    failures: list[Failure] = field(default_factory=list)
+    edges: list[tuple[str, Hop]] = field(default_factory=list)
+    modules: set[str] = field(default_factory=set)
+    provisional: bool = False
+
+
+class Program:
+    """Follows references between functions, for one check.
+
+    Attributes:
+        judge: judges the types met on the way.
+        modules: the modules that the answers rest on, so far.
+        provisional: whether a type was not inferred yet.
+    """
+
+    def __init__(self, state: State, files: Mapping[str, n.MypyFile]) -> None:
+        self.state = state
+        self.files = files
+        self.judge = Judge(files, state.options, memo=None if state.daemon else state.types)
+        self.modules: set[str] = set()
+        self.provisional = False
+        self._memo: dict[str, Found] = {} if state.daemon else state.functions
+        self._unsure: dict[str, Found] = {}
+
+    # Names
+
+    def split(self, fullname: str) -> tuple[str, str]:
+        """Split a full name into its module and what is inside."""
+        module = fullname
+        while module and module not in self.files:
+            module = module.rpartition(".")[0]
+        return module, fullname[len(module) + 1 :] if module else fullname
+
+    def symbol(self, fullname: str) -> n.SymbolNode | None:
+        """Return what a full name stands for."""
+        module, local = self.split(fullname)
+        if not module:
+            return None
+        table: n.SymbolTable = self.files[module].names
+        node: n.SymbolNode | None = None
+        for part in local.split("."):
+            symbol = table.get(part)
+            node = symbol.node if symbol is not None else None
+            table = node.names if isinstance(node, n.TypeInfo) else n.SymbolTable()
+        return node
+
+    def is_in_image(self, fullname: str) -> bool:
+        """Return whether every process has what a name stands for."""
+        return names.is_known(fullname) or names.top(fullname) in self.state.packages
+
+    def summary(self, module: str) -> Summary | None:
+        """Return a module's summary: from its tree, or from the symbol that the cache carried."""
+        file = self.files.get(module)
+        if file is None or file.is_stub:
+            return None
+        known = self.state.summaries.get(module)
+        if known is not None:
+            return known
+        if file.defs and not file.is_cache_skeleton:
+            found = self.state.summaries[module] = summary.from_tree(file)
+            return found
+        text = summary.attached(file)
+        if text is None:
+            return None
+        if text not in self.state.decoded:
+            self.state.decoded[text] = summary.decode(text)
+        return self.state.decoded[text]
+
+    # Failures of functions, by strongly connected components
+
+    def failures(self, fullname: str) -> tuple[Failure, ...]:
+        """Return why a function, a class's methods, or a callable global cannot run in another process; empty if it can."""
+        found = self._known(fullname)
+        if found is None:
+            self._solve(fullname)
+            found = self._known(fullname) or ((), frozenset())
+        self.modules |= found[1]
+        return found[0]
+
+    def _known(self, fullname: str) -> Found | None:
+        return self._memo.get(fullname) or self._unsure.get(fullname)
+
+    def _solve(self, root: str) -> None:
+        """Find the components reachable from a function, innermost first (Tarjan's algorithm, without recursion)."""
+        index: dict[str, int] = {}
+        low: dict[str, int] = {}
+        direct: dict[str, _Direct] = {}
+        pending: list[str] = []
+        work: list[tuple[str, Iterator[tuple[str, Hop]]]] = []
+
+        def enter(name: str) -> None:
+            index[name] = low[name] = len(index)
+            direct[name] = self._direct(name)
+            pending.append(name)
+            work.append((name, iter(direct[name].edges)))
+
+        enter(root)
+        while work:
+            name, edges = work[-1]
+            for target, _ in edges:
+                if target in index:
+                    if target in direct:
+                        low[name] = min(low[name], index[target])
+                elif self._known(target) is None:
+                    enter(target)
+                    break
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[name])
+                if low[name] == index[name]:
+                    at = pending.index(name)
+                    self._close(pending[at:], direct)
+                    del pending[at:]
+
+    def _close(self, members: list[str], direct: dict[str, _Direct]) -> None:
+        found: dict[str, dict[tuple[object, ...], Failure]] = {}
+        modules: set[str] = set()
+        provisional = False
+        for member in members:
+            here = direct[member]
+            modules |= here.modules
+            provisional |= here.provisional
+            found[member] = {}
+            self._merge(found[member], here.failures)
+            for target, hop in here.edges:
+                known = self._known(target)
+                if known is not None and target not in members:
+                    modules |= known[1]
+                    provisional |= target in self._unsure
+                    self._merge(found[member], [replace(f, hops=(hop, *f.hops)) for f in known[0]])
+        changed = len(members) > 1
+        while changed:
+            changed = False
+            for member in members:
+                for target, hop in direct[member].edges:
+                    if target in found and target != member:
+                        reached = [replace(f, hops=(hop, *f.hops)) for f in found[target].values()]
+                        changed |= self._merge(found[member], reached)
+        self.provisional |= provisional
+        memo = self._unsure if provisional else self._memo
+        for member in members:
+            memo[member] = tuple(found[member].values()), frozenset(modules)
+            del direct[member]
+
+    @staticmethod
+    def _merge(into: dict[tuple[object, ...], Failure], failures: list[Failure]) -> bool:
+        before = len(into)
+        for failure in failures:
+            if len(into) >= MAX_FAILURES:
+                break
+            into.setdefault(failure.key, failure)
+        return len(into) > before
+
+    # What one function refers to
+
+    def _direct(self, fullname: str) -> _Direct:
+        found = _Direct()
+        module, local = self.split(fullname)
+        if not module or self.is_in_image(module):
+            return found
+        found.modules.add(module)
+        node = self.symbol(fullname)
+        if isinstance(node, n.TypeInfo):
+            self._class(node, found)
+            return found
+        known = self.summary(module)
+        if known is None or (known.unseen and not known.refs.get(local) and syntax.function_of(node) is not None):
+            if known is not None or self.files[module].is_stub:
+                found.failures.append(self._unseen(fullname))
+            return found
+        if known.verdicts is not None:
+            found.failures += known.verdicts.get(local, ())
+            return found
+        refs = known.refs.get(local)
+        if refs is None and isinstance(node, n.Var):
+            found.failures.append(self._opaque(fullname, node.type))
+        for ref in refs or ():
+            if self._follow(fullname, ref, found):
+                break
+        return found
+
+    def _unseen(self, fullname: str) -> Failure:
+        leaf = wording.Leaf(fullname, "function", UNSEEN_VERDICT, UNSEEN_CURE, predicate=wording.UNKNOWN_CAPTURES)
+        return Failure(wording.Finding(wording.Kind.GLOBAL, fullname, "function", "ProcessSend", (leaf,)), Rule.OPAQUE)
+
+    def _opaque(self, fullname: str, declared: Type | None) -> Failure:
+        name = fullname.rpartition(".")[2]
+        shown = self.judge.name(declared) if declared is not None else "Callable"
+        leaf = wording.Leaf(name, shown, wording.OPAQUE_CALLABLE_VERDICT, wording.OPAQUE_CALLABLE_CURE, predicate=wording.UNKNOWN_CAPTURES)
+        return Failure(wording.Finding(wording.Kind.GLOBAL, name, shown, "ProcessSend", (leaf,)), Rule.OPAQUE)
+
+    def _class(self, info: n.TypeInfo, found: _Direct) -> None:
+        for base in info.mro:
+            if self.is_in_image(base.module_name):
+                continue
+            found.modules.add(base.module_name)
+            known = self.summary(base.module_name)
+            if base is info and (known is None or known.unseen):
+                found.failures.append(self._unseen(info.fullname))
+            elif known is not None and not known.unseen:
+                found.edges += [(method, Hop("", "")) for method in user_methods(base)]
+
+    def _follow(self, function: str, ref: Ref, found: _Direct) -> bool:
+        """Add what a reference leads to; return whether it settles the whole function."""
+        hop = Hop(function, (ref.member or ref.target).rpartition(".")[2], ref.place)
+        match ref.kind:
+            case outline.FUNCTION | outline.CLASS:
+                found.edges.append((ref.target, hop))
+            case outline.VARIABLE:
+                self.variable(ref.target, hop, found)
+            case outline.CLASS_MEMBER | outline.SELF_MEMBER:
+                self._member(ref, hop, found)
+            case outline.BASES:
+                info = self.symbol(ref.target)
+                if isinstance(info, n.TypeInfo):
+                    found.edges += [(base.fullname, hop) for base in info.mro[1:] if not self.is_in_image(base.module_name)]
+            case outline.WRITTEN:
+                found.failures.append(written(ref.target.rpartition(".")[2], _short(function), hop))
+            case outline.DEFAULT:
+                self._default(function, ref, hop, found)
+            case outline.DECORATED:
+                return self._decorated(ref, found)
+        return False
+
+    def variable(self, fullname: str, hop: Hop, found: _Direct, *, kind: wording.Kind = wording.Kind.GLOBAL, shown: str = "") -> None:
+        """Add what reading a module-level variable leads to."""
+        node = self.symbol(fullname)
+        if not isinstance(node, n.Var):
+            if node is not None and not self.is_in_image(fullname):
+                found.edges.append((fullname, hop))
+            return
+        module, local = self.split(fullname)
+        found.modules.add(module)
+        name = shown or local
+        if node.type is None:
+            found.provisional = True
+            return
+        known = None if self.is_in_image(module) else self.summary(module)
+        if known is not None and local in known.rebound:
+            leaf = wording.Leaf(name, self.judge.name(node.type), wording.REBOUND_VERDICT, wording.GLOBAL_CURE)
+            found.failures.append(_global(kind, name, self.judge.name(node.type), "ProcessSend", [leaf], hop=hop))
+            return
+        proper = get_proper_type(node.type)
+        if isinstance(proper, CallableType | Overloaded) and not proper.is_type_obj():
+            if known is not None:
+                found.edges.append((fullname, hop))
+            return
+        trait = Trait.SERIALIZABLE if is_per_process(node.type) else Trait.PROCESS_SEND
+        self._judged(node.type, trait, kind=kind, name=name, hop=hop, found=found)
+
+    def _judged(self, judged: Type, trait: Trait, *, kind: wording.Kind, name: str, hop: Hop, found: _Direct) -> None:
+        spoils, classes = self.judged(judged, trait, found)
+        if spoils:
+            leaves = [_with_global_cure(spoil.of(name), kind) for spoil in spoils]
+            found.failures.append(_global(kind, name, self.judge.name(judged), trait.value, leaves, rule=spoils[0].rule, hop=hop))
+        found.edges += [(fullname, hop) for fullname in sorted(classes)]
+
+    def judged(self, judged: Type, trait: Trait, found: _Direct) -> tuple[tuple[Spoil, ...], set[str]]:
+        """Judge a type, and note what the answer rests on."""
+        judge = self.judge
+        judge.modules, judge.classes, judge.provisional = set(), set(), False
+        spoils = judge.spoils(judged, trait)
+        found.modules |= judge.modules
+        found.provisional |= judge.provisional
+        return spoils, judge.classes
+
+    def _member(self, ref: Ref, hop: Hop, found: _Direct) -> None:
+        info = self.symbol(ref.target)
+        if not isinstance(info, n.TypeInfo):
+            return
+        found.modules.update(base.module_name for base in info.mro)
+        symbol = info.get(ref.member)
+        node = symbol.node if symbol is not None else None
+        if syntax.function_of(node) is not None:
+            if node is not None and not self.is_in_image(node.fullname) and not (symbol and symbol.plugin_generated):
+                found.edges.append((node.fullname, hop))
+        elif isinstance(node, n.TypeInfo):
+            found.edges.append((node.fullname, hop))
+        elif isinstance(node, n.Var) and not info.is_enum and not node.is_property:
+            if node.info and self.is_in_image(node.info.fullname):
+                return
+            of_class = is_class_level(node) or (ref.kind == outline.CLASS_MEMBER and node.is_initialized_in_class)
+            if of_class:
+                owner = node.info.name if node.info else info.name
+                self._class_attribute(node, f"{owner}.{ref.member}", hop, found)
+
+    def _class_attribute(self, node: n.Var, name: str, hop: Hop, found: _Direct) -> None:
+        if node.type is None:
+            found.provisional = True
+            return
+        proper = get_proper_type(node.type)
+        if isinstance(proper, CallableType | Overloaded) and node.is_inferred:
+            return
+        self._judged(node.type, Trait.PROCESS_SEND, kind=wording.Kind.CLASS_ATTRIBUTE, name=name, hop=hop, found=found)
+
+    def _default(self, function: str, ref: Ref, hop: Hop, found: _Direct) -> None:
+        form, _, target = ref.member.partition(" ")
+        hop = Hop(function, ref.target, ref.place)
+        if form == "variable":
+            self.variable(target, hop, found, kind=wording.Kind.DEFAULT, shown=ref.target)
+        elif form == "function":
+            found.edges.append((target, hop))
+        elif form == "class":
+            info = self.symbol(target)
+            if isinstance(info, n.TypeInfo) and info.fullname != "builtins.object":
+                instance = fill_typevars(info)
+                spoils = self.judge.conditional(instance, Trait.PROCESS_SEND)
+                found.modules |= self.judge.modules
+                if spoils:
+                    leaves = [spoil.of(ref.target) for spoil in spoils]
+                    found.failures.append(
+                        _global(wording.Kind.DEFAULT, ref.target, info.name, "ProcessSend", leaves, rule=spoils[0].rule, hop=hop)
+                    )
+        else:
+            declared = self._parameter(function, ref.target)
+            if declared is not None:
+                self._judged(declared, Trait.PROCESS_SEND, kind=wording.Kind.DEFAULT, name=ref.target, hop=hop, found=found)
+
+    def _parameter(self, function: str, name: str) -> Type | None:
+        node = syntax.function_of(self.symbol(function))
+        if node is None or not isinstance(node.type, CallableType) or name not in node.type.arg_names:
+            return None
+        return node.type.arg_types[node.type.arg_names.index(name)]
+
+    def _decorated(self, ref: Ref, found: _Direct) -> bool:
+        if all(self.is_transparent(name) for name in ref.member.split(",")):
+            return False
+        node = syntax_decorator(self.symbol(ref.target))
+        declared = node.var.type if node is not None else None
+        if declared is None:
+            found.provisional = True
+            return True
+        found.modules.add(self.split(ref.target)[0])
+        name = ref.target.rpartition(".")[2]
+        proper = get_proper_type(declared)
+        if isinstance(proper, CallableType | Overloaded):
+            found.failures.append(decorated(name, self.judge.name(declared)))
+        else:
+            spoils, _ = self.judged(declared, Trait.PROCESS_SEND, found)
+            if spoils:
+                leaves = tuple(spoil.of(name) for spoil in spoils)
+                finding = wording.Finding(wording.Kind.GLOBAL, name, self.judge.name(declared), "ProcessSend", leaves)
+                found.failures.append(Failure(finding, spoils[0].rule))
+            elif not is_spawnable(proper):
+                return False
+        return True
+
+    def is_transparent(self, decorator: str) -> bool:
+        """Return whether a decorator, by the name that `outline.decorators` gives it, returns the function it is given."""
+        if decorator in TRANSPARENT:
+            return True
+        module, local = self.split(decorator.removesuffix("()"))
+        known = self.summary(module) if module else None
+        self.modules.add(module)
+        return known is not None and local + decorator[len(decorator.removesuffix("()")) :] in known.identity
+
+
+def syntax_decorator(node: n.SymbolNode | None) -> n.Decorator | None:
+    """Return the decorator that a symbol is, or that wraps its overloaded implementation."""
+    if isinstance(node, n.OverloadedFuncDef):
+        node = node.impl
+    return node if isinstance(node, n.Decorator) else None
+
+
+def is_spawnable(declared: Type) -> bool:
+    """Return whether a type is capsend's `Spawnable`, whose captures were checked where it was made."""
+    proper = get_proper_type(declared)
+    return isinstance(proper, Instance) and any(base.fullname == names.SPAWNABLE for base in proper.type.mro)
+
+
+def is_per_process(declared: Type) -> bool:
+    """Return whether a variable is declared `PerProcess[...]`, be it through another alias."""
+    while isinstance(declared, TypeAliasType) and declared.alias is not None:
+        if declared.alias.fullname in {names.PER_PROCESS, "capsend.PerProcess"}:
+            return True
+        declared = declared.alias.target
+    return False
+
+
+def decorated(name: str, shown: str) -> Failure:
+    """Return the failure of a function that an opaque decorator wraps."""
+    leaf = wording.Leaf(name, shown, DECORATED_VERDICT, DECORATED_CURE, predicate=wording.UNKNOWN_CAPTURES)
+    return Failure(wording.Finding(wording.Kind.GLOBAL, name, shown, "ProcessSend", (leaf,)), Rule.OPAQUE)
+
+
+def written(name: str, function: str, hop: Hop) -> Failure:
+    """Return the failure of a function that assigns a variable which is not its own."""
+    leaf = wording.Leaf(name, "", wording.WRITTEN_VERDICT, wording.WRITTEN_CURE)
+    finding = wording.Finding(wording.Kind.WRITTEN, name, "", "ProcessSend", (leaf,), function=function)
+    return Failure(finding, hops=(hop,))
+
+
+def _global(
+    kind: wording.Kind, name: str, shown: str, trait: str, leaves: list[wording.Leaf], *, hop: Hop, rule: Rule = Rule.BAD
+) -> Failure:
+    finding = wording.Finding(kind, name, shown, trait, tuple(leaves), function=_short(hop.function))
+    return Failure(finding, rule, (hop,))
+
+
+def _with_global_cure(leaf: wording.Leaf, kind: wording.Kind) -> wording.Leaf:
+    pass_by_value = "capture" in leaf.cure or "as an argument" in leaf.cure
+    return replace(leaf, cure=wording.GLOBAL_CURE) if kind is wording.Kind.GLOBAL and pass_by_value else leaf
+
+
+def _short(fullname: str) -> str:
+    return fullname.rpartition(".")[2]

@@ -1,0 +1,571 @@
+"""Checks one spawn: the callable with everything it captures, its arguments, and its result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from mypy import nodes as n
+from mypy.maptype import map_instance_to_supertype
+from mypy.types import CallableType, DeletedType, Instance, Overloaded, PartialType, Type, TypeType, get_proper_type
+
+from capsend_mypy import names, outline, syntax
+from capsend_mypy.judge import Rule, Spoil
+from capsend_mypy.program import DECORATED_CURE, DECORATED_VERDICT, is_spawnable, syntax_decorator, written
+from capsend_mypy.program import _Direct as Direct
+from capsend_mypy.summary import Hop
+from capsend_traits import Trait, wording
+from capsend_traits.wording import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from capsend_mypy.program import Program
+    from capsend_mypy.reporting import Reporter
+
+BRANCHING: Final = {"and", "or"}
+LOCAL_CLASS: Final = "class"
+
+
+class Check:
+    """One check of a callable, in the file and at the place where mypy stands.
+
+    Args:
+        checker: mypy's checker; the class is compiled, and what is used of it here is not declared anywhere.
+        place: the call or decorator, whose position decides which types variables have and which cells are empty.
+    """
+
+    def __init__(self, checker: Any, program: Program, reporter: Reporter, place: n.Context) -> None:
+        self.checker = checker
+        self.program = program
+        self.reporter = reporter
+        self.place = place
+        self.module: str = checker.tree.fullname
+        self.trail: list[str] = []
+        self.seen: set[object] = set()
+
+    # The callable
+
+    def callable(self, value: n.Expression, kind: Kind = Kind.CALLABLE) -> None:
+        """Check the value of an expression as a callable: every branch of it, and what it was last assigned from."""
+        match value:
+            case n.LambdaExpr():
+                self.function(value, "lambda")
+            case n.CastExpr() | n.AssertTypeExpr():
+                self.callable(value.expr, kind)
+            case n.AssignmentExpr():
+                self.callable(value.value, kind)
+            case n.ConditionalExpr():
+                self.callable(value.if_expr, kind)
+                self.callable(value.else_expr, kind)
+            case n.OpExpr() if value.op in BRANCHING:
+                self.callable(value.left, kind)
+                self.callable(value.right, kind)
+            case n.IndexExpr() if isinstance(value.analyzed, n.TypeApplication):
+                self.callable(value.base, kind)
+            case n.SuperExpr():
+                self._super(value)
+            case n.CallExpr() if outline.is_partial(value):
+                self._partial(value)
+            case n.MemberExpr() if not (value.kind == n.GDEF and value.node is not None):
+                self._attribute(value, kind)
+            case n.RefExpr() if value.node is not None:
+                self._named(value, value.node, kind)
+            case _:
+                self._object(value, kind)
+
+    def _named(self, value: n.RefExpr, node: n.SymbolNode, kind: Kind) -> None:
+        if isinstance(node, n.TypeAlias):
+            target = get_proper_type(node.target)
+            node = target.type if isinstance(target, Instance) else node
+        if syntax.function_of(node) is not None or isinstance(node, n.OverloadedFuncDef | n.TypeInfo | n.Decorator):
+            self._definition(value, node)
+        elif isinstance(node, n.Var):
+            if value.kind == n.GDEF and not is_spawnable(self.type_of(value) or n_any()):
+                self._global(value, node, kind)
+            else:
+                self._variable(value, node, kind)
+
+    def _definition(self, value: n.RefExpr, node: n.SymbolNode) -> None:
+        if isinstance(node, n.TypeInfo):
+            if names.is_local(node):
+                self._report(Kind.CAPTURED, value.name, LOCAL_CLASS, [self._local_class(node)], value)
+            else:
+                self.refs([outline.global_ref(node, node.fullname, self._spot(value))], value)
+        elif value.kind == n.LDEF and (node.fullname == node.name or not self.program.symbol(node.fullname)):
+            self._local_function(value, node)
+        else:
+            self.refs([outline.global_ref(node, value.fullname, self._spot(value))], value, spawned=True)
+
+    def _local_function(self, value: n.RefExpr, node: n.SymbolNode) -> None:
+        decorator = syntax.decorator_of(node)
+        if decorator is not None and not self._is_transparent(decorator):
+            if decorator not in self.seen:
+                self.seen.add(decorator)
+                self._decorated(value, decorator)
+            return
+        function = syntax.function_of(node)
+        if function is not None:
+            self.function(function, function.name)
+
+    def _is_transparent(self, decorator: n.Decorator) -> bool:
+        for name, expression in zip(outline.decorators(decorator).split(","), decorator.decorators, strict=True):
+            called = isinstance(expression, n.CallExpr)
+            ref = expression.callee if isinstance(expression, n.CallExpr) else expression
+            function = syntax.function_of(ref.node) if isinstance(ref, n.RefExpr) else None
+            local = function is not None and function.body.body and (outline.is_identity_factory(function) if called else outline.is_identity(function))
+            if not local and not self.program.is_transparent(name):
+                return False
+        return True
+
+    def _decorated(self, value: n.RefExpr, decorator: n.Decorator) -> None:
+        judged = decorator.var.type
+        if judged is None or is_spawnable(judged):
+            return
+        proper = get_proper_type(judged)
+        if isinstance(proper, CallableType | Overloaded):
+            spoil = self.program.judge.callable(proper)
+            leaf = replace(spoil.leaf, verdict=DECORATED_VERDICT, cure=DECORATED_CURE)
+            self._report(Kind.CAPTURED, value.name, self.shown(proper), [replace(spoil, leaf=leaf)], value)
+        else:
+            self._judge(Kind.CAPTURED, value.name, judged, value)
+
+    def _global(self, value: n.RefExpr, node: n.Var, kind: Kind) -> None:
+        proper = get_proper_type(node.type) if node.type is not None else None
+        if isinstance(proper, CallableType | Overloaded) and not proper.is_type_obj() and not names.is_known(node.fullname):
+            found = self._assigned(node, self.checker.tree)
+            if found is not None and node not in self.seen:
+                self.seen.add(node)
+                for expression in found:
+                    self.callable(expression, kind)
+                return
+        self.refs([outline.global_ref(node, value.fullname, self._spot(value))], value, spawned=True)
+
+    def _variable(self, value: n.RefExpr, node: n.Var, kind: Kind) -> None:
+        if node in self.seen:
+            return
+        self.seen.add(node)
+        judged = self.type_at_spawn(value, node)
+        if judged is None or is_spawnable(judged):
+            return
+        expressions = self._origins(node)
+        if expressions:
+            for expression in expressions:
+                self.callable(expression, kind)
+        elif isinstance(judged, DeletedType):
+            self._report(Kind.CAPTURED, value.name, "deleted", [self._empty(value.name)], value)
+        elif is_callable(judged):
+            self._report(kind, value.name, self.shown(judged), [self.program.judge.callable(judged)], value)
+        else:
+            self._judge(kind, value.name, judged, value)
+
+    def _object(self, value: n.Expression, kind: Kind) -> None:
+        judged = self.type_of(value)
+        if judged is None or is_spawnable(judged):
+            return
+        name = source(value)
+        if is_callable(judged):
+            self._report(kind, name, self.shown(judged), [self.program.judge.callable(judged)], value)
+        else:
+            self._judge(kind, name, judged, value)
+
+    def _attribute(self, value: n.MemberExpr, kind: Kind) -> None:
+        """Check `receiver.name`: a method with its receiver, or an attribute that holds a callable."""
+        owner = self.type_of(value.expr)
+        proper = get_proper_type(owner) if owner is not None else None
+        through_class = isinstance(proper, TypeType) or (isinstance(proper, CallableType | Overloaded) and proper.is_type_obj())
+        info = class_of(proper)
+        symbol = info.get(value.name) if info is not None else None
+        node = symbol.node if symbol is not None else None
+        if isinstance(node, n.Var) and not through_class:
+            judged = self.type_of(value)
+            if judged is not None and not is_spawnable(judged):
+                self._object(value, kind)
+            return
+        if info is not None and (through_class or names.is_known(info.module_name)) and isinstance(value.expr, n.RefExpr):
+            self._through_class(value, info)
+        elif info is not None and through_class:
+            self._through_class(value, info)
+        if not through_class:
+            if info is None and proper is not None and not isinstance(proper, Instance):
+                self._judge(Kind.RECEIVER, source(value.expr), proper, value.expr)
+            elif proper is not None:
+                self._receiver(value, proper)
+
+    def _through_class(self, value: n.MemberExpr, info: n.TypeInfo) -> None:
+        if names.is_local(info) and isinstance(value.expr, n.RefExpr) and isinstance(value.expr.node, n.TypeInfo):
+            self._report(Kind.CAPTURED, info.name, LOCAL_CLASS, [self._local_class(info)], value.expr)
+        elif not self.program.is_in_image(info.fullname):
+            self.refs([outline.Ref(outline.CLASS_MEMBER, info.fullname, value.name, self._spot(value))], value, spawned=True)
+
+    def _receiver(self, value: n.MemberExpr, judged: Type) -> None:
+        cure = self._self_cure(value.expr, [value]) if isinstance(value.expr, n.NameExpr) else None
+        self._judge(Kind.RECEIVER, source(value.expr), judged, value.expr, cure=cure)
+        info = class_of(get_proper_type(judged))
+        if info is not None and not self.program.is_in_image(info.fullname):
+            self.refs([outline.Ref(outline.SELF_MEMBER, info.fullname, value.name, self._spot(value))], value, spawned=True)
+
+    def _super(self, value: n.SuperExpr) -> None:
+        functions = [f for f in self.checker.tscope.functions if isinstance(f, n.FuncDef)]
+        info = value.info
+        receiver = next((f.arguments[0].variable for f in reversed(functions) if f.arguments and f.info), None)
+        if receiver is not None and receiver.type is not None:
+            self._judge(Kind.RECEIVER, receiver.name, receiver.type, value)
+        elif info is not None:
+            self.refs([outline.Ref(outline.BASES, info.fullname, place=self._spot(value))], value)
+
+    def _partial(self, value: n.CallExpr) -> None:
+        self.callable(value.args[0])
+        for argument in value.args[1:]:
+            judged = self.type_of(argument)
+            self._piece(argument, judged)
+
+    def _piece(self, argument: n.Expression, judged: Type | None) -> None:
+        if judged is None:
+            return
+        if isinstance(argument, n.StarExpr):
+            argument = argument.expr
+            judged = self.type_of(argument) or judged
+        if is_callable(judged):
+            self.callable(argument, Kind.PIECE)
+        else:
+            self._judge(Kind.PIECE, source(argument), judged, argument)
+
+    # What a function of this file captures
+
+    def function(self, function: n.FuncItem, name: str) -> None:
+        """Check a lambda or a local function: the variables it captures, its defaults, and the globals it reads."""
+        if function in self.seen:
+            return
+        self.seen.add(function)
+        self.trail.append(name)
+        try:
+            self._defaults(function)
+            self._captures(function)
+        finally:
+            self.trail.pop()
+
+    def _defaults(self, function: n.FuncItem) -> None:
+        for argument in function.arguments:
+            value = argument.initializer
+            judged = self.type_of(value) if value is not None else None
+            if value is None or judged is None:
+                continue
+            if is_callable(judged):
+                self.callable(value, Kind.DEFAULT)
+            else:
+                self._judge(Kind.DEFAULT, argument.variable.name, judged, value)
+
+    def _captures(self, function: n.FuncItem) -> None:
+        nodes = list(syntax.walk(function.body))
+        name_exprs = [node for node in nodes if isinstance(node, n.NameExpr)]
+        member_exprs = [node for node in nodes if isinstance(node, n.MemberExpr)]
+        own = _bound(function, nodes, name_exprs)
+        lost = self._written(function, nodes, own)
+        for name in sorted(name_exprs, key=lambda name: (name.line, name.column)):
+            node = name.node
+            if node is None or name.kind != n.LDEF or node in own or node in lost:
+                continue
+            self._captured(name, node, member_exprs)
+        owner = function.info if isinstance(function, n.FuncDef) and function.info else None
+        refs = [ref for ref in outline.refs_in(function.body, self.module, owner=owner) if ref.target not in lost]
+        self.refs([*refs, *self._typed_members(member_exprs)], self.place)
+
+    def _written(self, function: n.FuncItem, nodes: list[n.Node], own: set[object]) -> set[object]:
+        """Report the variables outside a function that it assigns; return them, as nodes and as full names."""
+        lost: set[object] = set()
+        for scope in [function, *(node for node in nodes if isinstance(node, n.FuncDef) and node is not function)]:
+            for name, place in syntax.written(scope).items():
+                node = next((b.node for b in syntax.bindings(scope) if b.name == name), None)
+                key: object = f"{self.module}.{name}" if isinstance(place, n.GlobalDecl) else node
+                if node in own or (key in self.seen and key in lost):
+                    continue
+                lost.add(key)
+                failure = written(name, self.trail[-1], Hop(self.trail[-1], name, self._spot(place)))
+                self.reporter.finding(failure.finding, failure.rule, place)
+        return lost
+
+    def _captured(self, name: n.NameExpr, node: n.SymbolNode, members: list[n.MemberExpr]) -> None:
+        if isinstance(node, n.MypyFile):
+            return
+        if node not in self.seen and self._is_empty(node):
+            self.seen.add(node)
+            self._report(Kind.CAPTURED, name.name, "unassigned", [self._empty(name.name)], name)
+        elif isinstance(node, n.Var):
+            self._captured_variable(name, node, members)
+        elif isinstance(node, n.TypeInfo):
+            if names.is_local(node) and node not in self.seen:
+                self.seen.add(node)
+                self._report(Kind.CAPTURED, name.name, LOCAL_CLASS, [self._local_class(node)], name)
+        else:
+            self._definition(name, node)
+
+    def _captured_variable(self, name: n.NameExpr, node: n.Var, members: list[n.MemberExpr]) -> None:
+        if node in self.seen:
+            return
+        judged = self.type_at_spawn(name, node)
+        if judged is None:
+            return
+        if is_callable(judged) or isinstance(judged, DeletedType):
+            self._variable(name, node, Kind.CAPTURED)
+            return
+        self.seen.add(node)
+        used = [m for m in members if isinstance(m.expr, n.NameExpr) and m.expr.node is node]
+        cure = self._self_cure(name, used) if node.is_self else None
+        self._judge(Kind.CAPTURED, name.name, judged, name, cure=cure)
+
+    def _self_cure(self, receiver: n.Expression, used: list[n.MemberExpr]) -> str | None:
+        """Say how to bind fields first, if every use of the receiver is a field that could be captured."""
+        if not isinstance(receiver, n.NameExpr) or not isinstance(receiver.node, n.Var) or not receiver.node.is_self:
+            return None
+        fields: list[str] = []
+        for member in used:
+            judged = self.type_of(member)
+            if judged is None or is_callable(judged) or self.program.judge.spoils(judged, Trait.PROCESS_SEND):
+                return None
+            if member.name not in fields:
+                fields.append(member.name)
+        return wording.self_cure(receiver.name, fields) if fields else None
+
+    def _typed_members(self, members: list[n.MemberExpr]) -> Iterable[outline.Ref]:
+        for member in members:
+            if member.kind == n.GDEF and member.node is not None:
+                continue
+            judged = self.type_of(member.expr)
+            proper = get_proper_type(judged) if judged is not None else None
+            info = class_of(proper)
+            if info is None or names.is_known(info.fullname) or names.is_local(info):
+                continue
+            kind = outline.SELF_MEMBER if isinstance(proper, Instance) else outline.CLASS_MEMBER
+            yield outline.Ref(kind, info.fullname, member.name, self._spot(member))
+
+    def refs(self, refs: Iterable[outline.Ref | None], place: n.Context, *, spawned: bool = False) -> None:
+        """Follow references to module-level things, and report what they lead to.
+
+        Args:
+            refs: the references; None is skipped.
+            place: where to report what has no place in this file.
+            spawned: whether they are the spawned callable itself, not something it mentions.
+        """
+        found = Direct()
+        for ref in refs:
+            if ref is not None:
+                self.program._follow("" if spawned else self.trail[-1] if self.trail else "", ref, found)  # noqa: SLF001 - one package
+        failures = list(found.failures)
+        for target, hop in found.edges:
+            failures += [replace(failure, hops=(hop, *failure.hops)) for failure in self.program.failures(target)]
+        self.program.modules |= found.modules
+        self.program.provisional |= found.provisional
+        for failure in failures:
+            if failure.key not in self.seen:
+                self.seen.add(failure.key)
+                self.reporter.failure(failure, place, trail=self.trail[:-1])
+
+    # Arguments and results
+
+    def argument(self, value: n.Expression, judged: Type, *, name: str, spread: bool = False) -> None:
+        """Check an argument: a callable like the spawned one, anything else by its type."""
+        if spread:
+            judged = item_type(judged) or judged
+        if is_callable(judged) and not spread:
+            self.callable(value, Kind.ARGUMENT)
+        elif not (isinstance(value, n.RefExpr) and isinstance(value.node, n.MypyFile)):
+            self._judge(Kind.ARGUMENT, name, judged, value, trait=Trait.SERIALIZABLE)
+
+    def result(self, judged: Type, value: n.Context, name: str) -> None:
+        """Check the type of the result, if nothing was found before: the same value may be captured and returned."""
+        judge = self.program.judge
+        spoils = judge.result(judged)
+        self.program.modules |= judge.modules
+        if spoils and not self.reporter.count:
+            leaves = tuple(spoil.of(name) for spoil in spoils)
+            finding = wording.Finding(Kind.RESULT, name, self.shown(judged), "Serializable", leaves)
+            self.reporter.finding(finding, spoils[0].rule, value)
+
+    # Types and reports
+
+    def type_of(self, value: n.Expression) -> Type | None:
+        """Return the type that mypy found for an expression it has checked already."""
+        found: Type | None = self.checker.lookup_type_or_none(value)
+        if found is None and isinstance(value, n.RefExpr) and isinstance(value.node, n.Var):
+            return value.node.type
+        return found
+
+    def type_at_spawn(self, name: n.RefExpr, node: n.Var) -> Type | None:
+        """Return the type of a variable as it is narrowed at the spawn, where the snapshot is taken."""
+        if isinstance(node.type, PartialType):
+            return node.type
+        probe = n.NameExpr(name.name)
+        probe.kind, probe.node, probe.fullname = name.kind, node, name.fullname
+        probe.set_line(self.place)
+        with self.checker.msg.filter_errors():
+            found: Type = self.checker.get_expression_type(probe)
+        return get_proper_type(found) if isinstance(get_proper_type(found), DeletedType) else found
+
+    def shown(self, judged: Type) -> str:
+        """Return a type as messages show it."""
+        return self.program.judge.name(judged)
+
+    def _judge(
+        self, kind: Kind, name: str, judged: Type, place: n.Expression, *, trait: Trait = Trait.PROCESS_SEND, cure: str | None = None
+    ) -> None:
+        found = Direct()
+        spoils, classes = self.program.judged(judged, trait, found)
+        self.program.modules |= found.modules
+        self.program.provisional |= found.provisional
+        if spoils:
+            if cure is not None:
+                spoils = tuple(replace(spoil, leaf=replace(spoil.leaf, cure=cure)) for spoil in spoils)
+            self._report(kind, name, self.shown(judged), spoils, place, trait=trait)
+        else:
+            self.refs([outline.Ref(outline.CLASS, fullname, place=self._spot(place)) for fullname in sorted(classes)], place)
+
+    def _report(
+        self, kind: Kind, name: str, shown: str, spoils: Iterable[Spoil], place: n.Context, *, trait: Trait = Trait.PROCESS_SEND
+    ) -> None:
+        leaves = tuple(spoil.of(name) for spoil in spoils)
+        rule = next(iter(spoils)).rule
+        function = self.trail[-1] if self.trail else ""
+        finding = wording.Finding(kind, name, shown, trait.value, leaves, function=function, via=tuple(self.trail[:-1]))
+        self.reporter.finding(finding, rule, place)
+
+    def _local_class(self, info: n.TypeInfo) -> Spoil:
+        return Spoil(wording.Leaf("", LOCAL_CLASS, wording.LOCAL_CLASS_VERDICT, wording.LOCAL_CLASS_CURE))
+
+    def _empty(self, name: str) -> Spoil:
+        return Spoil(wording.Leaf("", "empty", wording.EMPTY_CELL_VERDICT, wording.EMPTY_CELL_CURE))
+
+    def _spot(self, node: n.Context) -> outline.Place:
+        return outline.place_of(node, self.module)
+
+    # Where variables come from
+
+    def _origins(self, node: n.Var) -> list[n.Expression] | None:
+        """Return the values that a local variable is assigned, if they are all there is to know; else None."""
+        if node.is_argument:
+            return None
+        for scope in reversed([f for f in self.checker.tscope.functions if isinstance(f, n.FuncItem)]):
+            found = self._assigned(node, scope)
+            if found is not None:
+                return found
+        return None
+
+    def _assigned(self, node: n.Var, scope: n.Node) -> list[n.Expression] | None:
+        bound = [binding for binding in syntax.bindings(scope) if binding.node is node]
+        values = [binding.value for binding in bound]
+        known = [value for value in values if value is not None and is_origin(value)]
+        return known if known and len(known) == len(values) else None
+
+    def _is_empty(self, node: n.SymbolNode) -> bool:
+        """Return whether a variable of the spawning function gets its first value only after the spawn."""
+        functions = [f for f in self.checker.tscope.functions if isinstance(f, n.FuncItem)]
+        if not functions or (isinstance(node, n.Var) and node.is_argument):
+            return False
+        scope, function = functions[-1], syntax.function_of(node)
+        bound = [b.place for b in syntax.bindings(scope) if b.node is not None and (b.node is node or b.node is function)]
+        if not bound or any(not self._is_after(place) for place in bound):
+            return False
+        loops = [s for s in syntax.statements(scope.body.body) if isinstance(s, n.ForStmt | n.WhileStmt) and contains(s, self.place)]
+        return not any(contains(loop, place) for loop in loops for place in bound)
+
+    def _is_after(self, place: n.Context) -> bool:
+        return (place.line, place.column) > (self.place.line, self.place.column) and not contains(self.place, place)
+
+
+def n_any() -> Type:
+    """Return a type that says nothing, for a reference of which mypy has none."""
+    from mypy.types import AnyType, TypeOfAny
+
+    return AnyType(TypeOfAny.special_form)
+
+
+def _bound(function: n.FuncItem, nodes: list[n.Node], name_exprs: list[n.NameExpr]) -> set[object]:
+    """Return the symbols that a function and everything nested in it own."""
+    own: set[object] = {argument.variable for argument in function.arguments}
+    own.update(name.node for name in name_exprs if (name.is_new_def or name.is_inferred_def) and name.node is not None)
+    for node in nodes:
+        if isinstance(node, n.FuncItem):
+            own.update(argument.variable for argument in node.arguments)
+        if isinstance(node, n.FuncDef):
+            own.add(node)
+        elif isinstance(node, n.Decorator):
+            own.update((node, node.var, node.func))
+        elif isinstance(node, n.OverloadedFuncDef):
+            own.add(node)
+        elif isinstance(node, n.ClassDef):
+            own.add(node.info)
+    return own
+
+
+def is_callable(judged: Type) -> bool:
+    """Return whether a type is that of a function or method, not of a class or of an object with `__call__`."""
+    proper = get_proper_type(judged)
+    if isinstance(proper, Instance) and proper.type.fullname == "functools.partial":
+        return True
+    return isinstance(proper, CallableType | Overloaded)
+
+
+def is_origin(value: n.Expression) -> bool:
+    """Return whether an assigned value shows which callable it is."""
+    if isinstance(value, n.ConditionalExpr):
+        return is_origin(value.if_expr) and is_origin(value.else_expr)
+    return isinstance(value, n.LambdaExpr | n.RefExpr) or outline.is_partial(value)
+
+
+def class_of(judged: Type | None) -> n.TypeInfo | None:
+    """Return the class whose attributes a value of this type has, or that it is."""
+    proper = get_proper_type(judged) if judged is not None else None
+    if isinstance(proper, TypeType):
+        proper = proper.item
+    if isinstance(proper, CallableType | Overloaded) and proper.is_type_obj():
+        return proper.type_object()
+    fallback = getattr(proper, "partial_fallback", None) or getattr(proper, "fallback", None)
+    if not isinstance(proper, Instance) and isinstance(fallback, Instance) and not isinstance(proper, CallableType | Overloaded):
+        proper = fallback
+    return proper.type if isinstance(proper, Instance) else None
+
+
+def item_type(judged: Type) -> Type | None:
+    """Return the type of the items of an iterable that is spread into arguments."""
+    proper = get_proper_type(judged)
+    if isinstance(proper, Instance):
+        iterable = next((base for base in proper.type.mro if base.fullname == "typing.Iterable"), None)
+        if iterable is not None:
+            mapped = map_instance_to_supertype(proper, iterable)
+            return mapped.args[0] if mapped.args else None
+    return None
+
+
+def contains(outer: n.Context, inner: n.Context) -> bool:
+    """Return whether one node stands inside another."""
+    end = (outer.end_line or outer.line, outer.end_column or 0)
+    return (outer.line, outer.column) <= (inner.line, inner.column) < end
+
+
+def source(value: n.Expression) -> str:
+    """Return a short text for an expression in a message."""
+    match value:
+        case n.NameExpr():
+            return value.name
+        case n.MemberExpr():
+            return f"{source(value.expr)}.{value.name}"
+        case n.CallExpr():
+            return f"{source(value.callee)}(...)"
+        case n.IndexExpr():
+            return f"{source(value.base)}[...]"
+        case n.StrExpr() | n.IntExpr() | n.FloatExpr() | n.BytesExpr():
+            return str(value.value)
+        case n.LambdaExpr():
+            return "lambda"
+        case n.ListExpr() | n.ListComprehension():
+            return "[...]"
+        case n.DictExpr() | n.SetExpr() | n.DictionaryComprehension() | n.SetComprehension():
+            return "{...}"
+        case n.SuperExpr():
+            return f"super().{value.name}"
+        case n.StarExpr():
+            return f"*{source(value.expr)}"
+    return "..."
+
+
+__all__ = ["Check", "is_callable", "syntax_decorator"]

@@ -1,0 +1,205 @@
+"""One module's part of the summaries: found in its syntax tree, or read from the symbol that mypy's cache carries for us."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from mypy import nodes as n
+from mypy.types import Instance, LiteralType, get_proper_type
+
+from capsend_mypy import names, outline, syntax
+from capsend_mypy.judge import Rule
+from capsend_traits import wording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SYMBOL: Final = "__capsend__"
+VERSION: Final = 1
+
+
+class Hop(NamedTuple):
+    """One step from function to function: what `function` refers to as `label`, and where if its tree was at hand."""
+
+    function: str
+    label: str
+    place: outline.Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A reason why a function cannot run in another process, and the way to it from that function, outermost first."""
+
+    finding: wording.Finding
+    rule: Rule = Rule.BAD
+    hops: tuple[Hop, ...] = ()
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What makes two failures the same, whatever the way to them."""
+        return self.finding.kind, self.finding.variable, self.hops[-1].function if self.hops else ""
+
+
+@dataclass(slots=True)
+class Summary:
+    """What is known of a module's functions without their bodies.
+
+    Attributes:
+        verdicts: {local name: failures} of the functions that fail; None when `refs` hold instead.
+        refs: {local name: references}, from the tree or from a cache of the daemon.
+        rebound: the globals that a function of the module assigns.
+        identity: the decorators, and with "()" the makers of decorators, that give back the function they are given.
+        unseen: whether mypy has stripped the bodies, as it does for installed packages and silenced imports.
+    """
+
+    verdicts: dict[str, tuple[Failure, ...]] | None = None
+    refs: dict[str, list[outline.Ref]] = field(default_factory=dict)
+    rebound: frozenset[str] = frozenset()
+    identity: frozenset[str] = frozenset()
+    unseen: bool = False
+
+
+def functions(file: n.MypyFile) -> Iterator[tuple[str, n.FuncDef, n.Decorator | None]]:
+    """Yield the functions written in a module and its classes, by their local names: `Class.method`."""
+    yield from _functions(file.names, f"{file.fullname}.", "")
+
+
+def _functions(table: Mapping[str, n.SymbolTableNode], module: str, prefix: str) -> Iterator[tuple[str, n.FuncDef, n.Decorator | None]]:
+    for name, symbol in table.items():
+        node = symbol.node
+        if symbol.plugin_generated or node is None or node.fullname != f"{module}{prefix}{name}":
+            continue
+        function = syntax.function_of(node)
+        if function is not None:
+            yield prefix + name, function, syntax.decorator_of(node)
+        elif isinstance(node, n.TypeInfo):
+            yield from _functions(node.names, module, f"{prefix}{name}.")
+
+
+def from_tree(file: n.MypyFile) -> Summary:
+    """Return the summary of a module whose syntax tree is at hand."""
+    summary = Summary()
+    rebound: set[str] = set()
+    identity: set[str] = set()
+    assigned: dict[str, list[n.Expression | None]] = {}
+    for statement in syntax.statements(file.defs):
+        if isinstance(statement, n.GlobalDecl):
+            rebound.update(statement.names)
+    for local, function, decorator in functions(file):
+        if not function.body.body:
+            summary.unseen = summary.unseen or not (function.info and function.info.is_named_tuple)
+            continue
+        refs = outline.refs_of(function, file.fullname)
+        if decorator is not None:
+            refs.insert(0, outline.Ref(outline.DECORATED, f"{file.fullname}.{local}", outline.decorators(decorator)))
+        summary.refs[local] = refs
+        if outline.is_identity(function):
+            identity.add(local)
+        elif outline.is_identity_factory(function):
+            identity.add(local + "()")
+    if rebound:
+        rebound = _really_rebound(file, rebound)
+    for binding in syntax.bindings(file):
+        if isinstance(binding.node, n.Var):
+            assigned.setdefault(binding.name, []).append(binding.value)
+    for name, values in assigned.items():
+        known = [outline.callable_refs(value, file.fullname) if value is not None else None for value in values]
+        if all(refs is not None for refs in known):
+            summary.refs.setdefault(name, [ref for refs in known if refs is not None for ref in refs])
+    summary.rebound, summary.identity = frozenset(rebound), frozenset(identity)
+    return summary
+
+
+def _really_rebound(file: n.MypyFile, declared: set[str]) -> set[str]:
+    found: set[str] = set()
+    for node in syntax.walk(file):
+        if isinstance(node, n.FuncDef):
+            found.update(name for name, place in syntax.written(node).items() if isinstance(place, n.GlobalDecl))
+    return found & declared
+
+
+def encode_refs(file: n.MypyFile, summary: Summary) -> str:
+    """Return a module's references as text: what the daemon needs, where any module may change under another."""
+    refs = {local: outline.encoded(found) for local, found in summary.refs.items() if found or local in file.names}
+    return _dump({"refs": refs, "classes": class_digests(file), **_rest(summary)})
+
+
+def encode_verdicts(summary: Summary, verdicts: Mapping[str, tuple[Failure, ...]]) -> str:
+    """Return a module's verdicts as text: only what fails is in it, so that an ordinary edit leaves the module's interface as it was."""
+    bad = {local: [_plain(failure) for failure in failures] for local, failures in verdicts.items() if failures}
+    return _dump({"bad": bad, **_rest(summary)})
+
+
+def _rest(summary: Summary) -> dict[str, Any]:
+    return {"version": VERSION, "rebound": sorted(summary.rebound), "identity": sorted(summary.identity), "unseen": summary.unseen}
+
+
+def _dump(data: dict[str, Any]) -> str:
+    return json.dumps({key: value for key, value in data.items() if value}, separators=(",", ":"), sort_keys=True)
+
+
+def _plain(failure: Failure) -> dict[str, Any]:
+    finding = asdict(failure.finding)
+    finding["kind"] = failure.finding.kind.name
+    return {"finding": finding, "rule": failure.rule.value, "hops": [hop[:2] for hop in failure.hops]}
+
+
+def _failure(data: dict[str, Any]) -> Failure:
+    plain = data["finding"]
+    leaves = tuple(wording.Leaf(**{**leaf, "steps": tuple(wording.Step(**step) for step in leaf["steps"])}) for leaf in plain["leaves"])
+    finding = wording.Finding(**{**plain, "kind": wording.Kind[plain["kind"]], "leaves": leaves, "via": tuple(plain["via"])})
+    return Failure(finding, Rule(data["rule"]), tuple(Hop(*hop) for hop in data["hops"]))
+
+
+def decode(text: str) -> Summary:
+    """Return the summary that a text holds."""
+    data = json.loads(text)
+    verdicts = None
+    if "refs" not in data:
+        verdicts = {local: tuple(_failure(item) for item in items) for local, items in data.get("bad", {}).items()}
+    return Summary(
+        verdicts=verdicts,
+        refs={local: outline.decoded(refs) for local, refs in data.get("refs", {}).items()},
+        rebound=frozenset(data.get("rebound", ())),
+        identity=frozenset(data.get("identity", ())),
+        unseen=data.get("unseen", False),
+    )
+
+
+def class_digests(file: n.MypyFile) -> dict[str, str]:
+    """Return a digest of each class's impl, bases and fields: the daemon notices no change in them by itself."""
+    digests: dict[str, str] = {}
+    for fullname, symbol, _ in file.local_definitions():
+        info = symbol.node
+        if isinstance(info, n.TypeInfo):
+            fields = sorted(
+                (name, str(s.node.type), s.node.is_classvar, s.node.is_final) for name, s in info.names.items() if isinstance(s.node, n.Var)
+            )
+            frozen = [info.metadata.get(kind, {}).get("frozen") for kind in ("dataclass", "attrs")]
+            text = repr((info.metadata.get(names.METADATA), frozen, [str(base) for base in info.bases], fields))
+            digests[fullname] = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return digests
+
+
+def attach(file: n.MypyFile, files: Mapping[str, n.MypyFile], text: str) -> None:
+    """Put a summary into a module's symbol table, where mypy's cache and interface hash carry it and users cannot see it."""
+    builtins = files.get("builtins")
+    string = builtins.names["str"].node if builtins is not None and "str" in builtins.names else None
+    if not isinstance(string, n.TypeInfo):
+        return
+    variable = n.Var(SYMBOL, LiteralType(text, Instance(string, [])))
+    variable._fullname = f"{file.fullname}.{SYMBOL}"  # noqa: SLF001 - mypy's own way to name a symbol that it did not parse
+    variable.is_ready = True
+    file.names[SYMBOL] = n.SymbolTableNode(n.GDEF, variable, module_public=False, module_hidden=True)
+
+
+def attached(file: n.MypyFile) -> str | None:
+    """Return the text that `attach` put into a module, in this run or in the one that wrote the cache."""
+    symbol = file.names.get(SYMBOL)
+    if symbol is None or not isinstance(symbol.node, n.Var) or symbol.node.type is None:
+        return None
+    literal = get_proper_type(symbol.node.type)
+    return literal.value if isinstance(literal, LiteralType) and isinstance(literal.value, str) else None
