@@ -130,12 +130,10 @@ def _declared(base: type) -> Iterator[str]:
 def _final_of(base: type) -> set[str]:
     """The fields that this class keeps from being assigned again."""
     final = {name for name, annotation in annotations_of(base).items() if _qualifier(annotation) == "Final"}
-    params = base.__dict__.get("__dataclass_params__")
-    if params is not None and params.frozen:
+    frozen = _is_frozen(base)
+    if frozen and "__dataclass_fields__" in base.__dict__:
         final |= {f.name for f in dataclasses.fields(base)}
     if "__attrs_attrs__" in base.__dict__:
-        # Freezing is inherited with __setattr__, so the class's own one tells.
-        frozen = getattr(base.__setattr__, "__name__", "") == "_frozen_setattrs"
         final |= {a.name for a in base.__attrs_attrs__ if frozen or a.on_setattr is attrs.setters.frozen}
     if issubclass(base, tuple) and "_fields" in base.__dict__:
         final |= set(base.__dict__["_fields"])
@@ -144,8 +142,19 @@ def _final_of(base: type) -> set[str]:
     return final
 
 
+def _is_frozen(base: type) -> bool:
+    """Tell whether a class was itself made frozen; a subclass that is not can be given new attributes."""
+    if "__attrs_attrs__" in base.__dict__:
+        # attrs freezes with a __setattr__, which subclasses inherit.
+        return getattr(base.__setattr__, "__name__", "") == "_frozen_setattrs"
+    params = base.__dict__.get("__dataclass_params__")
+    return params is not None and bool(params.frozen)
+
+
 def _assigned(base: type) -> list[str]:
-    """The names that the methods of a class assign on their first parameter."""
+    """The names that the methods of a class assign on their first parameter; a frozen class's are not there to be assigned again."""
+    if _is_frozen(base):
+        return []
     names: dict[str, None] = {}
     for value in vars(base).values():
         function = value.fset if isinstance(value, property) else value
@@ -157,9 +166,17 @@ def _assigned(base: type) -> list[str]:
 def _stores(code: types.CodeType) -> Iterator[str]:
     first = code.co_varnames[0]
     previous: object = None
+    forced = False
     for instruction in dis.get_instructions(code):
         if instruction.opname == "STORE_ATTR" and previous == first:
             yield instruction.argval
+        # object.__setattr__(self, "name", value) is an assignment too.
+        if instruction.opname in {"LOAD_ATTR", "LOAD_METHOD"} and instruction.argval == "__setattr__":
+            forced = True
+        elif forced and instruction.opname == "LOAD_CONST":
+            forced = False
+            if previous == first and isinstance(instruction.argval, str):
+                yield instruction.argval
         loaded = instruction.argval if instruction.opname.startswith(("LOAD_FAST", "LOAD_DEREF")) else None
         previous = loaded[-1] if isinstance(loaded, tuple) else loaded
 

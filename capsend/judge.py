@@ -126,18 +126,18 @@ class Judge:
         if verdict.shape is Shape.ATOM:
             return ()
         if verdict.shape is Shape.ENUM:
-            return self._members(value, trait)
+            found += [(True, _of_class(leaf, place)) for leaf in self._external(cls, trait) or ()]
+            return self._members(value)
         if verdict.shape is Shape.INSTANCE:
             self.has_instances = True
-            self._external(cls, trait)
+            found += [(True, _of_class(leaf, place)) for leaf in self._external(cls, trait) or ()]
             refusal = _mutability(cls) if trait == "ProcessSend" else None
             if refusal is not None:
                 found.append((False, _leaf(place, *refusal)))
         return [*_items(value), *_fields(value)] if verdict.shape is Shape.INSTANCE else _items(value)
 
-    def _members(self, value: object, trait: TraitName) -> Iterator[Part]:
+    def _members(self, value: object) -> Iterator[Part]:
         assert isinstance(value, enum.Enum)
-        self._external(type(value), trait)
         for name, member in type(value).__members__.items():
             yield "member", f".{name}", member.value
 
@@ -170,7 +170,7 @@ def _decide(cls: type, trait: TraitName, *, code: bool) -> ClassVerdict:
     declaration = table().of_class(cls)
     negative = table().negative(cls, trait=wanted)
     if negative is not None:
-        name = negative.name.rpartition(".")[2]
+        name = type_name(cls) if declaration is negative else negative.name.rpartition(".")[2]
         return ClassVerdict(Shape.REFUSED, (declared(name, negative.reason), negative.cure))
     if declaration is not None:
         return ClassVerdict(Shape.PARTS if _enumerator(cls) else Shape.ATOM)
@@ -296,6 +296,12 @@ def _leaf(place: _Place, verdict: str, cure: str) -> Leaf:
 def _relocate(leaf: Leaf, place: _Place) -> Leaf:
     path, steps = _steps(place)
     return attrs_replace(leaf, path=path + leaf.path, steps=(*steps, *leaf.steps))
+
+
+def _of_class(leaf: Leaf, place: _Place) -> Leaf:
+    """An instance whose class cannot go along cannot either; no part of it is to blame."""
+    path, steps = _steps(place)
+    return Leaf(path, type_name(type(place.value)), f"its class cannot be sent: {leaf.verdict}", leaf.cure, leaf.predicate, steps)
 
 
 def attrs_replace(leaf: Leaf, *, path: str, steps: tuple[Step, ...]) -> Leaf:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import __future__
 
 import ast
+import dis
 import linecache
 import sys
 import types
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _FUTURES: Final = sum(getattr(__future__, name).compiler_flag for name in ("annotations",))
 _REWRITTEN: Final = "@py"
+_VARIANTS: Final = {"LOAD_METHOD": "LOAD_ATTR"}
+_INCIDENTAL: Final = frozenset({"PUSH_NULL", "PRECALL", "NOP", "EXTENDED_ARG"})
 
 
 class SourceError(Exception):
@@ -100,7 +103,7 @@ def locate_class(cls: type) -> Source:
         SourceError: there is no source, or no such class statement in it.
     """
     module = sys.modules.get(cls.__module__)
-    filename = getattr(module, "__file__", None) or _method_file(cls)
+    filename = _method_file(cls) or getattr(module, "__file__", None) or _cell_file(cls)
     if module is None or filename is None:
         raise SourceError(f"class {cls.__qualname__} has no source: its module {cls.__module__} was not loaded from a file")
     file = _file(filename, vars(module))
@@ -113,12 +116,22 @@ def locate_class(cls: type) -> Source:
 
 
 def _method_file(cls: type) -> str | None:
-    """Notebooks and doctests have no `__file__`: the methods know where they came from."""
+    """The methods of a class know its file, also where the module has none."""
     for value in vars(cls).values():
         function = getattr(value, "__func__", getattr(value, "fget", value))
-        if isinstance(function, types.FunctionType) and function.__module__ == cls.__module__:
+        own = isinstance(function, types.FunctionType) and function.__qualname__ == f"{cls.__qualname__}.{function.__name__}"
+        if own and function.__globals__.get("__name__") == cls.__module__ and not _is_generated(function.__code__):
             return function.__code__.co_filename
-    # A class without methods in a notebook cell: the cell that defines it is among the known sources.
+    return None
+
+
+def _is_generated(code: types.CodeType) -> bool:
+    """Dataclasses and attrs make methods by `exec`, under file names of their own."""
+    return code.co_filename == "<string>" or code.co_filename.startswith("<attrs generated")
+
+
+def _cell_file(cls: type) -> str | None:
+    """A class without methods in a notebook or doctest: the newest cell that defines it."""
     for filename in reversed(list(linecache.cache)):
         if filename.startswith("<") and f"class {cls.__name__}" in "".join(linecache.getlines(filename)):
             return filename
@@ -247,9 +260,17 @@ def _same(ours: types.CodeType, theirs: types.CodeType) -> bool:
         return False
     if any(name.startswith(_REWRITTEN) for name in (*theirs.co_names, *theirs.co_varnames)):
         return True  # pytest rewrote its asserts: the positions are all that can be compared
-    if ours.co_code != theirs.co_code or ours.co_names != theirs.co_names or len(ours.co_consts) != len(theirs.co_consts):
+    if ours.co_names != theirs.co_names or len(ours.co_consts) != len(theirs.co_consts):
+        return _rewritten_inside(theirs)
+    if ours.co_code != theirs.co_code and _operations(ours) != _operations(theirs):
         return _rewritten_inside(theirs)
     return all(_same_constant(a, b) for a, b in zip(ours.co_consts, theirs.co_consts, strict=True))
+
+
+def _operations(code: types.CodeType) -> list[str]:
+    """The operations of a code object, as far as they say what it does: a compiler that sees `import threading` in the same file
+    calls `threading.Lock()` another way."""
+    return [_VARIANTS.get(i.opname, i.opname) for i in dis.get_instructions(code) if i.opname not in _INCIDENTAL]
 
 
 def _same_constant(ours: object, theirs: object) -> bool:

@@ -1,11 +1,61 @@
-"""Placeholder of the program's machinery: runs the program text and answers with its variable `answer`."""
+"""Run one program: rebuild it, make the call, and answer with a value or a description of the exception."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from typing import Any
+
+from . import codec, failure
+from .program import Program
 
 
-def run(program, call):
-    """Execute the program with `call` in its namespace."""
-    scope = {"call": call}
+def run(program: str, call: str) -> str:
+    """Return "v" and the result as codec text, "u" and why the result has no encoding, or "e" and the exception; nothing is ever raised.
+
+    Args:
+        program: JSON of `{"entry": reference, "steps": [step], "name": text}`.
+        call: JSON of more steps, its length in hexadecimal and a colon before it, then `(args, kwargs)` as codec text.
+    """
+    rebuilt = Program()
     try:
-        exec(program, scope)  # noqa: S102 - the guest is where programs are run
-    except BaseException as error:  # noqa: BLE001 - nothing may leave the exported function
-        return "e" + repr(error)
-    return "v" + str(scope.get("answer"))
+        parts = json.loads(program)
+        rebuilt.execute(parts["steps"])
+        size, _, rest = call.partition(":")
+        steps, arguments = rest[: int(size, 16)], rest[int(size, 16) :]
+        if steps:
+            rebuilt.execute(json.loads(steps))
+        function = rebuilt.get(parts["entry"])
+        args, kwargs = codec.decode(arguments, resolve=rebuilt.resolve)
+        result = _call(function, args, kwargs)
+        return _answer(result, rebuilt)
+    except BaseException as error:  # noqa: BLE001 - nothing may leave the exported function: that would be a trap
+        _explain_unsent(error, rebuilt)
+        return "e" + failure.describe(error, externals=rebuilt.name)
+
+
+def _call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    result = function(*args, **kwargs)
+    if inspect.iscoroutine(result):
+        return asyncio.run(_awaited(result))
+    return result
+
+
+async def _awaited(coroutine: Any) -> Any:
+    return await coroutine
+
+
+def _answer(result: Any, rebuilt: Program) -> str:
+    try:
+        return "v" + codec.encode(result, externals=rebuilt.name)
+    except codec.NotEncodable as error:
+        return "u" + json.dumps([f"result{error.path}", type(error.value).__qualname__, error.reason])
+
+
+def _explain_unsent(error: BaseException, rebuilt: Program) -> None:
+    """A global that could not go along and is used after all: say why it is not there."""
+    if isinstance(error, NameError) and rebuilt.unsent:
+        reason = rebuilt.unsent.get(str(error.name))
+        if reason:
+            error.add_note(f"capsend: {reason}.")

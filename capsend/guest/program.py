@@ -1,0 +1,170 @@
+"""Rebuild a program from its steps: modules under their own names, functions and classes from source, values from codec text.
+
+The steps are described in `capsend.program`, which writes them.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+import types
+from typing import Any
+
+from capsend import Spawnable
+
+from . import codec, typeforms
+from .compiling import compile_source
+
+
+class Program:
+    """The entities of one process.
+
+    Attributes:
+        entities: what the steps have made, by number.
+        unsent: {(module's globals as id, name): reason} of globals that stay in the host.
+    """
+
+    def __init__(self) -> None:
+        self.entities: list[Any] = []
+        self.unsent: dict[str, str] = {}
+        self._numbers: dict[int, int] = {}
+        self._makers = {
+            "m": self._module,
+            "i": importlib.import_module,
+            "n": _named,
+            "f": self._function,
+            "g": self._image_function,
+            "c": self._class,
+            "a": self._attribute,
+            "w": lambda function, maxsize, typed: functools.lru_cache(maxsize, typed)(self.entities[function]),
+            "p": lambda function: Spawnable(self.get(function)),
+            "y": lambda value, name: getattr(self.get(value), name),
+            "t": lambda kind, *data: typeforms.MAKERS[kind](*data[:-1], self.get(data[-1])),
+            "v": self.get,
+        }
+        self._actors = {"s": self._fill, "b": self._bind, "x": self._set, "u": self._remember}
+
+    def execute(self, steps: list[list[Any]]) -> None:
+        """Take all steps in order."""
+        makers, actors, entities, numbers = self._makers, self._actors, self.entities, self._numbers
+        for kind, *arguments in steps:
+            maker = makers.get(kind)
+            if maker is None:
+                actors[kind](*arguments)
+            else:
+                thing = maker(*arguments)
+                numbers.setdefault(id(thing), len(entities))
+                entities.append(thing)
+
+    def get(self, reference: int | str | None) -> Any:
+        """Return what a reference stands for."""
+        if type(reference) is str:
+            return codec.decode(reference, resolve=self.resolve)
+        return None if reference is None else self.entities[reference]
+
+    def resolve(self, external: dict[str, Any]) -> Any:
+        """Return the thing that a value names; the hook that the codec asks."""
+        return self.entities[external["p"]]
+
+    def name(self, thing: Any) -> dict[str, Any] | None:
+        """Name a thing for the host: an entity by number, a class nested in one by its path, the image's own by name."""
+        number = self._numbers.get(id(thing))
+        if number is not None:
+            return {"p": number}
+        module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+        if not isinstance(qualname, str) or not isinstance(module, str):
+            return None
+        if isinstance(thing, type):
+            outer, _, name = qualname.rpartition(".")
+            owner = self._numbers.get(id(_look_up(module, outer))) if outer else None
+            if owner is not None:
+                return {"p": owner, "q": name}
+        if _look_up(module, qualname) is thing:
+            return {"n": [module, qualname]}
+        return None
+
+    def _module(self, name: str, file: str | None, package: str | None, is_package: bool) -> types.ModuleType:
+        module = types.ModuleType(name)
+        module.__package__ = package
+        if file is not None:
+            module.__file__ = file
+        if is_package:
+            module.__path__ = []
+        if name == "__main__" or name not in sys.modules:
+            sys.modules[name] = module
+        parent, _, child = name.rpartition(".")
+        if parent in sys.modules:
+            setattr(sys.modules[parent], child, module)
+        return module
+
+    def _function(self, module: int, source: list[Any], qualname: str) -> types.FunctionType:
+        code = compile_source(*source).replace(co_qualname=qualname)
+        return _make_function(code, vars(self.entities[module]), qualname)
+
+    def _image_function(self, module: str, qualname: str) -> types.FunctionType:
+        namespace = vars(importlib.import_module(module))
+        parts = qualname.split(".<locals>.")
+        code = _look_up(module, parts[0]).__code__
+        for part in parts[1:]:
+            code = next(c for c in code.co_consts if isinstance(c, types.CodeType) and c.co_name == part.rpartition(".")[2])
+        return _make_function(code, namespace, qualname)
+
+    def _class(self, module: int, source: list[Any], name: str) -> Any:
+        namespace = vars(self.entities[module])
+        exec(compile_source(*source), namespace)  # noqa: S102 - the guest is where programs are run
+        return namespace[name]
+
+    def _attribute(self, owner: int, name: str) -> Any:
+        for base in self.entities[owner].__mro__:
+            if name in vars(base):
+                found = vars(base)[name]
+                return found.__func__ if isinstance(found, staticmethod) else found
+        raise AttributeError(name)
+
+    def _fill(self, function: int, defaults: Any, kwdefaults: Any, cells: dict[str, Any], attributes: dict[str, Any]) -> None:
+        made = self.entities[function]
+        made.__defaults__ = self.get(defaults)
+        made.__kwdefaults__ = self.get(kwdefaults)
+        for name, cell in zip(made.__code__.co_freevars, made.__closure__ or (), strict=True):
+            if name in cells:
+                cell.cell_contents = self.get(cells[name])
+        for name, value in attributes.items():
+            setattr(made, name, self.get(value))
+
+    def _bind(self, module: int, name: str, reference: int | str) -> None:
+        setattr(self.entities[module], name, self.get(reference))
+
+    def _set(self, owner: int, name: str, reference: int | str) -> None:
+        setattr(self.entities[owner], name, self.get(reference))
+
+    def _remember(self, module: int, name: str, reason: str) -> None:
+        self.unsent[name] = reason
+
+
+def _make_function(code: types.CodeType, namespace: dict[str, Any], qualname: str) -> types.FunctionType:
+    cells = tuple(types.CellType() for _ in code.co_freevars)
+    function = types.FunctionType(code, namespace, code.co_name, None, cells)
+    function.__qualname__ = qualname
+    function.__module__ = namespace["__name__"]
+    return function
+
+
+def _named(module: str, qualname: str) -> Any:
+    found = _look_up(module, qualname)
+    if found is None:
+        raise ImportError(f"the image's Python {sys.version.split()[0]} has no {module}.{qualname}; the host's Python has it")
+    return found
+
+
+def _look_up(module: str, qualname: str) -> Any:
+    """Return the thing of that name, or None."""
+    found: Any = sys.modules.get(module)
+    if found is None:
+        try:
+            found = importlib.import_module(module)
+        except ImportError:
+            return None
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    return found

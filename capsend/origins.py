@@ -1,0 +1,134 @@
+"""Where code belongs: in the image, to the user's program, or to neither; and the name under which the image has it."""
+
+from __future__ import annotations
+
+import enum
+import functools
+import site
+import sys
+import sysconfig
+import types
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_API: Final = "capsend"
+_INTERNALS: Final = ("capsend.", "capsend_traits", "capsend_mypy")
+
+
+class Origin(enum.Enum):
+    """Where a module's code comes from, as a process sees it."""
+
+    IMAGE = "the image has it"
+    USER = "it is sent with the program"
+    MISSING = "neither"
+
+
+class Origins:
+    """Tells the origin of modules.
+
+    Args:
+        knows: whether the image has a module of that full name.
+        own: the top-level package of the spawned function, which is the user's wherever it is installed.
+    """
+
+    def __init__(self, *, knows: Callable[[str], bool], own: str = "") -> None:
+        self._knows = knows
+        self._own = own
+
+    def of(self, name: str, file: str | None = None) -> Origin:
+        """Return the origin of a module, by its full name and, if it has one, its file."""
+        top = name.partition(".")[0]
+        if top == _API or self._knows(name):
+            return Origin.IMAGE
+        if name == "__main__" or top == self._own:
+            return Origin.USER
+        if top in sys.stdlib_module_names or top in sys.builtin_module_names:
+            return Origin.MISSING
+        if file is None:
+            file = getattr(sys.modules.get(name), "__file__", None)
+        if file is None:
+            # Notebooks, doctests and namespace packages have no file; a module of C code without one is built in.
+            return Origin.USER if sys.modules.get(name) is None or _is_open(sys.modules[name]) else Origin.MISSING
+        return Origin.USER if file.endswith((".py", ".pyc")) and not file.startswith(_installed()) else Origin.MISSING
+
+    def name_of(self, thing: object) -> tuple[str, str] | None:
+        """Return (module, qualified name) under which the image has a function, class or other named thing; None if it has not."""
+        for module_name, qualname in _claims(thing):
+            module = sys.modules.get(module_name)
+            if module is None or self.of(module_name) is not Origin.IMAGE:
+                continue
+            if resolve(module, qualname) is thing:
+                return module_name, qualname
+        return None
+
+
+def resolve(module: types.ModuleType, qualname: str) -> object:
+    """Follow a dotted name from a module through classes, running no descriptor of the user's; None where it leads nowhere."""
+    found: object = module
+    for part in qualname.split("."):
+        if isinstance(found, types.ModuleType):
+            found = vars(found).get(part)
+        elif isinstance(found, type):
+            attribute = next((vars(base)[part] for base in found.__mro__ if part in vars(base)), None)
+            found = getattr(found, part, None) if isinstance(attribute, types.ClassMethodDescriptorType | classmethod) else attribute
+            found = found.__func__ if isinstance(found, staticmethod) else found
+        else:
+            return None
+    return found
+
+
+def missing_module_cure(name: str) -> str:
+    """Say how a module that the image lacks can get into it, or that it cannot."""
+    top = name.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        return "do without it: this part of the standard library needs the operating system and does not exist in WebAssembly"
+    return f'add it to the image: Environment(image=Image(packages=["{_distribution(top)}"]))'
+
+
+def _distribution(top: str) -> str:
+    import importlib.metadata
+
+    names = importlib.metadata.packages_distributions().get(top)
+    return names[0] if names else top
+
+
+def _is_open(module: types.ModuleType) -> bool:
+    return getattr(module, "__spec__", None) is None or module.__spec__.origin != "built-in"  # type: ignore[union-attr]  # checked on the left
+
+
+@functools.cache
+def _installed() -> tuple[str, ...]:
+    paths = {sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib", "platstdlib")}
+    paths |= {*site.getsitepackages(), site.getusersitepackages()}
+    return tuple(str(Path(path)) + "/" for path in paths if path)
+
+
+def _claims(thing: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any named thing
+    """Yield the names that a thing may go by, the most public first."""
+    owner = getattr(thing, "__self__", None)
+    if isinstance(thing, types.BuiltinFunctionType) and isinstance(owner, types.ModuleType):
+        yield owner.__name__, thing.__name__
+    cls = type(thing)
+    if cls.__module__.startswith(_INTERNALS) or str(getattr(thing, "__module__", "")).startswith(_INTERNALS):
+        api = sys.modules.get(_API)
+        yield from ((_API, name) for name in getattr(api, "__all__", ()) if vars(api).get(name) is thing)
+        return
+    module = getattr(thing, "__module__", None)
+    qualname = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", None) or getattr(thing, "_name", None)
+    objclass = getattr(thing, "__objclass__", None)
+    if isinstance(objclass, type) and isinstance(qualname, str):
+        module, qualname = objclass.__module__, qualname if "." in qualname else f"{objclass.__qualname__}.{thing.__name__}"
+    elif isinstance(owner, type) and isinstance(thing, types.BuiltinFunctionType):
+        module, qualname = owner.__module__, f"{owner.__qualname__}.{thing.__name__}"
+    elif isinstance(thing, types.BuiltinFunctionType) and owner is not None:
+        # `random.random` is a method of a hidden instance that its module shows by name.
+        module = type(owner).__module__
+    if not isinstance(qualname, str):
+        return
+    if not isinstance(module, str):
+        module = "builtins"
+    public = module.partition("._")[0].lstrip("_")
+    yield from dict.fromkeys([(public, qualname), (module, qualname), ("typing", qualname), ("builtins", qualname)])

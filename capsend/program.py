@@ -1,0 +1,109 @@
+"""A program under construction: the ordered steps from which a process rebuilds modules, functions, classes and values.
+
+A step is a JSON-able list. Steps of the kinds below make an *entity*, numbered from 0 in the order of the steps; others act on entities.
+A reference to something is an int (the entity of that number) or a str (a value, as codec text).
+
+==================================================  ===============================================================
+step                                                what it does
+==================================================  ===============================================================
+`["m", name, file, package, is_package]`            entity: a module of the user's, empty
+`["i", name]`                                       entity: a module of the image
+`["n", module, qualified name]`                     entity: a thing of the image, by name
+`["f", module, source, qualified name]`             entity: a function; its cells and defaults come by "s"
+`["g", module, qualified name]`                     entity: a function made from the image's own code of that name
+`["c", module, source, name]`                       entity: a class; executes its statement in the module
+`["a", entity, name]`                               entity: an attribute, as it stands in the class's namespace
+`["w", function, maxsize, typed]`                   entity: an `lru_cache` around a function
+`["p", function]`                                   entity: a `Spawnable` around a function
+`["y", value, name]`                                entity: a bound method of a value of a built-in type
+`["t", kind, ...]`                                  entity: a type made by a call, see `capsend.type_calls`
+`["v", value]`                                      entity: any other value that code must be able to name
+`["s", function, defaults, kwdefaults, cells, attributes]`  fill a function
+`["b", module, name, reference]`                    bind a global
+`["x", class, name, reference]`                     set a class attribute
+`["u", module, name, reason]`                       remember that a global stays in the host, and why
+==================================================  ===============================================================
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from capsend.guest import codec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Reference: TypeAlias = int | str
+
+_MAKERS = frozenset("minfgcawpytv")
+
+
+class Program:
+    """Steps and the entities that they make."""
+
+    def __init__(self) -> None:
+        self.steps: list[list[Any]] = []
+        self.objects: list[object] = []
+        self._numbers: dict[int, int] = {}
+        self._bound: dict[tuple[int, str], Reference] = {}
+
+    def extend(self) -> Program:
+        """Return a copy to which steps can be added for one call; it begins with no steps of its own."""
+        copy = Program()
+        copy.objects = list(self.objects)
+        copy._numbers = dict(self._numbers)  # noqa: SLF001 - its own class
+        copy._bound = dict(self._bound)  # noqa: SLF001 - its own class
+        return copy
+
+    def number(self, thing: object) -> int | None:
+        """Return the number of the entity that stands for a thing, if there is one."""
+        return self._numbers.get(id(thing))
+
+    def make(self, thing: object, kind: str, *step: Any) -> int:  # noqa: ANN401 - JSON-able data
+        """Add a step that makes an entity for a thing, which is kept alive; return its number."""
+        assert kind in _MAKERS, kind
+        self.steps.append([kind, *step])
+        number = len(self.objects)
+        self.objects.append(thing)
+        self._numbers[id(thing)] = number
+        return number
+
+    def bind(self, module: int, name: str, reference: Reference) -> None:
+        """Bind a global, once."""
+        if self._bound.get((module, name)) != reference:
+            self._bound[module, name] = reference
+            self.steps.append(["b", module, name, reference])
+
+    def is_bound(self, module: int, name: str) -> bool:
+        """Tell whether a global has a value already."""
+        return (module, name) in self._bound
+
+    def act(self, kind: str, *step: Any) -> None:  # noqa: ANN401 - JSON-able data
+        """Add a step that makes no entity."""
+        self.steps.append([kind, *step])
+
+    def value(self, value: object) -> Reference:
+        """Return a reference to a value: its entity if it has one, else its codec text.
+
+        Raises:
+            codec.NotEncodable: some part of it cannot be encoded.
+        """
+        number = self.number(value)
+        return number if number is not None else codec.encode(value, externals=self.external)
+
+    def external(self, thing: object) -> dict[str, Any] | None:
+        """Name a thing that has an entity; the hook that the codec asks."""
+        number = self._numbers.get(id(thing))
+        return None if number is None else {"p": number}
+
+    def text(self) -> str:
+        """Return the steps as JSON."""
+        return json.dumps(self.steps, separators=(",", ":"))
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Yield (module, qualified name) of everything of the image that the program names."""
+        for step in self.steps:
+            if step[0] == "n":
+                yield step[1], step[2]

@@ -1,0 +1,263 @@
+"""Ship a call: judge the callable and its arguments, write them down for the process, and read what comes back."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+import types
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+import attrs
+
+from capsend import failure, wire
+from capsend.captures import Place, Walk, callable_name
+from capsend.exceptions import CaptureError, SerializationError
+from capsend.origins import Origins
+from capsend.program import Program
+from capsend_traits import Trait, table
+from capsend_traits.wording import Kind, opening, report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.program import Reference
+
+_CO_VARIADIC: Final = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+
+
+@attrs.frozen
+class Shipment:
+    """One call, ready to go into a process.
+
+    Attributes:
+        program: text from which the process rebuilds the callable.
+        call: text of the arguments.
+        name: the callable's qualified name, for messages.
+        entities: what the program's numbers stand for here.
+        names: (module, qualified name) of everything of the image that the program names.
+    """
+
+    program: str
+    call: str
+    name: str
+    entities: list[object] = attrs.field(repr=False)
+    names: frozenset[tuple[str, str]] = attrs.field(repr=False)
+
+    def receive(self, text: str, process_id: int) -> Any:  # noqa: ANN401 - whatever the function returns
+        """Return the value that a process answered with, or raise what it answered with.
+
+        Raises:
+            SerializationError: the result cannot be sent, or what came is no result.
+            ProcessFailed: an exception that cannot come back as itself.
+            BaseException: the exception that the function raised.
+        """
+        kind, body = text[:1], text[1:]
+        if kind == "v":
+            return wire.decode_value(body, resolve=self.resolve)
+        if kind == "u":
+            raise _unsendable(self.name, body)
+        raise failure.rebuild(body, resolve=self.resolve, process_id=process_id, files=self._files())
+
+    def resolve(self, reference: Any) -> object:  # noqa: ANN401 - JSON from the process
+        """Return the thing that a process names: something that was sent, or a declared class of the standard library.
+
+        Raises:
+            LookupError: it names anything else.
+        """
+        if not isinstance(reference, dict):
+            raise LookupError("a reference is an object")
+        number, name = reference.get("p"), reference.get("n")
+        if type(number) is int and 0 <= number < len(self.entities):
+            return _nested(self.entities[number], reference.get("q"))
+        if type(name) is list and len(name) == 2 and all(type(part) is str for part in name):
+            return self._by_name(*name)
+        raise LookupError("it names nothing that was sent")
+
+    def _by_name(self, module: str, qualname: str) -> object:
+        if (module, qualname) not in self.names:
+            declaration = table().by_name(f"{module}.{qualname}") if module in sys.stdlib_module_names else None
+            if declaration is None or declaration.trait is Trait.NEVER:
+                raise LookupError(f"{module}.{qualname} was not sent, and is not declared")
+        found: Any = sys.modules.get(module)
+        for part in qualname.split("."):
+            found = None if found is None else getattr(found, part, None)
+        if found is None:
+            raise LookupError(f"{module}.{qualname} is not loaded here")
+        return found
+
+    def _files(self) -> frozenset[str]:
+        return frozenset(step[2][3] for step in json.loads(self.program)["steps"] if step[0] in "fc")
+
+
+def _nested(thing: object, path: object) -> object:
+    if path is None:
+        return thing
+    for part in str(path).split("."):
+        thing = vars(thing).get(part) if isinstance(thing, type) else None
+        if not isinstance(thing, type):
+            raise LookupError(f"no class {path} was sent")
+    return thing
+
+
+def _unsendable(name: str, body: str) -> SerializationError:
+    path, kind, reason = json.loads(body)
+    path, kind, reason = str(path)[:500], str(kind)[:100], str(reason)[:500]
+    return SerializationError(
+        f"cannot send the result of {name}: {path} is {kind}, which is not Serializable.\n\n    {reason}\n"
+        f"    Instead: return what it holds, as built-in values or an instance of a class that was sent.",
+        path=path,
+    )
+
+
+@attrs.define
+class _Prepared:
+    """A walked callable: its program so far, and what has to be the same for it to be used again."""
+
+    walk: Walk
+    entry: Reference
+    text: str
+    names: frozenset[tuple[str, str]]
+
+    def still_true(self) -> bool:
+        """Tell whether everything that was read has the same value now; captured values are immutable, so identity is enough."""
+        for namespace, key, value in self.walk.observed:
+            if isinstance(namespace, types.FunctionType):
+                if getattr(namespace, key) is not value:
+                    return False
+            elif isinstance(namespace, types.CellType):
+                try:
+                    if namespace.cell_contents is not value:
+                        return False
+                except ValueError:
+                    return False
+            elif namespace.get(key) is not value:
+                return False
+        return True
+
+
+_prepared: WeakKeyDictionary[types.FunctionType, dict[object, _Prepared]] = WeakKeyDictionary()
+
+
+def ship(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, knows: Callable[[str], bool], image: object = None
+) -> Shipment:
+    """Judge and encode a call.
+
+    Args:
+        function: the callable.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+        knows: whether the image has a module of that full name.
+        image: what `knows` depends on, to tell cached programs apart.
+
+    Raises:
+        TypeError: it is not callable, is a class, or does not take these arguments.
+        CaptureError: something it captures cannot go along.
+        SerializationError: an argument cannot be sent.
+    """
+    _require_callable(function)
+    _require_arguments(function, args, kwargs)
+    prepared = _prepare(function, knows, image)
+    encoded = wire.encode_call(args, kwargs)
+    if encoded is not None:
+        return Shipment(prepared.text, "0:" + encoded, callable_name(function), prepared.walk.program.objects, prepared.names)
+    return _with_arguments(function, prepared, args, kwargs, knows)
+
+
+def check(function: Callable[..., Any], *, knows: Callable[[str], bool], defining: bool = False) -> None:
+    """Raise what `ship` would raise for the callable, whatever its arguments.
+
+    Args:
+        function: the callable.
+        knows: whether the image has a module of that full name.
+        defining: whether names without a value are to be passed over, as at a definition.
+    """
+    _require_callable(function)
+    _walked(function, knows, defining=defining, verb="check" if not defining else "define")
+
+
+def _prepare(function: Callable[..., Any], knows: Callable[[str], bool], image: object) -> _Prepared:
+    plain = function.__capsend_function__ if hasattr(type(function), "__capsend_function__") else function
+    cache = _prepared.setdefault(plain, {}) if isinstance(plain, types.FunctionType) else {}
+    known = cache.get(image)
+    if known is not None and known.still_true():
+        return known
+    walk, entry = _walked(plain, knows)
+    text = f'{{"entry":{json.dumps(entry)},"steps":{walk.program.text()}}}'
+    prepared = _Prepared(walk, entry, text, frozenset(walk.program.names()))
+    if walk.reusable:
+        cache[image] = prepared
+    return prepared
+
+
+def _walked(function: Any, knows: Callable[[str], bool], *, defining: bool = False, verb: str = "spawn") -> tuple[Walk, Reference]:  # noqa: ANN401 - any callable
+    walk = Walk(origins=Origins(knows=knows, own=_package_of(function)), defining=defining)
+    reference = walk.root(function)
+    if walk.findings:
+        raise CaptureError(report(opening(callable_name(function), walk.findings, verb=verb), walk.findings), findings=walk.findings)
+    assert reference is not None
+    return walk, reference
+
+
+def _with_arguments(
+    function: Callable[..., Any], prepared: _Prepared, args: tuple[Any, ...], kwargs: dict[str, Any], knows: Callable[[str], bool]
+) -> Shipment:
+    program = prepared.walk.program.extend()
+    walk = Walk(origins=Origins(knows=knows, own=_package_of(function)), program=program)
+    names = _parameter_names(function, len(args))
+    place = Place("", (), "", 0)
+    for name, value in [*zip(names, args, strict=True), *kwargs.items()]:
+        walk.judge(value, Kind.ARGUMENT, name, "Serializable", place)
+    walk.finish()
+    name = callable_name(function)
+    if walk.findings:
+        text = report(opening(name, walk.findings), walk.findings)
+        kind = SerializationError if all(f.kind is Kind.ARGUMENT for f in walk.findings) else CaptureError
+        raise kind(text, findings=walk.findings)
+    encoded = wire.encode_value((args, kwargs), externals=program.external)
+    steps = program.text() if program.steps else ""
+    names_sent = prepared.names | frozenset(program.names())
+    return Shipment(prepared.text, f"{len(steps):x}:{steps}{encoded}", name, program.objects, names_sent)
+
+
+def _package_of(function: Any) -> str:  # noqa: ANN401 - any callable
+    module = getattr(inspect.unwrap(getattr(function, "func", function)), "__module__", None)
+    return module.partition(".")[0] if isinstance(module, str) else ""
+
+
+def _require_callable(function: object) -> None:
+    if isinstance(function, type):
+        raise TypeError(
+            f"spawn needs a function, not the class {function.__qualname__}: an object that a process makes stays in it. "
+            f"Spawn a function that makes a {function.__name__}, uses it and returns a value."
+        )
+    if not callable(function):
+        raise TypeError(f"spawn needs a callable, not {type(function).__name__}: pass the function itself, without calling it.")
+
+
+def _require_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:  # noqa: ANN401 - any callable
+    code = getattr(function, "__code__", None)
+    if isinstance(code, types.CodeType) and not kwargs and isinstance(function, types.FunctionType):
+        simple = not code.co_kwonlyargcount and not code.co_flags & _CO_VARIADIC
+        if simple and len(args) == code.co_argcount:
+            return
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError):
+        return  # many built-ins do not say
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{callable_name(function)}{signature} cannot be called like this: {error}. No process was started.") from None
+
+
+def _parameter_names(function: Any, count: int) -> list[str]:  # noqa: ANN401 - any callable
+    """Name positional arguments by their parameters where the callable says."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):
+        parameters = []
+    names = [p.name for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}][:count]
+    return names + [f"args[{index}]" for index in range(len(names), count)]

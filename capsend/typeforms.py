@@ -1,0 +1,57 @@
+"""Types that a call makes instead of a class statement: type variables, `list[int]`, unions, new types, named tuples, functional enums."""
+
+from __future__ import annotations
+
+import enum
+import types
+import typing
+from typing import Any, Final
+
+import attrs
+
+_VARIABLES: Final = ("TypeVar", "ParamSpec", "TypeVarTuple")
+
+
+@attrs.frozen
+class Form:
+    """How to make a type again.
+
+    Attributes:
+        kind: the name of the maker in `capsend.guest.typeforms`.
+        data: what it needs as JSON-able data.
+        parts: the types and values it is made of, which have to be sendable themselves.
+    """
+
+    kind: str
+    data: tuple[Any, ...] = ()
+    parts: tuple[object, ...] = ()
+
+
+def dissect(value: Any) -> Form | None:  # noqa: ANN401 - any object
+    """Take a type expression apart; None when it is not one."""
+    cls = type(value)
+    if cls.__name__ in _VARIABLES and cls.__module__ in {"typing", "typing_extensions"}:
+        return Form("variable", (cls.__name__, value.__name__))
+    if isinstance(value, typing.NewType):
+        return Form("new_type", (value.__name__, value.__module__), (value.__supertype__,))
+    origin = typing.get_origin(value)
+    if origin is typing.Union or origin is types.UnionType:
+        return Form("union", (), typing.get_args(value))
+    if origin is typing.Annotated:
+        return Form("item", (), (typing.Annotated, (value.__origin__, *value.__metadata__)))
+    if origin is not None and cls.__module__ in {"types", "typing", "typing_extensions", "builtins"}:
+        named = getattr(typing, getattr(value, "_name", None) or "", None)
+        arguments = typing.get_args(value)
+        return Form("item", (), (named if named is not None else origin, arguments))
+    return None
+
+
+def dissect_class(cls: type) -> Form | None:
+    """Take a class without a class statement apart; None when it is of no known make."""
+    if issubclass(cls, tuple) and cls.__bases__ == (tuple,) and isinstance(getattr(cls, "_fields", None), tuple):
+        defaults = getattr(cls, "_field_defaults", {})
+        return Form("named_tuple", (cls.__name__, cls.__module__, list(cls._fields)), tuple(defaults.values()))
+    if issubclass(cls, enum.Enum):
+        members = tuple((name, member.value) for name, member in cls.__members__.items())
+        return Form("enum", (cls.__name__, cls.__module__), (cls.__bases__[-1], members))
+    return None
