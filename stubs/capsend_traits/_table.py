@@ -61,8 +61,11 @@ class Table:
         known = self._classes.get(id(cls))
         if known is not None:
             return known[1]
-        module = type.__getattribute__(cls, "__module__")
-        if not isinstance(module, str):
+        try:
+            module = type.__getattribute__(cls, "__module__")
+        except AttributeError:
+            return None  # made by code that runs without a __name__
+        if type(module) is not str:
             return None
         # A declaration file cannot spell "method-wrapper".
         name = f"{module}.{type.__getattribute__(cls, '__qualname__')}".replace("-", "_")
