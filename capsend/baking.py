@@ -127,7 +127,9 @@ def _stage(stage: Path, packages: Sequence[Package]) -> None:
         _copy(path, stage / ("capsend" if relative.parts[0] == "api" else "capsend_guest") / inside)
     imports = sorted({name for package in packages for name in package.imports})
     manifest = stage / "capsend_guest" / "manifest.py"
-    manifest.write_text(f'"""The packages that this image holds."""\n\nPACKAGES = {tuple(imports)!r}\n', encoding="utf-8")
+    manifest.write_text(
+        f'"""The packages that this image holds."""\n\nPACKAGES = {tuple(imports)!r}\n', encoding="utf-8"
+    )
     for package in packages:
         for name, path in package.files:
             _copy(path, stage / name)
@@ -212,7 +214,7 @@ def _explained(folder: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             free = shutil.disk_usage(folder).free // 1_000_000
         message = (
-            f"the image could not be built: building needs {SPACE // 1_000_000} MB of free disk space in {folder.parent}, "
+            f"the image could not be built: that needs {SPACE // 1_000_000} MB of free disk space in {folder.parent}, "
             f"and {free} MB are free. Make room, or set CAPSEND_CACHE_DIR to a folder on another disk"
         )
         raise ImageError(message) from error

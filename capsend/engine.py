@@ -1,7 +1,9 @@
 """The only module that talks to wasmtime: it loads templates, runs guests made from them and interrupts them."""
+# ruff: noqa: SLF001 - the callbacks below belong to the classes of this module; wasmtime-py has no public way to consume
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import itertools
 import os
@@ -20,14 +22,10 @@ if TYPE_CHECKING:
 
 # ctypes objects have no useful static types: every `Any` in this module is a wasmtime handle or a C value.
 
-SETTINGS: Final = "epoch interruption, 1 MiB wasm stack, pooling"
-"""What is set on the engine, in words; part of the key under which compiled images are cached."""
-
-THREAD_STACK: Final = 1_572_864
+THREAD_STACK: Final = 2_097_152
 """Bytes of stack that a thread needs to run a guest: wasmtime's own limit plus room for the host functions."""
 
 _WASM_STACK: Final = 1_048_576
-_POOL_SIZE: Final = 4_096
 _RAW_WAIT: Final = 0.02
 _RAW_OUTPUT_LIMIT: Final = 4_096
 _TABLE_ELEMENTS: Final = 200_000
@@ -41,7 +39,30 @@ _ENUM: Final = ffi_constants.WASMTIME_COMPONENT_ENUM.value
 _RESULT: Final = ffi_constants.WASMTIME_COMPONENT_RESULT.value
 
 
-class Trapped(Exception):
+def _quick(name: str) -> Any:
+    """A C function called without letting go of the GIL: for what takes less time than getting it back."""
+    original = getattr(ffi, f"_{name}")
+    function = _holding[name]
+    function.restype, function.argtypes = original.restype, original.argtypes
+    return function
+
+
+_holding: Final = ctypes.PyDLL("wasmtime", handle=ffi.dll._handle)
+_store_new: Final = _quick("wasmtime_store_new")
+_store_context: Final = _quick("wasmtime_store_context")
+_store_limiter: Final = _quick("wasmtime_store_limiter")
+_epoch_deadline_callback: Final = _quick("wasmtime_store_epoch_deadline_callback")
+_set_epoch_deadline: Final = _quick("wasmtime_context_set_epoch_deadline")
+_set_wasi: Final = _quick("wasmtime_context_set_wasi")
+_wasi_config_new: Final = _quick("wasi_config_new")
+_get_func: Final = _quick("wasmtime_component_instance_get_func")
+_byte_vec_new: Final = _quick("wasm_byte_vec_new")
+_byte_vec_delete: Final = _quick("wasm_byte_vec_delete")
+_val_new: Final = _quick("wasmtime_component_val_new")
+_resource_drop: Final = _quick("wasmtime_component_resource_any_drop")
+
+
+class Trapped(Exception):  # noqa: N818 - named for what the guest did
     """A guest faulted, or ended itself; the instance is gone.
 
     Attributes:
@@ -93,26 +114,7 @@ def _make_engine() -> wasmtime.Engine:
     config = wasmtime.Config()
     config.epoch_interruption = True
     config.max_wasm_stack = _WASM_STACK
-    pooling = ffi.wasmtime_pooling_allocation_config_new()
-    for name, value in _POOLING.items():
-        getattr(ffi, f"wasmtime_pooling_allocation_config_{name}_set")(pooling, value)
-    ffi.wasmtime_pooling_allocation_strategy_set(config.ptr(), pooling)
-    ffi.wasmtime_pooling_allocation_config_delete(pooling)
     return wasmtime.Engine(config)
-
-
-_POOLING: Final = {
-    "total_component_instances": _POOL_SIZE,
-    "total_core_instances": _POOL_SIZE * 64,
-    "total_memories": _POOL_SIZE,
-    "total_tables": _POOL_SIZE * 4,
-    "max_core_instances_per_component": 200,
-    "max_tables_per_component": 32,
-    "max_memories_per_component": 4,
-    "max_component_instance_size": 1 << 20,
-    "max_core_instance_size": 1 << 20,
-    "table_elements": _TABLE_ELEMENTS,
-}
 
 
 def compile_component(wasm: bytes) -> bytes:
@@ -162,13 +164,14 @@ class Guest:
         """Instantiate a template, with at most `memory` bytes, and `host` as the answer to its host operations."""
         self.host = host
         self._interrupted = False
+        self._returned = False
         self._failure: BaseException | None = None
         self._raw_output = bytearray()
         self._wake = threading.Lock()
         self._wake.acquire()
         self._number = next(_numbers)
-        self._store: Any = ffi.wasmtime_store_new(engine().ptr(), None, _NO_FINALIZER)
-        self._context: Any = ffi.wasmtime_store_context(self._store)
+        self._store: Any = _store_new(engine().ptr(), None, _NO_FINALIZER)
+        self._context: Any = _store_context(self._store)
         _guests[self._number] = self
         try:
             self._configure(memory)
@@ -178,11 +181,11 @@ class Guest:
             raise
 
     def _configure(self, memory: int) -> None:
-        ffi.wasmtime_store_limiter(self._store, memory, _TABLE_ELEMENTS, -1, -1, -1)
-        ffi.wasmtime_store_epoch_deadline_callback(self._store, _on_epoch, self._number, _NO_FINALIZER)
-        ffi.wasmtime_context_set_epoch_deadline(self._context, 1)
+        _store_limiter(self._store, memory, _TABLE_ELEMENTS, -1, -1, -1)
+        _epoch_deadline_callback(self._store, _on_epoch, self._number, _NO_FINALIZER)
+        _set_epoch_deadline(self._context, 1)
         # A fresh configuration grants nothing: no files, arguments, variables or network, and nothing to read.
-        _check(ffi.wasmtime_context_set_wasi(self._context, ffi.wasi_config_new()))
+        _check(_set_wasi(self._context, _wasi_config_new()))
 
     def _instantiate(self, template: Template) -> Any:
         instance = ffi.wasmtime_component_instance_t()
@@ -196,9 +199,7 @@ class Guest:
             )
         finally:
             _running.guest = None
-        ffi.wasmtime_component_instance_get_func(
-            ctypes.byref(instance), self._context, template._export.ptr(), ctypes.byref(function)
-        )
+        _get_func(ctypes.byref(instance), self._context, template._export.ptr(), ctypes.byref(function))
         return function
 
     def run(self, program: str, call: str) -> str:
@@ -220,27 +221,30 @@ class Guest:
         result = ffi.wasmtime_component_val_t()
         _running.guest = self
         try:
+            if self._returned:
+                # Owed from the call before; most guests are called once and dropped.
+                self._finish(ffi.wasmtime_component_func_post_return(ctypes.byref(self._function), self._context))
             self._finish(
                 ffi.wasmtime_component_func_call(
                     ctypes.byref(self._function), self._context, arguments, 2, ctypes.byref(result), 1
                 )
             )
-            answer = _take_text(result.of.string)
-            self._finish(ffi.wasmtime_component_func_post_return(ctypes.byref(self._function), self._context))
+            self._returned = True
         finally:
             _running.guest = None
-        return answer
+        return _take_text(result.of.string)
 
     def interrupt(self) -> None:
         """Stop the guest, from any thread: a running one within milliseconds, one that sleeps at once.
 
         Does nothing when it was called before.
         """
-        with _lock:
-            if self._interrupted:
-                return
-            self._interrupted = True
-        self._wake.release()
+        # No lock here: a handle may be collected, and its process stopped, at any point of any thread.
+        if self._interrupted:
+            return
+        self._interrupted = True
+        with contextlib.suppress(RuntimeError):  # two threads at once: the other one has released it
+            self._wake.release()
         if _engine is not None:
             _engine.increment_epoch()
 
@@ -290,7 +294,7 @@ _REASONS: Final = (
 
 def _reason(error: wasmtime.WasmtimeError) -> str:
     if isinstance(error, wasmtime.ExitTrap):
-        return f"the process ended itself with exit status {error.code}"
+        return "the process ended itself, as os._exit() does"
     text = str(error)
     for sign, reason in _REASONS:
         if sign in text:
@@ -314,7 +318,7 @@ def _check(error: Any) -> None:
 
 def _take_text(vector: Any) -> str:
     text = ctypes.string_at(vector.data, vector.size).decode("utf-8", "replace") if vector.size else ""
-    ffi.wasm_byte_vec_delete(ctypes.byref(vector))
+    _byte_vec_delete(ctypes.byref(vector))
     return text
 
 
@@ -364,14 +368,14 @@ def _on_host(_data: Any, _context: Any, _type: Any, arguments: Any, _count: int,
     if guest._interrupted:
         return _error("interrupted")
     results[0].kind = _STRING
-    ffi.wasm_byte_vec_new(ctypes.byref(results[0].of.string), len(answer), ctypes.cast(answer, _BYTE_POINTER))
+    _byte_vec_new(ctypes.byref(results[0].of.string), len(answer), ctypes.cast(answer, _BYTE_POINTER))
     return 0
 
 
 @ffi.wasmtime_component_func_callback_t
 def _on_block(_data: Any, context: Any, _type: Any, arguments: Any, _count: int, _res: Any, _results: int) -> Any:
     """`wasi:io/poll.block`: wakes early, again and again, so that whoever waits below Python can be interrupted."""
-    ffi.wasmtime_component_resource_any_drop(context, arguments[0].of.resource)
+    _resource_drop(context, arguments[0].of.resource)
     return _wait_briefly()
 
 
@@ -380,7 +384,7 @@ def _on_poll(_data: Any, context: Any, _type: Any, arguments: Any, _count: int, 
     """`wasi:io/poll.poll`: says after a moment that nothing is ready."""
     pollables = arguments[0].of.list
     for index in range(pollables.size):
-        ffi.wasmtime_component_resource_any_drop(context, pollables.data[index].of.resource)
+        _resource_drop(context, pollables.data[index].of.resource)
     results[0].kind = _LIST
     results[0].of.list.size = 0
     results[0].of.list.data = None
@@ -396,7 +400,7 @@ def _wait_briefly() -> int | None:
 @ffi.wasmtime_component_func_callback_t
 def _on_write(_data: Any, context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int) -> Any:
     """`output-stream.blocking-write-and-flush`: keep the first few kilobytes, for the text of a trap."""
-    ffi.wasmtime_component_resource_any_drop(context, arguments[0].of.resource)
+    _resource_drop(context, arguments[0].of.resource)
     guest, data = _running.guest, arguments[1].of.list
     room = _RAW_OUTPUT_LIMIT - len(guest._raw_output)
     guest._raw_output.extend(data.data[index].of.u8 for index in range(min(data.size, room)))
@@ -408,14 +412,14 @@ def _on_write(_data: Any, context: Any, _type: Any, arguments: Any, _count: int,
 
 @ffi.wasmtime_component_func_callback_t
 def _on_create_socket(_data: Any, _ctx: Any, _type: Any, _args: Any, _count: int, results: Any, _results: int) -> Any:
-    """`create-tcp-socket`, `create-udp-socket`: refused, since even a closed socket would cost the host a descriptor."""
+    """`create-tcp-socket`, `create-udp-socket`: refused, since each would cost the host a descriptor."""
     code = ffi.wasmtime_component_val_t()
     code.kind = _ENUM
     name = b"access-denied"
-    ffi.wasm_byte_vec_new(ctypes.byref(code.of.enumeration), len(name), ctypes.cast(name, _BYTE_POINTER))
+    _byte_vec_new(ctypes.byref(code.of.enumeration), len(name), ctypes.cast(name, _BYTE_POINTER))
     results[0].kind = _RESULT
     results[0].of.result.is_ok = False
-    results[0].of.result.val = ffi.wasmtime_component_val_new(ctypes.byref(code))
+    results[0].of.result.val = _val_new(ctypes.byref(code))
     return 0
 
 

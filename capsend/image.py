@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -31,15 +31,18 @@ FORMAT: Final = 1
 """Raised with every change of the engine's settings or of the layout of the cache that makes old images useless."""
 
 ABSENT: Final = frozenset(
-    """
-    _bootsubprocess _bz2 _crypt _ctypes _curses _curses_panel _dbm _gdbm _hashlib _interpchannels _interpqueues _interpreters
-    _lzma _msi _multiprocessing _overlapped _posixshmem _posixsubprocess _scproxy _ssl _tkinter _uuid _winapi _wmi _zstd
-    aifc antigravity asynchat asyncore audioop binhex bz2 cgi cgitb chunk crypt ctypes curses distutils ensurepip fcntl grp
-    idlelib imghdr imp lib2to3 lzma mailcap mmap msilib msvcrt nis nntplib nt ossaudiodev pipes pty pwd pydoc_data readline
-    resource smtpd sndhdr spwd ssl sunau syslog telnetlib termios test this tkinter tty turtle turtledemo uu venv winreg
-    winsound xdrlib xxlimited xxlimited_35 __hello__ __phello__ _pyrepl
-    """.split()
-)
+    (
+        "_bootsubprocess", "_bz2", "_crypt", "_ctypes", "_curses", "_curses_panel", "_dbm", "_gdbm", "_hashlib",
+        "_interpchannels", "_interpqueues", "_interpreters", "_lzma", "_msi", "_multiprocessing", "_overlapped",
+        "_posixshmem", "_posixsubprocess", "_scproxy", "_ssl", "_tkinter", "_uuid", "_winapi", "_wmi", "_zstd",
+        "aifc", "antigravity", "asynchat", "asyncore", "audioop", "binhex", "bz2", "cgi", "cgitb", "chunk", "crypt",
+        "ctypes", "curses", "distutils", "ensurepip", "fcntl", "grp", "idlelib", "imghdr", "imp", "lib2to3", "lzma",
+        "mailcap", "mmap", "msilib", "msvcrt", "nis", "nntplib", "nt", "ossaudiodev", "pipes", "pty", "pwd",
+        "pydoc_data", "readline", "resource", "smtpd", "sndhdr", "spwd", "ssl", "sunau", "syslog", "telnetlib",
+        "termios", "test", "this", "tkinter", "tty", "turtle", "turtledemo", "uu", "venv", "winreg", "winsound",
+        "xdrlib", "xxlimited", "xxlimited_35", "__hello__", "__phello__", "_pyrepl",
+    )
+)  # fmt: skip
 """Top-level modules that some host's standard library has and no image does."""
 
 _lock = threading.Lock()
@@ -47,7 +50,7 @@ _templates: dict[Path, Template] = {}
 
 
 def _names(value: Iterable[str]) -> tuple[str, ...]:
-    names = [value] if isinstance(value, str) else list(value)
+    names: list[Any] = [] if isinstance(value, str) else list(value)
     if isinstance(value, str) or not all(isinstance(name, str) and name.strip() for name in names):
         message = f"packages must be a list of package names, such as ['rich'], not {value!r}"
         raise TypeError(message)
@@ -78,7 +81,7 @@ class Image:
 
     @property
     def _folder(self) -> Path:
-        return cache_folder() / self.key
+        return _folder_of(self.packages, os.environ.get("CAPSEND_CACHE_DIR"))
 
     @property
     def key(self) -> str:
@@ -114,7 +117,9 @@ class Image:
         try:
             return _record(self._folder / RECORD)
         except (OSError, ValueError) as error:
-            raise ImageError(f"the image is not built yet, or damaged: {error}. Build it: capsend image build") from error
+            raise ImageError(
+                f"the image is not built yet, or damaged: {error}. Build it: capsend image build"
+            ) from error
 
     def knows(self, module: str) -> bool:
         """Whether a program can import a module inside, by its full name; answers without building.
@@ -224,6 +229,11 @@ _WORKSHOP: Final = ".build-"
 
 
 @functools.cache
+def _folder_of(names: tuple[str, ...], _cache_dir: str | None) -> Path:
+    return cache_folder() / _key(names)
+
+
+@functools.cache
 def _packages(names: tuple[str, ...]) -> tuple[Package, ...]:
     return collect((*ALWAYS, *names))
 
@@ -257,7 +267,7 @@ def _digest(package: Package) -> str:
 def _cpu() -> str:
     """What this CPU can do, as far as the system says; compiled code may use all of it."""
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:  # noqa: PTH123 - a pseudo file, line by line
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
             for line in file:
                 if line.startswith(("flags", "Features")):
                     return hashlib.sha256(line.encode()).hexdigest()[:16]
@@ -288,7 +298,9 @@ def _unwritable(folder: Path, error: OSError) -> ImageError:
 def _check_owner(path: Path, is_kind: object) -> None:
     status = path.lstat()
     if not is_kind(status.st_mode):  # type: ignore[operator] # one of the stat.S_IS... functions
-        raise ImageError(f"{path} is not what it should be, perhaps a symbolic link: images are not loaded through it. Remove it")
+        raise ImageError(
+            f"{path} is not what it should be, perhaps a symbolic link: images are not loaded through it. Remove it"
+        )
     if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
         raise ImageError(
             f"{path} belongs to another user, and loading an image runs it as native code. "

@@ -6,7 +6,6 @@ import linecache
 import sys
 
 import wit_world
-
 from capsend_guest import clock, fresh, manifest, stdlib, streams
 
 # Before the standard library, so that `from time import sleep` there gets the one that can be interrupted.
@@ -39,7 +38,7 @@ class WitWorld(wit_world.WitWorld):
 
 
 streams.install()
-# The snapshot's folders are gone when it runs, and a finder that remembers their content would claim modules it cannot load.
+# These folders are gone when the snapshot runs; finders that remember them would claim modules they cannot load.
 sys.path.clear()
 sys.path_importer_cache.clear()
 sys.argv[:] = [""]

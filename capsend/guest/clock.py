@@ -48,4 +48,9 @@ def install():
     selectors.DefaultSelector = HostSelector
     loop = asyncio.selector_events.BaseSelectorEventLoop
     # The self-pipe wakes a loop from another thread or a signal handler; a process has neither, nor socket pairs.
-    loop._make_self_pipe = loop._close_self_pipe = loop._write_to_self = lambda self: None
+    for name in ("_make_self_pipe", "_close_self_pipe", "_write_to_self"):
+        setattr(loop, name, _do_nothing)
+
+
+def _do_nothing(_loop):
+    pass

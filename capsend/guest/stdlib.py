@@ -7,9 +7,12 @@ import warnings
 
 # Programs and their data, tests, and modules whose import does something.
 _LEFT_OUT = frozenset(
-    "__hello__ __phello__ _pyrepl antigravity ensurepip idlelib lib2to3 pip poll_loop pydoc_data test this tkinter "
-    "turtle turtledemo venv wit_world xxlimited xxlimited_35".split()
-)
+    (
+        "__hello__", "__phello__", "_pyrepl", "antigravity", "ensurepip", "idlelib", "lib2to3", "pip", "poll_loop",
+        "pydoc_data", "test", "this", "tkinter", "turtle", "turtledemo", "venv", "wit_world", "xxlimited",
+        "xxlimited_35",
+    )
+)  # fmt: skip
 
 
 def import_all(packages):
@@ -24,7 +27,7 @@ def import_all(packages):
         for name in sys.builtin_module_names:
             _import(name, failures)
         # Only the folders of the standard library: those of the app come first and hold the packages.
-        folders = [folder for folder in sys.path if folder.startswith("/python/")]
+        folders = [folder for folder in sys.path if folder.split("/")[1] == "python"]
         _walk(folders, "", failures)
         for name in packages:
             module = importlib.import_module(name)

@@ -1,0 +1,83 @@
+"""One thread that watches over the time limits of all processes."""
+
+from __future__ import annotations
+
+import _thread
+import heapq
+import itertools
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_IDLE: Final = 10.0
+
+
+@attrs.define(order=True)
+class Deadline:
+    """A moment at which something is called, unless it is cancelled before."""
+
+    when: float
+    """As `time.monotonic` counts."""
+    number: int
+    action: Callable[[], None] | None = attrs.field(order=False)
+
+    def cancel(self) -> None:
+        """Forget the action, and everything that it holds."""
+        self.action = None
+
+
+class Deadlines:
+    """A heap of deadlines, and a daemon thread that sleeps until the first one and ends when there are none."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._heap: list[Deadline] = []
+        self._numbers = itertools.count()
+        self._watched = False
+
+    def add(self, seconds: float, action: Callable[[], None]) -> Deadline:
+        """Call `action` after so many seconds, on the watching thread; it must be quick and not raise."""
+        deadline = Deadline(time.monotonic() + seconds, next(self._numbers), action)
+        with self._changed:
+            if len(self._heap) > 1_000 and self._heap[0].action is None:
+                self._drop_cancelled()
+            heapq.heappush(self._heap, deadline)
+            if not self._watched:
+                _thread.start_new_thread(self._watch, ())
+                self._watched = True
+            elif self._heap[0] is deadline:
+                self._changed.notify()
+        return deadline
+
+    def _drop_cancelled(self) -> None:
+        self._heap = [deadline for deadline in self._heap if deadline.action is not None]
+        heapq.heapify(self._heap)
+
+    def _watch(self) -> None:
+        while True:
+            with self._changed:
+                due = self._next_due()
+            if due is None:
+                return
+            action = due.action
+            if action is not None:
+                action()
+            # Nothing of a finished process may stay alive in this thread's frame while it waits.
+            del due, action
+
+    def _next_due(self) -> Deadline | None:
+        """Wait for the first deadline; None when there has been none for a while, and the thread may end."""
+        while True:
+            while self._heap and self._heap[0].action is None:
+                heapq.heappop(self._heap)
+            wait = self._heap[0].when - time.monotonic() if self._heap else _IDLE
+            if wait <= 0:
+                return heapq.heappop(self._heap)
+            if not self._changed.wait(min(wait, threading.TIMEOUT_MAX)) and not self._heap:
+                self._watched = False
+                return None

@@ -1,0 +1,138 @@
+"""Environments: what a process may use, where its output goes, and how one is spawned in it."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+
+import attrs
+
+from capsend.image import Image
+from capsend.life import start
+from capsend.output import to_stderr, to_stdout
+from capsend.process import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.shipping import Shipment
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+MIB: Final = 1 << 20
+SMALLEST_MEMORY: Final = 64 * MIB
+LARGEST_MEMORY: Final = 4096 * MIB
+LONGEST_TIMEOUT: Final = 366 * 86_400.0
+
+
+# What is validated comes from callers without a type checker: hence Any.
+
+
+def _bytes_between(smallest: int, largest: int, why: str) -> Callable[[Any, attrs.Attribute[int], Any], None]:
+    def check(_environment: object, field: attrs.Attribute[int], value: Any) -> None:
+        if not isinstance(value, int) or isinstance(value, bool):
+            message = f"{field.name} must be a number of bytes, an int, not {value!r}"
+            raise TypeError(message)
+        if not smallest <= value <= largest:
+            message = f"{field.name} must be between {smallest} and {largest} bytes ({why}), not {value}"
+            raise ValueError(message)
+
+    return check
+
+
+def _check_timeout(_environment: object, _field: attrs.Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        message = f"timeout must be a number of seconds, or None for no limit, not {value!r}"
+        raise TypeError(message)
+    if math.isnan(value) or not 0 < value <= LONGEST_TIMEOUT:
+        message = (
+            f"timeout must be more than 0 and at most {LONGEST_TIMEOUT:.0f} s (a year), not {value}; None is no limit"
+        )
+        raise ValueError(message)
+
+
+def _check_target(_environment: object, field: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and not callable(value):
+        message = (
+            f"{field.name} must be a function that is given text, such as `lines.append` or `file.write`, "
+            f"or None for nowhere, not {value!r}"
+        )
+        raise TypeError(message)
+
+
+@attrs.frozen(kw_only=True)
+class Environment:
+    """What a process may use; `spawn` starts one in it. Limits are on by default.
+
+    An environment is a value: it can be kept, compared and shared, and spawning does not change it.
+
+    Args:
+        memory: bytes that the process can have, the interpreter's own 40 million included.
+        timeout: seconds of wall-clock time from `spawn` on, sleeps included; None for no limit.
+        output: bytes that it can write to its standard output and standard error together.
+        result: bytes that its result can take in transit.
+        image: what it starts from.
+        stdout: called with the text of one or several whole lines; the default writes them to the `sys.stdout` of that
+            moment; None discards them. It runs on the thread of the process, which waits for it.
+        stderr: the same for standard error.
+
+    Raises:
+        TypeError: a limit is not a number, or a target of output cannot be called.
+        ValueError: a limit is negative, zero or absurd.
+
+    Example:
+        >>> import capsend
+        >>> lines = []
+        >>> small = capsend.Environment(memory=256 << 20, timeout=10, stdout=lines.append)
+        >>> small.spawn(print, "hello").result()
+        >>> lines == ["hello" + chr(10)]
+        True
+    """
+
+    memory: int = attrs.field(
+        default=1024 * MIB,
+        validator=_bytes_between(SMALLEST_MEMORY, LARGEST_MEMORY, "the interpreter's own need and 32-bit addresses"),
+    )
+    timeout: float | None = attrs.field(default=300.0, validator=_check_timeout)
+    output: int = attrs.field(default=16 * MIB, validator=_bytes_between(0, 1 << 40, "a terabyte is absurd"))
+    result: int = attrs.field(default=256 * MIB, validator=_bytes_between(1024, 1 << 32, "32-bit addresses"))
+    image: Image = attrs.field(factory=Image, validator=attrs.validators.instance_of(Image))
+    stdout: Callable[[str], object] | None = attrs.field(default=to_stdout, validator=_check_target)
+    stderr: Callable[[str], object] | None = attrs.field(default=to_stderr, validator=_check_target)
+
+    def spawn(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
+        """Run `fn(*args, **kwargs)` in a new process, as `capsend.spawn` does."""
+        return prepare(self, fn, args, kwargs).start()
+
+
+@attrs.frozen
+class Prepared:
+    """A call that was judged and encoded, and can be run once."""
+
+    environment: Environment
+    shipment: Shipment
+
+    def start(self) -> Process[Any]:
+        """Run it in a new process."""
+        template = self.environment.image.template()
+        return Process(start(self.shipment, self.environment, template), self.shipment.name)
+
+
+def prepare(
+    environment: Environment, fn: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Prepared:
+    """Judge and encode a call: raises whatever `spawn` raises before a process starts."""
+    from capsend.shipping import ship
+
+    image = environment.image
+    return Prepared(environment, ship(fn, args, kwargs, knows=image.knows, image=image))
+
+
+@functools.cache
+def default() -> Environment:
+    """The environment of the plain `spawn`."""
+    return Environment()

@@ -1,0 +1,305 @@
+"""The life of a process: one isolated instance, on a thread of its own, from its start to its last line of output."""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import itertools
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from capsend.deadlines import Deadlines
+from capsend.exceptions import (
+    CapsendError,
+    GuestTraceback,
+    MemoryLimitExceeded,
+    OutputLimitExceeded,
+    ProcessFailed,
+    ProcessKilled,
+    TimeLimitExceeded,
+)
+from capsend.output import Lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.engine import Guest, Template
+    from capsend.environment import Environment
+    from capsend.shipping import Shipment
+
+ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap"]
+"""How a process ended: with a value; by an exception; by `kill`; at a limit; by a fault of the guest."""
+
+_EXIT_PATIENCE: Final = 5.0
+
+_numbers = itertools.count(1)
+_deadlines = Deadlines()
+_live: set[Life] = set()
+_start_lock = threading.Lock()
+_exiting = False
+_registered_by = 0
+
+
+class Life:
+    """What the thread of a process and its handle share.
+
+    The thread holds this and not the handle, so that a handle which nobody holds can be collected and end its process.
+    """
+
+    __slots__ = (
+        "_callbacks",
+        "_deadline",
+        "_err",
+        "_error",
+        "_lock",
+        "_out",
+        "_stop",
+        "_written",
+        "environment",
+        "finished",
+        "guest",
+        "number",
+        "reason",
+        "shipment",
+        "value",
+    )
+
+    def __init__(self, shipment: Shipment, environment: Environment) -> None:
+        self.shipment: Shipment | None = shipment
+        self.environment = environment
+        self.number = next(_numbers)
+        self.guest: Guest | None = None
+        self.finished = threading.Event()
+        self.reason: ExitReason | None = None
+        self.value: Any = None  # the result: whatever the function returned
+        self._error: BaseException | None = None
+        self._stop: BaseException | None = None
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[], None]] = []
+        self._out = Lines(environment.stdout)
+        self._err = Lines(environment.stderr)
+        self._written = 0
+        timeout = environment.timeout
+        self._deadline = None if timeout is None else _deadlines.add(timeout, self._time_is_over)
+
+    # --- the side of the handle ---
+
+    def stop(self, error: BaseException) -> None:
+        """End the process with this error, unless it has ended or is already being stopped; returns at once."""
+        if self._stop is None and self.reason is None:
+            self._stop = error
+        guest = self.guest
+        if guest is not None:
+            guest.interrupt()
+
+    def kill(self) -> None:
+        """End the process because its user said so."""
+        self.stop(ProcessKilled(f"process {self.number} was killed"))
+
+    def abandon(self) -> None:
+        """End the process because nobody can ask for its result any more."""
+        self.stop(ProcessKilled(f"process {self.number} was killed: nobody held its handle any more"))
+
+    def _time_is_over(self) -> None:
+        limit = self.environment.timeout or 0.0
+        self.stop(
+            TimeLimitExceeded(
+                f"process {self.number} ran longer than its timeout of {limit:g} s. "
+                "Give it more: Environment(timeout=...)",
+                limit=limit,
+            )
+        )
+
+    def add_callback(self, callback: Callable[[], None]) -> None:
+        """Call when the process has ended, on its thread, or at once if it has; must not raise."""
+        with self._lock:
+            if self.reason is None:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def outcome(self) -> Any:
+        """Return the value or raise the error of a finished process."""
+        if self._error is not None:
+            raise self._error
+        return self.value
+
+    # --- the side of the thread ---
+
+    def live(self, template: Template) -> None:
+        """Run the process from beginning to end."""
+        from capsend import engine
+
+        guest: Guest | None = None
+        try:
+            try:
+                guest = engine.Guest(template, memory=self.environment.memory, host=self._answer)
+                self.guest = guest
+                if self._stop is not None:
+                    raise engine.Interrupted  # noqa: TRY301 - stopped before there was a guest to interrupt
+                shipment = self.shipment
+                if shipment is not None:
+                    self._receive(shipment, guest.run(shipment.program, shipment.call))
+            except engine.Interrupted:
+                self._fail(self._stop or ProcessKilled(f"process {self.number} was killed"))
+            except engine.Trapped as fault:
+                self._fail(self._fault(fault))
+            except BaseException as error:  # noqa: BLE001 - belongs to whoever asks for the result
+                self._fail(error)
+            self._close_output()
+        finally:
+            self._finish()
+            if guest is not None:
+                guest.close()
+            self.guest = None
+            _live.discard(self)
+
+    def _receive(self, shipment: Shipment, text: str) -> None:
+        limit = self.environment.result
+        if len(text) > limit:
+            message = (
+                f"process {self.number} ended with a result of {len(text)} bytes in transit, more than the {limit} "
+                "that its environment allows. Return less, or allow more: Environment(result=...)"
+            )
+            raise OutputLimitExceeded(message, limit=limit)
+        self.value = shipment.receive(text, self.number)
+
+    def _fail(self, error: BaseException) -> None:
+        self.value = None
+        if isinstance(error, CapsendError) or isinstance(error.__cause__, GuestTraceback):
+            # Where it was raised stands in its cause; the frames of this thread would keep the whole process alive.
+            error.__traceback__ = None
+        self._error = self._translate(error)
+
+    def _translate(self, error: BaseException) -> BaseException:
+        if type(error) is not MemoryError:
+            return error
+        limit = self.environment.memory
+        exceeded = MemoryLimitExceeded(
+            f"process {self.number} asked for more memory than its environment's {limit} bytes. "
+            "Give it more: Environment(memory=...)",
+            limit=limit,
+        )
+        exceeded.__cause__ = error.__cause__ or error
+        return exceeded
+
+    def _fault(self, fault: Any) -> ProcessFailed:
+        details = f"\n{fault.details}" if fault.details else ""
+        return ProcessFailed(
+            f"process {self.number} ended by a fault: {fault.reason}{details}",
+            type_name="trap",
+            guest_message=fault.details,
+        )
+
+    def _answer(self, operation: int, payload: str) -> str:
+        """The host operations, by number; what is unknown does nothing."""
+        if operation in {1, 2}:
+            self._write(self._out if operation == 1 else self._err, payload)
+        elif operation == 3 and self.guest is not None:
+            self.guest.sleep(_seconds(payload))
+        return ""
+
+    def _write(self, lines: Lines, text: str) -> None:
+        limit = self.environment.output
+        room = limit - self._written
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        self._written += size
+        if size > room:
+            lines.write(text[: max(room, 0)])
+            message = f"process {self.number} wrote more than the {limit} bytes of output that its environment allows"
+            self.stop(
+                OutputLimitExceeded(f"{message}. Write less, or allow more: Environment(output=...)", limit=limit)
+            )
+            return
+        lines.write(text)
+
+    def _close_output(self) -> None:
+        try:
+            self._out.close()
+            self._err.close()
+        except BaseException as error:  # noqa: BLE001 - a failing target of output belongs to whoever asks for the result
+            self._fail(error)
+
+    def _finish(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self.shipment = None
+        with self._lock:
+            self.reason = self._reason()
+            callbacks, self._callbacks = self._callbacks, []
+        self.finished.set()
+        for callback in callbacks:
+            callback()
+
+    def _reason(self) -> ExitReason:
+        error = self._error
+        if error is None:
+            return "normal"
+        if error is self._stop and isinstance(error, ProcessKilled):
+            return "killed"
+        if error is self._stop or isinstance(error, (MemoryLimitExceeded, OutputLimitExceeded)):
+            return "limit"
+        return "trap" if isinstance(error, ProcessFailed) and error.type_name == "trap" else "failed"
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return 0.0
+    return seconds if seconds > 0 else 0.0
+
+
+def start(shipment: Shipment, environment: Environment, template: Template) -> Life:
+    """Start a process on a thread of its own.
+
+    Raises:
+        RuntimeError: the interpreter is shutting down, or the system has no thread left.
+    """
+    if _exiting:
+        message = "no process can be spawned any more: the interpreter is shutting down"
+        raise RuntimeError(message)
+    _register_exit()
+    life = Life(shipment, environment)
+    _live.add(life)
+    try:
+        _start_thread(life, template)
+    except BaseException:
+        _live.discard(life)
+        raise
+    return life
+
+
+def _start_thread(life: Life, template: Template) -> None:
+    from capsend.engine import THREAD_STACK
+
+    # The size of stacks is a setting of the whole interpreter: no thread of ours may start in between.
+    with _start_lock:
+        previous = threading.stack_size(THREAD_STACK)
+        try:
+            _thread.start_new_thread(life.live, (template,))
+        finally:
+            threading.stack_size(previous)
+
+
+def _register_exit() -> None:
+    global _registered_by  # noqa: PLW0603 - once per OS process
+    if _registered_by != os.getpid():
+        _registered_by = os.getpid()
+        _live.clear()  # in a forked child these belong to threads that do not exist here
+        atexit.register(_kill_all)
+
+
+def _kill_all() -> None:
+    """End every process before the interpreter goes: wasmtime must not outlive it."""
+    global _exiting  # noqa: PLW0603 - there is one interpreter
+    if _registered_by != os.getpid():
+        return
+    _exiting = True
+    deadline = time.monotonic() + _EXIT_PATIENCE
+    for life in list(_live):
+        life.stop(ProcessKilled(f"process {life.number} was killed: the interpreter is shutting down"))
+    while _live and time.monotonic() < deadline:
+        time.sleep(0.001)

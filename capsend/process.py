@@ -1,0 +1,254 @@
+"""Processes and how they are spawned: the handle, `spawn`, functions made to be spawned, and the check of captures."""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from types import TracebackType
+
+    from capsend.life import ExitReason, Life
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Process(Generic[R_co]):
+    """The handle of a running or finished process.
+
+    A process is an isolated WebAssembly instance with memory of its own, not an OS process. It runs on a thread of its
+    own and shares nothing with this program. When the last reference to an unfinished process's handle goes, it is
+    killed; so are all when the interpreter exits.
+
+    Example:
+        >>> import capsend
+        >>> with capsend.spawn(sum, [1, 2, 3]) as p:
+        ...     p.result()
+        6
+    """
+
+    __slots__ = ("__weakref__", "_life", "_name")
+
+    def __init__(self, life: Life, name: str) -> None:
+        """Made by `spawn`; not to be called."""
+        self._life = life
+        self._name = name
+
+    @property
+    def id(self) -> int:
+        """A number that no other process of this program has; counted from 1."""
+        return self._life.number
+
+    @property
+    def exit_reason(self) -> ExitReason | None:
+        """How it ended: "normal", "failed", "killed", "limit" or "trap"; None while it runs."""
+        return self._life.reason
+
+    def done(self) -> bool:
+        """Whether it has ended, in whatever way."""
+        return self._life.reason is not None
+
+    def result(self, timeout: float | None = None) -> R_co:
+        """Wait until the process ends, and return what its function returned.
+
+        All output of the process has been delivered by then. Waiting can be interrupted by Ctrl-C and does not affect
+        the process.
+
+        Args:
+            timeout: seconds to wait; for ever when None.
+
+        Raises:
+            TimeoutError: it has not ended in time; it goes on running, and `result` can be called again.
+            ProcessKilled: it was killed.
+            TimeLimitExceeded: it ran longer than its environment's timeout.
+            MemoryLimitExceeded: it asked for more memory than its environment grants.
+            OutputLimitExceeded: it wrote or returned more than its environment allows.
+            ProcessFailed: it ended by a fault, or by an exception that cannot come back as itself.
+            Exception: what its function raised, with the traceback from inside as the cause.
+        """
+        if not self._life.finished.wait(timeout):
+            message = f"process {self.id} is still running after {timeout:g} s of waiting"
+            raise TimeoutError(message)
+        value: R_co = self._life.outcome()
+        return value
+
+    def kill(self) -> None:
+        """End it: a busy loop, a sleep and a blocked host operation alike; does nothing when it has ended.
+
+        Returns at once; `result` then raises `ProcessKilled`.
+        """
+        self._life.kill()
+
+    def __enter__(self) -> Process[R_co]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Kill it if it has not ended, and wait until it has."""
+        self._life.kill()
+        self._life.finished.wait()
+
+    async def __aenter__(self) -> Process[R_co]:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Kill it if it has not ended, and wait until it has, without blocking the event loop."""
+        self._life.kill()
+        await self._ended()
+
+    def __await__(self) -> Generator[Any, None, R_co]:
+        """Wait in an asyncio event loop, without blocking it; then as `result`."""
+        yield from self._ended().__await__()
+        value: R_co = self._life.outcome()
+        return value
+
+    async def _ended(self) -> None:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+
+        def wake() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        def wake_from_thread() -> None:
+            try:
+                loop.call_soon_threadsafe(wake)
+            except RuntimeError:
+                return  # the loop was closed meanwhile: nobody waits any more
+
+        self._life.add_callback(wake_from_thread)
+        await future
+
+    def __del__(self) -> None:
+        life = getattr(self, "_life", None)
+        if life is not None and life.reason is None:
+            life.abandon()
+
+    def __repr__(self) -> str:
+        return f"<Process {self.id} {self._name}: {self.exit_reason or 'running'}>"
+
+
+@final
+class Spawnable(Generic[P, R]):
+    """A function made to be spawned, by `@process`; an ordinary call runs it here."""
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        functools.update_wrapper(self, function)
+        self.__dict__["__wrapped__"] = function
+
+    @property
+    def __capsend_function__(self) -> Callable[P, R]:
+        """The function as it was written."""
+        function: Callable[P, R] = self.__dict__["__wrapped__"]
+        return function
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function here, in this program."""
+        return self.__capsend_function__(*args, **kwargs)
+
+    def spawn(self, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
+        """Run the function in a new process, in the default environment."""
+        return spawn(self.__capsend_function__, *args, **kwargs)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        """Bind it to an instance, as a method; the bound function is spawnable too, if the instance can go along."""
+        if instance is None:
+            return self
+        bind = getattr(self.__capsend_function__, "__get__", None)
+        return Spawnable(bind(instance, owner) if bind else types.MethodType(self.__capsend_function__, instance))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        message = f"a Spawnable cannot be changed: {name} stays as it is"
+        raise AttributeError(message)
+
+    def __repr__(self) -> str:
+        return f"<Spawnable {getattr(self, '__qualname__', repr(self.__capsend_function__))}>"
+
+
+@final
+class _Spawn:
+    """The type of `spawn`, so that type checkers and their plugins see an object with one signature."""
+
+    def __call__(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
+        """Run `fn(*args, **kwargs)` in a new process, in the default `Environment`, and return its handle at once.
+
+        What `fn` captures must be `ProcessSend`; arguments and the result must be `Serializable` and are copied. Both
+        are checked before the process starts, and so is the number of arguments. On an `async def` function the
+        coroutine is run on an event loop inside, and the result is what it returns.
+
+        Raises:
+            TypeError: `fn` is not a function, or the arguments do not fit its signature.
+            CaptureError: something that `fn` captures cannot go along; lists all of it.
+            SerializationError: an argument cannot be sent by value.
+            ImageError: the image cannot be built, or lacks a module that `fn` needs.
+
+        Example:
+            >>> import capsend
+            >>> numbers = (1, 2, 3)
+            >>> capsend.spawn(lambda: sum(numbers)).result()
+            6
+        """
+        from capsend.environment import default
+
+        return default().spawn(fn, *args, **kwargs)
+
+    def __repr__(self) -> str:
+        return "<capsend.spawn>"
+
+
+spawn: Final = _Spawn()
+
+
+def process(fn: Callable[P, R], /) -> Spawnable[P, R]:
+    """Declare a function that is made to be spawned, and check here, at its definition, what it captures.
+
+    Names that are not defined yet are checked when it is spawned.
+
+    Raises:
+        TypeError: `fn` is not a function.
+        CaptureError: something that `fn` captures cannot go along; lists all of it.
+
+    Example:
+        >>> import capsend
+        >>> @capsend.process
+        ... def square(n: int) -> int:
+        ...     return n * n
+        >>> square(3), square.spawn(3).result()
+        (9, 9)
+    """
+    _check(fn, defining=True)
+    return Spawnable(fn)
+
+
+def check(fn: Callable[..., object], /) -> None:
+    """Raise what `spawn` would raise for this function's captures, without running it.
+
+    Raises:
+        TypeError: `fn` is not a function.
+        CaptureError: something that `fn` captures cannot go along; lists all of it.
+
+    Example:
+        >>> import capsend
+        >>> box = []
+        >>> capsend.check(lambda: box.append(1))
+        Traceback (most recent call last):
+            ...
+        capsend.exceptions.CaptureError: ...
+    """
+    _check(fn, defining=False)
+
+
+def _check(fn: Callable[..., object], *, defining: bool) -> None:
+    from capsend import shipping
+    from capsend.environment import default
+
+    shipping.check(fn, knows=default().image.knows, defining=defining)
