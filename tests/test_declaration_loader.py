@@ -10,14 +10,11 @@ import subprocess
 import sys
 import threading
 import types
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from capsend_traits import DeclarationError, Table, Trait, table
 from capsend_traits._folder import Folder, installed_providers
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SEND, SERIAL, NEVER = Trait.PROCESS_SEND, Trait.SERIALIZABLE, Trait.NEVER
 
@@ -157,6 +154,16 @@ else:
     assert mine.by_name("m.Here").trait is SEND
     assert [d.name for d in mine.declarations("m")] == ["m.Outer", "m.Outer.Inner", "m.Here"]
     assert mine.aliases("m") == {"m.Other": "m.Outer", "m.Again": "m.Other"}
+
+
+def test_documented_example_is_valid(tmp_path):
+    """The file shown in docs/declarations.md is read without complaint."""
+    page = (Path(__file__).parents[1] / "docs" / "declarations.md").read_text()
+    example = page.partition("```python\n")[2].partition("```")[0]
+    mine = table_of(tmp_path, geo=example)
+    assert mine.by_name("geo.OldPoint").trait is SEND
+    assert mine.by_name("geo.Layer").cure == "pass it as an argument, or capture tuple(layer)"
+    assert mine.by_name("geo._Cursor").hidden
 
 
 def test_names_of_other_versions_are_known_by_name_only(tmp_path):

@@ -1,6 +1,6 @@
 """The declarations are true of the running Python, of real values, and of what mypy calls the same classes.
 
-`tests/declarations/<trait>.txt` holds an expression a line whose value has the trait; `inferred_<trait>.txt` is for mypy.
+`tests/declarations/<trait>.txt` holds one value a line that has the trait, `inferred_<trait>.txt` the same for mypy.
 """
 
 from __future__ import annotations
@@ -60,15 +60,21 @@ HIDDEN_AND_RARE = {
 }
 UNKNOWN_TO_TYPESHED = {
     *("_ssl._SSLSocket", "collections.abc._CallableGenericAlias", "itertools._grouper", "itertools._tee"),
-    *("itertools._tee_dataobject", "re.Scanner", "tempfile._TemporaryFileCloser", "types._GeneratorWrapper"),
+    *(
+        "zlib._ZlibDecompressor",
+        "itertools._tee_dataobject",
+        "re.Scanner",
+        "tempfile._TemporaryFileCloser",
+        "types._GeneratorWrapper",
+    ),
 }
 JUDGED_OTHERWISE = {
     *(object, type, dt.tzinfo, functools.partial, functools._lru_cache_wrapper),
     *(types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType),
 }
 MODULES_IN_C = (
-    "array builtins collections contextvars datetime decimal functools io itertools mmap operator os pickle queue random "
-    "re select socket sqlite3 ssl struct sys threading time types weakref zlib zoneinfo"
+    "array builtins collections contextvars datetime decimal functools io itertools mmap operator os pickle queue "
+    "random re select socket sqlite3 ssl struct sys threading time types weakref zlib zoneinfo"
 )
 
 

@@ -1,4 +1,4 @@
-from capsend_traits.marks import ProcessSend
+from capsend_traits.marks import Never
 
-class struct_time(ProcessSend):
-    """an immutable tuple of int"""
+class struct_time(Never):
+    """it cannot be rebuilt exactly; capture tuple(t), and make time.struct_time(...) of it inside"""
