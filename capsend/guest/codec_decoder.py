@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import binascii
 import enum
+import sys
+from array import array
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,10 +41,17 @@ class Decoder:
     """
 
     def __init__(
-        self, nodes: list[Any], blobs: str, *, resolve: Callable[[Any], Any], may_build: Callable[[type], bool], budget: Budget
+        self,
+        nodes: list[Any],
+        text: str,
+        *,
+        start: int,
+        resolve: Callable[[Any], Any],
+        may_build: Callable[[type], bool],
+        budget: Budget,
     ) -> None:
         self._nodes = nodes
-        self._blobs = blobs
+        self._text = text
         self._resolve = resolve
         self._may_build = may_build
         self._budget = budget
@@ -51,7 +60,7 @@ class Decoder:
         self._unfilled: set[int] = set()
         self._weights: dict[int, tuple[int, int]] = {}
         self._buildable: dict[type, Plan] = {}
-        self._offset = 0
+        self._offset = start
 
     def decode(self) -> Any:
         """Return the value, which is the last node."""
@@ -65,7 +74,7 @@ class Decoder:
                     self._wake(index)
         if self._waiting:
             raise Malformed("a cycle that no value can have")
-        if self._offset != len(self._blobs):
+        if self._offset != len(self._text):
             raise Malformed("text after the message")
         return self._values[-1]
 
@@ -215,12 +224,18 @@ class Decoder:
     # Text and numbers
 
     def _blob(self, node: list[Any]) -> bytes:
-        _expect(node, 2)
-        size = node[1]
-        if type(size) is not int or not 0 <= size <= len(self._blobs) - self._offset:
+        _expect(node, 3)
+        size, form = node[1:]
+        if type(size) is not int or not 0 <= size <= len(self._text) - self._offset:
             raise Malformed("bytes beyond the end of the message")
         start, self._offset = self._offset, self._offset + size
-        return binascii.a2b_base64(self._blobs[start : self._offset], strict_mode=True) if size else b""
+        return unblob(self._text[start : self._offset], form)
+
+    def _floats(self, index: int, node: list[Any]) -> None:
+        packed = array("d", self._blob(node))
+        if sys.byteorder == "big":
+            packed.byteswap()
+        self._values[index] = packed.tolist() if node[0] == "L" else tuple(packed)
 
     def _bytes(self, index: int, node: list[Any]) -> None:
         self._values[index] = self._blob(node)
@@ -370,7 +385,10 @@ class Decoder:
                 stack += [k for k in inner if k not in weights]
                 continue
             known = [weights[k] for k in inner if weights[k][0] >= 0]
-            weights[index] = (self._own_work(index) + sum(w for w, _ in known), 1 + max((d for _, d in known), default=0))
+            weights[index] = (
+                self._own_work(index) + sum(w for w, _ in known),
+                1 + max((d for _, d in known), default=0),
+            )
             stack.pop()
         return weights[root]
 
@@ -393,7 +411,7 @@ class Decoder:
         return work + sum(len(item) >> 6 for item in node[1:2] if type(item) is str)
 
 
-_NOT_HASHED: Final = frozenset({"l", "d", "m", "s", "f", "x", "e", "E", "b", "B"})
+_NOT_HASHED: Final = frozenset({"l", "d", "m", "s", "f", "x", "e", "E", "b", "B", "L"})
 _SHELLS: Final[dict[str, Callable[[], Any]]] = {"l": list, "d": dict, "m": dict, "s": set}
 _HANDLERS: Final[dict[str, Callable[[Decoder, int, list[Any]], None]]] = {
     "l": Decoder._list,
@@ -404,6 +422,8 @@ _HANDLERS: Final[dict[str, Callable[[Decoder, int, list[Any]], None]]] = {
     "f": Decoder._frozenset,
     "b": Decoder._bytes,
     "B": Decoder._bytearray,
+    "L": Decoder._floats,
+    "U": Decoder._floats,
     "u": Decoder._odd_str,
     "n": Decoder._huge_int,
     "x": Decoder._external,
@@ -415,6 +435,17 @@ _HANDLERS: Final[dict[str, Callable[[Decoder, int, list[Any]], None]]] = {
     "e": Decoder._member,
     "E": Decoder._member,
 }
+
+
+def unblob(text: str, form: Any) -> bytes:
+    """Return the bytes of a blob; its form is 7 bits as they are, base 16 or base 64."""
+    if form == 7:
+        return text.encode("ascii")
+    if form == 16:
+        return binascii.unhexlify(text)
+    if form != 64:
+        raise Malformed("bytes in an unknown form")
+    return binascii.a2b_base64(text, strict_mode=True)
 
 
 def _expect(node: list[Any], length: int) -> None:

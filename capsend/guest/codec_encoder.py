@@ -5,6 +5,8 @@ from __future__ import annotations
 import binascii
 import enum
 import json
+import sys
+from array import array
 from itertools import chain
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -21,10 +23,13 @@ if TYPE_CHECKING:
 # Any below stands for nodes, which are JSON, and for the values themselves.
 ATOMS: Final = frozenset({type(None), bool, int, float, str})
 _STR: Final = frozenset({str})
+FLOAT: Final = frozenset({float})
+MANY: Final = 32  # as many floats are packed: writing one in decimal takes ten times as long
 _NUMBERS: Final = frozenset({type(None), bool, float})
 _BY_REFERENCE: Final = (type, FunctionType, BuiltinFunctionType, ModuleType)
 _PORTABLE_BITS: Final = 2000
 _CHUNK: Final = 3 << 20
+_HEXADECIMAL: Final = 8 << 20  # base 16 is three times as fast as base 64; above this its size matters more
 
 dumps: Final = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
@@ -183,14 +188,16 @@ class Encoder:
         return _Frame(value, [tag], chain(parts, fields.values()), ref=ref, keys=tuple(fields))
 
     def _open_list(self, value: list[Any], ref: list[int]) -> _Frame | None:
-        if set(map(type, value)) <= self._inline:
-            self._emit(ref, ["l", *value])
+        kinds = set(map(type, value))
+        if kinds <= self._inline:
+            self._emit(ref, self._floats("L", value) if kinds == FLOAT and len(value) >= MANY else ["l", *value])
             return None
         return _Frame(value, ["l"], iter(value), ref=ref)
 
     def _open_tuple(self, value: tuple[Any, ...], ref: list[int]) -> _Frame | None:
-        if set(map(type, value)) <= self._inline:
-            self._emit(ref, ["t", *value])
+        kinds = set(map(type, value))
+        if kinds <= self._inline:
+            self._emit(ref, self._floats("U", value) if kinds == FLOAT and len(value) >= MANY else ["t", *value])
             return None
         return _Frame(value, ["t"], iter(value), ref=ref)
 
@@ -209,26 +216,38 @@ class Encoder:
         return _Frame(value, ["f"], iter(value), ref=ref)
 
     def _open_bytes(self, value: bytes, ref: list[int]) -> None:
-        self._emit(ref, ["b", self._blob(value)])
+        self._emit(ref, ["b", *self._blob(value)])
 
     def _open_bytearray(self, value: bytearray, ref: list[int]) -> None:
-        self._emit(ref, ["B", self._blob(value)])
+        self._emit(ref, ["B", *self._blob(value)])
 
     def _open_str(self, value: str, ref: list[int]) -> None:
-        self._emit(ref, ["u", self._blob(value.encode("utf-8", "surrogatepass"))])
+        self._emit(ref, ["u", *self._blob(value.encode("utf-8", "surrogatepass"))])
 
     def _open_int(self, value: int, ref: list[int]) -> None:
         self._emit(ref, ["n", f"{value:x}"])
 
-    def _blob(self, data: bytes | bytearray) -> int:
-        # In pieces, so that 100 MB need no second 133 MB of base64 bytes beside the text.
-        size = 0
-        for start in range(0, len(data), _CHUNK):
-            piece = data if len(data) <= _CHUNK else data[start : start + _CHUNK]
-            text = binascii.b2a_base64(piece, newline=False).decode("ascii")
-            size += len(text)
-            self._blobs.append(text)
-        return size
+    def _floats(self, tag: str, value: list[float] | tuple[float, ...]) -> list[Any]:
+        packed = array("d", value)
+        if sys.byteorder == "big":
+            packed.byteswap()
+        return [tag, *self._blob(packed.tobytes())]
+
+    def _blob(self, data: bytes | bytearray) -> tuple[int, int]:
+        text, form = blob(data)
+        self._blobs.append(text)
+        return len(text), form
+
+
+def blob(data: bytes | bytearray) -> tuple[str, int]:
+    """Return bytes as ASCII text, and its form: 7 bits as they are, base 16 or base 64."""
+    if data.isascii():
+        return data.decode("ascii"), 7
+    if len(data) <= _HEXADECIMAL:
+        return data.hex(), 16
+    # In pieces, so that 100 MB need no second 133 MB of base64 bytes beside the text.
+    pieces = (data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK))
+    return "".join(binascii.b2a_base64(piece, newline=False).decode("ascii") for piece in pieces), 64
 
 
 _OPENERS: Final[dict[type, Callable[[Encoder, Any, list[int]], _Frame | None]]] = {
@@ -286,4 +305,3 @@ def _key_step(value: dict[Any, Any], position: int) -> str:
         return f"{{key {position // 2}}}"
     text = repr(key) if type(key) in ATOMS or type(key) is tuple else f"<{type(key).__qualname__}>"
     return f"[{text}]" if len(text) < 80 else f"[{text[:76]}...]"
-
