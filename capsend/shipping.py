@@ -122,7 +122,7 @@ class _Prepared:
 
     def still_true(self) -> bool:
         """Tell whether everything that was read has the same value now; captured values are immutable, so identity is enough."""
-        for namespace, key, value in self.walk.observed:
+        for namespace, key, value in self.walk.context.observed:
             if isinstance(namespace, types.FunctionType):
                 if getattr(namespace, key) is not value:
                     return False
@@ -162,7 +162,7 @@ def ship(
     prepared = _prepare(function, knows, image)
     encoded = wire.encode_call(args, kwargs)
     if encoded is not None:
-        return Shipment(prepared.text, "0:" + encoded, callable_name(function), prepared.walk.program.objects, prepared.names)
+        return Shipment(prepared.text, "0:" + encoded, callable_name(function), prepared.walk.context.program.objects, prepared.names)
     return _with_arguments(function, prepared, args, kwargs, knows)
 
 
@@ -185,9 +185,9 @@ def _prepare(function: Callable[..., Any], knows: Callable[[str], bool], image: 
     if known is not None and known.still_true():
         return known
     walk, entry = _walked(plain, knows)
-    text = f'{{"entry":{json.dumps(entry)},"steps":{walk.program.text()}}}'
-    prepared = _Prepared(walk, entry, text, frozenset(walk.program.names()))
-    if walk.reusable:
+    text = f'{{"entry":{json.dumps(entry)},"steps":{walk.context.program.text()}}}'
+    prepared = _Prepared(walk, entry, text, frozenset(walk.context.program.names()))
+    if walk.context.reusable:
         cache[image] = prepared
     return prepared
 
@@ -195,8 +195,8 @@ def _prepare(function: Callable[..., Any], knows: Callable[[str], bool], image: 
 def _walked(function: Any, knows: Callable[[str], bool], *, defining: bool = False, verb: str = "spawn") -> tuple[Walk, Reference]:  # noqa: ANN401 - any callable
     walk = Walk(origins=Origins(knows=knows, own=_package_of(function)), defining=defining)
     reference = walk.root(function)
-    if walk.findings:
-        raise CaptureError(report(opening(callable_name(function), walk.findings, verb=verb), walk.findings), findings=walk.findings)
+    if walk.context.findings:
+        raise CaptureError(report(opening(callable_name(function), walk.context.findings, verb=verb), walk.context.findings), findings=walk.context.findings)
     assert reference is not None
     return walk, reference
 
@@ -204,18 +204,18 @@ def _walked(function: Any, knows: Callable[[str], bool], *, defining: bool = Fal
 def _with_arguments(
     function: Callable[..., Any], prepared: _Prepared, args: tuple[Any, ...], kwargs: dict[str, Any], knows: Callable[[str], bool]
 ) -> Shipment:
-    program = prepared.walk.program.extend()
+    program = prepared.walk.context.program.extend()
     walk = Walk(origins=Origins(knows=knows, own=_package_of(function)), program=program)
     names = _parameter_names(function, len(args))
-    place = Place("", (), "", 0)
+    place = Place()
     for name, value in [*zip(names, args, strict=True), *kwargs.items()]:
-        walk.judge(value, Kind.ARGUMENT, name, "Serializable", place)
+        walk.values.judge(value, Kind.ARGUMENT, name, place, trait="Serializable")
     walk.finish()
     name = callable_name(function)
-    if walk.findings:
-        text = report(opening(name, walk.findings), walk.findings)
-        kind = SerializationError if all(f.kind is Kind.ARGUMENT for f in walk.findings) else CaptureError
-        raise kind(text, findings=walk.findings)
+    if walk.context.findings:
+        text = report(opening(name, walk.context.findings), walk.context.findings)
+        kind = SerializationError if all(f.kind is Kind.ARGUMENT for f in walk.context.findings) else CaptureError
+        raise kind(text, findings=walk.context.findings)
     encoded = wire.encode_value((args, kwargs), externals=program.external)
     steps = program.text() if program.steps else ""
     names_sent = prepared.names | frozenset(program.names())

@@ -1,0 +1,115 @@
+"""What a callable captures: everything that it reaches, judged, and written down as the steps that rebuild it.
+
+One walk does both, so that what is judged and what is sent cannot differ. It starts at the callable and follows closure cells, defaults,
+receivers, partials, module globals, imports and classes, through every user function that it meets. Work that is only needed when a function
+*runs* waits in a queue; what a class statement needs when it is *executed* is finished before its step is written.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from capsend.captures.classes import Classes
+from capsend.captures.context import LRU_CACHE, Context, Place, callable_name, place_of
+from capsend.captures.functions import Functions
+from capsend.captures.names import Names
+from capsend.captures.values import Values
+from capsend.judge import type_name
+from capsend_traits.wording import Kind
+
+if TYPE_CHECKING:
+    from capsend.origins import Origins
+    from capsend.program import Program, Reference
+
+__all__ = ["Place", "Walk", "callable_name"]
+
+_CODE: Final = (
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.MethodWrapperType,
+    types.ClassMethodDescriptorType,
+    LRU_CACHE,
+)
+
+
+class Walk:
+    """One walk over all that a callable captures.
+
+    Args:
+        origins: tells what the image has.
+        defining: whether names that have no value yet are to be passed over, as at a definition.
+        program: the program to add to; a new one by default.
+
+    Attributes:
+        context: what it has found and written; see `capsend.captures.context`.
+    """
+
+    def __init__(self, *, origins: Origins, defining: bool = False, program: Program | None = None) -> None:
+        self.context = Context(origins=origins, defining=defining)
+        if program is not None:
+            self.context.program = program
+        self.values = Values(self)
+        self.functions = Functions(self)
+        self.names = Names(self)
+        self.classes = Classes(self)
+
+    def root(self, function: Any) -> Reference | None:  # noqa: ANN401 - any callable
+        """Walk over the spawned callable; return the reference to it, or None when something is refused."""
+        place = place_of(function)
+        self._root(function, place)
+        self.finish()
+        return None if self.context.findings else self.context.program.value(function)
+
+    def finish(self) -> None:
+        """Do all the work that waits, then include, where possible, the methods that nothing is known to call."""
+        self.context.drain()
+        self.classes.follow_mentions()
+        self.classes.include_the_rest()
+
+    def _root(self, function: Any, place: Place) -> None:  # noqa: ANN401 - any callable
+        if isinstance(function, functools.partial):
+            self._partial(function, place)
+        elif isinstance(function, types.MethodType):
+            self._bound_method(function, place)
+        elif isinstance(function, _CODE) or hasattr(type(function), "__capsend_function__"):
+            self._code(function, place)
+        else:
+            self.values.judge(function, Kind.CALLABLE, place.function, place)
+            self.classes.attribute(type(function), "__call__", place)
+
+    def _code(self, function: Any, place: Place) -> None:  # noqa: ANN401 - one of _CODE
+        receiver = getattr(function, "__self__", None)
+        bound = receiver is not None and not isinstance(receiver, types.ModuleType | type)
+        if bound and self.context.origins.name_of(function) is None:
+            name = f"{type_name(type(receiver))}.{function.__name__}"
+            if not self.values.judge(receiver, Kind.RECEIVER, name, place):
+                return
+        leaves = self.values.leaves(function, "ProcessSend", place.function, attrs.evolve(place, function=""))
+        if leaves:
+            self.context.refuse(Kind.FUNCTION, place.function, type_name(type(function)), leaves, place)
+
+    def _partial(self, function: functools.partial[Any], place: Place) -> None:
+        self._root(function.func, place)
+        pieces = [*((f"args[{index}]", piece) for index, piece in enumerate(function.args)), *function.keywords.items()]
+        for name, piece in pieces:
+            self.values.judge(piece, Kind.PIECE, name, place)
+
+    def _bound_method(self, method: types.MethodType, place: Place) -> None:
+        receiver, function = method.__self__, method.__func__
+        code = getattr(function, "__code__", None)
+        name = code.co_varnames[0] if code is not None and code.co_varnames else "self"
+        self.values.judge(receiver, Kind.RECEIVER, name, place)
+        cls = receiver if isinstance(receiver, type) else type(receiver)
+        self.classes.attribute(cls, getattr(function, "__name__", ""), _start(place))
+        self._code(function, place)
+
+
+def _start(place: Place) -> Place:
+    """Return the place as the start of a way."""
+    return attrs.evolve(place, function="")

@@ -1,0 +1,218 @@
+"""The classes of a walk: their entities, what their statements need, and which of their attributes and methods are reached."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from capsend import typeforms
+from capsend.captures.context import Place, Refused, Unfinished, functions_in
+from capsend.captures.sources import NOT_LITERAL, class_source, literals_of
+from capsend.fields import class_fields
+from capsend.judge import ATOMS
+from capsend.origins import Origin, missing_module_cure, resolve
+from capsend.source import SourceError
+from capsend_traits import wording
+from capsend_traits.wording import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from capsend.captures import Walk
+    from capsend.references import ClassReferences
+    from capsend.source import Source
+
+_CONSTRUCTION: Final = ("__new__", "__init__", "__post_init__", "__attrs_pre_init__", "__attrs_post_init__")
+
+
+@attrs.frozen
+class _Reached:
+    cls: type
+    place: Place
+
+
+class Classes:
+    """Reaches classes."""
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self._context = walk.context
+        self._in_progress: set[type] = set()
+        self._reached: dict[type, _Reached] = {}
+        self._mentioned: dict[str, Place] = {}
+        self._attributes: set[tuple[type, str]] = set()
+
+    def number(self, cls: type) -> int:
+        """Return the entity of a class, after all that its statement needs.
+
+        Raises:
+            Refused: it is local to a function, has no source, or its module is neither the user's nor in the image.
+        """
+        program, origins = self._context.program, self._context.origins
+        number = program.number(cls)
+        if number is not None:
+            return number
+        if cls in self._in_progress:
+            raise Unfinished(cls)
+        named = origins.name_of(cls)
+        if named is not None:
+            return program.make(cls, "n", *named)
+        if "<locals>" in cls.__qualname__:
+            raise Refused(wording.LOCAL_CLASS_VERDICT, wording.LOCAL_CLASS_CURE)
+        if origins.of(cls.__module__) is Origin.MISSING:
+            raise Refused(f"the image has no module {cls.__module__}", missing_module_cure(cls.__module__))
+        module = sys.modules.get(cls.__module__)
+        outer_name, _, name = cls.__qualname__.rpartition(".")
+        outer = resolve(module, outer_name) if outer_name and module is not None else None
+        if not isinstance(outer, type):
+            return self._top_level(cls)
+        number = program.make(cls, "a", self.number(outer), name)
+        self._reached[cls] = _Reached(cls, self._context.place)
+        return number
+
+    def _top_level(self, cls: type) -> int:
+        try:
+            source, references = class_source(cls)
+        except SourceError as error:
+            form = typeforms.dissect_class(cls)
+            if form is None or self._walk.values.type_form(cls, form, "Serializable"):
+                raise Refused(str(error)) from None
+            number = self._context.program.number(cls)
+            assert number is not None
+            return number
+        return self._statement(cls, source, references)
+
+    def _statement(self, cls: type, source: Source, references: ClassReferences) -> int:
+        namespace = _namespace_of(cls)
+        names, program = self._walk.names, self._context.program
+        module = names.module(namespace)
+        place = Place(cls.__qualname__, self._context.place.inner, source.file, source.line)
+        self._in_progress.add(cls)
+        try:
+            for read in references.body:
+                names.read(namespace, module, read, place.at(read.line))
+            for name in references.annotations:
+                names.annotation(namespace, module, name)
+            self._context.drain()
+        finally:
+            self._in_progress.discard(cls)
+        number = program.number(cls)
+        if number is None:
+            number = program.make(cls, "c", module, source.portable(), cls.__name__)
+            self._reached[cls] = _Reached(cls, place)
+            self._current_attributes(cls, number, source, place)
+        self._context.finished(cls)
+        return number
+
+    def _current_attributes(self, cls: type, number: int, source: Source, place: Place) -> None:
+        """Class attributes that are not what the class statement would make them again are set to what they are now."""
+        written = literals_of(source)
+        is_enum = hasattr(cls, "__members__")
+        for name, value in list(vars(cls).items()):
+            self._context.observed.append((vars(cls), name, value))
+            if is_enum or name.startswith(("__", "_abc_")):
+                continue
+            if isinstance(value, types.FunctionType):
+                if _is_patched(cls, value, source):
+                    self._context.later(lambda n=name, f=value: self._patch(number, n, f))  # type: ignore[misc]  # mypy wants no default here
+            elif type(value) in ATOMS:
+                if name not in written or not _is_same(written[name], value):
+                    self._set(number, name, value, place)
+            elif isinstance(value, tuple | frozenset) and written.get(name, NOT_LITERAL) is not NOT_LITERAL and not _is_same(written[name], value):
+                self._context.include(lambda n=name, v=value: self._set(number, n, v, place))  # type: ignore[misc]  # mypy wants no default here
+
+    def _set(self, number: int, name: str, value: object, place: Place) -> None:
+        reference = self._walk.values.send(value, Kind.CLASS_ATTRIBUTE, f"{place.function}.{name}", place)
+        if reference is not None:
+            self._context.program.act("x", number, name, reference)
+
+    def _patch(self, number: int, name: str, function: types.FunctionType) -> None:
+        self._context.program.act("x", number, name, self._walk.functions.number(function))
+
+    def construct(self, cls: type, place: Place) -> None:
+        """A class that code names is taken to be called: what makes its instances is reached."""
+        for name in _CONSTRUCTION:
+            self.attribute(cls, name, place)
+
+    def attribute(self, cls: type, name: str, place: Place) -> None:
+        """An attribute of a class, or of its instances, is read by name: its functions are walked, its data must be sendable."""
+        base = next((base for base in cls.__mro__ if name in vars(base)), object)
+        if base is object or (base, name) in self._attributes or self._context.origins.of(base.__module__) is not Origin.USER:
+            return
+        self._attributes.add((base, name))
+        raw = vars(base)[name]
+        functions = list(functions_in(raw))
+        for function in functions:
+            self._context.later(lambda function=function: self._walk.functions.judge_method(function, place))  # type: ignore[misc]  # mypy wants no default here
+        if not functions and _is_data(cls, name, raw):
+            self._walk.values.send(raw, Kind.CLASS_ATTRIBUTE, f"{base.__qualname__}.{name}", place)
+
+    def mention(self, names: Iterable[str], place: Place) -> None:
+        """Attributes that are read from something unknown may be those of any class that was reached."""
+        for name in names:
+            self._mentioned.setdefault(name, place)
+
+    def follow_mentions(self) -> None:
+        """Reach the mentioned attributes of all classes, until nothing new turns up."""
+        done: set[tuple[type, str]] = set()
+        while True:
+            pairs = [(cls, name) for cls in list(self._reached) for name in _attribute_names(cls) & self._mentioned.keys()]
+            pairs = [pair for pair in pairs if pair not in done]
+            if not pairs:
+                return
+            done.update(pairs)
+            for cls, name in pairs:
+                self.attribute(cls, name, self._mentioned[name])
+            self._context.drain()
+
+    def include_the_rest(self) -> None:
+        """Methods that no code names may still be called (operators, getattr): what they need goes along where it can."""
+        for reached in list(self._reached.values()):
+            for name in list(vars(reached.cls)):
+                self._context.include(lambda n=name, r=reached: self.attribute(r.cls, n, r.place))  # type: ignore[misc]  # mypy wants no default here
+
+
+def _is_data(cls: type, name: str, raw: object) -> bool:
+    """Tell whether an entry of a class's namespace is data shared by all instances, and no field, descriptor or atom."""
+    fields = class_fields(cls)
+    if name in fields.mutable or name in fields.slots or name in _declared_fields(cls):
+        return False
+    return not isinstance(raw, type | cls) and not hasattr(type(raw), "__get__") and type(raw) not in ATOMS
+
+
+def _declared_fields(cls: type) -> frozenset[str]:
+    """The names of dataclass and attrs fields; a dataclass keeps its class variables in the same table."""
+    dataclass_fields: dict[str, Any] = getattr(cls, "__dataclass_fields__", {})
+    names = {name for name, field in dataclass_fields.items() if field._field_type.name != "_FIELD_CLASSVAR"}  # noqa: SLF001 - there is no public way to ask
+    return frozenset(names | {field.name for field in getattr(cls, "__attrs_attrs__", ())})
+
+
+def _namespace_of(cls: type) -> dict[str, Any]:
+    """The globals in which a class statement ran; a doctest's are not those of the module that it names."""
+    module = sys.modules.get(cls.__module__)
+    if module is not None and resolve(module, cls.__qualname__) is cls:
+        return vars(module)
+    for value in vars(cls).values():
+        for function in functions_in(value):
+            if function.__globals__.get("__name__") == cls.__module__:
+                return function.__globals__
+    return vars(module) if module is not None else {"__name__": cls.__module__}
+
+
+def _attribute_names(cls: type) -> set[str]:
+    return {name for base in cls.__mro__ if base is not object for name in vars(base)}
+
+
+def _is_same(literal: object, value: object) -> bool:
+    return type(literal) is type(value) and repr(literal) == repr(value)
+
+
+def _is_patched(cls: type, function: types.FunctionType, source: Source) -> bool:
+    """Tell whether a plain function was assigned to the class later; generated methods and decorators' results come by themselves."""
+    code = function.__code__
+    stands_inside = code.co_filename == source.file and source.line <= code.co_firstlineno <= (source.node.end_lineno or 0)
+    generated = code.co_filename.startswith("<") or function.__qualname__ == f"{cls.__qualname__}.{function.__name__}"
+    return not stands_inside and not generated

@@ -1,0 +1,173 @@
+"""What the parts of one walk share: where it is, what it has found, what it has written, and what still waits."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import inspect
+import types
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from capsend.program import Program
+from capsend_traits.wording import Finding, Kind, Leaf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from capsend.origins import Origins
+
+LRU_CACHE: Final = type(functools.lru_cache(lambda: None))
+CANNOT_BE_SENT: Final = "which cannot be sent"
+NOT_IN_IMAGE: Final = "which is not in the image"
+
+
+class Refused(Exception):  # noqa: N818 - it is a verdict on its way to a finding, never an error that a user sees
+    """Code that cannot go along; holds what its leaf says."""
+
+    def __init__(self, verdict: str, cure: str = "", predicate: str = CANNOT_BE_SENT) -> None:
+        super().__init__(verdict)
+        self.verdict = verdict
+        self.cure = cure
+        self.predicate = predicate
+
+
+class Unfinished(Exception):  # noqa: N818 - a signal between the parts of the walk
+    """A class whose own step is being prepared is needed; whoever needs it waits until it is there."""
+
+    def __init__(self, cls: type) -> None:
+        super().__init__(cls)
+        self.cls = cls
+
+
+@attrs.frozen
+class Place:
+    """Where a name is read: the function, how it was reached, and the line."""
+
+    function: str = ""
+    via: tuple[str, ...] = ()
+    file: str = ""
+    line: int = 0
+
+    def at(self, line: int) -> Place:
+        """Return the same function at another line."""
+        return attrs.evolve(self, line=line)
+
+    @property
+    def inner(self) -> tuple[str, ...]:
+        """The way to what this function reaches."""
+        return (*self.via, self.function) if self.function else self.via
+
+
+def place_of(function: Any, via: tuple[str, ...] = ()) -> Place:  # noqa: ANN401 - any callable
+    """Return where a callable is defined."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = getattr(function, "__capsend_function__", function)
+    if isinstance(function, LRU_CACHE):
+        function = inspect.unwrap(function)
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if not isinstance(code, types.CodeType):
+        return Place(callable_name(function), via)
+    return Place(callable_name(function), via, code.co_filename, code.co_firstlineno)
+
+
+def callable_name(function: Any) -> str:  # noqa: ANN401 - any callable
+    """Name a callable in messages: its qualified name without what encloses it."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None) or type(function).__qualname__
+    return str(name).rpartition("<locals>.")[2]
+
+
+@attrs.define
+class Context:
+    """The state of one walk.
+
+    Attributes:
+        origins: tells what the image has.
+        defining: whether names that have no value yet are to be passed over, as at a definition.
+        program: the steps that rebuild what was met.
+        findings: what cannot go along, in the order it was met.
+        observed: (holder, key, value) of everything read, from which a cached program knows that it is still true.
+        reusable: whether the same observations always give the same program.
+        place: where the walk is.
+    """
+
+    origins: Origins
+    defining: bool = False
+    program: Program = attrs.field(factory=Program)
+    findings: list[Finding] = attrs.field(factory=list)
+    observed: list[tuple[Any, Any, object]] = attrs.field(factory=list)
+    reusable: bool = True
+    place: Place = attrs.field(factory=Place)
+    _withheld: set[tuple[int, str]] | None = None
+    _queue: collections.deque[Callable[[], None]] = attrs.field(factory=collections.deque)
+    _waiting: dict[type, list[Callable[[], None]]] = attrs.field(factory=dict)
+    _reported: set[tuple[Kind, str, str, int]] = attrs.field(factory=set)
+
+    def refuse(self, kind: Kind, name: str, type_: str, leaves: Iterable[Leaf], place: Place, *, trait: str = "ProcessSend") -> None:
+        """Note that something cannot go along, once; while only what is possible is included, nothing is noted."""
+        leaves = tuple(leaves)
+        key = (kind, leaves[0].path, place.function, place.line)
+        if self._withheld is None and key not in self._reported:
+            self._reported.add(key)
+            self.findings.append(Finding(kind, name, type_, trait, leaves, place.function, place.via, place.file, place.line))
+
+    def later(self, task: Callable[[], None]) -> None:
+        """Put off a task until what is at hand is done."""
+        self._queue.append(task)
+
+    def drain(self) -> None:
+        """Do all that was put off, except what needs a class that is not finished."""
+        while self._queue:
+            task = self._queue.popleft()
+            try:
+                task()
+            except Unfinished as unfinished:
+                self._waiting.setdefault(unfinished.cls, []).append(task)
+
+    def finished(self, cls: type) -> None:
+        """Take up again what waited for a class."""
+        self._queue.extend(self._waiting.pop(cls, ()))
+
+    @property
+    def tolerant(self) -> bool:
+        """Whether only what is possible is being included."""
+        return self._withheld is not None
+
+    def include(self, task: Callable[[], object]) -> None:
+        """Do a task whose refusals are not the user's concern yet: what cannot go along stays out."""
+        outer = self._withheld
+        self._withheld = set() if outer is None else outer
+        try:
+            task()
+            self.drain()
+        except Refused:
+            pass  # the step that needed it is not written
+        finally:
+            self._withheld = outer
+
+    def withhold(self, module: int, name: str, type_: str) -> None:
+        """Tell the process why a global is missing, in case that it is used after all."""
+        if self._withheld is not None and (module, name) not in self._withheld:
+            self._withheld.add((module, name))
+            self.program.act("u", module, name, f"{name} ({type_}) was not sent with the program, because it is not ProcessSend")
+
+
+def functions_in(raw: Any) -> Iterator[types.FunctionType]:  # noqa: ANN401 - anything in a class's namespace
+    """Yield the functions that an entry of a class's namespace stands for."""
+    if isinstance(raw, types.FunctionType):
+        yield raw
+    elif isinstance(raw, staticmethod | classmethod):
+        yield from functions_in(raw.__func__)
+    elif isinstance(raw, property):
+        for part in (raw.fget, raw.fset, raw.fdel):
+            yield from functions_in(part)
+    elif isinstance(raw, functools.cached_property | functools.partialmethod):
+        yield from functions_in(raw.func)
+    elif isinstance(raw, LRU_CACHE):
+        yield from functions_in(raw.__wrapped__)
+    elif hasattr(type(raw), "__capsend_function__"):
+        yield from functions_in(raw.__capsend_function__)
