@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from capsend import zones
 from capsend.exceptions import ImageError
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def _stage(stage: Path, packages: Sequence[Package]) -> None:
     manifest.write_text(
         f'"""The packages that this image holds."""\n\nPACKAGES = {tuple(imports)!r}\n', encoding="utf-8"
     )
+    zones.write(stage / "capsend_guest" / "zones.json")
     for package in packages:
         for name, path in package.files:
             _copy(path, stage / name)
@@ -209,6 +211,7 @@ def _explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        free = 0
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise ImageError(f"the image could not be built: {error}") from error
         with contextlib.suppress(OSError):

@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 
 # ctypes objects have no useful static types: every `Any` in this module is a wasmtime handle or a C value.
 
-THREAD_STACK: Final = 2_097_152
-"""Bytes of stack that a thread needs to run a guest: wasmtime's own limit plus room for the host functions."""
+THREAD_STACK: Final = 35_651_584
+"""Bytes of stack that a thread needs to run a guest: wasmtime's own limit plus room for the host functions.
 
-_WASM_STACK: Final = 1_048_576
+They are addresses and not memory until they are used. CPython inside counts its stack in linear memory, of which it has
+1 MB; with this much of the other stack its own check comes first, and endless recursion in C is a `RecursionError`.
+"""
+
+_WASM_STACK: Final = 33_554_432
 _RAW_WAIT: Final = 0.02
 _RAW_OUTPUT_LIMIT: Final = 4_096
 _TABLE_ELEMENTS: Final = 200_000
@@ -113,6 +117,8 @@ def engine() -> wasmtime.Engine:
 def _make_engine() -> wasmtime.Engine:
     config = wasmtime.Config()
     config.epoch_interruption = True
+    # No call here is asynchronous, but wasmtime refuses a stack limit above the size of such calls' stacks.
+    ffi.wasmtime_config_async_stack_size_set(config.ptr(), 2 * _WASM_STACK)
     config.max_wasm_stack = _WASM_STACK
     return wasmtime.Engine(config)
 
@@ -204,6 +210,8 @@ class Guest:
 
     def run(self, program: str, call: str) -> str:
         """Call the guest's one function; both texts and the answer are ASCII.
+
+        The thread must have `THREAD_STACK` bytes of stack, unless the guest is trusted not to recurse deeply.
 
         Raises:
             Trapped: the guest faulted, exhausted its stack, or ended itself.

@@ -247,11 +247,14 @@ def _record(path: Path) -> Record:
 def _key(names: tuple[str, ...]) -> str:
     import importlib.metadata
 
+    from capsend import zones
+
     parts = [
         ("format", FORMAT),
         ("tools", [(tool, importlib.metadata.version(tool)) for tool in ("componentize-py", "wasmtime")]),
         ("guest", [(path.name, digest_of(path)) for path in guest_files()]),
         ("packages", [(package.name, package.version, _digest(package)) for package in _packages(names)]),
+        ("zones", zones.version()),
         ("machine", [sys.platform, platform.machine(), _cpu()]),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]

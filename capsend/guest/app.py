@@ -1,29 +1,32 @@
 """The entry of the guest: what is imported here is in the snapshot from which every process starts."""
 
+from __future__ import annotations
+
 import gc
 import json
 import linecache
 import sys
 
-import wit_world
-from capsend_guest import clock, fresh, manifest, stdlib, streams
+import wit_world  # type: ignore[import-not-found] # made while the image is built
+
+from . import clock, fresh, manifest, stdlib, streams
 
 # Before the standard library, so that `from time import sleep` there gets the one that can be interrupted.
 clock.install()
 _FAILURES = stdlib.import_all(manifest.PACKAGES)
 
-from capsend_guest import runtime  # noqa: E402 - the program's machinery comes after what it is made of
+from . import runtime, zones  # noqa: E402 - what builds on the standard library comes after it
 
 _HIDDEN = ("capsend_guest", "wit_world", "componentize_py", "__main__")
 
 
-def _inventory():
+def _inventory() -> str:
     """The names a program may import, and why others are missing."""
     modules = sorted(name for name in sys.modules if name.partition(".")[0] not in _HIDDEN and sys.modules[name])
     return json.dumps({"modules": modules, "missing": _FAILURES, "python": sys.version.split()[0]})
 
 
-class WitWorld(wit_world.WitWorld):
+class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made while the image is built
     """What the image exports."""
 
     def run(self, program: str, call: str) -> str:
@@ -37,6 +40,7 @@ class WitWorld(wit_world.WitWorld):
             streams.flush()
 
 
+zones.install()
 streams.install()
 # These folders are gone when the snapshot runs; finders that remember them would claim modules they cannot load.
 sys.path.clear()

@@ -1,15 +1,18 @@
 """Waiting inside a process: sleeps and event loops wait in the host, where they can be interrupted."""
 
+from __future__ import annotations
+
 import asyncio.selector_events
 import selectors
 import time
+from typing import Any
 
-from capsend_guest import host
+from . import host
 
 _DAY = 86_400.0
 
 
-def sleep(seconds, /):
+def sleep(seconds: Any, /) -> None:
     """Delay execution for a given number of seconds; a float gives subsecond precision."""
     try:
         seconds = float(seconds)
@@ -31,7 +34,7 @@ def sleep(seconds, /):
 class HostSelector(selectors._BaseSelectorImpl):  # noqa: SLF001 - the base class of every selector in the standard library
     """A selector without files: it waits until the next timer is due."""
 
-    def select(self, timeout=None):
+    def select(self, timeout: float | None = None) -> list[Any]:
         """Wait, and report that no file is ready: there are none."""
         if timeout is None:
             sleep(_DAY)
@@ -40,17 +43,17 @@ class HostSelector(selectors._BaseSelectorImpl):  # noqa: SLF001 - the base clas
         return []
 
 
-def install():
+def install() -> None:
     """Make `time.sleep` and every event loop wait in the host."""
     sleep.__module__ = "time"
     sleep.__qualname__ = "sleep"
     time.sleep = sleep
-    selectors.DefaultSelector = HostSelector
+    selectors.DefaultSelector = HostSelector  # type: ignore[misc, assignment] # replaced on purpose
     loop = asyncio.selector_events.BaseSelectorEventLoop
     # The self-pipe wakes a loop from another thread or a signal handler; a process has neither, nor socket pairs.
     for name in ("_make_self_pipe", "_close_self_pipe", "_write_to_self"):
         setattr(loop, name, _do_nothing)
 
 
-def _do_nothing(_loop):
+def _do_nothing(_loop: Any) -> None:
     pass

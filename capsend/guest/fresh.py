@@ -1,5 +1,7 @@
 """What the snapshot froze and every process must have anew."""
 
+from __future__ import annotations
+
 import logging
 import random
 import tempfile
@@ -7,9 +9,9 @@ import time
 import uuid
 
 
-def renew():
+def renew() -> None:
     """Reseed the random numbers and restart the clocks that were read while the image was built."""
     random.seed()
-    logging._startTime = time.time_ns()  # noqa: SLF001 - there is no public way to restart its relative times
-    tempfile._name_sequence = None  # noqa: SLF001 - a cached generator of names would repeat
-    uuid._last_timestamp = None  # noqa: SLF001 - as at the first import
+    logging._startTime = time.time_ns()  # type: ignore[attr-defined] # noqa: SLF001 - no public way restarts its times
+    tempfile._name_sequence = None  # type: ignore[attr-defined] # noqa: SLF001 - a cached generator of names would repeat
+    uuid._last_timestamp = None  # type: ignore[attr-defined] # noqa: SLF001 - as at the first import

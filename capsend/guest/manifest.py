@@ -1,3 +1,3 @@
 """The packages that are baked into the image besides the standard library; the build writes the real list."""
 
-PACKAGES = ()
+PACKAGES: tuple[str, ...] = ()

@@ -1,9 +1,16 @@
 """The modules of the image: all are imported while it is built, since afterwards there are no files to import from."""
 
+from __future__ import annotations
+
 import importlib
 import pkgutil
 import sys
 import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import ModuleType
 
 # Programs and their data, tests, and modules whose import does something.
 _LEFT_OUT = frozenset(
@@ -15,13 +22,13 @@ _LEFT_OUT = frozenset(
 )  # fmt: skip
 
 
-def import_all(packages):
+def import_all(packages: Iterable[str]) -> dict[str, str]:
     """Import the standard library and the named packages, each with all its submodules.
 
     Returns {module name: reason} for the submodules and standard modules that cannot be imported here. A package in
     `packages` that cannot be imported raises what its import raised.
     """
-    failures = {}
+    failures: dict[str, str] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in sys.builtin_module_names:
@@ -35,7 +42,7 @@ def import_all(packages):
     return failures
 
 
-def _walk(folders, prefix, failures):
+def _walk(folders: Iterable[str], prefix: str, failures: dict[str, str]) -> None:
     for found in pkgutil.iter_modules(folders, prefix):
         name = found.name
         last = name.rpartition(".")[2]
@@ -46,7 +53,7 @@ def _walk(folders, prefix, failures):
             _walk(module.__path__, f"{name}.", failures)
 
 
-def _import(name, failures):
+def _import(name: str, failures: dict[str, str]) -> ModuleType | None:
     try:
         return importlib.import_module(name)
     except BaseException as error:  # noqa: BLE001 - an import may fail in any way, SystemExit included
