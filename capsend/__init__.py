@@ -1,5 +1,9 @@
 """Run a function in a process with memory of its own, and be told before it runs when a capture cannot go along."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
 from capsend.exceptions import (
     CapsendError,
     CaptureError,
@@ -12,22 +16,57 @@ from capsend.exceptions import (
     SerializationError,
     TimeLimitExceeded,
 )
+from capsend.process import Process, Spawnable, check, process, spawn
 from capsend.traits import PerProcess, ProcessSend, Serializable, not_process_send, unsafe_process_send
+
+if TYPE_CHECKING:
+    from capsend.claims import process_send
+    from capsend.environment import Environment
+    from capsend.executor import Executor
+    from capsend.image import Image
 
 __all__ = [
     "CapsendError",
     "CaptureError",
+    "Environment",
+    "Executor",
+    "Image",
     "ImageError",
     "LimitExceeded",
     "MemoryLimitExceeded",
     "OutputLimitExceeded",
     "PerProcess",
+    "Process",
     "ProcessFailed",
     "ProcessKilled",
     "ProcessSend",
     "Serializable",
     "SerializationError",
+    "Spawnable",
     "TimeLimitExceeded",
+    "check",
     "not_process_send",
+    "process",
+    "process_send",
+    "spawn",
     "unsafe_process_send",
 ]
+
+# A program that only declares what it may spawn, or only imports capsend, does not wait for these.
+_LATER: Final = {"Environment": "environment", "Executor": "executor", "Image": "image", "process_send": "claims"}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is not needed by every program when it is first asked for."""
+    if name not in _LATER:
+        message = f"module 'capsend' has no attribute {name!r}"
+        raise AttributeError(message)
+    import importlib
+
+    value: object = getattr(importlib.import_module(f"capsend.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -71,8 +71,8 @@ def written_in_python(cls: type) -> bool:
     """Tell whether a class statement made a class, so that its fields can be seen."""
     if not cls.__flags__ & _PYTHON_CLASS or cls.__flags__ & _IMMUTABLE:
         return False
-    module = sys.modules.get(cls.__module__)
-    if module is None or cls.__module__ == "__main__":
+    module = sys.modules.get(getattr(cls, "__module__", ""))
+    if module is None or module.__name__ == "__main__":
         return True
     if module.__name__ in sys.builtin_module_names:
         return False
@@ -84,7 +84,7 @@ def _collect(cls: type) -> ClassFields:
     final: set[str] = set()
     slots: dict[str, types.MemberDescriptorType] = {}
     for base in reversed(cls.__mro__):
-        if base is object or not written_in_python(base) or base.__module__ in {"typing", "abc"}:
+        if base is object or not written_in_python(base) or base.__module__ in {"typing", "abc", "capsend.traits"}:
             continue
         names = _slots(base)
         slots.update(names)
@@ -121,9 +121,14 @@ def _qualifier(annotation: object) -> str:
     return "ClassVar" if origin is typing.ClassVar else "Final" if origin is typing.Final else ""
 
 
+def is_field(annotation: object) -> bool:
+    """Tell whether an annotated name in a class body is a field of its instances."""
+    return _qualifier(annotation) in {"", "Final"}
+
+
 def _declared(base: type) -> Iterator[str]:
     for name, annotation in annotations_of(base).items():
-        if _qualifier(annotation) in {"", "Final"}:
+        if is_field(annotation):
             yield name
 
 

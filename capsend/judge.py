@@ -7,9 +7,11 @@ The judge follows containers and fields by the exact class of each value. What i
 from __future__ import annotations
 
 import collections
+import collections.abc
 import datetime
 import enum
 import functools
+import operator
 import types
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -43,6 +45,10 @@ _CODE: Final = (
     types.ClassMethodDescriptorType,
     type,
 )
+
+
+_CODE_MODULES: Final = frozenset({"typing", "typing_extensions", "functools", "_functools", "capsend"})
+_CODE_CLASSES: Final = frozenset({types.GenericAlias, types.UnionType, type(collections.abc.Callable[[int], int])})
 
 
 class Shape(enum.Enum):
@@ -131,7 +137,7 @@ class Judge:
         if verdict.shape is Shape.INSTANCE:
             self.has_instances = True
             found += [(True, _of_class(leaf, place)) for leaf in self._external(cls, trait) or ()]
-            refusal = _mutability(cls) if trait == "ProcessSend" else None
+            refusal = mutability(cls) if trait == "ProcessSend" else None
             if refusal is not None:
                 found.append((False, _leaf(place, *refusal)))
         return [*_items(value), *_fields(value)] if verdict.shape is Shape.INSTANCE else _items(value)
@@ -178,21 +184,17 @@ def _decide(cls: type, trait: TraitName, *, code: bool) -> ClassVerdict:
         return ClassVerdict(Shape.INSTANCE)
     if cls is object:
         return ClassVerdict(Shape.ATOM)
-    return ClassVerdict(Shape.REFUSED, (C_CLASS_VERDICT, c_class_cure(cls.__module__, cls.__qualname__)))
+    return ClassVerdict(Shape.REFUSED, (C_CLASS_VERDICT, c_class_cure(str(getattr(cls, "__module__", "")), cls.__qualname__)))
 
 
 def _is_code_like(cls: type) -> bool:
     """Callables and type expressions that are neither functions nor classes, but stand for them."""
-    return cls.__module__ in {"typing", "typing_extensions", "functools", "_functools", "capsend"} or cls.__module__.startswith("capsend.") or cls in {
-        types.GenericAlias,
-        types.UnionType,
-        staticmethod,
-        classmethod,
-        property,
-    }
+    module = str(getattr(cls, "__module__", ""))
+    return module in _CODE_MODULES or module.startswith("capsend.") or cls in _CODE_CLASSES
 
 
-def _mutability(cls: type) -> tuple[str, str] | None:
+def mutability(cls: type) -> tuple[str, str] | None:
+    """Return why and what to do where a class's fields can be assigned again; None where none can."""
     fields = class_fields(cls)
     if not fields.mutable:
         return None
@@ -236,6 +238,19 @@ def _named_tuple(value: Any) -> Iterator[Part]:  # noqa: ANN401 - any named tupl
         yield "field", f".{name}", item
 
 
+def _partial(value: functools.partial[Any]) -> Iterator[Part]:
+    yield "function", ".func", value.func
+    for index, item in enumerate(value.args):
+        yield "argument", f".args[{index}]", item
+    for name, item in value.keywords.items():
+        yield "argument", f".keywords[{name!r}]", item
+
+
+def _arguments(value: Any) -> Iterator[Part]:  # noqa: ANN401 - one of three getters
+    for index, item in enumerate(value.__reduce__()[1]):
+        yield "argument", f"({index})", item
+
+
 _ITEMS: Final[dict[type, Callable[[Any], Iterator[Part]]]] = {
     tuple: _sequence,
     list: _sequence,
@@ -245,6 +260,10 @@ _ITEMS: Final[dict[type, Callable[[Any], Iterator[Part]]]] = {
     dict: _mapping,
     slice: _bounds,
     types.SimpleNamespace: lambda value: ((("field", f".{name}", item)) for name, item in vars(value).items()),
+    functools.partial: _partial,
+    operator.itemgetter: _arguments,
+    operator.attrgetter: _arguments,
+    operator.methodcaller: _arguments,
 }
 
 

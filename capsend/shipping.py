@@ -160,7 +160,7 @@ def ship(
     _require_callable(function)
     _require_arguments(function, args, kwargs)
     prepared = _prepare(function, knows, image)
-    encoded = wire.encode_call(args, kwargs)
+    encoded = _encode_data(args, kwargs)
     if encoded is not None:
         return Shipment(prepared.text, "0:" + encoded, callable_name(function), prepared.walk.context.program.objects, prepared.names)
     return _with_arguments(function, prepared, args, kwargs, knows)
@@ -216,10 +216,26 @@ def _with_arguments(
         text = report(opening(name, walk.context.findings), walk.context.findings)
         kind = SerializationError if all(f.kind is Kind.ARGUMENT for f in walk.context.findings) else CaptureError
         raise kind(text, findings=walk.context.findings)
-    encoded = wire.encode_value((args, kwargs), externals=program.external)
+    encoded = wire.encode_value((args, kwargs), externals=program.external, name=f"arguments of {name}, args")
     steps = program.text() if program.steps else ""
     names_sent = prepared.names | frozenset(program.names())
     return Shipment(prepared.text, f"{len(steps):x}:{steps}{encoded}", name, program.objects, names_sent)
+
+
+class _NeedsWalk(Exception):  # noqa: N818 - a signal from the codec's hook to its caller
+    """An argument contains code or instances of the user's classes."""
+
+
+def _encode_data(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+    """Encode arguments that are data only, of which the codec alone decides; None when there is more to them, or an error to explain."""
+
+    def stop(_thing: object) -> None:
+        raise _NeedsWalk
+
+    try:
+        return wire.encode_value((args, kwargs), externals=stop)
+    except (_NeedsWalk, SerializationError):
+        return None
 
 
 def _package_of(function: Any) -> str:  # noqa: ANN401 - any callable

@@ -34,6 +34,7 @@ class Kind(enum.Enum):
     FUNCTION = "function"
     IMPORT = "imported"
     FIELD = "field"
+    CLASS = "class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,8 @@ def report(opening: str, findings: list[Finding]) -> str:
 def opening(name: str, findings: list[Finding], *, verb: str = "spawn") -> str:
     """Return the first line of a refusal: `cannot spawn work: 2 of its captures are not ProcessSend.`."""
     count = len(findings)
+    if all(f.kind is Kind.CLASS for f in findings):
+        return f"class {name} is not ProcessSend, although @process_send says so."
     if all(f.kind is Kind.ARGUMENT for f in findings):
         what = "an argument is" if count == 1 else f"{count} arguments are"
         return f"cannot {verb} {name}: {what} not Serializable."

@@ -1,0 +1,114 @@
+"""`@process_send`: the claim that a class is ProcessSend by itself, checked where the class is defined."""
+
+from __future__ import annotations
+
+import sys
+import types
+import typing
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from capsend.exceptions import CaptureError
+from capsend.fields import annotations_of, is_field
+from capsend.judge import Shape, class_verdict, mutability, type_name
+from capsend.traits import explicit_impl
+from capsend_traits import table
+from capsend_traits.wording import Finding, Kind, Leaf, Step, fit, opening, report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ClassT = TypeVar("ClassT", bound=type[Any])
+
+_MOST_NESTED: Final = 50
+
+
+def process_send(cls: ClassT) -> ClassT:
+    """Claim that a class is ProcessSend without an explicit impl; raise here, at the class, where it is not.
+
+    What its fields are is read from their annotations. An annotation that says less than its values will (`Sequence`, `object`, a type
+    variable) is left to the mypy plugin, which refuses it, and to `spawn`, which judges the values. Use it as the topmost decorator.
+
+    Raises:
+        CaptureError: a field can be assigned, or has a type that is not ProcessSend; the class has a negative impl.
+
+    Example:
+        >>> import dataclasses
+        >>> from capsend import process_send
+        >>> @process_send
+        ... @dataclasses.dataclass(frozen=True)
+        ... class Point:
+        ...     x: int
+        ...     y: int
+    """
+    if not isinstance(cls, type):
+        raise CaptureError(f"@process_send decorates a class, not {type(cls).__name__}.")
+    leaves = tuple(_class_leaves(cls, cls.__name__, (), frozenset()))
+    if leaves:
+        finding = Finding(Kind.CLASS, cls.__name__, cls.__name__, "ProcessSend", leaves)
+        raise CaptureError(report(opening(cls.__name__, [finding], verb="claim"), [finding]), findings=[finding])
+    return cls
+
+
+def field_types(cls: type) -> dict[str, object]:
+    """Return {field: type} of a class's annotated fields, inherited ones included; names that cannot be resolved yet are left out."""
+    found: dict[str, object] = {}
+    for base in reversed(cls.__mro__):
+        namespace = vars(sys.modules.get(base.__module__, types.ModuleType("")))
+        for name, annotation in annotations_of(base).items():
+            if is_field(annotation):
+                resolved = _resolve(annotation, namespace, base)
+                if resolved is not None:
+                    found[name] = resolved
+    return found
+
+
+def _resolve(annotation: object, namespace: dict[str, Any], cls: type) -> object | None:
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        # The annotation is the user's own code, in the user's own program.
+        return typing.cast(object, eval(annotation, namespace, {cls.__name__: cls, **vars(cls)}))  # noqa: S307
+    except Exception:  # noqa: BLE001 - a forward reference may fail in any way, and is then not known yet
+        return None
+
+
+def _class_leaves(cls: type, path: str, steps: tuple[Step, ...], open_: frozenset[type]) -> Iterator[Leaf]:
+    if cls in open_ or len(steps) > _MOST_NESTED:
+        return  # recursive types are assumed to be sendable while they are checked
+    verdict = class_verdict(cls, "ProcessSend")
+    if verdict.refusal is not None:
+        reason, cure = verdict.refusal
+        yield Leaf(path, type_name(cls), reason, fit(cure, path), steps=steps)
+    if verdict.shape is not Shape.INSTANCE:
+        return
+    if _is_abstract(cls) and open_:
+        return
+    refusal = mutability(cls)
+    if refusal is not None:
+        yield Leaf(path, type_name(cls), *refusal, steps=steps)
+    for name, annotation in field_types(cls).items():
+        step = Step(path, type_name(cls), name)
+        yield from _type_leaves(annotation, f"{path}.{name}", (*steps, step), open_ | {cls})
+
+
+def _type_leaves(annotation: Any, path: str, steps: tuple[Step, ...], open_: frozenset[type]) -> Iterator[Leaf]:  # noqa: ANN401 - any type expression
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated or origin is typing.Final:
+        yield from _type_leaves(arguments[0], path, steps, open_)
+    elif origin in {typing.Union, types.UnionType}:
+        for member in arguments:
+            yield from _type_leaves(member, path, steps, open_)
+    elif isinstance(annotation, typing.NewType):
+        yield from _type_leaves(annotation.__supertype__, path, steps, open_)
+    elif isinstance(origin, type):
+        yield from _class_leaves(origin, path, steps, open_)
+        declaration = table().of_class(origin)
+        if declaration is not None and declaration.parameters:
+            for member in arguments:
+                yield from _type_leaves(member, path, steps, open_)
+    elif isinstance(annotation, type) and annotation is not object:
+        yield from _class_leaves(annotation, path, steps, open_)
+
+
+def _is_abstract(cls: type) -> bool:
+    return bool(getattr(cls, "_is_protocol", False)) or explicit_impl(cls) is None and bool(getattr(cls, "__abstractmethods__", None))
