@@ -17,7 +17,7 @@ from capsend.exceptions import (
     TimeLimitExceeded,
 )
 from capsend.process import Process, Spawnable, check, process, spawn
-from capsend.traits import PerProcess, ProcessSend, Serializable, not_process_send, process_send, unsafe_process_send
+from capsend.traits import PerProcess, ProcessSend, Serializable, not_process_send, unsafe_process_send
 
 if TYPE_CHECKING:
     from capsend.claims import process_send
