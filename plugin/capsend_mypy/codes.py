@@ -34,7 +34,7 @@ _BY_KIND: Final = {
     Kind.BOUND: BOUND,
     Kind.FIELD: IMPL,
 }
-_BY_RULE: Final = {Rule.ANY: ANY, Rule.OPAQUE: OPAQUE}
+_BY_RULE: Final = {Rule.ANY: ANY, Rule.OPAQUE: OPAQUE, Rule.BOUND: BOUND}
 
 
 def code_of(finding: Finding, rule: Rule) -> ErrorCode:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mypy import nodes as n
+from mypy.typevars import fill_typevars
 
 from capsend_mypy import codes, names
+from capsend_mypy.judge import Rule
+from capsend_traits import Trait, wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy.plugin import ClassDefContext
+
+    from capsend_mypy.program import Program
+    from capsend_mypy.reporting import Reporter
 
 NEGATIVE: Final = "not_process_send"
 UNSAFE: Final = "unsafe_process_send"
@@ -25,6 +31,27 @@ def recorder(fullname: str) -> Callable[[ClassDefContext], bool] | None:
     if name not in KEYS or names.top(module) != "capsend":
         return None
     return lambda ctx: _record(ctx, name)
+
+
+def check(definition: n.ClassDef, program: Program, reporter: Reporter, *, trait: Trait = Trait.PROCESS_SEND) -> None:
+    """Report each part that spoils the trait for a class which asks for it, at the field if the class itself declares it.
+
+    The class's own type variables are assumed to have the trait: its impl is conditional on them.
+    """
+    info = definition.info
+    judge = program.judge
+    judged = fill_typevars(info)
+    spoils = judge.conditional(judged, trait)
+    program.modules |= judge.modules
+    program.provisional |= judge.provisional
+    for spoil in spoils:
+        leaf = spoil.of(info.name)
+        field = leaf.path[len(info.name) + 1 :].partition(".")[0].partition("[")[0]
+        symbol = info.names.get(field) if field else None
+        own = symbol.node if symbol is not None and isinstance(symbol.node, n.Var) and symbol.node.line > 0 else None
+        finding = wording.Finding(wording.Kind.FIELD if field else wording.Kind.CLASS, info.name, info.name, trait.value, (leaf,))
+        rule = spoil.rule if spoil.rule is Rule.ANY else Rule.BAD
+        reporter.finding(finding, rule, own or definition, verb="asserted")
 
 
 def _record(ctx: ClassDefContext, name: str) -> bool:

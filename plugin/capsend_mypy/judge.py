@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from mypy.expandtype import expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
 from mypy.messages import format_type_bare
-from mypy.nodes import Decorator, FuncBase, TypeInfo, Var
+from mypy.nodes import TypeInfo, Var
 from mypy.types import (
     AnyType,
     CallableType,
@@ -36,7 +37,7 @@ from capsend_mypy import names
 from capsend_traits import Trait, table, wording
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from mypy.nodes import MypyFile
     from mypy.options import Options
@@ -61,20 +62,30 @@ DEEP_VERDICT: Final = "its type nests too deeply to be decided"
 DEEP_CURE: Final = "declare the class with @unsafe_process_send, or simplify it"
 
 
+# typeshed's names for classes that their users and the run time know by others.
+RENAMES: Final = {"LockType": "lock", "ReferenceType": "ref"}
+RENAMED: Final = re.compile(r"\b(LockType|ReferenceType)\b")
+
+
 class Rule(enum.Enum):
     """Which error code a spoilt part asks for, whatever position the value has."""
 
     BAD = ""
     ANY = "any"
     OPAQUE = "opaque"
+    BOUND = "bound"
 
 
 @dataclass(frozen=True, slots=True)
 class Spoil:
-    """A part that spoils a type: a `Leaf` whose paths begin at the judged value, not yet at a variable."""
+    """A part that spoils a type: a `Leaf` whose paths begin at the judged value, not yet at a variable.
+
+    A soft one is about a class that is merely mutable; it is told after the parts that can never be sent.
+    """
 
     leaf: wording.Leaf
     rule: Rule = Rule.BAD
+    soft: bool = False
 
     def under(self, part: str, *, type_name: str, noun: str, label: str) -> Spoil:
         """Return the same spoilt part, seen from the value that holds it as `part`."""
@@ -106,14 +117,28 @@ class Judge:
 
     A class is assumed to have the trait while its own fields are judged: auto traits are coinductive.
 
+    Args:
+        files: the modules of the build, by name.
+        options: mypy's options, for how types are shown.
+        memo: what was judged before, if types do not change meanwhile.
+        assigned: gives the names that the methods of a class assign on their receiver, of those that its body assigns too.
+
     Attributes:
         modules: the modules whose definitions the answers rest on, so far.
         classes: the user's classes met, so far.
         provisional: whether some type was not inferred yet, so that the answer may change.
     """
 
-    def __init__(self, files: Mapping[str, MypyFile], options: Options, *, memo: Memo | None = None) -> None:
+    def __init__(
+        self,
+        files: Mapping[str, MypyFile],
+        options: Options,
+        *,
+        memo: Memo | None = None,
+        assigned: Callable[[TypeInfo], Collection[str]] = lambda _: (),
+    ) -> None:
         self.files = files
+        self.assigned = assigned
         self.options = options
         self.memo: Memo = {} if memo is None else memo
         self.modules: set[str] = set()
@@ -126,11 +151,11 @@ class Judge:
 
     def name(self, judged: Type) -> str:
         """Return a type as mypy's messages show it."""
-        return format_type_bare(judged, self.options)
+        return RENAMED.sub(lambda match: RENAMES[match[0]], format_type_bare(judged, self.options))
 
     def spoils(self, judged: Type, trait: Trait) -> tuple[Spoil, ...]:
         """Return the parts of a type that spoil a trait for it; none if it has the trait."""
-        return tuple(self._judge(get_proper_type(judged), trait, 0))[:MAX_SPOILS]
+        return tuple(sorted(self._judge(get_proper_type(judged), trait, 0), key=lambda spoil: spoil.soft))[:MAX_SPOILS]
 
     def conditional(self, judged: Type, trait: Trait) -> tuple[Spoil, ...]:
         """Return what spoils a trait for a generic class, its own type variables assumed to have it."""
@@ -288,12 +313,13 @@ class Judge:
             impl = base.metadata.get(names.METADATA, {})
             if impl.get("negative") is not None:
                 owner = self.name(judged) if base is info else base.name
-                return (self.leaf(judged, wording.declared(owner, impl["negative"]), names.IMPL_CURE),)
+                return (self.leaf(judged, wording.declared(owner, impl["negative"]), ""),)
             if base is info and impl.get("unsafe") is not None:
                 return ()
             declaration = table().by_name(base.fullname)
             if declaration is not None and not declaration.has(trait):
-                return (self.leaf(judged, wording.declared(base.name, declaration.reason), declaration.cure),)
+                owner = RENAMES.get(base.name, base.name)
+                return (self.leaf(judged, wording.declared(owner, declaration.reason), declaration.cure),)
             if base is info and declaration is not None and not declaration.parameters:
                 return ()
         return None
@@ -339,7 +365,7 @@ class Judge:
             if node.type is None:
                 self.provisional = True
                 continue
-            found += self._part(judged, node.type, trait, depth, path=f".{member}.value", noun="member", label=member)
+            found += self._part(judged, node.type, trait, depth, path=f".{member}", noun="member", label=member)
         return found
 
     def _structural(self, judged: Instance, trait: Trait, depth: int) -> list[Spoil]:
@@ -349,7 +375,7 @@ class Judge:
         if self._is_stub(info):
             return [self._undeclared(judged, info)]
         if names.is_local(info):
-            return [self.leaf(judged, wording.LOCAL_CLASS_VERDICT, wording.LOCAL_CLASS_CURE)]
+            return [self.leaf(judged, f"its class cannot be sent: {wording.LOCAL_CLASS_VERDICT}", wording.LOCAL_CLASS_CURE)]
         for whole in (info.tuple_type, info.typeddict_type):
             if whole is not None:
                 expanded = get_proper_type(expand_type_by_instance(whole, judged))
@@ -365,8 +391,9 @@ class Judge:
 
     def _fields(self, judged: Instance, trait: Trait, depth: int) -> list[Spoil]:
         found: list[Spoil] = []
-        mutable: tuple[TypeInfo, str] | None = None
-        for base in judged.type.mro:
+        mutable = ""
+        kept = frozen_fields(judged.type)
+        for base in reversed(judged.type.mro):
             if base.fullname in EMPTY_BASES or base.is_named_tuple:
                 continue
             mapped = map_instance_to_supertype(judged, base)
@@ -378,26 +405,27 @@ class Judge:
                 if not base.is_protocol:
                     found.append(self._undeclared(judged, base))
                 continue
-            frozen = is_frozen(base) or is_frozen(judged.type)
+            frozen = is_frozen(base)
             for name, field in self._declared_fields(base):
-                if mutable is None and not frozen and not field.is_final:
-                    mutable = base, name
+                if not (mutable or frozen or field.is_final or name in kept):
+                    mutable = name
                 part = expand_type_by_instance(field.type, mapped) if field.type is not None else None
                 if part is not None:
                     found += self._part(judged, part, trait, depth, path=f".{name}", noun="field", label=name)
-        if mutable is not None and not found and trait is Trait.PROCESS_SEND:
-            owner, name = mutable
-            found.append(self.leaf(judged, wording.mutable_field(judged.type.name, name), wording.MUTABLE_CURES[spelling(owner)]))
+        if mutable and trait is Trait.PROCESS_SEND:
+            spoil = self.leaf(judged, wording.mutable_field(judged.type.name, mutable), wording.MUTABLE_CURES[spelling(judged.type)])
+            found.append(replace(spoil, soft=True))
         return found
 
     def _declared_fields(self, info: TypeInfo) -> Iterable[tuple[str, Var]]:
         generated = info.metadata.get("dataclass") or info.metadata.get("attrs") or {}
         listed = {attribute["name"] for attribute in generated.get("attributes", ())}
+        assigned = self.assigned(info) if any(isinstance(s.node, Var) and is_class_level(s.node) for s in info.names.values()) else ()
         for name, symbol in info.names.items():
             node = symbol.node
             if not isinstance(node, Var) or node.is_classvar or (name.startswith("__") and name.endswith("__")):
                 continue
-            if is_class_level(node) and name not in listed:
+            if is_class_level(node) and name not in listed and not (node.is_inferred and name in assigned):
                 continue
             if node.type is None:
                 self.provisional = True
@@ -422,6 +450,12 @@ def is_frozen(info: TypeInfo) -> bool:
     return info.is_named_tuple or any(info.metadata.get(kind, {}).get("frozen") for kind in ("dataclass", "attrs"))
 
 
+def frozen_fields(info: TypeInfo) -> set[str]:
+    """Return the fields that some frozen class in the MRO keeps from being assigned, inherited fields included."""
+    kinds = [base.metadata.get(kind, {}) for base in info.mro for kind in ("dataclass", "attrs")]
+    return {attribute["name"] for made in kinds if made.get("frozen") for attribute in made.get("attributes", ())}
+
+
 def spelling(info: TypeInfo) -> str:
     """Return how a class was made, as the cure for a mutable one depends on it."""
     return next((kind for kind in ("dataclass", "attrs") if kind in info.metadata), "")
@@ -431,9 +465,3 @@ def _is_marker_field(declared: Type) -> bool:
     proper = get_proper_type(declared)
     return isinstance(proper, Instance) and proper.type.fullname == "dataclasses.KW_ONLY"
 
-
-def user_methods(info: TypeInfo) -> Iterable[str]:
-    """Yield the full names of the functions that a class itself defines, those that plugins generated left out."""
-    for name, symbol in info.names.items():
-        if isinstance(symbol.node, FuncBase | Decorator) and not symbol.plugin_generated:
-            yield f"{info.fullname}.{name}"

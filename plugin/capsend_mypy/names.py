@@ -16,7 +16,12 @@ SPAWNABLE: Final = "capsend.process.Spawnable"
 PROCESS: Final = "capsend.process.Process"
 
 METADATA: Final = "capsend"
-IMPL_CURE: Final = "keep it in this process, and send what the process needs from it"
+
+ABSENT: Final = frozenset(
+    "bz2 crypt ctypes curses distutils ensurepip fcntl grp idlelib lib2to3 lzma mmap msilib msvcrt nis nntplib ossaudiodev pty pwd readline "
+    "resource spwd ssl syslog termios tkinter tty turtle turtledemo venv winreg winsound".split()
+)
+"""The standard library's modules that need the operating system, so that no image has them."""
 
 IMAGE: Final = sys.stdlib_module_names | {"attr", "attrs", "capsend", "capsend_traits", "mypy_extensions", "typing_extensions", "_typeshed"}
 
@@ -29,6 +34,11 @@ def top(module: str) -> str:
 def is_known(module: str) -> bool:
     """Return whether a module is part of every image, so that what it defines travels by name."""
     return top(module) in IMAGE
+
+
+def is_absent(module: str) -> bool:
+    """Return whether a module of the standard library, or anything in it, does not exist inside a process."""
+    return top(module) in ABSENT
 
 
 def is_local(info: TypeInfo) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mypy import nodes as n
 from mypy.traverser import NameAndMemberCollector
-from mypy.types import Instance, get_proper_type
+from mypy.types import Instance, TypeType, get_proper_type
 
 from capsend_mypy import names, syntax
 
@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 VARIABLE: Final = "v"
 FUNCTION: Final = "f"
 CLASS: Final = "c"
-CLASS_MEMBER: Final = "a"
-SELF_MEMBER: Final = "s"
-BASES: Final = "b"
+MEMBER: Final = "m"
+SUPER: Final = "b"
+MODULE: Final = "i"
 WRITTEN: Final = "w"
 DEFAULT: Final = "d"
 DECORATED: Final = "@"
 UNSEEN: Final = "?"
 OPAQUE: Final = "o"
+
+
+MAX_PATH: Final = 8
 
 
 class Place(NamedTuple):
@@ -67,7 +70,8 @@ def refs_of(function: n.FuncItem, module: str) -> list[Ref]:
     """Return what a function of a module or class refers to, in the order of the source, each thing once."""
     collector = NameAndMemberCollector()
     function.body.accept(collector)
-    found = list(_globals(collector.name_exprs, collector.member_exprs, module, function.info if isinstance(function, n.FuncDef) else None))
+    owner = function.info if isinstance(function, n.FuncDef) and function.info else None
+    found = list(_globals(collector.name_exprs, collector.member_exprs, module, owner=owner, scope=function))
     found += _defaults(function, module)
     found += (Ref(WRITTEN, f"{module}.{name}", place=place_of(node, module)) for name, node in _global_writes(function))
     return _in_order(found)
@@ -88,7 +92,7 @@ def refs_in(expression: n.Node, module: str, *, owner: n.TypeInfo | None = None)
     """Return what an expression refers to."""
     collector = NameAndMemberCollector()
     expression.accept(collector)
-    return _in_order(list(_globals(collector.name_exprs, collector.member_exprs, module, owner)))
+    return _in_order(list(_globals(collector.name_exprs, collector.member_exprs, module, owner=owner, scope=expression)))
 
 
 def _in_order(found: list[Ref]) -> list[Ref]:
@@ -98,16 +102,21 @@ def _in_order(found: list[Ref]) -> list[Ref]:
     return list(unique.values())
 
 
-def _globals(name_exprs: list[n.NameExpr], member_exprs: list[n.MemberExpr], module: str, owner: n.TypeInfo | None) -> Iterable[Ref]:
+def _globals(
+    name_exprs: list[n.NameExpr], member_exprs: list[n.MemberExpr], module: str, *, owner: n.TypeInfo | None, scope: n.Node
+) -> Iterable[Ref]:
     for name in name_exprs:
-        if name.node is not None and (name.kind == n.GDEF or isinstance(name.node, n.TypeInfo)):
+        if name.node is not None and (name.kind == n.GDEF or isinstance(name.node, n.TypeInfo | n.MypyFile)):
             ref = global_ref(name.node, name.fullname, place_of(name, module))
             if ref is not None:
                 yield ref
-        if name.fullname == "builtins.super" and owner is not None:
-            yield Ref(BASES, owner.fullname, place=place_of(name, module))
+    receivers = Receivers(owner, scope)
     for member in member_exprs:
-        yield from member_refs(member, module, owner)
+        yield from member_refs(member, module, receivers)
+    if owner is not None and any(name.fullname == "builtins.super" for name in name_exprs):
+        for node in syntax.walk(scope):
+            if isinstance(node, n.SuperExpr):
+                yield Ref(SUPER, owner.fullname, node.name, place_of(node, module))
 
 
 def global_ref(node: n.SymbolNode, fullname: str, place: Place) -> Ref | None:
@@ -118,6 +127,8 @@ def global_ref(node: n.SymbolNode, fullname: str, place: Place) -> Ref | None:
             return None
         node = target.type
     full = node.fullname or fullname
+    if names.is_absent(full):
+        return Ref(MODULE, names.top(full), place=place)
     if isinstance(node, n.Var):
         if names.top(full) in {"builtins", "capsend"} or node.is_suppressed_import or "." not in full:
             return None
@@ -129,37 +140,90 @@ def global_ref(node: n.SymbolNode, fullname: str, place: Place) -> Ref | None:
     return Ref(FUNCTION, full, place=place) if syntax.function_of(node) is not None or isinstance(node, n.OverloadedFuncDef) else None
 
 
-def member_refs(member: n.MemberExpr, module: str, owner: n.TypeInfo | None) -> Iterator[Ref]:
-    """Yield what `base.name` refers to, if the base is a module, a class, or a receiver whose class is declared."""
+def member_refs(member: n.MemberExpr, module: str, receivers: Receivers) -> Iterator[Ref]:
+    """Yield what `base.name` refers to, if the base is a module, a class, or something whose class its declarations show."""
     place = place_of(member, module)
     if member.kind == n.GDEF and member.node is not None:
         # A module's own variables stay with the module, which every process has; those of the user's modules are sent.
-        if not (isinstance(member.node, n.Var) and names.is_known(member.node.fullname)):
+        if not (isinstance(member.node, n.Var) and names.is_known(member.node.fullname)) or names.is_absent(member.node.fullname):
             ref = global_ref(member.node, member.fullname, place)
             if ref is not None:
                 yield ref
         return
-    base = member.expr
-    if not isinstance(base, n.RefExpr):
-        return
-    node = base.node
-    if isinstance(node, n.TypeInfo):
-        if not names.is_known(node.fullname) and not names.is_local(node):
-            yield Ref(CLASS_MEMBER, node.fullname, member.name, place)
-    elif isinstance(node, n.Var):
-        receiver = _receiver_class(node, owner)
-        if receiver is not None and not names.is_known(receiver.fullname):
-            yield Ref(CLASS_MEMBER if node.is_cls else SELF_MEMBER, receiver.fullname, member.name, place)
+    path = receivers.path(member.expr)
+    if path is not None:
+        yield Ref(MEMBER, path, member.name, place)
 
 
-def _receiver_class(node: n.Var, owner: n.TypeInfo | None) -> n.TypeInfo | None:
-    if (node.is_self or node.is_cls) and owner is not None:
-        return owner
-    # An inferred type is known in some of mypy's phases only, and a summary must not depend on the phase.
-    if node.type is None or node.is_inferred:
+class Receivers:
+    """Finds the class of the base of an attribute, from declarations alone.
+
+    mypy's inferred types are known in some of its phases only, and a summary must not depend on the phase.
+
+    A class is given as a path: "C name" for an instance of a class, "T name" for the class itself, "V name" for a module's variable,
+    "F name" for what a function returns, followed by "/attribute" and "/method()" for what is reached from there.
+    """
+
+    def __init__(self, owner: n.TypeInfo | None, scope: n.Node) -> None:
+        self.owner = owner
+        self.scope = scope
+        self._assigned: dict[n.SymbolNode, list[n.Expression | None]] | None = None
+
+    def path(self, base: n.Expression, depth: int = 0) -> str | None:
+        """Return the path to the class of an expression's value; None if it does not lead to one of the user's classes."""
+        if depth > MAX_PATH:
+            return None
+        if isinstance(base, n.MemberExpr) and not (base.kind == n.GDEF and base.node is not None):
+            inner = self.path(base.expr, depth + 1)
+            return f"{inner}/{base.name}" if inner is not None else None
+        if isinstance(base, n.CallExpr):
+            return self._called(base.callee, depth)
+        if isinstance(base, n.AwaitExpr | n.AssignmentExpr):
+            return self.path(base.expr if isinstance(base, n.AwaitExpr) else base.value, depth + 1)
+        return self._named(base, depth) if isinstance(base, n.RefExpr) else None
+
+    def _called(self, callee: n.Expression, depth: int) -> str | None:
+        if isinstance(callee, n.MemberExpr) and not (callee.kind == n.GDEF and callee.node is not None):
+            inner = self.path(callee.expr, depth + 1)
+            return f"{inner}/{callee.name}()" if inner is not None else None
+        if not isinstance(callee, n.RefExpr):
+            return None
+        if isinstance(callee.node, n.TypeInfo):
+            return _class_path("C", callee.node)
+        if isinstance(callee.node, n.FuncDef | n.Decorator) and "." in callee.node.fullname and not names.is_known(callee.node.fullname):
+            return f"F {callee.node.fullname}"
         return None
-    declared = get_proper_type(node.type)
-    return declared.type if isinstance(declared, Instance) else None
+
+    def _named(self, base: n.RefExpr, depth: int) -> str | None:
+        node = base.node
+        if isinstance(node, n.TypeInfo):
+            return _class_path("T", node)
+        if not isinstance(node, n.Var):
+            return None
+        if base.kind == n.GDEF:
+            return None if names.is_known(node.fullname) else f"V {node.fullname}"
+        if (node.is_self or node.is_cls) and self.owner is not None:
+            return _class_path("T" if node.is_cls else "C", self.owner)
+        if node.type is not None and not node.is_inferred:
+            declared = get_proper_type(node.type)
+            if isinstance(declared, TypeType):
+                return _class_path("T", declared.item.type) if isinstance(declared.item, Instance) else None
+            return _class_path("C", declared.type) if isinstance(declared, Instance) else None
+        return self._assigned_once(node, depth)
+
+    def _assigned_once(self, node: n.Var, depth: int) -> str | None:
+        if self._assigned is None:
+            self._assigned = {}
+            for inner in [self.scope, *(f for f in syntax.walk(self.scope) if isinstance(f, n.FuncDef))]:
+                for binding in syntax.bindings(inner):
+                    if binding.node is not None:
+                        self._assigned.setdefault(binding.node, []).append(binding.value)
+        values = self._assigned.get(node, [])
+        return self.path(values[0], depth + 1) if len(values) == 1 and values[0] is not None else None
+
+
+def _class_path(kind: str, info: n.TypeInfo) -> str | None:
+    return None if names.is_known(info.fullname) or names.is_local(info) else f"{kind} {info.fullname}"
 
 
 def _defaults(function: n.FuncItem, module: str) -> Iterator[Ref]:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mypy import nodes as n
-from mypy.plugin import ClassDefContext, FunctionContext, FunctionSigContext, MethodContext, MethodSigContext, Plugin, ReportConfigContext
+from mypy.messages import MessageBuilder
+from mypy.plugin import (
+    AnalyzeTypeContext,
+    ClassDefContext,
+    FunctionContext,
+    FunctionSigContext,
+    MethodContext,
+    MethodSigContext,
+    Plugin,
+    ReportConfigContext,
+)
 from mypy.types import AnyType, CallableType, Instance, Type, TypeOfAny, get_proper_type
 
-from capsend_mypy import impls, names, outline, summary
+from capsend_mypy import bounds, impls, names, outline, summary
 from capsend_mypy.program import Program, State, is_spawnable
 from capsend_mypy.reporting import Reporter
 from capsend_mypy.spawning import Check, item_type
 from capsend_mypy.summary import Failure
+from capsend_traits import Trait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +47,13 @@ PROCESS_FUNCTIONS: Final = frozenset({"capsend.process.process", "capsend.proces
 COROUTINES: Final = frozenset({"typing.Coroutine", "typing.Awaitable", "types.CoroutineType"})
 
 
+class LateChecker(NamedTuple):
+    """What a reporter needs of mypy's checker, for checks that run when a file is done."""
+
+    msg: MessageBuilder
+    tree: n.MypyFile
+
+
 class CapsendPlugin(Plugin):
     """Checks spawns, `@process`, bounds and impls, and keeps one summary per module in mypy's cache."""
 
@@ -44,12 +62,18 @@ class CapsendPlugin(Plugin):
         self.state = State(options)
         self.pending: dict[str, list[tuple[Callable[[Ctx, Check], None], Ctx]]] = {}
         self.rested_on: dict[str, set[str]] = {}
+        self.named: dict[str, list[bounds.Written]] = {}
+        self.asserted: dict[str, dict[str, tuple[n.ClassDef, Trait, Any]]] = {}
+        self.asking: dict[str, bool] = {}
 
     # Summaries
 
     def get_additional_deps(self, file: n.MypyFile) -> list[tuple[int, str, int]]:
         """Forget the summary of a file that was parsed anew: this is the daemon's first word of a change."""
-        self.state.summaries.pop(file.fullname, None)
+        for kept in (self.state.summaries, self.named, self.asserted):
+            kept.pop(file.fullname, None)
+        if self.state.daemon:
+            self.asking.clear()
         return []
 
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
@@ -61,6 +85,7 @@ class CapsendPlugin(Plugin):
     def get_additional_indirect_deps(self, file: n.MypyFile) -> set[str]:
         """Finish a file before its tree is freed: checks that had to wait, and the summary if no cache was written."""
         self._run_pending(file)
+        self._run_late(file)
         if self._modules is not None:
             self._attach(file)
         return self.rested_on.pop(file.fullname, set())
@@ -90,7 +115,7 @@ class CapsendPlugin(Plugin):
                     verdicts[local] = program.failures(f"{file.fullname}.{local}")
             text = summary.encode_verdicts(own, verdicts)
         summary.attach(file, self._modules, text)
-        self.rested_on[file.fullname] = {module for module in program.modules if module in self._modules}
+        self.rested_on.setdefault(file.fullname, set()).update(module for module in program.modules if module in self._modules)
 
     # Hooks
 
@@ -102,7 +127,7 @@ class CapsendPlugin(Plugin):
             return lambda ctx: self._checked(ctx, self._map, result=True)
         if fullname in SPAWNABLE_METHODS:
             return lambda ctx: self._checked(ctx, self._spawnable, result=True)
-        return None
+        return self._bound_hook(fullname)
 
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], CallableType] | None:
         """Let a lambda with defaults be spawned: mypy cannot infer its type for a parameter specification."""
@@ -112,11 +137,59 @@ class CapsendPlugin(Plugin):
         """Check what `@process` decorates, and calls of functions and classes whose type variables are bound to a trait."""
         if fullname in PROCESS_FUNCTIONS:
             return lambda ctx: self._checked(ctx, self._process)
-        return None
+        return self._bound_hook(fullname)
+
+    def _bound_hook(self, fullname: str) -> Hook | None:
+        return (lambda ctx: self._checked(ctx, _bound)) if self._asks(fullname) else None
+
+    def _asks(self, fullname: str) -> bool:
+        known = self.asking.get(fullname)
+        if known is None:
+            known = False
+            if not names.is_known(fullname) and self._modules is not None:
+                symbol = self.lookup_fully_qualified(fullname)
+                known = symbol is not None and bounds.asks(symbol.node)
+            self.asking[fullname] = known
+        return known
+
+    def get_type_analyze_hook(self, fullname: str) -> Callable[[AnalyzeTypeContext], Type] | None:
+        """Note where a generic class that asks for a trait is named, to judge its arguments when all types are known."""
+        if names.is_known(fullname) or self._modules is None:
+            return None
+        symbol = self.lookup_fully_qualified(fullname)
+        info = symbol.node if symbol is not None else None
+        if not isinstance(info, n.TypeInfo) or not any(bounds.bound_of(variable) for variable in info.defn.type_vars):
+            return None
+        return lambda ctx: self._named(ctx, info)
+
+    def _named(self, ctx: AnalyzeTypeContext, info: n.TypeInfo) -> Type:
+        analyser: Any = ctx.api
+        found: Type = analyser.analyze_type_with_type_info(info, ctx.type.args, ctx.context, ctx.type.empty_tuple_index)
+        module = getattr(analyser.api, "cur_mod_id", "")
+        if isinstance(found, Instance) and ctx.type.args:
+            self.named.setdefault(module, []).append(bounds.Written(found, ctx.context, analyser.api.errors))
+        return found
+
+    def get_base_class_hook(self, fullname: str) -> Callable[[ClassDefContext], None] | None:
+        """Note classes that name a trait as their base: they promise to have it."""
+        trait = {names.PROCESS_SEND: Trait.PROCESS_SEND, names.SERIALIZABLE: Trait.SERIALIZABLE}.get(fullname)
+        return (lambda ctx: self._assert(ctx, trait)) if trait is not None else None
+
+    def _assert(self, ctx: ClassDefContext, trait: Trait) -> None:
+        semantic: Any = ctx.api
+        self.asserted.setdefault(semantic.cur_mod_id, {})[ctx.cls.fullname] = ctx.cls, trait, semantic.errors
 
     def get_class_decorator_hook_2(self, fullname: str) -> Callable[[ClassDefContext], bool] | None:
         """Note the explicit impls of classes."""
-        return impls.recorder(fullname)
+        record = impls.recorder(fullname)
+        if record is None or fullname.rpartition(".")[2] != impls.ASSERTED:
+            return record
+
+        def asserted(ctx: ClassDefContext) -> bool:
+            self._assert(ctx, Trait.PROCESS_SEND)
+            return record(ctx)
+
+        return asserted
 
     # Checks
 
@@ -144,6 +217,35 @@ class CapsendPlugin(Plugin):
             checker: Any = ctx.api
             checker.msg.errors.set_file(checker.path, file.fullname, scope=None, options=checker.options)
             self._run(ctx, act, late=True)
+
+    def _run_late(self, file: n.MypyFile) -> None:
+        """Judge what needs all types of the file: the arguments of generic classes it names, and the traits its classes assert."""
+        for written in bounds.written_types(self.named.pop(file.fullname, ())):
+            late = self._late(file, written.errors, written.place)
+            self._guard(late, lambda late=late, written=written: bounds.Bounds(late.program, late).arguments(written.type, written.place))
+        for definition, trait, errors in self.asserted.pop(file.fullname, {}).values():
+            if not definition.info.is_protocol:
+                late = self._late(file, errors, definition)
+                self._guard(late, lambda late=late, d=definition, t=trait: impls.check(d, late.program, late, trait=t))
+
+    def _late(self, file: n.MypyFile, errors: Any, origin: n.Context) -> Reporter:
+        assert self._modules is not None
+        if errors.target_module != file.fullname:
+            errors.set_file(file.path, file.fullname, options=self.options.clone_for_module(file.fullname), scope=None)
+        program = Program(self.state, self._modules)
+        return Reporter(LateChecker(MessageBuilder(errors, self._modules), file), program, origin)
+
+    def _guard(self, late: Reporter, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - see _run
+            late.unexpected(error)
+        self.rested_on.setdefault(late.checker.tree.fullname, set()).update(late.program.modules & self.modules)
+
+    @property
+    def modules(self) -> set[str]:
+        """The names of the modules of the build."""
+        return set(self._modules or ())
 
     def _note_dependencies(self, checker: Any, program: Program) -> None:
         """Tell mypy which modules the answer rests on: its caches by module, its daemon by the symbol that holds a summary."""
@@ -203,6 +305,12 @@ class CapsendPlugin(Plugin):
         declared = function.type
         if isinstance(declared, CallableType):
             check.result(awaited_result(declared.ret_type), node, "the result")
+
+
+def _bound(ctx: Ctx, check: Check) -> None:
+    if isinstance(ctx.context, n.CallExpr):
+        enforced = bounds.Bounds(check.program, check.reporter)
+        enforced.call(ctx.context, ctx.default_return_type, ctx.args, ctx.arg_types, check.checker)
 
 
 def awaited(returned: Type) -> Type:

@@ -10,7 +10,7 @@ from mypy.types import CallableType, Instance, Overloaded, Type, TypeAliasType, 
 from mypy.typevars import fill_typevars
 
 from capsend_mypy import names, outline, summary, syntax
-from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level, user_methods
+from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level
 from capsend_mypy.summary import Failure, Hop, Summary
 from capsend_traits import Trait, wording
 
@@ -24,11 +24,17 @@ if TYPE_CHECKING:
 MAX_FAILURES: Final = 8
 UNSEEN_VERDICT: Final = "its body is not seen: it belongs to an installed package, or to a module that mypy only follows silently"
 UNSEEN_CURE: Final = "let mypy check the module, or name its package in [tool.capsend] packages if the image has it"
+ABSENT_CURE: Final = "do without it: this part of the standard library needs the operating system and does not exist in WebAssembly"
+CONSTRUCTION: Final = ("__new__", "__init__", "__post_init__", "__attrs_post_init__", "__attrs_pre_init__")
+AWAITED: Final = frozenset({"typing.Coroutine", "typing.Awaitable"})
 DECORATED_VERDICT: Final = "a decorator wraps it, and what the wrapper captures is unknown"
 DECORATED_CURE: Final = "let the decorator return Spawnable[...], or return the function it is given"
 TRANSPARENT: Final = frozenset(
     {
         "functools.wraps()",
+        "functools.cache",
+        "functools.lru_cache",
+        "functools.lru_cache()",
         "contextlib.contextmanager",
         "contextlib.asynccontextmanager",
         "typing.no_type_check",
@@ -81,7 +87,7 @@ class Program:
     def __init__(self, state: State, files: Mapping[str, n.MypyFile]) -> None:
         self.state = state
         self.files = files
-        self.judge = Judge(files, state.options, memo=None if state.daemon else state.types)
+        self.judge = Judge(files, state.options, memo=None if state.daemon else state.types, assigned=self._assigned)
         self.modules: set[str] = set()
         self.provisional = False
         self._memo: dict[str, Found] = {} if state.daemon else state.functions
@@ -245,9 +251,9 @@ class Program:
                 break
         return found
 
-    def _unseen(self, fullname: str) -> Failure:
-        leaf = wording.Leaf(fullname, "function", UNSEEN_VERDICT, UNSEEN_CURE, predicate=wording.UNKNOWN_CAPTURES)
-        return Failure(wording.Finding(wording.Kind.GLOBAL, fullname, "function", "ProcessSend", (leaf,)), Rule.OPAQUE)
+    def _unseen(self, fullname: str, what: str = "function") -> Failure:
+        leaf = wording.Leaf(fullname, f"a {what}", UNSEEN_VERDICT, UNSEEN_CURE, predicate=wording.UNKNOWN_CAPTURES)
+        return Failure(wording.Finding(wording.Kind.GLOBAL, fullname, what, "ProcessSend", (leaf,)), Rule.OPAQUE)
 
     def _opaque(self, fullname: str, declared: Type | None) -> Failure:
         name = fullname.rpartition(".")[2]
@@ -256,15 +262,23 @@ class Program:
         return Failure(wording.Finding(wording.Kind.GLOBAL, name, shown, "ProcessSend", (leaf,)), Rule.OPAQUE)
 
     def _class(self, info: n.TypeInfo, found: _Direct) -> None:
-        for base in info.mro:
-            if self.is_in_image(base.module_name):
-                continue
-            found.modules.add(base.module_name)
-            known = self.summary(base.module_name)
-            if base is info and (known is None or known.unseen):
-                found.failures.append(self._unseen(info.fullname))
-            elif known is not None and not known.unseen:
-                found.edges += [(method, Hop("", "")) for method in user_methods(base)]
+        """Add what making an instance of a class runs; its other methods count where something calls them."""
+        known = self.summary(info.module_name)
+        if known is None or known.unseen:
+            found.failures.append(self._unseen(info.fullname, "class"))
+            return
+        for name in CONSTRUCTION:
+            self._reach(info, name, Hop("", ""), found)
+        for base in info.mro[1:]:
+            if names.is_absent(base.module_name):
+                found.failures.append(absent(names.top(base.module_name), Hop("", "")))
+
+    def _assigned(self, info: n.TypeInfo) -> frozenset[str]:
+        known = None if self.is_in_image(info.module_name) else self.summary(info.module_name)
+        if known is None:
+            return frozenset()
+        prefix = info.fullname[len(info.module_name) + 1 :] + "."
+        return frozenset(name[len(prefix) :] for name in known.assigned if name.startswith(prefix))
 
     def _follow(self, function: str, ref: Ref, found: _Direct) -> bool:
         """Add what a reference leads to; return whether it settles the whole function."""
@@ -274,12 +288,16 @@ class Program:
                 found.edges.append((ref.target, hop))
             case outline.VARIABLE:
                 self.variable(ref.target, hop, found)
-            case outline.CLASS_MEMBER | outline.SELF_MEMBER:
+            case outline.MEMBER:
                 self._member(ref, hop, found)
-            case outline.BASES:
+            case outline.SUPER:
                 info = self.symbol(ref.target)
-                if isinstance(info, n.TypeInfo):
-                    found.edges += [(base.fullname, hop) for base in info.mro[1:] if not self.is_in_image(base.module_name)]
+                for base in info.mro[1:] if isinstance(info, n.TypeInfo) else ():
+                    if ref.member in base.names:
+                        self._reach(base, ref.member, hop, found)
+                        break
+            case outline.MODULE:
+                found.failures.append(absent(ref.target, hop))
             case outline.WRITTEN:
                 found.failures.append(written(ref.target.rpartition(".")[2], _short(function), hop))
             case outline.DEFAULT:
@@ -331,24 +349,67 @@ class Program:
         return spoils, judge.classes
 
     def _member(self, ref: Ref, hop: Hop, found: _Direct) -> None:
-        info = self.symbol(ref.target)
-        if not isinstance(info, n.TypeInfo):
-            return
+        kind, _, path = ref.target.partition(" ")
+        start, *parts = path.split("/")
+        info, through_class = self._start(kind, start, found)
+        for part in parts:
+            info = self._step(info, part, found)
+            through_class = False
+        if info is not None:
+            self._reach(info, ref.member, hop, found, through_class=through_class)
+
+    def _start(self, kind: str, name: str, found: _Direct) -> tuple[n.TypeInfo | None, bool]:
+        found.modules.add(self.split(name)[0])
+        node = self.symbol(name)
+        if kind in "CT":
+            return (node, kind == "T") if isinstance(node, n.TypeInfo) else (None, False)
+        if kind == "V" and isinstance(node, n.Var):
+            if node.type is None:
+                found.provisional = True
+            return self._class_of(node.type), False
+        function = node.func if isinstance(node, n.Decorator) else node
+        declared = function.type if isinstance(function, n.FuncDef) else None
+        return (self._class_of(declared.ret_type), False) if isinstance(declared, CallableType) else (None, False)
+
+    def _step(self, info: n.TypeInfo | None, part: str, found: _Direct) -> n.TypeInfo | None:
+        symbol = info.get(part.removesuffix("()")) if info is not None else None
+        if info is None or symbol is None:
+            return None
         found.modules.update(base.module_name for base in info.mro)
-        symbol = info.get(ref.member)
+        node = symbol.node
+        if isinstance(node, n.Var) and node.type is None:
+            found.provisional = True
+        if isinstance(node, n.Var):
+            return None if part.endswith("()") else self._class_of(node.type)
+        function = node.func if isinstance(node, n.Decorator) else node
+        declared = function.type if isinstance(function, n.FuncDef) else None
+        called = part.endswith("()") or (isinstance(function, n.FuncDef) and function.is_property)
+        return self._class_of(declared.ret_type) if called and isinstance(declared, CallableType) else None
+
+    @staticmethod
+    def _class_of(declared: Type | None) -> n.TypeInfo | None:
+        proper = get_proper_type(declared) if declared is not None else None
+        if isinstance(proper, Instance) and proper.type.fullname in AWAITED and proper.args:
+            proper = get_proper_type(proper.args[-1])
+        return proper.type if isinstance(proper, Instance) else None
+
+    def _reach(self, info: n.TypeInfo, name: str, hop: Hop, found: _Direct, *, through_class: bool = False) -> None:
+        """Add what reaching an attribute of a class leads to: a method runs, a class attribute is read."""
+        found.modules.update(base.module_name for base in info.mro)
+        symbol = info.get(name)
         node = symbol.node if symbol is not None else None
+        if node is None or symbol is None or self.is_in_image(node.fullname):
+            return
         if syntax.function_of(node) is not None:
-            if node is not None and not self.is_in_image(node.fullname) and not (symbol and symbol.plugin_generated):
+            if not symbol.plugin_generated:
                 found.edges.append((node.fullname, hop))
         elif isinstance(node, n.TypeInfo):
             found.edges.append((node.fullname, hop))
         elif isinstance(node, n.Var) and not info.is_enum and not node.is_property:
-            if node.info and self.is_in_image(node.info.fullname):
-                return
-            of_class = is_class_level(node) or (ref.kind == outline.CLASS_MEMBER and node.is_initialized_in_class)
-            if of_class:
+            of_class = is_class_level(node) and not (node.is_inferred and node.info and name in self._assigned(node.info))
+            if of_class or (through_class and node.is_initialized_in_class):
                 owner = node.info.name if node.info else info.name
-                self._class_attribute(node, f"{owner}.{ref.member}", hop, found)
+                self._class_attribute(node, f"{owner}.{name}", hop, found)
 
     def _class_attribute(self, node: n.Var, name: str, hop: Hop, found: _Direct) -> None:
         if node.type is None:
@@ -419,6 +480,13 @@ class Program:
         known = self.summary(module) if module else None
         self.modules.add(module)
         return known is not None and local + decorator[len(decorator.removesuffix("()")) :] in known.identity
+
+
+def absent(module: str, hop: Hop) -> Failure:
+    """Return the failure of a function that uses a module which does not exist inside a process."""
+    verdict, cure = f"the image has no module {module}", ABSENT_CURE
+    leaf = wording.Leaf(module, "a module", verdict, cure, predicate="which is not in the image")
+    return Failure(wording.Finding(wording.Kind.GLOBAL, module, "module", "ProcessSend", (leaf,)), hops=(hop,))
 
 
 def syntax_decorator(node: n.SymbolNode | None) -> n.Decorator | None:

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 BRANCHING: Final = {"and", "or"}
 LOCAL_CLASS: Final = "class"
+UNASSIGNED: Final = "not assigned"
+CANNOT_BE_SENT: Final = "which cannot be sent"
+EMPTY: Final = Spoil(
+    wording.Leaf("", UNASSIGNED, wording.EMPTY_CELL_VERDICT, wording.EMPTY_CELL_CURE, predicate="so there is nothing to send")
+)
 
 
 class Check:
@@ -153,11 +158,12 @@ class Check:
             for expression in expressions:
                 self.callable(expression, kind)
         elif isinstance(judged, DeletedType):
-            self._report(Kind.CAPTURED, value.name, "deleted", [self._empty(value.name)], value)
+            self._report(Kind.CAPTURED, value.name, UNASSIGNED, [EMPTY], value)
         elif is_callable(judged):
             self._report(kind, value.name, self.shown(judged), [self.program.judge.callable(judged)], value)
         else:
             self._judge(kind, value.name, judged, value)
+            self._called(judged, value, kind)
 
     def _object(self, value: n.Expression, kind: Kind) -> None:
         judged = self.type_of(value)
@@ -168,6 +174,13 @@ class Check:
             self._report(kind, name, self.shown(judged), [self.program.judge.callable(judged)], value)
         else:
             self._judge(kind, name, judged, value)
+            self._called(judged, value, kind)
+
+    def _called(self, judged: Type, value: n.Expression, kind: Kind) -> None:
+        """Follow the `__call__` of a callable object that is the spawned callable itself."""
+        info = class_of(get_proper_type(judged))
+        if kind is Kind.CALLABLE and info is not None and not self.program.is_in_image(info.fullname):
+            self.refs([outline.Ref(outline.MEMBER, f"C {info.fullname}", "__call__", self._spot(value))], value, spawned=True)
 
     def _attribute(self, value: n.MemberExpr, kind: Kind) -> None:
         """Check `receiver.name`: a method with its receiver, or an attribute that holds a callable."""
@@ -196,14 +209,14 @@ class Check:
         if names.is_local(info) and isinstance(value.expr, n.RefExpr) and isinstance(value.expr.node, n.TypeInfo):
             self._report(Kind.CAPTURED, info.name, LOCAL_CLASS, [self._local_class(info)], value.expr)
         elif not self.program.is_in_image(info.fullname):
-            self.refs([outline.Ref(outline.CLASS_MEMBER, info.fullname, value.name, self._spot(value))], value, spawned=True)
+            self.refs([outline.Ref(outline.MEMBER, f"T {info.fullname}", value.name, self._spot(value))], value, spawned=True)
 
     def _receiver(self, value: n.MemberExpr, judged: Type) -> None:
         cure = self._self_cure(value.expr, [value]) if isinstance(value.expr, n.NameExpr) else None
         self._judge(Kind.RECEIVER, source(value.expr), judged, value.expr, cure=cure)
         info = class_of(get_proper_type(judged))
         if info is not None and not self.program.is_in_image(info.fullname):
-            self.refs([outline.Ref(outline.SELF_MEMBER, info.fullname, value.name, self._spot(value))], value, spawned=True)
+            self.refs([outline.Ref(outline.MEMBER, f"C {info.fullname}", value.name, self._spot(value))], value, spawned=True)
 
     def _super(self, value: n.SuperExpr) -> None:
         functions = [f for f in self.checker.tscope.functions if isinstance(f, n.FuncDef)]
@@ -211,8 +224,8 @@ class Check:
         receiver = next((f.arguments[0].variable for f in reversed(functions) if f.arguments and f.info), None)
         if receiver is not None and receiver.type is not None:
             self._judge(Kind.RECEIVER, receiver.name, receiver.type, value)
-        elif info is not None:
-            self.refs([outline.Ref(outline.BASES, info.fullname, place=self._spot(value))], value)
+        if info is not None and not names.is_local(info):
+            self.refs([outline.Ref(outline.SUPER, info.fullname, value.name, self._spot(value))], value, spawned=True)
 
     def _partial(self, value: n.CallExpr) -> None:
         self.callable(value.args[0])
@@ -290,7 +303,7 @@ class Check:
             return
         if node not in self.seen and self._is_empty(node):
             self.seen.add(node)
-            self._report(Kind.CAPTURED, name.name, "unassigned", [self._empty(name.name)], name)
+            self._report(Kind.CAPTURED, name.name, UNASSIGNED, [EMPTY], name)
         elif isinstance(node, n.Var):
             self._captured_variable(name, node, members)
         elif isinstance(node, n.TypeInfo):
@@ -336,8 +349,8 @@ class Check:
             info = class_of(proper)
             if info is None or names.is_known(info.fullname) or names.is_local(info):
                 continue
-            kind = outline.SELF_MEMBER if isinstance(proper, Instance) else outline.CLASS_MEMBER
-            yield outline.Ref(kind, info.fullname, member.name, self._spot(member))
+            kind = "C" if isinstance(proper, Instance) else "T"
+            yield outline.Ref(outline.MEMBER, f"{kind} {info.fullname}", member.name, self._spot(member))
 
     def refs(self, refs: Iterable[outline.Ref | None], place: n.Context, *, spawned: bool = False) -> None:
         """Follow references to module-level things, and report what they lead to.
@@ -417,8 +430,15 @@ class Check:
             if cure is not None:
                 spoils = tuple(replace(spoil, leaf=replace(spoil.leaf, cure=cure)) for spoil in spoils)
             self._report(kind, name, self.shown(judged), spoils, place, trait=trait)
-        else:
-            self.refs([outline.Ref(outline.CLASS, fullname, place=self._spot(place)) for fullname in sorted(classes)], place)
+            return
+        for fullname in sorted(classes):
+            if self._is_unseen(fullname):
+                self.refs([outline.Ref(outline.CLASS, fullname, place=self._spot(place))], place)
+
+    def _is_unseen(self, fullname: str) -> bool:
+        module = self.program.split(fullname)[0]
+        known = None if self.program.is_in_image(module) else self.program.summary(module)
+        return not self.program.is_in_image(module) and (known is None or known.unseen)
 
     def _report(
         self, kind: Kind, name: str, shown: str, spoils: Iterable[Spoil], place: n.Context, *, trait: Trait = Trait.PROCESS_SEND
@@ -429,11 +449,10 @@ class Check:
         finding = wording.Finding(kind, name, shown, trait.value, leaves, function=function, via=tuple(self.trail[:-1]))
         self.reporter.finding(finding, rule, place)
 
-    def _local_class(self, info: n.TypeInfo) -> Spoil:
-        return Spoil(wording.Leaf("", LOCAL_CLASS, wording.LOCAL_CLASS_VERDICT, wording.LOCAL_CLASS_CURE))
-
-    def _empty(self, name: str) -> Spoil:
-        return Spoil(wording.Leaf("", "empty", wording.EMPTY_CELL_VERDICT, wording.EMPTY_CELL_CURE))
+    @staticmethod
+    def _local_class(info: n.TypeInfo) -> Spoil:
+        leaf = wording.Leaf("", f"class {info.name}", wording.LOCAL_CLASS_VERDICT, wording.LOCAL_CLASS_CURE, predicate=CANNOT_BE_SENT)
+        return Spoil(leaf)
 
     def _spot(self, node: n.Context) -> outline.Place:
         return outline.place_of(node, self.module)

@@ -52,6 +52,7 @@ class Summary:
         refs: {local name: references}, from the tree or from a cache of the daemon.
         rebound: the globals that a function of the module assigns.
         identity: the decorators, and with "()" the makers of decorators, that give back the function they are given.
+        assigned: the class variables that a method assigns on its receiver, as "Class.name".
         unseen: whether mypy has stripped the bodies, as it does for installed packages and silenced imports.
     """
 
@@ -59,6 +60,7 @@ class Summary:
     refs: dict[str, list[outline.Ref]] = field(default_factory=dict)
     rebound: frozenset[str] = frozenset()
     identity: frozenset[str] = frozenset()
+    assigned: frozenset[str] = frozenset()
     unseen: bool = False
 
 
@@ -110,7 +112,23 @@ def from_tree(file: n.MypyFile) -> Summary:
         if all(refs is not None for refs in known):
             summary.refs.setdefault(name, [ref for refs in known if refs is not None for ref in refs])
     summary.rebound, summary.identity = frozenset(rebound), frozenset(identity)
+    summary.assigned = frozenset(_assigned(file))
     return summary
+
+
+def _assigned(file: n.MypyFile) -> Iterator[str]:
+    for local, function, _ in functions(file):
+        if not function.info or not function.arguments or not _has_class_variables(function.info):
+            continue
+        receiver = function.arguments[0].variable
+        for statement in syntax.statements(function.body.body):
+            for target in syntax.TARGETS.get(type(statement), lambda _: [])(statement):
+                if isinstance(target, n.MemberExpr) and isinstance(target.expr, n.NameExpr) and target.expr.node is receiver:
+                    yield f"{local.rpartition('.')[0]}.{target.name}"
+
+
+def _has_class_variables(info: n.TypeInfo) -> bool:
+    return any(isinstance(s.node, n.Var) and s.node.is_initialized_in_class and not s.node.is_classvar for s in info.names.values())
 
 
 def _really_rebound(file: n.MypyFile, declared: set[str]) -> set[str]:
@@ -134,7 +152,13 @@ def encode_verdicts(summary: Summary, verdicts: Mapping[str, tuple[Failure, ...]
 
 
 def _rest(summary: Summary) -> dict[str, Any]:
-    return {"version": VERSION, "rebound": sorted(summary.rebound), "identity": sorted(summary.identity), "unseen": summary.unseen}
+    return {
+        "version": VERSION,
+        "rebound": sorted(summary.rebound),
+        "identity": sorted(summary.identity),
+        "assigned": sorted(summary.assigned),
+        "unseen": summary.unseen,
+    }
 
 
 def _dump(data: dict[str, Any]) -> str:
@@ -165,6 +189,7 @@ def decode(text: str) -> Summary:
         refs={local: outline.decoded(refs) for local, refs in data.get("refs", {}).items()},
         rebound=frozenset(data.get("rebound", ())),
         identity=frozenset(data.get("identity", ())),
+        assigned=frozenset(data.get("assigned", ())),
         unseen=data.get("unseen", False),
     )
 

@@ -1,0 +1,185 @@
+"""Enforces the traits as bounds: at calls of generic functions, where generic classes are named, and at parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mypy import nodes as n
+from mypy.constraints import SUBTYPE_OF, infer_constraints
+from mypy.types import CallableType, Instance, Overloaded, Type, TypeVarType, UnionType, get_proper_type
+
+from capsend_mypy import names, syntax
+from capsend_mypy.judge import Rule
+from capsend_traits import Trait, wording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from capsend_mypy.program import Program
+    from capsend_mypy.reporting import Reporter
+
+
+class Written(NamedTuple):
+    """A generic class with its arguments, as an annotation or a base names it; `errors` is mypy's."""
+
+    type: Instance
+    place: n.Context
+    errors: Any
+
+
+def marker_of(declared: Type) -> Trait | None:
+    """Return the trait that a type asks for, being a marker, a protocol that extends one, or a union with such."""
+    proper = get_proper_type(declared)
+    if isinstance(proper, UnionType):
+        return next((trait for trait in map(marker_of, proper.items) if trait is not None), None)
+    if not isinstance(proper, Instance) or not (proper.type.is_protocol or proper.type.is_abstract):
+        return None
+    bases = {base.fullname for base in proper.type.mro}
+    if names.PROCESS_SEND in bases:
+        return Trait.PROCESS_SEND
+    return Trait.SERIALIZABLE if names.SERIALIZABLE in bases else None
+
+
+def bound_of(variable: object) -> Trait | None:
+    """Return the trait that a type variable is bound to."""
+    return marker_of(variable.upper_bound) if isinstance(variable, TypeVarType) and not variable.values else None
+
+
+def asks(node: object) -> bool:
+    """Return whether a function or class asks for a trait: by a type variable's bound, or by a parameter."""
+    if isinstance(node, n.TypeInfo):
+        return any(bound_of(variable) for variable in node.defn.type_vars) or asks(_constructor(node))
+    return any(
+        any(bound_of(variable) for variable in item.variables) or any(marker_of(formal) for formal in item.arg_types)
+        for item in _signatures(node)
+    )
+
+
+def _signatures(node: object) -> list[CallableType]:
+    declared = getattr(node.var if isinstance(node, n.Decorator) else node, "type", None)
+    if isinstance(declared, CallableType):
+        return [declared]
+    return declared.items if isinstance(declared, Overloaded) else []
+
+
+def _constructor(info: n.TypeInfo) -> n.SymbolNode | None:
+    symbol = info.get("__init__")
+    node = symbol.node if symbol is not None else None
+    return None if node is None or names.is_known(node.fullname) else node
+
+
+class Bounds:
+    """Checks calls and annotations against the bounds of what they name."""
+
+    def __init__(self, program: Program, reporter: Reporter) -> None:
+        self.program = program
+        self.reporter = reporter
+
+    def call(self, call: n.CallExpr, returned: Type, given: list[list[n.Expression]], types: list[list[Type]], checker: Any) -> None:
+        """Check one call of a function, a method or a class that asks for a trait."""
+        callee = call.callee.base if isinstance(call.callee, n.IndexExpr) else call.callee
+        node = callee.node if isinstance(callee, n.RefExpr) else None
+        proper = get_proper_type(returned)
+        function = f"{callee.name}" if isinstance(callee, n.RefExpr) else "the callee"
+        if isinstance(node, n.TypeAlias):
+            target = get_proper_type(node.target)
+            node = target.type if isinstance(target, Instance) else node
+        if isinstance(node, n.TypeInfo):
+            if isinstance(proper, Instance) and proper.type is node:
+                self.arguments(proper, call)
+            node = _constructor(node)
+        elif node is None and isinstance(callee, n.MemberExpr):
+            node = self._method(callee, checker)
+        signatures = _signatures(node)
+        if signatures:
+            signature = self._chosen(signatures, checker.lookup_type_or_none(call.callee))
+            self._variables(signature, call, given, checker)
+            self._parameters(signature, given, types, function)
+
+    @staticmethod
+    def _method(callee: n.MemberExpr, checker: Any) -> n.SymbolNode | None:
+        owner = checker.lookup_type_or_none(callee.expr)
+        proper = get_proper_type(owner) if owner is not None else None
+        symbol = proper.type.get(callee.name) if isinstance(proper, Instance) else None
+        return symbol.node if symbol is not None else None
+
+    @staticmethod
+    def _chosen(signatures: list[CallableType], actual: Type | None) -> CallableType:
+        proper = get_proper_type(actual) if actual is not None else None
+        line = getattr(proper, "line", None)
+        return next((s for s in signatures if len(signatures) > 1 and s.line == line), signatures[0])
+
+    def _variables(self, signature: CallableType, call: n.CallExpr, given: list[list[n.Expression]], checker: Any) -> None:
+        actual = checker.lookup_type_or_none(call.callee)
+        proper = get_proper_type(actual) if actual is not None else None
+        if not isinstance(proper, CallableType):
+            return
+        # A bound method's type has lost its receiver.
+        formals = signature.arg_types[len(signature.arg_types) - len(proper.arg_types) :]
+        done: set[str] = set()
+        for index, (formal, specialised) in enumerate(zip(formals, proper.arg_types, strict=False)):
+            values = given[index] if index < len(given) else []
+            for constraint in infer_constraints(formal, specialised, SUBTYPE_OF):
+                variable = constraint.origin_type_var
+                trait = bound_of(variable)
+                if trait is not None and variable.name not in done:
+                    done.add(variable.name)
+                    self._check(variable.name, constraint.target, trait, values[0] if values else call)
+
+    def _parameters(self, signature: CallableType, given: list[list[n.Expression]], types: list[list[Type]], function: str) -> None:
+        offset = len(signature.arg_types) - len(given)
+        for index, (values, judged) in enumerate(zip(given, types, strict=True)):
+            position = index + max(offset, 0)
+            if position >= len(signature.arg_types):
+                return
+            trait = marker_of(signature.arg_types[position])
+            name = signature.arg_names[position] or str(index + 1)
+            for value, actual in zip(values, judged, strict=True):
+                if trait is not None:
+                    self._check(name, actual, trait, value, kind=wording.Kind.ARGUMENT, value=value)
+
+    def arguments(self, named: Instance, place: n.Context) -> None:
+        """Check the type arguments of a generic class, where it is constructed or named."""
+        for variable, argument in zip(named.type.defn.type_vars, named.args, strict=False):
+            trait = bound_of(variable)
+            if trait is not None:
+                self._check(variable.name, argument, trait, place)
+
+    def _check(
+        self,
+        name: str,
+        judged: Type,
+        trait: Trait,
+        place: n.Context,
+        *,
+        kind: wording.Kind = wording.Kind.BOUND,
+        value: n.Expression | None = None,
+    ) -> None:
+        judge = self.program.judge
+        if isinstance(value, n.RefExpr | n.LambdaExpr) and self._is_code(value):
+            return
+        spoils = judge.spoils(judged, trait)
+        self.program.modules |= judge.modules
+        if spoils:
+            leaves = tuple(spoil.of(name) for spoil in spoils)
+            finding = wording.Finding(kind, name, judge.name(judged), trait.value, leaves)
+            rule = spoils[0].rule if spoils[0].rule is Rule.ANY else Rule.BOUND
+            self.reporter.finding(finding, rule, place, verb="called")
+
+    def _is_code(self, value: n.Expression) -> bool:
+        """Return whether a value is a module, or a module-level function that can run in another process."""
+        node = value.node if isinstance(value, n.RefExpr) else None
+        if isinstance(node, n.MypyFile):
+            return True
+        function = syntax.function_of(node)
+        return function is not None and "." in function.fullname and not self.program.failures(function.fullname)
+
+
+def written_types(found: Iterable[Written]) -> Iterator[Written]:
+    """Yield each place once: mypy analyses a type several times."""
+    seen: set[tuple[int, int]] = set()
+    for written in found:
+        key = (written.place.line, written.place.column)
+        if key not in seen:
+            seen.add(key)
+            yield written
