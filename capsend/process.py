@@ -142,8 +142,9 @@ class Spawnable(Generic[P, R]):
     """A function made to be spawned, by `@process`; an ordinary call runs it here."""
 
     def __init__(self, function: Callable[P, R]) -> None:
-        functools.update_wrapper(self, function)
-        self.__dict__["__wrapped__"] = function
+        # Directly, because attributes cannot be assigned.
+        names = (name for name in functools.WRAPPER_ASSIGNMENTS if hasattr(function, name))
+        self.__dict__.update({name: getattr(function, name) for name in names}, __wrapped__=function)
 
     @property
     def __capsend_function__(self) -> Callable[P, R]:
