@@ -47,6 +47,7 @@ ABSENT: Final = frozenset(
 
 _lock = threading.Lock()
 _templates: dict[Path, Template] = {}
+_inventories: dict[tuple[tuple[str, ...], str | None], frozenset[str]] = {}
 
 
 def _names(value: Iterable[str]) -> tuple[str, ...]:
@@ -127,8 +128,13 @@ class Image:
         Before the image is built the answer follows from the names of the standard library and of the packages, which
         is right for every module that a program is likely to import.
         """
-        with contextlib.suppress(ImageError):
-            return module in self.record.modules
+        place = (self.packages, os.environ.get("CAPSEND_CACHE_DIR"))
+        inventory = _inventories.get(place)
+        if inventory is None:
+            with contextlib.suppress(ImageError):
+                inventory = _inventories[place] = self.record.modules
+        if inventory is not None:
+            return module in inventory
         top = module.partition(".")[0]
         if top in sys.stdlib_module_names:
             return top not in ABSENT
