@@ -1,4 +1,4 @@
-"""Values as text and back: the one encoding in which host and process exchange everything; `docs/wire.md` documents it."""
+"""Values as text and back: the encoding in which host and process exchange everything; `docs/wire.md` documents it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ __all__ = ["Limits", "Malformed", "NotEncodable", "decode", "encode"]
 _PLAIN: Final = ATOMS | {list, dict}
 _STR: Final = frozenset({str})
 _MAX_DIGITS: Final = 4300
+_SAFE_RECURSION: Final = 5000  # beyond this a deep value could overflow the stack of the pickler
 _STRUCTURE: Final = bytes.maketrans(b"{}", b"[]")
 _NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{},"'))
 _scan: Final = json.JSONDecoder().raw_decode
@@ -32,10 +33,10 @@ def encode(value: Any, *, externals: Callable[[Any], Any] = lambda _: None, pick
 
     Args:
         value: what to encode.
-        externals: called for every function, class, module and instance; returns its reference, which is JSON nested at most two levels
-            deep, or None. An instance without a reference goes by its fields; the others are refused.
-        pickled: write values of built-in classes in the form that only a decoder without limits reads, which is several times as fast:
-            for whoever is trusted by the reader anyway.
+        externals: called for every function, class, module and instance; returns its reference, which is JSON nested at
+            most two levels deep, or None. An instance without a reference goes by its fields; the others are refused.
+        pickled: write values of built-in classes in the form that only a decoder without limits reads, which is several
+            times as fast: for a sender that the reader trusts anyway.
 
     Raises:
         NotEncodable: a part has no encoding; its `path` says where it stands.
@@ -45,8 +46,8 @@ def encode(value: Any, *, externals: Callable[[Any], Any] = lambda _: None, pick
     if pickled:
         data = _pickle(value)
         if data is not None:
-            text, form = blob(data)
-            return f"k{form:02}{text}"
+            body, form = blob(data)
+            return f"k{form:02}{body}"
     letter, layer, root = _root(value)
     plain = _is_plain(layer)
     if plain:
@@ -76,6 +77,8 @@ def _pickler() -> type[Any]:
 
 def _pickle(value: Any) -> bytes | None:
     """Return a pickle of a value made of None, numbers, text, bytes and their plain containers only, else None."""
+    if sys.getrecursionlimit() > _SAFE_RECURSION:
+        return None
     file = io.BytesIO()
     try:
         _pickler()(file, 5).dump(value)
@@ -94,7 +97,7 @@ def _root(value: Any) -> tuple[str, list[Any], Any]:
 
 
 def _is_plain(layer: list[Any]) -> bool:
-    """Tell whether JSON says these values exactly, one layer of containers at a time, without a Python call per element."""
+    """Tell whether JSON says these values exactly: layer by layer, with no Python call per element."""
     seen: set[int] = set()
     count = 0
     lists, dicts = [layer], list[Any]()
@@ -129,7 +132,7 @@ def _json(root: Any) -> str | None:
 
 
 def _long_digits(text: str) -> bool:
-    return re.search(r"\d{%d}" % (_MAX_DIGITS + 1), text) is not None
+    return re.search(rf"\d{{{_MAX_DIGITS + 1}}}", text) is not None
 
 
 def decode(
@@ -141,8 +144,8 @@ def decode(
 ) -> Any:
     """Return the value that a message says.
 
-    No method of a class in it runs, except `__setstate__` where the class defines it, and `__hash__` and `__eq__` where an instance is a
-    key or an element of a set.
+    No method of a class in it runs, except `__setstate__` where the class defines it, and `__hash__` and `__eq__` where
+    an instance is a key or an element of a set.
 
     Args:
         text: a message made by `encode`.
@@ -203,7 +206,7 @@ def _parse(text: str, limits: Limits | None, depth: int) -> Any:
     if limits is not None:
         _check_structure(text, limits, depth)
     digits = sys.get_int_max_str_digits()
-    if digits != _MAX_DIGITS and re.search(r"\d{%d}" % (min(digits or _MAX_DIGITS, _MAX_DIGITS) + 1), text):
+    if digits != _MAX_DIGITS and re.search(rf"\d{{{min(digits or _MAX_DIGITS, _MAX_DIGITS) + 1}}}", text):
         return json.loads(text, parse_int=_parse_int)
     value, end = _scan(text)
     if end != len(text):

@@ -6,11 +6,11 @@ import binascii
 import enum
 import sys
 from array import array
-from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from .codec_encoder import ATOMS
 from .codec_instances import BASES, plan_of, set_fields, set_state
+from .codec_keys import Keys
 from .codec_limits import Malformed
 from .codec_types import BY_TAG
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 # Any below stands for nodes, which are JSON not looked at yet, and for the values themselves.
 _ATOMS_AND_REFS: Final = ATOMS | {list}
-_QUICK_KEYS: Final = frozenset({str, bytes, type(None), bool})
 _MISSING: Final = object()
+_SHELLS: Final[dict[str, Callable[[], Any]]] = {"l": list, "d": dict, "m": dict, "s": set}
 
 
 class _Later(Exception):  # noqa: N818 - it never leaves this module
@@ -36,11 +36,11 @@ class _Later(Exception):  # noqa: N818 - it never leaves this module
 class Decoder:
     """Decodes one message in the general form.
 
-    A node's parts stand before it, except in a cycle: there the empty shell of a mutable part is made early, and a node that needs an
-    immutable part which is not there yet waits for it.
+    A node's parts stand before it, except in a cycle: there the empty shell of a mutable part is made early, and a node
+    that needs an immutable part which is not there yet waits for it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the message and what bounds it
         self,
         nodes: list[Any],
         text: str,
@@ -58,7 +58,7 @@ class Decoder:
         self._values: list[Any] = [_MISSING] * len(nodes)
         self._waiting: dict[int, list[int]] = {}
         self._unfilled: set[int] = set()
-        self._weights: dict[int, tuple[int, int]] = {}
+        self._keys = Keys(nodes, self._values, budget)
         self._buildable: dict[type, Plan] = {}
         self._offset = start
 
@@ -82,7 +82,7 @@ class Decoder:
         node = self._nodes[index]
         if type(node) is not list or not node or type(node[0]) is not str:
             raise Malformed("a node without a tag")
-        handler = _HANDLERS.get(node[0])
+        handler = self._handlers.get(node[0])
         if handler is not None:
             handler(self, index, node)
         elif node[0] in BY_TAG:
@@ -186,18 +186,18 @@ class Decoder:
         if len(node) % 2 == 0:
             raise Malformed("a key without a value")
         parts = self._parts(node[1:])
-        self._check_keys(parts[::2], node[1::2])
+        self._keys.check(parts[::2], node[1::2])
         value.update(zip(parts[::2], parts[1::2], strict=True))
 
     def _set(self, index: int, node: list[Any]) -> None:
         value = self._shell(index, set)
         parts = self._parts(node[1:])
-        self._check_keys(parts, node[1:])
+        self._keys.check(parts, node[1:])
         value.update(parts)
 
     def _frozenset(self, index: int, node: list[Any]) -> None:
         parts = self._parts(node[1:])
-        self._check_keys(parts, node[1:])
+        self._keys.check(parts, node[1:])
         self._values[index] = frozenset(parts)
 
     def _tuple(self, index: int, node: list[Any]) -> None:
@@ -280,7 +280,8 @@ class Decoder:
         # A shell that needs another shell is no message of an encoder: its class and its built-in part stand before it.
         for item in node[1:3]:
             if type(item) is list and item[:1] and type(item[0]) is int and 0 <= item[0] < len(self._nodes):
-                if self._values[item[0]] is _MISSING and (item is node[1] or node[0] in "kK"):
+                needed = item is node[1] or node[0] in "kK"
+                if needed and self._values[item[0]] is _MISSING:
                     return _MISSING
         cls = self._class(node[1])
         plan = self._plan(cls)
@@ -292,15 +293,16 @@ class Decoder:
         if plan.base is object or len(node) != 4:
             raise Malformed(f"{cls.__qualname__} has no built-in part")
         if base.mutable:
-            return plan.base.__new__(cls)
+            make: Any = plan.base
+            return make.__new__(cls)
         self._filled(node[2])
         part = self._parts([node[2]])[0]
-        if type(part) is not plan.base:
+        if type(part) is not (base.part or plan.base):
             raise Malformed(f"the built-in part of {cls.__qualname__} is a {type(part).__qualname__}")
         return _checked_fields(cls, base.build(cls, part))
 
     def _instance(self, index: int, node: list[Any]) -> None:
-        """["i", class, fields]; ["o", class, state]; ["k", class, built-in part, fields]; ["K", class, built-in part, state]."""
+        """["i", class, fields], ["o", class, state]; with a built-in part after the class ["k", ...], ["K", ...]."""
         value = self._values[index]
         if value is _MISSING:
             value = self._instance_shell(node)
@@ -347,94 +349,32 @@ class Decoder:
             return
         # A new combination of flags is kept by its class for ever.
         self._budget.spend(2000)
-        if enum.Flag not in cls.__mro__ or type(part) is not int or part & ~cls._flag_mask_ and part >= 0:
+        if enum.Flag not in cls.__mro__ or type(part) is not int or (part & ~cls._flag_mask_ and part >= 0):
             raise Malformed(f"{cls.__qualname__} has no such flags")
         self._values[index] = cls(part)
 
-    # Keys
-
-    def _check_keys(self, keys: list[Any], items: list[Any]) -> None:
-        """Refuse keys that were chosen to make hashing or comparing them slow, or to overflow the stack."""
-        limits = self._budget.limits
-        if limits is None or len(keys) == 0 or set(map(type, keys)) <= _QUICK_KEYS:
-            return
-        self._budget.spend(len(keys))
-        for item in items:
-            if type(item) is list:
-                work, depth = self._weight(item[0])
-                if depth > limits.max_key_depth:
-                    raise Malformed(f"a key nested deeper than {limits.max_key_depth} levels")
-                self._budget.spend(work)
-        if max(Counter(map(hash, keys)).values()) > limits.max_collisions:
-            raise Malformed(f"more than {limits.max_collisions} keys with the same hash")
-
-    def _weight(self, root: int) -> tuple[int, int]:
-        """Return the steps and the depth of hashing a node: those of its parts as often as it has them."""
-        weights = self._weights
-        stack = [root]
-        while stack:
-            index = stack[-1]
-            if index in weights and weights[index][0] >= 0:
-                stack.pop()
-                continue
-            inner = self._hashed_parts(index)
-            if index not in weights:
-                # Marked as open: in a cycle a part of its own counts nothing.
-                weights[index] = (-1, 0)
-                self._budget.spend(1 + len(inner))
-                stack += [k for k in inner if k not in weights]
-                continue
-            known = [weights[k] for k in inner if weights[k][0] >= 0]
-            weights[index] = (
-                self._own_work(index) + sum(w for w, _ in known),
-                1 + max((d for _, d in known), default=0),
-            )
-            stack.pop()
-        return weights[root]
-
-    def _hashed_parts(self, index: int) -> list[int]:
-        node = self._nodes[index]
-        tag = node[0]
-        if tag in _NOT_HASHED or (tag in BY_TAG and BY_TAG[tag].make is not None):
-            return []
-        if tag in ("i", "k", "o", "K"):
-            value = self._values[index]
-            if type(value).__hash__ is object.__hash__:
-                return []
-            fields = list(node[-1].values()) if type(node[-1]) is dict else []
-            return [item[0] for item in (*node[2:], *fields) if type(item) is list]
-        return [item[0] for item in node[1:] if type(item) is list]
-
-    def _own_work(self, index: int) -> int:
-        node = self._nodes[index]
-        work = len(node) + (20 if node[0] in ("i", "k", "o", "K", "x") else 0)
-        return work + sum(len(item) >> 6 for item in node[1:2] if type(item) is str)
-
-
-_NOT_HASHED: Final = frozenset({"l", "d", "m", "s", "f", "x", "e", "E", "b", "B", "L"})
-_SHELLS: Final[dict[str, Callable[[], Any]]] = {"l": list, "d": dict, "m": dict, "s": set}
-_HANDLERS: Final[dict[str, Callable[[Decoder, int, list[Any]], None]]] = {
-    "l": Decoder._list,
-    "t": Decoder._tuple,
-    "d": Decoder._dict,
-    "m": Decoder._mapping,
-    "s": Decoder._set,
-    "f": Decoder._frozenset,
-    "b": Decoder._bytes,
-    "B": Decoder._bytearray,
-    "L": Decoder._floats,
-    "U": Decoder._floats,
-    "u": Decoder._odd_str,
-    "n": Decoder._huge_int,
-    "x": Decoder._external,
-    "i": Decoder._instance,
-    "o": Decoder._instance,
-    "k": Decoder._instance,
-    "K": Decoder._instance,
-    "T": Decoder._tuple_instance,
-    "e": Decoder._member,
-    "E": Decoder._member,
-}
+    _handlers: ClassVar[dict[str, Callable[[Decoder, int, list[Any]], None]]] = {
+        "l": _list,
+        "t": _tuple,
+        "d": _dict,
+        "m": _mapping,
+        "s": _set,
+        "f": _frozenset,
+        "b": _bytes,
+        "B": _bytearray,
+        "L": _floats,
+        "U": _floats,
+        "u": _odd_str,
+        "n": _huge_int,
+        "x": _external,
+        "i": _instance,
+        "o": _instance,
+        "k": _instance,
+        "K": _instance,
+        "T": _tuple_instance,
+        "e": _member,
+        "E": _member,
+    }
 
 
 def unblob(text: str, form: Any) -> bytes:

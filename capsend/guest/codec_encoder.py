@@ -9,7 +9,7 @@ import sys
 from array import array
 from itertools import chain
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from .codec_instances import BASES, fields_of, plan_of, state_of
 from .codec_limits import NotEncodable
@@ -32,6 +32,8 @@ _CHUNK: Final = 3 << 20
 _HEXADECIMAL: Final = 8 << 20  # base 16 is three times as fast as base 64; above this its size matters more
 
 dumps: Final = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
+
+_MAY_HAVE_ATTRIBUTES: Final = frozenset({"ordered", "counter"})
 
 
 class _Frame:
@@ -131,8 +133,8 @@ class Encoder:
         ref.append(len(self._nodes))
         self._nodes.append(node)
 
-    def _open(self, value: Any, kind: type, ref: list[int]) -> _Frame | None:
-        opener = _OPENERS.get(kind)
+    def _open(self, value: Any, kind: Any, ref: list[int]) -> _Frame | None:
+        opener = self._openers.get(kind)
         if opener is not None:
             frame: _Frame | None = opener(self, value, ref)
             return frame
@@ -146,7 +148,7 @@ class Encoder:
         self._alive.append(parts)
         return _Frame(value, [entry.tag], iter(parts), ref=ref)
 
-    def _open_other(self, value: Any, kind: type, ref: list[int]) -> _Frame | None:
+    def _open_other(self, value: Any, kind: Any, ref: list[int]) -> _Frame | None:
         if issubclass(kind, enum.Enum):
             flag = issubclass(kind, enum.Flag)
             return _Frame(value, ["E" if flag else "e"], iter((kind, value._value_ if flag else value._name_)), ref=ref)
@@ -227,6 +229,18 @@ class Encoder:
     def _open_int(self, value: int, ref: list[int]) -> None:
         self._emit(ref, ["n", f"{value:x}"])
 
+    _openers: ClassVar[dict[type, Callable[[Encoder, Any, list[int]], _Frame | None]]] = {
+        list: _open_list,
+        tuple: _open_tuple,
+        dict: _open_dict,
+        set: _open_set,
+        frozenset: _open_frozenset,
+        bytes: _open_bytes,
+        bytearray: _open_bytearray,
+        str: _open_str,
+        int: _open_int,
+    }
+
     def _floats(self, tag: str, value: list[float] | tuple[float, ...]) -> list[Any]:
         packed = array("d", value)
         if sys.byteorder == "big":
@@ -248,20 +262,6 @@ def blob(data: bytes | bytearray) -> tuple[str, int]:
     # In pieces, so that 100 MB need no second 133 MB of base64 bytes beside the text.
     pieces = (data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK))
     return "".join(binascii.b2a_base64(piece, newline=False).decode("ascii") for piece in pieces), 64
-
-
-_OPENERS: Final[dict[type, Callable[[Encoder, Any, list[int]], _Frame | None]]] = {
-    list: Encoder._open_list,
-    tuple: Encoder._open_tuple,
-    dict: Encoder._open_dict,
-    set: Encoder._open_set,
-    frozenset: Encoder._open_frozenset,
-    bytes: Encoder._open_bytes,
-    bytearray: Encoder._open_bytearray,
-    str: Encoder._open_str,
-    int: Encoder._open_int,
-}
-_MAY_HAVE_ATTRIBUTES: Final = frozenset({"ordered", "counter"})
 
 
 def _finished(frame: _Frame) -> list[Any]:
@@ -290,7 +290,8 @@ def _step(frame: _Frame) -> str:
     if tag == "T":
         names = getattr(type(frame.value), "_fields", ())
         return f".{names[position - 1]}" if 0 < position <= len(names) else f"[{position - 1}]"
-    entry = standard(type(frame.value))
+    kind: Any = type(frame.value)
+    entry = standard(kind)
     if entry is None or tag != entry.tag:
         return (".__class__", "", "")[position] if position < 3 else ""
     part = entry.parts[min(position, len(entry.parts) - 1)]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _POINTER: Final = struct.calcsize("P")
 _HEAP_TYPE: Final = 1 << 9
+_MANAGED_DICT: Final = 1 << 4
 _REFUSED_BASES: Final = {
     "BaseException": "an exception is not a value",
     "PurePath": "a subclass of a path keeps state that differs between Python versions",
@@ -25,8 +26,10 @@ class Base(NamedTuple):
 
     read: Callable[[Any], Any]
     mutable: bool
-    build: Callable[[type, Any], Any]
-    """Immutable: (cls, part) -> instance.  Mutable: (instance, part) -> ignored."""
+    build: Callable[[Any, Any], Any]
+    """Immutable: (class, part) -> instance.  Mutable: (instance, part) -> ignored."""
+    part: type | None = None
+    """The class of the part, where it is not the base itself."""
 
 
 def _defaultdict_part(value: Any) -> Any:
@@ -93,23 +96,37 @@ class Plan(NamedTuple):
 @lru_cache(maxsize=512)
 def plan_of(cls: type) -> Plan:
     """Return how instances of `cls` travel."""
-    mro = type.mro(cls) if cls is type else cls.__mro__
+    mro = cls.__mro__
     base = next(c for c in mro if c in BASES or not c.__flags__ & _HEAP_TYPE)
+    if base.__module__ == "datetime":
+        BASES.update(_time_bases())
     slots: dict[str, Any] = {}
     for each in reversed(mro):
         if "__slots__" in each.__dict__:
             slots.update((n, d) for n, d in each.__dict__.items() if type(d) is MemberDescriptorType)
-    own_set = any("__setstate__" in c.__dict__ for c in mro[: mro.index(base)])
-    own_get = any(
-        # dataclasses generates one that fails where a slot is unset; the fields themselves say the same and more.
-        "__getstate__" in c.__dict__ and c.__dict__["__getstate__"].__module__ != "dataclasses"
-        for c in mro[: mro.index(base)]
-        if getattr(c.__dict__.get("__getstate__"), "__module__", None) is not None
-    )
-    generated = getattr(cls, "__setstate__", None)
-    if getattr(generated, "__module__", None) == "dataclasses":
-        own_set = False
+    written = mro[: mro.index(base)]
+    own_get, own_set = _defines(written, "__getstate__"), _defines(written, "__setstate__")
     return Plan(base, slots, cls.__dictoffset__ != 0, own_get, own_set, _refusal(cls, base, len(slots)))
+
+
+def _defines(classes: tuple[type, ...], name: str) -> bool:
+    method = next((c.__dict__[name] for c in classes if name in c.__dict__), None)
+    # dataclasses generates a pair that fails where a slot is unset; the fields say the same and more.
+    return method is not None and getattr(method, "__module__", None) != "dataclasses"
+
+
+def _time_bases() -> dict[type, Base]:
+    import datetime as dt
+
+    def reduced(base: Any) -> Base:
+        return Base(
+            lambda value: base.__reduce_ex__(value, 4)[1], False, lambda cls, part: base.__new__(cls, *part), part=tuple
+        )
+
+    bases: dict[type, Base] = {base: reduced(base) for base in (dt.date, dt.time, dt.datetime, dt.timedelta)}
+    tzinfo = dt.tzinfo
+    bases[tzinfo] = Base(lambda _: None, False, lambda cls, _: tzinfo.__new__(cls), part=type(None))
+    return bases
 
 
 def _refusal(cls: type, base: type, slots: int) -> str:
@@ -120,7 +137,7 @@ def _refusal(cls: type, base: type, slots: int) -> str:
         return f"{cls.__module__}.{cls.__qualname__} is implemented in C and has no encoding"
     # A class written in C adds fields that Python cannot see: they show in the size of its instances.
     room = base.__basicsize__ + _POINTER * slots
-    room += _POINTER * (cls.__dictoffset__ > 0 and base.__dictoffset__ == 0)
+    room += _POINTER * (cls.__dictoffset__ != base.__dictoffset__ and not cls.__flags__ & _MANAGED_DICT)
     room += _POINTER * (cls.__weakrefoffset__ > 0 and base.__weakrefoffset__ == 0)
     if cls.__basicsize__ > room:
         return f"{cls.__module__}.{cls.__qualname__} is implemented in C and has no encoding"
@@ -157,7 +174,8 @@ def set_fields(value: object, plan: Plan, fields: dict[str, Any]) -> None:
 
 def state_of(value: Any, plan: Plan) -> object:
     """Return what `__setstate__` will be given: the class's own `__getstate__`, or the default state of `pickle`."""
-    return value.__getstate__() if plan.own_get else object.__getstate__(value)
+    owner: Any = type(value) if plan.own_get else object
+    return owner.__getstate__(value)
 
 
 def set_state(value: Any, plan: Plan, state: object) -> None:
@@ -165,7 +183,7 @@ def set_state(value: Any, plan: Plan, state: object) -> None:
     if state is None:
         return
     if plan.own_set:
-        value.__setstate__(state)
+        type(value).__setstate__(value, state)
         return
     parts = state if type(state) is tuple and len(state) == 2 else (state,)
     for part in parts:

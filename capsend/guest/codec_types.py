@@ -1,4 +1,4 @@
-"""The table of standard classes that have an encoding of their own: one tag, its parts, and how they are put together."""
+"""The table of standard classes that have an encoding of their own: a tag, the parts, how they are put together."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _module(name: str) -> Any:
 
 
 def _decimal(budget: Budget, text: str) -> Any:
-    body = text[1:] if text.startswith("-") else text
+    body = text.removeprefix("-")
     if body.startswith(("NaN", "sNaN")):
         good = body.partition("NaN")[2].isdigit() or body.endswith("N")
     else:
@@ -124,7 +124,7 @@ def _timezone(_: Budget, *parts: Any) -> Any:
 def _zone_file(key: str) -> bytes | None:
     for folder in _module("zoneinfo").TZPATH:
         try:
-            with open(f"{folder}/{key}", "rb") as file:  # noqa: PTH123 - pathlib would be imported for this alone
+            with open(f"{folder}/{key}", "rb") as file:
                 return file.read(1 << 20)
         except OSError:
             continue
@@ -195,16 +195,13 @@ _RE_DEBUG: Final = 128
 
 
 def _pattern(budget: Budget, pattern: str | bytes, flags: int) -> Any:
-    ranges, inline = (pattern.count("-"), "(?" in pattern) if type(pattern) is str else _byte_counts(pattern)
+    text = pattern if type(pattern) is str else ""
+    ranges = text.count("-") if flags & _RE_IGNORECASE or "(?" in text else 0
     # The compiler of `re` walks every range of a character class when it ignores case: 10 ms for the largest range.
-    budget.spend(1000 + 50 * len(pattern) + 100_000 * ranges * bool(flags & _RE_IGNORECASE or inline))
+    budget.spend(1000 + 50 * len(pattern) + 100_000 * ranges)
     if not 0 <= flags < 512 or flags & _RE_DEBUG:
         raise Malformed("not the flags of a regular expression")
     return _module("re").compile(pattern, flags & ~(_RE_UNICODE if type(pattern) is str else 0))
-
-
-def _byte_counts(pattern: Any) -> tuple[int, bool]:
-    return 0, False  # a byte pattern has 256 characters to walk
 
 
 def _logger(budget: Budget, name: str) -> Any:
@@ -407,7 +404,7 @@ STANDARD: Final[tuple[Standard, ...]] = (
     ),
     Standard(
         "counter", _names("collections", "Counter"), _CONTENT,
-        lambda v: (dict(v),), lambda v, content: dict.update(v, content), make=lambda: _module("collections").Counter(),
+        lambda v: (dict(v),), dict.update, make=lambda: _module("collections").Counter(),
     ),
     Standard(
         "namespace", ("types.SimpleNamespace",), _CONTENT,
@@ -421,7 +418,7 @@ _BY_NAME: Final = {name: entry for entry in STANDARD for name in entry.names}
 
 @lru_cache(maxsize=512)
 def standard(cls: type) -> Standard | None:
-    """Return how values of exactly this class travel, if the table has it; a class that only claims its name has none."""
+    """Return how values of exactly this class travel; None for one that is not in the table or only claims to be."""
     module, name = cls.__module__, cls.__qualname__
     entry = _BY_NAME.get(f"{module.removesuffix('._local') if name in _PATHS else module}.{name}")
     if entry is None:
