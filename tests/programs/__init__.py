@@ -1,0 +1,1 @@
+"""Programs that tests spawn from, as a user would write them."""
