@@ -37,9 +37,16 @@ class Origins:
     def __init__(self, *, knows: Callable[[str], bool], own: str = "") -> None:
         self._knows = knows
         self._own = own
+        self._known: dict[str, Origin] = {}
 
     def of(self, name: str, file: str | None = None) -> Origin:
         """Return the origin of a module, by its full name and, if it has one, its file."""
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = self._decide(name, file)
+        return known
+
+    def _decide(self, name: str, file: str | None) -> Origin:
         top = name.partition(".")[0]
         if top == _API or self._knows(name):
             return Origin.IMAGE
