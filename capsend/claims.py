@@ -17,6 +17,8 @@ from capsend_traits.wording import Finding, Kind, Leaf, Step, fit, opening, repo
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from capsend.judge import TraitName
+
 ClassT = TypeVar("ClassT", bound=type[Any])
 
 _MOST_NESTED: Final = 50
@@ -72,10 +74,12 @@ def _resolve(annotation: object, namespace: dict[str, Any], cls: type) -> object
         return None
 
 
-def _class_leaves(cls: type, path: str, steps: tuple[Step, ...], open_: frozenset[type]) -> Iterator[Leaf]:
+def _class_leaves(
+    cls: type, path: str, steps: tuple[Step, ...], open_: frozenset[type], trait: TraitName = "ProcessSend"
+) -> Iterator[Leaf]:
     if cls in open_ or len(steps) > _MOST_NESTED:
         return  # recursive types are assumed to be sendable while they are checked
-    verdict = class_verdict(cls, "ProcessSend")
+    verdict = class_verdict(cls, trait)
     if verdict.refusal is not None:
         reason, cure = verdict.refusal
         yield Leaf(path, type_name(cls), reason, fit(cure, path), steps=steps)
@@ -83,31 +87,46 @@ def _class_leaves(cls: type, path: str, steps: tuple[Step, ...], open_: frozense
         return
     if _is_abstract(cls) and open_:
         return
-    refusal = mutability(cls)
+    refusal = mutability(cls) if trait == "ProcessSend" else None
     if refusal is not None:
         yield Leaf(path, type_name(cls), *refusal, steps=steps)
     for name, annotation in field_types(cls).items():
         step = Step(path, type_name(cls), name)
-        yield from _type_leaves(annotation, f"{path}.{name}", (*steps, step), open_ | {cls})
+        yield from type_leaves(annotation, f"{path}.{name}", (*steps, step), open_ | {cls}, trait)
 
 
-def _type_leaves(annotation: Any, path: str, steps: tuple[Step, ...], open_: frozenset[type]) -> Iterator[Leaf]:  # noqa: ANN401 - any type expression
+def type_leaves(
+    annotation: Any,  # noqa: ANN401 - any type expression
+    path: str,
+    steps: tuple[Step, ...] = (),
+    open_: frozenset[type] = frozenset(),
+    trait: TraitName = "ProcessSend",
+) -> Iterator[Leaf]:
+    """Yield why values of a type lack a trait, as far as the type says it; nothing when all of them have it, or when only the value can tell.
+
+    Args:
+        annotation: the type.
+        path: how the user names such a value.
+        steps: the way to it.
+        open_: the classes being judged, which are taken to have the trait.
+        trait: the trait.
+    """
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated or origin is typing.Final:
-        yield from _type_leaves(arguments[0], path, steps, open_)
+        yield from type_leaves(arguments[0], path, steps, open_, trait)
     elif origin in {typing.Union, types.UnionType}:
         for member in arguments:
-            yield from _type_leaves(member, path, steps, open_)
+            yield from type_leaves(member, path, steps, open_, trait)
     elif isinstance(annotation, typing.NewType):
-        yield from _type_leaves(annotation.__supertype__, path, steps, open_)
+        yield from type_leaves(annotation.__supertype__, path, steps, open_, trait)
     elif isinstance(origin, type):
-        yield from _class_leaves(origin, path, steps, open_)
+        yield from _class_leaves(origin, path, steps, open_, trait)
         declaration = table().of_class(origin)
         if declaration is not None and declaration.parameters:
             for member in arguments:
-                yield from _type_leaves(member, path, steps, open_)
+                yield from type_leaves(member, path, steps, open_, trait)
     elif isinstance(annotation, type) and annotation is not object:
-        yield from _class_leaves(annotation, path, steps, open_)
+        yield from _class_leaves(annotation, path, steps, open_, trait)
 
 
 def _is_abstract(cls: type) -> bool:

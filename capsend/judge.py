@@ -201,6 +201,13 @@ def mutability(cls: type) -> tuple[str, str] | None:
     return mutable_field(cls.__qualname__, fields.mutable[0]), MUTABLE_CURES[fields.style]
 
 
+def parts_of(value: object) -> Iterator[Part]:
+    """Yield the items and fields of a value that are judged with it, as (noun, how the path goes on, part)."""
+    yield from _items(value)
+    if class_verdict(type(value), "Serializable").shape is Shape.INSTANCE:
+        yield from _fields(value)
+
+
 def _fields(value: object) -> Iterator[Part]:
     for name, child in instance_state(value):
         yield "field", f".{name}", child
