@@ -25,6 +25,7 @@ from mypy.types import (
     TupleType,
     Type,
     TypedDictType,
+    TypeOfAny,
     TypeType,
     TypeVarType,
     UninhabitedType,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 MAX_DEPTH: Final = 60
 MAX_SPOILS: Final = wording.MAX_LEAVES + 1
 EMPTY_BASES: Final = frozenset({"builtins.object", "typing.Generic", "typing.Protocol", "abc.ABC", "enum.Enum", "typing.NamedTuple", *names.MARKERS})
+STATELESS: Final = frozenset({"typing", "typing_extensions", "abc", "numbers"})
 SAYS: Final = {Trait.PROCESS_SEND: "ProcessSend", Trait.SERIALIZABLE: "Serializable"}
 ABSTRACT_CURE: Final = "annotate a concrete type that is {trait}, such as {example}, or let {name} extend {trait}"
 EXAMPLES: Final = {
@@ -184,7 +186,8 @@ class Judge:
             case NoneType() | UninhabitedType() | DeletedType() | ErasedType() | TypeType():
                 return ()
             case AnyType():
-                if self.lenient:
+                # Where an error made the type Any, mypy has said so already.
+                if self.lenient or judged.type_of_any == TypeOfAny.from_error:
                     return ()
                 return (self.leaf(judged, wording.ANY_VERDICT, wording.ANY_CURE, rule=Rule.ANY, predicate=wording.UNKNOWN),)
             case LiteralType():
@@ -402,7 +405,7 @@ class Judge:
                 found += self._arguments(mapped, declaration, trait, depth)
                 continue
             if self._is_stub(base):
-                if not base.is_protocol:
+                if not (base.is_protocol or base.is_abstract or base.module_name in STATELESS):
                     found.append(self._undeclared(judged, base))
                 continue
             frozen = is_frozen(base)

@@ -246,7 +246,10 @@ class Program:
         refs = known.refs.get(local)
         if refs is None and isinstance(node, n.Var):
             found.failures.append(self._opaque(fullname, node.type))
+        lost = {ref.target for ref in refs or () if ref.kind == outline.WRITTEN}
         for ref in refs or ():
+            if ref.kind == outline.VARIABLE and ref.target in lost:
+                continue
             if self._follow(fullname, ref, found):
                 break
         return found

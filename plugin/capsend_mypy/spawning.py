@@ -195,11 +195,9 @@ class Check:
             if judged is not None and not is_spawnable(judged):
                 self._object(value, kind)
             return
-        if info is not None and (through_class or names.is_known(info.module_name)) and isinstance(value.expr, n.RefExpr):
+        if info is not None and (through_class or _takes_no_receiver(node)):
             self._through_class(value, info)
-        elif info is not None and through_class:
-            self._through_class(value, info)
-        if not through_class:
+        if not through_class and not _takes_no_receiver(node):
             if info is None and proper is not None and not isinstance(proper, Instance):
                 self._judge(Kind.RECEIVER, source(value.expr), proper, value.expr)
             elif proper is not None:
@@ -383,7 +381,15 @@ class Check:
         if is_callable(judged) and not spread:
             self.callable(value, Kind.ARGUMENT)
         elif not (isinstance(value, n.RefExpr) and isinstance(value.node, n.MypyFile)):
+            if not spread and any(spoil.rule is Rule.ANY for spoil in self.program.judge.spoils(judged, Trait.SERIALIZABLE)):
+                judged = self._without_context(value)
             self._judge(Kind.ARGUMENT, name, judged, value, trait=Trait.SERIALIZABLE)
+
+    def _without_context(self, value: n.Expression) -> Type:
+        """Return the type of an expression by itself: a parameter that mypy knows nothing of turns `[1]` into `list[Any]`."""
+        with self.checker.msg.filter_errors():
+            found: Type = self.checker.get_expression_type(value)
+        return found
 
     def result(self, judged: Type, value: n.Context, name: str) -> None:
         """Check the type of the result, if nothing was found before: the same value may be captured and returned."""
@@ -481,6 +487,9 @@ class Check:
         if not functions or (isinstance(node, n.Var) and node.is_argument):
             return False
         scope, function = functions[-1], syntax.function_of(node)
+        loops_inside = [c for c in syntax.walk(scope, scopes=False) if isinstance(c, n.GeneratorExpr | n.DictionaryComprehension)]
+        if any(b.node is node for c in loops_inside for b in syntax.bindings(c)):
+            return False
         bound = [b.place for b in syntax.bindings(scope) if b.node is not None and (b.node is node or b.node is function)]
         if not bound or any(not self._is_after(place) for place in bound):
             return False
@@ -496,6 +505,12 @@ def n_any() -> Type:
     from mypy.types import AnyType, TypeOfAny
 
     return AnyType(TypeOfAny.special_form)
+
+
+def _takes_no_receiver(node: n.SymbolNode | None) -> bool:
+    """Return whether a method, reached through an instance, is bound to its class or to nothing."""
+    function = syntax.function_of(node)
+    return function is not None and (function.is_static or function.is_class)
 
 
 def _bound(function: n.FuncItem, nodes: list[n.Node], name_exprs: list[n.NameExpr]) -> set[object]:
