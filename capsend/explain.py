@@ -1,0 +1,313 @@
+"""Explanations: the tree of what a callable captures, or of a class's fields, with why each part may go along or not.
+
+The tree of a callable is recorded from the very walk that `spawn` makes, so the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import types
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from capsend_traits import table
+from capsend_traits.wording import Finding, Kind, Leaf, headline, notes
+
+from capsend.captures import Place, Walk, callable_name
+from capsend.captures.context import place_of
+from capsend.captures.values import Values
+from capsend.claims import field_types, type_leaves
+from capsend.environment import default
+from capsend.fields import class_fields
+from capsend.judge import ATOMS, Shape, class_verdict, parts_of, type_name
+from capsend.origins import Origin, Origins
+from capsend.source import SourceError, locate_class
+from capsend.traits import explicit_impl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from capsend.judge import TraitName
+
+MOST_PARTS: Final = 12
+DEEPEST: Final = 6
+
+
+@attrs.frozen
+class Node:
+    """One line of an explanation.
+
+    Attributes:
+        text: what it is about, and why the answer is what it is.
+        good: whether it can go along.
+        notes: lines that belong to it, such as the cure.
+        children: what the answer rests on.
+    """
+
+    text: str
+    good: bool
+    notes: tuple[str, ...] = ()
+    children: tuple[Node, ...] = ()
+
+    def lines(self, depth: int = 0) -> Iterator[str]:
+        """Yield the tree as plain text, one level of indentation per level of the tree."""
+        indent = "    " * depth
+        yield f"{indent}{'yes' if self.good else 'NO '} {self.text}"
+        for note in self.notes:
+            yield f"{indent}        {note}"
+        for child in self.children:
+            yield from child.lines(depth + 1)
+
+
+def explain(thing: Any) -> Node:
+    """Explain a callable by its captures, a class by its fields, and any other value by its parts.
+
+    Raises:
+        TypeError: it is a module, which is always named and never sent whole.
+    """
+    if isinstance(thing, type):
+        return _explain_class(thing)
+    if isinstance(thing, types.ModuleType):
+        raise TypeError(f"{thing.__name__} is a module: name a function or a class in it")
+    if callable(thing):
+        return _Explanation(thing).tree()
+    return _Explanation(lambda: thing).value_tree(thing)
+
+
+@attrs.frozen
+class _Entry:
+    """Something the walk judged: what and where, and how many findings there were before and after."""
+
+    kind: Kind
+    name: str
+    value: object
+    trait: TraitName
+    place: Place
+    first: int
+    last: int
+
+
+class _Recorder(Values):
+    """The values of a walk, each noted down as it is judged."""
+
+    def __init__(self, walk: Walk) -> None:
+        super().__init__(walk)
+        self.walk = walk
+        self.entries: list[_Entry] = []
+
+    def judge(self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = "ProcessSend") -> bool:
+        context = self.walk.context
+        if context.tolerant:
+            return super().judge(value, kind, name, place, trait=trait)
+        first = len(context.findings)
+        # Noted before what it reaches is judged in turn, so that the order is that of the source.
+        position = len(self.entries)
+        good = super().judge(value, kind, name, place, trait=trait)
+        self.entries.insert(position, _Entry(kind, name, value, trait, place, first, len(context.findings)))
+        return good
+
+
+class _Explanation:
+    def __init__(self, function: Any) -> None:
+        self._function = function
+        self._origins = _origins(function)
+        self._walk = Walk(origins=self._origins)
+        self._recorder = self._walk.values = _Recorder(self._walk)
+        self._shown: set[tuple[str, ...]] = set()
+        self._explained: set[int] = set()
+
+    def tree(self) -> Node:
+        self._walk.root(self._function)
+        findings = self._walk.context.findings
+        place = place_of(self._function)
+        children = self._below((place.function,))
+        children += tuple(
+            _of_finding(finding) for index, finding in enumerate(findings) if index not in self._explained
+        )
+        count = len(findings)
+        what = "a value that it reaches" if count == 1 else f"{count} values that it reaches"
+        answer = f"cannot be spawned: {what} cannot go along" if count else "can be spawned"
+        text = f"{place.function}{_where(place)} {answer}"
+        if not children and not count:
+            text += "; it captures nothing"
+        return Node(text, not count, children=children)
+
+    def value_tree(self, value: object) -> Node:
+        return self._value(value, "the value", "it", "ProcessSend", frozenset())
+
+    def _below(self, way: tuple[str, ...]) -> tuple[Node, ...]:
+        """Return what the function at the end of a way captures; each function is shown once."""
+        if way in self._shown:
+            return ()
+        self._shown.add(way)
+        findings = self._walk.context.findings
+        nodes: dict[tuple[Kind, str], Node] = {}
+        for entry in self._recorder.entries:
+            if (*entry.place.via, entry.place.function) == way:
+                own = [index for index in range(entry.first, entry.last) if _belongs(findings[index], entry)]
+                self._explained.update(own)
+                if (entry.kind, entry.name) not in nodes:
+                    node = self._entry(entry, [findings[index] for index in own], way)
+                    nodes[entry.kind, entry.name] = node
+        for index, finding in enumerate(findings):
+            if (*finding.via, finding.function) == way and index not in self._explained:
+                self._explained.add(index)
+                nodes[finding.kind, finding.variable] = _of_finding(finding)
+        return tuple(nodes.values())
+
+    def _entry(self, entry: _Entry, findings: list[Finding], way: tuple[str, ...]) -> Node:
+        label = f"{entry.kind.value} {entry.name}{_line(entry.place.line)}"
+        node = self._value(entry.value, label, entry.name, entry.trait, frozenset())
+        further = self._below((*way, callable_name(entry.value))) if isinstance(entry.value, types.FunctionType) else ()
+        children = (*node.children, *further)
+        if not findings:
+            return attrs.evolve(node, good=True, children=children)
+        leaf = findings[0].leaves[0]
+        # The walk may know a better cure than the value alone does.
+        notes_ = (leaf.verdict, *_cure(leaf)) if node.notes and not leaf.steps else node.notes
+        return attrs.evolve(node, good=False, notes=notes_, children=children)
+
+    def _value(self, value: object, label: str, path: str, trait: TraitName, around: frozenset[int]) -> Node:
+        text = f"{label}: {'class' if isinstance(value, type) else type_name(type(value))}"
+        if id(value) in around:
+            return Node(f"{text}, which it is itself a part of", good=True)
+        leaves = self._walk.values.leaves(value, trait, path, Place())
+        own = [leaf for leaf in leaves if not leaf.steps]
+        children = self._parts(value, path, trait, around | {id(value)}) if type(value) not in ATOMS else ()
+        if own:
+            predicate = own[0].predicate.format(trait=trait)
+            return Node(f"{text}, {predicate}", good=False, notes=tuple(_reasons(own)), children=children)
+        if leaves:
+            return Node(f"{text}, which has a part that is not {trait}", good=False, children=children)
+        return Node(f"{text}, {self._why(value, trait)}", good=True, children=children)
+
+    def _parts(self, value: object, path: str, trait: TraitName, around: frozenset[int]) -> tuple[Node, ...]:
+        if class_verdict(type(value), trait).shape not in {Shape.PARTS, Shape.INSTANCE} or len(around) > DEEPEST:
+            return ()
+        shown = [
+            self._value(part, f"{noun} {where.lstrip('. ')}", path + where, trait, around)
+            for noun, where, part in parts_of(value)
+        ]
+        shown.sort(key=lambda node: node.good)
+        if len(shown) > MOST_PARTS:
+            rest = shown[MOST_PARTS:]
+            shown[MOST_PARTS:] = [Node(f"and {len(rest)} more", good=all(node.good for node in rest))]
+        return tuple(shown)
+
+    def _why(self, value: object, trait: TraitName) -> str:
+        cls = type(value)
+        if isinstance(value, types.ModuleType):
+            inside = self._origins.of(value.__name__, getattr(value, "__file__", None)) is Origin.IMAGE
+            return (
+                "which the image has, so it goes by name"
+                if inside
+                else "of which those attributes go along that are used"
+            )
+        if isinstance(value, types.FunctionType | types.BuiltinFunctionType | type):
+            named = self._origins.name_of(value)
+            return (
+                f"which the image has, so it goes by name: {named[0]}.{named[1]}"
+                if named
+                else "which goes along by its source"
+            )
+        impl = explicit_impl(cls)
+        if impl is not None:
+            return f'by a promise: @unsafe_process_send("{impl.reason}")'
+        if isinstance(value, enum.Enum):
+            return "which goes by its class and name"
+        declaration = table().of_class(cls)
+        if declaration is not None and declaration.trait.value == trait:
+            return declaration.reason if trait == "ProcessSend" else "of which each process owns a copy (PerProcess)"
+        if class_verdict(cls, trait).shape is Shape.INSTANCE:
+            return (
+                "whose fields all are, and cannot be assigned again"
+                if trait == "ProcessSend"
+                else "whose fields all are"
+            )
+        return "whose parts can all go along"
+
+
+def _explain_class(cls: type) -> Node:
+    leaves = list(type_leaves(cls, "..."))
+    serializable = not list(type_leaves(cls, cls.__name__, trait="Serializable"))
+    capture = "may be captured" if not leaves else "may not be captured"
+    by_value = "may be passed by value" if serializable else "may not be passed by value"
+    joint = "and" if serializable is not bool(leaves) else "but"
+    own = [leaf for leaf in leaves if not leaf.steps]
+    notes_ = [*_reasons(own), *_grounds(cls, good=not leaves)]
+    text = f"class {cls.__name__}{_where(_place_of_class(cls))}: its instances {capture} {joint} {by_value}"
+    children = tuple(_field_nodes(cls)) if class_verdict(cls, "ProcessSend").shape is Shape.INSTANCE else ()
+    return Node(text, not leaves, notes=tuple(dict.fromkeys(notes_)), children=children)
+
+
+def _field_nodes(cls: type) -> Iterator[Node]:
+    types_, mutable = field_types(cls), class_fields(cls).mutable
+    for name in dict.fromkeys([*types_, *mutable]):
+        annotation = types_.get(name, Any)
+        shown = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+        leaves = list(type_leaves(annotation, name))
+        text = f"field {name}: {shown}" if name in types_ else f"field {name}, without an annotation"
+        if leaves:
+            first = leaves[0]
+            where = f"{first.path} is {first.type}, " if first.path != name else ""
+            yield Node(
+                f"{text}, which is not ProcessSend", good=False, notes=(f"{where}{first.verdict}", *_cure(first))
+            )
+        elif name in mutable:
+            yield Node(f"{text}, which can be assigned again", good=False)
+        elif annotation in {Any, object}:
+            yield Node(f"{text}: the value decides", good=True)
+        else:
+            yield Node(f"{text}, which is ProcessSend and cannot be assigned again", good=True)
+
+
+def _grounds(cls: type, *, good: bool) -> Iterator[str]:
+    impl, declaration = explicit_impl(cls), table().of_class(cls)
+    if impl is not None and impl.positive:
+        yield f'promised by @unsafe_process_send("{impl.reason}"); its fields are not checked'
+    elif declaration is not None and good:
+        yield f"{cls.__name__} is declared {declaration.trait.value}: {declaration.reason}"
+    if declaration is not None and declaration.parameters:
+        yield "as far as the values inside it may"
+
+
+def _reasons(leaves: list[Leaf]) -> Iterator[str]:
+    for leaf in leaves:
+        yield leaf.verdict
+        yield from _cure(leaf)
+
+
+def _cure(leaf: Leaf) -> tuple[str, ...]:
+    return (f"Instead: {leaf.cure}.",) if leaf.cure else ()
+
+
+def _of_finding(finding: Finding) -> Node:
+    return Node(f"{headline(finding)}{_line(finding.line)}", good=False, notes=tuple(notes(finding, place=False)))
+
+
+def _belongs(finding: Finding, entry: _Entry) -> bool:
+    return finding.kind is entry.kind and finding.variable == entry.name
+
+
+def _origins(function: Any) -> Origins:
+    module = getattr(inspect.unwrap(getattr(function, "func", function)), "__module__", None)
+    own = module.partition(".")[0] if isinstance(module, str) else ""
+    return Origins(knows=default().image.knows, own=own)
+
+
+def _place_of_class(cls: type) -> Place:
+    try:
+        source = locate_class(cls)
+    except SourceError:
+        return Place()
+    return Place(cls.__qualname__, (), source.file, source.line)
+
+
+def _where(place: Place) -> str:
+    return f" ({Path(place.file).name}:{place.line})" if place.file else ""
+
+
+def _line(line: int) -> str:
+    return f" (line {line})" if line else ""

@@ -1,0 +1,122 @@
+"""Targets of the command line: `MODULE:NAME` and `FILE.py:NAME`, imported as the user's own program would."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Iterator, Sequence
+
+_HERE: Final = str(Path(__file__).parent)
+
+
+class TargetError(Exception):
+    """A target that cannot be had; the message is for the user, `details` is the traceback of the user's own code."""
+
+    def __init__(self, message: str, *, details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+
+
+def find(target: str) -> Any:
+    """Import what a target names.
+
+    A module is looked for in the current folder first, as `python -m` does; a file's own folder is where it finds what it imports.
+
+    Raises:
+        TargetError: the target is misspelt, there is no such module, file or name, or importing it failed.
+    """
+    place, separator, name = target.rpartition(":")
+    if not separator or not place or not all(part.isidentifier() for part in name.split(".")):
+        raise TargetError(f"{target!r} names nothing: write MODULE:NAME or FILE.py:NAME, such as shop.prices:total")
+    module = _module_of_file(Path(place)) if place.endswith(".py") else _module(place)
+    found: Any = module
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise TargetError(f"{place} has no {name}.{_suggestion(part, found)}") from None
+    return found
+
+
+def parse_arguments(texts: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
+    """Read arguments of the command line as Python literals, `name=literal` as keywords; what is no literal is a str."""
+    positional: list[Any] = []
+    keywords: dict[str, Any] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if separator and name.isidentifier():
+            keywords[name] = _literal(value)
+        else:
+            positional.append(_literal(text))
+    return positional, keywords
+
+
+def _literal(text: str) -> object:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return text
+
+
+def _module(name: str) -> types.ModuleType:
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise TargetError(f"{name!r} is not the name of a module: write it with dots, or give a path that ends in .py")
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(error.name + ".")):
+            raise TargetError(f"there is no module {error.name}, neither installed nor in {Path.cwd()}") from None
+        raise _failed(name, error) from None
+    except Exception as error:  # noqa: BLE001 - a user's module may raise anything
+        raise _failed(name, error) from None
+
+
+def _module_of_file(path: Path) -> types.ModuleType:
+    if not path.is_file():
+        raise TargetError(f"there is no file {path}")
+    name = path.stem
+    if not name.isidentifier() or name in sys.stdlib_module_names:
+        reason = "is taken by the standard library" if name.isidentifier() else "is not a Python name"
+        raise TargetError(f"{path} cannot be imported: the name {name} {reason}. Rename the file")
+    sys.path.insert(0, str(path.resolve().parent))
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # noqa: BLE001 - a user's file may raise anything
+        raise _failed(str(path), error) from None
+    return module
+
+
+def _failed(name: str, error: Exception) -> TargetError:
+    summary = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+    return TargetError(f"{name} cannot be imported: {summary}", details="".join(_own_frames(error)))
+
+
+def _own_frames(error: Exception) -> Iterator[str]:
+    """The traceback without the frames of capsend and of the import system, which are not the user's concern."""
+    frames = traceback.extract_tb(error.__traceback__)
+    kept = [frame for frame in frames if not frame.filename.startswith((_HERE, "<frozen importlib"))]
+    kept = [frame for frame in kept if "importlib" not in Path(frame.filename).parts]
+    if kept or isinstance(error, SyntaxError):
+        yield "Traceback (most recent call last):\n" if kept else ""
+        yield from traceback.format_list(kept)
+        yield from traceback.format_exception_only(error)
+
+
+def _suggestion(part: str, owner: object) -> str:
+    close = difflib.get_close_matches(part, [name for name in dir(owner) if not name.startswith("__")], n=1)
+    return f" Did you mean {close[0]}?" if close else ""
