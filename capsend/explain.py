@@ -162,6 +162,9 @@ class _Explanation:
         node = self._value(entry.value, label, entry.name, entry.trait, frozenset())
         further = self._below((*way, callable_name(entry.value))) if isinstance(entry.value, types.FunctionType) else ()
         children = (*node.children, *further)
+        if not findings and not all(child.good for child in further):
+            text = f"{label}: function, which reaches what cannot go along"
+            return attrs.evolve(node, text=text, good=False, children=children)
         if not findings:
             return attrs.evolve(node, good=True, children=children)
         leaf = findings[0].leaves[0]

@@ -29,7 +29,8 @@ class TargetError(Exception):
 def find(target: str) -> Any:
     """Import what a target names.
 
-    A module is looked for in the current folder first, as `python -m` does; a file's own folder is where it finds what it imports.
+    A module is looked for in the current folder first, as `python -m` does; a file finds what it imports in its own
+    folder.
 
     Raises:
         TargetError: the target is misspelt, there is no such module, file or name, or importing it failed.
@@ -48,7 +49,7 @@ def find(target: str) -> Any:
 
 
 def parse_arguments(texts: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
-    """Read arguments of the command line as Python literals, `name=literal` as keywords; what is no literal is a str."""
+    """Read arguments as Python literals, `name=literal` as keywords; what is no literal is a str."""
     positional: list[Any] = []
     keywords: dict[str, Any] = {}
     for text in texts:
@@ -91,7 +92,8 @@ def _module_of_file(path: Path) -> types.ModuleType:
         raise TargetError(f"{path} cannot be imported: the name {name} {reason}. Rename the file")
     sys.path.insert(0, str(path.resolve().parent))
     spec = importlib.util.spec_from_file_location(name, path.resolve())
-    assert spec is not None and spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise TargetError(f"{path} cannot be imported: Python does not take it for a module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
