@@ -407,7 +407,7 @@ def _wait_briefly() -> int | None:
 
 @ffi.wasmtime_component_func_callback_t
 def _on_write(_data: Any, context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int) -> Any:
-    """`output-stream.blocking-write-and-flush`: keep the first few kilobytes, for the text of a trap."""
+    """`output-stream.write`: keep the first few kilobytes, for the text of a trap."""
     _resource_drop(context, arguments[0].of.resource)
     guest, data = _running.guest, arguments[1].of.list
     room = _RAW_OUTPUT_LIMIT - len(guest._raw_output)
@@ -434,6 +434,7 @@ def _on_create_socket(_data: Any, _ctx: Any, _type: Any, _args: Any, _count: int
 _SHADOWED: Final = (
     (f"wasi:io/poll@{_WASI}", "[method]pollable.block", _on_block),
     (f"wasi:io/poll@{_WASI}", "poll", _on_poll),
+    (f"wasi:io/streams@{_WASI}", "[method]output-stream.write", _on_write),
     (f"wasi:io/streams@{_WASI}", "[method]output-stream.blocking-write-and-flush", _on_write),
     (f"wasi:sockets/tcp-create-socket@{_WASI}", "create-tcp-socket", _on_create_socket),
     (f"wasi:sockets/udp-create-socket@{_WASI}", "create-udp-socket", _on_create_socket),

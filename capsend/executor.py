@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from capsend.environment import Environment, default, prepare
+from capsend.life import register_exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -184,6 +185,7 @@ def _register(executor: Executor) -> None:
     _executors.add(executor)
     if _registered_by != os.getpid():
         _registered_by = os.getpid()
+        register_exit()  # first: what is registered first runs last, and it ends all processes
         atexit.register(_finish_all)
 
 

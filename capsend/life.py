@@ -261,7 +261,7 @@ def start(shipment: Shipment, environment: Environment, template: Template) -> L
     if _exiting:
         message = "no process can be spawned any more: the interpreter is shutting down"
         raise RuntimeError(message)
-    _register_exit()
+    register_exit()
     life = Life(shipment, environment)
     _live.add(life)
     try:
@@ -284,7 +284,8 @@ def _start_thread(life: Life, template: Template) -> None:
             threading.stack_size(previous)
 
 
-def _register_exit() -> None:
+def register_exit() -> None:
+    """See to it that all processes are ended before the interpreter is; what is registered later runs earlier."""
     global _registered_by  # noqa: PLW0603 - once per OS process
     if _registered_by != os.getpid():
         _registered_by = os.getpid()

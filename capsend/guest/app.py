@@ -45,7 +45,6 @@ streams.install()
 # These folders are gone when the snapshot runs; finders that remember them would claim modules they cannot load.
 sys.path.clear()
 sys.path_importer_cache.clear()
-sys.argv[:] = [""]
 linecache.clearcache()
 gc.collect()
 gc.freeze()

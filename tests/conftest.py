@@ -1,0 +1,36 @@
+"""What several test modules share: the image, which is built once, and programs that run in a Python of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.engine import Template
+
+
+@pytest.fixture(scope="session")
+def template() -> Template:
+    """The default image, loaded."""
+    from capsend.image import Image
+
+    return Image().template()
+
+
+@pytest.fixture
+def run_script(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a program, given as text, as a script in a fresh interpreter."""
+
+    def run(source: str, *, timeout: float = 120, **options: object) -> subprocess.CompletedProcess[str]:
+        path = tmp_path / "script.py"
+        path.write_text(textwrap.dedent(source), encoding="utf-8")
+        command = [sys.executable, str(path)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **options)
+
+    return run

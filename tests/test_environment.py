@@ -1,0 +1,65 @@
+"""Environments: limits are on by default, checked when they are written, and values."""
+
+import math
+
+import attrs
+import pytest
+
+from capsend.environment import Environment
+from capsend.image import Image
+
+MIB = 1 << 20
+
+
+def test_limits_are_on_by_default():
+    """Whoever says nothing is protected."""
+    environment = Environment()
+    assert environment.memory <= 1024 * MIB
+    assert environment.timeout is not None
+    assert environment.output <= 64 * MIB
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("memory", -1), ("memory", 0), ("memory", 1000), ("memory", 1 << 50), ("timeout", 0), ("timeout", -1.0),
+        ("timeout", math.inf), ("timeout", math.nan), ("timeout", 1e12),
+        ("output", -1), ("output", 1 << 60), ("result", 0),
+    ],
+)  # fmt: skip
+def test_absurd_limit_is_refused_by_name(name, value):
+    """Negative, zero and absurd limits are errors where they are written."""
+    with pytest.raises(ValueError, match=f"^{name} must be"):
+        Environment(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("memory", "1 GB"), ("memory", 1e9), ("memory", True), ("memory", None), ("timeout", "1s"), ("timeout", True),
+        ("output", 1.5), ("stdout", "file.txt"), ("stderr", 3), ("image", "python"),
+    ],
+)  # fmt: skip
+def test_limit_of_the_wrong_type_is_refused_by_name(name, value):
+    """A wrong type is an error where it is written."""
+    with pytest.raises(TypeError, match=name):
+        Environment(**{name: value})
+
+
+def test_environment_is_a_value():
+    """It cannot be changed, and equal ones are equal."""
+    assert Environment(timeout=1) == Environment(timeout=1, image=Image())
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        Environment().memory = 1
+
+
+def test_limits_are_keyword_only():
+    """A bare number says nothing."""
+    with pytest.raises(TypeError):
+        Environment(256 * MIB)
+
+
+@pytest.mark.parametrize("memory", [64 * MIB, 4096 * MIB])
+def test_smallest_and_largest_memory_run(memory):
+    """What is accepted works."""
+    assert Environment(memory=memory).spawn(lambda: 1).result() == 1

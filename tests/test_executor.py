@@ -1,0 +1,153 @@
+"""The executor: what the standard library asks of one, with a fresh process for every task."""
+
+import concurrent.futures
+import os
+import threading
+import time
+
+import pytest
+
+from capsend.environment import Environment
+from capsend.exceptions import CaptureError, ProcessFailed, TimeLimitExceeded
+from capsend.executor import Executor
+
+
+def test_submit_gives_a_future_of_the_standard_library():
+    """Code that waits for futures works."""
+    with Executor() as executor:
+        futures = [executor.submit(pow, 2, n) for n in range(4)]
+        done, not_done = concurrent.futures.wait(futures, timeout=60)
+    assert (len(done), len(not_done), [f.result() for f in futures]) == (4, 0, [1, 2, 4, 8])
+
+
+def test_map_keeps_the_order():
+    """Results come in the order of the arguments."""
+    with Executor(max_workers=2) as executor:
+        assert list(executor.map(lambda a, b: a * b, [1, 2, 3], [4, 5, 6], chunksize=2)) == [4, 10, 18]
+
+
+def test_map_stops_waiting_after_its_timeout():
+    """The timeout is that of the standard library."""
+    with Executor(environment=Environment(timeout=5)) as executor:
+        results = executor.map(time.sleep, [0, 600], timeout=1)
+        assert next(results) is None
+        with pytest.raises(TimeoutError):
+            next(results)
+
+
+def test_exception_of_a_task_is_in_its_future():
+    """And nowhere else."""
+    with Executor() as executor:
+        bad, good = executor.submit(lambda: 1 // 0), executor.submit(lambda: 1)
+        assert isinstance(bad.exception(), ZeroDivisionError)
+        assert good.result() == 1
+
+
+def test_dead_process_fails_its_own_future_only():
+    """There is no broken state."""
+    with Executor(max_workers=1) as executor:
+        dead, next_one = executor.submit(lambda: os._exit(1)), executor.submit(lambda: 1)
+        assert isinstance(dead.exception(), ProcessFailed)
+        assert next_one.result() == 1
+
+
+def test_tasks_see_nothing_of_each_other():
+    """Every task has a fresh process, also one after the other."""
+
+    def leave_a_mark():
+        import json
+
+        seen = hasattr(json, "mark")
+        json.mark = True
+        return seen
+
+    with Executor(max_workers=1) as executor:
+        assert [executor.submit(leave_a_mark).result() for _ in range(3)] == [False] * 3
+
+
+def test_captures_are_judged_in_submit():
+    """The error comes where the mistake is."""
+    box = []
+    with Executor() as executor, pytest.raises(CaptureError, match="box"):
+        executor.submit(lambda: box)
+
+
+def test_no_more_processes_run_than_workers():
+    """What is more waits."""
+    running, most, lock = 0, 0, threading.Lock()
+
+    def count(text):
+        nonlocal running, most
+        with lock:
+            running += 1 if text == "in\n" else -1
+            most = max(most, running)
+
+    def work():
+        print("in")
+        time.sleep(0.05)
+        print("out")
+
+    with Executor(max_workers=2, environment=Environment(stdout=count)) as executor:
+        for _ in range(8):
+            executor.submit(work)
+    assert (most, running) == (2, 0)
+
+
+def test_shutdown_waits_for_all_tasks():
+    """Those that were submitted run to their end."""
+    executor = Executor(max_workers=1)
+    futures = [executor.submit(lambda: 1) for _ in range(4)]
+    executor.shutdown(wait=True)
+    assert all(future.done() for future in futures)
+
+
+def test_shutdown_can_cancel_what_has_not_started():
+    """As in the standard library."""
+    executor = Executor(max_workers=1, environment=Environment(timeout=1))
+    futures = [executor.submit(lambda: time.sleep(600)) for _ in range(3)]
+    executor.shutdown(cancel_futures=True)
+    assert isinstance(futures[0].exception(), TimeLimitExceeded)
+    assert [future.cancelled() for future in futures] == [False, True, True]
+
+
+def test_waiting_task_can_be_cancelled():
+    """A future that has not started is cancelled and never runs."""
+    with Executor(max_workers=1, environment=Environment(timeout=1)) as executor:
+        executor.submit(lambda: time.sleep(600))
+        waiting = executor.submit(lambda: 1)
+        assert waiting.cancel()
+    assert waiting.cancelled()
+
+
+def test_nothing_can_be_submitted_after_shutdown():
+    """With the error of the standard library."""
+    executor = Executor()
+    executor.shutdown()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        executor.submit(lambda: 1)
+
+
+@pytest.mark.parametrize(("workers", "error"), [(0, ValueError), (-1, ValueError), ("2", TypeError), (True, TypeError)])
+def test_absurd_number_of_workers_is_refused(workers, error):
+    """As in the standard library."""
+    with pytest.raises(error, match="max_workers"):
+        Executor(max_workers=workers)
+
+
+def test_absurd_chunksize_is_refused():
+    """As in the standard library."""
+    with Executor() as executor, pytest.raises(ValueError, match="chunksize"):
+        executor.map(len, ["a"], chunksize=0)
+
+
+def test_program_that_ends_lets_submitted_tasks_run(run_script):
+    """As other executors do."""
+    done = run_script(
+        """
+        from capsend.executor import Executor
+
+        executor = Executor(max_workers=1)
+        futures = [executor.submit(print, n) for n in range(3)]
+        """
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("0\n1\n2\n", "", 0)

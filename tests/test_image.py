@@ -1,0 +1,273 @@
+"""Images: what is inside, what is refused, and that a damaged or foreign file is never loaded."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from capsend import baking, image
+from capsend.environment import Environment
+from capsend.exceptions import ImageError
+from capsend.image import ABSENT, Image, clear_images, list_images
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache of its own."""
+    monkeypatch.setenv("CAPSEND_CACHE_DIR", str(tmp_path))
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def copied(template, tmp_path, monkeypatch):
+    """The built image, copied into a cache of its own."""
+    source = Image().path.parent
+    monkeypatch.setenv("CAPSEND_CACHE_DIR", str(tmp_path))
+    folder = Image().path.parent
+    folder.parent.mkdir(mode=0o700)
+    shutil.copytree(source, folder)
+    folder.chmod(0o700)
+    return folder
+
+
+# --- what is inside ---
+
+
+def test_what_is_known_before_the_build_is_what_the_image_holds(template):
+    """The names of the standard library answer rightly, module by module."""
+    held = Image().modules
+    wrong = {
+        name for name in sys.stdlib_module_names if (name in held) != (name not in ABSENT) and not _only_elsewhere(name)
+    }
+    assert wrong == set()
+
+
+def _only_elsewhere(name):
+    """Private modules, and those of other systems, that no program imports by name."""
+    return name.startswith("_")
+
+
+def test_modules_are_known_without_a_build(cache):
+    """Asking does not build."""
+    assert Image().knows("json")
+    assert Image().knows("concurrent.futures")
+    assert Image().knows("attrs")
+    assert not Image().knows("ctypes")
+    assert not Image().knows("numpy")
+    assert not cache.exists()
+
+
+def test_every_module_of_the_image_can_be_imported(template):
+    """The inventory is the truth."""
+
+    def attempt(names):
+        import importlib
+
+        return [name for name in names if importlib.import_module(name) is None]
+
+    names = sorted(Image().modules - {"__future__"})
+    assert Environment(stdout=None, stderr=None).spawn(attempt, names).result() == []
+
+
+def test_what_is_not_inside_cannot_be_imported(template):
+    """With the error that Python has for it."""
+
+    def attempt():
+        import importlib
+
+        return importlib.import_module("no_such_module_anywhere")
+
+    with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere"):
+        Environment().spawn(attempt).result()
+
+
+def test_attrs_and_typing_extensions_are_inside(template):
+    """Every image has them."""
+
+    def attempt():
+        import attrs
+        import typing_extensions
+
+        return attrs.define(type("A", (), {"__annotations__": {"x": int}})).__name__, typing_extensions.__name__
+
+    assert Environment().spawn(attempt).result() == ("A", "typing_extensions")
+
+
+# --- packages ---
+
+
+def test_packages_of_this_environment_can_be_baked_in():
+    """With what they require."""
+    with_package = Image(packages=["sortedcontainers"])
+
+    def attempt():
+        from sortedcontainers import SortedList
+
+        return list(SortedList([3, 1, 2]))
+
+    assert Environment(image=with_package).spawn(attempt).result() == [1, 2, 3]
+    assert with_package.knows("sortedcontainers.sortedlist")
+    assert not Image().knows("sortedcontainers")
+
+
+def test_package_that_is_missing_is_refused_with_the_cure():
+    """The pip line is in the message."""
+    with pytest.raises(ImageError, match="pip install no-such-package"):
+        Image(packages=["no-such-package"]).ensure()
+
+
+def test_native_package_is_refused_by_the_name_of_its_file():
+    """A process runs WebAssembly only."""
+    with pytest.raises(ImageError, match=r"wasmtime.*\.(so|dylib|dll) is native code"):
+        Image(packages=["wasmtime"]).ensure()
+
+
+@pytest.mark.parametrize("packages", ["rich", [3], [""]])
+def test_packages_must_be_a_list_of_names(packages):
+    """A bare string is a common slip."""
+    with pytest.raises(TypeError, match="list of package names"):
+        Image(packages=packages)
+
+
+def test_images_are_values():
+    """The order of packages does not matter."""
+    assert Image(packages=["b", "a", "a"]) == Image(packages=("a", "b"))
+
+
+# --- the cache ---
+
+
+def test_copied_image_is_verified_and_used(copied, capsys):
+    """A file that is not where it was built is compared with its digest."""
+    assert image._load(copied) is not None
+    assert capsys.readouterr().err == ""
+
+
+def test_tampered_image_is_not_loaded(copied, capsys):
+    """One changed byte is noticed, although the size is right."""
+    image._load(copied)
+    with (copied / baking.COMPILED).open("r+b") as file:
+        file.seek(20_000_000)
+        file.write(b"\xff")
+    assert image._load(copied) is None
+    assert "is not the file that was built" in capsys.readouterr().err
+
+
+def test_truncated_image_is_not_loaded(copied):
+    """As after a crash."""
+    os.truncate(copied / baking.COMPILED, 1_000_000)
+    assert image._load(copied) is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", "\udc80", '{"modules": 3}'])
+def test_damaged_record_is_not_believed(copied, text):
+    """Whatever it holds."""
+    (copied / baking.RECORD).write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert image._load(copied) is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+@pytest.mark.parametrize("which", ["folder", "file"])
+def test_image_that_others_can_write_is_refused(copied, which):
+    """Loading it runs it as native code."""
+    (copied if which == "folder" else copied / baking.COMPILED).chmod(0o777)
+    with pytest.raises(ImageError, match="can be written by other users"):
+        image._load(copied)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_cache_that_others_can_write_is_refused(cache):
+    """Before anything is built in it."""
+    cache.mkdir()
+    cache.chmod(0o777)
+    with pytest.raises(ImageError, match="can be written by other users"):
+        Image().ensure()
+
+
+def test_image_behind_a_symbolic_link_is_refused(copied, tmp_path):
+    """It could point anywhere."""
+    elsewhere = tmp_path / "elsewhere"
+    copied.rename(elsewhere)
+    copied.symlink_to(elsewhere)
+    with pytest.raises(ImageError, match="symbolic link"):
+        image._load(copied)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_image_of_another_user_is_refused(copied):
+    """Whoever else owns it could have written it."""
+    os.chown(copied / baking.COMPILED, 12345, 12345)
+    with pytest.raises(ImageError, match="belongs to another user"):
+        image._load(copied)
+
+
+def test_images_are_listed_and_cleared(copied):
+    """With their sizes, the damaged ones too."""
+    (copied.parent / "0123").mkdir()
+    found = list_images()
+    assert [stored.record is None for stored in found] == [False, True]
+    assert found[0].size > 20_000_000
+    assert clear_images() >= found[0].size
+    assert list_images() == []
+    assert not Image().is_built
+
+
+def test_cache_folder_is_this_users_alone(cache):
+    """Mode 0700."""
+    image._own_folder(cache)
+    assert cache.stat().st_mode & 0o777 == 0o700
+
+
+def test_place_where_nothing_can_be_written_is_named(tmp_path, monkeypatch):
+    """With the variable that moves the cache."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CAPSEND_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.raises(ImageError, match="CAPSEND_CACHE_DIR"):
+        Image().ensure()
+
+
+def test_full_disk_is_reported_with_what_is_needed(cache, monkeypatch):
+    """And where."""
+    monkeypatch.setattr(baking, "SPACE", 1 << 62)
+    with pytest.raises(ImageError, match=r"needs \d+ MB of free disk space in .*images"):
+        Image().ensure()
+    assert list(cache.glob(".build-*")) == []
+
+
+def test_key_depends_on_what_is_inside():
+    """Another set of packages is another image."""
+    assert Image(packages=["sortedcontainers"]).key != Image().key
+
+
+BUILD = "from capsend.image import Image; Image().ensure(); print('built')"
+
+
+def _building(cache):
+    environment = os.environ | {"CAPSEND_CACHE_DIR": str(cache.parent)}
+    return subprocess.Popen(
+        [sys.executable, "-c", BUILD], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_build_that_is_killed_leaves_nothing_that_is_taken_for_an_image(cache):
+    """Neither half an image nor a lock; the next one to hold the lock cleans up."""
+    with _building(cache) as program:
+        assert "building" in program.stderr.readline()
+        program.send_signal(signal.SIGKILL)
+    assert list_images() == []
+    assert not Image().is_built
+    clear_images()
+    assert [path.name for path in cache.iterdir() if path.name != ".lock"] == []
+
+
+def test_programs_that_start_at_once_build_once(cache):
+    """The second waits for the first, and both have it."""
+    with _building(cache) as first, _building(cache) as second:
+        (out1, err1), (out2, err2) = first.communicate(timeout=200), second.communicate(timeout=200)
+    assert (out1, out2) == ("built\n", "built\n")
+    assert (err1 + err2).count("building the image") == 1
+    assert (err1 + err2).count("waiting for another program") == 1
+    assert len(list_images()) == 1
