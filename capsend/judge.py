@@ -58,6 +58,7 @@ class Shape(enum.Enum):
     PARTS = "a declared class: judge its items"
     INSTANCE = "a Python class: judge its fields"
     ENUM = "judge the members' values"
+    PROMISED = "an unsafe impl: only what it is made of is reached"
     CODE = "ask the program"
     REFUSED = "never"
 
@@ -131,6 +132,10 @@ class Judge:
             return ()
         if verdict.shape is Shape.ATOM:
             return ()
+        if verdict.shape is Shape.PROMISED:
+            found += [(True, _of_class(leaf, place)) for leaf in self._external(cls, trait) or ()]
+            self._reach_promised(value)
+            return ()
         if verdict.shape is Shape.ENUM:
             found += [(True, _of_class(leaf, place)) for leaf in self._external(cls, trait) or ()]
             return self._members(value)
@@ -141,6 +146,15 @@ class Judge:
             if refusal is not None:
                 found.append((False, _leaf(place, *refusal)))
         return [*_items(value), *_fields(value)] if verdict.shape is Shape.INSTANCE else _items(value)
+
+    def _reach_promised(self, value: object) -> None:
+        """Reach the code in an instance of a class with an unsafe impl; what is wrong with its parts is its author's promise."""
+        self.has_instances = True
+        getstate = getattr(type(value), "__getstate__", None)
+        own = getstate is not None and getstate is not getattr(object, "__getstate__", None)
+        self.leaves(value.__getstate__() if own else dict(instance_state(value)), "Serializable", "")  # type: ignore[attr-defined]  # it has one
+        for _, _, part in _items(value):
+            self.leaves(part, "Serializable", "")
 
     def _members(self, value: object) -> Iterator[Part]:
         assert isinstance(value, enum.Enum)
@@ -166,8 +180,7 @@ def _decide(cls: type, trait: TraitName, *, code: bool) -> ClassVerdict:
     impl = explicit_impl(cls)
     if impl is not None:
         refusal = None if impl.positive else (declared(impl.owner, impl.reason), "")
-        # A promise is not checked: the fields of such a class are sent as they are.
-        return ClassVerdict(Shape.ATOM if impl.positive else Shape.REFUSED, refusal)
+        return ClassVerdict(Shape.PROMISED if impl.positive else Shape.REFUSED, refusal)
     if code and (issubclass(cls, _CODE) or _is_code_like(cls)):
         return ClassVerdict(Shape.CODE)
     if issubclass(cls, enum.Enum):

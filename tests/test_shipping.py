@@ -357,8 +357,9 @@ def test_an_unsafe_impl_travels_by_its_fields() -> None:
     assert spawn(lambda: frozenish.rows).result(60) == [1, 2]
 
 
-def test_package_of_several_modules() -> None:
+def test_package_of_several_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     """Relative imports, submodules, aliases and functions of other modules of a package are found inside."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
     from programs import shop
 
     assert spawn(shop.total, ("tea", "cup")).result(60) == 13
@@ -435,8 +436,7 @@ def test_a_doctest() -> None:
     module = types.ModuleType("documented_module")
     tests = doctest.DocTestFinder().find(documented, "documented", module=module, globs={"__name__": "documented_module"})
     runner = doctest.DocTestRunner(verbose=False)
-    with contextlib.redirect_stdout(None):
-        results = [runner.run(test) for test in tests]
+    results = [runner.run(test, out=lambda _: None) for test in tests]
     assert [(r.failed, r.attempted) for r in results] == [(0, 4)]
 
 

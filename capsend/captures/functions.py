@@ -114,6 +114,9 @@ class Functions:
             if reference is not None:
                 cells[name] = reference
         attached = {name: value for name, value in vars(function).items() if type(value) in ATOMS}
+        if "__wrapped__" in vars(function):
+            # functools.wraps gave it the names of what it wraps.
+            attached |= {name: getattr(function, name) for name in ("__name__", "__module__", "__doc__")}
         if defaults is not None or kwdefaults is not None or cells or attached:
             values = {name: self._context.program.value(value) for name, value in attached.items()}
             self._context.program.act("s", number, defaults, kwdefaults, cells, values)

@@ -101,6 +101,8 @@ def headline(finding: Finding) -> str:
     if finding.kind is Kind.WRITTEN:
         return f'"{finding.variable}" is assigned in {finding.function}, but the process would change only its own copy'
     predicate = leaf.predicate.format(trait=finding.trait)
+    if finding.kind is Kind.FUNCTION and leaf.path == finding.variable:
+        return f'function "{leaf.path}" {predicate.removeprefix("which ")}'
     return f'{finding.kind.value} "{leaf.path}" is {leaf.type}, {predicate}'
 
 
