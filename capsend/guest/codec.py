@@ -17,7 +17,7 @@ from .codec_limits import MAX_GENERAL_DEPTH, MAX_PLAIN_DEPTH, Budget, Limits, Ma
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Limits", "Malformed", "NotEncodable", "decode", "encode"]
+__all__ = ["Limits", "Malformed", "NotEncodable", "decode", "encode", "parse"]
 
 _PLAIN: Final = ATOMS | {list, dict}
 _STR: Final = frozenset({str})
@@ -183,14 +183,14 @@ def _decode(text: str, resolve: Callable[[Any], Any], may_build: Callable[[type]
         end = start + int(size, 16)
         if not colon or not size.isalnum() or not start < end <= len(text):
             raise Malformed("the length of the nodes is wrong")
-        nodes = _parse(text[start:end], limits, MAX_GENERAL_DEPTH)
+        nodes = parse(text[start:end], limits, depth=MAX_GENERAL_DEPTH)
         if type(nodes) is not list or not nodes:
             raise Malformed("a message without nodes")
         decoder = Decoder(nodes, text, start=end, resolve=resolve, may_build=may_build, budget=Budget(limits))
         return decoder.decode()
     if letter not in ("p", "t", "c"):
         raise Malformed("a message of an unknown form")
-    root = _parse(text[1:], limits, MAX_PLAIN_DEPTH)
+    root = parse(text[1:], limits, depth=MAX_PLAIN_DEPTH)
     if letter == "p":
         return root
     if type(root) is not list:
@@ -202,7 +202,8 @@ def _decode(text: str, resolve: Callable[[Any], Any], may_build: Callable[[type]
     return tuple(root[0]), root[1]
 
 
-def _parse(text: str, limits: Limits | None, depth: int) -> Any:
+def parse(text: str, limits: Limits | None, *, depth: int) -> Any:
+    """Return what JSON text says, within the limits; `depth` bounds its nesting."""
     if limits is not None:
         _check_structure(text, limits, depth)
     digits = sys.get_int_max_str_digits()

@@ -26,7 +26,7 @@ _MISSING: Final = object()
 _SHELLS: Final[dict[str, Callable[[], Any]]] = {"l": list, "d": dict, "m": dict, "s": set}
 
 
-class _Later(Exception):  # noqa: N818 - it never leaves this module
+class _Later(Exception):
     """A node needs another one, `index`, that is not finished yet."""
 
     def __init__(self, index: int) -> None:
@@ -40,7 +40,7 @@ class Decoder:
     that needs an immutable part which is not there yet waits for it.
     """
 
-    def __init__(  # noqa: PLR0913 - the message and what bounds it
+    def __init__(
         self,
         nodes: list[Any],
         text: str,

@@ -49,7 +49,7 @@ class _Frame:
         self.keys = keys
 
 
-class _Refused(Exception):  # noqa: N818 - it never leaves this module
+class _Refused(Exception):
     pass
 
 

@@ -93,9 +93,17 @@ class Plan(NamedTuple):
     refusal: str
 
 
-@lru_cache(maxsize=512)
 def plan_of(cls: type) -> Plan:
     """Return how instances of `cls` travel."""
+    known: Any = cls
+    try:
+        return _plan(known)
+    except TypeError:  # a metaclass may make its classes unhashable
+        return _plan.__wrapped__(known)
+
+
+@lru_cache(maxsize=512)
+def _plan(cls: Any) -> Plan:
     mro = cls.__mro__
     base = next(c for c in mro if c in BASES or not c.__flags__ & _HEAP_TYPE)
     if base.__module__ == "datetime":

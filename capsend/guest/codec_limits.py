@@ -28,11 +28,11 @@ class Limits(NamedTuple):
     max_key_depth: int = 200
 
 
-class Malformed(ValueError):  # noqa: N818 - it names what the text is
+class Malformed(ValueError):
     """A text is no message of this codec, or asks for more than the limits allow."""
 
 
-class NotEncodable(TypeError):  # noqa: N818 - it names what the value is
+class NotEncodable(TypeError):
     """A value has no encoding.
 
     Attributes:

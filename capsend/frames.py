@@ -1,0 +1,112 @@
+"""Tracebacks made from data: frames of the user's own files that Python prints with their lines, carets and colours."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import PurePath
+from types import CodeType, TracebackType
+from typing import Any, Final
+
+import attrs
+
+_MAX_FRAMES: Final = 200
+_MAX_LINE: Final = 10_000_000
+_MAX_COLUMN: Final = 10_000
+_MAX_SPAN: Final = 100
+_LIBRARY: Final = re.compile(r"(?:.*/(?:lib/python\d[\d.]*|site-packages)/|/python/|/\d+/|/)")
+
+
+class _Here(Exception):
+    pass
+
+
+@attrs.frozen
+class Frame:
+    """One frame of a process: a place in a source file, and the function there.
+
+    Attributes:
+        file: a path of the host for a file that was sent, else one that begins with `<image>`.
+        line, end_line, column, end_column: the part of the source that was running; columns in bytes, None when unknown.
+        function: its name.
+        is_own: whether the file was sent with the program.
+    """
+
+    file: str
+    line: int
+    end_line: int
+    column: int | None
+    end_column: int | None
+    function: str
+    is_own: bool
+
+    @property
+    def place(self) -> str:
+        """Where it is, in few words."""
+        return f"{PurePath(self.file).name}:{self.line} in {self.function}"
+
+
+def read_frames(frames: list[Any], files: frozenset[str]) -> list[Frame]:
+    """Return frames that a process described, as far as they make sense; files that were not sent lose their path."""
+    return [frame for frame in (_read(each, files) for each in frames[:_MAX_FRAMES]) if frame is not None]
+
+
+def _read(told: Any, files: frozenset[str]) -> Frame | None:
+    if type(told) is not list or len(told) != 6 or type(told[0]) is not str or type(told[5]) is not str:
+        return None
+    file, line, end_line, column, end_column, function = told
+    line = _within(line, 1, _MAX_LINE)
+    if line is None:
+        return None
+    last = _within(end_line, line, line + _MAX_SPAN) or line
+    first_column, last_column = _within(column, 0, _MAX_COLUMN), _within(end_column, 0, _MAX_COLUMN)
+    if first_column is None or last_column is None or (last == line and last_column <= first_column):
+        first_column = last_column = None
+    is_own = file in files
+    name = "".join(c for c in function[:200] if c.isprintable())
+    return Frame(file if is_own else _in_image(file), line, last, first_column, last_column, name, is_own)
+
+
+def _within(value: Any, low: int, high: int) -> int | None:
+    return value if type(value) is int and low <= value <= high else None
+
+
+def _in_image(file: str) -> str:
+    if re.fullmatch(r"<[\w .-]{1,100}>", file):
+        return file
+    # A path that no host file can have, whatever the process wrote: its source is never looked up here.
+    found = _LIBRARY.match(file[:500])
+    parts = [p for p in file[found.end() if found else 0 : 500].split("/") if re.fullmatch(r"[\w.-]+", p) and p != ".."]
+    return "/".join(["<image>", *parts[-6:]])
+
+
+def synthetic_traceback(frames: list[Frame]) -> TracebackType | None:
+    """Return a traceback that shows these frames, outermost first; None for none."""
+    result: TracebackType | None = None
+    for frame in reversed(frames):
+        code = _code(frame)
+        try:
+            exec(code, {"__builtins__": {}, "__name__": "", "here": _Here}, {})  # noqa: S102 - one raise statement, made here
+        except _Here as here:
+            own = here.__traceback__
+            made = own.tb_next if own is not None else None
+        if made is None:
+            continue
+        where = made.tb_lasti if frame.column is not None else -1
+        result = TracebackType(result, made.tb_frame, where, frame.line)
+    return result
+
+
+def _code(frame: Frame) -> CodeType:
+    # In a function, since its code begins at its own line: debuggers and pytest look there.
+    name = ast.Name("here", ast.Load())
+    statement = ast.Raise(name, None)
+    function = ast.parse("def f(): ...").body[0]
+    assert isinstance(function, ast.FunctionDef)
+    function.body = [statement]
+    for node in (name, statement, function):
+        node.lineno, node.end_lineno = frame.line, frame.end_line
+        node.col_offset, node.end_col_offset = frame.column or 0, frame.end_column or 0
+    module = compile(ast.Module([function], []), frame.file, "exec")
+    code = next(constant for constant in module.co_consts if isinstance(constant, CodeType))
+    return code.replace(co_name=frame.function, co_qualname=frame.function)
