@@ -7,12 +7,13 @@ import types
 import typing
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from capsend_traits import table
+from capsend_traits.wording import Finding, Kind, Leaf, Step, fit, opening, report
+
 from capsend.exceptions import CaptureError
 from capsend.fields import annotations_of, is_field
 from capsend.judge import Shape, class_verdict, mutability, type_name
 from capsend.traits import explicit_impl
-from capsend_traits import table
-from capsend_traits.wording import Finding, Kind, Leaf, Step, fit, opening, report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +70,7 @@ def _resolve(annotation: object, namespace: dict[str, Any], cls: type) -> object
         return annotation
     try:
         # The annotation is the user's own code, in the user's own program.
-        return typing.cast(object, eval(annotation, namespace, {cls.__name__: cls, **vars(cls)}))  # noqa: S307
+        return typing.cast("object", eval(annotation, namespace, {cls.__name__: cls, **vars(cls)}))  # noqa: S307
     except Exception:  # noqa: BLE001 - a forward reference may fail in any way, and is then not known yet
         return None
 
@@ -96,7 +97,7 @@ def _class_leaves(
 
 
 def type_leaves(
-    annotation: Any,  # noqa: ANN401 - any type expression
+    annotation: Any,
     path: str,
     steps: tuple[Step, ...] = (),
     open_: frozenset[type] = frozenset(),
@@ -130,4 +131,6 @@ def type_leaves(
 
 
 def _is_abstract(cls: type) -> bool:
-    return bool(getattr(cls, "_is_protocol", False)) or explicit_impl(cls) is None and bool(getattr(cls, "__abstractmethods__", None))
+    return bool(getattr(cls, "_is_protocol", False)) or (
+        explicit_impl(cls) is None and bool(getattr(cls, "__abstractmethods__", None))
+    )

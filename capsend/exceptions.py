@@ -120,7 +120,7 @@ class ImageError(CapsendError):
     """The image could not be built, loaded or trusted, or lacks a module."""
 
 
-class GuestTraceback(Exception):  # noqa: N818 - it is a place in a traceback, not an error that anybody raises
+class GuestTraceback(Exception):
     """Where inside a process an exception was raised; the `__cause__` of what `Process.result` raises.
 
     `str()` of it is one line that names the innermost frame of the user's own code.

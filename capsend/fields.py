@@ -108,7 +108,7 @@ def annotations_of(base: type) -> dict[str, Any]:
         import annotationlib
 
         return annotationlib.get_annotations(base, format=annotationlib.Format.FORWARDREF)
-    return dict(base.__dict__.get("__annotations__", {}))
+    return dict(base.__dict__.get("__annotations__", {}))  # noqa: RUF063 - get_annotations would refuse odd metaclasses
 
 
 def _qualifier(annotation: object) -> str:
@@ -139,7 +139,7 @@ def _final_of(base: type) -> set[str]:
     if frozen and "__dataclass_fields__" in base.__dict__:
         final |= {f.name for f in dataclasses.fields(base)}
     if "__attrs_attrs__" in base.__dict__:
-        final |= {a.name for a in base.__attrs_attrs__ if frozen or a.on_setattr is attrs.setters.frozen}
+        final |= {a.name for a in base.__dict__["__attrs_attrs__"] if frozen or a.on_setattr is attrs.setters.frozen}
     if issubclass(base, tuple) and "_fields" in base.__dict__:
         final |= set(base.__dict__["_fields"])
     if _assigned(base):
@@ -163,7 +163,11 @@ def _assigned(base: type) -> list[str]:
     names: dict[str, None] = {}
     for value in vars(base).values():
         function = value.fset if isinstance(value, property) else value
-        if isinstance(function, types.FunctionType) and function.__module__ == base.__module__ and function.__code__.co_argcount:
+        if (
+            isinstance(function, types.FunctionType)
+            and function.__module__ == base.__module__
+            and function.__code__.co_argcount
+        ):
             names.update(dict.fromkeys(_stores(function.__code__)))
     return [name for name in names if not isinstance(base.__dict__.get(name), _NOT_FIELDS)]
 

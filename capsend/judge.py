@@ -11,6 +11,7 @@ import collections.abc
 import datetime
 import enum
 import functools
+import itertools
 import operator
 import types
 from decimal import Decimal
@@ -18,11 +19,20 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from weakref import WeakKeyDictionary
 
 import attrs
+from capsend_traits import Trait, table
+from capsend_traits.wording import (
+    C_CLASS_VERDICT,
+    MUTABLE_CURES,
+    Leaf,
+    Step,
+    c_class_cure,
+    declared,
+    fit,
+    mutable_field,
+)
 
 from capsend.fields import class_fields, instance_state, written_in_python
 from capsend.traits import explicit_impl
-from capsend_traits import Trait, table
-from capsend_traits.wording import C_CLASS_VERDICT, MUTABLE_CURES, Leaf, Step, c_class_cure, declared, fit, mutable_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +41,21 @@ TraitName: TypeAlias = Literal["ProcessSend", "Serializable"]
 Part: TypeAlias = tuple[str, str, object]
 
 ATOMS: Final = frozenset(
-    {type(None), bool, int, float, complex, str, bytes, type(...), Decimal, datetime.date, datetime.time, datetime.timedelta, range}
+    {
+        type(None),
+        bool,
+        int,
+        float,
+        complex,
+        str,
+        bytes,
+        type(...),
+        Decimal,
+        datetime.date,
+        datetime.time,
+        datetime.timedelta,
+        range,
+    }
 )
 MAX_LEAVES: Final = 20
 _CODE: Final = (
@@ -119,7 +143,7 @@ class Judge:
 
     def _parts(self, place: _Place, trait: TraitName, found: list[tuple[bool, Leaf]]) -> Iterable[Part]:
         value = place.value
-        cls = type(value)
+        cls: type = type(value)
         verdict = class_verdict(cls, trait)
         if verdict.shape is Shape.CODE:
             leaves = self._external(value, trait)
@@ -152,7 +176,7 @@ class Judge:
         self.has_instances = True
         getstate = getattr(type(value), "__getstate__", None)
         own = getstate is not None and getstate is not getattr(object, "__getstate__", None)
-        self.leaves(value.__getstate__() if own else dict(instance_state(value)), "Serializable", "")  # type: ignore[attr-defined]  # it has one
+        self.leaves(value.__getstate__() if own else dict(instance_state(value)), "Serializable", "")
         for _, _, part in _items(value):
             self.leaves(part, "Serializable", "")
 
@@ -163,7 +187,7 @@ class Judge:
 
 
 _verdicts: dict[tuple[TraitName, bool], WeakKeyDictionary[type, ClassVerdict]] = {
-    (trait, code): WeakKeyDictionary() for trait in ("ProcessSend", "Serializable") for code in (True, False)  # type: ignore[misc]  # the loop variable's type is str
+    (trait, code): WeakKeyDictionary() for trait in ("ProcessSend", "Serializable") for code in (True, False)
 }
 
 
@@ -176,7 +200,7 @@ def class_verdict(cls: type, trait: TraitName, *, code: bool = True) -> ClassVer
     return known
 
 
-def _decide(cls: type, trait: TraitName, *, code: bool) -> ClassVerdict:
+def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
     impl = explicit_impl(cls)
     if impl is not None:
         refusal = None if impl.positive else (declared(impl.owner, impl.reason), "")
@@ -197,7 +221,9 @@ def _decide(cls: type, trait: TraitName, *, code: bool) -> ClassVerdict:
         return ClassVerdict(Shape.INSTANCE)
     if cls is object:
         return ClassVerdict(Shape.ATOM)
-    return ClassVerdict(Shape.REFUSED, (C_CLASS_VERDICT, c_class_cure(str(getattr(cls, "__module__", "")), cls.__qualname__)))
+    return ClassVerdict(
+        Shape.REFUSED, (C_CLASS_VERDICT, c_class_cure(str(getattr(cls, "__module__", "")), cls.__qualname__))
+    )
 
 
 def _is_code_like(cls: type) -> bool:
@@ -226,18 +252,18 @@ def _fields(value: object) -> Iterator[Part]:
         yield "field", f".{name}", child
 
 
-def _sequence(value: Any) -> Iterator[Part]:  # noqa: ANN401 - any iterable container
+def _sequence(value: Any) -> Iterator[Part]:
     if not set(map(type, value)) <= ATOMS:
         for index, item in enumerate(value):
             yield "item", f"[{index}]", item
 
 
-def _elements(value: Any) -> Iterator[Part]:  # noqa: ANN401 - any set
+def _elements(value: Any) -> Iterator[Part]:
     for item in value:
         yield "element", f" element {_brief(item)}", item
 
 
-def _mapping(value: Any) -> Iterator[Part]:  # noqa: ANN401 - any dict
+def _mapping(value: Any) -> Iterator[Part]:
     if not set(map(type, value)) <= ATOMS:
         for key in value:
             yield "key", f" key {_brief(key)}", key
@@ -253,7 +279,7 @@ def _bounds(value: slice) -> Iterator[Part]:
         yield "field", f".{name}", getattr(value, name)
 
 
-def _named_tuple(value: Any) -> Iterator[Part]:  # noqa: ANN401 - any named tuple
+def _named_tuple(value: Any) -> Iterator[Part]:
     for name, item in zip(value._fields, value, strict=False):
         yield "field", f".{name}", item
 
@@ -266,7 +292,7 @@ def _partial(value: functools.partial[Any]) -> Iterator[Part]:
         yield "argument", f".keywords[{name!r}]", item
 
 
-def _arguments(value: Any) -> Iterator[Part]:  # noqa: ANN401 - one of three getters
+def _arguments(value: Any) -> Iterator[Part]:
     for index, item in enumerate(value.__reduce__()[1]):
         yield "argument", f"({index})", item
 
@@ -288,14 +314,15 @@ _ITEMS: Final[dict[type, Callable[[Any], Iterator[Part]]]] = {
 
 
 @functools.lru_cache(maxsize=1024)
-def _enumerator(cls: type) -> Callable[[Any], Iterator[Part]] | None:
+def _enumerator(cls: type[Any]) -> Callable[[Any], Iterator[Part]] | None:
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         return _named_tuple
     return next((_ITEMS[base] for base in cls.__mro__ if base in _ITEMS), None)
 
 
 def _items(value: object) -> Iterable[Part]:
-    enumerate_parts = _enumerator(type(value))
+    cls: type = type(value)
+    enumerate_parts = _enumerator(cls)
     return enumerate_parts(value) if enumerate_parts else ()
 
 
@@ -316,7 +343,7 @@ def _steps(place: _Place) -> tuple[str, tuple[Step, ...]]:
     chain.reverse()
     path = chain[0].part
     steps = []
-    for outer, inner in zip(chain, chain[1:], strict=False):
+    for outer, inner in itertools.pairwise(chain):
         steps.append(Step(path=path, type=type_name(type(outer.value)), part=inner.part.lstrip("."), noun=inner.noun))
         path += inner.part
     return path, tuple(steps)
@@ -340,7 +367,14 @@ def _relocate(leaf: Leaf, place: _Place) -> Leaf:
 def _of_class(leaf: Leaf, place: _Place) -> Leaf:
     """An instance whose class cannot go along cannot either; no part of it is to blame."""
     path, steps = _steps(place)
-    return Leaf(path, type_name(type(place.value)), f"its class cannot be sent: {leaf.verdict}", leaf.cure, leaf.predicate, steps)
+    return Leaf(
+        path,
+        type_name(type(place.value)),
+        f"its class cannot be sent: {leaf.verdict}",
+        leaf.cure,
+        leaf.predicate,
+        steps,
+    )
 
 
 def attrs_replace(leaf: Leaf, *, path: str, steps: tuple[Step, ...]) -> Leaf:

@@ -80,7 +80,11 @@ def resolve(module: types.ModuleType, qualname: str) -> object:
             found = vars(found).get(part)
         elif isinstance(found, type):
             attribute = next((vars(base)[part] for base in found.__mro__ if part in vars(base)), None)
-            found = getattr(found, part, None) if isinstance(attribute, types.ClassMethodDescriptorType | classmethod) else attribute
+            found = (
+                getattr(found, part, None)
+                if isinstance(attribute, types.ClassMethodDescriptorType | classmethod)
+                else attribute
+            )
             found = found.__func__ if isinstance(found, staticmethod) else found
         else:
             return None
@@ -113,7 +117,7 @@ def _installed() -> tuple[str, ...]:
     return tuple(str(Path(path)) + "/" for path in paths if path)
 
 
-def _claims(thing: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any named thing
+def _claims(thing: Any) -> Iterator[tuple[str, str]]:
     """Yield the names that a thing may go by, the most public first."""
     owner = getattr(thing, "__self__", None)
     if isinstance(thing, types.BuiltinFunctionType) and isinstance(owner, types.ModuleType):
@@ -127,7 +131,10 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any name
     qualname = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", None) or getattr(thing, "_name", None)
     objclass = getattr(thing, "__objclass__", None)
     if isinstance(objclass, type) and isinstance(qualname, str):
-        module, qualname = objclass.__module__, qualname if "." in qualname else f"{objclass.__qualname__}.{thing.__name__}"
+        module, qualname = (
+            objclass.__module__,
+            qualname if "." in qualname else f"{objclass.__qualname__}.{thing.__name__}",
+        )
     elif isinstance(owner, type) and isinstance(thing, types.BuiltinFunctionType):
         module, qualname = owner.__module__, f"{owner.__qualname__}.{thing.__name__}"
     elif isinstance(thing, types.BuiltinFunctionType) and owner is not None:

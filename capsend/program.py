@@ -53,15 +53,15 @@ class Program:
         """Return a copy to which steps can be added for one call; it begins with no steps of its own."""
         copy = Program()
         copy.objects = list(self.objects)
-        copy._numbers = dict(self._numbers)  # noqa: SLF001 - its own class
-        copy._bound = dict(self._bound)  # noqa: SLF001 - its own class
+        copy._numbers = dict(self._numbers)
+        copy._bound = dict(self._bound)
         return copy
 
     def number(self, thing: object) -> int | None:
         """Return the number of the entity that stands for a thing, if there is one."""
         return self._numbers.get(id(thing))
 
-    def make(self, thing: object, kind: str, *step: Any) -> int:  # noqa: ANN401 - JSON-able data
+    def make(self, thing: object, kind: str, *step: Any) -> int:
         """Add a step that makes an entity for a thing, which is kept alive; return its number."""
         assert kind in _MAKERS, kind
         self.steps.append([kind, *step])
@@ -80,7 +80,7 @@ class Program:
         """Tell whether a global has a value already."""
         return (module, name) in self._bound
 
-    def act(self, kind: str, *step: Any) -> None:  # noqa: ANN401 - JSON-able data
+    def act(self, kind: str, *step: Any) -> None:
         """Add a step that makes no entity."""
         self.steps.append([kind, *step])
 

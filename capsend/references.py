@@ -116,7 +116,12 @@ def class_references(source: Source) -> ClassReferences:
     collector = _Collector(code)
     collector.visit(code, frozenset(), into_functions=False)
     body = tuple(attrs.evolve(read, line=source.line) for read in collector.globals if read.name != source.name)
-    names = {name.id for annotation in _annotations(source.node) for name in ast.walk(annotation) if isinstance(name, ast.Name)}
+    names = {
+        name.id
+        for annotation in _annotations(source.node)
+        for name in ast.walk(annotation)
+        if isinstance(name, ast.Name)
+    }
     return ClassReferences(body=body, annotations=tuple(sorted(names)))
 
 
@@ -151,7 +156,9 @@ class _Collector:
                 inner = frozenset(constant.co_freevars) & (free - frozenset(code.co_cellvars))
                 self.visit(constant, inner, into_functions=into_functions)
 
-    def _begin(self, instruction: dis.Instruction, code: types.CodeType, free: frozenset[str], own: set[str]) -> list[str] | None:
+    def _begin(
+        self, instruction: dis.Instruction, code: types.CodeType, free: frozenset[str], own: set[str]
+    ) -> list[str] | None:
         name, op = instruction.argval, instruction.opname
         line = (instruction.positions and instruction.positions.lineno) or code.co_firstlineno
         if op in _GLOBAL and name not in own:

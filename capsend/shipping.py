@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 import attrs
+from capsend_traits import Trait, table
+from capsend_traits.wording import Kind, opening, report
 
 from capsend import failure, wire
 from capsend.captures import Place, Walk, callable_name
 from capsend.exceptions import CaptureError, SerializationError
 from capsend.origins import Origins
-from capsend.program import Program
-from capsend_traits import Trait, table
-from capsend_traits.wording import Kind, opening, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +44,7 @@ class Shipment:
     entities: list[object] = attrs.field(repr=False)
     names: frozenset[tuple[str, str]] = attrs.field(repr=False)
 
-    def receive(self, text: str, process_id: int) -> Any:  # noqa: ANN401 - whatever the function returns
+    def receive(self, text: str, process_id: int) -> Any:
         """Return the value that a process answered with, or raise what it answered with.
 
         Raises:
@@ -60,7 +59,7 @@ class Shipment:
             raise _unsendable(self.name, body)
         raise failure.rebuild(body, resolve=self.resolve, process_id=process_id, files=self._files())
 
-    def resolve(self, reference: Any) -> object:  # noqa: ANN401 - JSON from the process
+    def resolve(self, reference: Any) -> object:
         """Return the thing that a process names: something that was sent, or a declared class of the standard library.
 
         Raises:
@@ -141,7 +140,12 @@ _prepared: WeakKeyDictionary[types.FunctionType, dict[object, _Prepared]] = Weak
 
 
 def ship(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, knows: Callable[[str], bool], image: object = None
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    knows: Callable[[str], bool],
+    image: object = None,
 ) -> Shipment:
     """Judge and encode a call.
 
@@ -162,7 +166,13 @@ def ship(
     prepared = _prepare(function, knows, image)
     encoded = _encode_data(args, kwargs)
     if encoded is not None:
-        return Shipment(prepared.text, "0:" + encoded, callable_name(function), prepared.walk.context.program.objects, prepared.names)
+        return Shipment(
+            prepared.text,
+            "0:" + encoded,
+            callable_name(function),
+            prepared.walk.context.program.objects,
+            prepared.names,
+        )
     return _with_arguments(function, prepared, args, kwargs, knows)
 
 
@@ -179,7 +189,7 @@ def check(function: Callable[..., Any], *, knows: Callable[[str], bool], definin
 
 
 def _prepare(function: Callable[..., Any], knows: Callable[[str], bool], image: object) -> _Prepared:
-    plain = function.__capsend_function__ if hasattr(type(function), "__capsend_function__") else function
+    plain: Any = getattr(function, "__capsend_function__", function)
     cache = _prepared.setdefault(plain, {}) if isinstance(plain, types.FunctionType) else {}
     known = cache.get(image)
     if known is not None and known.still_true():
@@ -192,17 +202,24 @@ def _prepare(function: Callable[..., Any], knows: Callable[[str], bool], image: 
     return prepared
 
 
-def _walked(function: Any, knows: Callable[[str], bool], *, defining: bool = False, verb: str = "spawn") -> tuple[Walk, Reference]:  # noqa: ANN401 - any callable
+def _walked(
+    function: Any, knows: Callable[[str], bool], *, defining: bool = False, verb: str = "spawn"
+) -> tuple[Walk, Reference]:
     walk = Walk(origins=Origins(knows=knows, own=_package_of(function)), defining=defining)
     reference = walk.root(function)
-    if walk.context.findings:
-        raise CaptureError(report(opening(callable_name(function), walk.context.findings, verb=verb), walk.context.findings), findings=walk.context.findings)
+    findings = walk.context.findings
+    if findings:
+        raise CaptureError(report(opening(callable_name(function), findings, verb=verb), findings), findings=findings)
     assert reference is not None
     return walk, reference
 
 
 def _with_arguments(
-    function: Callable[..., Any], prepared: _Prepared, args: tuple[Any, ...], kwargs: dict[str, Any], knows: Callable[[str], bool]
+    function: Callable[..., Any],
+    prepared: _Prepared,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    knows: Callable[[str], bool],
 ) -> Shipment:
     program = prepared.walk.context.program.extend()
     walk = Walk(origins=Origins(knows=knows, own=_package_of(function)), program=program)
@@ -212,17 +229,17 @@ def _with_arguments(
         walk.values.judge(value, Kind.ARGUMENT, name, place, trait="Serializable")
     walk.finish()
     name = callable_name(function)
-    if walk.context.findings:
-        text = report(opening(name, walk.context.findings), walk.context.findings)
-        kind = SerializationError if all(f.kind is Kind.ARGUMENT for f in walk.context.findings) else CaptureError
-        raise kind(text, findings=walk.context.findings)
+    findings = walk.context.findings
+    if findings:
+        kind = SerializationError if all(f.kind is Kind.ARGUMENT for f in findings) else CaptureError
+        raise kind(report(opening(name, findings), findings), findings=findings)
     encoded = wire.encode_value((args, kwargs), externals=program.external, name=f"arguments of {name}, args")
     steps = program.text() if program.steps else ""
     names_sent = prepared.names | frozenset(program.names())
     return Shipment(prepared.text, f"{len(steps):x}:{steps}{encoded}", name, program.objects, names_sent)
 
 
-class _NeedsWalk(Exception):  # noqa: N818 - a signal from the codec's hook to its caller
+class _NeedsWalk(Exception):
     """An argument contains code or instances of the user's classes."""
 
 
@@ -238,7 +255,7 @@ def _encode_data(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         return None
 
 
-def _package_of(function: Any) -> str:  # noqa: ANN401 - any callable
+def _package_of(function: Any) -> str:
     module = getattr(inspect.unwrap(getattr(function, "func", function)), "__module__", None)
     return module.partition(".")[0] if isinstance(module, str) else ""
 
@@ -250,10 +267,12 @@ def _require_callable(function: object) -> None:
             f"Spawn a function that makes a {function.__name__}, uses it and returns a value."
         )
     if not callable(function):
-        raise TypeError(f"spawn needs a callable, not {type(function).__name__}: pass the function itself, without calling it.")
+        raise TypeError(
+            f"spawn needs a callable, not {type(function).__name__}: pass the function itself, without calling it."
+        )
 
 
-def _require_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:  # noqa: ANN401 - any callable
+def _require_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     code = getattr(function, "__code__", None)
     if isinstance(code, types.CodeType) and not kwargs and isinstance(function, types.FunctionType):
         simple = not code.co_kwonlyargcount and not code.co_flags & _CO_VARIADIC
@@ -266,10 +285,12 @@ def _require_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, A
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
-        raise TypeError(f"{callable_name(function)}{signature} cannot be called like this: {error}. No process was started.") from None
+        raise TypeError(
+            f"{callable_name(function)}{signature} cannot be called like this: {error}. No process was started."
+        ) from None
 
 
-def _parameter_names(function: Any, count: int) -> list[str]:  # noqa: ANN401 - any callable
+def _parameter_names(function: Any, count: int) -> list[str]:
     """Name positional arguments by their parameters where the callable says."""
     try:
         parameters = list(inspect.signature(function).parameters.values())

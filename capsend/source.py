@@ -1,7 +1,6 @@
 """From a code object or a class to its exact piece of source text, and from there to code that another Python can compile."""
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -60,7 +59,17 @@ class Source:
 
     def portable(self) -> list[Any]:
         """Return what `compile_source` takes, as JSON-able data."""
-        return [self.kind, self.name, self.text, self.file, self.line, self.indent, self.enclosing, list(self.free), self.flags]
+        return [
+            self.kind,
+            self.name,
+            self.text,
+            self.file,
+            self.line,
+            self.indent,
+            self.enclosing,
+            list(self.free),
+            self.flags,
+        ]
 
     def compile(self) -> types.CodeType:
         """Compile it here, just as the process will; no decorator and no default is evaluated."""
@@ -91,7 +100,9 @@ def locate_function(code: types.CodeType, module_globals: dict[str, Any]) -> Sou
         if found is None:
             raise SourceError(_changed(code.co_name, code.co_filename))
         node, enclosing = found
-    source = _cut(node, file, code.co_filename, enclosing=enclosing, free=code.co_freevars, flags=code.co_flags & _FUTURES)
+    source = _cut(
+        node, file, code.co_filename, enclosing=enclosing, free=code.co_freevars, flags=code.co_flags & _FUTURES
+    )
     _verify(source, code)
     return source
 
@@ -105,7 +116,9 @@ def locate_class(cls: type) -> Source:
     module = sys.modules.get(cls.__module__)
     filename = _method_file(cls) or getattr(module, "__file__", None) or _cell_file(cls)
     if module is None or filename is None:
-        raise SourceError(f"class {cls.__qualname__} has no source: its module {cls.__module__} was not loaded from a file")
+        raise SourceError(
+            f"class {cls.__qualname__} has no source: its module {cls.__module__} was not loaded from a file"
+        )
     file = _file(filename, vars(module))
     nodes = file.classes.get(cls.__qualname__, [])
     if not nodes:
@@ -119,7 +132,10 @@ def _method_file(cls: type) -> str | None:
     """The methods of a class know its file, also where the module has none."""
     for value in vars(cls).values():
         function = getattr(value, "__func__", getattr(value, "fget", value))
-        own = isinstance(function, types.FunctionType) and function.__qualname__ == f"{cls.__qualname__}.{function.__name__}"
+        own = (
+            isinstance(function, types.FunctionType)
+            and function.__qualname__ == f"{cls.__qualname__}.{function.__name__}"
+        )
         if own and function.__globals__.get("__name__") == cls.__module__ and not _is_generated(function.__code__):
             return function.__code__.co_filename
     return None
@@ -143,7 +159,11 @@ def _contains_methods(node: ast.ClassDef, cls: type) -> bool:
     begin = node.decorator_list[0].lineno if node.decorator_list else node.lineno
     if first is not None:
         return bool(first == begin)
-    lines = [f.__code__.co_firstlineno for f in vars(cls).values() if isinstance(f, types.FunctionType) and f.__module__ == cls.__module__]
+    lines = [
+        f.__code__.co_firstlineno
+        for f in vars(cls).values()
+        if isinstance(f, types.FunctionType) and f.__module__ == cls.__module__
+    ]
     return any(begin <= line <= (node.end_lineno or begin) for line in lines)
 
 
@@ -159,7 +179,9 @@ def _file(filename: str, module_globals: dict[str, Any]) -> _File:
     try:
         return _parse(filename, tuple(lines))
     except SyntaxError as error:
-        raise SourceError(f"{filename} cannot be parsed any more ({error.msg}, line {error.lineno}): it has changed since it was imported") from None
+        raise SourceError(
+            f"{filename} cannot be parsed any more ({error.msg}, line {error.lineno}): it has changed since it was imported"
+        ) from None
 
 
 @lru_cache(maxsize=256)
@@ -199,10 +221,16 @@ def _find_lambda(code: types.CodeType, file: _File) -> tuple[ast.Lambda, str]:
     spans = [
         ((line, column), (end_line, end_column))
         for line, end_line, column, end_column in code.co_positions()
-        if line is not None and end_line is not None and column is not None and end_column is not None and (column or end_column)
+        if line is not None
+        and end_line is not None
+        and column is not None
+        and end_column is not None
+        and (column or end_column)
     ]
     if not spans:
-        raise SourceError(f"a lambda in {code.co_filename}, line {code.co_firstlineno}, carries no positions (python -X no_debug_ranges): use def")
+        raise SourceError(
+            f"a lambda in {code.co_filename}, line {code.co_firstlineno}, carries no positions (python -X no_debug_ranges): use def"
+        )
     first, last = min(begin for begin, _ in spans), max(end for _, end in spans)
     best: tuple[ast.Lambda, str] | None = None
     for node, enclosing in file.lambdas:
@@ -249,7 +277,9 @@ def _verify(source: Source, code: types.CodeType) -> None:
     try:
         compiled = source.compile()
     except SyntaxError as error:
-        raise SourceError(f"{source.name} in {source.file}, line {source.line}, cannot be compiled by itself: {error.msg}") from None
+        raise SourceError(
+            f"{source.name} in {source.file}, line {source.line}, cannot be compiled by itself: {error.msg}"
+        ) from None
     if not _same(compiled, code):
         raise SourceError(_changed(source.name, source.file))
 
@@ -268,8 +298,10 @@ def _same(ours: types.CodeType, theirs: types.CodeType) -> bool:
 
 
 def _operations(code: types.CodeType) -> list[str]:
-    """The operations of a code object, as far as they say what it does: a compiler that sees `import threading` in the same file
-    calls `threading.Lock()` another way."""
+    """Return the operations of a code object, as far as they say what it does.
+
+    A compiler that sees `import threading` in the same file calls `threading.Lock()` another way.
+    """
     return [_VARIANTS.get(i.opname, i.opname) for i in dis.get_instructions(code) if i.opname not in _INCIDENTAL]
 
 
@@ -281,9 +313,9 @@ def _same_constant(ours: object, theirs: object) -> bool:
 
 def _rewritten_inside(code: types.CodeType) -> bool:
     nested = [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
-    return any(name.startswith(_REWRITTEN) for inner in nested for name in (*inner.co_names, *inner.co_varnames)) or any(
-        map(_rewritten_inside, nested)
-    )
+    return any(
+        name.startswith(_REWRITTEN) for inner in nested for name in (*inner.co_names, *inner.co_varnames)
+    ) or any(map(_rewritten_inside, nested))
 
 
 def _changed(what: str, filename: str) -> str:

@@ -93,8 +93,11 @@ def unsafe_process_send(reason: str) -> Callable[[ClassT], ClassT]:
 
 
 def _impl(decorator: str, reason: str, *, positive: bool) -> Callable[[ClassT], ClassT]:
-    if not isinstance(reason, str) or not reason.strip():
-        raise CaptureError(f'@{decorator} needs its reason: it is shown to whoever meets it. Write @{decorator}("...").')
+    given: object = reason
+    if not isinstance(given, str) or not given.strip():
+        raise CaptureError(
+            f'@{decorator} needs its reason: it is shown to whoever meets it. Write @{decorator}("...").'
+        )
 
     def mark(cls: ClassT) -> ClassT:
         if not isinstance(cls, type):

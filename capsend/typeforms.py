@@ -27,7 +27,7 @@ class Form:
     parts: tuple[object, ...] = ()
 
 
-def dissect(value: Any) -> Form | None:  # noqa: ANN401 - any object
+def dissect(value: Any) -> Form | None:
     """Take a type expression apart; None when it is not one."""
     cls = type(value)
     if cls.__name__ in _VARIABLES and cls.__module__ in {"typing", "typing_extensions"}:

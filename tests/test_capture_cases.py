@@ -20,7 +20,9 @@ CASES = [case for case in json.loads((HERE / "cases.json").read_text()) if case[
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
-def test_spawn_gives_the_expected_verdict(case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spawn_gives_the_expected_verdict(
+    case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each program is taken or refused as its case says; what is taken ends, well or with an error of its own."""
     processes: list[capsend.Process[object]] = []
     spawn = capsend.spawn

@@ -168,7 +168,7 @@ def make_local(a: int) -> Any:
     b = a + 1
 
     def inner(c: int, d: int = a) -> tuple[list[int], dict[str, int], int]:
-        return [(lambda q: q + a + b)(i) for i in range(c)], {k: a for k in "xy"}, d
+        return [(lambda q: q + a + b)(i) for i in range(c)], dict.fromkeys("xy", a), d
 
     return inner
 
@@ -232,7 +232,7 @@ FORMS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "lambda in a default": ((lambda f=(lambda: 7): f()), ()),
     "first of two lambdas on a line": ([lambda: "first", lambda: "second"][0], ()),
     "second of two lambdas on a line": ([lambda: "first", lambda: "second"][1], ()),
-    "nested lambda": (lambda x: (lambda y: (lambda z: x + y + z))(2)(3), (1,)),
+    "nested lambda": (lambda x: (lambda y: lambda z: x + y + z)(2)(3), (1,)),
     "lambda from a comprehension": ([lambda i=i: i for i in range(3)][2], ()),
     "lambda over a comprehension variable": ([lambda: i for i in range(3)][0], ()),
     "generator inside": (lambda n: sum(squares(n)), (5,)),
@@ -266,7 +266,9 @@ def test_an_async_function_runs_on_an_event_loop_inside() -> None:
 
 def test_names_inside_are_those_outside() -> None:
     """Functions and classes keep their module and qualified name, and their module is importable by name."""
-    names = spawn(lambda: (Box.__module__, Box.plus.__qualname__, decorated.__name__, sys.modules[Box.__module__].Box is Box)).result(60)
+    names = spawn(
+        lambda: (Box.__module__, Box.plus.__qualname__, decorated.__name__, sys.modules[Box.__module__].Box is Box)
+    ).result(60)
     assert names == (__name__, "Box.plus", "decorated", True)
 
 
@@ -434,7 +436,9 @@ def documented() -> None:
 def test_a_doctest() -> None:
     """Functions defined in a doctest can be sent while it runs."""
     module = types.ModuleType("documented_module")
-    tests = doctest.DocTestFinder().find(documented, "documented", module=module, globs={"__name__": "documented_module"})
+    tests = doctest.DocTestFinder().find(
+        documented, "documented", module=module, globs={"__name__": "documented_module"}
+    )
     runner = doctest.DocTestRunner(verbose=False)
     results = [runner.run(test, out=lambda _: None) for test in tests]
     assert [(r.failed, r.attempted) for r in results] == [(0, 4)]
@@ -515,7 +519,7 @@ def test_an_argument_that_cannot_be_sent_is_named() -> None:
     """The error names the parameter and the path to the bad part."""
     with pytest.raises(SerializationError) as caught:
         spawn(lambda rows: rows, [1, {"k": open(os.devnull)}])
-    assert 'argument "rows[1][\'k\']"' in str(caught.value)
+    assert "argument \"rows[1]['k']\"" in str(caught.value)
     assert caught.value.findings[0].variable == "rows"
 
 

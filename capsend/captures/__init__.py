@@ -12,6 +12,7 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from capsend_traits.wording import Kind
 
 from capsend.captures.classes import Classes
 from capsend.captures.context import LRU_CACHE, Context, Place, callable_name, place_of
@@ -19,7 +20,6 @@ from capsend.captures.functions import Functions
 from capsend.captures.names import Names
 from capsend.captures.values import Values
 from capsend.judge import type_name
-from capsend_traits.wording import Kind
 
 if TYPE_CHECKING:
     from capsend.origins import Origins
@@ -59,7 +59,7 @@ class Walk:
         self.names = Names(self)
         self.classes = Classes(self)
 
-    def root(self, function: Any) -> Reference | None:  # noqa: ANN401 - any callable
+    def root(self, function: Any) -> Reference | None:
         """Walk over the spawned callable; return the reference to it, or None when something is refused."""
         place = place_of(function)
         self._root(function, place)
@@ -72,7 +72,7 @@ class Walk:
         self.classes.follow_mentions()
         self.classes.include_the_rest()
 
-    def _root(self, function: Any, place: Place) -> None:  # noqa: ANN401 - any callable
+    def _root(self, function: Any, place: Place) -> None:
         if isinstance(function, functools.partial):
             self._partial(function, place)
         elif isinstance(function, types.MethodType):
@@ -83,7 +83,7 @@ class Walk:
             self.values.judge(function, Kind.CALLABLE, place.function, place)
             self.classes.attribute(type(function), "__call__", place)
 
-    def _code(self, function: Any, place: Place) -> None:  # noqa: ANN401 - one of _CODE
+    def _code(self, function: Any, place: Place) -> None:
         receiver = getattr(function, "__self__", None)
         bound = receiver is not None and not isinstance(receiver, types.ModuleType | type)
         if bound and self.context.origins.name_of(function) is None:

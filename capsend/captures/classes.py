@@ -7,6 +7,8 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from capsend_traits import wording
+from capsend_traits.wording import Kind
 
 from capsend import typeforms
 from capsend.captures.context import Place, Refused, Unfinished, functions_in
@@ -15,8 +17,6 @@ from capsend.fields import class_fields
 from capsend.judge import ATOMS
 from capsend.origins import Origin, missing_module_cure, resolve
 from capsend.source import SourceError
-from capsend_traits import wording
-from capsend_traits.wording import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -121,7 +121,11 @@ class Classes:
             elif type(value) in ATOMS:
                 if name not in written or not _is_same(written[name], value):
                     self._set(number, name, value, place)
-            elif isinstance(value, tuple | frozenset) and written.get(name, NOT_LITERAL) is not NOT_LITERAL and not _is_same(written[name], value):
+            elif (
+                isinstance(value, tuple | frozenset)
+                and written.get(name, NOT_LITERAL) is not NOT_LITERAL
+                and not _is_same(written[name], value)
+            ):
                 self._context.include(lambda n=name, v=value: self._set(number, n, v, place))  # type: ignore[misc]  # mypy wants no default here
 
     def _set(self, number: int, name: str, value: object, place: Place) -> None:
@@ -140,7 +144,11 @@ class Classes:
     def attribute(self, cls: type, name: str, place: Place) -> None:
         """An attribute of a class, or of its instances, is read by name: its functions are walked, its data must be sendable."""
         base = next((base for base in cls.__mro__ if name in vars(base)), object)
-        if base is object or (base, name) in self._attributes or self._context.origins.of(base.__module__) is not Origin.USER:
+        if (
+            base is object
+            or (base, name) in self._attributes
+            or self._context.origins.of(base.__module__) is not Origin.USER
+        ):
             return
         self._attributes.add((base, name))
         raw = vars(base)[name]
@@ -159,7 +167,9 @@ class Classes:
         """Reach the mentioned attributes of all classes, until nothing new turns up."""
         done: set[tuple[type, str]] = set()
         while True:
-            pairs = [(cls, name) for cls in list(self._reached) for name in _attribute_names(cls) & self._mentioned.keys()]
+            pairs = [
+                (cls, name) for cls in list(self._reached) for name in _attribute_names(cls) & self._mentioned.keys()
+            ]
             pairs = [pair for pair in pairs if pair not in done]
             if not pairs:
                 return
@@ -213,6 +223,8 @@ def _is_same(literal: object, value: object) -> bool:
 def _is_patched(cls: type, function: types.FunctionType, source: Source) -> bool:
     """Tell whether a plain function was assigned to the class later; generated methods and decorators' results come by themselves."""
     code = function.__code__
-    stands_inside = code.co_filename == source.file and source.line <= code.co_firstlineno <= (source.node.end_lineno or 0)
+    stands_inside = code.co_filename == source.file and source.line <= code.co_firstlineno <= (
+        source.node.end_lineno or 0
+    )
     generated = code.co_filename.startswith("<") or function.__qualname__ == f"{cls.__qualname__}.{function.__name__}"
     return not stands_inside and not generated

@@ -9,9 +9,9 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from capsend_traits.wording import Finding, Kind, Leaf
 
 from capsend.program import Program
-from capsend_traits.wording import Finding, Kind, Leaf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +23,7 @@ CANNOT_BE_SENT: Final = "which cannot be sent"
 NOT_IN_IMAGE: Final = "which is not in the image"
 
 
-class Refused(Exception):  # noqa: N818 - it is a verdict on its way to a finding, never an error that a user sees
+class Refused(Exception):
     """Code that cannot go along; holds what its leaf says."""
 
     def __init__(self, verdict: str, cure: str = "", predicate: str = CANNOT_BE_SENT) -> None:
@@ -33,7 +33,7 @@ class Refused(Exception):  # noqa: N818 - it is a verdict on its way to a findin
         self.predicate = predicate
 
 
-class Unfinished(Exception):  # noqa: N818 - a signal between the parts of the walk
+class Unfinished(Exception):
     """A class whose own step is being prepared is needed; whoever needs it waits until it is there."""
 
     def __init__(self, cls: type) -> None:
@@ -60,7 +60,7 @@ class Place:
         return (*self.via, self.function) if self.function else self.via
 
 
-def place_of(function: Any, via: tuple[str, ...] = ()) -> Place:  # noqa: ANN401 - any callable
+def place_of(function: Any, via: tuple[str, ...] = ()) -> Place:
     """Return where a callable is defined."""
     while isinstance(function, functools.partial):
         function = function.func
@@ -73,7 +73,7 @@ def place_of(function: Any, via: tuple[str, ...] = ()) -> Place:  # noqa: ANN401
     return Place(callable_name(function), via, code.co_filename, code.co_firstlineno)
 
 
-def callable_name(function: Any) -> str:  # noqa: ANN401 - any callable
+def callable_name(function: Any) -> str:
     """Name a callable in messages: its qualified name without what encloses it."""
     while isinstance(function, functools.partial):
         function = function.func
@@ -107,13 +107,17 @@ class Context:
     _waiting: dict[type, list[Callable[[], None]]] = attrs.field(factory=dict)
     _reported: set[tuple[Kind, str, str, int]] = attrs.field(factory=set)
 
-    def refuse(self, kind: Kind, name: str, type_: str, leaves: Iterable[Leaf], place: Place, *, trait: str = "ProcessSend") -> None:
+    def refuse(
+        self, kind: Kind, name: str, type_: str, leaves: Iterable[Leaf], place: Place, *, trait: str = "ProcessSend"
+    ) -> None:
         """Note that something cannot go along, once; while only what is possible is included, nothing is noted."""
         leaves = tuple(leaves)
         key = (kind, leaves[0].path, place.function, place.line)
         if self._withheld is None and key not in self._reported:
             self._reported.add(key)
-            self.findings.append(Finding(kind, name, type_, trait, leaves, place.function, place.via, place.file, place.line))
+            self.findings.append(
+                Finding(kind, name, type_, trait, leaves, place.function, place.via, place.file, place.line)
+            )
 
     def later(self, task: Callable[[], None]) -> None:
         """Put off a task until what is at hand is done."""
@@ -153,10 +157,12 @@ class Context:
         """Tell the process why a global is missing, in case that it is used after all."""
         if self._withheld is not None and (module, name) not in self._withheld:
             self._withheld.add((module, name))
-            self.program.act("u", module, name, f"{name} ({type_}) was not sent with the program, because it is not ProcessSend")
+            self.program.act(
+                "u", module, name, f"{name} ({type_}) was not sent with the program, because it is not ProcessSend"
+            )
 
 
-def functions_in(raw: Any) -> Iterator[types.FunctionType]:  # noqa: ANN401 - anything in a class's namespace
+def functions_in(raw: Any) -> Iterator[types.FunctionType]:
     """Yield the functions that an entry of a class's namespace stands for."""
     if isinstance(raw, types.FunctionType):
         yield raw

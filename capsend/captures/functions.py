@@ -7,13 +7,14 @@ import sys
 import types
 from typing import TYPE_CHECKING, Final
 
+from capsend_traits import wording
+from capsend_traits.wording import Kind, Leaf
+
 from capsend.captures.context import Place, Refused, callable_name, place_of
 from capsend.captures.sources import function_reads, function_source
 from capsend.judge import ATOMS
 from capsend.origins import Origin, missing_module_cure, resolve
 from capsend.source import SourceError
-from capsend_traits import wording
-from capsend_traits.wording import Kind, Leaf
 
 if TYPE_CHECKING:
     from capsend.captures import Walk
@@ -74,7 +75,9 @@ class Functions:
             self._read(function, references, here)
 
     def _origin(self, function: types.FunctionType) -> Origin:
-        return self._context.origins.of(function.__globals__.get("__name__", "__main__"), function.__globals__.get("__file__"))
+        return self._context.origins.of(
+            function.__globals__.get("__name__", "__main__"), function.__globals__.get("__file__")
+        )
 
     def _make(self, function: types.FunctionType, place: Place) -> int:
         program, context = self._context.program, self._context
@@ -126,7 +129,13 @@ class Functions:
             value = cell.cell_contents
         except ValueError:
             if not self._context.defining:
-                leaf = Leaf(name, _UNASSIGNED, wording.EMPTY_CELL_VERDICT, wording.EMPTY_CELL_CURE, "so there is nothing to send")
+                leaf = Leaf(
+                    name,
+                    _UNASSIGNED,
+                    wording.EMPTY_CELL_VERDICT,
+                    wording.EMPTY_CELL_CURE,
+                    "so there is nothing to send",
+                )
                 self._context.refuse(Kind.CAPTURED, name, _UNASSIGNED, [leaf], place)
             return None
         self._context.observed.append((cell, "cell_contents", value))
@@ -182,7 +191,12 @@ def _owner(function: types.FunctionType) -> type | None:
     """Find the class in whose namespace a function stands under its own name."""
     prefix, _, _ = function.__qualname__.rpartition(".")
     module = sys.modules.get(function.__module__)
-    if not prefix or prefix.endswith("<locals>") or module is None or resolve(module, function.__qualname__) is not function:
+    if (
+        not prefix
+        or prefix.endswith("<locals>")
+        or module is None
+        or resolve(module, function.__qualname__) is not function
+    ):
         return None
     owner = resolve(module, prefix)
     return owner if isinstance(owner, type) else None

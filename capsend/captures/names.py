@@ -10,13 +10,13 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from capsend_traits.wording import Kind, Leaf
 
 from capsend.captures.context import NOT_IN_IMAGE, Place, Refused
 from capsend.judge import ATOMS, TraitName, type_name
 from capsend.origins import Origin, missing_module_cure
 from capsend.references import Read
 from capsend.traits import PER_PROCESS
-from capsend_traits.wording import Kind, Leaf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +26,19 @@ if TYPE_CHECKING:
 
 _MISSING: Final = object()
 _EVERY_MODULE_HAS: Final = frozenset(
-    "__name__ __file__ __package__ __spec__ __doc__ __builtins__ __debug__ __loader__ __path__ __annotations__ __class__".split()
+    {
+        "__name__",
+        "__file__",
+        "__package__",
+        "__spec__",
+        "__doc__",
+        "__builtins__",
+        "__debug__",
+        "__loader__",
+        "__path__",
+        "__annotations__",
+        "__class__",
+    }
 )
 _PER_PROCESS: Final = re.compile(r"^[\"'\s]*(?:\w+\.)*PerProcess\b")
 
@@ -48,7 +60,9 @@ class Names:
             # A name without a value is a built-in, or does not exist: then the process fails as the host would.
             return
         self._context.observed.append((namespace, read.name, value))
-        if not self._context.program.is_bound(module, read.name) and not self._bind(namespace, module, read, value, place):
+        if not self._context.program.is_bound(module, read.name) and not self._bind(
+            namespace, module, read, value, place
+        ):
             return
         self._done.add(key)
         self.follow(value, [read], place)
@@ -68,7 +82,7 @@ class Names:
         context.program.bind(module, read.name, reference)
         return True
 
-    def follow(self, value: Any, reads: Iterable[Read], place: Place) -> None:  # noqa: ANN401 - any value
+    def follow(self, value: Any, reads: Iterable[Read], place: Place) -> None:
         """Follow the attributes that are read from a value whose identity is known."""
         classes = self._walk.classes
         for read in reads:
@@ -119,12 +133,19 @@ class Names:
         origin = self._origin(module)
         program = self._context.program
         if origin is Origin.MISSING:
-            raise Refused(f"the image has no module {module.__name__}", missing_module_cure(module.__name__), NOT_IN_IMAGE)
+            raise Refused(
+                f"the image has no module {module.__name__}", missing_module_cure(module.__name__), NOT_IN_IMAGE
+            )
         if origin is Origin.IMAGE:
             return program.make(module, "i", module.__name__)
         number, place = self.module(vars(module)), self._context.place
         reads = [Read(name, (), 0) for name in vars(module) if not name.startswith("__")]
-        self._context.later(lambda: self._context.include(lambda: [self.read(vars(module), number, read, place) for read in reads]))
+
+        def take() -> None:
+            for read in reads:
+                self.read(vars(module), number, read, place)
+
+        self._context.later(lambda: self._context.include(take))
         return number
 
     def statement(self, statement: Import, namespace: dict[str, Any], place: Place) -> None:

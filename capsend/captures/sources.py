@@ -55,14 +55,22 @@ def function_reads(function: types.FunctionType) -> tuple[Read, ...]:
 
 def literals_of(source: Source) -> dict[str, object]:
     """Return {name: value} of what a class body assigns as a plain literal."""
-    found = {}
+    found: dict[str, object] = {}
     assert isinstance(source.node, ast.ClassDef)
     for statement in source.node.body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target] if isinstance(statement, ast.AnnAssign) else []
-        for target in targets:
-            if isinstance(target, ast.Name) and getattr(statement, "value", None) is not None:
-                try:
-                    found[target.id] = ast.literal_eval(statement.value)  # type: ignore[union-attr]  # both statements have a value here
-                except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-                    found[target.id] = NOT_LITERAL
+        if isinstance(statement, ast.Assign):
+            targets: list[ast.expr] = statement.targets
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            targets = [statement.target]
+        else:
+            continue
+        value = _literal(statement.value) if statement.value is not None else NOT_LITERAL
+        found.update({target.id: value for target in targets if isinstance(target, ast.Name)})
     return found
+
+
+def _literal(expression: ast.expr) -> object:
+    try:
+        return ast.literal_eval(expression)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return NOT_LITERAL

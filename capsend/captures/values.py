@@ -7,11 +7,12 @@ import functools
 import types
 from typing import TYPE_CHECKING, Any
 
+from capsend_traits.wording import Kind, Leaf
+
 from capsend import typeforms
 from capsend.captures.context import LRU_CACHE, Refused
 from capsend.guest import codec
 from capsend.judge import Judge, TraitName, type_name
-from capsend_traits.wording import Kind, Leaf
 
 if TYPE_CHECKING:
     from capsend.captures import Walk
@@ -34,7 +35,9 @@ class Values:
             self._context.refuse(kind, name, type_name(type(value)), leaves, place, trait=trait)
         return not leaves
 
-    def send(self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = "ProcessSend") -> Reference | None:
+    def send(
+        self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = "ProcessSend"
+    ) -> Reference | None:
         """Judge one value and return the reference to it, or None when it is refused."""
         if not self.judge(value, kind, name, place, trait=trait):
             return None
@@ -55,7 +58,7 @@ class Values:
             self._context.place = outer
             self._context.reusable &= not self._judge.has_instances
 
-    def reach(self, value: Any, trait: TraitName) -> list[Leaf] | None:  # noqa: ANN401 - any object
+    def reach(self, value: Any, trait: TraitName) -> list[Leaf] | None:
         """Answer the judge about code: no leaves when it can go along, None when it is not code after all."""
         if self._context.program.number(value) is not None:
             return []
@@ -66,7 +69,7 @@ class Values:
             type_ = f"class {name}" if isinstance(value, type) else type_name(type(value))
             return [Leaf(path="", type=type_, verdict=refused.verdict, cure=refused.cure, predicate=refused.predicate)]
 
-    def _code(self, value: Any, trait: TraitName) -> list[Leaf] | None:  # noqa: ANN401 - any object
+    def _code(self, value: Any, trait: TraitName) -> list[Leaf] | None:
         program = self._context.program
         if isinstance(value, types.FunctionType):
             self._walk.functions.number(value)
@@ -83,8 +86,9 @@ class Values:
         elif hasattr(type(value), "__capsend_function__"):
             return self._spawnable(value, trait)
         elif isinstance(value, LRU_CACHE):
+            inner: Any = value.__wrapped__
             parameters = value.cache_parameters()
-            program.make(value, "w", self._walk.functions.number(value.__wrapped__), parameters["maxsize"], parameters["typed"])
+            program.make(value, "w", self._walk.functions.number(inner), parameters["maxsize"], parameters["typed"])
         elif (form := typeforms.dissect(value)) is not None:
             return self.type_form(value, form, trait)
         elif isinstance(value, types.BuiltinFunctionType | types.MethodWrapperType):
@@ -101,14 +105,14 @@ class Values:
             program.make(value, "t", form.kind, *form.data, program.value(form.parts))
         return leaves
 
-    def _spawnable(self, value: Any, trait: TraitName) -> list[Leaf]:  # noqa: ANN401 - a Spawnable, which is defined above this module
+    def _spawnable(self, value: Any, trait: TraitName) -> list[Leaf]:
         function = value.__capsend_function__
         leaves = self._judge.leaves(function, trait, "")
         if not leaves:
             self._context.program.make(value, "p", self._context.program.value(function))
         return leaves
 
-    def _builtin_method(self, method: Any, trait: TraitName) -> list[Leaf]:  # noqa: ANN401 - two built-in classes
+    def _builtin_method(self, method: Any, trait: TraitName) -> list[Leaf]:
         leaves = self._judge.leaves(method.__self__, trait, ".__self__")
         if not leaves:
             self._context.program.make(method, "y", self._context.program.value(method.__self__), method.__name__)

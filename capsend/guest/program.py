@@ -9,12 +9,15 @@ import functools
 import importlib
 import sys
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from capsend import Spawnable
 
 from . import codec, typeforms
 from .compiling import compile_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Program:
@@ -29,7 +32,7 @@ class Program:
         self.entities: list[Any] = []
         self.unsent: dict[str, str] = {}
         self._numbers: dict[int, int] = {}
-        self._makers = {
+        self._makers: dict[str, Callable[..., Any]] = {
             "m": self._module,
             "i": importlib.import_module,
             "n": _named,
@@ -43,7 +46,12 @@ class Program:
             "t": lambda kind, *data: typeforms.MAKERS[kind](*data[:-1], self.get(data[-1])),
             "v": self.get,
         }
-        self._actors = {"s": self._fill, "b": self._bind, "x": self._set, "u": self._remember}
+        self._actors: dict[str, Callable[..., None]] = {
+            "s": self._fill,
+            "b": self._bind,
+            "x": self._set,
+            "u": self._remember,
+        }
 
     def execute(self, steps: list[list[Any]]) -> None:
         """Take all steps in order."""
@@ -61,7 +69,7 @@ class Program:
         """Return what a reference stands for."""
         if type(reference) is str:
             return codec.decode(reference, resolve=self.resolve)
-        return None if reference is None else self.entities[reference]
+        return self.entities[reference] if type(reference) is int else None
 
     def resolve(self, external: dict[str, Any]) -> Any:
         """Return the thing that a value names; the hook that the codec asks."""
@@ -107,7 +115,9 @@ class Program:
         parts = qualname.split(".<locals>.")
         code = _look_up(module, parts[0]).__code__
         for part in parts[1:]:
-            code = next(c for c in code.co_consts if isinstance(c, types.CodeType) and c.co_name == part.rpartition(".")[2])
+            code = next(
+                c for c in code.co_consts if isinstance(c, types.CodeType) and c.co_name == part.rpartition(".")[2]
+            )
         return _make_function(code, namespace, qualname)
 
     def _class(self, module: int, source: list[Any], name: str) -> Any:
@@ -122,7 +132,9 @@ class Program:
                 return found.__func__ if isinstance(found, staticmethod) else found
         raise AttributeError(name)
 
-    def _fill(self, function: int, defaults: Any, kwdefaults: Any, cells: dict[str, Any], attributes: dict[str, Any]) -> None:
+    def _fill(
+        self, function: int, defaults: Any, kwdefaults: Any, cells: dict[str, Any], attributes: dict[str, Any]
+    ) -> None:
         made = self.entities[function]
         made.__defaults__ = self.get(defaults)
         made.__kwdefaults__ = self.get(kwdefaults)
@@ -153,7 +165,9 @@ def _make_function(code: types.CodeType, namespace: dict[str, Any], qualname: st
 def _named(module: str, qualname: str) -> Any:
     found = _look_up(module, qualname)
     if found is None:
-        raise ImportError(f"the image's Python {sys.version.split()[0]} has no {module}.{qualname}; the host's Python has it")
+        raise ImportError(
+            f"the image's Python {sys.version.split()[0]} has no {module}.{qualname}; the host's Python has it"
+        )
     return found
 
 
