@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mypy import nodes as n
-from mypy.types import Instance, LiteralType, get_proper_type
+from mypy.types import Instance, LiteralType, TypeAliasType, get_proper_type
 
 from capsend_mypy import names, outline, syntax
 from capsend_mypy.judge import Rule
@@ -142,7 +142,7 @@ def _really_rebound(file: n.MypyFile, declared: set[str]) -> set[str]:
 def encode_refs(file: n.MypyFile, summary: Summary) -> str:
     """Return a module's references as text: what the daemon needs, where any module may change under another."""
     refs = {local: outline.encoded(found) for local, found in summary.refs.items() if found or local in file.names}
-    return _dump({"refs": refs, "classes": class_digests(file), **_rest(summary)})
+    return _dump({"refs": refs, "classes": class_digests(file), "variables": variables_digest(file), **_rest(summary)})
 
 
 def encode_verdicts(summary: Summary, verdicts: Mapping[str, tuple[Failure, ...]]) -> str:
@@ -207,6 +207,17 @@ def class_digests(file: n.MypyFile) -> dict[str, str]:
             text = repr((info.metadata.get(names.METADATA), frozen, [str(base) for base in info.bases], fields))
             digests[fullname] = hashlib.sha256(text.encode()).hexdigest()[:12]
     return digests
+
+
+def variables_digest(file: n.MypyFile) -> str:
+    """Return a digest of the types of a module's variables, aliases such as `PerProcess` included."""
+    variables = sorted((name, _spelled(symbol.node)) for name, symbol in file.names.items() if isinstance(symbol.node, n.Var) and name != SYMBOL)
+    return hashlib.sha256(repr(variables).encode()).hexdigest()[:12]
+
+
+def _spelled(variable: n.Var) -> str:
+    alias = variable.type.alias if isinstance(variable.type, TypeAliasType) else None
+    return f"{variable.type} {alias.fullname if alias is not None else ''}"
 
 
 def attach(file: n.MypyFile, files: Mapping[str, n.MypyFile], text: str) -> None:

@@ -1,0 +1,212 @@
+"""Tests that the mypy plugin is right under every way people run mypy: each cache, workers, the daemon, silenced imports.
+
+A session is a project of three modules, `main` -> `dep` -> `dep2`, that is checked, edited two imports away, checked, reverted, checked.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+FILES: Final = {
+    "main.py": """
+from capsend import spawn
+import dep
+def f() -> None:
+    spawn(dep.indirect)
+def g(c: dep.C) -> None:
+    spawn(lambda: print(c))
+spawn(dep.indirect)
+""",
+    "dep.py": """
+from typing import Final
+import dep2
+class C:
+    def __init__(self, d: dep2.D) -> None:
+        self.d: Final = d
+def indirect() -> int:
+    return dep2.helper()
+""",
+    "dep2.py": """
+import threading
+from typing import Final
+from capsend import PerProcess, not_process_send
+LOCK = threading.Lock()
+LIMIT = 5
+TABLE: PerProcess[dict[str, int]] = {}
+class D:
+    x: Final[int]
+    def __init__(self) -> None:
+        self.x = 1
+def helper() -> int:
+    return inner() + hash(str(LIMIT)) + len(TABLE)
+def inner() -> int:
+    return 5
+""",
+}
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edit of `dep2.py`, and the lines of `main.py` in which it makes an error appear."""
+
+    name: str
+    old: str
+    new: str
+    lines: tuple[int, ...]
+
+
+EDITS: Final = (
+    Edit("a body uses a lock", "return 5", "return hash(LOCK)", (5, 8)),
+    Edit("a body writes a global", "    return 5", "    global LIMIT\n    LIMIT += 1\n    return 5", (5, 8)),
+    Edit("a global becomes mutable", "LIMIT = 5", "LIMIT = [5]", (5, 8)),
+    Edit("a declaration goes", "TABLE: PerProcess[dict[str, int]]", "TABLE: dict[str, int]", (5, 8)),
+    Edit("a field is added", "    x: Final[int]\n", "    x: Final[int]\n    lock: Final = threading.Lock()\n    rows: list[int]\n", (7,)),
+    Edit("an impl is added", "class D:", '@not_process_send("it is mine")\nclass D:', (7,)),
+    Edit("a field changes its type", "x: Final[int]\n    def __init__(self) -> None:\n        self.x = 1", "x: int", (7,)),
+)
+
+
+class Session:
+    """A project folder, and one way to run mypy on it."""
+
+    def __init__(self, folder: Path, check: Callable[[Path], str]) -> None:
+        self.folder = folder
+        self.check = check
+        self.moment = 1_600_000_000
+
+    def write(self, **changed: str) -> None:
+        """Write all files; each with a modification time of its own, as mypy asks for that first."""
+        for name, text in {**FILES, **changed}.items():
+            path = self.folder / name
+            if not path.exists() or path.read_text() != text:
+                path.write_text(text)
+                self.moment += 10
+                os.utime(path, (self.moment, self.moment))
+
+    def lines(self) -> tuple[int, ...]:
+        """Check the project, and return the lines of `main.py` with an error of ours."""
+        output = self.check(self.folder)
+        assert "Traceback" not in output, output
+        assert "capsend-internal" not in output, output
+        found = re.findall(r"^main\.py:(\d+): error: .*\[capsend-\w+\]$", output, re.MULTILINE)
+        others = [line for line in output.splitlines() if ": error:" in line and "[capsend-" not in line]
+        assert not others, output
+        return tuple(sorted({int(line) for line in found}))
+
+
+def run(folder: Path, *arguments: str, module: str = "mypy") -> str:
+    """Run mypy or its daemon in a project folder."""
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=200)
+    return done.stdout + done.stderr
+
+
+def flags(*more: str) -> Callable[[Path], str]:
+    """Return the way to run mypy with certain flags."""
+    return lambda folder: run(folder, "--config-file=mypy.ini", "--no-error-summary", *more, "main.py")
+
+
+WAYS: Final = {
+    "fixed-format cache": flags(),
+    "JSON cache": flags("--no-fixed-format-cache"),
+    "sqlite cache": flags("--sqlite-cache"),
+    "two workers": flags("-n2"),
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project folder with a configuration that turns the plugin on."""
+    (tmp_path / "mypy.ini").write_text("[mypy]\nplugins = capsend_mypy\nstrict = True\n[mypy-capsend.*]\nfollow_imports = silent\n")
+    return tmp_path
+
+
+def play(session: Session) -> None:
+    """Make each edit and take it back, and hold every check against what it must find."""
+    session.write()
+    assert session.lines() == (), "before any edit"
+    for edit in EDITS:
+        assert edit.old in FILES["dep2.py"]
+        session.write(**{"dep2.py": FILES["dep2.py"].replace(edit.old, edit.new)})
+        assert session.lines() == edit.lines, edit.name
+        session.write()
+        assert session.lines() == (), f"after: {edit.name}"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_edit_two_imports_away_is_noticed_and_forgotten(project: Path, way: str) -> None:
+    """A cached verdict holds exactly as long as what it rests on, in every cache format and with workers."""
+    play(Session(project, WAYS[way]))
+
+
+@pytest.fixture
+def daemon(project: Path) -> Iterator[Callable[..., Session]]:
+    """A way to start a daemon in the project."""
+
+    def start(*more: str) -> Session:
+        run(project, "start", "--", "--config-file=mypy.ini", "--no-error-summary", *more, module="mypy.dmypy")
+        return Session(project, lambda folder: run(folder, "check", "main.py", module="mypy.dmypy"))
+
+    yield start
+    run(project, "kill", module="mypy.dmypy")
+
+
+def test_the_daemon_notices_every_edit(daemon: Callable[..., Session]) -> None:
+    """The daemon keeps types in memory and rechecks functions one by one: what it recheckes must include what rests on an edit."""
+    play(daemon())
+
+
+def test_the_daemon_starts_from_a_fine_grained_cache(project: Path, daemon: Callable[..., Session]) -> None:
+    """A daemon that loads a cache has no syntax trees: the summaries in it have to do."""
+    Session(project, flags()).write()
+    flags("--cache-fine-grained")(project)
+    play(daemon("--use-fine-grained-cache"))
+
+
+def test_no_cache_at_all(project: Path) -> None:
+    """Without a cache nothing is written, so summaries are attached when a module is done."""
+    session = Session(project, flags("--cache-dir=/dev/null"))
+    session.write(**{"dep2.py": FILES["dep2.py"].replace("return 5", "return hash(LOCK)")})
+    assert session.lines() == (5, 8)
+
+
+def test_functions_of_silenced_modules_are_opaque(project: Path) -> None:
+    """What mypy follows only silently has no bodies, so that nothing is known of what it captures."""
+    session = Session(project, flags("--follow-imports=silent"))
+    session.write()
+    assert session.lines() == (5, 7, 8)
+    assert "[capsend-opaque]" in session.check(project)
+
+
+def test_an_import_cycle_with_a_spawn_at_module_level(project: Path) -> None:
+    """A type that is not inferred yet makes a check wait until the module is done; it is not taken for a yes or a no."""
+    (project / "main.py").write_text("from capsend import spawn\nimport other\nLOCK = other.LOCK\nspawn(other.f)\nspawn(lambda: other.g())\n")
+    (project / "other.py").write_text(
+        "import threading\nimport main\ndef f() -> object:\n    return hash(main.LOCK)\ndef g() -> int:\n    return 1\nLOCK = threading.Lock()\n"
+    )
+    session = Session(project, flags())
+    for _ in range(2):
+        assert session.lines() == (4,)
+
+
+def test_a_harmless_edit_leaves_dependents_alone(project: Path) -> None:
+    """A function that can be spawned leaves no trace in its module's interface: using one more harmless global rechecks one module."""
+    session = Session(project, flags())
+    session.write()
+    session.lines()
+    session.write(**{"dep2.py": FILES["dep2.py"].replace("return 5", "return 5 + LIMIT + len(str(LIMIT))")})
+    output = run(project, "--config-file=mypy.ini", "-v", "main.py")
+    rechecked = re.findall(r"Processing SCC \S+ \((.*?)\)|Parsing \S*/(\w+)\.py \((\w+)\)", output)
+    assert "dep2" in str(rechecked)
+    assert "(main)" not in "".join(f"({name[2]})" for name in rechecked)
