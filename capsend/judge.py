@@ -313,7 +313,6 @@ _ITEMS: Final[dict[type, Callable[[Any], Iterator[Part]]]] = {
 }
 
 
-@functools.lru_cache(maxsize=1024)
 def _enumerator(cls: type[Any]) -> Callable[[Any], Iterator[Part]] | None:
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         return _named_tuple

@@ -150,7 +150,7 @@ class Program:
     def _set(self, owner: int, name: str, reference: int | str) -> None:
         setattr(self.entities[owner], name, self.get(reference))
 
-    def _remember(self, module: int, name: str, reason: str) -> None:
+    def _remember(self, _module: int, name: str, reason: str) -> None:
         self.unsent[name] = reason
 
 
