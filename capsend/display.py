@@ -1,0 +1,68 @@
+"""What the command line writes: colours, boxes and moving bars on a terminal, plain lines everywhere else."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from capsend.explain import Node
+
+_PIPE_WIDTH: Final = 120
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console for standard output or standard error; without a terminal it never breaks lines."""
+    made = Console(stderr=stderr, highlight=False, soft_wrap=False, emoji=False, markup=False)
+    if not made.is_terminal:
+        width = int(os.environ.get("COLUMNS", _PIPE_WIDTH)) if os.environ.get("COLUMNS", "").isdigit() else _PIPE_WIDTH
+        made = Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False, markup=False, width=width)
+    return made
+
+
+def show_tree(node: Node, to: Console) -> None:
+    """Write an explanation."""
+    if to.is_terminal:
+        to.print(_branch(node))
+    else:
+        for line in node.lines():
+            to.print(line)
+
+
+def table(*columns: str, to: Console, right: Sequence[str] = ()) -> Table:
+    """Return an empty table with these columns; those in `right` are numbers."""
+    made = Table(box=box.SIMPLE_HEAD if to.is_terminal else None, pad_edge=False, show_edge=False)
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return made
+
+
+def megabytes(size: float) -> str:
+    """Name a number of bytes for people: `54.1 MB`."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
+
+
+def _branch(node: Node) -> Tree:
+    branch = Tree(_label(node), guide_style="dim")
+    for child in node.children:
+        branch.children.append(_branch(child))
+    return branch
+
+
+def _label(node: Node) -> Text:
+    mark = Text("yes ", style="green") if node.good else Text("no  ", style="bold red")
+    return mark + Text.assemble(*_pieces(node))
+
+
+def _pieces(node: Node) -> Iterator[Text]:
+    yield Text(node.text, style="" if node.good else "bold")
+    for note in node.notes:
+        yield Text(f"\n{note}", style="cyan" if note.startswith("Instead:") else "dim")

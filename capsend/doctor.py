@@ -1,0 +1,146 @@
+"""The doctor: what is installed, where images are kept, what a process may use, and whether one really runs here."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import stat
+import time
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from capsend import showcase
+from capsend.display import megabytes
+from capsend.environment import Environment
+from capsend.exceptions import CapsendError, CaptureError, TimeLimitExceeded
+from capsend.image import Image, cache_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_TOOLS: Final = ("capsend", "wasmtime", "componentize-py", "attrs")
+_SPACE: Final = 300_000_000
+
+
+@attrs.frozen
+class Finding:
+    """One line of the doctor's report; `problem` says what is wrong and what to do, and is empty when all is well."""
+
+    subject: str
+    state: str
+    problem: str = ""
+
+
+def examine() -> Iterator[Finding]:
+    """Yield the findings, the quick ones first."""
+    yield Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    yield from (_version(tool) for tool in _TOOLS)
+    yield _mypy()
+    yield _folder()
+    yield _image()
+    yield from _limits()
+    yield from _self_test()
+
+
+def _version(tool: str) -> Finding:
+    try:
+        return Finding(tool, importlib.metadata.version(tool))
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(tool, "", "it is not installed. Reinstall capsend")
+
+
+def _mypy() -> Finding:
+    try:
+        return Finding("mypy", importlib.metadata.version("mypy"))
+    except importlib.metadata.PackageNotFoundError:
+        return Finding("mypy", "not installed; only `capsend check` needs it: pip install 'capsend[mypy]'")
+
+
+def _folder() -> Finding:
+    folder = cache_folder()
+    if not folder.exists():
+        return Finding("cache", f"{folder}, made when the first image is built")
+    status = folder.lstat()
+    state = f"{folder}, {stat.filemode(status.st_mode)}, {megabytes(shutil.disk_usage(folder).free)} free"
+    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+        problem = (
+            "it belongs to another user: images are not loaded from it. Set CAPSEND_CACHE_DIR to a folder of yours"
+        )
+    elif status.st_mode & 0o022 and os.name == "posix":
+        problem = f"other users can write to it: images are not loaded from it. chmod go-w {folder}"
+    elif shutil.disk_usage(folder).free < _SPACE:
+        problem = f"too little space to build an image, which needs {megabytes(_SPACE)}"
+    else:
+        problem = ""
+    return Finding("cache", state, problem)
+
+
+def _image() -> Finding:
+    image = Image()
+    try:
+        if not image.is_built:
+            return Finding("image", "not built yet; that happens at the first spawn, once, and takes about 15 s")
+        record = image.record
+    except CapsendError as error:
+        return Finding("image", "", str(error))
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.built))
+    state = f"{megabytes(record.size)}, built {when}, Python {record.python}, {len(record.modules)} modules"
+    return Finding("image", state)
+
+
+def _limits() -> Iterator[Finding]:
+    environment = Environment()
+    timeout = "none" if environment.timeout is None else f"{environment.timeout:g} s"
+    yield Finding("memory limit", megabytes(environment.memory))
+    yield Finding("time limit", timeout)
+    yield Finding("output limit", megabytes(environment.output))
+    yield Finding("result limit", megabytes(environment.result))
+
+
+def _self_test() -> Iterator[Finding]:
+    program = showcase.load("selftest")
+    first = _tried("self-test: run", lambda: _runs(program.introduce))
+    yield first
+    if not first.problem:
+        yield _tried("self-test: refuse", lambda: _refuses(program.captures))
+        yield _tried("self-test: limit", lambda: _limits_time(program.spin))
+
+
+def _tried(subject: str, test: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, test())
+    except Exception as error:  # noqa: BLE001 - the doctor reports whatever goes wrong
+        return Finding(subject, "", f"{type(error).__name__}: {error}")
+
+
+def _runs(introduce: Callable[[str], tuple[str, str, int]]) -> str:
+    Image().ensure()
+    started = time.perf_counter()
+    greeting, system, variables = Environment().spawn(introduce, "doctor").result()
+    taken = time.perf_counter() - started
+    if (greeting, variables) != ("hello, doctor", 0):
+        message = f"the process answered {greeting!r}, and sees {variables} environment variables instead of none"
+        raise AssertionError(message)
+    return f"a function ran in a process on {system}, and its result came back, in {taken * 1000:.0f} ms"
+
+
+def _refuses(captures: Callable[[], int]) -> str:
+    try:
+        Environment().spawn(captures)
+    except CaptureError:
+        return "a captured list was refused"
+    message = "a captured list was not refused; please report this"
+    raise AssertionError(message)
+
+
+def _limits_time(spin: Callable[[], None]) -> str:
+    started = time.perf_counter()
+    try:
+        Environment(timeout=0.2).spawn(spin).result(timeout=30)
+    except TimeLimitExceeded:
+        return f"an endless loop with a timeout of 0.2 s was ended after {time.perf_counter() - started:.2f} s"
+    message = "an endless loop was not ended"
+    raise AssertionError(message)

@@ -1,0 +1,34 @@
+"""Small programs that the command line runs: to show what capsend does, and to test that it works here.
+
+They are loaded as modules of their own, as a user's files are: what belongs to the package `capsend` is not sent to processes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import types
+
+FOLDER: Final = Path(__file__).parent
+
+
+def load(name: str) -> types.ModuleType:
+    """Return one of the programs as a module named `showcase_<name>`.
+
+    Raises:
+        ImportError: there is none of that name.
+    """
+    own_name = f"showcase_{name}"
+    if own_name in sys.modules:
+        return sys.modules[own_name]
+    spec = importlib.util.spec_from_file_location(own_name, FOLDER / f"{name}.py")
+    if spec is None or spec.loader is None:
+        raise ImportError(f"there is no program {name}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[own_name] = module
+    spec.loader.exec_module(module)
+    return module

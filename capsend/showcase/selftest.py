@@ -1,0 +1,36 @@
+"""What `capsend doctor` runs in processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+BOX: list[int] = []
+
+
+def introduce(name: str) -> tuple[str, str, int]:
+    """Return a greeting, the platform and the number of environment variables."""
+    return f"hello, {name}", sys.platform, len(os.environ)
+
+
+def captures() -> int:
+    """Read a mutable global, which is refused."""
+    return len(BOX)
+
+
+def spin() -> None:
+    """Run for ever."""
+    while True:
+        pass
+
+
+def rest(seconds: float) -> None:
+    """Say so, and sleep."""
+    print("resting")
+    import time
+
+    time.sleep(seconds)
+
+
+def nothing() -> None:
+    """Do nothing."""

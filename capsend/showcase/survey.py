@@ -1,0 +1,92 @@
+"""A survey of Python source: what a module is made of, by its syntax tree."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from dataclasses import dataclass
+
+BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.BoolOp, ast.match_case)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.Match)
+
+
+@dataclass(frozen=True, order=True)
+class Record:
+    """The extreme of something, and the function in which it was found."""
+
+    size: int
+    where: str
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one module is made of."""
+
+    module: str
+    lines: int
+    functions: int
+    classes: int
+    branches: int
+    longest: Record
+    branchiest: Record
+    deepest: Record
+
+
+@dataclass
+class Part:
+    """A node of the syntax tree with the name of what it stands in, and what was counted in it so far."""
+
+    node: ast.AST
+    around: Part | None
+    name: str
+    branches: int
+    depth: int = 0
+
+
+def survey(module: str, source: str) -> Survey:
+    """Survey the source of one module."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parts = measure(ast.parse(source), module)
+    functions = [part for part in parts if isinstance(part.node, FUNCTIONS)]
+    nothing = Record(0, module)
+    return Survey(
+        module=module,
+        lines=source.count("\n"),
+        functions=len(functions),
+        classes=sum(isinstance(part.node, ast.ClassDef) for part in parts),
+        branches=parts[0].branches,
+        longest=max((Record(length(part.node), part.name) for part in functions), default=nothing),
+        branchiest=max((Record(part.branches, part.name) for part in functions), default=nothing),
+        deepest=max((Record(part.depth, part.name) for part in functions), default=nothing),
+    )
+
+
+def measure(tree: ast.AST, name: str) -> list[Part]:
+    """Return every node, those around it first, with its branches and its depth of nested blocks."""
+    parts = [Part(tree, None, name, 0)]
+    for part in parts:
+        for child in ast.iter_child_nodes(part.node):
+            inner = f"{part.name}.{child.name}" if isinstance(child, NAMED) else part.name
+            parts.append(Part(child, part, inner, isinstance(child, BRANCHES)))
+    for part in reversed(parts):
+        if part.around is not None:
+            part.around.branches += part.branches
+            inside = part.depth + isinstance(part.node, BLOCKS) - is_elif(part.around.node, part.node)
+            part.around.depth = max(part.around.depth, inside)
+    return parts
+
+
+def length(node: ast.AST) -> int:
+    """Count the lines of a statement."""
+    assert isinstance(node, ast.stmt)
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def is_elif(around: ast.AST, node: ast.AST) -> bool:
+    """Tell an `elif` from an `if` in an `else`: to a reader it is no deeper than the `if` before it."""
+    if not isinstance(around, ast.If) or not isinstance(node, ast.If):
+        return False
+    return around.orelse == [node] and node.col_offset == around.col_offset
