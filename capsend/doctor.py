@@ -94,10 +94,14 @@ def _image() -> Finding:
 def _limits() -> Iterator[Finding]:
     environment = Environment()
     timeout = "none" if environment.timeout is None else f"{environment.timeout:g} s"
-    yield Finding("memory limit", megabytes(environment.memory))
+    yield Finding("memory limit", _mebibytes(environment.memory))
     yield Finding("time limit", timeout)
-    yield Finding("output limit", megabytes(environment.output))
-    yield Finding("result limit", megabytes(environment.result))
+    yield Finding("output limit", _mebibytes(environment.output))
+    yield Finding("result limit", _mebibytes(environment.result))
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size >> 20} MiB"
 
 
 def _self_test() -> Iterator[Finding]:

@@ -1,0 +1,350 @@
+"""The command line: `capsend demo`, `run`, `explain`, `image`, `doctor` and `check`."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import click
+
+from capsend.exceptions import (
+    CapsendError,
+    CaptureError,
+    GuestTraceback,
+    ImageError,
+    LimitExceeded,
+    ProcessKilled,
+    SerializationError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.environment import Environment
+    from capsend.process import Process
+
+FAILED: Final = 1
+MISUSED: Final = 2
+REFUSED: Final = 3
+LIMITED: Final = 4
+INTERRUPTED: Final = 130
+
+_UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def _size(text: str) -> int:
+    """Read a number of bytes, such as `512M`."""
+    match = re.fullmatch(r"(\d+)\s*([KMG]?)i?B?", text, re.IGNORECASE)
+    if match is None:
+        message = f"{text!r} is not a size: write bytes, or a number with K, M or G, such as 512M"
+        raise click.BadParameter(message)
+    return int(match[1]) * _UNITS[match[2].upper()]
+
+
+def _stop(message: str, code: int, *, details: str = "") -> NoReturn:
+    """Write what went wrong to standard error and exit."""
+    if details:
+        click.echo(details.rstrip(), err=True)
+    click.echo(f"capsend: {message}", err=True)
+    raise SystemExit(code)
+
+
+def _find(target: str) -> Any:
+    from capsend.targets import TargetError, find
+
+    try:
+        return find(target)
+    except TargetError as error:
+        _stop(str(error), MISUSED, details=error.details)
+
+
+@click.group(context_settings=_CONTEXT)
+@click.version_option(package_name="capsend", message="capsend %(version)s")
+def main() -> None:
+    """Run Python functions in processes with memory of their own.
+
+    A process is an isolated WebAssembly instance with a CPython inside, not an OS process. It sees no files, no network
+    and no environment variables, and what a function captures is checked before it starts.
+
+    \b
+    Try it:
+      capsend demo
+      capsend run math:factorial 20
+    """
+
+
+@main.command(context_settings=_CONTEXT, short_help="See it work: a program refused, cured, and a real job.")
+def demo() -> None:
+    """Show a program refused and cured, then survey the standard library on all cores.
+
+    The first run builds the image that processes start from, once, in about 15 seconds. Exits with 1 when a result from
+    a process differs from the same computation here.
+
+    \b
+    Example:
+      capsend demo
+    """
+    from capsend import display
+    from capsend.demo import run as show
+
+    try:
+        same = show(display.console())
+    except KeyboardInterrupt:
+        _stop("interrupted", INTERRUPTED)
+    except CapsendError as error:
+        _stop(str(error), FAILED)
+    if not same:
+        _stop("the results of the processes differ from the host's; please report this", FAILED)
+
+
+@main.command(
+    context_settings={**_CONTEXT, "ignore_unknown_options": True, "allow_interspersed_args": False},
+    short_help="Run a function in a process.",
+)
+@click.option(
+    "--memory", type=_size, metavar="SIZE", help="Memory that the process can have, such as 512M.  [default: 1G]"
+)
+@click.option("--timeout", type=float, help="Seconds after which the process is ended.  [default: 300]")
+@click.argument("target", metavar="MODULE:FUNCTION")
+@click.argument("arguments", metavar="[ARGS]...", nargs=-1, type=click.UNPROCESSED)
+def run(target: str, arguments: tuple[str, ...], memory: int | None, timeout: float | None) -> None:
+    """Run a function in a process and print what it returns.
+
+    MODULE may be the path of a file that ends in .py. Arguments are Python literals, or else strings; NAME=VALUE is a keyword
+    argument. Options of capsend stand before MODULE:FUNCTION.
+
+    \b
+    Examples:
+      capsend run math:factorial 20
+      capsend run --timeout 10 shop/prices.py:total "[1, 2, 3]" currency=EUR
+
+    \b
+    Exit codes:
+      0  it returned; the result is printed unless it is None
+      1  it raised an exception, or ended by a fault
+      2  the command is wrong: no such function, or it does not take these arguments
+      3  it was refused before it ran: a capture, an argument or the image
+      4  it ran into a limit
+    A function that calls sys.exit() decides the exit code itself.
+    """
+    from capsend.targets import parse_arguments
+
+    function = _find(target)
+    positional, keywords = parse_arguments(arguments)
+    environment = _environment(memory, timeout)
+    process = _spawn(lambda: environment.spawn(function, *positional, **keywords))
+    result = _result(process)
+    if result is not None:
+        _print_result(result)
+
+
+def _environment(memory: int | None, timeout: float | None) -> Environment:
+    from capsend.environment import Environment
+
+    limits: dict[str, Any] = {"memory": memory, "timeout": timeout}
+    try:
+        return Environment(**{name: value for name, value in limits.items() if value is not None})
+    except ValueError as error:
+        _stop(str(error), MISUSED)
+
+
+def _spawn(start: Callable[[], Process[Any]]) -> Process[Any]:
+    try:
+        return start()
+    except (CaptureError, SerializationError, ImageError) as error:
+        _stop(str(error), REFUSED)
+    except TypeError as error:
+        _stop(str(error), MISUSED)
+    except KeyboardInterrupt:
+        _stop("interrupted", INTERRUPTED)
+
+
+def _result(process: Process[Any]) -> Any:
+    try:
+        return process.result()
+    except (LimitExceeded, ProcessKilled) as error:
+        _stop(str(error), LIMITED, details=_guest_traceback(error))
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - it is whatever the function raised
+        details = _guest_traceback(error)
+        if isinstance(error, KeyboardInterrupt) and not details:
+            process.kill()
+            _stop("interrupted", INTERRUPTED)
+        if details:
+            click.echo(details.rstrip(), err=True)
+            raise SystemExit(FAILED) from None
+        _stop(str(error), FAILED)
+
+
+def _guest_traceback(error: BaseException) -> str:
+    cause = error.__cause__
+    return cause.text if isinstance(cause, GuestTraceback) else ""
+
+
+def _print_result(result: object) -> None:
+    if sys.stdout.isatty():
+        from rich.pretty import pprint
+
+        pprint(result, expand_all=False)
+    else:
+        click.echo(repr(result))
+
+
+@main.command(context_settings=_CONTEXT, short_help="Show what can go along, what cannot, and why.")
+@click.argument("target", metavar="MODULE:NAME")
+def explain(target: str) -> None:
+    """Show what a function captures, or what fields a class has, and why each can go along or not.
+
+    Nothing is run in a process. Exits with 1 when something cannot go along.
+
+    \b
+    Examples:
+      capsend explain shop.prices:total
+      capsend explain shop/prices.py:Basket
+    """
+    from capsend import display
+    from capsend.explain import explain as explanation
+
+    try:
+        node = explanation(_find(target))
+    except TypeError as error:
+        _stop(str(error), MISUSED)
+    display.show_tree(node, display.console())
+    raise SystemExit(0 if node.good else FAILED)
+
+
+@main.group(context_settings=_CONTEXT, short_help="Build, list or remove images.")
+def image() -> None:
+    """Build, list or remove the images that processes start from.
+
+    An image holds a CPython with its whole standard library, and the packages that were added. It is built at the first
+    spawn, once per machine, and kept in the user's cache folder, or in the one that CAPSEND_CACHE_DIR names.
+
+    \b
+    Example:
+      capsend image build --package rich
+    """
+
+
+@image.command("build", context_settings=_CONTEXT)
+@click.option(
+    "--package", "packages", multiple=True, metavar="NAME", help="A pure-Python package to add; can be repeated."
+)
+def build(packages: tuple[str, ...]) -> None:
+    """Build an image, unless it is there already.
+
+    \b
+    Examples:
+      capsend image build
+      capsend image build --package rich --package pygments
+    """
+    from capsend.display import megabytes
+    from capsend.image import Image
+
+    try:
+        wanted = Image(packages=packages)
+        path = wanted.ensure()
+        size = wanted.record.size
+    except (ImageError, TypeError) as error:
+        _stop(str(error), FAILED)
+    except KeyboardInterrupt:
+        _stop("interrupted; nothing half-built is kept", INTERRUPTED)
+    click.echo(f"{path} ({megabytes(size)})")
+
+
+@image.command("list", context_settings=_CONTEXT)
+def list_() -> None:
+    """List the images in the cache, the newest first.
+
+    \b
+    Example:
+      capsend image list
+    """
+    from capsend import display
+    from capsend.image import cache_folder, list_images
+
+    images = list_images()
+    if not images:
+        click.echo(f"no images in {cache_folder()}")
+        return
+    to = display.console()
+    table = display.table("image", "built", "size", "python", "packages", to=to, right=("size",))
+    for stored in images:
+        record = stored.record
+        size = display.megabytes(stored.size)
+        if record is None:
+            table.add_row(stored.path.name, "damaged", size, "", "")
+        else:
+            built = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.built))
+            table.add_row(stored.path.name, built, size, record.python, ", ".join(record.packages))
+    to.print(table)
+
+
+@image.command("clear", context_settings=_CONTEXT)
+def clear() -> None:
+    """Remove all images; the next spawn builds what it needs again.
+
+    \b
+    Example:
+      capsend image clear
+    """
+    from capsend.display import megabytes
+    from capsend.image import clear_images, list_images
+
+    count = len(list_images())
+    try:
+        freed = clear_images()
+    except (ImageError, OSError) as error:
+        _stop(str(error), FAILED)
+    click.echo(f"removed {count} image{'' if count == 1 else 's'}, {megabytes(freed)}")
+
+
+@main.command(context_settings=_CONTEXT, short_help="Check that capsend works here.")
+def doctor() -> None:
+    """Check that capsend works here: versions, the cache, the image, the limits, and a test in a process.
+
+    Exits with 1 when there is a problem.
+
+    \b
+    Example:
+      capsend doctor
+    """
+    from capsend import display
+    from capsend.doctor import examine
+
+    to = display.console()
+    problems = 0
+    for finding in examine():
+        problems += bool(finding.problem)
+        style = "bold red" if finding.problem else "green"
+        to.print("PROBLEM" if finding.problem else "ok     ", style=style, end="")
+        to.print(f" {finding.subject:17} {finding.state}")
+        if finding.problem:
+            to.print(f"        {'':17} {finding.problem}", style="red")
+    if problems:
+        _stop(f"{problems} problem{'' if problems == 1 else 's'}", FAILED)
+
+
+@main.command(
+    context_settings={**_CONTEXT, "ignore_unknown_options": True}, short_help="Type-check files: captures too."
+)
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.UNPROCESSED)
+def check(paths: tuple[str, ...]) -> None:
+    """Type-check files with mypy and capsend's plugin: bad captures are errors at the captured name.
+
+    Options of mypy are passed on. Needs the extra `mypy`: pip install 'capsend[mypy]'.
+
+    \b
+    Example:
+      capsend check shop/
+    """
+    if importlib.util.find_spec("mypy") is None:
+        _stop("mypy is not installed. Install it: pip install 'capsend[mypy]'", MISUSED)
+    command = [sys.executable, "-m", "capsend_mypy", "check", *paths]
+    raise SystemExit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own interpreter and module
