@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from capsend import zones
+from capsend import rehearsal, zones
 from capsend.exceptions import ImageError
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ def _stage(stage: Path, packages: Sequence[Package]) -> None:
         f'"""The packages that this image holds."""\n\nPACKAGES = {tuple(imports)!r}\n', encoding="utf-8"
     )
     zones.write(stage / "capsend_guest" / "zones.json")
+    (stage / "capsend_guest" / "rehearsal.json").write_text(rehearsal.texts(), encoding="ascii")
     for package in packages:
         for name, path in package.files:
             _copy(path, stage / name)

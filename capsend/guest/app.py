@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import linecache
 import sys
@@ -15,7 +14,7 @@ from . import clock, fresh, manifest, stdlib, streams
 clock.install()
 _FAILURES = stdlib.import_all(manifest.PACKAGES)
 
-from . import runtime, zones  # noqa: E402 - what builds on the standard library comes after it
+from . import runtime, settle, zones  # noqa: E402 - what builds on the standard library comes after it
 
 _HIDDEN = ("capsend_guest", "wit_world", "componentize_py", "__main__")
 
@@ -46,5 +45,5 @@ streams.install()
 sys.path.clear()
 sys.path_importer_cache.clear()
 linecache.clearcache()
-gc.collect()
-gc.freeze()
+settle.rehearse(WitWorld().run)
+settle.plug_holes()

@@ -1,0 +1,40 @@
+"""The calls that an image makes while it is built, as the texts that a process is given."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_NAME: Final = "rehearsed"
+
+
+def texts() -> str:
+    """Every rehearsed call as JSON, [[program, call]], made by the very code that makes the real ones."""
+    from capsend.image import Image
+    from capsend.shipping import ship
+
+    module = _load()
+    # The functions stand in for a user's own: they go by source, as those of a module that no image holds.
+    sys.modules[_NAME] = module
+    try:
+        calls = [ship(function, args, kwargs, knows=Image().knows) for function, args, kwargs in module.calls()]
+    finally:
+        del sys.modules[_NAME]
+    return json.dumps([[shipment.program, shipment.call] for shipment in calls])
+
+
+def _load() -> ModuleType:
+    path = Path(__file__).parent / "guest" / f"{_NAME}.py"
+    spec = importlib.util.spec_from_file_location(_NAME, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[_NAME] = module
+    spec.loader.exec_module(module)
+    return module
