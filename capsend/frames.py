@@ -26,7 +26,7 @@ class Frame:
     """One frame of a process: a place in a source file, and the function there.
 
     Attributes:
-        file: a path of the host for a file that was sent, else one that begins with `<image>`.
+        file: a path of the host for a file that was sent, else one such as `<image json/decoder.py>`.
         line, end_line, column, end_column: the part of the source that was running; columns in bytes, None when unknown.
         function: its name.
         is_own: whether the file was sent with the program.
@@ -74,10 +74,10 @@ def _within(value: Any, low: int, high: int) -> int | None:
 def _in_image(file: str) -> str:
     if re.fullmatch(r"<[\w .-]{1,100}>", file):
         return file
-    # A path that no host file can have, whatever the process wrote: its source is never looked up here.
+    # Like `<frozen os>`: no path, since 3.11 looks for the last part of a path on sys.path and would show a line of that.
     found = _LIBRARY.match(file[:500])
     parts = [p for p in file[found.end() if found else 0 : 500].split("/") if re.fullmatch(r"[\w.-]+", p) and p != ".."]
-    return "/".join(["<image>", *parts[-6:]])
+    return f"<image {'/'.join(parts[-6:])}>"
 
 
 def synthetic_traceback(frames: list[Frame]) -> TracebackType | None:

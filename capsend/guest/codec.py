@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from .codec_decoder import Decoder, unblob
 from .codec_encoder import ATOMS, FLOAT, MANY, Encoder, blob, dumps
 from .codec_limits import MAX_GENERAL_DEPTH, MAX_PLAIN_DEPTH, Budget, Limits, Malformed, NotEncodable
+from .codec_types import BY_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Limits", "Malformed", "NotEncodable", "decode", "encode", "parse"]
+__all__ = ["TAGS", "Limits", "Malformed", "NotEncodable", "decode", "encode", "parse"]
 
+TAGS: Final = tuple(BY_TAG)
 _PLAIN: Final = ATOMS | {list, dict}
 _STR: Final = frozenset({str})
 _MAX_DIGITS: Final = 4300

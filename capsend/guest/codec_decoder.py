@@ -277,29 +277,34 @@ class Decoder:
     def _instance_shell(self, node: list[Any]) -> Any:
         if len(node) < 2:
             raise Malformed("an instance without a class")
-        # A shell that needs another shell is no message of an encoder: its class and its built-in part stand before it.
-        for item in node[1:3]:
-            if type(item) is list and item[:1] and type(item[0]) is int and 0 <= item[0] < len(self._nodes):
-                needed = item is node[1] or node[0] in "kK"
-                if needed and self._values[item[0]] is _MISSING:
-                    return _MISSING
+        if self._is_missing(node[1]):
+            return _MISSING
         cls = self._class(node[1])
         plan = self._plan(cls)
-        base = BASES[plan.base]
         if node[0] in "io":
             if plan.base is not object:
                 raise Malformed(f"{cls.__qualname__} derives from {plan.base.__qualname__}")
             return object.__new__(cls)
         if plan.base is object or len(node) != 4:
             raise Malformed(f"{cls.__qualname__} has no built-in part")
-        if base.mutable:
-            make: Any = plan.base
-            return make.__new__(cls)
+        base: Any = plan.base
+        if BASES[base].mutable:
+            return base.__new__(cls)
+        if self._is_missing(node[2]):
+            return _MISSING
+        return _checked_fields(cls, BASES[base].build(cls, self._base_part(plan, node)))
+
+    def _is_missing(self, item: Any) -> bool:
+        """Tell whether a part of a shell is not there yet: a shell is not made for the sake of another one."""
+        known = type(item) is list and len(item) == 1 and type(item[0]) is int and 0 <= item[0] < len(self._nodes)
+        return known and self._values[item[0]] is _MISSING
+
+    def _base_part(self, plan: Plan, node: list[Any]) -> Any:
         self._filled(node[2])
         part = self._parts([node[2]])[0]
-        if type(part) is not (base.part or plan.base):
-            raise Malformed(f"the built-in part of {cls.__qualname__} is a {type(part).__qualname__}")
-        return _checked_fields(cls, base.build(cls, part))
+        if type(part) is not (BASES[plan.base].part or plan.base):
+            raise Malformed(f"the built-in part of an instance is a {type(part).__qualname__}")
+        return part
 
     def _instance(self, index: int, node: list[Any]) -> None:
         """["i", class, fields], ["o", class, state]; with a built-in part after the class ["k", ...], ["K", ...]."""
@@ -314,17 +319,14 @@ class Decoder:
         plan = self._plan(type(value))
         tag = node[0]
         _expect(node, 3 if tag in "io" else 4)
-        if plan.base is not object and BASES[plan.base].mutable:
-            self._filled(node[2])
-            part = self._parts([node[2]])[0]
-            if type(part) is not plan.base:
-                raise Malformed(f"the built-in part of {type(value).__qualname__} is a {type(part).__qualname__}")
+        mutable = BASES[plan.base].mutable
+        part = self._base_part(plan, node) if mutable else None
         if tag in "ik":
             set_fields(value, plan, self._fields(node[-1]))
         else:
             self._filled(node[-1])
             set_state(value, plan, self._parts([node[-1]])[0])
-        if plan.base is not object and BASES[plan.base].mutable:
+        if mutable:
             BASES[plan.base].build(value, part)
         self._unfilled.discard(index)
 

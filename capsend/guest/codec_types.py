@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import types
 from functools import lru_cache, partial
@@ -68,9 +69,6 @@ def _module(name: str) -> Any:
     return sys.modules.get(name) or import_module(name)
 
 
-# --- numbers
-
-
 def _decimal(budget: Budget, text: str) -> Any:
     body = text.removeprefix("-")
     if body.startswith(("NaN", "sNaN")):
@@ -99,9 +97,6 @@ def _slice_parts(value: slice) -> tuple[Any, ...]:
     return value.start, value.stop, value.step
 
 
-# --- time
-
-
 def _tz(value: Any) -> Any:
     if value is not None and _module("datetime").tzinfo not in type(value).__mro__:
         raise Malformed("the tzinfo is not a tzinfo")
@@ -120,49 +115,18 @@ def _timezone(_: Budget, *parts: Any) -> Any:
     return module.timezone(*parts)
 
 
-@lru_cache(maxsize=64)
-def _zone_file(key: str) -> bytes | None:
-    for folder in _module("zoneinfo").TZPATH:
-        try:
-            with open(f"{folder}/{key}", "rb") as file:
-                return file.read(1 << 20)
-        except OSError:
-            continue
-    try:
-        package, _, name = f"tzdata/zoneinfo/{key}".rpartition("/")
-        data: bytes = _module("importlib.resources").files(package.replace("/", ".")).joinpath(name).read_bytes()
-    except (ImportError, OSError):
-        return None
-    return data
-
-
 def _zone_parts(value: Any) -> tuple[Any, ...]:
     if value.key is None:
         raise ValueError("a ZoneInfo without a key was read from a file")
-    return value.key, _zone_file(value.key)
+    return (value.key,)
 
 
-_sent_zones: dict[str, Any] = {}
-
-
-def _zone(budget: Budget, key: str, data: bytes | None) -> Any:
-    if len(key) > 64 or not all(p and p.isascii() and p.replace("-", "").replace("_", "").replace("+", "").isalnum()
-                                for p in key.split("/")):  # fmt: skip
+def _zone(budget: Budget, key: str) -> Any:
+    words = key.split("/")
+    if len(key) > 64 or not all(w.isascii() and re.fullmatch(r"[\w+-]+", w) for w in words):
         raise Malformed("not the key of a time zone")
     budget.spend(1000)
-    module = _module("zoneinfo")
-    try:
-        return module.ZoneInfo(key)
-    except (module.ZoneInfoNotFoundError, OSError):
-        # A process has no time zone database: what it was sent is its database, one object per key as usual.
-        if data is None or budget.limits is not None:
-            raise
-        if key not in _sent_zones:
-            _sent_zones[key] = module.ZoneInfo.from_file(_module("io").BytesIO(data), key=key)
-        return _sent_zones[key]
-
-
-# --- text, paths, addresses
+    return _module("zoneinfo").ZoneInfo(key)
 
 
 def _kind_and_text(value: Any) -> tuple[Any, ...]:
@@ -191,7 +155,7 @@ def _address(_: Budget, kind: str, text: str) -> Any:
 
 _RE_IGNORECASE: Final = 2
 _RE_UNICODE: Final = 32
-_RE_DEBUG: Final = 128
+_RE_TEMPLATE_DEBUG: Final = 1 | 128  # printing, and a leftover that warns
 
 
 def _pattern(budget: Budget, pattern: str | bytes, flags: int) -> Any:
@@ -199,9 +163,9 @@ def _pattern(budget: Budget, pattern: str | bytes, flags: int) -> Any:
     ranges = text.count("-") if flags & _RE_IGNORECASE or "(?" in text else 0
     # The compiler of `re` walks every range of a character class when it ignores case: 10 ms for the largest range.
     budget.spend(1000 + 50 * len(pattern) + 100_000 * ranges)
-    if not 0 <= flags < 512 or flags & _RE_DEBUG:
+    if not 0 <= flags < 512 or flags & _RE_TEMPLATE_DEBUG:
         raise Malformed("not the flags of a regular expression")
-    return _module("re").compile(pattern, flags & ~(_RE_UNICODE if type(pattern) is str else 0))
+    return re.compile(pattern, flags & ~(_RE_UNICODE if type(pattern) is str else 0))
 
 
 def _logger(budget: Budget, name: str) -> Any:
@@ -210,9 +174,6 @@ def _logger(budget: Budget, name: str) -> Any:
         # Loggers live for ever, so a process must not make the host create them.
         raise Malformed("a logger that does not exist here")
     return module.getLogger(name)
-
-
-# --- binary
 
 
 def _array_parts(value: Any) -> tuple[Any, ...]:
@@ -246,9 +207,6 @@ def _array(_: Budget, code: str, size: int, data: str | bytes) -> Any:
     return result
 
 
-# --- callables
-
-
 def _method(_: Budget, function: Any, receiver: Any) -> Any:
     return types.MethodType(function, receiver)
 
@@ -267,9 +225,6 @@ def _partial_state(value: Any) -> tuple[Any, ...]:
 def _fill_partial(value: Any, function: Any, args: Any, keywords: Any, attributes: Any) -> None:
     # Not partial(function, ...): it would merge a partial of a partial, which grows with the square of their number.
     value.__setstate__((function, args, keywords, attributes or None))
-
-
-# --- mutable containers
 
 
 def _fill_deque(value: Any, limit: int | None, *items: Any) -> None:
@@ -343,7 +298,7 @@ STANDARD: Final[tuple[Standard, ...]] = (
     Standard("timezone", ("datetime.timezone",), (Part("offset"), Part("name", STR)), _timezone_parts, _timezone,
              repeats=True),
     Standard(
-        "zone", ("zoneinfo.ZoneInfo",), (Part("key", STR), Part("data", frozenset({bytes, type(None)}))),
+        "zone", ("zoneinfo.ZoneInfo",), (Part("key", STR),),
         _zone_parts, _zone,
     ),
     Standard(
@@ -354,7 +309,7 @@ STANDARD: Final[tuple[Standard, ...]] = (
     ),
     Standard(
         "pattern", ("re.Pattern",), (Part("pattern", TEXT), Part("flags", INT)),
-        lambda v: (v.pattern, v.flags & ~_RE_DEBUG), _pattern,
+        lambda v: (v.pattern, v.flags & ~_RE_TEMPLATE_DEBUG), _pattern,
     ),
     Standard(
         "array", ("array.array",), (Part("typecode", STR), Part("itemsize", INT), Part("data", TEXT)),
