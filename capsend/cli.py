@@ -110,9 +110,14 @@ def demo() -> None:
     "--memory", type=_size, metavar="SIZE", help="Memory that the process can have, such as 512M.  [default: 1G]"
 )
 @click.option("--timeout", type=float, help="Seconds after which the process is ended.  [default: 300]")
+@click.option(
+    "--package", "packages", multiple=True, metavar="NAME", help="A pure-Python package that it needs; can be repeated."
+)
 @click.argument("target", metavar="MODULE:FUNCTION")
 @click.argument("arguments", metavar="[ARGS]...", nargs=-1, type=click.UNPROCESSED)
-def run(target: str, arguments: tuple[str, ...], memory: int | None, timeout: float | None) -> None:
+def run(
+    target: str, arguments: tuple[str, ...], memory: int | None, timeout: float | None, packages: tuple[str, ...]
+) -> None:
     """Run a function in a process and print what it returns.
 
     MODULE may be the path of a file that ends in .py. Arguments are Python literals, or else strings; NAME=VALUE is a keyword
@@ -136,19 +141,22 @@ def run(target: str, arguments: tuple[str, ...], memory: int | None, timeout: fl
 
     function = _find(target)
     positional, keywords = parse_arguments(arguments)
-    environment = _environment(memory, timeout)
+    environment = _environment(memory, timeout, packages)
     process = _spawn(lambda: environment.spawn(function, *positional, **keywords))
     result = _result(process)
     if result is not None:
         _print_result(result)
 
 
-def _environment(memory: int | None, timeout: float | None) -> Environment:
+def _environment(memory: int | None, timeout: float | None, packages: tuple[str, ...]) -> Environment:
     from capsend.environment import Environment
+    from capsend.image import Image
 
     limits: dict[str, Any] = {"memory": memory, "timeout": timeout}
     try:
-        return Environment(**{name: value for name, value in limits.items() if value is not None})
+        return Environment(
+            image=Image(packages=packages), **{name: value for name, value in limits.items() if value is not None}
+        )
     except ValueError as error:
         _stop(str(error), MISUSED)
 
