@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -21,7 +21,7 @@ from capsend import rehearsal, zones
 from capsend.exceptions import ImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from capsend.packages import Package
 
@@ -187,12 +187,12 @@ def _last_words(output: str) -> str:
     return "\n".join(lines[-15:])[-3_000:] or "the tool gave no reason"
 
 
-def _try_out(path: Path) -> dict[str, list[str]]:
+def _try_out(path: Path) -> dict[str, Any]:
     from capsend import engine
 
     guest = engine.Guest(engine.Template(path), memory=1 << 30, host=lambda _operation, _payload: "")
     try:
-        inventory: dict[str, list[str]] = json.loads(guest.run("", "inventory"))
+        inventory: dict[str, Any] = json.loads(guest.run("", "inventory"))
     except (engine.Trapped, ValueError) as error:
         raise ImageError(f"the image was built but does not run: {error}") from error
     finally:
@@ -230,7 +230,7 @@ def _say(text: str) -> None:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[object]:
+def _progress() -> Iterator[Callable[[int], None]]:
     """Yield a function that is told which step begins."""
     if sys.stderr is None or not sys.stderr.isatty():
         _say("building the image (once, about 15 s)...")

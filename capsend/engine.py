@@ -51,7 +51,7 @@ def _quick(name: str) -> Any:
     return function
 
 
-_holding: Final = ctypes.PyDLL("wasmtime", handle=ffi.dll._handle)
+_holding: Final = ctypes.PyDLL("wasmtime", handle=ffi_constants.dll._handle)
 _store_new: Final = _quick("wasmtime_store_new")
 _store_context: Final = _quick("wasmtime_store_context")
 _store_limiter: Final = _quick("wasmtime_store_limiter")
@@ -66,7 +66,7 @@ _val_new: Final = _quick("wasmtime_component_val_new")
 _resource_drop: Final = _quick("wasmtime_component_resource_any_drop")
 
 
-class Trapped(Exception):  # noqa: N818 - named for what the guest did
+class Trapped(Exception):
     """A guest faulted, or ended itself; the instance is gone.
 
     Attributes:
@@ -80,7 +80,7 @@ class Trapped(Exception):  # noqa: N818 - named for what the guest did
         self.details = details
 
 
-class Interrupted(Exception):  # noqa: N818 - the outcome of interrupt(), not a mistake
+class Interrupted(Exception):
     """A guest was stopped by `Guest.interrupt`."""
 
 
@@ -225,7 +225,7 @@ class Guest:
         for slot, text in zip(arguments, texts, strict=True):
             slot.kind = _STRING
             slot.of.string.size = len(text)
-            slot.of.string.data = ctypes.cast(text, _BYTE_POINTER)
+            slot.of.string.data = _address(text)
         result = ffi.wasmtime_component_val_t()
         _running.guest = self
         try:
@@ -340,17 +340,25 @@ def _error(text: str) -> int | None:
     return ctypes.cast(error._consume(), ctypes.c_void_p).value
 
 
+def _address(data: bytes) -> Any:
+    return ctypes.cast(ctypes.c_char_p(data), _BYTE_POINTER)
+
+
+def _host_function(function: Callable[..., int | None]) -> Any:
+    return ffi.wasmtime_component_func_callback_t(function)
+
+
+def _epoch_callback(function: Callable[..., int | None]) -> Any:
+    context, kind = ctypes.POINTER(ffi.wasmtime_context_t), ctypes.POINTER(ffi.wasmtime_update_deadline_kind_t)
+    pointer = ctypes.POINTER(ctypes.c_uint64)
+    return ctypes.CFUNCTYPE(ctypes.c_size_t, context, ctypes.c_void_p, pointer, kind)(function)
+
+
 # The callbacks below never raise: an exception that leaves a ctypes callback is printed and forgotten, and one that
 # goes through wasmtime-py's own wrapper is parked in a global that the next call on any thread would raise.
 
 
-@ctypes.CFUNCTYPE(
-    ctypes.c_size_t,
-    ctypes.POINTER(ffi.wasmtime_context_t),
-    ctypes.c_void_p,
-    ctypes.POINTER(ctypes.c_uint64),
-    ctypes.POINTER(ffi.wasmtime_update_deadline_kind_t),
-)
+@_epoch_callback
 def _on_epoch(_context: Any, number: int, delta: Any, _kind: Any) -> int | None:
     """Go on, unless it is this guest that has to stop: a tick of the epoch reaches every guest of the engine."""
     guest = _guests.get(number)
@@ -360,8 +368,10 @@ def _on_epoch(_context: Any, number: int, delta: Any, _kind: Any) -> int | None:
     return 0
 
 
-@ffi.wasmtime_component_func_callback_t
-def _on_host(_data: Any, _context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int) -> Any:
+@_host_function
+def _on_host(
+    _data: Any, _context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int
+) -> int | None:
     """The world's one import: (operation, payload) -> answer."""
     guest = _running.guest
     if guest._interrupted or guest.host is None:
@@ -376,19 +386,23 @@ def _on_host(_data: Any, _context: Any, _type: Any, arguments: Any, _count: int,
     if guest._interrupted:
         return _error("interrupted")
     results[0].kind = _STRING
-    _byte_vec_new(ctypes.byref(results[0].of.string), len(answer), ctypes.cast(answer, _BYTE_POINTER))
+    _byte_vec_new(ctypes.byref(results[0].of.string), len(answer), _address(answer))
     return 0
 
 
-@ffi.wasmtime_component_func_callback_t
-def _on_block(_data: Any, context: Any, _type: Any, arguments: Any, _count: int, _res: Any, _results: int) -> Any:
+@_host_function
+def _on_block(
+    _data: Any, context: Any, _type: Any, arguments: Any, _count: int, _res: Any, _results: int
+) -> int | None:
     """`wasi:io/poll.block`: wakes early, again and again, so that whoever waits below Python can be interrupted."""
     _resource_drop(context, arguments[0].of.resource)
     return _wait_briefly()
 
 
-@ffi.wasmtime_component_func_callback_t
-def _on_poll(_data: Any, context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int) -> Any:
+@_host_function
+def _on_poll(
+    _data: Any, context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int
+) -> int | None:
     """`wasi:io/poll.poll`: says after a moment that nothing is ready."""
     pollables = arguments[0].of.list
     for index in range(pollables.size):
@@ -405,8 +419,10 @@ def _wait_briefly() -> int | None:
     return _error("interrupted") if guest._interrupted else 0
 
 
-@ffi.wasmtime_component_func_callback_t
-def _on_write(_data: Any, context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int) -> Any:
+@_host_function
+def _on_write(
+    _data: Any, context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int
+) -> int | None:
     """`output-stream.write`: keep the first few kilobytes, for the text of a trap."""
     _resource_drop(context, arguments[0].of.resource)
     guest, data = _running.guest, arguments[1].of.list
@@ -418,13 +434,15 @@ def _on_write(_data: Any, context: Any, _type: Any, arguments: Any, _count: int,
     return _error("interrupted") if guest._interrupted else 0
 
 
-@ffi.wasmtime_component_func_callback_t
-def _on_create_socket(_data: Any, _ctx: Any, _type: Any, _args: Any, _count: int, results: Any, _results: int) -> Any:
+@_host_function
+def _on_create_socket(
+    _data: Any, _ctx: Any, _type: Any, _args: Any, _count: int, results: Any, _results: int
+) -> int | None:
     """`create-tcp-socket`, `create-udp-socket`: refused, since each would cost the host a descriptor."""
     code = ffi.wasmtime_component_val_t()
     code.kind = _ENUM
     name = b"access-denied"
-    _byte_vec_new(ctypes.byref(code.of.enumeration), len(name), ctypes.cast(name, _BYTE_POINTER))
+    _byte_vec_new(ctypes.byref(code.of.enumeration), len(name), _address(name))
     results[0].kind = _RESULT
     results[0].of.result.is_ok = False
     results[0].of.result.val = _val_new(ctypes.byref(code))

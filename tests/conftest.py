@@ -24,7 +24,7 @@ def template() -> Template:
 
 
 @pytest.fixture
-def run_script(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def run_script(tmp_path, template) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a program, given as text, as a script in a fresh interpreter."""
 
     def run(source: str, *, timeout: float = 120, **options: object) -> subprocess.CompletedProcess[str]:

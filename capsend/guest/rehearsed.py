@@ -37,7 +37,7 @@ async def asynchronous() -> int:
 def calls() -> list[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]]:
     """Return (function, arguments, keyword arguments) of every call."""
     number, pair = 41, (1, "two")
-    empty = ()
+    empty: tuple[int, ...] = ()
     return [
         (asynchronous, (), {}),
         (ordinary, (3,), {"name": "sample"}),
