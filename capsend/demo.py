@@ -24,7 +24,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from capsend import showcase
-from capsend.display import table
+from capsend.display import hanging, table
 from capsend.environment import Environment
 from capsend.exceptions import CaptureError
 from capsend.executor import Executor
@@ -70,7 +70,12 @@ def _forum(to: Console) -> None:
     output, refusal = _refused(forum.as_it_was)
     to.print(output.rstrip())
     message = f"CaptureError: {refusal}".replace(f"{showcase.FOLDER}{os.sep}", "")
-    to.print(Panel(Text(message), border_style="red", title="refused before it ran") if to.is_terminal else message)
+    if to.is_terminal:
+        # The border and its padding take four columns.
+        message = hanging(message, to.width - 4)
+        to.print(Panel(Text(message), border_style="red", title="refused before it ran"))
+    else:
+        to.print(message)
     for cure, title in ((forum.by_value, "Cured: passed by value"), (forum.immutable, "Cured: captured as a tuple")):
         _title(to, title)
         _source(cure, to)
@@ -104,9 +109,12 @@ def _survey(to: Console) -> bool:
     program = showcase.load("survey")
     sources = list(standard_library())
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    _title(to, f"A job: survey {len(sources)} modules of this Python's standard library, a fresh process for each")
-    started = time.perf_counter()
+    cores = f"on {workers} core" + ("s" if workers > 1 else "")
+    _title(to, "A job: survey the standard library")
+    to.print(f"{len(sources)} modules of this Python, a fresh process for each, {cores}.")
+    to.print()
     inside = []
+    started = time.perf_counter()
     with _progress(len(sources), to) as advance, Executor(workers) as executor:
         for future in as_completed([executor.submit(program.survey, *source) for source in sources]):
             inside.append(future.result())
@@ -120,8 +128,9 @@ def _survey(to: Console) -> bool:
     _results(inside, to)
     same = inside == here
     verdict = "identical" if same else "DIFFERENT"
-    cores = f"{workers} core" + ("s" if workers > 1 else "")
-    to.print(f"{len(sources)} processes on {cores}: {taken:.1f} s. The same in this process, one core: {host:.1f} s.")
+    to.print(
+        f"In {len(sources)} processes, {cores}: {taken:.1f} s. Here, without processes, on one core: {host:.1f} s."
+    )
     to.print(Text(f"Results of the processes and of the host: {verdict}.", style="green" if same else "bold red"))
     return same
 

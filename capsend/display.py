@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from typing import TYPE_CHECKING, Final
 
 from rich import box
@@ -43,6 +44,15 @@ def table(*columns: str, to: Console, right: Sequence[str] = ()) -> Table:
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return made
+
+
+def hanging(text: str, width: int) -> str:
+    """Break long lines so that what follows has the indentation of the line it belongs to, and a little more."""
+    lines = []
+    for line in text.splitlines():
+        indent = line[: len(line) - len(line.lstrip())]
+        lines += textwrap.wrap(line, width, subsequent_indent=f"{indent}  ", break_on_hyphens=False) or [""]
+    return "\n".join(lines)
 
 
 def megabytes(size: float) -> str:
