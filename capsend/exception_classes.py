@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from capsend.guest.codec_instances import plan_of, set_fields
 from capsend.guest.failure import NATIVE
+from capsend.wire import may_build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +55,7 @@ def exception_class(name: str, reference: Any, resolve: Callable[[Any], Any]) ->
             cls = resolve(reference)
         except Exception as error:
             raise LookupError(f"the class {name} was not sent with the program") from error
-    if not isinstance(cls, type) or not issubclass(cls, BaseException) or hasattr(cls, "__del__"):
+    if not isinstance(cls, type) or not issubclass(cls, BaseException) or not may_build(cls):
         raise LookupError(f"the class {name} was not sent with the program")
     return cls
 
@@ -87,7 +88,9 @@ def restore(
     if type(payload) is not tuple or [type(part) for part in payload] != [tuple, dict, dict]:
         raise ValueError("what it holds did not arrive")
     args, fields, native = payload
-    base: Any = next(c for c in cls.__mro__ if c.__module__ == "builtins" and vars(builtins).get(c.__name__) is c)
+    base: Any = cls
+    while vars(builtins).get(base.__name__) is not base:
+        base = base.__base__
     if issubclass(cls, BaseExceptionGroup):
         error = _group(cls, base, group or "", members)
     elif issubclass(cls, UnicodeError) and base is not UnicodeError:

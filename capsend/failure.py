@@ -51,6 +51,7 @@ class _Told:
         self.message = _text(told.get("message"), MAX_MESSAGE + 100)
         self.why = _text(told.get("why"), 600)
         self.reference = told.get("class")
+        self.bare = told.get("bare") is True
         self.payload = _text(told.get("payload"), None)
         self.notes = [_text(note, MAX_MESSAGE + 100) for note in _list(told.get("notes"))[:MAX_NOTES]]
         self.frames = read_frames(_list(told.get("frames")), files)
@@ -112,7 +113,7 @@ class _Rebuilding:
             raise ValueError(told.why)
         cls = exception_class(told.type, told.reference, self._resolve)
         members = [self._make(member) for member in told.members if member is not None and member < len(self._told)]
-        payload = wire.decode_value(told.payload, resolve=self._reference)
+        payload = ((told.message,), {}, {}) if told.bare else wire.decode_value(told.payload, resolve=self._reference)
         return restore(cls, payload, group=told.group, members=members)
 
     def _reference(self, reference: Any) -> Any:

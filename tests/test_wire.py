@@ -30,8 +30,8 @@ from capsend.guest import codec
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import values  # noqa: E402 - found by the line above
-from values import Colour, Frozen, MyDict, MyList, Open, OwnState, Place, Private, Slotted, same  # noqa: E402
+import values
+from values import Colour, Frozen, MyDict, MyList, Open, OwnState, Place, Private, Slotted, same
 
 LIMITS = wire.LIMITS
 

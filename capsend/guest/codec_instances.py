@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _POINTER: Final = struct.calcsize("P")
 _HEAP_TYPE: Final = 1 << 9
 _MANAGED_DICT: Final = 1 << 4
+_NATIVE: Final = "{} is implemented in C and cannot be taken apart"
 _REFUSED_BASES: Final = {
     "BaseException": "an exception is not a value",
     "PurePath": "a subclass of a path keeps state that differs between Python versions",
@@ -142,13 +143,13 @@ def _refusal(cls: type, base: type, slots: int) -> str:
         if each.__name__ in _REFUSED_BASES and each.__module__ in ("builtins", "pathlib", "pathlib._local"):
             return _REFUSED_BASES[each.__name__]
     if cls is base or base not in BASES:
-        return f"{cls.__module__}.{cls.__qualname__} is implemented in C and has no encoding"
+        return _NATIVE.format(f"{cls.__module__}.{cls.__qualname__}".removeprefix("builtins."))
     # A class written in C adds fields that Python cannot see: they show in the size of its instances.
     room = base.__basicsize__ + _POINTER * slots
     room += _POINTER * (cls.__dictoffset__ != base.__dictoffset__ and not cls.__flags__ & _MANAGED_DICT)
     room += _POINTER * (cls.__weakrefoffset__ > 0 and base.__weakrefoffset__ == 0)
     if cls.__basicsize__ > room:
-        return f"{cls.__module__}.{cls.__qualname__} is implemented in C and has no encoding"
+        return _NATIVE.format(f"{cls.__module__}.{cls.__qualname__}".removeprefix("builtins."))
     return ""
 
 

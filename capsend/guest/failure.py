@@ -46,9 +46,12 @@ def describe(error: BaseException, *, externals: Callable[[Any], Any]) -> str:
     try:
         return json.dumps({"errors": _Description(externals).all_of(error)}, separators=(",", ":"))
     except BaseException as failure:  # noqa: BLE001 - memory or stack is used up, or the exception defends itself
+        # What its frames hold is let go, and no more than a name is told.
+        base: Any = BaseException
+        base.__traceback__.__set__(error, None)
         name = f"{type(error).__module__}.{type(error).__qualname__}"
-        message = f"it could not be described: {type(failure).__name__}"
-        return json.dumps({"errors": [{"type": name[:500], "message": message, "why": message}]})
+        told = {"type": name[:500], "message": f"({type(failure).__name__} while describing it)", "bare": True}
+        return json.dumps({"errors": [told]})
 
 
 class _Description:
@@ -94,6 +97,9 @@ class _Description:
             group: Any = BaseExceptionGroup
             told["group"] = _cut(group.message.__get__(error))
             told["members"] = [self._number(member) for member in group.exceptions.__get__(error)]
+        if type(error).__module__ == "decimal":
+            told["bare"] = True  # the args of its signals are classes without a public name
+            return told
         try:
             told["payload"] = self._payload(error)
         except codec.NotEncodable as refused:
