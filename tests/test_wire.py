@@ -12,6 +12,7 @@ import logging
 import math
 import operator
 import pickle
+import re
 import struct
 import sys
 import threading
@@ -276,6 +277,16 @@ def test_nothing_of_the_class_runs() -> None:
 
     result = codec.decode(general('[["x",1],["i",[0],{"secret":1}]]'), resolve=lambda _: Guarded, limits=LIMITS)
     assert vars(result) == {"secret": 1}
+
+
+def test_the_documented_format_is_the_real_one() -> None:
+    """docs/wire.md names every tag, and its examples are what the encoder writes."""
+    text = (Path(__file__).parent.parent / "docs" / "wire.md").read_text()
+    assert all(f"`{tag}`" in text for tag in codec.TAGS)
+    examples = dict(re.findall(r"^    (\S.*?)  +([gk]\S+)$", text, re.MULTILINE))
+    loop: list[Any] = []
+    loop.append(loop)
+    assert list(examples.values()) == [there((b"\xff", [1])), there(loop)]
 
 
 # What has no encoding
