@@ -330,11 +330,7 @@ def doctor() -> None:
     problems = 0
     for finding in examine():
         problems += bool(finding.problem)
-        style = "bold red" if finding.problem else "green"
-        to.print("PROBLEM" if finding.problem else "ok     ", style=style, end="")
-        to.print(f" {finding.subject:17} {finding.state}")
-        if finding.problem:
-            to.print(f"        {'':17} {finding.problem}", style="red")
+        display.show_finding(finding, to)
     if problems:
         _stop(f"{problems} problem{'' if problems == 1 else 's'}", FAILED)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import operator
 import os
 import statistics
 import sysconfig
@@ -123,8 +124,8 @@ def _survey(to: Console) -> bool:
     started = time.perf_counter()
     here = [program.survey(*source) for source in sources]
     host = time.perf_counter() - started
-    inside.sort(key=lambda survey: survey.module)
-    here.sort(key=lambda survey: survey.module)
+    inside.sort(key=operator.itemgetter("module"))
+    here.sort(key=operator.itemgetter("module"))
     _results(inside, to)
     same = inside == here
     verdict = "identical" if same else "DIFFERENT"
@@ -145,14 +146,13 @@ def standard_library() -> Iterator[tuple[str, str]]:
                 yield ".".join(parts).removesuffix(".__init__"), file.read()
 
 
-def _results(surveys: list[Any], to: Console) -> None:
+def _results(surveys: list[dict[str, Any]], to: Console) -> None:
+    columns = ("modules", "lines", "functions", "classes", "branches")
     totals: dict[str, Counter[str]] = {}
     for survey in surveys:
-        package = survey.module.partition(".")[0]
+        package = survey["module"].partition(".")[0]
         count = totals.setdefault(package, Counter())
-        count.update(modules=1, lines=survey.lines, functions=survey.functions)
-        count.update(classes=survey.classes, branches=survey.branches)
-    columns = ("modules", "lines", "functions", "classes", "branches")
+        count.update({"modules": 1, **{column: survey[column] for column in columns[1:]}})
     shown = table("package", *columns, to=to, right=columns)
     largest = sorted(totals.items(), key=lambda pair: -pair[1]["lines"])
     for package, count in largest[:8]:
@@ -168,8 +168,8 @@ def _results(surveys: list[Any], to: Console) -> None:
         ("most branches", "branchiest", "branches"),
         ("deepest nesting", "deepest", "blocks"),
     ):
-        record = max(getattr(survey, field) for survey in surveys)
-        to.print(f"{title + ':':18}{record.where}, {record.size} {unit}")
+        size, where = max(survey[field] for survey in surveys)
+        to.print(f"{title + ':':18}{where}, {size} {unit}")
     to.print()
 
 

@@ -15,6 +15,7 @@ from rich.tree import Tree
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from capsend.doctor import Finding
     from capsend.explain import Node
 
 _PIPE_WIDTH: Final = 120
@@ -36,6 +37,21 @@ def show_tree(node: Node, to: Console) -> None:
     else:
         for line in node.lines():
             to.print(line)
+
+
+def show_finding(finding: Finding, to: Console) -> None:
+    """Write a line of the doctor's report."""
+    word = "PROBLEM" if finding.problem else "ok"
+    told = " ".join(part for part in (finding.state, finding.problem) if part)
+    if not to.is_terminal:
+        to.print(f"{word:8}{finding.subject:18}{told}")
+        return
+    line = Table.grid(padding=(0, 1))
+    line.add_column(width=7, style="bold red" if finding.problem else "green")
+    line.add_column(width=17)
+    line.add_column(overflow="fold")
+    line.add_row(word, finding.subject, told)
+    to.print(line)
 
 
 def table(*columns: str, to: Console, right: Sequence[str] = ()) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from dataclasses import dataclass
+from typing import Any
 
 BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.BoolOp, ast.match_case)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -12,65 +12,43 @@ NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.Match)
 
 
-@dataclass(frozen=True, order=True)
-class Record:
-    """The extreme of something, and the function in which it was found."""
-
-    size: int
-    where: str
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What one module is made of."""
-
-    module: str
-    lines: int
-    functions: int
-    classes: int
-    branches: int
-    longest: Record
-    branchiest: Record
-    deepest: Record
-
-
-@dataclass
 class Part:
     """A node of the syntax tree with the name of what it stands in, and what was counted in it so far."""
 
-    node: ast.AST
-    around: Part | None
-    name: str
-    branches: int
-    depth: int = 0
+    def __init__(self, node: ast.AST, around: Part | None, name: str) -> None:
+        self.node = node
+        self.around = around
+        self.name = name
+        self.branches = int(isinstance(node, BRANCHES))
+        self.depth = 0
 
 
-def survey(module: str, source: str) -> Survey:
-    """Survey the source of one module."""
+def survey(module: str, source: str) -> dict[str, Any]:
+    """Return what one module is made of, and its extremes as (size, name of the function)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         parts = measure(ast.parse(source), module)
     functions = [part for part in parts if isinstance(part.node, FUNCTIONS)]
-    nothing = Record(0, module)
-    return Survey(
-        module=module,
-        lines=source.count("\n"),
-        functions=len(functions),
-        classes=sum(isinstance(part.node, ast.ClassDef) for part in parts),
-        branches=parts[0].branches,
-        longest=max((Record(length(part.node), part.name) for part in functions), default=nothing),
-        branchiest=max((Record(part.branches, part.name) for part in functions), default=nothing),
-        deepest=max((Record(part.depth, part.name) for part in functions), default=nothing),
-    )
+    nothing = (0, module)
+    return {
+        "module": module,
+        "lines": source.count("\n"),
+        "functions": len(functions),
+        "classes": sum(isinstance(part.node, ast.ClassDef) for part in parts),
+        "branches": parts[0].branches,
+        "longest": max(((length(part.node), part.name) for part in functions), default=nothing),
+        "branchiest": max(((part.branches, part.name) for part in functions), default=nothing),
+        "deepest": max(((part.depth, part.name) for part in functions), default=nothing),
+    }
 
 
 def measure(tree: ast.AST, name: str) -> list[Part]:
     """Return every node, those around it first, with its branches and its depth of nested blocks."""
-    parts = [Part(tree, None, name, 0)]
+    parts = [Part(tree, None, name)]
     for part in parts:
         for child in ast.iter_child_nodes(part.node):
             inner = f"{part.name}.{child.name}" if isinstance(child, NAMED) else part.name
-            parts.append(Part(child, part, inner, isinstance(child, BRANCHES)))
+            parts.append(Part(child, part, inner))  # noqa: PERF401 - the list grows while it is walked
     for part in reversed(parts):
         if part.around is not None:
             part.around.branches += part.branches
@@ -81,8 +59,7 @@ def measure(tree: ast.AST, name: str) -> list[Part]:
 
 def length(node: ast.AST) -> int:
     """Count the lines of a statement."""
-    assert isinstance(node, ast.stmt)
-    return (node.end_lineno or node.lineno) - node.lineno + 1
+    return (getattr(node, "end_lineno", 0) or 0) - getattr(node, "lineno", 0) + 1
 
 
 def is_elif(around: ast.AST, node: ast.AST) -> bool:
