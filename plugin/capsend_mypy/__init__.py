@@ -38,6 +38,6 @@ def plugin(version: str) -> type[Plugin]:
         needed = ".".join(map(str, OLDEST))
         text = f"capsend_mypy needs mypy {needed} or later, this is {version}: older ones free function bodies too early. Upgrade mypy."
         raise CompileError([text], use_stdout=True)
-    from capsend_mypy.plugin import CapsendPlugin
+    from capsend_mypy.hooks import CapsendPlugin
 
     return CapsendPlugin

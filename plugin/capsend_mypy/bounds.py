@@ -124,7 +124,8 @@ class Bounds:
                 trait = bound_of(variable)
                 if trait is not None and variable.name not in done:
                     done.add(variable.name)
-                    self._check(variable.name, constraint.target, trait, values[0] if values else call)
+                    value = values[0] if len(values) == 1 else None
+                    self._check(variable.name, constraint.target, trait, value or call, value=value)
 
     def _parameters(self, signature: CallableType, given: list[list[n.Expression]], types: list[list[Type]], function: str) -> None:
         offset = len(signature.arg_types) - len(given)

@@ -33,6 +33,7 @@ _BY_KIND: Final = {
     Kind.RESULT: RESULT,
     Kind.BOUND: BOUND,
     Kind.FIELD: IMPL,
+    Kind.CLASS: IMPL,
 }
 _BY_RULE: Final = {Rule.ANY: ANY, Rule.OPAQUE: OPAQUE, Rule.BOUND: BOUND}
 

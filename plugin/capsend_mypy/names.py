@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +32,7 @@ def top(module: str) -> str:
     return module.partition(".")[0]
 
 
+@functools.lru_cache(maxsize=65536)
 def is_known(module: str) -> bool:
     """Return whether a module is part of every image, so that what it defines travels by name."""
     return top(module) in IMAGE

@@ -27,6 +27,9 @@ OPAQUE: Final = "o"
 
 
 MAX_PATH: Final = 8
+UNKNOWN: Final = ("", "")
+
+Known = dict[n.SymbolNode, tuple[str, str] | None]
 
 
 class Place(NamedTuple):
@@ -66,14 +69,23 @@ def place_of(node: n.Context, module: str) -> Place:
     return Place(module, node.line, node.column, node.end_line, node.end_column)
 
 
-def refs_of(function: n.FuncItem, module: str) -> list[Ref]:
-    """Return what a function of a module or class refers to, in the order of the source, each thing once."""
+def refs_of(function: n.FuncItem, module: str, *, has_writes: bool = True, known: Known | None = None) -> list[Ref]:
+    """Return what a function of a module or class refers to, in the order of the source, each thing once.
+
+    Args:
+        function: the function or lambda.
+        module: the module that it stands in.
+        has_writes: whether it may hold a `global` statement.
+        known: what module-level things came to before, to be shared by the functions of a module.
+    """
     collector = NameAndMemberCollector()
     function.body.accept(collector)
     owner = function.info if isinstance(function, n.FuncDef) and function.info else None
-    found = list(_globals(collector.name_exprs, collector.member_exprs, module, owner=owner, scope=function))
+    known = {} if known is None else known
+    found = list(_globals(collector.name_exprs, collector.member_exprs, module, owner=owner, scope=function, known=known))
     found += _defaults(function, module)
-    found += (Ref(WRITTEN, f"{module}.{name}", place=place_of(node, module)) for name, node in _global_writes(function))
+    if has_writes:
+        found += (Ref(WRITTEN, f"{module}.{name}", place=place_of(node, module)) for name, node in _global_writes(function))
     return _in_order(found)
 
 
@@ -92,10 +104,12 @@ def refs_in(expression: n.Node, module: str, *, owner: n.TypeInfo | None = None)
     """Return what an expression refers to."""
     collector = NameAndMemberCollector()
     expression.accept(collector)
-    return _in_order(list(_globals(collector.name_exprs, collector.member_exprs, module, owner=owner, scope=expression)))
+    return _in_order(list(_globals(collector.name_exprs, collector.member_exprs, module, owner=owner, scope=expression, known={})))
 
 
 def _in_order(found: list[Ref]) -> list[Ref]:
+    if len(found) < 2:
+        return found
     unique: dict[tuple[str, str, str], Ref] = {}
     for ref in sorted(found, key=lambda ref: (ref.place.line, ref.place.column) if ref.place else (0, 0)):
         unique.setdefault(ref[:3], ref)
@@ -103,24 +117,33 @@ def _in_order(found: list[Ref]) -> list[Ref]:
 
 
 def _globals(
-    name_exprs: list[n.NameExpr], member_exprs: list[n.MemberExpr], module: str, *, owner: n.TypeInfo | None, scope: n.Node
+    name_exprs: list[n.NameExpr], member_exprs: list[n.MemberExpr], module: str, *, owner: n.TypeInfo | None, scope: n.Node, known: Known
 ) -> Iterable[Ref]:
+    seen: set[n.SymbolNode] = set()
+    calls_super = False
     for name in name_exprs:
-        if name.node is not None and (name.kind == n.GDEF or isinstance(name.node, n.TypeInfo | n.MypyFile)):
-            ref = global_ref(name.node, name.fullname, place_of(name, module))
-            if ref is not None:
-                yield ref
+        node = name.node
+        if node is None or (name.kind != n.GDEF and not isinstance(node, n.TypeInfo | n.MypyFile)) or node in seen:
+            continue
+        seen.add(node)
+        target = known.get(node, UNKNOWN)
+        if target is UNKNOWN:
+            target = known[node] = target_of(node, name.fullname)
+        if target is not None:
+            yield Ref(*target, "", place_of(name, module))
+        elif name.fullname == "builtins.super":
+            calls_super = owner is not None
     receivers = Receivers(owner, scope)
     for member in member_exprs:
         yield from member_refs(member, module, receivers)
-    if owner is not None and any(name.fullname == "builtins.super" for name in name_exprs):
+    if calls_super and owner is not None:
         for node in syntax.walk(scope):
             if isinstance(node, n.SuperExpr):
                 yield Ref(SUPER, owner.fullname, node.name, place_of(node, module))
 
 
-def global_ref(node: n.SymbolNode, fullname: str, place: Place) -> Ref | None:
-    """Return the reference to a module-level thing; None if every process has it, or it is no value."""
+def target_of(node: n.SymbolNode, fullname: str) -> tuple[str, str] | None:
+    """Return the kind and the full name of a module-level thing; None if every process has it, or it is no value."""
     if isinstance(node, n.TypeAlias):
         target = get_proper_type(node.target)
         if not isinstance(target, Instance):
@@ -128,31 +151,38 @@ def global_ref(node: n.SymbolNode, fullname: str, place: Place) -> Ref | None:
         node = target.type
     full = node.fullname or fullname
     if names.is_absent(full):
-        return Ref(MODULE, names.top(full), place=place)
+        return MODULE, names.top(full)
     if isinstance(node, n.Var):
         if names.top(full) in {"builtins", "capsend"} or node.is_suppressed_import or "." not in full:
             return None
-        return Ref(VARIABLE, full, place=place)
+        return VARIABLE, full
     if names.is_known(full):
         return None
     if isinstance(node, n.TypeInfo):
-        return None if names.is_local(node) else Ref(CLASS, full, place=place)
-    return Ref(FUNCTION, full, place=place) if syntax.function_of(node) is not None or isinstance(node, n.OverloadedFuncDef) else None
+        return None if names.is_local(node) else (CLASS, full)
+    return (FUNCTION, full) if syntax.function_of(node) is not None or isinstance(node, n.OverloadedFuncDef) else None
+
+
+def global_ref(node: n.SymbolNode, fullname: str, place: Place) -> Ref | None:
+    """Return the reference to a module-level thing; None if every process has it, or it is no value."""
+    target = target_of(node, fullname)
+    return Ref(*target, "", place) if target is not None else None
 
 
 def member_refs(member: n.MemberExpr, module: str, receivers: Receivers) -> Iterator[Ref]:
     """Yield what `base.name` refers to, if the base is a module, a class, or something whose class its declarations show."""
-    place = place_of(member, module)
     if member.kind == n.GDEF and member.node is not None:
         # A module's own variables stay with the module, which every process has; those of the user's modules are sent.
         if not (isinstance(member.node, n.Var) and names.is_known(member.node.fullname)) or names.is_absent(member.node.fullname):
-            ref = global_ref(member.node, member.fullname, place)
+            ref = global_ref(member.node, member.fullname, place_of(member, module))
             if ref is not None:
                 yield ref
         return
+    if receivers.is_own_field(member):
+        return
     path = receivers.path(member.expr)
     if path is not None:
-        yield Ref(MEMBER, path, member.name, place)
+        yield Ref(MEMBER, path, member.name, place_of(member, module))
 
 
 class Receivers:
@@ -168,6 +198,14 @@ class Receivers:
         self.owner = owner
         self.scope = scope
         self._assigned: dict[n.SymbolNode, list[n.Expression | None]] | None = None
+
+    def is_own_field(self, member: n.MemberExpr) -> bool:
+        """Return whether an attribute is a field that the receiver's own class declares, as most are."""
+        base = member.expr
+        if self.owner is None or not isinstance(base, n.NameExpr) or not isinstance(base.node, n.Var) or not base.node.is_self:
+            return False
+        symbol = self.owner.names.get(member.name)
+        return symbol is not None and isinstance(symbol.node, n.Var) and not symbol.node.is_initialized_in_class
 
     def path(self, base: n.Expression, depth: int = 0) -> str | None:
         """Return the path to the class of an expression's value; None if it does not lead to one of the user's classes."""
@@ -214,10 +252,10 @@ class Receivers:
     def _assigned_once(self, node: n.Var, depth: int) -> str | None:
         if self._assigned is None:
             self._assigned = {}
-            for inner in [self.scope, *(f for f in syntax.walk(self.scope) if isinstance(f, n.FuncDef))]:
-                for binding in syntax.bindings(inner):
-                    if binding.node is not None:
-                        self._assigned.setdefault(binding.node, []).append(binding.value)
+            body = self.scope.body.body if isinstance(self.scope, n.FuncItem) else []
+            for binding in syntax.plain_bindings(body):
+                if binding.node is not None:
+                    self._assigned.setdefault(binding.node, []).append(binding.value)
         values = self._assigned.get(node, [])
         return self.path(values[0], depth + 1) if len(values) == 1 and values[0] is not None else None
 
@@ -309,8 +347,10 @@ def _returned(function: n.FuncDef) -> n.SymbolNode | None:
     last = function.body.body[-1] if function.body.body else None
     if not isinstance(last, n.ReturnStmt) or not isinstance(last.expr, n.NameExpr):
         return None
-    returns = [s for s in syntax.walk(function, scopes=False) if isinstance(s, n.ReturnStmt)]
     node = last.expr.node
+    if not (isinstance(node, n.Var) and node.is_argument) and syntax.function_of(node) is None:
+        return None
+    returns = [s for s in syntax.walk(function, scopes=False) if isinstance(s, n.ReturnStmt)]
     same = all(isinstance(s.expr, n.NameExpr) and s.expr.node is node for s in returns)
     return node if same and all(binding.node is not node or isinstance(binding.place, n.FuncDef) for binding in syntax.bindings(function)) else None
 

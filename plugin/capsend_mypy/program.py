@@ -92,15 +92,20 @@ class Program:
         self.provisional = False
         self._memo: dict[str, Found] = {} if state.daemon else state.functions
         self._unsure: dict[str, Found] = {}
+        self._split: dict[str, tuple[str, str]] = {}
+        self._bases: dict[n.TypeInfo, frozenset[str]] = {}
 
     # Names
 
     def split(self, fullname: str) -> tuple[str, str]:
         """Split a full name into its module and what is inside."""
-        module = fullname
-        while module and module not in self.files:
-            module = module.rpartition(".")[0]
-        return module, fullname[len(module) + 1 :] if module else fullname
+        known = self._split.get(fullname)
+        if known is None:
+            module = fullname
+            while module and module not in self.files:
+                module = module.rpartition(".")[0]
+            known = self._split[fullname] = module, fullname[len(module) + 1 :] if module else fullname
+        return known
 
     def symbol(self, fullname: str) -> n.SymbolNode | None:
         """Return what a full name stands for."""
@@ -114,6 +119,12 @@ class Program:
             node = symbol.node if symbol is not None else None
             table = node.names if isinstance(node, n.TypeInfo) else n.SymbolTable()
         return node
+
+    def _modules_of(self, info: n.TypeInfo) -> frozenset[str]:
+        known = self._bases.get(info)
+        if known is None:
+            known = self._bases[info] = frozenset(base.module_name for base in info.mro)
+        return known
 
     def is_in_image(self, fullname: str) -> bool:
         """Return whether every process has what a name stands for."""
@@ -185,6 +196,10 @@ class Program:
                     del pending[at:]
 
     def _close(self, members: list[str], direct: dict[str, _Direct]) -> None:
+        if len(members) == 1 and not direct[members[0]].edges and not direct[members[0]].provisional:
+            here = direct.pop(members[0])
+            self._memo[members[0]] = tuple(here.failures[:MAX_FAILURES]), frozenset(here.modules)
+            return
         found: dict[str, dict[tuple[object, ...], Failure]] = {}
         modules: set[str] = set()
         provisional = False
@@ -378,7 +393,7 @@ class Program:
         symbol = info.get(part.removesuffix("()")) if info is not None else None
         if info is None or symbol is None:
             return None
-        found.modules.update(base.module_name for base in info.mro)
+        found.modules |= self._modules_of(info)
         node = symbol.node
         if isinstance(node, n.Var) and node.type is None:
             found.provisional = True
@@ -398,7 +413,7 @@ class Program:
 
     def _reach(self, info: n.TypeInfo, name: str, hop: Hop, found: _Direct, *, through_class: bool = False) -> None:
         """Add what reaching an attribute of a class leads to: a method runs, a class attribute is read."""
-        found.modules.update(base.module_name for base in info.mro)
+        found.modules |= self._modules_of(info)
         symbol = info.get(name)
         node = symbol.node if symbol is not None else None
         if node is None or symbol is None or self.is_in_image(node.fullname):

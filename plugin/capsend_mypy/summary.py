@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mypy import nodes as n
@@ -87,6 +87,7 @@ def from_tree(file: n.MypyFile) -> Summary:
     rebound: set[str] = set()
     identity: set[str] = set()
     assigned: dict[str, list[n.Expression | None]] = {}
+    known: outline.Known = {}
     for statement in syntax.statements(file.defs):
         if isinstance(statement, n.GlobalDecl):
             rebound.update(statement.names)
@@ -94,7 +95,7 @@ def from_tree(file: n.MypyFile) -> Summary:
         if not function.body.body:
             summary.unseen = summary.unseen or not (function.info and function.info.is_named_tuple)
             continue
-        refs = outline.refs_of(function, file.fullname)
+        refs = outline.refs_of(function, file.fullname, has_writes=bool(rebound), known=known)
         if decorator is not None:
             refs.insert(0, outline.Ref(outline.DECORATED, f"{file.fullname}.{local}", outline.decorators(decorator)))
         summary.refs[local] = refs
@@ -104,7 +105,7 @@ def from_tree(file: n.MypyFile) -> Summary:
             identity.add(local + "()")
     if rebound:
         rebound = _really_rebound(file, rebound)
-    for binding in syntax.bindings(file):
+    for binding in syntax.plain_bindings(file.defs):
         if isinstance(binding.node, n.Var):
             assigned.setdefault(binding.name, []).append(binding.value)
     for name, values in assigned.items():
@@ -165,17 +166,20 @@ def _dump(data: dict[str, Any]) -> str:
     return json.dumps({key: value for key, value in data.items() if value}, separators=(",", ":"), sort_keys=True)
 
 
-def _plain(failure: Failure) -> dict[str, Any]:
-    finding = asdict(failure.finding)
-    finding["kind"] = failure.finding.kind.name
-    return {"finding": finding, "rule": failure.rule.value, "hops": [hop[:2] for hop in failure.hops]}
+def _plain(failure: Failure) -> list[Any]:
+    f = failure.finding
+    leaves = [
+        [leaf.path, leaf.type, leaf.verdict, leaf.cure, leaf.predicate, [[s.path, s.type, s.part, s.noun] for s in leaf.steps]]
+        for leaf in f.leaves
+    ]
+    return [f.kind.name, f.variable, f.type, f.trait, leaves, f.function, failure.rule.value, [hop[:2] for hop in failure.hops]]
 
 
-def _failure(data: dict[str, Any]) -> Failure:
-    plain = data["finding"]
-    leaves = tuple(wording.Leaf(**{**leaf, "steps": tuple(wording.Step(**step) for step in leaf["steps"])}) for leaf in plain["leaves"])
-    finding = wording.Finding(**{**plain, "kind": wording.Kind[plain["kind"]], "leaves": leaves, "via": tuple(plain["via"])})
-    return Failure(finding, Rule(data["rule"]), tuple(Hop(*hop) for hop in data["hops"]))
+def _failure(data: list[Any]) -> Failure:
+    kind, variable, shown, trait, plain, function, rule, hops = data
+    leaves = tuple(wording.Leaf(*leaf[:5], steps=tuple(wording.Step(*step) for step in leaf[5])) for leaf in plain)
+    finding = wording.Finding(wording.Kind[kind], variable, shown, trait, leaves, function)
+    return Failure(finding, Rule(rule), tuple(Hop(*hop) for hop in hops))
 
 
 def decode(text: str) -> Summary:

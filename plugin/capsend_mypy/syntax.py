@@ -83,6 +83,7 @@ TARGETS: Final[dict[type[n.Node], Callable[[Any], list[Any]]]] = {
     p.StarredPattern: lambda o: [o.capture],
     p.MappingPattern: lambda o: [o.rest],
 }
+STATEMENT_TARGETS: Final = frozenset({n.AssignmentStmt, n.OperatorAssignmentStmt, n.ForStmt, n.WithStmt, n.DelStmt, n.TryStmt})
 PARTS: Final = (n.TupleExpr, n.ListExpr, n.StarExpr)
 
 
@@ -133,6 +134,23 @@ def bindings(scope: n.Node) -> Iterator[Binding]:
         elif isinstance(node, n.ImportFrom):
             for name, alias in node.names:
                 yield Binding(alias or name, None, node, None)
+
+
+def plain_bindings(body: list[Any]) -> Iterator[Binding]:
+    """Yield what the statements of a scope bind, found without looking into expressions: quick, and blind to `:=`."""
+    stack = list(reversed(body))
+    while stack:
+        node = stack.pop()
+        kind = type(node)
+        if kind in STATEMENT_TARGETS:
+            value = node.rvalue if kind is n.AssignmentStmt else None
+            for target in TARGETS[kind](node):
+                yield from _names(target, value)
+        elif kind is n.FuncDef or kind is n.Decorator or kind is n.ClassDef:
+            continue
+        inner = BLOCKS.get(kind)
+        if inner is not None:
+            stack.extend(part for part in reversed(inner(node)) if part is not None)
 
 
 def _names(target: n.Node | None, value: n.Expression | None) -> Iterator[Binding]:

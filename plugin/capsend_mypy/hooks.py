@@ -111,8 +111,9 @@ class CapsendPlugin(Plugin):
         else:
             verdicts: dict[str, tuple[Failure, ...]] = {}
             if not own.unseen:
-                for local in own.refs:
-                    verdicts[local] = program.failures(f"{file.fullname}.{local}")
+                for local, refs in own.refs.items():
+                    if refs:
+                        verdicts[local] = program.failures(f"{file.fullname}.{local}")
             text = summary.encode_verdicts(own, verdicts)
         summary.attach(file, self._modules, text)
         self.rested_on.setdefault(file.fullname, set()).update(module for module in program.modules if module in self._modules)
