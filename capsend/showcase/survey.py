@@ -48,7 +48,7 @@ def measure(tree: ast.AST, name: str) -> list[Part]:
     for part in parts:
         for child in ast.iter_child_nodes(part.node):
             inner = f"{part.name}.{child.name}" if isinstance(child, NAMED) else part.name
-            parts.append(Part(child, part, inner))  # noqa: PERF401 - the list grows while it is walked
+            parts.append(Part(child, part, inner))
     for part in reversed(parts):
         if part.around is not None:
             part.around.branches += part.branches
