@@ -10,7 +10,7 @@ from capsend.exception_classes import exception_class, restore
 from capsend.exceptions import GuestTraceback, ProcessFailed
 from capsend.frames import Frame, read_frames, synthetic_traceback
 from capsend.guest import codec
-from capsend.guest.failure import MAX_ERRORS, MAX_MESSAGE, MAX_NOTES
+from capsend.guest.failure import MAX_ERRORS, MAX_MESSAGE, MAX_NOTES, MAX_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ def rebuild(
     """Return the exception that a process described, ready to be raised; its `__cause__` is a `GuestTraceback`.
 
     It has its own class where that is a built-in one, one of the standard library's, or one that `resolve` knows; it is made without its
-    `__init__`. Else it is a `ProcessFailed` that says why.
+    `__init__`. Else, and where it is no `Exception`, such as `SystemExit`, it is a `ProcessFailed` that says why.
 
     Args:
         text: what `describe` wrote in the process, or anything else.
@@ -35,6 +35,8 @@ def rebuild(
         files: the source files that went along: only they are shown with their lines.
     """
     try:
+        if len(text) > MAX_TEXT:
+            raise ValueError("more than any description has")  # noqa: TRY301 - the same answer as to any other nonsense
         told = codec.parse(text, wire.LIMITS, depth=_DEPTH)["errors"][:MAX_ERRORS]
         rebuilding = _Rebuilding([_Told(each, files) for each in told], resolve=resolve, process_id=process_id)
         return rebuilding.outermost()
@@ -88,6 +90,8 @@ class _Rebuilding:
         for number in range(1, len(self._told)):
             self._link(self._made[number], self._told[number])
         told, error = self._told[0], self._made[0]
+        if not isinstance(error, Exception):
+            error = self._failed(told, "raised here it would end more than the process")
         place = GuestTraceback(f"{told.line} ({self._place(told)})", text=self._text(0, set()))
         self._link(place, told)
         error.__cause__ = place

@@ -15,7 +15,8 @@ from capsend_traits.wording import Kind, opening, report
 
 from capsend import failure, wire
 from capsend.captures import Place, Walk, callable_name
-from capsend.exceptions import CaptureError, SerializationError
+from capsend.exceptions import CapsendError, CaptureError, ProcessFailed, SerializationError
+from capsend.guest import codec
 from capsend.origins import Origins
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from capsend.program import Reference
 
+_LONGEST_REFUSAL: Final = 1 << 20
+_REFUSAL: Final = codec.Limits(max_nodes=2, max_items=3)
 _CO_VARIADIC: Final = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 
@@ -100,9 +103,15 @@ def _nested(thing: object, path: object) -> object:
     return thing
 
 
-def _unsendable(name: str, body: str) -> SerializationError:
-    path, kind, reason = json.loads(body)
-    path, kind, reason = str(path)[:500], str(kind)[:100], str(reason)[:500]
+def _unsendable(name: str, body: str) -> CapsendError:
+    try:
+        if len(body) > _LONGEST_REFUSAL:
+            raise ValueError("nobody reads that much")  # noqa: TRY301 - the same answer as to any other nonsense
+        path, kind, reason = (str(part)[:500] for part in codec.parse(body, _REFUSAL, depth=1))
+    except (ValueError, TypeError):
+        return ProcessFailed(
+            f"the process that ran {name} answered with what is no result", type_name="malformed", guest_message=""
+        )
     return SerializationError(
         f"cannot send the result of {name}: {path} is {kind}, which is not Serializable.\n\n    {reason}\n"
         f"    Instead: return what it holds, as built-in values or an instance of a class that was sent.",

@@ -104,15 +104,15 @@ def printed(error: BaseException) -> str:
 @pytest.mark.parametrize(
     "error",
     [
-        ValueError("x", 1, (2,)), KeyError("k"), ZeroDivisionError(), IndexError(None), StopIteration([1]), SystemExit(3),
-        KeyboardInterrupt(), GeneratorExit(), MemoryError(), AssertionError("no"), OSError(2, "gone", "file"), OSError("text"),
+        ValueError("x", 1, (2,)), KeyError("k"), ZeroDivisionError(), IndexError(None), StopIteration([1]),
+        MemoryError(), AssertionError("no"), OSError(2, "gone", "file"), OSError("text"),
         FileNotFoundError(2, "No such file", "a", None, "b"), ImportError("no", name="m", path="p"), NameError("n", name="n"),
         AttributeError("a", name="a"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"),
         UnicodeEncodeError("ascii", "\ud800", 0, 1, "bad"), SyntaxError("bad", ("f.py", 1, 2, "a b", 1, 3)),
         Boom(3), Picky(1, 2), Defined(1, [2]), Both(2, "x"), zlib.error("z"), sqlite3.IntegrityError("dup"), re.error("r", "(", 0),
         queue.Empty(), subprocess.CalledProcessError(1, ["x"], b"out"), TimeoutError(), socket.gaierror(1, "name"),
         RuntimeError("wrapped", KeyError("inner")), ExceptionGroup("g", [ValueError(1), Boom(2)]),
-        BaseExceptionGroup("b", [SystemExit(1)]), Grouped("mine", [ValueError(1), ExceptionGroup("in", [KeyError(2)])]),
+        Grouped("mine", [ValueError(1), ExceptionGroup("in", [KeyError(2)])]),
     ],
     ids=lambda e: type(e).__name__,
 )  # fmt: skip
@@ -127,6 +127,15 @@ def test_an_exception_comes_back_as_itself(error: BaseException) -> None:
     for name in ("errno", "filename", "filename2", "name", "path", "value", "code", "object", "lineno", "text"):
         assert getattr(result, name, None) == getattr(error, name, None)
     assert type(result.__cause__) is GuestTraceback
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), BaseExceptionGroup("b", [SystemExit(1)])])
+def test_an_exception_that_would_end_the_host_is_process_failed(error: BaseException) -> None:
+    """What is no `Exception` passes by every `except Exception`: a process must not raise it here."""
+    result = again(error)
+    assert type(result) is ProcessFailed
+    assert result.type_name == f"builtins.{type(error).__name__}"
+    assert type(again(ValueError("x", error)).args[1]) is type(error)
 
 
 def test_errors_of_other_modules_come_back() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from itertools import islice
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from . import codec
@@ -18,6 +18,7 @@ MAX_FRAMES: Final = 50  # at each end of a traceback
 MAX_MESSAGE: Final = 64 << 10
 MAX_PAYLOAD: Final = 1 << 20
 MAX_NOTES: Final = 100
+MAX_TEXT: Final = 8 << 20
 
 # What the built-in classes keep beside their args, and what an exception needs to print as before. `AttributeError.obj` stays inside.
 NATIVE: Final[dict[str, tuple[str, ...]]] = {
@@ -44,7 +45,7 @@ def describe(error: BaseException, *, externals: Callable[[Any], Any]) -> str:
         externals: names classes and functions, as for `codec.encode`.
     """
     try:
-        return json.dumps({"errors": _Description(externals).all_of(error)}, separators=(",", ":"))
+        return _within_bounds(_Description(externals).all_of(error))
     except BaseException as failure:  # noqa: BLE001 - memory or stack is used up, or the exception defends itself
         # What its frames hold is let go, and no more than a name is told.
         base: Any = BaseException
@@ -52,6 +53,20 @@ def describe(error: BaseException, *, externals: Callable[[Any], Any]) -> str:
         name = f"{type(error).__module__}.{type(error).__qualname__}"
         told = {"type": name[:500], "message": f"({type(failure).__name__} while describing it)", "bare": True}
         return json.dumps({"errors": [told]})
+
+
+def _within_bounds(told: list[dict[str, Any]]) -> str:
+    """Return the JSON of as many exceptions, outermost first, as the host reads."""
+    sizes = accumulate(map(len, told[0]["notes"]))
+    told[0]["notes"] = [note for note, size in zip(told[0]["notes"], sizes, strict=True) if size < 4 * MAX_MESSAGE]
+    size, texts = 0, []
+    for each in told:
+        text = json.dumps(each, separators=(",", ":"))
+        size += len(text) + 1
+        if texts and size > MAX_TEXT - 100:
+            break
+        texts.append(text)
+    return f'{{"errors":[{",".join(texts)}]}}'
 
 
 class _Description:

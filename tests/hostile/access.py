@@ -90,7 +90,16 @@ def use_up_descriptors():
     return taken
 
 
-@attack("normal", returns=lambda found: "capsend-secret" not in found and os.getcwd() not in found)
+def tells_nothing(found):
+    """Nothing of this program's variables, folders, user or host is in the text."""
+    import getpass
+    import platform
+
+    secrets = ("capsend-secret", os.getcwd(), os.path.expanduser("~"), os.environ["PATH"], platform.node(), f"'{getpass.getuser()}'")
+    return not [secret for secret in secrets if secret in found]
+
+
+@attack("normal", returns=tells_nothing)
 def read_the_environment():
     import locale
     import platform
@@ -101,7 +110,7 @@ def read_the_environment():
     things = [
         dict(os.environ), sys.argv, sys.orig_argv, sys.path, sys.executable, sys.prefix, sys.flags, sys._xoptions, os.getpid(),
         sysconfig.get_paths(), platform.uname(), locale.getlocale(), site.ENABLE_USER_SITE, sys.warnoptions,
-        [str(getattr(module, "__file__", "")) for module in sys.modules.values()],
+        [str(getattr(module, "__file__", "")) for name, module in sys.modules.items() if not name.startswith("hostile")],
     ]  # fmt: skip
     os.environ["PATH"] = "/tmp"
     os.putenv("LD_PRELOAD", "/tmp/evil.so")
