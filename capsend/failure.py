@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _DEPTH: Final = 8
+_MAX_LINE: Final = 300
 _CAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n\n"
 _CONTEXT: Final = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
@@ -92,7 +93,7 @@ class _Rebuilding:
         told, error = self._told[0], self._made[0]
         if not isinstance(error, Exception):
             error = self._failed(told, "raised here it would end more than the process")
-        place = GuestTraceback(f"{told.line} ({self._place(told)})", text=self._text(0, set()))
+        place = GuestTraceback(f"{_one_line(told.line)} ({self._place(told)})", text=self._text(0, set()))
         self._link(place, told)
         error.__cause__ = place
         return error
@@ -176,6 +177,11 @@ def _format(frames: list[Frame]) -> list[str]:
 
 def _first_line(error: Exception) -> str:
     return (str(error).partition("\n")[0] or type(error).__name__)[:600]
+
+
+def _one_line(text: str) -> str:
+    line, _, rest = text.partition("\n")
+    return f"{line[:_MAX_LINE]}..." if rest or len(line) > _MAX_LINE else line
 
 
 def _printable(text: str) -> str:

@@ -245,6 +245,14 @@ def test_the_cause_says_the_place_in_one_line() -> None:
     assert cause.text.endswith("(char 1)\n")
 
 
+def test_the_line_of_the_cause_is_short() -> None:
+    """However long the message, the cause says it in one line; the exception itself has all of it."""
+    result = again(ValueError("first\nsecond" + "x" * 10_000))
+    assert str(result.__cause__) == "ValueError: first... (in process 3)"
+    assert len(str(result)) == 10_012
+    assert len(str(again(ValueError("x" * 10_000)).__cause__)) < 400
+
+
 def json_error() -> None:
     json.loads("{")
 
