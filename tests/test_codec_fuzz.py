@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import values
 
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::hypothesis.errors.HypothesisWarning")
 SECONDS = float(os.environ.get("CAPSEND_FUZZ_SECONDS", "4"))
 LIMITS = codec.Limits(max_work=200_000)
 SLOW = 10.0

@@ -34,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import values
 from values import Colour, Frozen, MyDict, MyList, Open, OwnState, Place, Private, Slotted, same
 
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::hypothesis.errors.HypothesisWarning")
 LIMITS = wire.LIMITS
 
 

@@ -59,7 +59,8 @@ def _within_bounds(told: list[dict[str, Any]]) -> str:
     """Return the JSON of as many exceptions, outermost first, as the host reads."""
     sizes = accumulate(map(len, told[0]["notes"]))
     told[0]["notes"] = [note for note, size in zip(told[0]["notes"], sizes, strict=True) if size < 4 * MAX_MESSAGE]
-    size, texts = 0, []
+    size = 0
+    texts: list[str] = []
     for each in told:
         text = json.dumps(each, separators=(",", ":"))
         size += len(text) + 1
