@@ -17,6 +17,7 @@ from capsend.exceptions import (
     GuestTraceback,
     ImageError,
     LimitExceeded,
+    ProcessFailed,
     ProcessKilled,
     SerializationError,
 )
@@ -177,9 +178,9 @@ def _result(process: Process[Any]) -> Any:
         return process.result()
     except (LimitExceeded, ProcessKilled) as error:
         _stop(str(error), LIMITED, details=_guest_traceback(error))
-    except SystemExit:
-        raise
     except BaseException as error:  # noqa: BLE001 - it is whatever the function raised
+        if isinstance(error, ProcessFailed) and error.type_name == "builtins.SystemExit":
+            _leave(error.guest_message)
         details = _guest_traceback(error)
         if isinstance(error, KeyboardInterrupt) and not details:
             process.kill()
@@ -188,6 +189,13 @@ def _result(process: Process[Any]) -> Any:
             click.echo(details.rstrip(), err=True)
             raise SystemExit(FAILED) from None
         _stop(str(error), FAILED)
+
+
+def _leave(status: str) -> NoReturn:
+    """Exit as the function did: with a number, or with a message and 1."""
+    if not status or re.fullmatch(r"-?\d{1,3}", status):
+        raise SystemExit(int(status or "0"))
+    _stop(status, FAILED)
 
 
 def _guest_traceback(error: BaseException) -> str:
