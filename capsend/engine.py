@@ -30,6 +30,9 @@ They are addresses and not memory until they are used. CPython inside counts its
 """
 
 _WASM_STACK: Final = 33_554_432
+LARGEST_MEMORY: Final = 1 << 32
+"""Bytes that a guest can address at most."""
+
 _RAW_WAIT: Final = 0.02
 _RAW_OUTPUT_LIMIT: Final = 4_096
 _TABLE_ELEMENTS: Final = 200_000
@@ -186,8 +189,12 @@ class Guest:
             self.close()
             raise
 
-    def _configure(self, memory: int) -> None:
+    def limit(self, memory: int) -> None:
+        """Let it have at most so many bytes from now on; what it has already stays."""
         _store_limiter(self._store, memory, _TABLE_ELEMENTS, -1, -1, -1)
+
+    def _configure(self, memory: int) -> None:
+        self.limit(memory)
         _epoch_deadline_callback(self._store, _on_epoch, self._number, _NO_FINALIZER)
         _set_epoch_deadline(self._context, 1)
         # A fresh configuration grants nothing: no files, arguments, variables or network, and nothing to read.

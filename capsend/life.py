@@ -6,6 +6,7 @@ import _thread
 import atexit
 import itertools
 import os
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -135,7 +136,7 @@ class Life:
         guest: Guest | None = None
         try:
             try:
-                guest = engine.Guest(template, memory=self.environment.memory, host=self._answer)
+                guest = self._make_guest(template)
                 self.guest = guest
                 if self._stop is not None:
                     raise engine.Interrupted  # noqa: TRY301 - stopped before there was a guest to interrupt
@@ -155,6 +156,17 @@ class Life:
                 guest.close()
             self.guest = None
             _live.discard(self)
+
+    def _make_guest(self, template: Template) -> Guest:
+        from capsend import engine, ready
+
+        memory = self.environment.memory
+        guest = ready.take(template)
+        if guest is None:
+            return engine.Guest(template, memory=memory, host=self._answer)
+        guest.limit(memory)
+        guest.host = self._answer
+        return guest
 
     def _receive(self, shipment: Shipment, text: str) -> None:
         limit = self.environment.result
@@ -304,3 +316,7 @@ def _kill_all() -> None:
         life.stop(ProcessKilled(f"process {life.number} was killed: the interpreter is shutting down"))
     while _live and time.monotonic() < deadline:
         time.sleep(0.001)
+    if "capsend.ready" in sys.modules:
+        from capsend import ready
+
+        ready.close()

@@ -32,11 +32,19 @@ class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made whi
         """Run one program, once; the answer says how it went."""
         if call == "inventory":
             return _inventory()
-        fresh.renew()
-        try:
-            return runtime.run(program, call)
-        finally:
-            streams.flush()
+        if call == "ready":
+            fresh.renew()
+            settle.rehearse_again(_run)
+            return ""
+        fresh.restart()
+        return _run(program, call)
+
+
+def _run(program: str, call: str) -> str:
+    try:
+        return runtime.run(program, call)
+    finally:
+        streams.flush()
 
 
 zones.install()
@@ -45,5 +53,5 @@ streams.install()
 sys.path.clear()
 sys.path_importer_cache.clear()
 linecache.clearcache()
-settle.rehearse(WitWorld().run)
+settle.rehearse(_run)
 settle.plug_holes()

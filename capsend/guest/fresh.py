@@ -9,11 +9,22 @@ import tempfile
 import time
 import uuid
 
+_renewed = False
+
+
+def restart() -> None:
+    """Begin the life of a process: its clocks start now."""
+    if not _renewed:
+        renew()
+    logging._startTime = time.time_ns()  # type: ignore[attr-defined] # noqa: SLF001 - no public way restarts its times
+
 
 def renew() -> None:
     """Reseed the random numbers, and forget the times and names that were made while the image was built."""
+    global _renewed  # noqa: PLW0603 - once per process
+    _renewed = True
     random.seed()
     sys.argv = [""]  # the interpreter resets it to what the host gave: nothing
-    logging._startTime = time.time_ns()  # type: ignore[attr-defined] # noqa: SLF001 - no public way restarts its times
-    tempfile._name_sequence = None  # type: ignore[attr-defined] # noqa: SLF001 - a cached generator of names would repeat
-    uuid._last_timestamp = None  # type: ignore[attr-defined] # noqa: SLF001 - as at the first import
+    # A cached generator of names would repeat them.
+    tempfile._name_sequence = None  # type: ignore[attr-defined] # noqa: SLF001
+    uuid._last_timestamp = None  # type: ignore[attr-defined] # noqa: SLF001

@@ -1,0 +1,127 @@
+"""Ready instances: a few guests made in advance, so that a process starts in a fraction of the time.
+
+Each is handed out once and closed after its run. Filling begins with the second process of a program, since one that
+spawns once has no use for it, and waits for a moment without spawns: two threads that touch new pages at the same time
+are slower than one after the other, because each of them interrupts all CPUs to change the memory map.
+"""
+
+from __future__ import annotations
+
+import _thread
+import collections
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from capsend import engine
+
+if TYPE_CHECKING:
+    from capsend.engine import Guest, Template
+
+SIZE: Final = 4
+"""How many guests of one image wait; each costs about 1.3 MB."""
+
+_TEMPLATES: Final = 2
+_BEFORE_FILLING: Final = 2
+_QUIET: Final = 0.01
+
+
+class Ready:
+    """Guests that wait to be used, of the images that were used last, and the thread that makes them."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: collections.OrderedDict[Template, collections.deque[Guest]] = collections.OrderedDict()
+        self._taken: collections.Counter[Template] = collections.Counter()
+        self._last = 0.0
+        self._filling = False
+        self._closed = False
+
+    def take(self, template: Template) -> Guest | None:
+        """Hand out a guest that nobody else gets; None when none waits, and the caller makes its own."""
+        with self._changed:
+            self._taken[template] += 1
+            self._last = time.monotonic()
+            if self._closed or self._taken[template] < _BEFORE_FILLING:
+                return None
+            waiting = self._waiting.setdefault(template, collections.deque())
+            self._waiting.move_to_end(template)
+            guest = waiting.popleft() if waiting else None
+            if not self._filling:
+                self._filling = True
+                _thread.start_new_thread(self._fill, ())
+        return guest
+
+    def close(self) -> None:
+        """Close all that wait, and make no more; called before the interpreter exits."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._filling, timeout=5)
+            for waiting in self._waiting.values():
+                while waiting:
+                    waiting.pop().close()
+
+    def _fill(self) -> None:
+        """Make guests until enough wait; ends then, and is started again when one is taken."""
+        try:
+            while (template := self._next_lack()) is not None:
+                guest = _make(template)
+                with self._changed:
+                    waiting = self._waiting.get(template)
+                    if guest is not None and waiting is not None and not self._closed:
+                        waiting.append(guest)
+                        guest = None
+                if guest is not None:
+                    guest.close()
+        except BaseException:
+            with self._changed:
+                self._filling = False
+                self._changed.notify_all()
+            raise
+
+    def _next_lack(self) -> Template | None:
+        dropped: list[Guest] = []
+        with self._changed:
+            while not self._closed and (quiet := time.monotonic() - self._last) < _QUIET:
+                self._changed.wait(_QUIET - quiet)
+            while len(self._waiting) > _TEMPLATES:
+                dropped.extend(self._waiting.popitem(last=False)[1])
+            lacking = [template for template, waiting in self._waiting.items() if len(waiting) < SIZE]
+            if self._closed or not lacking:
+                self._filling = False
+                self._changed.notify_all()
+                lacking.clear()
+        for guest in dropped:
+            guest.close()
+        return lacking[-1] if lacking else None
+
+
+def _make(template: Template) -> Guest | None:
+    """A guest that has run the calls it was built with once more, so that its pages are its own already."""
+    guest = engine.Guest(template, memory=engine.LARGEST_MEMORY)
+    try:
+        guest.run("", "ready")
+    except (engine.Trapped, engine.Interrupted):
+        guest.close()
+        raise
+    return guest
+
+
+_ready = Ready()
+_owner = os.getpid()
+
+
+def take(template: Template) -> Guest | None:
+    """Hand out a ready guest, or None."""
+    global _ready, _owner
+    if _owner != os.getpid():
+        _ready, _owner = Ready(), os.getpid()
+    return _ready.take(template)
+
+
+def close() -> None:
+    """Close all that wait, and make no more."""
+    if _owner == os.getpid():
+        _ready.close()

@@ -1,0 +1,89 @@
+"""Ready instances: handed out once, never after a run, and none left behind."""
+
+import random
+import time
+
+import pytest
+
+from capsend import ready
+from capsend.environment import Environment
+from capsend.exceptions import MemoryLimitExceeded
+from capsend.process import spawn
+
+
+@pytest.fixture
+def stock(template):
+    """A stock of its own, which has begun to fill."""
+    stock = ready.Ready()
+    for _ in range(ready._BEFORE_FILLING):
+        stock.take(template)
+    yield stock
+    stock.close()
+
+
+def wait_until_full(stock, template):
+    """Wait for the filling thread to end."""
+    deadline = time.monotonic() + 30
+    with stock._changed:
+        stock._changed.wait_for(lambda: not stock._filling, timeout=deadline - time.monotonic())
+        return len(stock._waiting.get(template, ()))
+
+
+def test_stock_is_bounded(stock, template):
+    """No more wait than was said."""
+    assert wait_until_full(stock, template) == ready.SIZE
+
+
+def test_no_guest_is_handed_out_twice(stock, template):
+    """And what is taken is replaced."""
+    seen = []
+    for _ in range(3):
+        wait_until_full(stock, template)
+        seen.append(stock.take(template))
+    numbers = [guest._number for guest in seen]
+    assert len(set(numbers)) == 3
+    for guest in seen:
+        guest.close()
+
+
+def test_program_that_spawns_once_makes_nothing_in_vain(template):
+    """Filling begins with the second process."""
+    stock = ready.Ready()
+    assert stock.take(template) is None
+    assert not stock._filling
+
+
+def test_closed_stock_hands_out_nothing_and_holds_nothing(stock, template):
+    """At the end of the program."""
+    wait_until_full(stock, template)
+    stock.close()
+    assert stock.take(template) is None
+    assert not any(stock._waiting.values())
+
+
+def test_process_sees_nothing_of_the_rehearsal(template):
+    """Modules, output and random numbers are as in a guest that was made on the spot."""
+
+    def look():
+        import sys
+
+        return sorted(sys.modules), sys.argv, random.random()
+
+    looks = []
+    for _ in range(6):
+        looks.append(spawn(look).result())
+        wait_until_full(ready._ready, template)
+    modules, arguments, numbers = zip(*looks, strict=True)
+    assert len(set(map(tuple, modules))) == 1
+    assert len(set(numbers)) == 6
+    assert arguments[0] == [""]
+
+
+def test_limits_apply_to_ready_guests(template):
+    """They are set when a guest is handed out."""
+    wait_until_full(ready._ready, template)
+    small = Environment(memory=128 << 20)
+    for _ in range(3):
+        with pytest.raises(MemoryLimitExceeded):
+            small.spawn(bytearray, 1 << 30).result()
+        wait_until_full(ready._ready, template)
