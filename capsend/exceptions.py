@@ -6,6 +6,8 @@
       CaptureError(TypeError)          a capture, or an impl that contradicts itself
       SerializationError(TypeError)    an argument, message or result that cannot be sent by value
       ProcessFailed                    an exception that could not come back as itself; a fault of the guest
+        ProcessExited(SystemExit)          sys.exit() inside
+        ProcessInterrupted(KeyboardInterrupt)
       ProcessKilled
       LimitExceeded                    TimeLimitExceeded(TimeoutError), MemoryLimitExceeded(MemoryError), OutputLimitExceeded
       ImageError
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 def _rebuild(cls: type[CapsendError], args: tuple[Any, ...], state: dict[str, Any]) -> CapsendError:
     error = cls.__new__(cls, *args)
     error.args = args
-    error.__dict__.update(state)
+    for name, value in state.items():
+        setattr(error, name, value)
     return error
 
 
@@ -84,6 +87,21 @@ class ProcessFailed(CapsendError):
         super().__init__(message)
         self.type_name = type_name
         self.guest_message = guest_message
+
+
+class ProcessExited(ProcessFailed, SystemExit):
+    """A process called `sys.exit()`: a `SystemExit` as well, but one that `except Exception` keeps from ending this program.
+
+    Attributes:
+        code: what `sys.exit` was given; where that would be success, the message, since a process without a result is none.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, {**self.__dict__, "code": self.code})
+
+
+class ProcessInterrupted(ProcessFailed, KeyboardInterrupt):
+    """A process raised `KeyboardInterrupt`: one as well, but one that `except Exception` keeps from ending this program."""
 
 
 class ProcessKilled(CapsendError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from capsend import wire
 from capsend.exception_classes import exception_class, restore
-from capsend.exceptions import GuestTraceback, ProcessFailed
+from capsend.exceptions import GuestTraceback, ProcessExited, ProcessFailed, ProcessInterrupted
 from capsend.frames import Frame, read_frames, synthetic_traceback
 from capsend.guest import codec
 from capsend.guest.failure import MAX_ERRORS, MAX_MESSAGE, MAX_NOTES, MAX_TEXT
@@ -92,7 +92,7 @@ class _Rebuilding:
             self._link(self._made[number], self._told[number])
         told, error = self._told[0], self._made[0]
         if not isinstance(error, Exception):
-            error = self._failed(told, "raised here it would end more than the process")
+            error = self._contained(told, error)
         place = GuestTraceback(f"{_one_line(told.line)} ({self._place(told)})", text=self._text(0, set()))
         self._link(place, told)
         error.__cause__ = place
@@ -135,6 +135,17 @@ class _Rebuilding:
             type_name=told.type,
             guest_message=told.message,
         )
+
+    def _contained(self, told: _Told, error: BaseException) -> ProcessFailed:
+        """Return what is raised for an exception that is no `Exception`: left as it is, it would end more than the process."""
+        failed = self._failed(told, "raised here it would end more than the process")
+        if type(error) is SystemExit:
+            exited = ProcessExited(str(failed), type_name=told.type, guest_message=told.message)
+            exited.code = error.code or str(failed)
+            return exited
+        if type(error) is KeyboardInterrupt:
+            return ProcessInterrupted(str(failed), type_name=told.type, guest_message=told.message)
+        return failed
 
     def _link(self, error: BaseException, told: _Told) -> None:
         error.__traceback__ = synthetic_traceback(told.frames)

@@ -133,9 +133,19 @@ def test_an_exception_comes_back_as_itself(error: BaseException) -> None:
 def test_an_exception_that_would_end_the_host_is_process_failed(error: BaseException) -> None:
     """What is no `Exception` passes by every `except Exception`: a process must not raise it here."""
     result = again(error)
-    assert type(result) is ProcessFailed
+    assert isinstance(result, ProcessFailed)
     assert result.type_name == f"builtins.{type(error).__name__}"
+    assert isinstance(result, SystemExit) == isinstance(error, SystemExit)
+    assert isinstance(result, KeyboardInterrupt) == isinstance(error, KeyboardInterrupt)
     assert type(again(ValueError("x", error)).args[1]) is type(error)
+
+
+@pytest.mark.parametrize(("given", "code"), [(3, 3), ("bye", "bye"), (None, "process 3 failed: SystemExit")])
+def test_sys_exit_keeps_its_code_unless_that_is_success(given: object, code: object) -> None:
+    """Nobody should take a process that ended without a result for a success."""
+    result = again(SystemExit(given))
+    assert str(result.code).startswith(str(code))
+    assert pickle.loads(pickle.dumps(result)).code == result.code
 
 
 def test_errors_of_other_modules_come_back() -> None:
