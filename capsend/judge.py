@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import collections.abc
+import dataclasses
 import datetime
 import enum
 import functools
@@ -72,7 +73,15 @@ _CODE: Final = (
 
 
 _CODE_MODULES: Final = frozenset({"typing", "typing_extensions", "functools", "_functools", "capsend"})
-_CODE_CLASSES: Final = frozenset({types.GenericAlias, types.UnionType, type(collections.abc.Callable[[int], int])})
+_CODE_CLASSES: Final = frozenset(
+    {
+        types.GenericAlias,
+        types.UnionType,
+        type(collections.abc.Callable[[int], int]),
+        type(dataclasses.MISSING),
+        type(dataclasses.KW_ONLY),
+    }
+)
 
 
 class Shape(enum.Enum):
@@ -111,11 +120,16 @@ class Judge:
     Args:
         external: called as external(value, trait) for code; returns the leaves that refuse it (their paths are relative), or None when it
             is not code after all and is to be judged as an instance.
+
+    Attributes:
+        has_instances: whether an instance was met whose fields can change without a name being bound anew.
+        singular: the immutable values met that equal only themselves, outermost first; copies of one of them would not be equal.
     """
 
     def __init__(self, external: Callable[[object, TraitName], list[Leaf] | None]) -> None:
         self._external = external
         self.has_instances = False
+        self.singular: list[object] = []
 
     def leaves(self, value: object, trait: TraitName, path: str) -> list[Leaf]:
         """Return every part of a value that lacks the trait, those declared not sendable first; empty when it has the trait.
@@ -155,6 +169,8 @@ class Judge:
             found.append((True, _leaf(place, *verdict.refusal)))
             return ()
         if verdict.shape is Shape.ATOM:
+            if cls is object:
+                self.singular.append(value)
             return ()
         if verdict.shape is Shape.PROMISED:
             found += [(True, _of_class(leaf, place)) for leaf in self._external(cls, trait) or ()]
@@ -169,6 +185,8 @@ class Judge:
             refusal = mutability(cls) if trait == "ProcessSend" else None
             if refusal is not None:
                 found.append((False, _leaf(place, *refusal)))
+            elif _equals_only_itself(cls) and (trait == "ProcessSend" or not any(instance_state(value))):
+                self.singular.append(value)
         return [*_items(value), *_fields(value)] if verdict.shape is Shape.INSTANCE else _items(value)
 
     def _reach_promised(self, value: object) -> None:
@@ -226,6 +244,10 @@ def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
     )
 
 
+def _equals_only_itself(cls: Any) -> bool:
+    return cls.__eq__ is object.__eq__
+
+
 def _is_code_like(cls: type) -> bool:
     """Callables and type expressions that are neither functions nor classes, but stand for them."""
     module = str(getattr(cls, "__module__", ""))
@@ -249,7 +271,11 @@ def parts_of(value: object) -> Iterator[Part]:
 
 def _fields(value: object) -> Iterator[Part]:
     for name, child in instance_state(value):
-        yield "field", f".{name}", child
+        if name == "__annotations__" and type(child) is dict:
+            # functools.update_wrapper put it there; nobody changes the annotations of a function.
+            yield from (("annotation", f".__annotations__[{key!r}]", item) for key, item in child.items())
+        else:
+            yield "field", f".{name}", child
 
 
 def _sequence(value: Any) -> Iterator[Part]:
@@ -360,7 +386,8 @@ def _leaf(place: _Place, verdict: str, cure: str) -> Leaf:
 
 def _relocate(leaf: Leaf, place: _Place) -> Leaf:
     path, steps = _steps(place)
-    return attrs_replace(leaf, path=path + leaf.path, steps=(*steps, *leaf.steps))
+    below = [Step(path + step.path, step.type, step.part, step.noun) for step in leaf.steps]
+    return attrs_replace(leaf, path=path + leaf.path, steps=(*steps, *below))
 
 
 def _of_class(leaf: Leaf, place: _Place) -> Leaf:

@@ -141,8 +141,21 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:
         # `random.random` is a method of a hidden instance that its module shows by name.
         module = type(owner).__module__
     if not isinstance(qualname, str):
+        owner = thing.func.__module__ if isinstance(thing, functools.partial) else cls.__module__
+        yield from _shown_by(thing, str(owner))
         return
     if not isinstance(module, str):
         module = "builtins"
     public = module.partition("._")[0].lstrip("_")
     yield from dict.fromkeys([(public, qualname), (module, qualname), ("typing", qualname), ("builtins", qualname)])
+    if isinstance(thing, type) and module == "builtins":
+        # `type(None)` and the class of functions say that they are built-ins; only `types` has names for them.
+        yield from _shown_by(thing, "types")
+
+
+def _shown_by(thing: object, module_name: str) -> Iterator[tuple[str, str]]:
+    """Yield the name that a module gives to a thing that does not know its own, such as `dataclasses.MISSING`."""
+    module = sys.modules.get(module_name)
+    yield from (
+        (module_name, name) for name, value in vars(module or types).items() if value is thing and name.isidentifier()
+    )

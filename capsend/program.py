@@ -13,14 +13,17 @@ step                                                what it does
 `["g", module, qualified name]`                     entity: a function made from the image's own code of that name
 `["c", module, source, name]`                       entity: a class; executes its statement in the module
 `["a", entity, name]`                               entity: an attribute, as it stands in the class's namespace
+`["d", function, [[class, function]]]`              entity: a `singledispatch` function and what is registered with it
 `["w", function, maxsize, typed]`                   entity: an `lru_cache` around a function
 `["p", function]`                                   entity: a `Spawnable` around a function
 `["y", value, name]`                                entity: a bound method of a value of a built-in type
-`["t", kind, ...]`                                  entity: a type made by a call, see `capsend.type_calls`
+`["t", kind, ...]`                                  entity: a type made by a call, see `capsend.typeforms`
+`["o"]`                                             entity: an `object()`
 `["v", value]`                                      entity: any other value that code must be able to name
 `["s", function, defaults, kwdefaults, cells, attributes]`  fill a function
 `["b", module, name, reference]`                    bind a global
 `["x", class, name, reference]`                     set a class attribute
+`["r", class, class]`                               register a virtual subclass with an abstract class
 `["u", module, name, reason]`                       remember that a global stays in the host, and why
 ==================================================  ===============================================================
 """
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 
 Reference: TypeAlias = int | str
 
-_MAKERS = frozenset("minfgcawpytv")
+_MAKERS = frozenset("minfgcawpytvod")
 
 
 class Program:
@@ -47,6 +50,7 @@ class Program:
         self.steps: list[list[Any]] = []
         self.objects: list[object] = []
         self._numbers: dict[int, int] = {}
+        self._aliases: list[object] = []
         self._bound: dict[tuple[int, str], Reference] = {}
 
     def extend(self) -> Program:
@@ -67,6 +71,12 @@ class Program:
         self.steps.append([kind, *step])
         number = len(self.objects)
         self.objects.append(thing)
+        self._numbers[id(thing)] = number
+        return number
+
+    def alias(self, thing: object, number: int) -> int:
+        """Let an entity stand for another thing too, which is kept alive; return its number."""
+        self._aliases.append(thing)
         self._numbers[id(thing)] = number
         return number
 

@@ -93,6 +93,7 @@ def locate_function(code: types.CodeType, module_globals: dict[str, Any]) -> Sou
         SourceError: there is no source (it came from `exec`, `eval` or a deleted file), or the file has changed since.
     """
     file = _file(code.co_filename, module_globals)
+    node: FunctionNode
     if code.co_name == "<lambda>":
         node, enclosing = _find_lambda(code, file)
     else:
@@ -122,8 +123,13 @@ def locate_class(cls: type) -> Source:
     file = _file(filename, vars(module))
     nodes = file.classes.get(cls.__qualname__, [])
     if not nodes:
-        raise SourceError(_changed(f"class {cls.__qualname__}", filename))
-    node = next((n for n in nodes if _contains_methods(n, cls)), nodes[-1])
+        raise SourceError(
+            f"{filename} has no class statement for {cls.__qualname__}: a class made by a call, such as type() or make_dataclass(), has no "
+            "source. Write it as a class statement (or restart the program, if the file has changed since it was imported)"
+        )
+    node = next((n for n in nodes if _contains_methods(n, cls)), None) or max(
+        nodes, key=lambda n: (_agreement(n, cls), n.lineno)
+    )
     flags = next((value.compiler_flag for value in vars(module).values() if value is __future__.annotations), 0)
     return _cut(node, file, filename, enclosing="", free=(), flags=flags)
 
@@ -136,13 +142,13 @@ def _method_file(cls: type) -> str | None:
             isinstance(function, types.FunctionType)
             and function.__qualname__ == f"{cls.__qualname__}.{function.__name__}"
         )
-        if own and function.__globals__.get("__name__") == cls.__module__ and not _is_generated(function.__code__):
-            return function.__code__.co_filename
+        if own and function.__globals__.get("__name__") == cls.__module__ and not is_generated(function.__code__):
+            return str(function.__code__.co_filename)
     return None
 
 
-def _is_generated(code: types.CodeType) -> bool:
-    """Dataclasses and attrs make methods by `exec`, under file names of their own."""
+def is_generated(code: types.CodeType) -> bool:
+    """Tell whether dataclasses or attrs made a method by `exec`, under a file name of their own."""
     return code.co_filename == "<string>" or code.co_filename.startswith("<attrs generated")
 
 
@@ -165,6 +171,16 @@ def _contains_methods(node: ast.ClassDef, cls: type) -> bool:
         if isinstance(f, types.FunctionType) and f.__module__ == cls.__module__
     ]
     return any(begin <= line <= (node.end_lineno or begin) for line in lines)
+
+
+def _agreement(node: ast.ClassDef, cls: type) -> int:
+    """Of several statements for one name without methods to tell them apart, the one was executed whose names the class has."""
+    stored = {child.id for child in ast.walk(node) if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store)}
+    present = {*vars(cls), *cls.__dict__.get("__annotations__", ())}  # noqa: RUF063 - that would evaluate them
+    bases = [ast.unparse(base) for base in node.bases] == [
+        base.__qualname__ for base in cls.__bases__ if base is not object
+    ]
+    return int(bases) - len(stored ^ {name for name in present if not name.startswith("__")})
 
 
 def _file(filename: str, module_globals: dict[str, Any]) -> _File:

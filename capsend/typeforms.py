@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import enum
 import types
 import typing
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 import attrs
 
+_EXPRESSIONS: Final = frozenset({"types", "typing", "typing_extensions", "builtins", "collections.abc"})
 _VARIABLES: Final = ("TypeVar", "ParamSpec", "TypeVarTuple")
 
 
@@ -31,27 +33,43 @@ def dissect(value: Any) -> Form | None:
     """Take a type expression apart; None when it is not one."""
     cls = type(value)
     if cls.__name__ in _VARIABLES and cls.__module__ in {"typing", "typing_extensions"}:
-        return Form("variable", (cls.__name__, value.__name__))
+        return Form("variable", (cls.__name__, value.__name__), _restrictions(value))
     if isinstance(value, typing.NewType):
         return Form("new_type", (value.__name__, value.__module__), (value.__supertype__,))
     origin = typing.get_origin(value)
+    if origin is collections.abc.Callable:
+        # Its parameters come as a list, which is not immutable; the guest makes one of the tuple.
+        *parameters, result = typing.get_args(value)
+        first = parameters[0] if parameters else ()
+        maker = typing.Callable if cls.__module__ == "typing" else origin
+        return Form("callable", (), (maker, tuple(first) if isinstance(first, list) else first, result))
     if origin is typing.Union or origin is types.UnionType:
         return Form("union", (), typing.get_args(value))
     if origin is typing.Annotated:
         return Form("item", (), (typing.Annotated, (value.__origin__, *value.__metadata__)))
-    if origin is not None and cls.__module__ in {"types", "typing", "typing_extensions", "builtins"}:
+    if origin is not None and cls.__module__ in _EXPRESSIONS:
         named = getattr(typing, getattr(value, "_name", None) or "", None)
         arguments = typing.get_args(value)
         return Form("item", (), (named if named is not None else origin, arguments))
     return None
 
 
-def dissect_class(cls: type) -> Form | None:
+def _restrictions(variable: Any) -> tuple[object, ...]:
+    """The bound and the constraints of a type variable, as far as they are built-in types; nobody needs others when the program runs."""
+    bound, constraints = getattr(variable, "__bound__", None), getattr(variable, "__constraints__", ())
+    named = [cls for cls in (bound, *constraints) if isinstance(cls, type) and cls.__module__ == "builtins"]
+    return (bound if bound in named else None, constraints if constraints and set(constraints) <= set(named) else ())
+
+
+def dissect_class(cls: Any) -> Form | None:
     """Take a class without a class statement apart; None when it is of no known make."""
     if issubclass(cls, tuple) and cls.__bases__ == (tuple,) and isinstance(getattr(cls, "_fields", None), tuple):
         defaults = getattr(cls, "_field_defaults", {})
         return Form("named_tuple", (cls.__name__, cls.__module__, list(cls._fields)), tuple(defaults.values()))
+    if typing.is_typeddict(cls):
+        items = tuple(cls.__annotations__.items())
+        return Form("typed_dict", (cls.__name__, cls.__module__), (items, bool(getattr(cls, "__total__", True))))
     if issubclass(cls, enum.Enum):
         members = tuple((name, member.value) for name, member in cls.__members__.items())
-        return Form("enum", (cls.__name__, cls.__module__), (cls.__bases__[-1], members))
+        return Form("enum", (cls.__name__, cls.__module__), (cls.__bases__, members))
     return None

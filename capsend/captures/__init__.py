@@ -71,6 +71,7 @@ class Walk:
         self.context.drain()
         self.classes.follow_mentions()
         self.classes.include_the_rest()
+        self.classes.register()
 
     def _root(self, function: Any, place: Place) -> None:
         if isinstance(function, functools.partial):

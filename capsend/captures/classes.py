@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import abc
+import collections.abc
+import numbers
 import sys
 import types
+from _abc import _get_dump  # type: ignore[import-not-found]  # there is no public way to ask what was registered
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from capsend_traits import wording
-from capsend_traits.wording import Kind
+from capsend_traits.wording import Kind, Leaf
 
 from capsend import typeforms
-from capsend.captures.context import Place, Refused, Unfinished, functions_in
-from capsend.captures.sources import NOT_LITERAL, class_source, literals_of
+from capsend.captures.attributes import Origin as AttributeOrigin
+from capsend.captures.attributes import origin_of, stale_defaults
+from capsend.captures.context import CANNOT_BE_SENT, Place, Refused, Unfinished, functions_in
+from capsend.captures.sources import class_source
 from capsend.fields import class_fields
 from capsend.judge import ATOMS
 from capsend.origins import Origin, missing_module_cure, resolve
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     from capsend.references import ClassReferences
     from capsend.source import Source
 
+_ABSTRACT: Final = tuple(c for m in (collections.abc, numbers) for c in vars(m).values() if isinstance(c, abc.ABCMeta))
 _CONSTRUCTION: Final = ("__new__", "__init__", "__post_init__", "__attrs_pre_init__", "__attrs_post_init__")
 
 
@@ -44,6 +51,7 @@ class Classes:
         self._reached: dict[type, _Reached] = {}
         self._mentioned: dict[str, Place] = {}
         self._attributes: set[tuple[type, str]] = set()
+        self._patched: set[types.FunctionType] = set()
 
     def number(self, cls: type) -> int:
         """Return the entity of a class, after all that its statement needs.
@@ -60,6 +68,9 @@ class Classes:
         named = origins.name_of(cls)
         if named is not None:
             return program.make(cls, "n", *named)
+        twin = _with_slots(cls)
+        if twin is not None:
+            return program.alias(cls, self.number(twin))
         if "<locals>" in cls.__qualname__:
             raise Refused(wording.LOCAL_CLASS_VERDICT, wording.LOCAL_CLASS_CURE)
         if origins.of(cls.__module__) is Origin.MISSING:
@@ -92,6 +103,10 @@ class Classes:
         place = Place(cls.__qualname__, self._context.place.inner, source.file, source.line)
         self._in_progress.add(cls)
         try:
+            for base in cls.__bases__:
+                if base.__qualname__ == cls.__qualname__ and base.__module__ == cls.__module__:
+                    # `class A(A)`: while the statement is executed, the name is that of the older class.
+                    program.act("b", module, source.name, self.number(base))
             for read in references.body:
                 names.read(namespace, module, read, place.at(read.line))
             for name in references.annotations:
@@ -103,38 +118,46 @@ class Classes:
         if number is None:
             number = program.make(cls, "c", module, source.portable(), cls.__name__)
             self._reached[cls] = _Reached(cls, place)
-            self._current_attributes(cls, number, source, place)
+            self._current_attributes(cls, number, source, place, namespace)
         self._context.finished(cls)
         return number
 
-    def _current_attributes(self, cls: type, number: int, source: Source, place: Place) -> None:
+    def _current_attributes(
+        self, cls: type, number: int, source: Source, place: Place, namespace: dict[str, Any]
+    ) -> None:
         """Class attributes that are not what the class statement would make them again are set to what they are now."""
-        written = literals_of(source)
         is_enum = hasattr(cls, "__members__")
         for name, value in list(vars(cls).items()):
             self._context.observed.append((vars(cls), name, value))
-            if is_enum or name.startswith(("__", "_abc_")):
-                continue
-            if isinstance(value, types.FunctionType):
-                if _is_patched(cls, value, source):
-                    self._context.later(lambda n=name, f=value: self._patch(number, n, f))  # type: ignore[misc]  # mypy wants no default here
-            elif type(value) in ATOMS:
-                if name not in written or not _is_same(written[name], value):
-                    self._set(number, name, value, place)
-            elif (
-                isinstance(value, tuple | frozenset)
-                and written.get(name, NOT_LITERAL) is not NOT_LITERAL
-                and not _is_same(written[name], value)
-            ):
+            origin = AttributeOrigin.AGAIN if is_enum else origin_of(cls, name, source=source, namespace=namespace)
+            if origin is AttributeOrigin.VALUE:
                 self._context.include(lambda n=name, v=value: self._set(number, n, v, place))  # type: ignore[misc]  # mypy wants no default here
+            elif origin is AttributeOrigin.FUNCTION:
+                self._patched.add(value)
+                self._context.later(lambda n=name, f=value: self._patch(number, n, f, place))  # type: ignore[misc]  # mypy wants no default here
+            elif origin is AttributeOrigin.LOST:
+                self._refuse_patched(cls, name, value, place)
+        for function in stale_defaults(cls, source=source, namespace=namespace):
+            self._context.later(lambda f=function: self._walk.functions.restore_defaults(f, number, place))  # type: ignore[misc]  # mypy wants no default here
 
     def _set(self, number: int, name: str, value: object, place: Place) -> None:
         reference = self._walk.values.send(value, Kind.CLASS_ATTRIBUTE, f"{place.function}.{name}", place)
         if reference is not None:
             self._context.program.act("x", number, name, reference)
 
-    def _patch(self, number: int, name: str, function: types.FunctionType) -> None:
-        self._context.program.act("x", number, name, self._walk.functions.number(function))
+    def _patch(self, number: int, name: str, function: types.FunctionType, place: Place) -> None:
+        reference = self._walk.values.send(function, Kind.CLASS_ATTRIBUTE, f"{place.function}.{name}", place)
+        if reference is not None:
+            self._context.program.act("x", number, name, reference)
+
+    def _refuse_patched(self, cls: type, name: str, value: object, place: Place) -> None:
+        path = f"{cls.__qualname__}.{name}"
+        leaf = Leaf(path, type(value).__name__, wording.PATCHED_VERDICT, wording.PATCHED_CURE, CANNOT_BE_SENT)
+        self._context.refuse(Kind.CLASS_ATTRIBUTE, path, type(value).__name__, [leaf], place)
+
+    def is_patched(self, function: types.FunctionType) -> bool:
+        """Tell whether a function was put into a class that was reached, after its statement."""
+        return function in self._patched
 
     def construct(self, cls: type, place: Place) -> None:
         """A class that code names is taken to be called: what makes its instances is reached."""
@@ -184,13 +207,44 @@ class Classes:
             for name in list(vars(reached.cls)):
                 self._context.include(lambda n=name, r=reached: self.attribute(r.cls, n, r.place))  # type: ignore[misc]  # mypy wants no default here
 
+    def register(self) -> None:
+        """Virtual subclasses: what was registered with an abstract class, and what of the user's with one of the image."""
+        if not self._reached:
+            return
+        program, origins = self._context.program, self._context.origins
+        for base in [*_ABSTRACT, *self._reached]:
+            if not isinstance(base, abc.ABCMeta):
+                continue
+            own = base in self._reached
+            for cls in filter(None, (reference() for reference in _get_dump(base)[0])):
+                named = None if cls in self._reached or not own else origins.name_of(cls)
+                if cls in self._reached or named is not None:
+                    numbers = [self.number(base), self.number(cls)]
+                    program.act("r", *numbers)
+
 
 def _is_data(cls: type, name: str, raw: object) -> bool:
     """Tell whether an entry of a class's namespace is data shared by all instances, and no field, descriptor or atom."""
     fields = class_fields(cls)
     if name in fields.mutable or name in fields.slots or name in _declared_fields(cls):
         return False
-    return not isinstance(raw, type | cls) and not hasattr(type(raw), "__get__") and type(raw) not in ATOMS
+    # A TypedDict answers isinstance() with an error.
+    ancestry = type(raw).__mro__
+    return type not in ancestry and cls not in ancestry and not hasattr(type(raw), "__get__") and type(raw) not in ATOMS
+
+
+def _with_slots(cls: type) -> type | None:
+    """`@dataclass(slots=True)` makes a second class; the first one lives on in the methods that were generated for it."""
+    found = resolve(sys.modules.get(cls.__module__, types.ModuleType("")), cls.__qualname__)
+    fields = vars(cls).get("__dataclass_fields__")
+    if (
+        isinstance(found, type)
+        and found is not cls
+        and fields is not None
+        and vars(found).get("__dataclass_fields__") is fields
+    ):
+        return found
+    return None
 
 
 def _declared_fields(cls: type) -> frozenset[str]:
@@ -214,17 +268,3 @@ def _namespace_of(cls: type) -> dict[str, Any]:
 
 def _attribute_names(cls: type) -> set[str]:
     return {name for base in cls.__mro__ if base is not object for name in vars(base)}
-
-
-def _is_same(literal: object, value: object) -> bool:
-    return type(literal) is type(value) and repr(literal) == repr(value)
-
-
-def _is_patched(cls: type, function: types.FunctionType, source: Source) -> bool:
-    """Tell whether a plain function was assigned to the class later; generated methods and decorators' results come by themselves."""
-    code = function.__code__
-    stands_inside = code.co_filename == source.file and source.line <= code.co_firstlineno <= (
-        source.node.end_lineno or 0
-    )
-    generated = code.co_filename.startswith("<") or function.__qualname__ == f"{cls.__qualname__}.{function.__name__}"
-    return not stands_inside and not generated

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 from capsend_traits import wording
 from capsend_traits.wording import Kind, Leaf
 
-from capsend.captures.context import Place, Refused, callable_name, place_of
+from capsend.captures.context import CANNOT_BE_SENT, Place, Refused, callable_name, place_of
 from capsend.captures.sources import function_reads, function_source
 from capsend.judge import ATOMS
 from capsend.origins import Origin, missing_module_cure, resolve
-from capsend.source import SourceError
+from capsend.source import SourceError, is_generated
 
 if TYPE_CHECKING:
     from capsend.captures import Walk
@@ -50,8 +50,11 @@ class Functions:
         owner = _owner(function)
         if owner is None:
             return self._make(function, place)
+        cls = self._walk.classes.number(owner)
+        if self._walk.classes.is_patched(function):
+            return self._make(function, place)
         name = function.__qualname__.rpartition(".")[2]
-        number = program.make(function, "a", self._walk.classes.number(owner), name)
+        number = program.make(function, "a", cls, name)
         self._walk.classes.attribute(owner, name, self._context.place)
         return number
 
@@ -61,18 +64,35 @@ class Functions:
             return
         self._judged.add(function)
         self._observe(function)
+        if is_generated(function.__code__):
+            return  # by dataclass or attrs, which make it again
         name = callable_name(function)
         here = place_of(function, place.via if place.function == name else place.inner)
         self._defaults(function, here)
-        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-            if name != "__class__":
-                self._cell(name, cell, here, function)
+        for free, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            if free != "__class__":
+                self._cell(free, cell, here, function)
         if self._origin(function) is Origin.USER:
             try:
                 _, references = function_source(function)
-            except SourceError:
-                return  # made by a decorator such as dataclass, which makes it again
+            except SourceError as error:
+                leaf = Leaf(name, "function", str(error), predicate=CANNOT_BE_SENT)
+                self._context.refuse(Kind.FUNCTION, name, "function", [leaf], here)
+                return
             self._read(function, references, here)
+
+    def restore_defaults(self, function: types.FunctionType, cls: int, place: Place) -> None:
+        """A default that was computed from globals keeps the value that it got then, whatever the globals are now."""
+
+        def restore() -> None:
+            defaults, kwdefaults = self._defaults(function, place)
+            program = self._context.program
+            if defaults is not None or kwdefaults is not None:
+                made = program.make(function, "a", cls, function.__name__)
+                program.act("s", made, defaults, kwdefaults, {}, {})
+
+        if self._context.program.number(function) is None:
+            self._context.include(restore)
 
     def _origin(self, function: types.FunctionType) -> Origin:
         return self._context.origins.of(

@@ -31,7 +31,6 @@ _EVERY_MODULE_HAS: Final = frozenset(
         "__file__",
         "__package__",
         "__spec__",
-        "__doc__",
         "__builtins__",
         "__debug__",
         "__loader__",

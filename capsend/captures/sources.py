@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
@@ -12,7 +11,6 @@ from capsend.source import Source, SourceError, locate_class, locate_function
 if TYPE_CHECKING:
     import types
 
-NOT_LITERAL: Final = object()
 _MOST: Final = 4096
 
 # By identity: code objects of different files can be equal.
@@ -51,26 +49,3 @@ def function_reads(function: types.FunctionType) -> tuple[Read, ...]:
         return function_source(function)[1].free
     except SourceError:
         return ()
-
-
-def literals_of(source: Source) -> dict[str, object]:
-    """Return {name: value} of what a class body assigns as a plain literal."""
-    found: dict[str, object] = {}
-    assert isinstance(source.node, ast.ClassDef)
-    for statement in source.node.body:
-        if isinstance(statement, ast.Assign):
-            targets: list[ast.expr] = statement.targets
-        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            targets = [statement.target]
-        else:
-            continue
-        value = _literal(statement.value) if statement.value is not None else NOT_LITERAL
-        found.update({target.id: value for target in targets if isinstance(target, ast.Name)})
-    return found
-
-
-def _literal(expression: ast.expr) -> object:
-    try:
-        return ast.literal_eval(expression)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return NOT_LITERAL

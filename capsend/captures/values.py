@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import types
@@ -30,10 +31,28 @@ class Values:
 
     def judge(self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = "ProcessSend") -> bool:
         """Judge one value, and everything that it reaches; tell whether it can go along."""
-        leaves = self.leaves(value, trait, name, place)
-        if leaves:
-            self._context.refuse(kind, name, type_name(type(value)), leaves, place, trait=trait)
+        outer, self._judge.singular = self._judge.singular, []
+        try:
+            leaves = self.leaves(value, trait, name, place)
+            if leaves:
+                self._context.refuse(kind, name, type_name(type(value)), leaves, place, trait=trait)
+            else:
+                self._keep_singular()
+        finally:
+            self._judge.singular = outer
         return not leaves
+
+    def _keep_singular(self) -> None:
+        """Make entities of values that equal only themselves, so that a sentinel is the same object wherever the process meets it."""
+        program = self._context.program
+        for value in reversed(self._judge.singular):
+            if program.number(value) is not None:
+                continue
+            if type(value) is object:
+                program.make(value, "o")
+                continue
+            with contextlib.suppress(codec.NotEncodable):  # whoever sends the whole will say so
+                program.make(value, "v", program.value(value))
 
     def send(
         self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = "ProcessSend"
@@ -72,6 +91,8 @@ class Values:
     def _code(self, value: Any, trait: TraitName) -> list[Leaf] | None:
         program = self._context.program
         if isinstance(value, types.FunctionType):
+            if "registry" in vars(value) and value.__globals__.get("__name__") == "functools":
+                return self._dispatcher(value, trait)
             self._walk.functions.number(value)
         elif isinstance(value, type):
             self._walk.classes.number(value)
@@ -79,10 +100,10 @@ class Values:
             self._walk.names.module_value(value)
         elif isinstance(value, types.MethodType):
             return self._judge.leaves(value.__self__, trait, ".__self__") or self.reach(value.__func__, trait) or []
-        elif isinstance(value, functools.partial):
-            return None
         elif (named := self._context.origins.name_of(value)) is not None:
             program.make(value, "n", *named)
+        elif isinstance(value, functools.partial):
+            return None
         elif hasattr(type(value), "__capsend_function__"):
             return self._spawnable(value, trait)
         elif isinstance(value, LRU_CACHE):
@@ -99,10 +120,22 @@ class Values:
 
     def type_form(self, value: object, form: typeforms.Form, trait: TraitName) -> list[Leaf]:
         """Reach a type that a call made."""
-        leaves = self._judge.leaves(form.parts, trait, "")
+        leaves = self._judge.leaves(form.parts, trait, ".__args__")
         if not leaves:
             program = self._context.program
             program.make(value, "t", form.kind, *form.data, program.value(form.parts))
+        return leaves
+
+    def _dispatcher(self, function: Any, trait: TraitName) -> list[Leaf]:
+        registry = dict(function.registry)
+        leaves = self._judge.leaves(tuple(registry.items()), trait, ".registry")
+        if not leaves:
+            program = self._context.program
+            base = program.value(registry.pop(object))
+            program.make(
+                function, "d", base, [[program.value(cls), program.value(made)] for cls, made in registry.items()]
+            )
+            self._context.reusable = False  # more may be registered with it later
         return leaves
 
     def _spawnable(self, value: Any, trait: TraitName) -> list[Leaf]:

@@ -16,9 +16,12 @@ def compile_source(  # noqa: PLR0913, PLR0917 - the fields of capsend.source.Sou
     """Return the code object of a function or lambda; for a class, the code that executes its statement in a module."""
     layers = ([_OUTER] if free else []) + ([enclosing] if enclosing and kind != "class" else [])
     head = [f"def {_OUTER}({', '.join(free)}):\n"] if free else []
-    if len(layers) > len(head):
+    if enclosing and kind != "class":
         # One level of the function's own white space, so that tabs and spaces never meet.
         step = " " if kind == "lambda" else indent[:1]
+        if free and enclosing not in free:
+            # Else the class would be a local name, which methods that name their own class would take.
+            head.append(f"{step}global {enclosing}\n")
         head.append(f"{step if free else ''}class {enclosing}:\n")
     if kind == "lambda":
         # Inside parentheses neither indentation nor line ends mean anything.

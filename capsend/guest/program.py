@@ -32,7 +32,8 @@ class Program:
         self.entities: list[Any] = []
         self.unsent: dict[str, str] = {}
         self._numbers: dict[int, int] = {}
-        self._makers: dict[str, Callable[..., Any]] = {
+        self._values: set[int] = set()
+        self._makers: dict[str, Any] = {
             "m": self._module,
             "i": importlib.import_module,
             "n": _named,
@@ -44,12 +45,15 @@ class Program:
             "p": lambda function: Spawnable(self.get(function)),
             "y": lambda value, name: getattr(self.get(value), name),
             "t": lambda kind, *data: typeforms.MAKERS[kind](*data[:-1], self.get(data[-1])),
-            "v": self.get,
+            "d": self._dispatch,
+            "o": object,
+            "v": self._value,
         }
         self._actors: dict[str, Callable[..., None]] = {
             "s": self._fill,
             "b": self._bind,
             "x": self._set,
+            "r": self._register,
             "u": self._remember,
         }
 
@@ -79,7 +83,8 @@ class Program:
         """Name a thing for the host: an entity by number, a class nested in one by its path, the image's own by name."""
         number = self._numbers.get(id(thing))
         if number is not None:
-            return {"p": number}
+            # A value may have been changed here in spite of all: only one without any state is the one that the host has.
+            return None if id(thing) in self._values and _has_state(thing) else {"p": number}
         module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
         if not isinstance(qualname, str) or not isinstance(module, str):
             return None
@@ -122,14 +127,30 @@ class Program:
 
     def _class(self, module: int, source: list[Any], name: str) -> Any:
         namespace = vars(self.entities[module])
+        before = namespace.get(name, self)
         exec(compile_source(*source), namespace)  # noqa: S102 - the guest is where programs are run
-        return namespace[name]
+        made = namespace[name]
+        if before is not self:
+            # An older class of that name: its binding is a step of its own.
+            namespace[name] = before
+        return made
+
+    def _value(self, reference: int | str) -> Any:
+        value = self.get(reference)
+        self._values.add(id(value))
+        return value
+
+    def _dispatch(self, function: int, registered: list[list[int]]) -> Any:
+        made = functools.singledispatch(self.entities[function])
+        for cls, implementation in registered:
+            made.register(self.entities[cls], self.entities[implementation])
+        return made
 
     def _attribute(self, owner: int, name: str) -> Any:
         for base in self.entities[owner].__mro__:
             if name in vars(base):
                 found = vars(base)[name]
-                return found.__func__ if isinstance(found, staticmethod) else found
+                return found.__func__ if isinstance(found, staticmethod | classmethod) else found
         raise AttributeError(name)
 
     def _fill(
@@ -150,8 +171,15 @@ class Program:
     def _set(self, owner: int, name: str, reference: int | str) -> None:
         setattr(self.entities[owner], name, self.get(reference))
 
+    def _register(self, base: int, cls: int) -> None:
+        self.entities[base].register(self.entities[cls])
+
     def _remember(self, _module: int, name: str, reason: str) -> None:
         self.unsent[name] = reason
+
+
+def _has_state(value: Any) -> bool:
+    return object.__getstate__(value) is not None
 
 
 def _make_function(code: types.CodeType, namespace: dict[str, Any], qualname: str) -> types.FunctionType:

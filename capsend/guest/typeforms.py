@@ -9,13 +9,18 @@ import operator
 import typing
 from typing import Any
 
+# The types made here have names that no type checker sees.
+_typing: Any = typing
 
-def _variable(kind: str, name: str, _: Any) -> Any:
-    return getattr(typing, kind)(name)
+
+def _variable(kind: str, name: str, parts: Any) -> Any:
+    bound, constraints = parts
+    maker = getattr(_typing, kind)
+    return maker(name) if bound is None and not constraints else maker(name, *constraints, bound=bound)
 
 
 def _new_type(name: str, module: str, parts: Any) -> Any:
-    made = typing.NewType(name, parts[0])
+    made = _typing.NewType(name, parts[0])
     made.__module__ = module
     return made
 
@@ -29,13 +34,25 @@ def _item(parts: Any) -> Any:
     return origin[arguments if len(arguments) != 1 else arguments[0]]
 
 
+def _callable(parts: Any) -> Any:
+    maker, parameters, result = parts
+    return maker[list(parameters) if isinstance(parameters, tuple) else parameters, result]
+
+
 def _named_tuple(name: str, module: str, fields: list[str], defaults: Any) -> Any:
     return collections.namedtuple(name, fields, defaults=defaults, module=module)  # noqa: PYI024 - the user's own was one
 
 
+def _typed_dict(name: str, module: str, parts: Any) -> Any:
+    items, total = parts
+    made = _typing.TypedDict(name, dict(items), total=total)
+    made.__module__ = module
+    return made
+
+
 def _enum(name: str, module: str, parts: Any) -> Any:
-    base, members = parts
-    return enum.EnumType.__call__(base, name, list(members), module=module)
+    (*mixins, base), members = parts
+    return enum.EnumType.__call__(base, name, list(members), module=module, type=mixins[0] if mixins else None)
 
 
 MAKERS = {
@@ -43,6 +60,8 @@ MAKERS = {
     "new_type": _new_type,
     "union": _union,
     "item": _item,
+    "callable": _callable,
     "named_tuple": _named_tuple,
+    "typed_dict": _typed_dict,
     "enum": _enum,
 }

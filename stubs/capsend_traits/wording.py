@@ -7,6 +7,7 @@ A refusal is a `Finding`: one variable (or argument, or result) that cannot go a
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -177,8 +178,15 @@ EMPTY_CELL_CURE: Final = "assign it before the spawn"
 REBOUND_VERDICT: Final = "a function of its module assigns this global, so each process would see its own value"
 WRITTEN_VERDICT: Final = "what a process assigns stays in the process and is lost with it"
 WRITTEN_CURE: Final = "return the value, and take it from result()"
+PATCHED_VERDICT: Final = "it was replaced after the class statement, which the process executes again"
+PATCHED_CURE: Final = "write it in the class statement, or in a subclass"
 GLOBAL_CURE: Final = "pass it as an argument, make it immutable, or declare it PerProcess[...]"
 C_CLASS_VERDICT: Final = "it is implemented in C and has no declaration, so its fields cannot be seen"
+
+
+_COPY: Final = re.compile(
+    r"\b(tuple|frozenset|bytes|dict|list|set|str|join)\((?:\.\.\.|d|view|headers)(\.items\(\))?\)"
+)
 
 
 def c_class_cure(module: str, name: str) -> str:
@@ -188,7 +196,9 @@ def c_class_cure(module: str, name: str) -> str:
 
 def fit(cure: str, path: str) -> str:
     """Put the variable into a declaration's cure: `capture tuple(...)` becomes `capture tuple(m)`."""
-    return cure.replace("(...)", f"({path})")
+    if " " in path:
+        return cure  # the path leads through a key or an element, and is no expression
+    return _COPY.sub(lambda match: f"{match[1]}({path}{match[2] or ''})", cure)
 
 
 def self_cure(receiver: str, fields: list[str]) -> str:

@@ -1,7 +1,7 @@
-from capsend_traits.marks import Never
+from capsend_traits.marks import Never, ProcessSend
 
 class Field(Never):
     """it describes a field of a class; capture field.name, or call dataclasses.fields(cls) inside"""
 
-class _MISSING_TYPE(Never):
-    """a copied sentinel is another object, which no test would recognise; write dataclasses.MISSING inside"""
+class _MISSING_TYPE(ProcessSend):
+    """the one value MISSING, rebuilt by name"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -90,7 +91,12 @@ class Scale(Constraint):
     """`second = forwards(first)` and back."""
 
     def __init__(
-        self, strength: Strength, pair: tuple[Variable, Variable], *, forwards: Callable[[int], int], back: Callable[[int], int]
+        self,
+        strength: Strength,
+        pair: tuple[Variable, Variable],
+        *,
+        forwards: Callable[[int], int],
+        back: Callable[[int], int],
     ) -> None:
         super().__init__(strength, *pair)
         self.forwards, self.back = forwards, back
@@ -138,7 +144,7 @@ def chain(length: int) -> tuple[Planner, list[Variable]]:
     planner = Planner()
     variables = [Variable(f"v{index}") for index in range(length)]
     planner.add(Edit(Strength.STRONG, variables[0], 10))
-    for pair in zip(variables, variables[1:], strict=False):
+    for pair in itertools.pairwise(variables):
         planner.add(Scale(Strength.REQUIRED, pair, forwards=lambda n: n + 1, back=lambda n: n - 1))
     planner.add(Stay(Strength.WEAK, variables[-1]))
     return planner, variables

@@ -65,8 +65,12 @@ class Library:
         with self.transaction() as cursor:
             for number in range(authors):
                 cursor.execute("INSERT INTO author VALUES (?, ?)", (number, f"Ann Other {number}"))
-                books = [Book(number, f"Title {n}", None if n % 5 == 4 else n * 1.25, bytes([n])) for n in range(number % 6)]
-                cursor.executemany("INSERT INTO book (author, title, price, cover) VALUES (?, ?, ?, ?)", map(astuple, books))
+                books = [
+                    Book(number, f"Title {n}", None if n % 5 == 4 else n * 1.25, bytes([n])) for n in range(number % 6)
+                ]
+                cursor.executemany(
+                    "INSERT INTO book (author, title, price, cover) VALUES (?, ?, ?, ?)", map(astuple, books)
+                )
 
     def query(self, sql: str, *arguments: object) -> list[dict[str, object]]:
         return [dict(row) for row in self.connection.execute(sql, arguments)]

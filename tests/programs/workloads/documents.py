@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 SPACE = uuid.UUID("12345678-1234-5678-1234-567812345678")
-EPOCH = datetime.datetime(2024, 2, 29, 12, tzinfo=datetime.timezone.utc)
+EPOCH = datetime.datetime(2024, 2, 29, 12, tzinfo=datetime.UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,10 @@ def make(count: int) -> list[Order]:
         Order(
             number=uuid.uuid5(SPACE, str(index)),
             placed=EPOCH + datetime.timedelta(hours=index),
-            lines=[Line(f"ïtem {n}", Price(Decimal(n) / 4 + index), n + 1, ["é", "\N{SNOWMAN}"] * n) for n in range(index % 4 + 1)],
+            lines=[
+                Line(f"ïtem {n}", Price(Decimal(n) / 4 + index), n + 1, ["é", "\N{SNOWMAN}"] * n)
+                for n in range(index % 4 + 1)
+            ],
             notes={"nested": {"deep": [index, None, True, 1e300, -0.0]}, "text": "\U0001f600\x00\n"},
         )
         for index in range(count)

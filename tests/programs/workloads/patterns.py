@@ -46,7 +46,10 @@ def shift_year(match: re.Match[str]) -> str:
 
 def text_of(lines: int) -> str:
     """Make a text to read."""
-    return "\n".join(f'größe_{n} = {n}.5e{n % 7} * (x{n} - "tail \\"{n}\\"") # 20{n % 100:02}-0{n % 9 + 1}-1{n % 10}' for n in range(lines))
+    return "\n".join(
+        f'größe_{n} = {n}.5e{n % 7} * (x{n} - "tail \\"{n}\\"") # 20{n % 100:02}-0{n % 9 + 1}-1{n % 10}'
+        for n in range(lines)
+    )
 
 
 def run(lines: int = 120) -> tuple[list[Token], str, dict[str, int]]:

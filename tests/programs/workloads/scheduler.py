@@ -150,4 +150,9 @@ def run(packets: int = 60) -> tuple[int, list[Packet], Counter[str], dict[str, t
         if number % 5 == 4:
             rounds += system.run()
     rounds += system.run()
-    return rounds, system.finished, system.refused, {t.name: (t.kind, t.handled, t.state) for t in system.tasks.values()}
+    return (
+        rounds,
+        system.finished,
+        system.refused,
+        {t.name: (t.kind, t.handled, t.state) for t in system.tasks.values()},
+    )

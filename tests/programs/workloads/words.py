@@ -9,7 +9,7 @@ import string
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import cached_property, lru_cache, reduce
+from functools import cache, cached_property, reduce
 from operator import itemgetter
 
 from capsend import PerProcess
@@ -22,7 +22,7 @@ The naïve cat and the café of the coöperative: «Straße» and „Straße“ 
 """
 
 
-@lru_cache(maxsize=None)
+@cache
 def fold(word: str) -> str:
     """Without case and accents."""
     decomposed = unicodedata.normalize("NFKD", word.casefold())
