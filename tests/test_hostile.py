@@ -63,7 +63,9 @@ def outcome(process):
         return None, error
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: f"{attack.program.__module__[8:]}-{attack.program.__name__}")
+@pytest.mark.parametrize(
+    "attack", ATTACKS, ids=lambda attack: f"{attack.program.__module__[8:]}-{attack.program.__name__}"
+)
 def test_attack_ends_as_it_should_and_alone(attack, bystander, capsys):
     """Exit reason, exception, time, memory and output are as expected; the bystander lives and the next spawn works."""
     out, err = [], []

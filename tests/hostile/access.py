@@ -95,7 +95,14 @@ def tells_nothing(found):
     import getpass
     import platform
 
-    secrets = ("capsend-secret", os.getcwd(), os.path.expanduser("~"), os.environ["PATH"], platform.node(), f"'{getpass.getuser()}'")
+    secrets = (
+        "capsend-secret",
+        os.getcwd(),
+        os.path.expanduser("~"),
+        os.environ["PATH"],
+        platform.node(),
+        f"'{getpass.getuser()}'",
+    )
     return not [secret for secret in secrets if secret in found]
 
 
@@ -248,7 +255,20 @@ def load_native_code():
         connection.load_extension("/tmp/evil.so")
 
     sys.path[:] = ["/", "/tmp", ".", "/python"]
-    names = ("ctypes", "_ctypes", "cffi", "mmap", "fcntl", "resource", "_posixshmem", "termios", "msvcrt", "winreg", "_winapi", "numpy")
+    names = (
+        "ctypes",
+        "_ctypes",
+        "cffi",
+        "mmap",
+        "fcntl",
+        "resource",
+        "_posixshmem",
+        "termios",
+        "msvcrt",
+        "winreg",
+        "_winapi",
+        "numpy",
+    )
     attempts = {name: lambda name=name: importlib.import_module(name) for name in names}
     return granted(attempts | {"file": lambda: from_file("/lib/x86_64-linux-gnu/libc.so.6"), "sqlite": extension})
 
@@ -330,7 +350,9 @@ def reach_files_through_sqlite():
             "memory": lambda: run("SELECT 1"),
             "attach": lambda: run("ATTACH '/etc/passwd' AS stolen", "SELECT * FROM stolen.sqlite_master"),
             "attach new": lambda: run("ATTACH '/tmp/capsend-was-here.db' AS x", "CREATE TABLE x.t(a)"),
-            "uri": lambda: sqlite3.connect("file:/etc/passwd?mode=ro&immutable=1", uri=True).execute("SELECT * FROM sqlite_master"),
+            "uri": lambda: sqlite3.connect("file:/etc/passwd?mode=ro&immutable=1", uri=True).execute(
+                "SELECT * FROM sqlite_master"
+            ),
             "vacuum": lambda: run("CREATE TABLE t(a)", "VACUUM INTO '/tmp/capsend-was-here.db'"),
             "readfile": lambda: run("SELECT readfile('/etc/passwd')"),
             "writefile": lambda: run("SELECT writefile('/tmp/capsend-was-here', 'x')"),
@@ -342,7 +364,18 @@ def reach_files_through_sqlite():
 
 @attack("normal", returns={})
 def name_the_devices():
-    names = ("/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/mem", "/dev/urandom", "/dev/full", "CON", "NUL", "COM1", "/sys/kernel")
+    names = (
+        "/dev/stdout",
+        "/dev/stderr",
+        "/dev/tty",
+        "/dev/mem",
+        "/dev/urandom",
+        "/dev/full",
+        "CON",
+        "NUL",
+        "COM1",
+        "/sys/kernel",
+    )
     found = granted({name: lambda name=name: os.open(name, os.O_RDWR) for name in names})
     # A terminal would be a way back in.
     return found | {str(number): "a terminal" for number in range(8) if os.isatty(number)}

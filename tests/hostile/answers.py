@@ -165,7 +165,11 @@ def name_a_class_of_the_host():
 
 @attack("failed", REFUSED)
 def name_a_class_that_cleans_up():
-    answer(message(["x", {"n": ["tempfile", "_TemporaryFileCloser"]}], ["i", [0], {"name": "/tmp/precious", "delete": True}]))
+    answer(
+        message(
+            ["x", {"n": ["tempfile", "_TemporaryFileCloser"]}], ["i", [0], {"name": "/tmp/precious", "delete": True}]
+        )
+    )
 
 
 @attack("failed", REFUSED)
@@ -266,7 +270,7 @@ def answer_with_letters_as_length():
 
 @attack("failed", REFUSED)
 def answer_outside_ascii():
-    answer("vp\"\u00e4\u20ac\U0001f600\"")
+    answer('vp"\u00e4\u20ac\U0001f600"')
 
 
 @attack("failed", REFUSED)

@@ -15,7 +15,9 @@ def answer(text):
 
 def forged(**more):
     """Answer with one described exception, of which everything can be chosen."""
-    answer(json.dumps({"errors": [{"type": "builtins.ValueError", "message": "forged", "payload": "c[[],{}]", **more}]}))
+    answer(
+        json.dumps({"errors": [{"type": "builtins.ValueError", "message": "forged", "payload": "c[[],{}]", **more}]})
+    )
 
 
 class Sent(Exception):
@@ -80,20 +82,49 @@ def claim_to_leave_the_host():
 
 @attack("failed", Exception)
 def claim_an_exception_that_contains_itself():
-    errors = [{"type": "builtins.ExceptionGroup", "message": "m", "group": "g", "members": [0, 1], "cause": 0, "context": 1, "payload": "c[[],{}]"}]
+    errors = [
+        {
+            "type": "builtins.ExceptionGroup",
+            "message": "m",
+            "group": "g",
+            "members": [0, 1],
+            "cause": 0,
+            "context": 1,
+            "payload": "c[[],{}]",
+        }
+    ]
     answer(json.dumps({"errors": errors * 3}))
 
 
 @attack("failed", Exception)
 def claim_groups_in_groups():
-    errors = [{"type": "builtins.ExceptionGroup", "message": "m" * 1000, "group": "g", "members": [n + 1], "payload": "c[[],{}]"} for n in range(99)]
+    errors = [
+        {
+            "type": "builtins.ExceptionGroup",
+            "message": "m" * 1000,
+            "group": "g",
+            "members": [n + 1],
+            "payload": "c[[],{}]",
+        }
+        for n in range(99)
+    ]
     answer(json.dumps({"errors": [*errors, {"type": "builtins.ValueError", "message": "", "payload": "c[[],{}]"}]}))
 
 
 @attack("failed or limit", Exception, result=8 * MIB)
 def claim_megabytes_in_groups_in_groups():
     notes = ["n" * 60_000]
-    errors = [{"type": "builtins.ExceptionGroup", "message": "m", "group": "g", "members": [n + 1], "notes": notes, "payload": ""} for n in range(99)]
+    errors = [
+        {
+            "type": "builtins.ExceptionGroup",
+            "message": "m",
+            "group": "g",
+            "members": [n + 1],
+            "notes": notes,
+            "payload": "",
+        }
+        for n in range(99)
+    ]
     answer(json.dumps({"errors": errors}))
 
 

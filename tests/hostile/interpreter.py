@@ -113,7 +113,12 @@ def recurse_in_c_without_a_limit():
     return repr(deep)
 
 
-@attack("normal", returns=lambda names: set(names) <= {"RecursionError", "MemoryError", "SyntaxError", "ValueError", "error", "returned"})
+@attack(
+    "normal",
+    returns=lambda names: (
+        set(names) <= {"RecursionError", "MemoryError", "SyntaxError", "ValueError", "error", "returned"}
+    ),
+)
 def recurse_in_every_parser():
     import ast
     import copy
@@ -128,7 +133,8 @@ def recurse_in_every_parser():
     attempts = (
         lambda: repr(deep), lambda: json.loads("[" * 100_000), lambda: json.dumps(deep), lambda: pickle.dumps(deep), lambda: copy.deepcopy(deep),
         lambda: marshal.dumps(deep), lambda: deep == copy.copy(deep), lambda: ast.parse("(" * 10_000), lambda: eval("-" * 100_000 + "1"),
-        lambda: re.compile("(" * 10_000 + ")" * 10_000), lambda: hash(deep), lambda: isinstance(1, deep), lambda: compile("a." * 50_000 + "a", "", "eval"),
+        lambda: re.compile("(" * 10_000 + ")" * 10_000), lambda: hash(deep), lambda: isinstance(1, deep),
+        lambda: compile("a." * 50_000 + "a", "", "eval"),
     )  # fmt: skip
     names = []
     for attempt in attempts:
