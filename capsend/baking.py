@@ -19,6 +19,7 @@ import attrs
 
 from capsend import rehearsal, zones
 from capsend.exceptions import ImageError
+from capsend.immortal import immortalize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -150,6 +151,7 @@ def _snapshot(folder: Path) -> None:
     component = folder / "image.wasm"
     options = ("-d", wit, "-w", "process", "componentize", "-p", folder / "stage", "-o", component, "capsend_guest.app")
     _run(_SNAPSHOT, *options, folder=folder)
+    immortalize(component)
 
 
 def _run(code: str, *arguments: Path | str, folder: Path) -> None:

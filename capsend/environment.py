@@ -71,7 +71,7 @@ class Environment:
     An environment is a value: it can be kept, compared and shared, and spawning does not change it.
 
     Args:
-        memory: bytes that the process can have, the interpreter's own 40 million included.
+        memory: bytes that the process can have, the interpreter's own 50 million included.
         timeout: seconds of wall-clock time from `spawn` on, sleeps included; None for no limit.
         output: bytes that it can write to its standard output and standard error together.
         result: bytes that its result can take in transit.

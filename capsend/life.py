@@ -85,7 +85,7 @@ class Life:
         timeout = environment.timeout
         self._deadline = None if timeout is None else _deadlines.add(timeout, self._time_is_over)
 
-    # --- the side of the handle ---
+    # The side of the handle.
 
     def stop(self, error: BaseException) -> None:
         """End the process with this error, unless it has ended or is already being stopped; returns at once."""
@@ -127,7 +127,12 @@ class Life:
             raise self._error
         return self.value
 
-    # --- the side of the thread ---
+    def forget(self) -> None:
+        """Give up a life that could not begin."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+    # The side of the thread.
 
     def live(self, template: Template) -> None:
         """Run the process from beginning to end."""
@@ -280,6 +285,7 @@ def start(shipment: Shipment, environment: Environment, template: Template) -> L
         _start_thread(life, template)
     except BaseException:
         _live.discard(life)
+        life.forget()
         raise
     return life
 

@@ -9,6 +9,9 @@ import gc
 import json
 import pathlib
 import sys
+import types
+import zlib
+from array import array
 from typing import TYPE_CHECKING
 
 from . import host
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 _TIMES = 50
 _ROOM = 8 << 20
 _MOST = 500_000
+_PARTS_OF_CODE = ("co_consts", "co_names", "co_filename", "co_name", "co_qualname", "co_linetable", "co_exceptiontable")
 _SIZES = (*(1 << exponent for exponent in range(20, 12, -1)), *range(4096, 256, -64), *range(256, 0, -8))
 
 _calls: list[tuple[str, str]] = []
@@ -52,6 +56,31 @@ def _make_calls(run: Callable[[str, str], str], calls: list[tuple[str, str]]) ->
         sys.modules.update(modules)
 
 
+def list_objects() -> None:
+    """Leave a list of all objects in memory, with the addresses of their types, for the host to find in the snapshot."""
+    gc.collect()
+    found: dict[int, object] = {}
+    waiting: list[object] = [sys.modules, *gc.get_objects()]
+    # What is made here is gone in the snapshot.
+    found[id(found)] = found[id(waiting)] = None
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in found:
+            continue
+        found[id(thing)] = thing
+        if type(thing) is types.CodeType:
+            waiting.extend(getattr(thing, name) for name in _PARTS_OF_CODE)  # the collector does not look into code
+        else:
+            waiting.extend(gc.get_referents(thing))
+    numbers = array("I")
+    for thing in found.values():
+        if thing is not None and not sys._is_immortal(thing):  # type: ignore[attr-defined] # noqa: SLF001 - new in 3.14
+            numbers.extend((id(thing), id(type(thing))))
+    content = numbers.tobytes()
+    header = len(content).to_bytes(4, "little") + zlib.crc32(content).to_bytes(4, "little")
+    _plugs.append(b"capsend objects:" + header + content)
+
+
 def plug_holes() -> None:
     """Fill the free places that the build left all over the heap, so that new objects lie side by side behind it.
 
@@ -59,13 +88,13 @@ def plug_holes() -> None:
     """
     gc.collect()
     gc.freeze()
+    first = used = len(_plugs)
     _plugs.extend([None] * _MOST)
-    used = 0
     edge = id(bytes(_ROOM))
     for size in _SIZES:
-        while used < _MOST and id(plug := bytes(size)) < edge:
+        while used < first + _MOST and id(plug := bytes(size)) < edge:
             _plugs[used] = plug
             used += 1
-    while used < _MOST and id(smallest := 0.5 + used) < edge:
+    while used < first + _MOST and id(smallest := 0.5 + used) < edge:
         _plugs[used] = smallest
         used += 1
