@@ -34,11 +34,13 @@ class ClassFields:
         mutable: the names of fields that can be assigned again, in the order of declaration.
         style: "dataclass" or "attrs" when the class is one, else "".
         slots: {name: descriptor} of every slot in the MRO.
+        assigned: the names that methods assign on their first parameter.
     """
 
     mutable: tuple[str, ...]
     style: str
     slots: dict[str, types.MemberDescriptorType]
+    assigned: frozenset[str] = frozenset()
 
 
 _cache: WeakKeyDictionary[type, ClassFields] = WeakKeyDictionary()
@@ -83,6 +85,7 @@ def _collect(cls: type) -> ClassFields:
     mutable: dict[str, None] = {}
     final: set[str] = set()
     slots: dict[str, types.MemberDescriptorType] = {}
+    assigned: set[str] = set()
     for base in reversed(cls.__mro__):
         if base is object or not written_in_python(base) or base.__module__ in {"typing", "abc", "capsend.traits"}:
             continue
@@ -90,12 +93,14 @@ def _collect(cls: type) -> ClassFields:
         slots.update(names)
         kept = _final_of(base)
         final |= kept
-        candidates = [*_declared(base), *names, *_assigned(base)]
+        stored = _assigned(base)
+        assigned.update(stored)
+        candidates = [*_declared(base), *names, *stored]
         mutable.update(dict.fromkeys(name for name in candidates if name not in final))
     for name in final:
         mutable.pop(name, None)
     style = "dataclass" if dataclasses.is_dataclass(cls) else "attrs" if attrs.has(cls) else ""
-    return ClassFields(mutable=tuple(mutable), style=style, slots=slots)
+    return ClassFields(mutable=tuple(mutable), style=style, slots=slots, assigned=frozenset(assigned))
 
 
 def _slots(base: type) -> dict[str, types.MemberDescriptorType]:

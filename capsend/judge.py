@@ -235,6 +235,8 @@ def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
         return ClassVerdict(Shape.REFUSED, (declared(name, negative.reason), negative.cure))
     if declaration is not None:
         return ClassVerdict(Shape.PARTS if _enumerator(cls) else Shape.ATOM)
+    if cls is functools.partial:
+        return ClassVerdict(Shape.PARTS)
     if written_in_python(cls):
         return ClassVerdict(Shape.INSTANCE)
     if cls is object:

@@ -137,6 +137,8 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:
         )
     elif isinstance(owner, type) and isinstance(thing, types.BuiltinFunctionType):
         module, qualname = owner.__module__, f"{owner.__qualname__}.{thing.__name__}"
+    elif isinstance(thing, types.MethodType):
+        yield type(owner).__module__, thing.__name__
     elif isinstance(thing, types.BuiltinFunctionType) and owner is not None:
         # `random.random` is a method of a hidden instance that its module shows by name.
         module = type(owner).__module__

@@ -18,6 +18,7 @@ from capsend import typeforms
 from capsend.captures.attributes import Origin as AttributeOrigin
 from capsend.captures.attributes import origin_of, stale_defaults
 from capsend.captures.context import CANNOT_BE_SENT, Place, Refused, Unfinished, functions_in
+from capsend.captures.per_process import class_declares_per_process
 from capsend.captures.sources import class_source
 from capsend.fields import class_fields
 from capsend.judge import ATOMS
@@ -178,7 +179,13 @@ class Classes:
         functions = list(functions_in(raw))
         for function in functions:
             self._context.later(lambda function=function: self._walk.functions.judge_method(function, place))  # type: ignore[misc]  # mypy wants no default here
-        if not functions and _is_data(cls, name, raw):
+        if functions or not _is_data(cls, name, raw):
+            return
+        if class_declares_per_process(base, name):
+            reference = self._walk.values.send_copy(raw, Kind.CLASS_ATTRIBUTE, f"{base.__qualname__}.{name}", place)
+            if reference is not None:
+                self._context.program.act("x", self.number(base), name, reference)
+        else:
             self._walk.values.send(raw, Kind.CLASS_ATTRIBUTE, f"{base.__qualname__}.{name}", place)
 
     def mention(self, names: Iterable[str], place: Place) -> None:
@@ -226,7 +233,7 @@ class Classes:
 def _is_data(cls: type, name: str, raw: object) -> bool:
     """Tell whether an entry of a class's namespace is data shared by all instances, and no field, descriptor or atom."""
     fields = class_fields(cls)
-    if name in fields.mutable or name in fields.slots or name in _declared_fields(cls):
+    if name in fields.assigned or name in fields.slots or name in _declared_fields(cls):
         return False
     # A TypedDict answers isinstance() with an error.
     ancestry = type(raw).__mro__

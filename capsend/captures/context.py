@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import functools
 import inspect
 import types
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from capsend_traits.wording import Finding, Kind, Leaf
+from capsend_traits.wording import GLOBAL_CURE, Finding, Kind, Leaf
 
 from capsend.program import Program
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 LRU_CACHE: Final = type(functools.lru_cache(lambda: None))
 CANNOT_BE_SENT: Final = "which cannot be sent"
+_SHARED: Final = frozenset({Kind.GLOBAL, Kind.CLASS_ATTRIBUTE})
 NOT_IN_IMAGE: Final = "which is not in the image"
 
 
@@ -58,6 +60,13 @@ class Place:
     def inner(self) -> tuple[str, ...]:
         """The way to what this function reaches."""
         return (*self.via, self.function) if self.function else self.via
+
+
+def _shared(leaf: Leaf) -> Leaf:
+    """What can be passed as an argument and has a name that outlives the call can also be declared to belong to each process."""
+    if leaf.cure.startswith("pass it as an argument, or capture"):
+        return dataclasses.replace(leaf, cure=GLOBAL_CURE)
+    return leaf
 
 
 def place_of(function: Any, via: tuple[str, ...] = ()) -> Place:
@@ -111,7 +120,7 @@ class Context:
         self, kind: Kind, name: str, type_: str, leaves: Iterable[Leaf], place: Place, *, trait: str = "ProcessSend"
     ) -> None:
         """Note that something cannot go along, once; while only what is possible is included, nothing is noted."""
-        leaves = tuple(leaves)
+        leaves = tuple(_shared(leaf) if kind in _SHARED else leaf for leaf in leaves)
         key = (kind, leaves[0].path, place.function, place.line)
         if self._withheld is None and key not in self._reported:
             self._reported.add(key)

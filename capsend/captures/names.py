@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import re
 import sys
 import types
 from typing import TYPE_CHECKING, Any, Final
@@ -13,10 +12,10 @@ import attrs
 from capsend_traits.wording import Kind, Leaf
 
 from capsend.captures.context import NOT_IN_IMAGE, Place, Refused
-from capsend.judge import ATOMS, TraitName, type_name
+from capsend.captures.per_process import declares_per_process
+from capsend.judge import ATOMS, type_name
 from capsend.origins import Origin, missing_module_cure
 from capsend.references import Read
-from capsend.traits import PER_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +38,6 @@ _EVERY_MODULE_HAS: Final = frozenset(
         "__class__",
     }
 )
-_PER_PROCESS: Final = re.compile(r"^[\"'\s]*(?:\w+\.)*PerProcess\b")
 
 
 class Names:
@@ -72,9 +70,10 @@ class Names:
             # Only attributes of the module are read: they are what has to go along.
             context.program.bind(module, read.name, self.module(vars(value)))
             return True
-        trait: TraitName = "Serializable" if _is_per_process(namespace, read.name) else "ProcessSend"
-        context.reusable &= trait == "ProcessSend"
-        reference = self._walk.values.send(value, Kind.GLOBAL, read.name, place, trait=trait)
+        if declares_per_process(namespace, read.name, value):
+            reference = self._walk.values.send_copy(value, Kind.GLOBAL, read.name, place)
+        else:
+            reference = self._walk.values.send(value, Kind.GLOBAL, read.name, place)
         if reference is None:
             context.withhold(module, read.name, type_name(type(value)))
             return False
@@ -205,16 +204,3 @@ class Names:
 
     def _origin(self, module: types.ModuleType) -> Origin:
         return self._context.origins.of(module.__name__, getattr(module, "__file__", None))
-
-
-def _is_per_process(namespace: dict[str, Any], name: str) -> bool:
-    annotation = namespace.get("__annotations__", {}).get(name)
-    if annotation is None and sys.version_info >= (3, 14):
-        import annotationlib
-
-        annotate = namespace.get("__annotate__")
-        if annotate is not None:
-            annotation = annotationlib.call_annotate_function(annotate, annotationlib.Format.FORWARDREF).get(name)
-    if isinstance(annotation, str):
-        return bool(_PER_PROCESS.match(annotation))
-    return PER_PROCESS in getattr(annotation, "__metadata__", ())

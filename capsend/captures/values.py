@@ -68,6 +68,12 @@ class Values:
             self._context.refuse(kind, name, type_name(type(value)), [leaf], place, trait=trait)
             return None
 
+    def send_copy(self, value: object, kind: Kind, name: str, place: Place) -> Reference | None:
+        """Judge a value of which each process owns a copy; all names that it has here are names of the one copy there."""
+        reference = self.send(value, kind, name, place, trait="Serializable")
+        self._context.reusable = False
+        return self._context.program.make(value, "v", reference) if isinstance(reference, str) else reference
+
     def leaves(self, value: object, trait: TraitName, name: str, place: Place) -> list[Leaf]:
         """Return the parts of a value that cannot go along."""
         outer, self._context.place = self._context.place, place
@@ -98,7 +104,7 @@ class Values:
             self._walk.classes.number(value)
         elif isinstance(value, types.ModuleType):
             self._walk.names.module_value(value)
-        elif isinstance(value, types.MethodType):
+        elif isinstance(value, types.MethodType) and self._context.origins.name_of(value) is None:
             return self._judge.leaves(value.__self__, trait, ".__self__") or self.reach(value.__func__, trait) or []
         elif (named := self._context.origins.name_of(value)) is not None:
             program.make(value, "n", *named)

@@ -14,6 +14,8 @@ def compile_source(  # noqa: PLR0913, PLR0917 - the fields of capsend.source.Sou
     kind: str, name: str, text: str, file: str, line: int, indent: str, enclosing: str, free: list[str], flags: int
 ) -> types.CodeType:
     """Return the code object of a function or lambda; for a class, the code that executes its statement in a module."""
+    if enclosing and list(free) == ["__class__"] and kind != "class":
+        free = []  # the class around a method gives it that one
     layers = ([_OUTER] if free else []) + ([enclosing] if enclosing and kind != "class" else [])
     head = [f"def {_OUTER}({', '.join(free)}):\n"] if free else []
     if enclosing and kind != "class":

@@ -179,7 +179,7 @@ class Program:
 
 
 def _has_state(value: Any) -> bool:
-    return object.__getstate__(value) is not None
+    return type(value).__eq__ is not object.__eq__ or object.__getstate__(value) is not None
 
 
 def _make_function(code: types.CodeType, namespace: dict[str, Any], qualname: str) -> types.FunctionType:

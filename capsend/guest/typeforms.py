@@ -55,7 +55,7 @@ def _enum(name: str, module: str, parts: Any) -> Any:
     return enum.EnumType.__call__(base, name, list(members), module=module, type=mixins[0] if mixins else None)
 
 
-MAKERS = {
+MAKERS: dict[str, Any] = {
     "variable": _variable,
     "new_type": _new_type,
     "union": _union,
