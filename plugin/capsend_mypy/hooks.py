@@ -65,6 +65,11 @@ class CapsendPlugin(Plugin):
         self.named: dict[str, list[bounds.Written]] = {}
         self.asserted: dict[str, dict[str, tuple[n.ClassDef, Trait, Any]]] = {}
         self.asking: dict[str, bool] = {}
+        self.methods: dict[str, Callable[[Ctx, Check], None]] = {
+            **dict.fromkeys(SPAWN_METHODS, self._spawn),
+            **dict.fromkeys(MAP_METHODS, self._map),
+            **dict.fromkeys(SPAWNABLE_METHODS, self._spawnable),
+        }
 
     # Summaries
 
@@ -115,6 +120,9 @@ class CapsendPlugin(Plugin):
                     if refs:
                         verdicts[local] = program.failures(f"{file.fullname}.{local}")
             text = summary.encode_verdicts(own, verdicts)
+            if not program.provisional:
+                # The verdicts are kept; so many small objects would cost a whole collection of mypy's heap.
+                own.refs, own.verdicts = {}, verdicts
         summary.attach(file, self._modules, text)
         self.rested_on.setdefault(file.fullname, set()).update(module for module in program.modules if module in self._modules)
 
@@ -122,12 +130,9 @@ class CapsendPlugin(Plugin):
 
     def get_method_hook(self, fullname: str) -> Hook | None:
         """Check the callable, the arguments and the result of a spawn."""
-        if fullname in SPAWN_METHODS:
-            return lambda ctx: self._checked(ctx, self._spawn, result=True)
-        if fullname in MAP_METHODS:
-            return lambda ctx: self._checked(ctx, self._map, result=True)
-        if fullname in SPAWNABLE_METHODS:
-            return lambda ctx: self._checked(ctx, self._spawnable, result=True)
+        act = self.methods.get(fullname)
+        if act is not None:
+            return lambda ctx: self._checked(ctx, act, result=True)
         return self._bound_hook(fullname)
 
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], CallableType] | None:
@@ -141,16 +146,17 @@ class CapsendPlugin(Plugin):
         return self._bound_hook(fullname)
 
     def _bound_hook(self, fullname: str) -> Hook | None:
-        return (lambda ctx: self._checked(ctx, _bound)) if self._asks(fullname) else None
-
-    def _asks(self, fullname: str) -> bool:
         known = self.asking.get(fullname)
         if known is None:
-            known = False
-            if not names.is_known(fullname) and self._modules is not None:
-                symbol = self.lookup_fully_qualified(fullname)
-                known = symbol is not None and bounds.asks(symbol.node)
-            self.asking[fullname] = known
+            known = self._asks(fullname)
+        return (lambda ctx: self._checked(ctx, _bound)) if known else None
+
+    def _asks(self, fullname: str) -> bool:
+        known = False
+        if not names.is_known(fullname) and self._modules is not None:
+            symbol = self.lookup_fully_qualified(fullname)
+            known = symbol is not None and bounds.asks(symbol.node)
+        self.asking[fullname] = known
         return known
 
     def get_type_analyze_hook(self, fullname: str) -> Callable[[AnalyzeTypeContext], Type] | None:

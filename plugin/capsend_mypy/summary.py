@@ -88,9 +88,8 @@ def from_tree(file: n.MypyFile) -> Summary:
     identity: set[str] = set()
     assigned: dict[str, list[n.Expression | None]] = {}
     known: outline.Known = {}
-    for statement in syntax.statements(file.defs):
-        if isinstance(statement, n.GlobalDecl):
-            rebound.update(statement.names)
+    if _may_rebind(file):
+        rebound.update(name for s in syntax.statements(file.defs) if isinstance(s, n.GlobalDecl) for name in s.names)
     for local, function, decorator in functions(file):
         if not function.body.body:
             summary.unseen = summary.unseen or not (function.info and function.info.is_named_tuple)
@@ -117,9 +116,24 @@ def from_tree(file: n.MypyFile) -> Summary:
     return summary
 
 
+def _may_rebind(file: n.MypyFile) -> bool:
+    """Return whether the word `global` stands in a file: to look for it there is much quicker than in the tree."""
+    try:
+        with open(file.path, "rb") as text:
+            return b"global" in text.read()
+    except OSError:
+        return True
+
+
 def _assigned(file: n.MypyFile) -> Iterator[str]:
+    relevant: dict[n.TypeInfo, bool] = {}
     for local, function, _ in functions(file):
-        if not function.info or not function.arguments or not _has_class_variables(function.info):
+        info = function.info
+        if not info or not function.arguments:
+            continue
+        if info not in relevant:
+            relevant[info] = _has_class_variables(info)
+        if not relevant[info]:
             continue
         receiver = function.arguments[0].variable
         for statement in syntax.statements(function.body.body):
@@ -129,7 +143,10 @@ def _assigned(file: n.MypyFile) -> Iterator[str]:
 
 
 def _has_class_variables(info: n.TypeInfo) -> bool:
-    return any(isinstance(s.node, n.Var) and s.node.is_initialized_in_class and not s.node.is_classvar for s in info.names.values())
+    return any(
+        isinstance(s.node, n.Var) and s.node.is_initialized_in_class and s.node.is_inferred and not s.node.is_classvar
+        for s in info.names.values()
+    )
 
 
 def _really_rebound(file: n.MypyFile, declared: set[str]) -> set[str]:

@@ -1,0 +1,12 @@
+"""Both impls on one class, and an impl without its reason, are errors where they stand."""
+
+from capsend import not_process_send, unsafe_process_send
+
+
+@unsafe_process_send("a")  # E: class Both has both a negative and an unsafe impl of ProcessSend: "b" against "a"
+@not_process_send("b")
+class Both: ...
+
+
+@not_process_send("")  # E: @not_process_send needs its reason  [capsend-impl]
+class Empty: ...

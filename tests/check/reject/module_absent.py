@@ -1,0 +1,15 @@
+"""A module that does not exist inside a process is refused where it is used."""
+
+import ctypes
+import ssl
+
+from capsend import spawn
+
+
+def size() -> int:
+    return ctypes.sizeof(ctypes.c_int)  # E: global "ctypes" is a module, which is not in the image  [capsend-global]
+
+
+def f() -> None:
+    spawn(size)
+    spawn(lambda: ssl.OPENSSL_VERSION)  # E: global "ssl" is a module, which is not in the image

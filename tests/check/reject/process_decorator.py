@@ -1,0 +1,29 @@
+"""`@process` checks at the definition; what is made by it is trusted where it is spawned."""
+
+from capsend import process, spawn
+
+CACHE: dict[str, int] = {}
+
+
+@process
+def bad() -> int:
+    return len(CACHE)  # E: global "CACHE"
+
+
+def f(xs: list[int]) -> None:
+    @process
+    def local() -> int:
+        return len(xs)  # E: captured "xs"
+
+    spawn(local)
+    spawn(bad)
+    process(lambda: len(xs))  # E: captured "xs"
+
+
+class Service:
+    def __init__(self) -> None:
+        self.n = 1
+
+    @process
+    def method(self) -> int:
+        return len(CACHE)  # E: global "CACHE"
