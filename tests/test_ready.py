@@ -85,5 +85,5 @@ def test_limits_apply_to_ready_guests(template):
     small = Environment(memory=128 << 20)
     for _ in range(3):
         with pytest.raises(MemoryLimitExceeded):
-            small.spawn(bytearray, 1 << 30).result()
+            small.spawn(lambda: len(bytearray(1 << 30))).result()
         wait_until_full(ready._ready, template)
