@@ -194,6 +194,13 @@ def test_every_public_name_is_documented(name: str) -> None:
     assert documented.__doc__.strip().splitlines()[0].endswith((".", ":"))
 
 
+def test_a_process_finds_every_public_name() -> None:
+    """The package that programs inside know as `capsend` has the same names."""
+    from capsend.guest import api
+
+    assert set(capsend.__all__) <= set(api.__all__)
+
+
 def test_an_unknown_name_of_capsend_is_an_attribute_error() -> None:
     """Names that are imported late do not hide misspellings."""
     with pytest.raises(AttributeError, match="has no attribute 'spwan'"):

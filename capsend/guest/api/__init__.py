@@ -30,6 +30,14 @@ class ProcessFailed(CapsendError):
     """Raised in the host; here so that it can be named."""
 
 
+class ProcessExited(ProcessFailed, SystemExit):
+    """Raised in the host; here so that it can be named."""
+
+
+class ProcessInterrupted(ProcessFailed, KeyboardInterrupt):
+    """Raised in the host; here so that it can be named."""
+
+
 class ProcessKilled(CapsendError):
     """Raised in the host; here so that it can be named."""
 
