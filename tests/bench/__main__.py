@@ -1,0 +1,75 @@
+"""`python -m tests.bench`: measure, print a table, and write JSON if asked."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tests.bench.measuring import Row
+
+
+def main() -> int:
+    """Return 0 when every promise is kept."""
+    from rich.console import Console
+
+    from tests.bench import rows
+    from tests.bench.measuring import Row
+
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("rows", nargs="*", help=f"which rows; all of them if none is named: {', '.join(rows.ROWS)}")
+    parser.add_argument("--rounds", type=int, default=12, help="how often everything is measured (default: 12)")
+    parser.add_argument("--json", type=Path, help="a file for the figures")
+    chosen = parser.parse_args()
+    names = chosen.rows or list(rows.ROWS)
+    if unknown := [name for name in names if name not in rows.ROWS]:
+        parser.error(f"no such rows: {', '.join(unknown)}")
+    console, measured, kept = Console(), [], True
+    facts = rows.environment()
+    for name, row in rows.measure(names, chosen.rounds):
+        console.print(f"{name}: measured" if isinstance(row, Row) else f"[red]{name}: {row}")
+        if isinstance(row, Row):
+            measured.append(row)
+            kept = kept and all(holds for _, _, holds in row.verdicts())
+        else:
+            kept = False
+    console.print(table(measured))
+    console.print(f"[dim]{facts}")
+    if chosen.json:
+        data = {"environment": facts, "rows": [row.as_json() for row in measured]}
+        chosen.json.write_text(json.dumps(data, indent=2) + "\n")
+    return 0 if kept else 1
+
+
+def table(rows: list[Row]) -> Table:
+    """Return the rows as a table: figures of all, and each promise with what it is kept by."""
+    from rich.table import Table
+
+    made = Table(title="capsend beside its peers: medians", show_lines=True)
+    for heading in ("what", "figures", "promise", "measured", ""):
+        made.add_column(heading, justify="right" if heading in {"measured"} else "left")
+    for row in rows:
+        figures = "\n".join(f"{name}: {shown(value)} {row.unit}" for name, value in row.figures.items())
+        verdicts = row.verdicts()
+        promises = "\n".join(
+            f"{'at least' if p.at_least else 'at most'} {shown(p.bound)}{f' of {p.against}' if p.against else ' ' + row.unit}"
+            for p, _, _ in verdicts
+        )
+        values = "\n".join(shown(value) for _, value, _ in verdicts)
+        marks = "\n".join("[green]kept" if holds else "[red]missed" for _, _, holds in verdicts)
+        made.add_row(row.what, figures, promises, values, marks)
+    return made
+
+
+def shown(value: float) -> str:
+    """Three digits that count."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

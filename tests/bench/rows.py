@@ -1,0 +1,237 @@
+"""The rows of the table: what is measured, for whom, and what was promised."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import math
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import capsend
+from tests.bench import peers
+from tests.bench.measuring import ROOT, US, Promise, Row, contest, median_of, probe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MIB = 1 << 20
+
+
+def fresh() -> None:
+    """Spawn a closure that was never seen before, and wait for its result."""
+    number = peers.NUMBER
+    assert capsend.spawn(lambda: number).result() == number
+
+
+def contestants() -> dict[str, Callable[[], object]]:
+    """Everybody who can run one call in an interpreter of its own."""
+    everybody: dict[str, Callable[[], object]] = {
+        US: fresh,
+        "multiprocessing spawn": lambda: peers.through_multiprocessing("spawn"),
+        "multiprocessing fork": lambda: peers.through_multiprocessing("fork"),
+        "ProcessPoolExecutor": peers.through_executor,
+    }
+    if peers.subinterpreters() is not None:
+        everybody["subinterpreter"] = peers.through_subinterpreter
+    if peers.has("loky"):
+        everybody["loky"] = peers.through_loky
+    if peers.has("eryx"):
+        everybody["pyeryx"] = peers.through_eryx
+    return everybody
+
+
+def spawn_to_result(rounds: int) -> Row:
+    """One call after the other, each in a fresh process."""
+    promises = (Promise("multiprocessing spawn", 1 / 30), Promise("pyeryx", 0.6))
+    return Row(
+        "spawn to result, one after the other", "ms", milliseconds(contest(contestants(), rounds=rounds * 8)), promises
+    )
+
+
+def spawn_to_result_ready(rounds: int) -> Row:
+    """With a pause before each, in which an instance is made ready."""
+    some = {name: run for name, run in contestants().items() if name in {US, "multiprocessing spawn", "pyeryx"}}
+    figures = contest(some, rounds=rounds * 8, pause=0.02)
+    return Row(
+        "spawn to result, an instance ready", "ms", milliseconds(figures), (Promise("multiprocessing spawn", 1 / 60),)
+    )
+
+
+def spawns_per_second(rounds: int) -> Row:
+    """As many at once as keep the host busy."""
+
+    def ours() -> None:
+        numbers = [(n,) for n in range(200)]
+        handles = [capsend.spawn(lambda n=n: n) for n in numbers]
+        assert [handle.result() for handle in handles] == numbers
+
+    def theirs() -> None:
+        context = multiprocessing.get_context("fork")
+        for _ in range(5):
+            processes = [context.Process(target=peers.number) for _ in range(8)]
+            for process in processes:
+                process.start()
+            for process in processes:
+                process.join()
+
+    def with_eryx() -> None:
+        with concurrent.futures.ThreadPoolExecutor(4) as threads:
+            list(threads.map(lambda _: peers.through_eryx(), range(100)))
+
+    everybody: dict[str, Callable[[], object]] = {US: ours, "multiprocessing fork": theirs}
+    counts = {US: 200, "multiprocessing fork": 40, "pyeryx": 100}
+    if peers.has("eryx"):
+        everybody["pyeryx"] = with_eryx
+    figures = {name: counts[name] / seconds for name, seconds in contest(everybody, rounds=max(rounds // 2, 3)).items()}
+    return Row("spawns per second", "/s", figures, (Promise("", 500, at_least=True),))
+
+
+def memory(rounds: int) -> Row:
+    """Private memory of one more that is alive and does nothing."""
+    names = [name for name in contestants() if name not in {"ProcessPoolExecutor", "loky"}]
+    figures = {
+        name: median_of(lambda name=name: probe("memory", name), rounds=max(rounds // 4, 1)) / 1e6 for name in names
+    }
+    return Row("private memory of one more live process", "MB", figures, (Promise("", 1.5),))
+
+
+def live_at_once(rounds: int) -> Row:
+    """A thousand processes that are alive at the same time."""
+    found = probe("live", "1000")
+    figures = {
+        US: found["live"],
+        "seconds to start": found["start"],
+        "MB each": found["bytes"] / 1e6,
+        "seconds to end": found["end"],
+    }
+    return Row("live processes at once", "", figures, (Promise("", 1000, at_least=True),))
+
+
+def two_cores(rounds: int) -> Row:
+    """Two processes that compute, on two cores, against one."""
+
+    def run(count: int) -> float:
+        start = time.perf_counter()
+        handles = [capsend.spawn(peers.fibonacci, 29) for _ in range(count)]
+        for handle in handles:
+            handle.result()
+        return time.perf_counter() - start
+
+    run(1)
+    ratios = [2 * run(1) / run(2) for _ in range(max(rounds // 2, 3))]
+    ours = sorted(ratios)[len(ratios) // 2]
+    return Row("two busy processes against one", "times", {US: ours}, (Promise("", 1.7, at_least=True),))
+
+
+def echo(what: str, value: object, bound: float, rounds: int) -> Row:
+    """Send a value there and back."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as executor:
+        everybody: dict[str, Callable[[], object]] = {
+            US: lambda: capsend.spawn(peers.echo, value).result(),
+            "ProcessPoolExecutor, kept": lambda: executor.submit(peers.echo, value).result(),
+        }
+        figures = contest(everybody, rounds=rounds * 4)
+    return Row(f"{what} there and back", "ms", milliseconds(figures), (Promise("ProcessPoolExecutor, kept", bound),))
+
+
+def bytes_echo(rounds: int) -> Row:
+    """One megabyte."""
+    return echo("1 MB of bytes", os.urandom(1_000_000), 2, rounds)
+
+
+def dicts_echo(rounds: int) -> Row:
+    """Ten thousand small dicts."""
+    return echo(
+        "10,000 small dicts", [{"id": n, "name": f"name {n}", "price": n / 4} for n in range(10_000)], 4, rounds
+    )
+
+
+def speed_inside(rounds: int) -> Row:
+    """Pure Python inside against the same here; the geometric mean of four workloads."""
+    ratios = {}
+    for name in peers.WORKLOADS:
+        here = median_of(lambda name=name: peers.timed(name), rounds=3)
+        inside = median_of(lambda name=name: capsend.spawn(peers.timed, name).result(), rounds=3)
+        ratios[name] = here / inside
+    mean = math.exp(sum(map(math.log, ratios.values())) / len(ratios))
+    return Row("pure-Python speed inside, of the host's", "", {US: mean, **ratios}, (Promise("", 0.4, at_least=True),))
+
+
+def first_result(rounds: int) -> Row:
+    """From the start of the interpreter to the first result, the image being built."""
+
+    def run(code: str) -> Callable[[], object]:
+        return lambda: subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+
+    everybody = {
+        US: run("import capsend; assert capsend.spawn(lambda: 42).result() == 42"),
+        "an interpreter that does nothing": run("pass"),
+        "multiprocessing spawn": run("from tests.bench import peers; peers.through_multiprocessing('spawn')"),
+    }
+    figures = contest(everybody, rounds=rounds)
+    return Row("interpreter start to first result", "s", figures, (Promise("", 0.5),))
+
+
+def import_time(rounds: int) -> Row:
+    """`import capsend` against `import attrs` and `import json`."""
+    figures = {
+        US: median_of(lambda: probe("imports", "capsend"), rounds=rounds) * 1000,
+        "attrs and json": median_of(lambda: probe("imports", "attrs", "json"), rounds=rounds) * 1000,
+    }
+    return Row("import", "ms", figures, (Promise("attrs and json", 3),))
+
+
+def milliseconds(figures: dict[str, float]) -> dict[str, float]:
+    """Seconds as milliseconds."""
+    return {name: seconds * 1000 for name, seconds in figures.items()}
+
+
+ROWS: dict[str, Callable[[int], Row]] = {
+    "spawn": spawn_to_result,
+    "ready": spawn_to_result_ready,
+    "rate": spawns_per_second,
+    "memory": memory,
+    "live": live_at_once,
+    "cores": two_cores,
+    "bytes": bytes_echo,
+    "dicts": dicts_echo,
+    "speed": speed_inside,
+    "start": first_result,
+    "import": import_time,
+}
+
+
+def measure(names: list[str], rounds: int) -> Iterator[tuple[str, Row | str]]:
+    """Yield each row as it is measured, or why it could not be."""
+    for name in names:
+        try:
+            yield name, ROWS[name](rounds)
+        except Exception as error:  # a peer that fails takes no other row with it
+            yield name, f"{type(error).__name__}: {error}"
+
+
+def environment() -> dict[str, Any]:
+    """What the figures were measured on."""
+    import importlib.metadata
+    import platform
+
+    versions = {}
+    for name in ("wasmtime", "componentize-py", "loky", "pyeryx"):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "load": load,
+        **versions,
+    }
