@@ -86,7 +86,7 @@ def _class_leaves(
         yield Leaf(path, type_name(cls), reason, fit(cure, path), steps=steps)
     if verdict.shape is not Shape.INSTANCE:
         return
-    if _is_abstract(cls) and open_:
+    if is_abstract(cls) and open_:
         return
     refusal = mutability(cls) if trait == "ProcessSend" else None
     if refusal is not None:
@@ -130,7 +130,8 @@ def type_leaves(
         yield from _class_leaves(annotation, path, steps, open_, trait)
 
 
-def _is_abstract(cls: type) -> bool:
+def is_abstract(cls: type) -> bool:
+    """Tell whether a class is an interface, behind which there may be any value."""
     return bool(getattr(cls, "_is_protocol", False)) or (
         explicit_impl(cls) is None and bool(getattr(cls, "__abstractmethods__", None))
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 import inspect
 import types
+import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,7 @@ from capsend_traits.wording import Finding, Kind, Leaf, headline, notes
 from capsend.captures import Place, Walk, callable_name
 from capsend.captures.context import place_of
 from capsend.captures.values import Values
-from capsend.claims import field_types, type_leaves
+from capsend.claims import field_types, is_abstract, type_leaves
 from capsend.environment import default
 from capsend.fields import class_fields
 from capsend.judge import ATOMS, Shape, class_verdict, parts_of, type_name
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from capsend.judge import TraitName
 
-MOST_PARTS: Final = 12
+MOST_ITEMS: Final = 4
 DEEPEST: Final = 6
 
 
@@ -160,7 +161,8 @@ class _Explanation:
     def _entry(self, entry: _Entry, findings: list[Finding], way: tuple[str, ...]) -> Node:
         label = f"{entry.kind.value} {entry.name}{_line(entry.place.line)}"
         node = self._value(entry.value, label, entry.name, entry.trait, frozenset())
-        further = self._below((*way, callable_name(entry.value))) if isinstance(entry.value, types.FunctionType) else ()
+        function = getattr(entry.value, "__capsend_function__", entry.value)
+        further = self._below((*way, callable_name(function))) if isinstance(function, types.FunctionType) else ()
         children = (*node.children, *further)
         if not findings and not all(child.good for child in further):
             text = f"{label}: function, which reaches what cannot go along"
@@ -187,16 +189,17 @@ class _Explanation:
         return Node(f"{text}, {self._why(value, trait)}", good=True, children=children)
 
     def _parts(self, value: object, path: str, trait: TraitName, around: frozenset[int]) -> tuple[Node, ...]:
-        if class_verdict(type(value), trait).shape not in {Shape.PARTS, Shape.INSTANCE} or len(around) > DEEPEST:
+        if len(around) > DEEPEST:
             return ()
         shown = [
             self._value(part, f"{noun} {where.lstrip('. ')}", path + where, trait, around)
-            for noun, where, part in parts_of(value)
+            for noun, where, part in _parts_of(value, trait)
         ]
         shown.sort(key=lambda node: node.good)
-        if len(shown) > MOST_PARTS:
-            rest = shown[MOST_PARTS:]
-            shown[MOST_PARTS:] = [Node(f"and {len(rest)} more", good=all(node.good for node in rest))]
+        is_container = class_verdict(type(value), trait).shape is Shape.PARTS
+        if is_container and len(shown) > MOST_ITEMS + 1:
+            rest = shown[MOST_ITEMS:]
+            shown[MOST_ITEMS:] = [Node(f"and {len(rest)} more", good=all(node.good for node in rest))]
         return tuple(shown)
 
     def _why(self, value: object, trait: TraitName) -> str:
@@ -215,6 +218,8 @@ class _Explanation:
                 if named
                 else "which goes along by its source"
             )
+        if hasattr(cls, "__capsend_function__"):
+            return "whose function goes along by its source"
         impl = explicit_impl(cls)
         if impl is not None:
             return f'by a promise: @unsafe_process_send("{impl.reason}")'
@@ -232,7 +237,19 @@ class _Explanation:
         return "whose parts can all go along"
 
 
+def _parts_of(value: object, trait: TraitName) -> Iterator[tuple[str, str, object]]:
+    shape = class_verdict(type(value), trait).shape
+    if shape in {Shape.PARTS, Shape.INSTANCE}:
+        yield from parts_of(value)
+    elif shape is Shape.ENUM:
+        members: dict[str, enum.Enum] = getattr(type(value), "__members__", {})
+        for name, member in members.items():
+            yield "member", name, member.value
+
+
 def _explain_class(cls: type) -> Node:
+    if issubclass(cls, enum.Enum) and cls.__members__:
+        return _explain_enum(cls)
     leaves = list(type_leaves(cls, "..."))
     serializable = not list(type_leaves(cls, cls.__name__, trait="Serializable"))
     capture = "may be captured" if not leaves else "may not be captured"
@@ -243,6 +260,13 @@ def _explain_class(cls: type) -> Node:
     text = f"class {cls.__name__}{_where(_place_of_class(cls))}: its instances {capture} {joint} {by_value}"
     children = tuple(_field_nodes(cls)) if class_verdict(cls, "ProcessSend").shape is Shape.INSTANCE else ()
     return Node(text, not leaves, notes=tuple(dict.fromkeys(notes_)), children=children)
+
+
+def _explain_enum(cls: type[enum.Enum]) -> Node:
+    member = next(iter(cls.__members__.values()))
+    node = _Explanation(lambda: member).value_tree(member)
+    answer = "can" if node.good else "cannot"
+    return attrs.evolve(node, text=f"enum {cls.__name__}{_where(_place_of_class(cls))}: its members {answer} go along")
 
 
 def _field_nodes(cls: type) -> Iterator[Node]:
@@ -260,10 +284,18 @@ def _field_nodes(cls: type) -> Iterator[Node]:
             )
         elif name in mutable:
             yield Node(f"{text}, which can be assigned again", good=False)
-        elif annotation in {Any, object}:
+        elif _says_nothing(annotation):
             yield Node(f"{text}: the value decides", good=True)
         else:
             yield Node(f"{text}, which is ProcessSend and cannot be assigned again", good=True)
+
+
+def _says_nothing(annotation: Any) -> bool:
+    """Tell whether only the value can tell: Any, object, a type variable or an interface."""
+    if typing.get_origin(annotation) in {typing.Final, typing.Annotated}:
+        annotation = typing.get_args(annotation)[0]
+    bare = typing.get_origin(annotation) or annotation
+    return bare in {Any, object} or isinstance(bare, typing.TypeVar) or (isinstance(bare, type) and is_abstract(bare))
 
 
 def _grounds(cls: type, *, good: bool) -> Iterator[str]:
