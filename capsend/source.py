@@ -69,6 +69,7 @@ class Source:
             self.enclosing,
             list(self.free),
             self.flags,
+            sys.flags.optimize,
         ]
 
     def compile(self) -> types.CodeType:
@@ -115,14 +116,19 @@ def locate_class(cls: type) -> Source:
         SourceError: there is no source, or no such class statement in it.
     """
     module = sys.modules.get(cls.__module__)
-    filename = _method_file(cls) or getattr(module, "__file__", None) or _cell_file(cls)
-    if module is None or filename is None:
+    files = [_method_file(cls) or getattr(module, "__file__", None), _cell_file(cls)]
+    filenames = [name for name in files if name is not None]
+    if module is None or not filenames:
         raise SourceError(
             f"class {cls.__qualname__} has no source: its module {cls.__module__} was not loaded from a file"
         )
-    file = _file(filename, vars(module))
-    nodes = file.classes.get(cls.__qualname__, [])
-    if not nodes:
+    for filename in filenames:
+        file = _file(filename, vars(module))
+        nodes = file.classes.get(cls.__qualname__, [])
+        if nodes:
+            break
+    else:
+        filename = filenames[0]
         raise SourceError(
             f"{filename} has no class statement for {cls.__qualname__}: a class made by a call, such as type() or make_dataclass(), has no "
             "source. Write it as a class statement (or restart the program, if the file has changed since it was imported)"
@@ -157,6 +163,11 @@ def _cell_file(cls: type) -> str | None:
     for filename in reversed(list(linecache.cache)):
         if filename.startswith("<") and f"class {cls.__name__}" in "".join(linecache.getlines(filename)):
             return filename
+    # doctest shows linecache the examples of the test that runs, without putting them into its cache.
+    test = getattr(getattr(linecache.getlines, "__self__", None), "test", None)
+    for number, example in reversed(list(enumerate(getattr(test, "examples", ())))):
+        if f"class {cls.__name__}" in example.source:
+            return f"<doctest {getattr(test, 'name', '')}[{number}]>"
     return None
 
 
@@ -272,8 +283,8 @@ def _cut(
     lines[-1] = lines[-1][:end_column]
     before, lines[0] = lines[0][:column], lines[0][column:]
     kind = "lambda" if isinstance(node, ast.Lambda) else "class" if isinstance(node, ast.ClassDef) else "def"
-    # Columns survive when what stood in front of a lambda is replaced by as many bytes of white space.
-    indent = " " * column if kind == "lambda" else before.decode()
+    # A form feed begins the column count anew. Columns survive when what stood in front of a lambda is replaced by as many bytes of white space.
+    indent = " " * column if kind == "lambda" else before.decode().rpartition("\f")[2]
     return Source(
         kind=kind,
         name=getattr(node, "name", "<lambda>"),
@@ -310,7 +321,10 @@ def _same(ours: types.CodeType, theirs: types.CodeType) -> bool:
         return _rewritten_inside(theirs)
     if ours.co_code != theirs.co_code and _operations(ours) != _operations(theirs):
         return _rewritten_inside(theirs)
-    return all(_same_constant(a, b) for a, b in zip(ours.co_consts, theirs.co_consts, strict=True))
+    # From Python 3.13 on a class knows its line, which a part of the file compiled by itself does not.
+    line = theirs.co_firstlineno if "__firstlineno__" in theirs.co_names else None
+    pairs = zip(ours.co_consts, theirs.co_consts, strict=True)
+    return all(_same_constant(a, b) or (type(b) is int and b == line) for a, b in pairs)
 
 
 def _operations(code: types.CodeType) -> list[str]:

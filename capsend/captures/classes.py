@@ -19,7 +19,7 @@ from capsend.captures.attributes import Origin as AttributeOrigin
 from capsend.captures.attributes import origin_of, stale_defaults
 from capsend.captures.context import CANNOT_BE_SENT, Place, Refused, Unfinished, functions_in
 from capsend.captures.per_process import class_declares_per_process
-from capsend.captures.sources import class_source
+from capsend.captures.sources import class_source, function_source
 from capsend.fields import class_fields
 from capsend.judge import ATOMS
 from capsend.origins import Origin, missing_module_cure, resolve
@@ -98,8 +98,9 @@ class Classes:
         return self._statement(cls, source, references)
 
     def _statement(self, cls: type, source: Source, references: ClassReferences) -> int:
-        namespace = _namespace_of(cls)
+        namespace = self._walk.names.namespace_with(cls) or _namespace_of(cls)
         names, program = self._walk.names, self._context.program
+        _require_unchanged(cls, source)
         module = names.module(namespace)
         place = Place(cls.__qualname__, self._context.place.inner, source.file, source.line)
         self._in_progress.add(cls)
@@ -228,6 +229,22 @@ class Classes:
                 if cls in self._reached or named is not None:
                     numbers = [self.number(base), self.number(cls)]
                     program.act("r", *numbers)
+
+
+def _require_unchanged(cls: type, source: Source) -> None:
+    """The process executes the whole statement, so all of its methods must be what they are here.
+
+    Raises:
+        Refused: the file has changed since it was imported.
+    """
+    for value in vars(cls).values():
+        for function in functions_in(value):
+            code = function.__code__
+            if code.co_filename == source.file and source.line <= code.co_firstlineno <= (source.node.end_lineno or 0):
+                try:
+                    function_source(function)
+                except SourceError as error:
+                    raise Refused(str(error)) from None
 
 
 def _is_data(cls: type, name: str, raw: object) -> bool:

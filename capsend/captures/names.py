@@ -47,6 +47,7 @@ class Names:
         self._walk = walk
         self._context = walk.context
         self._modules: dict[int, int] = {}
+        self._namespaces: list[dict[str, Any]] = []
         self._done: set[tuple[int, str, tuple[str, ...]]] = set()
 
     def read(self, namespace: dict[str, Any], module: int, read: Read, place: Place) -> None:
@@ -120,7 +121,15 @@ class Names:
             step = (name, namespace.get("__file__"), namespace.get("__package__"), "__path__" in namespace)
             number = self._context.program.make(thing, "m", *step)
         self._modules[id(namespace)] = number
+        self._namespaces.append(namespace)
         return number
+
+    def namespace_with(self, cls: type) -> dict[str, Any] | None:
+        """Return the namespace, of those met, that has a class under its name; a doctest's is not that of the module that it names."""
+        return next(
+            (n for n in self._namespaces if n.get("__name__") == cls.__module__ and n.get(cls.__qualname__) is cls),
+            None,
+        )
 
     def module_value(self, module: types.ModuleType) -> int:
         """Reach a module that is used as a value: the image's goes by name, of the user's all that can go along.

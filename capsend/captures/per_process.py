@@ -15,7 +15,7 @@ _AROUND: Final = (typing.Final, typing.ClassVar)
 _PLAIN: Final = (types.FunctionType, type, types.ModuleType)
 
 
-def declares_per_process(namespace: dict[str, Any], name: str, value: object) -> bool:
+def declares_per_process(namespace: dict[str, Any], name: str, value: Any) -> bool:
     """Tell whether a global is declared `PerProcess[...]`, in its own module or in the one that it was imported from."""
     annotations = _annotations(namespace)
     if name in annotations:

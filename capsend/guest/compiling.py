@@ -11,7 +11,16 @@ _OUTER = "__capsend_outer__"
 
 
 def compile_source(  # noqa: PLR0913, PLR0917 - the fields of capsend.source.Source, in their order on the wire
-    kind: str, name: str, text: str, file: str, line: int, indent: str, enclosing: str, free: list[str], flags: int
+    kind: str,
+    name: str,
+    text: str,
+    file: str,
+    line: int,
+    indent: str,
+    enclosing: str,
+    free: list[str],
+    flags: int,
+    optimize: int,
 ) -> types.CodeType:
     """Return the code object of a function or lambda; for a class, the code that executes its statement in a module."""
     if enclosing and list(free) == ["__class__"] and kind != "class":
@@ -31,7 +40,7 @@ def compile_source(  # noqa: PLR0913, PLR0917 - the fields of capsend.source.Sou
         text += "\n)"
     elif indent and not head:
         head.append("if 1:\n")
-    outer = compile("".join(head) + indent + text, file, "exec", flags=flags, dont_inherit=True)
+    outer = compile("".join(head) + indent + text, file, "exec", flags=flags, dont_inherit=True, optimize=optimize)
     code = outer
     for layer in layers:
         code = _last(code, layer)

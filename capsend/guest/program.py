@@ -179,7 +179,8 @@ class Program:
 
 
 def _has_state(value: Any) -> bool:
-    return type(value).__eq__ is not object.__eq__ or object.__getstate__(value) is not None
+    cls: Any = type(value)
+    return cls.__eq__ is not object.__eq__ or object.__getstate__(value) is not None
 
 
 def _make_function(code: types.CodeType, namespace: dict[str, Any], qualname: str) -> types.FunctionType:
