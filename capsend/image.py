@@ -175,6 +175,8 @@ class Image:
             bake(workshop, key=self.key, packages=packages)
             _discard(folder)
             workshop.rename(folder)
+            for old in list_images()[_KEPT:]:
+                _discard(old.path)
         finally:
             shutil.rmtree(workshop, ignore_errors=True)
 
@@ -232,6 +234,8 @@ def cache_folder() -> Path:
 
 
 _WORKSHOP: Final = ".build-"
+_KEPT: Final = 8
+"""How many images stay in the cache when a new one is built: those of a few versions, environments and package sets."""
 
 
 @functools.cache

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import attrs
 import pytest
 
 from capsend import baking, image
@@ -213,6 +214,21 @@ def test_images_are_listed_and_cleared(copied):
     assert clear_images() >= found[0].size
     assert list_images() == []
     assert not Image().is_built
+
+
+def test_old_images_make_room_for_a_new_one(copied, monkeypatch):
+    """The cache does not grow with every version."""
+    record = Image().record
+    for number in range(12):
+        folder = copied.with_name(f"{number:024}")
+        folder.mkdir(mode=0o700)
+        attrs.evolve(record, built=record.built - 1000 + number).save(folder / baking.RECORD)
+    monkeypatch.setattr(
+        image, "bake", lambda workshop, key, packages: shutil.copytree(copied, workshop, dirs_exist_ok=True)
+    )
+    Image()._build(copied)
+    left = [stored.path.name for stored in list_images()]
+    assert left == [copied.name, *(f"{number:024}" for number in range(11, 4, -1))]
 
 
 def test_cache_folder_is_this_users_alone(cache):
