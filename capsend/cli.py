@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from capsend.environment import Environment
+    from capsend.image import StoredImage
     from capsend.process import Process
 
 FAILED: Final = 1
@@ -278,6 +279,9 @@ def build(packages: tuple[str, ...]) -> None:
 def list_() -> None:
     """List the images in the cache, the newest first.
 
+    An image that no process of this installation would start from, since something it was made of has changed, is shown as
+    outdated.
+
     \b
     Example:
       capsend image list
@@ -290,16 +294,28 @@ def list_() -> None:
         click.echo(f"no images in {cache_folder()}")
         return
     to = display.console()
-    table = display.table("image", "built", "size", "python", "packages", to=to, right=("size",))
+    table = display.table("image", "built", "size", "python", "state", "packages", to=to, right=("size",))
     for stored in images:
-        record = stored.record
-        size = display.megabytes(stored.size)
-        if record is None:
-            table.add_row(stored.path.name, "damaged", size, "", "")
-        else:
-            built = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.built))
-            table.add_row(stored.path.name, built, size, record.python, ", ".join(record.packages))
+        table.add_row(stored.path.name[:8], *_describe(stored))
     to.print(table)
+
+
+def _describe(stored: StoredImage) -> tuple[str, ...]:
+    from capsend.display import megabytes
+    from capsend.image import Image
+    from capsend.packages import ALWAYS
+
+    record, size = stored.record, megabytes(stored.size)
+    if record is None:
+        return "", size, "", "damaged", ""
+    built = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.built))
+    added = [package for package in record.packages if package.partition(" ")[0] not in ALWAYS]
+    try:
+        # What an added package requires was added too, and naming it again changes nothing but the order of the names.
+        is_current = Image(packages=[package.partition(" ")[0] for package in added]).key == record.key
+    except ImageError:
+        is_current = False
+    return built, size, record.python, "current" if is_current else "outdated", ", ".join(added)
 
 
 @image.command("clear", context_settings=_CONTEXT)
