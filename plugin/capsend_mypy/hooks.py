@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mypy import nodes as n
+from mypy.errors import CompileError
 from mypy.messages import MessageBuilder
 from mypy.plugin import (
     AnalyzeTypeContext,
@@ -16,9 +18,10 @@ from mypy.plugin import (
     Plugin,
     ReportConfigContext,
 )
-from mypy.types import AnyType, CallableType, Instance, Type, TypeOfAny, get_proper_type
+from mypy.types import AnyType, CallableType, Instance, Parameters, Type, TypeOfAny, get_proper_type
 
 from capsend_mypy import bounds, impls, names, outline, summary
+from capsend_mypy.config import Boundary, Configuration, ConfigurationError, load
 from capsend_mypy.program import Program, State, is_spawnable
 from capsend_mypy.reporting import Reporter
 from capsend_mypy.spawning import Check, item_type
@@ -59,7 +62,11 @@ class CapsendPlugin(Plugin):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self.state = State(options)
+        self.configuration = _configuration(options)
+        self.state = State(options, packages=self.configuration.packages)
+        self.boundaries: dict[str, list[Boundary]] = {}
+        for boundary in self.configuration.boundaries:
+            self.boundaries.setdefault(boundary.name, []).append(boundary)
         self.pending: dict[str, list[tuple[Callable[[Ctx, Check], None], Ctx]]] = {}
         self.rested_on: dict[str, set[str]] = {}
         self.named: dict[str, list[bounds.Written]] = {}
@@ -85,7 +92,7 @@ class CapsendPlugin(Plugin):
         """Attach a module's summary at the last moment before mypy writes its cache."""
         if not ctx.is_check and self._modules is not None and ctx.id in self._modules:
             self._attach(self._modules[ctx.id])
-        return {"packages": sorted(self.state.packages)}
+        return self.configuration.data()
 
     def get_additional_indirect_deps(self, file: n.MypyFile) -> set[str]:
         """Finish a file before its tree is freed: checks that had to wait, and the summary if no cache was written."""
@@ -133,7 +140,7 @@ class CapsendPlugin(Plugin):
         act = self.methods.get(fullname)
         if act is not None:
             return lambda ctx: self._checked(ctx, act, result=True)
-        return self._bound_hook(fullname)
+        return self._boundary_hook(fullname) or self._bound_hook(fullname)
 
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], CallableType] | None:
         """Let a lambda with defaults be spawned: mypy cannot infer its type for a parameter specification."""
@@ -143,7 +150,40 @@ class CapsendPlugin(Plugin):
         """Check what `@process` decorates, and calls of functions and classes whose type variables are bound to a trait."""
         if fullname in PROCESS_FUNCTIONS:
             return lambda ctx: self._checked(ctx, self._process)
-        return self._bound_hook(fullname)
+        return self._boundary_hook(fullname) or self._bound_hook(fullname)
+
+    def _boundary_hook(self, fullname: str) -> Hook | None:
+        """Return the check of a call of another tool, found by its last name; which class it is called on is known at the call."""
+        named = self.boundaries.get(fullname.rpartition(".")[2]) if self.boundaries else None
+        if named is None:
+            return None
+        return lambda ctx: self._checked(ctx, lambda inner, check: self._boundary(inner, check, fullname, named))
+
+    def _boundary(self, ctx: Ctx, check: Check, fullname: str, named: list[Boundary]) -> None:
+        for boundary in named:
+            owner = self.lookup_fully_qualified(boundary.owner)
+            info = owner.node if owner is not None else None
+            if isinstance(info, n.TypeInfo):
+                receiver = get_proper_type(ctx.type) if isinstance(ctx, MethodContext) else None
+                applies = isinstance(receiver, Instance) and info in receiver.type.mro
+            else:
+                meant = self.lookup_fully_qualified(f"{boundary.owner}.{boundary.name}")
+                applies = meant is not None and meant.node is not None and meant.node.fullname == fullname
+            if applies:
+                self._cross(ctx, check, boundary)
+                return
+
+    def _cross(self, ctx: Ctx, check: Check, boundary: Boundary) -> None:
+        """Check the callable and the arguments of another tool's call."""
+        check.transport = boundary.transport
+        for index, (values, types, formal) in enumerate(zip(ctx.args, ctx.arg_types, ctx.callee_arg_names, strict=True)):
+            takes_callable = formal == boundary.parameter if boundary.parameter else index == 0
+            for position, (value, judged, kind) in enumerate(zip(values, types, ctx.arg_kinds[index], strict=True)):
+                if takes_callable:
+                    check.callable(value)
+                else:
+                    name = ctx.arg_names[index][position] or formal or f"args[{position}]"
+                    check.argument(value, judged, name=name, spread=kind.is_star())
 
     def _bound_hook(self, fullname: str) -> Hook | None:
         known = self.asking.get(fullname)
@@ -269,11 +309,7 @@ class CapsendPlugin(Plugin):
             return
         spawned = ctx.args[0][0]
         check.callable(spawned)
-        for values, types, argument_kinds, argument_names in zip(
-            ctx.args[1:], ctx.arg_types[1:], ctx.arg_kinds[1:], ctx.arg_names[1:], strict=True
-        ):
-            for position, (value, judged, kind, name) in enumerate(zip(values, types, argument_kinds, argument_names, strict=True)):
-                check.argument(value, judged, name=name or str(position + 1), spread=kind.is_star())
+        self._arguments(ctx, check, parameter_names(ctx.arg_types[0][0]), start=1)
         if not is_spawnable(ctx.arg_types[0][0]):
             self._result(ctx, check, spawned)
 
@@ -288,9 +324,23 @@ class CapsendPlugin(Plugin):
                     check.argument(value, item, name="items", spread=True)
 
     def _spawnable(self, ctx: Ctx, check: Check) -> None:
-        for values, types, kinds, given in zip(ctx.args, ctx.arg_types, ctx.arg_kinds, ctx.arg_names, strict=True):
-            for position, (value, judged, kind, name) in enumerate(zip(values, types, kinds, given, strict=True)):
-                check.argument(value, judged, name=name or str(position + 1), spread=kind.is_star())
+        called = ctx.type if isinstance(ctx, MethodContext) else None
+        parameters = get_proper_type(called.args[0]) if isinstance(called, Instance) and called.args else None
+        self._arguments(ctx, check, list(parameters.arg_names) if isinstance(parameters, Parameters) else [], start=0)
+
+    @staticmethod
+    def _arguments(ctx: Ctx, check: Check, known: list[str | None], *, start: int) -> None:
+        given = [
+            argument
+            for columns in zip(ctx.args[start:], ctx.arg_types[start:], ctx.arg_kinds[start:], ctx.arg_names[start:], strict=True)
+            for argument in zip(*columns, strict=True)
+        ]
+        position = 0
+        for value, judged, kind, name in given:
+            if name is None:
+                name = (known[position] if position < len(known) else None) or f"args[{position}]"
+                position += 1
+            check.argument(value, judged, name=name, spread=kind.is_star())
 
     def _result(self, ctx: Ctx, check: Check, spawned: n.Expression) -> None:
         returned = get_proper_type(awaited(ctx.default_return_type))
@@ -312,13 +362,30 @@ class CapsendPlugin(Plugin):
             check.refs(outline.refs_of(function, check.module), node)
         declared = function.type
         if isinstance(declared, CallableType):
-            check.result(awaited_result(declared.ret_type), node, "the result")
+            check.result(awaited_result(declared.ret_type), function, "the result")
+
+
+def parameter_names(spawned: Type) -> list[str | None]:
+    """Return the names of a callable's positional parameters, as far as its type has them."""
+    proper = get_proper_type(spawned)
+    if not isinstance(proper, CallableType):
+        return []
+    return [name for name, kind in zip(proper.arg_names, proper.arg_kinds, strict=True) if kind.is_positional()]
 
 
 def _bound(ctx: Ctx, check: Check) -> None:
     if isinstance(ctx.context, n.CallExpr):
         enforced = bounds.Bounds(check.program, check.reporter)
         enforced.call(ctx.context, ctx.default_return_type, ctx.args, ctx.arg_types, check.checker)
+
+
+def _configuration(options: Options) -> Configuration:
+    folder = Path(options.config_file).parent if options.config_file else Path()
+    try:
+        found = load(folder)
+        return found if found != Configuration() else load(Path())
+    except ConfigurationError as error:
+        raise CompileError([f"pyproject.toml: error: {error}"], use_stdout=True) from None
 
 
 def awaited(returned: Type) -> Type:

@@ -123,6 +123,8 @@ def _globals(
     calls_super = False
     for name in name_exprs:
         node = name.node
+        if node is None and name.name == "super":  # mypy binds what `super()` finds, not its name
+            calls_super = owner is not None
         if node is None or (name.kind != n.GDEF and not isinstance(node, n.TypeInfo | n.MypyFile)) or node in seen:
             continue
         seen.add(node)
@@ -131,8 +133,6 @@ def _globals(
             target = known[node] = target_of(node, name.fullname)
         if target is not None:
             yield Ref(*target, "", place_of(name, module))
-        elif name.fullname == "builtins.super":
-            calls_super = owner is not None
     receivers = Receivers(owner, scope)
     for member in member_exprs:
         yield from member_refs(member, module, receivers)

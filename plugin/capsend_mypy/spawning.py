@@ -10,6 +10,7 @@ from mypy.maptype import map_instance_to_supertype
 from mypy.types import CallableType, DeletedType, Instance, Overloaded, PartialType, Type, TypeType, get_proper_type
 
 from capsend_mypy import names, outline, syntax
+from capsend_mypy.config import Transport
 from capsend_mypy.judge import Rule, Spoil
 from capsend_mypy.program import DECORATED_CURE, DECORATED_VERDICT, is_spawnable, syntax_decorator, written
 from capsend_mypy.program import _Direct as Direct
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 BRANCHING: Final = {"and", "or"}
 LOCAL_CLASS: Final = "class"
+BY_NAME_VERDICT: Final = "it is carried by its name, and a function inside another one cannot be imported"
+BY_NAME_CURE: Final = "define it at module level, and pass what it captures as arguments"
 UNASSIGNED: Final = "not assigned"
 CANNOT_BE_SENT: Final = "which cannot be sent"
 EMPTY: Final = Spoil(
@@ -38,6 +41,10 @@ class Check:
     Args:
         checker: mypy's checker; the class is compiled, and what is used of it here is not declared anywhere.
         place: the call or decorator, whose position decides which types variables have and which cells are empty.
+
+    Attributes:
+        transport: how another tool carries the callable; None for capsend, which wants `ProcessSend` and follows globals. For other tools
+            what a type does not say is left to them.
     """
 
     def __init__(self, checker: Any, program: Program, reporter: Reporter, place: n.Context) -> None:
@@ -46,6 +53,7 @@ class Check:
         self.reporter = reporter
         self.place = place
         self.module: str = checker.tree.fullname
+        self.transport: Transport | None = None
         self.trail: list[str] = []
         self.seen: set[object] = set()
 
@@ -249,6 +257,10 @@ class Check:
         if function in self.seen:
             return
         self.seen.add(function)
+        if self.transport is Transport.NAME:
+            leaf = wording.Leaf("", "a function", BY_NAME_VERDICT, BY_NAME_CURE, predicate="which cannot be pickled")
+            self._report(Kind.FUNCTION, name, "function", [Spoil(leaf)], function)
+            return
         self.trail.append(name)
         try:
             self._defaults(function)
@@ -358,6 +370,8 @@ class Check:
             place: where to report what has no place in this file.
             spawned: whether they are the spawned callable itself, not something it mentions.
         """
+        if self.transport is not None:
+            return
         found = Direct()
         for ref in refs:
             if ref is not None:
@@ -429,6 +443,8 @@ class Check:
         self, kind: Kind, name: str, judged: Type, place: n.Expression, *, trait: Trait = Trait.PROCESS_SEND, cure: str | None = None
     ) -> None:
         found = Direct()
+        # A tool that copies what it carries asks only for what can be copied.
+        trait = trait if self.transport is None else Trait.SERIALIZABLE
         spoils, classes = self.program.judged(judged, trait, found)
         self.program.modules |= found.modules
         self.program.provisional |= found.provisional
@@ -451,6 +467,8 @@ class Check:
     ) -> None:
         leaves = tuple(spoil.of(name) for spoil in spoils)
         rule = next(iter(spoils)).rule
+        if self.transport is not None and rule is not Rule.BAD:
+            return
         function = self.trail[-1] if self.trail else ""
         finding = wording.Finding(kind, name, shown, trait.value, leaves, function=function, via=tuple(self.trail[:-1]))
         self.reporter.finding(finding, rule, place)

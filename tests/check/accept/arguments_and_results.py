@@ -32,7 +32,7 @@ def run() -> None:
     assert spawn(keyword, 3, m=Mutable([1])).result() == Mutable([1, 3])
     assert spawn(lambda o: o["n"], options).result() == 1
     assert spawn(apply, lambda n: n + two, 1).result() == 3
-    assert spawn(max, *xs).result() == 2
+    assert spawn(sum, xs).result() == 3
     with Executor(max_workers=1) as pool:
         assert pool.submit(len, xs).result() == 2
         assert list(pool.map(abs, xs)) == [1, 2]

@@ -8,5 +8,5 @@ from capsend import not_process_send, unsafe_process_send
 class Both: ...
 
 
-@not_process_send("")  # E: @not_process_send needs its reason  [capsend-impl]
+@not_process_send("")  # E: @not_process_send needs its reason
 class Empty: ...

@@ -18,8 +18,8 @@ def f(lock: threading.Lock, sock: socket.socket, gen: Generator[int, None, None]
     spawn(lambda: next(it))  # E: captured "it" is Iterator[int]
     spawn(lambda: tb)  # E: captured "tb" is TracebackType
     spawn(lambda: rng.random())  # E: captured "rng" is Random
-    spawn(print, lock)  # E: argument "1" is lock, which is not Serializable  [capsend-argument]
-    spawn(print, [gen])  # E: argument "1[...]" is Generator[int, None, None]
+    spawn(print, lock)  # E: argument "args[0]" is lock, which is not Serializable  [capsend-argument]
+    spawn(print, [gen])  # E: argument "args[0][...]" is Generator[int, None, None]
 
 
 async def g() -> None:

@@ -24,5 +24,5 @@ def f(a: Any, o: object, s: Sequence[int], m: Mapping[str, int], d: Draws, x: Sh
     spawn(lambda: m)  # E: captured "m" is Mapping[str, int]
     spawn(lambda: d.draw())  # E: captured "d" is Draws
     spawn(lambda: x.area())  # E: captured "x" is Shape
-    spawn(print, a)  # E: argument "1" is Any, which says nothing about Serializable  [capsend-any]
-    spawn(print, s)  # E: argument "1" is Sequence[int], which says nothing about Serializable  [capsend-opaque]
+    spawn(print, a)  # E: argument "args[0]" is Any, which says nothing about Serializable  [capsend-any]
+    spawn(print, s)  # E: argument "args[0]" is Sequence[int], which says nothing about Serializable  [capsend-opaque]
