@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -52,7 +53,12 @@ def _stop(message: str, code: int, *, details: str = "") -> NoReturn:
     """Write what went wrong to standard error and exit."""
     if details:
         click.echo(details.rstrip(), err=True)
-    click.echo(f"capsend: {message}", err=True)
+    text = f"capsend: {message}"
+    if sys.stderr.isatty():
+        from capsend.display import hanging
+
+        text = hanging(text, shutil.get_terminal_size().columns)
+    click.echo(text, err=True)
     raise SystemExit(code)
 
 
@@ -134,7 +140,7 @@ def run(
     Exit codes:
       0  it returned; the result is printed unless it is None
       1  it raised an exception, or ended by a fault
-      2  the command is wrong: no such function, or it does not take these arguments
+      2  the command is wrong: no such function, or not with these arguments
       3  it was refused before it ran: a capture, an argument or the image
       4  it ran into a limit
     A function that calls sys.exit() decides the exit code itself.
