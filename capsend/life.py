@@ -50,6 +50,7 @@ class Life:
     """
 
     __slots__ = (
+        "_ahead",
         "_callbacks",
         "_deadline",
         "_err",
@@ -82,6 +83,7 @@ class Life:
         self._out = Lines(environment.stdout)
         self._err = Lines(environment.stderr)
         self._written = 0
+        self._ahead: list[str] = []
         timeout = environment.timeout
         self._deadline = None if timeout is None else _deadlines.add(timeout, self._time_is_over)
 
@@ -174,14 +176,28 @@ class Life:
         return guest
 
     def _receive(self, shipment: Shipment, text: str) -> None:
+        if self._ahead:
+            text = "".join((*self._ahead, text))
+            self._ahead.clear()
+        self._check_size(len(text))
+        self.value = shipment.receive(text, self.number)
+
+    def _receive_ahead(self, part: str) -> None:
+        """Keep a part of a large result; a result that is too large is not waited for."""
+        self._ahead.append(part)
+        try:
+            self._check_size(sum(map(len, self._ahead)))
+        except OutputLimitExceeded as error:
+            self.stop(error)
+
+    def _check_size(self, size: int) -> None:
         limit = self.environment.result
-        if len(text) > limit:
+        if size > limit:
             message = (
-                f"process {self.number} ended with a result of {len(text)} bytes in transit, more than the {limit} "
-                "that its environment allows. Return less, or allow more: Environment(result=...)"
+                f"process {self.number} ended with a result of more than the {limit} bytes in transit that its environment "
+                "allows. Return less, or allow more: Environment(result=...)"
             )
             raise OutputLimitExceeded(message, limit=limit)
-        self.value = shipment.receive(text, self.number)
 
     def _fail(self, error: BaseException) -> None:
         self.value = None
@@ -216,6 +232,8 @@ class Life:
             self._write(self._out if operation == 1 else self._err, payload)
         elif operation == 3 and self.guest is not None:
             self.guest.sleep(_seconds(payload))
+        elif operation == 4:
+            self._receive_ahead(payload)
         return ""
 
     def _write(self, lines: Lines, text: str) -> None:
@@ -243,6 +261,7 @@ class Life:
         if self._deadline is not None:
             self._deadline.cancel()
         self.shipment = None
+        self._ahead.clear()
         with self._lock:
             self.reason = self._reason()
             callbacks, self._callbacks = self._callbacks, []

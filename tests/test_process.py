@@ -155,6 +155,19 @@ def test_result_above_its_limit_is_refused():
     assert p.exit_reason == "limit"
 
 
+def test_large_result_arrives_in_parts_and_is_whole():
+    """One call into the host carries 128 MiB; a result may be larger."""
+    large = Environment(result=300 * MIB)
+    assert large.spawn(lambda: "ab" * 80_000_000).result() == "ab" * 80_000_000
+
+
+def test_result_far_above_its_limit_is_not_waited_for():
+    """What comes ahead is counted too."""
+    p = Environment(result=MIB).spawn(lambda: "x" * 160_000_000)
+    with pytest.raises(OutputLimitExceeded, match="result"):
+        p.result()
+
+
 @pytest.mark.parametrize("end", [os.abort, lambda: os._exit(0)])
 def test_fault_is_process_failed_and_takes_nothing_else_with_it(end):
     """Other processes, and this program, go on."""

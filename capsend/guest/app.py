@@ -8,7 +8,7 @@ import sys
 
 import wit_world  # type: ignore[import-not-found] # made while the image is built
 
-from . import clock, fresh, manifest, stdlib, streams
+from . import clock, fresh, host, manifest, stdlib, streams
 
 # Before the standard library, so that `from time import sleep` there gets the one that can be interrupted.
 clock.install()
@@ -37,7 +37,7 @@ class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made whi
             settle.rehearse_again(_run)
             return ""
         fresh.restart()
-        return _run(program, call)
+        return host.deliver(_run(program, call))
 
 
 def _run(program: str, call: str) -> str:
