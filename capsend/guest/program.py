@@ -5,6 +5,7 @@ The steps are described in `capsend.program`, which writes them.
 
 from __future__ import annotations
 
+import builtins
 import functools
 import importlib
 import sys
@@ -99,6 +100,7 @@ class Program:
 
     def _module(self, name: str, file: str | None, package: str | None, is_package: bool) -> types.ModuleType:
         module = types.ModuleType(name)
+        vars(module)["__builtins__"] = builtins  # C code that imports looks for it in the caller's globals
         module.__package__ = package
         if file is not None:
             module.__file__ = file

@@ -7,7 +7,7 @@ import inspect
 import json
 from typing import Any
 
-from . import codec, failure
+from . import codec, failure, settle
 from .program import Program
 
 
@@ -31,6 +31,8 @@ def run(program: str, call: str) -> str:
         result = _call(function, args, kwargs)
         return _answer(result, rebuilt)
     except BaseException as error:  # noqa: BLE001 - nothing may leave the exported function: that would be a trap
+        if isinstance(error, MemoryError):
+            settle.unplug_holes()
         _explain_unsent(error, rebuilt)
         return "e" + failure.describe(error, externals=rebuilt.name)
 

@@ -98,3 +98,8 @@ def plug_holes() -> None:
     while used < first + _MOST and id(smallest := 0.5 + used) < edge:
         _plugs[used] = smallest
         used += 1
+
+
+def unplug_holes() -> None:
+    """Give the filled places back: a process that has used up its memory needs some to say so."""
+    _plugs.clear()

@@ -28,17 +28,17 @@ class Sent:
 
 @attack("limit", OutputLimitExceeded)
 def return_megabytes_of_text():
-    return "x" * 20 * MIB
+    return "x" * 12 * MIB
 
 
 @attack("limit", OutputLimitExceeded)
 def return_megabytes_of_bytes():
-    return bytes(20 * MIB)
+    return bytes(8 * MIB)
 
 
 @attack("limit", OutputLimitExceeded)
 def answer_with_megabytes():
-    answer("v" + "s" * 40 * MIB)
+    answer("v" + "s" * 12 * MIB)
 
 
 @attack("limit", OutputLimitExceeded)
@@ -48,7 +48,7 @@ def answer_with_wide_characters():
 
 @attack("limit", OutputLimitExceeded)
 def raise_megabytes():
-    answer("e" + '{"errors":[' + '"' + "x" * 20 * MIB + '"]}')
+    answer("e" + '{"errors":[' + '"' + "x" * 10 * MIB + '"]}')
 
 
 @attack("normal")
