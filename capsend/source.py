@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_TYPE_STATEMENT: Final[Any] = getattr(ast, "TypeAlias", ())  # from Python 3.12 on
+_DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _FUTURES: Final = sum(getattr(__future__, name).compiler_flag for name in ("annotations",))
 _REWRITTEN: Final = "@py"
 _VARIANTS: Final = {"LOAD_METHOD": "LOAD_ATTR"}
@@ -85,6 +87,7 @@ class _File:
     functions: dict[tuple[str, int], tuple[FunctionNode, str]]
     lambdas: tuple[tuple[ast.Lambda, str], ...]
     classes: dict[str, list[ast.ClassDef]]
+    aliases: dict[str, Any]
 
 
 def locate_function(code: types.CodeType, module_globals: dict[str, Any]) -> Source:
@@ -94,19 +97,20 @@ def locate_function(code: types.CodeType, module_globals: dict[str, Any]) -> Sou
         SourceError: there is no source (it came from `exec`, `eval` or a deleted file), or the file has changed since.
     """
     file = _file(code.co_filename, module_globals)
-    node: FunctionNode
-    if code.co_name == "<lambda>":
-        node, enclosing = _find_lambda(code, file)
-    else:
-        found = file.functions.get((code.co_name, code.co_firstlineno))
-        if found is None:
-            raise SourceError(_changed(code.co_name, code.co_filename))
-        node, enclosing = found
-    source = _cut(
-        node, file, code.co_filename, enclosing=enclosing, free=code.co_freevars, flags=code.co_flags & _FUTURES
-    )
-    _verify(source, code)
-    return source
+    found = file.functions.get((code.co_name, code.co_firstlineno))
+    candidates = _lambdas(code, file) if code.co_name == "<lambda>" else [found] if found is not None else []
+    error = SourceError(_changed(code.co_name, code.co_filename))
+    for node, enclosing in candidates:
+        source = _cut(
+            node, file, code.co_filename, enclosing=enclosing, free=code.co_freevars, flags=code.co_flags & _FUTURES
+        )
+        try:
+            _verify(source, code)
+        except SourceError as differs:
+            error = differs
+        else:
+            return source
+    raise error
 
 
 def locate_class(cls: type) -> Source:
@@ -116,7 +120,7 @@ def locate_class(cls: type) -> Source:
         SourceError: there is no source, or no such class statement in it.
     """
     module = sys.modules.get(cls.__module__)
-    files = [_method_file(cls) or getattr(module, "__file__", None), _cell_file(cls)]
+    files = [_method_file(cls) or getattr(module, "__file__", None), _cell_file(cls.__name__)]
     filenames = [name for name in files if name is not None]
     if module is None or not filenames:
         raise SourceError(
@@ -140,6 +144,15 @@ def locate_class(cls: type) -> Source:
     return _cut(node, file, filename, enclosing="", free=(), flags=flags)
 
 
+def locate_alias(name: str, module: types.ModuleType) -> Source:
+    """Find the text of a `type` statement at module level."""
+    filename = getattr(module, "__file__", None) or _cell_file(name, "type")
+    node = None if filename is None else _file(filename, vars(module)).aliases.get(name)
+    if filename is None or node is None:
+        raise SourceError(f"{module.__name__} has no type statement for {name}: write it as one, at module level")
+    return _cut(node, _file(filename, vars(module)), filename, enclosing="", free=(), flags=0)
+
+
 def _method_file(cls: type) -> str | None:
     """The methods of a class know its file, also where the module has none."""
     for value in vars(cls).values():
@@ -158,15 +171,15 @@ def is_generated(code: types.CodeType) -> bool:
     return code.co_filename == "<string>" or code.co_filename.startswith("<attrs generated")
 
 
-def _cell_file(cls: type) -> str | None:
-    """A class without methods in a notebook or doctest: the newest cell that defines it."""
+def _cell_file(name: str, keyword: str = "class") -> str | None:
+    """Find a class without methods in a notebook or doctest: the newest cell that defines it."""
     for filename in reversed(list(linecache.cache)):
-        if filename.startswith("<") and f"class {cls.__name__}" in "".join(linecache.getlines(filename)):
+        if filename.startswith("<") and f"{keyword} {name}" in "".join(linecache.getlines(filename)):
             return filename
     # doctest shows linecache the examples of the test that runs, without putting them into its cache.
     test = getattr(getattr(linecache.getlines, "__self__", None), "test", None)
     for number, example in reversed(list(enumerate(getattr(test, "examples", ())))):
-        if f"class {cls.__name__}" in example.source:
+        if f"{keyword} {name}" in example.source:
             return f"<doctest {getattr(test, 'name', '')}[{number}]>"
     return None
 
@@ -216,15 +229,18 @@ def _parse(filename: str, lines: tuple[str, ...]) -> _File:
     functions: dict[tuple[str, int], tuple[FunctionNode, str]] = {}
     lambdas: list[tuple[ast.Lambda, str]] = []
     classes: dict[str, list[ast.ClassDef]] = {}
+    aliases: dict[str, Any] = {}
     for node, enclosing, path in _definitions(ast.parse("".join(lines), filename)):
         if isinstance(node, ast.Lambda):
             lambdas.append((node, enclosing))
         elif isinstance(node, ast.ClassDef):
             classes.setdefault(path, []).append(node)
+        elif isinstance(node, _TYPE_STATEMENT):
+            aliases[path] = node
         else:
             begin = node.decorator_list[0].lineno if node.decorator_list else node.lineno
             functions[node.name, begin] = (node, enclosing)
-    return _File(lines=lines, functions=functions, lambdas=tuple(lambdas), classes=classes)
+    return _File(lines=lines, functions=functions, lambdas=tuple(lambdas), classes=classes, aliases=aliases)
 
 
 def _definitions(tree: ast.AST) -> Iterator[tuple[FunctionNode | ast.ClassDef, str, str]]:
@@ -240,11 +256,14 @@ def _definitions(tree: ast.AST) -> Iterator[tuple[FunctionNode | ast.ClassDef, s
                 name = getattr(node, "name", "<lambda>")
                 yield node, enclosing, prefix + name
                 stack.append((node, enclosing, f"{prefix}{name}.<locals>."))
+            elif isinstance(node, _TYPE_STATEMENT):
+                yield node, enclosing, prefix + node.name.id
             else:
                 stack.append((node, enclosing, prefix))
 
 
-def _find_lambda(code: types.CodeType, file: _File) -> tuple[ast.Lambda, str]:
+def _lambdas(code: types.CodeType, file: _File) -> list[tuple[FunctionNode, str]]:
+    """Return the lambdas that a code object may have been compiled from; where there are several, any that compiles to the same will do."""
     spans = [
         ((line, column), (end_line, end_column))
         for line, end_line, column, end_column in code.co_positions()
@@ -255,21 +274,18 @@ def _find_lambda(code: types.CodeType, file: _File) -> tuple[ast.Lambda, str]:
         and (column or end_column)
     ]
     if not spans:
-        raise SourceError(
-            f"a lambda in {code.co_filename}, line {code.co_firstlineno}, carries no positions (python -X no_debug_ranges): use def"
-        )
+        # Python 3.12 gives no columns to a lambda that returns a constant, and `-X no_debug_ranges` none at all.
+        return [found for found in file.lambdas if found[0].lineno == code.co_firstlineno]
     first, last = min(begin for begin, _ in spans), max(end for _, end in spans)
-    best: tuple[ast.Lambda, str] | None = None
+    best: tuple[FunctionNode, str] | None = None
+    start = (0, 0)
     for node, enclosing in file.lambdas:
         # The positions of a lambda's code lie in its body; the innermost lambda around them is the one.
         body = node.body
         begin, end = (body.lineno, body.col_offset), (body.end_lineno or 0, body.end_col_offset or 0)
-        inside = begin <= first and last <= end
-        if inside and (best is None or begin >= (best[0].body.lineno, best[0].body.col_offset)):
-            best = node, enclosing
-    if best is None:
-        raise SourceError(_changed("<lambda>", code.co_filename))
-    return best
+        if start <= begin <= first and last <= end:
+            best, start = (node, enclosing), begin
+    return [best] if best is not None else []
 
 
 def _cut(
@@ -282,12 +298,12 @@ def _cut(
     lines = [line.encode() for line in file.lines[first - 1 : end_line]]
     lines[-1] = lines[-1][:end_column]
     before, lines[0] = lines[0][:column], lines[0][column:]
-    kind = "lambda" if isinstance(node, ast.Lambda) else "class" if isinstance(node, ast.ClassDef) else "def"
+    kind = "lambda" if isinstance(node, ast.Lambda) else "def" if isinstance(node, _DEFINITIONS) else "class"
     # A form feed begins the column count anew. Columns survive when what stood in front of a lambda is replaced by as many bytes of white space.
     indent = " " * column if kind == "lambda" else before.decode().rpartition("\f")[2]
     return Source(
         kind=kind,
-        name=getattr(node, "name", "<lambda>"),
+        name=node.name.id if isinstance(node, _TYPE_STATEMENT) else getattr(node, "name", "<lambda>"),
         text=b"".join(lines).decode(),
         file=filename,
         line=first,
@@ -317,14 +333,22 @@ def _same(ours: types.CodeType, theirs: types.CodeType) -> bool:
         return False
     if any(name.startswith(_REWRITTEN) for name in (*theirs.co_names, *theirs.co_varnames)):
         return True  # pytest rewrote its asserts: the positions are all that can be compared
-    if ours.co_names != theirs.co_names or len(ours.co_consts) != len(theirs.co_consts):
+    if ours.co_names != theirs.co_names:
         return _rewritten_inside(theirs)
     if ours.co_code != theirs.co_code and _operations(ours) != _operations(theirs):
         return _rewritten_inside(theirs)
-    # From Python 3.13 on a class knows its line, which a part of the file compiled by itself does not.
-    line = theirs.co_firstlineno if "__firstlineno__" in theirs.co_names else None
-    pairs = zip(ours.co_consts, theirs.co_consts, strict=True)
-    return all(_same_constant(a, b) or (type(b) is int and b == line) for a, b in pairs)
+    return _same_constants(ours, theirs) or _rewritten_inside(theirs)
+
+
+def _same_constants(ours: types.CodeType, theirs: types.CodeType) -> bool:
+    mine, yours = list(ours.co_consts), list(theirs.co_consts)
+    if "__firstlineno__" in theirs.co_names:
+        # From Python 3.13 on a class knows its line, which a part of the file compiled by itself does not.
+        my_numbers, your_numbers = ({c for c in consts if type(c) is int} for consts in (mine, yours))
+        if len(my_numbers - your_numbers) > 1 or not your_numbers - my_numbers <= {theirs.co_firstlineno}:
+            return False
+        mine, yours = ([c for c in consts if type(c) is not int] for consts in (mine, yours))
+    return len(mine) == len(yours) and all(map(_same_constant, mine, yours))
 
 
 def _operations(code: types.CodeType) -> list[str]:

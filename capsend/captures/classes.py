@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import ast
 import collections.abc
 import numbers
 import sys
@@ -23,7 +24,8 @@ from capsend.captures.sources import class_source, function_source
 from capsend.fields import class_fields
 from capsend.judge import ATOMS
 from capsend.origins import Origin, missing_module_cure, resolve
-from capsend.source import SourceError
+from capsend.references import Read
+from capsend.source import SourceError, locate_alias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,6 +98,25 @@ class Classes:
             assert number is not None
             return number
         return self._statement(cls, source, references)
+
+    def alias(self, alias: Any) -> None:
+        """Reach what a `type` statement made; what its value names is looked up when somebody asks for it, so it goes along where it can.
+
+        Raises:
+            Refused: it was made in another way.
+        """
+        names, program = self._walk.names, self._context.program
+        namespace = vars(sys.modules[alias.__module__])
+        try:
+            source = locate_alias(alias.__name__, sys.modules[alias.__module__])
+        except SourceError as error:
+            raise Refused(str(error)) from None
+        module = names.module(namespace)
+        program.make(alias, "c", module, source.portable(), alias.__name__)
+        place = Place(alias.__name__, self._context.place.inner, source.file, source.line)
+        for node in ast.walk(source.node):
+            if isinstance(node, ast.Name) and node.id != alias.__name__:
+                self._context.include(lambda n=node.id: names.read(namespace, module, Read(n, (), source.line), place))  # type: ignore[misc]  # mypy wants no default here
 
     def _statement(self, cls: type, source: Source, references: ClassReferences) -> int:
         namespace = self._walk.names.namespace_with(cls) or _namespace_of(cls)

@@ -24,7 +24,7 @@ def declares_per_process(namespace: dict[str, Any], name: str, value: Any) -> bo
         return False
     return any(
         inner.get(key) is value and is_per_process(annotation, inner)
-        for inner in [vars(module) for module in list(sys.modules.values()) if isinstance(module, types.ModuleType)]
+        for inner in [getattr(module, "__dict__", {}) for module in list(sys.modules.values())]
         for key, annotation in _annotations(inner).items()
     )
 

@@ -116,6 +116,8 @@ class Values:
             inner: Any = value.__wrapped__
             parameters = value.cache_parameters()
             program.make(value, "w", self._walk.functions.number(inner), parameters["maxsize"], parameters["typed"])
+        elif type(value).__name__ == "TypeAliasType":
+            self._walk.classes.alias(value)
         elif (form := typeforms.dissect(value)) is not None:
             return self.type_form(value, form, trait)
         elif isinstance(value, types.BuiltinFunctionType | types.MethodWrapperType):
