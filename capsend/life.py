@@ -238,17 +238,17 @@ class Life:
 
     def _write(self, lines: Lines, text: str) -> None:
         limit = self.environment.output
-        room = limit - self._written
+        room = max(limit - self._written, 0)
+        # ASCII text has as many bytes as characters, and is most of all output.
         size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
         self._written += size
         if size > room:
-            lines.write(text[: max(room, 0)])
+            lines.write(text.encode("utf-8", "replace")[:room].decode("utf-8", "ignore"))
             message = f"process {self.number} wrote more than the {limit} bytes of output that its environment allows"
-            self.stop(
-                OutputLimitExceeded(f"{message}. Write less, or allow more: Environment(output=...)", limit=limit)
-            )
-            return
-        lines.write(text)
+            error = OutputLimitExceeded(f"{message}. Write less, or allow more: Environment(output=...)", limit=limit)
+            self.stop(error)
+        else:
+            lines.write(text)
 
     def _close_output(self) -> None:
         try:

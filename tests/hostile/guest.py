@@ -13,9 +13,20 @@ def host():
     return sys.modules["wit_world"].host
 
 
-@attack("normal", returns=[""] * 9)
+@attack("normal", returns=[""] * 8)
 def ask_for_unknown_operations():
-    return [host()(operation, "x") for operation in (0, 4, 5, 99, 255, 256, 65_536, 2**31, 2**32 - 1)]
+    return [host()(operation, "x") for operation in (0, 5, 99, 255, 256, 65_536, 2**31, 2**32 - 1)]
+
+
+@attack("failed", ProcessFailed)
+def send_the_beginning_of_another_answer():
+    host()(4, "x")
+
+
+@attack("limit", OutputLimitExceeded)
+def send_answers_without_end():
+    while True:
+        host()(4, "x" * 1_000_000)
 
 
 @attack("normal or trap")
@@ -76,6 +87,36 @@ def flood_with_empty_payloads():
 def flood_with_unknown_operations():
     while True:
         host()(77, "x" * 10_000)
+
+
+@attack("limit", OutputLimitExceeded)
+def send_an_endless_answer_ahead():
+    while True:
+        host()(4, "x" * MIB)
+
+
+@attack("limit", (OutputLimitExceeded, TimeLimitExceeded), timeout=QUICK)
+def send_an_endless_answer_ahead_in_tiny_parts():
+    while True:
+        host()(4, "x")
+
+
+@attack("limit", (OutputLimitExceeded, TimeLimitExceeded), timeout=1.0)
+def send_an_endless_answer_ahead_in_empty_parts():
+    while True:
+        host()(4, "")
+
+
+@attack("limit", OutputLimitExceeded)
+def send_a_wide_answer_ahead():
+    while True:
+        host()(4, "\U0001f600" * 500_000)
+
+
+@attack("failed", ProcessFailed)
+def send_nonsense_ahead_of_the_answer():
+    host()(4, "nonsense")
+    return 1
 
 
 @attack("normal", returns=[""] * 10)
