@@ -1,5 +1,6 @@
 """Hostile programs: each ends as it should, alone, in bounded time and memory, and the host goes on."""
 
+import asyncio
 import contextlib
 import os
 import re
@@ -17,7 +18,7 @@ try:
 finally:
     sys.path.remove(str(HERE))
 
-from capsend import Environment, Image, spawn  # noqa: E402 - after the programs, whose folder is not on the path
+from capsend import Environment, Image, ProcessFailed, spawn  # noqa: E402 - after the programs, whose folder is not on the path
 
 MODULES = (access, answers, exceptions, guest, interpreter, resources)
 SLOWEST = 15.0
@@ -100,7 +101,35 @@ def check_error(error, attack):
     assert not any(line in shown for line in Path("/etc/passwd").read_text().splitlines())
 
 
+def interrupt():
+    """As Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def cancel():
+    """As the cancellation of a task does."""
+    raise asyncio.CancelledError
+
+
 def test_there_are_enough_attacks():
     """The list was not emptied by mistake, and no two have one name."""
     names = [(attack.program.__module__, attack.program.__name__) for attack in ATTACKS]
     assert len(set(names)) == len(names) >= 100
+
+
+@pytest.mark.parametrize("program", [sys.exit, interrupt, cancel])
+def test_process_cannot_end_the_event_loop(program):
+    """asyncio lets a SystemExit or KeyboardInterrupt of one task end the loop of all: a process must not get one there."""
+
+    async def main():
+        async def wait():
+            await spawn(program)
+
+        hostile = asyncio.ensure_future(wait())
+        harmless = asyncio.ensure_future(asyncio.sleep(0.2, "done"))
+        await asyncio.wait([hostile])
+        return type(hostile.exception()), await harmless
+
+    kind, result = asyncio.run(main())
+    assert issubclass(kind, ProcessFailed)
+    assert result == "done"

@@ -237,21 +237,28 @@ def shift_an_int():
 def unpack_a_bomb():
     import zlib
 
-    packer = zlib.compressobj(9)
-    bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(110)) + packer.flush()
-    return len(zlib.decompress(bomb))
+    packer = zlib.compressobj(9, wbits=-15)
+    block = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return len(zlib.decompress(block * 1_000 + packer.flush(), wbits=-15))
 
 
 @attack("limit", MemoryLimitExceeded)
 def unpack_a_zip_bomb():
     import io
+    import struct
     import zipfile
+    import zlib
 
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("bomb", "w") as member:
-        for _ in range(110):
-            member.write(bytes(1 << 20))
-    return len(zipfile.ZipFile(file).read("bomb"))
+    packer = zlib.compressobj(9, wbits=-15)
+    block = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    data = block * 1_000 + packer.flush()
+    # One member, whose checksum is wrong, but is looked at last.
+    sizes = struct.pack("<LLL", 0, len(data), 1_000 << 20)
+    local = b"PK\3\4" + struct.pack("<HHHHH", 20, 0, 8, 0, 0) + sizes + struct.pack("<HH", 1, 0) + b"b" + data
+    central = b"PK\1\2" + struct.pack("<HHHHHH", 20, 20, 0, 8, 0, 0) + sizes
+    central += struct.pack("<HHHHHLL", 1, 0, 0, 0, 0, 0, 0) + b"b"
+    end = b"PK\5\6" + struct.pack("<HHHHLLH", 0, 0, 1, 1, len(central), len(local), 0)
+    return len(zipfile.ZipFile(io.BytesIO(local + central + end)).read("b"))
 
 
 @attack("limit", MemoryLimitExceeded)
