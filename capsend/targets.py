@@ -104,8 +104,10 @@ def _module_of_file(path: Path) -> types.ModuleType:
 
 
 def _failed(name: str, error: Exception) -> TargetError:
-    summary = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
-    return TargetError(f"{name} cannot be imported: {summary}", details="".join(_own_frames(error)))
+    told = error.msg if isinstance(error, SyntaxError) else str(error).partition("\n")[0]
+    return TargetError(
+        f"{name} cannot be imported: {type(error).__name__}: {told}", details="".join(_own_frames(error))
+    )
 
 
 def _own_frames(error: Exception) -> Iterator[str]:
