@@ -117,9 +117,14 @@ def _survey(to: Console) -> bool:
     inside = []
     started = time.perf_counter()
     with _progress(len(sources), to) as advance, Executor(workers) as executor:
-        for future in as_completed([executor.submit(program.survey, *source) for source in sources]):
-            inside.append(future.result())
-            advance()
+        try:
+            for future in as_completed([executor.submit(program.survey, *source) for source in sources]):
+                inside.append(future.result())
+                advance()
+        except BaseException:
+            # Else leaving the executor would wait for all that are still to come.
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
     taken = time.perf_counter() - started
     started = time.perf_counter()
     here = [program.survey(*source) for source in sources]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -242,6 +243,20 @@ def test_a_limit_ends_the_process_with_exit_code_4(capsend, arguments: list[str]
 def test_sys_exit_inside_decides_the_exit_code(capsend) -> None:
     """SystemExit comes back as itself."""
     assert capsend("run", "shop:leave").returncode == 7
+
+
+def test_ctrl_c_ends_the_process_and_the_command(shop: Path, template: object) -> None:
+    """Exit code 130, and nothing but a word about it."""
+    (shop / "busy.py").write_text(
+        "def work():\n    print('started')\n    while True:\n        pass\n", encoding="utf-8"
+    )
+    command = [sys.executable, "-u", "-m", "capsend", "run", "busy:work"]
+    with subprocess.Popen(command, cwd=shop, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        process.send_signal(signal.SIGINT)
+        _, written = process.communicate(timeout=60)
+    assert (written, process.returncode) == ("capsend: interrupted\n", 130)
 
 
 def test_explain_says_no_and_why_as_plain_text(capsend) -> None:
