@@ -6,8 +6,8 @@
       CaptureError(TypeError)          a capture, or an impl that contradicts itself
       SerializationError(TypeError)    an argument, message or result that cannot be sent by value
       ProcessFailed                    an exception that could not come back as itself; a fault of the guest
-        ProcessExited(SystemExit)          sys.exit() inside
-        ProcessInterrupted(KeyboardInterrupt)
+        ProcessExited                    sys.exit() inside
+        ProcessInterrupted               KeyboardInterrupt inside
       ProcessKilled
       LimitExceeded                    TimeLimitExceeded(TimeoutError), MemoryLimitExceeded(MemoryError), OutputLimitExceeded
       ImageError
@@ -89,19 +89,20 @@ class ProcessFailed(CapsendError):
         self.guest_message = guest_message
 
 
-class ProcessExited(ProcessFailed, SystemExit):
-    """A process called `sys.exit()`: a `SystemExit` as well, but one that `except Exception` keeps from ending this program.
+class ProcessExited(ProcessFailed):
+    """A process called `sys.exit()`.
+
+    It is no `SystemExit`: asyncio lets one end the event loop of all tasks, and with it a process would end this program.
 
     Attributes:
-        code: what `sys.exit` was given; where that would be success, the message, since a process without a result is none.
+        code: what `sys.exit` was given.
     """
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.args, {**self.__dict__, "code": self.code})
+    code: object = None
 
 
-class ProcessInterrupted(ProcessFailed, KeyboardInterrupt):
-    """A process raised `KeyboardInterrupt`: one as well, but one that `except Exception` keeps from ending this program."""
+class ProcessInterrupted(ProcessFailed):
+    """A process raised `KeyboardInterrupt`; it is none here, for the reason that `ProcessExited` gives."""
 
 
 class ProcessKilled(CapsendError):

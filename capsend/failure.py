@@ -141,7 +141,7 @@ class _Rebuilding:
         failed = self._failed(told, "raised here it would end more than the process")
         if type(error) is SystemExit:
             exited = ProcessExited(str(failed), type_name=told.type, guest_message=told.message)
-            exited.code = error.code or str(failed)
+            exited.code = error.code
             return exited
         if type(error) is KeyboardInterrupt:
             return ProcessInterrupted(str(failed), type_name=told.type, guest_message=told.message)

@@ -30,11 +30,11 @@ class ProcessFailed(CapsendError):
     """Raised in the host; here so that it can be named."""
 
 
-class ProcessExited(ProcessFailed, SystemExit):
+class ProcessExited(ProcessFailed):
     """Raised in the host; here so that it can be named."""
 
 
-class ProcessInterrupted(ProcessFailed, KeyboardInterrupt):
+class ProcessInterrupted(ProcessFailed):
     """Raised in the host; here so that it can be named."""
 
 
