@@ -1,0 +1,221 @@
+"""The commands behind `capsend check`, `capsend explain --static` and `capsend audit`; they run mypy with the plugin, whatever a project runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from mypy import build
+from mypy.errors import CompileError
+from mypy.main import process_options
+from mypy.modulefinder import BuildSource
+from mypy.nodes import TypeInfo
+from mypy.typevars import fill_typevars
+
+from capsend_mypy import __version__, codes, names
+from capsend_mypy.program import Program, State
+from capsend_traits import Trait, wording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mypy.nodes import MypyFile
+    from mypy.options import Options
+
+PLUGIN: Final = "capsend_mypy"
+CLEAN: Final = 0
+FOUND: Final = 1
+FAILED: Final = 2
+SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One error of capsend's, with its notes."""
+
+    file: str
+    line: int
+    column: int
+    code: str
+    message: str
+    notes: tuple[str, ...]
+
+
+class Failed(Exception):
+    """mypy could not do its work; holds what it said."""
+
+
+def check(paths: Sequence[str], *, form: str = "text", config: str = "") -> int:
+    """Check files and folders, print only capsend's errors, and return an exit code: 0 none, 1 some, 2 mypy could not check.
+
+    Args:
+        paths: the files and folders, none for what the configuration names; options of mypy may stand among them.
+        form: "text" for mypy's own form, "json" for one object a line, "sarif" for one SARIF 2.1.0 document.
+        config: the configuration file; "" for mypy's usual search.
+    """
+    try:
+        messages = sorted(run(paths, config=config), key=lambda message: (message.file, message.line, message.column))
+    except Failed as failed:
+        sys.stderr.write(f"{failed}\n")
+        return FAILED
+    write = {"json": _json, "sarif": _sarif}.get(form, _text)
+    sys.stdout.write(write(messages))
+    return FOUND if messages else CLEAN
+
+
+def run(paths: Sequence[str], *, config: str = "") -> list[Message]:
+    """Run mypy with the plugin, unannotated functions included, and return capsend's errors.
+
+    Raises:
+        Failed: mypy was stopped, by a syntax error for example.
+    """
+    sources, options = _options(paths, config)
+    lines: list[str] = []
+    _build(sources, options, lines)
+    return [message for line in lines for message in _message(json.loads(line))]
+
+
+def _options(paths: Sequence[str], config: str) -> tuple[list[BuildSource], Options]:
+    arguments = ["--output=json", "--check-untyped-defs", "--show-column-numbers"]
+    if config:
+        arguments.append(f"--config-file={config}")
+    try:
+        sources, options = process_options([*arguments, *paths], require_targets=True)
+    except SystemExit as stopped:
+        message = "mypy did not accept these paths or its configuration."
+        raise Failed(message) from stopped
+    options.output = "json"
+    # mypy loads no plugin where there is no configuration file, and only looks into it to number the line of a complaint.
+    options.config_file = options.config_file or __file__
+    if PLUGIN not in options.plugins:
+        options.plugins = [*options.plugins, PLUGIN]
+    return sources, options
+
+
+def _build(sources: list[BuildSource], options: Options, lines: list[str]) -> build.BuildResult:
+    try:
+        return build.build(sources, options, flush_errors=lambda _file, messages, _serious: lines.extend(messages))
+    except CompileError as error:
+        said = [_readable(line) for line in error.messages or lines]
+        raise Failed("\n".join(said)) from error
+
+
+def _readable(line: str) -> str:
+    if not line.startswith("{"):
+        return line
+    data = json.loads(line)
+    return f"{data['file']}:{data['line']}: {data['message']}"
+
+
+def _message(data: dict[str, Any]) -> Iterator[Message]:
+    if data["severity"] == "error" and data["code"] in {code.code for code in codes.ALL}:
+        notes = tuple((data["hint"] or "").splitlines())
+        yield Message(data["file"], data["line"], data["column"] + 1, data["code"], data["message"], notes)
+
+
+def _text(messages: Sequence[Message]) -> str:
+    text = ""
+    for m in messages:
+        place = f"{m.file}:{m.line}:{m.column}"
+        text += f"{place}: error: {m.message}  [{m.code}]\n"
+        text += "".join(f"{place}: note: {note}\n" for note in m.notes)
+    return text
+
+
+def _json(messages: Sequence[Message]) -> str:
+    return "".join(json.dumps(asdict(message)) + "\n" for message in messages)
+
+
+def _sarif(messages: Sequence[Message]) -> str:
+    rules = [{"id": code.code, "shortDescription": {"text": code.description}} for code in codes.ALL]
+    results = [
+        {
+            "ruleId": m.code,
+            "level": "error",
+            "message": {"text": "\n".join([m.message, *m.notes])},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": m.file.replace("\\", "/")},
+                        "region": {"startLine": m.line, "startColumn": m.column},
+                    }
+                }
+            ],
+        }
+        for m in messages
+    ]
+    driver = {"name": "capsend", "version": __version__, "rules": rules}
+    document = {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
+    return json.dumps(document, indent=2) + "\n"
+
+
+def explain(name: str, *, config: str = "") -> int:
+    """Print what the plugin thinks of a class or a function, by its full name; return 0 if it can be sent, 1 if not, 2 if there is none."""
+    try:
+        program = _program([BuildSource(None, None, f"import {name.rpartition('.')[0] or name}\n")], config)
+    except Failed as failed:
+        sys.stderr.write(f"{failed}\n")
+        return FAILED
+    node = program.symbol(name)
+    if node is None:
+        sys.stderr.write(f"{name}: mypy knows no such class or function. Give its full name, such as package.module.name.\n")
+        return FAILED
+    if isinstance(node, TypeInfo):
+        return _explain_class(program, node)
+    failures = program.failures(name)
+    sys.stdout.write(f"{name}: {'can' if not failures else 'cannot'} run in another process\n")
+    for failure in failures:
+        way = " -> ".join(hop.function.rpartition(".")[2] for hop in failure.hops if hop.function)
+        sys.stdout.write(f"  {wording.headline(failure.finding)}{f' (in {way})' if way else ''}\n")
+        sys.stdout.write("".join(f"    {note}\n" for note in wording.notes(failure.finding, place=False)))
+    return FOUND if failures else CLEAN
+
+
+def _explain_class(program: Program, info: TypeInfo) -> int:
+    refused = False
+    for trait in (Trait.PROCESS_SEND, Trait.SERIALIZABLE):
+        spoils = program.judge.conditional(fill_typevars(info), trait)
+        refused |= bool(spoils)
+        condition = ", if its type arguments are" if info.defn.type_vars and not spoils else ""
+        sys.stdout.write(f"{info.fullname}: {'not ' if spoils else ''}{trait.value}{condition}\n")
+        if spoils:
+            leaves = tuple(spoil.of(info.name) for spoil in spoils)
+            finding = wording.Finding(wording.Kind.CLASS, info.name, info.name, trait.value, leaves)
+            sys.stdout.write("".join(f"    {note}\n" for note in wording.notes(finding, place=False)))
+    return FOUND if refused else CLEAN
+
+
+def audit(paths: Sequence[str], *, config: str = "") -> int:
+    """Print every unsafe impl with its place and its reason: `path:line: Class: reason`."""
+    try:
+        sources, options = _options(paths, config)
+        result = _build(sources, _uncached(options), [])
+    except Failed as failed:
+        sys.stderr.write(f"{failed}\n")
+        return FAILED
+    checked = {source.module for source in sources}
+    for module, file in sorted(result.files.items()):
+        if module in checked:
+            sys.stdout.write("".join(_unsafe(file)))
+    return CLEAN
+
+
+def _unsafe(file: MypyFile) -> Iterator[str]:
+    for _, symbol, _ in file.local_definitions():
+        info = symbol.node
+        impl = info.metadata.get(names.METADATA, {}) if isinstance(info, TypeInfo) else {}
+        if isinstance(info, TypeInfo) and "unsafe" in impl:
+            yield f"{file.path}:{impl['line']}: {info.name}: {impl['unsafe']}\n"
+
+
+def _uncached(options: Options) -> Options:
+    options.incremental = False
+    return options
+
+
+def _program(sources: list[BuildSource], config: str) -> Program:
+    _, options = _options([__file__], config)
+    result = _build(sources, _uncached(options), [])
+    return Program(State(options), result.files)

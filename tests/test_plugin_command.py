@@ -1,0 +1,86 @@
+"""Tests of `python -m capsend_mypy`, which the `capsend` command calls."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("mypy")
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BAD = """
+import threading
+from capsend import spawn, unsafe_process_send
+LOCK = threading.Lock()
+def reads() -> int:
+    return hash(LOCK)
+def f(xs: list[int]) -> None:
+    spawn(lambda: len(xs))
+    nonsense: int = ""
+@unsafe_process_send("nobody writes it")
+class Table:
+    def __init__(self) -> None:
+        self.rows = [1]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project that does not configure mypy."""
+    (tmp_path / "bad.py").write_text(BAD)
+    (tmp_path / "good.py").write_text("from capsend import spawn\nspawn(len, 'abc')\n")
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the module in a folder."""
+    command = [sys.executable, "-m", "capsend_mypy", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_check_prints_only_our_errors_and_exits_with_1(project: Path) -> None:
+    """`check` needs no configuration, prints errors in mypy's format with their notes, and leaves mypy's own errors out."""
+    done = run(project, "check", "bad.py", "good.py")
+    lines = done.stdout.splitlines()
+    assert lines[0] == 'bad.py:8:23: error: captured "xs" is list[int], which is not ProcessSend  [capsend-capture]'
+    assert all(": note: " in line for line in lines[1:])
+    assert (done.returncode, run(project, "check", "good.py").returncode) == (1, 0)
+
+
+def test_check_writes_json_and_sarif(project: Path) -> None:
+    """The machine formats hold the same errors: one object a line, or one SARIF document."""
+    [line] = run(project, "check", "--json", "bad.py").stdout.splitlines()
+    assert json.loads(line)["code"] == "capsend-capture"
+    [result] = json.loads(run(project, "check", "--sarif", "bad.py").stdout)["runs"][0]["results"]
+    assert result["ruleId"] == "capsend-capture"
+    assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 8, "startColumn": 23}
+
+
+def test_check_exits_with_2_when_mypy_cannot_check(project: Path) -> None:
+    """A syntax error or a file that is not there is neither clean nor a finding."""
+    (project / "broken.py").write_text("def f(:\n")
+    for name in ("broken.py", "missing.py"):
+        done = run(project, "check", name)
+        assert done.returncode == 2
+        assert name.removesuffix(".py") in done.stderr
+
+
+def test_explain_says_why_a_class_or_function_cannot_go_along(project: Path) -> None:
+    """`explain` judges by full name: a class by both traits, a function by what it reaches."""
+    done = run(project, "explain", "bad.reads")
+    assert done.returncode == 1
+    assert 'global "LOCK" is lock, which is not ProcessSend' in done.stdout
+    done = run(project, "explain", "bad.Table")
+    assert done.stdout == "bad.Table: ProcessSend\nbad.Table: Serializable\n"
+    assert run(project, "explain", "bad.nothing").returncode == 2
+
+
+def test_audit_lists_every_unsafe_impl(project: Path) -> None:
+    """Each unsafe impl is named with its place and its reason."""
+    assert run(project, "audit", "bad.py").stdout.endswith("bad.py:10: Table: nobody writes it\n")
