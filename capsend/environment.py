@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import time
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import attrs
@@ -42,16 +43,21 @@ def _bytes_between(smallest: int, largest: int, why: str) -> Callable[[Any, attr
     return check
 
 
-def _check_timeout(_environment: object, _field: attrs.Attribute[Any], value: Any) -> None:
+def _check_seconds(_environment: object, field: attrs.Attribute[Any], value: Any) -> None:
     if value is None:
         return
     if not isinstance(value, (int, float)) or isinstance(value, bool):
-        message = f"timeout must be a number of seconds, or None for no limit, not {value!r}"
+        message = f"{field.name} must be a number of seconds, or None for no limit, not {value!r}"
         raise TypeError(message)
     if math.isnan(value) or not 0 < value <= LONGEST_TIMEOUT:
-        message = (
-            f"timeout must be more than 0 and at most {LONGEST_TIMEOUT:.0f} s (a year), not {value}; None is no limit"
-        )
+        message = f"{field.name} must be more than 0 and at most {LONGEST_TIMEOUT:.0f} s (a year), not {value}; None is no limit"
+        raise ValueError(message)
+
+
+def _check_cpu(environment: object, field: attrs.Attribute[Any], value: Any) -> None:
+    _check_seconds(environment, field, value)
+    if value is not None and not hasattr(time, "pthread_getcpuclockid"):
+        message = "cpu cannot be limited on this system: it does not tell the CPU time of a thread. Use timeout"
         raise ValueError(message)
 
 
@@ -73,6 +79,7 @@ class Environment:
     Args:
         memory: bytes that the process can have, the interpreter's own 50 million included.
         timeout: seconds of wall-clock time from `spawn` on, sleeps included; None for no limit.
+        cpu: seconds of CPU time that it can use, sleeps and waits not counted; None for no limit but the timeout.
         output: bytes that it can write to its standard output and standard error together.
         result: bytes that its result can take in transit.
         image: what it starts from.
@@ -97,7 +104,8 @@ class Environment:
         default=1024 * MIB,
         validator=_bytes_between(SMALLEST_MEMORY, LARGEST_MEMORY, "the interpreter's own need and 32-bit addresses"),
     )
-    timeout: float | None = attrs.field(default=300.0, validator=_check_timeout)
+    timeout: float | None = attrs.field(default=300.0, validator=_check_seconds)
+    cpu: float | None = attrs.field(default=None, validator=_check_cpu)
     output: int = attrs.field(default=16 * MIB, validator=_bytes_between(0, 1 << 40, "a terabyte is absurd"))
     result: int = attrs.field(default=256 * MIB, validator=_bytes_between(1024, 1 << 32, "32-bit addresses"))
     image: Image = attrs.field(factory=Image, validator=attrs.validators.instance_of(Image))

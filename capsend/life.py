@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import atexit
+import contextlib
 import itertools
 import os
 import sys
@@ -34,6 +35,7 @@ ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap"]
 """How a process ended: with a value; by an exception; by `kill`; at a limit; by a fault of the guest."""
 
 _EXIT_PATIENCE: Final = 5.0
+_CPU_TICK: Final = 0.005
 
 _numbers = itertools.count(1)
 _deadlines = Deadlines()
@@ -52,7 +54,7 @@ class Life:
     __slots__ = (
         "_ahead",
         "_callbacks",
-        "_deadline",
+        "_deadlines",
         "_err",
         "_error",
         "_lock",
@@ -85,7 +87,7 @@ class Life:
         self._written = 0
         self._ahead: list[str] = []
         timeout = environment.timeout
-        self._deadline = None if timeout is None else _deadlines.add(timeout, self._time_is_over)
+        self._deadlines = [] if timeout is None else [_deadlines.add(timeout, self._time_is_over)]
 
     # The side of the handle.
 
@@ -115,6 +117,30 @@ class Life:
             )
         )
 
+    def _watch_cpu(self) -> None:
+        """Watch over the CPU time of this thread, from now on; it is looked at no more often than it can have been used up."""
+        limit = self.environment.cpu
+        if limit is None:
+            return
+        clock = time.pthread_getcpuclockid(threading.get_ident())
+        end = time.clock_gettime(clock) + limit
+
+        def look() -> None:
+            with contextlib.suppress(OSError):  # the thread has ended, and its clock with it
+                left = end - time.clock_gettime(clock)
+                if left > 0:
+                    self._deadlines.append(_deadlines.add(max(left, _CPU_TICK), look))
+                else:
+                    self.stop(self._cpu_is_over(limit))
+
+        self._deadlines.append(_deadlines.add(limit, look))
+
+    def _cpu_is_over(self, limit: float) -> TimeLimitExceeded:
+        message = (
+            f"process {self.number} used more than its {limit:g} s of CPU time. Give it more: Environment(cpu=...)"
+        )
+        return TimeLimitExceeded(message, limit=limit)
+
     def add_callback(self, callback: Callable[[], None]) -> None:
         """Call when the process has ended, on its thread, or at once if it has; must not raise."""
         with self._lock:
@@ -131,8 +157,8 @@ class Life:
 
     def forget(self) -> None:
         """Give up a life that could not begin."""
-        if self._deadline is not None:
-            self._deadline.cancel()
+        for deadline in self._deadlines:
+            deadline.cancel()
 
     # The side of the thread.
 
@@ -145,6 +171,7 @@ class Life:
             try:
                 guest = self._make_guest(template)
                 self.guest = guest
+                self._watch_cpu()
                 if self._stop is not None:
                     raise engine.Interrupted  # noqa: TRY301 - stopped before there was a guest to interrupt
                 shipment = self.shipment
@@ -258,8 +285,8 @@ class Life:
             self._fail(error)
 
     def _finish(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
+        for deadline in self._deadlines:
+            deadline.cancel()
         self.shipment = None
         self._ahead.clear()
         with self._lock:

@@ -24,7 +24,7 @@ def test_limits_are_on_by_default():
     [
         ("memory", -1), ("memory", 0), ("memory", 1000), ("memory", 1 << 50), ("timeout", 0), ("timeout", -1.0),
         ("timeout", math.inf), ("timeout", math.nan), ("timeout", 1e12),
-        ("output", -1), ("output", 1 << 60), ("result", 0),
+        ("output", -1), ("output", 1 << 60), ("result", 0), ("cpu", 0), ("cpu", -2),
     ],
 )  # fmt: skip
 def test_absurd_limit_is_refused_by_name(name, value):
@@ -37,7 +37,7 @@ def test_absurd_limit_is_refused_by_name(name, value):
     ("name", "value"),
     [
         ("memory", "1 GB"), ("memory", 1e9), ("memory", True), ("memory", None), ("timeout", "1s"), ("timeout", True),
-        ("output", 1.5), ("stdout", "file.txt"), ("stderr", 3), ("image", "python"),
+        ("output", 1.5), ("cpu", "1s"), ("stdout", "file.txt"), ("stderr", 3), ("image", "python"),
     ],
 )  # fmt: skip
 def test_limit_of_the_wrong_type_is_refused_by_name(name, value):

@@ -113,6 +113,16 @@ def test_timeout_ends_it_whatever_it_does(function):
     assert (p.exit_reason, caught.value.limit) == ("limit", 0.2)
 
 
+def test_cpu_time_is_limited_and_sleeping_costs_none():
+    """A busy loop ends when its CPU time is used up; a sleep that is longer does not count."""
+    environment = Environment(cpu=0.3, stdout=None)
+    p = environment.spawn(busy)
+    with pytest.raises(TimeLimitExceeded, match=r"0\.3 s of CPU time") as caught:
+        p.result(timeout=60)
+    assert (p.exit_reason, caught.value.limit) == ("limit", 0.3)
+    assert environment.spawn(time.sleep, 0.6).result(timeout=60) is None
+
+
 def test_memory_error_nobody_caught_is_the_memory_limit():
     """The limit and how to raise it are in the message."""
     p = Environment(memory=128 * MIB).spawn(lambda: len(bytearray(1 << 30)))
