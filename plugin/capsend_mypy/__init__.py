@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 OLDEST: Final = (2, 4)
 
 
-def _digest() -> str:
+def digest_of(folder: Path) -> str:
+    """Return a digest of the plugin's files in a folder, and of all declarations in force."""
     digest = hashlib.sha256(fingerprint().encode())
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in sorted(folder.glob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 
 # mypy's cache is keyed by this file and this name alone, so it has to stand for every file of the plugin and every declaration.
-__version__ = _digest()
+__version__ = digest_of(Path(__file__).parent)
 
 
 def plugin(version: str) -> type[Plugin]:
