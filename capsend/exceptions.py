@@ -98,11 +98,39 @@ class ProcessExited(ProcessFailed):
         code: what `sys.exit` was given.
     """
 
-    code: object = None
+    code: Any = None  # as typeshed has it for SystemExit: an int, a text, or nothing
 
 
 class ProcessInterrupted(ProcessFailed):
     """A process raised `KeyboardInterrupt`; it is none here, for the reason that `ProcessExited` gives."""
+
+
+class SystemExitInside(ProcessExited, SystemExit):
+    """What `Process.result` raises for `sys.exit()` inside: both `except SystemExit` and `except Exception` catch it.
+
+    Its `code` is never that of success: a process that ended without a result should not end this program as if all were well.
+    """
+
+
+class KeyboardInterruptInside(ProcessInterrupted, KeyboardInterrupt):
+    """What `Process.result` raises for `KeyboardInterrupt` inside: both `except KeyboardInterrupt` and `except Exception` catch it."""
+
+
+def raised_by_result(error: BaseException) -> BaseException:
+    """Return what `Process.result` raises for the error of a process: an exit and an interrupt are also of their own built-in class.
+
+    Whoever waits on an event loop or through an executor gets them as they are: those would end the loop of all tasks.
+    """
+    if type(error) is ProcessExited:
+        exited = SystemExitInside(*error.args, type_name=error.type_name, guest_message=error.guest_message)
+        exited.code = error.code or str(error)
+        exited.__cause__ = error.__cause__
+        return exited
+    if type(error) is ProcessInterrupted:
+        interrupted = KeyboardInterruptInside(*error.args, type_name=error.type_name, guest_message=error.guest_message)
+        interrupted.__cause__ = error.__cause__
+        return interrupted
+    return error
 
 
 class ProcessKilled(CapsendError):

@@ -151,7 +151,7 @@ class Executor(_BaseExecutor):
 
     def _end(self, future: Future[Any], process: Process[Any]) -> None:
         try:
-            value = process.result()
+            value = process._life.outcome()  # noqa: SLF001 - same layer
         except BaseException as error:  # noqa: BLE001 - the future is where its user looks
             future.set_exception(error)
         else:

@@ -21,6 +21,7 @@ from capsend.exceptions import (
     ProcessFailed,
     ProcessKilled,
     TimeLimitExceeded,
+    raised_by_result,
 )
 from capsend.output import Lines
 
@@ -149,10 +150,14 @@ class Life:
                 return
         callback()
 
-    def outcome(self) -> Any:
-        """Return the value or raise the error of a finished process."""
+    def outcome(self, *, as_result: bool = False) -> Any:
+        """Return the value or raise the error of a finished process.
+
+        Args:
+            as_result: whether `Process.result` asks; see `raised_by_result`.
+        """
         if self._error is not None:
-            raise self._error
+            raise raised_by_result(self._error) if as_result else self._error
         return self.value
 
     def forget(self) -> None:

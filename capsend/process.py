@@ -68,12 +68,13 @@ class Process(Generic[R_co]):
             MemoryLimitExceeded: it asked for more memory than its environment grants.
             OutputLimitExceeded: it wrote or returned more than its environment allows.
             ProcessFailed: it ended by a fault, or by an exception that cannot come back as itself.
-            Exception: what its function raised, with the traceback from inside as the cause.
+            Exception: what its function raised, with the traceback from inside as the cause; `SystemExit` and
+                `KeyboardInterrupt` come as errors that are `Exception`s as well.
         """
         if not self._life.finished.wait(timeout):
             message = f"process {self.id} is still running after {timeout:g} s of waiting"
             raise TimeoutError(message)
-        value: R_co = self._life.outcome()
+        value: R_co = self._life.outcome(as_result=True)
         return value
 
     def kill(self) -> None:

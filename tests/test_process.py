@@ -113,6 +113,28 @@ def test_timeout_ends_it_whatever_it_does(function):
     assert (p.exit_reason, caught.value.limit) == ("limit", 0.2)
 
 
+def interrupt():
+    """As Ctrl-C would, inside."""
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("function", "args", "kind"), [(sys.exit, (3,), SystemExit), (interrupt, (), KeyboardInterrupt)])
+def test_an_exit_inside_comes_back_as_itself_and_is_caught_as_an_exception(function, args, kind):
+    """Who asks for it gets the built-in class; who guards against a failing process is guarded."""
+    with pytest.raises(kind) as caught:
+        spawn(function, *args).result()
+    assert isinstance(caught.value, Exception)
+    assert isinstance(caught.value, ProcessFailed)
+    assert getattr(caught.value, "code", 3) == 3
+
+
+def test_an_exit_without_a_code_is_no_success():
+    """A process that ends without a result must not end this program as if all were well."""
+    with pytest.raises(SystemExit, match="SystemExit") as caught:
+        spawn(sys.exit).result()
+    assert "failed" in caught.value.code
+
+
 def test_cpu_time_is_limited_and_sleeping_costs_none():
     """A busy loop ends when its CPU time is used up; a sleep that is longer does not count."""
     environment = Environment(cpu=0.3, stdout=None)
