@@ -1,4 +1,4 @@
-"""The command line: `capsend demo`, `run`, `explain`, `image`, `doctor` and `check`."""
+"""The command line: `capsend demo`, `run`, `explain`, `check`, `audit`, `image` and `doctor`."""
 
 from __future__ import annotations
 
@@ -220,17 +220,23 @@ def _print_result(result: object) -> None:
 
 
 @main.command(context_settings=_CONTEXT, short_help="Show what can go along, what cannot, and why.")
+@click.option("--static", is_flag=True, help="Show what the mypy plugin thinks of it, without importing it.")
 @click.argument("target", metavar="MODULE:NAME")
-def explain(target: str) -> None:
+def explain(target: str, *, static: bool) -> None:
     """Show what a function captures, or what fields a class has, and why each can go along or not.
 
-    Nothing is run in a process. Exits with 1 when something cannot go along.
+    The module is imported here; nothing is run in a process. Exits with 1 when something cannot go along.
 
     \b
     Examples:
       capsend explain shop.prices:total
       capsend explain shop/prices.py:Basket
+      capsend explain --static shop.prices:Basket
     """
+    if static:
+        if ".py:" in target:
+            _stop("with --static, name the module and not the file: MODULE:NAME", MISUSED)
+        _mypy("explain", target.replace(":", "."))
     from capsend import display
     from capsend.explain import explain as explanation
 
@@ -372,13 +378,39 @@ def doctor() -> None:
 def check(paths: tuple[str, ...]) -> None:
     """Type-check files with mypy and capsend's plugin: bad captures are errors at the captured name.
 
-    Options of mypy are passed on. Needs the extra `mypy`: pip install 'capsend[mypy]'.
+    Prints capsend's errors only, as text, or with --json one object a line, or with --sarif one SARIF document. Options
+    of mypy are passed on. Exits with 1 when there are errors, and with 2 when mypy could not check. Needs the extra
+    `mypy`: pip install 'capsend[mypy]'.
+
+    \b
+    Examples:
+      capsend check shop/
+      capsend check --sarif shop/ > capsend.sarif
+    """
+    _mypy("check", *paths)
+
+
+@main.command(context_settings=_CONTEXT, short_help="List every unsafe promise, with its place and reason.")
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+def audit(paths: tuple[str, ...]) -> None:
+    """List every class that is promised to be sendable with @unsafe_process_send, with its place and its reason.
+
+    Needs the extra `mypy`: pip install 'capsend[mypy]'.
 
     \b
     Example:
-      capsend check shop/
+      capsend audit shop/
     """
+    _mypy("audit", *paths)
+
+
+def _mypy(*arguments: str) -> NoReturn:
+    """Hand over to the plugin, which is a program of its own: capsend never imports mypy."""
     if importlib.util.find_spec("mypy") is None:
         _stop("mypy is not installed. Install it: pip install 'capsend[mypy]'", MISUSED)
-    command = [sys.executable, "-m", "capsend_mypy", "check", *paths]
-    raise SystemExit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own interpreter and module
+    command = [sys.executable, "-m", "capsend_mypy", *arguments]
+    try:
+        code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own interpreter and module
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    raise SystemExit(code)

@@ -363,6 +363,24 @@ def test_check_reports_a_bad_capture_at_its_name(capsend, shop: Path) -> None:
     assert '"m" is list[int], which is not ProcessSend' in done.stdout
 
 
+def test_explain_static_shows_what_the_plugin_thinks(capsend) -> None:
+    """The same verdict, from the types."""
+    yes, no = capsend("explain", "--static", "shop:Item"), capsend("explain", "--static", "shop:price")
+    assert (yes.returncode, no.returncode) == (0, 1)
+    assert "ProcessSend" in yes.stdout
+    assert 'global "PRICES" is dict[str, int], which is not ProcessSend' in no.stdout
+
+
+def test_audit_lists_every_promise(capsend, shop: Path) -> None:
+    """The place, the class and the reason that was given."""
+    program = "from capsend import unsafe_process_send\n\n\n@unsafe_process_send('only read')\nclass Table:\n    rows: list[int]\n"
+    (shop / "tables.py").write_text(program, encoding="utf-8")
+    done = capsend("audit", "tables.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("tables.py:")
+    assert done.stdout.endswith(": Table: only read\n")
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -372,6 +390,7 @@ def test_check_reports_a_bad_capture_at_its_name(capsend, shop: Path) -> None:
         ["demo"],
         ["doctor"],
         ["check"],
+        ["audit"],
         ["image"],
         ["image", "build"],
         ["image", "list"],
