@@ -6,17 +6,14 @@ import ast
 import inspect
 from pathlib import Path
 
-
 import pytest
 
 pytest.importorskip("mypy")
 
-from mypy import api, nodes, patterns
-from mypy.errors import CompileError
-
 import capsend_mypy
 from capsend_mypy import codes, spawning, syntax
-
+from mypy import api, nodes, patterns
+from mypy.errors import CompileError
 
 PLUGIN = Path(capsend_mypy.__file__).parent
 DOCS = Path(__file__).parent.parent / "docs" / "mypy.md"
@@ -33,7 +30,12 @@ EMPTY = {
 def test_every_node_of_mypy_is_walked() -> None:
     """A kind of node that the walk does not know would hide what stands inside it."""
     known = {cls.__name__ for cls in syntax.CHILDREN} | EMPTY
-    classes = {cls.__name__ for module in (nodes, patterns) for _, cls in inspect.getmembers(module, inspect.isclass) if issubclass(cls, nodes.Node)}
+    classes = {
+        cls.__name__
+        for module in (nodes, patterns)
+        for _, cls in inspect.getmembers(module, inspect.isclass)
+        if issubclass(cls, nodes.Node)
+    }
     assert classes <= known
 
 
@@ -42,7 +44,13 @@ def test_the_plugin_imports_neither_capsend_nor_what_is_not_there() -> None:
     allowed = {"mypy", "capsend_traits", "capsend_mypy"}
     for file in PLUGIN.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
-            modules = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            modules = (
+                [a.name for a in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
             for module in modules:
                 top = module.partition(".")[0]
                 assert top in allowed or top in __import__("sys").stdlib_module_names, (file.name, module)
@@ -57,7 +65,7 @@ def test_an_old_mypy_is_refused_cleanly() -> None:
 
 
 def test_the_version_stands_for_every_file_and_declaration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """mypy's cache is keyed by `__version__`: an edit of any file of the plugin, or of a declaration, must change it."""
+    """Mypy's cache is keyed by `__version__`: an edit of any file of the plugin, or of a declaration, must change it."""
     for file in PLUGIN.glob("*.py"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     assert capsend_mypy.digest_of(tmp_path) == capsend_mypy.__version__
@@ -126,8 +134,14 @@ def example_output(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {file.name: "\n".join(line for line in output.splitlines() if file.name in line) for file in files}
 
 
-@pytest.mark.parametrize(("index", "example"), list(enumerate(_examples())), ids=lambda value: str(value[0]) if isinstance(value, tuple) else str(value))
-def test_the_examples_of_the_documentation_say_what_they_do(example_output: dict[str, str], index: int, example: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("index", "example"),
+    list(enumerate(_examples())),
+    ids=lambda value: str(value[0]) if isinstance(value, tuple) else str(value),
+)
+def test_the_examples_of_the_documentation_say_what_they_do(
+    example_output: dict[str, str], index: int, example: tuple[str, str]
+) -> None:
     """Each line marked `# error` gets an error with the code of its section, and no other line does."""
     code, source = example
     marked = {number for number, line in enumerate(source.splitlines(), 1) if "# error" in line}
@@ -141,6 +155,13 @@ def check(folder: Path, source: str, *arguments: str) -> str:
     """Run mypy with the plugin over one module, in this process."""
     (folder / "mypy.ini").write_text("[mypy]\nplugins = capsend_mypy\n")
     (folder / "case.py").write_text(source)
-    return api.run(["--config-file", str(folder / "mypy.ini"), "--cache-dir", str(folder / "cache"), *arguments, str(folder / "case.py")])[0]
-
-
+    return api.run(
+        [
+            "--config-file",
+            str(folder / "mypy.ini"),
+            "--cache-dir",
+            str(folder / "cache"),
+            *arguments,
+            str(folder / "case.py"),
+        ]
+    )[0]

@@ -69,7 +69,9 @@ def check(folder: Path, source: str, settings: str) -> list[str]:
     (folder / "pyproject.toml").write_text(f'[tool.mypy]\nplugins = ["capsend_mypy"]\n[tool.capsend]\n{settings}\n')
     (folder / "case.py").write_text(source)
     command = [sys.executable, "-m", "mypy", "--no-error-summary", "--hide-error-context", "case.py"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120).stdout.splitlines()
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    ).stdout.splitlines()
 
 
 def errors(lines: list[str]) -> list[str]:
@@ -101,11 +103,15 @@ def errors(lines: list[str]) -> list[str]:
         ),
     ],
 )
-def test_a_preset_refuses_what_its_tool_cannot_pickle(tmp_path: Path, preset: str, source: str, expected: list[str]) -> None:
+def test_a_preset_refuses_what_its_tool_cannot_pickle(
+    tmp_path: Path, preset: str, source: str, expected: list[str]
+) -> None:
     """The variable is named in the type-check step; at run time the same line says only that it cannot pickle a lock."""
     assert errors(check(tmp_path, source, f'presets = ["{preset}"]')) == expected
     assert errors(check(tmp_path, source, "")) == []
-    done = subprocess.run([sys.executable, "case.py"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "case.py"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
     assert "cannot pickle '_thread.lock' object" in done.stderr
 
 
@@ -115,7 +121,9 @@ def test_a_boundary_of_ones_own_names_the_parameter_and_the_transport(tmp_path: 
     assert found == ['10: error: captured "lock" is lock, which is not Serializable  [capsend-capture]']
 
 
-@pytest.mark.parametrize("settings", ['presets = ["nothing"]', 'boundaries = "text"', 'boundaries = ["name"]', "unknown = 1"])
+@pytest.mark.parametrize(
+    "settings", ['presets = ["nothing"]', 'boundaries = "text"', 'boundaries = ["name"]', "unknown = 1"]
+)
 def test_a_wrong_setting_is_said_cleanly(tmp_path: Path, settings: str) -> None:
     """A configuration that cannot be meant is an error of mypy's run, not a traceback."""
     [line] = [line for line in check(tmp_path, OWN, settings) if "error" in line]

@@ -48,7 +48,9 @@ def messages(tmp_path_factory: pytest.TempPathFactory) -> Messages:
     for path in [*ACCEPT, *REJECT]:
         (folder / f"{path.parent.name}_{path.name}").write_text(path.read_text())
     files = sorted(str(path) for path in folder.glob("*.py"))
-    output, errors, _ = api.run(["--config-file", str(folder / "mypy.ini"), "--no-error-summary", "--cache-dir=/dev/null", *files])
+    output, errors, _ = api.run(
+        ["--config-file", str(folder / "mypy.ini"), "--no-error-summary", "--cache-dir=/dev/null", *files]
+    )
     assert not errors
     found: Messages = defaultdict(lambda: defaultdict(list))
     for line in output.splitlines():

@@ -71,9 +71,16 @@ EDITS: Final = (
     Edit("a body writes a global", "    return 5", "    global LIMIT\n    LIMIT += 1\n    return 5", (5, 8)),
     Edit("a global becomes mutable", "LIMIT = 5", "LIMIT = [5]", (5, 8)),
     Edit("a declaration goes", "TABLE: PerProcess[dict[str, int]]", "TABLE: dict[str, int]", (5, 8)),
-    Edit("a field is added", "    x: Final[int]\n", "    x: Final[int]\n    lock: Final = threading.Lock()\n    rows: list[int]\n", (7,)),
+    Edit(
+        "a field is added",
+        "    x: Final[int]\n",
+        "    x: Final[int]\n    lock: Final = threading.Lock()\n    rows: list[int]\n",
+        (7,),
+    ),
     Edit("an impl is added", "class D:", '@not_process_send("it is mine")\nclass D:', (7,)),
-    Edit("a field changes its type", "x: Final[int]\n    def __init__(self) -> None:\n        self.x = 1", "x: int", (7,)),
+    Edit(
+        "a field changes its type", "x: Final[int]\n    def __init__(self) -> None:\n        self.x = 1", "x: int", (7,)
+    ),
 )
 
 
@@ -128,7 +135,9 @@ WAYS: Final = {
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project folder with a configuration that turns the plugin on."""
-    (tmp_path / "mypy.ini").write_text("[mypy]\nplugins = capsend_mypy\nstrict = True\n[mypy-capsend.*]\nfollow_imports = silent\n")
+    (tmp_path / "mypy.ini").write_text(
+        "[mypy]\nplugins = capsend_mypy\nstrict = True\n[mypy-capsend.*]\nfollow_imports = silent\n"
+    )
     return tmp_path
 
 
@@ -191,7 +200,9 @@ def test_functions_of_silenced_modules_are_opaque(project: Path) -> None:
 
 def test_an_import_cycle_with_a_spawn_at_module_level(project: Path) -> None:
     """A type that is not inferred yet makes a check wait until the module is done; it is not taken for a yes or a no."""
-    (project / "main.py").write_text("from capsend import spawn\nimport other\nLOCK = other.LOCK\nspawn(other.f)\nspawn(lambda: other.g())\n")
+    (project / "main.py").write_text(
+        "from capsend import spawn\nimport other\nLOCK = other.LOCK\nspawn(other.f)\nspawn(lambda: other.g())\n"
+    )
     (project / "other.py").write_text(
         "import threading\nimport main\ndef f() -> object:\n    return hash(main.LOCK)\ndef g() -> int:\n    return 1\nLOCK = threading.Lock()\n"
     )

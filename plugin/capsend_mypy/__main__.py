@@ -13,7 +13,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="capsend")
     parser.add_argument("--config-file", default="", help="mypy's configuration file")
     commands = parser.add_subparsers(dest="command", required=True)
-    check = commands.add_parser("check", help="run mypy with the plugin and print capsend's errors only; its options are passed on")
+    check = commands.add_parser(
+        "check", help="run mypy with the plugin and print capsend's errors only; its options are passed on"
+    )
     check.add_argument("paths", nargs="*")
     form = check.add_mutually_exclusive_group()
     form.add_argument("--json", dest="form", action="store_const", const="json", default="text")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from capsend_traits import Trait, wording
 from mypy import nodes as n
 from mypy.constraints import SUBTYPE_OF, infer_constraints
 from mypy.types import CallableType, Instance, Overloaded, Type, TypeVarType, UnionType, get_proper_type
 
 from capsend_mypy import names, syntax
 from capsend_mypy.judge import Rule
-from capsend_traits import Trait, wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -75,12 +75,13 @@ class Bounds:
         self.program = program
         self.reporter = reporter
 
-    def call(self, call: n.CallExpr, returned: Type, given: list[list[n.Expression]], types: list[list[Type]], checker: Any) -> None:
+    def call(
+        self, call: n.CallExpr, returned: Type, given: list[list[n.Expression]], types: list[list[Type]], checker: Any
+    ) -> None:
         """Check one call of a function, a method or a class that asks for a trait."""
         callee = call.callee.base if isinstance(call.callee, n.IndexExpr) else call.callee
         node = callee.node if isinstance(callee, n.RefExpr) else None
         proper = get_proper_type(returned)
-        function = f"{callee.name}" if isinstance(callee, n.RefExpr) else "the callee"
         if isinstance(node, n.TypeAlias):
             target = get_proper_type(node.target)
             node = target.type if isinstance(target, Instance) else node
@@ -94,7 +95,7 @@ class Bounds:
         if signatures:
             signature = self._chosen(signatures, checker.lookup_type_or_none(call.callee))
             self._variables(signature, call, given, checker)
-            self._parameters(signature, given, types, function)
+            self._parameters(signature, given, types)
 
     @staticmethod
     def _method(callee: n.MemberExpr, checker: Any) -> n.SymbolNode | None:
@@ -109,7 +110,9 @@ class Bounds:
         line = getattr(proper, "line", None)
         return next((s for s in signatures if len(signatures) > 1 and s.line == line), signatures[0])
 
-    def _variables(self, signature: CallableType, call: n.CallExpr, given: list[list[n.Expression]], checker: Any) -> None:
+    def _variables(
+        self, signature: CallableType, call: n.CallExpr, given: list[list[n.Expression]], checker: Any
+    ) -> None:
         actual = checker.lookup_type_or_none(call.callee)
         proper = get_proper_type(actual) if actual is not None else None
         if not isinstance(proper, CallableType):
@@ -127,7 +130,7 @@ class Bounds:
                     value = values[0] if len(values) == 1 else None
                     self._check(variable.name, constraint.target, trait, value or call, value=value)
 
-    def _parameters(self, signature: CallableType, given: list[list[n.Expression]], types: list[list[Type]], function: str) -> None:
+    def _parameters(self, signature: CallableType, given: list[list[n.Expression]], types: list[list[Type]]) -> None:
         offset = len(signature.arg_types) - len(given)
         for index, (values, judged) in enumerate(zip(given, types, strict=True)):
             position = index + max(offset, 0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from capsend_traits.wording import Kind
 from mypy.errorcodes import ErrorCode
 
 from capsend_mypy.judge import Rule
-from capsend_traits.wording import Kind
 
 if TYPE_CHECKING:
     from capsend_traits.wording import Finding
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 CATEGORY: Final = "capsend"
 
 CAPTURE: Final = ErrorCode("capsend-capture", "A captured value is not ProcessSend", CATEGORY)
-GLOBAL: Final = ErrorCode("capsend-global", "A global or class attribute that a spawned function uses cannot go along", CATEGORY)
+GLOBAL: Final = ErrorCode(
+    "capsend-global", "A global or class attribute that a spawned function uses cannot go along", CATEGORY
+)
 OPAQUE: Final = ErrorCode("capsend-opaque", "A type or callable says too little to be judged", CATEGORY)
 ANY: Final = ErrorCode("capsend-any", "A value that has to be judged has the type Any or object", CATEGORY)
 ARGUMENT: Final = ErrorCode("capsend-argument", "An argument is not Serializable", CATEGORY)

@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from capsend_traits import Trait, wording
 from mypy import build
 from mypy.errors import CompileError
 from mypy.main import process_options
@@ -16,7 +17,6 @@ from mypy.typevars import fill_typevars
 
 from capsend_mypy import __version__, codes, names
 from capsend_mypy.program import Program, State
-from capsend_traits import Trait, wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -160,7 +160,9 @@ def explain(name: str, *, config: str = "") -> int:
         return FAILED
     node = program.symbol(name)
     if node is None:
-        sys.stderr.write(f"{name}: mypy knows no such class or function. Give its full name, such as package.module.name.\n")
+        sys.stderr.write(
+            f"{name}: mypy knows no such class or function. Give its full name, such as package.module.name.\n"
+        )
         return FAILED
     if isinstance(node, TypeInfo):
         return _explain_class(program, node)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import enum
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KEYS: Final = frozenset({"packages", "boundaries", "presets"})
 
@@ -101,9 +103,14 @@ def load(folder: Path) -> Configuration:
     table = tables.get("tool", {}).get("capsend", {})
     unknown = table.keys() - KEYS
     if unknown:
-        message = f"[tool.capsend] has no key {sorted(unknown)[0]!r}. Use one of {', '.join(sorted(KEYS))}."
+        message = f"[tool.capsend] has no key {min(unknown)!r}. Use one of {', '.join(sorted(KEYS))}."
         raise ConfigurationError(message)
-    presets = [boundary(name, transport) for key in _texts(table, "presets") for transport, names in [_preset(key)] for name in names]
+    presets = [
+        boundary(name, transport)
+        for key in _texts(table, "presets")
+        for transport, names in [_preset(key)]
+        for name in names
+    ]
     written = [boundary(text, Transport.NAME) for text in _texts(table, "boundaries")]
     return Configuration(frozenset(_texts(table, "packages")), (*presets, *written))
 
@@ -115,7 +122,9 @@ def boundary(text: str, transport: Transport) -> Boundary:
     path, _, parameter = text.partition(":")
     owner, _, name = path.strip().rpartition(".")
     if not owner or not name:
-        message = f"[tool.capsend] boundaries: {text!r} is no full name. Write one such as 'multiprocessing.Process:target'."
+        message = (
+            f"[tool.capsend] boundaries: {text!r} is no full name. Write one such as 'multiprocessing.Process:target'."
+        )
         raise ConfigurationError(message)
     return Boundary(owner, name, parameter.strip(), transport)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from capsend_traits import Trait
 from mypy import nodes as n
 from mypy.errors import CompileError
 from mypy.messages import MessageBuilder
@@ -25,13 +27,13 @@ from capsend_mypy.config import Boundary, Configuration, ConfigurationError, loa
 from capsend_mypy.program import Program, State, is_spawnable
 from capsend_mypy.reporting import Reporter
 from capsend_mypy.spawning import Check, item_type
-from capsend_mypy.summary import Failure
-from capsend_traits import Trait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy.options import Options
+
+    from capsend_mypy.summary import Failure
 
     Ctx = FunctionContext | MethodContext
     Hook = Callable[[Ctx], Type]
@@ -103,7 +105,13 @@ class CapsendPlugin(Plugin):
         return self.rested_on.pop(file.fullname, set())
 
     def _attach(self, file: n.MypyFile) -> None:
-        if self._modules is None or file.is_stub or file.is_cache_skeleton or not file.defs or names.is_known(file.fullname):
+        if (
+            self._modules is None
+            or file.is_stub
+            or file.is_cache_skeleton
+            or not file.defs
+            or names.is_known(file.fullname)
+        ):
             return
         if summary.SYMBOL in file.names and not self.state.daemon:
             return
@@ -131,7 +139,9 @@ class CapsendPlugin(Plugin):
                 # The verdicts are kept; so many small objects would cost a whole collection of mypy's heap.
                 own.refs, own.verdicts = {}, verdicts
         summary.attach(file, self._modules, text)
-        self.rested_on.setdefault(file.fullname, set()).update(module for module in program.modules if module in self._modules)
+        self.rested_on.setdefault(file.fullname, set()).update(
+            module for module in program.modules if module in self._modules
+        )
 
     # Hooks
 
@@ -176,7 +186,9 @@ class CapsendPlugin(Plugin):
     def _cross(self, ctx: Ctx, check: Check, boundary: Boundary) -> None:
         """Check the callable and the arguments of another tool's call."""
         check.transport = boundary.transport
-        for index, (values, types, formal) in enumerate(zip(ctx.args, ctx.arg_types, ctx.callee_arg_names, strict=True)):
+        for index, (values, types, formal) in enumerate(
+            zip(ctx.args, ctx.arg_types, ctx.callee_arg_names, strict=True)
+        ):
             takes_callable = formal == boundary.parameter if boundary.parameter else index == 0
             for position, (value, judged, kind) in enumerate(zip(values, types, ctx.arg_kinds[index], strict=True)):
                 if takes_callable:
@@ -270,11 +282,12 @@ class CapsendPlugin(Plugin):
         """Judge what needs all types of the file: the arguments of generic classes it names, and the traits its classes assert."""
         for written in bounds.written_types(self.named.pop(file.fullname, ())):
             late = self._late(file, written.errors, written.place)
-            self._guard(late, lambda late=late, written=written: bounds.Bounds(late.program, late).arguments(written.type, written.place))
+            enforced = bounds.Bounds(late.program, late)
+            self._guard(late, functools.partial(enforced.arguments, written.type, written.place))
         for definition, trait, errors in self.asserted.pop(file.fullname, {}).values():
             if not definition.info.is_protocol:
                 late = self._late(file, errors, definition)
-                self._guard(late, lambda late=late, d=definition, t=trait: impls.check(d, late.program, late, trait=t))
+                self._guard(late, functools.partial(impls.check, definition, late.program, late, trait=trait))
 
     def _late(self, file: n.MypyFile, errors: Any, origin: n.Context) -> Reporter:
         assert self._modules is not None
@@ -332,14 +345,15 @@ class CapsendPlugin(Plugin):
     def _arguments(ctx: Ctx, check: Check, known: list[str | None], *, start: int) -> None:
         given = [
             argument
-            for columns in zip(ctx.args[start:], ctx.arg_types[start:], ctx.arg_kinds[start:], ctx.arg_names[start:], strict=True)
+            for columns in zip(
+                ctx.args[start:], ctx.arg_types[start:], ctx.arg_kinds[start:], ctx.arg_names[start:], strict=True
+            )
             for argument in zip(*columns, strict=True)
         ]
         position = 0
-        for value, judged, kind, name in given:
-            if name is None:
-                name = (known[position] if position < len(known) else None) or f"args[{position}]"
-                position += 1
+        for value, judged, kind, keyword in given:
+            name = keyword or (known[position] if position < len(known) else None) or f"args[{position}]"
+            position += keyword is None
             check.argument(value, judged, name=name, spread=kind.is_star())
 
     def _result(self, ctx: Ctx, check: Check, spawned: n.Expression) -> None:
@@ -407,7 +421,7 @@ def awaited_result(declared: Type) -> Type:
 
 def _loose_signature(ctx: MethodSigContext | FunctionSigContext) -> CallableType:
     signature = ctx.default_signature
-    if not isinstance(signature, CallableType) or not ctx.args or not ctx.args[0]:
+    if not ctx.args or not ctx.args[0]:
         return signature
     spawned = ctx.args[0][0]
     if not isinstance(spawned, n.LambdaExpr) or not any(argument.initializer for argument in spawned.arguments):
@@ -417,6 +431,9 @@ def _loose_signature(ctx: MethodSigContext | FunctionSigContext) -> CallableType
         return signature
     anything = AnyType(TypeOfAny.special_form)
     loose = expected.copy_modified(
-        arg_types=[anything, anything], arg_kinds=[n.ARG_STAR, n.ARG_STAR2], arg_names=[None, None], is_ellipsis_args=True
+        arg_types=[anything, anything],
+        arg_kinds=[n.ARG_STAR, n.ARG_STAR2],
+        arg_names=[None, None],
+        is_ellipsis_args=True,
     )
     return signature.copy_modified(arg_types=[loose, *(anything for _ in signature.arg_types[1:])])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from capsend_traits import Trait, wording
 from mypy import nodes as n
 from mypy.typevars import fill_typevars
 
 from capsend_mypy import codes, names
 from capsend_mypy.judge import Rule
-from capsend_traits import Trait, wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,9 @@ def check(definition: n.ClassDef, program: Program, reporter: Reporter, *, trait
         field = leaf.path[len(info.name) + 1 :].partition(".")[0].partition("[")[0]
         symbol = info.names.get(field) if field else None
         own = symbol.node if symbol is not None and isinstance(symbol.node, n.Var) and symbol.node.line > 0 else None
-        finding = wording.Finding(wording.Kind.FIELD if field else wording.Kind.CLASS, info.name, info.name, trait.value, (leaf,))
+        finding = wording.Finding(
+            wording.Kind.FIELD if field else wording.Kind.CLASS, info.name, info.name, trait.value, (leaf,)
+        )
         rule = spoil.rule if spoil.rule is Rule.ANY else Rule.BAD
         reporter.finding(finding, rule, own or definition, verb="asserted")
 
@@ -58,12 +60,18 @@ def _record(ctx: ClassDefContext, name: str) -> bool:
     noted = dict(ctx.cls.info.metadata.get(names.METADATA, {}))
     reason = _reason(ctx.reason)
     if name != ASSERTED and not (reason is None or reason.strip()):
-        ctx.api.fail(f'@{name} needs its reason: it is shown to whoever meets it. Write @{name}("...").', ctx.reason, code=codes.IMPL)
+        ctx.api.fail(
+            f'@{name} needs its reason: it is shown to whoever meets it. Write @{name}("...").',
+            ctx.reason,
+            code=codes.IMPL,
+        )
     key, other = KEYS[name], KEYS[UNSAFE if name == NEGATIVE else NEGATIVE]
     noted[key] = reason or ""
     if name != ASSERTED and other in noted and not noted.get("reported"):
         noted["reported"] = True
-        ctx.api.fail(_contradiction(ctx.cls.name, reason or "", noted[other]), _first(ctx.cls, ctx.reason), code=codes.IMPL)
+        ctx.api.fail(
+            _contradiction(ctx.cls.name, reason or "", noted[other]), _first(ctx.cls, ctx.reason), code=codes.IMPL
+        )
     noted["line"] = ctx.reason.line
     ctx.cls.info.metadata[names.METADATA] = noted
     return True

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from capsend_traits import Trait, table, wording
 from mypy.expandtype import expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
 from mypy.messages import format_type_bare
@@ -35,19 +36,27 @@ from mypy.types import (
 )
 
 from capsend_mypy import names
-from capsend_traits import Trait, table, wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from capsend_traits import Declaration
     from mypy.nodes import MypyFile
     from mypy.options import Options
 
-    from capsend_traits import Declaration
-
 MAX_DEPTH: Final = 60
 MAX_SPOILS: Final = wording.MAX_LEAVES + 1
-EMPTY_BASES: Final = frozenset({"builtins.object", "typing.Generic", "typing.Protocol", "abc.ABC", "enum.Enum", "typing.NamedTuple", *names.MARKERS})
+EMPTY_BASES: Final = frozenset(
+    {
+        "builtins.object",
+        "typing.Generic",
+        "typing.Protocol",
+        "abc.ABC",
+        "enum.Enum",
+        "typing.NamedTuple",
+        *names.MARKERS,
+    }
+)
 STATELESS: Final = frozenset({"typing", "typing_extensions", "abc", "numbers"})
 SAYS: Final = {Trait.PROCESS_SEND: "ProcessSend", Trait.SERIALIZABLE: "Serializable"}
 ABSTRACT_CURE: Final = "annotate a concrete type that is {trait}, such as {example}, or let {name} extend {trait}"
@@ -175,9 +184,13 @@ class Judge:
         finally:
             self.memo, self.assume_variables, self.lenient = kept, False, False
 
-    def leaf(self, judged: Type, verdict: str, cure: str, *, rule: Rule = Rule.BAD, predicate: str = wording.NOT) -> Spoil:
+    def leaf(
+        self, judged: Type, verdict: str, cure: str, *, rule: Rule = Rule.BAD, predicate: str = wording.NOT
+    ) -> Spoil:
         """Return a spoilt part that is the judged value itself."""
-        return Spoil(wording.Leaf(path="", type=self.name(judged), verdict=verdict, cure=cure, predicate=predicate), rule)
+        return Spoil(
+            wording.Leaf(path="", type=self.name(judged), verdict=verdict, cure=cure, predicate=predicate), rule
+        )
 
     def _judge(self, judged: ProperType, trait: Trait, depth: int) -> Iterable[Spoil]:
         match judged:
@@ -189,11 +202,15 @@ class Judge:
                 # Where an error made the type Any, mypy has said so already.
                 if self.lenient or judged.type_of_any == TypeOfAny.from_error:
                     return ()
-                return (self.leaf(judged, wording.ANY_VERDICT, wording.ANY_CURE, rule=Rule.ANY, predicate=wording.UNKNOWN),)
+                return (
+                    self.leaf(judged, wording.ANY_VERDICT, wording.ANY_CURE, rule=Rule.ANY, predicate=wording.UNKNOWN),
+                )
             case LiteralType():
                 return self._judge(judged.fallback, trait, depth + 1)
             case UnionType():
-                return [spoil for item in judged.items for spoil in self._judge(get_proper_type(item), trait, depth + 1)]
+                return [
+                    spoil for item in judged.items for spoil in self._judge(get_proper_type(item), trait, depth + 1)
+                ]
             case TupleType():
                 return self._tuple(judged, trait, depth)
             case TypedDictType():
@@ -204,7 +221,15 @@ class Judge:
                 return () if judged.is_type_obj() else (self.callable(judged),)
             case PartialType():
                 return self._partial(judged, trait)
-        return (self.leaf(judged, UNBOUND_VERDICT.format(name=self.name(judged)), wording.ANY_CURE, rule=Rule.OPAQUE, predicate=wording.UNKNOWN),)
+        return (
+            self.leaf(
+                judged,
+                UNBOUND_VERDICT.format(name=self.name(judged)),
+                wording.ANY_CURE,
+                rule=Rule.OPAQUE,
+                predicate=wording.UNKNOWN,
+            ),
+        )
 
     def callable(self, judged: Type) -> Spoil:
         """Return the verdict on a value of which only a callable type is known."""
@@ -216,7 +241,9 @@ class Judge:
             predicate=wording.UNKNOWN_CAPTURES,
         )
 
-    def _part(self, owner: Type, part: Type, trait: Trait, depth: int, *, path: str, noun: str, label: str) -> list[Spoil]:
+    def _part(
+        self, owner: Type, part: Type, trait: Trait, depth: int, *, path: str, noun: str, label: str
+    ) -> list[Spoil]:
         found = self._judge(get_proper_type(part), trait, depth + 1)
         return [spoil.under(path, type_name=self.name(owner), noun=noun, label=label) for spoil in found]
 
@@ -245,7 +272,9 @@ class Judge:
     def _typed_dict(self, judged: TypedDictType, trait: Trait, depth: int) -> list[Spoil]:
         if trait is Trait.PROCESS_SEND:
             declaration = table().by_name("builtins.dict")
-            reason, cure = (declaration.reason, declaration.cure) if declaration else ("it is mutable", "pass it as an argument")
+            reason, cure = (
+                (declaration.reason, declaration.cure) if declaration else ("it is mutable", "pass it as an argument")
+            )
             return [self.leaf(judged, wording.declared(self.name(judged), reason), cure)]
         found: list[Spoil] = []
         for key, item in judged.items.items():
@@ -268,7 +297,9 @@ class Judge:
         declaration = table().by_name(judged.type.fullname) if judged.type is not None else None
         if declaration is None or declaration.has(trait) or judged.type is None:
             return ()
-        leaf = wording.Leaf("", judged.type.name, wording.declared(judged.type.name, declaration.reason), declaration.cure)
+        leaf = wording.Leaf(
+            "", judged.type.name, wording.declared(judged.type.name, declaration.reason), declaration.cure
+        )
         return (Spoil(leaf),)
 
     def _memoised(self, judged: Instance, trait: Trait, depth: int) -> Iterable[Spoil]:
@@ -378,7 +409,9 @@ class Judge:
         if self._is_stub(info):
             return [self._undeclared(judged, info)]
         if names.is_local(info):
-            return [self.leaf(judged, f"its class cannot be sent: {wording.LOCAL_CLASS_VERDICT}", wording.LOCAL_CLASS_CURE)]
+            return [
+                self.leaf(judged, f"its class cannot be sent: {wording.LOCAL_CLASS_VERDICT}", wording.LOCAL_CLASS_CURE)
+            ]
         for whole in (info.tuple_type, info.typeddict_type):
             if whole is not None:
                 expanded = get_proper_type(expand_type_by_instance(whole, judged))
@@ -386,7 +419,9 @@ class Judge:
         return self._fields(judged, trait, depth)
 
     def _undeclared(self, judged: Instance, info: TypeInfo) -> Spoil:
-        return self.leaf(judged, wording.C_CLASS_VERDICT, wording.c_class_cure(info.module_name, info.name), rule=Rule.OPAQUE)
+        return self.leaf(
+            judged, wording.C_CLASS_VERDICT, wording.c_class_cure(info.module_name, info.name), rule=Rule.OPAQUE
+        )
 
     def _is_stub(self, info: TypeInfo) -> bool:
         file = self.files.get(info.module_name)
@@ -416,14 +451,20 @@ class Judge:
                 if part is not None:
                     found += self._part(judged, part, trait, depth, path=f".{name}", noun="field", label=name)
         if mutable and trait is Trait.PROCESS_SEND:
-            spoil = self.leaf(judged, wording.mutable_field(judged.type.name, mutable), wording.MUTABLE_CURES[spelling(judged.type)])
+            spoil = self.leaf(
+                judged, wording.mutable_field(judged.type.name, mutable), wording.MUTABLE_CURES[spelling(judged.type)]
+            )
             found.append(replace(spoil, soft=True))
         return found
 
     def _declared_fields(self, info: TypeInfo) -> Iterable[tuple[str, Var]]:
         generated = info.metadata.get("dataclass") or info.metadata.get("attrs") or {}
         listed = {attribute["name"] for attribute in generated.get("attributes", ())}
-        assigned = self.assigned(info) if any(isinstance(s.node, Var) and is_class_level(s.node) for s in info.names.values()) else ()
+        assigned = (
+            self.assigned(info)
+            if any(isinstance(s.node, Var) and is_class_level(s.node) for s in info.names.values())
+            else ()
+        )
         for name, symbol in info.names.items():
             node = symbol.node
             if not isinstance(node, Var) or node.is_classvar or (name.startswith("__") and name.endswith("__")):
@@ -467,4 +508,3 @@ def spelling(info: TypeInfo) -> str:
 def _is_marker_field(declared: Type) -> bool:
     proper = get_proper_type(declared)
     return isinstance(proper, Instance) and proper.type.fullname == "dataclasses.KW_ONLY"
-

@@ -19,12 +19,50 @@ PROCESS: Final = "capsend.process.Process"
 METADATA: Final = "capsend"
 
 ABSENT: Final = frozenset(
-    "bz2 crypt ctypes curses distutils ensurepip fcntl grp idlelib lib2to3 lzma mmap msilib msvcrt nis nntplib ossaudiodev pty pwd readline "
-    "resource spwd ssl syslog termios tkinter tty turtle turtledemo venv winreg winsound".split()
+    {
+        *(
+            "bz2",
+            "crypt",
+            "ctypes",
+            "curses",
+            "distutils",
+            "ensurepip",
+            "fcntl",
+            "grp",
+            "idlelib",
+            "lib2to3",
+            "lzma",
+            "mmap",
+            "msilib",
+        ),
+        *(
+            "msvcrt",
+            "nis",
+            "nntplib",
+            "ossaudiodev",
+            "pty",
+            "pwd",
+            "readline",
+            "resource",
+            "spwd",
+            "ssl",
+            "syslog",
+            "termios",
+        ),
+        *("tkinter", "tty", "turtle", "turtledemo", "venv", "winreg", "winsound"),
+    }
 )
 """The standard library's modules that need the operating system, so that no image has them."""
 
-IMAGE: Final = sys.stdlib_module_names | {"attr", "attrs", "capsend", "capsend_traits", "mypy_extensions", "typing_extensions", "_typeshed"}
+IMAGE: Final = sys.stdlib_module_names | {
+    "attr",
+    "attrs",
+    "capsend",
+    "capsend_traits",
+    "mypy_extensions",
+    "typing_extensions",
+    "_typeshed",
+}
 
 
 def top(module: str) -> str:

@@ -82,10 +82,14 @@ def refs_of(function: n.FuncItem, module: str, *, has_writes: bool = True, known
     function.body.accept(collector)
     owner = function.info if isinstance(function, n.FuncDef) and function.info else None
     known = {} if known is None else known
-    found = list(_globals(collector.name_exprs, collector.member_exprs, module, owner=owner, scope=function, known=known))
+    found = list(
+        _globals(collector.name_exprs, collector.member_exprs, module, owner=owner, scope=function, known=known)
+    )
     found += _defaults(function, module)
     if has_writes:
-        found += (Ref(WRITTEN, f"{module}.{name}", place=place_of(node, module)) for name, node in _global_writes(function))
+        found += (
+            Ref(WRITTEN, f"{module}.{name}", place=place_of(node, module)) for name, node in _global_writes(function)
+        )
     return _in_order(found)
 
 
@@ -104,7 +108,9 @@ def refs_in(expression: n.Node, module: str, *, owner: n.TypeInfo | None = None)
     """Return what an expression refers to."""
     collector = NameAndMemberCollector()
     expression.accept(collector)
-    return _in_order(list(_globals(collector.name_exprs, collector.member_exprs, module, owner=owner, scope=expression, known={})))
+    return _in_order(
+        list(_globals(collector.name_exprs, collector.member_exprs, module, owner=owner, scope=expression, known={}))
+    )
 
 
 def _in_order(found: list[Ref]) -> list[Ref]:
@@ -117,7 +123,13 @@ def _in_order(found: list[Ref]) -> list[Ref]:
 
 
 def _globals(
-    name_exprs: list[n.NameExpr], member_exprs: list[n.MemberExpr], module: str, *, owner: n.TypeInfo | None, scope: n.Node, known: Known
+    name_exprs: list[n.NameExpr],
+    member_exprs: list[n.MemberExpr],
+    module: str,
+    *,
+    owner: n.TypeInfo | None,
+    scope: n.Node,
+    known: Known,
 ) -> Iterable[Ref]:
     seen: set[n.SymbolNode] = set()
     calls_super = False
@@ -137,9 +149,9 @@ def _globals(
     for member in member_exprs:
         yield from member_refs(member, module, receivers)
     if calls_super and owner is not None:
-        for node in syntax.walk(scope):
-            if isinstance(node, n.SuperExpr):
-                yield Ref(SUPER, owner.fullname, node.name, place_of(node, module))
+        for inner in syntax.walk(scope):
+            if isinstance(inner, n.SuperExpr):
+                yield Ref(SUPER, owner.fullname, inner.name, place_of(inner, module))
 
 
 def target_of(node: n.SymbolNode, fullname: str) -> tuple[str, str] | None:
@@ -173,7 +185,9 @@ def member_refs(member: n.MemberExpr, module: str, receivers: Receivers) -> Iter
     """Yield what `base.name` refers to, if the base is a module, a class, or something whose class its declarations show."""
     if member.kind == n.GDEF and member.node is not None:
         # A module's own variables stay with the module, which every process has; those of the user's modules are sent.
-        if not (isinstance(member.node, n.Var) and names.is_known(member.node.fullname)) or names.is_absent(member.node.fullname):
+        if not (isinstance(member.node, n.Var) and names.is_known(member.node.fullname)) or names.is_absent(
+            member.node.fullname
+        ):
             ref = global_ref(member.node, member.fullname, place_of(member, module))
             if ref is not None:
                 yield ref
@@ -202,7 +216,12 @@ class Receivers:
     def is_own_field(self, member: n.MemberExpr) -> bool:
         """Return whether an attribute is a field that the receiver's own class declares, as most are."""
         base = member.expr
-        if self.owner is None or not isinstance(base, n.NameExpr) or not isinstance(base.node, n.Var) or not base.node.is_self:
+        if (
+            self.owner is None
+            or not isinstance(base, n.NameExpr)
+            or not isinstance(base.node, n.Var)
+            or not base.node.is_self
+        ):
             return False
         symbol = self.owner.names.get(member.name)
         return symbol is not None and isinstance(symbol.node, n.Var) and not symbol.node.is_initialized_in_class
@@ -228,7 +247,11 @@ class Receivers:
             return None
         if isinstance(callee.node, n.TypeInfo):
             return _class_path("C", callee.node)
-        if isinstance(callee.node, n.FuncDef | n.Decorator) and "." in callee.node.fullname and not names.is_known(callee.node.fullname):
+        if (
+            isinstance(callee.node, n.FuncDef | n.Decorator)
+            and "." in callee.node.fullname
+            and not names.is_known(callee.node.fullname)
+        ):
             return f"F {callee.node.fullname}"
         return None
 
@@ -278,7 +301,17 @@ def _defaults(function: n.FuncItem, module: str) -> Iterator[Ref]:
                 yield ref._replace(place=ref.place or place)
 
 
-LITERALS: Final = (n.IntExpr, n.StrExpr, n.BytesExpr, n.FloatExpr, n.ComplexExpr, n.EllipsisExpr, n.UnaryExpr, n.OpExpr, n.ComparisonExpr)
+LITERALS: Final = (
+    n.IntExpr,
+    n.StrExpr,
+    n.BytesExpr,
+    n.FloatExpr,
+    n.ComplexExpr,
+    n.EllipsisExpr,
+    n.UnaryExpr,
+    n.OpExpr,
+    n.ComparisonExpr,
+)
 DISPLAYS: Final[dict[type[n.Node], str]] = {
     n.ListExpr: "builtins.list",
     n.ListComprehension: "builtins.list",
@@ -292,12 +325,18 @@ DISPLAYS: Final[dict[type[n.Node], str]] = {
 
 def value_form(value: n.Expression) -> str | None:
     """Return how to judge a value by its syntax: "class NAME", "variable NAME", "function NAME", "declared"; None if it is harmless."""
-    if isinstance(value, LITERALS) or (isinstance(value, n.TupleExpr) and all(value_form(item) is None for item in value.items)):
+    if isinstance(value, LITERALS) or (
+        isinstance(value, n.TupleExpr) and all(value_form(item) is None for item in value.items)
+    ):
         return None
     display = DISPLAYS.get(type(value))
     if display is not None:
         return f"class {display}"
-    if isinstance(value, n.CallExpr) and isinstance(value.callee, n.RefExpr) and isinstance(value.callee.node, n.TypeInfo):
+    if (
+        isinstance(value, n.CallExpr)
+        and isinstance(value.callee, n.RefExpr)
+        and isinstance(value.callee.node, n.TypeInfo)
+    ):
         return f"class {value.callee.node.fullname}"
     if isinstance(value, n.RefExpr):
         node = value.node
@@ -352,7 +391,14 @@ def _returned(function: n.FuncDef) -> n.SymbolNode | None:
         return None
     returns = [s for s in syntax.walk(function, scopes=False) if isinstance(s, n.ReturnStmt)]
     same = all(isinstance(s.expr, n.NameExpr) and s.expr.node is node for s in returns)
-    return node if same and all(binding.node is not node or isinstance(binding.place, n.FuncDef) for binding in syntax.bindings(function)) else None
+    return (
+        node
+        if same
+        and all(
+            binding.node is not node or isinstance(binding.place, n.FuncDef) for binding in syntax.bindings(function)
+        )
+        else None
+    )
 
 
 def callable_refs(value: n.Expression, module: str) -> list[Ref] | None:
@@ -368,7 +414,11 @@ def callable_refs(value: n.Expression, module: str) -> list[Ref] | None:
         node = value.node
         if syntax.function_of(node) is not None or isinstance(node, n.TypeInfo | n.OverloadedFuncDef):
             return refs_in(value, module)
-        if isinstance(value, n.MemberExpr) and isinstance(value.expr, n.RefExpr) and isinstance(value.expr.node, n.TypeInfo):
+        if (
+            isinstance(value, n.MemberExpr)
+            and isinstance(value.expr, n.RefExpr)
+            and isinstance(value.expr.node, n.TypeInfo)
+        ):
             return refs_in(value, module)
         if isinstance(node, n.Var) and value.kind == n.GDEF and not node.is_suppressed_import:
             return [] if names.is_known(node.fullname) else refs_in(value, module)
@@ -377,4 +427,9 @@ def callable_refs(value: n.Expression, module: str) -> list[Ref] | None:
 
 def is_partial(value: n.Node | None) -> bool:
     """Return whether an expression is `functools.partial(function, ...)`."""
-    return isinstance(value, n.CallExpr) and isinstance(value.callee, n.RefExpr) and value.callee.fullname == "functools.partial" and bool(value.args)
+    return (
+        isinstance(value, n.CallExpr)
+        and isinstance(value.callee, n.RefExpr)
+        and value.callee.fullname == "functools.partial"
+        and bool(value.args)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from capsend_traits import Trait, wording
 from mypy import nodes as n
 from mypy.types import CallableType, Instance, Overloaded, Type, TypeAliasType, get_proper_type
 from mypy.typevars import fill_typevars
@@ -12,7 +13,6 @@ from mypy.typevars import fill_typevars
 from capsend_mypy import names, outline, summary, syntax
 from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level
 from capsend_mypy.summary import Failure, Hop, Summary
-from capsend_traits import Trait, wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     from capsend_mypy.outline import Ref
 
 MAX_FAILURES: Final = 8
-UNSEEN_VERDICT: Final = "its body is not seen: it belongs to an installed package, or to a module that mypy only follows silently"
+UNSEEN_VERDICT: Final = (
+    "its body is not seen: it belongs to an installed package, or to a module that mypy only follows silently"
+)
 UNSEEN_CURE: Final = "let mypy check the module, or name its package in [tool.capsend] packages if the image has it"
-ABSENT_CURE: Final = "do without it: this part of the standard library needs the operating system and does not exist in WebAssembly"
+ABSENT_CURE: Final = (
+    "do without it: this part of the standard library needs the operating system and does not exist in WebAssembly"
+)
 CONSTRUCTION: Final = ("__new__", "__init__", "__post_init__", "__attrs_post_init__", "__attrs_pre_init__")
 AWAITED: Final = frozenset({"typing.Coroutine", "typing.Awaitable"})
 DECORATED_VERDICT: Final = "a decorator wraps it, and what the wrapper captures is unknown"
@@ -68,7 +72,9 @@ class State:
 
 
 @dataclass(slots=True)
-class _Direct:
+class Direct:
+    """What one function leads to by itself: its own failures, the functions it uses, and the modules that this rests on."""
+
     failures: list[Failure] = field(default_factory=list)
     edges: list[tuple[str, Hop]] = field(default_factory=list)
     modules: set[str] = field(default_factory=set)
@@ -166,7 +172,7 @@ class Program:
         """Find the components reachable from a function, innermost first (Tarjan's algorithm, without recursion)."""
         index: dict[str, int] = {}
         low: dict[str, int] = {}
-        direct: dict[str, _Direct] = {}
+        direct: dict[str, Direct] = {}
         pending: list[str] = []
         work: list[tuple[str, Iterator[tuple[str, Hop]]]] = []
 
@@ -195,7 +201,7 @@ class Program:
                     self._close(pending[at:], direct)
                     del pending[at:]
 
-    def _close(self, members: list[str], direct: dict[str, _Direct]) -> None:
+    def _close(self, members: list[str], direct: dict[str, Direct]) -> None:
         if len(members) == 1 and not direct[members[0]].edges and not direct[members[0]].provisional:
             here = direct.pop(members[0])
             self._memo[members[0]] = tuple(here.failures[:MAX_FAILURES]), frozenset(here.modules)
@@ -240,8 +246,8 @@ class Program:
 
     # What one function refers to
 
-    def _direct(self, fullname: str) -> _Direct:
-        found = _Direct()
+    def _direct(self, fullname: str) -> Direct:
+        found = Direct()
         module, local = self.split(fullname)
         if not module or self.is_in_image(module):
             return found
@@ -265,7 +271,7 @@ class Program:
         for ref in refs or ():
             if ref.kind == outline.VARIABLE and ref.target in lost:
                 continue
-            if self._follow(fullname, ref, found):
+            if self.follow(fullname, ref, found):
                 break
         return found
 
@@ -276,10 +282,16 @@ class Program:
     def _opaque(self, fullname: str, declared: Type | None) -> Failure:
         name = fullname.rpartition(".")[2]
         shown = self.judge.name(declared) if declared is not None else "Callable"
-        leaf = wording.Leaf(name, shown, wording.OPAQUE_CALLABLE_VERDICT, wording.OPAQUE_CALLABLE_CURE, predicate=wording.UNKNOWN_CAPTURES)
+        leaf = wording.Leaf(
+            name,
+            shown,
+            wording.OPAQUE_CALLABLE_VERDICT,
+            wording.OPAQUE_CALLABLE_CURE,
+            predicate=wording.UNKNOWN_CAPTURES,
+        )
         return Failure(wording.Finding(wording.Kind.GLOBAL, name, shown, "ProcessSend", (leaf,)), Rule.OPAQUE)
 
-    def _class(self, info: n.TypeInfo, found: _Direct) -> None:
+    def _class(self, info: n.TypeInfo, found: Direct) -> None:
         """Add what making an instance of a class runs; its other methods count where something calls them."""
         known = self.summary(info.module_name)
         if known is None or known.unseen:
@@ -298,7 +310,7 @@ class Program:
         prefix = info.fullname[len(info.module_name) + 1 :] + "."
         return frozenset(name[len(prefix) :] for name in known.assigned if name.startswith(prefix))
 
-    def _follow(self, function: str, ref: Ref, found: _Direct) -> bool:
+    def follow(self, function: str, ref: Ref, found: Direct) -> bool:
         """Add what a reference leads to; return whether it settles the whole function."""
         hop = Hop(function, (ref.member or ref.target).rpartition(".")[2], ref.place)
         match ref.kind:
@@ -324,7 +336,9 @@ class Program:
                 return self._decorated(ref, found)
         return False
 
-    def variable(self, fullname: str, hop: Hop, found: _Direct, *, kind: wording.Kind = wording.Kind.GLOBAL, shown: str = "") -> None:
+    def variable(
+        self, fullname: str, hop: Hop, found: Direct, *, kind: wording.Kind = wording.Kind.GLOBAL, shown: str = ""
+    ) -> None:
         """Add what reading a module-level variable leads to."""
         node = self.symbol(fullname)
         if not isinstance(node, n.Var):
@@ -350,14 +364,16 @@ class Program:
         trait = Trait.SERIALIZABLE if is_per_process(node.type) else Trait.PROCESS_SEND
         self._judged(node.type, trait, kind=kind, name=name, hop=hop, found=found)
 
-    def _judged(self, judged: Type, trait: Trait, *, kind: wording.Kind, name: str, hop: Hop, found: _Direct) -> None:
+    def _judged(self, judged: Type, trait: Trait, *, kind: wording.Kind, name: str, hop: Hop, found: Direct) -> None:
         spoils, classes = self.judged(judged, trait, found)
         if spoils:
             leaves = [_with_global_cure(spoil.of(name), kind) for spoil in spoils]
-            found.failures.append(_global(kind, name, self.judge.name(judged), trait.value, leaves, rule=spoils[0].rule, hop=hop))
+            found.failures.append(
+                _global(kind, name, self.judge.name(judged), trait.value, leaves, rule=spoils[0].rule, hop=hop)
+            )
         found.edges += [(fullname, hop) for fullname in sorted(classes)]
 
-    def judged(self, judged: Type, trait: Trait, found: _Direct) -> tuple[tuple[Spoil, ...], set[str]]:
+    def judged(self, judged: Type, trait: Trait, found: Direct) -> tuple[tuple[Spoil, ...], set[str]]:
         """Judge a type, and note what the answer rests on."""
         judge = self.judge
         judge.modules, judge.classes, judge.provisional = set(), set(), False
@@ -366,7 +382,7 @@ class Program:
         found.provisional |= judge.provisional
         return spoils, judge.classes
 
-    def _member(self, ref: Ref, hop: Hop, found: _Direct) -> None:
+    def _member(self, ref: Ref, hop: Hop, found: Direct) -> None:
         kind, _, path = ref.target.partition(" ")
         start, *parts = path.split("/")
         info, through_class = self._start(kind, start, found)
@@ -376,7 +392,7 @@ class Program:
         if info is not None:
             self._reach(info, ref.member, hop, found, through_class=through_class)
 
-    def _start(self, kind: str, name: str, found: _Direct) -> tuple[n.TypeInfo | None, bool]:
+    def _start(self, kind: str, name: str, found: Direct) -> tuple[n.TypeInfo | None, bool]:
         found.modules.add(self.split(name)[0])
         node = self.symbol(name)
         if kind in "CT":
@@ -389,7 +405,7 @@ class Program:
         declared = function.type if isinstance(function, n.FuncDef) else None
         return (self._class_of(declared.ret_type), False) if isinstance(declared, CallableType) else (None, False)
 
-    def _step(self, info: n.TypeInfo | None, part: str, found: _Direct) -> n.TypeInfo | None:
+    def _step(self, info: n.TypeInfo | None, part: str, found: Direct) -> n.TypeInfo | None:
         symbol = info.get(part.removesuffix("()")) if info is not None else None
         if info is None or symbol is None:
             return None
@@ -411,7 +427,7 @@ class Program:
             proper = get_proper_type(proper.args[-1])
         return proper.type if isinstance(proper, Instance) else None
 
-    def _reach(self, info: n.TypeInfo, name: str, hop: Hop, found: _Direct, *, through_class: bool = False) -> None:
+    def _reach(self, info: n.TypeInfo, name: str, hop: Hop, found: Direct, *, through_class: bool = False) -> None:
         """Add what reaching an attribute of a class leads to: a method runs, a class attribute is read."""
         found.modules |= self._modules_of(info)
         symbol = info.get(name)
@@ -424,12 +440,14 @@ class Program:
         elif isinstance(node, n.TypeInfo):
             found.edges.append((node.fullname, hop))
         elif isinstance(node, n.Var) and not info.is_enum and not node.is_property:
-            of_class = is_class_level(node) and not (node.is_inferred and node.info and name in self._assigned(node.info))
+            of_class = is_class_level(node) and not (
+                node.is_inferred and node.info and name in self._assigned(node.info)
+            )
             if of_class or (through_class and node.is_initialized_in_class):
                 owner = node.info.name if node.info else info.name
                 self._class_attribute(node, f"{owner}.{name}", hop, found)
 
-    def _class_attribute(self, node: n.Var, name: str, hop: Hop, found: _Direct) -> None:
+    def _class_attribute(self, node: n.Var, name: str, hop: Hop, found: Direct) -> None:
         if node.type is None:
             found.provisional = True
             return
@@ -438,7 +456,7 @@ class Program:
             return
         self._judged(node.type, Trait.PROCESS_SEND, kind=wording.Kind.CLASS_ATTRIBUTE, name=name, hop=hop, found=found)
 
-    def _default(self, function: str, ref: Ref, hop: Hop, found: _Direct) -> None:
+    def _default(self, function: str, ref: Ref, hop: Hop, found: Direct) -> None:
         form, _, target = ref.member.partition(" ")
         hop = Hop(function, ref.target, ref.place)
         if form == "variable":
@@ -454,12 +472,22 @@ class Program:
                 if spoils:
                     leaves = [spoil.of(ref.target) for spoil in spoils]
                     found.failures.append(
-                        _global(wording.Kind.DEFAULT, ref.target, info.name, "ProcessSend", leaves, rule=spoils[0].rule, hop=hop)
+                        _global(
+                            wording.Kind.DEFAULT,
+                            ref.target,
+                            info.name,
+                            "ProcessSend",
+                            leaves,
+                            rule=spoils[0].rule,
+                            hop=hop,
+                        )
                     )
         else:
             declared = self._parameter(function, ref.target)
             if declared is not None:
-                self._judged(declared, Trait.PROCESS_SEND, kind=wording.Kind.DEFAULT, name=ref.target, hop=hop, found=found)
+                self._judged(
+                    declared, Trait.PROCESS_SEND, kind=wording.Kind.DEFAULT, name=ref.target, hop=hop, found=found
+                )
 
     def _parameter(self, function: str, name: str) -> Type | None:
         node = syntax.function_of(self.symbol(function))
@@ -467,7 +495,7 @@ class Program:
             return None
         return node.type.arg_types[node.type.arg_names.index(name)]
 
-    def _decorated(self, ref: Ref, found: _Direct) -> bool:
+    def _decorated(self, ref: Ref, found: Direct) -> bool:
         if all(self.is_transparent(name) for name in ref.member.split(",")):
             return False
         node = syntax_decorator(self.symbol(ref.target))
@@ -543,7 +571,14 @@ def written(name: str, function: str, hop: Hop) -> Failure:
 
 
 def _global(
-    kind: wording.Kind, name: str, shown: str, trait: str, leaves: list[wording.Leaf], *, hop: Hop, rule: Rule = Rule.BAD
+    kind: wording.Kind,
+    name: str,
+    shown: str,
+    trait: str,
+    leaves: list[wording.Leaf],
+    *,
+    hop: Hop,
+    rule: Rule = Rule.BAD,
 ) -> Failure:
     finding = wording.Finding(kind, name, shown, trait, tuple(leaves), function=_short(hop.function))
     return Failure(finding, rule, (hop,))

@@ -6,8 +6,9 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from capsend_mypy import codes
 from capsend_traits import wording
+
+from capsend_mypy import codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,9 @@ class Reporter:
         self.origin = origin
         self.count = 0
 
-    def finding(self, finding: wording.Finding, rule: Rule, place: Context, *, elsewhere: bool = False, verb: str = "spawned") -> None:
+    def finding(
+        self, finding: wording.Finding, rule: Rule, place: Context, *, elsewhere: bool = False, verb: str = "spawned"
+    ) -> None:
         """Report one finding at a place of the checked file.
 
         Args:
@@ -78,7 +81,11 @@ class Reporter:
         file = self.program.files.get(module)
         if file is None:
             return {}
-        line = hop.place.line if hop.place is not None and hop.place.module == module else find_line(file.path, local, variable)
+        line = (
+            hop.place.line
+            if hop.place is not None and hop.place.module == module
+            else find_line(file.path, local, variable)
+        )
         return {"file": self.checker.msg.errors.simplify_path(file.path), "line": line}
 
     def unexpected(self, error: Exception) -> None:
@@ -95,10 +102,16 @@ def find_line(path: str, local: str, variable: str) -> int:
     except (OSError, SyntaxError, ValueError):
         return 0
     for part in local.split("."):
-        found = (inner for inner in ast.walk(node) if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and inner.name == part)
+        found = (
+            inner
+            for inner in ast.walk(node)
+            if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and inner.name == part
+        )
         node = next(found, node)
     name = variable.rpartition(".")[2]
     for inner in ast.walk(node):
-        if (isinstance(inner, ast.Name) and inner.id == name) or (isinstance(inner, ast.Attribute) and inner.attr == name):
+        if (isinstance(inner, ast.Name) and inner.id == name) or (
+            isinstance(inner, ast.Attribute) and inner.attr == name
+        ):
             return inner.lineno
     return getattr(node, "lineno", 0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from capsend_traits import Trait, wording
+from capsend_traits.wording import Kind
 from mypy import nodes as n
 from mypy.maptype import map_instance_to_supertype
 from mypy.types import CallableType, DeletedType, Instance, Overloaded, PartialType, Type, TypeType, get_proper_type
@@ -12,17 +14,16 @@ from mypy.types import CallableType, DeletedType, Instance, Overloaded, PartialT
 from capsend_mypy import names, outline, syntax
 from capsend_mypy.config import Transport
 from capsend_mypy.judge import Rule, Spoil
-from capsend_mypy.program import DECORATED_CURE, DECORATED_VERDICT, is_spawnable, syntax_decorator, written
-from capsend_mypy.program import _Direct as Direct
+from capsend_mypy.program import DECORATED_CURE, DECORATED_VERDICT, Direct, is_spawnable, written
 from capsend_mypy.summary import Hop
-from capsend_traits import Trait, wording
-from capsend_traits.wording import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from capsend_mypy.program import Program
     from capsend_mypy.reporting import Reporter
+
+Named = n.NameExpr | n.MemberExpr
 
 BRANCHING: Final = {"and", "or"}
 LOCAL_CLASS: Final = "class"
@@ -31,7 +32,9 @@ BY_NAME_CURE: Final = "define it at module level, and pass what it captures as a
 UNASSIGNED: Final = "not assigned"
 CANNOT_BE_SENT: Final = "which cannot be sent"
 EMPTY: Final = Spoil(
-    wording.Leaf("", UNASSIGNED, wording.EMPTY_CELL_VERDICT, wording.EMPTY_CELL_CURE, predicate="so there is nothing to send")
+    wording.Leaf(
+        "", UNASSIGNED, wording.EMPTY_CELL_VERDICT, wording.EMPTY_CELL_CURE, predicate="so there is nothing to send"
+    )
 )
 
 
@@ -82,12 +85,12 @@ class Check:
                 self._partial(value)
             case n.MemberExpr() if not (value.kind == n.GDEF and value.node is not None):
                 self._attribute(value, kind)
-            case n.RefExpr() if value.node is not None:
+            case n.NameExpr() | n.MemberExpr() if value.node is not None:
                 self._named(value, value.node, kind)
             case _:
                 self._object(value, kind)
 
-    def _named(self, value: n.RefExpr, node: n.SymbolNode, kind: Kind) -> None:
+    def _named(self, value: Named, node: n.SymbolNode, kind: Kind) -> None:
         if isinstance(node, n.TypeAlias):
             target = get_proper_type(node.target)
             node = target.type if isinstance(target, Instance) else node
@@ -99,7 +102,7 @@ class Check:
             else:
                 self._variable(value, node, kind)
 
-    def _definition(self, value: n.RefExpr, node: n.SymbolNode) -> None:
+    def _definition(self, value: Named, node: n.SymbolNode) -> None:
         if isinstance(node, n.TypeInfo):
             if names.is_local(node):
                 self._report(Kind.CAPTURED, value.name, LOCAL_CLASS, [self._local_class(node)], value)
@@ -110,7 +113,7 @@ class Check:
         else:
             self.refs([outline.global_ref(node, value.fullname, self._spot(value))], value, spawned=True)
 
-    def _local_function(self, value: n.RefExpr, node: n.SymbolNode) -> None:
+    def _local_function(self, value: Named, node: n.SymbolNode) -> None:
         decorator = syntax.decorator_of(node)
         if decorator is not None and not self._is_transparent(decorator):
             if decorator not in self.seen:
@@ -126,12 +129,16 @@ class Check:
             called = isinstance(expression, n.CallExpr)
             ref = expression.callee if isinstance(expression, n.CallExpr) else expression
             function = syntax.function_of(ref.node) if isinstance(ref, n.RefExpr) else None
-            local = function is not None and function.body.body and (outline.is_identity_factory(function) if called else outline.is_identity(function))
+            local = (
+                function is not None
+                and function.body.body
+                and (outline.is_identity_factory(function) if called else outline.is_identity(function))
+            )
             if not local and not self.program.is_transparent(name):
                 return False
         return True
 
-    def _decorated(self, value: n.RefExpr, decorator: n.Decorator) -> None:
+    def _decorated(self, value: Named, decorator: n.Decorator) -> None:
         judged = decorator.var.type
         if judged is None or is_spawnable(judged):
             return
@@ -143,9 +150,13 @@ class Check:
         else:
             self._judge(Kind.CAPTURED, value.name, judged, value)
 
-    def _global(self, value: n.RefExpr, node: n.Var, kind: Kind) -> None:
+    def _global(self, value: Named, node: n.Var, kind: Kind) -> None:
         proper = get_proper_type(node.type) if node.type is not None else None
-        if isinstance(proper, CallableType | Overloaded) and not proper.is_type_obj() and not names.is_known(node.fullname):
+        if (
+            isinstance(proper, CallableType | Overloaded)
+            and not proper.is_type_obj()
+            and not names.is_known(node.fullname)
+        ):
             found = self._assigned(node, self.checker.tree)
             if found is not None and node not in self.seen:
                 self.seen.add(node)
@@ -154,7 +165,7 @@ class Check:
                 return
         self.refs([outline.global_ref(node, value.fullname, self._spot(value))], value, spawned=True)
 
-    def _variable(self, value: n.RefExpr, node: n.Var, kind: Kind) -> None:
+    def _variable(self, value: Named, node: n.Var, kind: Kind) -> None:
         if node in self.seen:
             return
         self.seen.add(node)
@@ -188,13 +199,17 @@ class Check:
         """Follow the `__call__` of a callable object that is the spawned callable itself."""
         info = class_of(get_proper_type(judged))
         if kind is Kind.CALLABLE and info is not None and not self.program.is_in_image(info.fullname):
-            self.refs([outline.Ref(outline.MEMBER, f"C {info.fullname}", "__call__", self._spot(value))], value, spawned=True)
+            self.refs(
+                [outline.Ref(outline.MEMBER, f"C {info.fullname}", "__call__", self._spot(value))], value, spawned=True
+            )
 
     def _attribute(self, value: n.MemberExpr, kind: Kind) -> None:
         """Check `receiver.name`: a method with its receiver, or an attribute that holds a callable."""
         owner = self.type_of(value.expr)
         proper = get_proper_type(owner) if owner is not None else None
-        through_class = isinstance(proper, TypeType) or (isinstance(proper, CallableType | Overloaded) and proper.is_type_obj())
+        through_class = isinstance(proper, TypeType) or (
+            isinstance(proper, CallableType | Overloaded) and proper.is_type_obj()
+        )
         info = class_of(proper)
         symbol = info.get(value.name) if info is not None else None
         node = symbol.node if symbol is not None else None
@@ -215,14 +230,18 @@ class Check:
         if names.is_local(info) and isinstance(value.expr, n.RefExpr) and isinstance(value.expr.node, n.TypeInfo):
             self._report(Kind.CAPTURED, info.name, LOCAL_CLASS, [self._local_class(info)], value.expr)
         elif not self.program.is_in_image(info.fullname):
-            self.refs([outline.Ref(outline.MEMBER, f"T {info.fullname}", value.name, self._spot(value))], value, spawned=True)
+            self.refs(
+                [outline.Ref(outline.MEMBER, f"T {info.fullname}", value.name, self._spot(value))], value, spawned=True
+            )
 
     def _receiver(self, value: n.MemberExpr, judged: Type) -> None:
         cure = self._self_cure(value.expr, [value]) if isinstance(value.expr, n.NameExpr) else None
         self._judge(Kind.RECEIVER, source(value.expr), judged, value.expr, cure=cure)
         info = class_of(get_proper_type(judged))
         if info is not None and not self.program.is_in_image(info.fullname):
-            self.refs([outline.Ref(outline.MEMBER, f"C {info.fullname}", value.name, self._spot(value))], value, spawned=True)
+            self.refs(
+                [outline.Ref(outline.MEMBER, f"C {info.fullname}", value.name, self._spot(value))], value, spawned=True
+            )
 
     def _super(self, value: n.SuperExpr) -> None:
         functions = [f for f in self.checker.tscope.functions if isinstance(f, n.FuncDef)]
@@ -375,7 +394,7 @@ class Check:
         found = Direct()
         for ref in refs:
             if ref is not None:
-                self.program._follow("" if spawned else self.trail[-1] if self.trail else "", ref, found)  # noqa: SLF001 - one package
+                self.program.follow("" if spawned else self.trail[-1] if self.trail else "", ref, found)
         failures = list(found.failures)
         for target, hop in found.edges:
             failures += [replace(failure, hops=(hop, *failure.hops)) for failure in self.program.failures(target)]
@@ -395,7 +414,9 @@ class Check:
         if is_callable(judged) and not spread:
             self.callable(value, Kind.ARGUMENT)
         elif not (isinstance(value, n.RefExpr) and isinstance(value.node, n.MypyFile)):
-            if not spread and any(spoil.rule is Rule.ANY for spoil in self.program.judge.spoils(judged, Trait.SERIALIZABLE)):
+            if not spread and any(
+                spoil.rule is Rule.ANY for spoil in self.program.judge.spoils(judged, Trait.SERIALIZABLE)
+            ):
                 judged = self._without_context(value)
             self._judge(Kind.ARGUMENT, name, judged, value, trait=Trait.SERIALIZABLE)
 
@@ -424,7 +445,7 @@ class Check:
             return value.node.type
         return found
 
-    def type_at_spawn(self, name: n.RefExpr, node: n.Var) -> Type | None:
+    def type_at_spawn(self, name: Named, node: n.Var) -> Type | None:
         """Return the type of a variable as it is narrowed at the spawn, where the snapshot is taken."""
         if isinstance(node.type, PartialType):
             return node.type
@@ -440,7 +461,14 @@ class Check:
         return self.program.judge.name(judged)
 
     def _judge(
-        self, kind: Kind, name: str, judged: Type, place: n.Expression, *, trait: Trait = Trait.PROCESS_SEND, cure: str | None = None
+        self,
+        kind: Kind,
+        name: str,
+        judged: Type,
+        place: n.Expression,
+        *,
+        trait: Trait = Trait.PROCESS_SEND,
+        cure: str | None = None,
     ) -> None:
         found = Direct()
         # A tool that copies what it carries asks only for what can be copied.
@@ -463,7 +491,14 @@ class Check:
         return not self.program.is_in_image(module) and (known is None or known.unseen)
 
     def _report(
-        self, kind: Kind, name: str, shown: str, spoils: Iterable[Spoil], place: n.Context, *, trait: Trait = Trait.PROCESS_SEND
+        self,
+        kind: Kind,
+        name: str,
+        shown: str,
+        spoils: Iterable[Spoil],
+        place: n.Context,
+        *,
+        trait: Trait = Trait.PROCESS_SEND,
     ) -> None:
         leaves = tuple(spoil.of(name) for spoil in spoils)
         rule = next(iter(spoils)).rule
@@ -475,7 +510,9 @@ class Check:
 
     @staticmethod
     def _local_class(info: n.TypeInfo) -> Spoil:
-        leaf = wording.Leaf("", f"class {info.name}", wording.LOCAL_CLASS_VERDICT, wording.LOCAL_CLASS_CURE, predicate=CANNOT_BE_SENT)
+        leaf = wording.Leaf(
+            "", f"class {info.name}", wording.LOCAL_CLASS_VERDICT, wording.LOCAL_CLASS_CURE, predicate=CANNOT_BE_SENT
+        )
         return Spoil(leaf)
 
     def _spot(self, node: n.Context) -> outline.Place:
@@ -505,13 +542,21 @@ class Check:
         if not functions or (isinstance(node, n.Var) and node.is_argument):
             return False
         scope, function = functions[-1], syntax.function_of(node)
-        loops_inside = [c for c in syntax.walk(scope, scopes=False) if isinstance(c, n.GeneratorExpr | n.DictionaryComprehension)]
+        loops_inside = [
+            c for c in syntax.walk(scope, scopes=False) if isinstance(c, n.GeneratorExpr | n.DictionaryComprehension)
+        ]
         if any(b.node is node for c in loops_inside for b in syntax.bindings(c)):
             return False
-        bound = [b.place for b in syntax.bindings(scope) if b.node is not None and (b.node is node or b.node is function)]
+        bound = [
+            b.place for b in syntax.bindings(scope) if b.node is not None and (b.node is node or b.node is function)
+        ]
         if not bound or any(not self._is_after(place) for place in bound):
             return False
-        loops = [s for s in syntax.statements(scope.body.body) if isinstance(s, n.ForStmt | n.WhileStmt) and contains(s, self.place)]
+        loops = [
+            s
+            for s in syntax.statements(scope.body.body)
+            if isinstance(s, n.ForStmt | n.WhileStmt) and contains(s, self.place)
+        ]
         return not any(contains(loop, place) for loop in loops for place in bound)
 
     def _is_after(self, place: n.Context) -> bool:
@@ -572,7 +617,11 @@ def class_of(judged: Type | None) -> n.TypeInfo | None:
     if isinstance(proper, CallableType | Overloaded) and proper.is_type_obj():
         return proper.type_object()
     fallback = getattr(proper, "partial_fallback", None) or getattr(proper, "fallback", None)
-    if not isinstance(proper, Instance) and isinstance(fallback, Instance) and not isinstance(proper, CallableType | Overloaded):
+    if (
+        not isinstance(proper, Instance)
+        and isinstance(fallback, Instance)
+        and not isinstance(proper, CallableType | Overloaded)
+    ):
         proper = fallback
     return proper.type if isinstance(proper, Instance) else None
 
@@ -618,6 +667,3 @@ def source(value: n.Expression) -> str:
         case n.StarExpr():
             return f"*{source(value.expr)}"
     return "..."
-
-
-__all__ = ["Check", "is_callable", "syntax_decorator"]

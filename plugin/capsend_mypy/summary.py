@@ -7,12 +7,12 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from capsend_traits import wording
 from mypy import nodes as n
 from mypy.types import Instance, LiteralType, TypeAliasType, get_proper_type
 
 from capsend_mypy import names, outline, syntax
 from capsend_mypy.judge import Rule
-from capsend_traits import wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,7 +69,9 @@ def functions(file: n.MypyFile) -> Iterator[tuple[str, n.FuncDef, n.Decorator | 
     yield from _functions(file.names, f"{file.fullname}.", "")
 
 
-def _functions(table: Mapping[str, n.SymbolTableNode], module: str, prefix: str) -> Iterator[tuple[str, n.FuncDef, n.Decorator | None]]:
+def _functions(
+    table: Mapping[str, n.SymbolTableNode], module: str, prefix: str
+) -> Iterator[tuple[str, n.FuncDef, n.Decorator | None]]:
     for name, symbol in table.items():
         node = symbol.node
         if symbol.plugin_generated or node is None or node.fullname != f"{module}{prefix}{name}":
@@ -108,9 +110,9 @@ def from_tree(file: n.MypyFile) -> Summary:
         if isinstance(binding.node, n.Var):
             assigned.setdefault(binding.name, []).append(binding.value)
     for name, values in assigned.items():
-        known = [outline.callable_refs(value, file.fullname) if value is not None else None for value in values]
-        if all(refs is not None for refs in known):
-            summary.refs.setdefault(name, [ref for refs in known if refs is not None for ref in refs])
+        called = [outline.callable_refs(value, file.fullname) if value is not None else None for value in values]
+        if None not in called:
+            summary.refs.setdefault(name, [ref for refs in called for ref in refs or ()])
     summary.rebound, summary.identity = frozenset(rebound), frozenset(identity)
     summary.assigned = frozenset(_assigned(file))
     return summary
@@ -138,7 +140,11 @@ def _assigned(file: n.MypyFile) -> Iterator[str]:
         receiver = function.arguments[0].variable
         for statement in syntax.statements(function.body.body):
             for target in syntax.TARGETS.get(type(statement), lambda _: [])(statement):
-                if isinstance(target, n.MemberExpr) and isinstance(target.expr, n.NameExpr) and target.expr.node is receiver:
+                if (
+                    isinstance(target, n.MemberExpr)
+                    and isinstance(target.expr, n.NameExpr)
+                    and target.expr.node is receiver
+                ):
                     yield f"{local.rpartition('.')[0]}.{target.name}"
 
 
@@ -186,15 +192,34 @@ def _dump(data: dict[str, Any]) -> str:
 def _plain(failure: Failure) -> list[Any]:
     f = failure.finding
     leaves = [
-        [leaf.path, leaf.type, leaf.verdict, leaf.cure, leaf.predicate, [[s.path, s.type, s.part, s.noun] for s in leaf.steps]]
+        [
+            leaf.path,
+            leaf.type,
+            leaf.verdict,
+            leaf.cure,
+            leaf.predicate,
+            [[s.path, s.type, s.part, s.noun] for s in leaf.steps],
+        ]
         for leaf in f.leaves
     ]
-    return [f.kind.name, f.variable, f.type, f.trait, leaves, f.function, failure.rule.value, [hop[:2] for hop in failure.hops]]
+    return [
+        f.kind.name,
+        f.variable,
+        f.type,
+        f.trait,
+        leaves,
+        f.function,
+        failure.rule.value,
+        [hop[:2] for hop in failure.hops],
+    ]
 
 
 def _failure(data: list[Any]) -> Failure:
     kind, variable, shown, trait, plain, function, rule, hops = data
-    leaves = tuple(wording.Leaf(*leaf[:5], steps=tuple(wording.Step(*step) for step in leaf[5])) for leaf in plain)
+    leaves = tuple(
+        wording.Leaf(path, shape, verdict, cure, predicate, tuple(wording.Step(*step) for step in steps))
+        for path, shape, verdict, cure, predicate, steps in plain
+    )
     finding = wording.Finding(wording.Kind[kind], variable, shown, trait, leaves, function)
     return Failure(finding, Rule(rule), tuple(Hop(*hop) for hop in hops))
 
@@ -222,7 +247,9 @@ def class_digests(file: n.MypyFile) -> dict[str, str]:
         info = symbol.node
         if isinstance(info, n.TypeInfo):
             fields = sorted(
-                (name, str(s.node.type), s.node.is_classvar, s.node.is_final) for name, s in info.names.items() if isinstance(s.node, n.Var)
+                (name, str(s.node.type), s.node.is_classvar, s.node.is_final)
+                for name, s in info.names.items()
+                if isinstance(s.node, n.Var)
             )
             frozen = [info.metadata.get(kind, {}).get("frozen") for kind in ("dataclass", "attrs")]
             text = repr((info.metadata.get(names.METADATA), frozen, [str(base) for base in info.bases], fields))
@@ -232,7 +259,11 @@ def class_digests(file: n.MypyFile) -> dict[str, str]:
 
 def variables_digest(file: n.MypyFile) -> str:
     """Return a digest of the types of a module's variables, aliases such as `PerProcess` included."""
-    variables = sorted((name, _spelled(symbol.node)) for name, symbol in file.names.items() if isinstance(symbol.node, n.Var) and name != SYMBOL)
+    variables = sorted(
+        (name, _spelled(symbol.node))
+        for name, symbol in file.names.items()
+        if isinstance(symbol.node, n.Var) and name != SYMBOL
+    )
     return hashlib.sha256(repr(variables).encode()).hexdigest()[:12]
 
 

@@ -49,13 +49,21 @@ CHILDREN: Final[dict[type[n.Node], Callable[[Any], list[Any]]]] = {
     n.SuperExpr: lambda o: [o.call],
     n.ListExpr: lambda o: o.items,
     n.DictExpr: lambda o: [x for item in o.items for x in item],
-    n.TemplateStrExpr: lambda o: [x for item in o.items for x in (item if isinstance(item, tuple) else (item,)) if isinstance(x, n.Node)],
+    n.TemplateStrExpr: lambda o: [
+        x for item in o.items for x in (item if isinstance(item, tuple) else (item,)) if isinstance(x, n.Node)
+    ],
     n.TupleExpr: lambda o: o.items,
     n.SetExpr: lambda o: o.items,
     n.GeneratorExpr: lambda o: [*o.sequences, *o.indices, *(c for cs in o.condlists for c in cs), o.left_expr],
     n.ListComprehension: lambda o: [o.generator],
     n.SetComprehension: lambda o: [o.generator],
-    n.DictionaryComprehension: lambda o: [*o.sequences, *o.indices, *(c for cs in o.condlists for c in cs), o.key, o.value],
+    n.DictionaryComprehension: lambda o: [
+        *o.sequences,
+        *o.indices,
+        *(c for cs in o.condlists for c in cs),
+        o.key,
+        o.value,
+    ],
     n.ConditionalExpr: lambda o: [o.cond, o.if_expr, o.else_expr],
     n.TypeApplication: lambda o: [o.expr],
     n.AwaitExpr: lambda o: [o.expr],
@@ -83,7 +91,9 @@ TARGETS: Final[dict[type[n.Node], Callable[[Any], list[Any]]]] = {
     p.StarredPattern: lambda o: [o.capture],
     p.MappingPattern: lambda o: [o.rest],
 }
-STATEMENT_TARGETS: Final = frozenset({n.AssignmentStmt, n.OperatorAssignmentStmt, n.ForStmt, n.WithStmt, n.DelStmt, n.TryStmt})
+STATEMENT_TARGETS: Final = frozenset(
+    {n.AssignmentStmt, n.OperatorAssignmentStmt, n.ForStmt, n.WithStmt, n.DelStmt, n.TryStmt}
+)
 PARTS: Final = (n.TupleExpr, n.ListExpr, n.StarExpr)
 
 
@@ -121,7 +131,13 @@ def bindings(scope: n.Node) -> Iterator[Binding]:
             continue
         targets = TARGETS.get(type(node))
         if targets is not None:
-            value = node.rvalue if isinstance(node, n.AssignmentStmt) else node.value if isinstance(node, n.AssignmentExpr) else None
+            value = (
+                node.rvalue
+                if isinstance(node, n.AssignmentStmt)
+                else node.value
+                if isinstance(node, n.AssignmentExpr)
+                else None
+            )
             for target in targets(node):
                 yield from _names(target, value)
         elif isinstance(node, n.FuncDef):
