@@ -23,6 +23,8 @@ import attrs
 from capsend_traits import Trait, table
 from capsend_traits.wording import (
     C_CLASS_VERDICT,
+    HANDLE_CURE,
+    HANDLE_VERDICT,
     MUTABLE_CURES,
     Leaf,
     Step,
@@ -33,6 +35,7 @@ from capsend_traits.wording import (
 )
 
 from capsend.fields import class_fields, instance_state, written_in_python
+from capsend.guest.codec_instances import plan_of
 from capsend.traits import explicit_impl
 
 if TYPE_CHECKING:
@@ -124,12 +127,14 @@ class Judge:
     Attributes:
         has_instances: whether an instance was met whose fields can change without a name being bound anew.
         singular: the immutable values met that equal only themselves, outermost first; copies of one of them would not be equal.
+        rebuilt: (class, method) of everything of the user's that runs when the values met are decoded.
     """
 
     def __init__(self, external: Callable[[object, TraitName], list[Leaf] | None]) -> None:
         self._external = external
         self.has_instances = False
         self.singular: list[object] = []
+        self.rebuilt: list[tuple[type, str]] = []
 
     def leaves(self, value: object, trait: TraitName, path: str) -> list[Leaf]:
         """Return every part of a value that lacks the trait, those declared not sendable first; empty when it has the trait.
@@ -174,6 +179,7 @@ class Judge:
             return ()
         if verdict.shape is Shape.PROMISED:
             found += [(True, _of_class(leaf, place)) for leaf in self._external(cls, trait) or ()]
+            self._note_methods(place)
             self._reach_promised(value)
             return ()
         if verdict.shape is Shape.ENUM:
@@ -187,7 +193,22 @@ class Judge:
                 found.append((False, _leaf(place, *refusal)))
             elif _equals_only_itself(cls) and (trait == "ProcessSend" or not any(instance_state(value))):
                 self.singular.append(value)
-        return [*_items(value), *_fields(value)] if verdict.shape is Shape.INSTANCE else _items(value)
+            self._note_methods(place)
+            if trait == "Serializable" and plan_of(cls).own_get:
+                return [*_items(value), *_own_state(value, place, found)]
+            return [*_items(value), *_fields(value)]
+        return _items(value)
+
+    def _note_methods(self, place: _Place) -> None:
+        cls = type(place.value)
+        if plan_of(cls).own_set:
+            self.rebuilt.append((cls, "__setstate__"))
+        at: _Place | None = place
+        while at is not None and at.noun in {"key", "element", "item", "field"}:
+            if at.noun in {"key", "element"}:
+                self.rebuilt += [(cls, "__hash__"), (cls, "__eq__")]
+                break
+            at = at.parent
 
     def _reach_promised(self, value: object) -> None:
         """Reach the code in an instance of a class with an unsafe impl; what is wrong with its parts is its author's promise."""
@@ -202,6 +223,9 @@ class Judge:
         assert isinstance(value, enum.Enum)
         for name, member in type(value).__members__.items():
             yield "member", f".{name}", member.value
+            for field, child in instance_state(member):
+                if not field.startswith("_"):
+                    yield "field", f".{name}.{field}", child
 
 
 _verdicts: dict[tuple[TraitName, bool], WeakKeyDictionary[type, ClassVerdict]] = {
@@ -235,6 +259,8 @@ def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
         return ClassVerdict(Shape.REFUSED, (declared(name, negative.reason), negative.cure))
     if declaration is not None:
         return ClassVerdict(Shape.PARTS if _enumerator(cls) else Shape.ATOM)
+    if cls.__module__.startswith("capsend.") and cls.__module__ != "capsend.showcase":
+        return ClassVerdict(Shape.REFUSED, (HANDLE_VERDICT, HANDLE_CURE))
     if cls is functools.partial:
         return ClassVerdict(Shape.PARTS)
     if written_in_python(cls):
@@ -278,6 +304,14 @@ def _fields(value: object) -> Iterator[Part]:
             yield from (("annotation", f".__annotations__[{key!r}]", item) for key, item in child.items())
         else:
             yield "field", f".{name}", child
+
+
+def _own_state(value: Any, place: _Place, found: list[tuple[bool, Leaf]]) -> Iterable[Part]:
+    try:
+        return [("state", ".__getstate__()", value.__getstate__())]
+    except Exception as error:  # noqa: BLE001 - it is the user's code
+        found.append((True, _leaf(place, f"its __getstate__ failed: {error!r}", "")))
+        return ()
 
 
 def _sequence(value: Any) -> Iterator[Part]:

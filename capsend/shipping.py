@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import inspect
 import json
 import sys
@@ -17,7 +18,7 @@ from capsend import failure, wire
 from capsend.captures import Place, Walk, callable_name
 from capsend.exceptions import CapsendError, CaptureError, ProcessFailed, SerializationError
 from capsend.guest import codec
-from capsend.origins import Origins
+from capsend.origins import Origins, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,10 +58,24 @@ class Shipment:
         """
         kind, body = text[:1], text[1:]
         if kind == "v":
-            return wire.decode_value(body, resolve=self.resolve)
+            return self._value(body)
         if kind == "u":
             raise _unsendable(self.name, body)
         raise failure.rebuild(body, resolve=self.resolve, process_id=process_id, files=self._files())
+
+    def _value(self, body: str) -> Any:
+        try:
+            return wire.decode_value(body, resolve=self.resolve)
+        except ProcessFailed as error:
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, _NotSent):
+                cause = cause.__cause__
+            if cause is None:
+                raise
+            raise SerializationError(
+                f"cannot take the result of {self.name}: {cause}.\n    Instead: return what it holds, as built-in values.",
+                path="result",
+            ) from None
 
     def resolve(self, reference: Any) -> object:
         """Return the thing that a process names: something that was sent, or a declared class of the standard library.
@@ -79,18 +94,42 @@ class Shipment:
 
     def _by_name(self, module: str, qualname: str) -> object:
         if (module, qualname) not in self.names:
-            declaration = table().by_name(f"{module}.{qualname}") if module in sys.stdlib_module_names else None
-            if declaration is None or declaration.trait is Trait.NEVER:
-                raise LookupError(f"{module}.{qualname} was not sent, and is not declared")
-        found: Any = sys.modules.get(module)
-        for part in qualname.split("."):
-            found = None if found is None else getattr(found, part, None)
+            return self._of_stdlib(module, qualname)
+        found = _loaded(module, qualname)
         if found is None:
             raise LookupError(f"{module}.{qualname} is not loaded here")
         return found
 
+    def _of_stdlib(self, module: str, qualname: str) -> object:
+        known = module in sys.stdlib_module_names or module.partition(".")[0] in sys.stdlib_module_names
+        declaration = table().by_name(f"{module}.{qualname}") if known else None
+        found = _loaded(module, qualname) if known else None
+        if found is not None and declaration is not None and declaration.trait is not Trait.NEVER:
+            return found
+        # Members and named tuples are data and nothing else: no method of theirs runs when they come or go.
+        if (
+            isinstance(found, type)
+            and issubclass(found, enum.Enum | tuple)
+            and declaration is None
+            and not hasattr(found, "__del__")
+        ):
+            return found
+        raise _NotSent(
+            f"it has a part that is named {module}.{qualname}, which was not sent with the program and is not declared"
+        )
+
     def _files(self) -> frozenset[str]:
         return frozenset(step[2][3] for step in json.loads(self.program)["steps"] if step[0] in "fc")
+
+
+class _NotSent(LookupError):
+    """A process names what is here, and may be good, but nobody said so."""
+
+
+def _loaded(module: str, qualname: str) -> object:
+    """Return what a module that is loaded has under a name, running no code of it; None when there is no such thing."""
+    loaded = sys.modules.get(module)
+    return None if loaded is None else resolve(loaded, qualname)
 
 
 def _nested(thing: object, path: object) -> object:
@@ -98,7 +137,7 @@ def _nested(thing: object, path: object) -> object:
         return thing
     for part in str(path).split("."):
         thing = vars(thing).get(part) if isinstance(thing, type) else None
-        if not isinstance(thing, type):
+        if not isinstance(thing, type | types.FunctionType):
             raise LookupError(f"no class {path} was sent")
     return thing
 

@@ -70,8 +70,11 @@ class Walk:
         """Do all the work that waits, then include, where possible, the methods that nothing is known to call."""
         self.context.drain()
         self.classes.follow_mentions()
+        self.context.include_what_is_possible()
         self.classes.include_the_rest()
+        self.context.include_what_is_possible()
         self.classes.register()
+        self.classes.withhold()
 
     def _root(self, function: Any, place: Place) -> None:
         if isinstance(function, functools.partial):

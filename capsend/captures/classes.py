@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import ast
 import collections.abc
+import enum
 import numbers
 import sys
 import types
@@ -55,6 +56,8 @@ class Classes:
         self._mentioned: dict[str, Place] = {}
         self._attributes: set[tuple[type, str]] = set()
         self._patched: set[types.FunctionType] = set()
+        self._changed: list[tuple[type, int, str, object]] = []
+        self._sent: set[tuple[int, str]] = set()
 
     def number(self, cls: type) -> int:
         """Return the entity of a class, after all that its statement needs.
@@ -116,7 +119,7 @@ class Classes:
         place = Place(alias.__name__, self._context.place.inner, source.file, source.line)
         for node in ast.walk(source.node):
             if isinstance(node, ast.Name) and node.id != alias.__name__:
-                self._context.include(lambda n=node.id: names.read(namespace, module, Read(n, (), source.line), place))  # type: ignore[misc]  # mypy wants no default here
+                self._context.possibly(lambda n=node.id: names.read(namespace, module, Read(n, (), source.line), place))  # type: ignore[misc]  # mypy wants no default here
 
     def _statement(self, cls: type, source: Source, references: ClassReferences) -> int:
         namespace = self._walk.names.namespace_with(cls) or _namespace_of(cls)
@@ -153,8 +156,11 @@ class Classes:
         for name, value in list(vars(cls).items()):
             self._context.observed.append((vars(cls), name, value))
             origin = AttributeOrigin.AGAIN if is_enum else origin_of(cls, name, source=source, namespace=namespace)
-            if origin is AttributeOrigin.VALUE:
-                self._context.include(lambda n=name, v=value: self._set(number, n, v, place))  # type: ignore[misc]  # mypy wants no default here
+            if origin is AttributeOrigin.VALUE and type(value) in ATOMS:
+                self._set(number, name, value, place)
+            elif origin is AttributeOrigin.VALUE:
+                self._context.possibly(lambda n=name, v=value: self._set(number, n, v, place))  # type: ignore[misc]  # mypy wants no default here
+                self._changed.append((cls, number, name, value))
             elif origin is AttributeOrigin.FUNCTION:
                 self._patched.add(value)
                 self._context.later(lambda n=name, f=value: self._patch(number, n, f, place))  # type: ignore[misc]  # mypy wants no default here
@@ -167,6 +173,7 @@ class Classes:
         reference = self._walk.values.send(value, Kind.CLASS_ATTRIBUTE, f"{place.function}.{name}", place)
         if reference is not None:
             self._context.program.act("x", number, name, reference)
+            self._sent.add((number, name))
 
     def _patch(self, number: int, name: str, function: types.FunctionType, place: Place) -> None:
         reference = self._walk.values.send(function, Kind.CLASS_ATTRIBUTE, f"{place.function}.{name}", place)
@@ -186,6 +193,10 @@ class Classes:
         """A class that code names is taken to be called: what makes its instances is reached."""
         for name in _CONSTRUCTION:
             self.attribute(cls, name, place)
+        if issubclass(cls, enum.Enum) and self._context.origins.of(cls.__module__) is Origin.USER:
+            for member in list(cls)[:1]:
+                # The judge looks at all members when it meets one.
+                self._walk.values.judge(member, Kind.CLASS_ATTRIBUTE, cls.__qualname__, place)
 
     def attribute(self, cls: type, name: str, place: Place) -> None:
         """An attribute of a class, or of its instances, is read by name: its functions are walked, its data must be sendable."""
@@ -207,6 +218,7 @@ class Classes:
             reference = self._walk.values.send_copy(raw, Kind.CLASS_ATTRIBUTE, f"{base.__qualname__}.{name}", place)
             if reference is not None:
                 self._context.program.act("x", self.number(base), name, reference)
+                self._sent.add((self.number(base), name))
         else:
             self._walk.values.send(raw, Kind.CLASS_ATTRIBUTE, f"{base.__qualname__}.{name}", place)
 
@@ -234,7 +246,15 @@ class Classes:
         """Methods that no code names may still be called (operators, getattr): what they need goes along where it can."""
         for reached in list(self._reached.values()):
             for name in list(vars(reached.cls)):
-                self._context.include(lambda n=name, r=reached: self.attribute(r.cls, n, r.place))  # type: ignore[misc]  # mypy wants no default here
+                self._context.possibly(lambda n=name, r=reached: self.attribute(r.cls, n, r.place))  # type: ignore[misc]  # mypy wants no default here
+
+    def withhold(self) -> None:
+        """Data of a class that is no longer what its statement makes and cannot go along: better missing than stale."""
+        for cls, number, name, value in self._changed:
+            if (number, name) not in self._sent and type(value) not in ATOMS and _is_data(cls, name, value):
+                reason = f"{cls.__qualname__}.{name} ({type(value).__qualname__}) was not sent with the program, because it is not ProcessSend"
+                self._context.program.act("z", number, name, reason)
+        self._changed.clear()
 
     def register(self) -> None:
         """Virtual subclasses: what was registered with an abstract class, and what of the user's with one of the image."""

@@ -113,6 +113,7 @@ class Context:
     place: Place = attrs.field(factory=Place)
     _withheld: set[tuple[int, str]] | None = None
     _queue: collections.deque[Callable[[], None]] = attrs.field(factory=collections.deque)
+    _possible: collections.deque[Callable[[], object]] = attrs.field(factory=collections.deque)
     _waiting: dict[type, list[Callable[[], None]]] = attrs.field(factory=dict)
     _reported: set[tuple[Kind, str, str, int]] = attrs.field(factory=set)
 
@@ -150,8 +151,16 @@ class Context:
         """Whether only what is possible is being included."""
         return self._withheld is not None
 
-    def include(self, task: Callable[[], object]) -> None:
-        """Do a task whose refusals are not the user's concern yet: what cannot go along stays out."""
+    def possibly(self, task: Callable[[], object]) -> None:
+        """Put off a task that is to be done after all that must be: what cannot go along stays out."""
+        self._possible.append(task)
+
+    def include_what_is_possible(self) -> None:
+        """Do the tasks whose refusals are not the user's concern; what is judged strictly must come before."""
+        while self._possible:
+            self._include(self._possible.popleft())
+
+    def _include(self, task: Callable[[], object]) -> None:
         outer = self._withheld
         self._withheld = set() if outer is None else outer
         try:

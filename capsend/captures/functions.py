@@ -92,7 +92,7 @@ class Functions:
                 program.act("s", made, defaults, kwdefaults, {}, {})
 
         if self._context.program.number(function) is None:
-            self._context.include(restore)
+            self._context.possibly(restore)
 
     def _origin(self, function: types.FunctionType) -> Origin:
         return self._context.origins.of(

@@ -152,7 +152,7 @@ class Names:
             for read in reads:
                 self.read(vars(module), number, read, place)
 
-        self._context.later(lambda: self._context.include(take))
+        self._context.possibly(take)
         return number
 
     def statement(self, statement: Import, namespace: dict[str, Any], place: Place) -> None:

@@ -42,6 +42,14 @@ class Values:
             self._judge.singular = outer
         return not leaves
 
+    def _prepare_decoding(self, place: Place) -> None:
+        """What runs when a value is decoded needs its globals before the step that has the value."""
+        rebuilt, self._judge.rebuilt = self._judge.rebuilt, []
+        for cls, method in rebuilt:
+            self._walk.classes.attribute(cls, method, place)
+        if rebuilt:
+            self._context.drain()
+
     def _keep_singular(self) -> None:
         """Make entities of values that equal only themselves, so that a sentinel is the same object wherever the process meets it."""
         program = self._context.program
@@ -61,6 +69,7 @@ class Values:
         if not self.judge(value, kind, name, place, trait=trait):
             return None
         program = self._context.program
+        self._prepare_decoding(place)
         try:
             return program.value(value)
         except codec.NotEncodable as error:

@@ -56,6 +56,7 @@ class Program:
             "x": self._set,
             "r": self._register,
             "u": self._remember,
+            "z": self._delete,
         }
 
     def execute(self, steps: list[list[Any]]) -> None:
@@ -89,7 +90,7 @@ class Program:
         module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
         if not isinstance(qualname, str) or not isinstance(module, str):
             return None
-        if isinstance(thing, type):
+        if isinstance(thing, type | types.FunctionType):
             outer, _, name = qualname.rpartition(".")
             owner = self._numbers.get(id(_look_up(module, outer))) if outer else None
             if owner is not None:
@@ -175,6 +176,11 @@ class Program:
 
     def _register(self, base: int, cls: int) -> None:
         self.entities[base].register(self.entities[cls])
+
+    def _delete(self, cls: int, name: str, reason: str) -> None:
+        if name in vars(self.entities[cls]):
+            delattr(self.entities[cls], name)
+        self.unsent[name] = reason
 
     def _remember(self, _module: int, name: str, reason: str) -> None:
         self.unsent[name] = reason

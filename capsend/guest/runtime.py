@@ -57,7 +57,7 @@ def _answer(result: Any, rebuilt: Program) -> str:
 
 def _explain_unsent(error: BaseException, rebuilt: Program) -> None:
     """A global that could not go along and is used after all: say why it is not there."""
-    if isinstance(error, NameError) and rebuilt.unsent:
+    if isinstance(error, NameError | AttributeError) and rebuilt.unsent:
         reason = rebuilt.unsent.get(str(error.name))
         if reason:
             error.add_note(f"capsend: {reason}.")

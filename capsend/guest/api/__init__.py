@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+_STAYS = "__capsend_stays__"
 
 
 class CapsendError(Exception):
@@ -121,13 +122,18 @@ def process_send(cls: type) -> type:
 
 
 def not_process_send(reason: str) -> Callable[[type], type]:
-    """Return a decorator that does nothing here."""
-    return lambda cls: cls
+    """Return a decorator that keeps instances of the class in this process."""
+    return lambda cls: _mark(cls, reason)
 
 
 def unsafe_process_send(reason: str) -> Callable[[type], type]:
-    """Return a decorator that does nothing here."""
-    return lambda cls: cls
+    """Return a decorator that lets instances travel, whatever the base classes say."""
+    return lambda cls: _mark(cls, "")
+
+
+def _mark(cls: type, reason: str) -> type:
+    setattr(cls, _STAYS, reason)
+    return cls
 
 
 class _HostOnly:
