@@ -30,7 +30,9 @@ _NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{},"'))
 _scan: Final = json.JSONDecoder().raw_decode
 
 
-def encode(value: Any, *, externals: Callable[[Any], Any] = lambda _: None, pickled: bool = False) -> str:
+def encode(
+    value: Any, *, externals: Callable[[Any], Any] = lambda _: None, pickled: bool = False, prefix: str = ""
+) -> str:
     """Return the message, in ASCII, that says `value` exactly: its classes, its sharing, its cycles.
 
     Args:
@@ -39,28 +41,29 @@ def encode(value: Any, *, externals: Callable[[Any], Any] = lambda _: None, pick
             most two levels deep, or None. An instance without a reference goes by its fields; the others are refused.
         pickled: write values of built-in classes in the form that only a decoder without limits reads, which is several
             times as fast: for a sender that the reader trusts anyway.
+        prefix: what stands before the message in the text that is returned.
 
     Raises:
         NotEncodable: a part has no encoding; its `path` says where it stands.
     """
     if type(value) is str and value.isascii():
-        return "s" + value
+        return f"{prefix}s{value}"
     if pickled:
         data = _pickle(value)
         if data is not None:
             body, form = blob(data)
-            return f"k{form:02}{body}"
+            return f"{prefix}k{form:02}{body}"
     letter, layer, root = _root(value)
     plain = _is_plain(layer)
     if plain:
         text = _json(root)
         if text is not None:
-            return letter + text
+            return f"{prefix}{letter}{text}"
     for careful in (True,) if plain else (False, True):
         nodes, blobs = Encoder(externals, careful=careful).encode(value)
         text = _json(nodes)
         if text is not None:
-            return "".join([f"g{len(text):x}:", text, *blobs])
+            return "".join([prefix, f"g{len(text):x}:", text, *blobs])
     raise NotEncodable(value, "a reference that is no proper JSON")
 
 
@@ -143,6 +146,7 @@ def decode(
     resolve: Callable[[Any], Any] = lambda _: _no_references(),
     may_build: Callable[[type], bool] = lambda _: True,
     limits: Limits | None = None,
+    start: int = 0,
 ) -> Any:
     """Return the value that a message says.
 
@@ -154,12 +158,15 @@ def decode(
         resolve: gives the object of a reference; it may raise anything.
         may_build: tells whether a message may contain instances of a class.
         limits: what decoding may cost; None trusts the sender.
+        start: where in the text the message begins.
 
     Raises:
         Malformed: the text is no message, refers to what is not known, or goes beyond the limits.
     """
     try:
-        return _decode(text, resolve, may_build, limits)
+        if limits is None and text.startswith("k", start):
+            return _unpickled(text, start)
+        return _decode(text[start:] if start else text, resolve, may_build, limits)
     except Malformed:
         raise
     except Exception as error:
@@ -174,11 +181,6 @@ def _decode(text: str, resolve: Callable[[Any], Any], may_build: Callable[[type]
     letter = text[:1]
     if letter == "s":
         return text[1:]
-    if letter == "k" and limits is None:
-        import pickle
-
-        # Trusted: the host made it. A process never sends this form, and a decoder with limits does not know it.
-        return pickle.loads(unblob(text[3:], int(text[1:3])))  # noqa: S301 - see above
     if letter == "g":
         size, colon, _ = text[1:18].partition(":")
         start = 2 + len(size)
@@ -202,6 +204,13 @@ def _decode(text: str, resolve: Callable[[Any], Any], may_build: Callable[[type]
     if len(root) != 2 or type(root[0]) is not list or type(root[1]) is not dict:
         raise Malformed("a call is written as an array and an object")
     return tuple(root[0]), root[1]
+
+
+def _unpickled(text: str, start: int) -> Any:
+    import pickle
+
+    # Trusted: the host made it. A process never sends this form, and a decoder with limits does not know it.
+    return pickle.loads(unblob(text[start + 3 :], int(text[start + 1 : start + 3])))  # noqa: S301 - see above
 
 
 def parse(text: str, limits: Limits | None, *, depth: int) -> Any:

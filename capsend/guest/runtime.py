@@ -22,12 +22,13 @@ def run(program: str, call: str) -> str:
     try:
         parts = json.loads(program)
         rebuilt.execute(parts["steps"])
-        size, _, rest = call.partition(":")
-        steps, arguments = rest[: int(size, 16)], rest[int(size, 16) :]
-        if steps:
-            rebuilt.execute(json.loads(steps))
+        # No part of a call is copied without need: arguments may be large.
+        start = call.index(":") + 1
+        end = start + int(call[: start - 1], 16)
+        if end > start:
+            rebuilt.execute(json.loads(call[start:end]))
         function = rebuilt.get(parts["entry"])
-        args, kwargs = codec.decode(arguments, resolve=rebuilt.resolve)
+        args, kwargs = codec.decode(call, start=end, resolve=rebuilt.resolve)
         result = _call(function, args, kwargs)
         return _answer(result, rebuilt)
     except BaseException as error:  # noqa: BLE001 - nothing may leave the exported function: that would be a trap
@@ -50,7 +51,7 @@ async def _awaited(coroutine: Any) -> Any:
 
 def _answer(result: Any, rebuilt: Program) -> str:
     try:
-        return "v" + codec.encode(result, externals=rebuilt.name)
+        return codec.encode(result, externals=rebuilt.name, prefix="v")
     except codec.NotEncodable as error:
         return "u" + json.dumps([f"result{error.path}", type(error.value).__qualname__, error.reason])
 
