@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import mypy.types  # noqa: F401 - first: mypy's modules import each other in circles, and not every one of them can be entered by
 from capsend_traits import fingerprint
 
 if TYPE_CHECKING:
