@@ -57,6 +57,7 @@ EMPTY_BASES: Final = frozenset(
         *names.MARKERS,
     }
 )
+BY_NAME: Final = frozenset({"types.ModuleType", "builtins.type"})
 STATELESS: Final = frozenset({"typing", "typing_extensions", "abc", "numbers"})
 SAYS: Final = {Trait.PROCESS_SEND: "ProcessSend", Trait.SERIALIZABLE: "Serializable"}
 ABSTRACT_CURE: Final = "annotate a concrete type that is {trait}, such as {example}, or let {name} extend {trait}"
@@ -366,6 +367,8 @@ class Judge:
         explicit = self._explicit(judged, trait)
         if explicit is not None:
             return explicit
+        if info.fullname in BY_NAME:
+            return ()
         own = table().by_name(info.fullname)
         if own is not None:
             return self._arguments(judged, own, trait, depth)
@@ -386,6 +389,8 @@ class Judge:
 
     def _arguments(self, judged: Instance, declaration: Declaration, trait: Trait, depth: int) -> list[Spoil]:
         found: list[Spoil] = []
+        if judged.type.fullname == "builtins.slice":  # a plain `slice` has Any for its bounds, and nobody writes them
+            return found
         for argument in judged.args[: len(declaration.parameters)]:
             found += self._part(judged, argument, trait, depth, path="[...]", noun="element", label=self.name(argument))
         return found
