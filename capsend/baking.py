@@ -32,7 +32,7 @@ RECORD: Final = "image.json"
 SPACE: Final = 300_000_000
 """Bytes that a build needs at its peak, temporary files included."""
 
-_STEPS: Final = ("importing the standard library in WebAssembly", "compiling it for this CPU", "trying it")
+_STEPS: Final = ("importing its modules", "compiling it", "trying it")
 _SNAPSHOT: Final = "import componentize_py; componentize_py.script()"
 _COMPILE: Final = (
     "import sys, pathlib; from capsend import engine; source, target = map(pathlib.Path, sys.argv[1:]);"

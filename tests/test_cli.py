@@ -255,7 +255,10 @@ def test_ctrl_c_ends_the_process_and_the_command(shop: Path, template: object) -
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
         process.send_signal(signal.SIGINT)
-        _, written = process.communicate(timeout=60)
+        try:
+            _, written = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (written, process.returncode) == ("capsend: interrupted\n", 130)
 
 
