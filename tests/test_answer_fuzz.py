@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import ast
 import collections
+import contextlib
 import copy
 import dataclasses
 import datetime as dt
@@ -13,6 +15,7 @@ import decimal
 import enum
 import fractions
 import functools
+import importlib
 import ipaddress
 import json
 import os
@@ -23,8 +26,10 @@ import sys
 import time
 import traceback
 import uuid
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import capsend_traits
 import pytest
 
 from capsend import CapsendError, Image, engine
@@ -162,12 +167,26 @@ def answers(template: engine.Template) -> list[tuple[Shipment, str]]:
     return found
 
 
+def declared() -> list[list[str]]:
+    """Module and name of every class of the standard library that may come from a process."""
+    folder = Path(capsend_traits.__file__).parent / "declarations"
+    found = []
+    for path in sorted(folder.rglob("*.pyi")):
+        module = ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)  # only what is loaded in the host can be named
+        classes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
+        found += [[module, node.name] for node in classes if "Never" not in map(ast.unparse, node.bases)]
+    return found
+
+
 class Mutator:
     """Makes bad answers of good ones: by characters, and by the parts of their JSON."""
 
     def __init__(self, answers: list[tuple[Shipment, str]], seed: int) -> None:
         self._chance = random.Random(seed)
         self._answers = answers
+        self._declared = declared()
         self._parts = [part for _, text in answers for part in parts_of(tree(text)[1])]
 
     def next(self) -> tuple[Shipment, str]:
@@ -178,6 +197,8 @@ class Mutator:
             text = chance.choice(self._answers)[1]
         if chance.random() < 0.35:
             return shipment, self._characters(text)
+        if chance.random() < 0.2:
+            return shipment, self._instance()
         form, root, rest = tree(text)
         root = copy.deepcopy(root)
         for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
@@ -209,6 +230,35 @@ class Mutator:
             )
             text = text[:at] + piece + text[at + width :]
         return text
+
+    def _instance(self) -> str:
+        """An instance of a class of the standard library, with a state that it never had."""
+        chance = self._chance
+        module, name = chance.choice(self._declared)
+        nodes: list[Any] = [["x", {"n": [module, name]}]]
+        nodes += [["l", self._atom(), self._atom()] for _ in range(chance.randrange(3))]
+        names = [
+            "x",
+            "data",
+            "name",
+            "args",
+            "_path",
+            "func",
+            "__class__",
+            *dir(getattr(sys.modules.get(module), name, object)),
+        ]
+        fields = {chance.choice(names): self._atom() for _ in range(chance.randrange(4))}
+        tag = chance.choice("iiiiioooookKTeE")
+        state: Any = fields if tag in "ik" else self._atom()
+        nodes.append(
+            ["T", [0], *fields.values()] if tag == "T" else [tag, [0], *([self._atom()] if tag in "kK" else []), state]
+        )
+        if chance.random() < 0.4:
+            nodes.append(
+                chance.choice([["f", [len(nodes) - 1]], ["d", [len(nodes) - 1], 1], ["s", [len(nodes) - 1], 1]])
+            )
+        text = json.dumps(nodes, separators=(",", ":"))
+        return f"vg{len(text):x}:{text}"
 
     def _change(self, root: Any) -> None:
         chance = self._chance
@@ -337,10 +387,12 @@ class Watch:
 def receive(shipment: Shipment, text: str) -> str:
     """Receive an answer as a process's thread does, and use the outcome as a user would; returns what came of it."""
     try:
-        shipment.receive(text, 1)
+        value = shipment.receive(text, 1)
     except Exception as error:
         caught = error
     else:
+        with contextlib.suppress(Exception):  # of a state that it never had
+            repr(value)
         return "a value"
     assert isinstance(caught, CapsendError) or isinstance(caught.__cause__, GuestTraceback), type(caught)
     assert len("".join(traceback.format_exception(caught))) < 20_000_000
@@ -368,6 +420,11 @@ def test_mutated_answers_are_survived(answers: list[tuple[Shipment, str]]) -> No
             raise
     print(f"\n{sum(outcomes.values())} answers in {SECONDS:g} s, seed {seed}: {dict(outcomes.most_common(12))}")
     assert len(outcomes) > 3
+
+
+def test_many_classes_are_declared() -> None:
+    """The fuzzer found them."""
+    assert len(declared()) > 100
 
 
 def test_unchanged_answers_are_received(answers: list[tuple[Shipment, str]]) -> None:
