@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -63,7 +64,7 @@ def killed_builds(count: int) -> str:
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"CAPSEND_CACHE_DIR": folder}
         for _ in range(count):
-            moment = chance.uniform(0.1, 14)
+            moment = chance.uniform(0.1, 9)
             build = subprocess.Popen(
                 [sys.executable, "-c", BUILD], env=environment, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
             )  # fmt: skip
@@ -73,6 +74,8 @@ def killed_builds(count: int) -> str:
                 build.send_signal(chance.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
                 out, _ = build.communicate()
             moments.append(f"{moment:.1f}{' (built)' if 'built' in out else ''}")
+            for image in (Path(folder) / "images").glob("[!.]*"):
+                shutil.rmtree(image)  # what is left of killed builds stays there
         done = subprocess.run(
             [sys.executable, "-c", USE], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
         )

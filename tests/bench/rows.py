@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import capsend
@@ -62,31 +61,35 @@ def spawn_to_result_ready(rounds: int) -> Row:
 
 
 def spawns_per_second(rounds: int) -> Row:
-    """As many at once as keep the host busy."""
+    """As many as one program gets done: one after the other, and many at once."""
 
-    def ours() -> None:
-        numbers = [(n,) for n in range(200)]
-        handles = [capsend.spawn(lambda n=n: n) for n in numbers]
-        assert [handle.result() for handle in handles] == numbers
+    def at_once() -> None:
+        handles = [capsend.spawn(lambda n=n: n) for n in ((n,) for n in range(100))]
+        assert [handle.result() for handle in handles] == [(n,) for n in range(100)]
 
-    def theirs() -> None:
+    def forks_at_once() -> None:
         context = multiprocessing.get_context("fork")
-        for _ in range(5):
-            processes = [context.Process(target=peers.number) for _ in range(8)]
-            for process in processes:
-                process.start()
-            for process in processes:
-                process.join()
+        processes = [context.Process(target=peers.number) for _ in range(20)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
 
-    def with_eryx() -> None:
+    def eryx_at_once() -> None:
         with concurrent.futures.ThreadPoolExecutor(4) as threads:
-            list(threads.map(lambda _: peers.through_eryx(), range(100)))
+            list(threads.map(lambda _: peers.through_eryx(), range(50)))
 
-    everybody: dict[str, Callable[[], object]] = {US: ours, "multiprocessing fork": theirs}
-    counts = {US: 200, "multiprocessing fork": 40, "pyeryx": 100}
+    everybody: dict[str, tuple[int, Callable[[], object]]] = {
+        US: (100, lambda: [fresh() for _ in range(100)]),
+        "capsend, 100 at once": (100, at_once),
+        "multiprocessing fork": (10, lambda: [peers.through_multiprocessing("fork") for _ in range(10)]),
+        "multiprocessing fork, 20 at once": (20, forks_at_once),
+    }
     if peers.has("eryx"):
-        everybody["pyeryx"] = with_eryx
-    figures = {name: counts[name] / seconds for name, seconds in contest(everybody, rounds=max(rounds // 2, 3)).items()}
+        everybody["pyeryx"] = 50, lambda: [peers.through_eryx() for _ in range(50)]
+        everybody["pyeryx, 4 threads"] = 50, eryx_at_once
+    figures = contest({name: run for name, (_, run) in everybody.items()}, rounds=max(rounds // 2, 3))
+    figures = {name: everybody[name][0] / seconds for name, seconds in figures.items()}
     return Row("spawns per second", "/s", figures, (Promise("", 500, at_least=True),))
 
 
@@ -112,19 +115,30 @@ def live_at_once(rounds: int) -> Row:
 
 
 def two_cores(rounds: int) -> Row:
-    """Two processes that compute, on two cores, against one."""
+    """Two that compute, on two cores, against one; OS processes show what this machine allows at the moment."""
 
-    def run(count: int) -> float:
-        start = time.perf_counter()
-        handles = [capsend.spawn(peers.fibonacci, 29) for _ in range(count)]
-        for handle in handles:
+    def ours(count: int) -> None:
+        for handle in [capsend.spawn(peers.fibonacci, 29) for _ in range(count)]:
             handle.result()
-        return time.perf_counter() - start
 
-    run(1)
-    ratios = [2 * run(1) / run(2) for _ in range(max(rounds // 2, 3))]
-    ours = sorted(ratios)[len(ratios) // 2]
-    return Row("two busy processes against one", "times", {US: ours}, (Promise("", 1.7, at_least=True),))
+    def theirs(count: int) -> None:
+        context = multiprocessing.get_context("fork")
+        processes = [context.Process(target=peers.fibonacci, args=(30,)) for _ in range(count)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+
+    runs: dict[str, Callable[[], object]] = {
+        "one": lambda: ours(1),
+        "two": lambda: ours(2),
+        "one OS process": lambda: theirs(1),
+        "two OS processes": lambda: theirs(2),
+    }
+    taken = contest(runs, rounds=max(rounds // 2, 3))
+    figures = {US: 2 * taken["one"] / taken["two"]}
+    figures["multiprocessing fork"] = 2 * taken["one OS process"] / taken["two OS processes"]
+    return Row("two busy processes against one", "times", figures, (Promise("", 1.7, at_least=True),))
 
 
 def echo(what: str, value: object, bound: float, rounds: int) -> Row:
