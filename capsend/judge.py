@@ -25,6 +25,7 @@ from capsend_traits.wording import (
     C_CLASS_VERDICT,
     HANDLE_CURE,
     HANDLE_VERDICT,
+    IMPL_CURE,
     MUTABLE_CURES,
     Leaf,
     Step,
@@ -245,7 +246,7 @@ def class_verdict(cls: type, trait: TraitName, *, code: bool = True) -> ClassVer
 def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
     impl = explicit_impl(cls)
     if impl is not None:
-        refusal = None if impl.positive else (declared(impl.owner, impl.reason), "")
+        refusal = None if impl.positive else (declared(impl.owner, impl.reason), IMPL_CURE)
         return ClassVerdict(Shape.PROMISED if impl.positive else Shape.REFUSED, refusal)
     if code and (issubclass(cls, _CODE) or _is_code_like(cls)):
         return ClassVerdict(Shape.CODE)
@@ -412,7 +413,7 @@ def _steps(place: _Place) -> tuple[str, tuple[Step, ...]]:
 
 def type_name(cls: type) -> str:
     """Name a class in a message."""
-    return "None" if cls is type(None) else cls.__qualname__
+    return "None" if cls is type(None) else cls.__qualname__.rpartition("<locals>.")[2]
 
 
 def _leaf(place: _Place, verdict: str, cure: str) -> Leaf:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import importlib.util
 import site
 import sys
 import sysconfig
@@ -55,7 +56,7 @@ class Origins:
         if top in sys.stdlib_module_names or top in sys.builtin_module_names:
             return Origin.MISSING
         if file is None:
-            file = getattr(sys.modules.get(name), "__file__", None)
+            file = getattr(sys.modules.get(name), "__file__", None) or _file_to_import(top)
         if file is None:
             # Notebooks, doctests and namespace packages have no file; a module of C code without one is built in.
             return Origin.USER if sys.modules.get(name) is None or _is_open(sys.modules[name]) else Origin.MISSING
@@ -102,8 +103,25 @@ def missing_module_cure(name: str) -> str:
 def _distribution(top: str) -> str:
     import importlib.metadata
 
+    try:
+        return importlib.metadata.distribution(
+            top
+        ).name  # most have the name of their package, and looking at all takes seconds
+    except importlib.metadata.PackageNotFoundError:
+        pass
     names = importlib.metadata.packages_distributions().get(top)
     return names[0] if names else top
+
+
+def _file_to_import(top: str) -> str | None:
+    """Return the file of a package that is not imported yet, without importing it."""
+    if top in sys.modules:
+        return None
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        return None
+    return spec.origin if spec is not None and spec.has_location else None
 
 
 def _is_open(module: types.ModuleType) -> bool:

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import attrs
 from capsend_traits import Trait, table
-from capsend_traits.wording import Kind, opening, report
+from capsend_traits.wording import Kind, opening, report, result_cure
 
 from capsend import failure, wire
 from capsend.captures import Place, Walk, callable_name
@@ -73,7 +73,7 @@ class Shipment:
             if cause is None:
                 raise
             raise SerializationError(
-                f"cannot take the result of {self.name}: {cause}.\n    Instead: return what it holds, as built-in values.",
+                f"cannot take the result of {self.name}: {cause}.\n\n    Instead: return what it holds, as built-in values.",
                 path="result",
             ) from None
 
@@ -153,7 +153,7 @@ def _unsendable(name: str, body: str) -> CapsendError:
         )
     return SerializationError(
         f"cannot send the result of {name}: {path} is {kind}, which is not Serializable.\n\n    {reason}\n"
-        f"    Instead: return what it holds, as built-in values or an instance of a class that was sent.",
+        f"    Instead: {result_cure(kind, is_exception='exception' in reason)}.",
         path=path,
     )
 

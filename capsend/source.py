@@ -22,13 +22,25 @@ FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _TYPE_STATEMENT: Final[Any] = getattr(ast, "TypeAlias", ())  # from Python 3.12 on
 _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _FUTURES: Final = sum(getattr(__future__, name).compiler_flag for name in ("annotations",))
+_IMPORT_AGAIN: Final = "import it again, or restart the program"
+_WRITE: Final = "put it into a file"
 _REWRITTEN: Final = "@py"
 _VARIANTS: Final = {"LOAD_METHOD": "LOAD_ATTR"}
 _INCIDENTAL: Final = frozenset({"PUSH_NULL", "PRECALL", "NOP", "EXTENDED_ARG"})
 
 
 class SourceError(Exception):
-    """The source of a function or class is not to be had, or is not the one it was made from."""
+    """The source of a function or class is not to be had, or is not the one it was made from.
+
+    Attributes:
+        verdict: why.
+        cure: what to do.
+    """
+
+    def __init__(self, verdict: str, cure: str) -> None:
+        super().__init__(verdict)
+        self.verdict = verdict
+        self.cure = cure
 
 
 @attrs.frozen
@@ -99,7 +111,7 @@ def locate_function(code: types.CodeType, module_globals: dict[str, Any]) -> Sou
     file = _file(code.co_filename, module_globals)
     found = file.functions.get((code.co_name, code.co_firstlineno))
     candidates = _lambdas(code, file) if code.co_name == "<lambda>" else [found] if found is not None else []
-    error = SourceError(_changed(code.co_name, code.co_filename))
+    error = _changed(code.co_name, code.co_filename)
     for node, enclosing in candidates:
         source = _cut(
             node, file, code.co_filename, enclosing=enclosing, free=code.co_freevars, flags=code.co_flags & _FUTURES
@@ -124,7 +136,7 @@ def locate_class(cls: type) -> Source:
     filenames = [name for name in files if name is not None]
     if module is None or not filenames:
         raise SourceError(
-            f"class {cls.__qualname__} has no source: its module {cls.__module__} was not loaded from a file"
+            f"class {cls.__qualname__} has no source: its module {cls.__module__} was not loaded from a file", _WRITE
         )
     for filename in filenames:
         file = _file(filename, vars(module))
@@ -134,8 +146,9 @@ def locate_class(cls: type) -> Source:
     else:
         filename = filenames[0]
         raise SourceError(
-            f"{filename} has no class statement for {cls.__qualname__}: a class made by a call, such as type() or make_dataclass(), has no "
-            "source. Write it as a class statement (or restart the program, if the file has changed since it was imported)"
+            f"{filename} has no class statement for {cls.__qualname__}: a class made by a call, such as type() or make_dataclass(), "
+            "has no source",
+            "write it as a class statement, or restart the program if the file has changed since it was imported",
         )
     node = next((n for n in nodes if _contains_methods(n, cls)), None) or max(
         nodes, key=lambda n: (_agreement(n, cls), n.lineno)
@@ -149,7 +162,7 @@ def locate_alias(name: str, module: types.ModuleType) -> Source:
     filename = getattr(module, "__file__", None) or _cell_file(name, "type")
     node = None if filename is None else _file(filename, vars(module)).aliases.get(name)
     if filename is None or node is None:
-        raise SourceError(f"{module.__name__} has no type statement for {name}: write it as one, at module level")
+        raise SourceError(f"{module.__name__} has no type statement for {name}", "write it as one, at module level")
     return _cut(node, _file(filename, vars(module)), filename, enclosing="", free=(), flags=0)
 
 
@@ -214,13 +227,15 @@ def _file(filename: str, module_globals: dict[str, Any]) -> _File:
     if not lines:
         raise SourceError(
             f"{filename} has no source text here: code made by exec() or eval(), typed after -c, or whose file is gone "
-            "cannot be sent. Put the function into a file"
+            "cannot be sent",
+            _WRITE,
         )
     try:
         return _parse(filename, tuple(lines))
     except SyntaxError as error:
         raise SourceError(
-            f"{filename} cannot be parsed any more ({error.msg}, line {error.lineno}): it has changed since it was imported"
+            f"{filename} cannot be parsed any more ({error.msg}, line {error.lineno}): it has changed since it was imported",
+            _IMPORT_AGAIN,
         ) from None
 
 
@@ -321,10 +336,11 @@ def _verify(source: Source, code: types.CodeType) -> None:
         compiled = source.compile()
     except SyntaxError as error:
         raise SourceError(
-            f"{source.name} in {source.file}, line {source.line}, cannot be compiled by itself: {error.msg}"
+            f"{source.name} in {source.file}, line {source.line}, cannot be compiled by itself: {error.msg}",
+            "write it in a simpler form, as a def at module level",
         ) from None
     if not _same(compiled, code):
-        raise SourceError(_changed(source.name, source.file))
+        raise _changed(source.name, source.file)
 
 
 def _same(ours: types.CodeType, theirs: types.CodeType) -> bool:
@@ -372,5 +388,7 @@ def _rewritten_inside(code: types.CodeType) -> bool:
     ) or any(map(_rewritten_inside, nested))
 
 
-def _changed(what: str, filename: str) -> str:
-    return f"{what} is not where it was in {filename}: the file has changed since it was imported. Import it again, or restart the program"
+def _changed(what: str, filename: str) -> SourceError:
+    return SourceError(
+        f"{what} is not where it was in {filename}: the file has changed since it was imported", _IMPORT_AGAIN
+    )

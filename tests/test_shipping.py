@@ -448,7 +448,7 @@ def test_code_without_source_is_refused() -> None:
     """What exec() made has no source: the error says so and what to do."""
     namespace: dict[str, Any] = {"__name__": __name__}
     exec("def made():\n    return 1", namespace)
-    with pytest.raises(CaptureError, match="Put the function into a file"):
+    with pytest.raises(CaptureError, match="put it into a file"):
         spawn(namespace["made"])
 
 

@@ -91,8 +91,8 @@ class Walk:
         receiver = getattr(function, "__self__", None)
         bound = receiver is not None and not isinstance(receiver, types.ModuleType | type)
         if bound and self.context.origins.name_of(function) is None:
-            name = f"{type_name(type(receiver))}.{function.__name__}"
-            if not self.values.judge(receiver, Kind.RECEIVER, name, place):
+            here = attrs.evolve(place, function=f"{type_name(type(receiver))}.{function.__name__}")
+            if not self.values.judge(receiver, Kind.RECEIVER, f"{function.__name__}.__self__", here):
                 return
         leaves = self.values.leaves(function, "ProcessSend", place.function, attrs.evolve(place, function=""))
         if leaves:

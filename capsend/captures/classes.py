@@ -96,7 +96,7 @@ class Classes:
         except SourceError as error:
             form = typeforms.dissect_class(cls)
             if form is None or self._walk.values.type_form(cls, form, "Serializable"):
-                raise Refused(str(error)) from None
+                raise Refused(error.verdict, error.cure) from None
             number = self._context.program.number(cls)
             assert number is not None
             return number
@@ -113,7 +113,7 @@ class Classes:
         try:
             source = locate_alias(alias.__name__, sys.modules[alias.__module__])
         except SourceError as error:
-            raise Refused(str(error)) from None
+            raise Refused(error.verdict, error.cure) from None
         module = names.module(namespace)
         program.make(alias, "c", module, source.portable(), alias.__name__)
         place = Place(alias.__name__, self._context.place.inner, source.file, source.line)
@@ -285,7 +285,7 @@ def _require_unchanged(cls: type, source: Source) -> None:
                 try:
                     function_source(function)
                 except SourceError as error:
-                    raise Refused(str(error)) from None
+                    raise Refused(error.verdict, error.cure) from None
 
 
 def _is_data(cls: type, name: str, raw: object) -> bool:

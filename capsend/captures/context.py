@@ -10,7 +10,7 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from capsend_traits.wording import GLOBAL_CURE, Finding, Kind, Leaf
+from capsend_traits.wording import GLOBAL_CURE, Finding, Kind, Leaf, receiver_cure
 
 from capsend.program import Program
 
@@ -62,9 +62,12 @@ class Place:
         return (*self.via, self.function) if self.function else self.via
 
 
-def _shared(leaf: Leaf) -> Leaf:
-    """What can be passed as an argument and has a name that outlives the call can also be declared to belong to each process."""
-    if leaf.cure.startswith("pass it as an argument, or capture"):
+def _fitting(leaf: Leaf, kind: Kind, place: Place) -> Leaf:
+    """Fit a cure that speaks of passing an argument to what is refused."""
+    if kind is Kind.RECEIVER:
+        return dataclasses.replace(leaf, cure=receiver_cure(leaf.cure, place.function))
+    if kind in _SHARED and leaf.cure.startswith("pass it as an argument, or capture"):
+        # What has a name that outlives the call can also be declared to belong to each process.
         return dataclasses.replace(leaf, cure=GLOBAL_CURE)
     return leaf
 
@@ -115,14 +118,14 @@ class Context:
     _queue: collections.deque[Callable[[], None]] = attrs.field(factory=collections.deque)
     _possible: collections.deque[Callable[[], object]] = attrs.field(factory=collections.deque)
     _waiting: dict[type, list[Callable[[], None]]] = attrs.field(factory=dict)
-    _reported: set[tuple[Kind, str, str, int]] = attrs.field(factory=set)
+    _reported: set[tuple[Kind, str, str]] = attrs.field(factory=set)
 
     def refuse(
         self, kind: Kind, name: str, type_: str, leaves: Iterable[Leaf], place: Place, *, trait: str = "ProcessSend"
     ) -> None:
         """Note that something cannot go along, once; while only what is possible is included, nothing is noted."""
-        leaves = tuple(_shared(leaf) if kind in _SHARED else leaf for leaf in leaves)
-        key = (kind, leaves[0].path, place.function, place.line)
+        leaves = tuple(_fitting(leaf, kind, place) for leaf in leaves)
+        key = (kind, leaves[0].path, place.function)
         if self._withheld is None and key not in self._reported:
             self._reported.add(key)
             self.findings.append(

@@ -76,7 +76,7 @@ class Functions:
             try:
                 _, references = function_source(function)
             except SourceError as error:
-                leaf = Leaf(name, "function", str(error), predicate=CANNOT_BE_SENT)
+                leaf = Leaf(name, "function", error.verdict, error.cure, CANNOT_BE_SENT)
                 self._context.refuse(Kind.FUNCTION, name, "function", [leaf], here)
                 return
             self._read(function, references, here)
@@ -113,7 +113,7 @@ class Functions:
         try:
             source, references = function_source(function)
         except SourceError as error:
-            raise Refused(str(error)) from None
+            raise Refused(error.verdict, error.cure) from None
         module = self._walk.names.module(function.__globals__)
         number = program.make(function, "f", module, source.portable(), function.__qualname__)
         lines = {read.name: read.line for read in reversed(references.free)}

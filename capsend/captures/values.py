@@ -8,7 +8,7 @@ import functools
 import types
 from typing import TYPE_CHECKING, Any
 
-from capsend_traits.wording import Kind, Leaf
+from capsend_traits.wording import STATE_CURE, Kind, Leaf
 
 from capsend import typeforms
 from capsend.captures.context import LRU_CACHE, Refused
@@ -73,7 +73,9 @@ class Values:
         try:
             return program.value(value)
         except codec.NotEncodable as error:
-            leaf = Leaf(path=name + error.path, type=type_name(type(error.value)), verdict=error.reason)
+            leaf = Leaf(
+                path=name + error.path, type=type_name(type(error.value)), verdict=error.reason, cure=STATE_CURE
+            )
             self._context.refuse(kind, name, type_name(type(value)), [leaf], place, trait=trait)
             return None
 

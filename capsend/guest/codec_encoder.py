@@ -157,7 +157,7 @@ class Encoder:
             self._emit(ref, ["x", reference])
             return None
         if issubclass(kind, _BY_REFERENCE):
-            raise _Refused(value, f"the {kind.__name__} {value!r} has no name that the other side knows")
+            raise _Refused(value, f"{value.__name__} has no name that the other side knows")
         plan = plan_of(kind)
         if plan.refusal:
             raise _Refused(value, plan.refusal)

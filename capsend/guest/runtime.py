@@ -53,7 +53,11 @@ def _answer(result: Any, rebuilt: Program) -> str:
     try:
         return codec.encode(result, externals=rebuilt.name, prefix="v")
     except codec.NotEncodable as error:
-        return "u" + json.dumps([f"result{error.path}", type(error.value).__qualname__, error.reason])
+        path, value, reason = f"result{error.path}", error.value, error.reason
+        if isinstance(value, type) and path.endswith(".__class__"):
+            path, reason = path.removesuffix(".__class__"), f"its class {value.__qualname__} is not one that was sent"
+            return "u" + json.dumps([path, value.__name__, reason])
+        return "u" + json.dumps([path, type(value).__qualname__, reason])
 
 
 def _explain_unsent(error: BaseException, rebuilt: Program) -> None:

@@ -178,6 +178,8 @@ EMPTY_CELL_CURE: Final = "assign it before the spawn"
 REBOUND_VERDICT: Final = "a function of its module assigns this global, so each process would see its own value"
 WRITTEN_VERDICT: Final = "what a process assigns stays in the process and is lost with it"
 WRITTEN_CURE: Final = "return the value, and take it from result()"
+IMPL_CURE: Final = "take out of it what you need before the spawn, as values"
+STATE_CURE: Final = "leave it out: define __getstate__ and __setstate__"
 HANDLE_VERDICT: Final = "it belongs to the host: only the host starts processes and holds their handles"
 HANDLE_CURE: Final = "use it outside; return what is to be done, and do it here"
 PATCHED_VERDICT: Final = "it was replaced after the class statement, which the process executes again"
@@ -201,6 +203,46 @@ def fit(cure: str, path: str) -> str:
     if " " in path:
         return cure  # the path leads through a key or an element, and is no expression
     return _COPY.sub(lambda match: f"{match[1]}({path}{match[2] or ''})", cure)
+
+
+def receiver_cure(cure: str, callable_name: str) -> str:
+    """Say how to pass the receiver of a bound method by value: `spawn(Svc.go, ...)` takes it as the first argument."""
+    before, passed, _ = cure.partition("pass it as an argument")
+    return f"{before}pass it as the first argument, spawn({callable_name}, ...)" if passed else cure
+
+
+_RESULT_CURES: Final = {
+    "function": "return what it computes, or a function that stands at module level",
+    "builtin_function_or_method": "return what it computes",
+    "generator": "return list(...) of it",
+    "async_generator": "return [item async for item in ...]",
+    "coroutine": "await it, and return what it gives",
+    "class": "move the class to module level",
+}
+_ITERATORS: Final = (
+    "iterator",
+    "map",
+    "filter",
+    "zip",
+    "enumerate",
+    "reversed",
+    "dict_keys",
+    "dict_values",
+    "dict_items",
+)
+
+
+def result_cure(type_name: str, *, is_exception: bool = False) -> str:
+    """Say what to return instead of something that cannot be sent."""
+    if is_exception:
+        return "raise it, or return its text"
+    if type_name.endswith(_ITERATORS):
+        return "return list(...) of it"
+    if type_name.endswith(("IO", "Reader", "Writer", "Wrapper")):
+        return "return what it contains"
+    return _RESULT_CURES.get(
+        type_name, "return what it holds, as built-in values or an instance of a class that was sent"
+    )
 
 
 def self_cure(receiver: str, fields: list[str]) -> str:
