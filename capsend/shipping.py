@@ -8,14 +8,13 @@ import json
 import sys
 import types
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
 
 import attrs
 from capsend_traits import Trait, table
 from capsend_traits.wording import Kind, opening, report, result_cure
 
 from capsend import failure, wire
-from capsend.captures import Place, Walk, callable_name
+from capsend.captures import ABSENT, Place, Walk, callable_name
 from capsend.exceptions import CapsendError, CaptureError, ProcessFailed, SerializationError
 from capsend.guest import codec
 from capsend.origins import Origins, resolve
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from capsend.program import Reference
 
 _LONGEST_REFUSAL: Final = 1 << 20
+_MOST_PREPARED: Final = 256
 _REFUSAL: Final = codec.Limits(max_nodes=2, max_items=3)
 _CO_VARIADIC: Final = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
@@ -179,12 +179,16 @@ class _Prepared:
                         return False
                 except ValueError:
                     return False
-            elif namespace.get(key) is not value:
+            elif isinstance(namespace, type):
+                if len(vars(namespace)) != value:
+                    return False
+            elif namespace.get(key, ABSENT) is not value:
                 return False
         return True
 
 
-_prepared: WeakKeyDictionary[types.FunctionType, dict[object, _Prepared]] = WeakKeyDictionary()
+# By identity, the function kept alive with its program, which refers to it: only so many, the oldest first to go.
+_prepared: dict[tuple[int, object], tuple[types.FunctionType, _Prepared]] = {}
 
 
 def ship(
@@ -238,15 +242,18 @@ def check(function: Callable[..., Any], *, knows: Callable[[str], bool], definin
 
 def _prepare(function: Callable[..., Any], knows: Callable[[str], bool], image: object) -> _Prepared:
     plain: Any = getattr(function, "__capsend_function__", function)
-    cache = _prepared.setdefault(plain, {}) if isinstance(plain, types.FunctionType) else {}
-    known = cache.get(image)
-    if known is not None and known.still_true():
-        return known
+    key = id(plain), image
+    known = _prepared.get(key)
+    if known is not None and known[1].still_true():
+        return known[1]
     walk, entry = _walked(plain, knows)
     text = f'{{"entry":{json.dumps(entry)},"steps":{walk.context.program.text()}}}'
     prepared = _Prepared(walk, entry, text, frozenset(walk.context.program.names()))
-    if walk.context.reusable:
-        cache[image] = prepared
+    if walk.context.reusable and isinstance(plain, types.FunctionType):
+        _prepared.pop(key, None)
+        _prepared[key] = plain, prepared
+        while len(_prepared) > _MOST_PREPARED:
+            _prepared.pop(next(iter(_prepared)), None)
     return prepared
 
 

@@ -15,7 +15,7 @@ import attrs
 from capsend_traits.wording import Kind
 
 from capsend.captures.classes import Classes
-from capsend.captures.context import LRU_CACHE, Context, Place, callable_name, place_of
+from capsend.captures.context import ABSENT, LRU_CACHE, Context, Place, callable_name, place_of
 from capsend.captures.functions import Functions
 from capsend.captures.names import Names
 from capsend.captures.values import Values
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from capsend.origins import Origins
     from capsend.program import Program, Reference
 
-__all__ = ["Place", "Walk", "callable_name"]
+__all__ = ["ABSENT", "Place", "Walk", "callable_name"]
 
 _CODE: Final = (
     types.FunctionType,

@@ -153,6 +153,7 @@ class Classes:
     ) -> None:
         """Class attributes that are not what the class statement would make them again are set to what they are now."""
         is_enum = hasattr(cls, "__members__")
+        self._context.observed.append((cls, None, len(vars(cls))))
         for name, value in list(vars(cls).items()):
             self._context.observed.append((vars(cls), name, value))
             origin = AttributeOrigin.AGAIN if is_enum else origin_of(cls, name, source=source, namespace=namespace)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from capsend.origins import Origins
 
+ABSENT: Final = object()
 LRU_CACHE: Final = type(functools.lru_cache(lambda: None))
 CANNOT_BE_SENT: Final = "which cannot be sent"
 _SHARED: Final = frozenset({Kind.GLOBAL, Kind.CLASS_ATTRIBUTE})
@@ -102,7 +103,8 @@ class Context:
         defining: whether names that have no value yet are to be passed over, as at a definition.
         program: the steps that rebuild what was met.
         findings: what cannot go along, in the order it was met.
-        observed: (holder, key, value) of everything read, from which a cached program knows that it is still true.
+        observed: (holder, key, value) of everything read, from which a cached program knows that it is still true; a name that was not
+            there has the value `ABSENT`, and of a class itself the number of its attributes is held.
         reusable: whether the same observations always give the same program.
         place: where the walk is.
     """

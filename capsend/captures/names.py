@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from capsend_traits.wording import Kind, Leaf
 
-from capsend.captures.context import NOT_IN_IMAGE, Place, Refused
+from capsend.captures.context import ABSENT, NOT_IN_IMAGE, Place, Refused
 from capsend.captures.per_process import declares_per_process
 from capsend.judge import ATOMS, type_name
 from capsend.origins import Origin, missing_module_cure
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from capsend.captures import Walk
     from capsend.references import Import
 
-_MISSING: Final = object()
 _EVERY_MODULE_HAS: Final = frozenset(
     {
         "__name__",
@@ -53,11 +52,14 @@ class Names:
     def read(self, namespace: dict[str, Any], module: int, read: Read, place: Place) -> None:
         """Reach one global of a user's module, and the attributes read from it."""
         key = (id(namespace), read.name, read.chain)
-        value = namespace.get(read.name, _MISSING)
-        if key in self._done or value is _MISSING or read.name in _EVERY_MODULE_HAS:
-            # A name without a value is a built-in, or does not exist: then the process fails as the host would.
+        value = namespace.get(read.name, ABSENT)
+        if key in self._done or read.name in _EVERY_MODULE_HAS:
             return
         self._context.observed.append((namespace, read.name, value))
+        if value is ABSENT:
+            # A built-in, or a name that does not exist: then the process fails as the host would.
+            self._done.add(key)
+            return
         if not self._context.program.is_bound(module, read.name) and not self._bind(
             namespace, module, read, value, place
         ):
@@ -101,8 +103,8 @@ class Names:
             classes.mention(read.chain[1:], place)
 
     def _function_attribute(self, function: types.FunctionType, name: str, place: Place) -> None:
-        value = vars(function).get(name, _MISSING)
-        if value is not _MISSING and type(value) not in ATOMS:
+        value = vars(function).get(name, ABSENT)
+        if value is not ABSENT and type(value) not in ATOMS:
             self._walk.values.send(value, Kind.ATTACHED, f"{function.__name__}.{name}", place)
 
     def module(self, namespace: dict[str, Any]) -> int:
@@ -194,9 +196,9 @@ class Names:
 
     def annotation(self, namespace: dict[str, Any], module: int, name: str) -> None:
         """What annotations name is only looked at by tools such as dataclasses: names of the image are enough."""
-        value = namespace.get(name, _MISSING)
+        value = namespace.get(name, ABSENT)
         program = self._context.program
-        if value is _MISSING or program.is_bound(module, name):
+        if value is ABSENT or program.is_bound(module, name):
             return
         number = program.number(value)
         if number is None:

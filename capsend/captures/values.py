@@ -37,6 +37,7 @@ class Values:
             if leaves:
                 self._context.refuse(kind, name, type_name(type(value)), leaves, place, trait=trait)
             else:
+                self._prepare_decoding(place)
                 self._keep_singular()
         finally:
             self._judge.singular = outer
@@ -69,7 +70,6 @@ class Values:
         if not self.judge(value, kind, name, place, trait=trait):
             return None
         program = self._context.program
-        self._prepare_decoding(place)
         try:
             return program.value(value)
         except codec.NotEncodable as error:
