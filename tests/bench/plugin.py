@@ -1,0 +1,72 @@
+"""What the mypy plugin costs: `python -m tests.bench.plugin PACKAGE...` runs mypy with and without it, in turn, and prints the ratios.
+
+Each package is checked from nothing, and once more with a warm cache after a change of nothing. `MYPYPATH` says where the packages are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Cost(NamedTuple):
+    """Seconds of one run: by the clock, and of the processor."""
+
+    wall: float
+    cpu: float
+
+
+def main() -> int:
+    """Print one line per package."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.plugin", description=__doc__)
+    parser.add_argument("packages", nargs="+")
+    parser.add_argument("--rounds", type=int, default=5)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        for package in given.packages:
+            for name, line in measure(package, Path(folder), given.rounds):
+                sys.stdout.write(f"{package:12} {name:5} {line}\n")
+    return 0
+
+
+def measure(package: str, folder: Path, rounds: int) -> list[tuple[str, str]]:
+    """Return the lines for a package: without a cache, and with a warm one."""
+    plain, plugged = folder / "plain.ini", folder / "plugged.ini"
+    plain.write_text("[mypy]\nignore_missing_imports = True\n")
+    plugged.write_text("[mypy]\nignore_missing_imports = True\nplugins = capsend_mypy\n")
+    lines = []
+    for name in ("cold", "warm"):
+        costs: dict[Path, list[Cost]] = {plain: [], plugged: []}
+        for _ in range(rounds):
+            for config in costs:
+                cache = folder / f"cache_{config.stem}_{package}" if name == "warm" else Path("/dev/null")
+                if name == "warm" and not costs[config]:
+                    run(package, config, cache)
+                costs[config].append(run(package, config, cache))
+        wall, cpu = (
+            statistics.median(c[i] for c in costs[plugged]) / statistics.median(c[i] for c in costs[plain])
+            for i in (0, 1)
+        )
+        base = statistics.median(c.wall for c in costs[plain])
+        lines.append((name, f"{base:6.2f} s without, wall ratio {wall:.2f}, processor ratio {cpu:.2f}"))
+    return lines
+
+
+def run(package: str, config: Path, cache: Path) -> Cost:
+    """Run mypy once."""
+    command = [sys.executable, "-m", "mypy", "--config-file", str(config), "--cache-dir", str(cache), "-p", package]
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(command, capture_output=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Cost(time.perf_counter() - start, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
