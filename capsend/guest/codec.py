@@ -114,14 +114,21 @@ def _is_plain(layer: list[Any]) -> bool:
         if not kinds <= _PLAIN:
             return False
         layer = [*chain.from_iterable(lists), *chain.from_iterable(map(dict.values, dicts))]
-        lists = [item for item in layer if type(item) is list] if list in kinds else []
-        dicts = [item for item in layer if type(item) is dict] if dict in kinds else []
+        lists = _of(list, layer, kinds)
+        dicts = _of(dict, layer, kinds)
         seen.update(map(id, lists))
         seen.update(map(id, dicts))
         count += len(lists) + len(dicts)
         if len(seen) != count or not set(map(type, chain.from_iterable(dicts))) <= _STR:
             return False
     return False
+
+
+def _of(kind: type, layer: list[Any], kinds: set[type]) -> list[Any]:
+    """Return those of a layer that are of this kind; most layers are of one kind only."""
+    if kind not in kinds:
+        return []
+    return layer if len(kinds) == 1 else [item for item in layer if type(item) is kind]
 
 
 def _json(root: Any) -> str | None:
