@@ -134,9 +134,8 @@ def _survey(to: Console) -> bool:
     _results(inside, to)
     same = inside == here
     verdict = "identical" if same else "DIFFERENT"
-    to.print(
-        f"In {len(sources)} processes, {cores}: {taken:.1f} s. Here, without processes, on one core: {host:.1f} s."
-    )
+    to.print(f"in {len(sources)} processes: {taken:.1f} s, {cores}")
+    to.print(f"here, without any: {host:.1f} s, on one core")
     to.print(Text(f"Results of the processes and of the host: {verdict}.", style="green" if same else "bold red"))
     return same
 
