@@ -195,6 +195,11 @@ def _stores(code: types.CodeType) -> Iterator[str]:
         previous = loaded[-1] if isinstance(loaded, tuple) else loaded
 
 
+def _mangled(name: str, cls: type) -> str:
+    private = name.startswith("__") and not name.endswith("__")
+    return f"_{cls.__name__.lstrip('_')}{name}" if private else name
+
+
 def _final_in_methods(base: type) -> set[str]:
     """`self.rows: Final = rows` in a method leaves no trace at run time: the source has it."""
     try:
@@ -202,7 +207,7 @@ def _final_in_methods(base: type) -> set[str]:
     except SourceError:
         return set()
     return {
-        statement.target.attr
+        _mangled(statement.target.attr, base)
         for statement in ast.walk(node)
         if isinstance(statement, ast.AnnAssign)
         and isinstance(statement.target, ast.Attribute)

@@ -6,6 +6,7 @@ import ast
 import enum
 import functools
 import re
+import sys
 import types
 from typing import TYPE_CHECKING, Any, Final
 
@@ -129,6 +130,8 @@ def _is_patched(cls: type, name: str, function: types.FunctionType, source: Sour
     expression = _assigned(source.node, name)
     if isinstance(expression, ast.Name):
         return function.__globals__.get(expression.id) is not function
+    if name.startswith("__") and str(function.__globals__.get("__name__")).partition(".")[0] in sys.stdlib_module_names:
+        return False  # total_ordering, NamedTuple and their like
     # What is not in the body came from a decorator, a metaclass or __init_subclass__, or was assigned later.
     return (
         expression is None and function.__qualname__ != f"{cls.__qualname__}.{name}" and not source.node.decorator_list

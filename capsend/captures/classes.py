@@ -36,6 +36,25 @@ if TYPE_CHECKING:
     from capsend.source import Source
 
 _ABSTRACT: Final = tuple(c for m in (collections.abc, numbers) for c in vars(m).values() if isinstance(c, abc.ABCMeta))
+# What class statements, dataclasses and attrs leave in a class, and make again.
+_MACHINERY: Final = frozenset(
+    {
+        "__dataclass_params__",
+        "__dataclass_fields__",
+        "__match_args__",
+        "__annotations__",
+        "__annotations_cache__",
+        "__parameters__",
+        "__type_params__",
+        "__orig_bases__",
+        "__abstractmethods__",
+        "__attrs_attrs__",
+        "__attrs_props__",
+        "__slots__",
+        "__static_attributes__",
+        "_abc_impl",
+    }
+)
 _CONSTRUCTION: Final = ("__new__", "__init__", "__post_init__", "__attrs_pre_init__", "__attrs_post_init__")
 
 
@@ -291,6 +310,8 @@ def _require_unchanged(cls: type, source: Source) -> None:
 
 def _is_data(cls: type, name: str, raw: object) -> bool:
     """Tell whether an entry of a class's namespace is data shared by all instances, and no field, descriptor or atom."""
+    if name in _MACHINERY:
+        return False
     fields = class_fields(cls)
     if name in fields.assigned or name in fields.slots or name in _declared_fields(cls):
         return False

@@ -64,8 +64,8 @@ class Functions:
             return
         self._judged.add(function)
         self._observe(function)
-        if is_generated(function.__code__):
-            return  # by dataclass or attrs, which make it again
+        if is_generated(function.__code__) or function.__globals__.get("__name__") == "typing":
+            return  # dataclass, attrs or NamedTuple makes it again
         name = callable_name(function)
         here = place_of(function, place.via if place.function == name else place.inner)
         self._defaults(function, here)

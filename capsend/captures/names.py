@@ -90,6 +90,8 @@ class Names:
             if isinstance(value, types.ModuleType):
                 if read.chain and self._origin(value) is Origin.USER:
                     inner = attrs.evolve(read, name=read.chain[0], chain=read.chain[1:])
+                    if inner.name not in vars(value):
+                        inner = attrs.evolve(read, name="__getattr__", chain=())
                     self.read(vars(value), self.module(vars(value)), inner, place)
                 continue
             if isinstance(value, type):
