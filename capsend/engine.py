@@ -33,6 +33,7 @@ _WASM_STACK: Final = 33_554_432
 LARGEST_MEMORY: Final = 1 << 32
 """Bytes that a guest can address at most."""
 
+_LARGEST_PAYLOAD: Final = 1 << 25  # as much as `capsend.guest.host.deliver` sends at once
 _RAW_WAIT: Final = 0.02
 _RAW_OUTPUT_LIMIT: Final = 4_096
 _TABLE_ELEMENTS: Final = 200_000
@@ -385,6 +386,8 @@ def _on_host(
         return _error("interrupted")
     try:
         operation, payload = arguments[0].of.u32, arguments[1].of.string
+        if payload.size > _LARGEST_PAYLOAD:
+            return _error("it sent too much at once")
         text = ctypes.string_at(payload.data, payload.size).decode("utf-8", "replace") if payload.size else ""
         answer = guest.host(operation, text).encode("ascii")
     except BaseException as failure:  # noqa: BLE001 - raised again by `_finish`, on this side of wasmtime

@@ -324,8 +324,12 @@ def start(shipment: Shipment, environment: Environment, template: Template) -> L
     """Start a process on a thread of its own.
 
     Raises:
-        RuntimeError: the interpreter is shutting down, or the system has no thread left.
+        RuntimeError: the interpreter is shutting down, the system has no thread left, or this OS process was forked from
+            one that had used capsend.
     """
+    from capsend import engine
+
+    engine.engine()  # before any lock: in a forked child another thread may have held it for ever
     if _exiting:
         message = "no process can be spawned any more: the interpreter is shutting down"
         raise RuntimeError(message)
