@@ -348,7 +348,7 @@ class Judge:
             impl = base.metadata.get(names.METADATA, {})
             if impl.get("negative") is not None:
                 owner = self.name(judged) if base is info else base.name
-                return (self.leaf(judged, wording.declared(owner, impl["negative"]), ""),)
+                return (self.leaf(judged, wording.declared(owner, impl["negative"]), wording.IMPL_CURE),)
             if base is info and impl.get("unsafe") is not None:
                 return ()
             declaration = table().by_name(base.fullname)
@@ -369,6 +369,10 @@ class Judge:
             return explicit
         if info.fullname in BY_NAME:
             return ()
+        if names.top(info.module_name) == "capsend" and not info.is_protocol:
+            return (
+                () if info.fullname in names.SENT else (self.leaf(judged, wording.HANDLE_VERDICT, wording.HANDLE_CURE),)
+            )
         own = table().by_name(info.fullname)
         if own is not None:
             return self._arguments(judged, own, trait, depth)

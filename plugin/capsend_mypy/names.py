@@ -14,7 +14,8 @@ SERIALIZABLE: Final = "capsend.traits.Serializable"
 MARKERS: Final = (PROCESS_SEND, SERIALIZABLE)
 PER_PROCESS: Final = "capsend.traits.PerProcess"
 SPAWNABLE: Final = "capsend.process.Spawnable"
-PROCESS: Final = "capsend.process.Process"
+SENT: Final = frozenset({SPAWNABLE, "capsend.process._Spawn"})
+"""capsend's own classes whose instances a process has, or is sent."""
 
 METADATA: Final = "capsend"
 

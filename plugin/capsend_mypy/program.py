@@ -214,21 +214,21 @@ class Program:
             modules |= here.modules
             provisional |= here.provisional
             found[member] = {}
-            self._merge(found[member], here.failures)
+            for failure in here.failures:
+                found[member].setdefault(failure.key, failure)
             for target, hop in here.edges:
                 known = self._known(target)
                 if known is not None and target not in members:
                     modules |= known[1]
                     provisional |= target in self._unsure
-                    self._merge(found[member], [replace(f, hops=(hop, *f.hops)) for f in known[0]])
+                    self._merge(found[member], known[0], hop)
         changed = len(members) > 1
         while changed:
             changed = False
             for member in members:
                 for target, hop in direct[member].edges:
                     if target in found and target != member:
-                        reached = [replace(f, hops=(hop, *f.hops)) for f in found[target].values()]
-                        changed |= self._merge(found[member], reached)
+                        changed |= self._merge(found[member], tuple(found[target].values()), hop)
         self.provisional |= provisional
         memo = self._unsure if provisional else self._memo
         for member in members:
@@ -236,12 +236,13 @@ class Program:
             del direct[member]
 
     @staticmethod
-    def _merge(into: dict[tuple[object, ...], Failure], failures: list[Failure]) -> bool:
+    def _merge(into: dict[tuple[object, ...], Failure], failures: tuple[Failure, ...], hop: Hop) -> bool:
         before = len(into)
         for failure in failures:
             if len(into) >= MAX_FAILURES:
                 break
-            into.setdefault(failure.key, failure)
+            if failure.key not in into:
+                into[failure.key] = Failure(failure.finding, failure.rule, (hop, *failure.hops))
         return len(into) > before
 
     # What one function refers to
@@ -585,8 +586,9 @@ def _global(
 
 
 def _with_global_cure(leaf: wording.Leaf, kind: wording.Kind) -> wording.Leaf:
-    pass_by_value = "capture" in leaf.cure or "as an argument" in leaf.cure
-    return replace(leaf, cure=wording.GLOBAL_CURE) if kind is wording.Kind.GLOBAL and pass_by_value else leaf
+    """What has a name that outlives the call can also be declared to belong to each process."""
+    shared = kind is not wording.Kind.DEFAULT and leaf.cure.startswith("pass it as an argument, or capture")
+    return replace(leaf, cure=wording.GLOBAL_CURE) if shared else leaf
 
 
 def _short(fullname: str) -> str:

@@ -9,7 +9,17 @@ from capsend_traits import Trait, wording
 from capsend_traits.wording import Kind
 from mypy import nodes as n
 from mypy.maptype import map_instance_to_supertype
-from mypy.types import CallableType, DeletedType, Instance, Overloaded, PartialType, Type, TypeType, get_proper_type
+from mypy.types import (
+    CallableType,
+    DeletedType,
+    Instance,
+    Overloaded,
+    ParamSpecType,
+    PartialType,
+    Type,
+    TypeType,
+    get_proper_type,
+)
 
 from capsend_mypy import names, outline, syntax
 from capsend_mypy.config import Transport
@@ -81,6 +91,8 @@ class Check:
                 self.callable(value.base, kind)
             case n.SuperExpr():
                 self._super(value)
+            case n.CallExpr() if isinstance(value.analyzed, n.CastExpr | n.AssertTypeExpr):
+                self.callable(value.analyzed, kind)
             case n.CallExpr() if outline.is_partial(value):
                 self._partial(value)
             case n.MemberExpr() if not (value.kind == n.GDEF and value.node is not None):
@@ -235,9 +247,9 @@ class Check:
             )
 
     def _receiver(self, value: n.MemberExpr, judged: Type) -> None:
-        cure = self._self_cure(value.expr, [value]) if isinstance(value.expr, n.NameExpr) else None
-        self._judge(Kind.RECEIVER, source(value.expr), judged, value.expr, cure=cure)
         info = class_of(get_proper_type(judged))
+        method = f"{info.name}.{value.name}" if info is not None else value.name
+        self._judge(Kind.RECEIVER, source(value.expr), judged, value.expr, method=method)
         if info is not None and not self.program.is_in_image(info.fullname):
             self.refs(
                 [outline.Ref(outline.MEMBER, f"C {info.fullname}", value.name, self._spot(value))], value, spawned=True
@@ -409,6 +421,8 @@ class Check:
 
     def argument(self, value: n.Expression, judged: Type, *, name: str, spread: bool = False) -> None:
         """Check an argument: a callable like the spawned one, anything else by its type."""
+        if spread and isinstance(get_proper_type(judged), ParamSpecType):
+            return  # what a wrapper hands on: a parameter specification cannot be bounded
         if spread:
             judged = item_type(judged) or judged
         if is_callable(judged) and not spread:
@@ -432,7 +446,7 @@ class Check:
         spoils = judge.result(judged)
         self.program.modules |= judge.modules
         if spoils and not self.reporter.count:
-            leaves = tuple(spoil.of(name) for spoil in spoils)
+            leaves = tuple(_with_result_cure(spoil.of(name), spoil.rule) for spoil in spoils)
             finding = wording.Finding(Kind.RESULT, name, self.shown(judged), "Serializable", leaves)
             self.reporter.finding(finding, spoils[0].rule, value)
 
@@ -469,6 +483,7 @@ class Check:
         *,
         trait: Trait = Trait.PROCESS_SEND,
         cure: str | None = None,
+        method: str = "",
     ) -> None:
         found = Direct()
         # A tool that copies what it carries asks only for what can be copied.
@@ -478,7 +493,11 @@ class Check:
         self.program.provisional |= found.provisional
         if spoils:
             if cure is not None:
-                spoils = tuple(replace(spoil, leaf=replace(spoil.leaf, cure=cure)) for spoil in spoils)
+                spoils = (replace(spoils[0], leaf=replace(spoils[0].leaf, cure=cure)), *spoils[1:])
+            if method:
+                spoils = tuple(
+                    replace(s, leaf=replace(s.leaf, cure=wording.receiver_cure(s.leaf.cure, method))) for s in spoils
+                )
             self._report(kind, name, self.shown(judged), spoils, place, trait=trait)
             return
         for fullname in sorted(classes):
@@ -568,6 +587,22 @@ def n_any() -> Type:
     from mypy.types import AnyType, TypeOfAny
 
     return AnyType(TypeOfAny.special_form)
+
+
+RESULT_NAMES: Final = {
+    "Generator": "generator",
+    "Iterator": "iterator",
+    "Coroutine": "coroutine",
+    "AsyncGenerator": "async_generator",
+    "AsyncIterator": "async_generator",
+}
+
+
+def _with_result_cure(leaf: wording.Leaf, rule: Rule) -> wording.Leaf:
+    if rule is not Rule.BAD:
+        return leaf
+    name = leaf.type.partition("[")[0]
+    return replace(leaf, cure=wording.result_cure(RESULT_NAMES.get(name, name)))
 
 
 def _takes_no_receiver(node: n.SymbolNode | None) -> bool:
