@@ -18,7 +18,7 @@ try:
 finally:
     sys.path.remove(str(HERE))
 
-from capsend import Environment, Image, ProcessFailed, spawn  # noqa: E402 - after the programs, whose folder is not on the path
+from capsend import Environment, Executor, Image, ProcessFailed, spawn  # noqa: E402 - after the programs, whose folder is not on the path
 
 MODULES = (access, answers, exceptions, guest, interpreter, resources)
 SLOWEST = 15.0
@@ -115,6 +115,20 @@ def test_there_are_enough_attacks():
     """The list was not emptied by mistake, and no two have one name."""
     names = [(attack.program.__module__, attack.program.__name__) for attack in ATTACKS]
     assert len(set(names)) == len(names) >= 100
+
+
+@pytest.mark.parametrize("program", [sys.exit, interrupt, cancel])
+def test_task_cannot_end_the_event_loop(program):
+    """Nor through an executor, where the same would hold for all who share the loop."""
+
+    async def main():
+        with Executor(1) as executor:
+            hostile = asyncio.get_running_loop().run_in_executor(executor, program)
+            return (await asyncio.gather(hostile, return_exceptions=True))[0]
+
+    error = asyncio.run(main())
+    assert isinstance(error, ProcessFailed)
+    assert not isinstance(error, (SystemExit, KeyboardInterrupt))
 
 
 @pytest.mark.parametrize("program", [sys.exit, interrupt, cancel])

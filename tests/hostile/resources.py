@@ -428,3 +428,18 @@ def dump_tracebacks_without_end():
 @attack("limit", OutputLimitExceeded, output=0)
 def write_where_nothing_may_be_written():
     print("x")
+
+
+@attack("limit", TimeLimitExceeded, cpu=0.2, timeout=None)
+def use_up_the_cpu():
+    while True:
+        pass
+
+
+@attack("limit", TimeLimitExceeded, cpu=0.2, timeout=None)
+def use_up_the_cpu_a_little_at_a_time():
+    import time
+
+    while True:
+        sum(range(10_000))
+        time.sleep(0)
