@@ -133,7 +133,7 @@ def test_task_cannot_end_the_event_loop(program):
 
 @pytest.mark.parametrize("program", [sys.exit, interrupt, cancel])
 def test_process_cannot_end_the_event_loop(program):
-    """asyncio lets a SystemExit or KeyboardInterrupt of one task end the loop of all: a process must not get one there."""
+    """In asyncio a SystemExit or KeyboardInterrupt of one task ends the loop of all: a process must not get one there."""
 
     async def main():
         async def wait():
