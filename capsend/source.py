@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
-from capsend.guest.compiling import compile_source
+from capsend.guest.compiling import compile_source, requalified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -333,7 +333,7 @@ def _cut(
 def _verify(source: Source, code: types.CodeType) -> None:
     """The file may have changed since it was imported: what is about to be sent must compile to what runs here."""
     try:
-        compiled = source.compile()
+        compiled = requalified(source.compile(), code.co_qualname)
     except SyntaxError as error:
         raise SourceError(
             f"{source.name} in {source.file}, line {source.line}, cannot be compiled by itself: {error.msg}",

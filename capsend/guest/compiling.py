@@ -60,6 +60,25 @@ def _last(outer: types.CodeType, name: str) -> types.CodeType:
     raise LookupError(name)
 
 
+def requalified(code: types.CodeType, qualname: str) -> types.CodeType:
+    """Return the code under its full name, and what is nested in it too: it was compiled away from what encloses it."""
+    old = code.co_qualname
+    return code if old == qualname else _renamed(code, old, qualname)
+
+
+def _renamed(code: types.CodeType, old: str, new: str) -> types.CodeType:
+    def rename(name: str) -> str:
+        return new + name.removeprefix(old) if name.startswith(old) else name
+
+    # A class body has its own full name as a constant.
+    own = code.co_qualname if "__qualname__" in code.co_names else None
+    constants = tuple(
+        _renamed(c, old, new) if isinstance(c, types.CodeType) else rename(c) if type(c) is str and c == own else c
+        for c in code.co_consts
+    )
+    return code.replace(co_qualname=rename(code.co_qualname), co_consts=constants)
+
+
 def _shift(code: types.CodeType, delta: int) -> types.CodeType:
     if delta == 0:
         return code

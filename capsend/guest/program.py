@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from capsend import Spawnable
 
 from . import codec, typeforms
-from .compiling import compile_source
+from .compiling import compile_source, requalified
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +115,7 @@ class Program:
         return module
 
     def _function(self, module: int, source: list[Any], qualname: str) -> types.FunctionType:
-        code = compile_source(*source).replace(co_qualname=qualname)
+        code = requalified(compile_source(*source), qualname)
         return _make_function(code, vars(self.entities[module]), qualname)
 
     def _image_function(self, module: str, qualname: str) -> types.FunctionType:
