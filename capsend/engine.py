@@ -9,6 +9,7 @@ import itertools
 import os
 import re
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import wasmtime
@@ -263,7 +264,22 @@ class Guest:
 
     def sleep(self, seconds: float) -> None:
         """Wait inside a host operation, until the time is over or the guest is interrupted."""
-        if self._wake.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX)):
+        end = time.monotonic() + max(seconds, 0.0)
+        while not self._interrupted and (left := end - time.monotonic()) > 0:
+            self.park(left)
+
+    def park(self, seconds: float | None) -> None:
+        """Wait inside a host operation until `unpark` was called since the last wait, the time is over, or the guest is interrupted.
+
+        It may return early for no reason: whoever waits for something looks again. None waits for ever.
+        """
+        timeout = -1.0 if seconds is None else min(max(seconds, 0.0), threading.TIMEOUT_MAX)
+        if self._wake.acquire(timeout=timeout) and self._interrupted:
+            self._wake.release()
+
+    def unpark(self) -> None:
+        """End the wait of `park`, or the next one; from any thread."""
+        with contextlib.suppress(RuntimeError):  # it has been released and nobody has waited since
             self._wake.release()
 
     def close(self) -> None:

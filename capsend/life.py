@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import atexit
 import itertools
+import json
 import os
 import threading
 import time
@@ -20,6 +21,7 @@ from capsend.exceptions import (
     ProcessKilled,
     TimeLimitExceeded,
 )
+from capsend.handles import Handles
 from capsend.output import Lines
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class Life:
         "environment",
         "finished",
         "guest",
+        "handles",
         "number",
         "reason",
         "shipment",
@@ -71,6 +74,7 @@ class Life:
         self.environment = environment
         self.number = next(_numbers)
         self.guest: Guest | None = None
+        self.handles = Handles()
         self.finished = threading.Event()
         self.reason: ExitReason | None = None
         self.value: Any = None  # the result: whatever the function returned
@@ -141,7 +145,7 @@ class Life:
                     raise engine.Interrupted  # noqa: TRY301 - stopped before there was a guest to interrupt
                 shipment = self.shipment
                 if shipment is not None:
-                    self._receive(shipment, guest.run(shipment.program, shipment.call))
+                    self._receive(shipment, guest.run(self._program(shipment), shipment.call))
             except engine.Interrupted:
                 self._fail(self._stop or ProcessKilled(f"process {self.number} was killed"))
             except engine.Trapped as fault:
@@ -156,6 +160,13 @@ class Life:
             self.guest = None
             _live.discard(self)
 
+    def _program(self, shipment: Shipment) -> str:
+        """The program, with the handles that it starts with."""
+        if not shipment.grants:
+            return shipment.program
+        told = self.handles.deliver(shipment.grants)
+        return f'{{"handles":{json.dumps(told)},{shipment.program[1:]}'
+
     def _receive(self, shipment: Shipment, text: str) -> None:
         limit = self.environment.result
         if len(text) > limit:
@@ -164,7 +175,7 @@ class Life:
                 "that its environment allows. Return less, or allow more: Environment(result=...)"
             )
             raise OutputLimitExceeded(message, limit=limit)
-        self.value = shipment.receive(text, self.number)
+        self.value = shipment.receive(text, self.number, handles=self.handles)
 
     def _fail(self, error: BaseException) -> None:
         self.value = None
@@ -226,6 +237,7 @@ class Life:
         if self._deadline is not None:
             self._deadline.cancel()
         self.shipment = None
+        self.handles.close()
         with self._lock:
             self.reason = self._reason()
             callbacks, self._callbacks = self._callbacks, []

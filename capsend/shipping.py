@@ -21,6 +21,7 @@ from capsend.origins import Origins
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from capsend.handles import Grant, Handles
     from capsend.program import Reference
 
 _CO_VARIADIC: Final = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
@@ -36,6 +37,7 @@ class Shipment:
         name: the callable's qualified name, for messages.
         entities: what the program's numbers stand for here.
         names: (module, qualified name) of everything of the image that the program names.
+        grants: what its handles stand for, in the order in which the process numbers them at its start.
     """
 
     program: str
@@ -43,8 +45,9 @@ class Shipment:
     name: str
     entities: list[object] = attrs.field(repr=False)
     names: frozenset[tuple[str, str]] = attrs.field(repr=False)
+    grants: tuple[Grant, ...] = attrs.field(default=(), repr=False)
 
-    def receive(self, text: str, process_id: int) -> Any:
+    def receive(self, text: str, process_id: int, *, handles: Handles | None = None) -> Any:
         """Return the value that a process answered with, or raise what it answered with.
 
         Raises:
@@ -53,11 +56,17 @@ class Shipment:
             BaseException: the exception that the function raised.
         """
         kind, body = text[:1], text[1:]
+
+        def resolve(reference: Any) -> object:
+            number = reference.get("h") if type(reference) is dict else None
+            grant = handles.get(number) if type(number) is int and handles is not None else None
+            return self.resolve(reference) if grant is None else grant.handle()
+
         if kind == "v":
-            return wire.decode_value(body, resolve=self.resolve)
+            return wire.decode_value(body, resolve=resolve)
         if kind == "u":
             raise _unsendable(self.name, body)
-        raise failure.rebuild(body, resolve=self.resolve, process_id=process_id, files=self._files())
+        raise failure.rebuild(body, resolve=resolve, process_id=process_id, files=self._files())
 
     def resolve(self, reference: Any) -> object:
         """Return the thing that a process names: something that was sent, or a declared class of the standard library.
@@ -172,6 +181,7 @@ def ship(
             callable_name(function),
             prepared.walk.context.program.objects,
             prepared.names,
+            tuple(prepared.walk.context.program.handles),
         )
     return _with_arguments(function, prepared, args, kwargs, knows)
 
@@ -236,7 +246,7 @@ def _with_arguments(
     encoded = wire.encode_value((args, kwargs), externals=program.external, name=f"arguments of {name}, args")
     steps = program.text() if program.steps else ""
     names_sent = prepared.names | frozenset(program.names())
-    return Shipment(prepared.text, f"{len(steps):x}:{steps}{encoded}", name, program.objects, names_sent)
+    return Shipment(prepared.text, f"{len(steps):x}:{steps}{encoded}", name, program.objects, names_sent, tuple(program.handles))
 
 
 class _NeedsWalk(Exception):

@@ -12,6 +12,7 @@ from capsend_traits.wording import Kind, Leaf
 from capsend import typeforms
 from capsend.captures.context import LRU_CACHE, Refused
 from capsend.guest import codec
+from capsend.handles import grant_of
 from capsend.judge import Judge, TraitName, type_name
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Values:
 
     def reach(self, value: Any, trait: TraitName) -> list[Leaf] | None:
         """Answer the judge about code: no leaves when it can go along, None when it is not code after all."""
-        if self._context.program.number(value) is not None:
+        if self._context.program.external(value) is not None:
             return []
         try:
             return self._code(value, trait)
@@ -71,7 +72,9 @@ class Values:
 
     def _code(self, value: Any, trait: TraitName) -> list[Leaf] | None:
         program = self._context.program
-        if isinstance(value, types.FunctionType):
+        if (grant := grant_of(value)) is not None:
+            program.carry(value, grant)
+        elif isinstance(value, types.FunctionType):
             self._walk.functions.number(value)
         elif isinstance(value, type):
             self._walk.classes.number(value)

@@ -15,6 +15,7 @@ from capsend import Spawnable
 
 from . import codec, typeforms
 from .compiling import compile_source
+from .handles import Handle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,11 +27,13 @@ class Program:
     Attributes:
         entities: what the steps have made, by number.
         unsent: {(module's globals as id, name): reason} of globals that stay in the host.
+        handles: what the program carries beside its steps.
     """
 
     def __init__(self) -> None:
         self.entities: list[Any] = []
         self.unsent: dict[str, str] = {}
+        self.handles: list[Handle] = []
         self._numbers: dict[int, int] = {}
         self._makers: dict[str, Callable[..., Any]] = {
             "m": self._module,
@@ -73,13 +76,16 @@ class Program:
 
     def resolve(self, external: dict[str, Any]) -> Any:
         """Return the thing that a value names; the hook that the codec asks."""
-        return self.entities[external["p"]]
+        number = external.get("p")
+        return self.entities[number] if number is not None else self.handles[external["h"]]
 
     def name(self, thing: Any) -> dict[str, Any] | None:
         """Name a thing for the host: an entity by number, a class nested in one by its path, the image's own by name."""
         number = self._numbers.get(id(thing))
         if number is not None:
             return {"p": number}
+        if isinstance(thing, Handle):
+            return {"h": thing.number}
         module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
         if not isinstance(qualname, str) or not isinstance(module, str):
             return None

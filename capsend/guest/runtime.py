@@ -7,7 +7,7 @@ import inspect
 import json
 from typing import Any
 
-from . import codec, failure
+from . import codec, failure, handles
 from .program import Program
 
 
@@ -15,12 +15,14 @@ def run(program: str, call: str) -> str:
     """Return "v" and the result as codec text, "u" and why the result has no encoding, or "e" and the exception; nothing is ever raised.
 
     Args:
-        program: JSON of `{"entry": reference, "steps": [step], "name": text}`.
+        program: JSON of `{"entry": reference, "steps": [step], "handles": [[number, kind, description]]}`.
         call: JSON of more steps, its length in hexadecimal and a colon before it, then `(args, kwargs)` as codec text.
     """
     rebuilt = Program()
     try:
         parts = json.loads(program)
+        if "handles" in parts:
+            rebuilt.handles = handles.receive(parts["handles"])
         rebuilt.execute(parts["steps"])
         size, _, rest = call.partition(":")
         steps, arguments = rest[: int(size, 16)], rest[int(size, 16) :]
