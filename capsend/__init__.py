@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from capsend.environment import Environment
     from capsend.executor import Executor
     from capsend.image import Image
+    from capsend.mailbox import Address, Mailbox
 
 __all__ = [
+    "Address",
     "CapsendError",
     "CaptureError",
     "Environment",
@@ -33,6 +35,7 @@ __all__ = [
     "Image",
     "ImageError",
     "LimitExceeded",
+    "Mailbox",
     "MemoryLimitExceeded",
     "OutputLimitExceeded",
     "PerProcess",
@@ -53,7 +56,14 @@ __all__ = [
 ]
 
 # A program that only declares what it may spawn, or only imports capsend, does not wait for these.
-_LATER: Final = {"Environment": "environment", "Executor": "executor", "Image": "image", "process_send": "claims"}
+_LATER: Final = {
+    "Address": "mailbox",
+    "Environment": "environment",
+    "Executor": "executor",
+    "Image": "image",
+    "Mailbox": "mailbox",
+    "process_send": "claims",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -6,10 +6,13 @@ import _thread
 import atexit
 import itertools
 import json
+import logging
 import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import attrs
 
 from capsend.deadlines import Deadlines
 from capsend.exceptions import (
@@ -22,6 +25,7 @@ from capsend.exceptions import (
     TimeLimitExceeded,
 )
 from capsend.handles import Handles
+from capsend.mail import FIRST, LAST, Mail
 from capsend.output import Lines
 
 if TYPE_CHECKING:
@@ -35,6 +39,28 @@ ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap"]
 """How a process ended: with a value; by an exception; by `kill`; at a limit; by a fault of the guest."""
 
 _EXIT_PATIENCE: Final = 5.0
+_log: Final = logging.getLogger("capsend.process")
+
+
+@attrs.frozen
+class Stats:
+    """What a process has used.
+
+    Attributes:
+        cpu_seconds: processor time of its thread.
+        sent, received: messages; answers to calls and notices are not counted.
+        waiting: messages in its mailbox, those put by for later included.
+        dropped: messages that were lost: see `Address.send`.
+        output_bytes: what it wrote, log records included.
+    """
+
+    cpu_seconds: float
+    sent: int
+    received: int
+    waiting: int
+    dropped: int
+    output_bytes: int
+
 
 _numbers = itertools.count(1)
 _deadlines = Deadlines()
@@ -58,11 +84,13 @@ class Life:
         "_lock",
         "_out",
         "_stop",
+        "_thread",
         "_written",
         "environment",
         "finished",
         "guest",
         "handles",
+        "mail",
         "number",
         "reason",
         "shipment",
@@ -75,6 +103,8 @@ class Life:
         self.number = next(_numbers)
         self.guest: Guest | None = None
         self.handles = Handles()
+        self.mail = Mail(self.number, environment, self.handles, stop=self._stop_linked, charge=self._charge)
+        self.mail.open(shipment)
         self.finished = threading.Event()
         self.reason: ExitReason | None = None
         self.value: Any = None  # the result: whatever the function returned
@@ -85,6 +115,7 @@ class Life:
         self._out = Lines(environment.stdout)
         self._err = Lines(environment.stderr)
         self._written = 0
+        self._thread: int | float | None = None  # the thread while it runs, then the seconds that it used
         timeout = environment.timeout
         self._deadline = None if timeout is None else _deadlines.add(timeout, self._time_is_over)
 
@@ -105,6 +136,10 @@ class Life:
     def abandon(self) -> None:
         """End the process because nobody can ask for its result any more."""
         self.stop(ProcessKilled(f"process {self.number} was killed: nobody held its handle any more"))
+
+    def _stop_linked(self, words: str) -> None:
+        """End the process because what it was linked to has ended."""
+        self.stop(ProcessKilled(f"process {self.number} was killed: {words}"))
 
     def _time_is_over(self) -> None:
         limit = self.environment.timeout or 0.0
@@ -130,6 +165,27 @@ class Life:
             raise self._error
         return self.value
 
+    def stats(self) -> Stats:
+        """What the process has used."""
+        mail = self.mail
+        return Stats(
+            cpu_seconds=self._cpu_seconds(),
+            sent=mail.sent,
+            received=mail.port.received,
+            waiting=len(mail.port),
+            dropped=mail.port.dropped,
+            output_bytes=self._written,
+        )
+
+    def _cpu_seconds(self) -> float:
+        thread = self._thread
+        if isinstance(thread, float) or thread is None:
+            return thread or 0.0
+        try:
+            return time.clock_gettime(time.pthread_getcpuclockid(thread))
+        except OSError:  # the thread has just ended
+            return self._thread if isinstance(self._thread, float) else 0.0
+
     # --- the side of the thread ---
 
     def live(self, template: Template) -> None:
@@ -137,10 +193,12 @@ class Life:
         from capsend import engine
 
         guest: Guest | None = None
+        self._thread = threading.get_ident()
         try:
             try:
                 guest = engine.Guest(template, memory=self.environment.memory, host=self._answer)
                 self.guest = guest
+                self.mail.start(guest)
                 if self._stop is not None:
                     raise engine.Interrupted  # noqa: TRY301 - stopped before there was a guest to interrupt
                 shipment = self.shipment
@@ -162,10 +220,14 @@ class Life:
 
     def _program(self, shipment: Shipment) -> str:
         """The program, with the handles that it starts with."""
-        if not shipment.grants:
-            return shipment.program
-        told = self.handles.deliver(shipment.grants)
-        return f'{{"handles":{json.dumps(told)},{shipment.program[1:]}'
+        start = ""
+        if shipment.grants:
+            start += f'"handles":{json.dumps(self.handles.deliver(shipment.grants))},'
+        if shipment.takes_mailbox:
+            start += '"mailbox":1,'
+        if (level := _log.getEffectiveLevel()) != logging.WARNING:
+            start += f'"logging":{level},'
+        return f"{{{start}{shipment.program[1:]}" if start else shipment.program
 
     def _receive(self, shipment: Shipment, text: str) -> None:
         limit = self.environment.result
@@ -210,21 +272,24 @@ class Life:
             self._write(self._out if operation == 1 else self._err, payload)
         elif operation == 3 and self.guest is not None:
             self.guest.sleep(_seconds(payload))
+        elif FIRST <= operation <= LAST:
+            return self.mail.answer(operation, payload)
         return ""
 
-    def _write(self, lines: Lines, text: str) -> None:
+    def _charge(self, size: int) -> bool:
+        """Count bytes of output; false, and the end of the process, when they are too many."""
         limit = self.environment.output
-        room = limit - self._written
-        size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
         self._written += size
-        if size > room:
-            lines.write(text[: max(room, 0)])
-            message = f"process {self.number} wrote more than the {limit} bytes of output that its environment allows"
-            self.stop(
-                OutputLimitExceeded(f"{message}. Write less, or allow more: Environment(output=...)", limit=limit)
-            )
-            return
-        lines.write(text)
+        if self._written <= limit:
+            return True
+        message = f"process {self.number} wrote more than the {limit} bytes of output that its environment allows"
+        self.stop(OutputLimitExceeded(f"{message}. Write less, or allow more: Environment(output=...)", limit=limit))
+        return False
+
+    def _write(self, lines: Lines, text: str) -> None:
+        room = self.environment.output - self._written
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        lines.write(text if self._charge(size) else text[: max(room, 0)])
 
     def _close_output(self) -> None:
         try:
@@ -238,9 +303,11 @@ class Life:
             self._deadline.cancel()
         self.shipment = None
         self.handles.close()
+        self._thread = time.thread_time()
         with self._lock:
-            self.reason = self._reason()
+            self.reason = reason = self._reason()
             callbacks, self._callbacks = self._callbacks, []
+        self.mail.close(reason, "" if self._error is None else _words(self._error))
         self.finished.set()
         for callback in callbacks:
             callback()
@@ -254,6 +321,13 @@ class Life:
         if error is self._stop or isinstance(error, (MemoryLimitExceeded, OutputLimitExceeded)):
             return "limit"
         return "trap" if isinstance(error, ProcessFailed) and error.type_name == "trap" else "failed"
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"[:500]
+    except Exception:  # noqa: BLE001 - __str__ of a class of the user's
+        return type(error).__name__
 
 
 def _seconds(text: str) -> float:
@@ -280,6 +354,7 @@ def start(shipment: Shipment, environment: Environment, template: Template) -> L
         _start_thread(life, template)
     except BaseException:
         _live.discard(life)
+        life.mail.close("failed", "its thread could not be started")
         raise
     return life
 

@@ -14,7 +14,8 @@ from . import clock, fresh, manifest, stdlib, streams
 clock.install()
 _FAILURES = stdlib.import_all(manifest.PACKAGES)
 
-from . import runtime, settle, zones  # noqa: E402 - what builds on the standard library comes after it
+
+from . import mail, runtime, settle, zones  # noqa: E402 - what builds on the standard library comes after it
 
 _HIDDEN = ("capsend_guest", "wit_world", "componentize_py", "__main__")
 
@@ -40,6 +41,7 @@ class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made whi
 
 
 zones.install()
+mail.install()
 streams.install()
 # These folders are gone when the snapshot runs; finders that remember them would claim modules they cannot load.
 sys.path.clear()

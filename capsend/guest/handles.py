@@ -61,8 +61,3 @@ def take_dropped() -> str:
     text = ",".join(_dropped)
     _dropped.clear()
     return text
-
-
-def dropped_count() -> int:
-    """Return how many handles have gone that the host has not been told of."""
-    return len(_dropped)

@@ -8,6 +8,19 @@ STDOUT = 1
 STDERR = 2
 SLEEP = 3
 
+SEND = 10
+RECEIVE = 11
+FORGET = 12
+MONITOR = 13
+DEMONITOR = 14
+LINK = 15
+UNLINK = 16
+TRAP = 17
+SEND_AFTER = 18
+CANCEL = 19
+OWN = 20
+RECORD = 21
+
 
 def request(operation: int, payload: str) -> str:
     """Ask the host for an operation and return its answer; both are text."""

@@ -20,6 +20,8 @@ from .handles import Handle
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_INTERNAL = ("capsend_guest", "wit_world", "componentize_py")
+
 
 class Program:
     """The entities of one process.
@@ -35,6 +37,7 @@ class Program:
         self.unsent: dict[str, str] = {}
         self.handles: list[Handle] = []
         self._numbers: dict[int, int] = {}
+        self._own_modules: set[str] = set()
         self._makers: dict[str, Callable[..., Any]] = {
             "m": self._module,
             "i": importlib.import_module,
@@ -98,6 +101,28 @@ class Program:
             return {"n": [module, qualname]}
         return None
 
+    def message_name(self, thing: Any) -> dict[str, Any] | None:
+        """Name a class or function for another process or the host: by module and qualified name."""
+        module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+        if not isinstance(qualname, str) or not isinstance(module, str) or _find(module, qualname) is not thing:
+            return None
+        return {"c": [module, qualname]}
+
+    def by_name(self, module: str, qualname: str) -> Any:
+        """Return what a message from elsewhere names.
+
+        Raises:
+            LookupError: this process has nothing of that name.
+        """
+        found = None if module.startswith(_INTERNAL) else _find(module, qualname)
+        if found is None:
+            raise LookupError(f"this process has no {module}.{qualname}")
+        return found
+
+    def has(self, cls: type) -> bool:
+        """Tell whether a class belongs to a module of the user's."""
+        return cls.__module__ in self._own_modules
+
     def _module(self, name: str, file: str | None, package: str | None, is_package: bool) -> types.ModuleType:
         module = types.ModuleType(name)
         module.__package__ = package
@@ -105,8 +130,10 @@ class Program:
             module.__file__ = file
         if is_package:
             module.__path__ = []
-        if name == "__main__" or name not in sys.modules:
+        # The first one: libraries that generate code make namespaces that go by the name of the user's module.
+        if name not in self._own_modules and (name == "__main__" or name not in sys.modules):
             sys.modules[name] = module
+        self._own_modules.add(name)
         parent, _, child = name.rpartition(".")
         if parent in sys.modules:
             setattr(sys.modules[parent], child, module)
@@ -174,6 +201,14 @@ def _named(module: str, qualname: str) -> Any:
         raise ImportError(
             f"the image's Python {sys.version.split()[0]} has no {module}.{qualname}; the host's Python has it"
         )
+    return found
+
+
+def _find(module: str, qualname: str) -> Any:
+    """Return the thing of that name in a module that is loaded, or None."""
+    found: Any = sys.modules.get(module)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
     return found
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import logging
 from typing import Any
 
-from . import codec, failure, handles
+from . import codec, failure, handles, mail
 from .program import Program
 
 
@@ -15,12 +16,16 @@ def run(program: str, call: str) -> str:
     """Return "v" and the result as codec text, "u" and why the result has no encoding, or "e" and the exception; nothing is ever raised.
 
     Args:
-        program: JSON of `{"entry": reference, "steps": [step], "handles": [[number, kind, description]]}`.
+        program: JSON of `{"entry": reference, "steps": [step], "handles": [[number, kind, description]],
+            "mailbox": 1, "logging": level}`, of which the last three may be missing.
         call: JSON of more steps, its length in hexadecimal and a colon before it, then `(args, kwargs)` as codec text.
     """
     rebuilt = Program()
+    mail.begin(rebuilt)
     try:
         parts = json.loads(program)
+        if "logging" in parts:
+            logging.getLogger().setLevel(parts["logging"])
         if "handles" in parts:
             rebuilt.handles = handles.receive(parts["handles"])
         rebuilt.execute(parts["steps"])
@@ -30,6 +35,8 @@ def run(program: str, call: str) -> str:
             rebuilt.execute(json.loads(steps))
         function = rebuilt.get(parts["entry"])
         args, kwargs = codec.decode(arguments, resolve=rebuilt.resolve)
+        if "mailbox" in parts:
+            args = (mail.own_mailbox(), *args)
         result = _call(function, args, kwargs)
         return _answer(result, rebuilt)
     except BaseException as error:  # noqa: BLE001 - nothing may leave the exported function: that would be a trap

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, NoReturn, ParamSpec, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+from capsend_guest.mail import Address, Mailbox  # type: ignore[import-not-found]  # noqa: F401 - shown to programs; the name is the image's
+
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
