@@ -20,9 +20,11 @@ from capsend.process import Process, Spawnable, check, process, spawn
 from capsend.traits import PerProcess, ProcessSend, Serializable, not_process_send, unsafe_process_send
 
 if TYPE_CHECKING:
+    from capsend.capabilities import HostFunction
     from capsend.claims import process_send
     from capsend.environment import Environment
     from capsend.executor import Executor
+    from capsend.folders import Dir
     from capsend.image import Image
     from capsend.mailbox import Address, Mailbox
 
@@ -30,8 +32,10 @@ __all__ = [
     "Address",
     "CapsendError",
     "CaptureError",
+    "Dir",
     "Environment",
     "Executor",
+    "HostFunction",
     "Image",
     "ImageError",
     "LimitExceeded",
@@ -58,8 +62,10 @@ __all__ = [
 # A program that only declares what it may spawn, or only imports capsend, does not wait for these.
 _LATER: Final = {
     "Address": "mailbox",
+    "Dir": "folders",
     "Environment": "environment",
     "Executor": "executor",
+    "HostFunction": "capabilities",
     "Image": "image",
     "Mailbox": "mailbox",
     "process_send": "claims",

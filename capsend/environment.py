@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import collections.abc
 import functools
 import math
+import re
+import types
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, get_args
 
 import attrs
@@ -15,7 +18,7 @@ from capsend.ports import MESSAGES, SIZE, Policy
 from capsend.process import Actor, Process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from capsend.shipping import Shipment
 
@@ -26,6 +29,7 @@ MIB: Final = 1 << 20
 SMALLEST_MEMORY: Final = 64 * MIB
 LARGEST_MEMORY: Final = 4096 * MIB
 LONGEST_TIMEOUT: Final = 366 * 86_400.0
+_LONE: Final = re.compile("[\ud800-\udfff]")
 _MOST_MESSAGES: Final = 10_000_000
 
 
@@ -55,6 +59,24 @@ def _check_timeout(_environment: object, _field: attrs.Attribute[Any], value: An
             f"timeout must be more than 0 and at most {LONGEST_TIMEOUT:.0f} s (a year), not {value}; None is no limit"
         )
         raise ValueError(message)
+
+
+def _variables(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, collections.abc.Mapping):
+        message = f"env must be a dict of variables, such as {{'TZ': 'UTC'}}, not {value!r}"
+        raise TypeError(message)
+    for name, text in value.items():
+        # The value stays out of the message: it may be a secret.
+        if not isinstance(name, str) or not isinstance(text, str):
+            message = f"env must map names to text, both str, and {name!r} does not: {type(name).__name__} to {type(text).__name__}"
+            raise TypeError(message)
+        if not name or "=" in name or "\0" in name + text or _LONE.search(name + text):
+            message = (
+                f"env: {name!r} cannot be a variable: a name is not empty and holds no '='. "
+                "Neither it nor its value holds a NUL or a lone surrogate"
+            )
+            raise ValueError(message)
+    return types.MappingProxyType(dict(value))
 
 
 def _check_messages(_environment: object, _field: attrs.Attribute[Any], value: Any) -> None:
@@ -91,6 +113,7 @@ class Environment:
         mailbox_full: what happens to a message for which there is no room: "block" lets its sender wait, "fail" raises
             `LimitExceeded` there, "drop_oldest" drops the oldest message and counts it.
         image: what it starts from.
+        env: {name: value} of its environment variables, `os.environ` inside; it inherits none.
         stdout: called with the text of one or several whole lines; the default writes them to the `sys.stdout` of that
             moment; None discards them. It runs on the thread of the process, which waits for it.
         stderr: the same for standard error.
@@ -119,6 +142,7 @@ class Environment:
     mailbox_bytes: int = attrs.field(default=SIZE, validator=_bytes_between(1024, 1 << 32, "32-bit addresses"))
     mailbox_full: Policy = attrs.field(default="block", validator=attrs.validators.in_(get_args(Policy)))
     image: Image = attrs.field(factory=Image, validator=attrs.validators.instance_of(Image))
+    env: Mapping[str, str] = attrs.field(factory=dict, converter=_variables, hash=False)
     stdout: Callable[[str], object] | None = attrs.field(default=to_stdout, validator=_check_target)
     stderr: Callable[[str], object] | None = attrs.field(default=to_stderr, validator=_check_target)
 

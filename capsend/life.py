@@ -8,6 +8,7 @@ import itertools
 import json
 import logging
 import os
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -24,6 +25,7 @@ from capsend.exceptions import (
     ProcessKilled,
     TimeLimitExceeded,
 )
+from capsend.folders import mounts_of
 from capsend.handles import Handles
 from capsend.mail import FIRST, LAST, Mail
 from capsend.output import Lines
@@ -33,10 +35,14 @@ if TYPE_CHECKING:
 
     from capsend.engine import Guest, Template
     from capsend.environment import Environment
+    from capsend.host_calls import HostCalls
     from capsend.shipping import Shipment
 
 ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap"]
 """How a process ended: with a value; by an exception; by `kill`; at a limit; by a fault of the guest."""
+
+CALL: Final = 40
+"""The number of the host operation that calls a function of the host."""
 
 _EXIT_PATIENCE: Final = 5.0
 _log: Final = logging.getLogger("capsend.process")
@@ -86,6 +92,7 @@ class Life:
         "_stop",
         "_thread",
         "_written",
+        "calls",
         "environment",
         "finished",
         "guest",
@@ -105,6 +112,7 @@ class Life:
         self.handles = Handles()
         self.mail = Mail(self.number, environment, self.handles, stop=self._stop_linked, charge=self._charge)
         self.mail.open(shipment)
+        self.calls: HostCalls | None = None
         self.finished = threading.Event()
         self.reason: ExitReason | None = None
         self.value: Any = None  # the result: whatever the function returned
@@ -196,7 +204,8 @@ class Life:
         self._thread = threading.get_ident()
         try:
             try:
-                guest = engine.Guest(template, memory=self.environment.memory, host=self._answer)
+                mounts = mounts_of(self.shipment.grants) if self.shipment is not None else ()
+                guest = engine.Guest(template, memory=self.environment.memory, host=self._answer, mounts=mounts)
                 self.guest = guest
                 self.mail.start(guest)
                 if self._stop is not None:
@@ -223,6 +232,8 @@ class Life:
         start = ""
         if shipment.grants:
             start += f'"handles":{json.dumps(self.handles.deliver(shipment.grants))},'
+        if self.environment.env:
+            start += f'"variables":{json.dumps(dict(self.environment.env))},'
         if shipment.takes_mailbox:
             start += '"mailbox":1,'
         if (level := _log.getEffectiveLevel()) != logging.WARNING:
@@ -274,7 +285,19 @@ class Life:
             self.guest.sleep(_seconds(payload))
         elif FIRST <= operation <= LAST:
             return self.mail.answer(operation, payload)
+        elif operation == CALL:
+            return self._call(payload)
         return ""
+
+    def _call(self, payload: str) -> str:
+        """Call a function of the host."""
+        if self.calls is None:
+            from capsend.host_calls import HostCalls
+
+            shipment = self.shipment
+            assert shipment is not None
+            self.calls = HostCalls(self.number, self.handles, shipment)
+        return self.calls.answer(self.guest, payload)
 
     def _charge(self, size: int) -> bool:
         """Count bytes of output; false, and the end of the process, when they are too many."""
@@ -302,6 +325,8 @@ class Life:
         if self._deadline is not None:
             self._deadline.cancel()
         self.shipment = None
+        if self.calls is not None:
+            self.calls.close()
         self.handles.close()
         self._thread = time.thread_time()
         with self._lock:
@@ -351,6 +376,9 @@ def start(shipment: Shipment, environment: Environment, template: Template) -> L
     life = Life(shipment, environment)
     _live.add(life)
     try:
+        sys.audit("capsend.spawn", life.number, shipment.name)
+        for grant in shipment.grants:
+            sys.audit("capsend.grant", life.number, grant.kind, str(grant))
         _start_thread(life, template)
     except BaseException:
         _live.discard(life)

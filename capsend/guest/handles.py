@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pathlib
 import weakref
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# What each kind of handle is made into; called with the number and the description, once per number that is alive.
-KINDS: dict[str, Callable[[int, Any], Handle]] = {}
+# What each kind of handle is made into; called with the number and the description, once per number that is alive. What is not a `Handle`
+# is only a name of the thing: it can be copied, and nobody is told when it goes.
+KINDS: dict[str, Callable[[int, Any], Any]] = {"dir": lambda _number, path: pathlib.Path(path)}
 
 _alive: weakref.WeakValueDictionary[int, Handle] = weakref.WeakValueDictionary()
 _dropped: list[str] = []
@@ -42,14 +44,16 @@ class Handle:
             _dropped.append(f"{self.number}*{self._holds}")
 
 
-def receive(told: list[list[Any]]) -> list[Handle]:
+def receive(told: list[list[Any]]) -> list[Any]:
     """Return the handles that the host told of, as [number, kind, description]; the same object for the same number."""
-    handles = []
+    handles: list[Any] = []
     for number, kind, description in told:
-        handle = _alive.get(number)
+        handle: Any = _alive.get(number)
         if handle is None:
-            handle = _alive[number] = KINDS[kind](number, description)
-        handle._holds += 1  # noqa: SLF001 - its own module
+            handle = KINDS[kind](number, description)
+        if isinstance(handle, Handle):
+            _alive[number] = handle
+            handle._holds += 1  # noqa: SLF001 - its own module
         handles.append(handle)
     return handles
 

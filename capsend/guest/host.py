@@ -21,6 +21,8 @@ CANCEL = 19
 OWN = 20
 RECORD = 21
 
+CALL = 40
+
 
 def request(operation: int, payload: str) -> str:
     """Ask the host for an operation and return its answer; both are text."""

@@ -35,7 +35,7 @@ class Program:
     def __init__(self) -> None:
         self.entities: list[Any] = []
         self.unsent: dict[str, str] = {}
-        self.handles: list[Handle] = []
+        self.handles: list[Any] = []
         self._numbers: dict[int, int] = {}
         self._own_modules: set[str] = set()
         self._makers: dict[str, Callable[..., Any]] = {

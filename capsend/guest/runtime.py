@@ -6,9 +6,10 @@ import asyncio
 import inspect
 import json
 import logging
+import os
 from typing import Any
 
-from . import codec, failure, handles, mail
+from . import codec, failure, handles, host_functions, mail
 from .program import Program
 
 
@@ -17,15 +18,18 @@ def run(program: str, call: str) -> str:
 
     Args:
         program: JSON of `{"entry": reference, "steps": [step], "handles": [[number, kind, description]],
-            "mailbox": 1, "logging": level}`, of which the last three may be missing.
+            "mailbox": 1, "logging": level, "variables": {name: value}}`, of which all but the first two may be missing.
         call: JSON of more steps, its length in hexadecimal and a colon before it, then `(args, kwargs)` as codec text.
     """
     rebuilt = Program()
     mail.begin(rebuilt)
+    host_functions.begin(rebuilt)
     try:
         parts = json.loads(program)
         if "logging" in parts:
             logging.getLogger().setLevel(parts["logging"])
+        if "variables" in parts:
+            os.environ.update(parts["variables"])
         if "handles" in parts:
             rebuilt.handles = handles.receive(parts["handles"])
         rebuilt.execute(parts["steps"])
