@@ -375,6 +375,10 @@ class PortGrant(Grant):
 
         return Address(self)
 
+    def __str__(self) -> str:
+        rights = " and ".join(["send to it"] * self.send + ["monitor it"] * self.monitor) or "name it"
+        return f"the mailbox of {self.port.label} (may {rights})"
+
 
 def put(port: Port, frame: Frame, *, parker: Any, timeout: float | None = None) -> Offer:
     """Put a frame into a port, waiting for room where that is the port's policy.
