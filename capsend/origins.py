@@ -127,7 +127,7 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:
     if cls.__module__.startswith(_INTERNALS) or str(getattr(thing, "__module__", "")).startswith(_INTERNALS):
         api = sys.modules.get(_API)
         yield from ((_API, name) for name in getattr(api, "__all__", ()) if vars(api).get(name) is thing)
-        if getattr(thing, "__module__", "") in _PUBLIC:
+        if isinstance(thing, type) and thing.__module__ in _PUBLIC:
             yield thing.__module__, thing.__qualname__
         return
     module = getattr(thing, "__module__", None)

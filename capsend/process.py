@@ -66,6 +66,12 @@ class Process(Generic[R_co]):
         """Link two processes: when one ends in any way but normally, the other is killed, unless it traps exits."""
         self._life.mail.link(other._life.mail.port)
 
+    def spawn_linked(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
+        """Spawn a process in the default environment that is linked to this one from its first moment."""
+        made = spawn(fn, *args, **kwargs)
+        self.link(made)
+        return made
+
     def stats(self) -> Stats:
         """What it has used so far, or used until its end."""
         return self._life.stats()
