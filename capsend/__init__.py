@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from capsend.environment import Environment
     from capsend.executor import Executor
     from capsend.folders import Dir
+    from capsend.group import ProcessGroup
     from capsend.image import Image
+    from capsend.life import processes as processes
     from capsend.mailbox import Address, Mailbox
+    from capsend.supervisor import Supervisor
 
 __all__ = [
     "Address",
@@ -45,11 +48,13 @@ __all__ = [
     "PerProcess",
     "Process",
     "ProcessFailed",
+    "ProcessGroup",
     "ProcessKilled",
     "ProcessSend",
     "Serializable",
     "SerializationError",
     "Spawnable",
+    "Supervisor",
     "TimeLimitExceeded",
     "check",
     "not_process_send",
@@ -68,7 +73,10 @@ _LATER: Final = {
     "HostFunction": "capabilities",
     "Image": "image",
     "Mailbox": "mailbox",
+    "ProcessGroup": "group",
+    "Supervisor": "supervisor",
     "process_send": "claims",
+    "processes": "life",
 }
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from capsend.engine import Guest, Template
     from capsend.environment import Environment
     from capsend.host_calls import HostCalls
+    from capsend.mailbox import Address
     from capsend.shipping import Shipment
 
 ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap"]
@@ -98,6 +99,7 @@ class Life:
         "guest",
         "handles",
         "mail",
+        "name",
         "number",
         "reason",
         "shipment",
@@ -108,6 +110,7 @@ class Life:
         self.shipment: Shipment | None = shipment
         self.environment = environment
         self.number = next(_numbers)
+        self.name = shipment.name
         self.guest: Guest | None = None
         self.handles = Handles()
         self.mail = Mail(self.number, environment, self.handles, stop=self._stop_linked, charge=self._charge)
@@ -361,6 +364,35 @@ def _seconds(text: str) -> float:
     except ValueError:
         return 0.0
     return seconds if seconds > 0 else 0.0
+
+
+@attrs.frozen
+class Running:
+    """One process that has not ended.
+
+    Attributes:
+        id: its number.
+        name: the qualified name of its function.
+        stats: what it has used so far.
+        address: what it can be monitored with.
+    """
+
+    id: int
+    name: str
+    stats: Stats
+    address: Address[Any]
+
+
+def processes() -> tuple[Running, ...]:
+    """Return what is known of every process of this program that has not ended, in the order in which they were spawned."""
+    from capsend.mailbox import Address
+
+    lives = sorted(_live.copy(), key=lambda life: life.number)
+    return tuple(
+        Running(life.number, life.name, life.stats(), Address(life.mail.grant()))
+        for life in lives
+        if life.reason is None
+    )
 
 
 def start(shipment: Shipment, environment: Environment, template: Template) -> Life:

@@ -91,7 +91,7 @@ class Address(Generic[M_contra]):
         frame, port = self._frame(value), self._grant.port
         answer = port.offer(frame)
         if answer is Offer.FULL:
-            room = _Event()
+            room = Event()
             waiter = port.enter(room.set, urgent=bool(frame.tag))
             try:
                 while (answer := port.offer(frame, waiter)) is Offer.FULL:
@@ -147,7 +147,7 @@ class Address(Generic[M_contra]):
     async def call_async(self, make: Callable[[Address[T]], M_contra]) -> T:
         """Call as `call` does, without blocking the event loop; when the waiting task is cancelled, the answer is dropped."""
         call: _Call[T] = _Call(self._grant.port)
-        arrived = _Event()
+        arrived = Event()
         call.port.listen(arrived.set)
         try:
             call.check(await self.send_async(make(call.address)))
@@ -318,7 +318,7 @@ class Mailbox(Generic[M]):
     async def receive_async(self, *, kind: Any = None) -> Any:
         """Receive as `receive` does, without blocking the event loop; a task that is cancelled takes no message."""
         matches = matcher(kind)
-        arrived = _Event()
+        arrived = Event()
         token = self._port.listen(arrived.set)
         try:
             while (message := self._pick(matches)) is _MISSING:
@@ -436,7 +436,7 @@ class Mailbox(Generic[M]):
         return f"<Mailbox {self._port.label.rpartition(' ')[2]}: {'closed' if self._port.reason else len(self)}>"
 
 
-class _Event:
+class Event:
     """An asyncio event that other threads may set; each wait uses it up."""
 
     def __init__(self) -> None:
@@ -446,10 +446,12 @@ class _Event:
         self._event = asyncio.Event()
 
     def set(self) -> None:
+        """Set it, from any thread."""
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
             self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self) -> None:
+        """Wait until it is set, and reset it."""
         await self._event.wait()
         self._event.clear()
 
