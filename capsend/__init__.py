@@ -11,9 +11,7 @@ from capsend.exceptions import (
     LimitExceeded,
     MemoryLimitExceeded,
     OutputLimitExceeded,
-    ProcessExited,
     ProcessFailed,
-    ProcessInterrupted,
     ProcessKilled,
     SerializationError,
     TimeLimitExceeded,
@@ -22,31 +20,41 @@ from capsend.process import Process, Spawnable, check, process, spawn
 from capsend.traits import PerProcess, ProcessSend, Serializable, not_process_send, unsafe_process_send
 
 if TYPE_CHECKING:
+    from capsend.capabilities import HostFunction
     from capsend.claims import process_send
     from capsend.environment import Environment
     from capsend.executor import Executor
+    from capsend.folders import Dir
+    from capsend.group import ProcessGroup
     from capsend.image import Image
+    from capsend.life import processes as processes
+    from capsend.mailbox import Address, Mailbox
+    from capsend.supervisor import Supervisor
 
 __all__ = [
+    "Address",
     "CapsendError",
     "CaptureError",
+    "Dir",
     "Environment",
     "Executor",
+    "HostFunction",
     "Image",
     "ImageError",
     "LimitExceeded",
+    "Mailbox",
     "MemoryLimitExceeded",
     "OutputLimitExceeded",
     "PerProcess",
     "Process",
-    "ProcessExited",
     "ProcessFailed",
-    "ProcessInterrupted",
+    "ProcessGroup",
     "ProcessKilled",
     "ProcessSend",
     "Serializable",
     "SerializationError",
     "Spawnable",
+    "Supervisor",
     "TimeLimitExceeded",
     "check",
     "not_process_send",
@@ -57,7 +65,19 @@ __all__ = [
 ]
 
 # A program that only declares what it may spawn, or only imports capsend, does not wait for these.
-_LATER: Final = {"Environment": "environment", "Executor": "executor", "Image": "image", "process_send": "claims"}
+_LATER: Final = {
+    "Address": "mailbox",
+    "Dir": "folders",
+    "Environment": "environment",
+    "Executor": "executor",
+    "HostFunction": "capabilities",
+    "Image": "image",
+    "Mailbox": "mailbox",
+    "ProcessGroup": "group",
+    "Supervisor": "supervisor",
+    "process_send": "claims",
+    "processes": "life",
+}
 
 
 def __getattr__(name: str) -> object:

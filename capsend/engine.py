@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import itertools
 import os
 import re
+import resource
 import threading
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import wasmtime
@@ -16,9 +20,12 @@ from wasmtime import _bindings as ffi
 from wasmtime import _ffi as ffi_constants
 from wasmtime import component as wasm_component
 
+from capsend.folders import LONGEST_PATH
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
+
+    from capsend.folders import Mount
 
 # ctypes objects have no useful static types: every `Any` in this module is a wasmtime handle or a C value.
 
@@ -35,6 +42,8 @@ LARGEST_MEMORY: Final = 1 << 32
 
 _LARGEST_PAYLOAD: Final = 1 << 25  # as much as `capsend.guest.host.deliver` sends at once
 _RAW_WAIT: Final = 0.02
+_FIRST_WAIT: Final = 0.00002
+_PROBE: Final = Path(__file__).with_name("probe.wat")
 _RAW_OUTPUT_LIMIT: Final = 4_096
 _TABLE_ELEMENTS: Final = 200_000
 
@@ -42,6 +51,7 @@ _TABLE_ELEMENTS: Final = 200_000
 _WASI: Final = "0.2.12"
 
 _STRING: Final = ffi_constants.WASMTIME_COMPONENT_STRING.value
+_U32: Final = ffi_constants.WASMTIME_COMPONENT_U32.value
 _LIST: Final = ffi_constants.WASMTIME_COMPONENT_LIST.value
 _ENUM: Final = ffi_constants.WASMTIME_COMPONENT_ENUM.value
 _RESULT: Final = ffi_constants.WASMTIME_COMPONENT_RESULT.value
@@ -63,9 +73,11 @@ _epoch_deadline_callback: Final = _quick("wasmtime_store_epoch_deadline_callback
 _set_epoch_deadline: Final = _quick("wasmtime_context_set_epoch_deadline")
 _set_wasi: Final = _quick("wasmtime_context_set_wasi")
 _wasi_config_new: Final = _quick("wasi_config_new")
+_wasi_config_delete: Final = _quick("wasi_config_delete")
 _get_func: Final = _quick("wasmtime_component_instance_get_func")
 _byte_vec_new: Final = _quick("wasm_byte_vec_new")
 _byte_vec_delete: Final = _quick("wasm_byte_vec_delete")
+_val_vec_new: Final = _quick("wasmtime_component_vallist_new_uninit")
 _val_new: Final = _quick("wasmtime_component_val_new")
 _resource_drop: Final = _quick("wasmtime_component_resource_any_drop")
 
@@ -153,7 +165,7 @@ class Template:
         """
         try:
             self._component = wasm_component.Component.deserialize_file(engine(), str(path))
-            self._linker = _make_linker(engine())
+            self._linker = _make_linker(engine(), shadowed=(*_SHADOWED, *_SHADOWED_OUTPUT))
         except wasmtime.WasmtimeError as error:
             message = f"{path} cannot be loaded: {_first_line(error)}"
             raise ValueError(message) from None
@@ -163,6 +175,25 @@ class Template:
             raise ValueError(message)
         self._export = export
 
+    @functools.cached_property
+    def _writing_linker(self) -> wasm_component.Linker:
+        """The linker of guests that may write files: streams of output are wasmtime's own."""
+        return _make_linker(engine(), shadowed=_SHADOWED)
+
+    @functools.cached_property
+    def _probe(self) -> _Probe:
+        return _Probe()
+
+
+class _Probe:
+    """A component of a few instructions that passes calls on to WASI functions which the guest itself does not reach."""
+
+    def __init__(self) -> None:
+        self.component = wasm_component.Component(engine(), _PROBE.read_text(encoding="ascii"))
+        self.linker = wasm_component.Linker(engine())
+        self.linker.add_wasip2()
+        self.exports = {name: self.component.get_export_index(name) for name in ("ready", "open")}
+
 
 class Guest:
     """One instance with memory of its own; `run` calls into it, on one thread at a time.
@@ -170,9 +201,27 @@ class Guest:
     After `Trapped` or `Interrupted` the instance is dead and can only be closed.
     """
 
-    def __init__(self, template: Template, *, memory: int, host: Callable[[int, str], str] | None = None) -> None:
-        """Instantiate a template, with at most `memory` bytes, and `host` as the answer to its host operations."""
+    def __init__(
+        self,
+        template: Template,
+        *,
+        memory: int,
+        host: Callable[[int, str], str] | None = None,
+        mounts: Sequence[Mount] = (),
+    ) -> None:
+        """Instantiate a template.
+
+        Args:
+            template: what it is an instance of.
+            memory: bytes that it can have.
+            host: the answer to its host operations.
+            mounts: folders of the host that it sees.
+
+        Raises:
+            OSError: a folder cannot be opened.
+        """
         self.host = host
+        self._functions: dict[str, Any] = {}
         self._interrupted = False
         self._returned = False
         self._failure: BaseException | None = None
@@ -184,8 +233,13 @@ class Guest:
         self._context: Any = _store_context(self._store)
         _guests[self._number] = self
         try:
-            self._configure(memory)
-            self._function = self._instantiate(template)
+            self._configure(memory, mounts)
+            writes = any(mount.write for mount in mounts)
+            linker = template._writing_linker if writes else template._linker
+            instance = self._instantiate(linker, template._component)
+            self._function = self._export(instance, template._export)
+            if mounts:
+                self._attach(template._probe)
         except BaseException:
             self.close()
             raise
@@ -194,27 +248,68 @@ class Guest:
         """Let it have at most so many bytes from now on; what it has already stays."""
         _store_limiter(self._store, memory, _TABLE_ELEMENTS, -1, -1, -1)
 
-    def _configure(self, memory: int) -> None:
+    def _configure(self, memory: int, mounts: Sequence[Mount]) -> None:
         self.limit(memory)
         _epoch_deadline_callback(self._store, _on_epoch, self._number, _NO_FINALIZER)
         _set_epoch_deadline(self._context, 1)
         # A fresh configuration grants nothing: no files, arguments, variables or network, and nothing to read.
-        _check(_set_wasi(self._context, _wasi_config_new()))
+        config = _wasi_config_new()
+        for mount in mounts:
+            host, inside = (ctypes.create_string_buffer(os.fsencode(path)) for path in (mount.path, mount.inside))
+            if not ffi._wasi_config_preopen_dir(config, host, inside, mount.write):
+                _wasi_config_delete(config)
+                raise OSError(f"the folder {mount.path} cannot be opened any more")
+        _check(_set_wasi(self._context, config))
 
-    def _instantiate(self, template: Template) -> Any:
+    def _instantiate(self, linker: Any, component: Any) -> Any:
         instance = ffi.wasmtime_component_instance_t()
-        function = ffi.wasmtime_component_func_t()
         _running.guest = self
         try:
             self._finish(
                 ffi.wasmtime_component_linker_instantiate(
-                    template._linker.ptr(), self._context, template._component.ptr(), ctypes.byref(instance)
+                    linker.ptr(), self._context, component.ptr(), ctypes.byref(instance)
                 )
             )
         finally:
             _running.guest = None
-        _get_func(ctypes.byref(instance), self._context, template._export.ptr(), ctypes.byref(function))
+        return instance
+
+    def _export(self, instance: Any, index: Any) -> Any:
+        function = ffi.wasmtime_component_func_t()
+        _get_func(ctypes.byref(instance), self._context, index.ptr(), ctypes.byref(function))
         return function
+
+    def _attach(self, probe: _Probe) -> None:
+        """Give a guest with files what it takes to wait for them and to count them."""
+        instance = self._instantiate(probe.linker, probe.component)
+        self._functions = {name: self._export(instance, index) for name, index in probe.exports.items()}
+
+    def _pass_on(self, name: str, arguments: Any, count: int) -> Any:
+        """Call a function of the probe from within a host function; None when it failed."""
+        result = ffi.wasmtime_component_val_t()
+        function = self._functions[name]
+        error = ffi.wasmtime_component_func_call(
+            ctypes.byref(function), self._context, arguments, count, ctypes.byref(result), 1
+        )
+        if error:
+            wasmtime.WasmtimeError._from_ptr(error)  # frees it
+            return None
+        error = ffi.wasmtime_component_func_post_return(ctypes.byref(function), self._context)
+        if error:
+            wasmtime.WasmtimeError._from_ptr(error)
+        return result
+
+    def _is_ready(self, pollable: Any) -> bool:
+        """Tell whether what is waited for is there; it is, too, when it cannot be found out."""
+        result = self._pass_on("ready", pollable, 1)
+        return result is None or bool(result.of.boolean)
+
+    def _wait_until(self, ready: Callable[[], bool]) -> None:
+        """Wait until something is ready or the guest is interrupted."""
+        pause = _FIRST_WAIT
+        while not self._interrupted and not ready():
+            self.sleep(pause)
+            pause = min(2 * pause, _RAW_WAIT)
 
     def run(self, program: str, call: str) -> str:
         """Call the guest's one function; both texts and the answer are ASCII.
@@ -271,7 +366,22 @@ class Guest:
 
     def sleep(self, seconds: float) -> None:
         """Wait inside a host operation, until the time is over or the guest is interrupted."""
-        if self._wake.acquire(timeout=min(max(seconds, 0.0), threading.TIMEOUT_MAX)):
+        end = time.monotonic() + max(seconds, 0.0)
+        while not self._interrupted and (left := end - time.monotonic()) > 0:
+            self.park(left)
+
+    def park(self, seconds: float | None) -> None:
+        """Wait inside a host operation until `unpark` was called since the last wait, the time is over, or the guest is interrupted.
+
+        It may return early for no reason: whoever waits for something looks again. None waits for ever.
+        """
+        timeout = -1.0 if seconds is None else min(max(seconds, 0.0), threading.TIMEOUT_MAX)
+        if self._wake.acquire(timeout=timeout) and self._interrupted:
+            self._wake.release()
+
+    def unpark(self) -> None:
+        """End the wait of `park`, or the next one; from any thread."""
+        with contextlib.suppress(RuntimeError):  # it has been released and nobody has waited since
             self._wake.release()
 
     def close(self) -> None:
@@ -404,29 +514,82 @@ def _on_host(
 def _on_block(
     _data: Any, context: Any, _type: Any, arguments: Any, _count: int, _res: Any, _results: int
 ) -> int | None:
-    """`wasi:io/poll.block`: wakes early, again and again, so that whoever waits below Python can be interrupted."""
+    """`wasi:io/poll.block`: can be interrupted.
+
+    A guest without files waits for nothing but time: it wakes early, and looks at its clock again.
+    """
+    guest = _running.guest
+    if guest._functions:
+        guest._wait_until(lambda: guest._is_ready(arguments))
+    else:
+        guest.sleep(_RAW_WAIT)
     _resource_drop(context, arguments[0].of.resource)
-    return _wait_briefly()
+    return _error("interrupted") if guest._interrupted else 0
 
 
 @_host_function
 def _on_poll(
     _data: Any, context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int
 ) -> int | None:
-    """`wasi:io/poll.poll`: says after a moment that nothing is ready."""
+    """`wasi:io/poll.poll`: can be interrupted; says after a moment that nothing is ready where only time is waited for."""
     pollables = arguments[0].of.list
+    guest = _running.guest
+    ready: list[int] = []
+    if guest._functions and pollables.size:
+
+        def look() -> bool:
+            ready.extend(n for n in range(pollables.size) if guest._is_ready(ctypes.byref(pollables.data[n])))
+            return bool(ready)
+
+        guest._wait_until(look)
+    else:
+        guest.sleep(_RAW_WAIT)
     for index in range(pollables.size):
         _resource_drop(context, pollables.data[index].of.resource)
     results[0].kind = _LIST
-    results[0].of.list.size = 0
-    results[0].of.list.data = None
-    return _wait_briefly()
-
-
-def _wait_briefly() -> int | None:
-    guest = _running.guest
-    guest.sleep(_RAW_WAIT)
+    if ready:
+        _val_vec_new(ctypes.byref(results[0].of.list), len(ready))
+        for slot, index in enumerate(ready):
+            results[0].of.list.data[slot].kind = _U32
+            results[0].of.list.data[slot].of.u32 = index
+    else:
+        results[0].of.list.size = 0
+        results[0].of.list.data = None
     return _error("interrupted") if guest._interrupted else 0
+
+
+@_host_function
+def _on_open(
+    _data: Any, context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
+) -> int | None:
+    """`descriptor.open-at`: WASI's own, unless this program would run out of files."""
+    guest = _running.guest
+    if arguments[2].of.string.size > LONGEST_PATH:
+        answer = None
+        refusal = b"name-too-long"
+    else:
+        refusal = b"insufficient-memory"
+        answer = guest._pass_on("open", arguments, count) if _has_room_for_files() else None
+    _resource_drop(context, arguments[0].of.resource)
+    if answer is None:
+        _refuse(results[0], refusal)
+    else:
+        results[0] = answer
+    return _error("interrupted") if guest._interrupted else 0
+
+
+def _has_room_for_files() -> bool:
+    """Tell whether less than three quarters of the files that this OS process may open are open.
+
+    A new descriptor has the lowest free number.
+    """
+    try:
+        number = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    os.close(number)
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return limit < 0 or number < limit * 3 // 4
 
 
 @_host_function
@@ -449,34 +612,41 @@ def _on_create_socket(
     _data: Any, _ctx: Any, _type: Any, _args: Any, _count: int, results: Any, _results: int
 ) -> int | None:
     """`create-tcp-socket`, `create-udp-socket`: refused, since each would cost the host a descriptor."""
+    _refuse(results[0], b"access-denied")
+    return 0
+
+
+def _refuse(result: Any, name: bytes) -> None:
+    """Answer with an error code, by its name."""
     code = ffi.wasmtime_component_val_t()
     code.kind = _ENUM
-    name = b"access-denied"
     _byte_vec_new(ctypes.byref(code.of.enumeration), len(name), _address(name))
-    results[0].kind = _RESULT
-    results[0].of.result.is_ok = False
-    results[0].of.result.val = _val_new(ctypes.byref(code))
-    return 0
+    result.kind = _RESULT
+    result.of.result.is_ok = False
+    result.of.result.val = _val_new(ctypes.byref(code))
 
 
 _SHADOWED: Final = (
     (f"wasi:io/poll@{_WASI}", "[method]pollable.block", _on_block),
     (f"wasi:io/poll@{_WASI}", "poll", _on_poll),
-    (f"wasi:io/streams@{_WASI}", "[method]output-stream.write", _on_write),
-    (f"wasi:io/streams@{_WASI}", "[method]output-stream.blocking-write-and-flush", _on_write),
+    (f"wasi:filesystem/types@{_WASI}", "[method]descriptor.open-at", _on_open),
     (f"wasi:sockets/tcp-create-socket@{_WASI}", "create-tcp-socket", _on_create_socket),
     (f"wasi:sockets/udp-create-socket@{_WASI}", "create-udp-socket", _on_create_socket),
 )
+_SHADOWED_OUTPUT: Final = (
+    (f"wasi:io/streams@{_WASI}", "[method]output-stream.write", _on_write),
+    (f"wasi:io/streams@{_WASI}", "[method]output-stream.blocking-write-and-flush", _on_write),
+)
 
 
-def _make_linker(owner: wasmtime.Engine) -> wasm_component.Linker:
+def _make_linker(owner: wasmtime.Engine, *, shadowed: tuple[Any, ...]) -> wasm_component.Linker:
     """A linker with WASI, of which what blocks or costs the host is replaced, and the host function."""
     linker = wasm_component.Linker(owner)
     linker.allow_shadowing = True
     linker.add_wasip2()
     with linker.root() as root:
         _add_function(root, "host", _on_host)
-        for interface, name, callback in _SHADOWED:
+        for interface, name, callback in shadowed:
             with root.add_instance(interface) as instance:
                 _add_function(instance, name, callback)
     return linker

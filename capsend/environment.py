@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import collections.abc
 import functools
 import math
+import re
 import time
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+import types
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, get_args
 
 import attrs
 
 from capsend.image import Image
 from capsend.life import start
 from capsend.output import to_stderr, to_stdout
-from capsend.process import Process
+from capsend.ports import MESSAGES, SIZE, Policy
+from capsend.process import Actor, Process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from capsend.shipping import Shipment
 
@@ -26,6 +30,8 @@ MIB: Final = 1 << 20
 SMALLEST_MEMORY: Final = 64 * MIB
 LARGEST_MEMORY: Final = 4096 * MIB
 LONGEST_TIMEOUT: Final = 366 * 86_400.0
+_LONE: Final = re.compile("[\ud800-\udfff]")
+_MOST_MESSAGES: Final = 10_000_000
 
 
 # What is validated comes from callers without a type checker: hence Any.
@@ -61,6 +67,33 @@ def _check_cpu(environment: object, field: attrs.Attribute[Any], value: Any) -> 
         raise ValueError(message)
 
 
+def _variables(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, collections.abc.Mapping):
+        message = f"env must be a dict of variables, such as {{'TZ': 'UTC'}}, not {value!r}"
+        raise TypeError(message)
+    for name, text in value.items():
+        # The value stays out of the message: it may be a secret.
+        if not isinstance(name, str) or not isinstance(text, str):
+            message = f"env must map names to text, both str, and {name!r} does not: {type(name).__name__} to {type(text).__name__}"
+            raise TypeError(message)
+        if not name or "=" in name or "\0" in name + text or _LONE.search(name + text):
+            message = (
+                f"env: {name!r} cannot be a variable: a name is not empty and holds no '='. "
+                "Neither it nor its value holds a NUL or a lone surrogate"
+            )
+            raise ValueError(message)
+    return types.MappingProxyType(dict(value))
+
+
+def _check_messages(_environment: object, _field: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        message = f"mailbox must be a number of messages, an int, not {value!r}"
+        raise TypeError(message)
+    if not 1 <= value <= _MOST_MESSAGES:
+        message = f"mailbox must be between 1 and {_MOST_MESSAGES} messages, not {value}"
+        raise ValueError(message)
+
+
 def _check_target(_environment: object, field: attrs.Attribute[Any], value: Any) -> None:
     if value is not None and not callable(value):
         message = (
@@ -82,7 +115,12 @@ class Environment:
         cpu: seconds of CPU time that it can use, sleeps and waits not counted; None for no limit but the timeout.
         output: bytes that it can write to its standard output and standard error together.
         result: bytes that its result can take in transit.
+        mailbox: messages that its mailbox holds.
+        mailbox_bytes: bytes that its mailbox holds; no single message can be larger.
+        mailbox_full: what happens to a message for which there is no room: "block" lets its sender wait, "fail" raises
+            `LimitExceeded` there, "drop_oldest" drops the oldest message and counts it.
         image: what it starts from.
+        env: {name: value} of its environment variables, `os.environ` inside; it inherits none.
         stdout: called with the text of one or several whole lines; the default writes them to the `sys.stdout` of that
             moment; None discards them. It runs on the thread of the process, which waits for it.
         stderr: the same for standard error.
@@ -108,7 +146,11 @@ class Environment:
     cpu: float | None = attrs.field(default=None, validator=_check_cpu)
     output: int = attrs.field(default=16 * MIB, validator=_bytes_between(0, 1 << 40, "a terabyte is absurd"))
     result: int = attrs.field(default=256 * MIB, validator=_bytes_between(1024, 1 << 32, "32-bit addresses"))
+    mailbox: int = attrs.field(default=MESSAGES, validator=_check_messages)
+    mailbox_bytes: int = attrs.field(default=SIZE, validator=_bytes_between(1024, 1 << 32, "32-bit addresses"))
+    mailbox_full: Policy = attrs.field(default="block", validator=attrs.validators.in_(get_args(Policy)))
     image: Image = attrs.field(factory=Image, validator=attrs.validators.instance_of(Image))
+    env: Mapping[str, str] = attrs.field(factory=dict, converter=_variables, hash=False)
     stdout: Callable[[str], object] | None = attrs.field(default=to_stdout, validator=_check_target)
     stderr: Callable[[str], object] | None = attrs.field(default=to_stderr, validator=_check_target)
 
@@ -127,7 +169,8 @@ class Prepared:
     def start(self) -> Process[Any]:
         """Run it in a new process."""
         template = self.environment.image.template()
-        return Process(start(self.shipment, self.environment, template), self.shipment.name)
+        kind = Actor if self.shipment.takes_mailbox else Process
+        return kind(start(self.shipment, self.environment, template), self.shipment.name)
 
 
 def prepare(

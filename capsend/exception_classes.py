@@ -7,6 +7,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from capsend import exceptions
 from capsend.guest.codec_instances import plan_of, set_fields
 from capsend.guest.failure import NATIVE
 from capsend.wire import may_build
@@ -39,7 +40,7 @@ _NUMBERS: Final = ("lineno", "offset", "end_lineno", "end_offset")
 
 
 def exception_class(name: str, reference: Any, resolve: Callable[[Any], Any]) -> type[BaseException]:
-    """Return the class of an exception: one that was sent, a built-in one, or one of the standard library.
+    """Return the class of an exception: one that was sent, a built-in one, one of the standard library, or one of capsend's own.
 
     Args:
         name: module and qualified name, as the process says.
@@ -66,6 +67,9 @@ def _standard_class(name: str) -> Any:
         module, qualname = _RENAMED[name]
     if module == "builtins":
         return vars(builtins).get(qualname)
+    if module == "capsend":
+        own = vars(exceptions).get(qualname)
+        return own if isinstance(own, type) and issubclass(own, exceptions.CapsendError) else None
     if module in _MODULES:
         try:
             importlib.import_module(module)

@@ -63,8 +63,8 @@ class SerializationError(CapsendError, TypeError):
         path: where in the value the offending part stands, such as `result["rows"][2]`; empty when `findings` say it.
     """
 
-    findings: tuple[Finding, ...]
-    path: str
+    findings: tuple[Finding, ...] = ()
+    path: str = ""
 
     def __init__(self, message: str, *, findings: Sequence[Finding] = (), path: str = "") -> None:
         super().__init__(message)
@@ -80,8 +80,8 @@ class ProcessFailed(CapsendError):
         guest_message: the text of the guest's exception.
     """
 
-    type_name: str
-    guest_message: str
+    type_name: str = ""
+    guest_message: str = ""
 
     def __init__(self, message: str, *, type_name: str = "", guest_message: str = "") -> None:
         super().__init__(message)
@@ -144,7 +144,7 @@ class LimitExceeded(CapsendError):
         limit: the limit that was reached: seconds as float, memory and output in bytes as int.
     """
 
-    limit: float
+    limit: float = 0
 
     def __init__(self, message: str, *, limit: float = 0) -> None:
         super().__init__(message)

@@ -22,6 +22,7 @@ from capsend.captures.values import Values
 from capsend.claims import field_types, is_abstract, type_leaves
 from capsend.environment import default
 from capsend.fields import class_fields
+from capsend.handles import grant_of
 from capsend.judge import ATOMS, Shape, class_verdict, parts_of, type_name
 from capsend.origins import Origin, Origins
 from capsend.source import SourceError, locate_class
@@ -133,7 +134,14 @@ class _Explanation:
         text = f"{place.function}{_where(place)} {answer}"
         if not children and not count:
             text += "; it captures nothing"
-        return Node(text, not count, children=children)
+        return Node(text, not count, children=(*children, *self._touches()))
+
+    def _touches(self) -> Iterator[Node]:
+        """Yield what the process may touch outside its own memory, which is nothing but what it captures or is passed."""
+        grants = dict.fromkeys(str(grant) for grant in self._walk.context.program.handles)
+        if grants:
+            children = tuple(Node(text, good=True) for text in grants)
+            yield Node("it may touch, besides what it is passed", good=True, children=children)
 
     def value_tree(self, value: object) -> Node:
         return self._value(value, "the value", "it", "ProcessSend", frozenset())
@@ -204,6 +212,9 @@ class _Explanation:
 
     def _why(self, value: object, trait: TraitName) -> str:
         cls = type(value)
+        grant = grant_of(value)
+        if grant is not None:
+            return f"a right that it is given: {grant}"
         if isinstance(value, types.ModuleType):
             inside = self._origins.of(value.__name__, getattr(value, "__file__", None)) is Origin.IMAGE
             return (

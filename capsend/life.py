@@ -6,11 +6,15 @@ import _thread
 import atexit
 import contextlib
 import itertools
+import json
+import logging
 import os
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import attrs
 
 from capsend.deadlines import Deadlines
 from capsend.exceptions import (
@@ -23,6 +27,9 @@ from capsend.exceptions import (
     TimeLimitExceeded,
     raised_by_result,
 )
+from capsend.folders import mounts_of
+from capsend.handles import Handles
+from capsend.mail import FIRST, LAST, Mail
 from capsend.output import Lines
 
 if TYPE_CHECKING:
@@ -30,13 +37,40 @@ if TYPE_CHECKING:
 
     from capsend.engine import Guest, Template
     from capsend.environment import Environment
+    from capsend.host_calls import HostCalls
+    from capsend.mailbox import Address
     from capsend.shipping import Shipment
 
 ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap"]
 """How a process ended: with a value; by an exception; by `kill`; at a limit; by a fault of the guest."""
 
+CALL: Final = 40
+"""The number of the host operation that calls a function of the host."""
+
 _EXIT_PATIENCE: Final = 5.0
 _CPU_TICK: Final = 0.005
+_log: Final = logging.getLogger("capsend.process")
+
+
+@attrs.frozen
+class Stats:
+    """What a process has used.
+
+    Attributes:
+        cpu_seconds: processor time of its thread.
+        sent, received: messages; answers to calls and notices are not counted.
+        waiting: messages in its mailbox, those put by for later included.
+        dropped: messages that were lost: see `Address.send`.
+        output_bytes: what it wrote, log records included.
+    """
+
+    cpu_seconds: float
+    sent: int
+    received: int
+    waiting: int
+    dropped: int
+    output_bytes: int
+
 
 _numbers = itertools.count(1)
 _deadlines = Deadlines()
@@ -61,10 +95,15 @@ class Life:
         "_lock",
         "_out",
         "_stop",
+        "_thread",
         "_written",
+        "calls",
         "environment",
         "finished",
         "guest",
+        "handles",
+        "mail",
+        "name",
         "number",
         "reason",
         "shipment",
@@ -75,7 +114,12 @@ class Life:
         self.shipment: Shipment | None = shipment
         self.environment = environment
         self.number = next(_numbers)
+        self.name = shipment.name
         self.guest: Guest | None = None
+        self.handles = Handles()
+        self.mail = Mail(self.number, environment, self.handles, stop=self._stop_linked, charge=self._charge)
+        self.mail.open(shipment)
+        self.calls: HostCalls | None = None
         self.finished = threading.Event()
         self.reason: ExitReason | None = None
         self.value: Any = None  # the result: whatever the function returned
@@ -87,6 +131,7 @@ class Life:
         self._err = Lines(environment.stderr)
         self._written = 0
         self._ahead: list[str] = []
+        self._thread: int | float | None = None  # the thread while it runs, then the seconds that it used
         timeout = environment.timeout
         self._deadlines = [] if timeout is None else [_deadlines.add(timeout, self._time_is_over)]
 
@@ -107,6 +152,10 @@ class Life:
     def abandon(self) -> None:
         """End the process because nobody can ask for its result any more."""
         self.stop(ProcessKilled(f"process {self.number} was killed: nobody held its handle any more"))
+
+    def _stop_linked(self, words: str) -> None:
+        """End the process because what it was linked to has ended."""
+        self.stop(ProcessKilled(f"process {self.number} was killed: {words}"))
 
     def _time_is_over(self) -> None:
         limit = self.environment.timeout or 0.0
@@ -165,6 +214,27 @@ class Life:
         for deadline in self._deadlines:
             deadline.cancel()
 
+    def stats(self) -> Stats:
+        """What the process has used."""
+        mail = self.mail
+        return Stats(
+            cpu_seconds=self._cpu_seconds(),
+            sent=mail.sent,
+            received=mail.port.received,
+            waiting=len(mail.port),
+            dropped=mail.port.dropped,
+            output_bytes=self._written,
+        )
+
+    def _cpu_seconds(self) -> float:
+        thread = self._thread
+        if isinstance(thread, float) or thread is None:
+            return thread or 0.0
+        try:
+            return time.clock_gettime(time.pthread_getcpuclockid(thread))
+        except OSError:  # the thread has just ended
+            return self._thread if isinstance(self._thread, float) else 0.0
+
     # The side of the thread.
 
     def live(self, template: Template) -> None:
@@ -172,16 +242,18 @@ class Life:
         from capsend import engine
 
         guest: Guest | None = None
+        self._thread = threading.get_ident()
         try:
             try:
                 guest = self._make_guest(template)
                 self.guest = guest
+                self.mail.start(guest)
                 self._watch_cpu()
                 if self._stop is not None:
                     raise engine.Interrupted  # noqa: TRY301 - stopped before there was a guest to interrupt
                 shipment = self.shipment
                 if shipment is not None:
-                    self._receive(shipment, guest.run(shipment.program, shipment.call))
+                    self._receive(shipment, guest.run(self._program(shipment), shipment.call))
             except engine.Interrupted:
                 self._fail(self._stop or ProcessKilled(f"process {self.number} was killed"))
             except engine.Trapped as fault:
@@ -200,19 +272,34 @@ class Life:
         from capsend import engine, ready
 
         memory = self.environment.memory
-        guest = ready.take(template)
+        mounts = mounts_of(self.shipment.grants) if self.shipment is not None else ()
+        # What a process may open is settled when its instance is made: a ready one was made without any folder.
+        guest = None if mounts else ready.take(template)
         if guest is None:
-            return engine.Guest(template, memory=memory, host=self._answer)
+            return engine.Guest(template, memory=memory, host=self._answer, mounts=mounts)
         guest.limit(memory)
         guest.host = self._answer
         return guest
+
+    def _program(self, shipment: Shipment) -> str:
+        """The program, with the handles that it starts with."""
+        start = ""
+        if shipment.grants:
+            start += f'"handles":{json.dumps(self.handles.deliver(shipment.grants))},'
+        if self.environment.env:
+            start += f'"variables":{json.dumps(dict(self.environment.env))},'
+        if shipment.takes_mailbox:
+            start += '"mailbox":1,'
+        if (level := _log.getEffectiveLevel()) != logging.WARNING:
+            start += f'"logging":{level},'
+        return f"{{{start}{shipment.program[1:]}" if start else shipment.program
 
     def _receive(self, shipment: Shipment, text: str) -> None:
         if self._ahead:
             text = "".join((*self._ahead, text))
             self._ahead.clear()
         self._check_size(len(text))
-        self.value = shipment.receive(text, self.number)
+        self.value = shipment.receive(text, self.number, handles=self.handles)
 
     def _receive_ahead(self, part: str) -> None:
         """Keep a part of a large result; a result that is too large is not waited for."""
@@ -266,21 +353,38 @@ class Life:
             self.guest.sleep(_seconds(payload))
         elif operation == 4:
             self._receive_ahead(payload)
+        elif FIRST <= operation <= LAST:
+            return self.mail.answer(operation, payload)
+        elif operation == CALL:
+            return self._call(payload)
         return ""
 
-    def _write(self, lines: Lines, text: str) -> None:
+    def _call(self, payload: str) -> str:
+        """Call a function of the host."""
+        if self.calls is None:
+            from capsend.host_calls import HostCalls
+
+            shipment = self.shipment
+            assert shipment is not None
+            self.calls = HostCalls(self.number, self.handles, shipment)
+        return self.calls.answer(self.guest, payload)
+
+    def _charge(self, size: int) -> bool:
+        """Count bytes of output; false, and the end of the process, when they are too many."""
         limit = self.environment.output
-        room = max(limit - self._written, 0)
+        self._written += size
+        if self._written <= limit:
+            return True
+        message = f"process {self.number} wrote more than the {limit} bytes of output that its environment allows"
+        self.stop(OutputLimitExceeded(f"{message}. Write less, or allow more: Environment(output=...)", limit=limit))
+        return False
+
+    def _write(self, lines: Lines, text: str) -> None:
+        room = max(self.environment.output - self._written, 0)
         # ASCII text has as many bytes as characters, and is most of all output.
         size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
-        self._written += size
-        if size > room:
-            lines.write(text.encode("utf-8", "replace")[:room].decode("utf-8", "ignore"))
-            message = f"process {self.number} wrote more than the {limit} bytes of output that its environment allows"
-            error = OutputLimitExceeded(f"{message}. Write less, or allow more: Environment(output=...)", limit=limit)
-            self.stop(error)
-        else:
-            lines.write(text)
+        fits = self._charge(size)
+        lines.write(text if fits else text.encode("utf-8", "replace")[:room].decode("utf-8", "ignore"))
 
     def _close_output(self) -> None:
         try:
@@ -294,9 +398,14 @@ class Life:
             deadline.cancel()
         self.shipment = None
         self._ahead.clear()
+        if self.calls is not None:
+            self.calls.close()
+        self.handles.close()
+        self._thread = time.thread_time()
         with self._lock:
-            self.reason = self._reason()
+            self.reason = reason = self._reason()
             callbacks, self._callbacks = self._callbacks, []
+        self.mail.close(reason, "" if self._error is None else _words(self._error))
         self.finished.set()
         for callback in callbacks:
             callback()
@@ -312,12 +421,48 @@ class Life:
         return "trap" if isinstance(error, ProcessFailed) and error.type_name == "trap" else "failed"
 
 
+def _words(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"[:500]
+    except Exception:  # noqa: BLE001 - __str__ of a class of the user's
+        return type(error).__name__
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
         return 0.0
     return seconds if seconds > 0 else 0.0
+
+
+@attrs.frozen
+class Running:
+    """One process that has not ended.
+
+    Attributes:
+        id: its number.
+        name: the qualified name of its function.
+        stats: what it has used so far.
+        address: what it can be monitored with.
+    """
+
+    id: int
+    name: str
+    stats: Stats
+    address: Address[Any]
+
+
+def processes() -> tuple[Running, ...]:
+    """Return what is known of every process of this program that has not ended, in the order in which they were spawned."""
+    from capsend.mailbox import Address
+
+    lives = sorted(_live.copy(), key=lambda life: life.number)
+    return tuple(
+        Running(life.number, life.name, life.stats(), Address(life.mail.grant()))
+        for life in lives
+        if life.reason is None
+    )
 
 
 def start(shipment: Shipment, environment: Environment, template: Template) -> Life:
@@ -337,10 +482,14 @@ def start(shipment: Shipment, environment: Environment, template: Template) -> L
     life = Life(shipment, environment)
     _live.add(life)
     try:
+        sys.audit("capsend.spawn", life.number, shipment.name)
+        for grant in shipment.grants:
+            sys.audit("capsend.grant", life.number, grant.kind, str(grant))
         _start_thread(life, template)
     except BaseException:
         _live.discard(life)
         life.forget()
+        life.mail.close("failed", "its thread could not be started")
         raise
     return life
 

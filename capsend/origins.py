@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _API: Final = "capsend"
+_PUBLIC: Final = frozenset({"capsend.mailbox"})
 _INTERNALS: Final = ("capsend.", "capsend_traits", "capsend_mypy")
 
 
@@ -144,6 +145,8 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:
     if cls.__module__.startswith(_INTERNALS) or str(getattr(thing, "__module__", "")).startswith(_INTERNALS):
         api = sys.modules.get(_API)
         yield from ((_API, name) for name in getattr(api, "__all__", ()) if vars(api).get(name) is thing)
+        if isinstance(thing, type) and thing.__module__ in _PUBLIC:
+            yield thing.__module__, thing.__qualname__
         return
     module = getattr(thing, "__module__", None)
     qualname = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", None) or getattr(thing, "_name", None)

@@ -10,11 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import TracebackType
 
-    from capsend.life import ExitReason, Life
+    from capsend.life import ExitReason, Life, Stats
+    from capsend.mailbox import Address
 
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+M_contra = TypeVar("M_contra", contravariant=True)
+T = TypeVar("T")
 
 
 class Process(Generic[R_co]):
@@ -51,6 +54,27 @@ class Process(Generic[R_co]):
     def done(self) -> bool:
         """Whether it has ended, in whatever way."""
         return self._life.reason is not None
+
+    @property
+    def address(self) -> Address[Any]:
+        """What stands for it in messages and captures; without a mailbox, it can only be monitored and linked to."""
+        from capsend.mailbox import Address
+
+        return Address(self._life.mail.grant())
+
+    def link(self, other: Process[Any]) -> None:
+        """Link two processes: when one ends in any way but normally, the other is killed, unless it traps exits."""
+        self._life.mail.link(other._life.mail.port)
+
+    def spawn_linked(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
+        """Spawn a process in the default environment that is linked to this one from its first moment."""
+        made = spawn(fn, *args, **kwargs)
+        self.link(made)
+        return made
+
+    def stats(self) -> Stats:
+        """What it has used so far, or used until its end."""
+        return self._life.stats()
 
     def result(self, timeout: float | None = None) -> R_co:
         """Wait until the process ends, and return what its function returned.
@@ -136,6 +160,35 @@ class Process(Generic[R_co]):
 
     def __repr__(self) -> str:
         return f"<Process {self.id} {self._name}: {self.exit_reason or 'running'}>"
+
+
+class Actor(Process[R_co], Generic[M_contra, R_co]):
+    """The handle of a process that takes messages, because its function's first parameter is a `Mailbox[M]`."""
+
+    __slots__ = ()
+
+    @property
+    def address(self) -> Address[M_contra]:
+        """Where to send its messages to; keeps nothing alive."""
+        from capsend.mailbox import Address
+
+        return Address(self._life.mail.grant())
+
+    def send(self, value: M_contra, *, timeout: float | None = None) -> bool:
+        """Send it a message; see `Address.send`."""
+        return self.address.send(value, timeout=timeout)
+
+    async def send_async(self, value: M_contra) -> bool:
+        """Send it a message; see `Address.send_async`."""
+        return await self.address.send_async(value)
+
+    def call(self, make: Callable[[Address[T]], M_contra], *, timeout: float | None = None) -> T:
+        """Send it a message and wait for the answer; see `Address.call`."""
+        return self.address.call(make, timeout=timeout)
+
+    async def call_async(self, make: Callable[[Address[T]], M_contra]) -> T:
+        """Send it a message and wait for the answer; see `Address.call_async`."""
+        return await self.address.call_async(make)
 
 
 @final

@@ -1,7 +1,8 @@
 """A program under construction: the ordered steps from which a process rebuilds modules, functions, classes and values.
 
 A step is a JSON-able list. Steps of the kinds below make an *entity*, numbered from 0 in the order of the steps; others act on entities.
-A reference to something is an int (the entity of that number) or a str (a value, as codec text).
+A reference to something is an int (the entity of that number) or a str (a value, as codec text). Handles travel beside the steps; in codec text
+`{"h": number}` is the handle of that number.
 
 ==================================================  ===============================================================
 step                                                what it does
@@ -39,25 +40,31 @@ from capsend.guest import codec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from capsend.handles import Grant
+
 Reference: TypeAlias = int | str
 
 _MAKERS = frozenset("minfgcawpytvod")
 
 
 class Program:
-    """Steps and the entities that they make."""
+    """Steps, the entities that they make, and the grants of the handles that values among them hold."""
 
     def __init__(self) -> None:
         self.steps: list[list[Any]] = []
         self.objects: list[object] = []
+        self.handles: list[Grant] = []
         self._numbers: dict[int, int] = {}
         self._aliases: list[object] = []
+        self._handles: dict[int, tuple[object, int]] = {}
         self._bound: dict[tuple[int, str], Reference] = {}
 
     def extend(self) -> Program:
         """Return a copy to which steps can be added for one call; it begins with no steps of its own."""
         copy = Program()
         copy.objects = list(self.objects)
+        copy.handles = list(self.handles)
+        copy._handles = dict(self._handles)
         copy._numbers = dict(self._numbers)
         copy._bound = dict(self._bound)
         return copy
@@ -80,6 +87,12 @@ class Program:
         self._aliases.append(thing)
         self._numbers[id(thing)] = number
         return number
+    def carry(self, thing: object, grant: Grant) -> None:
+        """Let the program carry a handle, which is then known by its place among the handles."""
+        if id(thing) not in self._handles:
+            # The thing is kept alive: its identity must not be used again.
+            self._handles[id(thing)] = (thing, len(self.handles))
+            self.handles.append(grant)
 
     def bind(self, module: int, name: str, reference: Reference) -> None:
         """Bind a global, once."""
@@ -107,7 +120,10 @@ class Program:
     def external(self, thing: object) -> dict[str, Any] | None:
         """Name a thing that has an entity; the hook that the codec asks."""
         number = self._numbers.get(id(thing))
-        return None if number is None else {"p": number}
+        if number is not None:
+            return {"p": number}
+        handle = self._handles.get(id(thing))
+        return None if handle is None else {"h": handle[1]}
 
     def text(self) -> str:
         """Return the steps as JSON."""

@@ -14,6 +14,7 @@ from capsend_traits import Trait, table
 from capsend_traits.wording import Kind, opening, report, result_cure
 
 from capsend import failure, wire
+from capsend.annotations import message_type
 from capsend.captures import ABSENT, Place, Walk, callable_name
 from capsend.exceptions import CapsendError, CaptureError, ProcessFailed, SerializationError
 from capsend.guest import codec
@@ -22,11 +23,13 @@ from capsend.origins import Origins, resolve
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from capsend.handles import Grant, Handles
     from capsend.program import Reference
 
 _LONGEST_REFUSAL: Final = 1 << 20
 _MOST_PREPARED: Final = 256
 _REFUSAL: Final = codec.Limits(max_nodes=2, max_items=3)
+_NOTICES: Final = frozenset({("capsend.mailbox", "Down"), ("capsend.mailbox", "Exit")})
 _CO_VARIADIC: Final = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 
@@ -40,6 +43,9 @@ class Shipment:
         name: the callable's qualified name, for messages.
         entities: what the program's numbers stand for here.
         names: (module, qualified name) of everything of the image that the program names.
+        grants: what its handles stand for, in the order in which the process numbers them at its start.
+        origins: tells what the image has.
+        takes_mailbox: whether the process puts its mailbox before the arguments.
     """
 
     program: str
@@ -47,8 +53,12 @@ class Shipment:
     name: str
     entities: list[object] = attrs.field(repr=False)
     names: frozenset[tuple[str, str]] = attrs.field(repr=False)
+    grants: tuple[Grant, ...] = attrs.field(default=(), repr=False)
+    origins: Origins | None = attrs.field(default=None, repr=False)
+    takes_mailbox: bool = False
+    _by_qualname: dict[tuple[str, str], object] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
-    def receive(self, text: str, process_id: int) -> Any:
+    def receive(self, text: str, process_id: int, *, handles: Handles | None = None) -> Any:
         """Return the value that a process answered with, or raise what it answered with.
 
         Raises:
@@ -57,15 +67,21 @@ class Shipment:
             BaseException: the exception that the function raised.
         """
         kind, body = text[:1], text[1:]
+
+        def answer_names(reference: Any) -> object:
+            number = reference.get("h") if type(reference) is dict else None
+            grant = handles.get(number) if type(number) is int and handles is not None else None
+            return self.resolve(reference) if grant is None else grant.handle()
+
         if kind == "v":
-            return self._value(body)
+            return self._value(body, answer_names)
         if kind == "u":
             raise _unsendable(self.name, body)
-        raise failure.rebuild(body, resolve=self.resolve, process_id=process_id, files=self._files())
+        raise failure.rebuild(body, resolve=answer_names, process_id=process_id, files=self._files())
 
-    def _value(self, body: str) -> Any:
+    def _value(self, body: str, names: Callable[[Any], object]) -> Any:
         try:
-            return wire.decode_value(body, resolve=self.resolve)
+            return wire.decode_value(body, resolve=names)
         except ProcessFailed as error:
             cause: BaseException | None = error
             while cause is not None and not isinstance(cause, _NotSent):
@@ -85,6 +101,8 @@ class Shipment:
         """
         if not isinstance(reference, dict):
             raise LookupError("a reference is an object")
+        if "c" in reference:
+            return self._in_message(reference["c"])
         number, name = reference.get("p"), reference.get("n")
         if type(number) is int and 0 <= number < len(self.entities):
             return _nested(self.entities[number], reference.get("q"))
@@ -92,8 +110,42 @@ class Shipment:
             return self._by_name(*name)
         raise LookupError("it names nothing that was sent")
 
+    def message_name(self, thing: object) -> object:
+        """Return the name by which the process knows a class or function in a message; None when it does not know it."""
+        named = self.origins.name_of(thing) if self.origins is not None else None
+        if named is None:
+            module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+            if (
+                not isinstance(module, str)
+                or not isinstance(qualname, str)
+                or self._sent(module, qualname) is not thing
+            ):
+                return None
+            named = (module, qualname)
+        return {"c": list(named)}
+
+    def _in_message(self, name: Any) -> object:
+        if type(name) is not list or len(name) != 2 or not all(type(part) is str for part in name):
+            raise LookupError("a name is a module and a qualified name")
+        sent = self._sent(*name)
+        return self._by_name(*name) if sent is None else sent
+
+    def _sent(self, module: str, qualname: str) -> object:
+        """Return the class or function of that name that went with the program; None if there is none."""
+        if not self._by_qualname:
+            for thing in self.entities:
+                if isinstance(thing, type | types.FunctionType):
+                    self._by_qualname[thing.__module__, thing.__qualname__] = thing
+        sent = self._by_qualname.get((module, qualname))
+        outer, _, inner = qualname.rpartition(".")
+        if sent is None and outer:
+            owner = self._sent(module, outer)
+            found = vars(owner).get(inner) if isinstance(owner, type) else None
+            sent = found if isinstance(found, type) else None
+        return sent
+
     def _by_name(self, module: str, qualname: str) -> object:
-        if (module, qualname) not in self.names:
+        if (module, qualname) not in self.names and (module, qualname) not in _NOTICES:
             return self._of_stdlib(module, qualname)
         found = _loaded(module, qualname)
         if found is None:
@@ -214,7 +266,8 @@ def ship(
         SerializationError: an argument cannot be sent.
     """
     _require_callable(function)
-    _require_arguments(function, args, kwargs)
+    message = message_type(function)
+    _require_arguments(function, args if message is None else (None, *args), kwargs)
     prepared = _prepare(function, knows, image)
     encoded = _encode_data(args, kwargs)
     if encoded is not None:
@@ -224,6 +277,9 @@ def ship(
             callable_name(function),
             prepared.walk.context.program.objects,
             prepared.names,
+            tuple(prepared.walk.context.program.handles),
+            prepared.walk.context.origins,
+            message is not None,
         )
     return _with_arguments(function, prepared, args, kwargs, knows)
 
@@ -262,6 +318,9 @@ def _walked(
 ) -> tuple[Walk, Reference]:
     walk = Walk(origins=Origins(knows=knows, own=_package_of(function)), defining=defining)
     reference = walk.root(function)
+    message = message_type(function)
+    if message is not None:
+        walk.messages(message[0], function)
     findings = walk.context.findings
     if findings:
         raise CaptureError(report(opening(callable_name(function), findings, verb=verb), findings), findings=findings)
@@ -278,7 +337,8 @@ def _with_arguments(
 ) -> Shipment:
     program = prepared.walk.context.program.extend()
     walk = Walk(origins=Origins(knows=knows, own=_package_of(function)), program=program)
-    names = _parameter_names(function, len(args))
+    skipped = message_type(function) is not None
+    names = _parameter_names(function, len(args) + skipped)[skipped:]
     place = Place()
     for name, value in [*zip(names, args, strict=True), *kwargs.items()]:
         walk.values.judge(value, Kind.ARGUMENT, name, place, trait="Serializable")
@@ -291,7 +351,16 @@ def _with_arguments(
     encoded = wire.encode_value((args, kwargs), externals=program.external, name=f"arguments of {name}, args")
     steps = program.text() if program.steps else ""
     names_sent = prepared.names | frozenset(program.names())
-    return Shipment(prepared.text, f"{len(steps):x}:{steps}{encoded}", name, program.objects, names_sent)
+    return Shipment(
+        prepared.text,
+        f"{len(steps):x}:{steps}{encoded}",
+        name,
+        program.objects,
+        names_sent,
+        tuple(program.handles),
+        prepared.walk.context.origins,
+        message_type(function) is not None,
+    )
 
 
 class _NeedsWalk(Exception):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from capsend_traits.wording import Kind
 
+from capsend.annotations import classes_in
 from capsend.captures.classes import Classes
 from capsend.captures.context import ABSENT, LRU_CACHE, Context, Place, callable_name, place_of
 from capsend.captures.functions import Functions
@@ -65,6 +66,14 @@ class Walk:
         self._root(function, place)
         self.finish()
         return None if self.context.findings else self.context.program.value(function)
+
+    def messages(self, annotation: object, function: Any) -> None:
+        """Take along the classes that the messages of its mailbox are made of, as its annotation names them."""
+        place = place_of(function)
+        for cls in classes_in(annotation):
+            if self.values.judge(cls, Kind.CAPTURED, cls.__qualname__, place, trait="Serializable"):
+                self.classes.construct(cls, place)
+        self.finish()
 
     def finish(self) -> None:
         """Do all the work that waits, then include, where possible, the methods that nothing is known to call."""

@@ -13,6 +13,7 @@ from capsend_traits.wording import STATE_CURE, Kind, Leaf
 from capsend import typeforms
 from capsend.captures.context import LRU_CACHE, Refused
 from capsend.guest import codec
+from capsend.handles import grant_of
 from capsend.judge import Judge, TraitName, type_name
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Values:
 
     def reach(self, value: Any, trait: TraitName) -> list[Leaf] | None:
         """Answer the judge about code: no leaves when it can go along, None when it is not code after all."""
-        if self._context.program.number(value) is not None:
+        if self._context.program.external(value) is not None:
             return []
         try:
             return self._code(value, trait)
@@ -107,7 +108,9 @@ class Values:
 
     def _code(self, value: Any, trait: TraitName) -> list[Leaf] | None:
         program = self._context.program
-        if isinstance(value, types.FunctionType):
+        if (grant := grant_of(value)) is not None:
+            program.carry(value, grant)
+        elif isinstance(value, types.FunctionType):
             if "registry" in vars(value) and value.__globals__.get("__name__") == "functools":
                 return self._dispatcher(value, trait)
             self._walk.functions.number(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import linecache
 import sys
@@ -14,7 +15,9 @@ from . import clock, fresh, host, manifest, stdlib, streams
 clock.install()
 _FAILURES = stdlib.import_all(manifest.PACKAGES)
 
-from . import runtime, settle, zones  # noqa: E402 - what builds on the standard library comes after it
+from . import mail, runtime, settle, zones  # noqa: E402 - what builds on the standard library comes after it
+
+importlib.import_module("capsend.mailbox")  # programs may import it, and nothing here does
 
 _HIDDEN = ("capsend_guest", "wit_world", "componentize_py", "__main__")
 
@@ -48,6 +51,7 @@ def _run(program: str, call: str) -> str:
 
 
 zones.install()
+mail.install()
 streams.install()
 # These folders are gone when the snapshot runs; finders that remember them would claim modules they cannot load.
 sys.path.clear()

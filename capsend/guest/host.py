@@ -11,6 +11,21 @@ ANSWER = 4
 
 _LARGEST = 1 << 25
 
+SEND = 10
+RECEIVE = 11
+FORGET = 12
+MONITOR = 13
+DEMONITOR = 14
+LINK = 15
+UNLINK = 16
+TRAP = 17
+SEND_AFTER = 18
+CANCEL = 19
+OWN = 20
+RECORD = 21
+
+CALL = 40
+
 
 def request(operation: int, payload: str) -> str:
     """Ask the host for an operation and return its answer; both are text."""

@@ -16,9 +16,12 @@ from capsend import Spawnable
 
 from . import codec, typeforms
 from .compiling import compile_source, requalified
+from .handles import Handle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_INTERNAL = ("capsend_guest", "wit_world", "componentize_py")
 
 
 class Program:
@@ -27,13 +30,16 @@ class Program:
     Attributes:
         entities: what the steps have made, by number.
         unsent: {(module's globals as id, name): reason} of globals that stay in the host.
+        handles: what the program carries beside its steps.
     """
 
     def __init__(self) -> None:
         self.entities: list[Any] = []
         self.unsent: dict[str, str] = {}
+        self.handles: list[Any] = []
         self._numbers: dict[int, int] = {}
         self._values: set[int] = set()
+        self._own_modules: set[str] = set()
         self._makers: dict[str, Any] = {
             "m": self._module,
             "i": importlib.import_module,
@@ -79,7 +85,8 @@ class Program:
 
     def resolve(self, external: dict[str, Any]) -> Any:
         """Return the thing that a value names; the hook that the codec asks."""
-        return self.entities[external["p"]]
+        number = external.get("p")
+        return self.entities[number] if number is not None else self.handles[external["h"]]
 
     def name(self, thing: Any) -> dict[str, Any] | None:
         """Name a thing for the host: an entity by number, a class nested in one by its path, the image's own by name."""
@@ -87,6 +94,8 @@ class Program:
         if number is not None:
             # A value may have been changed here in spite of all: only one without any state is the one that the host has.
             return None if id(thing) in self._values and _has_state(thing) else {"p": number}
+        if isinstance(thing, Handle):
+            return {"h": thing.number}
         module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
         if not isinstance(qualname, str) or not isinstance(module, str):
             return None
@@ -99,6 +108,28 @@ class Program:
             return {"n": [module, qualname]}
         return None
 
+    def message_name(self, thing: Any) -> dict[str, Any] | None:
+        """Name a class or function for another process or the host: by module and qualified name."""
+        module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+        if not isinstance(qualname, str) or not isinstance(module, str) or _find(module, qualname) is not thing:
+            return None
+        return {"c": [module, qualname]}
+
+    def by_name(self, module: str, qualname: str) -> Any:
+        """Return what a message from elsewhere names.
+
+        Raises:
+            LookupError: this process has nothing of that name.
+        """
+        found = None if module.startswith(_INTERNAL) else _find(module, qualname)
+        if found is None:
+            raise LookupError(f"this process has no {module}.{qualname}")
+        return found
+
+    def has(self, cls: type) -> bool:
+        """Tell whether a class belongs to a module of the user's."""
+        return cls.__module__ in self._own_modules
+
     def _module(self, name: str, file: str | None, package: str | None, is_package: bool) -> types.ModuleType:
         module = types.ModuleType(name)
         vars(module)["__builtins__"] = builtins  # C code that imports looks for it in the caller's globals
@@ -107,8 +138,10 @@ class Program:
             module.__file__ = file
         if is_package:
             module.__path__ = []
-        if name == "__main__" or name not in sys.modules:
+        # The first one: libraries that generate code make namespaces that go by the name of the user's module.
+        if name not in self._own_modules and (name == "__main__" or name not in sys.modules):
             sys.modules[name] = module
+        self._own_modules.add(name)
         parent, _, child = name.rpartition(".")
         if parent in sys.modules:
             setattr(sys.modules[parent], child, module)
@@ -205,6 +238,14 @@ def _named(module: str, qualname: str) -> Any:
         raise ImportError(
             f"the image's Python {sys.version.split()[0]} has no {module}.{qualname}; the host's Python has it"
         )
+    return found
+
+
+def _find(module: str, qualname: str) -> Any:
+    """Return the thing of that name in a module that is loaded, or None."""
+    found: Any = sys.modules.get(module)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
     return found
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import logging
+import os
 from typing import Any
 
-from . import codec, failure, settle
+from . import codec, failure, handles, host_functions, mail, settle
 from .program import Program
 
 
@@ -15,12 +17,21 @@ def run(program: str, call: str) -> str:
     """Return "v" and the result as codec text, "u" and why the result has no encoding, or "e" and the exception; nothing is ever raised.
 
     Args:
-        program: JSON of `{"entry": reference, "steps": [step], "name": text}`.
+        program: JSON of `{"entry": reference, "steps": [step], "handles": [[number, kind, description]],
+            "mailbox": 1, "logging": level, "variables": {name: value}}`, of which all but the first two may be missing.
         call: JSON of more steps, its length in hexadecimal and a colon before it, then `(args, kwargs)` as codec text.
     """
     rebuilt = Program()
+    mail.begin(rebuilt)
+    host_functions.begin(rebuilt)
     try:
         parts = json.loads(program)
+        if "logging" in parts:
+            logging.getLogger().setLevel(parts["logging"])
+        if "variables" in parts:
+            os.environ.update(parts["variables"])
+        if "handles" in parts:
+            rebuilt.handles = handles.receive(parts["handles"])
         rebuilt.execute(parts["steps"])
         # No part of a call is copied without need: arguments may be large.
         start = call.index(":") + 1
@@ -29,6 +40,8 @@ def run(program: str, call: str) -> str:
             rebuilt.execute(json.loads(call[start:end]))
         function = rebuilt.get(parts["entry"])
         args, kwargs = codec.decode(call, start=end, resolve=rebuilt.resolve)
+        if "mailbox" in parts:
+            args = (mail.own_mailbox(), *args)
         result = _call(function, args, kwargs)
         return _answer(result, rebuilt)
     except BaseException as error:  # noqa: BLE001 - nothing may leave the exported function: that would be a trap

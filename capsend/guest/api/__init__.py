@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, NoReturn, ParamSpec, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+from capsend_guest.host_functions import HostFunction  # type: ignore[import-not-found]  # noqa: F401 - as above
+from capsend_guest.mail import Address, Mailbox  # type: ignore[import-not-found]  # noqa: F401 - shown to programs; the name is the image's
+
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -147,6 +150,10 @@ class _HostOnly:
 
 class Process(_HostOnly):
     """A handle of the host."""
+
+
+class Dir(_HostOnly):
+    """Made in the host; inside, a folder that was granted is a `pathlib.Path`."""
 
 
 class Environment(_HostOnly):

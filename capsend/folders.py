@@ -1,0 +1,215 @@
+"""Folders as capabilities: `Dir`, what a process is given when it captures one, and where it is mounted."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+
+import attrs
+
+from capsend.handles import Grant
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+
+    # To a type checker a Dir is a path: inside a process it is one, and here it delegates to one.
+    _Base = Path
+else:
+    _Base = object
+
+LONGEST_PATH: Final = 4096
+"""Bytes of the longest path that a process can open."""
+
+_numbers: Final = itertools.count()
+
+
+@attrs.frozen
+class Mount:
+    """A folder of the host that a process sees.
+
+    Attributes:
+        path: where it is here.
+        inside: where it is in the process.
+        write: whether the process may change what is in it.
+    """
+
+    path: str
+    inside: str
+    write: bool
+
+    def __str__(self) -> str:
+        return f"{self.path} ({'read and write' if self.write else 'read only'})"
+
+
+@attrs.frozen
+class DirGrant(Grant):
+    """The right to use a folder, and a path in it; inside, the path is a mere name.
+
+    Attributes:
+        mount: the folder.
+        relative: where the path leads from there; "." for the folder itself.
+    """
+
+    kind: ClassVar[str] = "dir"
+    refusal: ClassVar[str] = (
+        "which folders a process may use is settled when it starts. Capture the Dir, or pass it to spawn"
+    )
+
+    mount: Mount
+    relative: str
+
+    def describe(self) -> object:
+        """Return the path inside."""
+        return str(PurePosixPath(self.mount.inside, self.relative))
+
+    def handle(self) -> object:
+        """Return the path here."""
+        return _within(Path(self.mount.path, self.relative), self.mount)
+
+    def __str__(self) -> str:
+        return f"the folder {self.mount}"
+
+
+@final
+class Dir(_Base):
+    """A folder of this machine that a process may use: whoever captures it, or is passed it at the start, sees what is in it.
+
+    `folder / "x.csv"` is a path in it that can be captured too. Inside a process both are ordinary `pathlib.Path`s, under a mount
+    point that says nothing about where the folder is; `open`, `pathlib`, `csv` and `sqlite3` take them. Here they can be used like
+    paths as well, so that a function which takes one can also be called without a process.
+
+    * A process sees this folder and what is below it. `..`, absolute paths, symbolic links, renaming and hard links lead nowhere else.
+    * Without `write=True` it can change nothing in it.
+    * Capturing a path *in* the folder grants the whole folder. To grant less, make a `Dir` of less: `Dir(folder / "sub")`.
+    * Pipes, sockets and devices in the folder cannot be opened.
+    * Disk space is not limited: a process that may write can fill the disk.
+    * A symbolic link that the process itself makes leads it nowhere, but may lead a careless program of the host astray.
+
+    Args:
+        path: an absolute path; a symbolic link is followed now, and never again.
+        write: whether the process may create, change and delete what is in it.
+
+    Raises:
+        TypeError: the path is not a path, or `write` is not a bool.
+        ValueError: the path is relative.
+        FileNotFoundError: there is nothing at this path.
+        NotADirectoryError: it is not a folder.
+
+    Example:
+        >>> import tempfile, capsend
+        >>> place = tempfile.TemporaryDirectory()
+        >>> folder = capsend.Dir(place.name)
+        >>> _ = (folder / "x.csv").write_text("1,2")
+        >>> capsend.spawn(lambda: (folder / "x.csv").read_text()).result()
+        '1,2'
+        >>> place.cleanup()
+    """
+
+    __slots__ = ("_mount", "_path")
+
+    _path: Path
+    _mount: Mount
+
+    def __init__(self, path: str | os.PathLike[str], write: bool = False) -> None:
+        given: Any = os.fspath(path)  # what is checked comes from callers without a type checker: hence Any
+        flag: Any = write
+        if not isinstance(given, str) or not isinstance(flag, bool):
+            raise TypeError(f"Dir needs a path and whether to write, Dir(path, write=True), not {path!r} and {write!r}")
+        if not os.path.isabs(given):
+            raise ValueError(
+                f"Dir needs an absolute path, not {given!r}: what a relative one means depends on where the program was started. "
+                "Write Dir(Path(...).resolve())"
+            )
+        real = os.path.realpath(given)
+        if not os.path.exists(real):
+            raise FileNotFoundError(f"there is no folder {given}: a Dir is a folder that exists. Create it first")
+        if not os.path.isdir(real):
+            raise NotADirectoryError(
+                f"{given} is not a folder: a Dir is a folder. Take the one around it: Dir({os.path.dirname(given)!r})"
+            )
+        self._path = Path(real)
+        self._mount = Mount(real, f"/dirs/{next(_numbers)}", write)
+
+    @property
+    def __capsend_handle__(self) -> Grant:
+        return DirGrant(self._mount, str(self._path.relative_to(self._mount.path)))
+
+    @property
+    def write(self) -> bool:
+        """Whether a process may change what is in the folder."""
+        return self._mount.write
+
+    if not TYPE_CHECKING:
+
+        def __truediv__(self, part):
+            """Return a path in the folder; what leads out of it is an ordinary path."""
+            return _within(self._path / part, self._mount)
+
+        def joinpath(self, *parts):
+            """Return a path in the folder, as `/` does."""
+            return _within(self._path.joinpath(*parts), self._mount)
+
+        def __getattr__(self, name):
+            """Everything else is as the path here has it."""
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return getattr(self._path, name)
+
+    def iterdir(self) -> Generator[Dir, None, None]:
+        """Yield the paths of what is in the folder."""
+        return (_within(path, self._mount) for path in self._path.iterdir())
+
+    def glob(self, pattern: str, **options: Any) -> Iterator[Dir]:  # type: ignore[override] # options differ between versions
+        """Yield the paths that match."""
+        return (_within(path, self._mount) for path in self._path.glob(pattern, **options))
+
+    def rglob(self, pattern: str, **options: Any) -> Iterator[Dir]:  # type: ignore[override] # as above
+        """Yield the paths that match, at any depth."""
+        return (_within(path, self._mount) for path in self._path.rglob(pattern, **options))
+
+    def __fspath__(self) -> str:
+        return str(self._path)
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Dir):
+            return (self._path, self._mount) == (other._path, other._mount)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self._path, self._mount))
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a Dir cannot be pickled: it is a right, and what is pickled can be made by anybody. Send its path"
+        )
+
+    def __copy__(self) -> Dir:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Dir:
+        return self
+
+    def __repr__(self) -> str:
+        write = ", write=True" if self._mount.write else ""
+        relative = self._path.relative_to(self._mount.path)
+        below = "" if relative == Path() else f" / {str(relative)!r}"
+        return f"Dir({self._mount.path!r}{write}){below}"
+
+
+def mounts_of(grants: Iterable[Grant]) -> tuple[Mount, ...]:
+    """Return the folders that a process with these grants sees, each once."""
+    return tuple(dict.fromkeys(grant.mount for grant in grants if isinstance(grant, DirGrant)))
+
+
+def _within(path: Path, mount: Mount) -> Any:
+    """Return a path of the folder as such, and any other unchanged."""
+    if ".." in path.parts or not path.is_relative_to(mount.path):
+        return path
+    made = Dir.__new__(Dir)
+    made._path, made._mount = path, mount  # noqa: SLF001 - its own module
+    return made

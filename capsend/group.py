@@ -1,0 +1,173 @@
+"""Process groups: several processes with one lifetime, as structured concurrency has it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, final
+
+from capsend.exceptions import ProcessKilled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from capsend.environment import Environment
+    from capsend.process import Process
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@final
+class ProcessGroup:
+    """Spawns processes of which none outlives its `with` or `async with` block.
+
+    Leaving the block waits for all of them. The first one that fails kills the others, and what failed is raised in an `ExceptionGroup`; those
+    that the group killed are not part of it. When the block itself raises, all are killed; its exception is then raised as it is, or, where
+    processes had failed as well, in the group.
+
+    Args:
+        environment: what each process may use; the default environment when None.
+
+    Example:
+        >>> import capsend
+        >>> with capsend.ProcessGroup() as group:
+        ...     squares = [group.spawn(pow, n, 2) for n in range(3)]
+        >>> [p.result() for p in squares]
+        [0, 1, 4]
+    """
+
+    __slots__ = ("_changed", "_ended", "_entered", "_environment", "_failed", "_killed", "_running")
+
+    def __init__(self, environment: Environment | None = None) -> None:
+        self._environment = environment
+        self._changed = threading.Condition(threading.RLock())
+        self._running: set[Process[Any]] = set()
+        self._failed: list[Process[Any]] = []
+        self._killed = False
+        self._entered = False
+        self._ended: list[Callable[[], None]] = []
+
+    def spawn(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
+        """Run `fn(*args, **kwargs)` in a process of this group, as `capsend.spawn` does.
+
+        Raises:
+            RuntimeError: the group was not entered, has been left, or a process of it has failed.
+        """
+        from capsend.environment import default
+
+        self._check_open()
+        made = (self._environment or default()).spawn(fn, *args, **kwargs)
+        with self._changed:
+            self._running.add(made)
+            if self._killed:
+                made.kill()
+        made._life.add_callback(lambda: self._end(made))  # noqa: SLF001 - same layer
+        return made
+
+    def _check_open(self) -> None:
+        if not self._entered or self._killed:
+            state = "is being shut down" if self._killed else "has not been entered, or has been left"
+            raise RuntimeError(f"no process can be spawned in a group that {state}")
+
+    def kill(self) -> None:
+        """Kill all processes of the group; leaving the block then raises nothing for them."""
+        with self._changed:
+            self._killed = True
+            running = list(self._running)
+        for p in running:
+            p.kill()
+
+    def _end(self, p: Process[Any]) -> None:
+        """Runs on the thread of the process."""
+        with self._changed:
+            self._running.discard(p)
+            if p.exit_reason != "normal" and not (self._killed and p.exit_reason == "killed"):
+                self._failed.append(p)
+            first = p in self._failed and not self._killed
+            if first:
+                self.kill()
+            done = [] if self._running else list(self._ended)
+            self._changed.notify_all()
+        for wake in done:
+            wake()
+
+    def __enter__(self) -> ProcessGroup:
+        if self._entered:
+            raise RuntimeError("a group can be entered once")
+        self._entered = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Wait until all have ended, and raise what failed."""
+        if error is not None:
+            self.kill()
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._running)
+        except BaseException:
+            self.kill()  # Ctrl-C while waiting
+            with self._changed:
+                self._changed.wait_for(lambda: not self._running)
+            raise
+        self._leave(error)
+
+    async def __aenter__(self) -> ProcessGroup:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Wait until all have ended, without blocking the event loop, and raise what failed; a cancellation kills them."""
+        import asyncio
+
+        if error is not None:
+            self.kill()
+        cancelled: asyncio.CancelledError | None = None
+        while self._running:
+            try:
+                await self._all_ended()
+            except asyncio.CancelledError as cancellation:
+                cancelled = cancellation
+                self.kill()
+        if cancelled is not None:
+            self._entered = False
+            raise cancelled
+        self._leave(error)
+
+    async def _all_ended(self) -> None:
+        from capsend.mailbox import Event
+
+        event = Event()
+        with self._changed:
+            if not self._running:
+                return
+            self._ended.append(event.set)
+        try:
+            await event.wait()
+        finally:
+            self._ended.remove(event.set)
+
+    def _leave(self, error: BaseException | None) -> None:
+        self._entered = False
+        errors: list[BaseException] = [_error_of(p) for p in self._failed]
+        if not errors:
+            return
+        if error is not None:
+            if isinstance(error, ProcessKilled) or any(error is each for each in errors):
+                errors = [each for each in errors if each is not error]
+            errors.insert(0, error)
+        raise BaseExceptionGroup("processes of a group failed", errors)
+
+    def __repr__(self) -> str:
+        return f"<ProcessGroup of {len(self._running)} running processes>"
+
+
+def _error_of(p: Process[Any]) -> BaseException:
+    try:
+        p.result()
+    except BaseException as error:  # noqa: BLE001 - it becomes part of a group
+        return error
+    raise AssertionError(f"{p!r} had failed")

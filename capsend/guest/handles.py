@@ -1,0 +1,67 @@
+"""Handles inside a process: objects that stand for things of the host, each known there by a number of this process's own."""
+
+from __future__ import annotations
+
+import pathlib
+import weakref
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# What each kind of handle is made into; called with the number and the description, once per number that is alive. What is not a `Handle`
+# is only a name of the thing: it can be copied, and nobody is told when it goes.
+KINDS: dict[str, Callable[[int, Any], Any]] = {"dir": lambda _number, path: pathlib.Path(path)}
+
+_alive: weakref.WeakValueDictionary[int, Handle] = weakref.WeakValueDictionary()
+_dropped: list[str] = []
+
+
+class Handle:
+    """The base of every handle: copies of it are itself, and when it goes, the host is told with the next request for mail.
+
+    Attributes:
+        number: what the host knows it by.
+    """
+
+    __slots__ = ("__weakref__", "_holds", "number")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._holds = 0
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> Any:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"a {type(self).__name__} cannot be pickled: only capsend can send it")
+
+    def __del__(self) -> None:
+        if getattr(self, "_holds", 0):
+            _dropped.append(f"{self.number}*{self._holds}")
+
+
+def receive(told: list[list[Any]]) -> list[Any]:
+    """Return the handles that the host told of, as [number, kind, description]; the same object for the same number."""
+    handles: list[Any] = []
+    for number, kind, description in told:
+        handle: Any = _alive.get(number)
+        if handle is None:
+            handle = KINDS[kind](number, description)
+        if isinstance(handle, Handle):
+            _alive[number] = handle
+            handle._holds += 1  # noqa: SLF001 - its own module
+        handles.append(handle)
+    return handles
+
+
+def take_dropped() -> str:
+    """Return which handles have gone since the last time, as the host reads it."""
+    if not _dropped:
+        return ""
+    text = ",".join(_dropped)
+    _dropped.clear()
+    return text

@@ -1,0 +1,415 @@
+"""The host's side of a process's mail: its port, and the operations with which it sends, receives, calls, monitors and links.
+
+Whatever a process asks for is checked here: it can name only what its table of handles holds, and everything that it makes the host keep is
+bounded. Answers are text: empty when all is well, `!` and a word when not.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import threading
+import time
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from capsend.deadlines import Deadlines
+from capsend.handles import Grant, TooManyHandles
+from capsend.ports import Frame, Offer, Port, PortGrant, link, put
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.environment import Environment
+    from capsend.handles import Handles
+    from capsend.shipping import Shipment
+
+FIRST: Final = 10
+LAST: Final = 39
+"""The numbers of the host operations that are the mail's."""
+
+MOST_WATCHES: Final = 1_000
+"""How many monitors, links and notices about them one process can have at a time."""
+
+MOST_TIMERS: Final = 1_000
+MOST_HANDLES_IN_MESSAGE: Final = 100
+_LONGEST: Final = 366 * 86_400.0
+_LONGEST_RECORD: Final = 65_536
+
+_ANSWERS: Final = {
+    Offer.ACCEPTED: "",
+    Offer.CLOSED: "!closed",
+    Offer.FULL: "!full",
+    Offer.REFUSED: "!refused",
+    Offer.TOO_LARGE: "!large",
+}
+
+_timers: Final = Deadlines()
+_log: Final = logging.getLogger("capsend.process")
+
+
+class Refused(Exception):
+    """An operation that cannot be done; its text is the answer."""
+
+
+class Mail:
+    """The mail of one process; `answer` runs on its thread, everything that others do goes through the port.
+
+    Args:
+        number: the process's number.
+        environment: its limits.
+        handles: its table.
+        stop: ends the process, because what it was linked to has ended; called with words for people.
+        charge: counts so many bytes of output.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        environment: Environment,
+        handles: Handles,
+        *,
+        stop: Callable[[str], None],
+        charge: Callable[[int], bool],
+    ) -> None:
+        self.port = Port(
+            f"process {number}",
+            messages=environment.mailbox,
+            size=environment.mailbox_bytes,
+            policy=environment.mailbox_full,
+        )
+        self.port.on_exit = self._linked_ended
+        self.takes_messages = False
+        self.sent = 0
+        self._number = number
+        self._handles = handles
+        self._stop = stop
+        self._charge = charge
+        self._guest: Any = None  # engine.Guest, or what stands in for one
+        self._traps_exits = False
+        self._resolve: Callable[[Any], object] | None = None
+        self._calls: dict[int, tuple[Port, int]] = {}
+        self._monitors: dict[Port, int] = {}
+        self._links: dict[Port, Callable[[], None]] = {}
+        self._timers: dict[int, Timer] = {}
+
+    # --- what its Life does ---
+
+    def open(self, shipment: Shipment) -> None:
+        """Say what the process knows, before anybody has its address."""
+        self.takes_messages = shipment.takes_mailbox
+        self.port.name = shipment.message_name
+        self._resolve = shipment.resolve
+
+    def start(self, guest: Any) -> None:
+        """Begin: the guest is what waits and is woken."""
+        self._guest = guest
+        self.port.listen(guest.unpark)
+
+    def grant(self) -> PortGrant:
+        """What the process's own address stands for."""
+        return PortGrant(self.port, send=self.takes_messages)
+
+    def close(self, reason: str, words: str) -> None:
+        """End: whoever monitors or is linked is told."""
+        for timer in list(self._timers.values()):
+            timer.cancel()
+        self._timers.clear()
+        for port, token in (*self._calls.values(), *self._monitors.items()):
+            port.unwatch(token)
+        self.port.close(reason, words)
+        self._calls.clear()
+        self._monitors.clear()
+        self._links.clear()
+        self._guest = self._resolve = None
+
+    def _linked_ended(self, gone: Port, reason: str, words: str) -> None:
+        """Runs on the thread of whatever ended."""
+        self._links.pop(gone, None)
+        if self._traps_exits:
+            self.port.notify(_notice("x", gone, reason, words))
+        elif reason != "normal":
+            self._stop(f"{gone.label}, to which it was linked, ended ({reason})")
+
+    # --- what the process asks for ---
+
+    def answer(self, operation: int, payload: str) -> str:
+        """Do one operation."""
+        handler = self._operations.get(operation)
+        if handler is None:
+            return "!unknown"
+        try:
+            return handler(self, payload)
+        except Refused as refused:
+            return str(refused)
+        except TooManyHandles:
+            return "!handles"
+        except (ValueError, OverflowError):
+            return "!malformed"
+
+    def _send(self, payload: str) -> str:
+        """`number timeout tag handles:text`; with a tag the message is a call, whose answer is let in."""
+        head, _, text = payload.partition(":")
+        number, timeout, tag, names = head.split(" ")
+        target = self._target(number, "send")
+        frame = self._frame(target, text, names)
+        call = int(tag)
+        if call:
+            self._open_call(call, target.port)
+        answer = put(target.port, frame, parker=self._guest, timeout=_timeout(timeout))
+        if call and answer is not Offer.ACCEPTED:
+            self._close_call(call)
+        self.sent += answer is Offer.ACCEPTED
+        return _ANSWERS[answer]
+
+    def _frame(self, target: PortGrant, text: str, names: str) -> Frame:
+        # The form that begins with k is a pickle, which only the host may write.
+        if not text.isascii() or text.startswith("k"):
+            raise Refused("!malformed")
+        grants = self._grants(names)
+        refusal = next((grant.refusal for grant in grants if grant.refusal), "")
+        if refusal:
+            raise Refused(f"!handle {refusal}")
+        return Frame(text, tuple(grants), tag=target.tag, resolve=self._resolve)
+
+    def _grants(self, names: str) -> list[Grant]:
+        """What handles in a message stand for; `r5` is the way back to this process for the answer to its call 5."""
+        if not names:
+            return []
+        parts = names.split(",")
+        if len(parts) > MOST_HANDLES_IN_MESSAGE:
+            raise Refused("!handles")
+        grants: list[Grant] = []
+        for part in parts:
+            if part.startswith("r"):
+                grants.append(PortGrant(self.port, _tag(part[1:]), monitor=False))
+                continue
+            grant = self._handles.get(int(part))
+            if grant is None:
+                raise Refused("!forged")
+            grants.append(grant)
+        return grants
+
+    def _target(self, number: str, right: str) -> PortGrant:
+        grant = self._handles.get(int(number))
+        if not isinstance(grant, PortGrant):
+            raise Refused("!forged")
+        if not getattr(grant, right):
+            raise Refused(f"!right {right}")
+        return grant
+
+    def _open_call(self, tag: int, target: Port) -> None:
+        if tag in self._calls or not self.port.open_call(_tag(str(tag))):
+            raise Refused("!calls")
+
+        def down(reason: str, words: str) -> None:
+            self.port.notify(_notice("d", target, reason, words, tag=tag))
+
+        self._calls[tag] = (target, -1)
+        self._calls[tag] = (target, target.watch(down))
+
+    def _close_call(self, tag: int) -> None:
+        self.port.close_call(tag)
+        call = self._calls.pop(tag, None)
+        if call is not None:
+            call[0].unwatch(call[1])
+
+    def _forget(self, payload: str) -> str:
+        """`tag`: the answer to a call is not waited for any more."""
+        self._close_call(int(payload))
+        return ""
+
+    def _receive(self, payload: str) -> str:
+        """`which timeout held held_bytes refused drops`; the answer is `kind tag length handles text`, or empty when time is over."""
+        which, timeout, held, held_size, refused, drops = payload.split(" ")
+        self._drop(drops)
+        self.port.dropped += min(max(int(refused), 0), self.port.messages)
+        self.port.hold(int(held), int(held_size))
+        seconds = _timeout(timeout)
+        end = None if seconds is None else time.monotonic() + seconds
+        while True:
+            frame = self.port.take(urgent_only=which == "1")
+            if frame is not None:
+                told = self._tell(frame)
+                if told:
+                    return told
+                continue
+            left = None if end is None else end - time.monotonic()
+            if self._guest.interrupted or (left is not None and left <= 0):
+                return ""
+            self._guest.park(left)
+
+    def _tell(self, frame: Frame) -> str:
+        """Write a frame down for the process; empty when it would have to hold too many handles."""
+        if frame.tag:
+            self._close_call(frame.tag)
+        try:
+            handles = json.dumps(self._handles.deliver(frame.grants), separators=(",", ":")) if frame.grants else ""
+        except TooManyHandles:
+            self.port.dropped += 1
+            _log.warning("a message to process %d was dropped: it holds too many handles", self._number)
+            return ""
+        kind = "h" if frame.trusted else frame.kind
+        return f"{kind} {frame.tag} {len(handles)} {handles}{frame.text}"
+
+    def _drop(self, drops: str) -> None:
+        for part in drops.split(",") if drops else ():
+            number, _, holds = part.partition("*")
+            self._handles.drop(int(number), int(holds))
+
+    def _monitor(self, payload: str) -> str:
+        """`number`: one notice when it ends, however often it is asked for."""
+        target = self._target(payload, "monitor").port
+        if target in self._monitors and target.reason is None:
+            return ""
+        self._monitors = {port: token for port, token in self._monitors.items() if port.reason is None}
+        self._check_watches()
+        own = self.port
+        token = target.watch(lambda reason, words: own.notify(_notice("d", target, reason, words)))
+        if target.reason is None:
+            self._monitors[target] = token
+        return ""
+
+    def _demonitor(self, payload: str) -> str:
+        """`number`."""
+        target = self._target(payload, "monitor").port
+        token = self._monitors.pop(target, None)
+        if token is not None:
+            target.unwatch(token)
+        return ""
+
+    def _link(self, payload: str) -> str:
+        """`number`: each is told when the other ends."""
+        target = self._target(payload, "monitor").port
+        if target is self.port or target in self._links:
+            return ""
+        self._check_watches()
+        self.link(target)
+        return ""
+
+    def link(self, target: Port) -> None:
+        """Link the process to a port; also called from the host."""
+        undo = link(self.port, target)
+        if target.reason is None:
+            self._links[target] = undo
+
+    def _unlink(self, payload: str) -> str:
+        """`number`."""
+        undo = self._links.pop(self._target(payload, "monitor").port, None)
+        if undo is not None:
+            undo()
+        return ""
+
+    def _check_watches(self) -> None:
+        if len(self._monitors) + len(self._links) + self.port.notices >= MOST_WATCHES:
+            raise Refused("!watches")
+
+    def _trap(self, payload: str) -> str:
+        """`1` or `0`: whether exits of what is linked come as messages."""
+        self._traps_exits = payload == "1"
+        return ""
+
+    def _send_after(self, payload: str) -> str:
+        """`number seconds handles:text`; the answer is a reference for `_cancel`."""
+        head, _, text = payload.partition(":")
+        number, seconds, names = head.split(" ")
+        target = self._target(number, "send")
+        frame = self._frame(target, text, names)
+        self._timers = {number: timer for number, timer in self._timers.items() if timer.size}
+        size = frame.size + sum(timer.size for timer in self._timers.values())
+        if len(self._timers) >= MOST_TIMERS or size > self.port.size:
+            raise Refused("!timers")
+        delay = _timeout(seconds)
+        if delay is None:
+            raise Refused("!malformed")
+        timer = Timer(delay, target.port, frame)
+        self._timers[timer.number] = timer
+        return str(timer.number)
+
+    def _cancel(self, payload: str) -> str:
+        """`reference`; the answer is 1 when the message had not been sent."""
+        timer = self._timers.pop(int(payload), None)
+        return "1" if timer is not None and timer.cancel() else "0"
+
+    def _own(self, _payload: str) -> str:
+        """The process's own address, as a handle."""
+        return json.dumps(self._handles.deliver([self.grant()]))
+
+    def _record(self, payload: str) -> str:
+        """`level name:text`: a record of the process's logging, for the host's."""
+        head, _, text = payload[:_LONGEST_RECORD].partition(":")
+        level, _, name = head.partition(" ")
+        if not self._charge(len(payload)):
+            return ""
+        extra = {"process_id": self._number, "process_logger": name[:200]}
+        _log.log(min(max(int(level), 0), 50), "process %d: %s: %s", self._number, name[:200], text, extra=extra)
+        return ""
+
+    _operations: ClassVar[dict[int, Callable[[Mail, str], str]]] = {
+        10: _send,
+        11: _receive,
+        12: _forget,
+        13: _monitor,
+        14: _demonitor,
+        15: _link,
+        16: _unlink,
+        17: _trap,
+        18: _send_after,
+        19: _cancel,
+        20: _own,
+        21: _record,
+    }
+
+
+class Timer:
+    """A message that will be sent later; it is dropped, and counted there, if the mailbox has no room then."""
+
+    __slots__ = ("_claimed", "_deadline", "_frame", "_port", "number")
+
+    def __init__(self, seconds: float, port: Port, frame: Frame) -> None:
+        """Made by `Address.send_after`; not to be called."""
+        self._claimed = threading.Lock()
+        self._port = port
+        self._frame: Frame | None = frame
+        self._deadline = _timers.add(max(seconds, 0.0), self._send)
+        self.number = self._deadline.number
+
+    @property
+    def size(self) -> int:
+        """What the message is charged; 0 when it is gone."""
+        frame = self._frame
+        return 0 if frame is None else frame.size
+
+    def cancel(self) -> bool:
+        """Do not send the message; tell whether that came in time."""
+        if not self._claimed.acquire(blocking=False):
+            return False
+        self._deadline.cancel()
+        self._frame = None
+        return True
+
+    def _send(self) -> None:
+        if self._claimed.acquire(blocking=False):
+            frame, self._frame = self._frame, None
+            if frame is not None and self._port.offer(frame) in {Offer.FULL, Offer.TOO_LARGE}:
+                self._port.dropped += 1
+
+
+def _notice(kind: Any, port: Port, reason: str, words: str, *, tag: int = 0) -> Frame:
+    grant = PortGrant(port, send=False)
+    return Frame(json.dumps([reason, words[:500]]), (grant,), kind=kind, tag=tag)
+
+
+def _timeout(text: str) -> float | None:
+    """Seconds; None for no limit, written -1."""
+    seconds = float(text)
+    if math.isnan(seconds):
+        raise Refused("!malformed")
+    return None if seconds < 0 else min(seconds, _LONGEST)
+
+
+def _tag(text: str) -> int:
+    tag = int(text)
+    if not 0 < tag < 1 << 62:
+        raise Refused("!malformed")
+    return tag

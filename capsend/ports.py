@@ -1,0 +1,434 @@
+"""Ports: the bounded queues behind mailboxes; they know neither processes nor what a message says."""
+
+from __future__ import annotations
+
+import collections
+import enum
+import itertools
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import attrs
+
+from capsend.handles import Grant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Policy: TypeAlias = Literal["block", "fail", "drop_oldest"]
+"""What happens to a message for which a mailbox has no room: its sender waits; `send` raises; the oldest message goes."""
+
+MESSAGES: Final = 1_000
+SIZE: Final = 16 << 20
+OVERHEAD: Final = 256
+"""Bytes that a message is charged beside its text, and again for every handle that it carries."""
+
+MOST_CALLS: Final = 1_000
+_Watch: TypeAlias = "Callable[[str, str], None]"
+
+_numbers = itertools.count(1)
+
+
+class Offer(enum.Enum):
+    """What became of a message that was offered to a port."""
+
+    ACCEPTED = "it is in the queue"
+    FULL = "there is no room now, and the sender is to wait"
+    REFUSED = "there is no room, and the sender is not to wait"
+    TOO_LARGE = "the port never has room for it"
+    CLOSED = "nobody receives there any more"
+
+
+@attrs.frozen
+class Frame:
+    """One message on its way.
+
+    Attributes:
+        text: what it says, as codec text; `reason` and words of a notice, as JSON.
+        grants: what its handles stand for.
+        kind: "m" a message, "d" a notice that what was monitored is down, "x" the exit of what was linked.
+        tag: the call that it answers; 0 for none.
+        resolve: gives the host's object of a name in it.
+        trusted: whether the host wrote it.
+    """
+
+    text: str
+    grants: tuple[Grant, ...] = ()
+    kind: Literal["m", "d", "x"] = "m"
+    tag: int = 0
+    resolve: Callable[[Any], object] | None = None
+    trusted: bool = False
+
+    @property
+    def size(self) -> int:
+        """The bytes that it is charged."""
+        return len(self.text) + OVERHEAD * (1 + len(self.grants))
+
+
+class Waiter:
+    """One sender that waits for room, in the order of arrival."""
+
+    __slots__ = ("urgent", "wake")
+
+    def __init__(self, wake: Callable[[], None], *, urgent: bool) -> None:
+        self.wake = wake
+        self.urgent = urgent
+
+
+class Parker:
+    """Lets one thread of the host wait until another says that there is something to look at."""
+
+    __slots__ = ("_lock",)
+    interrupted: Final = False
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def park(self, seconds: float | None) -> None:
+        """Wait until `unpark` was called since the last wait, or the time is over."""
+        self._lock.acquire(timeout=-1.0 if seconds is None else min(max(seconds, 0.0), threading.TIMEOUT_MAX))
+
+    def unpark(self) -> None:
+        """End the wait, or the next one."""
+        try:
+            self._lock.release()
+        except RuntimeError:
+            return  # it has been released and nobody has waited since
+
+
+class Port:
+    """A queue of frames with one end for receiving and any number of senders.
+
+    Replies to calls and the notices that belong to calls have a queue of their own, so that no flood of messages keeps them out. Ordinary
+    notices stand among the messages, behind what their process had sent before. Safe to use from any thread.
+
+    Args:
+        label: what it is, for people: "process 3".
+        messages: how many messages it holds.
+        size: how many bytes.
+        policy: what happens to a message that does not fit.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_calls",
+        "_frames",
+        "_held",
+        "_listeners",
+        "_lock",
+        "_size",
+        "_urgent",
+        "_urgent_size",
+        "_waiters",
+        "_watches",
+        "dropped",
+        "label",
+        "messages",
+        "name",
+        "notices",
+        "on_exit",
+        "policy",
+        "reason",
+        "received",
+        "size",
+        "words",
+    )
+
+    def __init__(self, label: str, *, messages: int = MESSAGES, size: int = SIZE, policy: Policy = "block") -> None:
+        self.label = label
+        self.messages = messages
+        self.size = size
+        self.policy: Policy = policy
+        self.reason: str | None = None
+        self.words = ""
+        self.dropped = 0
+        self.received = 0
+        self.notices = 0
+        self.name: Callable[[Any], object] | None = None
+        """Gives the name by which the receiver knows a class or function; None where it can be given the thing itself."""
+        self.on_exit: Callable[[Port, str, str], None] | None = None
+        # Reentrant: a mailbox that is collected while this thread is in here closes its port.
+        self._lock = threading.RLock()
+        self._frames: collections.deque[Frame] = collections.deque()
+        self._urgent: collections.deque[Frame] = collections.deque()
+        self._size = 0
+        self._urgent_size = 0
+        self._held = (0, 0)
+        self._calls: set[int] = set()
+        self._waiters: tuple[list[Waiter], list[Waiter]] = ([], [])
+        self._listeners: dict[int, Callable[[], None]] = {}
+        self._watches: dict[int, _Watch] = {}
+
+    def __len__(self) -> int:
+        return len(self._frames) + self._held[0]
+
+    # --- senders ---
+
+    def offer(self, frame: Frame, waiter: Waiter | None = None) -> Offer:
+        """Put a frame into the queue if there is room; never wait.
+
+        Args:
+            frame: what to put.
+            waiter: what `enter` returned, when the sender has been waiting: those that came earlier go first.
+        """
+        with self._lock:
+            if self.reason is not None or (frame.tag and frame.tag not in self._calls):
+                self.dropped += 1
+                return Offer.CLOSED
+            if frame.size > self.size:
+                return Offer.TOO_LARGE
+            waiters = self._waiters[bool(frame.tag)]
+            if waiters and waiters[0] is not waiter:
+                return Offer.FULL
+            answer = self._place_urgent(frame) if frame.tag else self._place(frame)
+        if answer is Offer.ACCEPTED:
+            self.tell_listeners()
+        return answer
+
+    def _place_urgent(self, frame: Frame) -> Offer:
+        if self._urgent and self._urgent_size + frame.size > self.size:
+            return Offer.FULL
+        self._calls.discard(frame.tag)
+        self._urgent.append(frame)
+        self._urgent_size += frame.size
+        return Offer.ACCEPTED
+
+    def _place(self, frame: Frame) -> Offer:
+        while not self._fits(frame.size):
+            if self.policy == "block":
+                return Offer.FULL
+            if self.policy == "fail":
+                self.dropped += 1
+                return Offer.REFUSED
+            oldest = next((index for index, each in enumerate(self._frames) if each.kind == "m"), None)
+            self.dropped += 1
+            if oldest is None:
+                return Offer.REFUSED  # all that could go has been taken out and put by
+            self._size -= self._frames[oldest].size
+            del self._frames[oldest]
+        self._frames.append(frame)
+        self._size += frame.size
+        return Offer.ACCEPTED
+
+    def _fits(self, size: int) -> bool:
+        held, held_size = self._held
+        return len(self._frames) + held < self.messages and self._size + held_size + size <= self.size
+
+    def enter(self, wake: Callable[[], None], *, urgent: bool = False) -> Waiter:
+        """Stand in line for room; `wake` is called, from any thread, whenever it may be this sender's turn."""
+        waiter = Waiter(wake, urgent=urgent)
+        with self._lock:
+            self._waiters[urgent].append(waiter)
+        return waiter
+
+    def leave(self, waiter: Waiter) -> None:
+        """Leave the line, with or without having got room; the next one is told."""
+        with self._lock:
+            line = self._waiters[waiter.urgent]
+            if waiter in line:
+                line.remove(waiter)
+        self._tell_next()
+
+    def notify(self, frame: Frame) -> None:
+        """Put a notice into the queue, which has room for as many as were asked for."""
+        with self._lock:
+            if self.reason is not None or (frame.tag and frame.tag not in self._calls):
+                return
+            if frame.tag:
+                self._calls.discard(frame.tag)
+                self._urgent.append(frame)
+                self._urgent_size += frame.size
+            else:
+                self._frames.append(frame)
+                self._size += frame.size
+                self.notices += 1
+        self.tell_listeners()
+
+    # --- the receiver ---
+
+    def take(self, *, urgent_only: bool = False) -> Frame | None:
+        """Take the next frame out, answers to calls first; None when there is none."""
+        with self._lock:
+            if self._urgent:
+                frame = self._urgent.popleft()
+                self._urgent_size -= frame.size
+            elif self._frames and not urgent_only:
+                frame = self._frames.popleft()
+                self._size -= frame.size
+                self.received += frame.kind == "m"
+                self.notices -= frame.kind != "m"
+            else:
+                return None
+        self._tell_next()
+        return frame
+
+    def hold(self, messages: int, size: int) -> None:
+        """Charge for messages that were taken out and put by, because the receiver wanted another one."""
+        self._held = (max(messages, 0), max(size, 0))
+        self._tell_next()
+
+    def listen(self, wake: Callable[[], None]) -> int:
+        """Call `wake`, from any thread, whenever there may be something to take; return a token for `ignore`."""
+        token = next(_numbers)
+        with self._lock:
+            self._listeners[token] = wake
+        return token
+
+    def ignore(self, token: int) -> None:
+        """Call a listener no more."""
+        with self._lock:
+            self._listeners.pop(token, None)
+
+    def open_call(self, tag: int) -> bool:
+        """Let one answer with this tag in; false when too many are open."""
+        with self._lock:
+            if len(self._calls) >= MOST_CALLS or self.reason is not None:
+                return False
+            self._calls.add(tag)
+            return True
+
+    def close_call(self, tag: int) -> None:
+        """Let no answer with this tag in any more."""
+        with self._lock:
+            self._calls.discard(tag)
+
+    # --- its end ---
+
+    def watch(self, tell: _Watch) -> int:
+        """Call once, with the reason and words for people, when the port closes, or now if it has; return a token for `unwatch`."""
+        token = next(_numbers)
+        with self._lock:
+            if self.reason is None:
+                self._watches[token] = tell
+                return token
+        tell(self.reason, self.words)
+        return token
+
+    def unwatch(self, token: int) -> bool:
+        """Forget a watch; tell whether it was still to come."""
+        with self._lock:
+            return self._watches.pop(token, None) is not None
+
+    def close(self, reason: str, words: str = "") -> None:
+        """Accept and hold nothing any more, and tell everybody who wants to know; what is still queued counts as dropped."""
+        with self._lock:
+            if self.reason is not None:
+                return
+            self.reason, self.words = reason, words
+            self.dropped += sum(frame.kind == "m" for frame in self._frames) + self._held[0]
+            self._frames.clear()
+            self._urgent.clear()
+            self._calls.clear()
+            self._size = self._urgent_size = 0
+            self._held = (0, 0)
+            self.name = self.on_exit = None
+            watches, self._watches = list(self._watches.values()), {}
+            waiters = [*self._waiters[0], *self._waiters[1]]
+        for tell in watches:
+            tell(reason, words)
+        for waiter in waiters:
+            waiter.wake()
+        self.tell_listeners()
+
+    def _tell_next(self) -> None:
+        for line in self._waiters:
+            if line:
+                with self._lock:
+                    first = line[0] if line else None
+                if first is not None:
+                    first.wake()
+
+    def tell_listeners(self) -> None:
+        """Let everybody who waits to receive look again."""
+        if self._listeners:
+            with self._lock:
+                listeners = list(self._listeners.values())
+            for wake in listeners:
+                wake()
+
+
+@attrs.frozen
+class PortGrant(Grant):
+    """What an address stands for: a port, and what its holder may do with it.
+
+    Attributes:
+        tag: the call that messages to it answer; 0 for ordinary messages.
+        send, monitor: the rights; to link is part of monitoring.
+    """
+
+    kind = "address"
+
+    port: Port
+    tag: int = 0
+    send: bool = True
+    monitor: bool = True
+
+    def describe(self) -> object:
+        """Return a label for people, and the rights."""
+        return [self.port.label, self.send, self.monitor]
+
+    def handle(self) -> object:
+        """Return the address."""
+        from capsend.mailbox import Address
+
+        return Address(self)
+
+    def __str__(self) -> str:
+        rights = " and ".join(["send to it"] * self.send + ["monitor it"] * self.monitor) or "name it"
+        return f"the mailbox of {self.port.label} (may {rights})"
+
+
+def put(port: Port, frame: Frame, *, parker: Any, timeout: float | None = None) -> Offer:
+    """Put a frame into a port, waiting for room where that is the port's policy.
+
+    The answer is `FULL` when the time is over, or the guest of the waiting thread was killed.
+
+    Args:
+        port: where to.
+        frame: what.
+        parker: what this thread waits with: a `Parker`, or the guest of the process.
+        timeout: seconds to wait; for ever when None.
+    """
+    answer = port.offer(frame)
+    if answer is not Offer.FULL or (timeout is not None and timeout <= 0):
+        return answer
+    end = None if timeout is None else time.monotonic() + timeout
+    waiter = port.enter(parker.unpark, urgent=bool(frame.tag))
+    try:
+        while True:
+            answer = port.offer(frame, waiter)
+            if answer is not Offer.FULL or parker.interrupted:
+                return answer
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                return answer
+            parker.park(left)
+    finally:
+        port.leave(waiter)
+
+
+def link(one: Port, other: Port) -> Callable[[], None]:
+    """Link two ports: when one closes, the other is told, with the reason; return what undoes it."""
+    tokens: dict[Port, int] = {}
+
+    def tell(survivor: Port, gone: Port) -> _Watch:
+        def closed(reason: str, words: str) -> None:
+            token = tokens.get(survivor)
+            if token is not None:
+                survivor.unwatch(token)
+            if survivor.on_exit is not None:
+                survivor.on_exit(gone, reason, words)
+
+        return closed
+
+    def unlink() -> None:
+        for port, token in list(tokens.items()):
+            port.unwatch(token)
+
+    tokens[one] = one.watch(tell(other, one))
+    tokens[other] = other.watch(tell(one, other))
+    if one.reason is not None or other.reason is not None:
+        unlink()
+    return unlink

@@ -1,0 +1,77 @@
+"""Names for addresses: whoever knows the name of a process can find it, as long as it lives."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.mailbox import Address
+    from capsend.process import Process
+
+R = TypeVar("R")
+
+_lock = threading.RLock()
+_names: dict[str, Address[Any]] = {}
+_held: dict[str, Process[Any]] = {}
+
+
+def register(name: str, address: Address[Any]) -> None:
+    """Give an address a name, until its process ends, its mailbox is closed, or `unregister` is called.
+
+    Raises:
+        ValueError: something that lives has that name.
+    """
+    port = address.__capsend_handle__.port
+    with _lock:
+        known = _names.get(name)
+        if known is not None and known.alive:
+            raise ValueError(f"the name {name!r} belongs to {known!r}; unregister it first")
+        _names[name] = address
+    port.watch(lambda _reason, _words: _forget(name, address))
+
+
+def unregister(name: str) -> None:
+    """Take a name back; does nothing when nothing has it."""
+    with _lock:
+        _names.pop(name, None)
+        _held.pop(name, None)
+
+
+def whereis(name: str) -> Address[Any] | None:
+    """Return the address of that name; None when nothing that lives has it."""
+    with _lock:
+        address = _names.get(name)
+    return address if address is not None and address.alive else None
+
+
+def ensure(name: str, start: Callable[[], Process[Any]]) -> Address[Any]:
+    """Return the address of that name; where nothing that lives has it, start a process, keep it, and give it the name.
+
+    Two threads that ask at the same time get the same process.
+    """
+    with _lock:
+        address = whereis(name)
+        if address is None:
+            p = start()
+            address = p.address
+            register(name, address)
+            _held[name] = p
+            if p.done():
+                _forget(name, address)
+        return address
+
+
+def names() -> tuple[str, ...]:
+    """Return all names, sorted."""
+    with _lock:
+        return tuple(sorted(name for name, address in _names.items() if address.alive))
+
+
+def _forget(name: str, address: Address[Any]) -> None:
+    with _lock:
+        if _names.get(name) is address:
+            del _names[name]
+            _held.pop(name, None)

@@ -1,0 +1,320 @@
+"""Supervisors: processes that are started again when they end, by a strategy and within limits."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeAlias, TypeVar, final, get_args
+
+import attrs
+
+from capsend.exceptions import CapsendError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from capsend.environment import Environment
+    from capsend.mailbox import Address
+    from capsend.process import Process
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Strategy: TypeAlias = Literal["one_for_one", "one_for_all", "rest_for_one"]
+Restart: TypeAlias = Literal["permanent", "transient", "temporary"]
+"""When a child is started again: always; when it did not end normally; never."""
+
+_STRATEGIES: Final[tuple[str, ...]] = get_args(Strategy)
+_RESTARTS: Final[tuple[str, ...]] = get_args(Restart)
+
+
+@attrs.define(eq=False)
+class _Child:
+    name: str
+    start: Callable[[], Process[Any]]
+    restart: Restart
+    process: Process[Any] | None = None
+    failures: int = 0
+    """Ends in a row that were not preceded by a quiet period."""
+    started: float = 0.0
+
+
+class RestartsExceeded(CapsendError):
+    """The children of a supervisor ended more often than it may start them again; it has killed them all."""
+
+
+@final
+class Supervisor:
+    """Starts children, and starts them again when they end.
+
+    It works on a thread of its own, from the first `spawn` until it is closed. When children end more than `restarts` times within
+    `period` seconds, it gives up: it kills all of them, in reverse order, and `wait` or leaving the block raises what the last one raised. To
+    supervise supervisors, start them in the children's place: `add` takes any function that returns a `Process`, and a supervisor that gives up
+    calls `on_give_up`.
+
+    Args:
+        strategy: "one_for_one" starts the child again that ended; "one_for_all" kills the others and starts all again; "rest_for_one" does
+            that with those that were added after it.
+        restarts: how many restarts are allowed within the period.
+        period: seconds.
+        backoff: seconds to wait before a restart; doubled with every end that follows within the period, up to `longest_backoff`.
+        longest_backoff: seconds.
+        environment: what each child may use; the default environment when None.
+        on_give_up: called, on the supervisor's thread, with the error, when it gives up.
+
+    Example:
+        >>> import capsend
+        >>> with capsend.Supervisor(strategy="one_for_one") as supervisor:
+        ...     name = supervisor.spawn(print, "done", restart="transient")
+        ...     supervisor.wait(timeout=10)
+        done
+    """
+
+    def __init__(
+        self,
+        *,
+        strategy: Strategy = "one_for_one",
+        restarts: int = 3,
+        period: float = 5.0,
+        backoff: float = 0.0,
+        longest_backoff: float = 30.0,
+        environment: Environment | None = None,
+        on_give_up: Callable[[BaseException], object] | None = None,
+    ) -> None:
+        if strategy not in _STRATEGIES:
+            raise ValueError(f"strategy must be one of {', '.join(_STRATEGIES)}, not {strategy!r}")
+        if restarts < 0 or period <= 0 or backoff < 0:
+            raise ValueError("restarts and backoff must not be negative, and period must be more than 0")
+        self._strategy = strategy
+        self._restarts = restarts
+        self._period = period
+        self._backoff = backoff
+        self._longest_backoff = longest_backoff
+        self._environment = environment
+        self._on_give_up = on_give_up
+        self._changed = threading.Condition(threading.RLock())
+        self._children: dict[str, _Child] = {}
+        self._names = itertools.count(1)
+        self._recent: collections.deque[float] = collections.deque()
+        self._events: queue.SimpleQueue[tuple[_Child, Process[Any]] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._closing = threading.Event()
+        self._error: BaseException | None = None
+        self.restarted = 0
+
+    def spawn(
+        self,
+        fn: Callable[..., Any],
+        /,
+        *args: Any,
+        name: str | None = None,
+        restart: Restart = "permanent",
+        **kwargs: Any,
+    ) -> str:
+        """Start a child that runs `fn(*args, **kwargs)`, and return its name; each start judges and encodes the call anew.
+
+        Raises:
+            CaptureError, SerializationError, TypeError: as `capsend.spawn`; nothing is supervised then.
+        """
+        from capsend.environment import default
+
+        environment = self._environment or default()
+        return self.add(lambda: environment.spawn(fn, *args, **kwargs), name=name, restart=restart)
+
+    def add(self, start: Callable[[], Process[Any]], *, name: str | None = None, restart: Restart = "permanent") -> str:
+        """Start a child by calling a function that spawns a process, now and whenever it is to be started again; return its name.
+
+        Raises:
+            RuntimeError: the supervisor was closed, or has given up.
+            ValueError: a child has that name.
+        """
+        if restart not in _RESTARTS:
+            raise ValueError(f"restart must be one of {', '.join(_RESTARTS)}, not {restart!r}")
+        with self._changed:
+            self._check_open()
+            name = name if name is not None else f"child {next(self._names)}"
+            if name in self._children:
+                raise ValueError(f"there is a child named {name!r} already")
+            child = _Child(name, start, restart)
+            self._start(child)
+            self._children[name] = child
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="capsend supervisor", daemon=True)
+                self._thread.start()
+        return name
+
+    def remove(self, name: str) -> None:
+        """Kill a child and supervise it no more; does nothing when there is none of that name."""
+        with self._changed:
+            child = self._children.pop(name, None)
+            p = child.process if child is not None else None
+            self._changed.notify_all()
+        if p is not None:
+            _end(p)
+
+    def process(self, name: str) -> Process[Any] | None:
+        """Return the child's process of this moment; None while it waits to be started again, and when there is no such child."""
+        with self._changed:
+            child = self._children.get(name)
+            return None if child is None else child.process
+
+    def address(self, name: str) -> Address[Any] | None:
+        """Return the address of the child's process of this moment; None as for `process`."""
+        p = self.process(name)
+        return None if p is None else p.address
+
+    @property
+    def children(self) -> tuple[str, ...]:
+        """The names of all children that run or will be started again, in the order in which they were added."""
+        with self._changed:
+            return tuple(self._children)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until no child is left: all have ended and none is to be started again.
+
+        Raises:
+            TimeoutError: there are children left.
+            RestartsExceeded: the supervisor has given up; its cause is what the last child raised.
+        """
+        with self._changed:
+            ended = self._changed.wait_for(lambda: not self._children or self._error is not None, timeout)
+        if self._error is not None:
+            raise self._error
+        if not ended:
+            raise TimeoutError(f"there are still {len(self._children)} children after {timeout:g} s")
+
+    def close(self) -> None:
+        """Kill all children, the last one first, each before the next, and wait until they have ended."""
+        self._closing.set()
+        self._events.put(None)
+        with self._changed:
+            children = list(self._children.values())
+            self._children.clear()
+            self._changed.notify_all()
+        for child in reversed(children):
+            if child.process is not None:
+                _end(child.process)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def __enter__(self) -> Supervisor:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close; raise `RestartsExceeded` if it had given up and the block raised nothing."""
+        self.close()
+        if self._error is not None and error is None:
+            raise self._error
+
+    def _check_open(self) -> None:
+        if self._closing.is_set():
+            raise RuntimeError("no child can be added to a supervisor that was closed or has given up")
+
+    def _start(self, child: _Child) -> None:
+        p = child.start()
+        child.process = p
+        child.started = time.monotonic()
+        p._life.add_callback(lambda: self._events.put((child, p)))  # noqa: SLF001 - same layer
+
+    # --- on the thread of the supervisor ---
+
+    def _work(self) -> None:
+        while (event := self._events.get()) is not None and not self._closing.is_set():
+            child, p = event
+            with self._changed:
+                is_current = self._children.get(child.name) is child and child.process is p
+            if is_current:
+                self._ended(child, p)
+            del event, p  # nothing of a dead process is kept while waiting
+
+    def _ended(self, child: _Child, p: Process[Any]) -> None:
+        again = child.restart == "permanent" or (child.restart == "transient" and p.exit_reason != "normal")
+        if not again:
+            with self._changed:
+                self._children.pop(child.name, None)
+                self._changed.notify_all()
+            return
+        if not self._may_restart():
+            self._give_up(child, p)
+            return
+        quiet = time.monotonic() - child.started > self._period
+        child.failures = 1 if quiet else child.failures + 1
+        concerned = self._concerned(child)
+        for other in reversed(concerned):
+            if other.process is not None:
+                _end(other.process)
+            other.process = None
+            if other.restart == "temporary":
+                with self._changed:
+                    self._children.pop(other.name, None)
+        if self._backoff and self._closing.wait(min(self._backoff * 2 ** (child.failures - 1), self._longest_backoff)):
+            return
+        for other in concerned:
+            self._restart(other)
+
+    def _concerned(self, child: _Child) -> list[_Child]:
+        """Who is to be started again, in the order of the children."""
+        with self._changed:
+            children = list(self._children.values())
+        if self._strategy == "one_for_one":
+            return [child]
+        return children if self._strategy == "one_for_all" else children[children.index(child) :]
+
+    def _restart(self, child: _Child) -> None:
+        """Start a child again; one that cannot even be started counts as one that ended."""
+        while not self._closing.is_set():
+            with self._changed:
+                if self._children.get(child.name) is not child:
+                    return
+                try:
+                    self._start(child)
+                except Exception as error:  # noqa: BLE001 - a start that fails is what a supervisor is for
+                    failed = error
+                else:
+                    self.restarted += 1
+                    return
+            if not self._may_restart():
+                self._stop(failed)
+                return
+            child.failures += 1
+            self._closing.wait(min(max(self._backoff, 0.01) * 2 ** (child.failures - 1), self._longest_backoff))
+
+    def _may_restart(self) -> bool:
+        now = time.monotonic()
+        self._recent.append(now)
+        while self._recent and self._recent[0] < now - self._period:
+            self._recent.popleft()
+        return len(self._recent) <= self._restarts
+
+    def _give_up(self, child: _Child, p: Process[Any]) -> None:
+        cause: BaseException | None = None
+        try:
+            p.result()
+        except BaseException as error:  # noqa: BLE001 - it becomes the cause
+            cause = error
+        self._stop(cause, child.name)
+
+    def _stop(self, cause: BaseException | None, name: str = "a child") -> None:
+        error = RestartsExceeded(
+            f"the supervisor has given up: its children ended more than {self._restarts} times within "
+            f"{self._period:g} s, {name} last. Allow more restarts, or mend the child"
+        )
+        error.__cause__ = cause
+        with self._changed:
+            self._error = error
+        self.close()
+        with self._changed:
+            self._changed.notify_all()
+        if self._on_give_up is not None:
+            self._on_give_up(error)
+
+
+def _end(p: Process[Any]) -> None:
+    p.kill()
+    p._life.finished.wait()  # noqa: SLF001 - same layer
