@@ -11,7 +11,7 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend.captures.context import functions_in
-from capsend.judge import ATOMS
+from capsend.parts import ATOMS
 from capsend.source import is_generated
 
 if TYPE_CHECKING:

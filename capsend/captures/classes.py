@@ -23,8 +23,8 @@ from capsend.captures.context import CANNOT_BE_SENT, Place, Refused, Unfinished,
 from capsend.captures.per_process import class_declares_per_process
 from capsend.captures.sources import class_source, function_source
 from capsend.fields import class_fields
-from capsend.judge import ATOMS
 from capsend.origins import Origin, missing_module_cure, resolve
+from capsend.parts import ATOMS
 from capsend.references import Read
 from capsend.source import SourceError, locate_alias
 

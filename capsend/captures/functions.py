@@ -12,8 +12,8 @@ from capsend_traits.wording import Kind, Leaf
 
 from capsend.captures.context import CANNOT_BE_SENT, Place, Refused, callable_name, place_of
 from capsend.captures.sources import function_reads, function_source
-from capsend.judge import ATOMS
 from capsend.origins import Origin, missing_module_cure, resolve
+from capsend.parts import ATOMS
 from capsend.source import SourceError, is_generated
 
 if TYPE_CHECKING:
