@@ -90,6 +90,14 @@ class Functions:
             if defaults is not None or kwdefaults is not None:
                 made = program.make(function, "a", cls, function.__name__)
                 program.act("s", made, defaults, kwdefaults, {}, {})
+            else:
+                name = callable_name(function)
+                program.act(
+                    "z",
+                    cls,
+                    function.__name__,
+                    f"{name} was not sent with the program, because a default of it is not ProcessSend",
+                )
 
         if self._context.program.number(function) is None:
             self._context.possibly(restore)
