@@ -23,8 +23,9 @@ from capsend.claims import field_types, is_abstract, type_leaves
 from capsend.environment import default
 from capsend.fields import class_fields
 from capsend.handles import grant_of
-from capsend.judge import ATOMS, Shape, class_verdict, parts_of, type_name
+from capsend.judge import Shape, class_verdict, parts_of, type_name
 from capsend.origins import Origin, Origins
+from capsend.parts import ATOMS
 from capsend.source import SourceError, locate_class
 from capsend.traits import explicit_impl
 

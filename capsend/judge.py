@@ -9,13 +9,10 @@ from __future__ import annotations
 import collections
 import collections.abc
 import dataclasses
-import datetime
 import enum
 import functools
 import itertools
-import operator
 import types
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -37,31 +34,16 @@ from capsend_traits.wording import (
 
 from capsend.fields import class_fields, instance_state, written_in_python
 from capsend.guest.codec_instances import plan_of
+from capsend.parts import ATOMS, fields_of, has_items, items_of
 from capsend.traits import explicit_impl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-TraitName: TypeAlias = Literal["ProcessSend", "Serializable"]
-Part: TypeAlias = tuple[str, str, object]
+    from capsend.parts import Part
 
-ATOMS: Final = frozenset(
-    {
-        type(None),
-        bool,
-        int,
-        float,
-        complex,
-        str,
-        bytes,
-        type(...),
-        Decimal,
-        datetime.date,
-        datetime.time,
-        datetime.timedelta,
-        range,
-    }
-)
+TraitName: TypeAlias = Literal["ProcessSend", "Serializable"]
+
 MAX_LEAVES: Final = 20
 _CODE: Final = (
     types.FunctionType,
@@ -196,9 +178,9 @@ class Judge:
                 self.singular.append(value)
             self._note_methods(place)
             if trait == "Serializable" and plan_of(cls).own_get:
-                return [*_items(value), *_own_state(value, place, found)]
-            return [*_items(value), *_fields(value)]
-        return _items(value)
+                return [*items_of(value), *_own_state(value, place, found)]
+            return [*items_of(value), *fields_of(value)]
+        return items_of(value)
 
     def _note_methods(self, place: _Place) -> None:
         cls = type(place.value)
@@ -217,7 +199,7 @@ class Judge:
         getstate = getattr(type(value), "__getstate__", None)
         own = getstate is not None and getstate is not getattr(object, "__getstate__", None)
         self.leaves(value.__getstate__() if own else dict(instance_state(value)), "Serializable", "")
-        for _, _, part in _items(value):
+        for _, _, part in items_of(value):
             self.leaves(part, "Serializable", "")
 
     def _members(self, value: object) -> Iterator[Part]:
@@ -259,7 +241,7 @@ def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
         name = type_name(cls) if declaration is negative else negative.name.rpartition(".")[2]
         return ClassVerdict(Shape.REFUSED, (declared(name, negative.reason), negative.cure))
     if declaration is not None:
-        return ClassVerdict(Shape.PARTS if _enumerator(cls) else Shape.ATOM)
+        return ClassVerdict(Shape.PARTS if has_items(cls) else Shape.ATOM)
     if cls.__module__.startswith("capsend.") and cls.__module__ != "capsend.showcase":
         return ClassVerdict(Shape.REFUSED, (HANDLE_VERDICT, HANDLE_CURE))
     if cls is functools.partial:
@@ -293,18 +275,9 @@ def mutability(cls: type) -> tuple[str, str] | None:
 
 def parts_of(value: object) -> Iterator[Part]:
     """Yield the items and fields of a value that are judged with it, as (noun, how the path goes on, part)."""
-    yield from _items(value)
+    yield from items_of(value)
     if class_verdict(type(value), "Serializable").shape is Shape.INSTANCE:
-        yield from _fields(value)
-
-
-def _fields(value: object) -> Iterator[Part]:
-    for name, child in instance_state(value):
-        if name == "__annotations__" and type(child) is dict:
-            # functools.update_wrapper put it there; nobody changes the annotations of a function.
-            yield from (("annotation", f".__annotations__[{key!r}]", item) for key, item in child.items())
-        else:
-            yield "field", f".{name}", child
+        yield from fields_of(value)
 
 
 def _own_state(value: Any, place: _Place, found: list[tuple[bool, Leaf]]) -> Iterable[Part]:
@@ -313,87 +286,6 @@ def _own_state(value: Any, place: _Place, found: list[tuple[bool, Leaf]]) -> Ite
     except Exception as error:  # noqa: BLE001 - it is the user's code
         found.append((True, _leaf(place, f"its __getstate__ failed: {error!r}", "")))
         return ()
-
-
-def _sequence(value: Any) -> Iterator[Part]:
-    if not set(map(type, value)) <= ATOMS:
-        for index, item in enumerate(value):
-            yield "item", f"[{index}]", item
-
-
-def _elements(value: Any) -> Iterator[Part]:
-    for item in value:
-        yield "element", f" element {_brief(item)}", item
-
-
-def _mapping(value: Any) -> Iterator[Part]:
-    if not set(map(type, value)) <= ATOMS:
-        for key in value:
-            yield "key", f" key {_brief(key)}", key
-    if not set(map(type, value.values())) <= ATOMS:
-        for key, item in value.items():
-            yield "item", f"[{_brief(key)}]", item
-    if isinstance(value, collections.defaultdict):
-        yield "default factory", ".default_factory", value.default_factory
-
-
-def _bounds(value: slice) -> Iterator[Part]:
-    for name in ("start", "stop", "step"):
-        yield "field", f".{name}", getattr(value, name)
-
-
-def _named_tuple(value: Any) -> Iterator[Part]:
-    for name, item in zip(value._fields, value, strict=False):
-        yield "field", f".{name}", item
-
-
-def _partial(value: functools.partial[Any]) -> Iterator[Part]:
-    yield "function", ".func", value.func
-    for index, item in enumerate(value.args):
-        yield "argument", f".args[{index}]", item
-    for name, item in value.keywords.items():
-        yield "argument", f".keywords[{name!r}]", item
-
-
-def _arguments(value: Any) -> Iterator[Part]:
-    for index, item in enumerate(value.__reduce__()[1]):
-        yield "argument", f"({index})", item
-
-
-_ITEMS: Final[dict[type, Callable[[Any], Iterator[Part]]]] = {
-    tuple: _sequence,
-    list: _sequence,
-    collections.deque: _sequence,
-    set: _elements,
-    frozenset: _elements,
-    dict: _mapping,
-    slice: _bounds,
-    types.SimpleNamespace: lambda value: ((("field", f".{name}", item)) for name, item in vars(value).items()),
-    functools.partial: _partial,
-    operator.itemgetter: _arguments,
-    operator.attrgetter: _arguments,
-    operator.methodcaller: _arguments,
-}
-
-
-def _enumerator(cls: type[Any]) -> Callable[[Any], Iterator[Part]] | None:
-    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
-        return _named_tuple
-    return next((_ITEMS[base] for base in cls.__mro__ if base in _ITEMS), None)
-
-
-def _items(value: object) -> Iterable[Part]:
-    cls: type = type(value)
-    enumerate_parts = _enumerator(cls)
-    return enumerate_parts(value) if enumerate_parts else ()
-
-
-def _brief(value: object) -> str:
-    """Name a key in a path; only what has a short, harmless repr is shown."""
-    if type(value) in {int, str, bool, float, bytes, type(None)}:
-        text = repr(value)
-        return text if len(text) <= 40 else text[:37] + "..."
-    return f"<{type(value).__qualname__}>"
 
 
 def _steps(place: _Place) -> tuple[str, tuple[Step, ...]]:

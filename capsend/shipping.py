@@ -6,6 +6,7 @@ import enum
 import inspect
 import json
 import sys
+import threading
 import types
 from typing import TYPE_CHECKING, Any, Final
 
@@ -240,6 +241,7 @@ class _Prepared:
 
 
 # By identity, the function kept alive with its program, which refers to it: only so many, the oldest first to go.
+_preparing = threading.Lock()
 _prepared: dict[tuple[int, object], tuple[types.FunctionType, _Prepared]] = {}
 
 
@@ -306,10 +308,11 @@ def _prepare(function: Callable[..., Any], knows: Callable[[str], bool], image: 
     text = f'{{"entry":{json.dumps(entry)},"steps":{walk.context.program.text()}}}'
     prepared = _Prepared(walk, entry, text, frozenset(walk.context.program.names()))
     if walk.context.reusable and isinstance(plain, types.FunctionType):
-        _prepared.pop(key, None)
-        _prepared[key] = plain, prepared
-        while len(_prepared) > _MOST_PREPARED:
-            _prepared.pop(next(iter(_prepared)), None)
+        with _preparing:
+            _prepared.pop(key, None)
+            _prepared[key] = plain, prepared
+            while len(_prepared) > _MOST_PREPARED:
+                del _prepared[next(iter(_prepared))]
     return prepared
 
 

@@ -21,7 +21,7 @@ finally:
 from capsend import Environment, Executor, Image, ProcessFailed, spawn  # noqa: E402 - after the programs, whose folder is not on the path
 
 MODULES = (access, answers, exceptions, guest, interpreter, resources)
-SLOWEST = 15.0
+SLOWEST = 45.0
 LARGEST = 400 * MIB
 MARK = Path("/tmp/capsend-was-here")
 

@@ -29,6 +29,7 @@ LAYERS = [
         "failure",
         "source",
         "fields",
+        "parts",
         "judge",
         "origins",
         "captures",

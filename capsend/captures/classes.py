@@ -22,9 +22,9 @@ from capsend.captures.attributes import origin_of, stale_defaults
 from capsend.captures.context import CANNOT_BE_SENT, Place, Refused, Unfinished, functions_in
 from capsend.captures.per_process import class_declares_per_process
 from capsend.captures.sources import class_source, function_source
-from capsend.fields import class_fields
-from capsend.judge import ATOMS
+from capsend.fields import class_fields, instance_state
 from capsend.origins import Origin, missing_module_cure, resolve
+from capsend.parts import ATOMS
 from capsend.references import Read
 from capsend.source import SourceError, locate_alias
 
@@ -232,6 +232,8 @@ class Classes:
         functions = list(functions_in(raw))
         for function in functions:
             self._context.later(lambda function=function: self._walk.functions.judge_method(function, place))  # type: ignore[misc]  # mypy wants no default here
+        if not functions and hasattr(type(raw), "__get__"):
+            self._descriptor(raw, f"{base.__qualname__}.{name}", place)
         if functions or not _is_data(cls, name, raw):
             return
         if class_declares_per_process(base, name):
@@ -241,6 +243,14 @@ class Classes:
                 self._sent.add((self.number(base), name))
         else:
             self._walk.values.send(raw, Kind.CLASS_ATTRIBUTE, f"{base.__qualname__}.{name}", place)
+
+    def _descriptor(self, descriptor: object, name: str, place: Place) -> None:
+        """A descriptor of the user's is made again by the class statement: what it has gathered since must not be lost."""
+        if self._context.origins.of(type(descriptor).__module__) is not Origin.USER:
+            return
+        for field, value in instance_state(descriptor):
+            if type(value) not in ATOMS:
+                self._walk.values.judge(value, Kind.CLASS_ATTRIBUTE, f"{name}.{field}", place)
 
     def mention(self, names: Iterable[str], place: Place) -> None:
         """Attributes that are read from something unknown may be those of any class that was reached."""

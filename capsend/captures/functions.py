@@ -12,8 +12,8 @@ from capsend_traits.wording import Kind, Leaf
 
 from capsend.captures.context import CANNOT_BE_SENT, Place, Refused, callable_name, place_of
 from capsend.captures.sources import function_reads, function_source
-from capsend.judge import ATOMS
 from capsend.origins import Origin, missing_module_cure, resolve
+from capsend.parts import ATOMS
 from capsend.source import SourceError, is_generated
 
 if TYPE_CHECKING:
@@ -90,6 +90,14 @@ class Functions:
             if defaults is not None or kwdefaults is not None:
                 made = program.make(function, "a", cls, function.__name__)
                 program.act("s", made, defaults, kwdefaults, {}, {})
+            else:
+                name = callable_name(function)
+                program.act(
+                    "z",
+                    cls,
+                    function.__name__,
+                    f"{name} was not sent with the program, because a default of it is not ProcessSend",
+                )
 
         if self._context.program.number(function) is None:
             self._context.possibly(restore)

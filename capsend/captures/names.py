@@ -13,8 +13,9 @@ from capsend_traits.wording import Kind, Leaf
 
 from capsend.captures.context import ABSENT, NOT_IN_IMAGE, Place, Refused
 from capsend.captures.per_process import declares_per_process
-from capsend.judge import ATOMS, type_name
+from capsend.judge import type_name
 from capsend.origins import Origin, missing_module_cure
+from capsend.parts import ATOMS
 from capsend.references import Read
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 MIB: Final = 1 << 20
 ANYTHING: Final = object()
-LIMITS: Final[dict[str, Any]] = {"memory": 128 * MIB, "timeout": 4.0, "output": 1 * MIB, "result": 4 * MIB}
+LIMITS: Final[dict[str, Any]] = {"memory": 128 * MIB, "timeout": 30.0, "output": 1 * MIB, "result": 4 * MIB}
 
 
 @attrs.frozen
