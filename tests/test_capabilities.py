@@ -63,6 +63,12 @@ def test_environment_keeps_its_variables():
     assert environment.env == {"A": "1"}
     assert environment == Environment(env={"A": "1"}) != Environment(env=given)
     assert hash(environment) == hash(Environment(env={"A": "1"}))
+    assert pickle.loads(pickle.dumps(environment)) == environment
+
+
+def test_variables_are_not_shown():
+    """What stands in a log must not be a secret."""
+    assert "hunter2" not in repr(Environment(env={"PASSWORD": "hunter2"}))
 
 
 @pytest.mark.parametrize("env", [{"": "x"}, {"A=B": "x"}, {"A\0": "x"}, {"A": "\0"}, {"A": "\ud800"}])
