@@ -18,7 +18,7 @@ from capsend import wire
 from capsend.exceptions import CapsendError, LimitExceeded, ProcessFailed, ProcessKilled, SerializationError
 from capsend.guest import codec
 from capsend.handles import grant_of
-from capsend.mail import Timer
+from capsend.mail import MOST_WARNINGS, Timer
 from capsend.ports import MESSAGES, SIZE, Frame, Offer, Parker, Policy, Port, PortGrant, put
 
 if TYPE_CHECKING:
@@ -356,7 +356,8 @@ class Mailbox(Generic[M]):
             return decode(frame, limit=self._port.size)
         except CapsendError as error:
             self._port.dropped += 1
-            _log.warning("a message to %s was refused: %s", self._port.label, error)
+            if self._port.dropped <= MOST_WARNINGS:
+                _log.warning("a message to %s was refused: %s", self._port.label, error)
             return _MISSING
 
     def __iter__(self) -> Iterator[M]:

@@ -345,6 +345,10 @@ class Port:
         for waiter in waiters:
             waiter.wake()
         self.tell_listeners()
+        # Addresses may keep the port alive, which is to keep nothing else.
+        with self._lock:
+            self._listeners.clear()
+            self._wakes = ()
 
     def _tell_next(self) -> None:
         if not self._waiters[0] and not self._waiters[1]:
