@@ -83,8 +83,11 @@ class Address(Generic[M_contra]):
             LimitExceeded: the message is larger than the mailbox, or the mailbox is full and lets no sender wait.
             TimeoutError: there was no room in time; nothing was sent.
         """
-        frame = self._frame(value)
-        return self._sent(put(self._grant.port, frame, parker=Parker(), timeout=timeout), frame)
+        frame, port = self._frame(value), self._grant.port
+        answer = port.offer(frame)
+        if answer is Offer.FULL:
+            answer = put(port, frame, parker=Parker(), timeout=timeout)
+        return self._sent(answer, frame)
 
     async def send_async(self, value: M_contra) -> bool:
         """Send as `send` does, waiting for room without blocking the event loop."""

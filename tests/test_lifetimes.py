@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import sys
 import time
+import weakref
 from typing import Any
 
 import attrs
@@ -531,3 +533,35 @@ def test_stats_tell_of_messages_and_time():
         stats = p.stats()
         assert (stats.sent, stats.received, stats.waiting, stats.dropped) == (3, 3, 0, 0)
         assert stats.cpu_seconds > 0
+
+
+def test_flood_of_nonsense_is_logged_a_few_times_only(caplog):
+    """What a hostile process writes cannot fill the log of the host, nor use up the output of the one who receives it."""
+
+    def flood(address):
+        host = sys.modules["wit_world"].host
+        for _ in range(300):
+            host(10, f"{address.number} -1 0 :z")
+        address.send("end")
+
+    def take(inbox: Mailbox[str]):
+        return inbox.receive()
+
+    with Mailbox[str]() as inbox, process(take).spawn() as p:
+        for address in (inbox.address, p.address):
+            spawn(flood, address).result(PATIENCE)
+        assert inbox.receive(timeout=PATIENCE) == p.result(PATIENCE) == "end"
+        assert (inbox.dropped, p.stats().dropped) == (300, 300)
+        assert len(caplog.records) == 20
+
+
+def test_address_keeps_no_process_alive():
+    """What holds the address of an ended process holds neither its memory nor its program."""
+    p = process(idle).spawn()
+    address = p.address
+    life = weakref.ref(p._life.mail)
+    p.kill()
+    eventually(p.done)
+    del p
+    eventually(lambda: gc.collect() is not None and life() is None)
+    assert not address.alive
