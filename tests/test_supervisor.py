@@ -298,3 +298,25 @@ def test_ensure_starts_one_process_for_all_who_ask():
         time.sleep(0.001)
     assert registry.ensure("one", start).call(Who, timeout=PATIENCE) == "found"
     registry.unregister("one")
+
+
+def test_interpreter_exits_with_a_supervisor_at_work(run_script):
+    """A program that ends with live children, names and timers ends at once and quietly."""
+    done = run_script(
+        """
+        from typing import Any
+        from capsend import Mailbox, Supervisor, process, registry
+
+        def serve(inbox: Mailbox[Any]):
+            for message in inbox:
+                pass
+
+        if __name__ == "__main__":
+            supervisor = Supervisor(strategy="one_for_all", backoff=0.1, restarts=100)
+            names = [supervisor.spawn(serve) for _ in range(5)]
+            registry.ensure("server", process(serve).spawn)
+            supervisor.process(names[0]).kill()
+            print("leaving")
+        """
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "leaving", "")
