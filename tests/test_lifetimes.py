@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import pytest
 
-from capsend import Address, Environment, Mailbox, ProcessFailed, ProcessKilled, process, spawn
+from capsend import Address, CapsendError, Environment, Mailbox, ProcessFailed, ProcessKilled, process, spawn
 from capsend.mail import MOST_WATCHES
 from capsend.mailbox import Down, Exit
 from capsend.ports import MOST_CALLS
@@ -168,6 +168,20 @@ def test_link_to_a_dead_process_is_an_exit_at_once():
         eventually(p.done)
         with pytest.raises(ProcessKilled, match="linked"):
             process(late).spawn(p.address).result(PATIENCE)
+
+
+@pytest.mark.parametrize("act", ["link", "monitor"])
+def test_address_for_sending_only_does_not_let_its_holder_link(act):
+    """Who may only send cannot take the receiver along."""
+
+    def attack(inbox: Mailbox[Any], address, act):
+        getattr(inbox, act)(address)
+
+    with process(idle).spawn() as p:
+        with pytest.raises(CapsendError, match="does not allow"):
+            process(attack).spawn(p.address.send_only(), act).result(PATIENCE)
+        p.send("alive")
+        assert p.result(PATIENCE) == "alive"
 
 
 def test_process_that_traps_exits_gets_a_message():
