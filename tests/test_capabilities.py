@@ -938,6 +938,11 @@ def test_garbage_is_answered_with_an_error():
     assert result(work) == ({"e"}, Decimal("1.5"))
 
 
+def test_arguments_are_bounded():
+    """A process cannot fill this program's memory with one call."""
+    assert result(lambda: [error_of(price, "x" * (17 << 20))[0], price("tea")]) == ["TypeError", Decimal("1.5")]
+
+
 def test_function_that_was_not_granted_cannot_be_called():
     """Numbers of other processes' handles, and numbers of handles of another kind, mean nothing."""
     holder, folder = spawn(lambda: price("tea")), Dir("/tmp")
