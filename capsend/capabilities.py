@@ -116,19 +116,29 @@ class HostFunction(Generic[P, R]):
         if not callable(given) or isinstance(given, type):
             raise TypeError(f"HostFunction needs a function, not {given!r}")
         self.__wrapped__ = function
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())
         self.limits = Limits()
         self.name = getattr(function, "__qualname__", type(function).__qualname__).rpartition("<locals>.")[2]
         self.is_async = inspect.iscoroutinefunction(function)
         self._grant = FunctionGrant(self)
-        # Wrong annotations are told here, where they are; a name that is defined later, when a process calls the function.
+        # Wrong annotations are told here, where they are; a name that is still to be defined, when the function is given away.
         with contextlib.suppress(NameError):
-            self.signature  # noqa: B018 - for what it raises
+            signature_of(function, self.name)
 
     @functools.cached_property
     def signature(self) -> Signature:
-        """What arguments and results are checked against."""
-        return signature_of(self.__wrapped__, self.name)
+        """What arguments and results are checked against.
+
+        Raises:
+            TypeError: an annotation names what does not exist here.
+        """
+        try:
+            return signature_of(self.__wrapped__, self.name)
+        except NameError as error:
+            raise TypeError(
+                f"the annotations of {self.name} cannot be evaluated: {error}. What a process passes is checked against them: "
+                "import the name outside of `if TYPE_CHECKING`, or define it"
+            ) from None
 
     @property
     def __capsend_handle__(self) -> Grant:

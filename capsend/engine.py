@@ -258,7 +258,9 @@ class Guest:
             host, inside = (ctypes.create_string_buffer(os.fsencode(path)) for path in (mount.path, mount.inside))
             if not ffi._wasi_config_preopen_dir(config, host, inside, mount.write):
                 _wasi_config_delete(config)
-                raise OSError(f"the folder {mount.path} cannot be opened any more")
+                raise OSError(
+                    f"the folder {mount.path} cannot be opened any more: it is gone, or this program has no file descriptor left"
+                )
         _check(_set_wasi(self._context, config))
 
     def _instantiate(self, linker: Any, component: Any) -> Any:

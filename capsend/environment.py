@@ -7,7 +7,6 @@ import functools
 import math
 import re
 import time
-import types
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, get_args
 
 import attrs
@@ -19,7 +18,7 @@ from capsend.ports import MESSAGES, SIZE, Policy
 from capsend.process import Actor, Process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from capsend.shipping import Shipment
 
@@ -32,6 +31,30 @@ LARGEST_MEMORY: Final = 4096 * MIB
 LONGEST_TIMEOUT: Final = 366 * 86_400.0
 _LONE: Final = re.compile("[\ud800-\udfff]")
 _MOST_MESSAGES: Final = 10_000_000
+
+
+class Variables(collections.abc.Mapping[str, str]):
+    """Environment variables, as a value: they do not change, and their text, which may be a secret, is not shown."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = dict(texts)
+
+    def __getitem__(self, name: str) -> str:
+        return self._texts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._texts.items()))
+
+    def __repr__(self) -> str:
+        return f"<variables {', '.join(self._texts) or 'none'}>"
 
 
 # What is validated comes from callers without a type checker: hence Any.
@@ -82,7 +105,7 @@ def _variables(value: Any) -> Mapping[str, str]:
                 "Neither it nor its value holds a NUL or a lone surrogate"
             )
             raise ValueError(message)
-    return types.MappingProxyType(dict(value))
+    return Variables(value)
 
 
 def _check_messages(_environment: object, _field: attrs.Attribute[Any], value: Any) -> None:
@@ -150,7 +173,7 @@ class Environment:
     mailbox_bytes: int = attrs.field(default=SIZE, validator=_bytes_between(1024, 1 << 32, "32-bit addresses"))
     mailbox_full: Policy = attrs.field(default="block", validator=attrs.validators.in_(get_args(Policy)))
     image: Image = attrs.field(factory=Image, validator=attrs.validators.instance_of(Image))
-    env: Mapping[str, str] = attrs.field(factory=dict, converter=_variables, hash=False)
+    env: Mapping[str, str] = attrs.field(factory=dict, converter=_variables)
     stdout: Callable[[str], object] | None = attrs.field(default=to_stdout, validator=_check_target)
     stderr: Callable[[str], object] | None = attrs.field(default=to_stderr, validator=_check_target)
 

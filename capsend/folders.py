@@ -112,7 +112,7 @@ class Dir(_Base):
     _path: Path
     _mount: Mount
 
-    def __init__(self, path: str | os.PathLike[str], write: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, write: bool = False) -> None:
         given: Any = os.fspath(path)  # what is checked comes from callers without a type checker: hence Any
         flag: Any = write
         if not isinstance(given, str) or not isinstance(flag, bool):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from capsend.handles import Grant, Handles
     from capsend.shipping import Shipment
 
-MOST_ARGUMENTS: Final = 64 << 20
+MOST_ARGUMENTS: Final = 16 << 20
 """Characters that the arguments of one call can have in transit."""
 
 MOST_LATE: Final = 8

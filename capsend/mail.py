@@ -32,6 +32,9 @@ MOST_WATCHES: Final = 1_000
 """How many monitors, links and notices about them one process can have at a time."""
 
 MOST_TIMERS: Final = 1_000
+MOST_WARNINGS: Final = 10
+"""How often it is logged that a receiver drops what it cannot read; the rest is only counted, so that nobody can flood the log."""
+
 MOST_HANDLES_IN_MESSAGE: Final = 100
 _LONGEST: Final = 366 * 86_400.0
 _LONGEST_RECORD: Final = 65_536
@@ -247,7 +250,8 @@ class Mail:
             handles = json.dumps(self._handles.deliver(frame.grants), separators=(",", ":")) if frame.grants else ""
         except TooManyHandles:
             self.port.dropped += 1
-            _log.warning("a message to process %d was dropped: it holds too many handles", self._number)
+            if self.port.dropped <= MOST_WARNINGS:
+                _log.warning("a message to process %d was dropped: it holds too many handles", self._number)
             return ""
         kind = "h" if frame.trusted else frame.kind
         return f"{kind} {frame.tag} {len(handles)} {handles}{frame.text}"

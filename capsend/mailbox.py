@@ -18,7 +18,7 @@ from capsend import wire
 from capsend.exceptions import CapsendError, LimitExceeded, ProcessFailed, ProcessKilled, SerializationError
 from capsend.guest import codec
 from capsend.handles import grant_of
-from capsend.mail import Timer
+from capsend.mail import MOST_WARNINGS, Timer
 from capsend.ports import MESSAGES, SIZE, Frame, Offer, Parker, Policy, Port, PortGrant, put
 
 if TYPE_CHECKING:
@@ -83,8 +83,11 @@ class Address(Generic[M_contra]):
             LimitExceeded: the message is larger than the mailbox, or the mailbox is full and lets no sender wait.
             TimeoutError: there was no room in time; nothing was sent.
         """
-        frame = self._frame(value)
-        return self._sent(put(self._grant.port, frame, parker=Parker(), timeout=timeout), frame)
+        frame, port = self._frame(value), self._grant.port
+        answer = port.offer(frame)
+        if answer is Offer.FULL:
+            answer = put(port, frame, parker=Parker(), timeout=timeout)
+        return self._sent(answer, frame)
 
     async def send_async(self, value: M_contra) -> bool:
         """Send as `send` does, waiting for room without blocking the event loop."""
@@ -356,7 +359,8 @@ class Mailbox(Generic[M]):
             return decode(frame, limit=self._port.size)
         except CapsendError as error:
             self._port.dropped += 1
-            _log.warning("a message to %s was refused: %s", self._port.label, error)
+            if self._port.dropped <= MOST_WARNINGS:
+                _log.warning("a message to %s was refused: %s", self._port.label, error)
             return _MISSING
 
     def __iter__(self) -> Iterator[M]:

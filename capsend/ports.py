@@ -16,6 +16,7 @@ from capsend.handles import Grant
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+Kind: TypeAlias = Literal["m", "d", "x"]
 Policy: TypeAlias = Literal["block", "fail", "drop_oldest"]
 """What happens to a message for which a mailbox has no room: its sender waits; `send` raises; the oldest message goes."""
 
@@ -40,9 +41,8 @@ class Offer(enum.Enum):
     CLOSED = "nobody receives there any more"
 
 
-@attrs.frozen
 class Frame:
-    """One message on its way.
+    """One message on its way; not changed once it is made.
 
     Attributes:
         text: what it says, as codec text; `reason` and words of a notice, as JSON.
@@ -51,19 +51,29 @@ class Frame:
         tag: the call that it answers; 0 for none.
         resolve: gives the host's object of a name in it.
         trusted: whether the host wrote it.
+        size: the bytes that it is charged.
     """
 
-    text: str
-    grants: tuple[Grant, ...] = ()
-    kind: Literal["m", "d", "x"] = "m"
-    tag: int = 0
-    resolve: Callable[[Any], object] | None = None
-    trusted: bool = False
+    # Not an attrs class: making one is on the way of every message, and a frozen one takes three times as long.
+    __slots__ = ("grants", "kind", "resolve", "size", "tag", "text", "trusted")
 
-    @property
-    def size(self) -> int:
-        """The bytes that it is charged."""
-        return len(self.text) + OVERHEAD * (1 + len(self.grants))
+    def __init__(
+        self,
+        text: str,
+        grants: tuple[Grant, ...] = (),
+        *,
+        kind: Kind = "m",
+        tag: int = 0,
+        resolve: Callable[[Any], object] | None = None,
+        trusted: bool = False,
+    ) -> None:
+        self.text = text
+        self.grants = grants
+        self.kind = kind
+        self.tag = tag
+        self.resolve = resolve
+        self.trusted = trusted
+        self.size = len(text) + OVERHEAD * (1 + len(grants))
 
 
 class Waiter:
@@ -122,6 +132,7 @@ class Port:
         "_urgent",
         "_urgent_size",
         "_waiters",
+        "_wakes",
         "_watches",
         "dropped",
         "label",
@@ -159,6 +170,7 @@ class Port:
         self._calls: set[int] = set()
         self._waiters: tuple[list[Waiter], list[Waiter]] = ([], [])
         self._listeners: dict[int, Callable[[], None]] = {}
+        self._wakes: tuple[Callable[[], None], ...] = ()
         self._watches: dict[int, _Watch] = {}
 
     def __len__(self) -> int:
@@ -274,12 +286,14 @@ class Port:
         token = next(_numbers)
         with self._lock:
             self._listeners[token] = wake
+            self._wakes = tuple(self._listeners.values())
         return token
 
     def ignore(self, token: int) -> None:
         """Call a listener no more."""
         with self._lock:
             self._listeners.pop(token, None)
+            self._wakes = tuple(self._listeners.values())
 
     def open_call(self, tag: int) -> bool:
         """Let one answer with this tag in; false when too many are open."""
@@ -331,8 +345,14 @@ class Port:
         for waiter in waiters:
             waiter.wake()
         self.tell_listeners()
+        # Addresses may keep the port alive, which is to keep nothing else.
+        with self._lock:
+            self._listeners.clear()
+            self._wakes = ()
 
     def _tell_next(self) -> None:
+        if not self._waiters[0] and not self._waiters[1]:
+            return
         for line in self._waiters:
             if line:
                 with self._lock:
@@ -342,11 +362,8 @@ class Port:
 
     def tell_listeners(self) -> None:
         """Let everybody who waits to receive look again."""
-        if self._listeners:
-            with self._lock:
-                listeners = list(self._listeners.values())
-            for wake in listeners:
-                wake()
+        for wake in self._wakes:
+            wake()
 
 
 @attrs.frozen

@@ -57,6 +57,7 @@ class Shipment:
     grants: tuple[Grant, ...] = attrs.field(default=(), repr=False)
     origins: Origins | None = attrs.field(default=None, repr=False)
     takes_mailbox: bool = False
+    _message_names: dict[type, dict[str, list[str]]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
     _by_qualname: dict[tuple[str, str], object] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     def receive(self, text: str, process_id: int, *, handles: Handles | None = None) -> Any:
@@ -113,6 +114,8 @@ class Shipment:
 
     def message_name(self, thing: object) -> object:
         """Return the name by which the process knows a class or function in a message; None when it does not know it."""
+        if isinstance(thing, type) and thing in self._message_names:
+            return self._message_names[thing]
         named = self.origins.name_of(thing) if self.origins is not None else None
         if named is None:
             module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
@@ -123,7 +126,10 @@ class Shipment:
             ):
                 return None
             named = (module, qualname)
-        return {"c": list(named)}
+        name = {"c": list(named)}
+        if isinstance(thing, type):
+            self._message_names[thing] = name
+        return name
 
     def _in_message(self, name: Any) -> object:
         if type(name) is not list or len(name) != 2 or not all(type(part) is str for part in name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import collections.abc
+import contextlib
 import enum
 import inspect
 import types
@@ -87,7 +88,8 @@ def signature_of(function: Any, name: str) -> Signature:
         NameError: one names what does not exist, or not yet.
     """
     bound = inspect.signature(function)
-    hints = typing.get_type_hints(getattr(function, "__func__", function), include_extras=True)
+    plain = getattr(function, "__func__", function)
+    hints = typing.get_type_hints(plain, localns=_enclosed(plain), include_extras=True)
     needed = [*bound.parameters, "return"]
     missing = next((each for each in needed if each not in hints), None)
     if missing is not None:
@@ -97,6 +99,19 @@ def signature_of(function: Any, name: str) -> Signature:
         )
     checks = {each: check_of(hints[each], f"{name}, {each}") for each in needed}
     return Signature(f"{name}{bound}", bound, checks, checks["return"])
+
+
+def _enclosed(function: Any) -> dict[str, Any]:
+    """The names of enclosing functions that a function sees."""
+    found = {}
+    for name, cell in (
+        zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        if hasattr(function, "__code__")
+        else ()
+    ):
+        with contextlib.suppress(ValueError):
+            found[name] = cell.cell_contents
+    return found
 
 
 def check_of(annotation: Any, where: str) -> Check:

@@ -35,9 +35,10 @@ _RESTARTS: Final[tuple[str, ...]] = get_args(Restart)
 @attrs.define(eq=False)
 class _Child:
     name: str
-    start: Callable[[], Process[Any]]
+    start: Callable[[], Process[Any] | Supervisor]
     restart: Restart
-    process: Process[Any] | None = None
+    stop: Callable[[Any], object] | None = None
+    process: Process[Any] | Supervisor | None = None
     failures: int = 0
     """Ends in a row that were not preceded by a quiet period."""
     started: float = 0.0
@@ -52,9 +53,8 @@ class Supervisor:
     """Starts children, and starts them again when they end.
 
     It works on a thread of its own, from the first `spawn` until it is closed. When children end more than `restarts` times within
-    `period` seconds, it gives up: it kills all of them, in reverse order, and `wait` or leaving the block raises what the last one raised. To
-    supervise supervisors, start them in the children's place: `add` takes any function that returns a `Process`, and a supervisor that gives up
-    calls `on_give_up`.
+    `period` seconds, it gives up: it ends all of them, in reverse order, and `wait` or leaving the block raises `RestartsExceeded`. A child can be a
+    supervisor itself, which ends when it gives up.
 
     Args:
         strategy: "one_for_one" starts the child again that ended; "one_for_all" kills the others and starts all again; "rest_for_one" does
@@ -63,6 +63,7 @@ class Supervisor:
         period: seconds.
         backoff: seconds to wait before a restart; doubled with every end that follows within the period, up to `longest_backoff`.
         longest_backoff: seconds.
+        shutdown: seconds that a child with a `stop` of its own gets to end by itself before it is killed.
         environment: what each child may use; the default environment when None.
         on_give_up: called, on the supervisor's thread, with the error, when it gives up.
 
@@ -74,7 +75,7 @@ class Supervisor:
         done
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options of one thing, all by keyword
         self,
         *,
         strategy: Strategy = "one_for_one",
@@ -82,6 +83,7 @@ class Supervisor:
         period: float = 5.0,
         backoff: float = 0.0,
         longest_backoff: float = 30.0,
+        shutdown: float = 5.0,
         environment: Environment | None = None,
         on_give_up: Callable[[BaseException], object] | None = None,
     ) -> None:
@@ -94,13 +96,16 @@ class Supervisor:
         self._period = period
         self._backoff = backoff
         self._longest_backoff = longest_backoff
+        self._shutdown = shutdown
         self._environment = environment
         self._on_give_up = on_give_up
         self._changed = threading.Condition(threading.RLock())
         self._children: dict[str, _Child] = {}
         self._names = itertools.count(1)
         self._recent: collections.deque[float] = collections.deque()
-        self._events: queue.SimpleQueue[tuple[_Child, Process[Any]] | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[tuple[_Child, Process[Any] | Supervisor] | None] = queue.SimpleQueue()
+        self._callbacks: list[Callable[[], None]] = []
+        self._closed = threading.Event()
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
         self._error: BaseException | None = None
@@ -113,6 +118,7 @@ class Supervisor:
         *args: Any,
         name: str | None = None,
         restart: Restart = "permanent",
+        stop: Callable[[Any], object] | None = None,
         **kwargs: Any,
     ) -> str:
         """Start a child that runs `fn(*args, **kwargs)`, and return its name; each start judges and encodes the call anew.
@@ -123,10 +129,23 @@ class Supervisor:
         from capsend.environment import default
 
         environment = self._environment or default()
-        return self.add(lambda: environment.spawn(fn, *args, **kwargs), name=name, restart=restart)
+        return self.add(lambda: environment.spawn(fn, *args, **kwargs), name=name, restart=restart, stop=stop)
 
-    def add(self, start: Callable[[], Process[Any]], *, name: str | None = None, restart: Restart = "permanent") -> str:
+    def add(
+        self,
+        start: Callable[[], Process[Any] | Supervisor],
+        *,
+        name: str | None = None,
+        restart: Restart = "permanent",
+        stop: Callable[[Any], object] | None = None,
+    ) -> str:
         """Start a child by calling a function that spawns a process, now and whenever it is to be started again; return its name.
+
+        Args:
+            start: returns the process, or a supervisor that has its children.
+            name: what the child is known by; made up when None.
+            restart: after which ends it is started again.
+            stop: asks the process to end, for example by sending it a message; without it, it is killed at once.
 
         Raises:
             RuntimeError: the supervisor was closed, or has given up.
@@ -139,7 +158,7 @@ class Supervisor:
             name = name if name is not None else f"child {next(self._names)}"
             if name in self._children:
                 raise ValueError(f"there is a child named {name!r} already")
-            child = _Child(name, start, restart)
+            child = _Child(name, start, restart, stop)
             self._start(child)
             self._children[name] = child
             if self._thread is None:
@@ -151,16 +170,23 @@ class Supervisor:
         """Kill a child and supervise it no more; does nothing when there is none of that name."""
         with self._changed:
             child = self._children.pop(name, None)
-            p = child.process if child is not None else None
             self._changed.notify_all()
-        if p is not None:
-            _end(p)
+        if child is not None:
+            self._end(child)
 
     def process(self, name: str) -> Process[Any] | None:
         """Return the child's process of this moment; None while it waits to be started again, and when there is no such child."""
         with self._changed:
             child = self._children.get(name)
-            return None if child is None else child.process
+        p = None if child is None else child.process
+        return None if isinstance(p, Supervisor) else p
+
+    def supervisor(self, name: str) -> Supervisor | None:
+        """Return the child's supervisor of this moment, where the child is one."""
+        with self._changed:
+            child = self._children.get(name)
+        s = None if child is None else child.process
+        return s if isinstance(s, Supervisor) else None
 
     def address(self, name: str) -> Address[Any] | None:
         """Return the address of the child's process of this moment; None as for `process`."""
@@ -196,10 +222,28 @@ class Supervisor:
             self._children.clear()
             self._changed.notify_all()
         for child in reversed(children):
-            if child.process is not None:
-                _end(child.process)
+            self._end(child)
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
+        with self._changed:
+            callbacks, self._callbacks = self._callbacks, []
+            self._closed.set()
+        for tell in callbacks:
+            tell()
+
+    @property
+    def exit_reason(self) -> str | None:
+        """None until it is closed; then "failed" when it had given up, else "normal"."""
+        if not self._closed.is_set():
+            return None
+        return "failed" if self._error is not None else "normal"
+
+    def _when_closed(self, tell: Callable[[], None]) -> None:
+        with self._changed:
+            if not self._closed.is_set():
+                self._callbacks.append(tell)
+                return
+        tell()
 
     def __enter__(self) -> Supervisor:
         return self
@@ -220,7 +264,23 @@ class Supervisor:
         p = child.start()
         child.process = p
         child.started = time.monotonic()
-        p._life.add_callback(lambda: self._events.put((child, p)))  # noqa: SLF001 - same layer
+        when_ended = p._when_closed if isinstance(p, Supervisor) else p._life.add_callback  # noqa: SLF001 - same layer
+        when_ended(lambda: self._events.put((child, p)))
+
+    def _end(self, child: _Child) -> None:
+        """End a child's process and wait until it has ended."""
+        p = child.process
+        if isinstance(p, Supervisor):
+            p.close()
+        elif p is not None:
+            if child.stop is not None and not p.done():
+                try:
+                    child.stop(p)
+                except Exception:  # noqa: BLE001 - then it is killed
+                    p.kill()
+                p._life.finished.wait(self._shutdown)  # noqa: SLF001 - same layer
+            p.kill()
+            p._life.finished.wait()  # noqa: SLF001 - same layer
 
     # --- on the thread of the supervisor ---
 
@@ -233,7 +293,7 @@ class Supervisor:
                 self._ended(child, p)
             del event, p  # nothing of a dead process is kept while waiting
 
-    def _ended(self, child: _Child, p: Process[Any]) -> None:
+    def _ended(self, child: _Child, p: Process[Any] | Supervisor) -> None:
         again = child.restart == "permanent" or (child.restart == "transient" and p.exit_reason != "normal")
         if not again:
             with self._changed:
@@ -247,8 +307,7 @@ class Supervisor:
         child.failures = 1 if quiet else child.failures + 1
         concerned = self._concerned(child)
         for other in reversed(concerned):
-            if other.process is not None:
-                _end(other.process)
+            self._end(other)
             other.process = None
             if other.restart == "temporary":
                 with self._changed:
@@ -292,10 +351,13 @@ class Supervisor:
             self._recent.popleft()
         return len(self._recent) <= self._restarts
 
-    def _give_up(self, child: _Child, p: Process[Any]) -> None:
+    def _give_up(self, child: _Child, p: Process[Any] | Supervisor) -> None:
         cause: BaseException | None = None
         try:
-            p.result()
+            if isinstance(p, Supervisor):
+                p.wait()
+            else:
+                p.result()
         except BaseException as error:  # noqa: BLE001 - it becomes the cause
             cause = error
         self._stop(cause, child.name)
@@ -313,8 +375,3 @@ class Supervisor:
             self._changed.notify_all()
         if self._on_give_up is not None:
             self._on_give_up(error)
-
-
-def _end(p: Process[Any]) -> None:
-    p.kill()
-    p._life.finished.wait()  # noqa: SLF001 - same layer

@@ -63,6 +63,12 @@ def test_environment_keeps_its_variables():
     assert environment.env == {"A": "1"}
     assert environment == Environment(env={"A": "1"}) != Environment(env=given)
     assert hash(environment) == hash(Environment(env={"A": "1"}))
+    assert pickle.loads(pickle.dumps(environment)) == environment
+
+
+def test_variables_are_not_shown():
+    """What stands in a log must not be a secret."""
+    assert "hunter2" not in repr(Environment(env={"PASSWORD": "hunter2"}))
 
 
 @pytest.mark.parametrize("env", [{"": "x"}, {"A=B": "x"}, {"A\0": "x"}, {"A": "\0"}, {"A": "\ud800"}])
@@ -354,7 +360,8 @@ def test_folder_that_went_away_ends_the_process_with_the_reason(tree):
         result(lambda: os.listdir(folder))
 
 
-def test_folder_in_a_message_is_refused_with_the_reason(tree):
+@pytest.mark.parametrize("right", [lambda tree: Dir(tree), lambda tree: Dir(tree) / "x.csv", lambda _tree: price])
+def test_right_in_a_message_is_refused_with_the_reason(tree, right):
     """What a process may use is settled when it starts."""
 
     @capsend.process
@@ -362,7 +369,7 @@ def test_folder_in_a_message_is_refused_with_the_reason(tree):
         return str(inbox.receive())
 
     with work.spawn() as process, pytest.raises(SerializationError, match="settled when it starts"):
-        process.send(Dir(tree))
+        process.send([right(tree)])
 
 
 def test_folder_cannot_be_pickled(tree):
@@ -446,6 +453,22 @@ class Point(NamedTuple):
 
 class Settings(TypedDict, total=False):
     name: str
+
+
+@attrs.frozen
+class Rights:
+    folder: Dir
+    sell: HostFunction[[str], Decimal]
+
+
+def use_rights(rights: Rights) -> Decimal:
+    """Use them through annotated functions."""
+
+    def inner(folder: Dir, sell: HostFunction[[str], Decimal]) -> Decimal:
+        assert folder.is_dir()
+        return sell("tea")
+
+    return inner(rights.folder, rights.sell)
 
 
 class Thing:
@@ -550,6 +573,22 @@ def test_wrong_arguments_never_reach_the_function(call, words):
     """They are a TypeError inside, which shows the signature."""
     with pytest.raises(TypeError, match=words):
         result(call)
+
+
+def test_annotation_of_a_right_is_evaluated_inside_as_well():
+    """The names exist there; and a class of the user's may hold a right."""
+    assert result(use_rights, Rights(Dir("/"), price)) == Decimal("1.5")
+
+
+def test_annotation_that_names_nothing_is_told_when_the_function_is_given_away():
+    """Not defined yet is no error at the definition; never defined is one at the spawn."""
+
+    def function(x: "Missing") -> None:  # noqa: F821 - the point
+        pass
+
+    late = HostFunction(function)
+    with pytest.raises(TypeError, match="cannot be evaluated: name 'Missing' is not defined"):
+        spawn(late, 1)
 
 
 def test_what_cannot_be_sent_is_refused_inside():
@@ -897,6 +936,11 @@ def test_garbage_is_answered_with_an_error():
         return kinds, price("tea")
 
     assert result(work) == ({"e"}, Decimal("1.5"))
+
+
+def test_arguments_are_bounded():
+    """A process cannot fill this program's memory with one call."""
+    assert result(lambda: [error_of(price, "x" * (17 << 20))[0], price("tea")]) == ["TypeError", Decimal("1.5")]
 
 
 def test_function_that_was_not_granted_cannot_be_called():

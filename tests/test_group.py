@@ -38,7 +38,7 @@ def test_first_failure_kills_the_others_and_is_raised():
 
 def test_process_killed_by_someone_else_is_a_failure():
     """The group did not want that end."""
-    with pytest.raises(ExceptionGroup) as caught, ProcessGroup() as group:  # noqa: PT012 - leaving the block raises, or its middle
+    with pytest.raises(ExceptionGroup) as caught, ProcessGroup() as group:
         group.spawn(time.sleep, 600).kill()
     assert isinstance(caught.value.exceptions[0], ProcessKilled)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import sys
 import time
+import weakref
 from typing import Any
 
 import attrs
 import pytest
 
-from capsend import Address, Environment, Mailbox, ProcessFailed, ProcessKilled, process, spawn
+from capsend import Address, CapsendError, Environment, Mailbox, ProcessFailed, ProcessKilled, process, spawn
 from capsend.mail import MOST_WATCHES
 from capsend.mailbox import Down, Exit
 from capsend.ports import MOST_CALLS
@@ -166,6 +168,20 @@ def test_link_to_a_dead_process_is_an_exit_at_once():
         eventually(p.done)
         with pytest.raises(ProcessKilled, match="linked"):
             process(late).spawn(p.address).result(PATIENCE)
+
+
+@pytest.mark.parametrize("act", ["link", "monitor"])
+def test_address_for_sending_only_does_not_let_its_holder_link(act):
+    """Who may only send cannot take the receiver along."""
+
+    def attack(inbox: Mailbox[Any], address, act):
+        getattr(inbox, act)(address)
+
+    with process(idle).spawn() as p:
+        with pytest.raises(CapsendError, match="does not allow"):
+            process(attack).spawn(p.address.send_only(), act).result(PATIENCE)
+        p.send("alive")
+        assert p.result(PATIENCE) == "alive"
 
 
 def test_process_that_traps_exits_gets_a_message():
@@ -531,3 +547,35 @@ def test_stats_tell_of_messages_and_time():
         stats = p.stats()
         assert (stats.sent, stats.received, stats.waiting, stats.dropped) == (3, 3, 0, 0)
         assert stats.cpu_seconds > 0
+
+
+def test_flood_of_nonsense_is_logged_a_few_times_only(caplog):
+    """What a hostile process writes cannot fill the log of the host, nor use up the output of the one who receives it."""
+
+    def flood(address):
+        host = sys.modules["wit_world"].host
+        for _ in range(300):
+            host(10, f"{address.number} -1 0 :z")
+        address.send("end")
+
+    def take(inbox: Mailbox[str]):
+        return inbox.receive()
+
+    with Mailbox[str]() as inbox, process(take).spawn() as p:
+        for address in (inbox.address, p.address):
+            spawn(flood, address).result(PATIENCE)
+        assert inbox.receive(timeout=PATIENCE) == p.result(PATIENCE) == "end"
+        assert (inbox.dropped, p.stats().dropped) == (300, 300)
+        assert len(caplog.records) == 20
+
+
+def test_address_keeps_no_process_alive():
+    """What holds the address of an ended process holds neither its memory nor its program."""
+    p = process(idle).spawn()
+    address = p.address
+    life = weakref.ref(p._life.mail)
+    p.kill()
+    eventually(p.done)
+    del p
+    eventually(lambda: gc.collect() is not None and life() is None)
+    assert not address.alive

@@ -218,6 +218,41 @@ def test_hundred_crashing_children_are_all_started_again(starts):
         assert supervisor.restarted == 100
 
 
+def test_supervisor_under_a_supervisor_is_started_again(starts):
+    """One that gives up is an end like any other to the one above it."""
+
+    def team():
+        inner = Supervisor(restarts=0)
+        inner.spawn(worker, starts.address, "w", name="w")
+        return inner
+
+    with Supervisor(restarts=2, period=60) as outer:
+        outer.add(team, name="team")
+        started(starts, 1)
+        first = outer.supervisor("team")
+        first.process("w").send("raise")
+        assert started(starts, 1) == ["w"]
+        assert (first.exit_reason, outer.supervisor("team") is first, outer.process("team")) == ("failed", False, None)
+        last = outer.supervisor("team").process("w")
+    assert last.exit_reason == "killed"
+
+
+def test_child_may_be_asked_to_end_before_it_is_killed(starts):
+    """With a `stop` of its own a child ends in its own way, if that does not take too long."""
+
+    def stubborn(inbox: Mailbox[Any], starts):
+        starts.send("up")
+        while True:
+            inbox.receive()
+
+    with Supervisor(shutdown=0.1) as supervisor:
+        supervisor.spawn(worker, starts.address, "w", name="polite", stop=lambda p: p.send("return"))
+        supervisor.spawn(stubborn, starts.address, name="stubborn", stop=lambda p: p.send("return"))
+        started(starts, 2)
+        polite, rude = supervisor.process("polite"), supervisor.process("stubborn")
+    assert (polite.exit_reason, rude.exit_reason) == ("normal", "killed")
+
+
 def test_supervisor_that_gives_up_tells_another():
     """Supervisors stand under supervisors by a function that is called when one gives up."""
     told: list[BaseException] = []
@@ -298,3 +333,25 @@ def test_ensure_starts_one_process_for_all_who_ask():
         time.sleep(0.001)
     assert registry.ensure("one", start).call(Who, timeout=PATIENCE) == "found"
     registry.unregister("one")
+
+
+def test_interpreter_exits_with_a_supervisor_at_work(run_script):
+    """A program that ends with live children, names and timers ends at once and quietly."""
+    done = run_script(
+        """
+        from typing import Any
+        from capsend import Mailbox, Supervisor, process, registry
+
+        def serve(inbox: Mailbox[Any]):
+            for message in inbox:
+                pass
+
+        if __name__ == "__main__":
+            supervisor = Supervisor(strategy="one_for_all", backoff=0.1, restarts=100)
+            names = [supervisor.spawn(serve) for _ in range(5)]
+            registry.ensure("server", process(serve).spawn)
+            supervisor.process(names[0]).kill()
+            print("leaving")
+        """
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "leaving", "")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _OVERHEAD = 256
 _LIMITS = Limits()
+_MOST_WARNINGS = 10
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
 
 _log = logging.getLogger("capsend.mailbox")
@@ -49,6 +50,7 @@ class _State:
         self.saved: collections.deque[tuple[int, Any]] = collections.deque()
         self.saved_size = 0
         self.refused = 0
+        self.warnings = 0
         self.answers: dict[int, tuple[str, Any] | None] = {}  # by the tag of a call that somebody waits for
         self.answer_waiters: dict[int, asyncio.Future[None]] = {}
         self.receivers: list[asyncio.Future[None]] = []
@@ -433,7 +435,9 @@ def _place(kind: str, tag: int, told: str, text: str) -> None:
             kind, message = "!", _errors.SerializationError(f"the answer cannot be read: {error}")
         else:
             state.refused += 1
-            _log.warning("a message was refused: %s", error)
+            state.warnings += 1
+            if state.warnings <= _MOST_WARNINGS:
+                _log.warning("a message was refused: %s", error)
             return
     if tag:
         if tag in state.answers:

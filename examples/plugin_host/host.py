@@ -1,0 +1,90 @@
+"""A plug-in host: programs of strangers, each in a process that may use what it is given here, and nothing else.
+
+Run it: python examples/plugin_host/host.py
+"""
+
+from __future__ import annotations
+
+import threading
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from capsend import Dir, Environment, HostFunction
+
+HERE = Path(__file__).parent.resolve()
+PRICES = {"tea": Decimal("3.20"), "coffee": Decimal("4.50")}
+CONSTRAINED = Environment(memory=128 << 20, timeout=5, output=10_000, stdout=None, stderr=None)
+
+
+class Shop:
+    """What the plug-ins work with: it lives here, and they reach it by the functions below."""
+
+    def __init__(self) -> None:
+        self.orders: list[tuple[str, int]] = []
+        self._lock = threading.Lock()
+
+    def order(self, sku: str, count: int) -> int:
+        """Order something; returns the number of the order."""
+        if sku not in PRICES or not 0 < count <= 10:
+            raise ValueError(f"no such order: {count} x {sku[:20]}")
+        with self._lock:
+            self.orders.append((sku, count))
+            return len(self.orders)
+
+
+@HostFunction
+def price(sku: str) -> Decimal:
+    """What something costs."""
+    return PRICES[sku]
+
+
+@attrs.frozen
+class Outcome:
+    """What became of one plug-in."""
+
+    plugin: str
+    reason: str
+    text: str
+
+
+def run_inside(source: str, name: str, given: dict[str, Any]) -> object:
+    """Run a plug-in; this is the only function that ever sees its code, and it runs in a process."""
+    namespace = {"__name__": name, **given}
+    exec(compile(source, f"{name}.py", "exec"), namespace)  # noqa: S102 - in a process that holds nothing else
+    return repr(namespace["main"]())[:60]
+
+
+def run_all(folder: Path, shop: Shop) -> list[Outcome]:
+    """Run every plug-in of a folder, all at once, and say what became of each."""
+    given = {
+        "price": price.limited(calls=100),
+        "order": HostFunction(shop.order).limited(calls=3, timeout=2),
+        "notes": Dir(HERE / "notes") / "today.txt",
+    }
+    started = {}
+    for path in sorted(folder.glob("*.py")):
+        # The source is text to this program: nothing of it is imported or compiled here.
+        started[path.stem] = CONSTRAINED.spawn(run_inside, path.read_text(encoding="utf-8"), path.stem, given)
+    outcomes = []
+    for name, process in started.items():
+        try:
+            text = str(process.result())
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plug-in raises what it likes
+            text = f"{type(error).__name__}: {error}"
+        outcomes.append(Outcome(name, str(process.exit_reason), text.splitlines()[0][:100]))
+    return outcomes
+
+
+def main() -> None:
+    """Run the plug-ins beside this file and print what became of them."""
+    shop = Shop()
+    for outcome in run_all(HERE / "plugins", shop):
+        print(f"{outcome.plugin:12} {outcome.reason:8} {outcome.text}")
+    print(f"orders: {shop.orders}")
+
+
+if __name__ == "__main__":
+    main()

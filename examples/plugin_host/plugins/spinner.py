@@ -1,0 +1,6 @@
+"""A plug-in that never ends."""
+
+
+def main():
+    while True:
+        pass
