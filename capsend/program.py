@@ -87,6 +87,7 @@ class Program:
         self._aliases.append(thing)
         self._numbers[id(thing)] = number
         return number
+
     def carry(self, thing: object, grant: Grant) -> None:
         """Let the program carry a handle, which is then known by its place among the handles."""
         if id(thing) not in self._handles:

@@ -129,7 +129,9 @@ def test_an_exception_comes_back_as_itself(error: BaseException) -> None:
     assert type(result.__cause__) is GuestTraceback
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), BaseExceptionGroup("b", [SystemExit(1)])])
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), BaseExceptionGroup("b", [SystemExit(1)])]
+)
 def test_an_exception_that_would_end_the_host_is_process_failed(error: BaseException) -> None:
     """What is no `Exception` passes by every `except Exception`: a process must not raise it here."""
     result = again(error)

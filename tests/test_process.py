@@ -118,7 +118,9 @@ def interrupt():
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(("function", "args", "kind"), [(sys.exit, (3,), SystemExit), (interrupt, (), KeyboardInterrupt)])
+@pytest.mark.parametrize(
+    ("function", "args", "kind"), [(sys.exit, (3,), SystemExit), (interrupt, (), KeyboardInterrupt)]
+)
 def test_an_exit_inside_comes_back_as_itself_and_is_caught_as_an_exception(function, args, kind):
     """Who asks for it gets the built-in class; who guards against a failing process is guarded."""
     with pytest.raises(kind) as caught:

@@ -351,8 +351,10 @@ class Decoder:
             return
         # A new combination of flags is kept by its class for ever.
         self._budget.spend(2000)
-        if enum.Flag not in cls.__mro__ or type(part) is not int or (
-            part & ~cls._flag_mask_ and part >= 0 and cls._boundary_ is not enum.KEEP
+        if (
+            enum.Flag not in cls.__mro__
+            or type(part) is not int
+            or (part & ~cls._flag_mask_ and part >= 0 and cls._boundary_ is not enum.KEEP)
         ):
             raise Malformed(f"{cls.__qualname__} has no such flags")
         self._values[index] = cls(part)
