@@ -45,7 +45,7 @@ def measure(package: str, folder: Path, rounds: int) -> list[tuple[str, str]]:
     for name in ("cold", "warm"):
         costs: dict[Path, list[Cost]] = {plain: [], plugged: []}
         for _ in range(rounds):
-            for config in costs:
+            for config in (plain, plugged):
                 cache = folder / f"cache_{config.stem}_{package}" if name == "warm" else Path("/dev/null")
                 if name == "warm" and not costs[config]:
                     run(package, config, cache)
