@@ -465,6 +465,10 @@ def _host_function(function: Callable[..., int | None]) -> Any:
     return ffi.wasmtime_component_func_callback_t(function)
 
 
+def _destructor(function: Callable[..., int | None]) -> Any:
+    return ffi.wasmtime_component_resource_destructor_t(function)
+
+
 def _epoch_callback(function: Callable[..., int | None]) -> Any:
     context, kind = ctypes.POINTER(ffi.wasmtime_context_t), ctypes.POINTER(ffi.wasmtime_update_deadline_kind_t)
     pointer = ctypes.POINTER(ctypes.c_uint64)
@@ -597,7 +601,7 @@ def _on_list(
 
 
 def _host_resource(context: Any, number: int) -> Any:
-    handle = ffi.wasmtime_component_resource_host_new(True, number, _LISTING)  # noqa: FBT003 - a C function
+    handle = ffi.wasmtime_component_resource_host_new(True, number, _LISTING)
     made = _ANY_POINTER()
     _check(ffi.wasmtime_component_resource_host_to_any(context, handle, ctypes.byref(made)))
     ffi.wasmtime_component_resource_host_delete(handle)
@@ -629,12 +633,14 @@ def _on_entry(
     return _error("interrupted") if guest._interrupted else 0
 
 
-@ffi.wasmtime_component_resource_destructor_t
-def _on_listing_dropped(_data: Any, context: Any, number: int) -> int:
+@_destructor
+def _on_listing_dropped(_data: Any, context: Any, number: int) -> int | None:
     """A guest has closed a listing."""
     listing = _running.guest._listings.pop(number, None)
     if listing is not None:
-        _resource_drop(context, listing)
+        error = _resource_drop(context, listing)
+        if error:
+            wasmtime.WasmtimeError._from_ptr(error)  # frees it
         ffi.wasmtime_component_resource_any_delete(listing)
     return 0
 
