@@ -20,7 +20,7 @@ from wasmtime import _bindings as ffi
 from wasmtime import _ffi as ffi_constants
 from wasmtime import component as wasm_component
 
-from capsend.folders import LONGEST_PATH
+from capsend.folders import LONGEST_PATH, MOST_LISTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,6 +51,7 @@ _TABLE_ELEMENTS: Final = 200_000
 _WASI: Final = "0.2.12"
 
 _STRING: Final = ffi_constants.WASMTIME_COMPONENT_STRING.value
+_LISTING: Final = 1
 _U32: Final = ffi_constants.WASMTIME_COMPONENT_U32.value
 _LIST: Final = ffi_constants.WASMTIME_COMPONENT_LIST.value
 _ENUM: Final = ffi_constants.WASMTIME_COMPONENT_ENUM.value
@@ -192,7 +193,7 @@ class _Probe:
         self.component = wasm_component.Component(engine(), _PROBE.read_text(encoding="ascii"))
         self.linker = wasm_component.Linker(engine())
         self.linker.add_wasip2()
-        self.exports = {name: self.component.get_export_index(name) for name in ("ready", "open")}
+        self.exports = {name: self.component.get_export_index(name) for name in ("ready", "open", "list", "entry")}
 
 
 class Guest:
@@ -222,6 +223,7 @@ class Guest:
         """
         self.host = host
         self._functions: dict[str, Any] = {}
+        self._listings: dict[int, Any] = {}
         self._interrupted = False
         self._returned = False
         self._failure: BaseException | None = None
@@ -391,6 +393,8 @@ class Guest:
         store, self._store = self._store, None
         if store is not None:
             self._context = None
+            while self._listings:
+                ffi.wasmtime_component_resource_any_delete(self._listings.popitem()[1])
             ffi.wasmtime_store_delete(store)
             _guests.pop(self._number, None)
 
@@ -451,6 +455,7 @@ def _take_text(vector: Any) -> str:
 
 
 _NO_FINALIZER: Final = ctypes.cast(0, ctypes.CFUNCTYPE(None, ctypes.c_void_p))
+_ANY_POINTER: Final = ctypes.POINTER(ffi.wasmtime_component_resource_any_t)
 _BYTE_POINTER: Final = ctypes.POINTER(ctypes.c_uint8)
 
 
@@ -466,6 +471,10 @@ def _address(data: bytes) -> Any:
 
 def _host_function(function: Callable[..., int | None]) -> Any:
     return ffi.wasmtime_component_func_callback_t(function)
+
+
+def _destructor(function: Callable[..., int | None]) -> Any:
+    return ffi.wasmtime_component_resource_destructor_t(function)
 
 
 def _epoch_callback(function: Callable[..., int | None]) -> Any:
@@ -580,6 +589,72 @@ def _on_open(
     return _error("interrupted") if guest._interrupted else 0
 
 
+@_host_function
+def _on_list(
+    _data: Any, context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
+) -> int | None:
+    """`descriptor.read-directory`: WASI's own reads the whole folder into memory of the host, so only so many at a time."""
+    guest = _running.guest
+    answer = guest._pass_on("list", arguments, count) if len(guest._listings) < MOST_LISTINGS else None
+    _resource_drop(context, arguments[0].of.resource)
+    if answer is None:
+        _refuse(results[0], b"insufficient-memory")
+    else:
+        if answer.of.result.is_ok:
+            slot = answer.of.result.val.contents.of
+            number = next(_numbers) & 0xFFFF_FFFF
+            # A copy: what ctypes gives is a view of the slot, which is overwritten.
+            guest._listings[number] = ctypes.cast(ctypes.cast(slot.resource, ctypes.c_void_p), _ANY_POINTER)
+            slot.resource = _host_resource(context, number)
+        results[0] = answer
+    return _error("interrupted") if guest._interrupted else 0
+
+
+def _host_resource(context: Any, number: int) -> Any:
+    handle = ffi.wasmtime_component_resource_host_new(True, number, _LISTING)
+    made = _ANY_POINTER()
+    _check(ffi.wasmtime_component_resource_host_to_any(context, handle, ctypes.byref(made)))
+    ffi.wasmtime_component_resource_host_delete(handle)
+    return made
+
+
+@_host_function
+def _on_entry(
+    _data: Any, context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
+) -> int | None:
+    """`directory-entry-stream.read-directory-entry`: of the listing that the number stands for."""
+    guest = _running.guest
+    handle = ctypes.POINTER(ffi.wasmtime_component_resource_host_t)()
+    error = ffi.wasmtime_component_resource_any_to_host(context, arguments[0].of.resource, ctypes.byref(handle))
+    answer = None
+    if error:
+        wasmtime.WasmtimeError._from_ptr(error)  # frees it
+        _resource_drop(context, arguments[0].of.resource)
+    else:  # which gave back what was borrowed
+        listing = ffi.wasmtime_component_val_t()
+        listing.kind = arguments[0].kind
+        listing.of.resource = guest._listings.get(ffi.wasmtime_component_resource_host_rep(handle))
+        ffi.wasmtime_component_resource_host_delete(handle)
+        answer = guest._pass_on("entry", ctypes.byref(listing), count) if listing.of.resource else None
+    if answer is None:
+        _refuse(results[0], b"bad-descriptor")
+    else:
+        results[0] = answer
+    return _error("interrupted") if guest._interrupted else 0
+
+
+@_destructor
+def _on_listing_dropped(_data: Any, context: Any, number: int) -> int | None:
+    """A guest has closed a listing."""
+    listing = _running.guest._listings.pop(number, None)
+    if listing is not None:
+        error = _resource_drop(context, listing)
+        if error:
+            wasmtime.WasmtimeError._from_ptr(error)  # frees it
+        ffi.wasmtime_component_resource_any_delete(listing)
+    return 0
+
+
 def _has_room_for_files() -> bool:
     """Tell whether less than three quarters of the files that this OS process may open are open.
 
@@ -632,6 +707,8 @@ _SHADOWED: Final = (
     (f"wasi:io/poll@{_WASI}", "[method]pollable.block", _on_block),
     (f"wasi:io/poll@{_WASI}", "poll", _on_poll),
     (f"wasi:filesystem/types@{_WASI}", "[method]descriptor.open-at", _on_open),
+    (f"wasi:filesystem/types@{_WASI}", "[method]descriptor.read-directory", _on_list),
+    (f"wasi:filesystem/types@{_WASI}", "[method]directory-entry-stream.read-directory-entry", _on_entry),
     (f"wasi:sockets/tcp-create-socket@{_WASI}", "create-tcp-socket", _on_create_socket),
     (f"wasi:sockets/udp-create-socket@{_WASI}", "create-udp-socket", _on_create_socket),
 )
@@ -648,10 +725,23 @@ def _make_linker(owner: wasmtime.Engine, *, shadowed: tuple[Any, ...]) -> wasm_c
     linker.add_wasip2()
     with linker.root() as root:
         _add_function(root, "host", _on_host)
+        with root.add_instance(f"wasi:filesystem/types@{_WASI}") as instance:
+            _add_listing(instance)
         for interface, name, callback in shadowed:
             with root.add_instance(interface) as instance:
                 _add_function(instance, name, callback)
     return linker
+
+
+def _add_listing(instance: wasm_component.LinkerInstance) -> None:
+    """Put a resource of the engine's own in the place of `directory-entry-stream`."""
+    name = b"directory-entry-stream"
+    kind = ffi.wasmtime_component_resource_type_new_host(_LISTING)
+    _check(
+        ffi.wasmtime_component_linker_instance_add_resource(
+            instance.ptr(), ctypes.create_string_buffer(name), len(name), kind, _on_listing_dropped, None, _NO_FINALIZER
+        )
+    )
 
 
 def _add_function(instance: wasm_component.LinkerInstance, name: str, callback: Any) -> None:

@@ -22,6 +22,9 @@ else:
 LONGEST_PATH: Final = 4096
 """Bytes of the longest path that a process can open."""
 
+MOST_LISTINGS: Final = 32
+"""Listings of folders that a process can have open at a time: each is kept whole in the host's memory."""
+
 _numbers: Final = itertools.count()
 
 

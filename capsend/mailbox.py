@@ -117,16 +117,12 @@ class Address(Generic[M_contra]):
             SerializationError, LimitExceeded: as `send`.
 
         Example:
-            >>> import attrs, capsend
-            >>> @attrs.frozen
-            ... class Double:
-            ...     n: int
-            ...     reply: "capsend.Address[int]"
-            >>> def doubler(inbox: "capsend.Mailbox[Double]") -> None:
-            ...     for message in inbox:
-            ...         message.reply.send(2 * message.n)
+            >>> import capsend
+            >>> def doubler(inbox: "capsend.Mailbox[tuple[int, capsend.Address[int]]]") -> None:
+            ...     for number, reply in inbox:
+            ...         reply.send(2 * number)
             >>> with capsend.spawn(doubler) as p:
-            ...     p.address.call(lambda reply: Double(21, reply), timeout=10)
+            ...     p.address.call(lambda reply: (21, reply), timeout=10)
             42
         """
         end = None if timeout is None else time.monotonic() + timeout

@@ -1,6 +1,7 @@
 """Authority by capture: a process touches what it captured or was passed at its start, and nothing else."""
 
 import asyncio
+import contextlib
 import csv
 import functools
 import importlib
@@ -430,6 +431,27 @@ def test_open_files_do_not_exhaust_this_program(run_script, tree):
     """
     done = run_script(source, env=os.environ)
     assert done.stdout.split() == ["True", "40"], done.stderr
+
+
+def test_open_listings_are_bounded(tree):
+    """Each is kept in this program's memory; closing one makes room for another, and forgotten ones go with the process."""
+    folder = Dir(tree)
+
+    def work():
+        def hoard():
+            kept = []
+            with contextlib.suppress(OSError):
+                while len(kept) < 1_000:
+                    kept.append(os.scandir(folder))
+                    next(kept[-1])
+            count = len(kept)
+            for listing in kept:
+                listing.close()
+            return count
+
+        return hoard() == hoard() < 50, len(os.listdir(folder))
+
+    assert result(work) == (True, 2)
 
 
 # --- functions of the host ---
