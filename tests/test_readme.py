@@ -62,7 +62,10 @@ def agrees(shown: list[str], had: list[str]) -> bool:
     return re.fullmatch(pattern, "".join(f"{line}\n" for line in had)) is not None
 
 
-@pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "docs" / "guide.md"], ids=lambda path: path.name)
+DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs" / name for name in ("guide.md", "processes.md", "authority.md"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_a_document_shows_what_really_happens(document: Path, tmp_path: Path, template: object) -> None:
     """Blocks are taken in order, in one folder: files are written, other Python is run, commands are run and compared."""
     folder = tmp_path.resolve()

@@ -152,6 +152,14 @@ class Process(_HostOnly):
     """A handle of the host."""
 
 
+class ProcessGroup(_HostOnly):
+    """Made in the host."""
+
+
+class Supervisor(_HostOnly):
+    """Made in the host."""
+
+
 class Dir(_HostOnly):
     """Made in the host; inside, a folder that was granted is a `pathlib.Path`."""
 
