@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, final
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import TracebackType
+    from typing import Self
 
     from capsend.life import ExitReason, Life, Stats
     from capsend.mailbox import Address
@@ -108,7 +109,7 @@ class Process(Generic[R_co]):
         """
         self._life.kill()
 
-    def __enter__(self) -> Process[R_co]:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -118,7 +119,7 @@ class Process(Generic[R_co]):
         self._life.kill()
         self._life.finished.wait()
 
-    async def __aenter__(self) -> Process[R_co]:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

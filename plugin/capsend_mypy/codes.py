@@ -20,7 +20,7 @@ GLOBAL: Final = ErrorCode(
 )
 OPAQUE: Final = ErrorCode("capsend-opaque", "A type or callable says too little to be judged", CATEGORY)
 ANY: Final = ErrorCode("capsend-any", "A value that has to be judged has the type Any or object", CATEGORY)
-ARGUMENT: Final = ErrorCode("capsend-argument", "An argument is not Serializable", CATEGORY)
+ARGUMENT: Final = ErrorCode("capsend-argument", "An argument or a message is not Serializable", CATEGORY)
 RESULT: Final = ErrorCode("capsend-result", "A result is not Serializable", CATEGORY)
 BOUND: Final = ErrorCode("capsend-bound", "A type argument does not have the trait that its bound asks for", CATEGORY)
 IMPL: Final = ErrorCode("capsend-impl", "An impl of ProcessSend is wrong", CATEGORY)
@@ -32,6 +32,7 @@ _BY_KIND: Final = {
     Kind.GLOBAL: GLOBAL,
     Kind.CLASS_ATTRIBUTE: GLOBAL,
     Kind.ARGUMENT: ARGUMENT,
+    Kind.MESSAGE: ARGUMENT,
     Kind.RESULT: RESULT,
     Kind.BOUND: BOUND,
     Kind.FIELD: IMPL,

@@ -20,9 +20,9 @@ from mypy.plugin import (
     Plugin,
     ReportConfigContext,
 )
-from mypy.types import AnyType, CallableType, Instance, Parameters, Type, TypeOfAny, get_proper_type
+from mypy.types import AnyType, CallableType, Instance, Type, TypeOfAny, get_proper_type
 
-from capsend_mypy import bounds, impls, names, outline, summary
+from capsend_mypy import bounds, impls, mailboxes, names, outline, summary
 from capsend_mypy.config import Boundary, Configuration, ConfigurationError, load
 from capsend_mypy.program import Program, State, is_spawnable
 from capsend_mypy.reporting import Reporter
@@ -43,11 +43,19 @@ SPAWN_METHODS: Final = frozenset(
         "capsend.process._Spawn.__call__",
         "capsend.environment.Environment.spawn",
         "capsend.process.Environment.spawn",
+        "capsend.process.Process.spawn_linked",
+        "capsend.group.ProcessGroup.spawn",
         "capsend.executor.Executor.submit",
     }
 )
+SUPERVISED_METHODS: Final = frozenset({"capsend.supervisor.Supervisor.spawn"})
+OWN_KEYWORDS: Final = frozenset({"name", "restart", "stop"})
+"""The parameters of `Supervisor.spawn` that are not the function's."""
 MAP_METHODS: Final = frozenset({"capsend.executor.Executor.map"})
 SPAWNABLE_METHODS: Final = frozenset({"capsend.process.Spawnable.spawn"})
+METHOD_NAMES: Final = frozenset(
+    name.rpartition(".")[2] for name in SPAWN_METHODS | SUPERVISED_METHODS | MAP_METHODS | SPAWNABLE_METHODS
+) - {"__call__"}
 PROCESS_FUNCTIONS: Final = frozenset({"capsend.process.process", "capsend.process"})
 COROUTINES: Final = frozenset({"typing.Coroutine", "typing.Awaitable", "types.CoroutineType"})
 
@@ -78,6 +86,7 @@ class CapsendPlugin(Plugin):
             **dict.fromkeys(SPAWN_METHODS, self._spawn),
             **dict.fromkeys(MAP_METHODS, self._map),
             **dict.fromkeys(SPAWNABLE_METHODS, self._spawnable),
+            **dict.fromkeys(SUPERVISED_METHODS, self._supervised),
         }
 
     # Summaries
@@ -147,14 +156,28 @@ class CapsendPlugin(Plugin):
 
     def get_method_hook(self, fullname: str) -> Hook | None:
         """Check the callable, the arguments and the result of a spawn."""
-        act = self.methods.get(fullname)
+        act = self.methods.get(self._defined(fullname))
         if act is not None:
             return lambda ctx: self._checked(ctx, act, result=True)
         return self._boundary_hook(fullname) or self._bound_hook(fullname)
 
+    def _defined(self, fullname: str) -> str:
+        """Return the name of a method where it was defined: mypy asks by the class of the receiver, which may inherit a spawn."""
+        owner, _, name = fullname.rpartition(".")
+        if name not in METHOD_NAMES or fullname in self.methods or self._modules is None:
+            return fullname
+        symbol = self.lookup_fully_qualified(owner)
+        info = symbol.node if symbol is not None else None
+        if not isinstance(info, n.TypeInfo):
+            return fullname
+        definer = info.get_containing_type_info(name)
+        return f"{definer.fullname}.{name}" if definer is not None else fullname
+
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], CallableType] | None:
-        """Let a lambda with defaults be spawned: mypy cannot infer its type for a parameter specification."""
-        return _loose_signature if fullname in SPAWN_METHODS else None
+        """Take the mailbox out of what a spawn expects; let a lambda with defaults be spawned, for which mypy cannot infer a type."""
+        if self._defined(fullname) in SPAWN_METHODS:
+            return _spawn_signature
+        return _spawnable_signature if fullname in SPAWNABLE_METHODS else None
 
     def get_function_hook(self, fullname: str) -> Hook | None:
         """Check what `@process` decorates, and calls of functions and classes whose type variables are bound to a trait."""
@@ -322,9 +345,23 @@ class CapsendPlugin(Plugin):
             return
         spawned = ctx.args[0][0]
         check.callable(spawned)
-        self._arguments(ctx, check, parameter_names(ctx.arg_types[0][0]), start=1)
+        self._given(ctx, check)
         if not is_spawnable(ctx.arg_types[0][0]):
             self._result(ctx, check, spawned)
+
+    def _given(self, ctx: Ctx, check: Check, *, own: frozenset[str] = frozenset()) -> None:
+        """Check what a spawned function is given: its arguments, and its messages where they were not checked before."""
+        judged = ctx.arg_types[0][0]
+        message = mailboxes.taken(judged)
+        known = parameter_names(judged)
+        if message is not None and not is_spawnable(judged):
+            check.messages(message, ctx.args[0][0], known[0] or "args[0]")
+        self._arguments(ctx, check, known if message is None else known[1:], start=1, own=own)
+
+    def _supervised(self, ctx: Ctx, check: Check) -> None:
+        if ctx.args and ctx.args[0]:
+            check.callable(ctx.args[0][0])
+            self._given(ctx, check, own=OWN_KEYWORDS)
 
     def _map(self, ctx: Ctx, check: Check) -> None:
         if not ctx.args or not ctx.args[0]:
@@ -338,18 +375,21 @@ class CapsendPlugin(Plugin):
 
     def _spawnable(self, ctx: Ctx, check: Check) -> None:
         called = ctx.type if isinstance(ctx, MethodContext) else None
-        parameters = get_proper_type(called.args[0]) if isinstance(called, Instance) and called.args else None
-        self._arguments(ctx, check, list(parameters.arg_names) if isinstance(parameters, Parameters) else [], start=0)
+        known = parameter_names(called) if called is not None else []
+        self._arguments(ctx, check, known if mailboxes.taken(called) is None else known[1:], start=0)
 
     @staticmethod
-    def _arguments(ctx: Ctx, check: Check, known: list[str | None], *, start: int) -> None:
+    def _arguments(
+        ctx: Ctx, check: Check, known: list[str | None], *, start: int, own: frozenset[str] = frozenset()
+    ) -> None:
         given = [
             argument
-            for columns in zip(
-                ctx.args[start:], ctx.arg_types[start:], ctx.arg_kinds[start:], ctx.arg_names[start:], strict=True
+            for formal, *columns in zip(
+                ctx.callee_arg_names, ctx.args, ctx.arg_types, ctx.arg_kinds, ctx.arg_names, strict=True
             )
+            if formal not in own
             for argument in zip(*columns, strict=True)
-        ]
+        ][start:]
         position = 0
         for value, judged, kind, keyword in given:
             name = keyword or (known[position] if position < len(known) else None) or f"args[{position}]"
@@ -359,7 +399,7 @@ class CapsendPlugin(Plugin):
     def _result(self, ctx: Ctx, check: Check, spawned: n.Expression) -> None:
         returned = get_proper_type(awaited(ctx.default_return_type))
         if isinstance(returned, Instance) and returned.args:
-            check.result(returned.args[0], spawned, "the result")
+            check.result(returned.args[-1], spawned, "the result")
 
     def _process(self, ctx: Ctx, check: Check) -> None:
         node = ctx.context
@@ -375,16 +415,20 @@ class CapsendPlugin(Plugin):
             check.trail.append(function.name)
             check.refs(outline.refs_of(function, check.module), node)
         declared = function.type
+        message = mailboxes.taken(declared)
+        if message is not None:
+            first = function.arguments[0]
+            check.messages(message, first, first.variable.name)
         if isinstance(declared, CallableType):
             check.result(awaited_result(declared.ret_type), function, "the result")
 
 
 def parameter_names(spawned: Type) -> list[str | None]:
     """Return the names of a callable's positional parameters, as far as its type has them."""
-    proper = get_proper_type(spawned)
-    if not isinstance(proper, CallableType):
+    found = mailboxes.parameters(spawned)
+    if found is None:
         return []
-    return [name for name, kind in zip(proper.arg_names, proper.arg_kinds, strict=True) if kind.is_positional()]
+    return [name for name, kind in zip(found.arg_names, found.arg_kinds, strict=True) if kind.is_positional()]
 
 
 def _bound(ctx: Ctx, check: Check) -> None:
@@ -403,12 +447,12 @@ def _configuration(options: Options) -> Configuration:
 
 
 def awaited(returned: Type) -> Type:
-    """Return `Process[R]` with the result of a coroutine in the place of the coroutine."""
+    """Return `Process[R]` or `Actor[M, R]` with the result of a coroutine in the place of the coroutine."""
     proper = get_proper_type(returned)
     if not isinstance(proper, Instance) or not proper.args:
         return returned
-    inner = awaited_result(proper.args[0])
-    return returned if inner is proper.args[0] else proper.copy_modified(args=[inner, *proper.args[1:]])
+    inner = awaited_result(proper.args[-1])
+    return returned if inner is proper.args[-1] else proper.copy_modified(args=[*proper.args[:-1], inner])
 
 
 def awaited_result(declared: Type) -> Type:
@@ -417,6 +461,19 @@ def awaited_result(declared: Type) -> Type:
     if isinstance(proper, Instance) and proper.type.fullname in COROUTINES and proper.args:
         return proper.args[-1]
     return declared
+
+
+def _spawn_signature(ctx: MethodSigContext) -> CallableType:
+    spawned = mailboxes.type_of_spawned(ctx)
+    checker: Any = ctx.api
+    if spawned is None or mailboxes.taken(spawned) is None:
+        return _loose_signature(ctx)
+    return mailboxes.of_function(ctx.default_signature, spawned, checker.modules)
+
+
+def _spawnable_signature(ctx: MethodSigContext) -> CallableType:
+    checker: Any = ctx.api
+    return mailboxes.of_spawnable(ctx.default_signature, checker.modules)
 
 
 def _loose_signature(ctx: MethodSigContext | FunctionSigContext) -> CallableType:

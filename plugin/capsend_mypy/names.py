@@ -14,8 +14,10 @@ SERIALIZABLE: Final = "capsend.traits.Serializable"
 MARKERS: Final = (PROCESS_SEND, SERIALIZABLE)
 PER_PROCESS: Final = "capsend.traits.PerProcess"
 SPAWNABLE: Final = "capsend.process.Spawnable"
-SENT: Final = frozenset({SPAWNABLE, "capsend.process._Spawn"})
-"""capsend's own classes whose instances a process has, or is sent."""
+PROCESS: Final = "capsend.process.Process"
+MAILBOX: Final = "capsend.mailbox.Mailbox"
+SENT: Final = frozenset({SPAWNABLE, "capsend.process._Spawn", "capsend.mailbox.Down", "capsend.mailbox.Exit"})
+"""capsend's own classes whose instances a process has, or is sent, without a declaration."""
 
 METADATA: Final = "capsend"
 

@@ -450,6 +450,16 @@ class Check:
             finding = wording.Finding(Kind.RESULT, name, self.shown(judged), "Serializable", leaves)
             self.reporter.finding(finding, spoils[0].rule, value)
 
+    def messages(self, judged: Type, value: n.Context, name: str) -> None:
+        """Check the type of the messages that a process takes; as with results, `Any` is left to the run time."""
+        judge = self.program.judge
+        spoils = judge.result(judged)
+        self.program.modules |= judge.modules
+        if spoils:
+            leaves = tuple(spoil.of(name) for spoil in spoils)
+            finding = wording.Finding(Kind.MESSAGE, name, self.shown(judged), "Serializable", leaves)
+            self.reporter.finding(finding, spoils[0].rule, value)
+
     # Types and reports
 
     def type_of(self, value: n.Expression) -> Type | None:

@@ -31,6 +31,7 @@ class Kind(enum.Enum):
     WRITTEN = "assigned"
     ARGUMENT = "argument"
     RESULT = "result"
+    MESSAGE = "a message in"
     BOUND = "type argument"
     FUNCTION = "function"
     IMPORT = "imported"
