@@ -66,8 +66,8 @@ class HostCalls:
         worker.begin(call, guest.unpark)
         if not self._wait(guest, call):
             return ""
-        if call.given_up:
-            return call.answer
+        if call.too_late:
+            return call.too_late
         try:
             told = json.dumps(self._handles.deliver(call.grants))
         except TooManyHandles:
@@ -106,8 +106,8 @@ class HostCalls:
                 return False
             left = None if end is None else end - time.monotonic()
             if left is not None and left <= 0:
-                call.given_up = True
-                call.answer = _raised(TimeoutError(f"{call.function.name} took longer than {limit:g} s"), None)
+                # Not `answer`, which the worker writes, now that the call is cancelled.
+                call.too_late = _raised(TimeoutError(f"{call.function.name} took longer than {limit:g} s"), None)
                 self._late += [self._worker] if self._worker is not None else []
                 self.close()
                 return True
@@ -191,7 +191,7 @@ class _Call:
         self.function = function
         self.arguments: dict[str, Any] = {}
         self.refusal: Exception | None = None
-        self.given_up = False
+        self.too_late = ""
         self.done = False
         self.answer = ""
         self.grants: list[Grant] = []
