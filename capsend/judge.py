@@ -316,7 +316,8 @@ def _leaf(place: _Place, verdict: str, cure: str) -> Leaf:
 def _relocate(leaf: Leaf, place: _Place) -> Leaf:
     path, steps = _steps(place)
     below = [Step(path + step.path, step.type, step.part, step.noun) for step in leaf.steps]
-    return attrs_replace(leaf, path=path + leaf.path, steps=(*steps, *below))
+    cure = leaf.cure.replace(f"({leaf.path})", f"({path}{leaf.path})") if leaf.path else leaf.cure
+    return dataclasses.replace(leaf, path=path + leaf.path, steps=(*steps, *below), cure=cure)
 
 
 def _of_class(leaf: Leaf, place: _Place) -> Leaf:
@@ -330,8 +331,3 @@ def _of_class(leaf: Leaf, place: _Place) -> Leaf:
         leaf.predicate,
         steps,
     )
-
-
-def attrs_replace(leaf: Leaf, *, path: str, steps: tuple[Step, ...]) -> Leaf:
-    """Return the leaf with another way to it."""
-    return Leaf(path=path, type=leaf.type, verdict=leaf.verdict, cure=leaf.cure, predicate=leaf.predicate, steps=steps)
