@@ -225,11 +225,7 @@ def _file(filename: str, module_globals: dict[str, Any]) -> _File:
         linecache.checkcache(filename)
     lines = linecache.getlines(filename, module_globals)
     if not lines:
-        raise SourceError(
-            f"{filename} has no source text here: code made by exec() or eval(), typed after -c, or whose file is gone "
-            "cannot be sent",
-            _WRITE,
-        )
+        raise _without_source(filename)
     try:
         return _parse(filename, tuple(lines))
     except SyntaxError as error:
@@ -388,7 +384,18 @@ def _rewritten_inside(code: types.CodeType) -> bool:
     ) or any(map(_rewritten_inside, nested))
 
 
+def _without_source(filename: str) -> SourceError:
+    return SourceError(
+        f"{filename} has no source text here: code made by exec() or eval(), typed after -c, or whose file is gone "
+        "cannot be sent",
+        _WRITE,
+    )
+
+
 def _changed(what: str, filename: str) -> SourceError:
+    if filename == "<string>":
+        # No file, so it cannot have changed: newer Pythons keep what stood after -c under the name that exec() uses too.
+        return _without_source(filename)
     return SourceError(
         f"{what} is not where it was in {filename}: the file has changed since it was imported", _IMPORT_AGAIN
     )
