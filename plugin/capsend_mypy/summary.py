@@ -15,7 +15,7 @@ from capsend_mypy import names, outline, syntax
 from capsend_mypy.judge import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 SYMBOL: Final = "__capsend__"
 VERSION: Final = 1
@@ -90,11 +90,17 @@ def from_tree(file: n.MypyFile) -> Summary:
     identity: set[str] = set()
     assigned: dict[str, list[n.Expression | None]] = {}
     known: outline.Known = {}
+    found = list(functions(file))
+    summary.assigned = frozenset(_assigned(found))
+    summary.unseen = any(
+        not function.body.body and not (function.info and function.info.is_named_tuple) for _, function, _ in found
+    )
+    if summary.unseen:
+        return summary
     if _may_rebind(file):
         rebound.update(name for s in syntax.statements(file.defs) if isinstance(s, n.GlobalDecl) for name in s.names)
-    for local, function, decorator in functions(file):
+    for local, function, decorator in found:
         if not function.body.body:
-            summary.unseen = summary.unseen or not (function.info and function.info.is_named_tuple)
             continue
         refs = outline.refs_of(function, file.fullname, has_writes=bool(rebound), known=known)
         if decorator is not None:
@@ -114,7 +120,6 @@ def from_tree(file: n.MypyFile) -> Summary:
         if None not in called:
             summary.refs.setdefault(name, [ref for refs in called for ref in refs or ()])
     summary.rebound, summary.identity = frozenset(rebound), frozenset(identity)
-    summary.assigned = frozenset(_assigned(file))
     return summary
 
 
@@ -127,9 +132,9 @@ def _may_rebind(file: n.MypyFile) -> bool:
         return True
 
 
-def _assigned(file: n.MypyFile) -> Iterator[str]:
+def _assigned(found: Iterable[tuple[str, n.FuncDef, n.Decorator | None]]) -> Iterator[str]:
     relevant: dict[n.TypeInfo, bool] = {}
-    for local, function, _ in functions(file):
+    for local, function, _ in found:
         info = function.info
         if not info or not function.arguments:
             continue
@@ -228,7 +233,7 @@ def decode(text: str) -> Summary:
     """Return the summary that a text holds."""
     data = json.loads(text)
     verdicts = None
-    if "refs" not in data:
+    if "refs" not in data and not data.get("unseen"):
         verdicts = {local: tuple(_failure(item) for item in items) for local, items in data.get("bad", {}).items()}
     return Summary(
         verdicts=verdicts,
