@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from capsend.folders import Dir
     from capsend.group import ProcessGroup
     from capsend.image import Image
-    from capsend.life import processes as processes
     from capsend.mailbox import Address, Mailbox
+    from capsend.running import processes as processes
     from capsend.supervisor import Supervisor
 
 __all__ = [
@@ -76,7 +76,7 @@ _LATER: Final = {
     "ProcessGroup": "group",
     "Supervisor": "supervisor",
     "process_send": "claims",
-    "processes": "life",
+    "processes": "running",
 }
 
 

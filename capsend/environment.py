@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, get_args
 import attrs
 
 from capsend.image import Image
-from capsend.life import start
 from capsend.output import to_stderr, to_stdout
 from capsend.ports import MESSAGES, SIZE, Policy
 from capsend.process import Actor, Process
+from capsend.running import start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from capsend.environment import Environment, default, prepare
-from capsend.life import register_exit
+from capsend.running import register_exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

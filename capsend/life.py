@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import _thread
-import atexit
 import contextlib
 import itertools
 import json
 import logging
-import os
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -38,7 +34,6 @@ if TYPE_CHECKING:
     from capsend.engine import Guest, Template
     from capsend.environment import Environment
     from capsend.host_calls import HostCalls
-    from capsend.mailbox import Address
     from capsend.shipping import Shipment
 
 ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap"]
@@ -47,7 +42,6 @@ ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap"]
 CALL: Final = 40
 """The number of the host operation that calls a function of the host."""
 
-_EXIT_PATIENCE: Final = 5.0
 _CPU_TICK: Final = 0.005
 _log: Final = logging.getLogger("capsend.process")
 
@@ -74,10 +68,6 @@ class Stats:
 
 _numbers = itertools.count(1)
 _deadlines = Deadlines()
-_live: set[Life] = set()
-_start_lock = threading.Lock()
-_exiting = False
-_registered_by = 0
 
 
 class Life:
@@ -266,7 +256,6 @@ class Life:
             if guest is not None:
                 guest.close()
             self.guest = None
-            _live.discard(self)
 
     def _make_guest(self, template: Template) -> Guest:
         from capsend import engine, ready
@@ -434,99 +423,3 @@ def _seconds(text: str) -> float:
     except ValueError:
         return 0.0
     return seconds if seconds > 0 else 0.0
-
-
-@attrs.frozen
-class Running:
-    """One process that has not ended.
-
-    Attributes:
-        id: its number.
-        name: the qualified name of its function.
-        stats: what it has used so far.
-        address: what it can be monitored with.
-    """
-
-    id: int
-    name: str
-    stats: Stats
-    address: Address[Any]
-
-
-def processes() -> tuple[Running, ...]:
-    """Return what is known of every process of this program that has not ended, in the order in which they were spawned."""
-    from capsend.mailbox import Address
-
-    lives = sorted(_live.copy(), key=lambda life: life.number)
-    return tuple(
-        Running(life.number, life.name, life.stats(), Address(life.mail.grant()))
-        for life in lives
-        if life.reason is None
-    )
-
-
-def start(shipment: Shipment, environment: Environment, template: Template) -> Life:
-    """Start a process on a thread of its own.
-
-    Raises:
-        RuntimeError: the interpreter is shutting down, the system has no thread left, or this OS process was forked from
-            one that had used capsend.
-    """
-    from capsend import engine
-
-    engine.engine()  # before any lock: in a forked child another thread may have held it for ever
-    if _exiting:
-        message = "no process can be spawned any more: the interpreter is shutting down"
-        raise RuntimeError(message)
-    register_exit()
-    life = Life(shipment, environment)
-    _live.add(life)
-    try:
-        sys.audit("capsend.spawn", life.number, shipment.name)
-        for grant in shipment.grants:
-            sys.audit("capsend.grant", life.number, grant.kind, str(grant))
-        _start_thread(life, template)
-    except BaseException:
-        _live.discard(life)
-        life.forget()
-        life.mail.close("failed", "its thread could not be started")
-        raise
-    return life
-
-
-def _start_thread(life: Life, template: Template) -> None:
-    from capsend.engine import THREAD_STACK
-
-    # The size of stacks is a setting of the whole interpreter: no thread of ours may start in between.
-    with _start_lock:
-        previous = threading.stack_size(THREAD_STACK)
-        try:
-            _thread.start_new_thread(life.live, (template,))
-        finally:
-            threading.stack_size(previous)
-
-
-def register_exit() -> None:
-    """See to it that all processes are ended before the interpreter is; what is registered later runs earlier."""
-    global _registered_by  # noqa: PLW0603 - once per OS process
-    if _registered_by != os.getpid():
-        _registered_by = os.getpid()
-        _live.clear()  # in a forked child these belong to threads that do not exist here
-        atexit.register(_kill_all)
-
-
-def _kill_all() -> None:
-    """End every process before the interpreter goes: wasmtime must not outlive it."""
-    global _exiting  # noqa: PLW0603 - there is one interpreter
-    if _registered_by != os.getpid():
-        return
-    _exiting = True
-    deadline = time.monotonic() + _EXIT_PATIENCE
-    for life in list(_live):
-        life.stop(ProcessKilled(f"process {life.number} was killed: the interpreter is shutting down"))
-    while _live and time.monotonic() < deadline:
-        time.sleep(0.001)
-    if "capsend.ready" in sys.modules:
-        from capsend import ready
-
-        ready.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
+
+from capsend.image import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,3 +42,15 @@ def run_script(tmp_path, template) -> Callable[..., subprocess.CompletedProcess[
         return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **options)
 
     return run
+
+
+@pytest.fixture
+def copied(template, tmp_path, monkeypatch):
+    """The built image, copied into a cache of its own."""
+    source = Image().path.parent
+    monkeypatch.setenv("CAPSEND_CACHE_DIR", str(tmp_path))
+    folder = Image().path.parent
+    folder.parent.mkdir(mode=0o700)
+    shutil.copytree(source, folder)
+    folder.chmod(0o700)
+    return folder

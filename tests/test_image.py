@@ -22,18 +22,6 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "images"
 
 
-@pytest.fixture
-def copied(template, tmp_path, monkeypatch):
-    """The built image, copied into a cache of its own."""
-    source = Image().path.parent
-    monkeypatch.setenv("CAPSEND_CACHE_DIR", str(tmp_path))
-    folder = Image().path.parent
-    folder.parent.mkdir(mode=0o700)
-    shutil.copytree(source, folder)
-    folder.chmod(0o700)
-    return folder
-
-
 # --- what is inside ---
 
 

@@ -44,7 +44,7 @@ LAYERS = [
         "shipping",
     },
     {"engine", "baking", "image", "deadlines", "output", "mail", "host_calls", "life"},
-    {"process", "mailbox", "registry"},
+    {"process", "mailbox", "registry", "running"},
     {"environment", "executor", "group", "supervisor"},
     {"", "explain"},
     {"cli"},

@@ -312,18 +312,6 @@ def test_child_forked_while_threads_spawn_does_not_hang(run_script):
 # --- the disk ---
 
 
-@pytest.fixture
-def copied(template, tmp_path, monkeypatch):
-    """The built image in a cache of its own, not yet verified there."""
-    source = Image().path.parent
-    monkeypatch.setenv("CAPSEND_CACHE_DIR", str(tmp_path))
-    folder = Image().path.parent
-    folder.parent.mkdir(mode=0o700)
-    shutil.copytree(source, folder)
-    folder.chmod(0o700)
-    return folder
-
-
 def with_file_limit(size):
     """What a child does before it starts, so that no file can grow beyond `size` bytes, as on a full disk."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))

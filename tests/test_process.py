@@ -258,17 +258,16 @@ def test_dropped_handle_ends_its_process():
 
 def test_finished_process_leaves_nothing_behind():
     """No life, guest or thread stays when a process has ended."""
-    from capsend import engine, ready
-    from capsend import life as lives
+    from capsend import engine, ready, running
 
     handles = [spawn(lambda: 1) for _ in range(20)]
     lives_of = [p._life for p in handles]
     assert [p.result() for p in handles] == [1] * 20
     deadline = time.monotonic() + 10
-    while any(life in lives._live for life in lives_of) and time.monotonic() < deadline:
+    while any(life in running._live for life in lives_of) and time.monotonic() < deadline:
         time.sleep(0.001)
-    assert not any(life in lives._live or life.guest for life in lives_of)
-    assert len(engine._guests) <= len(lives._live) + ready.SIZE + 1
+    assert not any(life in running._live or life.guest for life in lives_of)
+    assert len(engine._guests) <= len(running._live) + ready.SIZE + 1
 
 
 # --- output ---
