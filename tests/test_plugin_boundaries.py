@@ -51,6 +51,42 @@ if __name__ == "__main__":
     with ProcessPoolExecutor(1) as pool:
         pool.submit(work, threading.Lock()).result()
 """
+JOBLIB = """
+import threading
+import joblib
+from loky import ProcessPoolExecutor
+
+def work(n: object) -> int:
+    return 1
+
+def main(lock: threading.Lock, xs: list[int]) -> None:
+    joblib.Parallel(n_jobs=2)(joblib.delayed(lambda: len(xs))() for _ in range(2))
+    joblib.Parallel(n_jobs=2)(joblib.delayed(lambda: str(lock))() for _ in range(2))
+    with ProcessPoolExecutor(1) as pool:
+        pool.submit(lambda: xs)
+        pool.submit(lambda: lock)
+        pool.submit(work, lock)
+
+if __name__ == "__main__":
+    main(threading.Lock(), [1])
+"""
+DASK = """
+import threading
+from distributed import Client
+
+def work(n: object) -> int:
+    return 1
+
+def main(lock: threading.Lock, xs: list[int], client: Client) -> None:
+    client.submit(lambda: xs)
+    client.submit(lambda: str(lock))
+    client.submit(work, lock)
+    client.map(lambda x: str(lock), xs)
+
+if __name__ == "__main__":
+    with Client(n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+        main(threading.Lock(), [1], client)
+"""
 OWN = """
 import threading
 from collections.abc import Callable
@@ -66,7 +102,8 @@ def main(lock: threading.Lock, xs: list[int], c: Cluster) -> None:
 
 def check(folder: Path, source: str, settings: str) -> list[str]:
     """Run mypy over one module with settings of `[tool.capsend]`; return its lines."""
-    (folder / "pyproject.toml").write_text(f'[tool.mypy]\nplugins = ["capsend_mypy"]\n[tool.capsend]\n{settings}\n')
+    mypy = 'plugins = ["capsend_mypy"]\nfollow_untyped_imports = true'
+    (folder / "pyproject.toml").write_text(f"[tool.mypy]\n{mypy}\n[tool.capsend]\n{settings}\n")
     (folder / "case.py").write_text(source)
     command = [sys.executable, "-m", "mypy", "--no-error-summary", "--hide-error-context", "case.py"]
     return subprocess.run(
@@ -109,6 +146,44 @@ def test_a_preset_refuses_what_its_tool_cannot_pickle(
     """The variable is named in the type-check step; at run time the same line says only that it cannot pickle a lock."""
     assert errors(check(tmp_path, source, f'presets = ["{preset}"]')) == expected
     assert errors(check(tmp_path, source, "")) == []
+    done = subprocess.run(
+        [sys.executable, "case.py"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert "cannot pickle '_thread.lock' object" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("preset", "needed", "source", "expected"),
+    [
+        (
+            "joblib",
+            ("joblib", "loky"),
+            JOBLIB,
+            [
+                '11: error: captured "lock" is lock, which is not Serializable  [capsend-capture]',
+                '14: error: captured "lock" is lock, which is not Serializable  [capsend-capture]',
+                '15: error: argument "args" is lock, which is not Serializable  [capsend-argument]',
+            ],
+        ),
+        (
+            "dask",
+            ("distributed",),
+            DASK,
+            [
+                '10: error: captured "lock" is lock, which is not Serializable  [capsend-capture]',
+                '11: error: argument "args" is lock, which is not Serializable  [capsend-argument]',
+                '12: error: captured "lock" is lock, which is not Serializable  [capsend-capture]',
+            ],
+        ),
+    ],
+)
+def test_a_preset_for_a_tool_that_sends_closures_names_the_capture(
+    tmp_path: Path, preset: str, needed: tuple[str, ...], source: str, expected: list[str]
+) -> None:
+    """These tools copy what a lambda captures: a list may go along, and a lock is refused where it is captured."""
+    for module in needed:
+        pytest.importorskip(module, reason="the extra `boundaries` is not installed")
+    assert errors(check(tmp_path, source, f'presets = ["{preset}"]')) == expected
     done = subprocess.run(
         [sys.executable, "case.py"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
     )

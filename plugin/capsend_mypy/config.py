@@ -61,7 +61,7 @@ PRESETS: Final[dict[str, tuple[Transport, tuple[str, ...]]]] = {
     ),
     "joblib": (Transport.VALUE, ("joblib.delayed", "loky.ProcessPoolExecutor.submit", "loky.ProcessPoolExecutor.map")),
     "ray": (Transport.VALUE, ("ray.remote", "ray.put")),
-    "dask": (Transport.VALUE, ("dask.delayed", "distributed.Client.submit", "distributed.Client.map")),
+    "dask": (Transport.VALUE, ("distributed.Client.submit", "distributed.Client.map")),
 }
 
 

@@ -82,6 +82,8 @@ class CapsendPlugin(Plugin):
         self.named: dict[str, list[bounds.Written]] = {}
         self.asserted: dict[str, dict[str, tuple[n.ClassDef, Trait, Any]]] = {}
         self.asking: dict[str, bool] = {}
+        self.silent: set[str] = set()
+        """The methods that no hook is for: mypy asks for each of them again at every call."""
         self.methods: dict[str, Callable[[Ctx, Check], None]] = {
             **dict.fromkeys(SPAWN_METHODS, self._spawn),
             **dict.fromkeys(MAP_METHODS, self._map),
@@ -97,6 +99,7 @@ class CapsendPlugin(Plugin):
             kept.pop(file.fullname, None)
         if self.state.daemon:
             self.asking.clear()
+            self.silent.clear()
         return []
 
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
@@ -156,10 +159,15 @@ class CapsendPlugin(Plugin):
 
     def get_method_hook(self, fullname: str) -> Hook | None:
         """Check the callable, the arguments and the result of a spawn."""
+        if fullname in self.silent:
+            return None
         act = self.methods.get(self._defined(fullname))
         if act is not None:
             return lambda ctx: self._checked(ctx, act, result=True)
-        return self._boundary_hook(fullname) or self._bound_hook(fullname)
+        hook = self._boundary_hook(fullname) or self._bound_hook(fullname)
+        if hook is None:
+            self.silent.add(fullname)
+        return hook
 
     def _defined(self, fullname: str) -> str:
         """Return the name of a method where it was defined: mypy asks by the class of the receiver, which may inherit a spawn."""
@@ -175,6 +183,8 @@ class CapsendPlugin(Plugin):
 
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], CallableType] | None:
         """Take the mailbox out of what a spawn expects; let a lambda with defaults be spawned, for which mypy cannot infer a type."""
+        if fullname in self.silent:
+            return None
         if self._defined(fullname) in SPAWN_METHODS:
             return _spawn_signature
         return _spawnable_signature if fullname in SPAWNABLE_METHODS else None
