@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _IDLE: Final = 10.0
+_FEW: Final = 1_000
 
 
 @attrs.define(order=True)
@@ -38,13 +39,14 @@ class Deadlines:
         self._changed = threading.Condition()
         self._heap: list[Deadline] = []
         self._numbers = itertools.count()
+        self._roof = _FEW
         self._watched = False
 
     def add(self, seconds: float, action: Callable[[], None]) -> Deadline:
         """Call `action` after so many seconds, on the watching thread; it must be quick and not raise."""
         deadline = Deadline(time.monotonic() + seconds, next(self._numbers), action)
         with self._changed:
-            if len(self._heap) > 1_000 and self._heap[0].action is None:
+            if len(self._heap) > self._roof:
                 self._drop_cancelled()
             heapq.heappush(self._heap, deadline)
             if not self._watched:
@@ -57,6 +59,8 @@ class Deadlines:
     def _drop_cancelled(self) -> None:
         self._heap = [deadline for deadline in self._heap if deadline.action is not None]
         heapq.heapify(self._heap)
+        # Twice what is left: then each one is looked at a constant number of times, and cancelled ones behind a live one do not pile up.
+        self._roof = max(_FEW, 2 * len(self._heap))
 
     def _watch(self) -> None:
         while True:

@@ -62,6 +62,8 @@ class HostCalls:
         refusal = self._wait_for_turn(guest, grant.function, usage)
         if refusal is not None:
             call.refusal = refusal
+        if guest.interrupted:
+            return ""  # it was stopped while it waited for its turn
         worker = self._worker = self._worker or _Worker()
         worker.begin(call, guest.unpark)
         if not self._wait(guest, call):

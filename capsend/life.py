@@ -43,6 +43,7 @@ CALL: Final = 40
 """The number of the host operation that calls a function of the host."""
 
 _CPU_TICK: Final = 0.005
+_SMALL_PART: Final = 65_536
 _log: Final = logging.getLogger("capsend.process")
 
 
@@ -292,7 +293,10 @@ class Life:
 
     def _receive_ahead(self, part: str) -> None:
         """Keep a part of a large result; a result that is too large is not waited for."""
-        self._ahead.append(part)
+        if self._ahead and len(self._ahead[-1]) < _SMALL_PART:
+            self._ahead[-1] += part  # the list must not grow by parts that say next to nothing
+        else:
+            self._ahead.append(part)
         try:
             self._check_size(sum(map(len, self._ahead)))
         except OutputLimitExceeded as error:

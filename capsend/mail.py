@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from capsend.deadlines import Deadlines
 from capsend.handles import Grant, TooManyHandles
-from capsend.ports import Frame, Offer, Port, PortGrant, link, put
+from capsend.ports import MOST_CALLS, Frame, Offer, Port, PortGrant, link, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,7 +157,8 @@ class Mail:
         target = self._target(number, "send")
         frame = self._frame(target, text, names)
         call = int(tag)
-        if call:
+        # A call to one that has ended is told so by the answer: its notices would add up.
+        if call and target.port.reason is None:
             self._open_call(call, target.port)
         answer = put(target.port, frame, parker=self._guest, timeout=_timeout(timeout))
         if call and answer is not Offer.ACCEPTED:
@@ -202,7 +203,8 @@ class Mail:
         return grant
 
     def _open_call(self, tag: int, target: Port) -> None:
-        if tag in self._calls or not self.port.open_call(_tag(str(tag))):
+        # What is answered and not yet received counts as well.
+        if tag in self._calls or len(self._calls) >= MOST_CALLS or not self.port.open_call(_tag(str(tag))):
             raise Refused("!calls")
 
         def down(reason: str, words: str) -> None:

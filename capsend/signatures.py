@@ -7,6 +7,7 @@ import collections.abc
 import contextlib
 import enum
 import inspect
+import threading
 import types
 import typing
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
@@ -15,7 +16,7 @@ import attrs
 import typing_extensions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 Check: TypeAlias = "Callable[[Any], str]"
 """Says what is wrong with a value, or nothing."""
@@ -43,6 +44,13 @@ _NUMBERS: Final[dict[type, tuple[type, ...]]] = {float: (int,), complex: (int, f
 _ANYTHING: Final = (Any, object)
 
 
+class _State(threading.local):
+    verdicts: dict[tuple[int, int], tuple[Any, str]] | None = None
+
+
+_state: Final = _State()
+
+
 @attrs.frozen
 class Signature:
     """The parameters and the result of a function, each with its check.
@@ -66,6 +74,11 @@ class Signature:
             TypeError: they do not fit, in number, by name or by type.
         """
         bound = self.bound.bind(*args, **kwargs)
+        with _remembering():
+            self._check(bound)
+        return bound
+
+    def _check(self, bound: inspect.BoundArguments) -> None:
         for name, value in bound.arguments.items():
             kind = self.bound.parameters[name].kind
             values = [(name, value)]
@@ -77,7 +90,6 @@ class Signature:
                 problem = self.checks[name](each)
                 if problem:
                     raise TypeError(f"{label}{problem}")
-        return bound
 
 
 def signature_of(function: Any, name: str) -> Signature:
@@ -201,6 +213,31 @@ def _literal(values: tuple[Any, ...]) -> Check:
     return check
 
 
+@contextlib.contextmanager
+def _remembering() -> Iterator[None]:
+    """Look into each container once for each check, however often it occurs: a process can make few lists into a tree without end."""
+    _state.verdicts = {}
+    try:
+        yield
+    finally:
+        _state.verdicts = None
+
+
+def _once(check: Check) -> Check:
+    def remembered(value: Any) -> str:
+        verdicts = _state.verdicts
+        if verdicts is None:
+            with _remembering():
+                return remembered(value)
+        key = (id(value), id(check))
+        known = verdicts.get(key)
+        if known is None:
+            known = verdicts[key] = (value, check(value))  # with the value, whose id is its own while it lives
+        return known[1]
+
+    return remembered
+
+
 def _tuple(arguments: tuple[Any, ...], where: str) -> Check:
     if len(arguments) == 2 and arguments[1] is ...:
         return _each(tuple, check_of(arguments[0], where))
@@ -214,7 +251,7 @@ def _tuple(arguments: tuple[Any, ...], where: str) -> Check:
             return f" must have {len(checks)} items, not {len(value)}"
         return _first(zip(range(len(value)), value, checks, strict=True))
 
-    return check
+    return _once(check)
 
 
 def _each(cls: Any, item: Check) -> Check:
@@ -227,7 +264,7 @@ def _each(cls: Any, item: Check) -> Check:
             return " must be a container, not an iterator"
         return "" if item is _accept else _first((index, each, item) for index, each in enumerate(value))
 
-    return check
+    return _once(check)
 
 
 def _mapping(cls: Any, key: Check, item: Check) -> Check:
@@ -241,7 +278,7 @@ def _mapping(cls: Any, key: Check, item: Check) -> Check:
                 return f" key{problem}"
         return _first((each, value[each], item) for each in value)
 
-    return check
+    return _once(check)
 
 
 def _typed_dict(annotation: Any, where: str) -> Check:
@@ -258,7 +295,7 @@ def _typed_dict(annotation: Any, where: str) -> Check:
             return f" must have the key {missing[0]!r}" if missing else " has a key that is not declared"
         return _first((each, value[each], checks[each]) for each in value)
 
-    return check
+    return _once(check)
 
 
 def _bare(hint: Any) -> Any:

@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,14 +14,15 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 try:
-    from hostile import access, answers, exceptions, guest, interpreter, resources
+    from hostile import access, answers, authority, exceptions, guest, interpreter, resources
     from hostile.expect import ANYTHING, ATTACKS, MIB
 finally:
     sys.path.remove(str(HERE))
 
-from capsend import Environment, Executor, Image, ProcessFailed, spawn  # noqa: E402 - after the programs, whose folder is not on the path
+from capsend import Environment, Executor, HostFunction, Image, Mailbox, ProcessFailed, ProcessKilled, process, spawn  # noqa: E402 - after the programs, whose folder is not on the path
+from capsend.deadlines import Deadlines  # noqa: E402 - as above
 
-MODULES = (access, answers, exceptions, guest, interpreter, resources)
+MODULES = (access, answers, authority, exceptions, guest, interpreter, resources)
 SLOWEST = 45.0
 LARGEST = 400 * MIB
 MARK = Path("/tmp/capsend-was-here")
@@ -86,6 +88,7 @@ def test_attack_ends_as_it_should_and_alone(attack, bystander, capsys):
     assert spawn(pow, 2, 10).result(timeout=30) == 1024
     assert not bystander.done()
     assert not MARK.exists()
+    assert authority.is_untouched()
     assert resident("VmHWM") - before < LARGEST
     assert capsys.readouterr() == ("", "")
 
@@ -147,3 +150,66 @@ def test_process_cannot_end_the_event_loop(program):
     kind, result = asyncio.run(main())
     assert issubclass(kind, ProcessFailed)
     assert result == "done"
+
+
+def test_cancelled_timers_behind_a_live_one_do_not_pile_up():
+    """Setting and cancelling timers costs the host nothing that lasts."""
+    deadlines = Deadlines()
+    live = deadlines.add(900, sys.exit)
+    for _ in range(20_000):
+        deadlines.add(1_000, sys.exit).cancel()
+    assert len(deadlines._heap) < 3_000
+    live.cancel()
+
+
+def test_calls_to_the_dead_leave_nothing_in_the_mailbox():
+    """Each is answered at once, and no notice is kept for it beside: nobody bounds how many there are."""
+
+    def call(inbox: Mailbox[str], dead, ready):
+        host = sys.modules["wit_world"].host
+        for tag in range(1, 5_000):
+            host(10, f"{dead.number} -1 {tag} r{tag}:s")
+        ready.send("ready")
+        inbox.receive()
+
+    with Mailbox[str]() as ready:
+        gone = Mailbox[str]()
+        gone.close()
+        with process(call).spawn(gone.address, ready.address) as p:
+            assert ready.receive(timeout=30) == "ready"
+            assert len(p._life.mail.port._urgent) == 0
+
+
+def test_answered_calls_that_are_never_received_are_bounded():
+    """A process that answers its own calls and takes no answer out is refused further ones."""
+
+    def call(inbox: Mailbox[str]):
+        host = sys.modules["wit_world"].host
+        own = inbox.address.number
+        asked = [host(10, f"{own} 0 {tag} r{tag}:s") for tag in range(1, 901)]
+        told = [host(11, "0 0 0 0 0 ").split(" ", 3)[3] for _ in asked]
+        said = {host(10, f"{each[2 : each.index(',')]} 0 0 :s") for each in told}
+        more = [host(10, f"{own} 0 {tag} r{tag}:s") for tag in range(901, 1_101)]
+        return {*asked}, said, more.count(""), {*more}
+
+    assert process(call).spawn().result(timeout=30) == ({""}, {""}, 100, {"", "!calls"})
+
+
+def test_process_killed_while_it_waits_for_its_turn_makes_no_call():
+    """A call that the rate holds back is not made for a process that has ended."""
+    made = []
+
+    def note() -> None:
+        made.append(1)
+
+    noted = HostFunction(note).limited(rate=0.01)
+    with Mailbox[str]() as ready:
+        address = ready.address
+        p = spawn(lambda: (noted(), address.send("ready"), noted()))
+        assert ready.receive(timeout=30) == "ready"
+        p.kill()
+        assert isinstance(outcome(p)[1], ProcessKilled)
+    threads = [thread for thread in threading.enumerate() if thread.name == "capsend host functions"]
+    for thread in threads:
+        thread.join(10)
+    assert made == [1]
