@@ -190,6 +190,20 @@ def test_no_cache_at_all(project: Path) -> None:
     assert session.lines() == (5, 8)
 
 
+def test_a_project_that_begins_to_spawn_is_judged_whole(project: Path) -> None:
+    """What was checked and cached when nothing imported capsend is judged like the rest once something does."""
+    dep2 = "import threading\nLOCK = threading.Lock()\ndef helper() -> int:\n    return hash(LOCK)\n"
+    before = "import dep\ndef f() -> None:\n    dep.indirect()\n"
+    after = "from capsend import spawn\nimport dep\ndef f() -> None:\n    spawn(dep.indirect)\n"
+    dep = "import dep2\ndef indirect() -> int:\n    return dep2.helper()\n"
+    for way in (flags(), flags("--cache-dir=/dev/null")):
+        session = Session(project, way)
+        session.write(**{"main.py": before, "dep.py": dep, "dep2.py": dep2})
+        assert session.lines() == ()
+        session.write(**{"main.py": after, "dep.py": dep, "dep2.py": dep2})
+        assert session.lines() == (4,)
+
+
 def test_functions_of_silenced_modules_are_opaque(project: Path) -> None:
     """What mypy follows only silently has no bodies, so that nothing is known of what it captures."""
     session = Session(project, flags("--follow-imports=silent"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -123,6 +124,7 @@ class CapsendPlugin(Plugin):
             or file.is_cache_skeleton
             or not file.defs
             or names.is_known(file.fullname)
+            or self._is_idle()
         ):
             return
         if summary.SYMBOL in file.names and not self.state.daemon:
@@ -131,6 +133,11 @@ class CapsendPlugin(Plugin):
             self._attach_summary(file)
         except Exception:  # noqa: BLE001 - a crash here would take mypy down; without its summary a module's functions count as unseen
             summary.attach(file, self._modules, '{"unseen":true,"version":1}')
+
+    def _is_idle(self) -> bool:
+        """Return whether nobody will ask for a summary: no module of this build can spawn, and no cache carries it to a later one."""
+        kept = self.options.incremental and self.options.cache_dir != os.devnull
+        return not (kept or self.state.daemon or self.boundaries) and "capsend" not in (self._modules or ())
 
     def _attach_summary(self, file: n.MypyFile) -> None:
         assert self._modules is not None

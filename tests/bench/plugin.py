@@ -1,11 +1,13 @@
 """What the mypy plugin costs: `python -m tests.bench.plugin PACKAGE...` runs mypy with and without it, in turn, and prints the ratios.
 
-Each package is checked from nothing, and once more with a warm cache after a change of nothing. `MYPYPATH` says where the packages are.
+Each package is checked without any cache ("none"), from nothing with a cache written ("cold"), and with a warm cache after a change of nothing.
+`MYPYPATH` says where the packages are.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import statistics
 import subprocess
@@ -37,16 +39,17 @@ def main() -> int:
 
 
 def measure(package: str, folder: Path, rounds: int) -> list[tuple[str, str]]:
-    """Return the lines for a package: without a cache, and with a warm one."""
+    """Return the lines for a package: without a cache, with an empty one and with a warm one."""
     plain, plugged = folder / "plain.ini", folder / "plugged.ini"
     plain.write_text("[mypy]\nignore_missing_imports = True\n")
     plugged.write_text("[mypy]\nignore_missing_imports = True\nplugins = capsend_mypy\n")
     lines = []
-    for name in ("cold", "warm"):
+    for name in ("none", "cold", "warm"):
         costs: dict[Path, list[Cost]] = {plain: [], plugged: []}
-        for _ in range(rounds):
+        for index in range(rounds):
             for config in (plain, plugged):
-                cache = folder / f"cache_{config.stem}_{package}" if name == "warm" else Path("/dev/null")
+                fresh = folder / f"cache_{config.stem}_{package}_{index}"
+                cache = {"none": Path(os.devnull), "cold": fresh}.get(name, folder / f"cache_{config.stem}_{package}")
                 if name == "warm" and not costs[config]:
                     run(package, config, cache)
                 costs[config].append(run(package, config, cache))
