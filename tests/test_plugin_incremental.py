@@ -129,6 +129,7 @@ WAYS: Final = {
     "JSON cache": flags("--no-fixed-format-cache"),
     "sqlite cache": flags("--sqlite-cache"),
     "two workers": flags("-n2"),
+    "old parser": flags("--no-native-parser"),
 }
 
 
