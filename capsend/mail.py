@@ -38,6 +38,7 @@ MOST_WARNINGS: Final = 10
 MOST_HANDLES_IN_MESSAGE: Final = 100
 _LONGEST: Final = 366 * 86_400.0
 _LONGEST_RECORD: Final = 65_536
+_LONGEST_DROPS: Final = 1 << 20
 
 _ANSWERS: Final = {
     Offer.ACCEPTED: "",
@@ -153,7 +154,7 @@ class Mail:
     def _send(self, payload: str) -> str:
         """`number timeout tag handles:text`; with a tag the message is a call, whose answer is let in."""
         head, _, text = payload.partition(":")
-        number, timeout, tag, names = head.split(" ")
+        number, timeout, tag, names = head.split(" ", 4)
         target = self._target(number, "send")
         frame = self._frame(target, text, names)
         call = int(tag)
@@ -180,7 +181,7 @@ class Mail:
         """What handles in a message stand for; `r5` is the way back to this process for the answer to its call 5."""
         if not names:
             return []
-        parts = names.split(",")
+        parts = names.split(",", MOST_HANDLES_IN_MESSAGE)
         if len(parts) > MOST_HANDLES_IN_MESSAGE:
             raise Refused("!handles")
         grants: list[Grant] = []
@@ -226,7 +227,7 @@ class Mail:
 
     def _receive(self, payload: str) -> str:
         """`which timeout held held_bytes refused drops`; the answer is `kind tag length handles text`, or empty when time is over."""
-        which, timeout, held, held_size, refused, drops = payload.split(" ")
+        which, timeout, held, held_size, refused, drops = payload.split(" ", 6)
         self._drop(drops)
         self.port.dropped += min(max(int(refused), 0), self.port.messages)
         self.port.hold(int(held), int(held_size))
@@ -259,6 +260,9 @@ class Mail:
         return f"{kind} {frame.tag} {len(handles)} {handles}{frame.text}"
 
     def _drop(self, drops: str) -> None:
+        if len(drops) > _LONGEST_DROPS:
+            # Each part costs many times its text here. What is cut off stays held, and bounded by what can be.
+            drops = drops[:_LONGEST_DROPS].rpartition(",")[0]
         for part in drops.split(",") if drops else ():
             number, _, holds = part.partition("*")
             self._handles.drop(int(number), int(holds))
@@ -318,7 +322,7 @@ class Mail:
     def _send_after(self, payload: str) -> str:
         """`number seconds handles:text`; the answer is a reference for `_cancel`."""
         head, _, text = payload.partition(":")
-        number, seconds, names = head.split(" ")
+        number, seconds, names = head.split(" ", 3)
         target = self._target(number, "send")
         frame = self._frame(target, text, names)
         self._timers = {number: timer for number, timer in self._timers.items() if timer.size}

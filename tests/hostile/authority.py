@@ -243,6 +243,17 @@ def lie_about_what_is_held():
     return host()(17, "x")
 
 
+@attack("normal", returns=["", "!handles", "!malformed", "!malformed"], memory=192 * MIB)
+def split_payloads_into_millions_of_parts():
+    number = inbox.number
+    return [
+        host()(11, "0 0 0 0 0 " + "7*1," * 5_000_000 + "7*1"),
+        host()(10, f"{number} 0 0 " + "10," * 7_000_000 + "10:s"),
+        host()(10, "10 " * 7_000_000 + ":s"),
+        host()(11, "10 " * 7_000_000),
+    ]
+
+
 @attack("limit", OutputLimitExceeded)
 def log_without_end():
     flood(21, "50 root:" + "x" * 60_000, times=1_000)
