@@ -97,6 +97,35 @@ def test_every_code_can_be_disabled_alone(tmp_path: Path) -> None:
     assert "unused" in check(tmp_path, "x = 1  # type: ignore[capsend-capture]\n", "--warn-unused-ignores").lower()
 
 
+PYDANTIC = """
+from pydantic import BaseModel
+from capsend import spawn
+
+class Point(BaseModel, frozen=True):
+    x: int
+
+class Rows(BaseModel):
+    rows: list[int]
+
+def f(p: Point, r: Rows) -> None:
+    spawn(lambda: p)
+    spawn(lambda: r)
+    spawn(len, r.rows)
+    x = p.x
+    spawn(lambda: x)
+"""
+
+
+def test_a_pydantic_model_needs_its_package_in_the_image(tmp_path: Path) -> None:
+    """A model goes along where the image has pydantic and the model is frozen; what it holds always does, as any value."""
+    pytest.importorskip("pydantic")
+    lines = [line for line in check(tmp_path, PYDANTIC).splitlines() if ": error: " in line]
+    assert [line.split(":")[1] for line in lines] == ["12", "13"]
+    (tmp_path / "pyproject.toml").write_text('[tool.capsend]\npackages = ["pydantic"]\n')
+    lines = [line for line in check(tmp_path, PYDANTIC).splitlines() if ": error: " in line]
+    assert [line.split(":")[1] for line in lines] == ["13"]
+
+
 def test_every_code_has_its_section_with_an_example() -> None:
     """The documentation has one section per code, and its examples are checked below."""
     text = DOCS.read_text()

@@ -338,8 +338,7 @@ class Judge:
 
     def _note_class(self, info: TypeInfo) -> None:
         self.modules.update(base.module_name for base in info.mro)
-        if not names.is_known(info.module_name):
-            self.classes.add(info.fullname)
+        self.classes.update(base.fullname for base in info.mro if not names.is_known(base.module_name))
 
     def _explicit(self, judged: Instance, trait: Trait) -> tuple[Spoil, ...] | None:
         """Return the answer of an explicit impl, the user's or a declaration's; None if the fields decide."""
