@@ -302,7 +302,7 @@ def catch_memory_errors_and_go_on():
             pass
 
 
-@attack("normal", returns="alive")
+@attack("normal or limit")
 def use_all_memory_and_return():
     kept = []
     try:
