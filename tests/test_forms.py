@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
+import pprint
 import re
 import sys
 import traceback
@@ -125,4 +126,5 @@ def expected_of(module: Any) -> Any:
 def assert_equal(result: Any, expected: Any) -> None:
     """Equal, and of the same types all the way down, as far as repr shows it."""
     assert result == expected
-    assert repr(result) == repr(expected)
+    # Line by line, which puts sets in order: that of texts differs from one Python to the next.
+    assert pprint.pformat(result, width=1, sort_dicts=False) == pprint.pformat(expected, width=1, sort_dicts=False)
