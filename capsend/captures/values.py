@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import types
 from typing import TYPE_CHECKING, Any
@@ -172,8 +171,3 @@ class Values:
         if not leaves:
             self._context.program.make(method, "y", self._context.program.value(method.__self__), method.__name__)
         return leaves
-
-
-def with_cure(leaf: Leaf, cure: str) -> Leaf:
-    """Return a leaf with another cure."""
-    return dataclasses.replace(leaf, cure=cure)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 INT: Final = frozenset({int})
 STR: Final = frozenset({str})
 FLOAT: Final = frozenset({float})
-BYTES: Final = frozenset({bytes})
 TUPLE: Final = frozenset({tuple})
 DICT: Final = frozenset({dict})
 TEXT: Final = frozenset({str, bytes})

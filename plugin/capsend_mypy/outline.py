@@ -22,7 +22,6 @@ MODULE: Final = "i"
 WRITTEN: Final = "w"
 DEFAULT: Final = "d"
 DECORATED: Final = "@"
-UNSEEN: Final = "?"
 OPAQUE: Final = "o"
 
 
