@@ -78,12 +78,13 @@ export function child(): i32 {
 }
 
 export function serving(): i32 {
-  for (let served = 0; ; served++) {
-    next();
-    if (info.handles == 0) return report(served, 0, 0);
+  let served = 0;
+  for (next(); info.handles != 0; next()) {
     capsend.send(firstHandle(), data, info.size, 0, 0, FOR_EVER);
     capsend.drop(firstHandle());
+    served++;
   }
+  return report(served, 0, 0);
 }
 
 export function selective(): i32 {

@@ -53,8 +53,7 @@ CAPSEND_ENTRY(child) {
 }
 
 CAPSEND_ENTRY(serving) {
-    int32_t served = 0;
-    for (;; served++) {
+    for (int32_t served = 0;; served++) {
         capsend_receive(&info, ANY, FOR_EVER);
         capsend_read(data, handles);
         if (info.handles == 0) return report(served, 0, 0);
