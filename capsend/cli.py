@@ -1,4 +1,4 @@
-"""The command line: `capsend demo`, `run`, `explain`, `check`, `audit`, `image` and `doctor`."""
+"""The command line: `capsend demo`, `run`, `explain`, `check`, `audit`, `image`, `doctor` and `include`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
@@ -402,6 +403,16 @@ def audit(paths: tuple[str, ...]) -> None:
       capsend audit shop/
     """
     _mypy("audit", *paths)
+
+
+@main.command(context_settings=_CONTEXT, short_help="Print the folder with capsend.h and process.wit.")
+def include() -> None:
+    """Print the folder with the C header and the WIT package, for processes in other languages.
+
+    \b
+    zig cc --target=wasm32-freestanding -nostdlib -Wl,--no-entry -I"$(capsend include)" -o guest.wasm guest.c
+    """
+    click.echo(Path(__file__).parent / "abi")
 
 
 def _mypy(*arguments: str) -> NoReturn:
