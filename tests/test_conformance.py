@@ -102,6 +102,20 @@ def serve(module: WasmModule) -> None:
 
 
 @case
+def ring(module: WasmModule) -> None:
+    """Each is told in a message who the next is, and passes on what comes, a message of no bytes last."""
+    first: Any = spawn(module.function("passing"))
+    second: Any = spawn(module.function("passing"))
+    with Mailbox[bytes]() as inbox:
+        first.send((b"", (second.address,)))
+        second.send((b"", (inbox.address,)))
+        for message in (b"one", b"two", b""):
+            first.send(message)
+        assert [inbox.receive(timeout=PATIENCE) for _ in range(3)] == [b"one", b"two", b""]
+    assert first.result(PATIENCE) == second.result(PATIENCE) == b""
+
+
+@case
 def selective_receive(module: WasmModule) -> None:
     """The next message with a prefix is taken out, and the others keep their order."""
     p: Any = spawn(module.function("selective"))

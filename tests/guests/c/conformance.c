@@ -62,6 +62,18 @@ CAPSEND_ENTRY(serving) {
     }
 }
 
+CAPSEND_ENTRY(passing) {
+    int32_t next;
+    capsend_receive(&info, ANY, FOR_EVER);
+    capsend_read(0, &next);
+    for (;;) {
+        capsend_receive(&info, ANY, FOR_EVER);
+        capsend_read(data, 0);
+        capsend_send(next, data, info.size, 0, 0, FOR_EVER);
+        if (info.size == 0) return 0;
+    }
+}
+
 CAPSEND_ENTRY(selective) {
     uint32_t size = 0;
     for (int turn = 0; turn < 3; turn++) {

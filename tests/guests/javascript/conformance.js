@@ -50,6 +50,15 @@ export function serving() {
   }
 }
 
+export function passing() {
+  const [following] = next().handles;
+  for (;;) {
+    const { data } = next();
+    capsend.send(following, data, [], undefined);
+    if (data.length === 0) return NOTHING;
+  }
+}
+
 export function selective() {
   const found = [bytes("b"), NOTHING, NOTHING].map((prefix) => capsend.receive(prefix, undefined).data);
   return new Uint8Array(found.flatMap((data) => [...data]));
