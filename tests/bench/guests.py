@@ -178,14 +178,14 @@ def waiting_instances(count: int) -> list[Callable[[], None]]:
 
     engine = wasmtime.Engine()
     module = wasmtime.Module(engine, (HERE / "wat" / "conformance.wat").read_text())
+    linker = wasmtime.Linker(engine)
+    for each in module.imports:
+        linker.define_func(each.module, each.name, each.type, lambda *_: -1)
     ended, ready = threading.Event(), threading.Semaphore(0)
     stack = threading.stack_size(256 << 10)
 
     def hold() -> None:
         store = wasmtime.Store(engine)
-        linker = wasmtime.Linker(engine)
-        for each in module.imports:
-            linker.define_func(each.module, each.name, each.type, lambda *_: -1)
         instance = linker.instantiate(store, module)
         instance.exports(store)["echo"](store)
         ready.release()
