@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from capsend.image import Image
     from capsend.mailbox import Address, Mailbox
     from capsend.running import processes as processes
-    from capsend.supervisor import Supervisor
+    from capsend.supervisor import Supervisor as Supervisor
+    from capsend.wasm import WasmModule
 
 __all__ = [
     "Address",
@@ -54,8 +55,8 @@ __all__ = [
     "Serializable",
     "SerializationError",
     "Spawnable",
-    "Supervisor",
     "TimeLimitExceeded",
+    "WasmModule",
     "check",
     "not_process_send",
     "process",
@@ -75,6 +76,7 @@ _LATER: Final = {
     "Mailbox": "mailbox",
     "ProcessGroup": "group",
     "Supervisor": "supervisor",
+    "WasmModule": "wasm",
     "process_send": "claims",
     "processes": "running",
 }

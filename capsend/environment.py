@@ -16,6 +16,7 @@ from capsend.output import to_stderr, to_stdout
 from capsend.ports import MESSAGES, SIZE, Policy
 from capsend.process import Actor, Process
 from capsend.running import start
+from capsend.wasm_life import WasmLife, WasmShipment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,9 @@ R = TypeVar("R")
 
 MIB: Final = 1 << 20
 SMALLEST_MEMORY: Final = 64 * MIB
+"""Of a process that runs Python."""
+
+_PAGE: Final = 65_536
 LARGEST_MEMORY: Final = 4096 * MIB
 LONGEST_TIMEOUT: Final = 366 * 86_400.0
 _LONE: Final = re.compile("[\ud800-\udfff]")
@@ -133,7 +137,7 @@ class Environment:
     An environment is a value: it can be kept, compared and shared, and spawning does not change it.
 
     Args:
-        memory: bytes that the process can have, the interpreter's own 50 million included.
+        memory: bytes that the process can have, the interpreter's own 50 million included: one that runs Python needs at least 64 MiB.
         timeout: seconds of wall-clock time from `spawn` on, sleeps included; None for no limit.
         cpu: seconds of CPU time that it can use, sleeps and waits not counted; None for no limit but the timeout.
         output: bytes that it can write to its standard output and standard error together.
@@ -163,7 +167,7 @@ class Environment:
 
     memory: int = attrs.field(
         default=1024 * MIB,
-        validator=_bytes_between(SMALLEST_MEMORY, LARGEST_MEMORY, "the interpreter's own need and 32-bit addresses"),
+        validator=_bytes_between(_PAGE, LARGEST_MEMORY, "one page of WebAssembly and 32-bit addresses"),
     )
     timeout: float | None = attrs.field(default=300.0, validator=_check_seconds)
     cpu: float | None = attrs.field(default=None, validator=_check_cpu)
@@ -187,10 +191,14 @@ class Prepared:
     """A call that was judged and encoded, and can be run once."""
 
     environment: Environment
-    shipment: Shipment
+    shipment: Shipment | WasmShipment
 
     def start(self) -> Process[Any]:
         """Run it in a new process."""
+        if isinstance(self.shipment, WasmShipment):
+            return Actor(
+                start(self.shipment, self.environment, self.shipment.template, kind=WasmLife), self.shipment.name
+            )
         template = self.environment.image.template()
         kind = Actor if self.shipment.takes_mailbox else Process
         return kind(start(self.shipment, self.environment, template), self.shipment.name)
@@ -200,8 +208,16 @@ def prepare(
     environment: Environment, fn: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Prepared:
     """Judge and encode a call: raises whatever `spawn` raises before a process starts."""
+    pack = getattr(type(fn), "__capsend_ship__", None)
+    if pack is not None:
+        return Prepared(environment, pack(fn, args, kwargs))
     from capsend.shipping import ship
 
+    if environment.memory < SMALLEST_MEMORY:
+        message = (
+            f"memory must be at least {SMALLEST_MEMORY} bytes for a process that runs Python, not {environment.memory}"
+        )
+        raise ValueError(message)
     image = environment.image
     return Prepared(environment, ship(fn, args, kwargs, knows=image.knows, image=image))
 

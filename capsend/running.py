@@ -16,11 +16,9 @@ from capsend.exceptions import ProcessKilled
 from capsend.life import Life
 
 if TYPE_CHECKING:
-    from capsend.engine import Template
     from capsend.environment import Environment
     from capsend.life import Stats
     from capsend.mailbox import Address
-    from capsend.shipping import Shipment
 
 _EXIT_PATIENCE: Final = 5.0
 
@@ -59,8 +57,14 @@ def processes() -> tuple[Running, ...]:
     )
 
 
-def start(shipment: Shipment, environment: Environment, template: Template) -> Life:
+def start(shipment: Any, environment: Environment, template: Any, *, kind: type[Life] = Life) -> Life:
     """Start a process on a thread of its own.
+
+    Args:
+        shipment: what it runs.
+        environment: what it may use.
+        template: what its guest is made from.
+        kind: what kind of guest that is.
 
     Raises:
         RuntimeError: the interpreter is shutting down, the system has no thread left, or this OS process was forked from
@@ -73,7 +77,7 @@ def start(shipment: Shipment, environment: Environment, template: Template) -> L
         message = "no process can be spawned any more: the interpreter is shutting down"
         raise RuntimeError(message)
     register_exit()
-    life = Life(shipment, environment)
+    life = kind(shipment, environment)
     _live.add(life)
     try:
         sys.audit("capsend.spawn", life.number, shipment.name)
@@ -88,19 +92,18 @@ def start(shipment: Shipment, environment: Environment, template: Template) -> L
     return life
 
 
-def _start_thread(life: Life, template: Template) -> None:
-    from capsend.engine import THREAD_STACK
-
+def _start_thread(life: Life, template: Any) -> None:
+    stack = life.stack
     # The size of stacks is a setting of the whole interpreter: no thread of ours may start in between.
     with _start_lock:
-        previous = threading.stack_size(THREAD_STACK)
+        previous = threading.stack_size(stack)
         try:
             _thread.start_new_thread(_live_through, (life, template))
         finally:
             threading.stack_size(previous)
 
 
-def _live_through(life: Life, template: Template) -> None:
+def _live_through(life: Life, template: Any) -> None:
     try:
         life.live(template)
     finally:

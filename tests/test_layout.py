@@ -37,20 +37,34 @@ LAYERS = [
         "annotations",
         "handles",
         "ports",
+        "byteforms",
         "folders",
         "signatures",
         "capabilities",
         "program",
         "shipping",
     },
-    {"engine", "baking", "image", "deadlines", "output", "mail", "host_calls", "life"},
-    {"process", "mailbox", "registry", "running"},
+    {
+        "engine",
+        "baking",
+        "image",
+        "deadlines",
+        "output",
+        "mail",
+        "host_calls",
+        "life",
+        "operations",
+        "wasm_life",
+        "modules",
+    },
+    {"process", "mailbox", "registry", "running", "wasm"},
     {"environment", "executor", "group", "supervisor"},
     {"", "explain"},
     {"cli"},
 ]
 UPWARDS = {
     "process": {"environment", "shipping"},  # `spawn` is the default environment's
+    "wasm_life": {"running", "wasm"},  # a process starts others; a module is handed out as one
     "life": {"mailbox"},  # its end is told as a notice, which users receive
     "ports": {"mailbox"},  # what travels as a grant is handed out as an address
     "rehearsal": {"image", "shipping"},  # an image is tried with real shipments while it is made

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from capsend.engine.core import CoreInstance, CoreTemplate, OutOfBounds, assemble, compile_core
 from capsend.engine.interpreter import Guest, Template, compile_component
-from capsend.engine.stores import LARGEST_MEMORY, THREAD_STACK, Interrupted, Trapped, engine, guests
+from capsend.engine.stores import LARGEST_MEMORY, SMALL_STACK, THREAD_STACK, Interrupted, Trapped, engine, guests
 
 __all__ = [
     "LARGEST_MEMORY",
+    "SMALL_STACK",
     "THREAD_STACK",
+    "CoreInstance",
+    "CoreTemplate",
     "Guest",
     "Interrupted",
+    "OutOfBounds",
     "Template",
     "Trapped",
+    "assemble",
     "compile_component",
+    "compile_core",
     "engine",
     "guests",
 ]

@@ -15,6 +15,8 @@ from capsend.engine.stores import Instance, engine, running
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import wasmtime
+
 RAW_WAIT: Final = 0.02
 """Seconds after which a guest that waits for time looks at its clock again."""
 
@@ -35,8 +37,8 @@ class Probe:
 class ComponentInstance(Instance):
     """An instance of a component."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, owner: wasmtime.Engine) -> None:
+        super().__init__(owner)
         self.functions: dict[str, Any] = {}
         self.listings: dict[int, Any] = {}
 

@@ -99,7 +99,7 @@ class Guest(ComponentInstance):
         Raises:
             OSError: a folder cannot be opened.
         """
-        super().__init__()
+        super().__init__(engine())
         self.host = host
         self._returned = False
         try:

@@ -34,6 +34,9 @@ set_epoch_deadline: Final = _quick("wasmtime_context_set_epoch_deadline")
 set_wasi: Final = _quick("wasmtime_context_set_wasi")
 wasi_config_new: Final = _quick("wasi_config_new")
 wasi_config_delete: Final = _quick("wasi_config_delete")
+define_func_unchecked: Final = ffi._wasmtime_linker_define_func_unchecked
+set_env: Final = ffi._wasi_config_set_env
+instance_pre_delete: Final = ffi._wasmtime_instance_pre_delete
 preopen_dir: Final = ffi._wasi_config_preopen_dir
 get_func: Final = _quick("wasmtime_component_instance_get_func")
 byte_vec_new: Final = _quick("wasm_byte_vec_new")
@@ -41,6 +44,15 @@ byte_vec_delete: Final = _quick("wasm_byte_vec_delete")
 val_vec_new: Final = _quick("wasmtime_component_vallist_new_uninit")
 val_new: Final = _quick("wasmtime_component_val_new")
 resource_drop: Final = _quick("wasmtime_component_resource_any_drop")
+instance_export_get: Final = _quick("wasmtime_instance_export_get")
+caller_export_get: Final = _quick("wasmtime_caller_export_get")
+memory_data_size: Final = _quick("wasmtime_memory_data_size")
+trap_new: Final = _quick("wasmtime_trap_new")
+instantiate_here: Final = _quick("wasmtime_instance_pre_instantiate")
+store_delete_here: Final = _quick("wasmtime_store_delete")
+memory_data: Final = _quick("wasmtime_memory_data")
+memory_data.restype = ctypes.c_void_p
+trap_new.restype = ctypes.c_void_p
 
 NO_FINALIZER: Final = ctypes.cast(0, ctypes.CFUNCTYPE(None, ctypes.c_void_p))
 ANY_POINTER: Final = ctypes.POINTER(ffi.wasmtime_component_resource_any_t)
@@ -64,6 +76,11 @@ def problem(error: Any) -> wasmtime.WasmtimeError:
     return wasmtime.WasmtimeError._from_ptr(error)
 
 
+def trapped(trap: Any) -> wasmtime.Trap:
+    """A trap that a C function gave, as an exception, and freed."""
+    return wasmtime.Trap._from_ptr(trap)
+
+
 def check(error: Any) -> None:
     """Raise what a C function returned, if that is an error."""
     if error:
@@ -81,6 +98,12 @@ def error(text: str) -> int | None:
     """A new wasmtime error, handed over to wasmtime: returned from a host function, it ends the guest."""
     error = wasmtime.WasmtimeError(text)
     return ctypes.cast(error._consume(), ctypes.c_void_p).value
+
+
+def trap(text: bytes) -> int:
+    """A new trap, handed over to wasmtime: returned from an import of a core module, it ends the guest."""
+    made: int = trap_new(text, len(text))
+    return made
 
 
 def address(data: bytes) -> Any:

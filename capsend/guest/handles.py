@@ -9,10 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# What each kind of handle is made into; called with the number and the description, once per number that is alive. What is not a `Handle`
-# is only a name of the thing: it can be copied, and nobody is told when it goes.
-KINDS: dict[str, Callable[[int, Any], Any]] = {"dir": lambda _number, path: pathlib.Path(path)}
-
 _alive: weakref.WeakValueDictionary[int, Handle] = weakref.WeakValueDictionary()
 _dropped: list[str] = []
 
@@ -42,6 +38,28 @@ class Handle:
     def __del__(self) -> None:
         if getattr(self, "_holds", 0):
             _dropped.append(f"{self.number}*{self._holds}")
+
+
+class WasmModule(Handle):
+    """A module in any language that the host has compiled; here it can only be passed on."""
+
+    __slots__ = ("_name", "functions")
+
+    def __init__(self, number: int, description: Any) -> None:
+        super().__init__(number)
+        self._name, functions = description
+        self.functions = tuple(functions)
+
+    def __repr__(self) -> str:
+        return f"<WasmModule {self._name}>"
+
+
+# What each kind of handle is made into; called with the number and the description, once per number that is alive. What is not a `Handle`
+# is only a name of the thing: it can be copied, and nobody is told when it goes.
+KINDS: dict[str, Callable[[int, Any], Any]] = {
+    "dir": lambda _number, path: pathlib.Path(path),
+    "module": WasmModule,
+}
 
 
 def receive(told: list[list[Any]]) -> list[Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, NoReturn, ParamSpec, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+from capsend_guest.handles import WasmModule  # type: ignore[import-not-found]  # noqa: F401 - as above
 from capsend_guest.host_functions import HostFunction  # type: ignore[import-not-found]  # noqa: F401 - as above
 from capsend_guest.mail import Address, Mailbox  # type: ignore[import-not-found]  # noqa: F401 - shown to programs; the name is the image's
 
