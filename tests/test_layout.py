@@ -44,7 +44,7 @@ LAYERS = [
         "program",
         "shipping",
     },
-    {"engine", "baking", "image", "deadlines", "output", "mail", "host_calls", "life"},
+    {"gauge", "engine", "baking", "image", "deadlines", "output", "mail", "host_calls", "life"},
     {"process", "mailbox", "registry", "running"},
     {"environment", "executor", "group", "supervisor"},
     {"", "explain"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capsend.engine.interpreter import Guest, Template, compile_component
+from capsend.engine.interpreter import Guest, Template, assemble, compile_component
 from capsend.engine.stores import LARGEST_MEMORY, THREAD_STACK, Interrupted, Trapped, engine, guests
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Interrupted",
     "Template",
     "Trapped",
+    "assemble",
     "compile_component",
     "engine",
     "guests",
