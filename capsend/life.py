@@ -53,6 +53,7 @@ class Stats:
 
     Attributes:
         cpu_seconds: processor time of its thread.
+        memory: bytes of memory that it had when it last asked the host for something, the interpreter's own included.
         sent, received: messages; answers to calls and notices are not counted.
         waiting: messages in its mailbox, those put by for later included.
         dropped: messages that were lost: see `Address.send`.
@@ -60,6 +61,7 @@ class Stats:
     """
 
     cpu_seconds: float
+    memory: int
     sent: int
     received: int
     waiting: int
@@ -84,6 +86,7 @@ class Life:
         "_err",
         "_error",
         "_lock",
+        "_memory",
         "_out",
         "_stop",
         "_thread",
@@ -121,6 +124,7 @@ class Life:
         self._out = Lines(environment.stdout)
         self._err = Lines(environment.stderr)
         self._written = 0
+        self._memory = 0
         self._ahead: list[str] = []
         self._thread: int | float | None = None  # the thread while it runs, then the seconds that it used
         timeout = environment.timeout
@@ -207,9 +211,10 @@ class Life:
 
     def stats(self) -> Stats:
         """What the process has used."""
-        mail = self.mail
+        mail, guest = self.mail, self.guest
         return Stats(
             cpu_seconds=self._cpu_seconds(),
+            memory=self._memory if guest is None else guest.memory,
             sent=mail.sent,
             received=mail.port.received,
             waiting=len(mail.port),
@@ -255,6 +260,7 @@ class Life:
         finally:
             self._finish()
             if guest is not None:
+                self._memory = guest.memory
                 guest.close()
             self.guest = None
 

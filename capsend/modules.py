@@ -27,7 +27,10 @@ def from_text(text: str, *, name: str) -> bytes:
     """
     from capsend import engine
 
-    return engine.assemble(text, name)
+    try:
+        return engine.assemble(text)
+    except ValueError as error:
+        raise WasmError(f"{name} is not in the text format of WebAssembly: {error}") from None
 
 
 def obtain(data: bytes, *, name: str) -> CoreTemplate:

@@ -6,6 +6,7 @@ import ast
 import importlib
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,7 @@ LAYERS = [
         "shipping",
     },
     {
+        "gauge",
         "engine",
         "baking",
         "image",
@@ -228,6 +230,19 @@ def names_inside() -> list[str]:
     import capsend
 
     return [name for name in dir(capsend) if name in capsend.__all__]
+
+
+def test_names_beside_the_public_ones_are_found_at_the_first_look() -> None:
+    """What did not fit among the 30 names is an attribute of the package all the same, and imported when it is asked for."""
+    program = """
+        import capsend, sys
+        assert "capsend.registry" not in sys.modules
+        assert {"host_function", "processes", "registry"} <= set(dir(capsend))
+        print(capsend.host_function.__name__, capsend.processes(), capsend.registry.names())
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("host_function () ()\n", "")
 
 
 def test_an_unknown_name_of_capsend_is_an_attribute_error() -> None:

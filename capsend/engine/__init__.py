@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from capsend.engine.core import CoreInstance, CoreTemplate, OutOfBounds, assemble, compile_core
-from capsend.engine.interpreter import Guest, Template, compile_component
+from capsend.engine.core import CoreInstance, CoreTemplate, OutOfBounds, compile_core
+from capsend.engine.interpreter import Guest, Template, assemble, compile_component
 from capsend.engine.stores import LARGEST_MEMORY, SMALL_STACK, THREAD_STACK, Interrupted, Trapped, engine, guests
 
 __all__ = [

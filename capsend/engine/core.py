@@ -111,18 +111,6 @@ class CoreTemplate:
             delete(pre)
 
 
-def assemble(text: str, name: str) -> bytes:
-    """Return the binary form of a module in the text format.
-
-    Raises:
-        WasmError: the text is wrong.
-    """
-    try:
-        return bytes(wasmtime.wat2wasm(text))
-    except wasmtime.WasmtimeError as error:
-        raise WasmError(f"{name} is not in the text format of WebAssembly: {error}") from None
-
-
 def compile_core(wasm: bytes, name: str) -> wasmtime.Module:
     """Compile a core module for the CPU of this machine.
 
@@ -246,6 +234,8 @@ class CoreInstance(Instance):
         self._template = template
         self._memory: Any = None
         self.has_memory = False
+        self.memory = template.memory
+        """Bytes of memory that it had when it last asked the host for something."""
         try:
             native.store_limiter(self.store, memory, _TABLE_ELEMENTS, 2, _TABLES, 1)
             self.watch()
@@ -314,7 +304,8 @@ class CoreInstance(Instance):
             raise OutOfBounds
         memory = ctypes.byref(self._memory)
         # No overflow: these are Python's ints, neither is negative, and what is compared is what wasmtime says at this moment.
-        if pointer + size > native.memory_data_size(self.context, memory):
+        self.memory = native.memory_data_size(self.context, memory)
+        if pointer + size > self.memory:
             raise OutOfBounds
         address: int = native.memory_data(self.context, memory)
         return address + pointer

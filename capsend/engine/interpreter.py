@@ -13,6 +13,7 @@ from wasmtime import component as wasm_component
 from capsend.engine import native, wasi
 from capsend.engine.components import ComponentInstance, Probe
 from capsend.engine.stores import Interrupted, engine, running
+from capsend.gauge import IMPORT, PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +21,21 @@ if TYPE_CHECKING:
 
     from capsend.folders import Mount
 
+_END: Final = 0  # the operation of `capsend.guest.host` by which a guest only says how much memory it has
+_WORLD_PARAMETERS: Final = 2
 _LARGEST_PAYLOAD: Final = 1 << 25  # as much as `capsend.guest.host.deliver` sends at once
+
+
+def assemble(text: str) -> bytes:
+    """Return the binary form of a module in WebAssembly's text format.
+
+    Raises:
+        ValueError: the text is wrong.
+    """
+    try:
+        return bytes(wasmtime.wat2wasm(text))
+    except wasmtime.WasmtimeError as error:
+        raise ValueError(native.last_cause(str(error))) from None
 
 
 def compile_component(wasm: bytes) -> bytes:
@@ -74,11 +89,16 @@ def _make_linker(*, writing: bool) -> wasm_component.Linker:
     linker = wasi.make_linker(engine(), writing=writing)
     with linker.root() as root:
         wasi.add_function(root, "host", _on_host)
+        wasi.add_function(root, IMPORT, _on_host)
     return linker
 
 
 class Guest(ComponentInstance):
-    """One instance of an image; `run` calls into it."""
+    """One instance of an image; `run` calls into it.
+
+    Attributes:
+        memory: bytes that it had when it last called the host.
+    """
 
     def __init__(
         self,
@@ -101,6 +121,7 @@ class Guest(ComponentInstance):
         """
         super().__init__(engine())
         self.host = host
+        self.memory = 0
         self._returned = False
         try:
             self.configure(memory, mounts)
@@ -151,10 +172,12 @@ class Guest(ComponentInstance):
 
 @native.host_function
 def _on_host(
-    _data: Any, _context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int
+    _data: Any, _context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
 ) -> int | None:
-    """The world's one import: (operation, payload) -> answer."""
+    """The world's one import: (operation, payload) -> answer; with the pages of memory behind it where a gauge was put in."""
     guest = running.guest
+    if count > _WORLD_PARAMETERS:
+        guest.memory = arguments[_WORLD_PARAMETERS].of.u32 * PAGE
     if guest.interrupted or guest.host is None:
         return native.error("interrupted")
     try:
@@ -162,7 +185,7 @@ def _on_host(
         if payload.size > _LARGEST_PAYLOAD:
             return native.error("it sent too much at once")
         text = ctypes.string_at(payload.data, payload.size).decode("utf-8", "replace") if payload.size else ""
-        answer = guest.host(operation, text).encode("ascii")
+        answer = guest.host(operation, text).encode("ascii") if operation != _END else b""
     except BaseException as failure:  # noqa: BLE001 - raised again by `finish`, on this side of wasmtime
         guest.failure = failure
         return native.error("host function failed")

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from capsend import Dir, Environment, HostFunction
+from capsend import Dir, Environment, HostFunction, host_function
 
 HERE = Path(__file__).parent.resolve()
 PRICES = {"tea": Decimal("3.20"), "coffee": Decimal("4.50")}
@@ -35,7 +35,7 @@ class Shop:
             return len(self.orders)
 
 
-@HostFunction
+@host_function
 def price(sku: str) -> Decimal:
     """What something costs."""
     return PRICES[sku]

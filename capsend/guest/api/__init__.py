@@ -114,6 +114,14 @@ def spawn(function: Any, /, *args: Any, **kwargs: Any) -> NoReturn:
     _no_spawn("spawn")
 
 
+def host_function(function: Any, /) -> NoReturn:
+    """Say that functions of the host are made there."""
+    name = getattr(function, "__qualname__", type(function).__name__)
+    raise CapsendError(
+        f"{name} runs inside and cannot become a function of the host. Decorate it there, and capture it"
+    )
+
+
 def check(function: Any) -> None:
     """Do nothing: what is inside has been checked."""
     if not callable(function):
