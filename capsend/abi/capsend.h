@@ -21,7 +21,7 @@ enum {
     CAPSEND_LIMIT = -12,      /* beyond what the environment allows */
     CAPSEND_RAISED = -13      /* the function of the host raised: the current message says what */
 };
-enum { CAPSEND_BYTES, CAPSEND_VALUE, CAPSEND_DOWN, CAPSEND_EXIT, CAPSEND_ANSWER }; /* kinds of messages */
+enum { CAPSEND_BYTES, CAPSEND_VALUE, CAPSEND_DOWN, CAPSEND_EXIT }; /* kinds of messages */
 enum { CAPSEND_NORMAL, CAPSEND_FAILED, CAPSEND_KILLED, CAPSEND_AT_LIMIT, CAPSEND_TRAPPED }; /* reasons, in `extra` of DOWN and EXIT */
 enum { CAPSEND_LINK = 1, CAPSEND_MONITOR = 2 }; /* flags of spawn */
 enum { CAPSEND_THIS_MODULE = -1 };
@@ -43,6 +43,8 @@ CAPSEND_WORD(spawn)(int32_t module, const char *name, uint32_t name_size, const 
                     uint32_t count, uint32_t flags);
 CAPSEND_WORD(own)(void);
 CAPSEND_WORD(drop)(int32_t handle);
+CAPSEND_WORD(describe)(int32_t handle, void *data, uint32_t size); /* the path of a folder, words about others: as much as there is
+                                                                     room for; answers the length of all of it */
 CAPSEND_WORD(monitor)(int32_t handle);
 CAPSEND_WORD(unmonitor)(int32_t handle);
 CAPSEND_WORD(link)(int32_t handle);

@@ -35,13 +35,24 @@ class ToolchainMissing(Exception):
     """A compiler is not there; the text says what to do."""
 
 
-def compile_c(source: Path, made: Path, *, libc: bool = False) -> Path:
-    """Compile one C file. Without a libc that takes no time; the first one with it builds the libc, 20 s of CPU, which zig keeps."""
+def compile_c(source: Path, made: Path, *, libc: bool = False, command: bool = False) -> Path:
+    """Compile one C file. Without a libc that takes no time; the first one with it builds the libc, 20 s of CPU, which zig keeps.
+
+    Args:
+        source: the file.
+        made: the module.
+        libc: whether there is a libc, on top of WASI.
+        command: whether it is a program with a `main` of its own.
+
+    Raises:
+        ToolchainMissing: there is no compiler.
+    """
     if importlib.util.find_spec("ziglang") is None:
         raise ToolchainMissing("there is no C compiler: pip install '.[guests]'")
-    kind = ["--target=wasm32-wasi", "-mexec-model=reactor"] if libc else ["--target=wasm32-freestanding", "-nostdlib"]
-    flags = ["-mbulk-memory", "-O2", "-s", "-Wl,--no-entry", "-Wall", "-Wextra", "-Werror", f"-I{HEADERS}"]
-    _run([sys.executable, "-m", "ziglang", "cc", *kind, *flags, "-o", str(made), str(source)])
+    library = ["--target=wasm32-wasi"] if libc else ["--target=wasm32-freestanding", "-nostdlib"]
+    kind = [] if command else ["-mexec-model=reactor"] if libc else ["-Wl,--no-entry"]
+    flags = ["-mbulk-memory", "-O2", "-s", "-Wall", "-Wextra", "-Werror", f"-I{HEADERS}"]
+    _run([sys.executable, "-m", "ziglang", "cc", *library, *kind, *flags, "-o", str(made), str(source)])
     return made
 
 

@@ -2,7 +2,7 @@
 import * as capsend from "capsend:process/operations@1.0.0";
 
 const CODES = ["malformed", "forged", "denied", "closed", "full", "refused", "large", "timeout", "many", "unsendable", "missing", "limit", "raised"];
-const KINDS = ["bytes", "value", "down", "exit", "answer"];
+const KINDS = ["bytes", "value", "down", "exit"];
 const REASONS = ["normal", "failed", "killed", "limit", "trap"];
 const NOTHING = new Uint8Array();
 const bytes = (text) => new TextEncoder().encode(text);
