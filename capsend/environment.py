@@ -210,7 +210,9 @@ def prepare(
     """Judge and encode a call: raises whatever `spawn` raises before a process starts."""
     pack = getattr(type(fn), "__capsend_ship__", None)
     if pack is not None:
-        return Prepared(environment, pack(fn, args, kwargs))
+        shipment: WasmShipment = pack(fn, args, kwargs)
+        shipment.check_memory(environment)
+        return Prepared(environment, shipment)
     from capsend.shipping import ship
 
     if environment.memory < SMALLEST_MEMORY:

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
+import json
+import logging
+import os
+import platform
+import stat
+import sys
+import tempfile
 import threading
 import weakref
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from capsend.exceptions import WasmError
+from capsend.exceptions import ImageError, WasmError
+from capsend.image import cache_folder
+from capsend.ownership import check_owner, cpu, own_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from capsend.engine import CoreTemplate
 
 LARGEST: Final = 64 << 20
 """Bytes of the largest module that is compiled."""
+
+MOST_KEPT: Final = 64
+"""How many compiled modules stay in the cache."""
+
+MOST_BYTES: Final = 1 << 30
+"""How many bytes they may have together."""
+
+FORMAT: Final = 1
+"""Raised with every change of the engine's settings that makes compiled modules useless."""
+
+_DIGEST: Final = 32
+_log: Final = logging.getLogger("capsend.modules")
 
 _lock = threading.Lock()
 _loaded: weakref.WeakValueDictionary[tuple[bytes, str], CoreTemplate] = weakref.WeakValueDictionary()
@@ -58,4 +83,74 @@ def obtain(data: bytes, *, name: str) -> CoreTemplate:
 def _compile(data: bytes, name: str) -> CoreTemplate:
     from capsend import engine
 
-    return engine.CoreTemplate(engine.compile_core(data, name), name)
+    path = _folder() / _key(data)
+    module = _load(path)
+    if module is None:
+        module = engine.compile_core(data, name)
+        _keep(path, bytes(module.serialize()))
+    return engine.CoreTemplate(module, name)
+
+
+def _folder() -> Path:
+    return cache_folder().with_name("modules")
+
+
+def _key(data: bytes) -> str:
+    """A name for everything that the compiled form depends on."""
+    parts = [FORMAT, _wasmtime_version(), sys.platform, platform.machine(), cpu(), hashlib.sha256(data).hexdigest()]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+@functools.cache
+def _wasmtime_version() -> str:
+    import importlib.metadata
+
+    return importlib.metadata.version("wasmtime")
+
+
+def _load(path: Path) -> Any:
+    """Load a compiled module; None when it is not there, or not safely this user's own."""
+    from capsend import engine
+
+    try:
+        check_owner(path.parent, stat.S_ISDIR)
+        check_owner(path, stat.S_ISREG)
+        kept = path.read_bytes()
+        if hashlib.sha256(kept[_DIGEST:]).digest() != kept[:_DIGEST]:
+            raise ValueError(f"{path} is not the file that was written")  # noqa: TRY301 - as when it cannot be loaded
+        module = engine.load_core(kept[_DIGEST:])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, ImageError) as error:
+        _log.warning("a compiled module is not taken from the cache: %s", error)
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # what is used stays
+    return module
+
+
+def _keep(path: Path, compiled: bytes) -> None:
+    """Write a compiled module down, whole or not at all."""
+    try:
+        own_folder(path.parent)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # which only this user may read or write
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(hashlib.sha256(compiled).digest())
+                file.write(compiled)
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+        _forget_old(path.parent)
+    except (OSError, ImageError) as error:
+        _log.warning("a compiled module is not kept: %s", error)
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove what was not used for longest, until few enough are left."""
+    kept, size = 0, 0
+    for status, path in sorted(((path.stat(), path) for path in folder.iterdir()), key=lambda each: -each[0].st_mtime):
+        kept, size = kept + 1, size + status.st_size
+        if kept > MOST_KEPT or size > MOST_BYTES:
+            path.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import attrs
 
 from capsend import byteforms, wire
 from capsend.capabilities import FunctionGrant
-from capsend.exceptions import ProcessFailed, WasmError
+from capsend.exceptions import MemoryLimitExceeded, ProcessFailed, WasmError
 from capsend.handles import Grant
 from capsend.life import Life
 from capsend.operations import Code, Operations, Refusal
@@ -64,6 +64,20 @@ class WasmShipment:
     grants: tuple[Grant, ...]
     name: str
     takes_mailbox: bool = True
+
+    def check_memory(self, environment: Environment) -> None:
+        """Refuse what cannot even start.
+
+        Raises:
+            MemoryLimitExceeded: the module has more memory at the start than its environment allows.
+        """
+        needs, limit = self.template.memory, environment.memory
+        if needs > limit:
+            raise MemoryLimitExceeded(
+                f"{self.template.name} needs {needs} bytes of memory to start, and its environment has {limit}. "
+                "Give it more: Environment(memory=...)",
+                limit=limit,
+            )
 
     def message_name(self, _thing: object) -> object:
         """Return None: there are no classes of Python's in such a process."""

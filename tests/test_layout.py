@@ -48,6 +48,7 @@ LAYERS = [
     {
         "gauge",
         "engine",
+        "ownership",
         "baking",
         "image",
         "deadlines",

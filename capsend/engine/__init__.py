@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capsend.engine.core import CoreInstance, CoreTemplate, OutOfBounds, compile_core
+from capsend.engine.core import CoreInstance, CoreTemplate, OutOfBounds, compile_core, load_core
 from capsend.engine.interpreter import Guest, Template, assemble, compile_component
 from capsend.engine.stores import LARGEST_MEMORY, SMALL_STACK, THREAD_STACK, Interrupted, Trapped, engine, guests
 
@@ -22,4 +22,5 @@ __all__ = [
     "compile_core",
     "engine",
     "guests",
+    "load_core",
 ]

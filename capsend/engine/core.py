@@ -123,6 +123,18 @@ def compile_core(wasm: bytes, name: str) -> wasmtime.Module:
         raise refused(name, error) from None
 
 
+def load_core(data: bytes) -> wasmtime.Module:
+    """Load what `wasmtime.Module.serialize` gave; the caller vouches for it.
+
+    Raises:
+        ValueError: it was made by another wasmtime, with other settings, or for another CPU.
+    """
+    try:
+        return wasmtime.Module.deserialize(engine(small=True), data)
+    except wasmtime.WasmtimeError as error:
+        raise ValueError(native.first_line(error)) from None
+
+
 _FEATURES: Final = (
     ("threads must be enabled", "threads and shared memory"),
     ("shared memor", "threads and shared memory"),
@@ -130,6 +142,7 @@ _FEATURES: Final = (
     ("multi-memory", "several memories"),
     ("multiple memories", "several memories"),
     ("exceptions", "exceptions"),
+    ("gc feature", "garbage-collected types"),
     ("gc proposal", "garbage-collected types"),
     ("gc types", "garbage-collected types"),
     ("gc support", "garbage-collected types"),

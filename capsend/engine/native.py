@@ -12,7 +12,7 @@ from wasmtime import _bindings as ffi
 from wasmtime import _ffi as ffi_constants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # ctypes objects have no useful static types: every `Any` in this package is a wasmtime handle or a C value.
 
@@ -104,6 +104,12 @@ def trap(text: bytes) -> int:
     """A new trap, handed over to wasmtime: returned from an import of a core module, it ends the guest."""
     made: int = trap_new(text, len(text))
     return made
+
+
+def texts(these: Iterable[str]) -> Any:
+    """An array of C strings; it keeps them alive."""
+    encoded = [text.encode() for text in these]
+    return ctypes.cast((ctypes.c_char_p * len(encoded))(*encoded), ctypes.POINTER(ctypes.POINTER(ctypes.c_char)))
 
 
 def address(data: bytes) -> Any:

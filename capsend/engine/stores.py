@@ -183,9 +183,7 @@ class Instance:
                     f"the folder {mount.path} cannot be opened any more: it is gone, or this program has no file descriptor left"
                 )
         if variables:
-            names = (ctypes.c_char_p * len(variables))(*map(str.encode, variables))
-            texts = (ctypes.c_char_p * len(variables))(*map(str.encode, variables.values()))
-            native.set_env(config, len(variables), names, texts)
+            native.set_env(config, len(variables), native.texts(variables), native.texts(variables.values()))
         native.check(native.set_wasi(self.context, config))
 
     def interrupt(self) -> None:
