@@ -14,6 +14,7 @@ SERIALIZABLE: Final = "capsend.traits.Serializable"
 MARKERS: Final = (PROCESS_SEND, SERIALIZABLE)
 PER_PROCESS: Final = "capsend.traits.PerProcess"
 SPAWNABLE: Final = "capsend.process.Spawnable"
+HOST_FUNCTION: Final = "capsend.capabilities.HostFunction"
 PROCESS: Final = "capsend.process.Process"
 MAILBOX: Final = "capsend.mailbox.Mailbox"
 SENT: Final = frozenset({SPAWNABLE, "capsend.process._Spawn", "capsend.mailbox.Down", "capsend.mailbox.Exit"})
