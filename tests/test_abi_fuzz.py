@@ -11,15 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from capsend import (
-    Environment,
-    HostFunction,
-    LimitExceeded,
-    Mailbox,
-    ProcessFailed,
-    ProcessKilled,
-    WasmModule,
-)
+from capsend import Environment, LimitExceeded, Mailbox, ProcessFailed, ProcessKilled, WasmModule, host_function
 from tests.guests.languages import HERE, ToolchainMissing, compile_c
 
 PATIENCE = 20.0
@@ -38,7 +30,7 @@ times = st.one_of(st.integers(0, 3), st.sampled_from([-(2**63), 2, 3]))
 steps = st.tuples(st.integers(0, WORDS - 1), st.tuples(*[numbers] * 7), times)
 
 
-@HostFunction
+@host_function
 def reverse(data: bytes) -> bytes:
     return data[::-1]
 

@@ -11,13 +11,13 @@ import pytest
 from capsend import (
     Address,
     Environment,
-    HostFunction,
     Mailbox,
     OutputLimitExceeded,
     ProcessFailed,
     ProcessKilled,
     TimeLimitExceeded,
     WasmModule,
+    host_function,
     process,
     spawn,
 )
@@ -246,7 +246,7 @@ def call_of_the_dead(module: WasmModule) -> None:
     assert numbers(found) == (CLOSED, 0, 0)
 
 
-@HostFunction
+@host_function
 def double(data: bytes) -> bytes:
     """Runs in the host."""
     if not data:

@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import attrs
 from build import compiled
@@ -49,12 +48,16 @@ def painter(filter_in_c: Address[Request], side: int, rounds: int) -> Measured:
     pixels = bytes((x * y) % 256 for y in range(side) for x in range(side))
     message = side.to_bytes(4, "little") + pixels
     python, c, agree = [], [], True
+
+    def request(reply: Address[bytes]) -> Request:
+        return message, (reply,)
+
     for _ in range(rounds):
         start = time.perf_counter()
         ours = blur(side, pixels)
         python.append(time.perf_counter() - start)
         start = time.perf_counter()
-        theirs = filter_in_c.call(lambda reply: (message, (reply,)), timeout=60)
+        theirs = filter_in_c.call(request, timeout=60)
         c.append(time.perf_counter() - start)
         agree = agree and ours == theirs
     return Measured(min(python), min(c), agree)
@@ -65,7 +68,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         module = WasmModule.from_file(compiled(Path(__file__).parent / "blur.c", Path(folder)))
     with spawn(module.function("blurring")) as blurring:
-        address: Any = blurring.address
+        address: Address[Request] = blurring.address
         found = spawn(painter, address, SIDE, ROUNDS).result()
     print(
         f"{SIDE} x {SIDE} pixels: {found.python * 1000:.1f} ms in Python, {found.c * 1000:.1f} ms in C, messages included"

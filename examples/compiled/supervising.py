@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from build import compiled
 
-from capsend import Address, HostFunction, Mailbox, Process, ProcessFailed, WasmModule, process, spawn
+from capsend import Address, Mailbox, Process, ProcessFailed, WasmModule, host_function, process, spawn
 from capsend.mailbox import Down  # noqa: TC001 - what the mailbox takes is looked up when the program runs
 
 Request = tuple[bytes, tuple[Address[bytes], ...]]
@@ -28,13 +28,18 @@ TABLES = (
 running: list[Process[bytes]] = []
 
 
-@HostFunction
-def start() -> Address[Any]:
+@host_function
+def start() -> Address[Request]:
     """Start a parser: all that the supervisor may do out here."""
     with tempfile.TemporaryDirectory() as folder:
         module = WasmModule.from_file(compiled(Path(__file__).parent / "parser.c", Path(folder)))
     running.append(spawn(module.function("adding")))
     return running[-1].address
+
+
+def request(table: bytes, reply: Address[bytes]) -> Request:
+    """What a parser is asked: a table, and where the sum goes."""
+    return table, (reply,)
 
 
 @process
@@ -45,7 +50,7 @@ def supervise(inbox: Mailbox[Down], tables: tuple[bytes, ...]) -> list[str]:
     inbox.monitor(parser)
     for table in tables:
         try:
-            answer = parser.call(lambda reply, table=table: (table, (reply,)), timeout=10)
+            answer = parser.call(partial(request, table), timeout=10)
         except ProcessFailed:
             down = inbox.receive(timeout=10)
             told.append(f"{table!r}: the parser ended ({down.reason}); another one is started")
