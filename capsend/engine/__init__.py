@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from capsend.engine.core import CoreInstance, CoreTemplate, OutOfBounds, compile_core, load_core
+from capsend.engine.core import CoreInstance, CoreTemplate, compile_core, load_core
 from capsend.engine.interpreter import Guest, Template, assemble, compile_component
-from capsend.engine.stores import LARGEST_MEMORY, SMALL_STACK, THREAD_STACK, Interrupted, Trapped, engine, guests
+from capsend.engine.stores import (
+    LARGEST_MEMORY,
+    SMALL_STACK,
+    THREAD_STACK,
+    Interrupted,
+    OutOfBounds,
+    Trapped,
+    engine,
+    guests,
+)
 
 __all__ = [
     "LARGEST_MEMORY",

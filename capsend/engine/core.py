@@ -14,7 +14,7 @@ from capsend.engine import native
 from capsend.engine.imports import MODULE, SIGNATURES, VERSION, define_imports
 from capsend.engine.preview1 import MODULE as PREVIEW1
 from capsend.engine.preview1 import define_preview1
-from capsend.engine.stores import REASONS, Exited, Instance, Interrupted, engine, running
+from capsend.engine.stores import REASONS, Exited, Instance, Interrupted, OutOfBounds, engine, running
 from capsend.exceptions import WasmError
 
 if TYPE_CHECKING:
@@ -27,11 +27,9 @@ _TABLES: Final = 4
 _VERSIONS: Final = "capsend_abi_"
 _ENTRY_RESULTS: Final = ((), ("i32",))
 _MEMORY: Final = ffi_constants.WASMTIME_EXTERN_MEMORY.value
+_LONGEST_SHOWN: Final = 60
+_MOST_SHOWN: Final = 20
 _Trap: Final = ctypes.POINTER(ffi.wasm_trap_t)
-
-
-class OutOfBounds(Exception):
-    """A guest gave a pointer and a length that are not in its memory."""
 
 
 class CoreTemplate:
@@ -88,7 +86,7 @@ class CoreTemplate:
                 f"{entry} of {self.name} cannot be spawned: a process begins with a function without parameters whose result is "
                 "an i32 or none. It gets its argument from the word `argument`; see docs/abi.md"
             )
-        there_are = ", ".join(self.entries) or "none that a process can begin with"
+        there_are = listed(self.entries) or "none that a process can begin with"
         raise WasmError(
             f"{self.name} exports no function {entry}. It has: {there_are}. Export it, or spawn one of these"
         )
@@ -171,19 +169,31 @@ def _check_imports(module: wasmtime.Module, name: str) -> None:
             continue
         if each.module != MODULE:
             raise WasmError(
-                f"{name} imports {each.name} from {each.module}, which is not here. A process has the modules {MODULE} "
+                f"{name} imports {shown(each.name)} from {shown(each.module)}, which is not here. A process has the modules {MODULE} "
                 f"(docs/abi.md) and {PREVIEW1}"
             )
         signature = SIGNATURES.get(each.name or "")
         if signature is None:
-            raise WasmError(f"{name} imports {each.name} from {MODULE}, which has: {', '.join(SIGNATURES)}")
+            raise WasmError(f"{name} imports {shown(each.name)} from {MODULE}, which has: {', '.join(SIGNATURES)}")
         kinds = {"i": "i32", "I": "i64"}
         wanted = [kinds[letter] for letter in signature], ["i32"]
         if not isinstance(each.type, wasmtime.FuncType) or _shape(each.type) != wanted:
             raise WasmError(
-                f"{name} imports {each.name} from {MODULE} with another type than ({', '.join(wanted[0])}) -> i32. "
+                f"{name} imports {shown(each.name)} from {MODULE} with another type than ({', '.join(wanted[0])}) -> i32. "
                 "Declare it as docs/abi.md does"
             )
+
+
+def shown(name: str | None) -> str:
+    """A name that a module chose, as it can stand in a message."""
+    text = name or "a nameless thing"
+    return (text if text.isprintable() else ascii(text)[1:-1])[:_LONGEST_SHOWN]
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first of many such names."""
+    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    return ", ".join(map(shown, names[:_MOST_SHOWN])) + more
 
 
 def _shape(kind: wasmtime.FuncType) -> tuple[list[str], list[str]]:
@@ -193,7 +203,7 @@ def _shape(kind: wasmtime.FuncType) -> tuple[list[str], list[str]]:
 def _check_exports(name: str, exports: dict[str, Any], *, uses_capsend: bool) -> None:
     versions = sorted(key for key in exports if key.startswith(_VERSIONS))
     if versions and f"{_VERSIONS}{VERSION}" not in versions:
-        built = " and ".join(key.removeprefix(_VERSIONS) for key in versions)
+        built = listed([key.removeprefix(_VERSIONS) for key in versions])
         raise WasmError(
             f"{name} was built for version {built} of the interface; this capsend speaks version {VERSION}. Build it for that one"
         )

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend.engine.imports import define, guarded
-from capsend.engine.stores import Exited
+from capsend.engine.stores import Exited, OutOfBounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,19 @@ def define_preview1(linker: wasmtime.Linker) -> None:
     linker.define_wasi()
     linker.allow_shadowing = True
     for name, (signature, function) in _SHADOWED.items():
-        define(linker, MODULE, name, signature, guarded(signature, function), answers=name != "proc_exit")
+        define(linker, MODULE, name, signature, guarded(signature, _checked(function)), answers=name != "proc_exit")
+
+
+def _checked(function: Callable[..., int]) -> Callable[..., int]:
+    """A function that answers with the error code of WASI when a pointer leads out of memory."""
+
+    def call(guest: Any, *args: int) -> int:
+        try:
+            return function(guest, *args)
+        except OutOfBounds:
+            return _FAULT
+
+    return call
 
 
 def _fd_write(guest: Any, descriptor: int, vectors: int, count: int, written: int) -> int:

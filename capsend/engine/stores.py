@@ -74,6 +74,10 @@ class Exited(Exception):
         self.code = code
 
 
+class OutOfBounds(Exception):
+    """A guest gave a pointer and a length that are not in its memory."""
+
+
 _lock = threading.Lock()
 _engines: dict[bool, wasmtime.Engine] = {}
 _owner = 0
