@@ -37,6 +37,7 @@ MOST_BYTES: Final = 1 << 30
 FORMAT: Final = 1
 """Raised with every change of the engine's settings that makes compiled modules useless."""
 
+_MAGIC: Final = b"\0asm"
 _DIGEST: Final = 32
 _log: Final = logging.getLogger("capsend.modules")
 
@@ -55,7 +56,7 @@ def from_text(text: str, *, name: str) -> bytes:
     try:
         return engine.assemble(text)
     except ValueError as error:
-        raise WasmError(f"{name} is not in the text format of WebAssembly: {error}") from None
+        raise WasmError(f"{name or 'the text'} is not in the text format of WebAssembly: {error}") from None
 
 
 def obtain(data: bytes, *, name: str) -> CoreTemplate:
@@ -66,6 +67,11 @@ def obtain(data: bytes, *, name: str) -> CoreTemplate:
     """
     if not isinstance(data, bytes):
         raise TypeError(f"a module is loaded from bytes, not {type(data).__name__}")
+    name = name or f"module {hashlib.sha256(data).hexdigest()[:8]}"
+    if not data.startswith(_MAGIC):
+        raise WasmError(
+            f"{name} is not WebAssembly: it does not begin with \\0asm. Build one, or load text with WasmModule.from_wat"
+        )
     if len(data) > LARGEST:
         raise WasmError(
             f"{name} has {len(data)} bytes, and {LARGEST} are the most that is compiled. Strip what it does not need"

@@ -58,12 +58,12 @@ class WasmModule:
         return cls.from_bytes(file.read_bytes(), name=file.name)
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, name: str = "the module") -> WasmModule:
+    def from_bytes(cls, data: bytes, *, name: str = "") -> WasmModule:
         """Load a module.
 
         Args:
-            data: the binary format, or the text format.
-            name: what messages call it.
+            data: the binary format.
+            name: what messages call it; after its digest when there is none.
 
         Raises:
             WasmError: it is not valid, needs what processes do not have, or does not fit the interface.
@@ -73,8 +73,12 @@ class WasmModule:
         return cls(obtain(data, name=name))
 
     @classmethod
-    def from_wat(cls, text: str, *, name: str = "the module") -> WasmModule:
+    def from_wat(cls, text: str, *, name: str = "") -> WasmModule:
         """Load a module that is written in the text format.
+
+        Args:
+            text: the text.
+            name: what messages call it; after its digest when there is none.
 
         Raises:
             WasmError: it is not valid, needs what processes do not have, or does not fit the interface.
@@ -142,7 +146,7 @@ class WasmFunction:
         Raises:
             TypeError: an argument is neither bytes nor a capability.
         """
-        label = f"{self.module.template.name}:{self.name}"
+        label = f"{self.name} of {self.module.template.name}"
         if kwargs:
             raise TypeError(f"{label} takes no keyword arguments: it is not a function of Python. Pass bytes")
         argument = args[0] if args else b""
@@ -158,14 +162,18 @@ class WasmFunction:
             grant = grant_of(each)
             if grant is None:
                 raise TypeError(
-                    f"{label} cannot be passed a {type(each).__name__}: after its bytes come only what it may use, "
+                    f"{label} cannot be passed {_with_article(type(each).__name__)}: after its bytes come only what it may use, "
                     "which is addresses, Dirs, HostFunctions and WasmModules"
                 )
             grants.append(grant)
         return tuple(grants)
 
     def __repr__(self) -> str:
-        return f"<WasmFunction {self.module.template.name}:{self.name}>"
+        return f"<WasmFunction {self.name} of {self.module.template.name}>"
+
+
+def _with_article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiouAEIOU" else f"a {noun}"
 
 
 __all__ = ["WasmError", "WasmFunction", "WasmLife", "WasmModule"]

@@ -183,7 +183,7 @@ class WasmLife(Life):
             template.check_entry(entry)
         except WasmError:
             return Code.MISSING
-        shipment = WasmShipment(template, entry, data, grants, f"{template.name}:{entry}")
+        shipment = WasmShipment(template, entry, data, grants, f"{entry} of {template.name}")
         child = running.start(shipment, self.environment, template, kind=WasmLife)
         grant = child.mail.grant()
         self._kin = {known: life for known, life in self._kin.items() if life.reason is None}

@@ -52,20 +52,25 @@ def refusal(wat: str) -> str:
 
 def test_what_is_no_wasm_is_refused():
     """Neither text nor garbage is a module."""
-    for data in (b"", b"hello", b"\0asm\1\0\0\0garbage"):
-        with pytest.raises(WasmError, match="is not valid WebAssembly"):
+    for data in (b"", b"hello world", b"(module)"):
+        with pytest.raises(WasmError, match=r"^module [0-9a-f]{8} is not WebAssembly: it does not begin with"):
             WasmModule.from_bytes(data)
+    with pytest.raises(
+        WasmError, match=r"is not valid WebAssembly: unexpected end-of-file \(at offset 0xa\)\. Build it again"
+    ):
+        WasmModule.from_bytes(b"\0asm\1\0\0\0garbage")
 
 
 def test_wrong_text_is_refused():
-    """With what is wrong about it."""
-    assert "is not in the text format" in refusal("(module (func")
+    """With what is wrong about it, and where."""
+    text = refusal("(module (func")
+    assert text == "it.wasm is not in the text format of WebAssembly: expected `)` (line 1, column 14)"
 
 
 def test_a_file_names_itself(tmp_path: Path):
     """The message calls the module by the name of its file."""
     (tmp_path / "broken.wasm").write_bytes(b"broken")
-    with pytest.raises(WasmError, match=r"^broken\.wasm is not valid"):
+    with pytest.raises(WasmError, match=r"^broken\.wasm is not WebAssembly"):
         WasmModule.from_file(tmp_path / "broken.wasm")
 
 
@@ -127,7 +132,7 @@ def test_a_function_that_is_not_there_is_refused_with_those_that_are():
     with pytest.raises(WasmError, match=r"exports no function goodbye\. It has: hello\."):
         module.function("goodbye")
     with pytest.raises(
-        WasmError, match="takes of the module cannot be spawned: a process begins with a function without"
+        WasmError, match=r"takes of module \w+ cannot be spawned: a process begins with a function without"
     ):
         module.function("takes")
     assert module.functions == ("hello",)
@@ -152,10 +157,10 @@ def test_memory_that_is_not_exported_is_limited_too():
 def test_only_bytes_and_capabilities_are_passed():
     """With what it was instead."""
     hello: Any = WasmModule.from_wat(HELLO).function("hello")
-    with pytest.raises(TypeError, match="the argument of the module:hello must be bytes, not str"):
+    with pytest.raises(TypeError, match=r"the argument of hello of module \w+ must be bytes, not str"):
         spawn(hello, "text")
-    with pytest.raises(TypeError, match="cannot be passed a list"):
-        spawn(hello, b"", [1])
+    with pytest.raises(TypeError, match="cannot be passed an int: after its bytes come only what it may use"):
+        spawn(hello, b"", 1)
     with pytest.raises(TypeError, match="takes no keyword arguments"):
         spawn(hello, argument=b"")
 
@@ -348,4 +353,5 @@ def test_stats_tell_the_memory(ends: WasmModule):
 def test_processes_of_modules_are_listed(ends: WasmModule):
     """By module and function."""
     with spawn(ends.function("sleeps")) as p:
-        assert [each.name for each in capsend.processes() if each.id == p.id] == ["the module:sleeps"]
+        (name,) = (each.name for each in capsend.processes() if each.id == p.id)
+        assert name.startswith("sleeps of module ")

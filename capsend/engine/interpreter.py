@@ -35,7 +35,7 @@ def assemble(text: str) -> bytes:
     try:
         return bytes(wasmtime.wat2wasm(text))
     except wasmtime.WasmtimeError as error:
-        raise ValueError(native.last_cause(str(error))) from None
+        raise ValueError(native.sentence(error)) from None
 
 
 def compile_component(wasm: bytes) -> bytes:

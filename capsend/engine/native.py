@@ -71,6 +71,13 @@ def first_line(error: wasmtime.WasmtimeError) -> str:
     return str(error).split("\n", 1)[0]
 
 
+def sentence(error: wasmtime.WasmtimeError) -> str:
+    """What a parser of text says, in one line, with the place instead of a picture of it."""
+    text = str(error)
+    place = re.search(r"--> .*?:(\d+):(\d+)", text)
+    return first_line(error) + (f" (line {place[1]}, column {place[2]})" if place else "")
+
+
 def problem(error: Any) -> wasmtime.WasmtimeError:
     """What a C function returned, as an exception, and freed."""
     return wasmtime.WasmtimeError._from_ptr(error)
