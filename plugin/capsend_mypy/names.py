@@ -15,6 +15,7 @@ MARKERS: Final = (PROCESS_SEND, SERIALIZABLE)
 PER_PROCESS: Final = "capsend.traits.PerProcess"
 SPAWNABLE: Final = "capsend.process.Spawnable"
 HOST_FUNCTION: Final = "capsend.capabilities.HostFunction"
+WASM_FUNCTION: Final = "capsend.wasm.WasmFunction"
 PROCESS: Final = "capsend.process.Process"
 MAILBOX: Final = "capsend.mailbox.Mailbox"
 SENT: Final = frozenset({SPAWNABLE, "capsend.process._Spawn", "capsend.mailbox.Down", "capsend.mailbox.Exit"})

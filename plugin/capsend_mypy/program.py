@@ -555,6 +555,12 @@ def is_host_function(declared: Type) -> bool:
     return isinstance(proper, Instance) and proper.type.fullname == names.HOST_FUNCTION
 
 
+def is_wasm_function(declared: Type) -> bool:
+    """Return whether a type is capsend's `WasmFunction`, which captures nothing."""
+    proper = get_proper_type(declared)
+    return isinstance(proper, Instance) and proper.type.fullname == names.WASM_FUNCTION
+
+
 def is_per_process(declared: Type) -> bool:
     """Return whether a variable is declared `PerProcess[...]`, be it through another alias."""
     while isinstance(declared, TypeAliasType) and declared.alias is not None:

@@ -1,0 +1,4 @@
+from capsend_traits.marks import ProcessSend
+
+class WasmModule(ProcessSend):
+    """capturing it is the right to start processes of it"""
