@@ -1,7 +1,7 @@
-"""What a guest in any language can ask of the host: the words of `docs/abi.md`, version 1, one method each.
+"""What a guest in any language can ask of the host, as values: the words of `docs/abi.md`, version 1, one method each.
 
-A guest is hostile: every number that it gives is checked here, and pointers where they are followed. An answer is a number; what cannot be
-done is one of the codes below.
+A guest is hostile: every number that it gives is checked here, and everything that it makes the host keep is bounded. What cannot be done
+is a `Refusal` with one of the codes below. How the words are spoken is for `capsend.words` and `capsend.world_words` to know.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 import codecs
 import enum
 import itertools
-import struct
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -22,7 +21,7 @@ from capsend.mail import MOST_HANDLES_IN_MESSAGE, MOST_WATCHES, Refused
 from capsend.ports import Frame, Offer, PortGrant, put
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from capsend.handles import Grant
     from capsend.ports import Port
@@ -30,9 +29,11 @@ if TYPE_CHECKING:
 
 LONGEST_PREFIX: Final = 4_096
 LONGEST_NAME: Final = 1_000
-_LINK: Final = 1
-_MONITOR: Final = 2
-_INFO: Final = struct.Struct("<4I")
+LINK: Final = 1
+MONITOR: Final = 2
+"""The flags of `spawn`."""
+
+_LONGEST_WORDS: Final = 4_096
 _SECONDS: Final = 366 * 86_400.0
 
 
@@ -55,7 +56,6 @@ class Code(enum.IntEnum):
 
 
 _OFFERS: Final = {
-    Offer.ACCEPTED: 0,
     Offer.CLOSED: Code.CLOSED,
     Offer.FULL: Code.FULL,
     Offer.REFUSED: Code.REFUSED,
@@ -74,13 +74,18 @@ _WORDS: Final = {
 class Refusal(Exception):
     """Something is not done; `code` says why."""
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, code: Code) -> None:
         super().__init__(code)
         self.code = code
 
 
+def refusal_of(refused: Refused) -> Refusal:
+    """What the mail refuses, as a refusal with a code."""
+    return Refusal(_WORDS.get(str(refused).partition(" ")[0], Code.MALFORMED))
+
+
 class Operations:
-    """What one process asks for; used on its thread only.
+    """What one process asks for; used on its thread only. Times are milliseconds, negative ones for ever.
 
     Args:
         life: whose.
@@ -88,57 +93,39 @@ class Operations:
     """
 
     __slots__ = (
-        "_current", "_decoders", "_held", "_life", "_saved", "_saved_size", "_start", "_tags", "_watched", "value",
+        "_decoders", "_life", "_saved", "_saved_size", "_tags", "_watched", "start", "value",
     )  # fmt: skip
 
     def __init__(self, life: WasmLife, start: Message) -> None:
+        self.start = start
         self.value = b""
         self._life = life
-        self._start = start
-        self._current: Message | None = None
-        self._held: list[int] | None = None
         self._saved: deque[Message] = deque()
         self._saved_size = 0
         self._tags = itertools.count(1)
         self._decoders: dict[int, Any] = {}
         self._watched: dict[Port, int] = {}  # the handle with which it was asked for, by what is monitored or linked
 
-    def answer(self, word: str, args: tuple[int, ...]) -> int:
-        """Do what a word says."""
-        from capsend.engine import OutOfBounds
+    # --- the end ---
 
-        try:
-            return self._words[word](self, *args)
-        except Refusal as refusal:
-            return refusal.code
-        except OutOfBounds:
-            return Code.MALFORMED
-        except Refused as refused:
-            return _WORDS.get(str(refused).partition(" ")[0], Code.MALFORMED)
-
-    # --- the start and the end ---
-
-    def _argument(self, info: int) -> int:
-        """What the process was started with becomes the current message."""
-        return self._show(self._start, info)
-
-    def _result(self, data: int, size: int) -> int:
-        """What the process ends with; the last one counts."""
+    def check_result(self, size: int) -> None:
+        """End the process if its result would be too large."""
         self._life.check_result(size)
-        self.value = self._life.core.load(data, size)
-        return 0
 
     # --- messages ---
 
-    def _receive(self, info: int, prefix: int, prefix_size: int, timeout: int) -> int:
-        """The next message that begins like this becomes the current one; the others stay, in their order."""
-        if prefix_size > LONGEST_PREFIX:
-            return Code.LARGE
-        core = self._life.core
-        core.check(info, _INFO.size)  # before a message is taken out, so that none is lost
-        wanted = core.load(prefix, prefix_size)
-        found = self._take_saved(wanted) or self._wait_for(wanted, _end_of(timeout))
-        return Code.TIMEOUT if found is None else self._show(found, info)
+    def receive(self, wanted: bytes, timeout: int) -> Message:
+        """Take out the next message that begins like this; the others stay, in their order.
+
+        Raises:
+            Refusal: there was none in time.
+        """
+        found = self._take_saved(wanted) or self._wait_for(wanted, end_of(timeout))
+        if found is None:
+            raise Refusal(Code.TIMEOUT)
+        if found.kind in {DOWN, EXIT}:
+            found = attrs.evolve(found, grants=tuple(self._known(grant) for grant in found.grants))
+        return found
 
     def _take_saved(self, wanted: bytes) -> Message | None:
         for index, message in enumerate(self._saved):
@@ -153,12 +140,13 @@ class Operations:
         self._life.mail.port.hold(len(self._saved), self._saved_size)
 
     def _wait_for(self, wanted: bytes, end: float | None) -> Message | None:
-        core, port = self._life.core, self._life.mail.port
+        life = self._life
+        core, port = life.core, life.mail.port
         while True:
             frame = port.take()
             if frame is not None:
                 if frame.tag:
-                    self._life.mail.close_call(frame.tag)
+                    life.mail.close_call(frame.tag)
                     continue  # the answer to a call that nobody waits for any more
                 message = message_of(frame)
                 if _matches(message, wanted):
@@ -171,111 +159,112 @@ class Operations:
                 return None
             core.park(left)
 
-    def _show(self, message: Message, info: int) -> int:
-        """Make a message the current one, and say what it is."""
-        if message.kind in {DOWN, EXIT}:
-            message = attrs.evolve(message, grants=tuple(self._known(grant) for grant in message.grants))
-        told = _INFO.pack(message.kind, len(message.data), len(message.grants), message.extra)
-        self._life.core.save(info, told)
-        self._current, self._held = message, None
-        return 0
-
     def _known(self, gone: Any) -> Grant:
         """What has ended, by the handle that the guest knows it by, if it still holds that."""
         number = self._watched.pop(gone.port, None)
         grant = None if number is None else self._life.handles.get(number)
         return grant if isinstance(grant, PortGrant) and grant.port is gone.port else gone
 
-    def _read(self, data: int, handles: int) -> int:
-        """Copy the current message, or the part of it that is wanted."""
-        message, core = self._current, self._life.core
-        if message is None:
-            return Code.MISSING
-        if handles:
-            core.check(handles, 4 * len(message.grants))
-        if data:
-            core.save(data, message.data)
-        if handles:
-            if self._held is None:
-                self._held = self._hold(message.grants)
-            core.save(handles, struct.pack(f"<{len(self._held)}i", *self._held))
-        return 0
+    def hold(self, grants: Sequence[Grant]) -> list[int]:
+        """Give the guest handles of these.
 
-    def _hold(self, grants: Sequence[Grant]) -> list[int]:
+        Raises:
+            Refusal: it holds too many.
+        """
         table = self._life.handles
         if len(table) + len(grants) > MOST_HANDLES:
             raise Refusal(Code.MANY)
         return [table.hold(grant) for grant in grants]
 
-    def _send(self, to: int, data: int, size: int, handles: int, count: int, timeout: int) -> int:
-        """Send bytes and handles."""
-        target = self._target(to, size)
-        grants = self._grants(handles, count)
-        return self._put(target, Frame("", grants, tag=target.tag, data=self._life.core.load(data, size)), timeout)
+    def target(self, number: int, size: int) -> PortGrant:
+        """What a message of so many bytes is to go to.
 
-    def _say(self, to: int, text: int, size: int, handles: int, count: int, timeout: int) -> int:
-        """Send a Python value as codec text; whoever receives it reads it with care."""
-        target = self._target(to, size)
-        grants = self._grants(handles, count)
-        said = self._life.core.load(text, size)
-        # The form that begins with k is a pickle, which only the host may write.
-        if not said or not said.isascii() or said.startswith(b"k"):
-            return Code.MALFORMED
-        resolve = self._life.mail.resolve
-        return self._put(target, Frame(said.decode("ascii"), grants, tag=target.tag, resolve=resolve), timeout)
-
-    def _target(self, number: int, size: int) -> PortGrant:
-        target = self._life.mail.target(number, "send")
+        Raises:
+            Refusal: there is no such handle, it has not that right, or so much never fits.
+        """
+        try:
+            target = self._life.mail.target(number, "send")
+        except Refused as refused:
+            raise refusal_of(refused) from None
         if size > target.port.size:
             raise Refusal(Code.LARGE)
         return target
 
-    def _grants(self, handles: int, count: int) -> tuple[Grant, ...]:
-        if not count:
-            return ()
-        if count > MOST_HANDLES_IN_MESSAGE:
+    def send(self, to: int, data: bytes, *, handles: Sequence[int], timeout: int) -> None:
+        """Send bytes and handles.
+
+        Raises:
+            Refusal: it was not put into the mailbox.
+        """
+        target = self.target(to, len(data))
+        self._put(target, Frame("", self._sendable(handles), tag=target.tag, data=data), timeout)
+
+    def say(self, to: int, text: bytes, *, handles: Sequence[int], timeout: int) -> None:
+        """Send a Python value as codec text; whoever receives it reads it with care.
+
+        Raises:
+            Refusal: it was not put into the mailbox.
+        """
+        target = self.target(to, len(text))
+        grants = self._sendable(handles)
+        # The form that begins with k is a pickle, which only the host may write.
+        if not text or not text.isascii() or text.startswith(b"k"):
+            raise Refusal(Code.MALFORMED)
+        self._put(target, Frame(text.decode("ascii"), grants, tag=target.tag, resolve=self._life.mail.resolve), timeout)
+
+    def _sendable(self, handles: Sequence[int]) -> tuple[Grant, ...]:
+        if len(handles) > MOST_HANDLES_IN_MESSAGE:
             raise Refusal(Code.MANY)
-        grants = tuple(self._grant(number) for number in self._numbers(handles, count))
+        grants = tuple(self.grant(number) for number in handles)
         if any(grant.refusal for grant in grants):
             raise Refusal(Code.UNSENDABLE)
         return grants
 
-    def _numbers(self, handles: int, count: int) -> tuple[int, ...]:
-        return struct.unpack(f"<{count}i", self._life.core.load(handles, 4 * count))
+    def grant(self, number: int) -> Grant:
+        """What a handle stands for.
 
-    def _grant(self, number: int) -> Grant:
+        Raises:
+            Refusal: the guest does not hold it.
+        """
         grant = self._life.handles.get(number)
         if grant is None:
             raise Refusal(Code.FORGED)
         return grant
 
-    def _put(self, target: PortGrant, frame: Frame, timeout: int) -> int:
+    def _put(self, target: PortGrant, frame: Frame, timeout: int) -> None:
         seconds = None if timeout < 0 else min(timeout / 1000, _SECONDS)
         answer = put(target.port, frame, parker=self._life.core, timeout=seconds)
-        self._life.mail.sent += answer is Offer.ACCEPTED
-        return _OFFERS[answer]
+        if answer is not Offer.ACCEPTED:
+            raise Refusal(_OFFERS[answer])
+        self._life.mail.sent += 1
 
-    def _call(self, to: int, data: int, size: int, handles: int, count: int, info: int, timeout: int) -> int:
-        """Send, with an address for the answer as the first handle, and wait until the answer is the current message."""
-        core, mail = self._life.core, self._life.mail
-        core.check(info, _INFO.size)
-        target = self._target(to, size)
-        grants = self._grants(handles, count)
-        said = core.load(data, size)
+    def call(self, to: int, data: bytes, *, handles: Sequence[int], timeout: int) -> Message:
+        """Send, with an address for the answer as the first handle, and return the answer.
+
+        Raises:
+            Refusal: it was not sent, not answered in time, or the one called has ended.
+        """
+        mail = self._life.mail
+        target = self.target(to, len(data))
+        grants = self._sendable(handles)
         if target.port.reason is not None:
-            return Code.CLOSED
-        tag, end = next(self._tags), _end_of(timeout)
+            raise Refusal(Code.CLOSED)
+        tag, end = next(self._tags), end_of(timeout)
         answer_to = PortGrant(mail.port, tag, monitor=False)
-        mail.open_call(tag, target.port)
-        answer = self._put(target, Frame("", (answer_to, *grants), tag=target.tag, data=said), timeout)
-        if answer < 0:
+        try:
+            mail.open_call(tag, target.port)
+        except Refused as refused:
+            raise refusal_of(refused) from None
+        try:
+            self._put(target, Frame("", (answer_to, *grants), tag=target.tag, data=data), timeout)
+            frame = self._answer_to(tag, end)
+        finally:
             mail.close_call(tag)
-            return answer
-        frame = self._answer_to(tag, end)
-        mail.close_call(tag)
         if frame is None:
-            return Code.TIMEOUT
-        return Code.CLOSED if frame.kind != "m" else self._show(message_of(frame), info)
+            raise Refusal(Code.TIMEOUT)
+        if frame.kind != "m":
+            raise Refusal(Code.CLOSED)
+        return message_of(frame)
 
     def _answer_to(self, tag: int, end: float | None) -> Frame | None:
         core, port = self._life.core, self._life.mail.port
@@ -292,140 +281,136 @@ class Operations:
 
     # --- other processes ---
 
-    def _own(self) -> int:
-        """The process's own address."""
-        return self._hold((self._life.mail.grant(),))[0]
+    def own(self) -> int:
+        """Return a handle of the process's own address."""
+        return self.hold((self._life.mail.grant(),))[0]
 
-    def _drop(self, handle: int) -> int:
+    def drop(self, handle: int) -> None:
         """Let go of one hold of a handle."""
-        self._grant(handle)
+        self.grant(handle)
         self._life.handles.drop(handle, 1)
-        return 0
 
-    def _watch(self, operation: int, handle: int) -> int:
+    def monitor(self, handle: int) -> None:
+        """Let one notice come when it ends."""
+        self._watch(13, handle)
+
+    def unmonitor(self, handle: int) -> None:
+        """Want no notice any more."""
+        self._watch(14, handle)
+
+    def link(self, handle: int) -> None:
+        """Let each be told when the other ends."""
+        self._watch(15, handle)
+
+    def unlink(self, handle: int) -> None:
+        """Undo that."""
+        self._watch(16, handle)
+
+    def _watch(self, operation: int, handle: int) -> None:
         if len(self._watched) > 2 * MOST_WATCHES:
             self._watched = {port: number for port, number in self._watched.items() if port.reason is None}
         grant = self._life.handles.get(handle)
         if isinstance(grant, PortGrant):
             self._watched[grant.port] = handle
         answer = self._life.mail.answer(operation, str(handle))
-        return _WORDS.get(answer.partition(" ")[0], Code.MALFORMED) if answer.startswith("!") else 0
+        if answer.startswith("!"):
+            raise refusal_of(Refused(answer))
 
-    def _monitor(self, handle: int) -> int:
-        """Let one notice come when it ends."""
-        return self._watch(13, handle)
-
-    def _unmonitor(self, handle: int) -> int:
-        """Want no notice any more."""
-        return self._watch(14, handle)
-
-    def _link(self, handle: int) -> int:
-        """Let each be told when the other ends."""
-        return self._watch(15, handle)
-
-    def _unlink(self, handle: int) -> int:
-        """Undo that."""
-        return self._watch(16, handle)
-
-    def _trap(self, on: int) -> int:
+    def trap(self, on: bool) -> None:
         """Choose whether exits of what is linked come as messages."""
         self._life.mail.answer(17, "1" if on else "0")
-        return 0
 
-    def _spawn(self, *args: int) -> int:
-        """Start a process that ends, at the latest, with this one."""
-        module, name, name_size, data, size, handles, count, flags = args
-        if flags > _LINK | _MONITOR or count > MOST_HANDLES_IN_MESSAGE:
-            return Code.MALFORMED if flags > _LINK | _MONITOR else Code.MANY
+    def check_start(self, name_size: int, size: int, *, handles: int) -> None:
+        """Refuse what is too much for a start, before it is copied.
+
+        Raises:
+            Refusal: it is.
+        """
+        if handles > MOST_HANDLES_IN_MESSAGE:
+            raise Refusal(Code.MANY)
         if name_size > LONGEST_NAME or size > self._life.environment.mailbox_bytes:
-            return Code.LARGE
-        core = self._life.core
+            raise Refusal(Code.LARGE)
+
+    def spawn(self, module: int | None, name: bytes, *, data: bytes, handles: Iterable[int], flags: int) -> int:
+        """Start a process that ends, at the latest, with this one; return a handle of its address.
+
+        Args:
+            module: a handle of the module; None for the process's own.
+            name: of the function.
+            data: its argument.
+            handles: what it can use.
+            flags: whether to link to it and to monitor it.
+
+        Raises:
+            Refusal: it was not started.
+        """
         try:
-            entry = core.load(name, name_size).decode()
+            entry = name.decode()
         except UnicodeDecodeError:
-            return Code.MISSING
-        grants = tuple(self._grant(number) for number in self._numbers(handles, count))
-        child = self._life.spawn(module, entry, data=core.load(data, size), grants=grants)
-        if child >= 0 and flags & _LINK:
-            self._watch(15, child)
-        if child >= 0 and flags & _MONITOR:
-            self._watch(13, child)
+            raise Refusal(Code.MISSING) from None
+        grants = tuple(self.grant(number) for number in handles)
+        child = self._life.spawn(module, entry, data=data, grants=grants)
+        if flags & LINK:
+            self.link(child)
+        if flags & MONITOR:
+            self.monitor(child)
         return child
 
-    def _kill(self, handle: int) -> int:
-        """End a process that this one has started."""
-        return self._life.kill_child(self._grant(handle))
+    def kill(self, handle: int) -> None:
+        """End a process that this one has started.
+
+        Raises:
+            Refusal: this one has not.
+        """
+        self._life.kill_child(self.grant(handle))
 
     # --- the host ---
 
-    def _invoke(self, function: int, data: int, size: int, info: int) -> int:
-        """Call a function of the host with bytes; what it returns becomes the current message."""
-        core = self._life.core
-        core.check(info, _INFO.size)
+    def check_call(self, size: int) -> None:
+        """Refuse an argument that is too large for a function of the host, before it is copied.
+
+        Raises:
+            Refusal: it is.
+        """
         if size > self._life.environment.mailbox_bytes:
-            return Code.LARGE
-        raised, message = self._life.invoke(self._grant(function), core.load(data, size), function)
-        self._show(message, info)
-        return Code.RAISED if raised else 0
+            raise Refusal(Code.LARGE)
 
-    def _describe(self, handle: int, data: int, size: int) -> int:
-        """Write words about a handle, or the path of a folder, as far as there is room; the answer is their whole length."""
-        grant = self._grant(handle)
-        described = grant.describe()
-        words = str(described[0] if isinstance(described, list) else described).encode(errors="replace")[
-            :LONGEST_PREFIX
-        ]
-        self._life.core.save(data, words[:size])
-        return len(words)
+    def invoke(self, function: int, data: bytes) -> tuple[bool, Message]:
+        """Call a function of the host; return whether it raised, and what it returned or why it raised.
 
-    def _write(self, stream: int, data: int, size: int) -> int:
+        Raises:
+            Refusal: the handle is not that of a function.
+        """
+        self.check_call(len(data))
+        return self._life.invoke(self.grant(function), data, function)
+
+    def describe(self, handle: int) -> bytes:
+        """Return words about a handle, or the path of a folder."""
+        described = self.grant(handle).describe()
+        return str(described[0] if isinstance(described, list) else described).encode(errors="replace")[:_LONGEST_WORDS]
+
+    @property
+    def room(self) -> int:
+        """Bytes of output that may still be written."""
+        return self._life.room
+
+    def write(self, stream: int, data: bytes) -> None:
         """Write to standard output, 1, or standard error, 2."""
-        if stream not in {1, 2}:
-            return Code.MALFORMED
-        core = self._life.core
-        core.check(data, size)
-        # No more than what shows that it is too much.
-        written = core.load(data, min(size, self._life.room + 1))
         decoder = self._decoders.get(stream)
         if decoder is None:
             decoder = self._decoders[stream] = codecs.getincrementaldecoder("utf-8")("replace")
-        self._life.write(stream, decoder.decode(written))
-        return 0
+        self._life.write(stream, decoder.decode(data))
 
-    def _sleep(self, milliseconds: int) -> int:
+    def sleep(self, milliseconds: int) -> None:
         """Wait."""
-        end = _end_of(milliseconds)
+        end = end_of(milliseconds)
         self._life.core.sleep(_SECONDS if end is None else end - time.monotonic())
-        return 0
-
-    _words: ClassVar[dict[str, Callable[..., int]]] = {
-        "argument": _argument,
-        "result": _result,
-        "receive": _receive,
-        "read": _read,
-        "send": _send,
-        "say": _say,
-        "call": _call,
-        "invoke": _invoke,
-        "spawn": _spawn,
-        "own": _own,
-        "drop": _drop,
-        "monitor": _monitor,
-        "unmonitor": _unmonitor,
-        "link": _link,
-        "unlink": _unlink,
-        "trap": _trap,
-        "kill": _kill,
-        "describe": _describe,
-        "write": _write,
-        "sleep": _sleep,
-    }
 
 
 def _matches(message: Message, wanted: bytes) -> bool:
     return not wanted or (message.kind == BYTES and message.data.startswith(wanted))
 
 
-def _end_of(timeout: int) -> float | None:
+def end_of(timeout: int) -> float | None:
     """The moment at which so many milliseconds are over; None for one that never comes."""
     return None if timeout < 0 else time.monotonic() + min(timeout / 1000, _SECONDS)

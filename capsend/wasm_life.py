@@ -12,8 +12,9 @@ from capsend.capabilities import FunctionGrant
 from capsend.exceptions import MemoryLimitExceeded, ProcessFailed, WasmError
 from capsend.handles import Grant
 from capsend.life import Life
-from capsend.operations import Code, Operations, Refusal
+from capsend.operations import Code, Refusal
 from capsend.ports import PortGrant
+from capsend.words import Words
 
 if TYPE_CHECKING:
     from capsend.engine import CoreInstance, CoreTemplate
@@ -95,14 +96,14 @@ class WasmShipment:
 class WasmLife(Life):
     """What the thread of such a process and its handle share."""
 
-    __slots__ = ("_core", "_kin", "_operations", "_template")
+    __slots__ = ("_core", "_kin", "_template", "_words")
 
     def __init__(self, shipment: Any, environment: Environment) -> None:
         super().__init__(shipment, environment)
         self._core: CoreInstance | None = None
         self._template: CoreTemplate | None = None
         self._kin: dict[Grant, Life] = {}
-        self._operations = Operations(self, byteforms.Message(byteforms.BYTES, shipment.argument, shipment.grants))
+        self._words = Words(self, byteforms.Message(byteforms.BYTES, shipment.argument, shipment.grants))
         # What is a pickle to the host's own code is of no use to any other language.
         self.mail.port.reads_pickles = shipment.reads_pickles
 
@@ -122,7 +123,7 @@ class WasmLife(Life):
     def _make_guest(self, template: Any) -> Any:
         self._template = template
         self._core = template.instance(
-            memory=self.environment.memory, host=self._operations.answer, variables=self.environment.env
+            memory=self.environment.memory, host=self._words.answer, variables=self.environment.env
         )
         return self._core
 
@@ -132,7 +133,7 @@ class WasmLife(Life):
             raise ProcessFailed(
                 f"process {self.number} ended with exit code {code}", type_name="exit", guest_message=str(code)
             )
-        self.value = self._operations.value
+        self.value = self._words.operations.value
 
     # --- for its operations ---
 
@@ -174,7 +175,7 @@ class WasmLife(Life):
             self.handles.drop(held, 1)
         return False, byteforms.of_text(answer[end:], tuple(each for each in grants if each is not None))
 
-    def spawn(self, module: int, entry: str, *, data: bytes, grants: tuple[Grant, ...]) -> int:
+    def spawn(self, module: int | None, entry: str, *, data: bytes, grants: tuple[Grant, ...]) -> int:
         """Start a process, and return a handle of its address."""
         from capsend import running
 
@@ -182,7 +183,7 @@ class WasmLife(Life):
         try:
             template.check_entry(entry)
         except WasmError:
-            return Code.MISSING
+            raise Refusal(Code.MISSING) from None
         shipment = WasmShipment(template, entry, data, grants, f"{entry} of {template.name}")
         child = running.start(shipment, self.environment, template, kind=WasmLife)
         grant = child.mail.grant()
@@ -190,8 +191,8 @@ class WasmLife(Life):
         self._kin[grant] = child
         return self.handles.hold(grant)
 
-    def _template_of(self, module: int) -> CoreTemplate:
-        if module == 0xFFFF_FFFF:
+    def _template_of(self, module: int | None) -> CoreTemplate:
+        if module is None:
             assert self._template is not None
             return self._template
         grant = self.handles.get(module)
@@ -201,13 +202,17 @@ class WasmLife(Life):
             raise Refusal(Code.DENIED)
         return grant.template
 
-    def kill_child(self, grant: Grant) -> int:
-        """End a process that this one has started."""
+    def kill_child(self, grant: Grant) -> None:
+        """End a process that this one has started; one that has ended may be forgotten.
+
+        Raises:
+            Refusal: this one has not started it.
+        """
         child = self._kin.get(grant)
-        if child is None:
-            return Code.DENIED if not isinstance(grant, PortGrant) or grant.port.reason is None else 0
-        child.kill()
-        return 0
+        if child is not None:
+            child.kill()
+        elif not isinstance(grant, PortGrant) or grant.port.reason is None:
+            raise Refusal(Code.DENIED)
 
     def _finish(self) -> None:
         super()._finish()

@@ -57,6 +57,7 @@ LAYERS = [
         "host_calls",
         "life",
         "operations",
+        "words",
         "wasm_life",
         "modules",
     },
