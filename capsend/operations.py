@@ -182,6 +182,8 @@ class Operations:
         Raises:
             Refusal: there is no such handle, it has not that right, or so much never fits.
         """
+        if not isinstance(self.grant(number), PortGrant):
+            raise Refusal(Code.DENIED)
         try:
             target = self._life.mail.target(number, "send")
         except Refused as refused:
@@ -309,9 +311,10 @@ class Operations:
     def _watch(self, operation: int, handle: int) -> None:
         if len(self._watched) > 2 * MOST_WATCHES:
             self._watched = {port: number for port, number in self._watched.items() if port.reason is None}
-        grant = self._life.handles.get(handle)
-        if isinstance(grant, PortGrant):
-            self._watched[grant.port] = handle
+        grant = self.grant(handle)
+        if not isinstance(grant, PortGrant):
+            raise Refusal(Code.DENIED)
+        self._watched[grant.port] = handle
         answer = self._life.mail.answer(operation, str(handle))
         if answer.startswith("!"):
             raise refusal_of(Refused(answer))
