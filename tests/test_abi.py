@@ -8,14 +8,34 @@ from pathlib import Path
 import pytest
 
 import capsend
+from capsend import WasmModule
 from capsend.engine.imports import SIGNATURES
 from capsend.operations import Code
+from tests.guests.languages import ToolchainMissing, compile_c
 
 ABI = Path(capsend.__file__).parent / "abi"
 HEADER = (ABI / "capsend.h").read_text(encoding="utf-8")
 WIT = (ABI / "process.wit").read_text(encoding="utf-8")
 DOCUMENT = Path(__file__).parent.parent / "docs" / "abi.md"
 ONE_PAGE = 70
+CPP = """
+#include <capsend.h>
+
+CAPSEND_PROGRAM
+
+namespace {
+template <typename T> T twice(T number) { return number + number; }
+}
+
+CAPSEND_ENTRY(doubling) {
+    capsend_info info;
+    uint8_t number;
+    capsend_argument(&info);
+    capsend_read(&number, nullptr);
+    number = twice(number);
+    return capsend_result(&number, sizeof number);
+}
+"""
 FOR_ENTRIES = {"argument", "result", "read"}
 """In WIT these are parameters and results."""
 
@@ -39,6 +59,17 @@ def test_header_declares_every_word_as_the_host_does():
 def test_header_is_one_page():
     """What a newcomer reads before the first process in C is no longer than a page."""
     assert len(HEADER.splitlines()) <= ONE_PAGE
+
+
+def test_header_is_one_of_cpp_too(tmp_path):
+    """A program in C++ includes it as it is."""
+    source = tmp_path / "doubling.cpp"
+    source.write_text(CPP, encoding="utf-8")
+    try:
+        made = compile_c(source, tmp_path / "doubling.wasm")
+    except ToolchainMissing as missing:
+        pytest.skip(str(missing))
+    assert WasmModule.from_file(made).function("doubling")(b"\x15") == b"\x2a"
 
 
 def test_header_lists_every_code():
