@@ -14,16 +14,19 @@ import sys
 import tempfile
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from capsend.exceptions import ImageError, WasmError
 from capsend.image import cache_folder
 from capsend.ownership import check_owner, cpu, own_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from capsend.engine import CoreTemplate
+    from capsend.engine import CoreTemplate, WorldTemplate
+
+    Compiled: TypeAlias = "CoreTemplate | WorldTemplate"
 
 LARGEST: Final = 64 << 20
 """Bytes of the largest module that is compiled."""
@@ -38,11 +41,13 @@ FORMAT: Final = 1
 """Raised with every change of the engine's settings that makes compiled modules useless."""
 
 _MAGIC: Final = b"\0asm"
+_LAYER: Final = 6  # where the header says whether it is a module or a component
 _DIGEST: Final = 32
 _log: Final = logging.getLogger("capsend.modules")
 
 _lock = threading.Lock()
-_loaded: weakref.WeakValueDictionary[tuple[bytes, str], CoreTemplate] = weakref.WeakValueDictionary()
+_turns: dict[tuple[bytes, str], threading.Lock] = {}
+_loaded: weakref.WeakValueDictionary[tuple[bytes, str], Compiled] = weakref.WeakValueDictionary()
 
 
 def from_text(text: str, *, name: str) -> bytes:
@@ -59,7 +64,7 @@ def from_text(text: str, *, name: str) -> bytes:
         raise WasmError(f"{name or 'the text'} is not in the text format of WebAssembly: {error}") from None
 
 
-def obtain(data: bytes, *, name: str) -> CoreTemplate:
+def obtain(data: bytes, *, name: str) -> Compiled:
     """Return a module, compiled and checked; compiled once, whoever asks.
 
     Raises:
@@ -68,7 +73,7 @@ def obtain(data: bytes, *, name: str) -> CoreTemplate:
     if not isinstance(data, bytes):
         raise TypeError(f"a module is loaded from bytes, not {type(data).__name__}")
     name = name or f"module {hashlib.sha256(data).hexdigest()[:8]}"
-    if not data.startswith(_MAGIC):
+    if not data.startswith(_MAGIC) or len(data) <= _LAYER:
         raise WasmError(
             f"{name} is not WebAssembly: it does not begin with \\0asm. Build one, or load text with WasmModule.from_wat"
         )
@@ -78,23 +83,34 @@ def obtain(data: bytes, *, name: str) -> CoreTemplate:
         )
     key = hashlib.sha256(data).digest(), name
     found = _loaded.get(key)
-    if found is None:
-        with _lock:
+    if found is not None:
+        return found
+    with _lock:
+        turn = _turns.setdefault(key, threading.Lock())
+    try:
+        with turn:  # one that takes long to compile keeps no other waiting
             found = _loaded.get(key)
             if found is None:
                 found = _loaded[key] = _compile(data, name)
+    finally:
+        with _lock:
+            _turns.pop(key, None)
     return found
 
 
-def _compile(data: bytes, name: str) -> CoreTemplate:
+def _compile(data: bytes, name: str) -> Compiled:
     from capsend import engine
 
+    is_component = data[_LAYER] != 0
+    compile_it, load_it = (
+        (engine.compile_world, engine.load_world) if is_component else (engine.compile_core, engine.load_core)
+    )
     path = _folder() / _key(data)
-    module = _load(path)
+    module = _load(path, load_it)
     if module is None:
-        module = engine.compile_core(data, name)
+        module = compile_it(data, name)
         _keep(path, bytes(module.serialize()))
-    return engine.CoreTemplate(module, name)
+    return engine.WorldTemplate(module, name) if is_component else engine.CoreTemplate(module, name)
 
 
 def _folder() -> Path:
@@ -114,17 +130,15 @@ def _wasmtime_version() -> str:
     return importlib.metadata.version("wasmtime")
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path, load: Callable[[bytes], Any]) -> Any:
     """Load a compiled module; None when it is not there, or not safely this user's own."""
-    from capsend import engine
-
     try:
         check_owner(path.parent, stat.S_ISDIR)
         check_owner(path, stat.S_ISREG)
         kept = path.read_bytes()
         if hashlib.sha256(kept[_DIGEST:]).digest() != kept[:_DIGEST]:
             raise ValueError(f"{path} is not the file that was written")  # noqa: TRY301 - as when it cannot be loaded
-        module = engine.load_core(kept[_DIGEST:])
+        module = load(kept[_DIGEST:])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, ImageError) as error:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import os
 
     from capsend.capabilities import HostFunction
-    from capsend.engine import CoreTemplate
     from capsend.folders import Dir
     from capsend.handles import Grant
     from capsend.mailbox import Address
+    from capsend.modules import Compiled
 
 
 @final
@@ -42,7 +42,7 @@ class WasmModule:
 
     __slots__ = ("template",)
 
-    def __init__(self, template: CoreTemplate) -> None:
+    def __init__(self, template: Compiled) -> None:
         """Made by the functions below; not to be called."""
         self.template = template
 

@@ -15,10 +15,12 @@ from capsend.life import Life
 from capsend.operations import Code, Refusal
 from capsend.ports import PortGrant
 from capsend.words import Words
+from capsend.world_words import WorldWords
 
 if TYPE_CHECKING:
-    from capsend.engine import CoreInstance, CoreTemplate
+    from capsend.engine import WorldInstance
     from capsend.environment import Environment
+    from capsend.modules import Compiled
 
 _LONGEST_WORDS: Final = 2_000
 
@@ -29,7 +31,7 @@ class ModuleGrant(Grant):
 
     kind: ClassVar[str] = "module"
 
-    template: CoreTemplate
+    template: Compiled
 
     def describe(self) -> object:
         """Return its name, and the functions that a process can begin with."""
@@ -59,7 +61,7 @@ class WasmShipment:
 
     reads_pickles: ClassVar[bool] = False
 
-    template: CoreTemplate
+    template: Compiled
     entry: str
     argument: bytes
     grants: tuple[Grant, ...]
@@ -100,10 +102,13 @@ class WasmLife(Life):
 
     def __init__(self, shipment: Any, environment: Environment) -> None:
         super().__init__(shipment, environment)
-        self._core: CoreInstance | None = None
-        self._template: CoreTemplate | None = None
+        self._core: Any = None
+        self._template: Compiled | None = None
         self._kin: dict[Grant, Life] = {}
-        self._words = Words(self, byteforms.Message(byteforms.BYTES, shipment.argument, shipment.grants))
+        words = WorldWords if shipment.template.is_component else Words
+        self._words: Words | WorldWords = words(
+            self, byteforms.Message(byteforms.BYTES, shipment.argument, shipment.grants)
+        )
         # What is a pickle to the host's own code is of no use to any other language.
         self.mail.port.reads_pickles = shipment.reads_pickles
 
@@ -115,8 +120,8 @@ class WasmLife(Life):
         return SMALL_STACK
 
     @property
-    def core(self) -> CoreInstance:
-        """The instance, whose memory operations read and write."""
+    def core(self) -> Any:
+        """The instance, whose memory words read and write."""
         assert self._core is not None
         return self._core
 
@@ -128,12 +133,24 @@ class WasmLife(Life):
         return self._core
 
     def _run(self, guest: Any, shipment: Any) -> None:
+        if shipment.template.is_component:
+            self._run_component(guest, shipment)
+            return
         code = guest.run(shipment.entry)
         if code:
             raise ProcessFailed(
                 f"process {self.number} ended with exit code {code}", type_name="exit", guest_message=str(code)
             )
         self.value = self._words.operations.value
+
+    def _run_component(self, guest: WorldInstance, shipment: WasmShipment) -> None:
+        operations = self._words.operations
+        done, told = guest.run(shipment.entry, shipment.argument, operations.hold(shipment.grants))
+        if not done:
+            words = told.decode(errors="replace")
+            raise ProcessFailed(f"process {self.number} failed: {words}", type_name="error", guest_message=words)
+        operations.check_result(len(told))
+        self.value = told
 
     # --- for its operations ---
 
@@ -191,7 +208,7 @@ class WasmLife(Life):
         self._kin[grant] = child
         return self.handles.hold(grant)
 
-    def _template_of(self, module: int | None) -> CoreTemplate:
+    def _template_of(self, module: int | None) -> Compiled:
         if module is None:
             assert self._template is not None
             return self._template

@@ -58,6 +58,7 @@ LAYERS = [
         "life",
         "operations",
         "words",
+        "world_words",
         "wasm_life",
         "modules",
     },

@@ -14,9 +14,11 @@ from capsend.engine.stores import (
     engine,
     guests,
 )
+from capsend.engine.worlds import LARGEST_MESSAGE, WorldInstance, WorldTemplate, compile_world, load_world
 
 __all__ = [
     "LARGEST_MEMORY",
+    "LARGEST_MESSAGE",
     "SMALL_STACK",
     "THREAD_STACK",
     "CoreInstance",
@@ -26,10 +28,14 @@ __all__ = [
     "OutOfBounds",
     "Template",
     "Trapped",
+    "WorldInstance",
+    "WorldTemplate",
     "assemble",
     "compile_component",
     "compile_core",
+    "compile_world",
     "engine",
     "guests",
     "load_core",
+    "load_world",
 ]

@@ -82,7 +82,7 @@ class Template:
     @functools.cached_property
     def probe(self) -> Probe:
         """What guests with files have beside them."""
-        return Probe()
+        return Probe(engine())
 
 
 def _make_linker(*, writing: bool) -> wasm_component.Linker:

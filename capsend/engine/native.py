@@ -37,6 +37,8 @@ wasi_config_delete: Final = _quick("wasi_config_delete")
 define_func_unchecked: Final = ffi._wasmtime_linker_define_func_unchecked
 set_env: Final = ffi._wasi_config_set_env
 instance_pre_delete: Final = ffi._wasmtime_instance_pre_delete
+component_delete: Final = ffi._wasmtime_component_delete
+export_index_delete: Final = ffi._wasmtime_component_export_index_delete
 preopen_dir: Final = ffi._wasi_config_preopen_dir
 get_func: Final = _quick("wasmtime_component_instance_get_func")
 byte_vec_new: Final = _quick("wasm_byte_vec_new")
@@ -58,6 +60,26 @@ NO_FINALIZER: Final = ctypes.cast(0, ctypes.CFUNCTYPE(None, ctypes.c_void_p))
 ANY_POINTER: Final = ctypes.POINTER(ffi.wasmtime_component_resource_any_t)
 BYTE_POINTER: Final = ctypes.POINTER(ctypes.c_uint8)
 STRING: Final = ffi_constants.WASMTIME_COMPONENT_STRING.value
+
+
+class Kept:
+    """A thing of wasmtime's that can be freed even while the interpreter goes, when the names of modules go first.
+
+    Args:
+        managed: what wasmtime-py made; it is of no use any more.
+        delete: the C function that frees it.
+    """
+
+    def __init__(self, managed: Any, delete: Callable[[Any], object]) -> None:
+        self._pointer = managed._consume()
+        self._delete = delete
+
+    def ptr(self) -> Any:
+        """What C functions take."""
+        return self._pointer
+
+    def __del__(self) -> None:
+        self._delete(self._pointer)
 
 
 def last_cause(text: str) -> str:

@@ -147,6 +147,8 @@ class Instance:
     """
 
     reasons: ClassVar[tuple[tuple[str, str], ...]] = REASONS
+    exits: ClassVar = False
+    """Whether it may end itself and say how, as programs of WASI do."""
 
     def __init__(self, owner: wasmtime.Engine) -> None:
         self.engine = owner
@@ -259,6 +261,8 @@ class Instance:
             raise Interrupted
         if failure is not None:
             raise failure
+        if self.exits and isinstance(problem, wasmtime.ExitTrap):
+            raise Exited(problem.code)
         raise Trapped(self._reason(problem), self.raw_output.decode("utf-8", "replace").strip())
 
 

@@ -1,0 +1,156 @@
+"""The words of `docs/abi.md` as a component speaks them: values in, a value or the name of an error out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from capsend.byteforms import BYTES, REASONS, Message
+from capsend.operations import LINK, LONGEST_PREFIX, MONITOR, Code, Operations, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.wasm_life import WasmLife
+
+_KINDS: Final = ("bytes", "value", "down", "exit")
+_FOR_EVER: Final = -1
+_FLAGS: Final = {"link": LINK, "monitor": MONITOR}
+_STREAMS: Final = {"output": 1, "error": 2}
+
+
+class WorldWords:
+    """What one process says; used on its thread only.
+
+    Args:
+        life: whose.
+        start: what it was started with.
+    """
+
+    __slots__ = ("operations",)
+
+    def __init__(self, life: WasmLife, start: Message) -> None:
+        self.operations = Operations(life, start)
+
+    def answer(self, word: str, args: list[Any]) -> tuple[bool, Any]:
+        """Do what a word says; return whether it was done, and its answer or the name of an error."""
+        try:
+            return True, self._words[word](self, *args)
+        except _Failure as failure:
+            return False, (Code.RAISED.name.lower(), failure.words)
+        except Refusal as refusal:
+            name = refusal.code.name.lower()
+            return False, (name, b"") if word == "invoke" else name
+
+    def _told(self, message: Message) -> tuple[str, bytes, bytes, list[int], str]:
+        """A message as the record of the interface."""
+        data, text = (message.data, b"") if message.kind == BYTES else (b"", message.data)
+        handles = self.operations.hold(message.grants)
+        return _KINDS[message.kind], data, text, handles, REASONS[message.extra]
+
+    def _receive(self, prefix: bytes, timeout: int | None) -> Any:
+        """The next message that begins like this."""
+        if len(prefix) > LONGEST_PREFIX:
+            raise Refusal(Code.LARGE)
+        return self._told(self.operations.receive(prefix, _milliseconds(timeout)))
+
+    def _send(self, to: int, data: bytes, handles: list[int], timeout: int | None) -> None:
+        """Send bytes and handles."""
+        self.operations.send(to, data, handles=handles, timeout=_milliseconds(timeout))
+
+    def _say(self, to: int, text: bytes, handles: list[int], timeout: int | None) -> None:
+        """Send a Python value as codec text."""
+        self.operations.say(to, text, handles=handles, timeout=_milliseconds(timeout))
+
+    def _call(self, to: int, data: bytes, handles: list[int], timeout: int | None) -> Any:
+        """Send, and wait for the answer."""
+        return self._told(self.operations.call(to, data, handles=handles, timeout=_milliseconds(timeout)))
+
+    def _invoke(self, function: int, data: bytes) -> Any:
+        """Call a function of the host with bytes."""
+        raised, message = self.operations.invoke(function, data)
+        if raised:
+            raise _Failure(message.data)
+        return self._told(message)
+
+    def _spawn(self, module: int | None, name: bytes, *rest: Any) -> int:
+        """Start a process."""
+        data, handles, ties = rest
+        self.operations.check_start(len(name), len(data), handles=len(handles))
+        flags = sum(_FLAGS[each] for each in ties)
+        return self.operations.spawn(module, name, data=data, handles=handles, flags=flags)
+
+    def _own(self) -> int:
+        """The process's own address."""
+        return self.operations.own()
+
+    def _drop(self, handle: int) -> None:
+        """Let go of one hold of a handle."""
+        self.operations.drop(handle)
+
+    def _monitor(self, handle: int) -> None:
+        """Let one notice come when it ends."""
+        self.operations.monitor(handle)
+
+    def _unmonitor(self, handle: int) -> None:
+        """Want no notice any more."""
+        self.operations.unmonitor(handle)
+
+    def _link(self, handle: int) -> None:
+        """Let each be told when the other ends."""
+        self.operations.link(handle)
+
+    def _unlink(self, handle: int) -> None:
+        """Undo that."""
+        self.operations.unlink(handle)
+
+    def _trap(self, on: bool) -> None:
+        """Choose whether exits of what is linked come as messages."""
+        self.operations.trap(on)
+
+    def _kill(self, handle: int) -> None:
+        """End a process that this one has started."""
+        self.operations.kill(handle)
+
+    def _describe(self, handle: int) -> bytes:
+        """Words about a handle, or the path of a folder."""
+        return self.operations.describe(handle)
+
+    def _write(self, channel: str, data: bytes) -> None:
+        """Write to standard output or standard error."""
+        self.operations.write(_STREAMS[channel], data)
+
+    def _sleep(self, milliseconds: int) -> None:
+        """Wait."""
+        self.operations.sleep(milliseconds)
+
+    _words: ClassVar[dict[str, Callable[..., Any]]] = {
+        "receive": _receive,
+        "send": _send,
+        "say": _say,
+        "call": _call,
+        "invoke": _invoke,
+        "spawn": _spawn,
+        "own": _own,
+        "drop": _drop,
+        "monitor": _monitor,
+        "unmonitor": _unmonitor,
+        "link": _link,
+        "unlink": _unlink,
+        "trap": _trap,
+        "kill": _kill,
+        "describe": _describe,
+        "write": _write,
+        "sleep": _sleep,
+    }
+
+
+class _Failure(Exception):
+    """A function of the host raised."""
+
+    def __init__(self, words: bytes) -> None:
+        super().__init__(words)
+        self.words = words
+
+
+def _milliseconds(timeout: int | None) -> int:
+    return _FOR_EVER if timeout is None else timeout
