@@ -15,11 +15,14 @@ from . import clock, fresh, host, manifest, stdlib, streams
 clock.install()
 _FAILURES = stdlib.import_all(manifest.PACKAGES)
 
-from . import mail, runtime, settle, zones  # noqa: E402 - what builds on the standard library comes after it
+from . import mail, runtime, settle, shared, zones  # noqa: E402 - what builds on the standard library comes after it
 
-importlib.import_module("capsend.mailbox")  # programs may import it, and nothing here does
+# Imported when they are needed, which nothing here does.
+for _name in ("capsend.mailbox", "capsend.shipping"):
+    importlib.import_module(_name)
+shared.read_declarations()
 
-_HIDDEN = ("capsend_guest", "wit_world", "componentize_py", "__main__")
+_HIDDEN = ("capsend_guest", "capsend_traits", "wit_world", "componentize_py", "__main__")
 
 
 def _inventory() -> str:
@@ -50,6 +53,7 @@ def _run(program: str, call: str) -> str:
         streams.flush()
 
 
+shared.check()
 zones.install()
 mail.install()
 streams.install()

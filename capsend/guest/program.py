@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from capsend import Spawnable
 
-from . import codec, typeforms
+from . import codec, pieces, typeforms
 from .compiling import compile_source, requalified
 from .handles import Handle
 
@@ -148,6 +148,7 @@ class Program:
         return module
 
     def _function(self, module: int, source: list[Any], qualname: str) -> types.FunctionType:
+        pieces.remember(source)
         code = requalified(compile_source(*source), qualname)
         return _make_function(code, vars(self.entities[module]), qualname)
 
@@ -164,6 +165,7 @@ class Program:
     def _class(self, module: int, source: list[Any], name: str) -> Any:
         namespace = vars(self.entities[module])
         before = namespace.get(name, self)
+        pieces.remember(source)
         exec(compile_source(*source), namespace)  # noqa: S102 - the guest is where programs are run
         made = namespace[name]
         if before is not self:
