@@ -67,7 +67,7 @@ def _standard_class(name: str) -> Any:
         module, qualname = _RENAMED[name]
     if module == "builtins":
         return vars(builtins).get(qualname)
-    if module == "capsend":
+    if module in {"capsend", "capsend.exceptions"}:
         own = vars(exceptions).get(qualname)
         return own if isinstance(own, type) and issubclass(own, exceptions.CapsendError) else None
     if module in _MODULES:

@@ -16,8 +16,9 @@ _HOST: Final = Path(__file__).parent
 _GUEST: Final = _HOST / "guest"
 _TRAITS: Final = Path(capsend_traits.__file__).parent
 _SHARED: Final = (
-    "annotations", "captures", "claims", "exception_classes", "exceptions", "failure", "fields", "frames", "handles", "judge",
-    "origins", "parsed", "parts", "process", "program", "references", "shipping", "source", "traits", "typeforms", "wire",
+    "annotations", "captures", "claims", "environment", "exception_classes", "exceptions", "failure", "fields", "frames",
+    "group", "handles", "judge", "origins", "parsed", "parts", "ports", "process", "program", "references", "shipping",
+    "source", "traits", "typeforms", "wire",
 )  # fmt: skip
 
 

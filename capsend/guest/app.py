@@ -18,17 +18,20 @@ _FAILURES = stdlib.import_all(manifest.PACKAGES)
 from . import mail, runtime, settle, shared, zones  # noqa: E402 - what builds on the standard library comes after it
 
 # Imported when they are needed, which nothing here does.
-for _name in ("capsend.mailbox", "capsend.shipping"):
+for _name in ("capsend.capabilities", "capsend.mailbox", "capsend.shipping", "capsend_guest.held"):
     importlib.import_module(_name)
 shared.read_declarations()
+image = importlib.import_module("capsend.image")
 
-_HIDDEN = ("capsend_guest", "capsend_traits", "wit_world", "componentize_py", "__main__")
+
+image.freeze()
 
 
 def _inventory() -> str:
     """The names a program may import, and why others are missing."""
-    modules = sorted(name for name in sys.modules if name.partition(".")[0] not in _HIDDEN and sys.modules[name])
-    return json.dumps({"modules": modules, "missing": _FAILURES, "python": sys.version.split()[0]})
+    return json.dumps(
+        {"modules": sorted(image.modules_inside()), "missing": _FAILURES, "python": sys.version.split()[0]}
+    )
 
 
 class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made while the image is built

@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+folders: dict[str, int] = {}
+"""{path: number} of the folders that this process was given."""
+
+
+def _folder(number: int, path: str) -> pathlib.Path:
+    folders[path] = number
+    return pathlib.Path(path)
+
+
 # What each kind of handle is made into; called with the number and the description, once per number that is alive. What is not a `Handle`
 # is only a name of the thing: it can be copied, and nobody is told when it goes.
-KINDS: dict[str, Callable[[int, Any], Any]] = {"dir": lambda _number, path: pathlib.Path(path)}
+KINDS: dict[str, Callable[[int, Any], Any]] = {"dir": _folder}
 
 _alive: weakref.WeakValueDictionary[int, Handle] = weakref.WeakValueDictionary()
 _dropped: list[str] = []
@@ -29,6 +38,18 @@ class Handle:
     def __init__(self, number: int) -> None:
         self.number = number
         self._holds = 0
+
+    @property
+    def __capsend_handle__(self) -> Any:
+        """What a program that this process ships carries for it."""
+        from .held import HeldGrant  # needed only where processes spawn
+
+        return HeldGrant(self)
+
+    @property
+    def told_as(self) -> str:
+        """What the host is told when it goes along with something."""
+        return str(self.number)
 
     def __copy__(self) -> Any:
         return self

@@ -26,6 +26,15 @@ RECORD = 21
 
 CALL = 40
 
+SPAWN = 50
+JOIN = 51
+KILL = 52
+STATS = 53
+AWAIT = 54
+ADDRESS = 55
+LINK_CHILDREN = 56
+MORE = 57
+
 
 def request(operation: int, payload: str) -> str:
     """Ask the host for an operation and return its answer; both are text."""

@@ -21,7 +21,8 @@ from .handles import Handle
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_INTERNAL = ("capsend_guest", "wit_world", "componentize_py")
+_INTERNAL = ("capsend_guest", "capsend_traits", "wit_world", "componentize_py")
+_PUBLIC = ("capsend.mailbox",)
 
 
 class Program:
@@ -31,12 +32,14 @@ class Program:
         entities: what the steps have made, by number.
         unsent: {(module's globals as id, name): reason} of globals that stay in the host.
         handles: what the program carries beside its steps.
+        has_parent: whether another process spawned this one, so that the host does not know the entities.
     """
 
     def __init__(self) -> None:
         self.entities: list[Any] = []
         self.unsent: dict[str, str] = {}
         self.handles: list[Any] = []
+        self.has_parent = False
         self._numbers: dict[int, int] = {}
         self._values: set[int] = set()
         self._own_modules: set[str] = set()
@@ -105,15 +108,19 @@ class Program:
             if owner is not None:
                 return {"p": owner, "q": name}
         if _look_up(module, qualname) is thing:
-            return {"n": [module, qualname]}
+            return {"n": _public(module, qualname)}
         return None
+
+    def name_for_host(self, thing: Any) -> dict[str, Any] | None:
+        """Name a thing for the host, which knows the entities only of what it has shipped itself."""
+        return self.name(thing) if isinstance(thing, Handle) or not self.has_parent else self.message_name(thing)
 
     def message_name(self, thing: Any) -> dict[str, Any] | None:
         """Name a class or function for another process or the host: by module and qualified name."""
         module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
         if not isinstance(qualname, str) or not isinstance(module, str) or _find(module, qualname) is not thing:
             return None
-        return {"c": [module, qualname]}
+        return {"c": _public(module, qualname)}
 
     def by_name(self, module: str, qualname: str) -> Any:
         """Return what a message from elsewhere names.
@@ -121,7 +128,7 @@ class Program:
         Raises:
             LookupError: this process has nothing of that name.
         """
-        found = None if module.startswith(_INTERNAL) else _find(module, qualname)
+        found = None if _is_internal(module) else _find(module, qualname)
         if found is None:
             raise LookupError(f"this process has no {module}.{qualname}")
         return found
@@ -219,6 +226,17 @@ class Program:
 
     def _remember(self, _module: int, name: str, reason: str) -> None:
         self.unsent[name] = reason
+
+
+def _is_internal(module: str) -> bool:
+    """Tell whether a module is none that programs name things of."""
+    return module.startswith(_INTERNAL) or (module.startswith("capsend.") and module not in _PUBLIC)
+
+
+def _public(module: str, qualname: str) -> list[str]:
+    """Return the name under which the host knows a thing."""
+    is_shown = module.startswith("capsend.") and qualname in vars(sys.modules["capsend"])
+    return ["capsend" if is_shown else module, qualname]
 
 
 def _has_state(value: Any) -> bool:

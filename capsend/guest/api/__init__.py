@@ -10,6 +10,7 @@ from capsend_guest.host_functions import HostFunction  # type: ignore[import-not
 from capsend_guest.mail import Address, Mailbox  # type: ignore[import-not-found]  # as above
 
 from capsend.claims import process_send as _process_send
+from capsend.environment import Environment
 from capsend.exceptions import (
     CapsendError,
     CaptureError,
@@ -24,6 +25,9 @@ from capsend.exceptions import (
     SerializationError,
     TimeLimitExceeded,
 )
+from capsend.folders import Dir
+from capsend.group import ProcessGroup
+from capsend.image import Image
 from capsend.process import Process, Spawnable, check, spawn
 from capsend.process import process as _process
 from capsend.traits import PerProcess, ProcessSend, Serializable, not_process_send, unsafe_process_send
@@ -92,23 +96,7 @@ def _host_only(what: str) -> NoReturn:
     )
 
 
-class ProcessGroup(_HostOnly):
-    """Made in the host."""
-
-
 class Supervisor(_HostOnly):
-    """Made in the host."""
-
-
-class Dir(_HostOnly):
-    """Made in the host; inside, a folder that was granted is a `pathlib.Path`."""
-
-
-class Environment(_HostOnly):
-    """Made in the host."""
-
-
-class Image(_HostOnly):
     """Made in the host."""
 
 
