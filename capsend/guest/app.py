@@ -15,10 +15,14 @@ from . import clock, fresh, host, manifest, stdlib, streams
 clock.install()
 _FAILURES = stdlib.import_all(manifest.PACKAGES)
 
-from . import mail, runtime, settle, shared, zones  # noqa: E402 - what builds on the standard library comes after it
+from . import shared  # noqa: E402 - what builds on the standard library comes after it
+
+shared.install()
+
+from . import mail, runtime, settle, zones  # noqa: E402 - what builds on the host's modules comes after those
 
 # Imported when they are needed, which nothing here does.
-for _name in ("capsend.capabilities", "capsend.mailbox", "capsend.shipping", "capsend_guest.held"):
+for _name in ("capsend.capabilities", "capsend.mailbox", "capsend.shipping", "capsend.held"):
     importlib.import_module(_name)
 shared.read_declarations()
 image = importlib.import_module("capsend.image")

@@ -139,10 +139,13 @@ def _time_bases() -> dict[type, Base]:
 
 
 def _refusal(cls: type, base: type, slots: int) -> str:
-    # The host's judge comes before the codec; in a process the decorator of the class leaves this mark.
-    stays = getattr(cls, "__capsend_stays__", "")
-    if stays:
-        return f"{cls.__qualname__} is declared not sendable: {stays}"
+    # The host's judge comes before the codec; in a process the decorator of the class decides here. An unsafe impl is not inherited.
+    for each in cls.__mro__:
+        impl = each.__dict__.get("__capsend_impl__")
+        if impl is not None and (each is cls or not impl.positive):
+            if not impl.positive:
+                return f"{cls.__qualname__} is declared not sendable: {impl.reason}"
+            break
     for each in cls.__mro__:
         if each.__name__ in _REFUSED_BASES and each.__module__ in ("builtins", "pathlib", "pathlib._local"):
             return _REFUSED_BASES[each.__name__]

@@ -69,6 +69,11 @@ def begin(program: Program) -> None:
     _state.program = program
 
 
+def program() -> Program | None:
+    """Return what this process runs; None while the image is made."""
+    return _state.program
+
+
 class Address(Handle):
     """Where messages can be sent to; see `capsend.Address` outside."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from capsend import Spawnable
 
-from . import codec, pieces, typeforms
+from . import codec, typeforms
 from .compiling import compile_source, requalified
 from .handles import Handle
 
@@ -32,14 +32,18 @@ class Program:
         entities: what the steps have made, by number.
         unsent: {(module's globals as id, name): reason} of globals that stay in the host.
         handles: what the program carries beside its steps.
+        pieces: the source of its functions and classes, as `compile_source` takes it.
         has_parent: whether another process spawned this one, so that the host does not know the entities.
+        is_running: whether all of it has been rebuilt, so that what it defines now is new.
     """
 
     def __init__(self) -> None:
         self.entities: list[Any] = []
         self.unsent: dict[str, str] = {}
         self.handles: list[Any] = []
+        self.pieces: list[list[Any]] = []
         self.has_parent = False
+        self.is_running = False
         self._numbers: dict[int, int] = {}
         self._values: set[int] = set()
         self._own_modules: set[str] = set()
@@ -155,7 +159,7 @@ class Program:
         return module
 
     def _function(self, module: int, source: list[Any], qualname: str) -> types.FunctionType:
-        pieces.remember(source)
+        self.pieces.append(source)
         code = requalified(compile_source(*source), qualname)
         return _make_function(code, vars(self.entities[module]), qualname)
 
@@ -172,7 +176,7 @@ class Program:
     def _class(self, module: int, source: list[Any], name: str) -> Any:
         namespace = vars(self.entities[module])
         before = namespace.get(name, self)
-        pieces.remember(source)
+        self.pieces.append(source)
         exec(compile_source(*source), namespace)  # noqa: S102 - the guest is where programs are run
         made = namespace[name]
         if before is not self:

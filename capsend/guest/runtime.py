@@ -9,7 +9,7 @@ import logging
 import os
 from typing import Any
 
-from . import children, codec, failure, handles, host_functions, mail, pieces, settle, shared
+from . import children, codec, failure, handles, host_functions, mail, settle
 from .program import Program
 
 
@@ -24,8 +24,6 @@ def run(program: str, call: str) -> str:
     rebuilt = Program()
     mail.begin(rebuilt)
     host_functions.begin(rebuilt)
-    pieces.begin()
-    shared.run(running=False)
     try:
         parts = json.loads(program)
         if "logging" in parts:
@@ -45,7 +43,7 @@ def run(program: str, call: str) -> str:
         args, kwargs = codec.decode(call, start=end, resolve=rebuilt.resolve)
         if "mailbox" in parts:
             args = (mail.own_mailbox(), *args)
-        shared.run(running=True)
+        rebuilt.is_running = True
         result = _call(function, args, kwargs)
         return _answer(result, rebuilt)
     except BaseException as error:  # noqa: BLE001 - nothing may leave the exported function: that would be a trap

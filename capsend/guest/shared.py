@@ -9,21 +9,9 @@ _PACKAGE = __name__.rpartition(".")[0]
 _OUTSIDE = "capsend.guest"
 _NAMES = ("codec", "codec_instances", "compiling", "failure")
 
-_running = False
 
-
-def is_running() -> bool:
-    """Tell whether the program has been rebuilt, so that what it defines now is new."""
-    return _running
-
-
-def run(*, running: bool) -> None:
-    """Say whether the program runs, or is being rebuilt."""
-    global _running  # noqa: PLW0603 - one process, one program
-    _running = running
-
-
-def _install() -> None:
+def install() -> None:
+    """Make them known; before anything of the host's is imported."""
     sys.modules[_OUTSIDE] = sys.modules[_PACKAGE]
     for name in _NAMES:
         sys.modules[f"{_OUTSIDE}.{name}"] = importlib.import_module(f"{_PACKAGE}.{name}")
@@ -48,5 +36,3 @@ def check() -> None:
         if name.startswith(f"{_OUTSIDE}.") and module.__name__ == name:
             raise ImportError(f"{name} was loaded twice: list it in {__name__}")
 
-
-_install()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-# First: what is imported next knows the guest's modules by the names that they have outside.
-from capsend_guest import shared  # type: ignore[import-not-found]
+from capsend_guest import mail  # type: ignore[import-not-found]  # the name that it has in the image
 from capsend_guest.host_functions import HostFunction  # type: ignore[import-not-found]  # as above
 from capsend_guest.mail import Address, Mailbox  # type: ignore[import-not-found]  # as above
 
@@ -73,12 +72,17 @@ __all__ = [
 
 def process(fn: Callable[..., Any], /) -> Any:
     """Declare a function that is made to be spawned; what was sent with the program has been checked."""
-    return _process(fn) if shared.is_running() else Spawnable(fn)
+    return _process(fn) if _is_running() else Spawnable(fn)
 
 
 def process_send(cls: type) -> type:
     """Claim that a class is ProcessSend; of a class that was sent with the program this has been checked."""
-    return _process_send(cls) if shared.is_running() else cls
+    return _process_send(cls) if _is_running() else cls
+
+
+def _is_running() -> bool:
+    program = mail.program()
+    return program is not None and bool(program.is_running)
 
 
 class _HostOnly:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from capsend_guest import handles, held  # type: ignore[import-not-found]  # the name that it has in the image
+from capsend_guest import handles  # type: ignore[import-not-found]  # the name that it has in the image
+
+from capsend.held import HeldGrant  # type: ignore[import-not-found]  # as above
 
 
 @attrs.frozen
@@ -42,7 +44,7 @@ class Dir:
 
     @property
     def __capsend_handle__(self) -> Any:
-        return held.HeldGrant(_Folder(f"{self._number}{'' if self._write else 'r'}"))
+        return HeldGrant(_Folder(f"{self._number}{'' if self._write else 'r'}"))
 
     @property
     def write(self) -> bool:

@@ -6,12 +6,12 @@ import ast
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from capsend_guest import pieces  # type: ignore[import-not-found]  # the name that it has in the image
+from capsend_guest import mail  # type: ignore[import-not-found]  # the name that it has in the image
 
 from capsend.parsed import ParsedText, parsed, without_source  # the package of that name in the image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 IMPORT_AGAIN: Final = "write it as text that was sent with the program"
 
@@ -23,7 +23,7 @@ def texts_of(filename: str, module_globals: dict[str, Any], *, line: int | None 
         SourceError: the process was given no piece of that file.
     """
     del module_globals
-    found = pieces.pieces_of(filename)
+    found = [piece for piece in _pieces() if piece[3] == filename]
     if not found:
         raise without_source(filename)
     fitting = [piece for piece in found if (piece[0] == "class" if line is None else _holds(piece, line))]
@@ -52,5 +52,10 @@ def _parse(kind: str, _name: str, text: str, file: str, line: int, indent: str, 
 def cell_file(name: str, keyword: str = "class") -> str | None:
     """Find the file of a class, or type alias, whose module has none."""
     del keyword  # a `type` statement travels as a class does
-    file: str | None = pieces.file_of("class", name)
-    return file
+    return next((str(piece[3]) for piece in _pieces() if piece[0] == "class" and piece[1] == name), None)
+
+
+def _pieces() -> Iterator[list[Any]]:
+    """Yield what this process was given, the newest first."""
+    program = mail.program()
+    yield from reversed([] if program is None else program.pieces)
