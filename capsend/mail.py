@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from capsend.environment import Environment
     from capsend.handles import Handles
+    from capsend.ports import Account
     from capsend.shipping import Shipment
 
 FIRST: Final = 10
@@ -161,7 +162,7 @@ class Mail:
         # A call to one that has ended is told so by the answer: its notices would add up.
         if call and target.port.reason is None:
             self._open_call(call, target.port)
-        answer = put(target.port, frame, parker=self._guest, timeout=_timeout(timeout))
+        answer = put(target.port, frame, parker=self._guest, timeout=read_timeout(timeout))
         if call and answer is not Offer.ACCEPTED:
             self._close_call(call)
         self.sent += answer is Offer.ACCEPTED
@@ -214,6 +215,14 @@ class Mail:
         self._calls[tag] = (target, -1)
         self._calls[tag] = (target, target.watch(down))
 
+    def await_end(self, tag: str, target: Port) -> None:
+        """Let one notice with this tag come, as for a call, when a port closes.
+
+        Raises:
+            Refused: too many are open, or it is no tag.
+        """
+        self._open_call(_tag(tag), target)
+
     def _close_call(self, tag: int) -> None:
         self.port.close_call(tag)
         call = self._calls.pop(tag, None)
@@ -222,6 +231,7 @@ class Mail:
 
     def _forget(self, payload: str) -> str:
         """`tag`: the answer to a call is not waited for any more."""
+        self.port.forget_answer(int(payload))
         self._close_call(int(payload))
         return ""
 
@@ -231,7 +241,7 @@ class Mail:
         self._drop(drops)
         self.port.dropped += min(max(int(refused), 0), self.port.messages)
         self.port.hold(int(held), int(held_size))
-        seconds = _timeout(timeout)
+        seconds = read_timeout(timeout)
         end = None if seconds is None else time.monotonic() + seconds
         while True:
             frame = self.port.take(urgent_only=which == "1")
@@ -259,13 +269,15 @@ class Mail:
         kind = "h" if frame.trusted else frame.kind
         return f"{kind} {frame.tag} {len(handles)} {handles}{frame.text}"
 
-    def _drop(self, drops: str) -> None:
+    def _drop(self, drops: str) -> str:
+        """`number*holds,...`: handles that the process has let go."""
         if len(drops) > _LONGEST_DROPS:
             # Each part costs many times its text here. What is cut off stays held, and bounded by what can be.
             drops = drops[:_LONGEST_DROPS].rpartition(",")[0]
         for part in drops.split(",") if drops else ():
             number, _, holds = part.partition("*")
             self._handles.drop(int(number), int(holds))
+        return ""
 
     def _monitor(self, payload: str) -> str:
         """`number`: one notice when it ends, however often it is asked for."""
@@ -273,7 +285,7 @@ class Mail:
         if target in self._monitors and target.reason is None:
             return ""
         self._monitors = {port: token for port, token in self._monitors.items() if port.reason is None}
-        self._check_watches()
+        self.check_watches()
         own = self.port
         token = target.watch(lambda reason, words: own.notify(_notice("d", target, reason, words)))
         if target.reason is None:
@@ -293,7 +305,7 @@ class Mail:
         target = self._target(payload, "monitor").port
         if target is self.port or target in self._links:
             return ""
-        self._check_watches()
+        self.check_watches()
         self.link(target)
         return ""
 
@@ -310,7 +322,12 @@ class Mail:
             undo()
         return ""
 
-    def _check_watches(self) -> None:
+    def check_watches(self) -> None:
+        """Refuse when too many monitors and links are there.
+
+        Raises:
+            Refused: there are.
+        """
         if len(self._monitors) + len(self._links) + self.port.notices >= MOST_WATCHES:
             raise Refused("!watches")
 
@@ -329,10 +346,13 @@ class Mail:
         size = frame.size + sum(timer.size for timer in self._timers.values())
         if len(self._timers) >= MOST_TIMERS or size > self.port.size:
             raise Refused("!timers")
-        delay = _timeout(seconds)
+        delay = read_timeout(seconds)
         if delay is None:
             raise Refused("!malformed")
-        timer = Timer(delay, target.port, frame)
+        account = self.port.account
+        if account is not None and not account.take_mail(frame.size, self.port, urgent=False):
+            raise Refused("!timers")
+        timer = Timer(delay, target.port, frame, account=account)
         self._timers[timer.number] = timer
         return str(timer.number)
 
@@ -368,18 +388,20 @@ class Mail:
         19: _cancel,
         20: _own,
         21: _record,
+        22: _drop,
     }
 
 
 class Timer:
     """A message that will be sent later; it is dropped, and counted there, if the mailbox has no room then."""
 
-    __slots__ = ("_claimed", "_deadline", "_frame", "_port", "number")
+    __slots__ = ("_account", "_claimed", "_deadline", "_frame", "_port", "number")
 
-    def __init__(self, seconds: float, port: Port, frame: Frame) -> None:
+    def __init__(self, seconds: float, port: Port, frame: Frame, *, account: Account | None = None) -> None:
         """Made by `Address.send_after`; not to be called."""
         self._claimed = threading.Lock()
         self._port = port
+        self._account = account
         self._frame: Frame | None = frame
         self._deadline = _timers.add(max(seconds, 0.0), self._send)
         self.number = self._deadline.number
@@ -395,12 +417,19 @@ class Timer:
         if not self._claimed.acquire(blocking=False):
             return False
         self._deadline.cancel()
-        self._frame = None
+        self._take()
         return True
+
+    def _take(self) -> Frame | None:
+        frame, self._frame = self._frame, None
+        if frame is not None and self._account is not None:
+            self._account.give_mail(frame.size, urgent=False)
+            self._account.tell_waiting()
+        return frame
 
     def _send(self) -> None:
         if self._claimed.acquire(blocking=False):
-            frame, self._frame = self._frame, None
+            frame = self._take()
             if frame is not None and self._port.offer(frame) in {Offer.FULL, Offer.TOO_LARGE}:
                 self._port.dropped += 1
 
@@ -410,8 +439,12 @@ def _notice(kind: Any, port: Port, reason: str, words: str, *, tag: int = 0) -> 
     return Frame(json.dumps([reason, words[:500]]), (grant,), kind=kind, tag=tag)
 
 
-def _timeout(text: str) -> float | None:
-    """Seconds; None for no limit, written -1."""
+def read_timeout(text: str) -> float | None:
+    """Return seconds; None for no limit, written -1.
+
+    Raises:
+        Refused: it is no number.
+    """
     seconds = float(text)
     if math.isnan(seconds):
         raise Refused("!malformed")

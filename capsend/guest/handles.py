@@ -6,6 +6,8 @@ import pathlib
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from . import host
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -24,10 +26,14 @@ KINDS: dict[str, Callable[[int, Any], Any]] = {"dir": _folder}
 
 _alive: weakref.WeakValueDictionary[int, Handle] = weakref.WeakValueDictionary()
 _dropped: list[str] = []
+_PORTION = 10_000
+FEW = 100
 
 
 class Handle:
-    """The base of every handle: copies of it are itself, and when it goes, the host is told with the next request for mail.
+    """The base of every handle: copies of it are itself.
+
+    When it goes, the host is told with the next request for mail or about a process, or when many have gone.
 
     Attributes:
         number: what the host knows it by.
@@ -42,7 +48,7 @@ class Handle:
     @property
     def __capsend_handle__(self) -> Any:
         """What a program that this process ships carries for it."""
-        from .held import HeldGrant  # needed only where processes spawn
+        from capsend.held import HeldGrant  # type: ignore[import-not-found]  # the name that it has in the image
 
         return HeldGrant(self)
 
@@ -80,9 +86,15 @@ def receive(told: list[list[Any]]) -> list[Any]:
 
 
 def take_dropped() -> str:
-    """Return which handles have gone since the last time, as the host reads it."""
+    """Return which handles have gone since the last time, as the host reads it: so many of them as it takes at once."""
     if not _dropped:
         return ""
-    text = ",".join(_dropped)
-    _dropped.clear()
+    text = ",".join(_dropped[:_PORTION])
+    del _dropped[:_PORTION]
     return text
+
+
+def flush(few: int = 0) -> None:
+    """Tell the host now which handles have gone, unless they are few."""
+    while len(_dropped) > few:
+        host.request(host.DROP, take_dropped())

@@ -47,6 +47,7 @@ class HostFunction(Handle):
             errors: Any = sys.modules["capsend"]
             message = f"cannot call {self._name}: args{error.path} cannot be sent: {error.reason}"
             raise errors.SerializationError(message) from None
+        handles.flush(handles.FEW)  # what functions return may be all that this process ever asks for
         answer = host.request(host.CALL, f"{self.number}:{text}")
         kind, body = answer[:1], answer[1:]
         if kind == "e":
