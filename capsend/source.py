@@ -12,8 +12,9 @@ from typing import Any, Final
 import attrs
 
 from capsend.guest.compiling import compile_source, requalified
+from capsend.linetexts import IMPORT_AGAIN
 from capsend.parsed import DEFINITIONS, TYPE_STATEMENT, FunctionNode, ParsedText, SourceError, without_source
-from capsend.texts import IMPORT_AGAIN, cell_file, texts_of
+from capsend.texts import cell_file, texts_of
 
 __all__ = ["Source", "SourceError", "is_generated", "locate_alias", "locate_class", "locate_function"]
 

@@ -15,6 +15,9 @@ _POINTER: Final = struct.calcsize("P")
 _HEAP_TYPE: Final = 1 << 9
 _MANAGED_DICT: Final = 1 << 4
 _NATIVE: Final = "{} is implemented in C and cannot be taken apart"
+_OWNED: Final = frozenset(
+    f"capsend.{name}" for name in ("environment", "executor", "group", "image", "process", "supervisor")
+)
 _REFUSED_BASES: Final = {
     "BaseException": "an exception is not a value",
     "PurePath": "a subclass of a path keeps state that differs between Python versions",
@@ -140,6 +143,8 @@ def _time_bases() -> dict[type, Base]:
 
 def _refusal(cls: type, base: type, slots: int) -> str:
     # The host's judge comes before the codec; in a process the decorator of the class decides here. An unsafe impl is not inherited.
+    if cls.__module__ in _OWNED:
+        return f"a {cls.__qualname__} belongs to the process or program that made it; to let others know a process, send its address"
     for each in cls.__mro__:
         impl = each.__dict__.get("__capsend_impl__")
         if impl is not None and (each is cls or not impl.positive):

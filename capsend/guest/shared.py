@@ -35,4 +35,3 @@ def check() -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith(f"{_OUTSIDE}.") and module.__name__ == name:
             raise ImportError(f"{name} was loaded twice: list it in {__name__}")
-

@@ -1,32 +1,41 @@
-"""Where the text of code is found inside a process: in the pieces from which its functions and classes were compiled."""
+"""Where the text of code is found inside a process: in the pieces from which its functions and classes were compiled, first of all."""
 
 from __future__ import annotations
 
 import ast
+import linecache
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from capsend_guest import mail  # type: ignore[import-not-found]  # the name that it has in the image
 
-from capsend.parsed import ParsedText, parsed, without_source  # the package of that name in the image
+from capsend import linetexts
+from capsend.linetexts import text_of
+from capsend.parsed import ParsedText, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-IMPORT_AGAIN: Final = "write it as text that was sent with the program"
-
 
 def texts_of(filename: str, module_globals: dict[str, Any], *, line: int | None = None) -> Sequence[ParsedText]:
-    """Return the pieces of a file in which a function that begins at a line may stand; for no line, its classes.
+    """Return the texts in which code of a file may stand: pieces of it that this process was given, or what linecache knows here.
+
+    Args:
+        filename: the file, as code objects name it.
+        module_globals: the globals of its module.
+        line: the first line of a function that is looked for; None to look for classes.
 
     Raises:
-        SourceError: the process was given no piece of that file.
+        SourceError: there is no text.
     """
-    del module_globals
-    found = [piece for piece in _pieces() if piece[3] == filename]
-    if not found:
-        raise without_source(filename)
-    fitting = [piece for piece in found if (piece[0] == "class" if line is None else _holds(piece, line))]
+    pieces = [piece for piece in _pieces() if piece[3] == filename]
+    if not pieces or linecache.getlines(filename, module_globals):
+        return [*_fitting(pieces, line), text_of(filename, module_globals)]
+    return _fitting(pieces, line)
+
+
+def _fitting(pieces: list[list[Any]], line: int | None) -> list[ParsedText]:
+    fitting = [piece for piece in pieces if (piece[0] == "class" if line is None else _holds(piece, line))]
     return [_parse(*piece[:7]) for piece in fitting]
 
 
@@ -51,8 +60,9 @@ def _parse(kind: str, _name: str, text: str, file: str, line: int, indent: str, 
 
 def cell_file(name: str, keyword: str = "class") -> str | None:
     """Find the file of a class, or type alias, whose module has none."""
-    del keyword  # a `type` statement travels as a class does
-    return next((str(piece[3]) for piece in _pieces() if piece[0] == "class" and piece[1] == name), None)
+    # A `type` statement travels as a class does.
+    found = (str(piece[3]) for piece in _pieces() if piece[0] == "class" and piece[1] == name)
+    return next(found, None) or linetexts.cell_file(name, keyword)
 
 
 def _pieces() -> Iterator[list[Any]]:
