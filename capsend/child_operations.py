@@ -76,7 +76,7 @@ class ChildOperations:
             environment = narrow(self._life.environment, told.limits)
             return spawn(self._life, shipment, environment, size=_COPIES * shipment.size, linked=told.link)
         except NoRoom as lack:
-            raise _refused("limit", f"there would be more than {lack}") from None
+            raise _refused("limit", str(lack)) from None
         except (LimitExceeded, TypeError, ValueError) as error:
             raise _refused("limit", str(error)) from None
         except Exception as error:  # noqa: BLE001 - an audit hook may raise anything; its text is the host's own affair

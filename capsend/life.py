@@ -23,12 +23,13 @@ from capsend.exceptions import (
     TimeLimitExceeded,
     raised_by_result,
 )
-from capsend.folders import mounts_of
+from capsend.folders import Anchors, mounts_of
 from capsend.handles import Handles
 from capsend.mail import FIRST, LAST, Mail
 from capsend.outcomes import ChildRaised
 from capsend.output import Lines
 from capsend.tree import Branch, NoRoom, budget_of
+from capsend.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from capsend.child_operations import ChildOperations
     from capsend.engine import Guest, Template
     from capsend.environment import Environment
+    from capsend.folders import Mount
     from capsend.host_calls import HostCalls
     from capsend.shipping import Shipment
 
@@ -97,6 +99,7 @@ class Life:
         "_stop",
         "_thread",
         "_written",
+        "anchors",
         "branch",
         "calls",
         "environment",
@@ -110,6 +113,7 @@ class Life:
         "reason",
         "shipment",
         "template",
+        "turns",
         "value",
     )
 
@@ -139,10 +143,12 @@ class Life:
         self._out = Lines(environment.stdout)
         self._err = Lines(environment.stderr)
         self._written = 0
+        self.anchors: Anchors | None = None if parent is None else parent.anchors
         self._ahead: list[str] = []
         self._thread: int | float | None = None  # the thread while it runs, then the seconds that it used
         above: Branch | None = None if parent is None else parent.branch
         self.mail.port.account = above
+        self.turns: Turns = Turns() if parent is None else parent.turns
         self.branch: Branch = Branch(self, budget_of(environment), parent=above, memory=reserved)
         timeout = environment.timeout
         self._deadlines = [] if timeout is None else [_deadlines.add(timeout, self._time_is_over)]
@@ -310,7 +316,7 @@ class Life:
         from capsend import engine, ready
 
         memory = self.environment.memory
-        mounts = mounts_of(self.shipment.grants) if self.shipment is not None else ()
+        mounts = self._mounts()
         # What a process may open is settled when its instance is made: a ready one was made without any folder.
         guest = None if mounts else ready.take(template)
         if guest is None:
@@ -318,6 +324,13 @@ class Life:
         guest.limit(memory)
         guest.host = self._answer
         return guest
+
+    def _mounts(self) -> list[Mount]:
+        """The folders that it sees, each by a path that only ever leads to what the tree was given."""
+        mounts = mounts_of(self.shipment.grants) if self.shipment is not None else ()
+        if mounts and self.anchors is None:
+            self.anchors = Anchors(mounts)
+        return self.anchors.held(mounts) if self.anchors is not None else []
 
     def _program(self, shipment: Shipment) -> str:
         """The program, with the handles that it starts with."""
@@ -414,7 +427,7 @@ class Life:
 
             shipment = self.shipment
             assert shipment is not None
-            self.calls = HostCalls(self.number, self.handles, shipment)
+            self.calls = HostCalls(self.number, self.handles, shipment, turns=self.turns)
         return self.calls.answer(self.guest, payload)
 
     def _spawn(self, operation: int, payload: str) -> str:
@@ -461,6 +474,7 @@ class Life:
         for deadline in self._deadlines:
             deadline.cancel()
         self.shipment = None
+        self.anchors = None
         self._ahead.clear()
         if self.calls is not None:
             self.calls.close()

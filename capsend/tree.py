@@ -26,12 +26,13 @@ MEMORY_FACTOR: Final = 4
 """How many times its own memory a process's descendants can have together, where the environment does not say."""
 
 _WORDS: Final[dict[Resource, str]] = {
-    "processes": "{number} processes, which is all that process {owner} may have below it: Environment(processes=...)",
-    "memory": "{number} bytes of memory, which is all that what process {owner} spawns may have: Environment(tree_memory=...)",
-    "mail": "{number} bytes of messages",
-    "answers": "{number} bytes of answers",
-    "results": "{number} bytes of results that nobody has taken: Environment(result=...)",
-    "output": "{number} bytes of output: Environment(output=...)",
+    "processes": "process {owner} would have more than {most} processes below it. Allow more: Environment(processes=...)",
+    "memory": "what process {owner} spawns would have more than {most} bytes of memory. "
+    "Give each less: Environment(memory=...), or allow more: Environment(tree_memory=...)",
+    "mail": "more than {most} bytes of messages would wait below process {owner}. Allow more: Environment(mailbox_bytes=...)",
+    "answers": "more than {most} bytes of answers would wait below process {owner}. Allow more: Environment(mailbox_bytes=...)",
+    "results": "more than {most} bytes of results would wait for process {owner} and those below. Allow more: Environment(result=...)",
+    "output": "process {owner} and those below would write more than {most} bytes. Allow more: Environment(output=...)",
 }
 
 
@@ -62,7 +63,7 @@ class NoRoom(Exception):
     """A process and its descendants would use more than they may; the text is for people."""
 
     def __init__(self, branch: Branch, resource: Resource, most: int) -> None:
-        super().__init__(_WORDS[resource].format(number=most, owner=branch.number))
+        super().__init__(_WORDS[resource].format(most=most, owner=branch.number))
         self.branch = branch
 
 
