@@ -36,6 +36,7 @@ _RENAMED: Final = {
     "_queue.Empty": ("queue", "Empty"),
     "queue.Full": ("queue", "Full"),
 }
+_OWN: Final = (exceptions.CapsendError, exceptions.GuestTraceback)
 _NUMBERS: Final = ("lineno", "offset", "end_lineno", "end_offset")
 
 
@@ -69,7 +70,7 @@ def _standard_class(name: str) -> Any:
         return vars(builtins).get(qualname)
     if module in {"capsend", "capsend.exceptions"}:
         own = vars(exceptions).get(qualname)
-        return own if isinstance(own, type) and issubclass(own, exceptions.CapsendError) else None
+        return own if isinstance(own, type) and issubclass(own, _OWN) else None
     if module in _MODULES:
         try:
             importlib.import_module(module)

@@ -157,8 +157,9 @@ def _method_file(cls: type) -> str | None:
 
 
 def is_generated(code: types.CodeType) -> bool:
-    """Tell whether dataclasses or attrs made a method by `exec`, under a file name of their own."""
-    return code.co_filename == "<string>" or code.co_filename.startswith("<attrs generated")
+    """Tell whether nobody wrote a method: dataclasses or attrs made it by `exec`, or the compiler out of annotations."""
+    made = code.co_filename == "<string>" or code.co_filename.startswith("<attrs generated")
+    return made or code.co_name == "__annotate__"  # from Python 3.14 on
 
 
 def _contains_methods(node: ast.ClassDef, cls: type) -> bool:

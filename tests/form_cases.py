@@ -7,7 +7,10 @@ of the refusal matches, `[raises] REGEX` what the traceback of the result does; 
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import inspect
+import pprint
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,3 +71,16 @@ def load(case: Case, folder: Path) -> Any:
         (folder / path).write_text(text, encoding="utf-8")
     (folder / f"form_{case.name}.py").write_text(case.source, encoding="utf-8")
     return importlib.import_module(f"form_{case.name}")
+
+
+def expected_of(module: Any) -> Any:
+    """Return what a call here gives."""
+    expected = module.TARGET(*getattr(module, "ARGS", ()))
+    return asyncio.run(expected) if inspect.iscoroutine(expected) else expected
+
+
+def assert_equal(result: Any, expected: Any) -> None:
+    """Equal, and of the same types all the way down, as far as repr shows it."""
+    assert result == expected
+    # Line by line, which puts sets in order: that of texts differs from one Python to the next.
+    assert pprint.pformat(result, width=1, sort_dicts=False) == pprint.pformat(expected, width=1, sort_dicts=False)

@@ -5,9 +5,6 @@ The programs stand in `forms/*.test`; `form_cases.py` says how they are written.
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-import pprint
 import re
 import sys
 import traceback
@@ -20,7 +17,7 @@ import capsend
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from form_cases import CASES, Case, load
+from form_cases import CASES, Case, assert_equal, expected_of, load
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -49,16 +46,3 @@ def test_every_case_has_a_name_of_its_own() -> None:
 def result_of(module: Any) -> Any:
     """Return what a process gives."""
     return capsend.spawn(module.TARGET, *getattr(module, "ARGS", ())).result(60)
-
-
-def expected_of(module: Any) -> Any:
-    """Return what a call here gives."""
-    expected = module.TARGET(*getattr(module, "ARGS", ()))
-    return asyncio.run(expected) if inspect.iscoroutine(expected) else expected
-
-
-def assert_equal(result: Any, expected: Any) -> None:
-    """Equal, and of the same types all the way down, as far as repr shows it."""
-    assert result == expected
-    # Line by line, which puts sets in order: that of texts differs from one Python to the next.
-    assert pprint.pformat(result, width=1, sort_dicts=False) == pprint.pformat(expected, width=1, sort_dicts=False)

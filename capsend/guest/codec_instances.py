@@ -168,6 +168,7 @@ def _refusal(cls: type, base: type, slots: int) -> str:
 def fields_of(value: object, plan: Plan) -> dict[str, object]:
     """Return the fields of an instance: its `__dict__` and the slots that are set."""
     fields: dict[str, object] = dict(object.__getattribute__(value, "__dict__")) if plan.has_dict else {}
+    fields.pop("__annotate__", None)  # see `capsend.fields.instance_state`
     for name, descriptor in plan.slots.items():
         try:
             fields[name] = descriptor.__get__(value)

@@ -12,7 +12,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from capsend import Spawnable
+from capsend import PerProcess, Spawnable
 
 from . import codec, typeforms
 from .compiling import compile_source, requalified
@@ -67,6 +67,7 @@ class Program:
             "s": self._fill,
             "b": self._bind,
             "x": self._set,
+            "e": self._declare,
             "r": self._register,
             "u": self._remember,
             "z": self._delete,
@@ -219,6 +220,9 @@ class Program:
 
     def _set(self, owner: int, name: str, reference: int | str) -> None:
         setattr(self.entities[owner], name, self.get(reference))
+
+    def _declare(self, module: int, name: str) -> None:
+        vars(self.entities[module]).setdefault("__annotations__", {})[name] = PerProcess[Any]
 
     def _register(self, base: int, cls: int) -> None:
         self.entities[base].register(self.entities[cls])
