@@ -41,6 +41,7 @@ DIFFERENT = {
 """Programs of which a process cannot make what the host can: {name: why}."""
 
 DIFFERENT_AGAIN = {
+    "setstate_globals": "its own __setstate__ does something each time that it travels",
     "result_logger": "a process takes a logger from another one only if it has one of that name itself",
 }
 """Programs whose result cannot pass through a process that knows nothing of it: {name: why}."""

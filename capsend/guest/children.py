@@ -24,11 +24,12 @@ _PROBLEMS = {
 class Child(Handle):
     """A process that this one has spawned; the host ends it when this goes."""
 
-    __slots__ = ("process_id",)
+    __slots__ = ("address", "process_id")
 
     def __init__(self, number: int, description: Any) -> None:
         super().__init__(number)
         self.process_id: int = description[0]
+        self.address: Any = None
 
 
 handles.KINDS["process"] = Child
@@ -62,7 +63,10 @@ def join(child: Child, timeout: float | None) -> tuple[str, list[Any], str] | No
     told, parts = rest[: int(length)], [rest[int(length) :]]
     missing = int(total) - len(parts[0])
     while missing > 0:
-        parts.append(_asked(host.MORE, str(child.number)))
+        # No answer of its own: it may begin with anything.
+        parts.append(host.request(host.MORE, str(child.number)))
+        if not parts[-1]:
+            break  # whoever reads the text will say that it has no end
         missing -= len(parts[-1])
     return kind, handles.receive(json.loads(told)) if told else [], "".join(parts)
 
@@ -80,7 +84,9 @@ def stats(child: Child) -> dict[str, Any]:
 
 def address(child: Child) -> Any:
     """Return its address."""
-    return handles.receive(json.loads(_asked(host.ADDRESS, str(child.number))))[0]
+    if child.address is None:
+        child.address = handles.receive(json.loads(_asked(host.ADDRESS, str(child.number))))[0]
+    return child.address
 
 
 def link(child: Child, other: int) -> None:

@@ -12,7 +12,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from capsend import PerProcess, Spawnable
+from capsend import Mailbox, PerProcess, Spawnable
 
 from . import codec, typeforms
 from .compiling import compile_source, requalified
@@ -21,6 +21,9 @@ from .handles import Handle
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# What types are made of here, no type checker knows.
+_per_process: Any = PerProcess
+_mailbox: Any = Mailbox
 _INTERNAL = ("capsend_guest", "capsend_traits", "wit_world", "componentize_py")
 _PUBLIC = ("capsend.mailbox",)
 
@@ -68,6 +71,7 @@ class Program:
             "b": self._bind,
             "x": self._set,
             "e": self._declare,
+            "q": self._takes_mailbox,
             "r": self._register,
             "u": self._remember,
             "z": self._delete,
@@ -183,6 +187,8 @@ class Program:
         if before is not self:
             # An older class of that name: its binding is a step of its own.
             namespace[name] = before
+        if isinstance(made, type) and "__firstlineno__" in vars(made):
+            setattr(made, "__firstlineno__", source[4])  # noqa: B010 - its statement was compiled alone, and type checkers do not know it
         return made
 
     def _value(self, reference: int | str) -> Any:
@@ -222,7 +228,10 @@ class Program:
         setattr(self.entities[owner], name, self.get(reference))
 
     def _declare(self, module: int, name: str) -> None:
-        vars(self.entities[module]).setdefault("__annotations__", {})[name] = PerProcess[Any]
+        vars(self.entities[module]).setdefault("__annotations__", {})[name] = _per_process[Any]
+
+    def _takes_mailbox(self, function: int, parameter: str, messages: Any) -> None:
+        self.entities[function].__annotations__ = {parameter: _mailbox[Any if messages is None else self.get(messages)]}
 
     def _register(self, base: int, cls: int) -> None:
         self.entities[base].register(self.entities[cls])

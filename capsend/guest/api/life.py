@@ -56,25 +56,22 @@ class _Finished:
 class _Mail:
     """What stands for a child in messages, and its links."""
 
-    def __init__(self, life: Life) -> None:
-        self._life = life
-        self._address: Any = None
+    def __init__(self, child: Any) -> None:
+        self._child = child
 
     @property
     def port(self) -> int:
         """What `link` is given."""
-        number: int = self._life.child.number
+        number: int = self._child.number
         return number
 
     def grant(self) -> Held:
         """Return what its address is made from."""
-        if self._address is None:
-            self._address = children.address(self._life.child)
-        return Held(self._address)
+        return Held(children.address(self._child))
 
     def link(self, other: int) -> None:
         """Link it to another child."""
-        children.link(self._life.child, other)
+        children.link(self._child, other)
 
 
 class Life:
@@ -83,14 +80,24 @@ class Life:
     def __init__(self, child: Any, shipment: Shipment) -> None:
         self.child = child
         self.number: int = child.process_id
-        self.mail = _Mail(self)
-        self.finished = _Finished(self)
         self._shipment: Shipment | None = shipment
         self._reason: ExitReason | None = None
         self._joined = False
         self._value: Any = None
         self._error: BaseException | None = None
         self._callbacks: list[Callable[[], None]] = []
+
+    # Made when they are asked for: the handle must not be part of a cycle, since dropping it ends the process.
+
+    @property
+    def finished(self) -> _Finished:
+        """Its end, to wait for."""
+        return _Finished(self)
+
+    @property
+    def mail(self) -> _Mail:
+        """What stands for it in messages."""
+        return _Mail(self.child)
 
     @property
     def reason(self) -> ExitReason | None:
