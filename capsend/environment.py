@@ -6,6 +6,7 @@ import collections.abc
 import functools
 import math
 import re
+import sys
 import time
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, get_args
 
@@ -86,7 +87,8 @@ def _check_seconds(_environment: object, field: attrs.Attribute[Any], value: Any
 
 def _check_cpu(environment: object, field: attrs.Attribute[Any], value: Any) -> None:
     _check_seconds(environment, field, value)
-    if value is not None and not hasattr(time, "pthread_getcpuclockid"):
+    # Inside a process it is the host that limits.
+    if value is not None and sys.platform != "wasi" and not hasattr(time, "pthread_getcpuclockid"):
         message = "cpu cannot be limited on this system: it does not tell the CPU time of a thread. Use timeout"
         raise ValueError(message)
 
@@ -161,7 +163,7 @@ class Environment:
         mailbox_full: what happens to a message for which there is no room: "block" lets its sender wait, "fail" raises
             `LimitExceeded` there, "drop_oldest" drops the oldest message and counts it.
         processes: processes that it and what it spawns can have running at a time, beside itself; with 0 it cannot spawn.
-        tree_memory: bytes that all of those may have together, each counted with its `memory`; None for four times `memory`.
+        tree_memory: bytes that all of those may have together, each counted with its `memory`; None for eight times `memory`.
         image: what it starts from.
         env: {name: value} of its environment variables, `os.environ` inside; it inherits none.
         stdout: called with the text of one or several whole lines; the default writes them to the `sys.stdout` of that

@@ -22,7 +22,7 @@ bytes of results that wait to be taken; bytes of output."""
 MAIL_FACTOR: Final = 4
 """How many mailboxes' worth of messages can wait for all descendants of a process together."""
 
-MEMORY_FACTOR: Final = 4
+MEMORY_FACTOR: Final = 8
 """How many times its own memory a process's descendants can have together, where the environment does not say."""
 
 _WORDS: Final[dict[Resource, str]] = {

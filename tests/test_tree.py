@@ -172,7 +172,7 @@ def test_child_has_what_its_parent_has_where_nothing_is_said():
     """But less memory, and no variable of the environment."""
     parent = attrs.evolve(SMALL, env={"KEY": "secret"})
     child = narrow(parent, {})
-    assert child == attrs.evolve(SMALL, memory=CHILD_MEMORY, env={}, tree_memory=1024 * MIB)
+    assert child == attrs.evolve(SMALL, memory=CHILD_MEMORY, env={}, tree_memory=2048 * MIB)
     assert narrow(attrs.evolve(parent, memory=64 * MIB), {}).memory == 64 * MIB
 
 
@@ -198,7 +198,7 @@ def test_child_can_have_less_of_everything(name, value):
 @pytest.mark.parametrize("name", NARROWER)
 def test_child_cannot_have_more_of_anything(name):
     """Asking for more than the parent has is an error, and so is asking for none where the parent has a limit."""
-    most = 1024 * MIB if name == "tree_memory" else getattr(SMALL, name)
+    most = 2048 * MIB if name == "tree_memory" else getattr(SMALL, name)
     assert getattr(narrow(SMALL, {name: most}), name) == most
     with pytest.raises(LimitExceeded, match=f"{name}=.* is more than the"):
         narrow(SMALL, {name: most + 1})
@@ -221,9 +221,9 @@ def test_nonsense_is_no_limit_of_a_child(limits):
 
 
 def test_budget_of_an_environment_is_bounded_by_its_fields():
-    """Four times the memory and the mailbox, and once everything else."""
+    """Eight times the memory, four times the mailbox, and once everything else."""
     budget = budget_of(SMALL)
-    assert budget["memory"] == 1024 * MIB
+    assert budget["memory"] == 2048 * MIB
     assert budget["mail"] == MAIL_FACTOR * 4_096
     assert (budget["processes"], budget["results"], budget["output"]) == (7, 2_000, 1_000)
     assert budget_of(attrs.evolve(SMALL, tree_memory=5))["memory"] == 5

@@ -279,7 +279,7 @@ def hoard_results_of_children():
 
 @attack("normal", returns=lambda count: count <= 3, memory=512 * MIB, tree_memory=512 * MIB)
 def spawn_with_programs_that_fill_the_host():
-    program = f'{{"entry":0,"steps":[["n","time","sleep"],["v","s{"x" * 9_000_000}"]]}}'
+    program = f'{{"entry":0,"steps":[["n","time","sleep"],["v","s{"x" * 4_000_000}"]]}}'
     call = pack("sleep", 1_000).rpartition("\n")[2]
     count = 0
     while host(50, f'{{"name":"x"}}\n{program}\n{call}')[0] == "[":
