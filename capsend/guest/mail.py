@@ -478,9 +478,14 @@ def await_end(child: Handle, then: Callable[[], None]) -> None:
     host.request(host.AWAIT, f"{tag} {child.number}")
 
 
-def wait() -> None:
+def wait(timeout: float | None = None) -> None:
     """Wait until something has come that somebody else than the receiver of messages waits for."""
-    _pull(urgent=True, timeout=None)
+    _pull(urgent=True, timeout=timeout)
+
+
+def expects_ends() -> bool:
+    """Tell whether something is to be done when a child ends."""
+    return bool(_state.ends)
 
 
 class _ToHost(logging.Handler):

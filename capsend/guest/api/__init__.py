@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from capsend_guest import mail  # type: ignore[import-not-found]  # the name that it has in the image
 from capsend_guest.host_functions import HostFunction  # type: ignore[import-not-found]  # as above
@@ -29,6 +29,7 @@ from capsend.group import ProcessGroup
 from capsend.image import Image
 from capsend.process import Process, Spawnable, check, spawn
 from capsend.process import process as _process
+from capsend.supervisor import Supervisor
 from capsend.traits import PerProcess, ProcessSend, Serializable, not_process_send, unsafe_process_send
 
 if TYPE_CHECKING:
@@ -85,24 +86,11 @@ def _is_running() -> bool:
     return program is not None and bool(program.is_running)
 
 
-class _HostOnly:
+class Executor:
+    """Made in the host: its futures are for threads to wait for."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        _host_only(type(self).__name__)
-
-    @classmethod
-    def __class_getitem__(cls, item: Any) -> Any:
-        return cls
-
-
-def _host_only(what: str) -> NoReturn:
-    raise CapsendError(
-        f"{what} cannot be used inside a process: only the host has it. Return what is to be done, and do it there."
-    )
-
-
-class Supervisor(_HostOnly):
-    """Made in the host."""
-
-
-class Executor(_HostOnly):
-    """Made in the host."""
+        raise CapsendError(
+            "an Executor cannot be used inside a process, which has no threads to wait for its futures. "
+            "Use a ProcessGroup, or await what spawn returns"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
@@ -83,6 +84,8 @@ class Life:
         self._shipment: Shipment | None = shipment
         self._reason: ExitReason | None = None
         self._joined = False
+        self._is_watched = False
+        self._is_over = False
         self._value: Any = None
         self._error: BaseException | None = None
         self._callbacks: list[Callable[[], None]] = []
@@ -121,6 +124,9 @@ class Life:
 
     def join(self, timeout: float | None) -> bool:
         """Wait for the end, and take what it gave."""
+        if not self._joined and mail.expects_ends():
+            timeout = self._watch(timeout)
+        # Meanwhile a supervisor may have taken it.
         if not self._joined:
             answer = children.join(self.child, timeout)
             if answer is None:
@@ -128,6 +134,22 @@ class Life:
             self._joined = True
             self._take(*answer)
         return True
+
+    def _watch(self, timeout: float | None) -> float | None:
+        """Wait for the end such that what is to be done about other ends is done meanwhile; return how long to wait after that."""
+        limit = None if timeout is None else time.monotonic() + timeout
+        if not self._is_watched:
+            self._is_watched = True
+            self.add_callback(self._note_end)
+        while not self._is_over:
+            left = None if limit is None else limit - time.monotonic()
+            if left is not None and left <= 0:
+                return 0.0
+            mail.wait(left)
+        return None
+
+    def _note_end(self) -> None:
+        self._is_over = True
 
     def _take(self, kind: str, held: list[Any], text: str) -> None:
         shipment, self._shipment = self._shipment, None
