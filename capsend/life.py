@@ -91,13 +91,14 @@ class Life:
         "_ahead",
         "_callbacks",
         "_children",
+        "_clock",
         "_deadlines",
         "_err",
         "_error",
         "_lock",
         "_out",
+        "_seconds",
         "_stop",
-        "_thread",
         "_written",
         "anchors",
         "branch",
@@ -145,7 +146,8 @@ class Life:
         self._written = 0
         self.anchors: Anchors | None = None if parent is None else parent.anchors
         self._ahead: list[str] = []
-        self._thread: int | float | None = None  # the thread while it runs, then the seconds that it used
+        self._clock: int | None = None  # that of its thread while it runs
+        self._seconds = 0.0  # what its thread has used when it has ended
         above: Branch | None = None if parent is None else parent.branch
         self.mail.port.account = above
         self.turns: Turns = Turns() if parent is None else parent.turns
@@ -215,7 +217,7 @@ class Life:
             if left > 0:
                 below = self.branch.used("processes")
                 wait = max(left / min(cores, 1 + below), _CPU_TICK * (1 + below / _CROWD))
-                self._deadlines.append(_deadlines.add(wait, look))
+                self._deadlines[-1] = _deadlines.add(wait, look)
             else:
                 self.stop(self._cpu_is_over(limit))
 
@@ -269,13 +271,11 @@ class Life:
 
     def cpu_seconds(self) -> float:
         """Processor time of its thread."""
-        thread = self._thread
-        if isinstance(thread, float) or thread is None:
-            return thread or 0.0
+        clock = self._clock
         try:
-            return time.clock_gettime(time.pthread_getcpuclockid(thread))
+            return self._seconds if clock is None else time.clock_gettime(clock)
         except OSError:  # the thread has just ended
-            return self._thread if isinstance(self._thread, float) else 0.0
+            return self._seconds
 
     # The side of the thread.
 
@@ -285,7 +285,9 @@ class Life:
 
         guest: Guest | None = None
         self.template = template
-        self._thread = threading.get_ident()
+        if hasattr(time, "pthread_getcpuclockid"):
+            # Asked for here and by nobody else: the name of a thread that has ended must not be used.
+            self._clock = time.pthread_getcpuclockid(threading.get_ident())
         try:
             try:
                 guest = self._make_guest(template)
@@ -379,7 +381,7 @@ class Life:
 
     def _fail(self, error: BaseException) -> None:
         self.value = None
-        if isinstance(error, CapsendError) or isinstance(error.__cause__, GuestTraceback):
+        if _is_told(error):
             # Where it was raised stands in its cause; the frames of this thread would keep the whole process alive.
             error.__traceback__ = None
         self._error = self._translate(error)
@@ -479,8 +481,9 @@ class Life:
         if self.calls is not None:
             self.calls.close()
         self._stop_descendants()
+        self._children = None
         self.handles.close()
-        self._thread = time.thread_time()
+        self._seconds, self._clock = time.thread_time(), None
         if self._error is not None and not isinstance(self._error, ChildRaised):
             self.branch.drop_result()
         self.branch.end()
@@ -503,9 +506,16 @@ class Life:
         return "trap" if isinstance(error, ProcessFailed) and error.type_name == "trap" else "failed"
 
 
+def _is_told(error: BaseException) -> bool:
+    """Whether an error is capsend's own or came from inside, and no other code of the host raised it."""
+    return isinstance(error, CapsendError) or isinstance(error.__cause__, GuestTraceback)
+
+
 def _words(error: BaseException) -> str:
     if isinstance(error, ChildRaised):
         return error.words[:500]
+    if not _is_told(error):
+        return type(error).__name__  # its text is the host's own affair, and this is told to other processes
     try:
         return f"{type(error).__name__}: {error}"[:500]
     except Exception:  # noqa: BLE001 - __str__ of a class of the user's

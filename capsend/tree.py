@@ -25,6 +25,9 @@ MAIL_FACTOR: Final = 4
 MEMORY_FACTOR: Final = 8
 """How many times its own memory a process's descendants can have together, where the environment does not say."""
 
+HUSK: Final = 16 << 10
+"""Bytes of memory that a process which has ended is charged for as long as its parent holds it."""
+
 _WORDS: Final[dict[Resource, str]] = {
     "processes": "process {owner} would have more than {most} processes below it. Allow more: Environment(processes=...)",
     "memory": "what process {owner} spawns would have more than {most} bytes of memory. "
@@ -231,14 +234,17 @@ class Branch:
         if self.parent is None:
             return
         with self._lock:
-            self._abandoned = self._abandoned or abandon
+            if abandon and not self._abandoned:
+                self._abandoned = True
+                if self._member is None:
+                    self.parent.charge("memory", -min(HUSK, self._memory))
             self.parent.charge("results", -self._result)
             self._result = 0
 
     def end(self) -> None:
         """The process has ended: what it was charged is given back, and what it leaves running is its parent's to count.
 
-        Its time and its output stay charged.
+        Its time and its output stay charged, and a little memory until its parent lets it go.
         """
         with self._lock:
             member, self._member = self._member, None
@@ -252,7 +258,7 @@ class Branch:
                 holder._children.update(self._children)
             self._children.clear()
             if self.parent is not None:
-                self.parent.release(self._memory)
+                self.parent.release(self._memory if self._abandoned else max(self._memory - HUSK, 0))
                 seconds = member.cpu_seconds()
                 for branch in self.parent._upwards():
                     branch._ended_cpu += seconds

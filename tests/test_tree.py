@@ -8,7 +8,7 @@ import pytest
 from capsend import Environment, LimitExceeded
 from capsend.children import CHILD_MEMORY, narrow
 from capsend.ports import OVERHEAD, Frame, Offer, Port
-from capsend.tree import MAIL_FACTOR, Branch, NoRoom, budget_of
+from capsend.tree import HUSK, MAIL_FACTOR, Branch, NoRoom, budget_of
 
 MIB = 1 << 20
 
@@ -66,8 +66,21 @@ def test_ended_child_gives_back_all_but_its_time_and_its_output():
     child.take_most("output", 5)
     child.end()
     child.end()
+    child.drop_result(abandon=True)
+    child.drop_result(abandon=True)
     assert {each: root.used(each) for each in BUDGET} == dict.fromkeys(BUDGET, 0) | {"output": 5}
     assert root.cpu_seconds() == 3.0
+
+
+def test_ended_child_is_charged_a_little_until_it_is_let_go():
+    """A process that spawns and holds what has ended comes to an end of its memory."""
+    root = Branch(Member(1), {**BUDGET, "memory": 10 * HUSK})
+    root.reserve(3 * HUSK)
+    child = Branch(Member(2), BUDGET, parent=root, memory=3 * HUSK)
+    child.end()
+    assert root.used("memory") == HUSK
+    child.drop_result(abandon=True)
+    assert root.used("memory") == 0
 
 
 def test_what_an_ended_child_leaves_running_is_still_found():
