@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 import capsend
@@ -545,6 +546,73 @@ def test_child_sees_the_folder_that_its_parent_was_given(tmp_path):
 
     assert spawn(swap).result(PATIENCE) == "harmless"
     assert (tmp_path / "open" / "inner" / "x").read_text() == "secret"
+
+
+# --- what the root was sent means something to all of its tree ---
+
+
+@attrs.frozen
+class Order:
+    """A message."""
+
+    name: str
+    parts: tuple[int, ...] = ()
+
+
+def send_order(to: Address[Order], name: str):
+    """Send one."""
+    return to.send(Order(name, (1, 2)))
+
+
+def test_child_sends_instances_of_the_programs_classes_to_the_host():
+    """What was sent with the root's program is known by name, whoever of the tree sends it."""
+
+    def delegate(to: Address[Order]):
+        own = to.send(Order("parent"))
+        return own and capsend.spawn(send_order, to, "child").result()
+
+    with Mailbox[Order]() as inbox:
+        assert spawn(delegate, inbox.address).result(PATIENCE)
+        assert [inbox.receive(timeout=PATIENCE) for _ in range(2)] == [Order("parent"), Order("child", (1, 2))]
+
+
+def test_host_sends_instances_of_the_programs_classes_to_a_child():
+    """And the child makes them of its own class."""
+
+    def receive(inbox: Mailbox[Order], ready: Address[Any]):
+        ready.send(inbox.address)
+        order = inbox.receive()
+        return isinstance(order, Order) and order.name
+
+    def delegate(ready: Address[Any]):
+        return capsend.spawn(receive, ready).result()
+
+    with Mailbox[Any]() as inbox:
+        p = spawn(delegate, inbox.address)
+        inbox.receive(timeout=PATIENCE).send(Order("from the host"))
+        assert p.result(PATIENCE) == "from the host"
+
+
+def test_child_calls_functions_of_the_host_with_the_programs_classes():
+    """Arguments, results and exceptions as for the root."""
+
+    @HostFunction
+    def double(order: Order) -> Order:
+        if not order.parts:
+            raise KeyError(order.name)
+        return Order(order.name * 2, order.parts)
+
+    def call(name: str, *parts: int):
+        made = double(Order(name, parts))
+        return isinstance(made, Order) and made.name
+
+    def delegate():
+        try:
+            return capsend.spawn(call, "x", 1).result(), capsend.spawn(call, "y").result()
+        except KeyError as error:
+            return "raised", error.args
+
+    assert spawn(delegate).result(PATIENCE) == ("raised", ("y",))
 
 
 # --- nothing is left behind ---
