@@ -20,7 +20,9 @@ from capsend.process import Process, Spawnable, check, process, spawn
 from capsend.traits import PerProcess, ProcessSend, Serializable, not_process_send, unsafe_process_send
 
 if TYPE_CHECKING:
+    from capsend import registry as registry
     from capsend.capabilities import HostFunction
+    from capsend.capabilities import host_function as host_function
     from capsend.claims import process_send
     from capsend.environment import Environment
     from capsend.executor import Executor
@@ -75,22 +77,28 @@ _LATER: Final = {
     "Mailbox": "mailbox",
     "ProcessGroup": "group",
     "Supervisor": "supervisor",
+    "host_function": "capabilities",
     "process_send": "claims",
     "processes": "running",
 }
 
 
+_MODULES: Final = frozenset({"registry"})
+
+
 def __getattr__(name: str) -> object:
     """Import what is not needed by every program when it is first asked for."""
+    import importlib
+
+    if name in _MODULES:
+        return importlib.import_module(f"capsend.{name}")
     if name not in _LATER:
         message = f"module 'capsend' has no attribute {name!r}"
         raise AttributeError(message)
-    import importlib
-
     value: object = getattr(importlib.import_module(f"capsend.{_LATER[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_LATER, *_MODULES})

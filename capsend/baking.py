@@ -35,8 +35,9 @@ SPACE: Final = 300_000_000
 _STEPS: Final = ("importing its modules", "compiling it", "trying it")
 _SNAPSHOT: Final = "import componentize_py; componentize_py.script()"
 _COMPILE: Final = (
-    "import sys, pathlib; from capsend import engine; source, target = map(pathlib.Path, sys.argv[1:]);"
-    "target.write_bytes(engine.compile_component(source.read_bytes()))"
+    "import sys, pathlib; from capsend import engine, gauge; source, target = map(pathlib.Path, sys.argv[1:]);"
+    "gauged = gauge.gauge(source.read_bytes(), assemble=engine.assemble);"
+    "target.write_bytes(engine.compile_component(gauged))"
 )
 
 

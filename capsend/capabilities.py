@@ -102,7 +102,7 @@ class HostFunction(Generic[P, R]):
     Example:
         >>> import capsend
         >>> prices = {"tea": 3, "coffee": 4}
-        >>> @capsend.HostFunction
+        >>> @capsend.host_function
         ... def price(sku: str) -> int:
         ...     return prices[sku]
         >>> capsend.spawn(lambda: price("tea") + price("coffee")).result()
@@ -114,7 +114,7 @@ class HostFunction(Generic[P, R]):
     def __init__(self, function: Callable[P, R], /) -> None:
         given: Any = function  # from callers without a type checker
         if not callable(given) or isinstance(given, type):
-            raise TypeError(f"HostFunction needs a function, not {given!r}")
+            raise TypeError(f"a host function is made of a function, not of {given!r}")
         self.__wrapped__ = function
         functools.update_wrapper(self, function, updated=())
         self.limits = Limits()
@@ -191,6 +191,25 @@ class HostFunction(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<HostFunction {self.name}{self.limits_text()}>"
+
+
+def host_function(function: Callable[P, R], /) -> HostFunction[P, R]:
+    """Make a function one that runs here, in the host, and that a process may call when it captures it or is passed it.
+
+    The decorator for a `HostFunction`, whose documentation says what is promised.
+
+    Raises:
+        TypeError: it is not a function, lacks an annotation, or has one that values cannot be checked against.
+
+    Example:
+        >>> import capsend
+        >>> @capsend.host_function
+        ... def double(n: int) -> int:
+        ...     return 2 * n
+        >>> capsend.spawn(lambda: double(21)).result()
+        42
+    """
+    return HostFunction(function)
 
 
 def _check(name: str, value: Any, classes: type | tuple[type, ...]) -> None:

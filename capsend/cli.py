@@ -1,4 +1,4 @@
-"""The command line: `capsend demo`, `run`, `explain`, `check`, `audit`, `image` and `doctor`."""
+"""The command line: `capsend demo`, `run`, `top`, `explain`, `check`, `audit`, `image` and `doctor`."""
 
 from __future__ import annotations
 
@@ -217,6 +217,77 @@ def _print_result(result: object) -> None:
         pprint(result, expand_all=False)
     else:
         click.echo(repr(result))
+
+
+@main.command(
+    context_settings={**_CONTEXT, "ignore_unknown_options": True, "allow_interspersed_args": False},
+    short_help="Run a program and show its processes live.",
+)
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0.01),
+    default=0.5,
+    metavar="SECONDS",
+    help="Seconds between two looks.  [default: 0.5]",
+)
+@click.argument("target", metavar="MODULE:FUNCTION")
+@click.argument("arguments", metavar="[ARGS]...", nargs=-1, type=click.UNPROCESSED)
+def top(target: str, arguments: tuple[str, ...], interval: float) -> None:
+    """Run a program that spawns processes, and show the tree of those that run.
+
+    FUNCTION is called here, like the main function of any program, and awaited if it is an async def; one that is decorated
+    with @process runs in a process. Arguments are read as those of `capsend run`. What still runs when it returns is killed.
+
+    On a terminal the tree is a table that changes; elsewhere each look is written as lines that begin with "top:". The last
+    line says how many processes ended, and how.
+
+    \b
+    Examples:
+      capsend top shop.server:main
+      capsend top --interval 0.1 shop/server.py:main 8080
+
+    Exits with 0 when the function returned, with 1 when it raised an exception, with 2 when the command is wrong, and with 130
+    on Ctrl-C.
+    """
+    from capsend import display
+    from capsend.top import run as watched
+
+    program = _program(_find(target), arguments)
+    try:
+        result = watched(program, to=display.console(), interval=interval)
+    except KeyboardInterrupt:
+        _stop("interrupted", INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - it is whatever the function raised
+        from capsend.targets import own_traceback
+
+        click.echo(own_traceback(error).rstrip(), err=True)
+        raise SystemExit(FAILED) from None
+    if result is not None:
+        _print_result(result)
+
+
+def _program(function: Any, arguments: tuple[str, ...]) -> Callable[[], Any]:
+    """Return the call of a program's main function; exit when it cannot be called like that."""
+    import asyncio
+    import inspect
+
+    from capsend.process import Spawnable
+    from capsend.targets import parse_arguments
+
+    positional, keywords = parse_arguments(arguments)
+    if isinstance(function, Spawnable):
+        return lambda: _result(_spawn(lambda: function.spawn(*positional, **keywords)))
+    if not callable(function):
+        _stop(f"top needs a function to call, not {type(function).__name__}", MISUSED)
+    try:
+        inspect.signature(function).bind(*positional, **keywords)
+    except TypeError as error:
+        _stop(str(error), MISUSED)
+    except ValueError:
+        pass  # a built-in one that does not tell its signature
+    if inspect.iscoroutinefunction(function):
+        return lambda: asyncio.run(function(*positional, **keywords))
+    return lambda: function(*positional, **keywords)
 
 
 @main.command(context_settings=_CONTEXT, short_help="Show what can go along, what cannot, and why.")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import importlib
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend import exceptions
 from capsend.guest.codec_instances import plan_of, set_fields
-from capsend.guest.failure import NATIVE
+from capsend.guest.failure import NATIVE, SYMBOL
 from capsend.wire import may_build
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def restore(
     if type(payload) is not tuple or [type(part) for part in payload] != [tuple, dict, dict]:
         raise ValueError("what it holds did not arrive")
     args, fields, native = payload
+    if issubclass(cls, OSError):
+        args = _renumbered(args, native)
     base: Any = cls
     while vars(builtins).get(base.__name__) is not base:
         base = base.__base__
@@ -107,6 +110,16 @@ def restore(
     set_fields(error, plan_of(cls), fields)
     result: BaseException = error
     return result
+
+
+def _renumbered(args: tuple[Any, ...], native: dict[Any, Any]) -> tuple[Any, ...]:
+    """Put this system's number of the error in the place of the process's."""
+    number, symbol = native.get("errno"), native.get(SYMBOL)
+    own = vars(errno).get(symbol) if type(symbol) is str and symbol.startswith("E") else None
+    if type(number) is not int or type(own) is not int:
+        return args
+    native["errno"] = own
+    return (own, *args[1:]) if args and args[0] == number else args
 
 
 def _group(cls: Any, base: Any, message: str, members: list[BaseException]) -> Any:

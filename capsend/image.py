@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from capsend.engine import Template
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised with every change of the engine's settings or of the layout of the cache that makes old images useless."""
 
 ABSENT: Final = frozenset(

@@ -63,6 +63,7 @@ class Stats:
 
     Attributes:
         cpu_seconds: processor time of its thread.
+        memory: bytes of memory that it had when it last asked the host for something, the interpreter's own included.
         sent, received: messages; answers to calls and notices are not counted.
         waiting: messages in its mailbox, those put by for later included.
         dropped: messages that were lost: see `Address.send`.
@@ -70,6 +71,7 @@ class Stats:
     """
 
     cpu_seconds: float
+    memory: int
     sent: int
     received: int
     waiting: int
@@ -96,6 +98,7 @@ class Life:
         "_err",
         "_error",
         "_lock",
+        "_memory",
         "_out",
         "_seconds",
         "_stop",
@@ -144,6 +147,7 @@ class Life:
         self._out = Lines(environment.stdout)
         self._err = Lines(environment.stderr)
         self._written = 0
+        self._memory = 0
         self.anchors: Anchors | None = None if parent is None else parent.anchors
         self._ahead: list[str] = []
         self._clock: int | None = None  # that of its thread while it runs
@@ -259,9 +263,10 @@ class Life:
 
     def stats(self) -> Stats:
         """What the process has used."""
-        mail = self.mail
+        mail, guest = self.mail, self.guest
         return Stats(
             cpu_seconds=self.cpu_seconds(),
+            memory=self._memory if guest is None else guest.memory,
             sent=mail.sent,
             received=mail.port.received,
             waiting=len(mail.port),
@@ -311,6 +316,7 @@ class Life:
                 guest.close()  # what it had is free before its parent is told, which may spawn the next one at once
             self._finish()
             if guest is not None:
+                self._memory = guest.memory
                 guest.close()
             self.guest = None
 

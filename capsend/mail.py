@@ -188,7 +188,7 @@ class Mail:
         grants: list[Grant] = []
         for part in parts:
             if part.startswith("r"):
-                grants.append(PortGrant(self.port, _tag(part[1:]), monitor=False))
+                grants.append(PortGrant(self.port, _tag(part[1:]), monitor=False, link=False))
                 continue
             grant = self._handles.get(int(part))
             if grant is None:
@@ -302,7 +302,7 @@ class Mail:
 
     def _link(self, payload: str) -> str:
         """`number`: each is told when the other ends."""
-        target = self._target(payload, "monitor").port
+        target = self._target(payload, "link").port
         if target is self.port or target in self._links:
             return ""
         self.check_watches()
@@ -317,7 +317,7 @@ class Mail:
 
     def _unlink(self, payload: str) -> str:
         """`number`."""
-        undo = self._links.pop(self._target(payload, "monitor").port, None)
+        undo = self._links.pop(self._target(payload, "link").port, None)
         if undo is not None:
             undo()
         return ""
@@ -435,7 +435,7 @@ class Timer:
 
 
 def _notice(kind: Any, port: Port, reason: str, words: str, *, tag: int = 0) -> Frame:
-    grant = PortGrant(port, send=False)
+    grant = PortGrant(port, send=False, link=False)
     return Frame(json.dumps([reason, words[:500]]), (grant,), kind=kind, tag=tag)
 
 

@@ -424,7 +424,7 @@ class PortGrant(Grant):
 
     Attributes:
         tag: the call that messages to it answer; 0 for ordinary messages.
-        send, monitor: the rights; to link is part of monitoring.
+        send, monitor, link: the rights.
     """
 
     kind = "address"
@@ -433,9 +433,10 @@ class PortGrant(Grant):
     tag: int = 0
     send: bool = True
     monitor: bool = True
+    link: bool = True
 
     def describe(self) -> object:
-        """Return a label for people, and the rights."""
+        """Return a label for people, and the rights that a program can see."""
         return [self.port.label, self.send, self.monitor]
 
     def handle(self) -> object:
@@ -445,8 +446,8 @@ class PortGrant(Grant):
         return Address(self)
 
     def __str__(self) -> str:
-        rights = " and ".join(["send to it"] * self.send + ["monitor it"] * self.monitor) or "name it"
-        return f"the mailbox of {self.port.label} (may {rights})"
+        rights = " and ".join(["send to it"] * self.send + ["monitor it"] * self.monitor + ["link to it"] * self.link)
+        return f"the mailbox of {self.port.label} (may {rights or 'name it'})"
 
 
 def put(port: Port, frame: Frame, *, parker: Any, timeout: float | None = None) -> Offer:

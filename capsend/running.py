@@ -16,6 +16,8 @@ from capsend.exceptions import ProcessKilled
 from capsend.life import Life
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from capsend.engine import Template
     from capsend.environment import Environment
     from capsend.life import Stats
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _EXIT_PATIENCE: Final = 5.0
 
 _live: set[Life] = set()
+_watchers: list[Callable[[Life], object]] = []
 _start_lock = threading.Lock()
 _exiting = False
 _registered_by = 0
@@ -103,7 +106,15 @@ def start(
         life.forget()
         life.mail.close("failed", "its thread could not be started")
         raise
+    for tell in _watchers:
+        tell(life)
     return life
+
+
+def watch(tell: Callable[[Life], object]) -> Callable[[], None]:
+    """Call, with the life of every process that is started from now on, on the thread that starts it; return what ends that."""
+    _watchers.append(tell)
+    return lambda: _watchers.remove(tell)
 
 
 def _start_thread(life: Life, template: Template) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import types
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 _HERE: Final = str(Path(__file__).parent)
 
@@ -105,20 +105,28 @@ def _module_of_file(path: Path) -> types.ModuleType:
 
 def _failed(name: str, error: Exception) -> TargetError:
     told = error.msg if isinstance(error, SyntaxError) else str(error).partition("\n")[0]
-    return TargetError(
-        f"{name} cannot be imported: {type(error).__name__}: {told}", details="".join(_own_frames(error))
-    )
+    shown = traceback.TracebackException.from_exception(error)
+    _prune(shown)
+    details = "".join(shown.format()) if shown.stack or isinstance(error, SyntaxError) else ""
+    return TargetError(f"{name} cannot be imported: {type(error).__name__}: {told}", details=details)
 
 
-def _own_frames(error: Exception) -> Iterator[str]:
-    """The traceback without the frames of capsend and of the import system, which are not the user's concern."""
-    frames = traceback.extract_tb(error.__traceback__)
-    kept = [frame for frame in frames if not frame.filename.startswith((_HERE, "<frozen importlib"))]
+def own_traceback(error: BaseException) -> str:
+    """Return the traceback of what the user's own code raised, without the frames that are not the user's concern."""
+    shown = traceback.TracebackException.from_exception(error)
+    _prune(shown)
+    return "".join(shown.format())
+
+
+def _prune(shown: traceback.TracebackException | None) -> None:
+    """Leave out the frames of capsend and of the import system, also where a traceback has causes and parts."""
+    if shown is None:
+        return
+    kept = [frame for frame in shown.stack if not frame.filename.startswith((_HERE, "<frozen importlib"))]
     kept = [frame for frame in kept if "importlib" not in Path(frame.filename).parts]
-    if kept or isinstance(error, SyntaxError):
-        yield "Traceback (most recent call last):\n" if kept else ""
-        yield from traceback.format_list(kept)
-        yield from traceback.format_exception_only(error)
+    shown.stack = traceback.StackSummary.from_list(kept)
+    for other in (shown.__cause__, shown.__context__, *(shown.exceptions or ())):
+        _prune(other)
 
 
 def _suggestion(part: str, owner: object) -> str:

@@ -22,7 +22,7 @@ import attrs
 import pytest
 
 import capsend
-from capsend import Dir, Environment, HostFunction, Mailbox, SerializationError, spawn
+from capsend import Dir, Environment, HostFunction, Mailbox, SerializationError, host_function, spawn
 from capsend.capabilities import HostCall
 
 PATIENCE = 60
@@ -504,7 +504,7 @@ class OutOfStock(Exception):
 Sku = NewType("Sku", str)
 
 
-@HostFunction
+@host_function
 def price(sku: str, count: int = 1) -> Decimal:
     """The price of something."""
     if sku == "gone":
@@ -512,7 +512,7 @@ def price(sku: str, count: int = 1) -> Decimal:
     return Decimal("1.5") * count
 
 
-@HostFunction
+@host_function
 async def fetch(n: int) -> list[int]:
     """What takes a while."""
     await asyncio.sleep(0.001)
@@ -1012,10 +1012,10 @@ def test_interpreter_exits_while_a_function_hangs(run_script):
     """A call that never returns does not keep the program from ending."""
     source = """
         import threading, time
-        from capsend import HostFunction, spawn
+        from capsend import host_function, spawn
         started = threading.Event()
 
-        @HostFunction
+        @host_function
         def hang() -> None:
             started.set()
             time.sleep(1000)
@@ -1059,7 +1059,7 @@ def test_log_that_fails_changes_nothing(caplog):
 
 AUDIT = """
     import sys, tempfile
-    from capsend import Dir, Environment, HostFunction
+    from capsend import Dir, Environment, host_function
     seen = []
 
     def hook(event, args):
@@ -1070,7 +1070,7 @@ AUDIT = """
             if event == "capsend.spawn" and "forbidden" in args[1]:
                 raise PermissionError("not this one")
 
-    @HostFunction
+    @host_function
     def price(sku: str) -> int:
         return len(sku)
 
@@ -1129,8 +1129,8 @@ def test_plugin_takes_the_capture_of_a_right(tmp_path):
     """Dir, HostFunction and Address are ProcessSend to mypy as well, and a call inside is checked like any other."""
     program = tmp_path / "rights.py"
     program.write_text(
-        "from capsend import Address, Dir, HostFunction, spawn\n"
-        "@HostFunction\n"
+        "from capsend import Address, Dir, HostFunction, host_function, spawn\n"
+        "@host_function\n"
         "def price(sku: str) -> int:\n"
         "    return len(sku)\n"
         "data = Dir('/')\n"
@@ -1147,3 +1147,18 @@ def test_plugin_takes_the_capture_of_a_right(tmp_path):
     assert done.stdout.splitlines()[:-1] == [
         'rights.py:11: error: Argument 1 to "__call__" of "HostFunction" has incompatible type "int"; expected "str"  [arg-type]'
     ]
+
+
+def test_host_function_cannot_be_made_inside():
+    """A process has no way to make the host run something: the error says where it is made."""
+
+    def work() -> str:
+        from capsend import host_function
+
+        try:
+            host_function(len)
+        except capsend.CapsendError as error:
+            return str(error)
+        return "made"
+
+    assert result(work).startswith("len runs inside and cannot become a function of the host")

@@ -389,6 +389,7 @@ def test_audit_lists_every_promise(capsend, shop: Path) -> None:
     [
         [],
         ["run"],
+        ["top"],
         ["explain"],
         ["demo"],
         ["doctor"],

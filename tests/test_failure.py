@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import linecache
 import os
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
+import capsend
 from capsend.exceptions import GuestTraceback, ProcessExited, ProcessFailed, ProcessInterrupted
 from capsend.failure import rebuild
 from capsend.guest.failure import describe
@@ -480,3 +482,17 @@ def test_rebuilding_leaves_nothing_behind() -> None:
         warnings.simplefilter("error")
         assert printed(again(raised(json_error)))
     assert not [name for name in linecache.cache if str(name).startswith("<image")]
+
+
+def test_number_of_an_os_error_is_that_of_the_system_which_gets_it() -> None:
+    """WASI counts errors in its own way: what says ENOENT inside says so outside, in `errno`, the args and the text."""
+    with pytest.raises(FileNotFoundError) as caught:
+        capsend.spawn(open, "/no such file").result(timeout=60)
+    assert caught.value.errno == caught.value.args[0] == errno.ENOENT
+    assert str(caught.value) == f"[Errno {errno.ENOENT}] No such file or directory: '/no such file'"
+
+
+def test_number_that_no_system_knows_stays() -> None:
+    """An `OSError` of somebody's own making is left as it is, whatever symbol a process claims for it."""
+    result = again(OSError(123_456, "mine"))
+    assert (result.errno, result.args) == (123_456, (123_456, "mine"))

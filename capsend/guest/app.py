@@ -50,7 +50,9 @@ class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made whi
             settle.rehearse_again(_run)
             return ""
         fresh.restart()
-        return host.deliver(_run(program, call))
+        answer = host.deliver(_run(program, call))
+        host.request(host.END, "")  # the host learns with every request how much memory there is
+        return answer
 
 
 def _run(program: str, call: str) -> str:

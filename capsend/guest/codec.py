@@ -24,6 +24,7 @@ TAGS: Final = tuple(BY_TAG)
 _PLAIN: Final = ATOMS | {list, dict}
 _STR: Final = frozenset({str})
 _MAX_DIGITS: Final = 4300
+_SHORT: Final = 1 << 63  # numbers below are written without asking whether JSON can be read back
 _SAFE_RECURSION: Final = 5000  # beyond this a deep value could overflow the stack of the pickler
 _STRUCTURE: Final = bytes.maketrans(b"{}", b"[]")
 _NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{},"'))
@@ -46,8 +47,13 @@ def encode(
     Raises:
         NotEncodable: a part has no encoding; its `path` says where it stands.
     """
-    if type(value) is str and value.isascii():
+    kind = type(value)
+    if kind is str and value.isascii():
         return f"{prefix}s{value}"
+    if kind is int and -_SHORT < value < _SHORT:
+        return f"{prefix}p{value}"
+    if value is None:
+        return f"{prefix}pnull"
     if pickled:
         data = _pickle(value)
         if data is not None:
@@ -222,7 +228,7 @@ def _unpickled(text: str, start: int) -> Any:
 
 def parse(text: str, limits: Limits | None, *, depth: int) -> Any:
     """Return what JSON text says, within the limits; `depth` bounds its nesting."""
-    if limits is not None:
+    if limits is not None and ("[" in text or "{" in text):
         _check_structure(text, limits, depth)
     digits = sys.get_int_max_str_digits()
     if digits != _MAX_DIGITS and re.search(rf"\d{{{min(digits or _MAX_DIGITS, _MAX_DIGITS) + 1}}}", text):

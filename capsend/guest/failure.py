@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections import deque
 from itertools import accumulate, islice
@@ -33,6 +34,9 @@ NATIVE: Final[dict[str, tuple[str, ...]]] = {
     "UnicodeDecodeError": ("encoding", "object", "start", "end", "reason"),
     "UnicodeTranslateError": ("object", "start", "end", "reason"),
 }
+
+SYMBOL: Final = "symbol"
+"""What an `OSError` says beside its number, which WASI counts otherwise than the host's system: `ENOENT`."""
 
 _RUNTIME: Final = "capsend_guest"
 
@@ -141,6 +145,8 @@ class _Description:
             if cls.__module__ == "builtins":
                 for name in NATIVE.get(cls.__name__, ()):
                     native[name] = cls.__dict__[name].__get__(error)
+        if type(native.get("errno")) is int:
+            native[SYMBOL] = errno.errorcode.get(native["errno"])
         text = codec.encode((args, fields, native), externals=self._reference)
         if len(text) > MAX_PAYLOAD:
             raise codec.NotEncodable(error, f"they are larger than {MAX_PAYLOAD} characters", steps=("[0]",))

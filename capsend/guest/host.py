@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import wit_world  # type: ignore[import-not-found] # made while the image is built
 
+END = 0
 STDOUT = 1
 STDERR = 2
 SLEEP = 3

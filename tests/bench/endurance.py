@@ -43,7 +43,7 @@ def sequential_spawns(count: int) -> str:
         if number % (count // 20) == count // 20 - 1:
             sizes.append(private())
     grown = sizes[-1] - sizes[len(sizes) // 4]
-    threads, guests = len(os.listdir("/proc/self/task")), len(engine._guests)
+    threads, guests = len(os.listdir("/proc/self/task")), len(engine.guests)
     assert grown < 20 * MIB, f"memory grew by {grown / MIB:.1f} MiB: {[size // MIB for size in sizes]}"
     assert max(threads, guests) < 20, (threads, guests)
     rate = count / (time.monotonic() - start)

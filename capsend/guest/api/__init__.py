@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from capsend_guest import mail  # type: ignore[import-not-found]  # the name that it has in the image
 from capsend_guest.host_functions import HostFunction  # type: ignore[import-not-found]  # as above
@@ -63,6 +63,7 @@ __all__ = [
     "Supervisor",
     "TimeLimitExceeded",
     "check",
+    "host_function",
     "not_process_send",
     "process",
     "process_send",
@@ -74,6 +75,14 @@ __all__ = [
 def process(fn: Callable[..., Any], /) -> Any:
     """Declare a function that is made to be spawned; what was sent with the program has been checked."""
     return _process(fn) if _is_running() else Spawnable(fn)
+
+
+def host_function(function: Any, /) -> NoReturn:
+    """Say that functions of the host are made there."""
+    name = getattr(function, "__qualname__", type(function).__name__)
+    raise CapsendError(
+        f"{name} runs inside and cannot become a function of the host. Decorate it there, and capture it"
+    )
 
 
 def process_send(cls: type) -> type:

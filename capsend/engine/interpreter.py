@@ -1,0 +1,189 @@
+"""The guest that holds a Python image: text goes in, text comes out, and one import reaches the host."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from typing import TYPE_CHECKING, Any, Final
+
+import wasmtime
+from wasmtime import _bindings as ffi
+from wasmtime import component as wasm_component
+
+from capsend.engine import native, wasi
+from capsend.engine.components import ComponentInstance, Probe
+from capsend.engine.stores import Interrupted, engine, running
+from capsend.gauge import IMPORT, PAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from capsend.folders import Mount
+
+_END: Final = 0  # the operation of `capsend.guest.host` by which a guest only says how much memory it has
+_WORLD_PARAMETERS: Final = 2
+_LARGEST_PAYLOAD: Final = 1 << 25  # as much as `capsend.guest.host.deliver` sends at once
+
+
+def assemble(text: str) -> bytes:
+    """Return the binary form of a module in WebAssembly's text format."""
+    return bytes(wasmtime.wat2wasm(text))
+
+
+def compile_component(wasm: bytes) -> bytes:
+    """Compile a component to the machine code of this CPU, in the form that `Template` loads.
+
+    Raises:
+        ValueError: the bytes are not a component.
+    """
+    try:
+        return bytes(wasm_component.Component(engine(), wasm).serialize())
+    except wasmtime.WasmtimeError as error:
+        message = f"the component cannot be compiled: {native.first_line(error)}"
+        raise ValueError(message) from None
+
+
+class Template:
+    """A compiled component, loaded and ready to be instantiated any number of times, on any thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Load a file that `compile_component` made.
+
+        Loading maps machine code into this OS process: the caller vouches for the file.
+
+        Raises:
+            ValueError: the file was made by another wasmtime, with other settings, or for another CPU.
+        """
+        try:
+            self.component = wasm_component.Component.deserialize_file(engine(), str(path))
+            self.linker = _make_linker(writing=False)
+        except wasmtime.WasmtimeError as error:
+            message = f"{path} cannot be loaded: {native.first_line(error)}"
+            raise ValueError(message) from None
+        export = self.component.get_export_index("run")
+        if export is None:
+            message = f"{path} has no function to run"
+            raise ValueError(message)
+        self.export = export
+
+    @functools.cached_property
+    def writing_linker(self) -> wasm_component.Linker:
+        """The linker of guests that may write files: streams of output are wasmtime's own."""
+        return _make_linker(writing=True)
+
+    @functools.cached_property
+    def probe(self) -> Probe:
+        """What guests with files have beside them."""
+        return Probe()
+
+
+def _make_linker(*, writing: bool) -> wasm_component.Linker:
+    linker = wasi.make_linker(engine(), writing=writing)
+    with linker.root() as root:
+        wasi.add_function(root, "host", _on_host)
+        wasi.add_function(root, IMPORT, _on_host)
+    return linker
+
+
+class Guest(ComponentInstance):
+    """One instance of an image; `run` calls into it.
+
+    Attributes:
+        memory: bytes that it had when it last called the host.
+    """
+
+    def __init__(
+        self,
+        template: Template,
+        *,
+        memory: int,
+        host: Callable[[int, str], str] | None = None,
+        mounts: Sequence[Mount] = (),
+    ) -> None:
+        """Instantiate a template.
+
+        Args:
+            template: what it is an instance of.
+            memory: bytes that it can have.
+            host: the answer to its host operations.
+            mounts: folders of the host that it sees.
+
+        Raises:
+            OSError: a folder cannot be opened.
+        """
+        super().__init__()
+        self.host = host
+        self.memory = 0
+        self._returned = False
+        try:
+            self.configure(memory, mounts)
+            writes = any(mount.write for mount in mounts)
+            linker = template.writing_linker if writes else template.linker
+            instance = self.instantiate(linker, template.component)
+            self._function = self.export(instance, template.export)
+            if mounts:
+                self.attach(template.probe)
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, program: str, call: str) -> str:
+        """Call the guest's one function; both texts and the answer are ASCII.
+
+        The thread must have `THREAD_STACK` bytes of stack, unless the guest is trusted not to recurse deeply.
+
+        Raises:
+            Trapped: the guest faulted, exhausted its stack, or ended itself.
+            Interrupted: `interrupt` was called, before or meanwhile.
+        """
+        if self.interrupted:
+            raise Interrupted
+        arguments = (ffi.wasmtime_component_val_t * 2)()
+        # The buffers belong to these two bytes objects, which outlive the call: wasmtime copies them into the guest.
+        texts = (program.encode("ascii"), call.encode("ascii"))
+        for slot, text in zip(arguments, texts, strict=True):
+            slot.kind = native.STRING
+            slot.of.string.size = len(text)
+            slot.of.string.data = native.address(text)
+        result = ffi.wasmtime_component_val_t()
+        running.guest = self
+        try:
+            if self._returned:
+                # Owed from the call before; most guests are called once and dropped.
+                self.finish(ffi.wasmtime_component_func_post_return(ctypes.byref(self._function), self.context))
+            self.finish(
+                ffi.wasmtime_component_func_call(
+                    ctypes.byref(self._function), self.context, arguments, 2, ctypes.byref(result), 1
+                )
+            )
+            self._returned = True
+        finally:
+            running.guest = None
+        return native.take_text(result.of.string)
+
+
+@native.host_function
+def _on_host(
+    _data: Any, _context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
+) -> int | None:
+    """The world's one import: (operation, payload) -> answer; with the pages of memory behind it where a gauge was put in."""
+    guest = running.guest
+    if count > _WORLD_PARAMETERS:
+        guest.memory = arguments[_WORLD_PARAMETERS].of.u32 * PAGE
+    if guest.interrupted or guest.host is None:
+        return native.error("interrupted")
+    try:
+        operation, payload = arguments[0].of.u32, arguments[1].of.string
+        if payload.size > _LARGEST_PAYLOAD:
+            return native.error("it sent too much at once")
+        text = ctypes.string_at(payload.data, payload.size).decode("utf-8", "replace") if payload.size else ""
+        answer = guest.host(operation, text).encode("ascii") if operation != _END else b""
+    except BaseException as failure:  # noqa: BLE001 - raised again by `finish`, on this side of wasmtime
+        guest.failure = failure
+        return native.error("host function failed")
+    if guest.interrupted:
+        return native.error("interrupted")
+    results[0].kind = native.STRING
+    native.byte_vec_new(ctypes.byref(results[0].of.string), len(answer), native.address(answer))
+    return 0

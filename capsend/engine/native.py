@@ -1,0 +1,105 @@
+"""wasmtime's C functions: those that are called directly, and what passing values to and from them takes."""
+# ruff: noqa: SLF001 - wasmtime-py has no public way to its C functions
+
+from __future__ import annotations
+
+import ctypes
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import wasmtime
+from wasmtime import _bindings as ffi
+from wasmtime import _ffi as ffi_constants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# ctypes objects have no useful static types: every `Any` in this package is a wasmtime handle or a C value.
+
+
+def _quick(name: str) -> Any:
+    """A C function called without letting go of the GIL: for what takes less time than getting it back."""
+    original = getattr(ffi, f"_{name}")
+    function = _holding[name]
+    function.restype, function.argtypes = original.restype, original.argtypes
+    return function
+
+
+_holding: Final = ctypes.PyDLL("wasmtime", handle=ffi_constants.dll._handle)
+store_new: Final = _quick("wasmtime_store_new")
+store_context: Final = _quick("wasmtime_store_context")
+store_limiter: Final = _quick("wasmtime_store_limiter")
+epoch_deadline_callback: Final = _quick("wasmtime_store_epoch_deadline_callback")
+set_epoch_deadline: Final = _quick("wasmtime_context_set_epoch_deadline")
+set_wasi: Final = _quick("wasmtime_context_set_wasi")
+wasi_config_new: Final = _quick("wasi_config_new")
+wasi_config_delete: Final = _quick("wasi_config_delete")
+preopen_dir: Final = ffi._wasi_config_preopen_dir
+get_func: Final = _quick("wasmtime_component_instance_get_func")
+byte_vec_new: Final = _quick("wasm_byte_vec_new")
+byte_vec_delete: Final = _quick("wasm_byte_vec_delete")
+val_vec_new: Final = _quick("wasmtime_component_vallist_new_uninit")
+val_new: Final = _quick("wasmtime_component_val_new")
+resource_drop: Final = _quick("wasmtime_component_resource_any_drop")
+
+NO_FINALIZER: Final = ctypes.cast(0, ctypes.CFUNCTYPE(None, ctypes.c_void_p))
+ANY_POINTER: Final = ctypes.POINTER(ffi.wasmtime_component_resource_any_t)
+BYTE_POINTER: Final = ctypes.POINTER(ctypes.c_uint8)
+STRING: Final = ffi_constants.WASMTIME_COMPONENT_STRING.value
+
+
+def last_cause(text: str) -> str:
+    """The innermost cause in the text of an error."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return re.sub(r"^\d+: ", "", lines[-1])[:300] if lines else "no reason given"
+
+
+def first_line(error: wasmtime.WasmtimeError) -> str:
+    """The outermost sentence of an error."""
+    return str(error).split("\n", 1)[0]
+
+
+def problem(error: Any) -> wasmtime.WasmtimeError:
+    """What a C function returned, as an exception, and freed."""
+    return wasmtime.WasmtimeError._from_ptr(error)
+
+
+def check(error: Any) -> None:
+    """Raise what a C function returned, if that is an error."""
+    if error:
+        raise problem(error)
+
+
+def take_text(vector: Any) -> str:
+    """The text in a vector of bytes that is freed with it."""
+    text = ctypes.string_at(vector.data, vector.size).decode("utf-8", "replace") if vector.size else ""
+    byte_vec_delete(ctypes.byref(vector))
+    return text
+
+
+def error(text: str) -> int | None:
+    """A new wasmtime error, handed over to wasmtime: returned from a host function, it ends the guest."""
+    error = wasmtime.WasmtimeError(text)
+    return ctypes.cast(error._consume(), ctypes.c_void_p).value
+
+
+def address(data: bytes) -> Any:
+    """Where these bytes are; they have to be kept alive."""
+    return ctypes.cast(ctypes.c_char_p(data), BYTE_POINTER)
+
+
+def host_function(function: Callable[..., int | None]) -> Any:
+    """A callback for an import of a component."""
+    return ffi.wasmtime_component_func_callback_t(function)
+
+
+def destructor(function: Callable[..., int | None]) -> Any:
+    """A callback for a resource of the host's."""
+    return ffi.wasmtime_component_resource_destructor_t(function)
+
+
+def epoch_callback(function: Callable[..., int | None]) -> Any:
+    """A callback for a tick of the epoch."""
+    context, kind = ctypes.POINTER(ffi.wasmtime_context_t), ctypes.POINTER(ffi.wasmtime_update_deadline_kind_t)
+    pointer = ctypes.POINTER(ctypes.c_uint64)
+    return ctypes.CFUNCTYPE(ctypes.c_size_t, context, ctypes.c_void_p, pointer, kind)(function)

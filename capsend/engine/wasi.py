@@ -1,0 +1,275 @@
+"""WASI for components: wasmtime's own, of which what blocks, costs the host or writes is replaced."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+from typing import Any, Final
+
+import wasmtime
+from wasmtime import _bindings as ffi
+from wasmtime import _ffi as ffi_constants
+from wasmtime import component as wasm_component
+
+from capsend.engine import native
+from capsend.engine.components import RAW_WAIT
+from capsend.engine.stores import numbers, running
+from capsend.folders import LONGEST_PATH, MOST_LISTINGS
+
+_RAW_OUTPUT_LIMIT: Final = 4_096
+
+# wasmtime names its WASI interfaces by the version it implements; shadowing works under that name only.
+_WASI: Final = "0.2.12"
+
+_LISTING: Final = 1
+_U32: Final = ffi_constants.WASMTIME_COMPONENT_U32.value
+_LIST: Final = ffi_constants.WASMTIME_COMPONENT_LIST.value
+_ENUM: Final = ffi_constants.WASMTIME_COMPONENT_ENUM.value
+_RESULT: Final = ffi_constants.WASMTIME_COMPONENT_RESULT.value
+
+
+# The callbacks below never raise: see `capsend.engine.stores`.
+
+
+@native.host_function
+def _on_block(
+    _data: Any, context: Any, _type: Any, arguments: Any, _count: int, _res: Any, _results: int
+) -> int | None:
+    """`wasi:io/poll.block`: can be interrupted.
+
+    A guest without files waits for nothing but time: it wakes early, and looks at its clock again.
+    """
+    guest = running.guest
+    if guest.functions:
+        guest.wait_until(lambda: guest.is_ready(arguments))
+    else:
+        guest.sleep(RAW_WAIT)
+    native.resource_drop(context, arguments[0].of.resource)
+    return native.error("interrupted") if guest.interrupted else 0
+
+
+@native.host_function
+def _on_poll(
+    _data: Any, context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int
+) -> int | None:
+    """`wasi:io/poll.poll`: can be interrupted; says after a moment that nothing is ready where only time is waited for."""
+    pollables = arguments[0].of.list
+    guest = running.guest
+    ready: list[int] = []
+    if guest.functions and pollables.size:
+
+        def look() -> bool:
+            ready.extend(n for n in range(pollables.size) if guest.is_ready(ctypes.byref(pollables.data[n])))
+            return bool(ready)
+
+        guest.wait_until(look)
+    else:
+        guest.sleep(RAW_WAIT)
+    for index in range(pollables.size):
+        native.resource_drop(context, pollables.data[index].of.resource)
+    results[0].kind = _LIST
+    if ready:
+        native.val_vec_new(ctypes.byref(results[0].of.list), len(ready))
+        for slot, index in enumerate(ready):
+            results[0].of.list.data[slot].kind = _U32
+            results[0].of.list.data[slot].of.u32 = index
+    else:
+        results[0].of.list.size = 0
+        results[0].of.list.data = None
+    return native.error("interrupted") if guest.interrupted else 0
+
+
+@native.host_function
+def _on_open(
+    _data: Any, context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
+) -> int | None:
+    """`descriptor.open-at`: WASI's own, unless this program would run out of files."""
+    guest = running.guest
+    if arguments[2].of.string.size > LONGEST_PATH:
+        answer = None
+        refusal = b"name-too-long"
+    else:
+        refusal = b"insufficient-memory"
+        answer = guest.pass_on("open", arguments, count) if _has_room_for_files() else None
+    native.resource_drop(context, arguments[0].of.resource)
+    if answer is None:
+        _refuse(results[0], refusal)
+    else:
+        results[0] = answer
+    return native.error("interrupted") if guest.interrupted else 0
+
+
+@native.host_function
+def _on_list(
+    _data: Any, context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
+) -> int | None:
+    """`descriptor.read-directory`: WASI's own reads the whole folder into memory of the host, so only so many at a time."""
+    guest = running.guest
+    answer = guest.pass_on("list", arguments, count) if len(guest.listings) < MOST_LISTINGS else None
+    native.resource_drop(context, arguments[0].of.resource)
+    if answer is None:
+        _refuse(results[0], b"insufficient-memory")
+    else:
+        if answer.of.result.is_ok:
+            slot = answer.of.result.val.contents.of
+            number = next(numbers) & 0xFFFF_FFFF
+            # A copy: what ctypes gives is a view of the slot, which is overwritten.
+            guest.listings[number] = ctypes.cast(ctypes.cast(slot.resource, ctypes.c_void_p), native.ANY_POINTER)
+            slot.resource = _host_resource(context, number)
+        results[0] = answer
+    return native.error("interrupted") if guest.interrupted else 0
+
+
+def _host_resource(context: Any, number: int) -> Any:
+    handle = ffi.wasmtime_component_resource_host_new(True, number, _LISTING)
+    made = native.ANY_POINTER()
+    native.check(ffi.wasmtime_component_resource_host_to_any(context, handle, ctypes.byref(made)))
+    ffi.wasmtime_component_resource_host_delete(handle)
+    return made
+
+
+@native.host_function
+def _on_entry(
+    _data: Any, context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
+) -> int | None:
+    """`directory-entry-stream.read-directory-entry`: of the listing that the number stands for."""
+    guest = running.guest
+    handle = ctypes.POINTER(ffi.wasmtime_component_resource_host_t)()
+    error = ffi.wasmtime_component_resource_any_to_host(context, arguments[0].of.resource, ctypes.byref(handle))
+    answer = None
+    if error:
+        native.problem(error)  # frees it
+        native.resource_drop(context, arguments[0].of.resource)
+    else:  # which gave back what was borrowed
+        listing = ffi.wasmtime_component_val_t()
+        listing.kind = arguments[0].kind
+        listing.of.resource = guest.listings.get(ffi.wasmtime_component_resource_host_rep(handle))
+        ffi.wasmtime_component_resource_host_delete(handle)
+        answer = guest.pass_on("entry", ctypes.byref(listing), count) if listing.of.resource else None
+    if answer is None:
+        _refuse(results[0], b"bad-descriptor")
+    else:
+        results[0] = answer
+    return native.error("interrupted") if guest.interrupted else 0
+
+
+@native.destructor
+def _on_listing_dropped(_data: Any, context: Any, number: int) -> int | None:
+    """A guest has closed a listing."""
+    listing = running.guest.listings.pop(number, None)
+    if listing is not None:
+        error = native.resource_drop(context, listing)
+        if error:
+            native.problem(error)  # frees it
+        ffi.wasmtime_component_resource_any_delete(listing)
+    return 0
+
+
+def _has_room_for_files() -> bool:
+    """Tell whether less than three quarters of the files that this OS process may open are open.
+
+    A new descriptor has the lowest free number.
+    """
+    try:
+        number = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    os.close(number)
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return limit < 0 or number < limit * 3 // 4
+
+
+@native.host_function
+def _on_write(
+    _data: Any, context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int
+) -> int | None:
+    """`output-stream.write`: keep the first few kilobytes, for the text of a trap."""
+    native.resource_drop(context, arguments[0].of.resource)
+    guest, data = running.guest, arguments[1].of.list
+    room = _RAW_OUTPUT_LIMIT - len(guest.raw_output)
+    guest.raw_output.extend(data.data[index].of.u8 for index in range(min(data.size, room)))
+    results[0].kind = _RESULT
+    results[0].of.result.is_ok = True
+    results[0].of.result.val = None
+    return native.error("interrupted") if guest.interrupted else 0
+
+
+@native.host_function
+def _on_create_socket(
+    _data: Any, _ctx: Any, _type: Any, _args: Any, _count: int, results: Any, _results: int
+) -> int | None:
+    """`create-tcp-socket`, `create-udp-socket`: refused, since each would cost the host a descriptor."""
+    _refuse(results[0], b"access-denied")
+    return 0
+
+
+def _refuse(result: Any, name: bytes) -> None:
+    """Answer with an error code, by its name."""
+    code = ffi.wasmtime_component_val_t()
+    code.kind = _ENUM
+    native.byte_vec_new(ctypes.byref(code.of.enumeration), len(name), native.address(name))
+    result.kind = _RESULT
+    result.of.result.is_ok = False
+    result.of.result.val = native.val_new(ctypes.byref(code))
+
+
+_SHADOWED: Final = (
+    (f"wasi:io/poll@{_WASI}", "[method]pollable.block", _on_block),
+    (f"wasi:io/poll@{_WASI}", "poll", _on_poll),
+    (f"wasi:filesystem/types@{_WASI}", "[method]descriptor.open-at", _on_open),
+    (f"wasi:filesystem/types@{_WASI}", "[method]descriptor.read-directory", _on_list),
+    (f"wasi:filesystem/types@{_WASI}", "[method]directory-entry-stream.read-directory-entry", _on_entry),
+    (f"wasi:sockets/tcp-create-socket@{_WASI}", "create-tcp-socket", _on_create_socket),
+    (f"wasi:sockets/udp-create-socket@{_WASI}", "create-udp-socket", _on_create_socket),
+)
+_SHADOWED_OUTPUT: Final = (
+    (f"wasi:io/streams@{_WASI}", "[method]output-stream.write", _on_write),
+    (f"wasi:io/streams@{_WASI}", "[method]output-stream.blocking-write-and-flush", _on_write),
+)
+
+
+def make_linker(owner: wasmtime.Engine, *, writing: bool) -> wasm_component.Linker:
+    """A linker with WASI, of which what blocks or costs the host is replaced.
+
+    Args:
+        owner: the engine.
+        writing: whether its guests may write files: streams of output are wasmtime's own then.
+    """
+    linker = wasm_component.Linker(owner)
+    linker.allow_shadowing = True
+    linker.add_wasip2()
+    with linker.root() as root:
+        with root.add_instance(f"wasi:filesystem/types@{_WASI}") as instance:
+            _add_listing(instance)
+        for interface, name, callback in _SHADOWED if writing else (*_SHADOWED, *_SHADOWED_OUTPUT):
+            with root.add_instance(interface) as instance:
+                add_function(instance, name, callback)
+    return linker
+
+
+def _add_listing(instance: wasm_component.LinkerInstance) -> None:
+    """Put a resource of the engine's own in the place of `directory-entry-stream`."""
+    name = b"directory-entry-stream"
+    kind = ffi.wasmtime_component_resource_type_new_host(_LISTING)
+    native.check(
+        ffi.wasmtime_component_linker_instance_add_resource(
+            instance.ptr(),
+            ctypes.create_string_buffer(name),
+            len(name),
+            kind,
+            _on_listing_dropped,
+            None,
+            native.NO_FINALIZER,
+        )
+    )
+
+
+def add_function(instance: wasm_component.LinkerInstance, name: str, callback: Any) -> None:
+    """Define one import."""
+    text = name.encode()
+    native.check(
+        ffi.wasmtime_component_linker_instance_add_func(
+            instance.ptr(), ctypes.create_string_buffer(text), len(text), callback, None, native.NO_FINALIZER
+        )
+    )

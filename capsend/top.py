@@ -1,0 +1,227 @@
+"""`capsend top`: the processes of a program, looked at again and again while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
+
+import attrs
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from capsend import running
+from capsend.display import table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Self
+
+    from rich.console import Console, RenderableType
+
+    from capsend.life import Life, Stats
+    from capsend.running import Running
+
+T = TypeVar("T")
+
+State: TypeAlias = Literal["busy", "waiting"]
+
+_BUSY: Final = 0.1
+"""The part of the time since the last look that a busy process has computed, at least."""
+
+_COLUMNS: Final = ("id", "process", "state", "cpu", "in", "out", "mailbox", "output")
+_NUMBERS: Final = ("id", "cpu", "in", "out", "mailbox", "output")
+_LINES_BESIDE: Final = 5
+_UNITS: Final = ("B", "kB", "MB", "GB")
+
+
+@attrs.frozen
+class Seen:
+    """One process at one moment.
+
+    Attributes:
+        depth: how many of its ancestors run.
+        state: whether it has computed since the last look.
+    """
+
+    id: int
+    name: str
+    depth: int
+    state: State
+    stats: Stats
+
+
+@attrs.frozen
+class Look:
+    """What was seen at one moment.
+
+    Attributes:
+        seconds: since the program began.
+        processes: those that run, children behind their parents.
+        ended: {exit reason: how many have ended by it}.
+    """
+
+    seconds: float
+    processes: tuple[Seen, ...]
+    ended: dict[str, int]
+
+    @property
+    def headline(self) -> str:
+        """How many run and how the others ended, in a line."""
+        ended = ", ".join(f"{count} {reason}" for reason, count in sorted(self.ended.items())) or "none"
+        return f"{self.seconds:.1f} s: {len(self.processes)} running; ended: {ended}"
+
+
+class Watch:
+    """Knows the processes that this program starts while it is entered; any thread may look."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._began = time.monotonic()
+        self._looked = self._began
+        self._new: deque[Life] = deque()
+        self._lives: set[Life] = set()
+        self._ended: Counter[str] = Counter()
+        self._computed: dict[int, float] = {}
+
+    def __enter__(self) -> Self:
+        self._unwatch = running.watch(self._new.append)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End what still runs, as the end of the program would, so that it is counted."""
+        self._unwatch()
+        with self._lock:
+            self._take_new()
+            for life in self._lives:
+                life.kill()
+            for life in self._lives:
+                life.finished.wait()
+
+    def look(self) -> Look:
+        """See what runs now, and count what has ended."""
+        with self._lock:
+            now = time.monotonic()
+            self._take_new()
+            over = {life for life in self._lives if life.reason is not None}
+            self._ended.update(str(life.reason) for life in over)
+            self._lives -= over
+            found = [self._see(each, depth, now - self._looked) for each, depth in in_tree(running.processes())]
+            self._computed = {seen.id: seen.stats.cpu_seconds for seen in found}
+            self._looked = now
+            return Look(now - self._began, tuple(found), dict(self._ended))
+
+    def _take_new(self) -> None:
+        while self._new:
+            self._lives.add(self._new.popleft())
+
+    def _see(self, process: Running, depth: int, elapsed: float) -> Seen:
+        computed = process.stats.cpu_seconds - self._computed.get(process.id, 0.0)
+        state: State = "busy" if computed >= _BUSY * elapsed else "waiting"
+        return Seen(process.id, process.name, depth, state, process.stats)
+
+
+def in_tree(processes: Iterable[Running]) -> Iterator[tuple[Running, int]]:
+    """Yield (process, how deep it stands): each behind its parent, where that runs, and in the order in which they began."""
+    known = {process.id: process for process in processes}
+    children: dict[int | None, list[Running]] = {}
+    for process in known.values():
+        parent = getattr(process, "parent", None)
+        children.setdefault(parent if parent in known else None, []).append(process)
+    stack = [(process, 0) for process in reversed(children.get(None, []))]
+    while stack:
+        process, depth = stack.pop()
+        yield process, depth
+        stack += [(child, depth + 1) for child in reversed(children.get(process.id, []))]
+
+
+def run(program: Callable[[], T], *, to: Console, interval: float) -> T:
+    """Run a program and show its processes meanwhile; what still runs at its end is killed, and how all of them ended is told.
+
+    Args:
+        program: what to run, on this thread.
+        to: where to show it.
+        interval: seconds between two looks.
+    """
+    watch = Watch()
+    try:
+        with watch, _shown(watch, to=to, interval=interval):
+            return program()
+    finally:
+        to.print(f"top: {watch.look().headline}")
+
+
+@contextlib.contextmanager
+def _shown(watch: Watch, *, to: Console, interval: float) -> Iterator[None]:
+    """Show what a watch sees until the block is left: a table that changes on a terminal, lines elsewhere."""
+    if to.is_terminal:
+        shape = _Shape(watch, to)
+        with Live(get_renderable=shape.render, console=to, refresh_per_second=1 / interval, transient=True):
+            yield
+        return
+    over = threading.Event()
+    lines = threading.Thread(target=_write, args=(watch, to, interval, over), name="capsend top", daemon=True)
+    lines.start()
+    try:
+        yield
+    finally:
+        over.set()
+        lines.join()
+
+
+def _write(watch: Watch, to: Console, interval: float, over: threading.Event) -> None:
+    """Write lines at every look at which something runs."""
+    while not over.wait(interval):
+        look = watch.look()
+        to.print(f"top: {look.headline}")
+        for seen in look.processes:
+            to.print("top: " + "  ".join(_cells(seen, named=True)))
+
+
+class _Shape:
+    """What is on the terminal: as many processes as there is room for."""
+
+    def __init__(self, watch: Watch, to: Console) -> None:
+        self._watch = watch
+        self._to = to
+
+    def render(self) -> RenderableType:
+        look = self._watch.look()
+        rows = table(*_COLUMNS, to=self._to, right=_NUMBERS)
+        room = max(self._to.height - _LINES_BESIDE, 1)
+        for seen in look.processes[:room]:
+            rows.add_row(*_cells(seen), style="" if seen.state == "busy" else "dim")
+        more = len(look.processes) - room
+        rest = [Text(f"and {more} more", style="dim")] if more > 0 else []
+        return Group(Text(look.headline, style="bold"), rows, *rest)
+
+
+def _cells(seen: Seen, *, named: bool = False) -> tuple[str, ...]:
+    """What is told of a process; with the names of the columns, where there is no heading."""
+    stats = seen.stats
+    told = (
+        str(seen.id),
+        "  " * (seen.depth - 1) + "└ " * (seen.depth > 0) + seen.name,
+        seen.state,
+        f"{stats.cpu_seconds:.2f} s",
+        str(stats.received),
+        str(stats.sent),
+        str(stats.waiting),
+        _size(stats.output_bytes),
+    )
+    if not named:
+        return told
+    words = [f"{name} {cell}" for name, cell in zip(_COLUMNS, told, strict=True)]
+    return ("  " * seen.depth + f"{seen.id} {seen.name}", seen.state, *words[3:])
+
+
+def _size(size: float) -> str:
+    """Name a number of bytes in a few characters."""
+    for unit in _UNITS[:-1]:
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} {_UNITS[-1]}"
