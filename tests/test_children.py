@@ -636,10 +636,14 @@ def test_spawn_storm_leaves_memory_and_threads_flat():
     environment = Environment(processes=10)
     environment.spawn(storm, 30).result(60)
     threads, memory = measure()
-    assert environment.spawn(storm, 100).result(60) < 20
-    after = measure()
-    assert after[0] <= threads + 2
-    assert after[1] - memory < 20 * MIB
+    assert environment.spawn(storm, 60).result(60) < 20
+    after = [measure()]
+    for _ in range(2):
+        environment.spawn(storm, 60).result(60)
+        after.append(measure())
+    # What stays would grow with every storm; what the system has not taken back yet comes and goes.
+    assert min(found[0] for found in after) <= threads + 2
+    assert min(found[1] for found in after) - memory < 20 * MIB
 
 
 def test_a_thousand_children_die_at_once():
