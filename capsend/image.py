@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from capsend.baking import COMPILED, RECORD, Record, bake, digest_of, guest_files
+from capsend.baking import COMPILED, RECORD, Record, bake, digest_of
 from capsend.exceptions import ImageError
+from capsend.guest_files import guest_files
 from capsend.ownership import check_owner, cpu, own_folder, unwritable
 from capsend.packages import ALWAYS, Package, collect
 
@@ -263,7 +264,7 @@ def _key(names: tuple[str, ...]) -> str:
     parts = [
         ("format", FORMAT),
         ("tools", [(tool, importlib.metadata.version(tool)) for tool in ("componentize-py", "wasmtime")]),
-        ("guest", [(path.name, digest_of(path)) for path in guest_files()]),
+        ("guest", [(str(inside), digest_of(path)) for inside, path in guest_files().items()]),
         ("packages", [(package.name, package.version, _digest(package)) for package in _packages(names)]),
         ("zones", zones.version()),
         ("machine", [sys.platform, platform.machine(), cpu()]),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from capsend.environment import Environment
     from capsend.handles import Handles
+    from capsend.ports import Account
     from capsend.shipping import Shipment
 
 FIRST: Final = 10
@@ -162,7 +163,7 @@ class Mail:
         # A call to one that has ended is told so by the answer: its notices would add up.
         if call and target.port.reason is None:
             self.open_call(call, target.port)
-        answer = put(target.port, frame, parker=self._guest, timeout=_timeout(timeout))
+        answer = put(target.port, frame, parker=self._guest, timeout=read_timeout(timeout))
         if call and answer is not Offer.ACCEPTED:
             self.close_call(call)
         self.sent += answer is Offer.ACCEPTED
@@ -188,7 +189,7 @@ class Mail:
         grants: list[Grant] = []
         for part in parts:
             if part.startswith("r"):
-                grants.append(PortGrant(self.port, _tag(part[1:]), monitor=False))
+                grants.append(PortGrant(self.port, _tag(part[1:]), monitor=False, link=False))
                 continue
             grant = self._handles.get(int(part))
             if grant is None:
@@ -225,6 +226,14 @@ class Mail:
         self._calls[tag] = (target, -1)
         self._calls[tag] = (target, target.watch(down))
 
+    def await_end(self, tag: str, target: Port) -> None:
+        """Let one notice with this tag come, as for a call, when a port closes.
+
+        Raises:
+            Refused: too many are open, or it is no tag.
+        """
+        self.open_call(_tag(tag), target)
+
     def close_call(self, tag: int) -> None:
         """Let no answer in any more."""
         self.port.close_call(tag)
@@ -234,6 +243,7 @@ class Mail:
 
     def _forget(self, payload: str) -> str:
         """`tag`: the answer to a call is not waited for any more."""
+        self.port.forget_answer(int(payload))
         self.close_call(int(payload))
         return ""
 
@@ -243,7 +253,7 @@ class Mail:
         self._drop(drops)
         self.port.dropped += min(max(int(refused), 0), self.port.messages)
         self.port.hold(int(held), int(held_size))
-        seconds = _timeout(timeout)
+        seconds = read_timeout(timeout)
         end = None if seconds is None else time.monotonic() + seconds
         while True:
             frame = self.port.take(urgent_only=which == "1")
@@ -272,13 +282,15 @@ class Mail:
         text = frame.text if frame.data is None else text_of(frame)
         return f"{kind} {frame.tag} {len(handles)} {handles}{text}"
 
-    def _drop(self, drops: str) -> None:
+    def _drop(self, drops: str) -> str:
+        """`number*holds,...`: handles that the process has let go."""
         if len(drops) > _LONGEST_DROPS:
             # Each part costs many times its text here. What is cut off stays held, and bounded by what can be.
             drops = drops[:_LONGEST_DROPS].rpartition(",")[0]
         for part in drops.split(",") if drops else ():
             number, _, holds = part.partition("*")
             self._handles.drop(int(number), int(holds))
+        return ""
 
     def _monitor(self, payload: str) -> str:
         """`number`: one notice when it ends, however often it is asked for."""
@@ -286,7 +298,7 @@ class Mail:
         if target in self._monitors and target.reason is None:
             return ""
         self._monitors = {port: token for port, token in self._monitors.items() if port.reason is None}
-        self._check_watches()
+        self.check_watches()
         own = self.port
         token = target.watch(lambda reason, words: own.notify(_notice("d", target, reason, words)))
         if target.reason is None:
@@ -303,10 +315,10 @@ class Mail:
 
     def _link(self, payload: str) -> str:
         """`number`: each is told when the other ends."""
-        target = self.target(payload, "monitor").port
+        target = self.target(payload, "link").port
         if target is self.port or target in self._links:
             return ""
-        self._check_watches()
+        self.check_watches()
         self.link(target)
         return ""
 
@@ -318,12 +330,17 @@ class Mail:
 
     def _unlink(self, payload: str) -> str:
         """`number`."""
-        undo = self._links.pop(self.target(payload, "monitor").port, None)
+        undo = self._links.pop(self.target(payload, "link").port, None)
         if undo is not None:
             undo()
         return ""
 
-    def _check_watches(self) -> None:
+    def check_watches(self) -> None:
+        """Refuse when too many monitors and links are there.
+
+        Raises:
+            Refused: there are.
+        """
         if len(self._monitors) + len(self._links) + self.port.notices >= MOST_WATCHES:
             raise Refused("!watches")
 
@@ -342,10 +359,13 @@ class Mail:
         size = frame.size + sum(timer.size for timer in self._timers.values())
         if len(self._timers) >= MOST_TIMERS or size > self.port.size:
             raise Refused("!timers")
-        delay = _timeout(seconds)
+        delay = read_timeout(seconds)
         if delay is None:
             raise Refused("!malformed")
-        timer = Timer(delay, target.port, frame)
+        account = self.port.account
+        if account is not None and not account.take_mail(frame.size, self.port, urgent=False):
+            raise Refused("!timers")
+        timer = Timer(delay, target.port, frame, account=account)
         self._timers[timer.number] = timer
         return str(timer.number)
 
@@ -381,18 +401,20 @@ class Mail:
         19: _cancel,
         20: _own,
         21: _record,
+        22: _drop,
     }
 
 
 class Timer:
     """A message that will be sent later; it is dropped, and counted there, if the mailbox has no room then."""
 
-    __slots__ = ("_claimed", "_deadline", "_frame", "_port", "number")
+    __slots__ = ("_account", "_claimed", "_deadline", "_frame", "_port", "number")
 
-    def __init__(self, seconds: float, port: Port, frame: Frame) -> None:
+    def __init__(self, seconds: float, port: Port, frame: Frame, *, account: Account | None = None) -> None:
         """Made by `Address.send_after`; not to be called."""
         self._claimed = threading.Lock()
         self._port = port
+        self._account = account
         self._frame: Frame | None = frame
         self._deadline = _timers.add(max(seconds, 0.0), self._send)
         self.number = self._deadline.number
@@ -408,23 +430,34 @@ class Timer:
         if not self._claimed.acquire(blocking=False):
             return False
         self._deadline.cancel()
-        self._frame = None
+        self._take()
         return True
+
+    def _take(self) -> Frame | None:
+        frame, self._frame = self._frame, None
+        if frame is not None and self._account is not None:
+            self._account.give_mail(frame.size, urgent=False)
+            self._account.tell_waiting()
+        return frame
 
     def _send(self) -> None:
         if self._claimed.acquire(blocking=False):
-            frame, self._frame = self._frame, None
+            frame = self._take()
             if frame is not None and self._port.offer(frame) in {Offer.FULL, Offer.TOO_LARGE}:
                 self._port.dropped += 1
 
 
 def _notice(kind: Any, port: Port, reason: str, words: str, *, tag: int = 0) -> Frame:
-    grant = PortGrant(port, send=False)
+    grant = PortGrant(port, send=False, link=False)
     return Frame(json.dumps([reason, words[:500]]), (grant,), kind=kind, tag=tag)
 
 
-def _timeout(text: str) -> float | None:
-    """Seconds; None for no limit, written -1."""
+def read_timeout(text: str) -> float | None:
+    """Return seconds; None for no limit, written -1.
+
+    Raises:
+        Refused: it is no number.
+    """
     seconds = float(text)
     if math.isnan(seconds):
         raise Refused("!malformed")

@@ -167,11 +167,11 @@ class Address(Generic[M_contra]):
 
     def send_only(self) -> Address[M_contra]:
         """Return a weaker address, which cannot be monitored or linked to."""
-        return Address(attrs.evolve(self._grant, monitor=False))
+        return Address(attrs.evolve(self._grant, monitor=False, link=False))
 
     def monitor_only(self) -> Address[M_contra]:
-        """Return a weaker address, to which nothing can be sent."""
-        return Address(attrs.evolve(self._grant, send=False))
+        """Return a weaker address, to which nothing can be sent, and nobody can link."""
+        return Address(attrs.evolve(self._grant, send=False, link=False))
 
     def _frame(self, value: object) -> Frame:
         grant = self._grant
@@ -391,7 +391,7 @@ class Mailbox(Generic[M]):
         own = self._port
 
         def down(reason: str, words: str) -> None:
-            grant = PortGrant(port, send=False)
+            grant = PortGrant(port, send=False, link=False)
             own.notify(Frame(json.dumps([reason, words]), (grant,), kind="d"))
 
         self._watches = {p: token for p, token in self._watches.items() if p.reason is None}
@@ -462,7 +462,7 @@ class _Call(Generic[T]):
 
     def __init__(self, target: Port) -> None:
         self.port = Port(f"a call to {target.label}", messages=1)
-        self.address: Address[T] = Address(PortGrant(self.port, monitor=False))
+        self.address: Address[T] = Address(PortGrant(self.port, monitor=False, link=False))
         self._target = target
         self._watch = target.watch(lambda _reason, _words: self.port.tell_listeners())
 

@@ -7,7 +7,7 @@ import enum
 import itertools
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 import attrs
 
@@ -79,6 +79,19 @@ class Frame:
         self.size = (len(text) if data is None else len(data)) + OVERHEAD * (1 + len(grants))
 
 
+class Account(Protocol):
+    """What is charged for the messages that wait in a port, beside the port's own bounds; called with the port's lock held or not."""
+
+    def take_mail(self, amount: int, port: Port, *, urgent: bool) -> bool:
+        """Charge a message; false when there is no room, and the port's `tell_next` is called when there may be."""
+
+    def give_mail(self, amount: int, *, urgent: bool) -> None:
+        """Give back what a message was charged."""
+
+    def tell_waiting(self) -> None:
+        """Tell the ports that had no room to look again; called without any lock."""
+
+
 class Waiter:
     """One sender that waits for room, in the order of arrival."""
 
@@ -137,6 +150,7 @@ class Port:
         "_waiters",
         "_wakes",
         "_watches",
+        "account",
         "dropped",
         "label",
         "messages",
@@ -166,6 +180,8 @@ class Port:
         self.reads_pickles = True
         """Whether its receiver reads the form of a message that is a pickle, where the host is the sender."""
         self.on_exit: Callable[[Port, str, str], None] | None = None
+        self.account: Account | None = None
+        """Whom messages are charged to as well: the tree of the process; set before anybody has an address."""
         # Reentrant: a mailbox that is collected while this thread is in here closes its port.
         self._lock = threading.RLock()
         self._frames: collections.deque[Frame] = collections.deque()
@@ -208,13 +224,15 @@ class Port:
     def _place_urgent(self, frame: Frame) -> Offer:
         if self._urgent and self._urgent_size + frame.size > self.size:
             return Offer.FULL
+        if self.account is not None and not self.account.take_mail(frame.size, self, urgent=True):
+            return Offer.FULL
         self._calls.discard(frame.tag)
         self._urgent.append(frame)
         self._urgent_size += frame.size
         return Offer.ACCEPTED
 
     def _place(self, frame: Frame) -> Offer:
-        while not self._fits(frame.size):
+        while not self._fits(frame.size) or not self._charge(frame.size):
             if self.policy == "block":
                 return Offer.FULL
             if self.policy == "fail":
@@ -224,8 +242,11 @@ class Port:
             self.dropped += 1
             if oldest is None:
                 return Offer.REFUSED  # all that could go has been taken out and put by
-            self._size -= self._frames[oldest].size
+            size = self._frames[oldest].size
+            self._size -= size
             del self._frames[oldest]
+            if self.account is not None:
+                self.account.give_mail(size, urgent=False)
         self._frames.append(frame)
         self._size += frame.size
         return Offer.ACCEPTED
@@ -233,6 +254,9 @@ class Port:
     def _fits(self, size: int) -> bool:
         held, held_size = self._held
         return len(self._frames) + held < self.messages and self._size + held_size + size <= self.size
+
+    def _charge(self, size: int) -> bool:
+        return self.account is None or self.account.take_mail(size, self, urgent=False)
 
     def enter(self, wake: Callable[[], None], *, urgent: bool = False) -> Waiter:
         """Stand in line for room; `wake` is called, from any thread, whenever it may be this sender's turn."""
@@ -247,7 +271,7 @@ class Port:
             line = self._waiters[waiter.urgent]
             if waiter in line:
                 line.remove(waiter)
-        self._tell_next()
+        self.tell_next()
 
     def notify(self, frame: Frame) -> None:
         """Put a notice into the queue, which has room for as many as were asked for."""
@@ -279,13 +303,21 @@ class Port:
                 self.notices -= frame.kind != "m"
             else:
                 return None
-        self._tell_next()
+        self._give_back(frame)
+        self.tell_next()
         return frame
+
+    def _give_back(self, frame: Frame) -> None:
+        """Take a frame that left the queue off the account; notices are not charged."""
+        account = self.account
+        if account is not None and frame.kind == "m":
+            account.give_mail(frame.size, urgent=bool(frame.tag))
+            account.tell_waiting()
 
     def hold(self, messages: int, size: int) -> None:
         """Charge for messages that were taken out and put by, because the receiver wanted another one."""
         self._held = (max(messages, 0), max(size, 0))
-        self._tell_next()
+        self.tell_next()
 
     def listen(self, wake: Callable[[], None]) -> int:
         """Call `wake`, from any thread, whenever there may be something to take; return a token for `ignore`."""
@@ -314,6 +346,19 @@ class Port:
         with self._lock:
             self._calls.discard(tag)
 
+    def forget_answer(self, tag: int) -> None:
+        """Drop the answer with this tag, if it is here and was not taken."""
+        with self._lock:
+            if tag in self._calls:
+                return
+            frame = next((each for each in self._urgent if each.tag == tag), None)
+            if frame is None:
+                return
+            self._urgent.remove(frame)
+            self._urgent_size -= frame.size
+        self._give_back(frame)
+        self.tell_next()
+
     # --- its end ---
 
     def watch(self, tell: _Watch) -> int:
@@ -338,6 +383,7 @@ class Port:
                 return
             self.reason, self.words = reason, words
             self.dropped += sum(frame.kind == "m" for frame in self._frames) + self._held[0]
+            lost = [*self._frames, *self._urgent]
             self._frames.clear()
             self._urgent.clear()
             self._calls.clear()
@@ -346,6 +392,11 @@ class Port:
             self.name = self.on_exit = None
             watches, self._watches = list(self._watches.values()), {}
             waiters = [*self._waiters[0], *self._waiters[1]]
+        for frame in lost:
+            self._give_back(frame)
+        if self.account is not None:
+            self.account.tell_waiting()
+            self.account = None
         for tell in watches:
             tell(reason, words)
         for waiter in waiters:
@@ -356,7 +407,8 @@ class Port:
             self._listeners.clear()
             self._wakes = ()
 
-    def _tell_next(self) -> None:
+    def tell_next(self) -> None:
+        """Let the first of those who wait for room look again."""
         if not self._waiters[0] and not self._waiters[1]:
             return
         for line in self._waiters:
@@ -378,7 +430,7 @@ class PortGrant(Grant):
 
     Attributes:
         tag: the call that messages to it answer; 0 for ordinary messages.
-        send, monitor: the rights; to link is part of monitoring.
+        send, monitor, link: the rights.
     """
 
     kind = "address"
@@ -387,9 +439,10 @@ class PortGrant(Grant):
     tag: int = 0
     send: bool = True
     monitor: bool = True
+    link: bool = True
 
     def describe(self) -> object:
-        """Return a label for people, and the rights."""
+        """Return a label for people, and the rights that a program can see."""
         return [self.port.label, self.send, self.monitor]
 
     def handle(self) -> object:
@@ -399,8 +452,8 @@ class PortGrant(Grant):
         return Address(self)
 
     def __str__(self) -> str:
-        rights = " and ".join(["send to it"] * self.send + ["monitor it"] * self.monitor) or "name it"
-        return f"the mailbox of {self.port.label} (may {rights})"
+        rights = " and ".join(["send to it"] * self.send + ["monitor it"] * self.monitor + ["link to it"] * self.link)
+        return f"the mailbox of {self.port.label} (may {rights or 'name it'})"
 
 
 def put(port: Port, frame: Frame, *, parker: Any, timeout: float | None = None) -> Offer:

@@ -40,12 +40,14 @@ class Running:
         name: the qualified name of its function.
         stats: what it has used so far.
         address: what it can be monitored with.
+        parent: the number of the process that spawned it; None where this program did.
     """
 
     id: int
     name: str
     stats: Stats
     address: Address[Any]
+    parent: int | None
 
 
 def processes() -> tuple[Running, ...]:
@@ -54,13 +56,21 @@ def processes() -> tuple[Running, ...]:
 
     lives = sorted(_live.copy(), key=lambda life: life.number)
     return tuple(
-        Running(life.number, life.name, life.stats(), Address(life.mail.grant()))
+        Running(life.number, life.name, life.stats(), Address(life.mail.grant()), life.parent)
         for life in lives
         if life.reason is None
     )
 
 
-def start(shipment: Any, environment: Environment, template: Any, *, kind: type[Life] = Life) -> Life:
+def start(
+    shipment: Any,
+    environment: Environment,
+    template: Any,
+    *,
+    kind: type[Life] = Life,
+    parent: Life | None = None,
+    reserved: int = 0,
+) -> Life:
     """Start a process on a thread of its own.
 
     Args:
@@ -68,6 +78,8 @@ def start(shipment: Any, environment: Environment, template: Any, *, kind: type[
         environment: what it may use.
         template: what its guest is made from.
         kind: what kind of guest that is.
+        parent: the process that spawns it.
+        reserved: bytes that the parent's branch has reserved for it; given back when it ends, or when this raises.
 
     Raises:
         RuntimeError: the interpreter is shutting down, the system has no thread left, or this OS process was forked from
@@ -76,14 +88,16 @@ def start(shipment: Any, environment: Environment, template: Any, *, kind: type[
     from capsend import engine
 
     engine.engine()  # before any lock: in a forked child another thread may have held it for ever
-    if _exiting:
-        message = "no process can be spawned any more: the interpreter is shutting down"
-        raise RuntimeError(message)
     register_exit()
-    life = kind(shipment, environment)
+    life = kind(shipment, environment, parent=parent, reserved=reserved)
     _live.add(life)
     try:
+        if _exiting:  # asked when it is among those that the exit ends: either it is seen there, or this is seen here
+            message = "no process can be spawned any more: the interpreter is shutting down"
+            raise RuntimeError(message)  # noqa: TRY301 - undone like any other failure to start
         sys.audit("capsend.spawn", life.number, shipment.name)
+        if parent is not None:
+            sys.audit("capsend.child", life.number, parent.number)
         for grant in shipment.grants:
             sys.audit("capsend.grant", life.number, grant.kind, str(grant))
         _start_thread(life, template)

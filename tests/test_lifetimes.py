@@ -170,16 +170,16 @@ def test_link_to_a_dead_process_is_an_exit_at_once():
             process(late).spawn(p.address).result(PATIENCE)
 
 
-@pytest.mark.parametrize("act", ["link", "monitor"])
-def test_address_for_sending_only_does_not_let_its_holder_link(act):
-    """Who may only send cannot take the receiver along."""
+@pytest.mark.parametrize(("weaken", "act"), [("send_only", "link"), ("send_only", "monitor"), ("monitor_only", "link")])
+def test_weak_address_does_not_let_its_holder_link(weaken, act):
+    """Who may only send, or only monitor, cannot take the receiver along."""
 
     def attack(inbox: Mailbox[Any], address, act):
         getattr(inbox, act)(address)
 
     with process(idle).spawn() as p:
         with pytest.raises(CapsendError, match="does not allow"):
-            process(attack).spawn(p.address.send_only(), act).result(PATIENCE)
+            process(attack).spawn(getattr(p.address, weaken)(), act).result(PATIENCE)
         p.send("alive")
         assert p.result(PATIENCE) == "alive"
 

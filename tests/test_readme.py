@@ -95,7 +95,16 @@ def test_a_document_shows_what_really_happens(document: Path, tmp_path: Path, te
 
 def test_what_the_documents_link_to_is_there() -> None:
     """Relative links lead to files of this repository."""
-    for document in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]:
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.md")]:
         for link in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
             if "://" not in link:
                 assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+def test_the_index_of_the_documentation_names_every_page() -> None:
+    """A newcomer finds each of them from there."""
+    index = ROOT / "docs" / "README.md"
+    linked = {
+        (index.parent / link).resolve() for link in re.findall(r"\]\(([^)#]+)\)", index.read_text(encoding="utf-8"))
+    }
+    assert {*index.parent.glob("*.md")} - {index} <= linked

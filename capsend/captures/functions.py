@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import sys
 import types
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from capsend_traits import wording
 from capsend_traits.wording import Kind, Leaf
 
+from capsend.annotations import classes_in, message_type
 from capsend.captures.context import CANNOT_BE_SENT, Place, Refused, callable_name, place_of
 from capsend.captures.sources import function_reads, function_source
 from capsend.origins import Origin, missing_module_cure, resolve
@@ -127,7 +128,21 @@ class Functions:
         lines = {read.name: read.line for read in reversed(references.free)}
         context.later(lambda: self._fill(function, number, place, lines))
         context.later(lambda: self._read(function, references, place))
+        messages = message_type(function)
+        if messages is not None:
+            context.possibly(lambda: self._mailbox(function, number, messages[0], place))
         return number
+
+    def _mailbox(self, function: types.FunctionType, number: int, messages: Any, place: Place) -> None:
+        """Tell the process what the mailbox of a function takes, as it may spawn the function in turn."""
+        values = self._walk.values
+        for cls in classes_in(messages):
+            if values.judge(cls, Kind.CAPTURED, cls.__qualname__, place, trait="Serializable"):
+                self._walk.classes.construct(cls, place)
+        reference = None
+        if messages is not None:
+            reference = values.send(messages, Kind.CAPTURED, callable_name(function), place, trait="Serializable")
+        self._context.program.act("q", number, function.__code__.co_varnames[0], reference)
 
     def _observe(self, function: types.FunctionType) -> None:
         observed = self._context.observed

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -16,6 +16,7 @@ from capsend import Dir, Environment, HostFunction, host_function
 
 HERE = Path(__file__).parent.resolve()
 PRICES = {"tea": Decimal("3.20"), "coffee": Decimal("4.50")}
+Given: TypeAlias = HostFunction[..., Decimal] | HostFunction[..., int] | PurePath
 CONSTRAINED = Environment(memory=128 << 20, timeout=5, output=10_000, stdout=None, stderr=None)
 
 
@@ -50,16 +51,16 @@ class Outcome:
     text: str
 
 
-def run_inside(source: str, name: str, given: dict[str, Any]) -> object:
+def run_inside(source: str, name: str, given: dict[str, Given]) -> str:
     """Run a plug-in; this is the only function that ever sees its code, and it runs in a process."""
-    namespace = {"__name__": name, **given}
+    namespace: dict[str, Any] = {"__name__": name, **given}
     exec(compile(source, f"{name}.py", "exec"), namespace)  # noqa: S102 - in a process that holds nothing else
     return repr(namespace["main"]())[:60]
 
 
 def run_all(folder: Path, shop: Shop) -> list[Outcome]:
     """Run every plug-in of a folder, all at once, and say what became of each."""
-    given = {
+    given: dict[str, Given] = {
         "price": price.limited(calls=100),
         "order": HostFunction(shop.order).limited(calls=3, timeout=2),
         "notes": Dir(HERE / "notes") / "today.txt",

@@ -68,6 +68,27 @@ def through_eryx() -> None:
     assert eryx.Sandbox().execute(f"print({NUMBER})").stdout.split() == [str(NUMBER).encode()]
 
 
+def callbacks_through_eryx(count: int) -> None:
+    """Have one program in a sandbox call a function of the host so many times."""
+    import eryx
+
+    registry = eryx.CallbackRegistry()
+    registry.add(double, name="double", description="Twice a number.")
+    code = f"for n in range({count}):\n    answer = await double(n=n)\nprint({NUMBER})"
+    assert eryx.Sandbox(callbacks=registry).execute(code).stdout.split() == [str(NUMBER).encode()]
+
+
+def double(n: int) -> dict[str, int]:
+    """What a sandbox asks the host for."""
+    return {"n": 2 * n}
+
+
+def piped(connection: Any) -> None:
+    """Send everything back through a pipe."""
+    while (message := connection.recv()) is not None:
+        connection.send(message)
+
+
 def through_subinterpreter() -> None:
     """Run one program in a fresh interpreter of this process."""
     interpreters = subinterpreters()

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import capsend
-from tests.bench import guests, peers
+from tests.bench import guests, messages, peers
 from tests.bench.measuring import ROOT, US, Promise, Row, contest, median_of, probe
 
 if TYPE_CHECKING:
@@ -217,6 +217,7 @@ ROWS: dict[str, Callable[[int], Row]] = {
     "speed": speed_inside,
     "start": first_result,
     "import": import_time,
+    **messages.ROWS,
     "guest-spawn": guests.spawn,
     "guest-memory": guests.memory,
     "guest-many": guests.many,

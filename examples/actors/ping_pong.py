@@ -1,0 +1,46 @@
+"""Ping-pong: two processes that call each other, again and again.
+
+Run it: python examples/actors/ping_pong.py 1000
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import attrs
+
+from capsend import Address, Mailbox, process
+
+
+@attrs.frozen
+class Ping:
+    """A question, and where its answer goes to."""
+
+    pong: Address[int]
+
+
+@process
+def ponger(inbox: Mailbox[Ping]) -> None:
+    """Answer every ping with how many there were."""
+    for count, ping in enumerate(inbox, 1):
+        ping.pong.send(count)
+
+
+@process
+def pinger(other: Address[Ping], count: int) -> int:
+    """Call the other one so many times; return its last answer."""
+    return [other.call(Ping) for _ in range(count)][-1]
+
+
+def main(count: int) -> None:
+    """Play, and tell how long one exchange took."""
+    with ponger.spawn() as p:
+        before = time.perf_counter()
+        last = pinger.spawn(p.address, count).result()
+        seconds = time.perf_counter() - before
+    print(f"{last} exchanges, {seconds / count * 1e6:.0f} us each")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
