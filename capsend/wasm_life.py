@@ -10,6 +10,7 @@ import attrs
 from capsend import byteforms, wire
 from capsend.capabilities import FunctionGrant
 from capsend.exceptions import MemoryLimitExceeded, ProcessFailed, WasmError
+from capsend.folders import mounts_of
 from capsend.handles import Grant
 from capsend.life import Life
 from capsend.operations import Code, Refusal
@@ -128,7 +129,10 @@ class WasmLife(Life):
     def _make_guest(self, template: Any) -> Any:
         self._template = template
         self._core = template.instance(
-            memory=self.environment.memory, host=self._words.answer, variables=self.environment.env
+            memory=self.environment.memory,
+            host=self._words.answer,
+            mounts=mounts_of(self.shipment.grants) if self.shipment is not None else (),
+            variables=self.environment.env,
         )
         return self._core
 
