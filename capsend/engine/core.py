@@ -42,6 +42,8 @@ class CoreTemplate:
     """
 
     is_component: Final = False
+    largest: Final = None
+    """Bytes that an argument, a message or a result can have at most, beside the limits of the environment."""
 
     def __init__(self, module: wasmtime.Module, name: str) -> None:
         """Check what it imports and exports, and link it.
