@@ -235,7 +235,7 @@ def prepare(
     pack = getattr(type(fn), "__capsend_ship__", None)
     if pack is not None:
         shipment: WasmShipment = pack(fn, args, kwargs)
-        shipment.check_memory(environment)
+        shipment.check(environment)
         return Prepared(environment, shipment)
     from capsend.shipping import ship
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 import attrs
 
 from capsend.exceptions import WasmError
+from capsend.folders import DirGrant
 from capsend.handles import grant_of
 from capsend.wasm_life import ModuleGrant, WasmLife, WasmShipment
 
@@ -165,6 +166,8 @@ class WasmFunction:
                     f"{label} cannot be passed {_with_article(type(each).__name__)}: after its bytes come only what it may use, "
                     "which is addresses, Dirs, HostFunctions and WasmModules"
                 )
+            if isinstance(grant, DirGrant) and not self.module.template.has_wasi:
+                raise TypeError(f"{label} cannot be passed a Dir: it does not import WASI, by which files are opened")
             grants.append(grant)
         return tuple(grants)
 

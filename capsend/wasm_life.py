@@ -9,7 +9,8 @@ import attrs
 
 from capsend import byteforms, wire
 from capsend.capabilities import FunctionGrant
-from capsend.exceptions import MemoryLimitExceeded, ProcessFailed, WasmError
+from capsend.exceptions import LimitExceeded, MemoryLimitExceeded, OutputLimitExceeded, ProcessFailed, WasmError
+from capsend.folders import mounts_of
 from capsend.handles import Grant
 from capsend.life import Life
 from capsend.operations import Code, Refusal
@@ -68,12 +69,20 @@ class WasmShipment:
     name: str
     takes_mailbox: bool = True
 
-    def check_memory(self, environment: Environment) -> None:
+    def check(self, environment: Environment) -> None:
         """Refuse what cannot even start.
 
         Raises:
             MemoryLimitExceeded: the module has more memory at the start than its environment allows.
+            LimitExceeded: a component's argument is too large.
         """
+        most = self.template.largest
+        if most is not None and len(self.argument) > most:
+            raise LimitExceeded(
+                f"the argument of {self.name} has {len(self.argument)} bytes, and a component takes at most {most} bytes "
+                "at a time. Send it in pieces, or build a core module",
+                limit=most,
+            )
         needs, limit = self.template.memory, environment.memory
         if needs > limit:
             raise MemoryLimitExceeded(
@@ -111,6 +120,8 @@ class WasmLife(Life):
         )
         # What is a pickle to the host's own code is of no use to any other language.
         self.mail.port.reads_pickles = shipment.reads_pickles
+        if shipment.template.largest is not None:
+            self.mail.port.size = min(self.mail.port.size, shipment.template.largest)
 
     @property
     def stack(self) -> int:
@@ -128,7 +139,10 @@ class WasmLife(Life):
     def _make_guest(self, template: Any) -> Any:
         self._template = template
         self._core = template.instance(
-            memory=self.environment.memory, host=self._words.answer, variables=self.environment.env
+            memory=self.environment.memory,
+            host=self._words.answer,
+            mounts=mounts_of(self.shipment.grants) if self.shipment is not None else (),
+            variables=self.environment.env,
         )
         return self._core
 
@@ -149,6 +163,13 @@ class WasmLife(Life):
         if not done:
             words = told.decode(errors="replace")
             raise ProcessFailed(f"process {self.number} failed: {words}", type_name="error", guest_message=words)
+        most = shipment.template.largest
+        if most is not None and len(told) > most:
+            raise OutputLimitExceeded(
+                f"process {self.number} ended with a result of more than the {most} bytes that a component can give at a "
+                "time. Send messages, or build a core module",
+                limit=most,
+            )
         operations.check_result(len(told))
         self.value = told
 

@@ -42,6 +42,8 @@ class CoreTemplate:
     """
 
     is_component: Final = False
+    largest: Final = None
+    """Bytes that an argument, a message or a result can have at most, beside the limits of the environment."""
 
     def __init__(self, module: wasmtime.Module, name: str) -> None:
         """Check what it imports and exports, and link it.
@@ -58,7 +60,7 @@ class CoreTemplate:
         functions = {key: kind for key, kind in exports.items() if isinstance(kind, wasmtime.FuncType)}
         _check_imports(module, name)
         uses_capsend = any(each.module == MODULE for each in module.imports)
-        self.uses_preview1 = any(each.module == PREVIEW1 for each in module.imports)
+        self.has_wasi = any(each.module == PREVIEW1 for each in module.imports)
         _check_exports(name, exports, uses_capsend=uses_capsend)
         self.functions = tuple(sorted(key for key in functions if not key.startswith(_VERSIONS)))
         self.entries = tuple(key for key in self.functions if _is_entry(functions[key]))
@@ -67,7 +69,7 @@ class CoreTemplate:
         kind = exports.get("memory")
         self.memory = kind.limits.min << 16 if isinstance(kind, wasmtime.MemoryType) else 0
         self.pre: Any = ctypes.POINTER(ffi.wasmtime_instance_pre_t)()
-        linker = _linker(preview1=self.uses_preview1)
+        linker = _linker(preview1=self.has_wasi)
         try:
             native.check(ffi.wasmtime_linker_instantiate_pre(linker.ptr(), module.ptr(), ctypes.byref(self.pre)))
         except wasmtime.WasmtimeError as error:
@@ -255,14 +257,16 @@ class CoreInstance(Instance):
         super().__init__(engine(small=True))
         self.host = host
         self._template = template
-        self._memory: Any = None
+        self.exported_memory: Any = None
         self.has_memory = False
+        self.has_files = bool(mounts)
+        self.probe: Any = None
         self.memory = template.memory
         """Bytes of memory that it had when it last asked the host for something."""
         try:
             native.store_limiter(self.store, memory, _TABLE_ELEMENTS, 2, _TABLES, 1)
             self.watch()
-            if template.uses_preview1:
+            if template.has_wasi:
                 self.set_wasi(mounts, variables)
         except BaseException:
             self.close()
@@ -314,7 +318,7 @@ class CoreInstance(Instance):
         """Find its memory; called before the first operation."""
         found = ffi.wasmtime_extern_t()
         if native.caller_export_get(caller, b"memory", 6, ctypes.byref(found)) and int(found.kind) == _MEMORY:
-            self._memory = found.of.memory
+            self.exported_memory = found.of.memory
         self.has_memory = True
 
     def check(self, pointer: int, size: int) -> int:
@@ -323,9 +327,9 @@ class CoreInstance(Instance):
         Raises:
             OutOfBounds: they are not in the memory that the guest has now.
         """
-        if self._memory is None:
+        if self.exported_memory is None:
             raise OutOfBounds
-        memory = ctypes.byref(self._memory)
+        memory = ctypes.byref(self.exported_memory)
         # No overflow: these are Python's ints, neither is negative, and what is compared is what wasmtime says at this moment.
         self.memory = native.memory_data_size(self.context, memory)
         if pointer + size > self.memory:

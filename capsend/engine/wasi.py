@@ -89,7 +89,7 @@ def _on_open(
         refusal = b"name-too-long"
     else:
         refusal = b"insufficient-memory"
-        answer = guest.pass_on("open", arguments, count) if _has_room_for_files() else None
+        answer = guest.pass_on("open", arguments, count) if has_room_for_files() else None
     native.resource_drop(context, arguments[0].of.resource)
     if answer is None:
         _refuse(results[0], refusal)
@@ -164,7 +164,7 @@ def _on_listing_dropped(_data: Any, context: Any, number: int) -> int | None:
     return 0
 
 
-def _has_room_for_files() -> bool:
+def has_room_for_files() -> bool:
     """Tell whether less than three quarters of the files that this OS process may open are open.
 
     A new descriptor has the lowest free number.

@@ -91,6 +91,8 @@ class WorldTemplate:
     """
 
     is_component: Final = True
+    has_wasi: Final = True
+    largest: Final = LARGEST_MESSAGE
     memory: Final = 0
 
     def __init__(self, component: wasm_component.Component, name: str) -> None:
