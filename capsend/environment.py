@@ -8,7 +8,7 @@ import math
 import re
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, get_args
 
 import attrs
 
@@ -17,11 +17,11 @@ from capsend.output import to_stderr, to_stdout
 from capsend.ports import MESSAGES, SIZE, Policy
 from capsend.process import Actor, Process
 from capsend.running import start
-from capsend.wasm_life import WasmLife, WasmShipment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from capsend.life import Life
     from capsend.shipping import Shipment
 
 P = ParamSpec("P")
@@ -215,28 +215,50 @@ class Prepared:
     """A call that was judged and encoded, and can be run once."""
 
     environment: Environment
-    shipment: Shipment | WasmShipment
+    shipment: Shipment
 
     def start(self) -> Process[Any]:
         """Run it in a new process."""
-        if isinstance(self.shipment, WasmShipment):
-            return Actor(
-                start(self.shipment, self.environment, self.shipment.template, kind=WasmLife), self.shipment.name
-            )
         template = self.environment.image.template()
         kind = Actor if self.shipment.takes_mailbox else Process
         return kind(start(self.shipment, self.environment, template), self.shipment.name)
 
 
+class ForeignShipment(Protocol):
+    """A call of what is no Python, as `__capsend_ship__` packs it: it knows how it is started."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    def check(self, environment: Environment) -> None:
+        """Refuse an environment in which it cannot even start."""
+
+    def start(self, environment: Environment) -> Life:
+        """Start it."""
+
+
+@attrs.frozen
+class PreparedForeign:
+    """A call of a function of a module, and can be run once."""
+
+    environment: Environment
+    shipment: ForeignShipment
+
+    def start(self) -> Process[Any]:
+        """Run it in a new process."""
+        return Actor(self.shipment.start(self.environment), self.shipment.name)
+
+
 def prepare(
     environment: Environment, fn: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Prepared:
+) -> Prepared | PreparedForeign:
     """Judge and encode a call: raises whatever `spawn` raises before a process starts."""
     pack = getattr(type(fn), "__capsend_ship__", None)
     if pack is not None:
-        shipment: WasmShipment = pack(fn, args, kwargs)
+        shipment: ForeignShipment = pack(fn, args, kwargs)
         shipment.check(environment)
-        return Prepared(environment, shipment)
+        return PreparedForeign(environment, shipment)
     from capsend.shipping import ship
 
     if environment.memory < SMALLEST_MEMORY:

@@ -319,6 +319,12 @@ class Operations:
         if answer.startswith("!"):
             raise refusal_of(Refused(answer))
 
+    def _check_watches(self) -> None:
+        try:
+            self._life.mail.check_watches()
+        except Refused as refused:
+            raise refusal_of(refused) from None
+
     def trap(self, on: bool) -> None:
         """Choose whether exits of what is linked come as messages."""
         self._life.mail.answer(17, "1" if on else "0")
@@ -352,9 +358,12 @@ class Operations:
         except UnicodeDecodeError:
             raise Refusal(Code.MISSING) from None
         grants = tuple(self.grant(number) for number in handles)
-        child = self._life.spawn(module, entry, data=data, grants=grants)
-        if flags & LINK:
-            self.link(child)
+        if flags:
+            self._check_watches()
+        child = self._life.spawn(module, entry, data=data, grants=grants, linked=bool(flags & LINK))
+        grant = self.grant(child)
+        if flags & LINK and isinstance(grant, PortGrant):
+            self._watched[grant.port] = child
         if flags & MONITOR:
             self.monitor(child)
         return child

@@ -10,7 +10,7 @@ import attrs
 from capsend.exceptions import WasmError
 from capsend.folders import DirGrant
 from capsend.handles import grant_of
-from capsend.wasm_life import ModuleGrant, WasmLife, WasmShipment
+from capsend.wasm_life import EntryGrant, ModuleGrant, WasmLife, WasmShipment
 
 if TYPE_CHECKING:
     import os
@@ -125,8 +125,16 @@ class WasmFunction:
     module: WasmModule
     name: str
 
+    @property
+    def __capsend_handle__(self) -> Grant:
+        """What it stands for in a process: the right to start this function and no other."""
+        return EntryGrant(self.module.template, self.name)
+
     def __call__(
-        self, argument: bytes = b"", /, *capabilities: Address[Any] | Dir | HostFunction[Any, Any] | WasmModule
+        self,
+        argument: bytes = b"",
+        /,
+        *capabilities: Address[Any] | Dir | HostFunction[Any, Any] | WasmModule | WasmFunction,
     ) -> bytes:
         """Run it in a process of its own, in the default environment, and return its result.
 
@@ -164,7 +172,7 @@ class WasmFunction:
             if grant is None:
                 raise TypeError(
                     f"{label} cannot be passed {_with_article(type(each).__name__)}: after its bytes come only what it may use, "
-                    "which is addresses, Dirs, HostFunctions and WasmModules"
+                    "which is addresses, Dirs, HostFunctions, WasmModules and their functions"
                 )
             if isinstance(grant, DirGrant) and not self.module.template.has_wasi:
                 raise TypeError(f"{label} cannot be passed a Dir: it does not import WASI, by which files are opened")

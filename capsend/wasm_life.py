@@ -10,8 +10,7 @@ import attrs
 from capsend import byteforms, wire
 from capsend.capabilities import FunctionGrant
 from capsend.exceptions import LimitExceeded, MemoryLimitExceeded, OutputLimitExceeded, ProcessFailed, WasmError
-from capsend.folders import mounts_of
-from capsend.handles import Grant
+from capsend.handles import MOST_HANDLES, Grant
 from capsend.life import Life
 from capsend.operations import Code, Refusal
 from capsend.ports import PortGrant
@@ -19,9 +18,13 @@ from capsend.words import Words
 from capsend.world_words import WorldWords
 
 if TYPE_CHECKING:
+    from capsend.children import Child
     from capsend.engine import WorldInstance
     from capsend.environment import Environment
     from capsend.modules import Compiled
+
+USUAL_MEMORY: Final = 64 << 20
+"""Bytes of memory that a process which another one spawns can have, if neither it nor the other asks for more or less."""
 
 _LONGEST_WORDS: Final = 2_000
 
@@ -46,6 +49,50 @@ class ModuleGrant(Grant):
 
     def __str__(self) -> str:
         return f"the module {self.template.name}"
+
+
+@attrs.frozen
+class EntryGrant(Grant):
+    """The right to start processes from one function of a module."""
+
+    kind: ClassVar[str] = "entry"
+
+    template: Compiled
+    entry: str
+
+    def describe(self) -> object:
+        """Return the module's name and the function's."""
+        return [self.template.name, self.entry]
+
+    def handle(self) -> object:
+        """Return the function."""
+        from capsend.wasm import WasmModule
+
+        return WasmModule(self.template).function(self.entry)
+
+    def shipment(self, data: bytes, grants: tuple[Grant, ...]) -> WasmShipment:
+        """Return a call of it, with this argument and these handles."""
+        return WasmShipment(self.template, self.entry, data, grants, str(self))
+
+    def __str__(self) -> str:
+        return f"{self.entry} of {self.template.name}"
+
+
+def entry_of(grant: ModuleGrant | EntryGrant, name: str) -> EntryGrant:
+    """Return the function of that name; of the right to one function, that one, which needs no name.
+
+    Raises:
+        Refusal: there is no such function to begin with.
+    """
+    if isinstance(grant, EntryGrant):
+        if name not in {"", grant.entry}:
+            raise Refusal(Code.MISSING)
+        return grant
+    try:
+        grant.template.check_entry(name)
+    except WasmError:
+        raise Refusal(Code.MISSING) from None
+    return EntryGrant(grant.template, name)
 
 
 @attrs.frozen
@@ -91,6 +138,21 @@ class WasmShipment:
                 limit=limit,
             )
 
+    @property
+    def size(self) -> int:
+        """Bytes of the host's memory that it takes."""
+        return len(self.argument)
+
+    def usual_memory(self, parent: Environment) -> int:
+        """Return the bytes of memory that it can have where the process that spawns it does not say."""
+        return min(parent.memory, max(self.template.memory, USUAL_MEMORY))
+
+    def start(self, environment: Environment) -> Life:
+        """Start it in a process of its own."""
+        from capsend.running import start
+
+        return start(self, environment, self.template, kind=WasmLife)
+
     def message_name(self, _thing: object) -> object:
         """Return None: there are no classes of Python's in such a process."""
         return None
@@ -109,11 +171,13 @@ class WasmLife(Life):
 
     __slots__ = ("_core", "_kin", "_template", "_words")
 
-    def __init__(self, shipment: Any, environment: Environment) -> None:
-        super().__init__(shipment, environment)
+    def __init__(
+        self, shipment: Any, environment: Environment, *, parent: Life | None = None, reserved: int = 0
+    ) -> None:
+        super().__init__(shipment, environment, parent=parent, reserved=reserved)
         self._core: Any = None
         self._template: Compiled | None = None
-        self._kin: dict[Grant, Life] = {}
+        self._kin: dict[Grant, Child] = {}
         words = WorldWords if shipment.template.is_component else Words
         self._words: Words | WorldWords = words(
             self, byteforms.Message(byteforms.BYTES, shipment.argument, shipment.grants)
@@ -141,7 +205,7 @@ class WasmLife(Life):
         self._core = template.instance(
             memory=self.environment.memory,
             host=self._words.answer,
-            mounts=mounts_of(self.shipment.grants) if self.shipment is not None else (),
+            mounts=self._mounts(),
             variables=self.environment.env,
         )
         return self._core
@@ -213,32 +277,41 @@ class WasmLife(Life):
             self.handles.drop(held, 1)
         return False, byteforms.of_text(answer[end:], tuple(each for each in grants if each is not None))
 
-    def spawn(self, module: int | None, entry: str, *, data: bytes, grants: tuple[Grant, ...]) -> int:
-        """Start a process, and return a handle of its address."""
-        from capsend import running
+    def spawn(
+        self, module: int | None, entry: str, *, data: bytes, grants: tuple[Grant, ...], linked: bool = False
+    ) -> int:
+        """Start a process, and return a handle of its address.
 
-        template = self._template_of(module)
+        Raises:
+            Refusal: it was not started.
+        """
+        from capsend import children
+
+        shipment = self._shipment(module, entry, data, grants)
+        if len(self.handles) >= MOST_HANDLES:
+            raise Refusal(Code.MANY)
         try:
-            template.check_entry(entry)
-        except WasmError:
-            raise Refusal(Code.MISSING) from None
-        shipment = WasmShipment(template, entry, data, grants, f"{entry} of {template.name}")
-        child = running.start(shipment, self.environment, template, kind=WasmLife)
-        grant = child.mail.grant()
-        self._kin = {known: life for known, life in self._kin.items() if life.reason is None}
+            environment = children.narrow(self.environment, {"memory": shipment.usual_memory(self.environment)})
+            shipment.check(environment)
+            child = children.spawn(self, shipment, environment, size=len(data), linked=linked)
+        except Exception:  # noqa: BLE001 - an audit hook may raise anything; whatever it is, there is no process
+            raise Refusal(Code.LIMIT) from None
+        child.life.add_callback(child.let_go)  # nobody asks for its result
+        grant = child.life.mail.grant()
+        self._kin = {known: kin for known, kin in self._kin.items() if kin.life.reason is None}
         self._kin[grant] = child
         return self.handles.hold(grant)
 
-    def _template_of(self, module: int | None) -> Compiled:
+    def _shipment(self, module: int | None, entry: str, data: bytes, grants: tuple[Grant, ...]) -> WasmShipment:
         if module is None:
             assert self._template is not None
-            return self._template
+            return entry_of(ModuleGrant(self._template), entry).shipment(data, grants)
         grant = self.handles.get(module)
         if grant is None:
             raise Refusal(Code.FORGED)
-        if not isinstance(grant, ModuleGrant):
+        if not isinstance(grant, ModuleGrant | EntryGrant):
             raise Refusal(Code.DENIED)
-        return grant.template
+        return entry_of(grant, entry).shipment(data, grants)
 
     def kill_child(self, grant: Grant) -> None:
         """End a process that this one has started; one that has ended may be forgotten.
@@ -248,13 +321,11 @@ class WasmLife(Life):
         """
         child = self._kin.get(grant)
         if child is not None:
-            child.kill()
+            child.life.kill()
         elif not isinstance(grant, PortGrant) or grant.port.reason is None:
             raise Refusal(Code.DENIED)
 
     def _finish(self) -> None:
         super()._finish()
-        for child in self._kin.values():
-            child.kill()
         self._kin.clear()
         self._core = None

@@ -79,7 +79,7 @@ LAYERS = [
 ]
 UPWARDS = {
     "process": {"environment", "shipping"},  # `spawn` is the default environment's
-    "wasm_life": {"running", "wasm"},  # a process starts others; a module is handed out as one
+    "wasm_life": {"running", "wasm", "children"},  # a process starts others; a module is handed out as one
     "life": {
         "mailbox",
         "child_operations",

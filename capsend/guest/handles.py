@@ -71,28 +71,6 @@ class Handle:
             _dropped.append(f"{self.number}*{self._holds}")
 
 
-class WasmModule(Handle):
-    """A module in any language that the host has compiled; here it can only be passed on."""
-
-    __slots__ = ("_name", "functions")
-
-    def __init__(self, number: int, description: Any) -> None:
-        super().__init__(number)
-        self._name, functions = description
-        self.functions = tuple(functions)
-
-    def __repr__(self) -> str:
-        return f"<WasmModule {self._name}>"
-
-
-# What each kind of handle is made into; called with the number and the description, once per number that is alive. What is not a `Handle`
-# is only a name of the thing: it can be copied, and nobody is told when it goes.
-KINDS: dict[str, Callable[[int, Any], Any]] = {
-    "dir": lambda _number, path: pathlib.Path(path),
-    "module": WasmModule,
-}
-
-
 def receive(told: list[list[Any]]) -> list[Any]:
     """Return the handles that the host told of, as [number, kind, description]; the same object for the same number."""
     handles: list[Any] = []

@@ -31,6 +31,7 @@ from capsend.process import Process, Spawnable, check, spawn
 from capsend.process import process as _process
 from capsend.supervisor import Supervisor
 from capsend.traits import PerProcess, ProcessSend, Serializable, not_process_send, unsafe_process_send
+from capsend.wasm import WasmModule
 
 if TYPE_CHECKING:
     from collections.abc import Callable

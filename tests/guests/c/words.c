@@ -105,6 +105,13 @@ CAPSEND_ENTRY(spawning) {
     DONE;
 }
 
+/* Only what imports WASI can be passed folders. */
+__attribute__((import_module("wasi_snapshot_preview1"), import_name("fd_close"))) int32_t close_file(int32_t descriptor);
+
+CAPSEND_ENTRY(closing) {
+    return close_file(99);
+}
+
 /* What is passed on: a child uses a function and a folder that its parent was passed. */
 CAPSEND_ENTRY(passing_on) {
     begin();
