@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from capsend.wasm_life import WasmLife
 
 _INFO: Final = struct.Struct("<4I")
+_PIECE: Final = 1 << 20
 _OWN_MODULE: Final = 0xFFFF_FFFF
 _STREAMS: Final = frozenset({1, 2})
 
@@ -180,9 +181,13 @@ class Words:
         """Write to standard output, 1, or standard error, 2."""
         if stream not in _STREAMS:
             raise Refusal(Code.MALFORMED)
-        self._core.check(data, size)
-        # No more than what shows that it is too much.
-        self.operations.write(stream, self._core.load(data, min(size, self.operations.room + 1)))
+        core, operations = self._core, self.operations
+        core.check(data, size)
+        for start in range(0, size, _PIECE):
+            # No more than what shows that it is too much.
+            operations.write(stream, core.load(data + start, min(size - start, _PIECE, operations.room + 1)))
+            if core.interrupted:
+                return
 
     def _sleep(self, milliseconds: int) -> None:
         """Wait."""

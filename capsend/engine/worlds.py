@@ -91,7 +91,6 @@ class WorldTemplate:
     """
 
     is_component: Final = True
-    has_wasi: Final = True
     largest: Final = LARGEST_MESSAGE
     memory: Final = 0
 
