@@ -167,6 +167,16 @@ def _keep(path: Path, compiled: bytes) -> None:
         _log.warning("a compiled module is not kept: %s", error)
 
 
+def clear() -> int:
+    """Remove all compiled modules from the cache; returns the number of bytes that became free."""
+    freed = 0
+    with contextlib.suppress(FileNotFoundError):
+        for path in _folder().iterdir():
+            freed += path.stat().st_size
+            path.unlink(missing_ok=True)
+    return freed
+
+
 def _forget_old(folder: Path) -> None:
     """Remove what was not used for longest, until few enough are left."""
     kept, size = 0, 0

@@ -220,6 +220,15 @@ def test_the_cache_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert len(os.listdir(tmp_path / "modules")) == 2
 
 
+def test_the_cache_can_be_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """With the images; what is loaded goes on."""
+    monkeypatch.setenv("CAPSEND_CACHE_DIR", str(tmp_path))
+    hello = WasmModule.from_wat(HELLO, name="cleared").function("hello")
+    assert modules.clear() > 1_000
+    assert not os.listdir(tmp_path / "modules")
+    assert (modules.clear(), hello()) == (0, b"hello")
+
+
 def test_without_a_cache_a_module_is_compiled_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
