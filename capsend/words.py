@@ -36,6 +36,11 @@ class Words:
         self._current: Message | None = None
         self._held: list[int] | None = None
 
+    def close(self) -> None:
+        """Let go of what is no longer asked for."""
+        self._current = None
+        self.operations.close()
+
     def answer(self, word: str, args: tuple[int, ...]) -> int:
         """Do what a word says; what cannot be done is a negative number."""
         from capsend.engine import OutOfBounds

@@ -24,16 +24,24 @@ class WorldWords:
     Args:
         life: whose.
         start: what it was started with.
+        largest: bytes that it can pass at a time.
     """
 
-    __slots__ = ("operations",)
+    __slots__ = ("_largest", "operations")
 
-    def __init__(self, life: WasmLife, start: Message) -> None:
+    def __init__(self, life: WasmLife, start: Message, *, largest: int) -> None:
         self.operations = Operations(life, start)
+        self._largest = largest
+
+    def close(self) -> None:
+        """Let go of what is no longer asked for."""
+        self.operations.close()
 
     def answer(self, word: str, args: list[Any]) -> tuple[bool, Any]:
         """Do what a word says; return whether it was done, and its answer or the name of an error."""
         try:
+            if any(isinstance(each, bytes) and len(each) > self._largest for each in args):
+                raise Refusal(Code.LARGE)  # noqa: TRY301 - as any word refuses
             return True, self._words[word](self, *args)
         except _Failure as failure:
             return False, (Code.RAISED.name.lower(), failure.words)

@@ -231,7 +231,13 @@ def test_senseless_numbers_are_refused_with_a_name():
         )
 
     text = component(
-        {"forged": sends(99, 0, 1), "outside": sends(0, -10, 100), "endless": sends(0, 0, -1), "good": sends(0, 64, 3)},
+        {
+            "forged": sends(99, 0, 1),
+            "outside": sends(0, -10, 100),
+            "endless": sends(0, 0, -1),
+            "good": sends(0, 64, 3),
+            "large": sends(0, 0, 1_200_000),
+        },
         imports=SEND,
         core_imports=words,
         linked=linked,
@@ -246,5 +252,7 @@ def test_senseless_numbers_are_refused_with_a_name():
             with pytest.raises(ProcessFailed):
                 p.result(PATIENCE)
             assert p.exit_reason == "trap"
+        with pytest.raises(ProcessFailed, match=r"6$"):  # the place of `large`: what is too much is not cut off
+            spawn(module.function("large"), b"", inbox.address).result(PATIENCE)
         spawn(module.function("good"), b"", inbox.address).result(PATIENCE)
         assert inbox.receive(timeout=PATIENCE) == b"no "

@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import time
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -442,3 +443,16 @@ def test_a_thousand_live_processes_are_killed_together(ends: WasmModule):
     for p in waiting:
         with pytest.raises(ProcessKilled):
             p.result(PATIENCE)
+
+
+def test_the_handle_of_an_ended_process_keeps_no_argument(ends: WasmModule):
+    """Whoever keeps many handles does not keep what went in."""
+    tracemalloc.start()
+    kept = [spawn(ends.function("zero"), bytes(10 << 20)) for _ in range(5)]
+    for p in kept:
+        p.result(PATIENCE)
+    end = time.monotonic() + PATIENCE
+    while tracemalloc.get_traced_memory()[0] > 10 << 20 and time.monotonic() < end:
+        time.sleep(0.001)  # the threads are on their way out
+    assert tracemalloc.get_traced_memory()[0] < 10 << 20
+    tracemalloc.stop()
