@@ -46,7 +46,9 @@ class Words:
         from capsend.engine import OutOfBounds
 
         try:
-            return self._words[word](self, *args) or 0
+            own = self._words.get(word)
+            # What takes and gives nothing but numbers is the same for all.
+            return (getattr(self.operations, word)(*args) if own is None else own(self, *args)) or 0
         except Refusal as refusal:
             return refusal.code
         except OutOfBounds:
@@ -121,34 +123,6 @@ class Words:
         said = self._core.load(data, size)
         self._show(self.operations.call(to, said, handles=self._numbers(handles, count), timeout=timeout), info)
 
-    def _own(self) -> int:
-        """The process's own address."""
-        return self.operations.own()
-
-    def _drop(self, handle: int) -> None:
-        """Let go of one hold of a handle."""
-        self.operations.drop(handle)
-
-    def _monitor(self, handle: int) -> None:
-        """Let one notice come when it ends."""
-        self.operations.monitor(handle)
-
-    def _unmonitor(self, handle: int) -> None:
-        """Want no notice any more."""
-        self.operations.unmonitor(handle)
-
-    def _link(self, handle: int) -> None:
-        """Let each be told when the other ends."""
-        self.operations.link(handle)
-
-    def _unlink(self, handle: int) -> None:
-        """Undo that."""
-        self.operations.unlink(handle)
-
-    def _trap(self, on: int) -> None:
-        """Choose whether exits of what is linked come as messages."""
-        self.operations.trap(bool(on))
-
     def _spawn(self, *args: int) -> int:
         """Start a process."""
         module, name, name_size, data, size, handles, count, flags = args
@@ -163,10 +137,6 @@ class Words:
             handles=self._numbers(handles, count),
             flags=flags,
         )
-
-    def _kill(self, handle: int) -> None:
-        """End a process that this one has started."""
-        self.operations.kill(handle)
 
     def _invoke(self, function: int, data: int, size: int, info: int) -> int:
         """Call a function of the host with bytes; what it returns, or why it raised, becomes the current message."""
@@ -194,10 +164,6 @@ class Words:
             if core.interrupted:
                 return
 
-    def _sleep(self, milliseconds: int) -> None:
-        """Wait."""
-        self.operations.sleep(milliseconds)
-
     _words: ClassVar[dict[str, Callable[..., int | None]]] = {
         "argument": _argument,
         "result": _result,
@@ -208,15 +174,6 @@ class Words:
         "call": _call,
         "invoke": _invoke,
         "spawn": _spawn,
-        "own": _own,
-        "drop": _drop,
-        "monitor": _monitor,
-        "unmonitor": _unmonitor,
-        "link": _link,
-        "unlink": _unlink,
-        "trap": _trap,
-        "kill": _kill,
         "describe": _describe,
         "write": _write,
-        "sleep": _sleep,
     }
