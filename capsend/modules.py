@@ -119,7 +119,17 @@ def _folder() -> Path:
 
 def _key(data: bytes) -> str:
     """A name for everything that the compiled form depends on."""
-    parts = [FORMAT, _wasmtime_version(), sys.platform, platform.machine(), cpu(), hashlib.sha256(data).hexdigest()]
+    from capsend.engine import REFUSED_FEATURES  # which is not asked for again when a compiled form is loaded
+
+    parts = [
+        FORMAT,
+        REFUSED_FEATURES,
+        _wasmtime_version(),
+        sys.platform,
+        platform.machine(),
+        cpu(),
+        hashlib.sha256(data).hexdigest(),
+    ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 

@@ -188,6 +188,11 @@ def test_a_word_of_another_type_is_refused():
     assert "imports own from capsend:process/operations@1.0.0 with another type: ()->string" in text
 
 
+def test_asynchronous_functions_are_off():
+    """They could wait where nobody can interrupt them."""
+    assert "it needs asynchronous functions of components" in refusal("(component (core func $x (canon waitable-set.new)))")
+
+
 def test_a_component_has_one_memory():
     """The limit of memory holds for each."""
     text = component({"echo": BODIES["echo"]}).removesuffix(")") + (
