@@ -273,6 +273,10 @@ class WorldInstance(ComponentInstance):
         ("`unreachable` instruction", "it ran into an instruction that is never to be reached, as abort() does"),
         ("memory minimum size", "the environment's memory is smaller than what the component needs to start"),
         ("memory count too high", "it has more memories than a process may have"),
+        (
+            "fuel allocated for hostcalls",
+            f"it passed more than the {LARGEST_MESSAGE} bytes that a component can pass at a time",
+        ),
         *REASONS,
     )
 
