@@ -404,18 +404,19 @@ def _describe(stored: StoredImage) -> tuple[str, ...]:
 
 @image.command("clear", context_settings=_CONTEXT)
 def clear() -> None:
-    """Remove all images; the next spawn builds what it needs again.
+    """Remove all images and compiled modules; the next spawn builds what it needs again.
 
     \b
     Example:
       capsend image clear
     """
+    from capsend import modules
     from capsend.display import megabytes
     from capsend.image import clear_images, list_images
 
     count = len(list_images())
     try:
-        freed = clear_images()
+        freed = clear_images() + modules.clear()
     except (ImageError, OSError) as error:
         _stop(str(error), FAILED)
     click.echo(f"removed {count} image{'' if count == 1 else 's'}, {megabytes(freed)}")

@@ -119,7 +119,17 @@ def _folder() -> Path:
 
 def _key(data: bytes) -> str:
     """A name for everything that the compiled form depends on."""
-    parts = [FORMAT, _wasmtime_version(), sys.platform, platform.machine(), cpu(), hashlib.sha256(data).hexdigest()]
+    from capsend.engine import REFUSED_FEATURES  # which is not asked for again when a compiled form is loaded
+
+    parts = [
+        FORMAT,
+        REFUSED_FEATURES,
+        _wasmtime_version(),
+        sys.platform,
+        platform.machine(),
+        cpu(),
+        hashlib.sha256(data).hexdigest(),
+    ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
@@ -165,6 +175,16 @@ def _keep(path: Path, compiled: bytes) -> None:
         _forget_old(path.parent)
     except (OSError, ImageError) as error:
         _log.warning("a compiled module is not kept: %s", error)
+
+
+def clear() -> int:
+    """Remove all compiled modules from the cache; returns the number of bytes that became free."""
+    freed = 0
+    with contextlib.suppress(FileNotFoundError):
+        for path in _folder().iterdir():
+            freed += path.stat().st_size
+            path.unlink(missing_ok=True)
+    return freed
 
 
 def _forget_old(folder: Path) -> None:

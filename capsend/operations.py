@@ -108,6 +108,12 @@ class Operations:
 
     # --- the end ---
 
+    def close(self) -> None:
+        """Let go of what is no longer asked for: a handle of the process may be kept for long."""
+        self.start = Message(BYTES, b"")
+        self._saved.clear()
+        self._watched.clear()
+
     def check_result(self, size: int) -> None:
         """End the process if its result would be too large."""
         self._life.check_result(size)

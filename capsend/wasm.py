@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, final
 import attrs
 
 from capsend.exceptions import WasmError
-from capsend.folders import DirGrant
 from capsend.handles import grant_of
 from capsend.wasm_life import EntryGrant, ModuleGrant, WasmLife, WasmShipment
 
@@ -113,6 +112,17 @@ class WasmModule:
     def __hash__(self) -> int:
         return hash(self.template)
 
+    def __copy__(self) -> WasmModule:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> WasmModule:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a WasmModule cannot be pickled: it is machine code of this CPU. Load it again where it is needed"
+        )
+
     def __repr__(self) -> str:
         return f"<WasmModule {self.template.name}>"
 
@@ -174,8 +184,6 @@ class WasmFunction:
                     f"{label} cannot be passed {_with_article(type(each).__name__)}: after its bytes come only what it may use, "
                     "which is addresses, Dirs, HostFunctions, WasmModules and their functions"
                 )
-            if isinstance(grant, DirGrant) and not self.module.template.has_wasi:
-                raise TypeError(f"{label} cannot be passed a Dir: it does not import WASI, by which files are opened")
             grants.append(grant)
         return tuple(grants)
 

@@ -178,9 +178,10 @@ class WasmLife(Life):
         self._core: Any = None
         self._template: Compiled | None = None
         self._kin: dict[Grant, Child] = {}
-        words = WorldWords if shipment.template.is_component else Words
-        self._words: Words | WorldWords = words(
-            self, byteforms.Message(byteforms.BYTES, shipment.argument, shipment.grants)
+        start = byteforms.Message(byteforms.BYTES, shipment.argument, shipment.grants)
+        largest = shipment.template.largest
+        self._words: Words | WorldWords = (
+            Words(self, start) if largest is None else WorldWords(self, start, largest=largest)
         )
         # What is a pickle to the host's own code is of no use to any other language.
         self.mail.port.reads_pickles = shipment.reads_pickles
@@ -328,4 +329,5 @@ class WasmLife(Life):
     def _finish(self) -> None:
         super()._finish()
         self._kin.clear()
+        self._words.close()
         self._core = None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from capsend.wasm_life import WasmLife
 
 _INFO: Final = struct.Struct("<4I")
+_PIECE: Final = 1 << 20
 _OWN_MODULE: Final = 0xFFFF_FFFF
 _STREAMS: Final = frozenset({1, 2})
 
@@ -35,12 +36,19 @@ class Words:
         self._current: Message | None = None
         self._held: list[int] | None = None
 
+    def close(self) -> None:
+        """Let go of what is no longer asked for."""
+        self._current = None
+        self.operations.close()
+
     def answer(self, word: str, args: tuple[int, ...]) -> int:
         """Do what a word says; what cannot be done is a negative number."""
         from capsend.engine import OutOfBounds
 
         try:
-            return self._words[word](self, *args) or 0
+            own = self._words.get(word)
+            # What takes and gives nothing but numbers is the same for all.
+            return (getattr(self.operations, word)(*args) if own is None else own(self, *args)) or 0
         except Refusal as refusal:
             return refusal.code
         except OutOfBounds:
@@ -115,34 +123,6 @@ class Words:
         said = self._core.load(data, size)
         self._show(self.operations.call(to, said, handles=self._numbers(handles, count), timeout=timeout), info)
 
-    def _own(self) -> int:
-        """The process's own address."""
-        return self.operations.own()
-
-    def _drop(self, handle: int) -> None:
-        """Let go of one hold of a handle."""
-        self.operations.drop(handle)
-
-    def _monitor(self, handle: int) -> None:
-        """Let one notice come when it ends."""
-        self.operations.monitor(handle)
-
-    def _unmonitor(self, handle: int) -> None:
-        """Want no notice any more."""
-        self.operations.unmonitor(handle)
-
-    def _link(self, handle: int) -> None:
-        """Let each be told when the other ends."""
-        self.operations.link(handle)
-
-    def _unlink(self, handle: int) -> None:
-        """Undo that."""
-        self.operations.unlink(handle)
-
-    def _trap(self, on: int) -> None:
-        """Choose whether exits of what is linked come as messages."""
-        self.operations.trap(bool(on))
-
     def _spawn(self, *args: int) -> int:
         """Start a process."""
         module, name, name_size, data, size, handles, count, flags = args
@@ -157,10 +137,6 @@ class Words:
             handles=self._numbers(handles, count),
             flags=flags,
         )
-
-    def _kill(self, handle: int) -> None:
-        """End a process that this one has started."""
-        self.operations.kill(handle)
 
     def _invoke(self, function: int, data: int, size: int, info: int) -> int:
         """Call a function of the host with bytes; what it returns, or why it raised, becomes the current message."""
@@ -180,13 +156,13 @@ class Words:
         """Write to standard output, 1, or standard error, 2."""
         if stream not in _STREAMS:
             raise Refusal(Code.MALFORMED)
-        self._core.check(data, size)
-        # No more than what shows that it is too much.
-        self.operations.write(stream, self._core.load(data, min(size, self.operations.room + 1)))
-
-    def _sleep(self, milliseconds: int) -> None:
-        """Wait."""
-        self.operations.sleep(milliseconds)
+        core, operations = self._core, self.operations
+        core.check(data, size)
+        for start in range(0, size, _PIECE):
+            # No more than what shows that it is too much.
+            operations.write(stream, core.load(data + start, min(size - start, _PIECE, operations.room + 1)))
+            if core.interrupted:
+                return
 
     _words: ClassVar[dict[str, Callable[..., int | None]]] = {
         "argument": _argument,
@@ -198,15 +174,6 @@ class Words:
         "call": _call,
         "invoke": _invoke,
         "spawn": _spawn,
-        "own": _own,
-        "drop": _drop,
-        "monitor": _monitor,
-        "unmonitor": _unmonitor,
-        "link": _link,
-        "unlink": _unlink,
-        "trap": _trap,
-        "kill": _kill,
         "describe": _describe,
         "write": _write,
-        "sleep": _sleep,
     }

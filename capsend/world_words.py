@@ -24,17 +24,27 @@ class WorldWords:
     Args:
         life: whose.
         start: what it was started with.
+        largest: bytes that it can pass at a time.
     """
 
-    __slots__ = ("operations",)
+    __slots__ = ("_largest", "operations")
 
-    def __init__(self, life: WasmLife, start: Message) -> None:
+    def __init__(self, life: WasmLife, start: Message, *, largest: int) -> None:
         self.operations = Operations(life, start)
+        self._largest = largest
+
+    def close(self) -> None:
+        """Let go of what is no longer asked for."""
+        self.operations.close()
 
     def answer(self, word: str, args: list[Any]) -> tuple[bool, Any]:
         """Do what a word says; return whether it was done, and its answer or the name of an error."""
         try:
-            return True, self._words[word](self, *args)
+            if any(isinstance(each, bytes) and len(each) > self._largest for each in args):
+                raise Refusal(Code.LARGE)  # noqa: TRY301 - as any word refuses
+            own = self._words.get(word)
+            # What takes and gives nothing but numbers, or words, is the same for all.
+            return True, getattr(self.operations, word)(*args) if own is None else own(self, *args)
         except _Failure as failure:
             return False, (Code.RAISED.name.lower(), failure.words)
         except Refusal as refusal:
@@ -79,49 +89,9 @@ class WorldWords:
         flags = sum(_FLAGS[each] for each in ties)
         return self.operations.spawn(module, name, data=data, handles=handles, flags=flags)
 
-    def _own(self) -> int:
-        """The process's own address."""
-        return self.operations.own()
-
-    def _drop(self, handle: int) -> None:
-        """Let go of one hold of a handle."""
-        self.operations.drop(handle)
-
-    def _monitor(self, handle: int) -> None:
-        """Let one notice come when it ends."""
-        self.operations.monitor(handle)
-
-    def _unmonitor(self, handle: int) -> None:
-        """Want no notice any more."""
-        self.operations.unmonitor(handle)
-
-    def _link(self, handle: int) -> None:
-        """Let each be told when the other ends."""
-        self.operations.link(handle)
-
-    def _unlink(self, handle: int) -> None:
-        """Undo that."""
-        self.operations.unlink(handle)
-
-    def _trap(self, on: bool) -> None:
-        """Choose whether exits of what is linked come as messages."""
-        self.operations.trap(on)
-
-    def _kill(self, handle: int) -> None:
-        """End a process that this one has started."""
-        self.operations.kill(handle)
-
-    def _describe(self, handle: int) -> bytes:
-        """Words about a handle, or the path of a folder."""
-        return self.operations.describe(handle)
-
     def _write(self, channel: str, data: bytes) -> None:
         """Write to standard output or standard error."""
         self.operations.write(_STREAMS[channel], data)
-
-    def _sleep(self, milliseconds: int) -> None:
-        """Wait."""
-        self.operations.sleep(milliseconds)
 
     _words: ClassVar[dict[str, Callable[..., Any]]] = {
         "receive": _receive,
@@ -130,17 +100,7 @@ class WorldWords:
         "call": _call,
         "invoke": _invoke,
         "spawn": _spawn,
-        "own": _own,
-        "drop": _drop,
-        "monitor": _monitor,
-        "unmonitor": _unmonitor,
-        "link": _link,
-        "unlink": _unlink,
-        "trap": _trap,
-        "kill": _kill,
-        "describe": _describe,
         "write": _write,
-        "sleep": _sleep,
     }
 
 

@@ -188,6 +188,13 @@ def test_a_word_of_another_type_is_refused():
     assert "imports own from capsend:process/operations@1.0.0 with another type: ()->string" in text
 
 
+def test_asynchronous_functions_are_off():
+    """They could wait where nobody can interrupt them."""
+    assert "it needs asynchronous functions of components" in refusal(
+        "(component (core func $x (canon waitable-set.new)))"
+    )
+
+
 def test_a_component_has_one_memory():
     """The limit of memory holds for each."""
     text = component({"echo": BODIES["echo"]}).removesuffix(")") + (
@@ -231,12 +238,20 @@ def test_senseless_numbers_are_refused_with_a_name():
         )
 
     text = component(
-        {"forged": sends(99, 0, 1), "outside": sends(0, -10, 100), "endless": sends(0, 0, -1), "good": sends(0, 64, 3)},
+        {
+            "forged": sends(99, 0, 1),
+            "outside": sends(0, -10, 100),
+            "endless": sends(0, 0, -1),
+            "good": sends(0, 64, 3),
+            "large": sends(0, 0, 1_200_000),
+            "huge": sends(0, 0, 60_000_000),
+        },
         imports=SEND,
         core_imports=words,
         linked=linked,
     )
     text = text.replace('(memory (export "memory") 20) (data', '(export "memory" (memory 0)) (data')
+    text = text.replace('(memory (export "memory") 20))', '(memory (export "memory") 1000))')
     module = WasmModule.from_wat(text)
     with Mailbox[Any]() as inbox:
         with pytest.raises(ProcessFailed, match=r"1$"):  # the place of `forged` among the errors
@@ -246,5 +261,9 @@ def test_senseless_numbers_are_refused_with_a_name():
             with pytest.raises(ProcessFailed):
                 p.result(PATIENCE)
             assert p.exit_reason == "trap"
+        with pytest.raises(ProcessFailed, match=r"6$"):  # the place of `large`: what is too much is not cut off
+            spawn(module.function("large"), b"", inbox.address).result(PATIENCE)
+        with pytest.raises(ProcessFailed, match="more than the 1048576 bytes that a component can pass at a time"):
+            spawn(module.function("huge"), b"", inbox.address).result(PATIENCE)
         spawn(module.function("good"), b"", inbox.address).result(PATIENCE)
         assert inbox.receive(timeout=PATIENCE) == b"no "

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
+import pickle
 import subprocess
 import sys
+import time
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,13 +17,17 @@ import pytest
 import capsend
 from capsend import (
     Environment,
+    Executor,
     MemoryLimitExceeded,
     OutputLimitExceeded,
     ProcessFailed,
+    ProcessGroup,
     ProcessKilled,
     TimeLimitExceeded,
     WasmModule,
+    engine,
     modules,
+    ready,
     spawn,
 )
 from capsend.exceptions import WasmError
@@ -213,6 +221,15 @@ def test_the_cache_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert len(os.listdir(tmp_path / "modules")) == 2
 
 
+def test_the_cache_can_be_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """With the images; what is loaded goes on."""
+    monkeypatch.setenv("CAPSEND_CACHE_DIR", str(tmp_path))
+    hello = WasmModule.from_wat(HELLO, name="cleared").function("hello")
+    assert modules.clear() > 1_000
+    assert not os.listdir(tmp_path / "modules")
+    assert (modules.clear(), hello()) == (0, b"hello")
+
+
 def test_without_a_cache_a_module_is_compiled_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
@@ -355,3 +372,87 @@ def test_processes_of_modules_are_listed(ends: WasmModule):
     with spawn(ends.function("sleeps")) as p:
         (name,) = (each.name for each in capsend.processes() if each.id == p.id)
         assert name.startswith("sleeps of module ")
+
+
+# --- among Python processes ---
+
+
+def test_a_group_takes_functions_of_modules(ends: WasmModule):
+    """The first failure ends the rest."""
+    with ProcessGroup() as group:
+        p = group.spawn(ends.function("zero"))
+    assert p.result() == b""
+    waiting = []
+    with pytest.raises(ExceptionGroup), ProcessGroup() as group:
+        waiting = [group.spawn(ends.function(name)) for name in ("sleeps", "unreachable")]
+    assert waiting[0].exit_reason == "killed"
+
+
+def test_an_executor_takes_functions_of_modules(ends: WasmModule):
+    """As it takes Python's."""
+    with Executor(max_workers=2) as executor:
+        assert list(executor.map(ends.function("zero"), [b"1", b"2"])) == [b"", b""]
+
+
+def test_processes_of_both_kinds_are_linked(ends: WasmModule):
+    """When one ends, so does the other."""
+    waits = spawn(ends.function("sleeps"))
+    fails = spawn(ends.function("unreachable"))
+    python = spawn(time.sleep, 1000)
+    waits.link(python)
+    python.link(fails)
+    for p in (waits, python):
+        with pytest.raises(ProcessKilled):
+            p.result(PATIENCE)
+
+
+def test_a_module_can_be_captured(ends: WasmModule):
+    """A Python process can pass it on."""
+    assert spawn(lambda: ends.functions).result(PATIENCE) == ends.functions
+
+
+def test_check_accepts_a_function_of_a_module(ends: WasmModule):
+    """It captures nothing."""
+    capsend.check(ends.function("zero"))
+
+
+def test_a_module_is_a_value(ends: WasmModule):
+    """The same one when it is loaded again or copied; what cannot be is said."""
+    again = WasmModule.from_wat(ENDS)
+    assert (again, hash(again), copy.deepcopy(ends.function("zero"))) == (ends, hash(ends), ends.function("zero"))
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(ends)
+
+
+def test_thousands_of_processes_leave_nothing_behind(ends: WasmModule):
+    """No guest, and no thread."""
+    zero = ends.function("zero")
+    for _ in range(20):
+        assert all(p.result(PATIENCE) == b"" for p in [spawn(zero) for _ in range(100)])
+    end = time.monotonic() + PATIENCE
+    while engine.guests and len(engine.guests) > ready.SIZE + 1 and time.monotonic() < end:
+        time.sleep(0.001)
+    assert len(engine.guests) <= ready.SIZE + 1
+
+
+def test_a_thousand_live_processes_are_killed_together(ends: WasmModule):
+    """Each waits; all are ended."""
+    waiting = [spawn(ends.function("sleeps")) for _ in range(1_000)]
+    for p in waiting:
+        p.kill()
+    for p in waiting:
+        with pytest.raises(ProcessKilled):
+            p.result(PATIENCE)
+
+
+def test_the_handle_of_an_ended_process_keeps_no_argument(ends: WasmModule):
+    """Whoever keeps many handles does not keep what went in."""
+    tracemalloc.start()
+    kept = [spawn(ends.function("zero"), bytes(10 << 20)) for _ in range(5)]
+    for p in kept:
+        p.result(PATIENCE)
+    end = time.monotonic() + PATIENCE
+    while tracemalloc.get_traced_memory()[0] > 10 << 20 and time.monotonic() < end:
+        time.sleep(0.001)  # the threads are on their way out
+    assert tracemalloc.get_traced_memory()[0] < 10 << 20
+    tracemalloc.stop()

@@ -125,9 +125,3 @@ def test_a_folder_says_where_it_is(module: WasmModule, tmp_path: Path):
     folder = Dir(tmp_path)
     path = spawn(module.function("where"), b"", folder).result(PATIENCE)
     assert path.startswith(b"/dirs/")
-
-
-def test_a_folder_for_a_module_without_wasi_is_refused(tmp_path: Path):
-    """It could not do anything with it."""
-    with pytest.raises(TypeError, match="cannot be passed a Dir: it does not import WASI"):
-        spawn(WasmModule.from_wat('(module (func (export "go")))').function("go"), b"", Dir(tmp_path))

@@ -6,6 +6,7 @@ from capsend.engine.core import CoreInstance, CoreTemplate, compile_core, load_c
 from capsend.engine.interpreter import Guest, Template, assemble, compile_component
 from capsend.engine.stores import (
     LARGEST_MEMORY,
+    REFUSED_FEATURES,
     SMALL_STACK,
     THREAD_STACK,
     Interrupted,
@@ -19,6 +20,7 @@ from capsend.engine.worlds import LARGEST_MESSAGE, WorldInstance, WorldTemplate,
 __all__ = [
     "LARGEST_MEMORY",
     "LARGEST_MESSAGE",
+    "REFUSED_FEATURES",
     "SMALL_STACK",
     "THREAD_STACK",
     "CoreInstance",

@@ -149,6 +149,7 @@ _FEATURES: Final = (
     ("function references", "typed function references"),
     ("function-references", "typed function references"),
     ("stack switching", "stack switching"),
+    ("async", "asynchronous functions of components"),
     ("custom page sizes", "custom page sizes"),
 )
 

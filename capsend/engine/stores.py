@@ -34,7 +34,8 @@ _WASM_STACK: Final = 33_554_432
 _SMALL_WASM_STACK: Final = 1_048_576
 REFUSED_FEATURES: Final = (
     "wasm_threads", "wasm_memory64", "wasm_multi_memory", "wasm_gc", "wasm_function_references", "wasm_exceptions",
-    "wasm_stack_switching", "shared_memory",
+    "wasm_stack_switching", "shared_memory", "wasm_component_model_async", "wasm_component_model_more_async_builtins",
+    "wasm_component_model_async_stackful",
 )  # fmt: skip
 """What modules may not use, by wasmtime's names: each would escape a limit, or be of no use to one thread."""
 

@@ -91,7 +91,6 @@ class WorldTemplate:
     """
 
     is_component: Final = True
-    has_wasi: Final = True
     largest: Final = LARGEST_MESSAGE
     memory: Final = 0
 
@@ -274,6 +273,10 @@ class WorldInstance(ComponentInstance):
         ("`unreachable` instruction", "it ran into an instruction that is never to be reached, as abort() does"),
         ("memory minimum size", "the environment's memory is smaller than what the component needs to start"),
         ("memory count too high", "it has more memories than a process may have"),
+        (
+            "fuel allocated for hostcalls",
+            f"it passed more than the {LARGEST_MESSAGE} bytes that a component can pass at a time",
+        ),
         *REASONS,
     )
 
