@@ -274,6 +274,25 @@ def test_interpreter_exits_with_live_trees(run_script):
     assert (result.returncode, result.stdout, result.stderr) == (0, "leaving\n", "")
 
 
+def test_errors_of_the_hosts_own_code_are_told_by_name_only():
+    """What goes wrong out here, and where, is no process's affair."""
+
+    def fail(_text: str):
+        raise OSError("/home/somebody/secret is full")
+
+    def look(inbox: Mailbox[Down]):
+        child = capsend.spawn(print, "x")
+        inbox.monitor(child.address)
+        try:
+            child.result()
+        except capsend.ProcessFailed as error:
+            return str(error), inbox.receive().message
+
+    told, message = Environment(stdout=fail).spawn(process(look)).result(PATIENCE)
+    assert "an error in the host (OSError)" in told
+    assert message == "OSError"
+
+
 # --- budgets ---
 
 
