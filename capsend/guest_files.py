@@ -18,7 +18,7 @@ _TRAITS: Final = Path(capsend_traits.__file__).parent
 _SHARED: Final = (
     "annotations", "captures", "claims", "environment", "exception_classes", "exceptions", "failure", "fields", "frames",
     "group", "handles", "judge", "linetexts", "origins", "parsed", "parts", "ports", "process", "program", "references", "shipping",
-    "source", "supervisor", "traits", "typeforms", "wire",
+    "source", "stats", "supervisor", "traits", "typeforms", "wire",
 )  # fmt: skip
 
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from capsend.engine import Template
     from capsend.environment import Environment
-    from capsend.life import Stats
     from capsend.mailbox import Address
     from capsend.shipping import Shipment
+    from capsend.stats import Stats
 
 _EXIT_PATIENCE: Final = 5.0
 

@@ -40,6 +40,7 @@ LAYERS = [
         "claims",
         "annotations",
         "handles",
+        "stats",
         "held",
         "ports",
         "folders",

@@ -11,6 +11,7 @@ from capsend_guest import children, mail  # type: ignore[import-not-found]  # th
 
 from capsend import exceptions
 from capsend.exceptions import CapsendError, raised_by_result
+from capsend.stats import Stats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,18 +19,6 @@ if TYPE_CHECKING:
     from capsend.shipping import Shipment
 
 ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap"]
-
-
-@attrs.frozen
-class Stats:
-    """What a process has used; see `capsend.Process.stats` outside."""
-
-    cpu_seconds: float
-    sent: int
-    received: int
-    waiting: int
-    dropped: int
-    output_bytes: int
 
 
 @attrs.frozen
