@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
+import contextlib
 import functools
 import re
 import types
@@ -80,6 +82,20 @@ def _evaluated(text: str, function: types.FunctionType) -> Any:
         return eval(value, function.__globals__, names) if isinstance(value, str) else value  # noqa: S307 - quoted twice
     except Exception:  # noqa: BLE001 - an annotation need not be true
         return None
+
+
+def mailbox_names(node: ast.AST) -> Iterator[str]:
+    """Yield the names in the annotations of mailboxes that functions take which are defined in a piece of code."""
+    for inner in ast.walk(node):
+        if not isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for parameter in [*inner.args.posonlyargs, *inner.args.args][:1]:
+            text = ast.unparse(parameter.annotation) if parameter.annotation is not None else ""
+            if not _MAILBOX.match(text):
+                continue
+            with contextlib.suppress(SyntaxError):
+                expression = ast.parse(text.strip("\"'"), mode="eval")
+                yield from (each.id for each in ast.walk(expression) if isinstance(each, ast.Name))
 
 
 def classes_in(annotation: Any) -> Iterator[type]:

@@ -19,6 +19,7 @@ import attrs
 
 from capsend import rehearsal, zones
 from capsend.exceptions import ImageError
+from capsend.guest_files import declaration_files, guest_files
 from capsend.immortal import immortalize
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from capsend.packages import Package
 
-GUEST: Final = Path(__file__).parent / "guest"
 COMPILED: Final = "image.cwasm"
 RECORD: Final = "image.json"
 SPACE: Final = 300_000_000
@@ -78,11 +78,6 @@ class Record:
             raise ValueError(message) from error
 
 
-def guest_files() -> list[Path]:
-    """Every file of the guest, sorted: what is baked and what decides whether an image is up to date."""
-    return sorted(path for path in GUEST.rglob("*") if path.suffix in {".py", ".wit"})
-
-
 def digest_of(path: Path) -> str:
     """The SHA-256 of a file, as hexadecimal digits."""
     with path.open("rb") as file:
@@ -123,12 +118,9 @@ def bake(folder: Path, *, key: str, packages: Sequence[Package]) -> None:
 
 
 def _stage(stage: Path, packages: Sequence[Package]) -> None:
-    for path in guest_files():
-        relative = path.relative_to(GUEST)
-        # What stands in `api` is the package that programs inside know as `capsend`.
-        inside = relative.relative_to("api") if relative.parts[0] == "api" else relative
-        _copy(path, stage / ("capsend" if relative.parts[0] == "api" else "capsend_guest") / inside)
     imports = sorted({name for package in packages for name in package.imports})
+    for inside, path in (guest_files() | declaration_files(imports)).items():
+        _copy(path, stage / inside)
     manifest = stage / "capsend_guest" / "manifest.py"
     manifest.write_text(
         f'"""The packages that this image holds."""\n\nPACKAGES = {tuple(imports)!r}\n', encoding="utf-8"

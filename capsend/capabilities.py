@@ -156,7 +156,7 @@ class HostFunction(Generic[P, R]):
         timeout: float | None = None,
         log: Callable[[HostCall], object] | None = None,
     ) -> HostFunction[P, R]:
-        """Return the same function with limits, which hold for each process on its own; give it away instead of this one.
+        """Return the same function with limits, which hold for each process and all that it spawns; give it away instead of this one.
 
         Args:
             calls: how many calls a process can make; further ones raise `LimitExceeded` inside.

@@ -6,6 +6,7 @@ import collections.abc
 import functools
 import math
 import re
+import sys
 import time
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, get_args
 
@@ -29,6 +30,7 @@ MIB: Final = 1 << 20
 SMALLEST_MEMORY: Final = 64 * MIB
 LARGEST_MEMORY: Final = 4096 * MIB
 LONGEST_TIMEOUT: Final = 366 * 86_400.0
+MOST_PROCESSES: Final = 10_000
 _LONE: Final = re.compile("[\ud800-\udfff]")
 _MOST_MESSAGES: Final = 10_000_000
 
@@ -85,7 +87,8 @@ def _check_seconds(_environment: object, field: attrs.Attribute[Any], value: Any
 
 def _check_cpu(environment: object, field: attrs.Attribute[Any], value: Any) -> None:
     _check_seconds(environment, field, value)
-    if value is not None and not hasattr(time, "pthread_getcpuclockid"):
+    # Inside a process it is the host that limits.
+    if value is not None and sys.platform != "wasi" and not hasattr(time, "pthread_getcpuclockid"):
         message = "cpu cannot be limited on this system: it does not tell the CPU time of a thread. Use timeout"
         raise ValueError(message)
 
@@ -117,6 +120,23 @@ def _check_messages(_environment: object, _field: attrs.Attribute[Any], value: A
         raise ValueError(message)
 
 
+def _check_processes(_environment: object, _field: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        message = f"processes must be a number of processes, an int, not {value!r}"
+        raise TypeError(message)
+    if not 0 <= value <= MOST_PROCESSES:
+        message = f"processes must be between 0 and {MOST_PROCESSES}, not {value}; with 0 a process cannot spawn"
+        raise ValueError(message)
+
+
+_check_some_tree_memory = _bytes_between(0, 1 << 50, "a petabyte is absurd")
+
+
+def _check_tree_memory(environment: object, field: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None:
+        _check_some_tree_memory(environment, field, value)
+
+
 def _check_target(_environment: object, field: attrs.Attribute[Any], value: Any) -> None:
     if value is not None and not callable(value):
         message = (
@@ -142,6 +162,8 @@ class Environment:
         mailbox_bytes: bytes that its mailbox holds; no single message can be larger.
         mailbox_full: what happens to a message for which there is no room: "block" lets its sender wait, "fail" raises
             `LimitExceeded` there, "drop_oldest" drops the oldest message and counts it.
+        processes: processes that it and what it spawns can have running at a time, beside itself; with 0 it cannot spawn.
+        tree_memory: bytes that all of those may have together, each counted with its `memory`; None for eight times `memory`.
         image: what it starts from.
         env: {name: value} of its environment variables, `os.environ` inside; it inherits none.
         stdout: called with the text of one or several whole lines; the default writes them to the `sys.stdout` of that
@@ -172,6 +194,8 @@ class Environment:
     mailbox: int = attrs.field(default=MESSAGES, validator=_check_messages)
     mailbox_bytes: int = attrs.field(default=SIZE, validator=_bytes_between(1024, 1 << 32, "32-bit addresses"))
     mailbox_full: Policy = attrs.field(default="block", validator=attrs.validators.in_(get_args(Policy)))
+    processes: int = attrs.field(default=100, validator=_check_processes)
+    tree_memory: int | None = attrs.field(default=None, validator=_check_tree_memory)
     image: Image = attrs.field(factory=Image, validator=attrs.validators.instance_of(Image))
     env: Mapping[str, str] = attrs.field(factory=dict, converter=_variables)
     stdout: Callable[[str], object] | None = attrs.field(default=to_stdout, validator=_check_target)

@@ -37,6 +37,7 @@ _RENAMED: Final = {
     "_queue.Empty": ("queue", "Empty"),
     "queue.Full": ("queue", "Full"),
 }
+_OWN: Final = (exceptions.CapsendError, exceptions.GuestTraceback)
 _NUMBERS: Final = ("lineno", "offset", "end_lineno", "end_offset")
 
 
@@ -68,9 +69,9 @@ def _standard_class(name: str) -> Any:
         module, qualname = _RENAMED[name]
     if module == "builtins":
         return vars(builtins).get(qualname)
-    if module == "capsend":
+    if module in {"capsend", "capsend.exceptions"}:
         own = vars(exceptions).get(qualname)
-        return own if isinstance(own, type) and issubclass(own, exceptions.CapsendError) else None
+        return own if isinstance(own, type) and issubclass(own, _OWN) else None
     if module in _MODULES:
         try:
             importlib.import_module(module)

@@ -46,6 +46,17 @@ def rebuild(
         return ProcessFailed(f"process {process_id} failed: {reason}", type_name="malformed", guest_message=reason)
 
 
+def summary(text: str) -> tuple[str, str]:
+    """Return the name of the class of an exception that a process described, and one line about it."""
+    try:
+        if len(text) > MAX_TEXT:
+            raise ValueError("more than any description has")  # noqa: TRY301 - the same answer as to any other nonsense
+        told = _Told(codec.parse(text, wire.LIMITS, depth=_DEPTH)["errors"][0], frozenset())
+    except Exception:  # noqa: BLE001 - a process may answer with anything at all
+        return "malformed", "an answer that is no exception"
+    return told.name, _one_line(told.line)
+
+
 class _Told:
     """One exception as it was described, with everything of the right type and a bearable length."""
 

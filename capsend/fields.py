@@ -61,7 +61,8 @@ def instance_state(value: object) -> Iterator[tuple[str, object]]:
     except AttributeError:
         namespace = {}
     if type(namespace) is dict:
-        yield from list(namespace.items())
+        # From Python 3.14 on functools.update_wrapper leaves the function that makes the annotations; it stays here.
+        yield from [item for item in namespace.items() if item[0] != "__annotate__"]
     for name, descriptor in class_fields(type(value)).slots.items():
         try:
             yield name, descriptor.__get__(value)

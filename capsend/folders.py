@@ -209,6 +209,47 @@ def mounts_of(grants: Iterable[Grant]) -> tuple[Mount, ...]:
     return tuple(dict.fromkeys(grant.mount for grant in grants if isinstance(grant, DirGrant)))
 
 
+class Anchors:
+    """Folders held open for as long as a tree of processes lives.
+
+    A process that may write to a folder can put a symbolic link in the place of one below it. Whatever stands at its path by then, a process
+    that is spawned later gets the very folder that the first one was given.
+
+    Raises:
+        OSError: a folder cannot be opened.
+    """
+
+    def __init__(self, mounts: Iterable[Mount]) -> None:
+        self._held: dict[str, int] = {}
+        for mount in mounts:
+            if mount.path not in self._held:
+                self._held[mount.path] = self._open(mount)
+
+    def _open(self, mount: Mount) -> int:
+        try:
+            return os.open(mount.path, os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", 0))
+        except OSError as error:
+            self.close()
+            raise OSError(
+                f"the folder {mount.path} cannot be opened any more: it is gone, or this program has no file descriptor left"
+            ) from error
+
+    def held(self, mounts: Iterable[Mount]) -> list[Mount]:
+        """Return the same folders under paths that lead to what is held open, where the system has such paths."""
+        return [attrs.evolve(mount, path=self._path(mount)) for mount in mounts]
+
+    def _path(self, mount: Mount) -> str:
+        path = f"/proc/self/fd/{self._held[mount.path]}"
+        return path if os.path.isdir(path) else mount.path
+
+    def close(self) -> None:
+        """Hold nothing any more."""
+        while self._held:
+            os.close(self._held.popitem()[1])
+
+    __del__ = close  # when the last process of the tree that holds this has ended
+
+
 def _within(path: Path, mount: Mount) -> Any:
     """Return a path of the folder as such, and any other unchanged."""
     if ".." in path.parts or not path.is_relative_to(mount.path):

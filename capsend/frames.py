@@ -74,6 +74,8 @@ def _within(value: Any, low: int, high: int) -> int | None:
 def _in_image(file: str) -> str:
     if re.fullmatch(r"<[\w .-]{1,100}>", file):
         return file
+    if file.startswith("<image ") and file.endswith(">"):
+        file = f"/{file[7:-1]}"  # made below, in a process that has read the frames of another one
     # Like `<frozen os>`: no path, since 3.11 looks for the last part of a path on sys.path and would show a line of that.
     found = _LIBRARY.match(file[:500])
     parts = [p for p in file[found.end() if found else 0 : 500].split("/") if re.fullmatch(r"[\w.-]+", p) and p != ".."]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, final
 
 from capsend.exceptions import ProcessKilled
+from capsend.waiting import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ class ProcessGroup:
 
     def __init__(self, environment: Environment | None = None) -> None:
         self._environment = environment
-        self._changed = threading.Condition(threading.RLock())
+        self._changed = Condition()
         self._running: set[Process[Any]] = set()
         self._failed: list[Process[Any]] = []
         self._killed = False

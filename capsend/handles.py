@@ -32,6 +32,9 @@ class Grant(abc.ABC):
     def handle(self) -> object:
         """Return what the host's code is given when a process sends it."""
 
+    def let_go(self) -> None:  # noqa: B027 - most things do not care
+        """A process that held it does so no more; called on that process's thread, once per table."""
+
 
 def grant_of(thing: object) -> Grant | None:
     """Return the grant of a host object that travels as a handle, else None."""
@@ -102,8 +105,12 @@ class Handles:
             self._entries[number] = (grant, held - holds)
         else:
             del self._entries[number], self._numbers[grant]
+            grant.let_go()
 
     def close(self) -> None:
         """Forget all of them."""
+        entries = list(self._entries.values())
         self._entries.clear()
         self._numbers.clear()
+        for grant, _ in entries:
+            grant.let_go()

@@ -23,12 +23,10 @@ if TYPE_CHECKING:
     from capsend.capabilities import HostFunction
     from capsend.handles import Grant, Handles
     from capsend.shipping import Shipment
+    from capsend.turns import Turns
 
 MOST_ARGUMENTS: Final = 16 << 20
 """Characters that the arguments of one call can have in transit."""
-
-MOST_LATE: Final = 8
-"""How many calls of a process may go on after it stopped waiting for them."""
 
 _LONGEST_MESSAGE: Final = 2_000
 _LIMITS: Final = wire.LIMITS._replace(max_chars=MOST_ARGUMENTS)
@@ -42,15 +40,15 @@ class HostCalls:
         number: the process's number.
         handles: its table.
         shipment: what it was sent, by which classes are named.
+        turns: what its tree has called.
     """
 
-    def __init__(self, number: int, handles: Handles, shipment: Shipment) -> None:
+    def __init__(self, number: int, handles: Handles, shipment: Shipment, *, turns: Turns) -> None:
         self._number = number
         self._handles = handles
         self._shipment = shipment
-        self._usage: dict[Grant, _Usage] = {}
+        self._turns = turns
         self._worker: _Worker | None = None
-        self._late: list[_Worker] = []
 
     def answer(self, guest: Any, payload: str) -> str:
         """Do `number:arguments`: "v", the length of the handles in hexadecimal, a colon, the handles, the result; or "e" and the exception."""
@@ -59,9 +57,9 @@ class HostCalls:
         if not isinstance(grant, FunctionGrant):
             return _raised(PermissionError("this process holds no such function of the host"), None)
         call = _Call(grant.function, text, self)
-        usage = self._usage.setdefault(grant, _Usage())
-        refusal = self._wait_for_turn(guest, grant.function, usage)
-        if refusal is not None:
+        try:
+            self._wait_for_turn(guest, grant)
+        except LimitExceeded as refusal:
             call.refusal = refusal
         if guest.interrupted:
             return ""  # it was stopped while it waited for its turn
@@ -79,26 +77,21 @@ class HostCalls:
 
     def close(self) -> None:
         """The process has ended: what still runs for it is cancelled where it can be."""
-        if self._worker is not None:
-            self._worker.end()
-            self._worker = None
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.end()
+            if worker.is_busy:
+                self._turns.go_on(worker)
 
-    def _wait_for_turn(self, guest: Any, function: HostFunction[Any, Any], usage: _Usage) -> Exception | None:
-        """Count a call, wait as long as its rate demands; return why it cannot be made."""
-        limits = function.limits
-        if limits.calls is not None and usage.calls >= limits.calls:
-            return LimitExceeded(
-                f"this process has called {function.name} {usage.calls} times, which is all that it may"
-            )
-        self._late = [worker for worker in self._late if worker.is_busy]
-        if len(self._late) >= MOST_LATE:
-            return LimitExceeded(f"{len(self._late)} calls of this process that took too long are still running")
-        usage.calls += 1
-        if limits.rate is not None:
-            end = time.monotonic() + usage.delay(limits.rate)
-            while not guest.interrupted and (left := end - time.monotonic()) > 0:
-                guest.park(left)
-        return None
+    def _wait_for_turn(self, guest: Any, grant: FunctionGrant) -> None:
+        """Count a call, and wait as long as its rate demands.
+
+        Raises:
+            LimitExceeded: it cannot be made.
+        """
+        end = time.monotonic() + self._turns.take(grant)
+        while not guest.interrupted and (left := end - time.monotonic()) > 0:
+            guest.park(left)
 
     def _wait(self, guest: Any, call: _Call) -> bool:
         """Wait until a call has ended or its time is over; false when the process is stopped instead."""
@@ -111,7 +104,6 @@ class HostCalls:
             if left is not None and left <= 0:
                 # Not `answer`, which the worker writes, now that the call is cancelled.
                 call.too_late = _raised(TimeoutError(f"{call.function.name} took longer than {limit:g} s"), None)
-                self._late += [self._worker] if self._worker is not None else []
                 self.close()
                 return True
             guest.park(left)
@@ -171,22 +163,6 @@ class HostCalls:
     def name_of(self, thing: object) -> object:
         """Name a class for the process."""
         return self._shipment.message_name(thing)
-
-
-class _Usage:
-    """How often a process has called one function, and when it may do so again."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self._tokens: float | None = None
-        self._at = 0.0
-
-    def delay(self, rate: float) -> float:
-        """Take a turn, and return the seconds until it comes."""
-        now, most = time.monotonic(), max(rate, 1.0)
-        known = most if self._tokens is None else min(most, self._tokens + (now - self._at) * rate)
-        self._tokens, self._at = known - 1.0, now
-        return max(0.0, -self._tokens / rate)
 
 
 class _Call:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import logging
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
-
-import attrs
 
 from capsend.deadlines import Deadlines
 from capsend.exceptions import (
@@ -23,16 +21,22 @@ from capsend.exceptions import (
     TimeLimitExceeded,
     raised_by_result,
 )
-from capsend.folders import mounts_of
+from capsend.folders import Anchors, mounts_of
 from capsend.handles import Handles
 from capsend.mail import FIRST, LAST, Mail
+from capsend.outcomes import ChildRaised
 from capsend.output import Lines
+from capsend.stats import Stats
+from capsend.tree import Branch, NoRoom, budget_of
+from capsend.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from capsend.child_operations import ChildOperations
     from capsend.engine import Guest, Template
     from capsend.environment import Environment
+    from capsend.folders import Mount
     from capsend.host_calls import HostCalls
     from capsend.shipping import Shipment
 
@@ -42,31 +46,14 @@ ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap"]
 CALL: Final = 40
 """The number of the host operation that calls a function of the host."""
 
+FIRST_OF_CHILDREN: Final = 50
+LAST_OF_CHILDREN: Final = 59
+"""The numbers of the host operations that are about processes which the process spawned."""
+
 _CPU_TICK: Final = 0.005
+_CROWD: Final = 100  # to look at so many processes takes a small part of a tick
 _SMALL_PART: Final = 65_536
 _log: Final = logging.getLogger("capsend.process")
-
-
-@attrs.frozen
-class Stats:
-    """What a process has used.
-
-    Attributes:
-        cpu_seconds: processor time of its thread.
-        memory: bytes of memory that it had when it last asked the host for something, the interpreter's own included.
-        sent, received: messages; answers to calls and notices are not counted.
-        waiting: messages in its mailbox, those put by for later included.
-        dropped: messages that were lost: see `Address.send`.
-        output_bytes: what it wrote, log records included.
-    """
-
-    cpu_seconds: float
-    memory: int
-    sent: int
-    received: int
-    waiting: int
-    dropped: int
-    output_bytes: int
 
 
 _numbers = itertools.count(1)
@@ -82,15 +69,19 @@ class Life:
     __slots__ = (
         "_ahead",
         "_callbacks",
+        "_children",
+        "_clock",
         "_deadlines",
         "_err",
         "_error",
         "_lock",
         "_memory",
         "_out",
+        "_seconds",
         "_stop",
-        "_thread",
         "_written",
+        "anchors",
+        "branch",
         "calls",
         "environment",
         "finished",
@@ -99,21 +90,30 @@ class Life:
         "mail",
         "name",
         "number",
+        "parent",
         "reason",
         "shipment",
+        "template",
+        "turns",
         "value",
     )
 
-    def __init__(self, shipment: Shipment, environment: Environment) -> None:
+    def __init__(
+        self, shipment: Shipment, environment: Environment, *, parent: Life | None = None, reserved: int = 0
+    ) -> None:
+        """Begin a life; for one that has a parent, the parent's branch has reserved so many bytes."""
         self.shipment: Shipment | None = shipment
         self.environment = environment
         self.number = next(_numbers)
         self.name = shipment.name
         self.guest: Guest | None = None
+        self.template: Template | None = None
+        self.parent: int | None = None if parent is None else parent.number
         self.handles = Handles()
         self.mail = Mail(self.number, environment, self.handles, stop=self._stop_linked, charge=self._charge)
         self.mail.open(shipment)
         self.calls: HostCalls | None = None
+        self._children: ChildOperations | None = None
         self.finished = threading.Event()
         self.reason: ExitReason | None = None
         self.value: Any = None  # the result: whatever the function returned
@@ -125,20 +125,41 @@ class Life:
         self._err = Lines(environment.stderr)
         self._written = 0
         self._memory = 0
+        self.anchors: Anchors | None = None if parent is None else parent.anchors
         self._ahead: list[str] = []
-        self._thread: int | float | None = None  # the thread while it runs, then the seconds that it used
+        self._clock: int | None = None  # that of its thread while it runs
+        self._seconds = 0.0  # what its thread has used when it has ended
+        above: Branch | None = None if parent is None else parent.branch
+        self.mail.port.account = above
+        self.turns: Turns = Turns() if parent is None else parent.turns
+        self.branch: Branch = Branch(self, budget_of(environment), parent=above, memory=reserved)
         timeout = environment.timeout
         self._deadlines = [] if timeout is None else [_deadlines.add(timeout, self._time_is_over)]
 
     # The side of the handle.
 
     def stop(self, error: BaseException) -> None:
-        """End the process with this error, unless it has ended or is already being stopped; returns at once."""
+        """End the process with this error, and all that it has spawned, unless it has ended or is already being stopped; returns at once."""
+        self.stop_alone(error)
+        self._stop_descendants()
+
+    def stop_alone(self, error: BaseException) -> None:
+        """End the process with this error, and nothing else at once."""
         if self._stop is None and self.reason is None:
             self._stop = error
         guest = self.guest
         if guest is not None:
             guest.interrupt()
+
+    def _stop_descendants(self) -> None:
+        for life in self.branch.descendants():
+            why = f"process {self.number}, below which it was spawned, ended"
+            life.stop_alone(ProcessKilled(f"process {life.number} was killed: {why}"))
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it is being stopped, or has ended."""
+        return self._stop is not None or self.reason is not None
 
     def kill(self) -> None:
         """End the process because its user said so."""
@@ -163,22 +184,25 @@ class Life:
         )
 
     def _watch_cpu(self) -> None:
-        """Watch over the CPU time of this thread, from now on; it is looked at no more often than it can have been used up."""
+        """Watch over the CPU time of the process and all that it spawns; it is looked at no more often than it can have been used up."""
         limit = self.environment.cpu
         if limit is None:
             return
-        clock = time.pthread_getcpuclockid(threading.get_ident())
-        end = time.clock_gettime(clock) + limit
+        end = self.cpu_seconds() + limit
+        cores = os.cpu_count() or 1
 
         def look() -> None:
-            with contextlib.suppress(OSError):  # the thread has ended, and its clock with it
-                left = end - time.clock_gettime(clock)
-                if left > 0:
-                    self._deadlines.append(_deadlines.add(max(left, _CPU_TICK), look))
-                else:
-                    self.stop(self._cpu_is_over(limit))
+            if self.reason is not None:
+                return
+            left = end - self.branch.cpu_seconds()
+            if left > 0:
+                below = self.branch.used("processes")
+                wait = max(left / min(cores, 1 + below), _CPU_TICK * (1 + below / _CROWD))
+                self._deadlines[-1] = _deadlines.add(wait, look)
+            else:
+                self.stop(self._cpu_is_over(limit))
 
-        self._deadlines.append(_deadlines.add(limit, look))
+        self._deadlines.append(_deadlines.add(limit / cores, look))
 
     def _cpu_is_over(self, limit: float) -> TimeLimitExceeded:
         message = (
@@ -204,8 +228,13 @@ class Life:
             raise raised_by_result(self._error) if as_result else self._error
         return self.value
 
+    def forget_result(self) -> None:
+        """Keep what it ended with no longer: it was taken, or nobody can ask for it."""
+        self.value = self._error = None
+
     def forget(self) -> None:
         """Give up a life that could not begin."""
+        self.branch.end()
         for deadline in self._deadlines:
             deadline.cancel()
 
@@ -213,7 +242,7 @@ class Life:
         """What the process has used."""
         mail, guest = self.mail, self.guest
         return Stats(
-            cpu_seconds=self._cpu_seconds(),
+            cpu_seconds=self.cpu_seconds(),
             memory=self._memory if guest is None else guest.memory,
             sent=mail.sent,
             received=mail.port.received,
@@ -222,14 +251,13 @@ class Life:
             output_bytes=self._written,
         )
 
-    def _cpu_seconds(self) -> float:
-        thread = self._thread
-        if isinstance(thread, float) or thread is None:
-            return thread or 0.0
+    def cpu_seconds(self) -> float:
+        """Processor time of its thread."""
+        clock = self._clock
         try:
-            return time.clock_gettime(time.pthread_getcpuclockid(thread))
+            return self._seconds if clock is None else time.clock_gettime(clock)
         except OSError:  # the thread has just ended
-            return self._thread if isinstance(self._thread, float) else 0.0
+            return self._seconds
 
     # The side of the thread.
 
@@ -238,7 +266,10 @@ class Life:
         from capsend import engine
 
         guest: Guest | None = None
-        self._thread = threading.get_ident()
+        self.template = template
+        if hasattr(time, "pthread_getcpuclockid"):
+            # Asked for here and by nobody else: the name of a thread that has ended must not be used.
+            self._clock = time.pthread_getcpuclockid(threading.get_ident())
         try:
             try:
                 guest = self._make_guest(template)
@@ -258,6 +289,8 @@ class Life:
                 self._fail(error)
             self._close_output()
         finally:
+            if guest is not None and self.parent is not None:
+                guest.close()  # what it had is free before its parent is told, which may spawn the next one at once
             self._finish()
             if guest is not None:
                 self._memory = guest.memory
@@ -268,7 +301,7 @@ class Life:
         from capsend import engine, ready
 
         memory = self.environment.memory
-        mounts = mounts_of(self.shipment.grants) if self.shipment is not None else ()
+        mounts = self._mounts()
         # What a process may open is settled when its instance is made: a ready one was made without any folder.
         guest = None if mounts else ready.take(template)
         if guest is None:
@@ -276,6 +309,13 @@ class Life:
         guest.limit(memory)
         guest.host = self._answer
         return guest
+
+    def _mounts(self) -> list[Mount]:
+        """The folders that it sees, each by a path that only ever leads to what the tree was given."""
+        mounts = mounts_of(self.shipment.grants) if self.shipment is not None else ()
+        if mounts and self.anchors is None:
+            self.anchors = Anchors(mounts)
+        return self.anchors.held(mounts) if self.anchors is not None else []
 
     def _program(self, shipment: Shipment) -> str:
         """The program, with the handles that it starts with."""
@@ -316,10 +356,15 @@ class Life:
                 "allows. Return less, or allow more: Environment(result=...)"
             )
             raise OutputLimitExceeded(message, limit=limit)
+        try:
+            self.branch.hold_result(size)
+        except NoRoom as lack:
+            message = f"the result of process {self.number} has no room beside what else waits to be taken: {lack}"
+            raise OutputLimitExceeded(f"{message}. Take results as they come", limit=limit) from None
 
     def _fail(self, error: BaseException) -> None:
         self.value = None
-        if isinstance(error, CapsendError) or isinstance(error.__cause__, GuestTraceback):
+        if _is_told(error):
             # Where it was raised stands in its cause; the frames of this thread would keep the whole process alive.
             error.__traceback__ = None
         self._error = self._translate(error)
@@ -356,6 +401,8 @@ class Life:
             return self.mail.answer(operation, payload)
         elif operation == CALL:
             return self._call(payload)
+        elif FIRST_OF_CHILDREN <= operation <= LAST_OF_CHILDREN:
+            return self._spawn(operation, payload)
         return ""
 
     def _call(self, payload: str) -> str:
@@ -365,25 +412,41 @@ class Life:
 
             shipment = self.shipment
             assert shipment is not None
-            self.calls = HostCalls(self.number, self.handles, shipment)
+            self.calls = HostCalls(self.number, self.handles, shipment, turns=self.turns)
         return self.calls.answer(self.guest, payload)
+
+    def _spawn(self, operation: int, payload: str) -> str:
+        """Do what is about processes that this one spawns."""
+        if self._children is None:
+            from capsend.child_operations import ChildOperations
+
+            self._children = ChildOperations(self)
+        return self._children.answer(operation, payload)
 
     def _charge(self, size: int) -> bool:
         """Count bytes of output; false, and the end of the process, when they are too many."""
-        limit = self.environment.output
+        return self._room(size) == size
+
+    def _room(self, size: int) -> int:
+        """Count bytes of output and return how many of them may be written; the process ends when that is not all."""
         self._written += size
-        if self._written <= limit:
-            return True
-        message = f"process {self.number} wrote more than the {limit} bytes of output that its environment allows"
-        self.stop(OutputLimitExceeded(f"{message}. Write less, or allow more: Environment(output=...)", limit=limit))
-        return False
+        room = self.branch.take_most("output", size)
+        if room < size:
+            limit = self.environment.output
+            also = "" if self.parent is None else ", or more than is left for all that was spawned with it"
+            message = (
+                f"process {self.number} wrote more than the {limit} bytes of output that its environment allows{also}"
+            )
+            self.stop(
+                OutputLimitExceeded(f"{message}. Write less, or allow more: Environment(output=...)", limit=limit)
+            )
+        return room
 
     def _write(self, lines: Lines, text: str) -> None:
-        room = max(self.environment.output - self._written, 0)
         # ASCII text has as many bytes as characters, and is most of all output.
         size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
-        fits = self._charge(size)
-        lines.write(text if fits else text.encode("utf-8", "replace")[:room].decode("utf-8", "ignore"))
+        room = self._room(size)
+        lines.write(text if room == size else text.encode("utf-8", "replace")[:room].decode("utf-8", "ignore"))
 
     def _close_output(self) -> None:
         try:
@@ -396,11 +459,17 @@ class Life:
         for deadline in self._deadlines:
             deadline.cancel()
         self.shipment = None
+        self.anchors = None
         self._ahead.clear()
         if self.calls is not None:
             self.calls.close()
+        self._stop_descendants()
+        self._children = None
         self.handles.close()
-        self._thread = time.thread_time()
+        self._seconds, self._clock = time.thread_time(), None
+        if self._error is not None and not isinstance(self._error, ChildRaised):
+            self.branch.drop_result()
+        self.branch.end()
         with self._lock:
             self.reason = reason = self._reason()
             callbacks, self._callbacks = self._callbacks, []
@@ -420,7 +489,16 @@ class Life:
         return "trap" if isinstance(error, ProcessFailed) and error.type_name == "trap" else "failed"
 
 
+def _is_told(error: BaseException) -> bool:
+    """Whether an error is capsend's own or came from inside, and no other code of the host raised it."""
+    return isinstance(error, CapsendError) or isinstance(error.__cause__, GuestTraceback)
+
+
 def _words(error: BaseException) -> str:
+    if isinstance(error, ChildRaised):
+        return error.words[:500]
+    if not _is_told(error):
+        return type(error).__name__  # its text is the host's own affair, and this is told to other processes
     try:
         return f"{type(error).__name__}: {error}"[:500]
     except Exception:  # noqa: BLE001 - __str__ of a class of the user's

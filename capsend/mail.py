@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from capsend.deadlines import Deadlines
 from capsend.handles import Grant, TooManyHandles
+from capsend.operations import Refused, do, read_timeout
 from capsend.ports import MOST_CALLS, Frame, Offer, Port, PortGrant, link, put
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from capsend.environment import Environment
     from capsend.handles import Handles
+    from capsend.ports import Account
     from capsend.shipping import Shipment
 
 FIRST: Final = 10
@@ -36,7 +37,6 @@ MOST_WARNINGS: Final = 10
 """How often it is logged that a receiver drops what it cannot read; the rest is only counted, so that nobody can flood the log."""
 
 MOST_HANDLES_IN_MESSAGE: Final = 100
-_LONGEST: Final = 366 * 86_400.0
 _LONGEST_RECORD: Final = 65_536
 _LONGEST_DROPS: Final = 1 << 20
 
@@ -50,10 +50,6 @@ _ANSWERS: Final = {
 
 _timers: Final = Deadlines()
 _log: Final = logging.getLogger("capsend.process")
-
-
-class Refused(Exception):
-    """An operation that cannot be done; its text is the answer."""
 
 
 class Mail:
@@ -139,17 +135,7 @@ class Mail:
 
     def answer(self, operation: int, payload: str) -> str:
         """Do one operation."""
-        handler = self._operations.get(operation)
-        if handler is None:
-            return "!unknown"
-        try:
-            return handler(self, payload)
-        except Refused as refused:
-            return str(refused)
-        except TooManyHandles:
-            return "!handles"
-        except (ValueError, OverflowError):
-            return "!malformed"
+        return do(operation, payload, owner=self, table=self._operations)
 
     def _send(self, payload: str) -> str:
         """`number timeout tag handles:text`; with a tag the message is a call, whose answer is let in."""
@@ -161,7 +147,7 @@ class Mail:
         # A call to one that has ended is told so by the answer: its notices would add up.
         if call and target.port.reason is None:
             self._open_call(call, target.port)
-        answer = put(target.port, frame, parker=self._guest, timeout=_timeout(timeout))
+        answer = put(target.port, frame, parker=self._guest, timeout=read_timeout(timeout))
         if call and answer is not Offer.ACCEPTED:
             self._close_call(call)
         self.sent += answer is Offer.ACCEPTED
@@ -214,6 +200,14 @@ class Mail:
         self._calls[tag] = (target, -1)
         self._calls[tag] = (target, target.watch(down))
 
+    def await_end(self, tag: str, target: Port) -> None:
+        """Let one notice with this tag come, as for a call, when a port closes.
+
+        Raises:
+            Refused: too many are open, or it is no tag.
+        """
+        self._open_call(_tag(tag), target)
+
     def _close_call(self, tag: int) -> None:
         self.port.close_call(tag)
         call = self._calls.pop(tag, None)
@@ -222,6 +216,7 @@ class Mail:
 
     def _forget(self, payload: str) -> str:
         """`tag`: the answer to a call is not waited for any more."""
+        self.port.forget_answer(int(payload))
         self._close_call(int(payload))
         return ""
 
@@ -231,7 +226,7 @@ class Mail:
         self._drop(drops)
         self.port.dropped += min(max(int(refused), 0), self.port.messages)
         self.port.hold(int(held), int(held_size))
-        seconds = _timeout(timeout)
+        seconds = read_timeout(timeout)
         end = None if seconds is None else time.monotonic() + seconds
         while True:
             frame = self.port.take(urgent_only=which == "1")
@@ -259,13 +254,15 @@ class Mail:
         kind = "h" if frame.trusted else frame.kind
         return f"{kind} {frame.tag} {len(handles)} {handles}{frame.text}"
 
-    def _drop(self, drops: str) -> None:
+    def _drop(self, drops: str) -> str:
+        """`number*holds,...`: handles that the process has let go."""
         if len(drops) > _LONGEST_DROPS:
             # Each part costs many times its text here. What is cut off stays held, and bounded by what can be.
             drops = drops[:_LONGEST_DROPS].rpartition(",")[0]
         for part in drops.split(",") if drops else ():
             number, _, holds = part.partition("*")
             self._handles.drop(int(number), int(holds))
+        return ""
 
     def _monitor(self, payload: str) -> str:
         """`number`: one notice when it ends, however often it is asked for."""
@@ -273,7 +270,7 @@ class Mail:
         if target in self._monitors and target.reason is None:
             return ""
         self._monitors = {port: token for port, token in self._monitors.items() if port.reason is None}
-        self._check_watches()
+        self.check_watches()
         own = self.port
         token = target.watch(lambda reason, words: own.notify(_notice("d", target, reason, words)))
         if target.reason is None:
@@ -293,7 +290,7 @@ class Mail:
         target = self._target(payload, "link").port
         if target is self.port or target in self._links:
             return ""
-        self._check_watches()
+        self.check_watches()
         self.link(target)
         return ""
 
@@ -310,7 +307,12 @@ class Mail:
             undo()
         return ""
 
-    def _check_watches(self) -> None:
+    def check_watches(self) -> None:
+        """Refuse when too many monitors and links are there.
+
+        Raises:
+            Refused: there are.
+        """
         if len(self._monitors) + len(self._links) + self.port.notices >= MOST_WATCHES:
             raise Refused("!watches")
 
@@ -329,10 +331,13 @@ class Mail:
         size = frame.size + sum(timer.size for timer in self._timers.values())
         if len(self._timers) >= MOST_TIMERS or size > self.port.size:
             raise Refused("!timers")
-        delay = _timeout(seconds)
+        delay = read_timeout(seconds)
         if delay is None:
             raise Refused("!malformed")
-        timer = Timer(delay, target.port, frame)
+        account = self.port.account
+        if account is not None and account.take_mail(frame.size, self.port, urgent=False):
+            raise Refused("!timers")
+        timer = Timer(delay, target.port, frame, account=account)
         self._timers[timer.number] = timer
         return str(timer.number)
 
@@ -368,18 +373,20 @@ class Mail:
         19: _cancel,
         20: _own,
         21: _record,
+        22: _drop,
     }
 
 
 class Timer:
     """A message that will be sent later; it is dropped, and counted there, if the mailbox has no room then."""
 
-    __slots__ = ("_claimed", "_deadline", "_frame", "_port", "number")
+    __slots__ = ("_account", "_claimed", "_deadline", "_frame", "_port", "number")
 
-    def __init__(self, seconds: float, port: Port, frame: Frame) -> None:
+    def __init__(self, seconds: float, port: Port, frame: Frame, *, account: Account | None = None) -> None:
         """Made by `Address.send_after`; not to be called."""
         self._claimed = threading.Lock()
         self._port = port
+        self._account = account
         self._frame: Frame | None = frame
         self._deadline = _timers.add(max(seconds, 0.0), self._send)
         self.number = self._deadline.number
@@ -395,12 +402,19 @@ class Timer:
         if not self._claimed.acquire(blocking=False):
             return False
         self._deadline.cancel()
-        self._frame = None
+        self._take()
         return True
+
+    def _take(self) -> Frame | None:
+        frame, self._frame = self._frame, None
+        if frame is not None and self._account is not None:
+            self._account.give_mail(frame.size, urgent=False)
+            self._account.tell_waiting()
+        return frame
 
     def _send(self) -> None:
         if self._claimed.acquire(blocking=False):
-            frame, self._frame = self._frame, None
+            frame = self._take()
             if frame is not None and self._port.offer(frame) in {Offer.FULL, Offer.TOO_LARGE}:
                 self._port.dropped += 1
 
@@ -408,14 +422,6 @@ class Timer:
 def _notice(kind: Any, port: Port, reason: str, words: str, *, tag: int = 0) -> Frame:
     grant = PortGrant(port, send=False, link=False)
     return Frame(json.dumps([reason, words[:500]]), (grant,), kind=kind, tag=tag)
-
-
-def _timeout(text: str) -> float | None:
-    """Seconds; None for no limit, written -1."""
-    seconds = float(text)
-    if math.isnan(seconds):
-        raise Refused("!malformed")
-    return None if seconds < 0 else min(seconds, _LONGEST)
 
 
 def _tag(text: str) -> int:

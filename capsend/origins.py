@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _API: Final = "capsend"
+_ALIAS: Final = "PerProcess"
+"""The one of its names that is no object of its own module."""
 _PUBLIC: Final = frozenset({"capsend.mailbox"})
 _INTERNALS: Final = ("capsend.", "capsend_traits", "capsend_mypy")
 
@@ -138,13 +140,16 @@ def _installed() -> tuple[str, ...]:
 
 def _claims(thing: Any) -> Iterator[tuple[str, str]]:
     """Yield the names that a thing may go by, the most public first."""
+    api = vars(sys.modules.get(_API, types))
+    if api.get(_ALIAS) is thing:
+        yield _API, _ALIAS
+        return
     owner = getattr(thing, "__self__", None)
     if isinstance(thing, types.BuiltinFunctionType) and isinstance(owner, types.ModuleType):
         yield owner.__name__, thing.__name__
     cls = type(thing)
     if cls.__module__.startswith(_INTERNALS) or str(getattr(thing, "__module__", "")).startswith(_INTERNALS):
-        api = sys.modules.get(_API)
-        yield from ((_API, name) for name in getattr(api, "__all__", ()) if vars(api).get(name) is thing)
+        yield from ((_API, name) for name in api.get("__all__", ()) if api.get(name) is thing)
         if isinstance(thing, type) and thing.__module__ in _PUBLIC:
             yield thing.__module__, thing.__qualname__
         return

@@ -7,7 +7,7 @@ import enum
 import itertools
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 import attrs
 
@@ -76,6 +76,19 @@ class Frame:
         self.size = len(text) + OVERHEAD * (1 + len(grants))
 
 
+class Account(Protocol):
+    """What is charged for the messages that wait in a port, beside the port's own bounds; called with the port's lock held or not."""
+
+    def take_mail(self, amount: int, port: Port, *, urgent: bool) -> int:
+        """Charge a message, or return the bytes that are missing; the port's `tell_next` is called when there may be room."""
+
+    def give_mail(self, amount: int, *, urgent: bool) -> None:
+        """Give back what a message was charged."""
+
+    def tell_waiting(self) -> None:
+        """Tell the ports that had no room to look again; called without any lock."""
+
+
 class Waiter:
     """One sender that waits for room, in the order of arrival."""
 
@@ -134,6 +147,7 @@ class Port:
         "_waiters",
         "_wakes",
         "_watches",
+        "account",
         "dropped",
         "label",
         "messages",
@@ -160,6 +174,8 @@ class Port:
         self.name: Callable[[Any], object] | None = None
         """Gives the name by which the receiver knows a class or function; None where it can be given the thing itself."""
         self.on_exit: Callable[[Port, str, str], None] | None = None
+        self.account: Account | None = None
+        """Whom messages are charged to as well: the tree of the process; set before anybody has an address."""
         # Reentrant: a mailbox that is collected while this thread is in here closes its port.
         self._lock = threading.RLock()
         self._frames: collections.deque[Frame] = collections.deque()
@@ -202,13 +218,15 @@ class Port:
     def _place_urgent(self, frame: Frame) -> Offer:
         if self._urgent and self._urgent_size + frame.size > self.size:
             return Offer.FULL
+        if self.account is not None and self.account.take_mail(frame.size, self, urgent=True):
+            return Offer.FULL
         self._calls.discard(frame.tag)
         self._urgent.append(frame)
         self._urgent_size += frame.size
         return Offer.ACCEPTED
 
     def _place(self, frame: Frame) -> Offer:
-        while not self._fits(frame.size):
+        while (missing := self._charge(frame.size)) != 0:
             if self.policy == "block":
                 return Offer.FULL
             if self.policy == "fail":
@@ -216,10 +234,15 @@ class Port:
                 return Offer.REFUSED
             oldest = next((index for index, each in enumerate(self._frames) if each.kind == "m"), None)
             self.dropped += 1
+            if missing > self._size:
+                return Offer.REFUSED  # others have taken the room, and what could go here does not make enough
             if oldest is None:
                 return Offer.REFUSED  # all that could go has been taken out and put by
-            self._size -= self._frames[oldest].size
+            size = self._frames[oldest].size
+            self._size -= size
             del self._frames[oldest]
+            if self.account is not None:
+                self.account.give_mail(size, urgent=False)
         self._frames.append(frame)
         self._size += frame.size
         return Offer.ACCEPTED
@@ -227,6 +250,12 @@ class Port:
     def _fits(self, size: int) -> bool:
         held, held_size = self._held
         return len(self._frames) + held < self.messages and self._size + held_size + size <= self.size
+
+    def _charge(self, size: int) -> int:
+        """Charge a message where it fits; return the bytes that are missing, or more than 0 where it is room for one more message."""
+        if not self._fits(size):
+            return 1
+        return 0 if self.account is None else self.account.take_mail(size, self, urgent=False)
 
     def enter(self, wake: Callable[[], None], *, urgent: bool = False) -> Waiter:
         """Stand in line for room; `wake` is called, from any thread, whenever it may be this sender's turn."""
@@ -241,7 +270,7 @@ class Port:
             line = self._waiters[waiter.urgent]
             if waiter in line:
                 line.remove(waiter)
-        self._tell_next()
+        self.tell_next()
 
     def notify(self, frame: Frame) -> None:
         """Put a notice into the queue, which has room for as many as were asked for."""
@@ -273,13 +302,21 @@ class Port:
                 self.notices -= frame.kind != "m"
             else:
                 return None
-        self._tell_next()
+        self._give_back(frame)
+        self.tell_next()
         return frame
+
+    def _give_back(self, frame: Frame) -> None:
+        """Take a frame that left the queue off the account; notices are not charged."""
+        account = self.account
+        if account is not None and frame.kind == "m":
+            account.give_mail(frame.size, urgent=bool(frame.tag))
+            account.tell_waiting()
 
     def hold(self, messages: int, size: int) -> None:
         """Charge for messages that were taken out and put by, because the receiver wanted another one."""
         self._held = (max(messages, 0), max(size, 0))
-        self._tell_next()
+        self.tell_next()
 
     def listen(self, wake: Callable[[], None]) -> int:
         """Call `wake`, from any thread, whenever there may be something to take; return a token for `ignore`."""
@@ -308,6 +345,19 @@ class Port:
         with self._lock:
             self._calls.discard(tag)
 
+    def forget_answer(self, tag: int) -> None:
+        """Drop the answer with this tag, if it is here and was not taken."""
+        with self._lock:
+            if tag in self._calls:
+                return
+            frame = next((each for each in self._urgent if each.tag == tag), None)
+            if frame is None:
+                return
+            self._urgent.remove(frame)
+            self._urgent_size -= frame.size
+        self._give_back(frame)
+        self.tell_next()
+
     # --- its end ---
 
     def watch(self, tell: _Watch) -> int:
@@ -332,6 +382,7 @@ class Port:
                 return
             self.reason, self.words = reason, words
             self.dropped += sum(frame.kind == "m" for frame in self._frames) + self._held[0]
+            lost = [*self._frames, *self._urgent]
             self._frames.clear()
             self._urgent.clear()
             self._calls.clear()
@@ -340,6 +391,11 @@ class Port:
             self.name = self.on_exit = None
             watches, self._watches = list(self._watches.values()), {}
             waiters = [*self._waiters[0], *self._waiters[1]]
+        for frame in lost:
+            self._give_back(frame)
+        if self.account is not None:
+            self.account.tell_waiting()
+            self.account = None
         for tell in watches:
             tell(reason, words)
         for waiter in waiters:
@@ -350,7 +406,8 @@ class Port:
             self._listeners.clear()
             self._wakes = ()
 
-    def _tell_next(self) -> None:
+    def tell_next(self) -> None:
+        """Let the first of those who wait for room look again."""
         if not self._waiters[0] and not self._waiters[1]:
             return
         for line in self._waiters:

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from capsend.life import ExitReason, Life, Stats
+    from capsend.life import ExitReason, Life
     from capsend.mailbox import Address
+    from capsend.stats import Stats
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,9 +60,8 @@ class Process(Generic[R_co]):
     @property
     def address(self) -> Address[Any]:
         """What stands for it in messages and captures; without a mailbox, it can only be monitored and linked to."""
-        from capsend.mailbox import Address
-
-        return Address(self._life.mail.grant())
+        address: Address[Any] = self._life.mail.grant().handle()  # type: ignore[assignment]  # what a port is handed out as
+        return address
 
     def link(self, other: Process[Any]) -> None:
         """Link two processes: when one ends in any way but normally, the other is killed, unless it traps exits."""
@@ -171,9 +171,7 @@ class Actor(Process[R_co], Generic[M_contra, R_co]):
     @property
     def address(self) -> Address[M_contra]:
         """Where to send its messages to; keeps nothing alive."""
-        from capsend.mailbox import Address
-
-        return Address(self._life.mail.grant())
+        return super().address
 
     def send(self, value: M_contra, *, timeout: float | None = None) -> bool:
         """Send it a message; see `Address.send`."""

@@ -24,6 +24,8 @@ step                                                what it does
 `["s", function, defaults, kwdefaults, cells, attributes]`  fill a function
 `["b", module, name, reference]`                    bind a global
 `["x", class, name, reference]`                     set a class attribute
+`["e", module, name]`                                declare a global `PerProcess[...]`
+`["q", function, parameter, messages]`                a function's first parameter is its mailbox, for messages of that type, if it is known
 `["r", class, class]`                               register a virtual subclass with an abstract class
 `["z", class, name, reason]`                        delete a class attribute that stays in the host, and remember why
 `["u", module, name, reason]`                       remember that a global stays in the host, and why

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from capsend.engine import Template
     from capsend.environment import Environment
-    from capsend.life import Stats
     from capsend.mailbox import Address
     from capsend.shipping import Shipment
+    from capsend.stats import Stats
 
 _EXIT_PATIENCE: Final = 5.0
 
@@ -42,12 +42,14 @@ class Running:
         name: the qualified name of its function.
         stats: what it has used so far.
         address: what it can be monitored with.
+        parent: the number of the process that spawned it; None where this program did.
     """
 
     id: int
     name: str
     stats: Stats
     address: Address[Any]
+    parent: int | None
 
 
 def processes() -> tuple[Running, ...]:
@@ -56,14 +58,28 @@ def processes() -> tuple[Running, ...]:
 
     lives = sorted(_live.copy(), key=lambda life: life.number)
     return tuple(
-        Running(life.number, life.name, life.stats(), Address(life.mail.grant()))
+        Running(life.number, life.name, life.stats(), Address(life.mail.grant()), life.parent)
         for life in lives
         if life.reason is None
     )
 
 
-def start(shipment: Shipment, environment: Environment, template: Template) -> Life:
+def start(
+    shipment: Shipment,
+    environment: Environment,
+    template: Template,
+    *,
+    parent: Life | None = None,
+    reserved: int = 0,
+) -> Life:
     """Start a process on a thread of its own.
+
+    Args:
+        shipment: what it runs.
+        environment: what it may use.
+        template: what it starts from.
+        parent: the process that spawns it.
+        reserved: bytes that the parent's branch has reserved for it; given back when it ends, or when this raises.
 
     Raises:
         RuntimeError: the interpreter is shutting down, the system has no thread left, or this OS process was forked from
@@ -72,14 +88,16 @@ def start(shipment: Shipment, environment: Environment, template: Template) -> L
     from capsend import engine
 
     engine.engine()  # before any lock: in a forked child another thread may have held it for ever
-    if _exiting:
-        message = "no process can be spawned any more: the interpreter is shutting down"
-        raise RuntimeError(message)
     register_exit()
-    life = Life(shipment, environment)
+    life = Life(shipment, environment, parent=parent, reserved=reserved)
     _live.add(life)
     try:
+        if _exiting:  # asked when it is among those that the exit ends: either it is seen there, or this is seen here
+            message = "no process can be spawned any more: the interpreter is shutting down"
+            raise RuntimeError(message)  # noqa: TRY301 - undone like any other failure to start
         sys.audit("capsend.spawn", life.number, shipment.name)
+        if parent is not None:
+            sys.audit("capsend.child", life.number, parent.number)
         for grant in shipment.grants:
             sys.audit("capsend.grant", life.number, grant.kind, str(grant))
         _start_thread(life, template)

@@ -31,6 +31,10 @@ _LONGEST_REFUSAL: Final = 1 << 20
 _MOST_PREPARED: Final = 256
 _REFUSAL: Final = codec.Limits(max_nodes=2, max_items=3)
 _NOTICES: Final = frozenset({("capsend.mailbox", "Down"), ("capsend.mailbox", "Exit")})
+_REPORTS: Final = frozenset(
+    {("capsend.stats", "Stats"), *(("capsend_traits.wording", name) for name in ("Finding", "Kind", "Leaf", "Step"))}
+)
+"""What a process that spawns may tell of it: what a child has used, and what a `CaptureError` holds."""
 _CO_VARIADIC: Final = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 
@@ -152,7 +156,7 @@ class Shipment:
         return sent
 
     def _by_name(self, module: str, qualname: str) -> object:
-        if (module, qualname) not in self.names and (module, qualname) not in _NOTICES:
+        if not any((module, qualname) in known for known in (self.names, _NOTICES, _REPORTS)):
             return self._of_stdlib(module, qualname)
         found = _loaded(module, qualname)
         if found is None:

@@ -5,42 +5,24 @@ import __future__
 
 import ast
 import dis
-import linecache
 import sys
 import types
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final
 
 import attrs
 
 from capsend.guest.compiling import compile_source, requalified
+from capsend.linetexts import IMPORT_AGAIN
+from capsend.parsed import DEFINITIONS, TYPE_STATEMENT, FunctionNode, ParsedText, SourceError, without_source
+from capsend.texts import cell_file, texts_of
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+__all__ = ["Source", "SourceError", "is_generated", "locate_alias", "locate_class", "locate_function"]
 
-FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-_TYPE_STATEMENT: Final[Any] = getattr(ast, "TypeAlias", ())  # from Python 3.12 on
-_DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _FUTURES: Final = sum(getattr(__future__, name).compiler_flag for name in ("annotations",))
-_IMPORT_AGAIN: Final = "import it again, or restart the program"
 _WRITE: Final = "put it into a file"
 _REWRITTEN: Final = "@py"
 _VARIANTS: Final = {"LOAD_METHOD": "LOAD_ATTR"}
 _INCIDENTAL: Final = frozenset({"PUSH_NULL", "PRECALL", "NOP", "EXTENDED_ARG"})
-
-
-class SourceError(Exception):
-    """The source of a function or class is not to be had, or is not the one it was made from.
-
-    Attributes:
-        verdict: why.
-        cure: what to do.
-    """
-
-    def __init__(self, verdict: str, cure: str) -> None:
-        super().__init__(verdict)
-        self.verdict = verdict
-        self.cure = cure
 
 
 @attrs.frozen
@@ -91,37 +73,26 @@ class Source:
         return compile_source(*self.portable())
 
 
-@attrs.frozen
-class _File:
-    """A parsed file: its lines and every function, lambda and class in it with the class that encloses it."""
-
-    lines: tuple[str, ...]
-    functions: dict[tuple[str, int], tuple[FunctionNode, str]]
-    lambdas: tuple[tuple[ast.Lambda, str], ...]
-    classes: dict[str, list[ast.ClassDef]]
-    aliases: dict[str, Any]
-
-
 def locate_function(code: types.CodeType, module_globals: dict[str, Any]) -> Source:
     """Find the text that a code object was compiled from.
 
     Raises:
         SourceError: there is no source (it came from `exec`, `eval` or a deleted file), or the file has changed since.
     """
-    file = _file(code.co_filename, module_globals)
-    found = file.functions.get((code.co_name, code.co_firstlineno))
-    candidates = _lambdas(code, file) if code.co_name == "<lambda>" else [found] if found is not None else []
     error = _changed(code.co_name, code.co_filename)
-    for node, enclosing in candidates:
-        source = _cut(
-            node, file, code.co_filename, enclosing=enclosing, free=code.co_freevars, flags=code.co_flags & _FUTURES
-        )
-        try:
-            _verify(source, code)
-        except SourceError as differs:
-            error = differs
-        else:
-            return source
+    for text in texts_of(code.co_filename, module_globals, line=code.co_firstlineno):
+        found = text.functions.get((code.co_name, code.co_firstlineno))
+        candidates = _lambdas(code, text) if code.co_name == "<lambda>" else [found] if found is not None else []
+        for node, enclosing in candidates:
+            source = _cut(
+                node, text, code.co_filename, enclosing=enclosing, free=code.co_freevars, flags=code.co_flags & _FUTURES
+            )
+            try:
+                _verify(source, code)
+            except SourceError as differs:
+                error = differs
+            else:
+                return source
     raise error
 
 
@@ -132,16 +103,17 @@ def locate_class(cls: type) -> Source:
         SourceError: there is no source, or no such class statement in it.
     """
     module = sys.modules.get(cls.__module__)
-    files = [_method_file(cls) or getattr(module, "__file__", None), _cell_file(cls.__name__)]
+    files = [_method_file(cls) or getattr(module, "__file__", None), cell_file(cls.__name__)]
     filenames = [name for name in files if name is not None]
     if module is None or not filenames:
         raise SourceError(
             f"class {cls.__qualname__} has no source: its module {cls.__module__} was not loaded from a file", _WRITE
         )
     for filename in filenames:
-        file = _file(filename, vars(module))
-        nodes = file.classes.get(cls.__qualname__, [])
-        if nodes:
+        found = [
+            (node, text) for text in texts_of(filename, vars(module)) for node in text.classes.get(cls.__qualname__, ())
+        ]
+        if found:
             break
     else:
         filename = filenames[0]
@@ -150,8 +122,8 @@ def locate_class(cls: type) -> Source:
             "has no source",
             "write it as a class statement, or restart the program if the file has changed since it was imported",
         )
-    node = next((n for n in nodes if _contains_methods(n, cls)), None) or max(
-        nodes, key=lambda n: (_agreement(n, cls), n.lineno)
+    node, file = next((each for each in found if _contains_methods(each[0], cls)), None) or max(
+        found, key=lambda each: (_agreement(each[0], cls), each[0].lineno)
     )
     flags = next((value.compiler_flag for value in vars(module).values() if value is __future__.annotations), 0)
     return _cut(node, file, filename, enclosing="", free=(), flags=flags)
@@ -159,11 +131,16 @@ def locate_class(cls: type) -> Source:
 
 def locate_alias(name: str, module: types.ModuleType) -> Source:
     """Find the text of a `type` statement at module level."""
-    filename = getattr(module, "__file__", None) or _cell_file(name, "type")
-    node = None if filename is None else _file(filename, vars(module)).aliases.get(name)
-    if filename is None or node is None:
+    filename = getattr(module, "__file__", None) or cell_file(name, "type")
+    found = (
+        []
+        if filename is None
+        else [(t.aliases[name], t) for t in texts_of(filename, vars(module)) if name in t.aliases]
+    )
+    if filename is None or not found:
         raise SourceError(f"{module.__name__} has no type statement for {name}", "write it as one, at module level")
-    return _cut(node, _file(filename, vars(module)), filename, enclosing="", free=(), flags=0)
+    node, text = found[0]
+    return _cut(node, text, filename, enclosing="", free=(), flags=0)
 
 
 def _method_file(cls: type) -> str | None:
@@ -180,21 +157,9 @@ def _method_file(cls: type) -> str | None:
 
 
 def is_generated(code: types.CodeType) -> bool:
-    """Tell whether dataclasses or attrs made a method by `exec`, under a file name of their own."""
-    return code.co_filename == "<string>" or code.co_filename.startswith("<attrs generated")
-
-
-def _cell_file(name: str, keyword: str = "class") -> str | None:
-    """Find a class without methods in a notebook or doctest: the newest cell that defines it."""
-    for filename in reversed(list(linecache.cache)):
-        if filename.startswith("<") and f"{keyword} {name}" in "".join(linecache.getlines(filename)):
-            return filename
-    # doctest shows linecache the examples of the test that runs, without putting them into its cache.
-    test = getattr(getattr(linecache.getlines, "__self__", None), "test", None)
-    for number, example in reversed(list(enumerate(getattr(test, "examples", ())))):
-        if f"{keyword} {name}" in example.source:
-            return f"<doctest {getattr(test, 'name', '')}[{number}]>"
-    return None
+    """Tell whether nobody wrote a method: dataclasses or attrs made it by `exec`, or the compiler out of annotations."""
+    made = code.co_filename == "<string>" or code.co_filename.startswith("<attrs generated")
+    return made or code.co_name == "__annotate__"  # from Python 3.14 on
 
 
 def _contains_methods(node: ast.ClassDef, cls: type) -> bool:
@@ -220,60 +185,7 @@ def _agreement(node: ast.ClassDef, cls: type) -> int:
     return int(bases) - len(stored ^ {name for name in present if not name.startswith("__")})
 
 
-def _file(filename: str, module_globals: dict[str, Any]) -> _File:
-    if not filename.startswith("<"):
-        linecache.checkcache(filename)
-    lines = linecache.getlines(filename, module_globals)
-    if not lines:
-        raise _without_source(filename)
-    try:
-        return _parse(filename, tuple(lines))
-    except SyntaxError as error:
-        raise SourceError(
-            f"{filename} cannot be parsed any more ({error.msg}, line {error.lineno}): it has changed since it was imported",
-            _IMPORT_AGAIN,
-        ) from None
-
-
-@lru_cache(maxsize=256)
-def _parse(filename: str, lines: tuple[str, ...]) -> _File:
-    functions: dict[tuple[str, int], tuple[FunctionNode, str]] = {}
-    lambdas: list[tuple[ast.Lambda, str]] = []
-    classes: dict[str, list[ast.ClassDef]] = {}
-    aliases: dict[str, Any] = {}
-    for node, enclosing, path in _definitions(ast.parse("".join(lines), filename)):
-        if isinstance(node, ast.Lambda):
-            lambdas.append((node, enclosing))
-        elif isinstance(node, ast.ClassDef):
-            classes.setdefault(path, []).append(node)
-        elif isinstance(node, _TYPE_STATEMENT):
-            aliases[path] = node
-        else:
-            begin = node.decorator_list[0].lineno if node.decorator_list else node.lineno
-            functions[node.name, begin] = (node, enclosing)
-    return _File(lines=lines, functions=functions, lambdas=tuple(lambdas), classes=classes, aliases=aliases)
-
-
-def _definitions(tree: ast.AST) -> Iterator[tuple[FunctionNode | ast.ClassDef, str, str]]:
-    """Yield every definition with its innermost enclosing class and its qualified name."""
-    stack: list[tuple[ast.AST, str, str]] = [(tree, "", "")]
-    while stack:
-        parent, enclosing, prefix = stack.pop()
-        for node in ast.iter_child_nodes(parent):
-            if isinstance(node, ast.ClassDef):
-                yield node, enclosing, prefix + node.name
-                stack.append((node, node.name, f"{prefix}{node.name}."))
-            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-                name = getattr(node, "name", "<lambda>")
-                yield node, enclosing, prefix + name
-                stack.append((node, enclosing, f"{prefix}{name}.<locals>."))
-            elif isinstance(node, _TYPE_STATEMENT):
-                yield node, enclosing, prefix + node.name.id
-            else:
-                stack.append((node, enclosing, prefix))
-
-
-def _lambdas(code: types.CodeType, file: _File) -> list[tuple[FunctionNode, str]]:
+def _lambdas(code: types.CodeType, file: ParsedText) -> list[tuple[FunctionNode, str]]:
     """Return the lambdas that a code object may have been compiled from; where there are several, any that compiles to the same will do."""
     spans = [
         ((line, column), (end_line, end_column))
@@ -300,7 +212,13 @@ def _lambdas(code: types.CodeType, file: _File) -> list[tuple[FunctionNode, str]
 
 
 def _cut(
-    node: FunctionNode | ast.ClassDef, file: _File, filename: str, *, enclosing: str, free: tuple[str, ...], flags: int
+    node: FunctionNode | ast.ClassDef,
+    file: ParsedText,
+    filename: str,
+    *,
+    enclosing: str,
+    free: tuple[str, ...],
+    flags: int,
 ) -> Source:
     first, column = node.lineno, node.col_offset
     if isinstance(node, ast.ClassDef) and node.decorator_list:
@@ -309,12 +227,12 @@ def _cut(
     lines = [line.encode() for line in file.lines[first - 1 : end_line]]
     lines[-1] = lines[-1][:end_column]
     before, lines[0] = lines[0][:column], lines[0][column:]
-    kind = "lambda" if isinstance(node, ast.Lambda) else "def" if isinstance(node, _DEFINITIONS) else "class"
+    kind = "lambda" if isinstance(node, ast.Lambda) else "def" if isinstance(node, DEFINITIONS) else "class"
     # A form feed begins the column count anew. Columns survive when what stood in front of a lambda is replaced by as many bytes of white space.
     indent = " " * column if kind == "lambda" else before.decode().rpartition("\f")[2]
     return Source(
         kind=kind,
-        name=node.name.id if isinstance(node, _TYPE_STATEMENT) else getattr(node, "name", "<lambda>"),
+        name=node.name.id if isinstance(node, TYPE_STATEMENT) else getattr(node, "name", "<lambda>"),
         text=b"".join(lines).decode(),
         file=filename,
         line=first,
@@ -384,18 +302,10 @@ def _rewritten_inside(code: types.CodeType) -> bool:
     ) or any(map(_rewritten_inside, nested))
 
 
-def _without_source(filename: str) -> SourceError:
-    return SourceError(
-        f"{filename} has no source text here: code made by exec() or eval(), typed after -c, or whose file is gone "
-        "cannot be sent",
-        _WRITE,
-    )
-
-
 def _changed(what: str, filename: str) -> SourceError:
     if filename == "<string>":
         # No file, so it cannot have changed: newer Pythons keep what stood after -c under the name that exec() uses too.
-        return _without_source(filename)
+        return without_source(filename)
     return SourceError(
-        f"{what} is not where it was in {filename}: the file has changed since it was imported", _IMPORT_AGAIN
+        f"{what} is not where it was in {filename}: the file has changed since it was imported", IMPORT_AGAIN
     )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import collections
 import itertools
-import queue
-import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeAlias, TypeVar, final, get_args
 
 import attrs
 
 from capsend.exceptions import CapsendError
+from capsend.waiting import Condition, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,9 +51,10 @@ class RestartsExceeded(CapsendError):
 class Supervisor:
     """Starts children, and starts them again when they end.
 
-    It works on a thread of its own, from the first `spawn` until it is closed. When children end more than `restarts` times within
-    `period` seconds, it gives up: it ends all of them, in reverse order, and `wait` or leaving the block raises `RestartsExceeded`. A child can be a
-    supervisor itself, which ends when it gives up.
+    It works on a thread of its own, from the first `spawn` until it is closed. A process has one thread: inside it works while the process
+    waits for messages, answers or results, in `wait` or on an event loop, but not in `time.sleep`. When children end more than `restarts`
+    times within `period` seconds, it gives up: it ends all of them, in reverse order, and `wait` or leaving the block raises
+    `RestartsExceeded`. A child can be a supervisor itself, which ends when it gives up.
 
     Args:
         strategy: "one_for_one" starts the child again that ended; "one_for_all" kills the others and starts all again; "rest_for_one" does
@@ -99,15 +99,15 @@ class Supervisor:
         self._shutdown = shutdown
         self._environment = environment
         self._on_give_up = on_give_up
-        self._changed = threading.Condition(threading.RLock())
+        self._changed = Condition()
         self._children: dict[str, _Child] = {}
         self._names = itertools.count(1)
         self._recent: collections.deque[float] = collections.deque()
-        self._events: queue.SimpleQueue[tuple[_Child, Process[Any] | Supervisor] | None] = queue.SimpleQueue()
+        self._worker: Worker[tuple[_Child, Process[Any] | Supervisor]] = Worker(
+            self._take, condition=self._changed, name="capsend supervisor"
+        )
         self._callbacks: list[Callable[[], None]] = []
-        self._closed = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._closing = threading.Event()
+        self._closed = False
         self._error: BaseException | None = None
         self.restarted = 0
 
@@ -161,9 +161,7 @@ class Supervisor:
             child = _Child(name, start, restart, stop)
             self._start(child)
             self._children[name] = child
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="capsend supervisor", daemon=True)
-                self._thread.start()
+            self._worker.start()
         return name
 
     def remove(self, name: str) -> None:
@@ -215,32 +213,30 @@ class Supervisor:
 
     def close(self) -> None:
         """Kill all children, the last one first, each before the next, and wait until they have ended."""
-        self._closing.set()
-        self._events.put(None)
+        self._worker.stop()
         with self._changed:
             children = list(self._children.values())
             self._children.clear()
             self._changed.notify_all()
         for child in reversed(children):
             self._end(child)
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
+        self._worker.join()
         with self._changed:
             callbacks, self._callbacks = self._callbacks, []
-            self._closed.set()
+            self._closed = True
         for tell in callbacks:
             tell()
 
     @property
     def exit_reason(self) -> str | None:
         """None until it is closed; then "failed" when it had given up, else "normal"."""
-        if not self._closed.is_set():
+        if not self._closed:
             return None
         return "failed" if self._error is not None else "normal"
 
     def _when_closed(self, tell: Callable[[], None]) -> None:
         with self._changed:
-            if not self._closed.is_set():
+            if not self._closed:
                 self._callbacks.append(tell)
                 return
         tell()
@@ -257,7 +253,7 @@ class Supervisor:
             raise self._error
 
     def _check_open(self) -> None:
-        if self._closing.is_set():
+        if self._worker.is_stopping:
             raise RuntimeError("no child can be added to a supervisor that was closed or has given up")
 
     def _start(self, child: _Child) -> None:
@@ -265,7 +261,7 @@ class Supervisor:
         child.process = p
         child.started = time.monotonic()
         when_ended = p._when_closed if isinstance(p, Supervisor) else p._life.add_callback  # noqa: SLF001 - same layer
-        when_ended(lambda: self._events.put((child, p)))
+        when_ended(lambda: self._worker.put((child, p)))
 
     def _end(self, child: _Child) -> None:
         """End a child's process and wait until it has ended."""
@@ -284,14 +280,12 @@ class Supervisor:
 
     # --- on the thread of the supervisor ---
 
-    def _work(self) -> None:
-        while (event := self._events.get()) is not None and not self._closing.is_set():
-            child, p = event
-            with self._changed:
-                is_current = self._children.get(child.name) is child and child.process is p
-            if is_current:
-                self._ended(child, p)
-            del event, p  # nothing of a dead process is kept while waiting
+    def _take(self, event: tuple[_Child, Process[Any] | Supervisor]) -> None:
+        child, p = event
+        with self._changed:
+            is_current = self._children.get(child.name) is child and child.process is p
+        if is_current:
+            self._ended(child, p)
 
     def _ended(self, child: _Child, p: Process[Any] | Supervisor) -> None:
         again = child.restart == "permanent" or (child.restart == "transient" and p.exit_reason != "normal")
@@ -312,7 +306,7 @@ class Supervisor:
             if other.restart == "temporary":
                 with self._changed:
                     self._children.pop(other.name, None)
-        if self._backoff and self._closing.wait(min(self._backoff * 2 ** (child.failures - 1), self._longest_backoff)):
+        if self._backoff and self._worker.pause(min(self._backoff * 2 ** (child.failures - 1), self._longest_backoff)):
             return
         for other in concerned:
             self._restart(other)
@@ -327,7 +321,7 @@ class Supervisor:
 
     def _restart(self, child: _Child) -> None:
         """Start a child again; one that cannot even be started counts as one that ended."""
-        while not self._closing.is_set():
+        while not self._worker.is_stopping:
             with self._changed:
                 if self._children.get(child.name) is not child:
                     return
@@ -342,7 +336,7 @@ class Supervisor:
                 self._stop(failed)
                 return
             child.failures += 1
-            self._closing.wait(min(max(self._backoff, 0.01) * 2 ** (child.failures - 1), self._longest_backoff))
+            self._worker.pause(min(max(self._backoff, 0.01) * 2 ** (child.failures - 1), self._longest_backoff))
 
     def _may_restart(self) -> bool:
         now = time.monotonic()

@@ -14,7 +14,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 try:
-    from hostile import access, answers, authority, exceptions, guest, interpreter, resources
+    from hostile import access, answers, authority, children, exceptions, guest, interpreter, resources
     from hostile.expect import ANYTHING, ATTACKS, MIB
 finally:
     sys.path.remove(str(HERE))
@@ -22,7 +22,7 @@ finally:
 from capsend import Environment, Executor, HostFunction, Image, Mailbox, ProcessFailed, ProcessKilled, process, spawn  # noqa: E402 - after the programs, whose folder is not on the path
 from capsend.deadlines import Deadlines  # noqa: E402 - as above
 
-MODULES = (access, answers, authority, exceptions, guest, interpreter, resources)
+MODULES = (access, answers, authority, children, exceptions, guest, interpreter, resources)
 SLOWEST = 45.0
 LARGEST = 400 * MIB
 MARK = Path("/tmp/capsend-was-here")

@@ -26,7 +26,7 @@ from capsend.fields import class_fields, instance_state
 from capsend.origins import Origin, missing_module_cure, resolve
 from capsend.parts import ATOMS
 from capsend.references import Read
-from capsend.source import SourceError, locate_alias
+from capsend.source import SourceError, is_generated, locate_alias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -311,6 +311,8 @@ def _require_unchanged(cls: type, source: Source) -> None:
     for value in vars(cls).values():
         for function in functions_in(value):
             code = function.__code__
+            if is_generated(code):
+                continue
             if code.co_filename == source.file and source.line <= code.co_firstlineno <= (source.node.end_lineno or 0):
                 try:
                     function_source(function)

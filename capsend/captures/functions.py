@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import sys
 import types
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from capsend_traits import wording
 from capsend_traits.wording import Kind, Leaf
 
+from capsend.annotations import classes_in, mailbox_names, message_type
 from capsend.captures.context import CANNOT_BE_SENT, Place, Refused, callable_name, place_of
 from capsend.captures.sources import function_reads, function_source
 from capsend.origins import Origin, missing_module_cure, resolve
 from capsend.parts import ATOMS
+from capsend.references import Read
 from capsend.source import SourceError, is_generated
 
 if TYPE_CHECKING:
@@ -127,7 +129,26 @@ class Functions:
         lines = {read.name: read.line for read in reversed(references.free)}
         context.later(lambda: self._fill(function, number, place, lines))
         context.later(lambda: self._read(function, references, place))
+        if "Mailbox" in source.text:
+            # With unevaluated annotations nothing else names what a function that is defined in there receives.
+            for name in dict.fromkeys(mailbox_names(source.node)):
+                read = Read(name, (), source.line)
+                context.possibly(lambda r=read: self._walk.names.read(function.__globals__, module, r, place))  # type: ignore[misc]  # mypy wants no default here
+        messages = message_type(function)
+        if messages is not None:
+            context.possibly(lambda: self._mailbox(function, number, messages[0], place))
         return number
+
+    def _mailbox(self, function: types.FunctionType, number: int, messages: Any, place: Place) -> None:
+        """Tell the process what the mailbox of a function takes, as it may spawn the function in turn."""
+        values = self._walk.values
+        for cls in classes_in(messages):
+            if values.judge(cls, Kind.CAPTURED, cls.__qualname__, place, trait="Serializable"):
+                self._walk.classes.construct(cls, place)
+        reference = None
+        if messages is not None:
+            reference = values.send(messages, Kind.CAPTURED, callable_name(function), place, trait="Serializable")
+        self._context.program.act("q", number, function.__code__.co_varnames[0], reference)
 
     def _observe(self, function: types.FunctionType) -> None:
         observed = self._context.observed

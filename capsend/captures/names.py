@@ -76,6 +76,7 @@ class Names:
             return True
         if declares_per_process(namespace, read.name, value):
             reference = self._walk.values.send_copy(value, Kind.GLOBAL, read.name, place)
+            context.program.act("e", module, read.name)
         else:
             reference = self._walk.values.send(value, Kind.GLOBAL, read.name, place)
         if reference is None:

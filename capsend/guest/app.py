@@ -15,17 +15,27 @@ from . import clock, fresh, host, manifest, stdlib, streams
 clock.install()
 _FAILURES = stdlib.import_all(manifest.PACKAGES)
 
-from . import mail, runtime, settle, zones  # noqa: E402 - what builds on the standard library comes after it
+from . import shared  # noqa: E402 - what builds on the standard library comes after it
 
-importlib.import_module("capsend.mailbox")  # programs may import it, and nothing here does
+shared.install()
 
-_HIDDEN = ("capsend_guest", "wit_world", "componentize_py", "__main__")
+from . import mail, runtime, settle, zones  # noqa: E402 - what builds on the host's modules comes after those
+
+# Imported when they are needed, which nothing here does.
+for _name in ("capsend.capabilities", "capsend.mailbox", "capsend.shipping", "capsend.held"):
+    importlib.import_module(_name)
+shared.read_declarations()
+image = importlib.import_module("capsend.image")
+
+
+image.freeze()
 
 
 def _inventory() -> str:
     """The names a program may import, and why others are missing."""
-    modules = sorted(name for name in sys.modules if name.partition(".")[0] not in _HIDDEN and sys.modules[name])
-    return json.dumps({"modules": modules, "missing": _FAILURES, "python": sys.version.split()[0]})
+    return json.dumps(
+        {"modules": sorted(image.modules_inside()), "missing": _FAILURES, "python": sys.version.split()[0]}
+    )
 
 
 class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made while the image is built
@@ -52,6 +62,7 @@ def _run(program: str, call: str) -> str:
         streams.flush()
 
 
+shared.check()
 zones.install()
 mail.install()
 streams.install()

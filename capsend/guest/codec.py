@@ -183,6 +183,8 @@ def decode(
     except Malformed:
         raise
     except Exception as error:
+        if limits is None and isinstance(error, MemoryError):
+            raise  # the sender is trusted: it is this process that has too little
         raise Malformed(f"not a message: {type(error).__name__}: {str(error)[:200]}") from error
 
 

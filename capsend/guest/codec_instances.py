@@ -15,6 +15,9 @@ _POINTER: Final = struct.calcsize("P")
 _HEAP_TYPE: Final = 1 << 9
 _MANAGED_DICT: Final = 1 << 4
 _NATIVE: Final = "{} is implemented in C and cannot be taken apart"
+_OWNED: Final = frozenset(
+    f"capsend.{name}" for name in ("environment", "executor", "group", "image", "process", "supervisor")
+)
 _REFUSED_BASES: Final = {
     "BaseException": "an exception is not a value",
     "PurePath": "a subclass of a path keeps state that differs between Python versions",
@@ -139,10 +142,15 @@ def _time_bases() -> dict[type, Base]:
 
 
 def _refusal(cls: type, base: type, slots: int) -> str:
-    # The host's judge comes before the codec; in a process the decorator of the class leaves this mark.
-    stays = getattr(cls, "__capsend_stays__", "")
-    if stays:
-        return f"{cls.__qualname__} is declared not sendable: {stays}"
+    # The host's judge comes before the codec; in a process the decorator of the class decides here. An unsafe impl is not inherited.
+    if cls.__module__ in _OWNED:
+        return f"a {cls.__qualname__} belongs to the process or program that made it; to let others know a process, send its address"
+    for each in cls.__mro__:
+        impl = each.__dict__.get("__capsend_impl__")
+        if impl is not None and (each is cls or not impl.positive):
+            if not impl.positive:
+                return f"{cls.__qualname__} is declared not sendable: {impl.reason}"
+            break
     for each in cls.__mro__:
         if each.__name__ in _REFUSED_BASES and each.__module__ in ("builtins", "pathlib", "pathlib._local"):
             return _REFUSED_BASES[each.__name__]
@@ -160,6 +168,7 @@ def _refusal(cls: type, base: type, slots: int) -> str:
 def fields_of(value: object, plan: Plan) -> dict[str, object]:
     """Return the fields of an instance: its `__dict__` and the slots that are set."""
     fields: dict[str, object] = dict(object.__getattribute__(value, "__dict__")) if plan.has_dict else {}
+    fields.pop("__annotate__", None)  # see `capsend.fields.instance_state`
     for name, descriptor in plan.slots.items():
         try:
             fields[name] = descriptor.__get__(value)

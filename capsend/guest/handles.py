@@ -6,19 +6,34 @@ import pathlib
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from . import host
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+folders: dict[str, int] = {}
+"""{path: number} of the folders that this process was given."""
+
+
+def _folder(number: int, path: str) -> pathlib.Path:
+    folders[path] = number
+    return pathlib.Path(path)
+
+
 # What each kind of handle is made into; called with the number and the description, once per number that is alive. What is not a `Handle`
 # is only a name of the thing: it can be copied, and nobody is told when it goes.
-KINDS: dict[str, Callable[[int, Any], Any]] = {"dir": lambda _number, path: pathlib.Path(path)}
+KINDS: dict[str, Callable[[int, Any], Any]] = {"dir": _folder}
 
 _alive: weakref.WeakValueDictionary[int, Handle] = weakref.WeakValueDictionary()
 _dropped: list[str] = []
+_PORTION = 10_000
+FEW = 100
 
 
 class Handle:
-    """The base of every handle: copies of it are itself, and when it goes, the host is told with the next request for mail.
+    """The base of every handle: copies of it are itself.
+
+    When it goes, the host is told with the next request for mail or about a process, or when many have gone.
 
     Attributes:
         number: what the host knows it by.
@@ -29,6 +44,18 @@ class Handle:
     def __init__(self, number: int) -> None:
         self.number = number
         self._holds = 0
+
+    @property
+    def __capsend_handle__(self) -> Any:
+        """What a program that this process ships carries for it."""
+        from capsend.held import HeldGrant  # type: ignore[import-not-found]  # the name that it has in the image
+
+        return HeldGrant(self)
+
+    @property
+    def told_as(self) -> str:
+        """What the host is told when it goes along with something."""
+        return str(self.number)
 
     def __copy__(self) -> Any:
         return self
@@ -59,9 +86,15 @@ def receive(told: list[list[Any]]) -> list[Any]:
 
 
 def take_dropped() -> str:
-    """Return which handles have gone since the last time, as the host reads it."""
+    """Return which handles have gone since the last time, as the host reads it: so many of them as it takes at once."""
     if not _dropped:
         return ""
-    text = ",".join(_dropped)
-    _dropped.clear()
+    text = ",".join(_dropped[:_PORTION])
+    del _dropped[:_PORTION]
     return text
+
+
+def flush(few: int = 0) -> None:
+    """Tell the host now which handles have gone, unless they are few."""
+    while len(_dropped) > few:
+        host.request(host.DROP, take_dropped())

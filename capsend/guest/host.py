@@ -24,8 +24,18 @@ SEND_AFTER = 18
 CANCEL = 19
 OWN = 20
 RECORD = 21
+DROP = 22
 
 CALL = 40
+
+SPAWN = 50
+JOIN = 51
+KILL = 52
+STATS = 53
+AWAIT = 54
+ADDRESS = 55
+LINK_CHILDREN = 56
+MORE = 57
 
 
 def request(operation: int, payload: str) -> str:

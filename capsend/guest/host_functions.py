@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 from . import codec, handles, host
@@ -29,8 +30,8 @@ class HostFunction(Handle):
         super().__init__(number)
         self._name, self._is_async = description
 
-    def __class_getitem__(cls, _item: Any) -> Any:
-        return cls
+    def __class_getitem__(cls, item: Any) -> Any:
+        return types.GenericAlias(cls, item)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it: the whole process waits until it returns."""
@@ -41,11 +42,12 @@ class HostFunction(Handle):
 
     def _ask(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
-            text = codec.encode((args, kwargs), externals=_program().name)
+            text = codec.encode((args, kwargs), externals=_program().name_for_host)
         except codec.NotEncodable as error:
             errors: Any = sys.modules["capsend"]
             message = f"cannot call {self._name}: args{error.path} cannot be sent: {error.reason}"
             raise errors.SerializationError(message) from None
+        handles.flush(handles.FEW)  # what functions return may be all that this process ever asks for
         answer = host.request(host.CALL, f"{self.number}:{text}")
         kind, body = answer[:1], answer[1:]
         if kind == "e":
@@ -82,3 +84,4 @@ def _exception(description: dict[str, Any]) -> BaseException:
 
 
 handles.KINDS["function"] = HostFunction
+HostFunction.__module__ = "capsend.capabilities"

@@ -13,7 +13,7 @@ import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import clock, codec, handles, host
+from . import children, clock, codec, handles, host
 from .codec_limits import Limits
 from .handles import Handle
 
@@ -53,6 +53,7 @@ class _State:
         self.warnings = 0
         self.answers: dict[int, tuple[str, Any] | None] = {}  # by the tag of a call that somebody waits for
         self.answer_waiters: dict[int, asyncio.Future[None]] = {}
+        self.ends: dict[int, Callable[[], None]] = {}  # by tag: what is to be called when a child has ended
         self.receivers: list[asyncio.Future[None]] = []
         self.own: Any = None
         self.traps_exits = False
@@ -68,6 +69,11 @@ def begin(program: Program) -> None:
     _state.program = program
 
 
+def program() -> Program | None:
+    """Return what this process runs; None while the image is made."""
+    return _state.program
+
+
 class Address(Handle):
     """Where messages can be sent to; see `capsend.Address` outside."""
 
@@ -77,13 +83,8 @@ class Address(Handle):
         super().__init__(number)
         self._label, self._send, self._monitor = description
 
-    def __class_getitem__(cls, _item: Any) -> Any:
-        return cls
-
-    @property
-    def _name(self) -> str:
-        """What a message that holds it calls it."""
-        return str(self.number)
+    def __class_getitem__(cls, item: Any) -> Any:
+        return types.GenericAlias(cls, item)
 
     def send(self, value: Any, *, timeout: float | None = None) -> bool:
         """Send a copy of a value; return whether it was put into the mailbox."""
@@ -178,7 +179,8 @@ class _Reply(Address):
     __slots__ = ()
 
     @property
-    def _name(self) -> str:
+    def told_as(self) -> str:
+        """What a message that holds it calls it."""
         return f"r{self.number}"
 
     def send(self, value: Any, *, timeout: float | None = None) -> bool:  # noqa: ARG002 - as the base class
@@ -222,8 +224,8 @@ class Mailbox:
             "a process has one mailbox: the first parameter of its function, annotated Mailbox[...]. More are made in the host."
         )
 
-    def __class_getitem__(cls, _item: Any) -> Any:
-        return cls
+    def __class_getitem__(cls, item: Any) -> Any:
+        return types.GenericAlias(cls, item)
 
     @property
     def address(self) -> Address:
@@ -359,7 +361,7 @@ def _write(value: Any) -> tuple[str, str]:
 
     def external(thing: Any) -> Any:
         if isinstance(thing, Handle):
-            names.append(thing._name if isinstance(thing, Address) else str(thing.number))  # noqa: SLF001 - its own module
+            names.append(thing.told_as)
             return {"h": len(names) - 1}
         return _state.program.message_name(thing) if _state.program is not None else None
 
@@ -428,6 +430,9 @@ def _pull(*, urgent: bool, timeout: float | None) -> bool:
 
 def _place(kind: str, tag: int, told: str, text: str) -> None:
     state = _state
+    if (ended := state.ends.pop(tag, None)) is not None:
+        ended()
+        return
     try:
         message = _read(kind, told, text)
     except Exception as error:  # noqa: BLE001 - another process wrote it
@@ -459,11 +464,28 @@ def poll(timeout: float | None) -> bool:
     """Wait as an event loop does between its steps, for mail that a task waits for; false when none does."""
     if _state.receivers:
         _pull(urgent=False, timeout=timeout)
-    elif _state.answer_waiters:
+    elif _state.answer_waiters or _state.ends:
         _pull(urgent=True, timeout=timeout)
     else:
         return False
     return True
+
+
+def await_end(child: children.Child, then: Callable[[], None]) -> None:
+    """Have a function called when a child has ended, while this process waits for something; at once if it has ended before."""
+    tag = next(_tags)
+    children.await_end(child, tag)
+    _state.ends[tag] = then
+
+
+def wait(timeout: float | None = None) -> None:
+    """Wait until something has come that somebody else than the receiver of messages waits for."""
+    _pull(urgent=True, timeout=timeout)
+
+
+def expects_ends() -> bool:
+    """Tell whether something is to be done when a child ends."""
+    return bool(_state.ends)
 
 
 class _ToHost(logging.Handler):
@@ -483,5 +505,4 @@ def install() -> None:
     handles.KINDS["address"] = Address
     clock.poll_mail = poll
     logging.lastResort = _ToHost()
-    Address.__module__ = Mailbox.__module__ = "capsend"
-    Down.__module__ = Exit.__module__ = Timer.__module__ = "capsend.mailbox"
+    Address.__module__ = Mailbox.__module__ = Down.__module__ = Exit.__module__ = Timer.__module__ = "capsend.mailbox"

@@ -12,7 +12,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from capsend import Spawnable
+from capsend import Mailbox, PerProcess, Spawnable
 
 from . import codec, typeforms
 from .compiling import compile_source, requalified
@@ -21,7 +21,11 @@ from .handles import Handle
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_INTERNAL = ("capsend_guest", "wit_world", "componentize_py")
+# What types are made of here, no type checker knows.
+_per_process: Any = PerProcess
+_mailbox: Any = Mailbox
+_INTERNAL = ("capsend_guest", "capsend_traits", "wit_world", "componentize_py")
+_PUBLIC = ("capsend.mailbox",)
 
 
 class Program:
@@ -31,12 +35,18 @@ class Program:
         entities: what the steps have made, by number.
         unsent: {(module's globals as id, name): reason} of globals that stay in the host.
         handles: what the program carries beside its steps.
+        pieces: the source of its functions and classes, as `compile_source` takes it.
+        has_parent: whether another process spawned this one, so that the host does not know the entities.
+        is_running: whether all of it has been rebuilt, so that what it defines now is new.
     """
 
     def __init__(self) -> None:
         self.entities: list[Any] = []
         self.unsent: dict[str, str] = {}
         self.handles: list[Any] = []
+        self.pieces: list[list[Any]] = []
+        self.has_parent = False
+        self.is_running = False
         self._numbers: dict[int, int] = {}
         self._values: set[int] = set()
         self._own_modules: set[str] = set()
@@ -60,6 +70,8 @@ class Program:
             "s": self._fill,
             "b": self._bind,
             "x": self._set,
+            "e": self._declare,
+            "q": self._takes_mailbox,
             "r": self._register,
             "u": self._remember,
             "z": self._delete,
@@ -105,15 +117,19 @@ class Program:
             if owner is not None:
                 return {"p": owner, "q": name}
         if _look_up(module, qualname) is thing:
-            return {"n": [module, qualname]}
+            return {"n": _public(module, qualname)}
         return None
+
+    def name_for_host(self, thing: Any) -> dict[str, Any] | None:
+        """Name a thing for the host, which knows the entities only of what it has shipped itself."""
+        return self.name(thing) if isinstance(thing, Handle) or not self.has_parent else self.message_name(thing)
 
     def message_name(self, thing: Any) -> dict[str, Any] | None:
         """Name a class or function for another process or the host: by module and qualified name."""
         module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
         if not isinstance(qualname, str) or not isinstance(module, str) or _find(module, qualname) is not thing:
             return None
-        return {"c": [module, qualname]}
+        return {"c": _public(module, qualname)}
 
     def by_name(self, module: str, qualname: str) -> Any:
         """Return what a message from elsewhere names.
@@ -121,7 +137,7 @@ class Program:
         Raises:
             LookupError: this process has nothing of that name.
         """
-        found = None if module.startswith(_INTERNAL) else _find(module, qualname)
+        found = None if _is_internal(module) else _find(module, qualname)
         if found is None:
             raise LookupError(f"this process has no {module}.{qualname}")
         return found
@@ -148,6 +164,7 @@ class Program:
         return module
 
     def _function(self, module: int, source: list[Any], qualname: str) -> types.FunctionType:
+        self.pieces.append(source)
         code = requalified(compile_source(*source), qualname)
         return _make_function(code, vars(self.entities[module]), qualname)
 
@@ -164,11 +181,14 @@ class Program:
     def _class(self, module: int, source: list[Any], name: str) -> Any:
         namespace = vars(self.entities[module])
         before = namespace.get(name, self)
+        self.pieces.append(source)
         exec(compile_source(*source), namespace)  # noqa: S102 - the guest is where programs are run
         made = namespace[name]
         if before is not self:
             # An older class of that name: its binding is a step of its own.
             namespace[name] = before
+        if isinstance(made, type) and "__firstlineno__" in vars(made):
+            setattr(made, "__firstlineno__", source[4])  # noqa: B010 - its statement was compiled alone, and type checkers do not know it
         return made
 
     def _value(self, reference: int | str) -> Any:
@@ -207,6 +227,12 @@ class Program:
     def _set(self, owner: int, name: str, reference: int | str) -> None:
         setattr(self.entities[owner], name, self.get(reference))
 
+    def _declare(self, module: int, name: str) -> None:
+        vars(self.entities[module]).setdefault("__annotations__", {})[name] = _per_process[Any]
+
+    def _takes_mailbox(self, function: int, parameter: str, messages: Any) -> None:
+        self.entities[function].__annotations__ = {parameter: _mailbox[Any if messages is None else self.get(messages)]}
+
     def _register(self, base: int, cls: int) -> None:
         self.entities[base].register(self.entities[cls])
 
@@ -217,6 +243,17 @@ class Program:
 
     def _remember(self, _module: int, name: str, reason: str) -> None:
         self.unsent[name] = reason
+
+
+def _is_internal(module: str) -> bool:
+    """Tell whether a module is none that programs name things of."""
+    return module.startswith(_INTERNAL) or (module.startswith("capsend.") and module not in _PUBLIC)
+
+
+def _public(module: str, qualname: str) -> list[str]:
+    """Return the name under which the host knows a thing."""
+    is_shown = module.startswith("capsend.") and qualname in vars(sys.modules["capsend"])
+    return ["capsend" if is_shown else module, qualname]
 
 
 def _has_state(value: Any) -> bool:

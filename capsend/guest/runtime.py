@@ -9,7 +9,7 @@ import logging
 import os
 from typing import Any
 
-from . import codec, failure, handles, host_functions, mail, settle
+from . import children, codec, failure, handles, host_functions, mail, settle
 from .program import Program
 
 
@@ -17,7 +17,7 @@ def run(program: str, call: str) -> str:
     """Return "v" and the result as codec text, "u" and why the result has no encoding, or "e" and the exception; nothing is ever raised.
 
     Args:
-        program: JSON of `{"entry": reference, "steps": [step], "handles": [[number, kind, description]],
+        program: JSON of `{"entry": reference, "steps": [step], "parent": 1, "handles": [[number, kind, description]],
             "mailbox": 1, "logging": level, "variables": {name: value}}`, of which all but the first two may be missing.
         call: JSON of more steps, its length in hexadecimal and a colon before it, then `(args, kwargs)` as codec text.
     """
@@ -32,6 +32,7 @@ def run(program: str, call: str) -> str:
             os.environ.update(parts["variables"])
         if "handles" in parts:
             rebuilt.handles = handles.receive(parts["handles"])
+        rebuilt.has_parent = "parent" in parts
         rebuilt.execute(parts["steps"])
         # No part of a call is copied without need: arguments may be large.
         start = call.index(":") + 1
@@ -42,13 +43,15 @@ def run(program: str, call: str) -> str:
         args, kwargs = codec.decode(call, start=end, resolve=rebuilt.resolve)
         if "mailbox" in parts:
             args = (mail.own_mailbox(), *args)
+        rebuilt.is_running = True
         result = _call(function, args, kwargs)
         return _answer(result, rebuilt)
     except BaseException as error:  # noqa: BLE001 - nothing may leave the exported function: that would be a trap
         if isinstance(error, MemoryError):
             settle.unplug_holes()
         _explain_unsent(error, rebuilt)
-        return "e" + failure.describe(error, externals=rebuilt.name)
+        held = _Held(rebuilt)
+        return "e" + held.before(failure.describe(error, externals=held.name))
 
 
 def _call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -62,15 +65,44 @@ async def _awaited(coroutine: Any) -> Any:
     return await coroutine
 
 
+class _Held:
+    """The names in an answer. Where the host does not read it but hands it to another process, it passes on the handles, by their place."""
+
+    def __init__(self, rebuilt: Program) -> None:
+        self._name = rebuilt.name
+        self._has_parent = rebuilt.has_parent
+        self._handles: list[str] = []
+
+    def name(self, thing: Any) -> dict[str, Any] | None:
+        """Name a class, a function or a handle."""
+        if self._has_parent and isinstance(thing, handles.Handle):
+            if isinstance(thing, children.Child):
+                return None
+            self._handles.append(thing.told_as)
+            return {"h": len(self._handles) - 1}
+        return self._name(thing)
+
+    def before(self, text: str) -> str:
+        """Return a text behind the names of its handles."""
+        if not self._has_parent:
+            return text
+        names = ",".join(self._handles)
+        return f"{len(names):x}:{names}{text}"
+
+
 def _answer(result: Any, rebuilt: Program) -> str:
+    held = _Held(rebuilt)
     try:
+        if rebuilt.has_parent:
+            return "v" + held.before(codec.encode(result, externals=held.name))
         return codec.encode(result, externals=rebuilt.name, prefix="v")
     except codec.NotEncodable as error:
         path, value, reason = f"result{error.path}", error.value, error.reason
+        kind = type(value).__qualname__
         if isinstance(value, type) and path.endswith(".__class__"):
             path, reason = path.removesuffix(".__class__"), f"its class {value.__qualname__} is not one that was sent"
-            return "u" + json.dumps([path, value.__name__, reason])
-        return "u" + json.dumps([path, type(value).__qualname__, reason])
+            kind = value.__name__
+        return "u" + _Held(rebuilt).before(json.dumps([path, kind, reason]))
 
 
 def _explain_unsent(error: BaseException, rebuilt: Program) -> None:

@@ -1,116 +1,80 @@
-"""capsend as a process sees it: decorators and traits do nothing here, a `Spawnable` can be called, the rest says that it makes no sense yet."""
+"""capsend as a process sees it: the same names by the same rules, most of them the host's own code."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-from typing import TYPE_CHECKING, Annotated, Any, Generic, NoReturn, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from capsend_guest import mail  # type: ignore[import-not-found]  # the name that it has in the image
+from capsend_guest.host_functions import HostFunction  # type: ignore[import-not-found]  # as above
+from capsend_guest.mail import Address, Mailbox  # type: ignore[import-not-found]  # as above
+
+from capsend.claims import process_send as _process_send
+from capsend.environment import Environment
+from capsend.exceptions import (
+    CapsendError,
+    CaptureError,
+    ImageError,
+    LimitExceeded,
+    MemoryLimitExceeded,
+    OutputLimitExceeded,
+    ProcessExited,
+    ProcessFailed,
+    ProcessInterrupted,
+    ProcessKilled,
+    SerializationError,
+    TimeLimitExceeded,
+)
+from capsend.folders import Dir
+from capsend.group import ProcessGroup
+from capsend.image import Image
+from capsend.process import Process, Spawnable, check, spawn
+from capsend.process import process as _process
+from capsend.supervisor import Supervisor
+from capsend.traits import PerProcess, ProcessSend, Serializable, not_process_send, unsafe_process_send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-from capsend_guest.host_functions import HostFunction  # type: ignore[import-not-found]  # noqa: F401 - as above
-from capsend_guest.mail import Address, Mailbox  # type: ignore[import-not-found]  # noqa: F401 - shown to programs; the name is the image's
-
-P = ParamSpec("P")
-R = TypeVar("R")
-T = TypeVar("T")
-_STAYS = "__capsend_stays__"
-
-
-class CapsendError(Exception):
-    """The root of every error that capsend raises."""
-
-
-class CaptureError(CapsendError, TypeError):
-    """Raised in the host; here so that it can be named."""
-
-
-class SerializationError(CapsendError, TypeError):
-    """Raised in the host; here so that it can be named."""
-
-
-class ProcessFailed(CapsendError):
-    """Raised in the host; here so that it can be named."""
-
-
-class ProcessExited(ProcessFailed):
-    """Raised in the host; here so that it can be named."""
-
-
-class ProcessInterrupted(ProcessFailed):
-    """Raised in the host; here so that it can be named."""
-
-
-class ProcessKilled(CapsendError):
-    """Raised in the host; here so that it can be named."""
-
-
-class LimitExceeded(CapsendError):
-    """Raised in the host; here so that it can be named."""
+__all__ = [
+    "Address",
+    "CapsendError",
+    "CaptureError",
+    "Dir",
+    "Environment",
+    "Executor",
+    "HostFunction",
+    "Image",
+    "ImageError",
+    "LimitExceeded",
+    "Mailbox",
+    "MemoryLimitExceeded",
+    "OutputLimitExceeded",
+    "PerProcess",
+    "Process",
+    "ProcessExited",
+    "ProcessFailed",
+    "ProcessGroup",
+    "ProcessInterrupted",
+    "ProcessKilled",
+    "ProcessSend",
+    "Serializable",
+    "SerializationError",
+    "Spawnable",
+    "Supervisor",
+    "TimeLimitExceeded",
+    "check",
+    "host_function",
+    "not_process_send",
+    "process",
+    "process_send",
+    "spawn",
+    "unsafe_process_send",
+]
 
 
-class TimeLimitExceeded(LimitExceeded, TimeoutError):
-    """Raised in the host; here so that it can be named."""
-
-
-class MemoryLimitExceeded(LimitExceeded, MemoryError):
-    """Raised in the host; here so that it can be named."""
-
-
-class OutputLimitExceeded(LimitExceeded):
-    """Raised in the host; here so that it can be named."""
-
-
-class ImageError(CapsendError):
-    """Raised in the host; here so that it can be named."""
-
-
-class ProcessSend(Protocol):
-    """The marker trait; it has been checked before the process started."""
-
-
-class Serializable(Protocol):
-    """The marker trait; it has been checked before the process started."""
-
-
-PerProcess = Annotated[T, "capsend.PerProcess"]
-
-
-def _no_spawn(what: str) -> NoReturn:
-    raise CapsendError(
-        f"{what} cannot be used inside a process yet: only the host spawns processes. Return what is to be done, and spawn it there."
-    )
-
-
-class Spawnable(Generic[P, R]):
-    """A function that was decorated with @process; inside a process it can be called."""
-
-    def __init__(self, function: Callable[P, R]) -> None:
-        self.__wrapped__ = function
-        functools.update_wrapper(self, function)
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the function, in this process."""
-        return self.__wrapped__(*args, **kwargs)
-
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """Bind like a function."""
-        return self if instance is None else functools.partial(self, instance)
-
-    def spawn(self, *args: P.args, **kwargs: P.kwargs) -> NoReturn:
-        """Say that a process cannot spawn."""
-        _no_spawn(f"{self.__wrapped__.__qualname__}.spawn")
-
-
-def process(function: Callable[P, R]) -> Spawnable[P, R]:
-    """Wrap a function, as in the host."""
-    return Spawnable(function)
-
-
-def spawn(function: Any, /, *args: Any, **kwargs: Any) -> NoReturn:
-    """Say that a process cannot spawn."""
-    _no_spawn("spawn")
+def process(fn: Callable[..., Any], /) -> Any:
+    """Declare a function that is made to be spawned; what was sent with the program has been checked."""
+    return _process(fn) if _is_running() else Spawnable(fn)
 
 
 def host_function(function: Any, /) -> NoReturn:
@@ -121,67 +85,21 @@ def host_function(function: Any, /) -> NoReturn:
     )
 
 
-def check(function: Any) -> None:
-    """Do nothing: what is inside has been checked."""
-    if not callable(function):
-        raise TypeError(f"check needs a callable, not {type(function).__name__}")
-
-
 def process_send(cls: type) -> type:
-    """Return the class: the claim has been checked."""
-    return cls
+    """Claim that a class is ProcessSend; of a class that was sent with the program this has been checked."""
+    return _process_send(cls) if _is_running() else cls
 
 
-def not_process_send(reason: str) -> Callable[[type], type]:
-    """Return a decorator that keeps instances of the class in this process."""
-    return lambda cls: _mark(cls, reason)
+def _is_running() -> bool:
+    program = mail.program()
+    return program is not None and bool(program.is_running)
 
 
-def unsafe_process_send(reason: str) -> Callable[[type], type]:
-    """Return a decorator that lets instances travel, whatever the base classes say."""
-    return lambda cls: _mark(cls, "")
+class Executor:
+    """Made in the host: its futures are for threads to wait for."""
 
-
-def _mark(cls: type, reason: str) -> type:
-    setattr(cls, _STAYS, reason)
-    return cls
-
-
-class _HostOnly:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        _no_spawn(type(self).__name__)
-
-    @classmethod
-    def __class_getitem__(cls, item: Any) -> Any:
-        return cls
-
-
-class Process(_HostOnly):
-    """A handle of the host."""
-
-
-class ProcessGroup(_HostOnly):
-    """Made in the host."""
-
-
-class Supervisor(_HostOnly):
-    """Made in the host."""
-
-
-class Dir(_HostOnly):
-    """Made in the host; inside, a folder that was granted is a `pathlib.Path`."""
-
-
-class Environment(_HostOnly):
-    """Made in the host."""
-
-
-class Image(_HostOnly):
-    """Made in the host."""
-
-
-class Executor(_HostOnly):
-    """Made in the host."""
-
-
-__all__ = [name for name, value in list(globals().items()) if not name.startswith("_") and not inspect.ismodule(value)]
+        raise CapsendError(
+            "an Executor cannot be used inside a process, which has no threads to wait for its futures. "
+            "Use a ProcessGroup, or await what spawn returns"
+        )

@@ -1,0 +1,195 @@
+"""The host operations of a process on those that it spawns: text in, text out, every part of it checked."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import attrs
+
+from capsend.child_shipment import ChildShipment
+from capsend.children import Child, ProcessGrant, narrow, spawn
+from capsend.exceptions import LimitExceeded
+from capsend.folders import DirGrant
+from capsend.guest import codec
+from capsend.handles import MOST_HANDLES, Grant, TooManyHandles
+from capsend.operations import Refused, do, read_timeout
+from capsend.tree import NoRoom
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.life import Life
+
+_LONGEST_HEAD: Final = 256 << 10
+_HEAD: Final = codec.Limits(max_chars=_LONGEST_HEAD, max_nodes=10, max_items=5_000)
+_COPIES: Final = 2  # the host keeps the texts of a shipment, and their bytes, for as long as the process runs
+_LONGEST_NAME: Final = 200
+_LONGEST_WORDS: Final = 500
+
+
+class ChildOperations:
+    """What one process does with those that it spawns; used on that process's thread."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    def answer(self, operation: int, payload: str) -> str:
+        """Do one operation."""
+        return do(operation, payload, owner=self, table=self._operations)
+
+    def _spawn(self, payload: str) -> str:
+        """`head`, a line break, `program`, a line break, `call`; the head is JSON. The answer is the new handle."""
+        head, _, rest = payload.partition("\n")
+        program, _, call = rest.partition("\n")
+        told = _Head.read(head)
+        life = self._life
+        if len(life.handles) >= MOST_HANDLES:
+            raise TooManyHandles
+        if told.link:
+            life.mail.check_watches()
+        assert life.shipment is not None
+        shipment = ChildShipment.pack(
+            program,
+            call,
+            name=told.name,
+            grants=tuple(self._grant(name) for name in told.handles),
+            takes_mailbox=told.mailbox,
+            sender=life.shipment,
+        )
+        child = self._start(shipment, told)
+        return json.dumps(life.handles.deliver([ProcessGrant(child)]))
+
+    def _start(self, shipment: ChildShipment, told: _Head) -> Child:
+        try:
+            environment = narrow(self._life.environment, told.limits)
+            return spawn(self._life, shipment, environment, size=_COPIES * shipment.size, linked=told.link)
+        except NoRoom as lack:
+            raise _refused("limit", str(lack)) from None
+        except (LimitExceeded, TypeError, ValueError) as error:
+            raise _refused("limit", str(error)) from None
+        except Exception as error:  # noqa: BLE001 - an audit hook may raise anything; its text is the host's own affair
+            why = str(error) if type(error) is RuntimeError else type(error).__name__
+            raise _refused("refused", why) from None
+
+    def _grant(self, name: str) -> Grant:
+        """What a handle in a spawn stands for; `7r` is the folder 7, to be read only."""
+        read_only = name.endswith("r")
+        grant = self._life.handles.get(int(name.removesuffix("r")))
+        if grant is None or isinstance(grant, ProcessGrant):
+            raise Refused("!forged" if grant is None else f"!handle {grant.refusal}")
+        if not read_only:
+            return grant
+        if not isinstance(grant, DirGrant):
+            raise Refused("!malformed")
+        return attrs.evolve(grant, mount=attrs.evolve(grant.mount, write=False))
+
+    def _child(self, number: str) -> Child:
+        grant = self._life.handles.get(int(number))
+        if not isinstance(grant, ProcessGrant):
+            raise Refused("!forged")
+        return grant.child
+
+    def _join(self, payload: str) -> str:
+        """`number timeout`; the answer is `kind size length handles text`, or empty when time is over."""
+        number, timeout = payload.split(" ", 1)
+        child = self._child(number)
+        if not self._wait(child, read_timeout(timeout)):
+            return ""
+        outcome = child.outcome()
+        if outcome is None:
+            raise Refused("!taken")
+        handles = json.dumps(self._life.handles.deliver(outcome.grants)) if outcome.grants else ""
+        return f"{outcome.kind} {len(outcome.text)} {len(handles)} {handles}{child.take(outcome)}"
+
+    def _wait(self, child: Child, seconds: float | None) -> bool:
+        guest = self._life.guest
+        assert guest is not None
+        end = None if seconds is None else time.monotonic() + seconds
+        while child.life.reason is None:
+            left = None if end is None else end - time.monotonic()
+            if guest.interrupted or (left is not None and left <= 0):
+                return False
+            guest.park(left)
+        return True
+
+    def _more(self, payload: str) -> str:
+        """`number`; the next part of a result."""
+        return self._child(payload).more()
+
+    def _kill(self, payload: str) -> str:
+        """`number`."""
+        self._child(payload).life.kill()
+        return ""
+
+    def _stats(self, payload: str) -> str:
+        """`number`; the answer is JSON."""
+        life = self._child(payload).life
+        return json.dumps({"id": life.number, "reason": life.reason, **attrs.asdict(life.stats())})
+
+    def _await(self, payload: str) -> str:
+        """`tag number`: one notice with that tag, when it ends."""
+        tag, number = payload.split(" ", 1)
+        self._life.mail.await_end(tag, self._child(number).life.mail.port)
+        return ""
+
+    def _address(self, payload: str) -> str:
+        """`number`; the answer is the handle of its address."""
+        return json.dumps(self._life.handles.deliver([self._child(payload).life.mail.grant()]))
+
+    def _link(self, payload: str) -> str:
+        """`number number`: each is told when the other ends."""
+        one, other = (self._child(number).life.mail for number in payload.split(" ", 1))
+        one.check_watches()
+        other.check_watches()
+        one.link(other.port)
+        return ""
+
+    _operations: ClassVar[dict[int, Callable[[ChildOperations, str], str]]] = {
+        50: _spawn,
+        51: _join,
+        52: _kill,
+        53: _stats,
+        54: _await,
+        55: _address,
+        56: _link,
+        57: _more,
+    }
+
+
+@attrs.frozen
+class _Head:
+    """What a process says of one that it spawns."""
+
+    name: str
+    mailbox: bool
+    link: bool
+    handles: list[str]
+    limits: dict[str, Any]
+
+    @classmethod
+    def read(cls, text: str) -> _Head:
+        """Return what a head says.
+
+        Raises:
+            ValueError: it is no head.
+        """
+        told = codec.parse(text, _HEAD, depth=4) if len(text) <= _LONGEST_HEAD else None
+        if type(told) is not dict:
+            raise ValueError("no head")
+        name, handles, limits = told.get("name", ""), told.get("handles", ""), told.get("limits", {})
+        flags = [told.get(flag, 0) for flag in ("mailbox", "link")]
+        if type(name) is not str or type(handles) is not str or type(limits) is not dict:
+            raise ValueError("no head")
+        if any(flag not in (0, 1) for flag in flags):
+            raise ValueError("no head")
+        numbers = handles.split(",", MOST_HANDLES) if handles else []
+        if len(numbers) > MOST_HANDLES:
+            raise TooManyHandles
+        shown = "".join(letter if letter.isprintable() else "?" for letter in name[:_LONGEST_NAME])
+        return cls(shown, bool(flags[0]), bool(flags[1]), numbers, limits)
+
+
+def _refused(word: str, why: str) -> Refused:
+    return Refused(f"!{word} {why[:_LONGEST_WORDS]}".encode("ascii", "backslashreplace").decode())

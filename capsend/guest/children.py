@@ -1,0 +1,109 @@
+"""The processes that this one has spawned: the handles of them, and what can be asked of the host about them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from . import handles, host
+from .handles import Handle
+
+_LARGEST = 1 << 25
+_PROBLEMS = {
+    "!limit": ("LimitExceeded", "{0}"),
+    "!handle": ("CaptureError", "{0}"),
+    "!handles": ("LimitExceeded", "this process holds too many handles"),
+    "!calls": ("LimitExceeded", "too many calls are waiting for their answers"),
+    "!watches": ("LimitExceeded", "too many processes are being monitored"),
+    "!forged": ("CapsendError", "this process does not hold that process"),
+    "!refused": ("CapsendError", "{0}"),
+}
+
+
+class Child(Handle):
+    """A process that this one has spawned; the host ends it when this goes."""
+
+    __slots__ = ("address", "process_id")
+
+    def __init__(self, number: int, description: Any) -> None:
+        super().__init__(number)
+        self.process_id: int = description[0]
+        self.address: Any = None
+
+
+handles.KINDS["process"] = Child
+
+
+def spawn(head: dict[str, Any], program: str, call: str) -> Child:
+    """Have the host start a process.
+
+    Raises:
+        CapsendError: the host refuses.
+    """
+    payload = f"{json.dumps(head)}\n{program}\n{call}"
+    if len(payload) > _LARGEST:
+        errors: Any = sys.modules["capsend"]
+        raise errors.LimitExceeded(
+            f"{head['name']} and its arguments take {len(payload)} bytes in transit, and what a process spawns can take {_LARGEST}. "
+            "Send large data in messages, in parts"
+        )
+    handles.flush()
+    child: Child = handles.receive(json.loads(_asked(host.SPAWN, payload)))[0]
+    return child
+
+
+def join(child: Child, timeout: float | None) -> tuple[str, list[Any], str] | None:
+    """Wait for the end; return its kind, handles and text as the host tells them, or None when it has not come in time."""
+    handles.flush()
+    answer = _asked(host.JOIN, f"{child.number} {-1.0 if timeout is None else max(float(timeout), 0.0)!r}")
+    if not answer:
+        return None
+    kind, total, length, rest = answer.split(" ", 3)
+    told, parts = rest[: int(length)], [rest[int(length) :]]
+    missing = int(total) - len(parts[0])
+    while missing > 0:
+        # No answer of its own: it may begin with anything.
+        parts.append(host.request(host.MORE, str(child.number)))
+        if not parts[-1]:
+            break  # whoever reads the text will say that it has no end
+        missing -= len(parts[-1])
+    return kind, handles.receive(json.loads(told)) if told else [], "".join(parts)
+
+
+def kill(child: Child) -> None:
+    """End it."""
+    host.request(host.KILL, str(child.number))
+
+
+def stats(child: Child) -> dict[str, Any]:
+    """Return what it has used, and how it ended."""
+    told: dict[str, Any] = json.loads(_asked(host.STATS, str(child.number)))
+    return told
+
+
+def await_end(child: Child, tag: int) -> None:
+    """Have a notice with that tag come when it has ended."""
+    _asked(host.AWAIT, f"{tag} {child.number}")
+
+
+def address(child: Child) -> Any:
+    """Return its address."""
+    if child.address is None:
+        child.address = handles.receive(json.loads(_asked(host.ADDRESS, str(child.number))))[0]
+    return child.address
+
+
+def link(child: Child, other: int) -> None:
+    """Link two children."""
+    _asked(host.LINK_CHILDREN, f"{child.number} {other}")
+
+
+def _asked(operation: int, payload: str) -> str:
+    answer = host.request(operation, payload)
+    if answer.startswith("!"):
+        word, _, rest = answer.partition(" ")
+        errors: Any = sys.modules["capsend"]
+        kind, text = _PROBLEMS.get(word, ("CapsendError", "the host refused it ({0})"))
+        raise getattr(errors, kind)(text.format(rest or word))
+    return answer

@@ -1,0 +1,71 @@
+"""Waiting for what other threads do, and doing things on a thread of one's own; a process, which has one thread, has another module here."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+class Condition(threading.Condition):
+    """A condition whose lock may be taken again by the thread that has it."""
+
+    def __init__(self) -> None:
+        super().__init__(threading.RLock())
+
+
+class Worker(Generic[T]):
+    """Hands events to a function, one after the other, on a thread of its own.
+
+    Args:
+        handle: is given each event.
+        condition: guards what the function looks at.
+        name: the thread's name.
+    """
+
+    def __init__(self, handle: Callable[[T], object], *, condition: Condition, name: str) -> None:
+        del condition  # each thread takes it when it needs it
+        self._handle = handle
+        self._name = name
+        self._events: queue.SimpleQueue[T | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to work, unless it has begun."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            self._thread.start()
+
+    def put(self, event: T) -> None:
+        """Add an event."""
+        self._events.put(event)
+
+    def stop(self) -> None:
+        """Hand over no more events; returns at once."""
+        self._stopping.set()
+        self._events.put(None)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping.is_set()
+
+    def pause(self, seconds: float) -> bool:
+        """Wait so long, or until `stop` is called; tell whether it was."""
+        return self._stopping.wait(seconds)
+
+    def join(self) -> None:
+        """Wait until the last event has been handled, unless it is the one that calls this."""
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _work(self) -> None:
+        while (event := self._events.get()) is not None and not self._stopping.is_set():
+            self._handle(event)
+            del event  # nothing is kept while waiting
