@@ -52,7 +52,7 @@ LAYERS = [
         "child_shipment",
     },
     {"waiting"},
-    {"gauge", "engine", "guest_files", "baking", "image", "deadlines", "output", "operations", "mail", "host_calls", "tree", "turns", "life"},
+    {"gauge", "engine", "guest_files", "baking", "image", "deadlines", "output", "answers", "mail", "host_calls", "tree", "turns", "life"},
     {"process", "mailbox", "registry", "running", "children", "child_operations"},
     {"environment", "executor", "group", "supervisor"},
     {"", "explain"},
