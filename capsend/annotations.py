@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
+import contextlib
+import functools
 import re
 import types
 import typing
@@ -15,16 +18,16 @@ _MAILBOX: Final = re.compile(r"^[\"'\s]*(?:\w+\.)*Mailbox\b")
 _UNKNOWN: Final = (None,)
 
 
-def message_type(function: Any) -> tuple[Any] | None:
-    """Return the `M` of a function whose first parameter is annotated `Mailbox[M]`, in a tuple; None for other functions.
+def message_type(spawned: Any) -> tuple[Any] | None:
+    """Return the `M` of a callable whose first parameter is annotated `Mailbox[M]`, in a tuple; None for others.
 
-    Where the annotation cannot be evaluated, as when its names are only imported for type checkers, `M` is None.
+    The first parameter is the first that a call gives: of a method the one after `self`, of a partial the first that is not bound. Where the
+    annotation cannot be evaluated, as when its names are only imported for type checkers, `M` is None.
     """
-    function = getattr(function, "__capsend_function__", function)
-    code = getattr(function, "__code__", None)
-    if not isinstance(function, types.FunctionType) or code is None or not code.co_argcount:
+    function, given = _behind(spawned)
+    if not isinstance(function, types.FunctionType) or function.__code__.co_argcount <= given:
         return None
-    annotation = function.__annotations__.get(code.co_varnames[0]) if _annotated(function) else None
+    annotation = function.__annotations__.get(function.__code__.co_varnames[given]) if _annotated(function) else None
     if isinstance(annotation, str):
         if not _MAILBOX.match(annotation):
             return None
@@ -32,6 +35,24 @@ def message_type(function: Any) -> tuple[Any] | None:
         if annotation is None:
             return _UNKNOWN
     return _message_of(annotation)
+
+
+def _behind(spawned: Any) -> tuple[Any, int]:
+    """Return the function that runs when something is called, and how many of its parameters are given by then."""
+    given = 0
+    while True:
+        if isinstance(spawned, functools.partial):
+            given += len(spawned.args)
+            spawned = spawned.func
+        elif isinstance(spawned, types.MethodType):
+            given += 1
+            spawned = spawned.__func__
+        elif hasattr(type(spawned), "__capsend_function__"):
+            spawned = spawned.__capsend_function__
+        elif isinstance(call := getattr(type(spawned), "__call__", None), types.FunctionType):  # noqa: B004 - which, not whether
+            return call, given + 1
+        else:
+            return spawned, given
 
 
 def _annotated(function: types.FunctionType) -> bool:
@@ -61,6 +82,20 @@ def _evaluated(text: str, function: types.FunctionType) -> Any:
         return eval(value, function.__globals__, names) if isinstance(value, str) else value  # noqa: S307 - quoted twice
     except Exception:  # noqa: BLE001 - an annotation need not be true
         return None
+
+
+def mailbox_names(node: ast.AST) -> Iterator[str]:
+    """Yield the names in the annotations of mailboxes that functions take which are defined in a piece of code."""
+    for inner in ast.walk(node):
+        if not isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for parameter in [*inner.args.posonlyargs, *inner.args.args][:1]:
+            text = ast.unparse(parameter.annotation) if parameter.annotation is not None else ""
+            if not _MAILBOX.match(text):
+                continue
+            with contextlib.suppress(SyntaxError):
+                expression = ast.parse(text.strip("\"'"), mode="eval")
+                yield from (each.id for each in ast.walk(expression) if isinstance(each, ast.Name))
 
 
 def classes_in(annotation: Any) -> Iterator[type]:

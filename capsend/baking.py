@@ -19,7 +19,7 @@ import attrs
 
 from capsend import rehearsal, zones
 from capsend.exceptions import ImageError
-from capsend.guest_files import guest_files
+from capsend.guest_files import declaration_files, guest_files
 from capsend.immortal import immortalize
 
 if TYPE_CHECKING:
@@ -118,9 +118,9 @@ def bake(folder: Path, *, key: str, packages: Sequence[Package]) -> None:
 
 
 def _stage(stage: Path, packages: Sequence[Package]) -> None:
-    for inside, path in guest_files().items():
-        _copy(path, stage / inside)
     imports = sorted({name for package in packages for name in package.imports})
+    for inside, path in (guest_files() | declaration_files(imports)).items():
+        _copy(path, stage / inside)
     manifest = stage / "capsend_guest" / "manifest.py"
     manifest.write_text(
         f'"""The packages that this image holds."""\n\nPACKAGES = {tuple(imports)!r}\n', encoding="utf-8"

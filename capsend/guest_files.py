@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import capsend_traits
+from capsend_traits import BAKED, installed_providers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _HOST: Final = Path(__file__).parent
 _GUEST: Final = _HOST / "guest"
@@ -18,7 +22,7 @@ _TRAITS: Final = Path(capsend_traits.__file__).parent
 _SHARED: Final = (
     "annotations", "captures", "claims", "environment", "exception_classes", "exceptions", "failure", "fields", "frames",
     "group", "handles", "judge", "linetexts", "origins", "parsed", "parts", "ports", "process", "program", "references", "shipping",
-    "source", "supervisor", "traits", "typeforms", "wire",
+    "source", "stats", "supervisor", "traits", "typeforms", "wire",
 )  # fmt: skip
 
 
@@ -40,3 +44,14 @@ def guest_files() -> dict[Path, Path]:
             own = relative.parts[0] == "api"
             found[Path("capsend") / relative.relative_to("api") if own else Path("capsend_guest") / relative] = path
     return dict(sorted(found.items()))
+
+
+def declaration_files(tops: Iterable[str]) -> dict[Path, Path]:
+    """Return {place inside: file} of the declarations that other packages have of modules below these top-level names."""
+    wanted = frozenset(tops)
+    return {
+        Path("capsend_traits", BAKED, folder.owner, Path(path).relative_to(folder.path)): Path(path)
+        for folder in installed_providers()
+        for module, path in folder.modules()
+        if module.partition(".")[0] in wanted
+    }

@@ -15,6 +15,7 @@ from capsend import wire
 from capsend.capabilities import FunctionGrant, HostCall
 from capsend.exceptions import CapsendError, LimitExceeded, SerializationError
 from capsend.handles import TooManyHandles, grant_of
+from capsend.judge import declared_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +136,8 @@ class HostCalls:
         def external(thing: object) -> object:
             grant = grant_of(thing)
             if grant is None:
+                if refusal := declared_refusal(thing):
+                    raise SerializationError(f"the result of {name} cannot be sent: {refusal}", path="result")
                 return self._shipment.message_name(thing)
             if grant.refusal:
                 raise SerializationError(f"the result of {name} cannot be sent: {grant.refusal}", path="result")

@@ -20,7 +20,7 @@ import attrs
 
 from capsend.baking import COMPILED, RECORD, Record, bake, digest_of
 from capsend.exceptions import ImageError
-from capsend.guest_files import guest_files
+from capsend.guest_files import declaration_files, guest_files
 from capsend.ownership import check_owner, cpu, own_folder, unwritable
 from capsend.packages import ALWAYS, Package, collect
 
@@ -265,11 +265,18 @@ def _key(names: tuple[str, ...]) -> str:
         ("format", FORMAT),
         ("tools", [(tool, importlib.metadata.version(tool)) for tool in ("componentize-py", "wasmtime")]),
         ("guest", [(str(inside), digest_of(path)) for inside, path in guest_files().items()]),
+        ("declarations", _declarations(names)),
         ("packages", [(package.name, package.version, _digest(package)) for package in _packages(names)]),
         ("zones", zones.version()),
         ("machine", [sys.platform, platform.machine(), cpu()]),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+
+
+def _declarations(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """What other packages declare of the chosen ones; to look for it takes milliseconds, which the default image does not need."""
+    tops = [top for package in _packages(names) for top in package.imports] if names else []
+    return [(str(inside), digest_of(path)) for inside, path in declaration_files(tops).items()] if tops else []
 
 
 def _digest(package: Package) -> str:

@@ -255,6 +255,17 @@ def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
     )
 
 
+def declared_refusal(thing: object) -> str:
+    """Return why instances of a thing's class are declared not sendable, and a cure; empty where nothing declares that.
+
+    For messages, where the codec alone decides on everything else.
+    """
+    refusal = class_verdict(type(thing), "Serializable").refusal
+    if refusal is None or refusal[0] in {C_CLASS_VERDICT, HANDLE_VERDICT}:
+        return ""
+    return f"{refusal[0]}. Instead: {refusal[1]}"
+
+
 def _equals_only_itself(cls: Any) -> bool:
     return cls.__eq__ is object.__eq__
 

@@ -10,8 +10,6 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-import attrs
-
 from capsend.deadlines import Deadlines
 from capsend.exceptions import (
     CapsendError,
@@ -28,6 +26,7 @@ from capsend.handles import Handles
 from capsend.mail import FIRST, LAST, Mail
 from capsend.outcomes import ChildRaised
 from capsend.output import Lines
+from capsend.stats import Stats
 from capsend.tree import Branch, NoRoom, budget_of
 from capsend.turns import Turns
 
@@ -55,28 +54,6 @@ _CPU_TICK: Final = 0.005
 _CROWD: Final = 100  # to look at so many processes takes a small part of a tick
 _SMALL_PART: Final = 65_536
 _log: Final = logging.getLogger("capsend.process")
-
-
-@attrs.frozen
-class Stats:
-    """What a process has used.
-
-    Attributes:
-        cpu_seconds: processor time of its thread.
-        memory: bytes of memory that it had when it last asked the host for something, the interpreter's own included.
-        sent, received: messages; answers to calls and notices are not counted.
-        waiting: messages in its mailbox, those put by for later included.
-        dropped: messages that were lost: see `Address.send`.
-        output_bytes: what it wrote, log records included.
-    """
-
-    cpu_seconds: float
-    memory: int
-    sent: int
-    received: int
-    waiting: int
-    dropped: int
-    output_bytes: int
 
 
 _numbers = itertools.count(1)

@@ -19,6 +19,7 @@ from capsend.byteforms import frame_of, value_of
 from capsend.exceptions import CapsendError, LimitExceeded, ProcessFailed, ProcessKilled, SerializationError
 from capsend.guest import codec
 from capsend.handles import grant_of
+from capsend.judge import declared_refusal
 from capsend.mail import MOST_WARNINGS, Timer
 from capsend.ports import MESSAGES, SIZE, Frame, Offer, Parker, Policy, Port, PortGrant, put
 
@@ -526,6 +527,8 @@ def encode(value: object, target: PortGrant) -> Frame:
                 raise SerializationError(f"{name} cannot be sent: {grant.refusal}", path=name)
             grants.append(grant)
             return {"h": len(grants) - 1}
+        if refusal := declared_refusal(thing):
+            raise SerializationError(f"{name} cannot be sent: {refusal}", path=name)
         if port.name is not None:
             return port.name(thing)
         if isinstance(thing, type | types.FunctionType | types.BuiltinFunctionType):

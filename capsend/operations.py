@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from capsend.answers import Refused
 from capsend.byteforms import BYTES, DOWN, EXIT, Message, message_of
 from capsend.handles import MOST_HANDLES
-from capsend.mail import MOST_HANDLES_IN_MESSAGE, MOST_WATCHES, Refused
+from capsend.mail import MOST_HANDLES_IN_MESSAGE, MOST_WATCHES
 from capsend.ports import Frame, Offer, PortGrant, put
 
 if TYPE_CHECKING:

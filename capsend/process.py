@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from capsend.life import ExitReason, Life, Stats
+    from capsend.life import ExitReason, Life
     from capsend.mailbox import Address
+    from capsend.stats import Stats
 
 P = ParamSpec("P")
 R = TypeVar("R")

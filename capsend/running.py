@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from capsend.environment import Environment
-    from capsend.life import Stats
     from capsend.mailbox import Address
+    from capsend.stats import Stats
 
 _EXIT_PATIENCE: Final = 5.0
 

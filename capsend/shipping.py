@@ -31,8 +31,10 @@ _LONGEST_REFUSAL: Final = 1 << 20
 _MOST_PREPARED: Final = 256
 _REFUSAL: Final = codec.Limits(max_nodes=2, max_items=3)
 _NOTICES: Final = frozenset({("capsend.mailbox", "Down"), ("capsend.mailbox", "Exit")})
-_REPORTS: Final = frozenset(("capsend_traits.wording", name) for name in ("Finding", "Kind", "Leaf", "Step"))
-"""What a `CaptureError` holds that was raised inside."""
+_REPORTS: Final = frozenset(
+    {("capsend.stats", "Stats"), *(("capsend_traits.wording", name) for name in ("Finding", "Kind", "Leaf", "Step"))}
+)
+"""What a process that spawns may tell of it: what a child has used, and what a `CaptureError` holds."""
 _CO_VARIADIC: Final = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 

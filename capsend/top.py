@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from capsend.life import Life, Stats
+    from capsend.life import Life
     from capsend.running import Running
+    from capsend.stats import Stats
 
 T = TypeVar("T")
 

@@ -22,7 +22,7 @@ import attrs
 import pytest
 
 import capsend
-from capsend import Dir, Environment, HostFunction, Mailbox, SerializationError, host_function, spawn
+from capsend import Dir, Environment, HostFunction, Mailbox, SerializationError, host_function, not_process_send, spawn
 from capsend.capabilities import HostCall
 
 PATIENCE = 60
@@ -1162,3 +1162,20 @@ def test_host_function_cannot_be_made_inside():
         return "made"
 
     assert result(work).startswith("len runs inside and cannot become a function of the host")
+
+
+def test_result_of_a_function_that_is_declared_to_stay_is_refused():
+    """A negative impl holds for what a host function returns, as for what a process is passed."""
+
+    @not_process_send("a session belongs to its connection")
+    class Session:
+        pass
+
+    @host_function
+    def connect() -> Session:
+        return Session()
+
+    with pytest.raises(
+        SerializationError, match="Session is declared not sendable: a session belongs to its connection"
+    ):
+        result(lambda: connect())

@@ -274,6 +274,25 @@ def test_interpreter_exits_with_live_trees(run_script):
     assert (result.returncode, result.stdout, result.stderr) == (0, "leaving\n", "")
 
 
+def test_errors_of_the_hosts_own_code_are_told_by_name_only():
+    """What goes wrong out here, and where, is no process's affair."""
+
+    def fail(_text: str):
+        raise OSError("/home/somebody/secret is full")
+
+    def look(inbox: Mailbox[Down]):
+        child = capsend.spawn(print, "x")
+        inbox.monitor(child.address)
+        try:
+            child.result()
+        except capsend.ProcessFailed as error:
+            return str(error), inbox.receive().message
+
+    told, message = Environment(stdout=fail).spawn(process(look)).result(PATIENCE)
+    assert "an error in the host (OSError)" in told
+    assert message == "OSError"
+
+
 # --- budgets ---
 
 
@@ -396,6 +415,23 @@ def test_messages_that_wait_for_children_are_limited_together():
         return sent
 
     assert Environment(mailbox_bytes=1_024, processes=5).spawn(flood).result(PATIENCE) == 4
+
+
+def test_delayed_messages_of_children_are_limited_together():
+    """They count as if they waited already."""
+
+    def delay(inbox: Mailbox[str]):
+        answer = ask(18, f"{inbox.address.number} 1000 :s{'x' * 600}")
+        time.sleep(1_000 if answer.isdecimal() else 0)
+        return answer
+
+    def flood():
+        children = [capsend.spawn(delay) for _ in range(5)]
+        while not any(child.done() for child in children):
+            pass
+        return [child.result() for child in children if child.done()]
+
+    assert Environment(mailbox_bytes=1_024, processes=5).spawn(flood).result(PATIENCE) == ["!timers"]
 
 
 def test_results_that_wait_are_limited_together():

@@ -13,8 +13,10 @@ import types
 from pathlib import Path
 
 import pytest
-from capsend_traits import DeclarationError, Table, Trait, table
+from capsend_traits import DeclarationError, Table, Trait, _folder, table
 from capsend_traits._folder import Folder, installed_providers
+
+from capsend.guest_files import declaration_files
 
 SEND, SERIAL, NEVER = Trait.PROCESS_SEND, Trait.SERIALIZABLE, Trait.NEVER
 
@@ -255,6 +257,26 @@ def test_installed_package_ships_declarations(tmp_path, monkeypatch):
     assert mine.by_name("geo.Point").trait is SEND
     assert mine.by_name("geo.Line") is None
     assert "geo" in mine.modules()
+
+
+def test_image_holds_what_packages_declare_of_its_modules(tmp_path, monkeypatch):
+    """A process that spawns judges classes of other packages by the same declarations, which stand beside capsend's own there."""
+    install(
+        tmp_path / "site",
+        monkeypatch,
+        distribution="geo",
+        entry="geo_traits",
+        geo="class Point(ProcessSend): 'immutable'",
+        other="class Line(ProcessSend): 'immutable'",
+    )
+    files = declaration_files(["geo", "attrs"])
+    assert list(files) == [Path("capsend_traits/baked/geo/geo.pyi")]
+    for inside, path in files.items():
+        (tmp_path / inside).parent.mkdir(parents=True)
+        (tmp_path / inside).write_bytes(path.read_bytes())
+    monkeypatch.undo()
+    monkeypatch.setattr(_folder, "__file__", str(tmp_path / "capsend_traits" / "_folder.py"))
+    assert Table(Folder(str(tmp_path), "mine"), providers=installed_providers).by_name("geo.Point").trait is SEND
 
 
 def test_two_packages_that_declare_one_class_are_a_conflict(tmp_path, monkeypatch):

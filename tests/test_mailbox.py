@@ -19,8 +19,10 @@ from capsend import (
     ProcessFailed,
     ProcessKilled,
     SerializationError,
+    not_process_send,
     process,
     spawn,
+    unsafe_process_send,
 )
 from capsend.exceptions import CapsendError
 from capsend.mailbox import Down
@@ -627,3 +629,62 @@ def test_level_of_the_host_applies_inside(caplog):
     with caplog.at_level("INFO", "capsend.process"):
         spawn(work).result(PATIENCE)
     assert [r for r in caplog.records if "told" in r.getMessage()]
+
+
+@not_process_send("it is worth something only in the program that drew it")
+@attrs.frozen
+class Token:
+    text: str
+
+
+class Derived(Token):
+    """The impl is inherited."""
+
+
+@unsafe_process_send("its lock guards nothing that travels")
+class Promised:
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.lock = threading.Lock()
+
+    def __getstate__(self) -> int:
+        return self.n
+
+    def __setstate__(self, n: int) -> None:
+        self.__init__(n)
+
+
+@process
+def taker(inbox: Mailbox[Promised | list[Promised]]) -> int:
+    return inbox.receive().n
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (Token("x"), "Token is declared not sendable: it is worth something"),
+        (Derived("x"), "Token is declared not sendable: it is worth something"),
+        ([{"deep": Token("x")}], "Token is declared not sendable: it is worth something"),
+        (asyncio.Lock(), "Lock is declared not sendable: a copied lock protects nothing"),
+    ],
+    ids=["negative impl", "inherited", "inside", "declaration"],
+)
+def test_message_is_refused_for_what_an_argument_is_refused_for(value, reason):
+    """Negative impls and declarations hold for messages, to a process and within the host, although the codec could write them."""
+    with Mailbox[Any]() as inbox, taker.spawn() as p:
+        with pytest.raises(SerializationError, match=reason):
+            inbox.address.send(value)
+        with pytest.raises(SerializationError, match=reason):
+            spawn(lambda value: None, value)
+        with pytest.raises(SerializationError, match=reason):
+            p.send(value)
+        assert (len(inbox), p.stats().waiting, p.done()) == (0, 0, False)
+
+
+def test_unsafe_impl_holds_for_messages():
+    """What is promised to be sendable goes as its own state."""
+    with Mailbox[Any]() as inbox, taker.spawn() as p:
+        inbox.address.send(Promised(3))
+        assert inbox.receive(timeout=PATIENCE).n == 3
+        p.send(Promised(4))
+        assert p.result(PATIENCE) == 4

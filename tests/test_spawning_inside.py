@@ -341,6 +341,18 @@ def test_a_handle_tells_how_its_process_ended() -> None:
     assert spawn(outer).result(PATIENCE) == expected
 
 
+def test_figures_of_a_child_reach_the_host() -> None:
+    """`stats` inside gives what it gives outside, and its value can be returned."""
+
+    def outer() -> Any:
+        p = spawn(print, "four")
+        p.result()
+        return p.stats()
+
+    stats = Environment(stdout=None).spawn(outer).result(PATIENCE)
+    assert (stats.output_bytes, stats.received, stats.memory > 1 << 20) == (5, 0, True)
+
+
 def test_a_child_runs_into_a_limit_that_its_parent_chose() -> None:
     """Limits of an environment made inside hold, and the error is the one that the host would raise."""
 
@@ -461,6 +473,25 @@ def test_a_supervisor_inside_gives_up() -> None:
         return "", 0
 
     assert spawn(outer).result(PATIENCE) == ("ValueError('bad 1')", 2)
+
+
+async def messages_and_ends(inbox: Mailbox[int]) -> list[int]:
+    me = inbox.address
+
+    def later(n: int) -> int:
+        me.send(n)
+        return n * 10
+
+    started = [spawn(later, n) for n in range(3)]
+    received, ended = await asyncio.gather(
+        asyncio.gather(*(inbox.receive_async() for _ in range(3))), asyncio.gather(*started)
+    )
+    return [*sorted(received), *ended]
+
+
+def test_an_event_loop_inside_waits_for_messages_and_ends_at_once() -> None:
+    """Neither kind of wait keeps the other from being woken."""
+    assert spawn(messages_and_ends).result(PATIENCE) == [0, 1, 2, 0, 10, 20]
 
 
 # --- messages ---

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from capsend_traits import wording
 from capsend_traits.wording import Kind, Leaf
 
-from capsend.annotations import classes_in, message_type
+from capsend.annotations import classes_in, mailbox_names, message_type
 from capsend.captures.context import CANNOT_BE_SENT, Place, Refused, callable_name, place_of
 from capsend.captures.sources import function_reads, function_source
 from capsend.origins import Origin, missing_module_cure, resolve
 from capsend.parts import ATOMS
+from capsend.references import Read
 from capsend.source import SourceError, is_generated
 
 if TYPE_CHECKING:
@@ -128,6 +129,11 @@ class Functions:
         lines = {read.name: read.line for read in reversed(references.free)}
         context.later(lambda: self._fill(function, number, place, lines))
         context.later(lambda: self._read(function, references, place))
+        if "Mailbox" in source.text:
+            # With unevaluated annotations nothing else names what a function that is defined in there receives.
+            for name in dict.fromkeys(mailbox_names(source.node)):
+                read = Read(name, (), source.line)
+                context.possibly(lambda r=read: self._walk.names.read(function.__globals__, module, r, place))  # type: ignore[misc]  # mypy wants no default here
         messages = message_type(function)
         if messages is not None:
             context.possibly(lambda: self._mailbox(function, number, messages[0], place))

@@ -23,7 +23,7 @@ from mypy.plugin import (
 )
 from mypy.types import AnyType, CallableType, Instance, Type, TypeOfAny, get_proper_type
 
-from capsend_mypy import bounds, impls, mailboxes, names, outline, summary
+from capsend_mypy import bounds, impls, mailboxes, names, outline, summary, supervised
 from capsend_mypy.config import Boundary, Configuration, ConfigurationError, load
 from capsend_mypy.program import Program, State, is_spawnable, is_wasm_function
 from capsend_mypy.reporting import Reporter
@@ -50,8 +50,6 @@ SPAWN_METHODS: Final = frozenset(
     }
 )
 SUPERVISED_METHODS: Final = frozenset({"capsend.supervisor.Supervisor.spawn"})
-OWN_KEYWORDS: Final = frozenset({"name", "restart", "stop"})
-"""The parameters of `Supervisor.spawn` that are not the function's."""
 MAP_METHODS: Final = frozenset({"capsend.executor.Executor.map"})
 SPAWNABLE_METHODS: Final = frozenset({"capsend.process.Spawnable.spawn"})
 METHOD_NAMES: Final = frozenset(
@@ -192,8 +190,11 @@ class CapsendPlugin(Plugin):
         """Take the mailbox out of what a spawn expects; let a lambda with defaults be spawned, for which mypy cannot infer a type."""
         if fullname in self.silent:
             return None
-        if self._defined(fullname) in SPAWN_METHODS:
+        defined = self._defined(fullname)
+        if defined in SPAWN_METHODS:
             return _spawn_signature
+        if defined in SUPERVISED_METHODS:
+            return _supervised_signature
         return _spawnable_signature if fullname in SPAWNABLE_METHODS else None
 
     def get_function_hook(self, fullname: str) -> Hook | None:
@@ -372,13 +373,17 @@ class CapsendPlugin(Plugin):
         message = mailboxes.taken(judged)
         known = parameter_names(judged)
         if message is not None and not is_spawnable(judged):
-            check.messages(message, ctx.args[0][0], known[0] or "args[0]")
+            check.messages(message, ctx.args[0][0], next(iter(known), None) or "args[0]")
         self._arguments(ctx, check, known if message is None else known[1:], start=1, own=own)
 
     def _supervised(self, ctx: Ctx, check: Check) -> None:
         if ctx.args and ctx.args[0]:
             check.callable(ctx.args[0][0])
-            self._given(ctx, check, own=OWN_KEYWORDS)
+            self._given(ctx, check, own=supervised.OWN_KEYWORDS)
+            judged = ctx.arg_types[0][0]
+            result = None if is_spawnable(judged) else supervised.result_of(judged)
+            if result is not None:
+                check.result(awaited_result(result), ctx.args[0][0], "the result")
 
     def _map(self, ctx: Ctx, check: Check) -> None:
         if not ctx.args or not ctx.args[0]:
@@ -488,6 +493,11 @@ def _spawn_signature(ctx: MethodSigContext) -> CallableType:
     if spawned is None or mailboxes.taken(spawned) is None:
         return _loose_signature(ctx)
     return mailboxes.of_function(ctx.default_signature, spawned, checker.modules)
+
+
+def _supervised_signature(ctx: MethodSigContext) -> CallableType:
+    spawned = mailboxes.type_of_spawned(ctx)
+    return ctx.default_signature if spawned is None else supervised.of_child(ctx.default_signature, spawned)
 
 
 def _spawnable_signature(ctx: MethodSigContext) -> CallableType:

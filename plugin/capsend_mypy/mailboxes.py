@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mypy import nodes as n
-from mypy.types import CallableType, Instance, Parameters, Type, get_proper_type
+from mypy.subtypes import find_member
+from mypy.typeops import make_simplified_union
+from mypy.types import AnyType, CallableType, Instance, Overloaded, Parameters, Type, TypeOfAny, get_proper_type
 
 from capsend_mypy import names
 
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mypy.plugin import FunctionSigContext, MethodSigContext
+
+
+PARTIAL: Final = "functools.partial"
+REST: Final = "__mypy_partial"
 
 
 def messages(declared: Type | None) -> Type | None:
@@ -24,27 +30,53 @@ def messages(declared: Type | None) -> Type | None:
 
 
 def taken(spawned: Type | None) -> Type | None:
-    """Return the `M` of a callable whose first parameter is a `Mailbox[M]`; None for any other."""
+    """Return the `M` of a callable whose first parameter is a `Mailbox[M]`; None for any other.
+
+    Of an overloaded function it is what any of its variants takes, where all of them take a mailbox.
+    """
+    proper = get_proper_type(spawned) if spawned is not None else None
+    if isinstance(proper, Overloaded):
+        each = [taken(item) for item in proper.items]
+        known = [message for message in each if message is not None]
+        return make_simplified_union(known) if len(known) == len(each) else None
     signature = parameters(spawned)
     return messages(signature.arg_types[0]) if signature is not None and _has_first(signature.arg_kinds) else None
 
 
 def parameters(spawned: Type | None) -> CallableType | Parameters | None:
-    """Return the parameters of a function or of a `Spawnable`, as far as its type has them."""
+    """Return the parameters of a function, a `Spawnable`, a partial or a callable object, as far as its type has them."""
     proper = get_proper_type(spawned) if spawned is not None else None
-    if isinstance(proper, Instance) and proper.type.fullname == names.SPAWNABLE and proper.args:
-        proper = get_proper_type(proper.args[0])
+    if isinstance(proper, Instance):
+        proper = get_proper_type(_called(proper))
     return proper if isinstance(proper, CallableType | Parameters) else None
+
+
+def returned(spawned: Type) -> Type | None:
+    """Return what a function, a `Spawnable`, a partial or a callable object returns, as far as its type says."""
+    proper = get_proper_type(spawned)
+    if isinstance(proper, Instance) and proper.type.fullname == names.SPAWNABLE and proper.args:
+        return proper.args[1]
+    return getattr(parameters(proper), "ret_type", None)
+
+
+def _called(instance: Instance) -> Type | None:
+    """Return what an instance is when it is called."""
+    if instance.type.fullname == names.SPAWNABLE and instance.args:
+        return instance.args[0]
+    if instance.type.fullname == PARTIAL:
+        # Where mypy's own plugin for functools keeps what is left to be given.
+        return instance.extra_attrs.attrs.get(REST) if instance.extra_attrs is not None else None
+    return find_member("__call__", instance, instance, is_operator=True)
 
 
 def of_function(signature: CallableType, spawned: Type, files: Mapping[str, n.MypyFile]) -> CallableType:
     """Return the signature of `spawn(fn, ...)` for an `fn` that takes a mailbox: `fn`, and what it takes besides."""
-    found = parameters(spawned)
+    proper, found = get_proper_type(spawned), parameters(spawned)
+    if isinstance(proper, Overloaded):
+        return _of_overloaded(signature, proper, files)
     if found is None or taken(spawned) is None:
         return signature
-    proper = get_proper_type(spawned)
-    returned = proper.args[1] if isinstance(proper, Instance) else getattr(found, "ret_type", None)
-    made = actor(signature.ret_type, spawned, returned, files)
+    made = actor(signature.ret_type, spawned, returned(proper), files)
     if made is None:
         return signature
     return signature.copy_modified(
@@ -66,6 +98,17 @@ def of_wasm_function(signature: CallableType, checker: Any) -> CallableType:
     return signature.copy_modified(ret_type=Instance(info, types))
 
 
+def _of_overloaded(signature: CallableType, spawned: Overloaded, files: Mapping[str, n.MypyFile]) -> CallableType:
+    """Return a signature that takes any arguments: which variant they choose is not known before they are checked."""
+    made = actor(signature.ret_type, spawned, make_simplified_union([item.ret_type for item in spawned.items]), files)
+    if made is None:
+        return signature
+    anything = AnyType(TypeOfAny.special_form)
+    return signature.copy_modified(
+        arg_types=[spawned, *(anything for _ in signature.arg_types[1:])], variables=[], ret_type=made
+    )
+
+
 def of_spawnable(signature: CallableType, files: Mapping[str, n.MypyFile]) -> CallableType:
     """Return the signature of `fn.spawn(...)` without the mailbox that `fn` takes."""
     handle = get_proper_type(signature.ret_type)
@@ -82,15 +125,15 @@ def of_spawnable(signature: CallableType, files: Mapping[str, n.MypyFile]) -> Ca
     )
 
 
-def actor(handle: Type, spawned: Type, returned: Type | None, files: Mapping[str, n.MypyFile]) -> Instance | None:
+def actor(handle: Type, spawned: Type, result: Type | None, files: Mapping[str, n.MypyFile]) -> Instance | None:
     """Return `Actor[M, R]` in the place of a `Process[R]`; None where the spawn gives something else."""
     proper, message = get_proper_type(handle), taken(spawned)
     info = _actor(files)
-    if message is None or returned is None or info is None:
+    if message is None or result is None or info is None:
         return None
     if not isinstance(proper, Instance) or proper.type.fullname != names.PROCESS:
         return None
-    return Instance(info, [message, returned])
+    return Instance(info, [message, result])
 
 
 def _actor(files: Mapping[str, n.MypyFile]) -> n.TypeInfo | None:
@@ -102,12 +145,7 @@ def _actor(files: Mapping[str, n.MypyFile]) -> n.TypeInfo | None:
 def type_of_spawned(ctx: MethodSigContext | FunctionSigContext) -> Type | None:
     """Return the type of what is spawned, where it is named or a module's function: a lambda cannot annotate a mailbox."""
     spawned = ctx.args[0][0] if ctx.args and ctx.args[0] else None
-    of_module = (
-        isinstance(spawned, n.CallExpr)
-        and isinstance(spawned.callee, n.MemberExpr)
-        and spawned.callee.name == "function"
-    )
-    if spawned is None or not (isinstance(spawned, n.RefExpr) or of_module):
+    if not isinstance(spawned, n.RefExpr | n.CallExpr | n.IndexExpr):
         return None
     checker: Any = ctx.api
     with checker.msg.filter_errors():

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import capsend
@@ -176,6 +177,24 @@ def speed_inside(rounds: int) -> Row:
     return Row("pure-Python speed inside, of the host's", "", {US: mean, **ratios}, (Promise("", 0.4, at_least=True),))
 
 
+def spawns_in_turn(count: int) -> float:
+    """Seconds that one spawn takes, result included, wherever this runs."""
+    start = time.perf_counter()
+    for number in range(count):
+        assert capsend.spawn(pow, number, 2).result() == number * number
+    return (time.perf_counter() - start) / count
+
+
+def spawn_inside(rounds: int) -> Row:
+    """One process that spawns, one child after the other, against this program doing the same."""
+    everybody = {
+        US: lambda: capsend.spawn(spawns_in_turn, 20).result(),
+        "from the host": lambda: spawns_in_turn(20),
+    }
+    figures = {name: median_of(run, rounds=rounds) for name, run in everybody.items()}
+    return Row("spawn to result, from inside a process", "ms", milliseconds(figures))
+
+
 def first_result(rounds: int) -> Row:
     """From the start of the interpreter to the first result, the image being built."""
 
@@ -215,6 +234,7 @@ ROWS: dict[str, Callable[[int], Row]] = {
     "bytes": bytes_echo,
     "dicts": dicts_echo,
     "speed": speed_inside,
+    "inside": spawn_inside,
     "start": first_result,
     "import": import_time,
     **messages.ROWS,

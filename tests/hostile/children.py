@@ -138,7 +138,7 @@ def spawn_without_end():
     return count, answer[:6]
 
 
-@attack("normal or limit", (capsend.LimitExceeded, type(None)), timeout=5.0)
+@attack("normal or limit", capsend.LimitExceeded, timeout=5.0, tree_memory=256 * MIB)
 def fork_for_ever():
     def fork():
         kept = []

@@ -1,5 +1,8 @@
 """A function whose first parameter is a mailbox is spawned without it; the handle knows what it can be sent."""
 
+import functools
+from typing import Final, overload
+
 import attrs
 
 from capsend import Address, Mailbox, ProcessGroup, Supervisor, process, spawn
@@ -42,7 +45,47 @@ def watch(inbox: Mailbox[Down | str], other: Address[int]) -> str:
     return message if isinstance(message, str) else message.reason
 
 
+def added(plus: int, inbox: Mailbox[int], *, times: int = 1) -> int:
+    return (inbox.receive() + plus) * times
+
+
+class Repeater:
+    def __init__(self, times: int) -> None:
+        self.times: Final = times
+
+    def __call__(self, inbox: Mailbox[str], end: str) -> str:
+        return inbox.receive() * self.times + end
+
+    def shout(self, inbox: Mailbox[str]) -> str:
+        return inbox.receive().upper() * self.times
+
+
+@overload
+def scaled(inbox: Mailbox[int], by: int) -> int: ...
+@overload
+def scaled(inbox: Mailbox[int], by: str) -> str: ...
+def scaled(inbox: Mailbox[int], by: int | str) -> int | str:
+    return inbox.receive() * by
+
+
+def run_other_callables() -> None:
+    partly: Actor[int, int] = spawn(functools.partial(added, 1), times=2)
+    partly.send(20)
+    assert partly.result() == 42
+    repeater = Repeater(2)
+    called: Actor[str, str] = spawn(repeater, "!")
+    called.send("ab")
+    assert called.result() == "abab!"
+    method: Actor[str, str] = spawn(repeater.shout)
+    method.send("ab")
+    assert method.result() == "ABAB"
+    either: Actor[int, int | str] = spawn(scaled, "x")
+    either.send(3)
+    assert either.result() == "xxx"
+
+
 def run() -> None:
+    run_other_callables()
     made: Actor[Add | Get, None] = counter.spawn(40)
     with made, spawn(counter, start=1) as second:
         made.send(Add(2))
