@@ -288,6 +288,16 @@ def test_a_fault_ends_the_process_alone(ends: WasmModule, name: str, words: str)
     assert ends.function("zero")() == b""
 
 
+def test_a_fault_names_the_functions_it_happened_in():
+    """Innermost first, one that calls itself once."""
+    module = WasmModule.from_wat(
+        "(module (func $parse (param i32) (if (local.get 0) (then (call $parse (i32.sub (local.get 0) (i32.const 1))))) unreachable)"
+        '(func $main (call $parse (i32.const 5))) (func (export "go") (call $main)))'
+    )
+    with pytest.raises(ProcessFailed, match=r"abort\(\) does\n  in parse\n  in main\n  in <wasm function 2>$"):
+        module.function("go")()
+
+
 def test_an_exit_code_is_a_failure(ends: WasmModule):
     """Other than 0."""
     p = spawn(ends.function("seven"))

@@ -238,6 +238,7 @@ def _linker(*, preview1: bool) -> wasmtime.Linker:
 class CoreInstance(Instance):
     """One instance of a core module; `run` makes it and calls its entry, `load` and `store` reach its memory from host operations."""
 
+    exits: ClassVar = True
     reasons: ClassVar = (
         ("`unreachable` instruction", "it ran into an instruction that is never to be reached, as abort() does"),
         ("memory minimum size", "the environment's memory is smaller than what the module needs to start"),

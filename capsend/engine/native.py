@@ -57,6 +57,9 @@ trap_new.restype = ctypes.c_void_p
 NO_FINALIZER: Final = ctypes.cast(0, ctypes.CFUNCTYPE(None, ctypes.c_void_p))
 ANY_POINTER: Final = ctypes.POINTER(ffi.wasmtime_component_resource_any_t)
 BYTE_POINTER: Final = ctypes.POINTER(ctypes.c_uint8)
+_FRAME: Final = re.compile(r"^ +\d+: .*?!(.+)$", re.MULTILINE)
+_LONGEST_SHOWN: Final = 60
+_MOST_CALLS: Final = 10
 STRING: Final = ffi_constants.WASMTIME_COMPONENT_STRING.value
 
 
@@ -96,6 +99,13 @@ def sentence(error: wasmtime.WasmtimeError) -> str:
     text = str(error)
     place = re.search(r"--> .*?:(\d+):(\d+)", text)
     return first_line(error) + (f" (line {place[1]}, column {place[2]})" if place else "")
+
+
+def functions_in(problem: Exception) -> list[str]:
+    """The names of the functions that were running, innermost first; a few of them, each once where it called itself."""
+    names = [name if name.isprintable() else ascii(name) for name in _FRAME.findall(str(problem))]
+    calls = [name[:_LONGEST_SHOWN] for name, inner in zip(names, [None, *names], strict=False) if name != inner]
+    return calls[:_MOST_CALLS]
 
 
 def problem(error: Any) -> wasmtime.WasmtimeError:

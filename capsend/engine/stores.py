@@ -50,7 +50,7 @@ class Trapped(Exception):
 
     Attributes:
         reason: one sentence without a full stop, such as "the wasm stack overflowed".
-        details: what the guest's C code had written to its standard error, bounded; often empty.
+        details: what the guest's C code had written to its standard error, bounded, and the functions in which it faulted; often empty.
     """
 
     def __init__(self, reason: str, details: str = "") -> None:
@@ -149,7 +149,7 @@ class Instance:
 
     reasons: ClassVar[tuple[tuple[str, str], ...]] = REASONS
     exits: ClassVar = False
-    """Whether it may end itself and say how, as programs of WASI do."""
+    """Whether it is a program of its own: it may end itself and say how, and the names of its functions tell its author something."""
 
     def __init__(self, owner: wasmtime.Engine) -> None:
         self.engine = owner
@@ -264,7 +264,10 @@ class Instance:
             raise failure
         if self.exits and isinstance(problem, wasmtime.ExitTrap):
             raise Exited(problem.code)
-        raise Trapped(self._reason(problem), self.raw_output.decode("utf-8", "replace").strip())
+        details = [self.raw_output.decode("utf-8", "replace").strip()]
+        if self.exits:
+            details += [f"  in {name}" for name in native.functions_in(problem)]
+        raise Trapped(self._reason(problem), "\n".join(filter(None, details)))
 
 
 # The callbacks below never raise: an exception that leaves a ctypes callback is printed and forgotten, and one that
