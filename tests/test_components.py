@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from capsend import (
+    Dir,
     Environment,
     LimitExceeded,
     Mailbox,
@@ -19,6 +21,9 @@ from capsend import (
 )
 from capsend.engine import LARGEST_MESSAGE
 from capsend.exceptions import WasmError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PATIENCE = 20.0
 MIB = 1 << 20
@@ -267,3 +272,78 @@ def test_senseless_numbers_are_refused_with_a_name():
             spawn(module.function("huge"), b"", inbox.address).result(PATIENCE)
         spawn(module.function("good"), b"", inbox.address).result(PATIENCE)
         assert inbox.receive(timeout=PATIENCE) == b"no "
+
+
+FILES = """
+  (import "wasi:filesystem/types@0.2.9" (instance $types
+    (export "descriptor" (type $descriptor (sub resource)))
+    (type $codes (enum "access" "would-block" "already" "bad-descriptor" "busy" "deadlock" "quota" "exist" "file-too-large"
+      "illegal-byte-sequence" "in-progress" "interrupted" "invalid" "io" "is-directory" "loop" "too-many-links" "message-size"
+      "name-too-long" "no-device" "no-entry" "no-lock" "insufficient-memory" "insufficient-space" "not-directory" "not-empty"
+      "not-recoverable" "unsupported" "no-tty" "no-such-device" "overflow" "not-permitted" "pipe" "read-only" "invalid-seek"
+      "text-file-busy" "cross-device"))
+    (export "error-code" (type $error-code (eq $codes)))
+    (type $path (flags "symlink-follow")) (export "path-flags" (type $path-flags (eq $path)))
+    (type $open (flags "create" "directory" "exclusive" "truncate")) (export "open-flags" (type $open-flags (eq $open)))
+    (type $access (flags "read" "write" "file-integrity-sync" "data-integrity-sync" "requested-write-sync" "mutate-directory"))
+    (export "descriptor-flags" (type $descriptor-flags (eq $access)))
+    (export "[method]descriptor.open-at" (func (param "self" (borrow $descriptor)) (param "path-flags" $path-flags)
+      (param "path" string) (param "open-flags" $open-flags) (param "flags" $descriptor-flags)
+      (result (result (own $descriptor) (error $error-code)))))
+    (export "[method]descriptor.read" (func (param "self" (borrow $descriptor)) (param "length" u64) (param "offset" u64)
+      (result (result (tuple (list u8) bool) (error $error-code)))))))
+  (alias export $types "descriptor" (type $descriptor))
+  (import "wasi:filesystem/preopens@0.2.9" (instance $preopens
+    (alias outer 1 $descriptor (type $outer)) (export "descriptor" (type $mine (eq $outer)))
+    (export "get-directories" (func (result (list (tuple (own $mine) string)))))))
+  (core module $kept (memory (export "memory") 20)
+    (global $next (mut i32) (i32.const 65536))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+      (local.set $at (global.get $next))
+      (global.set $next (i32.and (i32.add (i32.add (local.get $at) (local.get 3)) (i32.const 15)) (i32.const -16)))
+      (local.get $at)))
+  (alias export $types "[method]descriptor.open-at" (func $open-at))
+  (alias export $types "[method]descriptor.read" (func $read))
+  (alias export $preopens "get-directories" (func $directories))
+"""
+
+
+def test_a_component_reads_the_folder_that_it_was_granted(tmp_path: Path):
+    """A file in it, through WASI; a path out of it leads nowhere."""
+    words = """
+      (import "files" "open-at" (func $open-at (param i32 i32 i32 i32 i32 i32 i32)))
+      (import "files" "read" (func $read (param i32 i64 i64 i32)))
+      (import "files" "directories" (func $directories (param i32)))
+      (import "files" "memory" (memory 20))
+    """
+    linked = """
+      (core instance $kept (instantiate $kept))
+      (core func $open-at (canon lower (func $open-at) (memory (core memory $kept "memory"))))
+      (core func $read (canon lower (func $read) (memory (core memory $kept "memory")) (realloc (core func $kept "realloc"))))
+      (core func $directories (canon lower (func $directories) (memory (core memory $kept "memory")) (realloc (core func $kept "realloc"))))
+      (core instance $made (instantiate $module (with "files" (instance
+        (export "open-at" (func $open-at)) (export "read" (func $read)) (export "directories" (func $directories))
+        (export "memory" (memory $kept "memory"))))))
+    """
+    # The folders are listed at 32, what was opened at 48, what was read at 64; a failure tells the place of its code.
+    reads = (
+        "(call $directories (i32.const 32))"
+        "(call $open-at (i32.load (i32.load (i32.const 32))) (i32.const 0) (local.get 0) (local.get 1) (i32.const 0) (i32.const 1) (i32.const 48))"
+        "(if (i32.load8_u (i32.const 48)) (then"
+        " (i32.store8 (i32.const 100) (i32.add (i32.const 48) (i32.load8_u (i32.const 52))))"
+        f" (return {ANSWER.format(case=1, pointer='(i32.const 100)', size='(i32.const 1)')})))"
+        "(call $read (i32.load (i32.const 52)) (i64.const 1000) (i64.const 0) (i32.const 64))"
+        + ANSWER.format(case=0, pointer="(i32.load (i32.const 68))", size="(i32.load (i32.const 72))")
+    )
+    text = component({"reads": reads}, imports=FILES, core_imports=words, linked=linked)
+    text = text.replace('(memory (export "memory") 20) (data', '(export "memory" (memory 0)) (data')
+    module = WasmModule.from_wat(text)
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "x.txt").write_text("what it holds")
+    (tmp_path / "secret").write_text("secret")
+    os.mkfifo(inside / "pipe")
+    assert spawn(module.function("reads"), b"x.txt", Dir(inside)).result(PATIENCE) == b"what it holds"
+    for path in (b"../secret", b"/etc/passwd", b"missing", b"pipe"):
+        with pytest.raises(ProcessFailed, match="failed: "):
+            spawn(module.function("reads"), path, Dir(inside)).result(PATIENCE)

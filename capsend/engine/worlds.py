@@ -299,7 +299,8 @@ class WorldInstance(ComponentInstance):
         self._writes = any(mount.write for mount in mounts)
         self._has_files = bool(mounts)
         try:
-            native.store_limiter(self.store, memory, _TABLE_ELEMENTS, _INSTANCES, _TABLES, _MEMORIES)
+            memories = _MEMORIES + bool(mounts)  # one is the probe's, which is made first
+            native.store_limiter(self.store, memory, _TABLE_ELEMENTS, _INSTANCES, _TABLES, memories)
             self.watch()
             self.set_wasi(mounts, variables)
         except BaseException:
