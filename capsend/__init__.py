@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from capsend.mailbox import Address, Mailbox
     from capsend.running import processes as processes
     from capsend.supervisor import Supervisor as Supervisor
+    from capsend.wasm import WasmFunction as WasmFunction
     from capsend.wasm import WasmModule
 
 __all__ = [
@@ -78,6 +79,7 @@ _LATER: Final = {
     "Mailbox": "mailbox",
     "ProcessGroup": "group",
     "Supervisor": "supervisor",
+    "WasmFunction": "wasm",
     "WasmModule": "wasm",
     "host_function": "capabilities",
     "process_send": "claims",

@@ -15,12 +15,12 @@ from capsend import (
     ProcessKilled,
     Supervisor,
     TimeLimitExceeded,
+    WasmFunction,
     WasmModule,
     host_function,
     spawn,
 )
 from capsend.exceptions import WasmError
-from capsend.wasm import WasmFunction
 from tests.guests.languages import HERE
 
 PATIENCE = 30.0
