@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _OVERHEAD = 256
 _LIMITS = Limits()
 _MOST_WARNINGS = 10
+_PLAIN = frozenset({int, bool, float, type(None)})  # what is always written, and names nothing
 _ONLY_TEXT = " 0 0 "  # no tag, and no handles
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
 
@@ -89,7 +90,8 @@ class Address(Handle):
 
     def send(self, value: Any, *, timeout: float | None = None) -> bool:
         """Send a copy of a value; return whether it was put into the mailbox."""
-        return self._sent(self._post(value, timeout))
+        answer = self._post(value, timeout)
+        return not answer or self._sent(answer)
 
     async def send_async(self, value: Any) -> bool:
         """Send a copy of a value, waiting for room without blocking the event loop."""
@@ -360,6 +362,8 @@ def _matcher(kind: Any) -> Callable[[Any], bool] | None:
 
 def _write(value: Any) -> tuple[str, str]:
     """Return a message as codec text, and the handles in it."""
+    if type(value) in _PLAIN:
+        return codec.encode(value), ""
     names: list[str] = []
 
     def external(thing: Any) -> Any:
