@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import attrs
 
+from capsend.answers import Refused, do, read_timeout
 from capsend.child_shipment import ChildShipment
 from capsend.children import Child, ProcessGrant, narrow, spawn
 from capsend.exceptions import LimitExceeded
 from capsend.folders import DirGrant
 from capsend.guest import codec
 from capsend.handles import MOST_HANDLES, Grant, TooManyHandles
-from capsend.mail import Refused, read_timeout
 from capsend.tree import NoRoom
 
 if TYPE_CHECKING:
@@ -36,18 +36,8 @@ class ChildOperations:
         self._life = life
 
     def answer(self, operation: int, payload: str) -> str:
-        """Do one operation; the answer is empty or data when all is well, `!` and a word when not."""
-        handler = self._operations.get(operation)
-        if handler is None:
-            return "!unknown"
-        try:
-            return handler(self, payload)
-        except Refused as refused:
-            return str(refused)
-        except TooManyHandles:
-            return "!handles"
-        except (ValueError, OverflowError):
-            return "!malformed"
+        """Do one operation."""
+        return do(operation, payload, owner=self, table=self._operations)
 
     def _spawn(self, payload: str) -> str:
         """`head`, a line break, `program`, a line break, `call`; the head is JSON. The answer is the new handle."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from capsend.answers import Refused, do, read_timeout
 from capsend.deadlines import Deadlines
 from capsend.handles import Grant, TooManyHandles
 from capsend.ports import MOST_CALLS, Frame, Offer, Port, PortGrant, link, put
@@ -37,7 +37,6 @@ MOST_WARNINGS: Final = 10
 """How often it is logged that a receiver drops what it cannot read; the rest is only counted, so that nobody can flood the log."""
 
 MOST_HANDLES_IN_MESSAGE: Final = 100
-_LONGEST: Final = 366 * 86_400.0
 _LONGEST_RECORD: Final = 65_536
 _LONGEST_DROPS: Final = 1 << 20
 
@@ -51,10 +50,6 @@ _ANSWERS: Final = {
 
 _timers: Final = Deadlines()
 _log: Final = logging.getLogger("capsend.process")
-
-
-class Refused(Exception):
-    """An operation that cannot be done; its text is the answer."""
 
 
 class Mail:
@@ -140,17 +135,7 @@ class Mail:
 
     def answer(self, operation: int, payload: str) -> str:
         """Do one operation."""
-        handler = self._operations.get(operation)
-        if handler is None:
-            return "!unknown"
-        try:
-            return handler(self, payload)
-        except Refused as refused:
-            return str(refused)
-        except TooManyHandles:
-            return "!handles"
-        except (ValueError, OverflowError):
-            return "!malformed"
+        return do(operation, payload, owner=self, table=self._operations)
 
     def _send(self, payload: str) -> str:
         """`number timeout tag handles:text`; with a tag the message is a call, whose answer is let in."""
@@ -350,7 +335,7 @@ class Mail:
         if delay is None:
             raise Refused("!malformed")
         account = self.port.account
-        if account is not None and not account.take_mail(frame.size, self.port, urgent=False):
+        if account is not None and account.take_mail(frame.size, self.port, urgent=False):
             raise Refused("!timers")
         timer = Timer(delay, target.port, frame, account=account)
         self._timers[timer.number] = timer
@@ -437,18 +422,6 @@ class Timer:
 def _notice(kind: Any, port: Port, reason: str, words: str, *, tag: int = 0) -> Frame:
     grant = PortGrant(port, send=False, link=False)
     return Frame(json.dumps([reason, words[:500]]), (grant,), kind=kind, tag=tag)
-
-
-def read_timeout(text: str) -> float | None:
-    """Return seconds; None for no limit, written -1.
-
-    Raises:
-        Refused: it is no number.
-    """
-    seconds = float(text)
-    if math.isnan(seconds):
-        raise Refused("!malformed")
-    return None if seconds < 0 else min(seconds, _LONGEST)
 
 
 def _tag(text: str) -> int:

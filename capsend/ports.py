@@ -79,8 +79,8 @@ class Frame:
 class Account(Protocol):
     """What is charged for the messages that wait in a port, beside the port's own bounds; called with the port's lock held or not."""
 
-    def take_mail(self, amount: int, port: Port, *, urgent: bool) -> bool:
-        """Charge a message; false when there is no room, and the port's `tell_next` is called when there may be."""
+    def take_mail(self, amount: int, port: Port, *, urgent: bool) -> int:
+        """Charge a message, or return the bytes that are missing; the port's `tell_next` is called when there may be room."""
 
     def give_mail(self, amount: int, *, urgent: bool) -> None:
         """Give back what a message was charged."""
@@ -218,7 +218,7 @@ class Port:
     def _place_urgent(self, frame: Frame) -> Offer:
         if self._urgent and self._urgent_size + frame.size > self.size:
             return Offer.FULL
-        if self.account is not None and not self.account.take_mail(frame.size, self, urgent=True):
+        if self.account is not None and self.account.take_mail(frame.size, self, urgent=True):
             return Offer.FULL
         self._calls.discard(frame.tag)
         self._urgent.append(frame)
@@ -226,7 +226,7 @@ class Port:
         return Offer.ACCEPTED
 
     def _place(self, frame: Frame) -> Offer:
-        while not self._fits(frame.size) or not self._charge(frame.size):
+        while (missing := self._charge(frame.size)) != 0:
             if self.policy == "block":
                 return Offer.FULL
             if self.policy == "fail":
@@ -234,6 +234,8 @@ class Port:
                 return Offer.REFUSED
             oldest = next((index for index, each in enumerate(self._frames) if each.kind == "m"), None)
             self.dropped += 1
+            if missing > self._size:
+                return Offer.REFUSED  # others have taken the room, and what could go here does not make enough
             if oldest is None:
                 return Offer.REFUSED  # all that could go has been taken out and put by
             size = self._frames[oldest].size
@@ -249,8 +251,11 @@ class Port:
         held, held_size = self._held
         return len(self._frames) + held < self.messages and self._size + held_size + size <= self.size
 
-    def _charge(self, size: int) -> bool:
-        return self.account is None or self.account.take_mail(size, self, urgent=False)
+    def _charge(self, size: int) -> int:
+        """Charge a message where it fits; return the bytes that are missing, or more than 0 where it is room for one more message."""
+        if not self._fits(size):
+            return 1
+        return 0 if self.account is None else self.account.take_mail(size, self, urgent=False)
 
     def enter(self, wake: Callable[[], None], *, urgent: bool = False) -> Waiter:
         """Stand in line for room; `wake` is called, from any thread, whenever it may be this sender's turn."""

@@ -130,8 +130,7 @@ def in_tree(processes: Iterable[Running]) -> Iterator[tuple[Running, int]]:
     known = {process.id: process for process in processes}
     children: dict[int | None, list[Running]] = {}
     for process in known.values():
-        parent = process.parent
-        children.setdefault(parent if parent in known else None, []).append(process)
+        children.setdefault(process.parent if process.parent in known else None, []).append(process)
     stack = [(process, 0) for process in reversed(children.get(None, []))]
     while stack:
         process, depth = stack.pop()

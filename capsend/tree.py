@@ -170,15 +170,19 @@ class Branch:
 
     # --- mail, which the ports charge ---
 
-    def take_mail(self, amount: int, port: Waiting, *, urgent: bool) -> bool:
-        """Charge a message for a child of this process; false when there is no room, and the port is told when there may be."""
+    def take_mail(self, amount: int, port: Waiting, *, urgent: bool) -> int:
+        """Charge a message for a child of this process, or return the bytes that are missing; then the port is told when there may be room."""
+        resource: Resource = "answers" if urgent else "mail"
         with self._lock:
-            try:
-                self.take("answers" if urgent else "mail", amount)
-            except NoRoom as lack:
-                lack.branch._waiting.add(port)
-                return False
-        return True
+            missing = {branch: branch._used[resource] + amount - branch._most[resource] for branch in self._upwards()}
+            most = max(missing.values())
+            if most <= 0:
+                self.charge(resource, amount)
+                return 0
+            for branch, lack in missing.items():
+                if lack > 0:
+                    branch._waiting.add(port)
+        return most
 
     def give_mail(self, amount: int, *, urgent: bool) -> None:
         """Give back what a message was charged; call `tell_waiting` when no lock is held."""

@@ -417,6 +417,23 @@ def test_messages_that_wait_for_children_are_limited_together():
     assert Environment(mailbox_bytes=1_024, processes=5).spawn(flood).result(PATIENCE) == 4
 
 
+def test_delayed_messages_of_children_are_limited_together():
+    """They count as if they waited already."""
+
+    def delay(inbox: Mailbox[str]):
+        answer = ask(18, f"{inbox.address.number} 1000 :s{'x' * 600}")
+        time.sleep(1_000 if answer.isdecimal() else 0)
+        return answer
+
+    def flood():
+        children = [capsend.spawn(delay) for _ in range(5)]
+        while not any(child.done() for child in children):
+            pass
+        return [child.result() for child in children if child.done()]
+
+    assert Environment(mailbox_bytes=1_024, processes=5).spawn(flood).result(PATIENCE) == ["!timers"]
+
+
 def test_results_that_wait_are_limited_together():
     """What no parent takes counts; the child that would exceed it ends, and taking one makes room."""
 

@@ -154,6 +154,31 @@ def test_policy_of_a_mailbox_holds_for_the_budget_of_the_tree(policy, answer):
     assert (root.used("mail"), port.dropped) == (800 if answer is Offer.ACCEPTED else 700, 1)
 
 
+def test_mailbox_is_not_emptied_for_room_that_others_have_taken():
+    """Where dropping what is here would not make enough room, nothing is dropped but the new message."""
+    root = Branch(Member(1), BUDGET)
+    flooded, quiet = Port("one"), Port("other", policy="drop_oldest")
+    flooded.account = quiet.account = root
+    flooded.offer(message(720))
+    quiet.offer(message(260))
+    assert quiet.offer(message(300)) is Offer.REFUSED
+    assert (len(quiet), quiet.dropped) == (1, 1)
+
+
+def test_end_of_a_process_makes_room_for_messages_to_others():
+    """Its mailbox goes, and whoever waited for room looks again."""
+    root = Branch(Member(1), BUDGET)
+    full, waited_for = (Port(label) for label in ("one", "other"))
+    full.account = waited_for.account = root
+    full.offer(message(900))
+    woken = []
+    waiter = waited_for.enter(lambda: woken.append(1))
+    assert waited_for.offer(message(300), waiter) is Offer.FULL
+    full.close("killed")
+    assert woken
+    assert waited_for.offer(message(300), waiter) is Offer.ACCEPTED
+
+
 def test_answers_to_calls_have_a_budget_of_their_own():
     """No flood of messages keeps them out."""
     root = Branch(Member(1), BUDGET)

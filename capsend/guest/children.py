@@ -82,6 +82,11 @@ def stats(child: Child) -> dict[str, Any]:
     return told
 
 
+def await_end(child: Child, tag: int) -> None:
+    """Have a notice with that tag come when it has ended."""
+    _asked(host.AWAIT, f"{tag} {child.number}")
+
+
 def address(child: Child) -> Any:
     """Return its address."""
     if child.address is None:

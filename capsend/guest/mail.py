@@ -13,7 +13,7 @@ import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import clock, codec, handles, host
+from . import children, clock, codec, handles, host
 from .codec_limits import Limits
 from .handles import Handle
 
@@ -499,11 +499,11 @@ def poll(timeout: float | None) -> bool:
     return True
 
 
-def await_end(child: Handle, then: Callable[[], None]) -> None:
+def await_end(child: children.Child, then: Callable[[], None]) -> None:
     """Have a function called when a child has ended, while this process waits for something; at once if it has ended before."""
     tag = next(_tags)
+    children.await_end(child, tag)
     _state.ends[tag] = then
-    host.request(host.AWAIT, f"{tag} {child.number}")
 
 
 def wait(timeout: float | None = None) -> None:

@@ -115,13 +115,14 @@ class Life:
         """Wait for the end, and take what it gave."""
         if not self._joined and mail.expects_ends():
             timeout = self._watch(timeout)
-        # Meanwhile a supervisor may have taken it.
-        if not self._joined:
-            answer = children.join(self.child, timeout)
-            if answer is None:
-                return False
-            self._joined = True
-            self._take(*answer)
+        return self._joined or self._fetch(timeout)  # meanwhile a supervisor may have taken it
+
+    def _fetch(self, timeout: float | None) -> bool:
+        answer = children.join(self.child, timeout)
+        if answer is None:
+            return False
+        self._joined = True
+        self._take(*answer)
         return True
 
     def _watch(self, timeout: float | None) -> float | None:
@@ -170,8 +171,16 @@ class Life:
             callback()
             return
         self._callbacks.append(callback)
-        if len(self._callbacks) == 1:
+        if len(self._callbacks) > 1:
+            return
+        try:
             mail.await_end(self.child, self._has_ended)
+        except CapsendError:
+            # Too many are waited for: nobody could be told of this one's end, so it comes now.
+            self.kill()
+            self._fetch(None)
+            self._has_ended()
+            raise
 
     def _has_ended(self) -> None:
         callbacks, self._callbacks = self._callbacks, []
