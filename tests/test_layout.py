@@ -52,7 +52,22 @@ LAYERS = [
         "child_shipment",
     },
     {"waiting"},
-    {"gauge", "engine", "guest_files", "baking", "image", "deadlines", "output", "operations", "mail", "host_calls", "tree", "turns", "life"},
+    {
+        "gauge",
+        "engine",
+        "guest_files",
+        "baking",
+        "image",
+        "deadlines",
+        "output",
+        "operations",
+        "mail",
+        "host_calls",
+        "tree",
+        "turns",
+        "time_limits",
+        "life",
+    },
     {"process", "mailbox", "registry", "running", "children", "child_operations"},
     {"environment", "executor", "group", "supervisor"},
     {"", "explain"},
@@ -63,7 +78,7 @@ UPWARDS = {
     "life": {
         "mailbox",
         "child_operations",
-    },  # what it spawns is started as any other process; its end is told as a notice, which users receive
+    },  # its end is told as a notice; what it spawns is started as any other process
     "ports": {"mailbox"},  # what travels as a grant is handed out as an address
     "rehearsal": {"image", "shipping"},  # an image is tried with real shipments while it is made
 }
