@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import attrs
 
+from capsend.answers import Refused, do, read_timeout
 from capsend.child_shipment import ChildShipment
 from capsend.children import Child, ProcessGrant, narrow, spawn
 from capsend.exceptions import LimitExceeded
 from capsend.folders import DirGrant
 from capsend.guest import codec
 from capsend.handles import MOST_HANDLES, Grant, TooManyHandles
-from capsend.operations import Refused, do, read_timeout
 from capsend.tree import NoRoom
 
 if TYPE_CHECKING:

@@ -4,37 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import shutil
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
-from capsend.exceptions import (
-    CapsendError,
-    CaptureError,
-    GuestTraceback,
-    ImageError,
-    LimitExceeded,
-    ProcessFailed,
-    ProcessKilled,
-    SerializationError,
-)
+from capsend.exceptions import CapsendError, ImageError
+from capsend.exits import FAILED, INTERRUPTED, MISUSED, stop
+from capsend.invocation import environment_of, imported, print_result, program_of, result_of, spawned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from capsend.environment import Environment
     from capsend.image import StoredImage
-    from capsend.process import Process
-
-FAILED: Final = 1
-MISUSED: Final = 2
-REFUSED: Final = 3
-LIMITED: Final = 4
-INTERRUPTED: Final = 130
 
 _UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -47,28 +29,6 @@ def _size(text: str) -> int:
         message = f"{text!r} is not a size: write bytes, or a number with K, M or G, such as 512M"
         raise click.BadParameter(message)
     return int(match[1]) * _UNITS[match[2].upper()]
-
-
-def _stop(message: str, code: int, *, details: str = "") -> NoReturn:
-    """Write what went wrong to standard error and exit."""
-    if details:
-        click.echo(details.rstrip(), err=True)
-    text = f"capsend: {message}"
-    if sys.stderr.isatty():
-        from capsend.display import hanging
-
-        text = hanging(text, shutil.get_terminal_size().columns)
-    click.echo(text, err=True)
-    raise SystemExit(code)
-
-
-def _find(target: str) -> Any:
-    from capsend.targets import TargetError, find
-
-    try:
-        return find(target)
-    except TargetError as error:
-        _stop(str(error), MISUSED, details=error.details)
 
 
 @click.group(context_settings=_CONTEXT)
@@ -103,11 +63,11 @@ def demo() -> None:
     try:
         same = show(display.console())
     except KeyboardInterrupt:
-        _stop("interrupted", INTERRUPTED)
+        stop("interrupted", INTERRUPTED)
     except CapsendError as error:
-        _stop(str(error), FAILED)
+        stop(str(error), FAILED)
     if not same:
-        _stop("the results of the processes differ from the host's; please report this", FAILED)
+        stop("the results of the processes differ from the host's; please report this", FAILED)
 
 
 @main.command(
@@ -147,76 +107,13 @@ def run(
     """
     from capsend.targets import parse_arguments
 
-    function = _find(target)
+    function = imported(target)
     positional, keywords = parse_arguments(arguments)
-    environment = _environment(memory, timeout, packages)
-    process = _spawn(lambda: environment.spawn(function, *positional, **keywords))
-    result = _result(process)
+    environment = environment_of(memory, timeout, packages)
+    process = spawned(lambda: environment.spawn(function, *positional, **keywords))
+    result = result_of(process)
     if result is not None:
-        _print_result(result)
-
-
-def _environment(memory: int | None, timeout: float | None, packages: tuple[str, ...]) -> Environment:
-    from capsend.environment import Environment
-    from capsend.image import Image
-
-    limits: dict[str, Any] = {"memory": memory, "timeout": timeout}
-    try:
-        return Environment(
-            image=Image(packages=packages), **{name: value for name, value in limits.items() if value is not None}
-        )
-    except ValueError as error:
-        _stop(str(error), MISUSED)
-
-
-def _spawn(start: Callable[[], Process[Any]]) -> Process[Any]:
-    try:
-        return start()
-    except (CaptureError, SerializationError, ImageError) as error:
-        _stop(str(error), REFUSED)
-    except TypeError as error:
-        _stop(str(error), MISUSED)
-    except KeyboardInterrupt:
-        _stop("interrupted", INTERRUPTED)
-
-
-def _result(process: Process[Any]) -> Any:
-    try:
-        return process.result()
-    except (LimitExceeded, ProcessKilled) as error:
-        _stop(str(error), LIMITED, details=_guest_traceback(error))
-    except BaseException as error:  # noqa: BLE001 - it is whatever the function raised
-        if isinstance(error, ProcessFailed) and error.type_name == "builtins.SystemExit":
-            _leave(error.guest_message)
-        details = _guest_traceback(error)
-        if isinstance(error, KeyboardInterrupt) and not details:
-            process.kill()
-            _stop("interrupted", INTERRUPTED)
-        if details:
-            click.echo(details.rstrip(), err=True)
-            raise SystemExit(FAILED) from None
-        _stop(str(error), FAILED)
-
-
-def _leave(status: str) -> NoReturn:
-    """Exit as the function did: with a number, or with a message and 1."""
-    if not status or re.fullmatch(r"-?\d{1,3}", status):
-        raise SystemExit(int(status or "0"))
-    _stop(status, FAILED)
-
-
-def _guest_traceback(error: BaseException) -> str:
-    cause = error.__cause__
-    return cause.text if isinstance(cause, GuestTraceback) else ""
-
-
-def _print_result(result: object) -> None:
-    if sys.stdout.isatty():
-        from rich.pretty import pprint
-
-        pprint(result, expand_all=False)
-    else:
-        click.echo(repr(result))
+        print_result(result)
 
 
 @main.command(
@@ -252,42 +149,18 @@ def top(target: str, arguments: tuple[str, ...], interval: float) -> None:
     from capsend import display
     from capsend.top import run as watched
 
-    program = _program(_find(target), arguments)
+    program = program_of(imported(target), arguments)
     try:
         result = watched(program, to=display.console(), interval=interval)
     except KeyboardInterrupt:
-        _stop("interrupted", INTERRUPTED)
+        stop("interrupted", INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - it is whatever the function raised
         from capsend.targets import own_traceback
 
         click.echo(own_traceback(error).rstrip(), err=True)
         raise SystemExit(FAILED) from None
     if result is not None:
-        _print_result(result)
-
-
-def _program(function: Any, arguments: tuple[str, ...]) -> Callable[[], Any]:
-    """Return the call of a program's main function; exit when it cannot be called like that."""
-    import asyncio
-    import inspect
-
-    from capsend.process import Spawnable
-    from capsend.targets import parse_arguments
-
-    positional, keywords = parse_arguments(arguments)
-    if isinstance(function, Spawnable):
-        return lambda: _result(_spawn(lambda: function.spawn(*positional, **keywords)))
-    if not callable(function):
-        _stop(f"top needs a function to call, not {type(function).__name__}", MISUSED)
-    try:
-        inspect.signature(function).bind(*positional, **keywords)
-    except TypeError as error:
-        _stop(str(error), MISUSED)
-    except ValueError:
-        pass  # a built-in one that does not tell its signature
-    if inspect.iscoroutinefunction(function):
-        return lambda: asyncio.run(function(*positional, **keywords))
-    return lambda: function(*positional, **keywords)
+        print_result(result)
 
 
 @main.command(context_settings=_CONTEXT, short_help="Show what can go along, what cannot, and why.")
@@ -306,15 +179,15 @@ def explain(target: str, *, static: bool) -> None:
     """
     if static:
         if ".py:" in target:
-            _stop("with --static, name the module and not the file: MODULE:NAME", MISUSED)
+            stop("with --static, name the module and not the file: MODULE:NAME", MISUSED)
         _mypy("explain", target.replace(":", "."))
     from capsend import display
     from capsend.explain import explain as explanation
 
     try:
-        node = explanation(_find(target))
+        node = explanation(imported(target))
     except TypeError as error:
-        _stop(str(error), MISUSED)
+        stop(str(error), MISUSED)
     display.show_tree(node, display.console())
     raise SystemExit(0 if node.good else FAILED)
 
@@ -352,9 +225,9 @@ def build(packages: tuple[str, ...]) -> None:
         path = wanted.ensure()
         size = wanted.record.size
     except (ImageError, TypeError) as error:
-        _stop(str(error), FAILED)
+        stop(str(error), FAILED)
     except KeyboardInterrupt:
-        _stop("interrupted; nothing half-built is kept", INTERRUPTED)
+        stop("interrupted; nothing half-built is kept", INTERRUPTED)
     click.echo(f"{path} ({megabytes(size)})")
 
 
@@ -416,7 +289,7 @@ def clear() -> None:
     try:
         freed = clear_images()
     except (ImageError, OSError) as error:
-        _stop(str(error), FAILED)
+        stop(str(error), FAILED)
     click.echo(f"removed {count} image{'' if count == 1 else 's'}, {megabytes(freed)}")
 
 
@@ -439,7 +312,7 @@ def doctor() -> None:
         problems += bool(finding.problem)
         display.show_finding(finding, to)
     if problems:
-        _stop(f"{problems} problem{'' if problems == 1 else 's'}", FAILED)
+        stop(f"{problems} problem{'' if problems == 1 else 's'}", FAILED)
 
 
 @main.command(
@@ -478,7 +351,7 @@ def audit(paths: tuple[str, ...]) -> None:
 def _mypy(*arguments: str) -> NoReturn:
     """Hand over to the plugin, which is a program of its own: capsend never imports mypy."""
     if importlib.util.find_spec("mypy") is None:
-        _stop("mypy is not installed. Install it: pip install 'capsend[mypy]'", MISUSED)
+        stop("mypy is not installed. Install it: pip install 'capsend[mypy]'", MISUSED)
     command = [sys.executable, "-m", "capsend_mypy", *arguments]
     try:
         code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own interpreter and module

@@ -12,9 +12,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from capsend.answers import Refused, do, read_timeout
 from capsend.deadlines import Deadlines
 from capsend.handles import Grant, TooManyHandles
-from capsend.operations import Refused, do, read_timeout
 from capsend.ports import MOST_CALLS, Frame, Offer, Port, PortGrant, link, put
 
 if TYPE_CHECKING:

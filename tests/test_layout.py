@@ -60,7 +60,7 @@ LAYERS = [
         "image",
         "deadlines",
         "output",
-        "operations",
+        "answers",
         "mail",
         "host_calls",
         "tree",

@@ -1,0 +1,127 @@
+"""What `capsend run` and `capsend top` call, in a process or here, and how the command ends by it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from capsend.exceptions import (
+    CaptureError,
+    GuestTraceback,
+    ImageError,
+    LimitExceeded,
+    ProcessFailed,
+    ProcessKilled,
+    SerializationError,
+)
+from capsend.exits import FAILED, INTERRUPTED, LIMITED, MISUSED, REFUSED, stop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.environment import Environment
+    from capsend.process import Process
+
+
+def imported(target: str) -> Any:
+    """Return what `MODULE:NAME` names; exit when there is no such thing."""
+    from capsend.targets import TargetError, find
+
+    try:
+        return find(target)
+    except TargetError as error:
+        stop(str(error), MISUSED, details=error.details)
+
+
+def environment_of(memory: int | None, timeout: float | None, packages: tuple[str, ...]) -> Environment:
+    """Return the environment that options ask for; exit when they are senseless."""
+    from capsend.environment import Environment
+    from capsend.image import Image
+
+    limits: dict[str, Any] = {"memory": memory, "timeout": timeout}
+    try:
+        return Environment(
+            image=Image(packages=packages), **{name: value for name, value in limits.items() if value is not None}
+        )
+    except ValueError as error:
+        stop(str(error), MISUSED)
+
+
+def spawned(start: Callable[[], Process[Any]]) -> Process[Any]:
+    """Start a process; exit when it is refused."""
+    try:
+        return start()
+    except (CaptureError, SerializationError, ImageError) as error:
+        stop(str(error), REFUSED)
+    except TypeError as error:
+        stop(str(error), MISUSED)
+    except KeyboardInterrupt:
+        stop("interrupted", INTERRUPTED)
+
+
+def result_of(process: Process[Any]) -> Any:
+    """Return what a process returns; exit as it ends otherwise."""
+    try:
+        return process.result()
+    except (LimitExceeded, ProcessKilled) as error:
+        stop(str(error), LIMITED, details=_guest_traceback(error))
+    except BaseException as error:  # noqa: BLE001 - it is whatever the function raised
+        if isinstance(error, ProcessFailed) and error.type_name == "builtins.SystemExit":
+            _leave(error.guest_message)
+        details = _guest_traceback(error)
+        if isinstance(error, KeyboardInterrupt) and not details:
+            process.kill()
+            stop("interrupted", INTERRUPTED)
+        if details:
+            click.echo(details.rstrip(), err=True)
+            raise SystemExit(FAILED) from None
+        stop(str(error), FAILED)
+
+
+def _leave(status: str) -> NoReturn:
+    """Exit as the function did: with a number, or with a message and 1."""
+    if not status or re.fullmatch(r"-?\d{1,3}", status):
+        raise SystemExit(int(status or "0"))
+    stop(status, FAILED)
+
+
+def _guest_traceback(error: BaseException) -> str:
+    cause = error.__cause__
+    return cause.text if isinstance(cause, GuestTraceback) else ""
+
+
+def print_result(result: object) -> None:
+    """Print a value: in colours and several lines on a terminal, as its repr elsewhere."""
+    if sys.stdout.isatty():
+        from rich.pretty import pprint
+
+        pprint(result, expand_all=False)
+    else:
+        click.echo(repr(result))
+
+
+def program_of(function: Any, arguments: tuple[str, ...]) -> Callable[[], Any]:
+    """Return the call of a program's main function; exit when it cannot be called like that."""
+    import asyncio
+    import inspect
+
+    from capsend.process import Spawnable
+    from capsend.targets import parse_arguments
+
+    positional, keywords = parse_arguments(arguments)
+    if isinstance(function, Spawnable):
+        return lambda: result_of(spawned(lambda: function.spawn(*positional, **keywords)))
+    if not callable(function):
+        stop(f"top needs a function to call, not {type(function).__name__}", MISUSED)
+    try:
+        inspect.signature(function).bind(*positional, **keywords)
+    except TypeError as error:
+        stop(str(error), MISUSED)
+    except ValueError:
+        pass  # a built-in one that does not tell its signature
+    if inspect.iscoroutinefunction(function):
+        return lambda: asyncio.run(function(*positional, **keywords))
+    return lambda: function(*positional, **keywords)
