@@ -103,7 +103,7 @@ def test_processes_are_shown_as_lines_while_the_program_runs(folder: Path) -> No
         finally:
             running.kill()
     assert re.fullmatch(
-        r"top: 1 counter  (busy|waiting)  cpu [\d.]+ s  in [01]  out 0  mailbox [01]  output 9 B\n", shown
+        r"top: 1 counter  (busy|waiting)  cpu [\d.]+ s  memory [\d.]+ M?B  in [01]  out 0  mailbox [01]  output 9 B\n", shown
     )
     *_, last, result = rest.splitlines()
     assert re.fullmatch(r"top: [\d.]+ s: 0 running; ended: 1 failed, 1 killed, 1 normal", last)
