@@ -39,7 +39,7 @@ def narrow(parent: Environment, limits: Mapping[str, Any]) -> Environment:
 
     Raises:
         LimitExceeded: a limit is above the parent's.
-        TypeError: a limit is no limit; so is a `ValueError`.
+        TypeError, ValueError: a limit is no limit, or is one that no child can have.
     """
     unknown = limits.keys() - {*_NARROWED, *_FREE}
     if unknown:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from capsend.deadlines import Deadlines
 from capsend.exceptions import (
     CapsendError,
     GuestTraceback,
@@ -18,7 +16,6 @@ from capsend.exceptions import (
     OutputLimitExceeded,
     ProcessFailed,
     ProcessKilled,
-    TimeLimitExceeded,
     raised_by_result,
 )
 from capsend.folders import Anchors, mounts_of
@@ -27,6 +24,7 @@ from capsend.mail import FIRST, LAST, Mail
 from capsend.outcomes import ChildRaised
 from capsend.output import Lines
 from capsend.stats import Stats
+from capsend.time_limits import TimeLimits
 from capsend.tree import Branch, NoRoom, budget_of
 from capsend.turns import Turns
 
@@ -50,14 +48,11 @@ FIRST_OF_CHILDREN: Final = 50
 LAST_OF_CHILDREN: Final = 59
 """The numbers of the host operations that are about processes which the process spawned."""
 
-_CPU_TICK: Final = 0.005
-_CROWD: Final = 100  # to look at so many processes takes a small part of a tick
 _SMALL_PART: Final = 65_536
 _log: Final = logging.getLogger("capsend.process")
 
 
 _numbers = itertools.count(1)
-_deadlines = Deadlines()
 
 
 class Life:
@@ -71,7 +66,6 @@ class Life:
         "_callbacks",
         "_children",
         "_clock",
-        "_deadlines",
         "_err",
         "_error",
         "_lock",
@@ -79,6 +73,7 @@ class Life:
         "_out",
         "_seconds",
         "_stop",
+        "_time_limits",
         "_written",
         "anchors",
         "branch",
@@ -133,8 +128,7 @@ class Life:
         self.mail.port.account = above
         self.turns: Turns = Turns() if parent is None else parent.turns
         self.branch: Branch = Branch(self, budget_of(environment), parent=above, memory=reserved)
-        timeout = environment.timeout
-        self._deadlines = [] if timeout is None else [_deadlines.add(timeout, self._time_is_over)]
+        self._time_limits = TimeLimits(environment, number=self.number, stop=self.stop)
 
     # The side of the handle.
 
@@ -173,43 +167,6 @@ class Life:
         """End the process because what it was linked to has ended."""
         self.stop(ProcessKilled(f"process {self.number} was killed: {words}"))
 
-    def _time_is_over(self) -> None:
-        limit = self.environment.timeout or 0.0
-        self.stop(
-            TimeLimitExceeded(
-                f"process {self.number} ran longer than its timeout of {limit:g} s. "
-                "Give it more: Environment(timeout=...)",
-                limit=limit,
-            )
-        )
-
-    def _watch_cpu(self) -> None:
-        """Watch over the CPU time of the process and all that it spawns; it is looked at no more often than it can have been used up."""
-        limit = self.environment.cpu
-        if limit is None:
-            return
-        end = self.cpu_seconds() + limit
-        cores = os.cpu_count() or 1
-
-        def look() -> None:
-            if self.reason is not None:
-                return
-            left = end - self.branch.cpu_seconds()
-            if left > 0:
-                below = self.branch.used("processes")
-                wait = max(left / min(cores, 1 + below), _CPU_TICK * (1 + below / _CROWD))
-                self._deadlines[-1] = _deadlines.add(wait, look)
-            else:
-                self.stop(self._cpu_is_over(limit))
-
-        self._deadlines.append(_deadlines.add(limit / cores, look))
-
-    def _cpu_is_over(self, limit: float) -> TimeLimitExceeded:
-        message = (
-            f"process {self.number} used more than its {limit:g} s of CPU time. Give it more: Environment(cpu=...)"
-        )
-        return TimeLimitExceeded(message, limit=limit)
-
     def add_callback(self, callback: Callable[[], None]) -> None:
         """Call when the process has ended, on its thread, or at once if it has; must not raise."""
         with self._lock:
@@ -235,8 +192,7 @@ class Life:
     def forget(self) -> None:
         """Give up a life that could not begin."""
         self.branch.end()
-        for deadline in self._deadlines:
-            deadline.cancel()
+        self._time_limits.cancel()
 
     def stats(self) -> Stats:
         """What the process has used."""
@@ -275,7 +231,7 @@ class Life:
                 guest = self._make_guest(template)
                 self.guest = guest
                 self.mail.start(guest)
-                self._watch_cpu()
+                self._time_limits.watch_cpu(self.branch)
                 if self._stop is not None:
                     raise engine.Interrupted  # noqa: TRY301 - stopped before there was a guest to interrupt
                 shipment = self.shipment
@@ -466,8 +422,7 @@ class Life:
             self._fail(error)
 
     def _finish(self) -> None:
-        for deadline in self._deadlines:
-            deadline.cancel()
+        self._time_limits.cancel()
         self.shipment = None
         self.anchors = None
         self._ahead.clear()

@@ -33,8 +33,8 @@ State: TypeAlias = Literal["busy", "waiting"]
 _BUSY: Final = 0.1
 """The part of the time since the last look that a busy process has computed, at least."""
 
-_COLUMNS: Final = ("id", "process", "state", "cpu", "in", "out", "mailbox", "output")
-_NUMBERS: Final = ("id", "cpu", "in", "out", "mailbox", "output")
+_COLUMNS: Final = ("id", "process", "state", "cpu", "memory", "in", "out", "mailbox", "output")
+_NUMBERS: Final = ("id", "cpu", "memory", "in", "out", "mailbox", "output")
 _LINES_BESIDE: Final = 5
 _UNITS: Final = ("B", "kB", "MB", "GB")
 
@@ -130,8 +130,7 @@ def in_tree(processes: Iterable[Running]) -> Iterator[tuple[Running, int]]:
     known = {process.id: process for process in processes}
     children: dict[int | None, list[Running]] = {}
     for process in known.values():
-        parent = getattr(process, "parent", None)
-        children.setdefault(parent if parent in known else None, []).append(process)
+        children.setdefault(process.parent if process.parent in known else None, []).append(process)
     stack = [(process, 0) for process in reversed(children.get(None, []))]
     while stack:
         process, depth = stack.pop()
@@ -208,6 +207,7 @@ def _cells(seen: Seen, *, named: bool = False) -> tuple[str, ...]:
         "  " * (seen.depth - 1) + "└ " * (seen.depth > 0) + seen.name,
         seen.state,
         f"{stats.cpu_seconds:.2f} s",
+        _size(stats.memory),
         str(stats.received),
         str(stats.sent),
         str(stats.waiting),

@@ -28,6 +28,7 @@ MEMORY_FACTOR: Final = 8
 HUSK: Final = 16 << 10
 """Bytes of memory that a process which has ended is charged for as long as its parent holds it."""
 
+_NO_CHILDREN: Final = "process {owner} must not spawn: its environment allows no processes below it. Allow some: Environment(processes=...)"
 _WORDS: Final[dict[Resource, str]] = {
     "processes": "process {owner} would have more than {most} processes below it. Allow more: Environment(processes=...)",
     "memory": "what process {owner} spawns would have more than {most} bytes of memory. "
@@ -66,7 +67,8 @@ class NoRoom(Exception):
     """A process and its descendants would use more than they may; the text is for people."""
 
     def __init__(self, branch: Branch, resource: Resource, most: int) -> None:
-        super().__init__(_WORDS[resource].format(most=most, owner=branch.number))
+        words = _NO_CHILDREN if resource == "processes" and most == 0 else _WORDS[resource]
+        super().__init__(words.format(most=most, owner=branch.number))
         self.branch = branch
 
 

@@ -305,7 +305,9 @@ def test_process_that_must_not_spawn_cannot():
         except capsend.LimitExceeded as error:
             return str(error)
 
-    assert "more than 0 processes below it" in Environment(processes=0).spawn(refused).result(PATIENCE)
+    assert "must not spawn: its environment allows no processes below it. Allow some" in Environment(processes=0).spawn(
+        refused
+    ).result(PATIENCE)
 
 
 def test_places_are_free_again_when_children_have_ended():

@@ -275,3 +275,15 @@ def test_programs_that_start_at_once_build_once(cache):
     assert (err1 + err2).count("building the image") == 1
     assert (err1 + err2).count("waiting for another program") == 1
     assert len(list_images()) == 1
+
+
+def where_things_lie() -> tuple[int, list[int]]:
+    settle = sys.modules["capsend_guest.settle"]
+    last = max(id(plug) for plug in settle._plugs if plug is not None)
+    return last, [id(bytes(size)) for size in (8, 100, 4_000, 100_000, 4_000_000)] + [id(object())]
+
+
+def test_new_objects_lie_behind_all_that_the_image_holds() -> None:
+    """What a process makes lies side by side in the room that is kept free, so that few of the image's pages are copied for it."""
+    last, made = Environment().spawn(where_things_lie).result(timeout=60)
+    assert min(made) > last

@@ -67,6 +67,7 @@ LAYERS = [
         "host_calls",
         "tree",
         "turns",
+        "time_limits",
         "life",
         "operations",
         "words",
@@ -85,7 +86,7 @@ UPWARDS = {
     "life": {
         "mailbox",
         "child_operations",
-    },  # what it spawns is started as any other process; its end is told as a notice, which users receive
+    },  # its end is told as a notice; what it spawns is started as any other process
     "ports": {"mailbox"},  # what travels as a grant is handed out as an address
     "rehearsal": {"image", "shipping"},  # an image is tried with real shipments while it is made
 }

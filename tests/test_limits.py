@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from capsend import Environment, Image, ImageError, ProcessKilled, TimeLimitExceeded, spawn
-from capsend import life as lives
+from capsend.deadlines import Deadlines
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts threads and descriptors in /proc")
 
@@ -95,11 +95,11 @@ def test_kill_returns_at_once_while_the_host_keeps_the_process_waiting():
 
 def test_process_killed_at_any_moment_ends():
     """Before it starts, while it starts, while it works, while it answers."""
-    chance = random.Random(7)
+    chance, moments = random.Random(7), Deadlines()
     for _ in range(150):
         p = Environment(stdout=None).spawn(work_a_little, chance.randrange(2_000))
         if chance.random() < 0.8:
-            lives._deadlines.add(chance.random() * 0.01, p.kill)
+            moments.add(chance.random() * 0.01, p.kill)
         else:
             p.kill()
         try:
