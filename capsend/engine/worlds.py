@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import re
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import wasmtime
@@ -28,6 +29,7 @@ INTERFACE: Final = "capsend:process/operations@1.0.0"
 LARGEST_MESSAGE: Final = 1 << 20
 """Bytes of the largest message, argument or result of a component: on its way in or out each byte costs the host 32."""
 
+_WASI: Final = re.compile(r"wasi:(cli|clocks|filesystem|io|random|sockets)/[a-z0-9-]+@0\.2\.\d+$")
 _TABLE_ELEMENTS: Final = 200_000
 _TABLES: Final = 20
 _INSTANCES: Final = 100
@@ -175,7 +177,7 @@ def load_world(data: bytes) -> wasm_component.Component:
 
 def _check_imports(imports: Mapping[str, Any], name: str) -> None:
     for key, kind in imports.items():
-        if key.startswith("wasi:"):
+        if _WASI.match(key):
             continue
         if not key.startswith(PACKAGE):
             raise WasmError(
