@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import doctest
 import logging
 import os
 import pickle
@@ -29,6 +30,7 @@ from capsend import (
     modules,
     ready,
     spawn,
+    wasm,
 )
 from capsend.exceptions import WasmError
 
@@ -466,3 +468,10 @@ def test_the_handle_of_an_ended_process_keeps_no_argument(ends: WasmModule):
         time.sleep(0.001)  # the threads are on their way out
     assert tracemalloc.get_traced_memory()[0] < 10 << 20
     tracemalloc.stop()
+
+
+def test_the_example_of_a_module_is_true():
+    """In its docstring."""
+    done = doctest.testmod(wasm)
+    assert done.attempted > 0
+    assert not done.failed
