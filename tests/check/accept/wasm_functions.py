@@ -2,7 +2,7 @@
 
 import attrs
 
-from capsend import Address, Environment, Mailbox, Process, WasmModule, host_function, spawn
+from capsend import Address, Environment, Mailbox, Process, WasmFunction, WasmModule, host_function, spawn
 from capsend.process import Actor
 
 Request = tuple[bytes, tuple[Address[bytes], ...]]
@@ -29,6 +29,7 @@ ECHO = MODULE.function("echo")
 @attrs.frozen
 class Holder:
     module: WasmModule
+    echo: WasmFunction
 
 
 @host_function
@@ -38,6 +39,12 @@ def nothing(data: bytes) -> bytes:
 
 def request(reply: Address[bytes]) -> Request:
     return b"ping", (reply,)
+
+
+def start_inside(echo: WasmFunction, module: WasmModule) -> bytes:
+    inside: bytes = spawn(module.function("echo"), b"in").result()
+    server: Actor[Request, bytes] = spawn(module.function("serve"))
+    return server.call(request, timeout=30) + spawn(echo, inside).result()
 
 
 def ask(server: Address[Request]) -> bytes:
@@ -60,5 +67,8 @@ def run() -> None:
         assert spawn(ask, for_python).result() == b"ping"
         assert other.result() == b""
         assert not other.send({"any": "value"})
-    holder = Holder(MODULE)
-    assert spawn(lambda: repr(holder.module) != "").result()
+    holder = Holder(MODULE, echo)
+    assert spawn(lambda: holder.echo(holder.module.function("echo")(b"captured"))).result() == b"captured"
+    assert spawn(lambda: ECHO(b"a global")).result() == b"a global"
+    assert spawn(start_inside, ECHO, MODULE).result() == b"pingin"
+    assert spawn(MODULE.function("echo"), b"", ECHO).result() == b""
