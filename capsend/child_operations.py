@@ -76,6 +76,8 @@ class ChildOperations:
             environment = narrow(parent, limits)
             if isinstance(shipment, WasmShipment):
                 shipment.check(environment)
+            else:
+                environment.check_python()
             return spawn(self._life, shipment, environment, size=_COPIES * shipment.size, linked=told.link)
         except NoRoom as lack:
             raise _refused("limit", str(lack)) from None

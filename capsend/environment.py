@@ -205,6 +205,18 @@ class Environment:
     stdout: Callable[[str], object] | None = attrs.field(default=to_stdout, validator=_check_target)
     stderr: Callable[[str], object] | None = attrs.field(default=to_stderr, validator=_check_target)
 
+    def check_python(self) -> None:
+        """Refuse less memory than a process that runs Python starts with: it would have more than it is charged.
+
+        Raises:
+            ValueError: it is too little.
+        """
+        if self.memory < SMALLEST_MEMORY:
+            message = (
+                f"memory must be at least {SMALLEST_MEMORY} bytes for a process that runs Python, not {self.memory}"
+            )
+            raise ValueError(message)
+
     def spawn(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
         """Run `fn(*args, **kwargs)` in a new process, as `capsend.spawn` does."""
         return prepare(self, fn, args, kwargs).start()
@@ -261,11 +273,7 @@ def prepare(
         return PreparedForeign(environment, shipment)
     from capsend.shipping import ship
 
-    if environment.memory < SMALLEST_MEMORY:
-        message = (
-            f"memory must be at least {SMALLEST_MEMORY} bytes for a process that runs Python, not {environment.memory}"
-        )
-        raise ValueError(message)
+    environment.check_python()
     image = environment.image
     return Prepared(environment, ship(fn, args, kwargs, knows=image.knows, image=image))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from typing import Any
 
 import pytest
@@ -229,3 +230,20 @@ def test_spawning_and_killing_without_end_is_only_work(family):
     """A thousand children, one after the other, leave room for the next."""
     (last,) = numbers(spawn(family.function("storm")).result(PATIENCE))
     assert last >= 0
+
+
+def test_forged_functions_start_nothing(module):
+    """Only a function that the process holds is started, with bytes, and only from a module that it holds are functions had."""
+
+    def forge(entry: Any) -> list[str]:
+        host = sys.modules["capsend_guest.host"]
+        heads = ["true", "-1", "9" * 30, "1.0", '"1"', "[1]", "null", str(module.number), str(entry.number + 1)]
+        answers = [host.request(50, f'{{"entry":{head}}}\n\ngb:[["b",0,7]]') for head in heads]
+        texts = ["", "sx", "k07N.", 'gb:[["b",0,7]]x', "gff:", "p1"]
+        answers += [host.request(50, f'{{"entry":{entry.number}}}\n\n{text}') for text in texts]
+        names = ["", "x", " ", "99 echo", f"{entry.number} echo", f"{module.number} nothing", f"{module.number} memory"]
+        return [*answers, *(host.request(58, name) for name in names)]
+
+    answers = spawn(forge, module.function("echo")).result(PATIENCE)
+    assert set(answers) <= {"!forged", "!malformed", "!missing"}
+    assert len(answers) == 22

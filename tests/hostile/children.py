@@ -60,7 +60,8 @@ def spawn_with_garbage_of_every_part():
 
 
 LIMITS = (
-    f'"memory":{129 * MIB}', '"memory":"1"', '"memory":-1', '"memory":true', '"memory":1e9', '"timeout":31', '"timeout":1e300', '"timeout":-1',
+    f'"memory":{129 * MIB}', f'"memory":{64 * MIB - 1}', '"memory":65536',
+    '"memory":"1"', '"memory":-1', '"memory":true', '"memory":1e9', '"timeout":31', '"timeout":1e300', '"timeout":-1',
     '"timeout":NaN', f'"output":{2 * MIB}', f'"result":{5 * MIB}', '"result":-5', '"mailbox":10000', '"mailbox":null,"mailbox":0',
     '"mailbox_bytes":2147483648', '"mailbox_full":"explode"', '"mailbox_full":[[]]', '"processes":101', '"processes":-1',
     '"tree_memory":35184372088832', '"tree_memory":"all"', '"env":5', '"env":{"A":1}', '"env":{"A=B":"c"}', '"env":{"\\u0000":"c"}', '"env":null',
