@@ -682,6 +682,29 @@ def test_spawn_storm_leaves_memory_and_threads_flat():
     assert min(memory for _, memory in after) - min(memory for _, memory in before) < 20 * MIB
 
 
+def test_child_that_is_let_go_costs_its_parent_nothing():
+    """Neither its place, nor what it returned, nor the little that is charged for one that has ended."""
+
+    def hold_and_drop(inbox: Mailbox[int], ready: Address[int]):
+        numbers = [number_of(spawn_raw("operator", "mul", "x", 1_000)) for _ in range(5)]
+        for number in numbers:
+            while json.loads(ask(53, str(number)))["reason"] is None:
+                pass
+        ready.send(1)
+        inbox.receive()
+        ask(22, ",".join(f"{number}*1" for number in numbers))
+        ready.send(2)
+        inbox.receive()
+
+    with Mailbox[int]() as ready, process(hold_and_drop).spawn(ready.address) as p:
+        used = p._life.branch.used
+        ready.receive(timeout=PATIENCE)
+        assert (used("processes"), used("memory") > 0, used("results") > 5_000) == (0, True, True)
+        p.send(1)
+        ready.receive(timeout=PATIENCE)
+        assert (used("processes"), used("memory"), used("results")) == (0, 0, 0)
+
+
 def test_a_thousand_children_die_at_once():
     """With their parent, in seconds, and nothing stays."""
 
