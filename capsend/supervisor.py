@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import itertools
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeAlias, TypeVar, final, get_args
@@ -41,6 +42,14 @@ class _Child:
     failures: int = 0
     """Ends in a row that were not preceded by a quiet period."""
     started: float = 0.0
+
+    def kill(self) -> None:
+        """End its process, and that of every child below it, and do not wait for that."""
+        if isinstance(self.process, Supervisor):
+            for child in self.process._leave():  # noqa: SLF001 - its own module
+                child.kill()
+        elif self.process is not None:
+            self.process.kill()
 
 
 class RestartsExceeded(CapsendError):
@@ -107,6 +116,7 @@ class Supervisor:
             self._take, condition=self._changed, name="capsend supervisor"
         )
         self._callbacks: list[Callable[[], None]] = []
+        self._waiting: list[Callable[[], None]] = []
         self._closed = False
         self._error: BaseException | None = None
         self.restarted = 0
@@ -165,12 +175,22 @@ class Supervisor:
         return name
 
     def remove(self, name: str) -> None:
-        """Kill a child and supervise it no more; does nothing when there is none of that name."""
-        with self._changed:
-            child = self._children.pop(name, None)
-            self._changed.notify_all()
+        """End a child and supervise it no more; does nothing when there is none of that name."""
+        child = self._pop(name)
         if child is not None:
             self._end(child)
+
+    async def remove_async(self, name: str) -> None:
+        """Remove a child as `remove` does, without blocking the event loop; when the waiting task is cancelled, the child is killed."""
+        child = self._pop(name)
+        if child is not None:
+            await self._end_async(child)
+
+    def _pop(self, name: str) -> _Child | None:
+        with self._changed:
+            child = self._children.pop(name, None)
+            self._tell()
+        return child
 
     def process(self, name: str) -> Process[Any] | None:
         """Return the child's process of this moment; None while it waits to be started again, and when there is no such child."""
@@ -211,16 +231,48 @@ class Supervisor:
         if not ended:
             raise TimeoutError(f"there are still {len(self._children)} children after {timeout:g} s")
 
+    async def wait_async(self) -> None:
+        """Wait as `wait` does, without blocking the event loop; cancelling the waiting task changes nothing."""
+        from capsend.mailbox import Event
+
+        changed = Event()
+        self._waiting.append(changed.set)
+        try:
+            while self._children and self._error is None:
+                await changed.wait()
+        finally:
+            self._waiting.remove(changed.set)
+        if self._error is not None:
+            raise self._error
+
     def close(self) -> None:
-        """Kill all children, the last one first, each before the next, and wait until they have ended."""
+        """End all children, the last one first, each before the next, and wait until they have ended."""
+        for child in self._leave():
+            self._end(child)
+        self._worker.join()
+        self._closed_now()
+
+    async def close_async(self) -> None:
+        """Close as `close` does, without blocking the event loop; when the waiting task is cancelled, the children are killed."""
+        children = self._leave()
+        try:
+            for child in children:
+                await self._end_async(child)
+        finally:
+            for child in children:
+                child.kill()
+            self._closed_now()
+
+    def _leave(self) -> list[_Child]:
+        """Supervise nothing any more, and return the children in the order in which they are to end."""
         self._worker.stop()
         with self._changed:
             children = list(self._children.values())
             self._children.clear()
-            self._changed.notify_all()
-        for child in reversed(children):
-            self._end(child)
-        self._worker.join()
+            self._tell()
+        return children[::-1]
+
+    def _closed_now(self) -> None:
         with self._changed:
             callbacks, self._callbacks = self._callbacks, []
             self._closed = True
@@ -252,6 +304,23 @@ class Supervisor:
         if self._error is not None and error is None:
             raise self._error
 
+    async def __aenter__(self) -> Supervisor:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close without blocking the event loop; raises as `__exit__` does."""
+        await self.close_async()
+        if self._error is not None and error is None:
+            raise self._error
+
+    def _tell(self) -> None:
+        """Let everybody who waits look again."""
+        self._changed.notify_all()
+        for wake in tuple(self._waiting):
+            wake()
+
     def _check_open(self) -> None:
         if self._worker.is_stopping:
             raise RuntimeError("no child can be added to a supervisor that was closed or has given up")
@@ -278,6 +347,30 @@ class Supervisor:
             p.kill()
             p._life.finished.wait()  # noqa: SLF001 - same layer
 
+    async def _end_async(self, child: _Child) -> None:
+        """End a child's process as `_end` does; it is killed at once when the waiting task is cancelled."""
+        p = child.process
+        if isinstance(p, Supervisor):
+            await p.close_async()
+        elif p is not None:
+            try:
+                if child.stop is not None and not p.done():
+                    await self._asked(child.stop, p)
+            finally:
+                p.kill()
+            await p._ended()  # noqa: SLF001 - same layer
+
+    async def _asked(self, stop: Callable[[Any], object], p: Process[Any]) -> None:
+        import asyncio
+
+        try:
+            stop(p)
+        except Exception:  # noqa: BLE001 - then it is killed
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._shutdown):
+                await p._ended()  # noqa: SLF001 - same layer
+
     # --- on the thread of the supervisor ---
 
     def _take(self, event: tuple[_Child, Process[Any] | Supervisor]) -> None:
@@ -292,7 +385,7 @@ class Supervisor:
         if not again:
             with self._changed:
                 self._children.pop(child.name, None)
-                self._changed.notify_all()
+                self._tell()
             return
         if not self._may_restart():
             self._give_up(child, p)
@@ -366,6 +459,6 @@ class Supervisor:
             self._error = error
         self.close()
         with self._changed:
-            self._changed.notify_all()
+            self._tell()
         if self._on_give_up is not None:
             self._on_give_up(error)

@@ -186,8 +186,8 @@ def test_ring_passes_the_number_through_every_process(template: object) -> None:
 
 
 def test_skynet_adds_up(template: object) -> None:
-    """A hundred leaves, ten above them and one on top: 0 + 1 + ... + 99."""
-    assert run("actors/skynet.py", "100")[0].startswith("111 processes add up to 4950 in ")
+    """A hundred processes with a number each, spawned by ten, which one has spawned."""
+    assert run("actors/skynet.py", "100")[0].startswith("0 + 1 + ... + 99 = 4950 in ")
 
 
 def test_every_example_is_named_in_the_readme() -> None:

@@ -56,6 +56,22 @@ async def later() -> int:
 
 
 @process
+def below(inbox: Mailbox[str]) -> None:
+    inbox.receive()
+
+
+def parent(inbox: Mailbox[str]) -> None:
+    with below.spawn() as first, below.spawn() as second:
+        print("all are there")
+        inbox.receive()
+
+
+def family() -> None:
+    with spawn(parent) as p, spawn(len, "x"):
+        sys.stdin.readline()
+
+
+@process
 def inside(n: int) -> int:
     return n + 1
 
@@ -103,11 +119,30 @@ def test_processes_are_shown_as_lines_while_the_program_runs(folder: Path) -> No
         finally:
             running.kill()
     assert re.fullmatch(
-        r"top: 1 counter  (busy|waiting)  cpu [\d.]+ s  memory [\d.]+ M?B  in [01]  out 0  mailbox [01]  output 9 B\n", shown
+        r"top: 1 counter  (busy|waiting)  cpu [\d.]+ s  memory [\d.]+ M?B  in [01]  out 0  mailbox [01]  output 9 B\n",
+        shown,
     )
     *_, last, result = rest.splitlines()
     assert re.fullmatch(r"top: [\d.]+ s: 0 running; ended: 1 failed, 1 killed, 1 normal", last)
     assert (result, running.returncode) == ("'hi'", 0)
+
+
+def test_children_are_shown_below_their_parents(folder: Path) -> None:
+    """What a process has spawned stands behind it, a step to the right."""
+    with subprocess.Popen(
+        command("program:family"), cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        lines = iter(running.stdout.readline, "")
+        try:
+            next(line for line in lines if "3 running; ended: 1 normal" in line)
+            shown = [next(lines).partition("  waiting")[0].partition("  busy")[0] for _ in range(3)]
+            rest, _ = running.communicate("\n", timeout=60)
+        finally:
+            running.kill()
+    numbers = [int(line.split()[1]) for line in shown]
+    assert shown == [f"top: {numbers[0]} parent", f"top:   {numbers[1]} below", f"top:   {numbers[2]} below"]
+    assert rest.splitlines()[-1].endswith("0 running; ended: 3 killed, 1 normal")
 
 
 def test_processes_are_shown_as_a_table_on_a_terminal(folder: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from typing import TYPE_CHECKING, Any, Final
+import struct
+from typing import TYPE_CHECKING, Final
 
 import wasmtime
 from wasmtime import _bindings as ffi
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 _END: Final = 0  # the operation of `capsend.guest.host` by which a guest only says how much memory it has
 _WORLD_PARAMETERS: Final = 2
+_REST: Final = native.VALUE - native.OF
+_WORLD: Final = struct.Struct(f"={native.OF}xI{_REST - 4}x{native.OF}xQQ{_REST - 16}x")
+_GAUGED: Final = struct.Struct(f"{_WORLD.format}{native.OF}xI{_REST - 4}x")
+"""The arguments of the world's import as they lie in memory: a number; a text, as its size and its place; a number."""
+
 _LARGEST_PAYLOAD: Final = 1 << 25  # as much as `capsend.guest.host.deliver` sends at once
 
 
@@ -163,27 +169,28 @@ class Guest(ComponentInstance):
         return native.take_text(result.of.string)
 
 
-@native.host_function
+@native.plain_host_function
 def _on_host(
-    _data: Any, _context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
+    _data: int, _context: int, _type: int, arguments: int, count: int, results: int, _results: int
 ) -> int | None:
     """The world's one import: (operation, payload) -> answer; with the pages of memory behind it where a gauge was put in."""
     guest = running.guest
     if count > _WORLD_PARAMETERS:
-        guest.memory = arguments[_WORLD_PARAMETERS].of.u32 * PAGE
+        operation, size, start, pages = _GAUGED.unpack(ctypes.string_at(arguments, _GAUGED.size))
+        guest.memory = pages * PAGE
+    else:
+        operation, size, start = _WORLD.unpack(ctypes.string_at(arguments, _WORLD.size))
     if guest.interrupted or guest.host is None:
         return native.error("interrupted")
     try:
-        operation, payload = arguments[0].of.u32, arguments[1].of.string
-        if payload.size > _LARGEST_PAYLOAD:
+        if size > _LARGEST_PAYLOAD:
             return native.error("it sent too much at once")
-        text = ctypes.string_at(payload.data, payload.size).decode("utf-8", "replace") if payload.size else ""
+        text = ctypes.string_at(start, size).decode("utf-8", "replace") if size else ""
         answer = guest.host(operation, text).encode("ascii") if operation != _END else b""
     except BaseException as failure:  # noqa: BLE001 - raised again by `finish`, on this side of wasmtime
         guest.failure = failure
         return native.error("host function failed")
     if guest.interrupted:
         return native.error("interrupted")
-    results[0].kind = native.STRING
-    native.byte_vec_new(ctypes.byref(results[0].of.string), len(answer), native.address(answer))
+    native.put_text(results, answer)
     return 0

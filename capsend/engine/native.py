@@ -42,6 +42,16 @@ val_vec_new: Final = _quick("wasmtime_component_vallist_new_uninit")
 val_new: Final = _quick("wasmtime_component_val_new")
 resource_drop: Final = _quick("wasmtime_component_resource_any_drop")
 
+VALUE: Final = ctypes.sizeof(ffi.wasmtime_component_val_t)
+OF: Final = ffi.wasmtime_component_val_t.of.offset
+"""How long a value of a component is, and where behind its kind it begins."""
+
+_fill_bytes: Final = ctypes.PyDLL("wasmtime", handle=ffi_constants.dll._handle)["wasm_byte_vec_new"]
+_fill_bytes.restype, _fill_bytes.argtypes = None, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p]
+_plain: Final = ctypes.CFUNCTYPE(
+    ctypes.c_size_t, *[ctypes.c_void_p] * 4, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t
+)
+_plains: Final[list[Any]] = []
 NO_FINALIZER: Final = ctypes.cast(0, ctypes.CFUNCTYPE(None, ctypes.c_void_p))
 ANY_POINTER: Final = ctypes.POINTER(ffi.wasmtime_component_resource_any_t)
 BYTE_POINTER: Final = ctypes.POINTER(ctypes.c_uint8)
@@ -91,6 +101,19 @@ def address(data: bytes) -> Any:
 def host_function(function: Callable[..., int | None]) -> Any:
     """A callback for an import of a component."""
     return ffi.wasmtime_component_func_callback_t(function)
+
+
+def plain_host_function(function: Callable[..., int | None]) -> Any:
+    """A callback for an import of a component, which is given addresses: what ctypes makes of typed pointers costs more than a call does."""
+    raw = _plain(function)
+    _plains.append(raw)
+    return ctypes.cast(raw, ffi.wasmtime_component_func_callback_t)
+
+
+def put_text(place: int, text: bytes) -> None:
+    """Let a result, which stands at an address, be a text; wasmtime frees it."""
+    ctypes.c_uint8.from_address(place).value = STRING
+    _fill_bytes(place + OF, len(text), text)
 
 
 def destructor(function: Callable[..., int | None]) -> Any:

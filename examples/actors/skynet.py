@@ -1,4 +1,4 @@
-"""Skynet: a process spawns ten, each of them ten more, and so on; the last ones answer with their numbers, and the sums come back up.
+"""Skynet: a process spawns ten, each of them ten more, and so on; the last ones return their numbers, and the sums come back up.
 
 Run it: python examples/actors/skynet.py 100
 """
@@ -8,41 +8,26 @@ from __future__ import annotations
 import sys
 import time
 
-from capsend import Address, Environment, Mailbox, Process, process
+from capsend import Environment, spawn
 
-SMALL = Environment(memory=128 << 20)
-TEN = 10
-
-
-@process
-def node(inbox: Mailbox[int], up: Address[int]) -> None:
-    """Add what ten others answer."""
-    up.send(sum(inbox.receive() for _ in range(TEN)))
+# What the first process may have running below it, all levels together.
+ROOMY = Environment(processes=2_000, tree_memory=1 << 40)
 
 
-@process
-def leaf(number: int, up: Address[int]) -> None:
-    """Answer with a number."""
-    up.send(number)
-
-
-def grow(first: int, size: int, up: Address[int]) -> list[Process[None]]:
-    """Spawn the processes that answer for so many numbers."""
+def skynet(first: int, size: int) -> int:
+    """Return the sum of so many numbers, from the first one on; each is the work of one process."""
     if size == 1:
-        return [SMALL.spawn(leaf, first, up)]
-    top = SMALL.spawn(node, up)
-    step = size // TEN
-    below = [grow(first + step * each, step, top.address) for each in range(TEN)]
-    return [top, *(p for branch in below for p in branch)]
+        return first
+    part = size // 10
+    children = [spawn(skynet, first + part * n, part) for n in range(10)]
+    return sum(child.result() for child in children)
 
 
 def main(size: int) -> None:
-    """Let so many processes answer, a power of ten."""
+    """Add up so many numbers, a power of ten."""
     before = time.perf_counter()
-    with Mailbox[int]() as home:
-        processes = grow(0, size, home.address)
-        total = home.receive()
-    print(f"{len(processes)} processes add up to {total} in {time.perf_counter() - before:.2f} s")
+    total = ROOMY.spawn(skynet, 0, size).result()
+    print(f"0 + 1 + ... + {size - 1} = {total} in {time.perf_counter() - before:.2f} s")
 
 
 if __name__ == "__main__":
