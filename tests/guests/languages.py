@@ -103,7 +103,9 @@ def install(language: str, *, at_once: bool = True) -> Path:
             raise ToolchainMissing(f"{names} is heavy, and not installed: python -m tests.guests.languages")
         (folder / "package.json").write_text(wanted, encoding="utf-8")
         try:
-            _run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder)])
+            # Where there is no network that must not take minutes.
+            patience = ["--fetch-retries=1", "--fetch-timeout=30000"]
+            _run(["npm", "install", "--silent", "--no-audit", "--no-fund", *patience, "--prefix", str(folder)])
         except (AssertionError, subprocess.TimeoutExpired) as error:
             raise ToolchainMissing(f"npm could not install what {language} needs: {error}") from error
         marker.write_text(wanted, encoding="utf-8")
