@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from capsend.image import Image
     from capsend.mailbox import Address, Mailbox
     from capsend.running import processes as processes
-    from capsend.supervisor import Supervisor
+    from capsend.supervisor import Supervisor as Supervisor
+    from capsend.wasm import WasmFunction as WasmFunction
+    from capsend.wasm import WasmModule
 
 __all__ = [
     "Address",
@@ -56,8 +58,8 @@ __all__ = [
     "Serializable",
     "SerializationError",
     "Spawnable",
-    "Supervisor",
     "TimeLimitExceeded",
+    "WasmModule",
     "check",
     "not_process_send",
     "process",
@@ -77,6 +79,8 @@ _LATER: Final = {
     "Mailbox": "mailbox",
     "ProcessGroup": "group",
     "Supervisor": "supervisor",
+    "WasmFunction": "wasm",
+    "WasmModule": "wasm",
     "host_function": "capabilities",
     "process_send": "claims",
     "processes": "running",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import attrs
 
+from capsend import byteforms
 from capsend.answers import Refused, do, read_timeout
 from capsend.child_shipment import ChildShipment
 from capsend.children import Child, ProcessGrant, narrow, spawn
@@ -16,6 +17,7 @@ from capsend.folders import DirGrant
 from capsend.guest import codec
 from capsend.handles import MOST_HANDLES, Grant, TooManyHandles
 from capsend.tree import NoRoom
+from capsend.wasm_life import EntryGrant, ModuleGrant, WasmShipment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,21 +51,31 @@ class ChildOperations:
             raise TooManyHandles
         if told.link:
             life.mail.check_watches()
+        grants = tuple(self._grant(name) for name in told.handles)
+        if told.entry is not None:
+            child = self._start(self._entry(told.entry).shipment(_bytes(call), grants), told)
+            return json.dumps(life.handles.deliver([ProcessGrant(child)]))
         assert life.shipment is not None
         shipment = ChildShipment.pack(
-            program,
-            call,
-            name=told.name,
-            grants=tuple(self._grant(name) for name in told.handles),
-            takes_mailbox=told.mailbox,
-            sender=life.shipment,
+            program, call, name=told.name, grants=grants, takes_mailbox=told.mailbox, sender=life.shipment
         )
         child = self._start(shipment, told)
         return json.dumps(life.handles.deliver([ProcessGrant(child)]))
 
-    def _start(self, shipment: ChildShipment, told: _Head) -> Child:
+    def _entry(self, number: int) -> EntryGrant:
+        grant = self._life.handles.get(number)
+        if not isinstance(grant, EntryGrant):
+            raise Refused("!forged")
+        return grant
+
+    def _start(self, shipment: ChildShipment | WasmShipment, told: _Head) -> Child:
         try:
-            environment = narrow(self._life.environment, told.limits)
+            limits, parent = told.limits, self._life.environment
+            if isinstance(shipment, WasmShipment):
+                limits = {"memory": shipment.usual_memory(parent), **limits}
+            environment = narrow(parent, limits)
+            if isinstance(shipment, WasmShipment):
+                shipment.check(environment)
             return spawn(self._life, shipment, environment, size=_COPIES * shipment.size, linked=told.link)
         except NoRoom as lack:
             raise _refused("limit", str(lack)) from None
@@ -118,6 +130,16 @@ class ChildOperations:
         """`number`; the next part of a result."""
         return self._child(payload).more()
 
+    def _function(self, payload: str) -> str:
+        """`number name`; the answer is the handle of a module's function."""
+        number, name = payload.split(" ", 1)
+        grant = self._life.handles.get(int(number))
+        if not isinstance(grant, ModuleGrant):
+            raise Refused("!forged")
+        if name not in grant.template.entries:
+            raise Refused("!missing")
+        return json.dumps(self._life.handles.deliver([EntryGrant(grant.template, name)]))
+
     def _kill(self, payload: str) -> str:
         """`number`."""
         self._child(payload).life.kill()
@@ -155,6 +177,7 @@ class ChildOperations:
         55: _address,
         56: _link,
         57: _more,
+        58: _function,
     }
 
 
@@ -167,6 +190,7 @@ class _Head:
     link: bool
     handles: list[str]
     limits: dict[str, Any]
+    entry: int | None
 
     @classmethod
     def read(cls, text: str) -> _Head:
@@ -179,6 +203,9 @@ class _Head:
         if type(told) is not dict:
             raise ValueError("no head")
         name, handles, limits = told.get("name", ""), told.get("handles", ""), told.get("limits", {})
+        entry = told.get("entry")
+        if entry is not None and type(entry) is not int:
+            raise ValueError("no head")
         flags = [told.get(flag, 0) for flag in ("mailbox", "link")]
         if type(name) is not str or type(handles) is not str or type(limits) is not dict:
             raise ValueError("no head")
@@ -188,7 +215,21 @@ class _Head:
         if len(numbers) > MOST_HANDLES:
             raise TooManyHandles
         shown = "".join(letter if letter.isprintable() else "?" for letter in name[:_LONGEST_NAME])
-        return cls(shown, bool(flags[0]), bool(flags[1]), numbers, limits)
+        return cls(shown, bool(flags[0]), bool(flags[1]), numbers, limits, entry)
+
+
+def _bytes(text: str) -> bytes:
+    """The argument of a function of a module.
+
+    Raises:
+        ValueError: it is no text that says bytes.
+    """
+    if not text.isascii():
+        raise ValueError("no argument")
+    message = byteforms.of_text(text, ())
+    if message.kind != byteforms.BYTES or message.grants:
+        raise ValueError("no argument")
+    return message.data
 
 
 def _refused(word: str, why: str) -> Refused:

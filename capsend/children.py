@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import attrs
 
 from capsend.exceptions import LimitExceeded
+from capsend.guest import codec
 from capsend.handles import Grant
+from capsend.life import Life
 from capsend.outcomes import Outcome, outcome_of
 from capsend.running import start
 from capsend.tree import NoRoom, budget_of
+from capsend.wasm_life import WasmLife, WasmShipment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from capsend.environment import Environment
-    from capsend.life import Life
     from capsend.shipping import Shipment
 
 CHILD_MEMORY: Final = 128 << 20
@@ -76,10 +78,10 @@ class Child:
         if self._taken:
             return None
         try:
-            outcome: Outcome = life.outcome()
+            outcome: Outcome | bytes = life.outcome()
         except BaseException as error:  # noqa: BLE001 - whatever it ended by is told
             return outcome_of(error, number=life.number, reason=life.reason)
-        return outcome
+        return Outcome("v", codec.encode(outcome)) if isinstance(outcome, bytes) else outcome
 
     def take(self, outcome: Outcome) -> str:
         """Return the first part of the text of its outcome, which is kept here no longer than it takes to hand it over."""
@@ -135,8 +137,10 @@ class ProcessGrant(Grant):
         return f"process {self.child.life.number}"
 
 
-def spawn(parent: Life, shipment: Shipment, environment: Environment, *, size: int = 0, linked: bool = False) -> Child:
-    """Start a process that belongs to another one, from the same image; called on the parent's thread, within one of its host operations.
+def spawn(
+    parent: Life, shipment: Shipment | WasmShipment, environment: Environment, *, size: int = 0, linked: bool = False
+) -> Child:
+    """Start a process that belongs to another one, from the same image or a module; called on the parent's thread, within one of its host operations.
 
     It ends with its parent, and when nobody holds it any more. What it uses is charged to all processes above it.
 
@@ -151,12 +155,13 @@ def spawn(parent: Life, shipment: Shipment, environment: Environment, *, size: i
         NoRoom: the processes above it have no more to give.
         RuntimeError: no thread is left, or the interpreter is shutting down; also whatever an audit hook raises.
     """
-    template, guest = parent.template, parent.guest
-    assert template is not None
+    guest = parent.guest
     assert guest is not None
+    template: Any = shipment.template if isinstance(shipment, WasmShipment) else parent.template
+    kind = WasmLife if isinstance(shipment, WasmShipment) else Life
     cost = environment.memory + size
     _reserve(parent, cost)
-    life = start(shipment, environment, template, parent=parent, reserved=cost)
+    life = start(shipment, environment, template, kind=kind, parent=parent, reserved=cost)
     # Its end wakes whoever waits for it; whatever else the parent waits for, it looks again.
     life.add_callback(guest.unpark)
     if linked:

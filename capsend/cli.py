@@ -1,4 +1,4 @@
-"""The command line: `capsend demo`, `run`, `top`, `explain`, `check`, `audit`, `image` and `doctor`."""
+"""The command line: `capsend demo`, `run`, `top`, `explain`, `check`, `audit`, `image`, `doctor` and `include`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
@@ -276,18 +277,19 @@ def _describe(stored: StoredImage) -> tuple[str, ...]:
 
 @image.command("clear", context_settings=_CONTEXT)
 def clear() -> None:
-    """Remove all images; the next spawn builds what it needs again.
+    """Remove all images and compiled modules; the next spawn builds what it needs again.
 
     \b
     Example:
       capsend image clear
     """
+    from capsend import modules
     from capsend.display import megabytes
     from capsend.image import clear_images, list_images
 
     count = len(list_images())
     try:
-        freed = clear_images()
+        freed = clear_images() + modules.clear()
     except (ImageError, OSError) as error:
         stop(str(error), FAILED)
     click.echo(f"removed {count} image{'' if count == 1 else 's'}, {megabytes(freed)}")
@@ -346,6 +348,16 @@ def audit(paths: tuple[str, ...]) -> None:
       capsend audit shop/
     """
     _mypy("audit", *paths)
+
+
+@main.command(context_settings=_CONTEXT, short_help="Print the folder with capsend.h and process.wit.")
+def include() -> None:
+    """Print the folder with the C header and the WIT package, for processes in other languages.
+
+    \b
+    zig cc --target=wasm32-freestanding -nostdlib -Wl,--no-entry -I"$(capsend include)" -o guest.wasm guest.c
+    """
+    click.echo(Path(__file__).parent / "abi")
 
 
 def _mypy(*arguments: str) -> NoReturn:

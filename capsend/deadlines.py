@@ -18,14 +18,14 @@ _IDLE: Final = 10.0
 _FEW: Final = 1_000
 
 
-@attrs.define(order=True)
+@attrs.define(eq=False)
 class Deadline:
     """A moment at which something is called, unless it is cancelled before."""
 
     when: float
     """As `time.monotonic` counts."""
     number: int
-    action: Callable[[], None] | None = attrs.field(order=False)
+    action: Callable[[], None] | None
 
     def cancel(self) -> None:
         """Forget the action, and everything that it holds."""
@@ -37,7 +37,8 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._heap: list[Deadline] = []
+        # Tuples, which are compared several times as fast as instances: there is one for every process.
+        self._heap: list[tuple[float, int, Deadline]] = []
         self._numbers = itertools.count()
         self._roof = _FEW
         self._watched = False
@@ -48,16 +49,16 @@ class Deadlines:
         with self._changed:
             if len(self._heap) > self._roof:
                 self._drop_cancelled()
-            heapq.heappush(self._heap, deadline)
+            heapq.heappush(self._heap, (deadline.when, deadline.number, deadline))
             if not self._watched:
                 _thread.start_new_thread(self._watch, ())
                 self._watched = True
-            elif self._heap[0] is deadline:
+            elif self._heap[0][2] is deadline:
                 self._changed.notify()
         return deadline
 
     def _drop_cancelled(self) -> None:
-        self._heap = [deadline for deadline in self._heap if deadline.action is not None]
+        self._heap = [entry for entry in self._heap if entry[2].action is not None]
         heapq.heapify(self._heap)
         # Twice what is left: then each one is looked at a constant number of times, and cancelled ones behind a live one do not pile up.
         self._roof = max(_FEW, 2 * len(self._heap))
@@ -77,11 +78,11 @@ class Deadlines:
     def _next_due(self) -> Deadline | None:
         """Wait for the first deadline; None when there has been none for a while, and the thread may end."""
         while True:
-            while self._heap and self._heap[0].action is None:
+            while self._heap and self._heap[0][2].action is None:
                 heapq.heappop(self._heap)
-            wait = self._heap[0].when - time.monotonic() if self._heap else _IDLE
+            wait = self._heap[0][0] - time.monotonic() if self._heap else _IDLE
             if wait <= 0:
-                return heapq.heappop(self._heap)
+                return heapq.heappop(self._heap)[2]
             if not self._changed.wait(min(wait, threading.TIMEOUT_MAX)) and not self._heap:
                 self._watched = False
                 return None

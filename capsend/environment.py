@@ -8,7 +8,7 @@ import math
 import re
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, get_args
 
 import attrs
 
@@ -21,6 +21,7 @@ from capsend.running import start
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from capsend.life import Life
     from capsend.shipping import Shipment
 
 P = ParamSpec("P")
@@ -28,6 +29,9 @@ R = TypeVar("R")
 
 MIB: Final = 1 << 20
 SMALLEST_MEMORY: Final = 64 * MIB
+"""Of a process that runs Python."""
+
+_PAGE: Final = 65_536
 LARGEST_MEMORY: Final = 4096 * MIB
 LONGEST_TIMEOUT: Final = 366 * 86_400.0
 MOST_PROCESSES: Final = 10_000
@@ -153,7 +157,7 @@ class Environment:
     An environment is a value: it can be kept, compared and shared, and spawning does not change it.
 
     Args:
-        memory: bytes that the process can have, the interpreter's own 50 million included.
+        memory: bytes that the process can have, the interpreter's own 50 million included: one that runs Python needs at least 64 MiB.
         timeout: seconds of wall-clock time from `spawn` on, sleeps included; None for no limit.
         cpu: seconds of CPU time that it can use, sleeps and waits not counted; None for no limit but the timeout.
         output: bytes that it can write to its standard output and standard error together.
@@ -185,7 +189,7 @@ class Environment:
 
     memory: int = attrs.field(
         default=1024 * MIB,
-        validator=_bytes_between(SMALLEST_MEMORY, LARGEST_MEMORY, "the interpreter's own need and 32-bit addresses"),
+        validator=_bytes_between(_PAGE, LARGEST_MEMORY, "one page of WebAssembly and 32-bit addresses"),
     )
     timeout: float | None = attrs.field(default=300.0, validator=_check_seconds)
     cpu: float | None = attrs.field(default=None, validator=_check_cpu)
@@ -220,12 +224,48 @@ class Prepared:
         return kind(start(self.shipment, self.environment, template), self.shipment.name)
 
 
+class ForeignShipment(Protocol):
+    """A call of what is no Python, as `__capsend_ship__` packs it: it knows how it is started."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    def check(self, environment: Environment) -> None:
+        """Refuse an environment in which it cannot even start."""
+
+    def start(self, environment: Environment) -> Life:
+        """Start it."""
+
+
+@attrs.frozen
+class PreparedForeign:
+    """A call of a function of a module, and can be run once."""
+
+    environment: Environment
+    shipment: ForeignShipment
+
+    def start(self) -> Process[Any]:
+        """Run it in a new process."""
+        return Actor(self.shipment.start(self.environment), self.shipment.name)
+
+
 def prepare(
     environment: Environment, fn: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Prepared:
+) -> Prepared | PreparedForeign:
     """Judge and encode a call: raises whatever `spawn` raises before a process starts."""
+    pack = getattr(type(fn), "__capsend_ship__", None)
+    if pack is not None:
+        shipment: ForeignShipment = pack(fn, args, kwargs)
+        shipment.check(environment)
+        return PreparedForeign(environment, shipment)
     from capsend.shipping import ship
 
+    if environment.memory < SMALLEST_MEMORY:
+        message = (
+            f"memory must be at least {SMALLEST_MEMORY} bytes for a process that runs Python, not {environment.memory}"
+        )
+        raise ValueError(message)
     image = environment.image
     return Prepared(environment, ship(fn, args, kwargs, knows=image.knows, image=image))
 

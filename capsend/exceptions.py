@@ -11,6 +11,7 @@
       ProcessKilled
       LimitExceeded                    TimeLimitExceeded(TimeoutError), MemoryLimitExceeded(MemoryError), OutputLimitExceeded
       ImageError
+      WasmError(ValueError)            a WebAssembly module that cannot be used
 
 `GuestTraceback` is no error of its own: it is the `__cause__` that shows where inside the process an exception was raised.
 """
@@ -165,6 +166,10 @@ class OutputLimitExceeded(LimitExceeded):
 
 class ImageError(CapsendError):
     """The image could not be built, loaded or trusted, or lacks a module."""
+
+
+class WasmError(CapsendError, ValueError):
+    """A WebAssembly module cannot be used: it is not valid, needs what processes do not have, or does not fit the interface."""
 
 
 class GuestTraceback(Exception):

@@ -17,7 +17,7 @@ from capsend.running import register_exit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from capsend.environment import Prepared
+    from capsend.environment import Prepared, PreparedForeign
     from capsend.process import Process
 
 P = ParamSpec("P")
@@ -52,7 +52,7 @@ class Executor(_BaseExecutor):
         self._max_workers = max_workers
         self._environment = environment or default()
         self._changed = threading.Condition(threading.RLock())
-        self._waiting: collections.deque[tuple[Future[Any], Prepared]] = collections.deque()
+        self._waiting: collections.deque[tuple[Future[Any], Prepared | PreparedForeign]] = collections.deque()
         self._running: dict[Future[Any], Process[Any] | None] = {}
         self._shut_down = False
         _register(self)
@@ -139,7 +139,7 @@ class Executor(_BaseExecutor):
                 self._running[future] = None
             self._start(future, prepared)
 
-    def _start(self, future: Future[Any], prepared: Prepared) -> None:
+    def _start(self, future: Future[Any], prepared: Prepared | PreparedForeign) -> None:
         try:
             process = prepared.start()
         except BaseException as error:  # noqa: BLE001 - the future is where its user looks

@@ -145,7 +145,8 @@ class HostCalls:
             grants.append(grant)
             return {"h": len(grants) - 1}
 
-        return wire.encode_value(value, externals=external, name=f"the result of {name}"), grants
+        pickled = self._shipment.reads_pickles
+        return wire.encode_value(value, externals=external, name=f"the result of {name}", pickled=pickled), grants
 
     def audit(self, name: str, arguments: dict[str, Any]) -> None:
         """Tell audit hooks of a call; what they raise refuses it."""

@@ -21,6 +21,7 @@ import attrs
 from capsend.baking import COMPILED, RECORD, Record, bake, digest_of
 from capsend.exceptions import ImageError
 from capsend.guest_files import declaration_files, guest_files
+from capsend.ownership import check_owner, cpu, own_folder, unwritable
 from capsend.packages import ALWAYS, Package, collect
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class Image:
         return loaded
 
     def _obtain(self, folder: Path) -> Template:
-        _own_folder(folder.parent)
+        own_folder(folder.parent)
         if (template := _load(folder)) is not None:
             return template
         with _building(folder.parent):
@@ -171,7 +172,7 @@ class Image:
         try:
             workshop = Path(tempfile.mkdtemp(prefix=_WORKSHOP, dir=folder.parent))
         except OSError as error:
-            raise _unwritable(folder.parent, error) from error
+            raise unwritable(folder.parent, error) from error
         try:
             bake(workshop, key=self.key, packages=packages)
             _discard(folder)
@@ -267,7 +268,7 @@ def _key(names: tuple[str, ...]) -> str:
         ("declarations", _declarations(names)),
         ("packages", [(package.name, package.version, _digest(package)) for package in _packages(names)]),
         ("zones", zones.version()),
-        ("machine", [sys.platform, platform.machine(), _cpu()]),
+        ("machine", [sys.platform, platform.machine(), cpu()]),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
@@ -285,55 +286,6 @@ def _digest(package: Package) -> str:
     return total.hexdigest()
 
 
-def _cpu() -> str:
-    """What this CPU can do, as far as the system says; compiled code may use all of it."""
-    try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
-            for line in file:
-                if line.startswith(("flags", "Features")):
-                    return hashlib.sha256(line.encode()).hexdigest()[:16]
-    except OSError:
-        pass
-    return platform.processor()
-
-
-def _own_folder(folder: Path) -> None:
-    """Make the cache folder, for this user alone.
-
-    Raises:
-        ImageError: it cannot be made, or others may write to it: loading an image runs it as native code.
-    """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-        _check_owner(folder, stat.S_ISDIR)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
-def _unwritable(folder: Path, error: OSError) -> ImageError:
-    return ImageError(f"images cannot be kept in {folder}: {error}. Set CAPSEND_CACHE_DIR to a folder of yours")
-
-
-def _check_owner(path: Path, is_kind: object) -> None:
-    status = path.lstat()
-    if not is_kind(status.st_mode):  # type: ignore[operator] # one of the stat.S_IS... functions
-        raise ImageError(
-            f"{path} is not what it should be, perhaps a symbolic link: images are not loaded through it. Remove it"
-        )
-    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
-        raise ImageError(
-            f"{path} belongs to another user, and loading an image runs it as native code. "
-            "Remove it, or set CAPSEND_CACHE_DIR to a folder of yours"
-        )
-    if os.name == "posix" and status.st_mode & 0o022:
-        raise ImageError(
-            f"{path} can be written by other users, and loading an image runs it as native code. "
-            f"Remove it, or, if you trust what is in it: chmod -R go-w {path}"
-        )
-
-
 def _load(folder: Path) -> Template | None:
     """Load a built image; None when there is none, or only a damaged one, which is reported.
 
@@ -344,11 +296,11 @@ def _load(folder: Path) -> Template | None:
 
     if not folder.exists():
         return None
-    _check_owner(folder, stat.S_ISDIR)
+    check_owner(folder, stat.S_ISDIR)
     try:
         record = Record.load(folder / RECORD)
-        _check_owner(folder / RECORD, stat.S_ISREG)
-        _check_owner(folder / COMPILED, stat.S_ISREG)
+        check_owner(folder / RECORD, stat.S_ISREG)
+        check_owner(folder / COMPILED, stat.S_ISREG)
         _check_content(folder, record)
         return engine.Template(folder / COMPILED)
     except (OSError, ValueError) as error:
@@ -387,7 +339,7 @@ def _building(folder: Path) -> Iterator[None]:
         print("capsend: waiting for another program that builds the image...", file=sys.stderr)  # noqa: T201
         lock.acquire()
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
     try:
         yield
     finally:

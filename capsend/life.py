@@ -236,7 +236,7 @@ class Life:
                     raise engine.Interrupted  # noqa: TRY301 - stopped before there was a guest to interrupt
                 shipment = self.shipment
                 if shipment is not None:
-                    self._receive(shipment, guest.run(self._program(shipment), shipment.call))
+                    self._run(guest, shipment)
             except engine.Interrupted:
                 self._fail(self._stop or ProcessKilled(f"process {self.number} was killed"))
             except engine.Trapped as fault:
@@ -252,6 +252,16 @@ class Life:
                 self._memory = guest.memory
                 guest.close()
             self.guest = None
+
+    @property
+    def stack(self) -> int:
+        """Bytes of stack that its thread needs."""
+        from capsend.engine import THREAD_STACK
+
+        return THREAD_STACK
+
+    def _run(self, guest: Guest, shipment: Shipment) -> None:
+        self._receive(shipment, guest.run(self._program(shipment), shipment.call))
 
     def _make_guest(self, template: Template) -> Guest:
         from capsend import engine, ready

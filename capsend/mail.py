@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from capsend.answers import Refused, do, read_timeout
+from capsend.byteforms import text_of
 from capsend.deadlines import Deadlines
 from capsend.handles import Grant, TooManyHandles
 from capsend.ports import MOST_CALLS, Frame, Offer, Port, PortGrant, link, put
@@ -87,7 +88,7 @@ class Mail:
         self._charge = charge
         self._guest: Any = None  # engine.Guest, or what stands in for one
         self._traps_exits = False
-        self._resolve: Callable[[Any], object] | None = None
+        self.resolve: Callable[[Any], object] | None = None
         self._calls: dict[int, tuple[Port, int]] = {}
         self._monitors: dict[Port, int] = {}
         self._links: dict[Port, Callable[[], None]] = {}
@@ -99,7 +100,7 @@ class Mail:
         """Say what the process knows, before anybody has its address."""
         self.takes_messages = shipment.takes_mailbox
         self.port.name = shipment.message_name
-        self._resolve = shipment.resolve
+        self.resolve = shipment.resolve
 
     def start(self, guest: Any) -> None:
         """Begin: the guest is what waits and is woken."""
@@ -121,7 +122,7 @@ class Mail:
         self._calls.clear()
         self._monitors.clear()
         self._links.clear()
-        self._guest = self._resolve = None
+        self._guest = self.resolve = None
 
     def _linked_ended(self, gone: Port, reason: str, words: str) -> None:
         """Runs on the thread of whatever ended."""
@@ -141,15 +142,15 @@ class Mail:
         """`number timeout tag handles:text`; with a tag the message is a call, whose answer is let in."""
         head, _, text = payload.partition(":")
         number, timeout, tag, names = head.split(" ", 4)
-        target = self._target(number, "send")
+        target = self.target(number, "send")
         frame = self._frame(target, text, names)
         call = int(tag)
         # A call to one that has ended is told so by the answer: its notices would add up.
         if call and target.port.reason is None:
-            self._open_call(call, target.port)
+            self.open_call(call, target.port)
         answer = put(target.port, frame, parker=self._guest, timeout=read_timeout(timeout))
         if call and answer is not Offer.ACCEPTED:
-            self._close_call(call)
+            self.close_call(call)
         self.sent += answer is Offer.ACCEPTED
         return _ANSWERS[answer]
 
@@ -161,7 +162,7 @@ class Mail:
         refusal = next((grant.refusal for grant in grants if grant.refusal), "")
         if refusal:
             raise Refused(f"!handle {refusal}")
-        return Frame(text, tuple(grants), tag=target.tag, resolve=self._resolve)
+        return Frame(text, tuple(grants), tag=target.tag, resolve=self.resolve)
 
     def _grants(self, names: str) -> list[Grant]:
         """What handles in a message stand for; `r5` is the way back to this process for the answer to its call 5."""
@@ -181,7 +182,12 @@ class Mail:
             grants.append(grant)
         return grants
 
-    def _target(self, number: str, right: str) -> PortGrant:
+    def target(self, number: str | int, right: str) -> PortGrant:
+        """What messages, monitors and links go to.
+
+        Raises:
+            Refused: there is no such handle, or it has not that right.
+        """
         grant = self._handles.get(int(number))
         if not isinstance(grant, PortGrant):
             raise Refused("!forged")
@@ -189,7 +195,12 @@ class Mail:
             raise Refused(f"!right {right}")
         return grant
 
-    def _open_call(self, tag: int, target: Port) -> None:
+    def open_call(self, tag: int, target: Port) -> None:
+        """Let one answer in, or the notice that none can come.
+
+        Raises:
+            Refused: too many are open.
+        """
         # What is answered and not yet received counts as well.
         if tag in self._calls or len(self._calls) >= MOST_CALLS or not self.port.open_call(_tag(str(tag))):
             raise Refused("!calls")
@@ -206,9 +217,10 @@ class Mail:
         Raises:
             Refused: too many are open, or it is no tag.
         """
-        self._open_call(_tag(tag), target)
+        self.open_call(_tag(tag), target)
 
-    def _close_call(self, tag: int) -> None:
+    def close_call(self, tag: int) -> None:
+        """Let no answer in any more."""
         self.port.close_call(tag)
         call = self._calls.pop(tag, None)
         if call is not None:
@@ -217,7 +229,7 @@ class Mail:
     def _forget(self, payload: str) -> str:
         """`tag`: the answer to a call is not waited for any more."""
         self.port.forget_answer(int(payload))
-        self._close_call(int(payload))
+        self.close_call(int(payload))
         return ""
 
     def _receive(self, payload: str) -> str:
@@ -243,7 +255,7 @@ class Mail:
     def _tell(self, frame: Frame) -> str:
         """Write a frame down for the process; empty when it would have to hold too many handles."""
         if frame.tag:
-            self._close_call(frame.tag)
+            self.close_call(frame.tag)
         try:
             handles = json.dumps(self._handles.deliver(frame.grants), separators=(",", ":")) if frame.grants else ""
         except TooManyHandles:
@@ -252,7 +264,8 @@ class Mail:
                 _log.warning("a message to process %d was dropped: it holds too many handles", self._number)
             return ""
         kind = "h" if frame.trusted else frame.kind
-        return f"{kind} {frame.tag} {len(handles)} {handles}{frame.text}"
+        text = frame.text if frame.data is None else text_of(frame)
+        return f"{kind} {frame.tag} {len(handles)} {handles}{text}"
 
     def _drop(self, drops: str) -> str:
         """`number*holds,...`: handles that the process has let go."""
@@ -266,7 +279,7 @@ class Mail:
 
     def _monitor(self, payload: str) -> str:
         """`number`: one notice when it ends, however often it is asked for."""
-        target = self._target(payload, "monitor").port
+        target = self.target(payload, "monitor").port
         if target in self._monitors and target.reason is None:
             return ""
         self._monitors = {port: token for port, token in self._monitors.items() if port.reason is None}
@@ -279,7 +292,7 @@ class Mail:
 
     def _demonitor(self, payload: str) -> str:
         """`number`."""
-        target = self._target(payload, "monitor").port
+        target = self.target(payload, "monitor").port
         token = self._monitors.pop(target, None)
         if token is not None:
             target.unwatch(token)
@@ -287,7 +300,7 @@ class Mail:
 
     def _link(self, payload: str) -> str:
         """`number`: each is told when the other ends."""
-        target = self._target(payload, "link").port
+        target = self.target(payload, "link").port
         if target is self.port or target in self._links:
             return ""
         self.check_watches()
@@ -302,7 +315,7 @@ class Mail:
 
     def _unlink(self, payload: str) -> str:
         """`number`."""
-        undo = self._links.pop(self._target(payload, "link").port, None)
+        undo = self._links.pop(self.target(payload, "link").port, None)
         if undo is not None:
             undo()
         return ""
@@ -325,7 +338,7 @@ class Mail:
         """`number seconds handles:text`; the answer is a reference for `_cancel`."""
         head, _, text = payload.partition(":")
         number, seconds, names = head.split(" ", 3)
-        target = self._target(number, "send")
+        target = self.target(number, "send")
         frame = self._frame(target, text, names)
         self._timers = {number: timer for number, timer in self._timers.items() if timer.size}
         size = frame.size + sum(timer.size for timer in self._timers.values())

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final, overload
 import attrs
 
 from capsend import wire
+from capsend.byteforms import frame_of, value_of
 from capsend.exceptions import CapsendError, LimitExceeded, ProcessFailed, ProcessKilled, SerializationError
 from capsend.guest import codec
 from capsend.handles import grant_of
@@ -512,6 +513,10 @@ def encode(value: object, target: PortGrant) -> Frame:
         SerializationError: a part of it cannot be sent, or is of a class that the receiver does not know.
     """
     port, name = target.port, "message"
+    frame = frame_of(value)
+    if frame is not None:
+        frame.tag = target.tag
+        return frame
     grants: list[Any] = []
     things: list[object] = []
 
@@ -531,7 +536,7 @@ def encode(value: object, target: PortGrant) -> Frame:
             return {"o": len(things) - 1}
         return None
 
-    text = wire.encode_value(value, externals=external, name=name)
+    text = wire.encode_value(value, externals=external, name=name, pickled=port.reads_pickles)
 
     def resolve(reference: Any) -> object:
         return things[reference["o"]]
@@ -546,6 +551,8 @@ def decode(frame: Frame, *, limit: int) -> Any:
         ProcessFailed: it is no message, or names what its sender was not given.
     """
     grants = frame.grants
+    if frame.data is not None:
+        return value_of(frame)
     if frame.kind != "m":
         reason, words = json.loads(frame.text)
         return (Down if frame.kind == "d" else Exit)(grants[0].handle(), reason, words)  # type: ignore[arg-type]  # the grant of an address

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _API: Final = "capsend"
 _ALIAS: Final = "PerProcess"
 """The one of its names that is no object of its own module."""
-_PUBLIC: Final = frozenset({"capsend.mailbox"})
+_PUBLIC: Final = frozenset({"capsend.exceptions", "capsend.mailbox", "capsend.wasm"})
 _INTERNALS: Final = ("capsend.", "capsend_traits", "capsend_mypy")
 
 
@@ -149,7 +149,9 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:
         yield owner.__name__, thing.__name__
     cls = type(thing)
     if cls.__module__.startswith(_INTERNALS) or str(getattr(thing, "__module__", "")).startswith(_INTERNALS):
-        yield from ((_API, name) for name in api.get("__all__", ()) if api.get(name) is thing)
+        # Classes that are imported later are public too, whether they are listed or not.
+        names = (*api.get("__all__", ()), *(api.get("_LATER", ()) if isinstance(thing, type) else ()))
+        yield from ((_API, name) for name in names if api.get(name) is thing)
         if isinstance(thing, type) and thing.__module__ in _PUBLIC:
             yield thing.__module__, thing.__qualname__
         return

@@ -45,7 +45,8 @@ class Frame:
     """One message on its way; not changed once it is made.
 
     Attributes:
-        text: what it says, as codec text; `reason` and words of a notice, as JSON.
+        text: what it says, as codec text; `reason` and words of a notice, as JSON; empty where `data` says it.
+        data: what it says, as bytes; see `capsend.byteforms`.
         grants: what its handles stand for.
         kind: "m" a message, "d" a notice that what was monitored is down, "x" the exit of what was linked.
         tag: the call that it answers; 0 for none.
@@ -55,7 +56,7 @@ class Frame:
     """
 
     # Not an attrs class: making one is on the way of every message, and a frozen one takes three times as long.
-    __slots__ = ("grants", "kind", "resolve", "size", "tag", "text", "trusted")
+    __slots__ = ("data", "grants", "kind", "resolve", "size", "tag", "text", "trusted")
 
     def __init__(
         self,
@@ -66,14 +67,16 @@ class Frame:
         tag: int = 0,
         resolve: Callable[[Any], object] | None = None,
         trusted: bool = False,
+        data: bytes | None = None,
     ) -> None:
         self.text = text
+        self.data = data
         self.grants = grants
         self.kind = kind
         self.tag = tag
         self.resolve = resolve
         self.trusted = trusted
-        self.size = len(text) + OVERHEAD * (1 + len(grants))
+        self.size = (len(text) if data is None else len(data)) + OVERHEAD * (1 + len(grants))
 
 
 class Account(Protocol):
@@ -155,6 +158,7 @@ class Port:
         "notices",
         "on_exit",
         "policy",
+        "reads_pickles",
         "reason",
         "received",
         "size",
@@ -173,6 +177,8 @@ class Port:
         self.notices = 0
         self.name: Callable[[Any], object] | None = None
         """Gives the name by which the receiver knows a class or function; None where it can be given the thing itself."""
+        self.reads_pickles = True
+        """Whether its receiver reads the form of a message that is a pickle, where the host is the sender."""
         self.on_exit: Callable[[Port, str, str], None] | None = None
         self.account: Account | None = None
         """Whom messages are charged to as well: the tree of the process; set before anybody has an address."""

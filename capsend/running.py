@@ -18,10 +18,8 @@ from capsend.life import Life
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from capsend.engine import Template
     from capsend.environment import Environment
     from capsend.mailbox import Address
-    from capsend.shipping import Shipment
     from capsend.stats import Stats
 
 _EXIT_PATIENCE: Final = 5.0
@@ -65,10 +63,11 @@ def processes() -> tuple[Running, ...]:
 
 
 def start(
-    shipment: Shipment,
+    shipment: Any,
     environment: Environment,
-    template: Template,
+    template: Any,
     *,
+    kind: type[Life] = Life,
     parent: Life | None = None,
     reserved: int = 0,
 ) -> Life:
@@ -77,7 +76,8 @@ def start(
     Args:
         shipment: what it runs.
         environment: what it may use.
-        template: what it starts from.
+        template: what its guest is made from.
+        kind: what kind of guest that is.
         parent: the process that spawns it.
         reserved: bytes that the parent's branch has reserved for it; given back when it ends, or when this raises.
 
@@ -89,7 +89,7 @@ def start(
 
     engine.engine()  # before any lock: in a forked child another thread may have held it for ever
     register_exit()
-    life = Life(shipment, environment, parent=parent, reserved=reserved)
+    life = kind(shipment, environment, parent=parent, reserved=reserved)
     _live.add(life)
     try:
         if _exiting:  # asked when it is among those that the exit ends: either it is seen there, or this is seen here
@@ -117,19 +117,18 @@ def watch(tell: Callable[[Life], object]) -> Callable[[], None]:
     return lambda: _watchers.remove(tell)
 
 
-def _start_thread(life: Life, template: Template) -> None:
-    from capsend.engine import THREAD_STACK
-
+def _start_thread(life: Life, template: Any) -> None:
+    stack = life.stack
     # The size of stacks is a setting of the whole interpreter: no thread of ours may start in between.
     with _start_lock:
-        previous = threading.stack_size(THREAD_STACK)
+        previous = threading.stack_size(stack)
         try:
             _thread.start_new_thread(_live_through, (life, template))
         finally:
             threading.stack_size(previous)
 
 
-def _live_through(life: Life, template: Template) -> None:
+def _live_through(life: Life, template: Any) -> None:
     try:
         life.live(template)
     finally:

@@ -8,7 +8,7 @@ import json
 import sys
 import threading
 import types
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import attrs
 from capsend_traits import Trait, table
@@ -52,6 +52,9 @@ class Shipment:
         origins: tells what the image has.
         takes_mailbox: whether the process puts its mailbox before the arguments.
     """
+
+    reads_pickles: ClassVar[bool] = True
+    """Whether the process reads the form of a message that is a pickle, where the host is the sender."""
 
     program: str
     call: str

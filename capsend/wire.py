@@ -17,19 +17,22 @@ __all__ = ["LIMITS", "Limits", "decode_value", "encode_value", "may_build"]
 LIMITS: Final = Limits()
 
 
-def encode_value(value: object, *, externals: Callable[[Any], Any], name: str = "the value") -> str:
+def encode_value(
+    value: object, *, externals: Callable[[Any], Any], name: str = "the value", pickled: bool = True
+) -> str:
     """Return the message that says `value` to a process, in the fastest form that is exact.
 
     Args:
         value: what to send.
         externals: names functions, classes, modules and handles; see `codec.encode`.
+        pickled: whether the receiver reads the form that is a pickle.
         name: what the message of an error calls the value, such as `argument rows`.
 
     Raises:
         SerializationError: a part of it cannot be sent; `path` says where it stands.
     """
     try:
-        return codec.encode(value, externals=externals, pickled=True)
+        return codec.encode(value, externals=externals, pickled=pickled)
     except codec.NotEncodable as error:
         raise SerializationError(
             f"{name}{error.path} cannot be sent: {error.reason}. Send plain data and make the rest inside the process.",

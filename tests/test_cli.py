@@ -7,13 +7,13 @@ import pty
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 SHOP = '''\
 """A module of a user's."""
@@ -300,6 +300,12 @@ def test_explain_draws_a_tree_on_a_terminal(shop: Path, template: object) -> Non
     assert code == 1
     assert "└── " in written
     assert "\x1b[" in written
+
+
+def test_include_prints_the_folder_of_the_header(capsend) -> None:
+    """A compiler finds capsend.h, and a generator of bindings process.wit, in the folder that the command prints."""
+    folder = Path(capsend("include").stdout.strip())
+    assert {"capsend.h", "process.wit"} <= {path.name for path in folder.iterdir()}
 
 
 def test_doctor_finds_no_problem_here(capsend) -> None:

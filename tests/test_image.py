@@ -9,7 +9,7 @@ import sys
 import attrs
 import pytest
 
-from capsend import baking, image
+from capsend import baking, image, ownership
 from capsend.environment import Environment
 from capsend.exceptions import ImageError
 from capsend.image import ABSENT, Image, clear_images, list_images
@@ -221,7 +221,7 @@ def test_old_images_make_room_for_a_new_one(copied, monkeypatch):
 
 def test_cache_folder_is_this_users_alone(cache):
     """Mode 0700."""
-    image._own_folder(cache)
+    ownership.own_folder(cache)
     assert cache.stat().st_mode & 0o777 == 0o700
 
 

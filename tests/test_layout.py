@@ -43,6 +43,7 @@ LAYERS = [
         "stats",
         "held",
         "ports",
+        "byteforms",
         "folders",
         "signatures",
         "capabilities",
@@ -55,6 +56,7 @@ LAYERS = [
     {
         "gauge",
         "engine",
+        "ownership",
         "guest_files",
         "baking",
         "image",
@@ -67,14 +69,20 @@ LAYERS = [
         "turns",
         "time_limits",
         "life",
+        "operations",
+        "words",
+        "world_words",
+        "wasm_life",
+        "modules",
     },
-    {"process", "mailbox", "registry", "running", "children", "child_operations"},
+    {"process", "mailbox", "registry", "running", "children", "child_operations", "wasm"},
     {"environment", "executor", "group", "supervisor"},
     {"", "explain"},
     {"cli"},
 ]
 UPWARDS = {
     "process": {"environment", "shipping"},  # `spawn` is the default environment's
+    "wasm_life": {"running", "wasm", "children"},  # a process starts others; a module is handed out as one
     "life": {
         "mailbox",
         "child_operations",

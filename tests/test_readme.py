@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import capsend
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
+ABI = Path(capsend.__file__).parent / "abi"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FILE = re.compile(r"# ([\w./]+)\n")
+FILE = re.compile(r"(?:#|//) ([\w./]+)\n")
 ELSEWHERE = ("pip ", "pytest")
 
 
@@ -36,7 +39,7 @@ def commands_of(console: str) -> Iterator[tuple[str, list[str]]]:
 
 def run(command: str, folder: Path) -> list[str]:
     """Run a command with this Python's tools; return its lines, with the names of files relative to the folder."""
-    arguments = shlex.split(command)
+    arguments = shlex.split(command.replace("$(capsend include)", str(ABI)))
     first = {
         "python": [sys.executable],
         "mypy": [sys.executable, "-m", "mypy"],
@@ -62,17 +65,22 @@ def agrees(shown: list[str], had: list[str]) -> bool:
     return re.fullmatch(pattern, "".join(f"{line}\n" for line in had)) is not None
 
 
-DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs" / name for name in ("guide.md", "processes.md", "authority.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / name for name in ("guide.md", "processes.md", "authority.md", "guests.md")),
+]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_a_document_shows_what_really_happens(document: Path, tmp_path: Path, template: object) -> None:
     """Blocks are taken in order, in one folder: files are written, other Python is run, commands are run and compared."""
+    if document.name == "guests.md":
+        pytest.importorskip("ziglang", reason="there is no C compiler: pip install '.[guests]'")
     folder = tmp_path.resolve()
     (folder / "mypy.ini").write_text("[mypy]\nplugins = capsend_mypy\n", encoding="utf-8")
     for language, text in blocks_of(document):
         named = FILE.match(text)
-        if language == "python" and named:
+        if language in {"python", "c"} and named:
             (folder / named[1]).parent.mkdir(parents=True, exist_ok=True)
             (folder / named[1]).write_text(text, encoding="utf-8")
         elif language == "python":

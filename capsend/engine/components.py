@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import ctypes
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from wasmtime import _bindings as ffi
 from wasmtime import component as wasm_component
 
 from capsend.engine import native
-from capsend.engine.stores import Instance, engine, running
+from capsend.engine.stores import Instance, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import wasmtime
 
 RAW_WAIT: Final = 0.02
 """Seconds after which a guest that waits for time looks at its clock again."""
@@ -25,9 +27,9 @@ _PROBE: Final = Path(__file__).with_name("probe.wat")
 class Probe:
     """A component of a few instructions that passes calls on to WASI functions which the guest itself does not reach."""
 
-    def __init__(self) -> None:
-        self.component = wasm_component.Component(engine(), _PROBE.read_text(encoding="ascii"))
-        self.linker = wasm_component.Linker(engine())
+    def __init__(self, owner: wasmtime.Engine) -> None:
+        self.component = wasm_component.Component(owner, _PROBE.read_text(encoding="ascii"))
+        self.linker = wasm_component.Linker(owner)
         self.linker.add_wasip2()
         self.exports = {name: self.component.get_export_index(name) for name in ("ready", "open", "list", "entry")}
 
@@ -35,8 +37,11 @@ class Probe:
 class ComponentInstance(Instance):
     """An instance of a component."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    longest_output: ClassVar = 4_096
+    """Bytes that `keep_output` is given at a time at most."""
+
+    def __init__(self, owner: wasmtime.Engine) -> None:
+        super().__init__(owner)
         self.functions: dict[str, Any] = {}
         self.listings: dict[int, Any] = {}
 
@@ -64,6 +69,10 @@ class ComponentInstance(Instance):
         """Give a guest with files what it takes to wait for them and to count them."""
         instance = self.instantiate(probe.linker, probe.component)
         self.functions = {name: self.export(instance, index) for name, index in probe.exports.items()}
+
+    def keep_output(self, data: bytes) -> None:
+        """Keep the first few kilobytes of what it writes through WASI, for the text of a trap."""
+        self.raw_output.extend(data[: self.longest_output - len(self.raw_output)])
 
     def pass_on(self, name: str, arguments: Any, count: int) -> Any:
         """Call a function of the probe from within a host function; None when it failed."""

@@ -33,8 +33,15 @@ _LARGEST_PAYLOAD: Final = 1 << 25  # as much as `capsend.guest.host.deliver` sen
 
 
 def assemble(text: str) -> bytes:
-    """Return the binary form of a module in WebAssembly's text format."""
-    return bytes(wasmtime.wat2wasm(text))
+    """Return the binary form of a module in WebAssembly's text format.
+
+    Raises:
+        ValueError: the text is wrong.
+    """
+    try:
+        return bytes(wasmtime.wat2wasm(text))
+    except wasmtime.WasmtimeError as error:
+        raise ValueError(native.sentence(error)) from None
 
 
 def compile_component(wasm: bytes) -> bytes:
@@ -81,7 +88,7 @@ class Template:
     @functools.cached_property
     def probe(self) -> Probe:
         """What guests with files have beside them."""
-        return Probe()
+        return Probe(engine())
 
 
 def _make_linker(*, writing: bool) -> wasm_component.Linker:
@@ -118,7 +125,7 @@ class Guest(ComponentInstance):
         Raises:
             OSError: a folder cannot be opened.
         """
-        super().__init__()
+        super().__init__(engine())
         self.host = host
         self.memory = 0
         self._returned = False

@@ -12,7 +12,7 @@ from wasmtime import _bindings as ffi
 from wasmtime import _ffi as ffi_constants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # ctypes objects have no useful static types: every `Any` in this package is a wasmtime handle or a C value.
 
@@ -34,6 +34,11 @@ set_epoch_deadline: Final = _quick("wasmtime_context_set_epoch_deadline")
 set_wasi: Final = _quick("wasmtime_context_set_wasi")
 wasi_config_new: Final = _quick("wasi_config_new")
 wasi_config_delete: Final = _quick("wasi_config_delete")
+define_func_unchecked: Final = ffi._wasmtime_linker_define_func_unchecked
+set_env: Final = ffi._wasi_config_set_env
+instance_pre_delete: Final = ffi._wasmtime_instance_pre_delete
+component_delete: Final = ffi._wasmtime_component_delete
+export_index_delete: Final = ffi._wasmtime_component_export_index_delete
 preopen_dir: Final = ffi._wasi_config_preopen_dir
 get_func: Final = _quick("wasmtime_component_instance_get_func")
 byte_vec_new: Final = _quick("wasm_byte_vec_new")
@@ -41,6 +46,13 @@ byte_vec_delete: Final = _quick("wasm_byte_vec_delete")
 val_vec_new: Final = _quick("wasmtime_component_vallist_new_uninit")
 val_new: Final = _quick("wasmtime_component_val_new")
 resource_drop: Final = _quick("wasmtime_component_resource_any_drop")
+instance_export_get: Final = _quick("wasmtime_instance_export_get")
+caller_export_get: Final = _quick("wasmtime_caller_export_get")
+memory_data_size: Final = _quick("wasmtime_memory_data_size")
+trap_new: Final = _quick("wasmtime_trap_new")
+memory_data: Final = _quick("wasmtime_memory_data")
+memory_data.restype = ctypes.c_void_p
+trap_new.restype = ctypes.c_void_p
 
 VALUE: Final = ctypes.sizeof(ffi.wasmtime_component_val_t)
 OF: Final = ffi.wasmtime_component_val_t.of.offset
@@ -55,7 +67,30 @@ _plains: Final[list[Any]] = []
 NO_FINALIZER: Final = ctypes.cast(0, ctypes.CFUNCTYPE(None, ctypes.c_void_p))
 ANY_POINTER: Final = ctypes.POINTER(ffi.wasmtime_component_resource_any_t)
 BYTE_POINTER: Final = ctypes.POINTER(ctypes.c_uint8)
+_FRAME: Final = re.compile(r"^ +\d+: .*?!(.+)$", re.MULTILINE)
+_LONGEST_SHOWN: Final = 60
+_MOST_CALLS: Final = 10
 STRING: Final = ffi_constants.WASMTIME_COMPONENT_STRING.value
+
+
+class Kept:
+    """A thing of wasmtime's that can be freed even while the interpreter goes, when the names of modules go first.
+
+    Args:
+        managed: what wasmtime-py made; it is of no use any more.
+        delete: the C function that frees it.
+    """
+
+    def __init__(self, managed: Any, delete: Callable[[Any], object]) -> None:
+        self._pointer = managed._consume()
+        self._delete = delete
+
+    def ptr(self) -> Any:
+        """What C functions take."""
+        return self._pointer
+
+    def __del__(self) -> None:
+        self._delete(self._pointer)
 
 
 def last_cause(text: str) -> str:
@@ -69,9 +104,28 @@ def first_line(error: wasmtime.WasmtimeError) -> str:
     return str(error).split("\n", 1)[0]
 
 
+def sentence(error: wasmtime.WasmtimeError) -> str:
+    """What a parser of text says, in one line, with the place instead of a picture of it."""
+    text = str(error)
+    place = re.search(r"--> .*?:(\d+):(\d+)", text)
+    return first_line(error) + (f" (line {place[1]}, column {place[2]})" if place else "")
+
+
+def functions_in(problem: Exception) -> list[str]:
+    """The names of the functions that were running, innermost first; a few of them, each once where it called itself."""
+    names = [name if name.isprintable() else ascii(name) for name in _FRAME.findall(str(problem))]
+    calls = [name[:_LONGEST_SHOWN] for name, inner in zip(names, [None, *names], strict=False) if name != inner]
+    return calls[:_MOST_CALLS]
+
+
 def problem(error: Any) -> wasmtime.WasmtimeError:
     """What a C function returned, as an exception, and freed."""
     return wasmtime.WasmtimeError._from_ptr(error)
+
+
+def trapped(trap: Any) -> wasmtime.Trap:
+    """A trap that a C function gave, as an exception, and freed."""
+    return wasmtime.Trap._from_ptr(trap)
 
 
 def check(error: Any) -> None:
@@ -91,6 +145,18 @@ def error(text: str) -> int | None:
     """A new wasmtime error, handed over to wasmtime: returned from a host function, it ends the guest."""
     error = wasmtime.WasmtimeError(text)
     return ctypes.cast(error._consume(), ctypes.c_void_p).value
+
+
+def trap(text: bytes) -> int:
+    """A new trap, handed over to wasmtime: returned from an import of a core module, it ends the guest."""
+    made: int = trap_new(text, len(text))
+    return made
+
+
+def texts(these: Iterable[str]) -> Any:
+    """An array of C strings; it keeps them alive."""
+    encoded = [text.encode() for text in these]
+    return ctypes.cast((ctypes.c_char_p * len(encoded))(*encoded), ctypes.POINTER(ctypes.POINTER(ctypes.c_char)))
 
 
 def address(data: bytes) -> Any:

@@ -8,7 +8,7 @@ import itertools
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import wasmtime
 from wasmtime import _bindings as ffi
@@ -16,7 +16,7 @@ from wasmtime import _bindings as ffi
 from capsend.engine import native
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from capsend.folders import Mount
 
@@ -27,7 +27,18 @@ They are addresses and not memory until they are used. CPython inside counts its
 1 MB; with this much of the other stack its own check comes first, and endless recursion in C is a `RecursionError`.
 """
 
+SMALL_STACK: Final = 3_145_728
+"""The same for guests in any language, which have less of it; host functions run on what is left."""
+
 _WASM_STACK: Final = 33_554_432
+_SMALL_WASM_STACK: Final = 1_048_576
+REFUSED_FEATURES: Final = (
+    "wasm_threads", "wasm_memory64", "wasm_multi_memory", "wasm_gc", "wasm_function_references", "wasm_exceptions",
+    "wasm_stack_switching", "shared_memory", "wasm_component_model_async", "wasm_component_model_more_async_builtins",
+    "wasm_component_model_async_stackful",
+)  # fmt: skip
+"""What modules may not use, by wasmtime's names: each would escape a limit, or be of no use to one thread."""
+
 LARGEST_MEMORY: Final = 1 << 32
 """Bytes that a guest can address at most."""
 
@@ -39,7 +50,7 @@ class Trapped(Exception):
 
     Attributes:
         reason: one sentence without a full stop, such as "the wasm stack overflowed".
-        details: what the guest's C code had written to its standard error, bounded; often empty.
+        details: what the guest's C code had written to its standard error, bounded, and the functions in which it faulted; often empty.
     """
 
     def __init__(self, reason: str, details: str = "") -> None:
@@ -52,43 +63,82 @@ class Interrupted(Exception):
     """A guest was stopped by `Instance.interrupt`."""
 
 
+class Exited(Exception):
+    """A guest ended itself, as the `proc_exit` of WASI does.
+
+    Attributes:
+        code: what it said about it; 0 when all is well.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class OutOfBounds(Exception):
+    """A guest gave a pointer and a length that are not in its memory."""
+
+
 _lock = threading.Lock()
-_engine: wasmtime.Engine | None = None
+_engines: dict[bool, wasmtime.Engine] = {}
 _owner = 0
 numbers = itertools.count(1)
 guests: dict[int, Instance] = {}
 running = threading.local()
 
 
-def engine() -> wasmtime.Engine:
-    """The one engine of this OS process, made when it is first asked for.
+def engine(*, small: bool = False) -> wasmtime.Engine:
+    """One of the two engines of this OS process, made when it is first asked for.
+
+    Args:
+        small: whether it is the one for guests in any language, whose threads have less stack, or that of Python images.
 
     Raises:
         RuntimeError: this OS process was forked from one that already had an engine, whose threads and memory maps
             did not survive the fork.
     """
-    global _engine, _owner  # noqa: PLW0603 - one engine per OS process is the point
-    if _engine is None:
+    global _owner  # noqa: PLW0603 - the engines belong to one OS process
+    found = _engines.get(small)
+    if found is None:
         with _lock:
-            if _engine is None:
-                _owner = os.getpid()
-                _engine = _make_engine()
+            found = _engines.get(small)
+            if found is None:
+                _owner = _owner or os.getpid()
+                found = _engines[small] = _make_engine(small=small)
     if os.getpid() != _owner:
         message = (
             "capsend was used before os.fork(), and its engine does not survive a fork. "
             "Start workers with the 'spawn' or 'forkserver' method, or use capsend only after the fork"
         )
         raise RuntimeError(message)
-    return _engine
+    return found
 
 
-def _make_engine() -> wasmtime.Engine:
+def _make_engine(*, small: bool) -> wasmtime.Engine:
     config = wasmtime.Config()
     config.epoch_interruption = True
+    stack = _SMALL_WASM_STACK if small else _WASM_STACK
     # No call here is asynchronous, but wasmtime refuses a stack limit above the size of such calls' stacks.
-    ffi.wasmtime_config_async_stack_size_set(config.ptr(), 2 * _WASM_STACK)
-    config.max_wasm_stack = _WASM_STACK
+    ffi.wasmtime_config_async_stack_size_set(config.ptr(), 2 * stack)
+    config.max_wasm_stack = stack
+    if small:
+        for name in REFUSED_FEATURES:
+            getattr(ffi, f"wasmtime_config_{name}_set")(config.ptr(), False)
     return wasmtime.Engine(config)
+
+
+REASONS: Final = (
+    ("call stack exhausted", "the wasm stack overflowed: the recursion in the process was too deep"),
+    ("unreachable", "the interpreter inside aborted"),
+    ("out of bounds memory access", "the process touched memory that it does not have"),
+    ("indirect call type mismatch", "the process called a function through a wrong pointer"),
+    ("undefined element", "the process called a function that does not exist"),
+    ("uninitialized element", "the process called a function that does not exist"),
+    ("concurrent limit", "too many processes are alive at once in this program"),
+    ("concurrent memory limit", "too many processes are alive at once in this program"),
+    ("memory minimum size", "the environment's memory is smaller than what the image needs to start"),
+)
+"""[(part of a message of wasmtime's, what it means)]."""
 
 
 class Instance:
@@ -97,14 +147,19 @@ class Instance:
     After `Trapped` or `Interrupted` the instance is dead and can only be closed.
     """
 
-    def __init__(self) -> None:
+    reasons: ClassVar[tuple[tuple[str, str], ...]] = REASONS
+    exits: ClassVar = False
+    """Whether it is a program of its own: it may end itself and say how, and the names of its functions tell its author something."""
+
+    def __init__(self, owner: wasmtime.Engine) -> None:
+        self.engine = owner
         self._interrupted = False
         self.failure: BaseException | None = None
         self.raw_output = bytearray()
         self._wake = threading.Lock()
         self._wake.acquire()
         self._number = next(numbers)
-        self.store: Any = native.store_new(engine().ptr(), None, native.NO_FINALIZER)
+        self.store: Any = native.store_new(owner.ptr(), None, native.NO_FINALIZER)
         self.context: Any = native.store_context(self.store)
         guests[self._number] = self
 
@@ -115,8 +170,16 @@ class Instance:
     def configure(self, memory: int, mounts: Sequence[Mount]) -> None:
         """Set its limits and what it sees of the host."""
         self.limit(memory)
+        self.watch()
+        self.set_wasi(mounts)
+
+    def watch(self) -> None:
+        """Let `interrupt` reach it while it runs."""
         native.epoch_deadline_callback(self.store, _on_epoch, self._number, native.NO_FINALIZER)
         native.set_epoch_deadline(self.context, 1)
+
+    def set_wasi(self, mounts: Sequence[Mount], variables: Mapping[str, str] | None = None) -> None:
+        """Give it WASI, with these folders and environment variables and nothing else."""
         # A fresh configuration grants nothing: no files, arguments, variables or network, and nothing to read.
         config = native.wasi_config_new()
         for mount in mounts:
@@ -126,6 +189,8 @@ class Instance:
                 raise OSError(
                     f"the folder {mount.path} cannot be opened any more: it is gone, or this program has no file descriptor left"
                 )
+        if variables:
+            native.set_env(config, len(variables), native.texts(variables), native.texts(variables.values()))
         native.check(native.set_wasi(self.context, config))
 
     def interrupt(self) -> None:
@@ -139,8 +204,7 @@ class Instance:
         self._interrupted = True
         with contextlib.suppress(RuntimeError):  # two threads at once: the other one has released it
             self._wake.release()
-        if _engine is not None:
-            _engine.increment_epoch()
+        self.engine.increment_epoch()
 
     @property
     def interrupted(self) -> bool:
@@ -176,43 +240,34 @@ class Instance:
             ffi.wasmtime_store_delete(store)
             guests.pop(self._number, None)
 
+    def _reason(self, problem: Exception) -> str:
+        if isinstance(problem, wasmtime.ExitTrap):
+            return "the process ended itself, as os._exit() does"
+        text = str(problem)
+        for sign, reason in self.reasons:
+            if sign in text:
+                return reason
+        return f"the process faulted: {native.last_cause(text)}"
+
     def release(self) -> None:
         """Free what it holds beside the store."""
 
-    def finish(self, error: Any) -> None:
+    def finish(self, error: Any, trap: Any = None) -> None:
         """Turn what a wasmtime call returned into the exception that it means."""
-        if not error:
+        if not error and not trap:
             return
         failure, self.failure = self.failure, None
-        problem = native.problem(error)
+        problem = native.problem(error) if error else native.trapped(trap)
         if self.interrupted:
             raise Interrupted
         if failure is not None:
             raise failure
-        raise Trapped(_reason(problem), self.raw_output.decode("utf-8", "replace").strip())
-
-
-_REASONS: Final = (
-    ("call stack exhausted", "the wasm stack overflowed: the recursion in the process was too deep"),
-    ("unreachable", "the interpreter inside aborted"),
-    ("out of bounds memory access", "the process touched memory that it does not have"),
-    ("indirect call type mismatch", "the process called a function through a wrong pointer"),
-    ("undefined element", "the process called a function that does not exist"),
-    ("uninitialized element", "the process called a function that does not exist"),
-    ("concurrent limit", "too many processes are alive at once in this program"),
-    ("concurrent memory limit", "too many processes are alive at once in this program"),
-    ("memory minimum size", "the environment's memory is smaller than what the image needs to start"),
-)
-
-
-def _reason(error: wasmtime.WasmtimeError) -> str:
-    if isinstance(error, wasmtime.ExitTrap):
-        return "the process ended itself, as os._exit() does"
-    text = str(error)
-    for sign, reason in _REASONS:
-        if sign in text:
-            return reason
-    return f"the process faulted: {native.last_cause(text)}"
+        if self.exits and isinstance(problem, wasmtime.ExitTrap):
+            raise Exited(problem.code)
+        details = [self.raw_output.decode("utf-8", "replace").strip()]
+        if self.exits:
+            details += [f"  in {name}" for name in native.functions_in(problem)]
+        raise Trapped(self._reason(problem), "\n".join(filter(None, details)))
 
 
 # The callbacks below never raise: an exception that leaves a ctypes callback is printed and forgotten, and one that

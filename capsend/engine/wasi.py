@@ -12,12 +12,10 @@ from wasmtime import _bindings as ffi
 from wasmtime import _ffi as ffi_constants
 from wasmtime import component as wasm_component
 
-from capsend.engine import native
+from capsend.engine import native, values
 from capsend.engine.components import RAW_WAIT
 from capsend.engine.stores import numbers, running
 from capsend.folders import LONGEST_PATH, MOST_LISTINGS
-
-_RAW_OUTPUT_LIMIT: Final = 4_096
 
 # wasmtime names its WASI interfaces by the version it implements; shadowing works under that name only.
 _WASI: Final = "0.2.12"
@@ -91,7 +89,7 @@ def _on_open(
         refusal = b"name-too-long"
     else:
         refusal = b"insufficient-memory"
-        answer = guest.pass_on("open", arguments, count) if _has_room_for_files() else None
+        answer = guest.pass_on("open", arguments, count) if has_room_for_files() else None
     native.resource_drop(context, arguments[0].of.resource)
     if answer is None:
         _refuse(results[0], refusal)
@@ -166,7 +164,7 @@ def _on_listing_dropped(_data: Any, context: Any, number: int) -> int | None:
     return 0
 
 
-def _has_room_for_files() -> bool:
+def has_room_for_files() -> bool:
     """Tell whether less than three quarters of the files that this OS process may open are open.
 
     A new descriptor has the lowest free number.
@@ -184,11 +182,14 @@ def _has_room_for_files() -> bool:
 def _on_write(
     _data: Any, context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int
 ) -> int | None:
-    """`output-stream.write`: keep the first few kilobytes, for the text of a trap."""
+    """`output-stream.write`."""
     native.resource_drop(context, arguments[0].of.resource)
-    guest, data = running.guest, arguments[1].of.list
-    room = _RAW_OUTPUT_LIMIT - len(guest.raw_output)
-    guest.raw_output.extend(data.data[index].of.u8 for index in range(min(data.size, room)))
+    guest = running.guest
+    try:
+        guest.keep_output(values.read(arguments[1], most=guest.longest_output))
+    except BaseException as failure:  # noqa: BLE001 - raised again by `finish`, on this side of wasmtime
+        guest.failure = failure
+        return native.error("host function failed")
     results[0].kind = _RESULT
     results[0].of.result.is_ok = True
     results[0].of.result.val = None

@@ -36,6 +36,7 @@ AWAIT = 54
 ADDRESS = 55
 LINK_CHILDREN = 56
 MORE = 57
+ENTRY = 58
 
 
 def request(operation: int, payload: str) -> str:

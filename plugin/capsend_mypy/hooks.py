@@ -25,7 +25,7 @@ from mypy.types import AnyType, CallableType, Instance, Type, TypeOfAny, get_pro
 
 from capsend_mypy import bounds, impls, mailboxes, names, outline, summary, supervised
 from capsend_mypy.config import Boundary, Configuration, ConfigurationError, load
-from capsend_mypy.program import Program, State, is_spawnable
+from capsend_mypy.program import Program, State, is_spawnable, is_wasm_function
 from capsend_mypy.reporting import Reporter
 from capsend_mypy.spawning import Check, item_type
 
@@ -488,6 +488,8 @@ def awaited_result(declared: Type) -> Type:
 def _spawn_signature(ctx: MethodSigContext) -> CallableType:
     spawned = mailboxes.type_of_spawned(ctx)
     checker: Any = ctx.api
+    if spawned is not None and is_wasm_function(spawned):
+        return mailboxes.of_wasm_function(ctx.default_signature, checker)
     if spawned is None or mailboxes.taken(spawned) is None:
         return _loose_signature(ctx)
     return mailboxes.of_function(ctx.default_signature, spawned, checker.modules)

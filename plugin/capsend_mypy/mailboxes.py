@@ -88,6 +88,16 @@ def of_function(signature: CallableType, spawned: Type, files: Mapping[str, n.My
     )
 
 
+def of_wasm_function(signature: CallableType, checker: Any) -> CallableType:
+    """Return the signature of `spawn(fn, ...)` for a function of a `WasmModule`: a process that takes any message and returns bytes."""
+    info = _actor(checker.modules)
+    proper = get_proper_type(signature.ret_type)
+    if info is None or not isinstance(proper, Instance) or proper.type.fullname != names.PROCESS:
+        return signature
+    types = [checker.named_generic_type(f"builtins.{name}", []) for name in ("object", "bytes")]
+    return signature.copy_modified(ret_type=Instance(info, types))
+
+
 def _of_overloaded(signature: CallableType, spawned: Overloaded, files: Mapping[str, n.MypyFile]) -> CallableType:
     """Return a signature that takes any arguments: which variant they choose is not known before they are checked."""
     made = actor(signature.ret_type, spawned, make_simplified_union([item.ret_type for item in spawned.items]), files)
@@ -118,17 +128,22 @@ def of_spawnable(signature: CallableType, files: Mapping[str, n.MypyFile]) -> Ca
 def actor(handle: Type, spawned: Type, result: Type | None, files: Mapping[str, n.MypyFile]) -> Instance | None:
     """Return `Actor[M, R]` in the place of a `Process[R]`; None where the spawn gives something else."""
     proper, message = get_proper_type(handle), taken(spawned)
-    module = files.get("capsend.process")
-    info = module.names["Actor"].node if module is not None and "Actor" in module.names else None
-    if message is None or result is None or not isinstance(info, n.TypeInfo):
+    info = _actor(files)
+    if message is None or result is None or info is None:
         return None
     if not isinstance(proper, Instance) or proper.type.fullname != names.PROCESS:
         return None
     return Instance(info, [message, result])
 
 
+def _actor(files: Mapping[str, n.MypyFile]) -> n.TypeInfo | None:
+    module = files.get("capsend.process")
+    info = module.names["Actor"].node if module is not None and "Actor" in module.names else None
+    return info if isinstance(info, n.TypeInfo) else None
+
+
 def type_of_spawned(ctx: MethodSigContext | FunctionSigContext) -> Type | None:
-    """Return the type of what is spawned, where it is named: a lambda cannot annotate a mailbox."""
+    """Return the type of what is spawned, where it is named or a module's function: a lambda cannot annotate a mailbox."""
     spawned = ctx.args[0][0] if ctx.args and ctx.args[0] else None
     if not isinstance(spawned, n.RefExpr | n.CallExpr | n.IndexExpr):
         return None

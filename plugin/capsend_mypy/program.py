@@ -515,7 +515,7 @@ class Program:
                 leaves = tuple(spoil.of(name) for spoil in spoils)
                 finding = wording.Finding(wording.Kind.GLOBAL, name, self.judge.name(declared), "ProcessSend", leaves)
                 found.failures.append(Failure(finding, spoils[0].rule))
-            elif not is_spawnable(proper):
+            elif not is_spawnable(proper) and not is_host_function(proper):
                 return False
         return True
 
@@ -547,6 +547,18 @@ def is_spawnable(declared: Type) -> bool:
     """Return whether a type is capsend's `Spawnable`, whose captures were checked where it was made."""
     proper = get_proper_type(declared)
     return isinstance(proper, Instance) and any(base.fullname == names.SPAWNABLE for base in proper.type.mro)
+
+
+def is_host_function(declared: Type) -> bool:
+    """Return whether a type is capsend's `HostFunction`: what it wraps never goes along."""
+    proper = get_proper_type(declared)
+    return isinstance(proper, Instance) and proper.type.fullname == names.HOST_FUNCTION
+
+
+def is_wasm_function(declared: Type) -> bool:
+    """Return whether a type is capsend's `WasmFunction`, which captures nothing."""
+    proper = get_proper_type(declared)
+    return isinstance(proper, Instance) and proper.type.fullname == names.WASM_FUNCTION
 
 
 def is_per_process(declared: Type) -> bool:

@@ -24,7 +24,7 @@ from mypy.types import (
 from capsend_mypy import names, outline, syntax
 from capsend_mypy.config import Transport
 from capsend_mypy.judge import Rule, Spoil
-from capsend_mypy.program import DECORATED_CURE, DECORATED_VERDICT, Direct, is_spawnable, written
+from capsend_mypy.program import DECORATED_CURE, DECORATED_VERDICT, Direct, is_spawnable, is_wasm_function, written
 from capsend_mypy.summary import Hop
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ class Check:
                 self._object(value, kind)
 
     def _named(self, value: Named, node: n.SymbolNode, kind: Kind) -> None:
+        if kind is Kind.CALLABLE and isinstance(node, n.Var) and is_wasm_function(self.type_of(value) or n_any()):
+            return
         if isinstance(node, n.TypeAlias):
             target = get_proper_type(node.target)
             node = target.type if isinstance(target, Instance) else node
@@ -198,7 +200,7 @@ class Check:
 
     def _object(self, value: n.Expression, kind: Kind) -> None:
         judged = self.type_of(value)
-        if judged is None or is_spawnable(judged):
+        if judged is None or is_spawnable(judged) or (kind is Kind.CALLABLE and is_wasm_function(judged)):
             return
         name = source(value)
         if is_callable(judged):

@@ -144,6 +144,10 @@ def main() -> None:
     """Run the probe that the command line names."""
     name, *arguments = sys.argv[1:]
     probes: dict[str, Any] = {"memory": memory, "live": live, "imports": imports}
+    if name not in probes:
+        from tests.bench import guests  # it imports capsend, whose import is one of the figures
+
+        probes |= {"memory_of_guest": guests.memory_of_guest, "guests_live": guests.guests_live}
     print(json.dumps(probes[name](*arguments)), flush=True)
     os._exit(0)  # sandboxes of peers may take their time to end
 

@@ -31,6 +31,7 @@ from capsend.process import Process, Spawnable, check, spawn
 from capsend.process import process as _process
 from capsend.supervisor import Supervisor
 from capsend.traits import PerProcess, ProcessSend, Serializable, not_process_send, unsafe_process_send
+from capsend.wasm import WasmFunction, WasmModule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +63,8 @@ __all__ = [
     "Spawnable",
     "Supervisor",
     "TimeLimitExceeded",
+    "WasmFunction",
+    "WasmModule",
     "check",
     "host_function",
     "not_process_send",

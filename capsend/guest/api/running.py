@@ -35,6 +35,7 @@ def start(shipment: Shipment, environment: Environment, _template: object) -> An
         "mailbox": int(shipment.takes_mailbox),
         "handles": ",".join(str(grant) for grant in shipment.grants),
         "limits": _limits(environment),
+        **getattr(shipment, "head", {}),
     }
     make: Any = life.Life  # the one beside this module
     return make(children.spawn(head, shipment.program, shipment.call), shipment)

@@ -1,0 +1,359 @@
+"""Core modules: compiled, checked, instantiated and called; their memory read and written within its bounds."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import wasmtime
+from wasmtime import _bindings as ffi
+from wasmtime import _ffi as ffi_constants
+
+from capsend.engine import native
+from capsend.engine.imports import MODULE, SIGNATURES, VERSION, define_imports
+from capsend.engine.preview1 import MODULE as PREVIEW1
+from capsend.engine.preview1 import define_preview1
+from capsend.engine.stores import REASONS, Exited, Instance, Interrupted, OutOfBounds, engine, running
+from capsend.exceptions import WasmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from capsend.folders import Mount
+
+_TABLE_ELEMENTS: Final = 100_000
+_TABLES: Final = 4
+_VERSIONS: Final = "capsend_abi_"
+_ENTRY_RESULTS: Final = ((), ("i32",))
+_MEMORY: Final = ffi_constants.WASMTIME_EXTERN_MEMORY.value
+_LONGEST_SHOWN: Final = 60
+_MOST_SHOWN: Final = 20
+_Trap: Final = ctypes.POINTER(ffi.wasm_trap_t)
+
+
+class CoreTemplate:
+    """A compiled core module, linked and ready to be instantiated any number of times, on any thread.
+
+    Attributes:
+        entries: the names of the functions that a process can begin with, sorted.
+        functions: the names of all exported functions, sorted.
+        memory: bytes that its memory has at the start.
+    """
+
+    is_component: Final = False
+    largest: Final = None
+    """Bytes that an argument, a message or a result can have at most, beside the limits of the environment."""
+
+    def __init__(self, module: wasmtime.Module, name: str) -> None:
+        """Check what it imports and exports, and link it.
+
+        Args:
+            module: what was compiled.
+            name: what messages call it.
+
+        Raises:
+            WasmError: it does not fit the interface.
+        """
+        self.name = name
+        exports = {export.name: export.type for export in module.exports}
+        functions = {key: kind for key, kind in exports.items() if isinstance(kind, wasmtime.FuncType)}
+        _check_imports(module, name)
+        uses_capsend = any(each.module == MODULE for each in module.imports)
+        self.has_wasi = any(each.module == PREVIEW1 for each in module.imports)
+        _check_exports(name, exports, uses_capsend=uses_capsend)
+        self.functions = tuple(sorted(key for key in functions if not key.startswith(_VERSIONS)))
+        self.entries = tuple(key for key in self.functions if _is_entry(functions[key]))
+        self.initializes = "_initialize" in self.entries
+        self.answers = frozenset(key for key in self.entries if functions[key].results)
+        kind = exports.get("memory")
+        self.memory = kind.limits.min << 16 if isinstance(kind, wasmtime.MemoryType) else 0
+        self.pre: Any = ctypes.POINTER(ffi.wasmtime_instance_pre_t)()
+        linker = _linker(preview1=self.has_wasi)
+        try:
+            native.check(ffi.wasmtime_linker_instantiate_pre(linker.ptr(), module.ptr(), ctypes.byref(self.pre)))
+        except wasmtime.WasmtimeError as error:
+            raise WasmError(f"{name} cannot be used: {native.last_cause(str(error))}") from None
+
+    def check_entry(self, entry: str) -> None:
+        """Refuse a name that is none of a function to begin with.
+
+        Raises:
+            WasmError: there is no such function, or it takes arguments.
+        """
+        if entry in self.entries:
+            return
+        if entry in self.functions:
+            raise WasmError(
+                f"{entry} of {self.name} cannot be spawned: a process begins with a function without parameters whose result is "
+                "an i32 or none. It gets its argument from the word `argument`; see docs/abi.md"
+            )
+        there_are = listed(self.entries) or "none that a process can begin with"
+        raise WasmError(
+            f"{self.name} exports no function {entry}. It has: {there_are}. Export it, or spawn one of these"
+        )
+
+    def instance(
+        self,
+        *,
+        memory: int,
+        host: Callable[[str, tuple[int, ...]], int],
+        mounts: Sequence[Mount] = (),
+        variables: Mapping[str, str] | None = None,
+    ) -> CoreInstance:
+        """Make what one process runs in; nothing of the guest runs before `run`."""
+        return CoreInstance(self, memory=memory, host=host, mounts=mounts, variables=variables)
+
+    def __del__(self, delete: Any = native.instance_pre_delete) -> None:
+        # A default argument: when the interpreter goes, the names of modules go first.
+        pre = getattr(self, "pre", None)
+        if pre:
+            delete(pre)
+
+
+def compile_core(wasm: bytes, name: str) -> wasmtime.Module:
+    """Compile a core module for the CPU of this machine.
+
+    Raises:
+        WasmError: the bytes are no module, or one that uses what is switched off here.
+    """
+    try:
+        return wasmtime.Module(engine(small=True), wasm)
+    except wasmtime.WasmtimeError as error:
+        raise refused(name, error) from None
+
+
+def load_core(data: bytes) -> wasmtime.Module:
+    """Load what `wasmtime.Module.serialize` gave; the caller vouches for it.
+
+    Raises:
+        ValueError: it was made by another wasmtime, with other settings, or for another CPU.
+    """
+    try:
+        return wasmtime.Module.deserialize(engine(small=True), data)
+    except wasmtime.WasmtimeError as error:
+        raise ValueError(native.first_line(error)) from None
+
+
+_FEATURES: Final = (
+    ("threads must be enabled", "threads and shared memory"),
+    ("shared memor", "threads and shared memory"),
+    ("memory64", "64-bit memories"),
+    ("multi-memory", "several memories"),
+    ("multiple memories", "several memories"),
+    ("exceptions", "exceptions"),
+    ("gc feature", "garbage-collected types"),
+    ("gc proposal", "garbage-collected types"),
+    ("gc types", "garbage-collected types"),
+    ("gc support", "garbage-collected types"),
+    ("function references", "typed function references"),
+    ("function-references", "typed function references"),
+    ("stack switching", "stack switching"),
+    ("async", "asynchronous functions of components"),
+    ("custom page sizes", "custom page sizes"),
+)
+
+
+def refused(name: str, error: wasmtime.WasmtimeError) -> WasmError:
+    """Say why wasmtime does not compile something."""
+    text = str(error)
+    for sign, feature in _FEATURES:
+        if sign in text.lower():
+            return WasmError(
+                f"{name} cannot be used: it needs {feature}, which processes do not have ({native.last_cause(text)}). "
+                "Build it without"
+            )
+    return WasmError(f"{name} is not valid WebAssembly: {native.last_cause(text)}. Build it again")
+
+
+def _check_imports(module: wasmtime.Module, name: str) -> None:
+    for each in module.imports:
+        if each.module == PREVIEW1 and isinstance(each.type, wasmtime.FuncType):
+            continue
+        if each.module != MODULE:
+            raise WasmError(
+                f"{name} imports {shown(each.name)} from {shown(each.module)}, which is not here. A process has the modules {MODULE} "
+                f"(docs/abi.md) and {PREVIEW1}"
+            )
+        signature = SIGNATURES.get(each.name or "")
+        if signature is None:
+            raise WasmError(f"{name} imports {shown(each.name)} from {MODULE}, which has: {', '.join(SIGNATURES)}")
+        kinds = {"i": "i32", "I": "i64"}
+        wanted = [kinds[letter] for letter in signature], ["i32"]
+        if not isinstance(each.type, wasmtime.FuncType) or _shape(each.type) != wanted:
+            raise WasmError(
+                f"{name} imports {shown(each.name)} from {MODULE} with another type than ({', '.join(wanted[0])}) -> i32. "
+                "Declare it as docs/abi.md does"
+            )
+
+
+def shown(name: str | None) -> str:
+    """A name that a module chose, as it can stand in a message."""
+    text = name or "a nameless thing"
+    return (text if text.isprintable() else ascii(text)[1:-1])[:_LONGEST_SHOWN]
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first of many such names."""
+    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    return ", ".join(map(shown, names[:_MOST_SHOWN])) + more
+
+
+def _shape(kind: wasmtime.FuncType) -> tuple[list[str], list[str]]:
+    return [str(each) for each in kind.params], [str(each) for each in kind.results]
+
+
+def _check_exports(name: str, exports: dict[str, Any], *, uses_capsend: bool) -> None:
+    versions = sorted(key for key in exports if key.startswith(_VERSIONS))
+    if versions and f"{_VERSIONS}{VERSION}" not in versions:
+        built = listed([key.removeprefix(_VERSIONS) for key in versions])
+        raise WasmError(
+            f"{name} was built for version {built} of the interface; this capsend speaks version {VERSION}. Build it for that one"
+        )
+    if not uses_capsend:
+        return
+    if not versions:
+        raise WasmError(
+            f"{name} does not say which version of the interface it was built for. Export a function {_VERSIONS}{VERSION}, "
+            "as CAPSEND_PROGRAM of capsend.h does"
+        )
+    if not isinstance(exports.get("memory"), wasmtime.MemoryType):
+        raise WasmError(f"{name} exports no memory, which its calls of {MODULE} need. Export it as `memory`")
+
+
+def _is_entry(kind: wasmtime.FuncType) -> bool:
+    params, results = _shape(kind)
+    return not params and tuple(results) in _ENTRY_RESULTS
+
+
+@functools.cache
+def _linker(*, preview1: bool) -> wasmtime.Linker:
+    linker = wasmtime.Linker(engine(small=True))
+    if preview1:
+        define_preview1(linker)
+    define_imports(linker)
+    return linker
+
+
+class CoreInstance(Instance):
+    """One instance of a core module; `run` makes it and calls its entry, `load` and `store` reach its memory from host operations."""
+
+    exits: ClassVar = True
+    reasons: ClassVar = (
+        ("`unreachable` instruction", "it ran into an instruction that is never to be reached, as abort() does"),
+        ("memory minimum size", "the environment's memory is smaller than what the module needs to start"),
+        ("memory count too high", "it has more memories than a process may have"),
+        ("table minimum size", "its tables are larger than a process may have"),
+        *REASONS,
+    )
+
+    def __init__(
+        self,
+        template: CoreTemplate,
+        *,
+        memory: int,
+        host: Callable[[str, tuple[int, ...]], int],
+        mounts: Sequence[Mount],
+        variables: Mapping[str, str] | None,
+    ) -> None:
+        super().__init__(engine(small=True))
+        self.host = host
+        self._template = template
+        self.exported_memory: Any = None
+        self.has_memory = False
+        self.has_files = bool(mounts)
+        self.probe: Any = None
+        self.memory = template.memory
+        """Bytes of memory that it had when it last asked the host for something."""
+        try:
+            native.store_limiter(self.store, memory, _TABLE_ELEMENTS, 2, _TABLES, 1)
+            self.watch()
+            if template.has_wasi:
+                self.set_wasi(mounts, variables)
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, entry: str) -> int:
+        """Make the instance and call an entry; return its exit code, which is 0 when it has none.
+
+        The thread must have `SMALL_STACK` bytes of stack.
+
+        Raises:
+            Trapped: the guest faulted, exhausted its stack, or ended itself.
+            Interrupted: `interrupt` was called, before or meanwhile.
+        """
+        if self.interrupted:
+            raise Interrupted
+        running.guest = self
+        try:
+            instance = ffi.wasmtime_instance_t()
+            trap = _Trap()
+            error = ffi.wasmtime_instance_pre_instantiate(
+                self._template.pre, self.context, ctypes.byref(instance), ctypes.byref(trap)
+            )
+            self.finish(error, trap)
+            if self._template.initializes and entry != "_initialize":
+                self._call(instance, "_initialize")
+            return self._call(instance, entry)
+        except Exited as exited:
+            return exited.code
+        finally:
+            running.guest = None
+
+    def _call(self, instance: Any, name: str) -> int:
+        text = name.encode()
+        found = ffi.wasmtime_extern_t()
+        if not native.instance_export_get(self.context, ctypes.byref(instance), text, len(text), ctypes.byref(found)):
+            raise AssertionError(name)
+        slots = (ffi.wasmtime_val_raw_t * 1)()
+        trap = _Trap()
+        error = ffi.wasmtime_func_call_unchecked(
+            self.context, ctypes.byref(found.of.func), slots, 1, ctypes.byref(trap)
+        )
+        self.finish(error, trap)
+        return slots[0].i32 if name in self._template.answers else 0
+
+    # --- inside host operations ---
+
+    def find_memory(self, caller: Any) -> None:
+        """Find its memory; called before the first operation."""
+        found = ffi.wasmtime_extern_t()
+        if native.caller_export_get(caller, b"memory", 6, ctypes.byref(found)) and int(found.kind) == _MEMORY:
+            self.exported_memory = found.of.memory
+        self.has_memory = True
+
+    def check(self, pointer: int, size: int) -> int:
+        """Return the address of what a pointer and a length stand for, for this moment.
+
+        Raises:
+            OutOfBounds: they are not in the memory that the guest has now.
+        """
+        if self.exported_memory is None:
+            raise OutOfBounds
+        memory = ctypes.byref(self.exported_memory)
+        # No overflow: these are Python's ints, neither is negative, and what is compared is what wasmtime says at this moment.
+        self.memory = native.memory_data_size(self.context, memory)
+        if pointer + size > self.memory:
+            raise OutOfBounds
+        address: int = native.memory_data(self.context, memory)
+        return address + pointer
+
+    def load(self, pointer: int, size: int) -> bytes:
+        """Copy bytes out of its memory.
+
+        Raises:
+            OutOfBounds: they are not all there.
+        """
+        address = self.check(pointer, size)
+        return ctypes.string_at(address, size) if size else b""
+
+    def save(self, pointer: int, data: bytes) -> None:
+        """Copy bytes into its memory.
+
+        Raises:
+            OutOfBounds: there is no such room.
+        """
+        address = self.check(pointer, len(data))
+        if data:
+            ctypes.memmove(address, data, len(data))

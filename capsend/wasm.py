@@ -1,0 +1,198 @@
+"""Modules of WebAssembly in any language: `WasmModule`, whose functions can be spawned, and where their compiled forms are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import attrs
+
+from capsend.exceptions import WasmError
+from capsend.handles import grant_of
+from capsend.wasm_life import EntryGrant, ModuleGrant, WasmLife, WasmShipment
+
+if TYPE_CHECKING:
+    import os
+
+    from capsend.capabilities import HostFunction
+    from capsend.folders import Dir
+    from capsend.handles import Grant
+    from capsend.mailbox import Address
+    from capsend.modules import Compiled
+
+
+@final
+class WasmModule:
+    """A WebAssembly module, in whatever language it was written: each of its functions can be spawned, and passed on.
+
+    It is compiled once; the compiled form is kept beside the images, in the user's cache. A process made from it has what every process
+    has: memory of its own, the limits of its environment, a mailbox, links and monitors; and nothing of this machine but what it was passed.
+    `docs/abi.md` says what a module imports and exports.
+
+    Example:
+        >>> import capsend
+        >>> module = capsend.WasmModule.from_wat('''
+        ... (module (import "capsend" "result" (func $result (param i32 i32) (result i32)))
+        ...   (memory (export "memory") 1) (data (i32.const 0) "hello")
+        ...   (func (export "capsend_abi_1"))
+        ...   (func (export "hello") (drop (call $result (i32.const 0) (i32.const 5)))))''')
+        >>> capsend.spawn(module.function("hello")).result()
+        b'hello'
+    """
+
+    __slots__ = ("template",)
+
+    def __init__(self, template: Compiled) -> None:
+        """Made by the functions below; not to be called."""
+        self.template = template
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> WasmModule:
+        """Load a module from a file.
+
+        Raises:
+            OSError: it cannot be read.
+            WasmError: it is not valid, needs what processes do not have, or does not fit the interface.
+        """
+        file = Path(path)
+        return cls.from_bytes(file.read_bytes(), name=file.name)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, name: str = "") -> WasmModule:
+        """Load a module.
+
+        Args:
+            data: the binary format.
+            name: what messages call it; after its digest when there is none.
+
+        Raises:
+            WasmError: it is not valid, needs what processes do not have, or does not fit the interface.
+        """
+        from capsend.modules import obtain
+
+        return cls(obtain(data, name=name))
+
+    @classmethod
+    def from_wat(cls, text: str, *, name: str = "") -> WasmModule:
+        """Load a module that is written in the text format.
+
+        Args:
+            text: the text.
+            name: what messages call it; after its digest when there is none.
+
+        Raises:
+            WasmError: it is not valid, needs what processes do not have, or does not fit the interface.
+        """
+        from capsend.modules import from_text
+
+        return cls.from_bytes(from_text(text, name=name), name=name)
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The names of the functions that can be spawned, sorted."""
+        return self.template.entries
+
+    def function(self, name: str) -> WasmFunction:
+        """Return one of its functions.
+
+        Raises:
+            WasmError: there is none of that name that can be spawned.
+        """
+        self.template.check_entry(name)
+        return WasmFunction(self, name)
+
+    @property
+    def __capsend_handle__(self) -> Grant:
+        """What it stands for in a process."""
+        return ModuleGrant(self.template)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WasmModule) and self.template is other.template
+
+    def __hash__(self) -> int:
+        return hash(self.template)
+
+    def __copy__(self) -> WasmModule:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> WasmModule:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a WasmModule cannot be pickled: it is machine code of this CPU. Load it again where it is needed"
+        )
+
+    def __repr__(self) -> str:
+        return f"<WasmModule {self.template.name}>"
+
+
+@final
+@attrs.frozen(repr=False)
+class WasmFunction:
+    """A function of a `WasmModule`, which `spawn` takes like one of Python's: bytes go in, bytes come out."""
+
+    module: WasmModule
+    name: str
+
+    @property
+    def __capsend_handle__(self) -> Grant:
+        """What it stands for in a process: the right to start this function and no other."""
+        return EntryGrant(self.module.template, self.name)
+
+    def __call__(
+        self,
+        argument: bytes = b"",
+        /,
+        *capabilities: Address[Any] | Dir | HostFunction[Any, Any] | WasmModule | WasmFunction,
+    ) -> bytes:
+        """Run it in a process of its own, in the default environment, and return its result.
+
+        Args:
+            argument: bytes for it.
+            capabilities: what it may use; it gets a handle of each, in this order.
+
+        Raises:
+            TypeError, CapsendError: as `spawn` and `Process.result`.
+        """
+        from capsend.process import spawn
+
+        return spawn(self, argument, *capabilities).result()
+
+    def __capsend_ship__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> WasmShipment:
+        """Return the call as `spawn` makes it.
+
+        Raises:
+            TypeError: an argument is neither bytes nor a capability.
+        """
+        label = f"{self.name} of {self.module.template.name}"
+        if kwargs:
+            raise TypeError(f"{label} takes no keyword arguments: it is not a function of Python. Pass bytes")
+        argument = args[0] if args else b""
+        if type(argument) is not bytes:
+            raise TypeError(
+                f"the argument of {label} must be bytes, not {type(argument).__name__}: it is not a function of Python. Encode it"
+            )
+        return WasmShipment(self.module.template, self.name, argument, self._grants(label, args[1:]), label)
+
+    def _grants(self, label: str, capabilities: tuple[Any, ...]) -> tuple[Grant, ...]:
+        grants = []
+        for each in capabilities:
+            grant = grant_of(each)
+            if grant is None:
+                raise TypeError(
+                    f"{label} cannot be passed {_with_article(type(each).__name__)}: after its bytes come only what it may use, "
+                    "which is addresses, Dirs, HostFunctions, WasmModules and their functions"
+                )
+            grants.append(grant)
+        return tuple(grants)
+
+    def __repr__(self) -> str:
+        return f"<WasmFunction {self.name} of {self.module.template.name}>"
+
+
+def _with_article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiouAEIOU" else f"a {noun}"
+
+
+__all__ = ["WasmError", "WasmFunction", "WasmLife", "WasmModule"]

@@ -1,0 +1,21 @@
+"""Compile C to a module, with the compiler that `pip install ziglang` brings and the header that capsend brings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import capsend
+
+FLAGS = ["--target=wasm32-freestanding", "-nostdlib", "-mbulk-memory", "-O2", "-s", "-Wl,--no-entry"]
+INCLUDE = Path(capsend.__file__).parent / "abi"  # what `capsend include` prints
+
+
+def compiled(source: Path, folder: Path) -> Path:
+    """Compile a file into a folder, and return the module."""
+    made = folder / source.with_suffix(".wasm").name
+    subprocess.run(  # noqa: S603 - this program's own words
+        [sys.executable, "-m", "ziglang", "cc", *FLAGS, f"-I{INCLUDE}", "-o", str(made), str(source)], check=True
+    )
+    return made
