@@ -40,6 +40,8 @@ def read_timeout(text: str) -> float | None:
     Raises:
         ValueError: it is no number.
     """
+    if text == "-1":
+        return None
     seconds = float(text)
     if math.isnan(seconds):
         raise ValueError("no number")

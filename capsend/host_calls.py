@@ -137,7 +137,8 @@ class HostCalls:
             grant = grant_of(thing)
             if grant is None:
                 if refusal := declared_refusal(thing):
-                    raise SerializationError(f"the result of {name} cannot be sent: {refusal}", path="result")
+                    why = f"{refusal[0]}. Instead: {refusal[1]}"
+                    raise SerializationError(f"the result of {name} cannot be sent: {why}", path="result")
                 return self._shipment.message_name(thing)
             if grant.refusal:
                 raise SerializationError(f"the result of {name} cannot be sent: {grant.refusal}", path="result")

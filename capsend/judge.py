@@ -255,15 +255,13 @@ def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
     )
 
 
-def declared_refusal(thing: object) -> str:
-    """Return why instances of a thing's class are declared not sendable, and a cure; empty where nothing declares that.
+def declared_refusal(thing: object) -> tuple[str, str] | None:
+    """Return (why, cure) where instances of a thing's class are declared not sendable; None where nothing declares that.
 
-    For messages, where the codec alone decides on everything else.
+    For messages and results, where the codec alone decides on everything else.
     """
     refusal = class_verdict(type(thing), "Serializable").refusal
-    if refusal is None or refusal[0] in {C_CLASS_VERDICT, HANDLE_VERDICT}:
-        return ""
-    return f"{refusal[0]}. Instead: {refusal[1]}"
+    return None if refusal is None or refusal[0] in {C_CLASS_VERDICT, HANDLE_VERDICT} else refusal
 
 
 def _equals_only_itself(cls: Any) -> bool:

@@ -42,7 +42,6 @@ _LONGEST_RECORD: Final = 65_536
 _LONGEST_DROPS: Final = 1 << 20
 
 _ANSWERS: Final = {
-    Offer.ACCEPTED: "",
     Offer.CLOSED: "!closed",
     Offer.FULL: "!full",
     Offer.REFUSED: "!refused",
@@ -149,15 +148,19 @@ class Mail:
         if call and target.port.reason is None:
             self.open_call(call, target.port)
         answer = put(target.port, frame, parker=self._guest, timeout=read_timeout(timeout))
-        if call and answer is not Offer.ACCEPTED:
+        if answer is Offer.ACCEPTED:
+            self.sent += 1
+            return ""
+        if call:
             self.close_call(call)
-        self.sent += answer is Offer.ACCEPTED
         return _ANSWERS[answer]
 
     def _frame(self, target: PortGrant, text: str, names: str) -> Frame:
         # The form that begins with k is a pickle, which only the host may write.
         if not text.isascii() or text.startswith("k"):
             raise Refused("!malformed")
+        if not names:
+            return Frame(text, tag=target.tag, resolve=self.resolve)
         grants = self._grants(names)
         refusal = next((grant.refusal for grant in grants if grant.refusal), "")
         if refusal:
@@ -166,8 +169,6 @@ class Mail:
 
     def _grants(self, names: str) -> list[Grant]:
         """What handles in a message stand for; `r5` is the way back to this process for the answer to its call 5."""
-        if not names:
-            return []
         parts = names.split(",", MOST_HANDLES_IN_MESSAGE)
         if len(parts) > MOST_HANDLES_IN_MESSAGE:
             raise Refused("!handles")
@@ -235,8 +236,10 @@ class Mail:
     def _receive(self, payload: str) -> str:
         """`which timeout held held_bytes refused drops`; the answer is `kind tag length handles text`, or empty when time is over."""
         which, timeout, held, held_size, refused, drops = payload.split(" ", 6)
-        self._drop(drops)
-        self.port.dropped += min(max(int(refused), 0), self.port.messages)
+        if drops:
+            self._drop(drops)
+        if refused != "0":
+            self.port.dropped += min(max(int(refused), 0), self.port.messages)
         self.port.hold(int(held), int(held_size))
         seconds = read_timeout(timeout)
         end = None if seconds is None else time.monotonic() + seconds

@@ -528,7 +528,7 @@ def encode(value: object, target: PortGrant) -> Frame:
             grants.append(grant)
             return {"h": len(grants) - 1}
         if refusal := declared_refusal(thing):
-            raise SerializationError(f"{name} cannot be sent: {refusal}", path=name)
+            raise SerializationError(f"{name} cannot be sent: {refusal[0]}. Instead: {refusal[1]}", path=name)
         if port.name is not None:
             return port.name(thing)
         if isinstance(thing, type | types.FunctionType | types.BuiltinFunctionType):

@@ -681,6 +681,26 @@ def test_message_is_refused_for_what_an_argument_is_refused_for(value, reason):
         assert (len(inbox), p.stats().waiting, p.done()) == (0, 0, False)
 
 
+@pytest.mark.parametrize("what", ["negative impl", "declaration"])
+def test_declarations_hold_for_what_a_process_sends_and_returns(what):
+    """The codec could write both; inside the same rules apply, and the error says where it stands."""
+
+    def made(what):
+        return {"deep": [asyncio.Lock() if what == "declaration" else Token("x")]}
+
+    def send(to, what):
+        to.send(made(what))
+
+    with Mailbox[Any]() as inbox:
+        with pytest.raises(
+            SerializationError, match=r"message\['deep'\]\[0\] cannot be sent: .* is declared not sendable"
+        ):
+            spawn(send, inbox.address, what).result(PATIENCE)
+        with pytest.raises(SerializationError, match=r"result\['deep'\]\[0\] is .* not Serializable"):
+            spawn(made, what).result(PATIENCE)
+        assert len(inbox) == 0
+
+
 def test_unsafe_impl_holds_for_messages():
     """What is promised to be sendable goes as its own state."""
     with Mailbox[Any]() as inbox, taker.spawn() as p:

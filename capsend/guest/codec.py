@@ -38,7 +38,7 @@ def encode(
 
     Args:
         value: what to encode.
-        externals: called for every function, class, module and instance; returns its reference, which is JSON nested at
+        externals: may raise `NotEncodable`; called for every function, class, module and instance; returns its reference, which is JSON nested at
             most two levels deep, or None. An instance without a reference goes by its fields; the others are refused.
         pickled: write values of built-in classes in the form that only a decoder without limits reads, which is several
             times as fast: for a sender that the reader trusts anyway.

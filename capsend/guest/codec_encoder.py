@@ -94,6 +94,9 @@ class Encoder:
             value, reason = refused.args
             steps = tuple(_step(frame) for frame in self._stack[1:])
             raise NotEncodable(value, reason, steps=steps) from refused.__cause__
+        except NotEncodable as refused:  # by what names things, which does not know where this one stands
+            steps = tuple(_step(frame) for frame in self._stack[1:])
+            raise NotEncodable(refused.value, refused.reason, steps=steps) from None
         return self._nodes, self._blobs
 
     def _run(self, root: Any) -> None:

@@ -101,13 +101,18 @@ class Program:
         return self.entities[number] if number is not None else self.handles[external["h"]]
 
     def name(self, thing: Any) -> dict[str, Any] | None:
-        """Name a thing for the host: an entity by number, a class nested in one by its path, the image's own by name."""
+        """Name a thing for the host: an entity by number, a class nested in one by its path, the image's own by name.
+
+        Raises:
+            NotEncodable: it is an instance of a class that is declared not sendable.
+        """
         number = self._numbers.get(id(thing))
         if number is not None:
             # A value may have been changed here in spite of all: only one without any state is the one that the host has.
             return None if id(thing) in self._values and _has_state(thing) else {"p": number}
         if isinstance(thing, Handle):
             return {"h": thing.number}
+        _refuse_declared(thing)
         module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
         if not isinstance(qualname, str) or not isinstance(module, str):
             return None
@@ -125,7 +130,12 @@ class Program:
         return self.name(thing) if isinstance(thing, Handle) or not self.has_parent else self.message_name(thing)
 
     def message_name(self, thing: Any) -> dict[str, Any] | None:
-        """Name a class or function for another process or the host: by module and qualified name."""
+        """Name a class or function for another process or the host: by module and qualified name.
+
+        Raises:
+            NotEncodable: it is an instance of a class that is declared not sendable.
+        """
+        _refuse_declared(thing)
         module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
         if not isinstance(qualname, str) or not isinstance(module, str) or _find(module, qualname) is not thing:
             return None
@@ -284,6 +294,14 @@ def _find(module: str, qualname: str) -> Any:
     for part in qualname.split("."):
         found = getattr(found, part, None)
     return found
+
+
+def _refuse_declared(thing: Any) -> None:
+    """Refuse what the codec could write and the declarations do not allow, as the host's judge does for arguments."""
+    judge: Any = sys.modules.get("capsend.judge")
+    refusal = None if judge is None or isinstance(thing, type) else judge.declared_refusal(thing)
+    if refusal is not None:
+        raise codec.NotEncodable(thing, refusal[0])
 
 
 def _look_up(module: str, qualname: str) -> Any:

@@ -102,7 +102,7 @@ def name_processes_that_it_does_not_hold():
     address, function = inbox, touch
     assert isinstance(address.number + function.number, int)
     answers = []
-    for operation in range(51, 58):
+    for operation in range(51, 59):
         for number in NUMBERS:
             for payload in (number, f"{number} 0", f"0 {number}", f"5 {number}"):
                 answers.append(host(operation, payload))
@@ -111,7 +111,7 @@ def name_processes_that_it_does_not_hold():
 
 @attack("normal", returns=lambda answers: answers == {"!unknown"})
 def ask_for_operations_that_there_are_not():
-    return {host(operation, "0 0") for operation in (58, 59)}
+    return {host(operation, "0 0") for operation in (39, 59)}
 
 
 @attack("normal", returns=["!forged"] * 4 + ["!malformed"] * 3 + ["!handle"])
