@@ -18,6 +18,7 @@ import sys
 import time
 import traceback
 import types
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from capsend import (
     Supervisor,
     TimeLimitExceeded,
     process,
+    registry,
     spawn,
 )
 
@@ -301,6 +303,31 @@ def test_an_exception_of_the_users_own_is_caught_inside() -> None:
         return 0
 
     assert spawn(outer).result(PATIENCE) == 4
+
+
+def whereis() -> object:
+    return capsend.registry.whereis("x")
+
+
+def names_imported_inside() -> object:
+    from capsend import registry
+
+    return registry.names()
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (whereis, "capsend.registry.whereis"),
+        (names_imported_inside, "capsend.registry.names"),
+        (lambda: registry.ensure("x", lambda: None), "capsend.registry.ensure"),
+        (lambda: capsend.processes(), r"capsend.processes\(\)"),
+    ],
+)
+def test_nothing_is_reached_by_its_name_inside(function: Callable[[], object], name: str) -> None:
+    """The names and processes of the program are no business of a process: the error says so, and what to do instead."""
+    with pytest.raises(capsend.CapsendError, match=f"^{name} cannot be used inside a process"):
+        capsend.spawn(function).result(timeout=60)
 
 
 def test_processes_spawn_four_deep() -> None:

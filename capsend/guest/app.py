@@ -22,7 +22,7 @@ shared.install()
 from . import mail, runtime, settle, zones  # noqa: E402 - what builds on the host's modules comes after those
 
 # Imported when they are needed, which nothing here does.
-for _name in ("capsend.capabilities", "capsend.mailbox", "capsend.shipping", "capsend.held"):
+for _name in ("capsend.capabilities", "capsend.mailbox", "capsend.shipping", "capsend.held", "capsend.registry"):
     importlib.import_module(_name)
 shared.read_declarations()
 image = importlib.import_module("capsend.image")

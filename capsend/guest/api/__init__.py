@@ -88,6 +88,13 @@ def host_function(function: Any, /) -> NoReturn:
     )
 
 
+def processes() -> NoReturn:
+    """Say that the processes of the program are known outside."""
+    raise CapsendError(
+        "capsend.processes() cannot be used inside a process: it would tell of what the process was not given. Keep the handles of what it spawns"
+    )
+
+
 def process_send(cls: type) -> type:
     """Claim that a class is ProcessSend; of a class that was sent with the program this has been checked."""
     return _process_send(cls) if _is_running() else cls

@@ -1,0 +1,16 @@
+"""Names for addresses are kept outside: inside, nothing is reached by its name, but only by an address that the process was given."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from capsend.exceptions import CapsendError
+
+
+def __getattr__(name: str) -> NoReturn:
+    if name.startswith("__"):
+        raise AttributeError(f"module 'capsend.registry' has no attribute {name!r}")
+    raise CapsendError(
+        f"capsend.registry.{name} cannot be used inside a process: a name would reach what the process was not given. "
+        "Look the address up outside, and capture it or pass it"
+    )
