@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 WAT, C = "WAT", "C"
 PYTHON = "a Python process"
-SPAWNS, LIVE, HOPS, IN_A_ROW = 10_000, 1_000, 20, 20
+CLEAR = 0.05  # seconds
+SPAWNS, LIVE, HOPS, IN_A_ROW = 10_000, 1_000, 20, 50
 
 
 @functools.cache
@@ -55,7 +56,9 @@ def spawn(rounds: int) -> Row:
     everybody: dict[str, Callable[[], object]] = {PYTHON: in_a_row(lambda: capsend.spawn(lambda: 42).result())}
     for name, module in modules().items():
         everybody[US if name == WAT else f"in {name}"] = in_a_row(functools.partial(run, module))
-    figures = {name: seconds / IN_A_ROW * 1000 for name, seconds in contest(everybody, rounds=rounds * 4).items()}
+    figures = {
+        name: seconds / IN_A_ROW * 1000 for name, seconds in contest(everybody, rounds=rounds * 2, pause=CLEAR).items()
+    }
     return Row("spawn to result of a process in WAT", "ms", figures, (Promise(PYTHON, 0.1),))
 
 
