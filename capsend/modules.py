@@ -101,16 +101,14 @@ def obtain(data: bytes, *, name: str) -> Compiled:
 def _compile(data: bytes, name: str) -> Compiled:
     from capsend import engine
 
-    is_component = data[_LAYER] != 0
-    compile_it, load_it = (
-        (engine.compile_world, engine.load_world) if is_component else (engine.compile_core, engine.load_core)
-    )
+    template: Any = engine.WorldTemplate if data[_LAYER] else engine.CoreTemplate
     path = _folder() / _key(data)
-    module = _load(path, load_it)
-    if module is None:
-        module = compile_it(data, name)
-        _keep(path, bytes(module.serialize()))
-    return engine.WorldTemplate(module, name) if is_component else engine.CoreTemplate(module, name)
+    code = _load(path, functools.partial(engine.load_code, template.code))
+    if code is None:
+        code = engine.compile_code(template.code, data, name)
+        _keep(path, bytes(code.serialize()))
+    made: Compiled = template(code, name)
+    return made
 
 
 def _folder() -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from capsend.engine.core import CoreInstance, CoreTemplate, compile_core, load_core
+from capsend.engine.code import compile_code, load_code
+from capsend.engine.core import CoreInstance, CoreTemplate
 from capsend.engine.interpreter import Guest, Template, assemble, compile_component
 from capsend.engine.stores import (
     LARGEST_MEMORY,
@@ -15,7 +16,7 @@ from capsend.engine.stores import (
     engine,
     guests,
 )
-from capsend.engine.worlds import LARGEST_MESSAGE, WorldInstance, WorldTemplate, compile_world, load_world
+from capsend.engine.worlds import LARGEST_MESSAGE, WorldInstance, WorldTemplate
 
 __all__ = [
     "LARGEST_MEMORY",
@@ -33,11 +34,9 @@ __all__ = [
     "WorldInstance",
     "WorldTemplate",
     "assemble",
+    "compile_code",
     "compile_component",
-    "compile_core",
-    "compile_world",
     "engine",
     "guests",
-    "load_core",
-    "load_world",
+    "load_code",
 ]

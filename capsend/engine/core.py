@@ -42,6 +42,7 @@ class CoreTemplate:
     """
 
     is_component: Final = False
+    code: Final = wasmtime.Module
     largest: Final = None
     """Bytes that an argument, a message or a result can have at most, beside the limits of the environment."""
 
@@ -109,61 +110,6 @@ class CoreTemplate:
         pre = getattr(self, "pre", None)
         if pre:
             delete(pre)
-
-
-def compile_core(wasm: bytes, name: str) -> wasmtime.Module:
-    """Compile a core module for the CPU of this machine.
-
-    Raises:
-        WasmError: the bytes are no module, or one that uses what is switched off here.
-    """
-    try:
-        return wasmtime.Module(engine(small=True), wasm)
-    except wasmtime.WasmtimeError as error:
-        raise refused(name, error) from None
-
-
-def load_core(data: bytes) -> wasmtime.Module:
-    """Load what `wasmtime.Module.serialize` gave; the caller vouches for it.
-
-    Raises:
-        ValueError: it was made by another wasmtime, with other settings, or for another CPU.
-    """
-    try:
-        return wasmtime.Module.deserialize(engine(small=True), data)
-    except wasmtime.WasmtimeError as error:
-        raise ValueError(native.first_line(error)) from None
-
-
-_FEATURES: Final = (
-    ("threads must be enabled", "threads and shared memory"),
-    ("shared memor", "threads and shared memory"),
-    ("memory64", "64-bit memories"),
-    ("multi-memory", "several memories"),
-    ("multiple memories", "several memories"),
-    ("exceptions", "exceptions"),
-    ("gc feature", "garbage-collected types"),
-    ("gc proposal", "garbage-collected types"),
-    ("gc types", "garbage-collected types"),
-    ("gc support", "garbage-collected types"),
-    ("function references", "typed function references"),
-    ("function-references", "typed function references"),
-    ("stack switching", "stack switching"),
-    ("async", "asynchronous functions of components"),
-    ("custom page sizes", "custom page sizes"),
-)
-
-
-def refused(name: str, error: wasmtime.WasmtimeError) -> WasmError:
-    """Say why wasmtime does not compile something."""
-    text = str(error)
-    for sign, feature in _FEATURES:
-        if sign in text.lower():
-            return WasmError(
-                f"{name} cannot be used: it needs {feature}, which processes do not have ({native.last_cause(text)}). "
-                "Build it without"
-            )
-    return WasmError(f"{name} is not valid WebAssembly: {native.last_cause(text)}. Build it again")
 
 
 def _check_imports(module: wasmtime.Module, name: str) -> None:

@@ -7,13 +7,12 @@ import functools
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-import wasmtime
 from wasmtime import _bindings as ffi
 from wasmtime import component as wasm_component
 
 from capsend.engine import native, values, wasi
 from capsend.engine.components import ComponentInstance, Probe
-from capsend.engine.core import listed, refused, shown
+from capsend.engine.core import listed, shown
 from capsend.engine.stores import REASONS, Exited, Interrupted, engine, running
 from capsend.exceptions import WasmError
 
@@ -93,6 +92,7 @@ class WorldTemplate:
     """
 
     is_component: Final = True
+    code: Final = wasm_component.Component
     largest: Final = LARGEST_MESSAGE
     memory: Final = 0
 
@@ -149,30 +149,6 @@ class WorldTemplate:
     ) -> WorldInstance:
         """Make what one process runs in; nothing of the guest runs before `run`."""
         return WorldInstance(self, memory=memory, host=host, mounts=mounts, variables=variables)
-
-
-def compile_world(wasm: bytes, name: str) -> wasm_component.Component:
-    """Compile a component for the CPU of this machine.
-
-    Raises:
-        WasmError: the bytes are no component, or one that uses what is switched off here.
-    """
-    try:
-        return wasm_component.Component(engine(small=True), wasm)
-    except wasmtime.WasmtimeError as error:
-        raise refused(name, error) from None
-
-
-def load_world(data: bytes) -> wasm_component.Component:
-    """Load what `Component.serialize` gave; the caller vouches for it.
-
-    Raises:
-        ValueError: it was made by another wasmtime, with other settings, or for another CPU.
-    """
-    try:
-        return wasm_component.Component.deserialize(engine(small=True), data)
-    except wasmtime.WasmtimeError as error:
-        raise ValueError(native.first_line(error)) from None
 
 
 def _check_imports(imports: Mapping[str, Any], name: str) -> None:
