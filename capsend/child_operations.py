@@ -16,8 +16,8 @@ from capsend.exceptions import LimitExceeded
 from capsend.folders import DirGrant
 from capsend.guest import codec
 from capsend.handles import MOST_HANDLES, Grant, TooManyHandles
+from capsend.modules.life import EntryGrant, ModuleGrant, WasmShipment
 from capsend.tree import NoRoom
-from capsend.wasm_life import EntryGrant, ModuleGrant, WasmShipment
 
 if TYPE_CHECKING:
     from collections.abc import Callable

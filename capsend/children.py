@@ -11,10 +11,10 @@ from capsend.exceptions import LimitExceeded
 from capsend.guest import codec
 from capsend.handles import Grant
 from capsend.life import Life
+from capsend.modules.life import WasmLife, WasmShipment
 from capsend.outcomes import Outcome, outcome_of
 from capsend.running import start
 from capsend.tree import NoRoom, budget_of
-from capsend.wasm_life import WasmLife, WasmShipment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from capsend.baking import COMPILED, RECORD, Record, bake, digest_of
+from capsend.baking.bake import COMPILED, RECORD, Record, bake, digest_of
+from capsend.baking.guest_files import declaration_files, guest_files
+from capsend.baking.packages import ALWAYS, Package, collect
 from capsend.exceptions import ImageError
-from capsend.guest_files import declaration_files, guest_files
 from capsend.ownership import check_owner, cpu, own_folder, unwritable
-from capsend.packages import ALWAYS, Package, collect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -259,7 +259,7 @@ def _record(path: Path) -> Record:
 def _key(names: tuple[str, ...]) -> str:
     import importlib.metadata
 
-    from capsend import zones
+    from capsend.baking import zones
 
     parts = [
         ("format", FORMAT),

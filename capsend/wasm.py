@@ -9,7 +9,7 @@ import attrs
 
 from capsend.exceptions import WasmError
 from capsend.handles import grant_of
-from capsend.wasm_life import EntryGrant, ModuleGrant, WasmLife, WasmShipment
+from capsend.modules.life import EntryGrant, ModuleGrant, WasmLife, WasmShipment
 
 if TYPE_CHECKING:
     import os
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from capsend.folders import Dir
     from capsend.handles import Grant
     from capsend.mailbox import Address
-    from capsend.modules import Compiled
+    from capsend.modules.compiled import Compiled
 
 
 @final
@@ -68,7 +68,7 @@ class WasmModule:
         Raises:
             WasmError: it is not valid, needs what processes do not have, or does not fit the interface.
         """
-        from capsend.modules import obtain
+        from capsend.modules.compiled import obtain
 
         return cls(obtain(data, name=name))
 
@@ -83,7 +83,7 @@ class WasmModule:
         Raises:
             WasmError: it is not valid, needs what processes do not have, or does not fit the interface.
         """
-        from capsend.modules import from_text
+        from capsend.modules.compiled import from_text
 
         return cls.from_bytes(from_text(text, name=name), name=name)
 

@@ -1113,7 +1113,7 @@ def test_audit_events_tell_of_spawns_grants_and_calls(run_script):
 
 def test_explanation_lists_what_may_be_touched(tree):
     """From the captures alone."""
-    from capsend.explain import explain
+    from capsend.commands.explain import explain
 
     folder, few = Dir(tree, write=True), price.limited(calls=3)
     lines = list(explain(lambda: (folder, few)).lines())

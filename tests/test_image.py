@@ -9,7 +9,8 @@ import sys
 import attrs
 import pytest
 
-from capsend import baking, image, ownership
+from capsend import image, ownership
+from capsend.baking import bake as baking
 from capsend.environment import Environment
 from capsend.exceptions import ImageError
 from capsend.image import ABSENT, Image, clear_images, list_images

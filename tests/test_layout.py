@@ -54,10 +54,8 @@ LAYERS = [
     },
     {"waiting"},
     {
-        "gauge",
         "engine",
         "ownership",
-        "guest_files",
         "baking",
         "image",
         "deadlines",
@@ -69,26 +67,22 @@ LAYERS = [
         "turns",
         "time_limits",
         "life",
-        "operations",
-        "words",
-        "world_words",
-        "wasm_life",
         "modules",
     },
     {"process", "mailbox", "registry", "running", "children", "child_operations", "wasm"},
     {"environment", "executor", "group", "supervisor"},
-    {"", "explain"},
-    {"cli"},
+    {""},
+    {"commands"},
 ]
 UPWARDS = {
     "process": {"environment", "shipping"},  # `spawn` is the default environment's
-    "wasm_life": {"running", "wasm", "children"},  # a process starts others; a module is handed out as one
+    "modules": {"running", "wasm", "children"},  # a process starts others; a module is handed out as one
     "life": {
         "mailbox",
         "child_operations",
     },  # its end is told as a notice; what it spawns is started as any other process
     "ports": {"mailbox"},  # what travels as a grant is handed out as an address
-    "rehearsal": {"image", "shipping"},  # an image is tried with real shipments while it is made
+    "baking": {"image", "shipping"},  # an image is tried with real shipments while it is made
 }
 
 

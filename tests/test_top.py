@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from capsend.top import in_tree
+from capsend.commands.top import in_tree
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -27,12 +27,12 @@ from capsend import (
     TimeLimitExceeded,
     WasmModule,
     engine,
-    modules,
     ready,
     spawn,
     wasm,
 )
 from capsend.exceptions import WasmError
+from capsend.modules import compiled as modules
 
 if TYPE_CHECKING:
     from pathlib import Path

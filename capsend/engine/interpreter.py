@@ -11,10 +11,10 @@ import wasmtime
 from wasmtime import _bindings as ffi
 from wasmtime import component as wasm_component
 
+from capsend.baking.gauge import IMPORT, PAGE
 from capsend.engine import native, wasi
 from capsend.engine.components import ComponentInstance, Probe
 from capsend.engine.stores import Interrupted, engine, running
-from capsend.gauge import IMPORT, PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -25,7 +25,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from capsend import showcase
-from capsend.display import hanging, table
+from capsend.commands.display import hanging, table
 from capsend.environment import Environment
 from capsend.exceptions import CaptureError
 from capsend.executor import Executor

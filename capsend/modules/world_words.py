@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from capsend.byteforms import BYTES, REASONS, Message
-from capsend.operations import LINK, LONGEST_PREFIX, MONITOR, Code, Operations, Refusal
+from capsend.modules.operations import LINK, LONGEST_PREFIX, MONITOR, Code, Operations, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from capsend.wasm_life import WasmLife
+    from capsend.modules.life import WasmLife
 
 _KINDS: Final = ("bytes", "value", "down", "exit")
 _FOR_EVER: Final = -1

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from capsend import rehearsal, zones
+from capsend.baking import rehearsal, zones
+from capsend.baking.guest_files import declaration_files, guest_files
+from capsend.baking.immortal import immortalize
 from capsend.exceptions import ImageError
-from capsend.guest_files import declaration_files, guest_files
-from capsend.immortal import immortalize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from capsend.packages import Package
+    from capsend.baking.packages import Package
 
 COMPILED: Final = "image.cwasm"
 RECORD: Final = "image.json"
@@ -35,7 +35,7 @@ SPACE: Final = 300_000_000
 _STEPS: Final = ("importing its modules", "compiling it", "trying it")
 _SNAPSHOT: Final = "import componentize_py; componentize_py.script()"
 _COMPILE: Final = (
-    "import sys, pathlib; from capsend import engine, gauge; source, target = map(pathlib.Path, sys.argv[1:]);"
+    "import sys, pathlib; from capsend import engine; from capsend.baking import gauge; source, target = map(pathlib.Path, sys.argv[1:]);"
     "gauged = gauge.gauge(source.read_bytes(), assemble=engine.assemble);"
     "target.write_bytes(engine.compile_component(gauged))"
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from capsend import showcase
-from capsend.display import megabytes
+from capsend.commands.display import megabytes
 from capsend.environment import Environment
 from capsend.exceptions import CapsendError, CaptureError, TimeLimitExceeded
 from capsend.image import Image, cache_folder

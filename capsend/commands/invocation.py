@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from capsend.commands.exits import FAILED, INTERRUPTED, LIMITED, MISUSED, REFUSED, stop
 from capsend.exceptions import (
     CaptureError,
     GuestTraceback,
@@ -17,7 +18,6 @@ from capsend.exceptions import (
     ProcessKilled,
     SerializationError,
 )
-from capsend.exits import FAILED, INTERRUPTED, LIMITED, MISUSED, REFUSED, stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def imported(target: str) -> Any:
     """Return what `MODULE:NAME` names; exit when there is no such thing."""
-    from capsend.targets import TargetError, find
+    from capsend.commands.targets import TargetError, find
 
     try:
         return find(target)
@@ -108,8 +108,8 @@ def program_of(function: Any, arguments: tuple[str, ...]) -> Callable[[], Any]:
     import asyncio
     import inspect
 
+    from capsend.commands.targets import parse_arguments
     from capsend.process import Spawnable
-    from capsend.targets import parse_arguments
 
     positional, keywords = parse_arguments(arguments)
     if isinstance(function, Spawnable):

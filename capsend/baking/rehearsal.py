@@ -30,7 +30,7 @@ def texts() -> str:
 
 
 def _load() -> ModuleType:
-    path = Path(__file__).parent / "guest" / f"{_NAME}.py"
+    path = Path(__file__).parent.parent / "guest" / f"{_NAME}.py"
     spec = importlib.util.spec_from_file_location(_NAME, path)
     assert spec is not None
     assert spec.loader is not None

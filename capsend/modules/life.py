@@ -12,16 +12,16 @@ from capsend.capabilities import FunctionGrant
 from capsend.exceptions import LimitExceeded, MemoryLimitExceeded, OutputLimitExceeded, ProcessFailed, WasmError
 from capsend.handles import MOST_HANDLES, Grant
 from capsend.life import Life
-from capsend.operations import Code, Refusal
+from capsend.modules.operations import Code, Refusal
+from capsend.modules.words import Words
+from capsend.modules.world_words import WorldWords
 from capsend.ports import PortGrant
-from capsend.words import Words
-from capsend.world_words import WorldWords
 
 if TYPE_CHECKING:
     from capsend.children import Child
     from capsend.engine import WorldInstance
     from capsend.environment import Environment
-    from capsend.modules import Compiled
+    from capsend.modules.compiled import Compiled
 
 USUAL_MEMORY: Final = 64 << 20
 """Bytes of memory that a process which another one spawns can have, if neither it nor the other asks for more or less."""

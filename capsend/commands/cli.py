@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
+from capsend.commands.exits import FAILED, INTERRUPTED, MISUSED, stop
+from capsend.commands.invocation import environment_of, imported, print_result, program_of, result_of, spawned
 from capsend.exceptions import CapsendError, ImageError
-from capsend.exits import FAILED, INTERRUPTED, MISUSED, stop
-from capsend.invocation import environment_of, imported, print_result, program_of, result_of, spawned
 
 if TYPE_CHECKING:
     from capsend.image import StoredImage
@@ -58,8 +58,8 @@ def demo() -> None:
     Example:
       capsend demo
     """
-    from capsend import display
-    from capsend.demo import run as show
+    from capsend.commands import display
+    from capsend.commands.demo import run as show
 
     try:
         same = show(display.console())
@@ -106,7 +106,7 @@ def run(
       4  it ran into a limit
     A function that calls sys.exit() decides the exit code itself.
     """
-    from capsend.targets import parse_arguments
+    from capsend.commands.targets import parse_arguments
 
     function = imported(target)
     positional, keywords = parse_arguments(arguments)
@@ -147,8 +147,8 @@ def top(target: str, arguments: tuple[str, ...], interval: float) -> None:
     Exits with 0 when the function returned, with 1 when it raised an exception, with 2 when the command is wrong, and with 130
     on Ctrl-C.
     """
-    from capsend import display
-    from capsend.top import run as watched
+    from capsend.commands import display
+    from capsend.commands.top import run as watched
 
     program = program_of(imported(target), arguments)
     try:
@@ -156,7 +156,7 @@ def top(target: str, arguments: tuple[str, ...], interval: float) -> None:
     except KeyboardInterrupt:
         stop("interrupted", INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - it is whatever the function raised
-        from capsend.targets import own_traceback
+        from capsend.commands.targets import own_traceback
 
         click.echo(own_traceback(error).rstrip(), err=True)
         raise SystemExit(FAILED) from None
@@ -182,8 +182,8 @@ def explain(target: str, *, static: bool) -> None:
         if ".py:" in target:
             stop("with --static, name the module and not the file: MODULE:NAME", MISUSED)
         _mypy("explain", target.replace(":", "."))
-    from capsend import display
-    from capsend.explain import explain as explanation
+    from capsend.commands import display
+    from capsend.commands.explain import explain as explanation
 
     try:
         node = explanation(imported(target))
@@ -218,7 +218,7 @@ def build(packages: tuple[str, ...]) -> None:
       capsend image build
       capsend image build --package rich --package pygments
     """
-    from capsend.display import megabytes
+    from capsend.commands.display import megabytes
     from capsend.image import Image
 
     try:
@@ -243,7 +243,7 @@ def list_() -> None:
     Example:
       capsend image list
     """
-    from capsend import display
+    from capsend.commands import display
     from capsend.image import cache_folder, list_images
 
     images = list_images()
@@ -258,9 +258,9 @@ def list_() -> None:
 
 
 def _describe(stored: StoredImage) -> tuple[str, ...]:
-    from capsend.display import megabytes
+    from capsend.baking.packages import ALWAYS
+    from capsend.commands.display import megabytes
     from capsend.image import Image
-    from capsend.packages import ALWAYS
 
     record, size = stored.record, megabytes(stored.size)
     if record is None:
@@ -283,9 +283,9 @@ def clear() -> None:
     Example:
       capsend image clear
     """
-    from capsend import modules
-    from capsend.display import megabytes
+    from capsend.commands.display import megabytes
     from capsend.image import clear_images, list_images
+    from capsend.modules import compiled as modules
 
     count = len(list_images())
     try:
@@ -305,8 +305,8 @@ def doctor() -> None:
     Example:
       capsend doctor
     """
-    from capsend import display
-    from capsend.doctor import examine
+    from capsend.commands import display
+    from capsend.commands.doctor import examine
 
     to = display.console()
     problems = 0
@@ -357,7 +357,7 @@ def include() -> None:
     \b
     zig cc --target=wasm32-freestanding -nostdlib -Wl,--no-entry -I"$(capsend include)" -o guest.wasm guest.c
     """
-    click.echo(Path(__file__).parent / "abi")
+    click.echo(Path(__file__).parent.parent / "abi")
 
 
 def _mypy(*arguments: str) -> NoReturn:

@@ -16,7 +16,7 @@ from capsend_traits import BAKED, installed_providers
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_HOST: Final = Path(__file__).parent
+_HOST: Final = Path(__file__).parent.parent
 _GUEST: Final = _HOST / "guest"
 _TRAITS: Final = Path(capsend_traits.__file__).parent
 _SHARED: Final = (

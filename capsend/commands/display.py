@@ -15,8 +15,8 @@ from rich.tree import Tree
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from capsend.doctor import Finding
-    from capsend.explain import Node
+    from capsend.commands.doctor import Finding
+    from capsend.commands.explain import Node
 
 _PIPE_WIDTH: Final = 120
 

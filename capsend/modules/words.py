@@ -5,14 +5,14 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from capsend.operations import LINK, LONGEST_PREFIX, MONITOR, Code, Operations, Refusal
+from capsend.modules.operations import LINK, LONGEST_PREFIX, MONITOR, Code, Operations, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from capsend.byteforms import Message
     from capsend.engine import CoreInstance
-    from capsend.wasm_life import WasmLife
+    from capsend.modules.life import WasmLife
 
 _INFO: Final = struct.Struct("<4I")
 _PIECE: Final = 1 << 20

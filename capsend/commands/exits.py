@@ -21,7 +21,7 @@ def stop(message: str, code: int, *, details: str = "") -> NoReturn:
         click.echo(details.rstrip(), err=True)
     text = f"capsend: {message}"
     if sys.stderr.isatty():
-        from capsend.display import hanging
+        from capsend.commands.display import hanging
 
         text = hanging(text, shutil.get_terminal_size().columns)
     click.echo(text, err=True)

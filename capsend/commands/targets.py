@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import types
     from collections.abc import Sequence
 
-_HERE: Final = str(Path(__file__).parent)
+_HERE: Final = str(Path(__file__).parent.parent)
 
 
 class TargetError(Exception):

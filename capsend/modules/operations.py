@@ -1,7 +1,7 @@
 """What a guest in any language can ask of the host, as values: the words of `docs/abi.md`, version 1, one method each.
 
 A guest is hostile: every number that it gives is checked here, and everything that it makes the host keep is bounded. What cannot be done
-is a `Refusal` with one of the codes below. How the words are spoken is for `capsend.words` and `capsend.world_words` to know.
+is a `Refusal` with one of the codes below. How the words are spoken is for `capsend.modules.words` and `capsend.modules.world_words` to know.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from capsend.handles import Grant
+    from capsend.modules.life import WasmLife
     from capsend.ports import Port
-    from capsend.wasm_life import WasmLife
 
 LONGEST_PREFIX: Final = 4_096
 LONGEST_NAME: Final = 1_000

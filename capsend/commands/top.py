@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from capsend import running
-from capsend.display import table
+from capsend.commands.display import table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
