@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import unquote
 
 import attrs
 
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
     from capsend.life import Life
 
-_LONGEST_HEAD: Final = 256 << 10
+_LONGEST_HEAD: Final = 2 << 20
 _HEAD: Final = codec.Limits(max_chars=_LONGEST_HEAD, max_nodes=10, max_items=5_000)
 _COPIES: Final = 2  # the host keeps the texts of a shipment, and their bytes, for as long as the process runs
+_HANDLE: Final = 1 << 10  # bytes that the host needs for one, beside its words
 _LONGEST_NAME: Final = 200
 _LONGEST_WORDS: Final = 500
 
@@ -78,7 +80,8 @@ class ChildOperations:
                 shipment.check(environment)
             else:
                 environment.check_python()
-            return spawn(self._life, shipment, environment, size=_COPIES * shipment.size, linked=told.link)
+            size = _COPIES * (shipment.size + told.size_of_handles) + _HANDLE * len(shipment.grants)
+            return spawn(self._life, shipment, environment, size=size, linked=told.link)
         except NoRoom as lack:
             raise _refused("limit", str(lack)) from None
         except (LimitExceeded, TypeError, ValueError) as error:
@@ -88,16 +91,18 @@ class ChildOperations:
             raise _refused("refused", why) from None
 
     def _grant(self, name: str) -> Grant:
-        """What a handle in a spawn stands for; `7r` is the folder 7, to be read only."""
-        read_only = name.endswith("r")
-        grant = self._life.handles.get(int(name.removesuffix("r")))
+        """What a handle in a spawn stands for; `7r/a%2Cb` is the path `a,b` in the folder of 7, to be read only."""
+        number, slash, quoted = name.partition("/")
+        read_only = number.endswith("r")
+        grant = self._life.handles.get(int(number.removesuffix("r")))
         if grant is None or isinstance(grant, ProcessGrant):
             raise Refused("!forged" if grant is None else f"!handle {grant.refusal}")
-        if not read_only:
+        if not read_only and not slash:
             return grant
         if not isinstance(grant, DirGrant):
             raise Refused("!malformed")
-        return attrs.evolve(grant, mount=attrs.evolve(grant.mount, write=False))
+        held = grant.read_only() if read_only else grant
+        return held.at(unquote(quoted, errors="surrogatepass")) if slash else held
 
     def _child(self, number: str) -> Child:
         grant = self._life.handles.get(int(number))
@@ -193,6 +198,11 @@ class _Head:
     handles: list[str]
     limits: dict[str, Any]
     entry: int | None
+
+    @property
+    def size_of_handles(self) -> int:
+        """Characters of what it says of handles, which may be long paths."""
+        return sum(map(len, self.handles))
 
     @classmethod
     def read(cls, text: str) -> _Head:

@@ -48,7 +48,7 @@ class Mount:
 
 @attrs.frozen
 class DirGrant(Grant):
-    """The right to use a folder, and a path in it; inside, the path is a mere name.
+    """The right to use a folder, and a path in it.
 
     Attributes:
         mount: the folder.
@@ -64,8 +64,24 @@ class DirGrant(Grant):
     relative: str
 
     def describe(self) -> object:
-        """Return the path inside."""
-        return str(PurePosixPath(self.mount.inside, self.relative))
+        """Return the path inside, the folder's own there, and whether what is in it may be changed."""
+        return [str(PurePosixPath(self.mount.inside, self.relative)), self.mount.inside, self.mount.write]
+
+    def read_only(self) -> DirGrant:
+        """Return the right to read only: a mount of its own, so that it stays so beside one that can be written."""
+        mount = self.mount
+        return attrs.evolve(self, mount=Mount(mount.path, f"{mount.inside}r", write=False)) if mount.write else self
+
+    def at(self, relative: str) -> DirGrant:
+        """Return the same right with another path in the folder.
+
+        Raises:
+            ValueError: the path leads out of the folder, or is none.
+        """
+        path = PurePosixPath(relative)
+        if path.is_absolute() or ".." in path.parts or "\0" in relative or len(relative) > LONGEST_PATH:
+            raise ValueError("no path in the folder")
+        return attrs.evolve(self, relative=str(path))
 
     def handle(self) -> object:
         """Return the path here."""
@@ -79,9 +95,9 @@ class DirGrant(Grant):
 class Dir(_Base):
     """A folder of this machine that a process may use: whoever captures it, or is passed it at the start, sees what is in it.
 
-    `folder / "x.csv"` is a path in it that can be captured too. Inside a process both are ordinary `pathlib.Path`s, under a mount
-    point that says nothing about where the folder is; `open`, `pathlib`, `csv` and `sqlite3` take them. Here they can be used like
-    paths as well, so that a function which takes one can also be called without a process.
+    `folder / "x.csv"` is a path in it that can be captured too. Inside a process both are `pathlib.Path`s, under a mount point that
+    says nothing about where the folder is; `open`, `pathlib`, `csv` and `sqlite3` take them, and what the process spawns may capture
+    them in turn. Here they can be used like paths as well, so that a function which takes one can also be called without a process.
 
     * A process sees this folder and what is below it. `..`, absolute paths, symbolic links, renaming and hard links lead nowhere else.
     * Without `write=True` it can change nothing in it.
@@ -153,6 +169,23 @@ class Dir(_Base):
         def joinpath(self, *parts):
             """Return a path in the folder, as `/` does."""
             return _within(self._path.joinpath(*parts), self._mount)
+
+        @property
+        def parent(self):
+            """The folder around it, as `/` gives it."""
+            return _within(self._path.parent, self._mount)
+
+        def with_name(self, name):
+            """Return a path in the folder, as `/` does."""
+            return _within(self._path.with_name(name), self._mount)
+
+        def with_stem(self, stem):
+            """Return a path in the folder, as `/` does."""
+            return _within(self._path.with_stem(stem), self._mount)
+
+        def with_suffix(self, suffix):
+            """Return a path in the folder, as `/` does."""
+            return _within(self._path.with_suffix(suffix), self._mount)
 
         def __getattr__(self, name):
             """Everything else is as the path here has it."""

@@ -10,6 +10,7 @@ from . import handles, host
 from .handles import Handle
 
 _LARGEST = 1 << 25
+_LONGEST_HEAD = 2 << 20
 _PROBLEMS = {
     "!limit": ("LimitExceeded", "{0}"),
     "!handle": ("CaptureError", "{0}"),
@@ -41,9 +42,15 @@ def spawn(head: dict[str, Any], program: str, call: str) -> Child:
     Raises:
         CapsendError: the host refuses.
     """
-    payload = f"{json.dumps(head)}\n{program}\n{call}"
+    errors: Any = sys.modules["capsend"]
+    told = json.dumps(head)
+    if len(told) > _LONGEST_HEAD:
+        raise errors.LimitExceeded(
+            f"the rights of {head['name']} take {len(told)} bytes to tell, and {_LONGEST_HEAD} can be told. "
+            "Give it folders rather than the paths in them"
+        )
+    payload = f"{told}\n{program}\n{call}"
     if len(payload) > _LARGEST:
-        errors: Any = sys.modules["capsend"]
         raise errors.LimitExceeded(
             f"{head['name']} and its arguments take {len(payload)} bytes in transit, and what a process spawns can take {_LARGEST}. "
             "Send large data in messages, in parts"

@@ -11,14 +11,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from .codec_decoder import Decoder, unblob
-from .codec_encoder import ATOMS, FLOAT, MANY, Encoder, blob, dumps
+from .codec_encoder import ATOMS, FLOAT, MANY, Encoder, Instead, blob, dumps
 from .codec_limits import MAX_GENERAL_DEPTH, MAX_PLAIN_DEPTH, Budget, Limits, Malformed, NotEncodable
 from .codec_types import BY_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["TAGS", "Limits", "Malformed", "NotEncodable", "decode", "encode", "parse"]
+__all__ = ["TAGS", "Instead", "Limits", "Malformed", "NotEncodable", "decode", "encode", "parse"]
 
 TAGS: Final = tuple(BY_TAG)
 _PLAIN: Final = ATOMS | {list, dict}
@@ -39,7 +39,8 @@ def encode(
     Args:
         value: what to encode.
         externals: may raise `NotEncodable`; called for every function, class, module and instance; returns its reference, which is JSON nested at
-            most two levels deep, or None. An instance without a reference goes by its fields; the others are refused.
+            most two levels deep, `Instead` with a value that stands for it, or None. An instance without a reference goes by its fields; the others
+            are refused.
         pickled: write values of built-in classes in the form that only a decoder without limits reads, which is several
             times as fast: for a sender that the reader trusts anyway.
         prefix: what stands before the message in the text that is returned.

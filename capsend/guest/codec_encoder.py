@@ -53,6 +53,15 @@ class _Refused(Exception):
     pass
 
 
+class Instead:
+    """What `externals` may answer with: another value, which is written where the one that was asked about stands."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
 def has_surrogate(text: str) -> bool:
     """Tell whether `text` has a code point that JSON would merge with its neighbour, or that is no character."""
     if text.isascii():
@@ -156,6 +165,9 @@ class Encoder:
             flag = issubclass(kind, enum.Flag)
             return _Frame(value, ["E" if flag else "e"], iter((kind, value._value_ if flag else value._name_)), ref=ref)
         reference = self._externals(value)
+        if type(reference) is Instead:
+            self._alive.append(reference)
+            return self._open(reference.value, type(reference.value), ref)
         if reference is not None:
             self._emit(ref, ["x", reference])
             return None

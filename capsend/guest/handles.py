@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +10,9 @@ from . import host
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-folders: dict[str, int] = {}
-"""{path: number} of the folders that this process was given."""
-
-
-def _folder(number: int, path: str) -> pathlib.Path:
-    folders[path] = number
-    return pathlib.Path(path)
-
-
-# What each kind of handle is made into; called with the number and the description, once per number that is alive. What is not a `Handle`
-# is only a name of the thing: it can be copied, and nobody is told when it goes.
-KINDS: dict[str, Callable[[int, Any], Any]] = {"dir": _folder}
+# What each kind of handle is made into; called with the number and the description, once per number that is alive. When what is not a `Handle`
+# goes, nobody is told.
+KINDS: dict[str, Callable[[int, Any], Any]] = {}
 
 _alive: weakref.WeakValueDictionary[int, Handle] = weakref.WeakValueDictionary()
 _dropped: list[str] = []

@@ -8,11 +8,12 @@ from __future__ import annotations
 import builtins
 import functools
 import importlib
+import pathlib
 import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from capsend import Mailbox, PerProcess, Spawnable
+from capsend import Dir, Mailbox, PerProcess, Spawnable
 
 from . import codec, typeforms
 from .compiling import compile_source, requalified
@@ -100,8 +101,10 @@ class Program:
         number = external.get("p")
         return self.entities[number] if number is not None else self.handles[external["h"]]
 
-    def name(self, thing: Any) -> dict[str, Any] | None:
+    def name(self, thing: Any) -> Any:
         """Name a thing for the host: an entity by number, a class nested in one by its path, the image's own by name.
+
+        What is a right to a folder goes as the path that it is: a name, which opens nothing elsewhere.
 
         Raises:
             NotEncodable: it is an instance of a class that is declared not sendable.
@@ -112,6 +115,8 @@ class Program:
             return None if id(thing) in self._values and _has_state(thing) else {"p": number}
         if isinstance(thing, Handle):
             return {"h": thing.number}
+        if isinstance(thing, Dir):
+            return codec.Instead(pathlib.Path(thing))
         _refuse_declared(thing)
         module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
         if not isinstance(qualname, str) or not isinstance(module, str):
@@ -125,16 +130,19 @@ class Program:
             return {"n": _public(module, qualname)}
         return None
 
-    def name_for_host(self, thing: Any) -> dict[str, Any] | None:
+    def name_for_host(self, thing: Any) -> Any:
         """Name a thing for the host, which knows the entities only of what it has shipped itself."""
-        return self.name(thing) if isinstance(thing, Handle) or not self.has_parent else self.message_name(thing)
+        by_name = isinstance(thing, Handle | Dir) or not self.has_parent
+        return self.name(thing) if by_name else self.message_name(thing)
 
     def message_name(self, thing: Any) -> dict[str, Any] | None:
         """Name a class or function for another process or the host: by module and qualified name.
 
         Raises:
-            NotEncodable: it is an instance of a class that is declared not sendable.
+            NotEncodable: it is an instance of a class that is declared not sendable, or a right to a folder.
         """
+        if isinstance(thing, Dir):
+            raise codec.NotEncodable(thing, thing.__capsend_handle__.refusal)
         _refuse_declared(thing)
         module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
         if not isinstance(qualname, str) or not isinstance(module, str) or _find(module, qualname) is not thing:

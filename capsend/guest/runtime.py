@@ -73,7 +73,7 @@ class _Held:
         self._has_parent = rebuilt.has_parent
         self._handles: list[str] = []
 
-    def name(self, thing: Any) -> dict[str, Any] | None:
+    def name(self, thing: Any) -> Any:
         """Name a class, a function or a handle."""
         if self._has_parent and isinstance(thing, handles.Handle):
             if isinstance(thing, children.Child):

@@ -3,10 +3,12 @@
 import contextlib
 import json
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import capsend
-from capsend import Environment, HostFunction, LimitExceeded, Mailbox
+from capsend import Dir, Environment, HostFunction, LimitExceeded, Mailbox
 from hostile.expect import MIB, attack
 
 PROGRAM = '{"entry":0,"steps":[["n","math","sqrt"]]}'
@@ -40,7 +42,7 @@ def start(name, *args, module="math", **head):
 
 HEADS = (
     "", "null", "[]", "0", "{", "{}" * 10, '"x"', '{"name":1}', '{"handles":[1]}', '{"handles":7}', '{"limits":[]}',
-    '{"limits":{"a":{"b":{"c":{"d":1}}}}}', '{"mailbox":2}', '{"link":"yes"}', '{"link":[]}', "[" * 100_000, '{"name":"' + "x" * 300_000 + '"}',
+    '{"limits":{"a":{"b":{"c":{"d":1}}}}}', '{"mailbox":2}', '{"link":"yes"}', '{"link":[]}', "[" * 100_000, '{"name":"' + "x" * 3_000_000 + '"}',
     '{"limits":' + "[" * 5_000 + "]" * 5_000 + "}", '{"handles":"' + "0," * 100_000 + '"}', '{"handles":","}', '{"handles":"a"}',
     '{"handles":"' + "9" * 5_000 + '"}', '{"handles":"' + "1" * 100 + 'r"}', '{"handles":"\u0661"}',
     '{"name":"\\ud800"}' * 2, '{"limits":{"memory":' + "9" * 5_000 + "}}",
@@ -119,6 +121,50 @@ def give_away_what_it_does_not_hold():
     number = start("sqrt", 4.0)
     names = ("99", "-1", "123456789", "0,99", "r5", ",", f"{inbox.number}r", str(number))
     return [host(50, pack("sqrt", 4.0, handles=name)).split(" ")[0] for name in names]
+
+
+_root = Path(tempfile.mkdtemp(prefix="capsend-hostile-")).resolve()
+(_root / "granted").mkdir()
+(_root / "secret").write_text("secret")
+granted = Dir(_root / "granted")
+
+PATHS = (
+    "..", "../secret", "a/../../secret", "%2E%2E/secret", "..%2Fsecret", "/etc", "%2Fetc/passwd", "//", "a%00b", "%00", "x" * 5_000,
+    "%ff%fe", "%F0%9F", "%ED%A0%80/..", "a/..", "../" * 1_000,
+)  # fmt: skip
+
+
+def folder_number():
+    """Its number in this process's table."""
+    return str(granted.__capsend_handle__).partition("/")[0]
+
+
+@attack("normal", returns=lambda answers: set(answers) == {"!malformed"})
+def lead_a_folder_out_of_itself():
+    number = folder_number()
+    names = [f"{number}{right}/{path}" for path in PATHS for right in ("", "r")]
+    names += [f"{number}rr/x", f"{number}w/x", f"/{number}", f"r{number}/x"]
+    names += [f"{inbox.number}/x", f"{inbox.number}r/x"]
+    return [host(50, pack("sqrt", 4.0, handles=name)) for name in names]
+
+
+@attack("normal", returns=lambda answers: set(answers) == {"!forged"})
+def tell_of_folders_that_it_was_not_given():
+    return [
+        host(50, pack("sqrt", 4.0, handles=f"{number}{rest}"))
+        for number in (99, -1, 10**30)
+        for rest in ("/x", "r/x", "r")
+    ]
+
+
+@attack("normal", returns=lambda kinds: set(kinds) == {"[", "!"}, tree_memory=256 * MIB)
+def fill_the_host_with_long_paths():
+    """They are charged to the tree, whatever they stand for."""
+    number, name = folder_number(), "x" * 200
+    names = ",".join(f"{number}/{each}{name}" for each in range(9_000))
+    return [
+        host(50, pack("sleep", 20, module="time", handles=names, limits={"memory": 64 * MIB}))[0] for _ in range(20)
+    ]
 
 
 @attack("normal", returns=lambda kinds: kinds == ["!", "!", "!", "!", "d"])
