@@ -37,7 +37,7 @@ def test_examples_pass_the_plugin_in_strict_mode(program: Path, tmp_path: Path, 
         "-m",
         "mypy",
         "--config-file=mypy.ini",
-        f"--cache-dir={mypy_caches / 'examples'}",
+        f"--cache-dir={mypy_caches / 'strict'}",
         program,
     ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
