@@ -324,6 +324,22 @@ def test_folder_in_a_folder_grants_no_more_than_itself(tree):
     assert result(lambda: [(sub / "y").read_text(), attempt()]) == ["why", "PermissionError"]
 
 
+def test_path_that_is_derived_carries_the_right(tree):
+    """By `/`, `joinpath`, `parent` and the `with_` methods, and what a folder lists."""
+    folder = Dir(tree)
+    file = folder / "sub" / "y"
+    ways = [
+        folder.joinpath("sub", "y"),
+        file.parent / "y",
+        file.with_name("y"),
+        file.with_suffix(""),
+        file.with_stem("y"),
+    ]
+    for path in [*ways, *folder.rglob("y"), *(folder / "sub").iterdir(), *folder.glob("sub/y")]:
+        assert path == file
+        assert result(lambda path=path: path.read_text()) == "why"
+
+
 def test_path_that_leads_out_is_an_ordinary_path(tree):
     """It carries no right: captured, it is only a name."""
     folder = Dir(tree)
