@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 import attrs
 
 from capsend.handles import Grant
+from capsend.traits import not_process_send
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     # To a type checker a Dir is a path: inside a process it is one, and here it delegates to one.
     _Base = Path
@@ -170,28 +171,12 @@ class Dir(_Base):
             """Return a path in the folder, as `/` does."""
             return _within(self._path.joinpath(*parts), self._mount)
 
-        @property
-        def parent(self):
-            """The folder around it, as `/` gives it."""
-            return _within(self._path.parent, self._mount)
-
-        def with_name(self, name):
-            """Return a path in the folder, as `/` does."""
-            return _within(self._path.with_name(name), self._mount)
-
-        def with_stem(self, stem):
-            """Return a path in the folder, as `/` does."""
-            return _within(self._path.with_stem(stem), self._mount)
-
-        def with_suffix(self, suffix):
-            """Return a path in the folder, as `/` does."""
-            return _within(self._path.with_suffix(suffix), self._mount)
-
         def __getattr__(self, name):
-            """Everything else is as the path here has it."""
+            """Everything else is as the path here has it; a path that it gives is one of the folder, if it leads there."""
             if name.startswith("__"):
                 raise AttributeError(name)
-            return getattr(self._path, name)
+            found = getattr(self._path, name)
+            return DirMethod(found, self._mount) if callable(found) else _within(found, self._mount)
 
     def iterdir(self) -> Generator[Dir, None, None]:
         """Yield the paths of what is in the folder."""
@@ -235,6 +220,19 @@ class Dir(_Base):
         relative = self._path.relative_to(self._mount.path)
         below = "" if relative == Path() else f" / {str(relative)!r}"
         return f"Dir({self._mount.path!r}{write}){below}"
+
+
+@not_process_send("it is bound to the path that the folder has here. Capture the Dir, and call its method inside")
+@attrs.frozen
+class DirMethod:
+    """A method of the path that a `Dir` stands for here."""
+
+    _bound: Callable[..., Any]
+    _mount: Mount
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it; a path that it returns is one of the folder, if it leads there."""
+        return _within(self._bound(*args, **kwargs), self._mount)
 
 
 def mounts_of(grants: Iterable[Grant]) -> tuple[Mount, ...]:
@@ -283,9 +281,9 @@ class Anchors:
     __del__ = close  # when the last process of the tree that holds this has ended
 
 
-def _within(path: Path, mount: Mount) -> Any:
-    """Return a path of the folder as such, and any other unchanged."""
-    if ".." in path.parts or not path.is_relative_to(mount.path):
+def _within(path: Any, mount: Mount) -> Any:
+    """Return a path of the folder as such, and anything else unchanged."""
+    if not isinstance(path, Path) or ".." in path.parts or not path.is_relative_to(mount.path):
         return path
     made = Dir.__new__(Dir)
     made._path, made._mount = path, mount  # noqa: SLF001 - its own module

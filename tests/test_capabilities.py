@@ -22,7 +22,17 @@ import attrs
 import pytest
 
 import capsend
-from capsend import Dir, Environment, HostFunction, Mailbox, SerializationError, host_function, not_process_send, spawn
+from capsend import (
+    CaptureError,
+    Dir,
+    Environment,
+    HostFunction,
+    Mailbox,
+    SerializationError,
+    host_function,
+    not_process_send,
+    spawn,
+)
 from capsend.capabilities import HostCall
 
 PATIENCE = 60
@@ -322,6 +332,32 @@ def test_folder_in_a_folder_grants_no_more_than_itself(tree):
     sub = Dir(Dir(tree) / "sub")
     attempt = lambda: error_of(open, f"{sub}/../x.csv")[0]
     assert result(lambda: [(sub / "y").read_text(), attempt()]) == ["why", "PermissionError"]
+
+
+def test_path_that_is_derived_carries_the_right(tree):
+    """By `/`, `parent` and every method, and what a folder lists."""
+    folder = Dir(tree)
+    file = folder / "sub" / "y"
+    ways = [
+        folder.joinpath("sub", "y"),
+        file.parent / "y",
+        file.with_name("y"),
+        file.with_suffix(""),
+        file.with_stem("y"),
+    ]
+    for path in [*ways, *folder.rglob("y"), *(folder / "sub").iterdir(), *folder.glob("sub/y")]:
+        assert path == file
+        assert result(lambda path=path: path.read_text()) == "why"
+
+
+def test_method_of_a_dir_is_refused_and_not_taken_without_its_right(tree):
+    """It is bound to the path here, which opens nothing inside; the error says what to do instead."""
+    read = (Dir(tree) / "x.csv").read_text
+    assert read() == "a,b\n1,2\n"
+    with pytest.raises(CaptureError, match="Capture the Dir, and call its method inside"):
+        spawn(lambda: read())
+    with pytest.raises(SerializationError, match="Capture the Dir, and call its method inside"):
+        spawn(lambda method: method(), read)
 
 
 def test_path_that_leads_out_is_an_ordinary_path(tree):

@@ -885,7 +885,25 @@ def test_more_paths_than_can_be_told_are_refused(stock: Dir) -> None:
     assert "too many handles" in many
 
 
-def test_limits_of_a_function_hold_for_all_of_a_tree(stock: Dir) -> None:
+def test_rights_are_charged_to_the_tree(stock: Dir) -> None:
+    """The host keeps what a process says of them: many long paths are memory that the tree uses."""
+
+    def outer() -> tuple[int, str]:
+        large = Environment(memory=120 << 20)
+        names = [f"{number:0200}" for number in range(9_000)]
+        count = large.spawn(len, names).result()
+        try:
+            large.spawn(len, [stock / name for name in names])
+        except LimitExceeded as refusal:
+            return count, str(refusal)
+        return count, "started"
+
+    count, refusal = Environment(memory=256 << 20, tree_memory=128 << 20).spawn(outer).result(PATIENCE)
+    assert count == 9_000
+    assert "memory" in refusal
+
+
+def test_limits_of_a_function_hold_for_all_of_a_tree() -> None:
     """Whoever is given it below counts as the one process that the host spawned; the next tree begins anew."""
     few = length.limited(calls=4)
 
