@@ -23,7 +23,7 @@ from mypy.plugin import (
 )
 from mypy.types import AnyType, CallableType, Instance, Type, TypeOfAny, get_proper_type
 
-from capsend_mypy import bounds, impls, mailboxes, names, outline, summary, supervised
+from capsend_mypy import bounds, calls, impls, mailboxes, names, outline, summary, supervised
 from capsend_mypy.config import Boundary, Configuration, ConfigurationError, load
 from capsend_mypy.program import Program, State, is_spawnable, is_wasm_function
 from capsend_mypy.reporting import Reporter
@@ -51,6 +51,9 @@ SPAWN_METHODS: Final = frozenset(
 )
 SUPERVISED_METHODS: Final = frozenset({"capsend.supervisor.Supervisor.spawn"})
 MAP_METHODS: Final = frozenset({"capsend.executor.Executor.map"})
+CALL_METHODS: Final = frozenset(
+    f"capsend.{owner}.{name}" for owner in ("mailbox.Address", "process.Actor") for name in ("call", "call_async")
+)
 SPAWNABLE_METHODS: Final = frozenset({"capsend.process.Spawnable.spawn"})
 METHOD_NAMES: Final = frozenset(
     name.rpartition(".")[2] for name in SPAWN_METHODS | SUPERVISED_METHODS | MAP_METHODS | SPAWNABLE_METHODS
@@ -188,6 +191,8 @@ class CapsendPlugin(Plugin):
 
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], CallableType] | None:
         """Take the mailbox out of what a spawn expects; let a lambda with defaults be spawned, for which mypy cannot infer a type."""
+        if fullname in CALL_METHODS:
+            return _call_signature
         if fullname in self.silent:
             return None
         defined = self._defined(fullname)
@@ -392,6 +397,8 @@ class CapsendPlugin(Plugin):
         for values, types in zip(ctx.args[1:2], ctx.arg_types[1:2], strict=True):
             for value, judged in zip(values, types, strict=True):
                 item = item_type(judged)
+                if isinstance(get_proper_type(item), AnyType):
+                    item = item_type(_by_itself(value, ctx))  # what was expected of `[1, 2]` hides what it is
                 if item is not None:
                     check.argument(value, item, name="items", spread=True)
 
@@ -498,6 +505,21 @@ def _spawn_signature(ctx: MethodSigContext) -> CallableType:
 def _supervised_signature(ctx: MethodSigContext) -> CallableType:
     spawned = mailboxes.type_of_spawned(ctx)
     return ctx.default_signature if spawned is None else supervised.of_child(ctx.default_signature, spawned)
+
+
+def _by_itself(value: n.Expression, ctx: Ctx) -> Type:
+    """Return the type of an expression of which nothing is expected."""
+    checker: Any = ctx.api
+    with checker.msg.filter_errors():
+        found: Type = checker.get_expression_type(value)
+    return found
+
+
+def _call_signature(ctx: MethodSigContext) -> CallableType:
+    try:
+        return calls.signature(ctx)
+    except Exception:  # noqa: BLE001 - without it, mypy infers what it can
+        return ctx.default_signature
 
 
 def _spawnable_signature(ctx: MethodSigContext) -> CallableType:

@@ -18,6 +18,7 @@ HOST_FUNCTION: Final = "capsend.capabilities.HostFunction"
 WASM_FUNCTION: Final = "capsend.wasm.WasmFunction"
 PROCESS: Final = "capsend.process.Process"
 MAILBOX: Final = "capsend.mailbox.Mailbox"
+ADDRESS: Final = "capsend.mailbox.Address"
 SENT: Final = frozenset({SPAWNABLE, "capsend.process._Spawn", "capsend.mailbox.Down", "capsend.mailbox.Exit"})
 """capsend's own classes whose instances a process has, or is sent, without a declaration."""
 
