@@ -54,6 +54,16 @@ MAP_METHODS: Final = frozenset({"capsend.executor.Executor.map"})
 CALL_METHODS: Final = frozenset(
     f"capsend.{owner}.{name}" for owner in ("mailbox.Address", "process.Actor") for name in ("call", "call_async")
 )
+SEND_METHODS: Final = frozenset(
+    {
+        *(
+            f"capsend.{owner}.{name}"
+            for owner in ("mailbox.Address", "process.Actor")
+            for name in ("send", "send_async")
+        ),
+        "capsend.mailbox.Address.send_after",
+    }
+)
 SPAWNABLE_METHODS: Final = frozenset({"capsend.process.Spawnable.spawn"})
 METHOD_NAMES: Final = frozenset(
     name.rpartition(".")[2] for name in SPAWN_METHODS | SUPERVISED_METHODS | MAP_METHODS | SPAWNABLE_METHODS
@@ -172,6 +182,8 @@ class CapsendPlugin(Plugin):
         act = self.methods.get(self._defined(fullname))
         if act is not None:
             return lambda ctx: self._checked(ctx, act, result=True)
+        if fullname in SEND_METHODS:
+            return lambda ctx: self._checked(ctx, _sent)
         hook = self._boundary_hook(fullname) or self._bound_hook(fullname)
         if hook is None:
             self.silent.add(fullname)
@@ -398,7 +410,7 @@ class CapsendPlugin(Plugin):
             for value, judged in zip(values, types, strict=True):
                 item = item_type(judged)
                 if isinstance(get_proper_type(item), AnyType):
-                    item = item_type(_by_itself(value, ctx))  # what was expected of `[1, 2]` hides what it is
+                    item = item_type(check.without_context(value))
                 if item is not None:
                     check.argument(value, item, name="items", spread=True)
 
@@ -507,12 +519,10 @@ def _supervised_signature(ctx: MethodSigContext) -> CallableType:
     return ctx.default_signature if spawned is None else supervised.of_child(ctx.default_signature, spawned)
 
 
-def _by_itself(value: n.Expression, ctx: Ctx) -> Type:
-    """Return the type of an expression of which nothing is expected."""
-    checker: Any = ctx.api
-    with checker.msg.filter_errors():
-        found: Type = checker.get_expression_type(value)
-    return found
+def _sent(ctx: Ctx, check: Check) -> None:
+    for formal, values, types in zip(ctx.callee_arg_names, ctx.args, ctx.arg_types, strict=True):
+        if formal == "value" and values:
+            check.sent(values[0], types[0])
 
 
 def _call_signature(ctx: MethodSigContext) -> CallableType:
