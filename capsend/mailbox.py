@@ -7,10 +7,11 @@ import contextlib
 import itertools
 import json
 import logging
+import math
 import threading
 import time
 import types
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar, final, overload
 
 import attrs
 
@@ -176,6 +177,9 @@ class Address(Generic[M_contra]):
 
         Nobody waits then: if the mailbox has no room, the message is dropped and counted.
         """
+        given: Any = seconds  # from callers without a type checker
+        if not isinstance(given, int | float) or math.isnan(given):
+            raise TypeError(f"send_after takes seconds, a number, and then the value, not {seconds!r}")
         return Timer(seconds, self._grant.port, self._frame(value))
 
     def send_only(self) -> Address[M_contra]:
@@ -595,16 +599,25 @@ def encode(value: object, target: PortGrant) -> Frame:
         return frame
     grants: list[Any] = []
     things: list[object] = []
+    refused: list[str] = []
+
+    def refuse(thing: object, why: str) -> NoReturn:
+        refused.append(why)
+        raise codec.NotEncodable(thing, why)  # the encoder knows where it stands
 
     def external(thing: object) -> object:
         grant = grant_of(thing)
         if grant is not None:
             if grant.refusal:
-                raise SerializationError(f"{name} cannot be sent: {grant.refusal}", path=name)
+                refuse(thing, grant.refusal)
             grants.append(grant)
             return {"h": len(grants) - 1}
         if refusal := declared_refusal(thing):
-            raise SerializationError(f"{name} cannot be sent: {refusal[0]}. Instead: {refusal[1]}", path=name)
+            refuse(thing, f"{refusal[0]}. Instead: {refusal[1]}")
+        if isinstance(thing, Mailbox):
+            refuse(
+                thing, "a mailbox belongs to the one who receives from it. Instead: send its address, mailbox.address"
+            )
         if port.name is not None:
             return port.name(thing)
         if isinstance(thing, type | types.FunctionType | types.BuiltinFunctionType):
@@ -612,7 +625,12 @@ def encode(value: object, target: PortGrant) -> Frame:
             return {"o": len(things) - 1}
         return None
 
-    text = wire.encode_value(value, externals=external, name=name, pickled=port.reads_pickles)
+    try:
+        text = wire.encode_value(value, externals=external, name=name, pickled=port.reads_pickles)
+    except SerializationError as error:
+        if not refused:
+            raise
+        raise SerializationError(f"{error.path} cannot be sent: {refused[-1]}", path=error.path) from None
 
     def resolve(reference: Any) -> object:
         return things[reference["o"]]

@@ -13,6 +13,7 @@ import pytest
 from capsend import (
     Address,
     CaptureError,
+    Dir,
     Environment,
     LimitExceeded,
     Mailbox,
@@ -614,6 +615,26 @@ def test_log_records_reach_the_host(caplog):
     record = caplog.records[-1]
     assert (record.levelname, record.process_id, record.process_logger) == ("WARNING", p.id, "shop.orders")
     assert "order 7 is late" in record.getMessage()
+
+
+def test_refused_message_says_where_the_part_stands():
+    """The words name the path to what cannot be sent, why, and what to do instead."""
+    with Mailbox[Any]() as inbox:
+        for value, words in (
+            ({"a": [1, threading.Lock()]}, r"message\['a'\]\[1\] cannot be sent: lock .* Instead: create it inside"),
+            ((inbox,), r"message\[0\] cannot be sent: a mailbox belongs to .* Instead: send its address"),
+            ([Dir("/")], r"message\[0\] cannot be sent: which folders a process may use is settled"),
+        ):
+            with pytest.raises(SerializationError, match=words):
+                inbox.address.send(value)
+
+
+def test_time_of_a_delayed_message_is_a_number():
+    """What is no time is refused when it is given, and keeps no other message from being sent."""
+    with Mailbox[Any]() as inbox:
+        for wrong in ("x", float("nan")):
+            with pytest.raises(TypeError, match="send_after takes seconds"):
+                inbox.address.send_after(wrong, 1)
 
 
 def test_message_stays_when_the_function_that_looks_at_it_raises():
