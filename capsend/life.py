@@ -245,8 +245,9 @@ class Life:
                 self._fail(error)
             self._close_output()
         finally:
-            if guest is not None and self.parent is not None:
-                guest.close()  # what it had is free before its parent is told, which may spawn the next one at once
+            if guest is not None and (self.parent is not None or self.anchors is not None):
+                # What it had, files above all, is free before anybody is told, who may spawn the next one at once.
+                guest.close()
             self._finish()
             if guest is not None:
                 self._memory = guest.memory

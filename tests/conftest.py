@@ -45,6 +45,12 @@ def run_script(tmp_path, template) -> Callable[..., subprocess.CompletedProcess[
     return run
 
 
+@pytest.fixture(scope="session")
+def mypy_caches(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for caches of mypy's, one for each configuration: what holds for the standard library is found out once, not by each test."""
+    return tmp_path_factory.mktemp("mypy_caches")
+
+
 @pytest.fixture
 def copied(template, tmp_path, monkeypatch):
     """The built image, copied into a cache of its own."""

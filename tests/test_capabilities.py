@@ -1125,7 +1125,7 @@ def test_explanation_lists_what_may_be_touched(tree):
     ]
 
 
-def test_plugin_takes_the_capture_of_a_right(tmp_path):
+def test_plugin_takes_the_capture_of_a_right(tmp_path, mypy_caches):
     """Dir, HostFunction and Address are ProcessSend to mypy as well, and a call inside is checked like any other."""
     program = tmp_path / "rights.py"
     program.write_text(
@@ -1142,7 +1142,14 @@ def test_plugin_takes_the_capture_of_a_right(tmp_path):
         "    price(3)\n"
     )
     (tmp_path / "mypy.ini").write_text("[mypy]\nplugins = capsend_mypy\nstrict = true\n")
-    command = [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", "rights.py"]
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--config-file=mypy.ini",
+        f"--cache-dir={mypy_caches / 'strict'}",
+        "rights.py",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[:-1] == [
         'rights.py:11: error: Argument 1 to "__call__" of "HostFunction" has incompatible type "int"; expected "str"  [arg-type]'

@@ -28,11 +28,18 @@ def run(example: str, *arguments: str) -> list[str]:
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: str(path.relative_to(EXAMPLES)))
-def test_examples_pass_the_plugin_in_strict_mode(program: Path, tmp_path: Path) -> None:
+def test_examples_pass_the_plugin_in_strict_mode(program: Path, tmp_path: Path, mypy_caches: Path) -> None:
     """Without a `type: ignore`: newcomers check what they copy."""
     assert "type: ignore" not in program.read_text(encoding="utf-8")
     (tmp_path / "mypy.ini").write_text("[mypy]\nplugins = capsend_mypy\nstrict = true\n", encoding="utf-8")
-    command = [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", program]
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--config-file=mypy.ini",
+        f"--cache-dir={mypy_caches / 'strict'}",
+        program,
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout == "Success: no issues found in 1 source file\n"
 

@@ -88,20 +88,6 @@ def test_attrs_and_typing_extensions_are_inside(template):
 # --- packages ---
 
 
-def test_packages_of_this_environment_can_be_baked_in():
-    """With what they require."""
-    with_package = Image(packages=["sortedcontainers"])
-
-    def attempt():
-        from sortedcontainers import SortedList
-
-        return list(SortedList([3, 1, 2]))
-
-    assert Environment(image=with_package).spawn(attempt).result() == [1, 2, 3]
-    assert with_package.knows("sortedcontainers.sortedlist")
-    assert not Image().knows("sortedcontainers")
-
-
 def test_package_that_is_missing_is_refused_with_the_cure():
     """The pip line is in the message."""
     with pytest.raises(ImageError, match="pip install no-such-package"):
@@ -246,14 +232,13 @@ def test_key_depends_on_what_is_inside():
     assert Image(packages=["sortedcontainers"]).key != Image().key
 
 
-BUILD = "from capsend.image import Image; Image().ensure(); print('built')"
+BUILD = "from capsend.image import Image; Image(packages={!r}).ensure(); print('built')"
 
 
-def _building(cache):
+def _building(cache, packages=()):
     environment = os.environ | {"CAPSEND_CACHE_DIR": str(cache.parent)}
-    return subprocess.Popen(
-        [sys.executable, "-c", BUILD], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-c", BUILD.format(packages)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_build_that_is_killed_leaves_nothing_that_is_taken_for_an_image(cache):
@@ -267,14 +252,38 @@ def test_build_that_is_killed_leaves_nothing_that_is_taken_for_an_image(cache):
     assert [path.name for path in cache.iterdir() if path.name != ".lock"] == []
 
 
-def test_programs_that_start_at_once_build_once(cache):
+@pytest.fixture(scope="module")
+def built_at_once(tmp_path_factory):
+    """A cache in which two programs wanted the same image at the same time, and what they wrote."""
+    cache = tmp_path_factory.mktemp("at_once") / "images"
+    with _building(cache, ("sortedcontainers",)) as first, _building(cache, ("sortedcontainers",)) as second:
+        return cache, [first.communicate(timeout=200), second.communicate(timeout=200)]
+
+
+def test_programs_that_start_at_once_build_once(built_at_once, monkeypatch):
     """The second waits for the first, and both have it."""
-    with _building(cache) as first, _building(cache) as second:
-        (out1, err1), (out2, err2) = first.communicate(timeout=200), second.communicate(timeout=200)
+    cache, [(out1, err1), (out2, err2)] = built_at_once
+    monkeypatch.setenv("CAPSEND_CACHE_DIR", str(cache.parent))
     assert (out1, out2) == ("built\n", "built\n")
     assert (err1 + err2).count("building the image") == 1
     assert (err1 + err2).count("waiting for another program") == 1
     assert len(list_images()) == 1
+
+
+def test_packages_of_this_environment_can_be_baked_in(built_at_once, monkeypatch):
+    """With what they require."""
+    monkeypatch.setenv("CAPSEND_CACHE_DIR", str(built_at_once[0].parent))
+    with_package = Image(packages=["sortedcontainers"])
+
+    def attempt():
+        from sortedcontainers import SortedList
+
+        return list(SortedList([3, 1, 2]))
+
+    assert with_package.is_built
+    assert Environment(image=with_package).spawn(attempt).result() == [1, 2, 3]
+    assert with_package.knows("sortedcontainers.sortedlist")
+    assert not Image().knows("sortedcontainers")
 
 
 def where_things_lie() -> tuple[int, list[int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +15,11 @@ import capsend_mypy
 from capsend_mypy import codes, spawning, syntax
 from mypy import api, nodes, patterns
 from mypy.errors import CompileError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Check = Callable[..., str]
 
 PLUGIN = Path(capsend_mypy.__file__).parent
 DOCS = Path(__file__).parent.parent / "docs" / "mypy.md"
@@ -75,26 +81,26 @@ def test_the_version_stands_for_every_file_and_declaration(tmp_path: Path, monke
     assert capsend_mypy.digest_of(PLUGIN) != capsend_mypy.__version__
 
 
-def test_a_surprise_is_an_error_with_a_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_surprise_is_an_error_with_a_request(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that goes wrong inside a hook takes mypy down; it becomes an error that asks for a report."""
 
     def fail(*_: object) -> None:
         raise KeyError("surprise")
 
     monkeypatch.setattr(spawning.Check, "callable", fail)
-    output = check(tmp_path, "from capsend import spawn\nspawn(len, 'a')\n")
+    output = check("from capsend import spawn\nspawn(len, 'a')\n")
     assert "unexpected KeyError: 'surprise' in the capsend plugin" in output
     assert "Please report it" in output
 
 
-def test_every_code_can_be_disabled_alone(tmp_path: Path) -> None:
+def test_every_code_can_be_disabled_alone(check: Check) -> None:
     """A code of ours is accepted by the options, by inline configuration and by `type: ignore`, like mypy's own."""
     source = "from capsend import spawn\ndef f(xs: list[int]) -> None:\n    spawn(lambda: len(xs)){}\n"
-    assert "[capsend-capture]" in check(tmp_path, source.format(""))
-    assert "Success" in check(tmp_path, source.format("  # type: ignore[capsend-capture]"))
-    assert "Success" in check(tmp_path, "# mypy: disable-error-code=capsend-capture\n" + source.format(""))
-    assert "Success" in check(tmp_path, source.format(""), *(f"--disable-error-code={code.code}" for code in codes.ALL))
-    assert "unused" in check(tmp_path, "x = 1  # type: ignore[capsend-capture]\n", "--warn-unused-ignores").lower()
+    assert "[capsend-capture]" in check(source.format(""))
+    assert "Success" in check(source.format("  # type: ignore[capsend-capture]"))
+    assert "Success" in check("# mypy: disable-error-code=capsend-capture\n" + source.format(""))
+    assert "Success" in check(source.format(""), *(f"--disable-error-code={code.code}" for code in codes.ALL))
+    assert "unused" in check("# mypy: warn-unused-ignores\nx = 1  # type: ignore[capsend-capture]\n").lower()
 
 
 PYDANTIC = """
@@ -116,13 +122,13 @@ def f(p: Point, r: Rows) -> None:
 """
 
 
-def test_a_pydantic_model_needs_its_package_in_the_image(tmp_path: Path) -> None:
+def test_a_pydantic_model_needs_its_package_in_the_image(tmp_path: Path, check: Check) -> None:
     """A model goes along where the image has pydantic and the model is frozen; what it holds always does, as any value."""
     pytest.importorskip("pydantic")
-    lines = [line for line in check(tmp_path, PYDANTIC).splitlines() if ": error: " in line]
+    lines = [line for line in check(PYDANTIC).splitlines() if ": error: " in line]
     assert [line.split(":")[1] for line in lines] == ["12", "13"]
     (tmp_path / "pyproject.toml").write_text('[tool.capsend]\npackages = ["pydantic"]\n')
-    lines = [line for line in check(tmp_path, PYDANTIC).splitlines() if ": error: " in line]
+    lines = [line for line in check(PYDANTIC).splitlines() if ": error: " in line]
     assert [line.split(":")[1] for line in lines] == ["13"]
 
 
@@ -180,17 +186,14 @@ def test_the_examples_of_the_documentation_say_what_they_do(
     assert all(f"[{code}]" in line for line in output if ": error: " in line)
 
 
-def check(folder: Path, source: str, *arguments: str) -> str:
+@pytest.fixture
+def check(tmp_path: Path, mypy_caches: Path) -> Check:
     """Run mypy with the plugin over one module, in this process."""
-    (folder / "mypy.ini").write_text("[mypy]\nplugins = capsend_mypy\n")
-    (folder / "case.py").write_text(source)
-    return api.run(
-        [
-            "--config-file",
-            str(folder / "mypy.ini"),
-            "--cache-dir",
-            str(folder / "cache"),
-            *arguments,
-            str(folder / "case.py"),
-        ]
-    )[0]
+    (tmp_path / "mypy.ini").write_text("[mypy]\nplugins = capsend_mypy\n")
+    options = (f"--config-file={tmp_path / 'mypy.ini'}", f"--cache-dir={mypy_caches / 'plugin'}")
+
+    def check(source: str, *arguments: str) -> str:
+        (tmp_path / "case.py").write_text(source)
+        return api.run([*options, *arguments, str(tmp_path / "case.py")])[0]
+
+    return check

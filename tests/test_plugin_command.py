@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,7 +13,10 @@ import pytest
 pytest.importorskip("mypy")
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    Run = Callable[..., subprocess.CompletedProcess[str]]
 
 BAD = """
 import threading
@@ -38,49 +42,57 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the module in a folder."""
-    command = [sys.executable, "-m", "capsend_mypy", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+@pytest.fixture
+def run(project: Path, mypy_caches: Path) -> Run:
+    """Run the module in the project."""
+    environment = os.environ | {"MYPY_CACHE_DIR": str(mypy_caches / "command")}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "capsend_mypy", *arguments]
+        return subprocess.run(
+            command, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=120
+        )
+
+    return run
 
 
-def test_check_prints_only_our_errors_and_exits_with_1(project: Path) -> None:
+def test_check_prints_only_our_errors_and_exits_with_1(run: Run) -> None:
     """`check` needs no configuration, prints errors in mypy's format with their notes, and leaves mypy's own errors out."""
-    done = run(project, "check", "bad.py", "good.py")
+    done = run("check", "bad.py", "good.py")
     lines = done.stdout.splitlines()
     assert lines[0] == 'bad.py:8:23: error: captured "xs" is list[int], which is not ProcessSend  [capsend-capture]'
     assert all(": note: " in line for line in lines[1:])
-    assert (done.returncode, run(project, "check", "good.py").returncode) == (1, 0)
+    assert (done.returncode, run("check", "good.py").returncode) == (1, 0)
 
 
-def test_check_writes_json_and_sarif(project: Path) -> None:
+def test_check_writes_json_and_sarif(run: Run) -> None:
     """The machine formats hold the same errors: one object a line, or one SARIF document."""
-    [line] = run(project, "check", "--json", "bad.py").stdout.splitlines()
+    [line] = run("check", "--json", "bad.py").stdout.splitlines()
     assert json.loads(line)["code"] == "capsend-capture"
-    [result] = json.loads(run(project, "check", "--sarif", "bad.py").stdout)["runs"][0]["results"]
+    [result] = json.loads(run("check", "--sarif", "bad.py").stdout)["runs"][0]["results"]
     assert result["ruleId"] == "capsend-capture"
     assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 8, "startColumn": 23}
 
 
-def test_check_exits_with_2_when_mypy_cannot_check(project: Path) -> None:
+def test_check_exits_with_2_when_mypy_cannot_check(project: Path, run: Run) -> None:
     """A syntax error or a file that is not there is neither clean nor a finding."""
     (project / "broken.py").write_text("def f(:\n")
     for name in ("broken.py", "missing.py"):
-        done = run(project, "check", name)
+        done = run("check", name)
         assert done.returncode == 2
         assert name.removesuffix(".py") in done.stderr
 
 
-def test_explain_says_why_a_class_or_function_cannot_go_along(project: Path) -> None:
+def test_explain_says_why_a_class_or_function_cannot_go_along(run: Run) -> None:
     """`explain` judges by full name: a class by both traits, a function by what it reaches."""
-    done = run(project, "explain", "bad.reads")
+    done = run("explain", "bad.reads")
     assert done.returncode == 1
     assert 'global "LOCK" is lock, which is not ProcessSend' in done.stdout
-    done = run(project, "explain", "bad.Table")
+    done = run("explain", "bad.Table")
     assert done.stdout == "bad.Table: ProcessSend\nbad.Table: Serializable\n"
-    assert run(project, "explain", "bad.nothing").returncode == 2
+    assert run("explain", "bad.nothing").returncode == 2
 
 
-def test_audit_lists_every_unsafe_impl(project: Path) -> None:
+def test_audit_lists_every_unsafe_impl(run: Run) -> None:
     """Each unsafe impl is named with its place and its reason."""
-    assert run(project, "audit", "bad.py").stdout.endswith("bad.py:10: Table: nobody writes it\n")
+    assert run("audit", "bad.py").stdout.endswith("bad.py:10: Table: nobody writes it\n")

@@ -5,8 +5,10 @@ A session is a project of three modules, `main` -> `dep` -> `dep2`, that is chec
 
 from __future__ import annotations
 
+import functools
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -68,20 +70,21 @@ class Edit:
 
 EDITS: Final = (
     Edit("a body uses a lock", "return 5", "return hash(LOCK)", (5, 8)),
-    Edit("a body writes a global", "    return 5", "    global LIMIT\n    LIMIT += 1\n    return 5", (5, 8)),
-    Edit("a global becomes mutable", "LIMIT = 5", "LIMIT = [5]", (5, 8)),
-    Edit("a declaration goes", "TABLE: PerProcess[dict[str, int]]", "TABLE: dict[str, int]", (5, 8)),
     Edit(
         "a field is added",
         "    x: Final[int]\n",
         "    x: Final[int]\n    lock: Final = threading.Lock()\n    rows: list[int]\n",
         (7,),
     ),
+    Edit("a body writes a global", "    return 5", "    global LIMIT\n    LIMIT += 1\n    return 5", (5, 8)),
     Edit("an impl is added", "class D:", '@not_process_send("it is mine")\nclass D:', (7,)),
+    Edit("a global becomes mutable", "LIMIT = 5", "LIMIT = [5]", (5, 8)),
     Edit(
         "a field changes its type", "x: Final[int]\n    def __init__(self) -> None:\n        self.x = 1", "x: int", (7,)
     ),
+    Edit("a declaration goes", "TABLE: PerProcess[dict[str, int]]", "TABLE: dict[str, int]", (5, 8)),
 )
+"""Neighbours make errors in other lines: a check after each tells that one was noticed and the one before it forgotten."""
 
 
 class Session:
@@ -124,22 +127,45 @@ def flags(*more: str) -> Callable[[Path], str]:
     return lambda folder: run(folder, "--config-file=mypy.ini", "--no-error-summary", *more, "main.py")
 
 
+CONFIG: Final = "[mypy]\nplugins = capsend_mypy\nstrict = True\n[mypy-capsend.*]\nfollow_imports = silent\n"
+KNOWN: Final = "import threading\nfrom typing import Final\nfrom capsend import PerProcess, not_process_send, spawn\n"
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Make, once for each format, a cache of what the project imports, but of nothing that is in it."""
+
+    @functools.cache
+    def make(*more: str) -> Path:
+        folder = tmp_path_factory.mktemp("warm")
+        (folder / "mypy.ini").write_text(CONFIG)
+        (folder / "known.py").write_text(KNOWN)
+        assert run(folder, "--config-file=mypy.ini", "--no-error-summary", *more, "known.py") == ""
+        return folder / ".mypy_cache"
+
+    return make
+
+
 WAYS: Final = {
-    "fixed-format cache": flags(),
-    "JSON cache": flags("--no-fixed-format-cache"),
-    "sqlite cache": flags("--sqlite-cache"),
-    "two workers": flags("-n2"),
-    "old parser": flags("--no-native-parser"),
+    "JSON cache": ["--no-fixed-format-cache"],
+    "sqlite cache": ["--sqlite-cache"],
+    "two workers": ["-n2"],
+    "old parser": ["--no-native-parser"],
 }
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project folder with a configuration that turns the plugin on."""
-    (tmp_path / "mypy.ini").write_text(
-        "[mypy]\nplugins = capsend_mypy\nstrict = True\n[mypy-capsend.*]\nfollow_imports = silent\n"
-    )
+    (tmp_path / "mypy.ini").write_text(CONFIG)
     return tmp_path
+
+
+@pytest.fixture
+def warm_project(project: Path, warm: Callable[..., Path]) -> Path:
+    """A project folder in which mypy knows the standard library already."""
+    shutil.copytree(warm(), project / ".mypy_cache")
+    return project
 
 
 def play(session: Session) -> None:
@@ -154,10 +180,24 @@ def play(session: Session) -> None:
         assert session.lines() == (), f"after: {edit.name}"
 
 
+def test_an_edit_two_imports_away_is_noticed_and_forgotten(warm_project: Path) -> None:
+    """A cached verdict holds exactly as long as what it rests on."""
+    play(Session(warm_project, flags()))
+
+
 @pytest.mark.parametrize("way", WAYS)
-def test_an_edit_two_imports_away_is_noticed_and_forgotten(project: Path, way: str) -> None:
-    """A cached verdict holds exactly as long as what it rests on, in every cache format and with workers."""
-    play(Session(project, WAYS[way]))
+def test_an_edit_after_another_is_noticed_each_way(project: Path, warm: Callable[..., Path], way: str) -> None:
+    """The same holds for every cache format, with workers, and with the old parser."""
+    formats = [flag for flag in WAYS[way] if "cache" in flag]
+    shutil.copytree(warm(*formats), project / ".mypy_cache")
+    session = Session(project, flags(*WAYS[way]))
+    session.write()
+    assert session.lines() == (), "before any edit"
+    for edit in EDITS:
+        session.write(**{"dep2.py": FILES["dep2.py"].replace(edit.old, edit.new)})
+        assert session.lines() == edit.lines, edit.name
+    session.write()
+    assert session.lines() == (), "without any edit"
 
 
 @pytest.fixture
@@ -197,12 +237,11 @@ def test_a_project_that_begins_to_spawn_is_judged_whole(project: Path) -> None:
     before = "import dep\ndef f() -> None:\n    dep.indirect()\n"
     after = "from capsend import spawn\nimport dep\ndef f() -> None:\n    spawn(dep.indirect)\n"
     dep = "import dep2\ndef indirect() -> int:\n    return dep2.helper()\n"
-    for way in (flags(), flags("--cache-dir=/dev/null")):
-        session = Session(project, way)
-        session.write(**{"main.py": before, "dep.py": dep, "dep2.py": dep2})
-        assert session.lines() == ()
-        session.write(**{"main.py": after, "dep.py": dep, "dep2.py": dep2})
-        assert session.lines() == (4,)
+    session = Session(project, flags())
+    session.write(**{"main.py": before, "dep.py": dep, "dep2.py": dep2})
+    assert session.lines() == ()
+    session.write(**{"main.py": after, "dep.py": dep, "dep2.py": dep2})
+    assert session.lines() == (4,)
 
 
 def test_functions_of_silenced_modules_are_opaque(project: Path) -> None:
@@ -213,26 +252,26 @@ def test_functions_of_silenced_modules_are_opaque(project: Path) -> None:
     assert "[capsend-opaque]" in session.check(project)
 
 
-def test_an_import_cycle_with_a_spawn_at_module_level(project: Path) -> None:
+def test_an_import_cycle_with_a_spawn_at_module_level(warm_project: Path) -> None:
     """A type that is not inferred yet makes a check wait until the module is done; it is not taken for a yes or a no."""
-    (project / "main.py").write_text(
+    (warm_project / "main.py").write_text(
         "from capsend import spawn\nimport other\nLOCK = other.LOCK\nspawn(other.f)\nspawn(lambda: other.g())\n"
     )
-    (project / "other.py").write_text(
+    (warm_project / "other.py").write_text(
         "import threading\nimport main\ndef f() -> object:\n    return hash(main.LOCK)\ndef g() -> int:\n    return 1\nLOCK = threading.Lock()\n"
     )
-    session = Session(project, flags())
+    session = Session(warm_project, flags())
     for _ in range(2):
         assert session.lines() == (4,)
 
 
-def test_a_harmless_edit_leaves_dependents_alone(project: Path) -> None:
+def test_a_harmless_edit_leaves_dependents_alone(warm_project: Path) -> None:
     """A function that can be spawned leaves no trace in its module's interface: using one more harmless global rechecks one module."""
-    session = Session(project, flags())
+    session = Session(warm_project, flags())
     session.write()
     session.lines()
     session.write(**{"dep2.py": FILES["dep2.py"].replace("return 5", "return 5 + LIMIT + len(str(LIMIT))")})
-    output = run(project, "--config-file=mypy.ini", "-v", "main.py")
+    output = run(warm_project, "--config-file=mypy.ini", "-v", "main.py")
     rechecked = re.findall(r"Processing SCC \S+ \((.*?)\)|Parsing \S*/(\w+)\.py \((\w+)\)", output)
     assert "dep2" in str(rechecked)
     assert "(main)" not in "".join(f"({name[2]})" for name in rechecked)

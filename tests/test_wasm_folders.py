@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 from capsend import Dir, ProcessFailed, WasmModule, spawn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 PATIENCE = 20.0
@@ -107,17 +109,32 @@ def test_a_path_that_is_too_long_is_refused(module: WasmModule, tmp_path: Path):
         spawn(module.function("long_path"), b"", Dir(tmp_path)).result(PATIENCE)
 
 
-def test_a_process_leaves_files_for_others(module: WasmModule, tmp_path: Path):
-    """It can open only so many; the rest stay for the host, and all are closed with the process."""
-    (tmp_path / "x.txt").write_text("x")
+@pytest.fixture
+def few_files() -> Iterator[int]:
+    """This program may open only few files, beside those that are open already; gives how many are."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-    try:
-        with pytest.raises(ProcessFailed, match=f"exit code {TOO_MANY}$"):
-            spawn(module.function("many_files"), b"x.txt", Dir(tmp_path)).result(PATIENCE)
-        assert spawn(module.function("read_file"), b"x.txt", Dir(tmp_path)).result(PATIENCE) == b"x"
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    already = len(os.listdir("/dev/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256 + 2 * already, hard))
+    yield already
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_process_leaves_files_for_others(module: WasmModule, tmp_path: Path, few_files: int):
+    """It can open only so many; the rest stay for the host."""
+    (tmp_path / "x.txt").write_text("x")
+    with pytest.raises(ProcessFailed, match=f"exit code {TOO_MANY}$"):
+        spawn(module.function("many_files"), b"x.txt", Dir(tmp_path)).result(PATIENCE)
+    assert spawn(module.function("read_file"), b"x.txt", Dir(tmp_path)).result(PATIENCE) == b"x"
+
+
+def test_files_are_closed_before_the_end_is_told(module: WasmModule, tmp_path: Path, few_files: int):
+    """Whoever hears that a process has ended has what it had open at disposal."""
+    (tmp_path / "x.txt").write_text("x")
+    many, folder = module.function("many_files"), Dir(tmp_path)
+    for _ in range(50):
+        with contextlib.suppress(ProcessFailed):
+            spawn(many, b"x.txt", folder).result(PATIENCE)
+        assert len(os.listdir("/dev/fd")) < few_files + 20
 
 
 def test_a_folder_says_where_it_is(module: WasmModule, tmp_path: Path):
