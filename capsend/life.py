@@ -27,6 +27,7 @@ from capsend.stats import Stats
 from capsend.time_limits import TimeLimits
 from capsend.tree import Branch, NoRoom, budget_of
 from capsend.turns import Turns
+from capsend.waiting import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +110,7 @@ class Life:
         self.mail.open(shipment)
         self.calls: HostCalls | None = None
         self._children: ChildOperations | None = None
-        self.finished = threading.Event()
+        self.finished = Event()
         self.reason: ExitReason | None = None
         self.value: Any = None  # the result: whatever the function returned
         self._error: BaseException | None = None

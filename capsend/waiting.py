@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
-from typing import TYPE_CHECKING, Generic, TypeVar
+import time
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+
+_NAP: Final = 0.5
+"""Seconds."""
 
 
 class Condition(threading.Condition):
@@ -17,6 +22,20 @@ class Condition(threading.Condition):
 
     def __init__(self) -> None:
         super().__init__(threading.RLock())
+
+
+class Event(threading.Event):
+    """An event for which the main thread waits in naps: a Ctrl-C that comes just before it falls asleep does not wake it."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is set, or so many seconds; tell whether it is set."""
+        if threading.current_thread() is not threading.main_thread():
+            return super().wait(timeout)
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while not super().wait(min(_NAP, end - time.monotonic())):
+            if time.monotonic() >= end:
+                return self.is_set()
+        return True
 
 
 class Worker(Generic[T]):

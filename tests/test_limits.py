@@ -255,6 +255,27 @@ def test_control_c_interrupts_waiting_for_a_busy_process(tmp_path):
     assert (out, err, program.returncode) == ("interrupted killed\n", "", 0)
 
 
+def test_control_c_that_does_not_wake_the_waiting_thread_interrupts_it(run_script):
+    """As when it comes just before the thread falls asleep; here another thread gets it."""
+    done = run_script(
+        """
+        import signal, threading
+        from capsend import Environment
+        def busy():
+            print("ready")
+            while True:
+                pass
+        interrupt = lambda text: signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        try:
+            with Environment(stdout=interrupt).spawn(busy) as p:
+                p.result(timeout=60)
+        except KeyboardInterrupt:
+            print("interrupted", p.exit_reason)
+        """
+    )
+    assert (done.stdout, done.stderr) == ("interrupted killed\n", "")
+
+
 def test_forked_child_gets_a_clear_error_and_the_parent_goes_on(run_script):
     """An engine does not survive a fork: `spawn` says so instead of hanging."""
     done = run_script(

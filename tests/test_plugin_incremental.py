@@ -148,7 +148,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 WAYS: Final = {
     "JSON cache": ["--no-fixed-format-cache"],
-    "sqlite cache": ["--sqlite-cache"],
+    "cache in files": ["--no-sqlite-cache"],
     "two workers": ["-n2"],
     "old parser": ["--no-native-parser"],
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import re
@@ -21,17 +22,20 @@ if TYPE_CHECKING:
 PROGRAM = """\
 import sys
 
-from capsend import Mailbox, process, spawn
+from capsend import Address, Mailbox, process, spawn
 
 
 @process
-def counter(inbox: Mailbox[int]) -> int:
+def counter(inbox: Mailbox[int], ready: Address[str]) -> int:
     print("counting")
+    ready.send("counting")
     return inbox.receive() + inbox.receive(kind=str)
 
 
 def main(greeting: str = "hello") -> str:
-    waiting, ended = counter.spawn(), spawn(len, greeting)
+    ready = Mailbox[str]()
+    waiting, ended = counter.spawn(ready.address), spawn(len, greeting)
+    ready.receive()
     ended.result()
     try:
         spawn(lambda: 1 // 0).result()
@@ -81,7 +85,7 @@ def leaving() -> None:
 
 
 def for_ever() -> None:
-    p = counter.spawn()
+    p = counter.spawn(Mailbox[str]().address)
     sys.stdout.write("started\\n")
     p.result()
 """
@@ -119,7 +123,7 @@ def test_processes_are_shown_as_lines_while_the_program_runs(folder: Path) -> No
         finally:
             running.kill()
     assert re.fullmatch(
-        r"top: 1 counter  (busy|waiting)  cpu [\d.]+ s  memory [\d.]+ M?B  in [01]  out 0  mailbox [01]  output 9 B\n",
+        r"top: 1 counter  (busy|waiting)  cpu [\d.]+ s  memory [\d.]+ M?B  in [01]  out 1  mailbox [01]  output 9 B\n",
         shown,
     )
     *_, last, result = rest.splitlines()
@@ -154,9 +158,10 @@ def test_processes_are_shown_as_a_table_on_a_terminal(folder: Path) -> None:
     )
     os.close(theirs)
     written, answered = "", False
+    decoder = codecs.getincrementaldecoder("utf-8")()  # a character may come in two pieces
     while True:
         try:
-            written += os.read(ours, 65536).decode()
+            written += decoder.decode(os.read(ours, 65536))
         except OSError:  # Linux's way to say that the other side is closed
             break
         if not answered and "counter" in written and "1 failed, 1 normal" in written:
