@@ -124,6 +124,18 @@ def _check_messages(_environment: object, _field: attrs.Attribute[Any], value: A
         raise ValueError(message)
 
 
+def _check_policy(_environment: object, _field: attrs.Attribute[Any], value: Any) -> None:
+    if value not in get_args(Policy):
+        message = f"mailbox_full must be one of {', '.join(map(repr, get_args(Policy)))}, not {value!r}"
+        raise ValueError(message)
+
+
+def _check_image(_environment: object, _field: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, Image):
+        message = f"image must be an Image, such as Image(packages=['rich']), not {value!r}"
+        raise TypeError(message)
+
+
 def _check_processes(_environment: object, _field: attrs.Attribute[Any], value: Any) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
         message = f"processes must be a number of processes, an int, not {value!r}"
@@ -197,10 +209,10 @@ class Environment:
     result: int = attrs.field(default=256 * MIB, validator=_bytes_between(1024, 1 << 32, "32-bit addresses"))
     mailbox: int = attrs.field(default=MESSAGES, validator=_check_messages)
     mailbox_bytes: int = attrs.field(default=SIZE, validator=_bytes_between(1024, 1 << 32, "32-bit addresses"))
-    mailbox_full: Policy = attrs.field(default="block", validator=attrs.validators.in_(get_args(Policy)))
+    mailbox_full: Policy = attrs.field(default="block", validator=_check_policy)
     processes: int = attrs.field(default=100, validator=_check_processes)
     tree_memory: int | None = attrs.field(default=None, validator=_check_tree_memory)
-    image: Image = attrs.field(factory=Image, validator=attrs.validators.instance_of(Image))
+    image: Image = attrs.field(factory=Image, validator=_check_image)
     env: Mapping[str, str] = attrs.field(factory=dict, converter=_variables)
     stdout: Callable[[str], object] | None = attrs.field(default=to_stdout, validator=_check_target)
     stderr: Callable[[str], object] | None = attrs.field(default=to_stderr, validator=_check_target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, final
 
 from capsend.exceptions import ProcessKilled
@@ -23,8 +24,8 @@ class ProcessGroup:
     """Spawns processes of which none outlives its `with` or `async with` block.
 
     Leaving the block waits for all of them. The first one that fails kills the others, and what failed is raised in an `ExceptionGroup`; those
-    that the group killed are not part of it. When the block itself raises, all are killed; its exception is then raised as it is, or, where
-    processes had failed as well, in the group.
+    that the group killed are not part of it. An `async with` block that is still waiting for something then is cancelled. When the block
+    itself raises, all are killed; its exception is then raised as it is, or, where processes had failed as well, in the group.
 
     Args:
         environment: what each process may use; the default environment when None.
@@ -37,7 +38,17 @@ class ProcessGroup:
         [0, 1, 4]
     """
 
-    __slots__ = ("_changed", "_ended", "_entered", "_environment", "_failed", "_killed", "_running")
+    __slots__ = (
+        "_block",
+        "_changed",
+        "_ended",
+        "_entered",
+        "_environment",
+        "_failed",
+        "_killed",
+        "_running",
+        "_victims",
+    )
 
     def __init__(self, environment: Environment | None = None) -> None:
         self._environment = environment
@@ -47,6 +58,8 @@ class ProcessGroup:
         self._killed = False
         self._entered = False
         self._ended: list[Callable[[], None]] = []
+        self._victims: list[Process[Any]] = []
+        self._block: _Block | None = None
 
     def spawn(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
         """Run `fn(*args, **kwargs)` in a process of this group, as `capsend.spawn` does.
@@ -82,11 +95,15 @@ class ProcessGroup:
         """Runs on the thread of the process."""
         with self._changed:
             self._running.discard(p)
-            if p.exit_reason != "normal" and not (self._killed and p.exit_reason == "killed"):
+            if self._killed and p.exit_reason == "killed":
+                self._victims.append(p)
+            elif p.exit_reason != "normal":
                 self._failed.append(p)
             first = p in self._failed and not self._killed
             if first:
                 self.kill()
+            if first and self._block is not None:
+                self._block.interrupt()
             done = [] if self._running else list(self._ended)
             self._changed.notify_all()
         for wake in done:
@@ -115,7 +132,9 @@ class ProcessGroup:
         self._leave(error)
 
     async def __aenter__(self) -> ProcessGroup:
-        return self.__enter__()
+        self.__enter__()
+        self._block = _Block()
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -123,6 +142,9 @@ class ProcessGroup:
         """Wait until all have ended, without blocking the event loop, and raise what failed; a cancellation kills them."""
         import asyncio
 
+        block, self._block = self._block, None
+        if block is not None and block.leave(error):
+            error = None  # what failed is told instead
         if error is not None:
             self.kill()
         cancelled: asyncio.CancelledError | None = None
@@ -156,13 +178,45 @@ class ProcessGroup:
         if not errors:
             return
         if error is not None:
-            if isinstance(error, ProcessKilled) or any(error is each for each in errors):
-                errors = [each for each in errors if each is not error]
-            errors.insert(0, error)
+            errors = [each for each in errors if each is not error]
+            # The block may have waited for one that the group killed: that is no news.
+            if not (isinstance(error, ProcessKilled) and any(error is _error_of(p) for p in self._victims)):
+                errors.insert(0, error)
         raise BaseExceptionGroup("processes of a group failed", errors)
 
     def __repr__(self) -> str:
         return f"<ProcessGroup of {len(self._running)} running processes>"
+
+
+class _Block:
+    """The task that is in an `async with` block, to be cancelled once when a process fails, as `asyncio.TaskGroup` does it."""
+
+    def __init__(self) -> None:
+        import asyncio
+
+        self._task = asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
+        self._cancellations = 0 if self._task is None else self._task.cancelling()
+        self._is_over = self._is_cancelled = False
+
+    def interrupt(self) -> None:
+        """Cancel it, from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            self._loop.call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        if self._task is not None and not self._is_over:
+            self._is_cancelled = self._task.cancel()
+
+    def leave(self, error: BaseException | None) -> bool:
+        """End it; tell whether this error is but the cancellation, and nobody else wanted one."""
+        import asyncio
+
+        self._is_over = True
+        if self._task is None or not self._is_cancelled:
+            return False
+        others = self._task.uncancel() > self._cancellations
+        return isinstance(error, asyncio.CancelledError) and not others
 
 
 def _error_of(p: Process[Any]) -> BaseException:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from capsend.answers import Refused, do, read_timeout
 from capsend.byteforms import text_of
 from capsend.deadlines import Deadlines
+from capsend.exceptions import CapsendError
 from capsend.handles import Grant, TooManyHandles
 from capsend.ports import MOST_CALLS, Frame, Offer, Port, PortGrant, link, put
 
@@ -315,6 +316,20 @@ class Mail:
         undo = link(self.port, target)
         if target.reason is None:
             self._links[target] = undo
+
+    def port_of(self, address: Any) -> Port:
+        """What an address of the host's leads to, for a link.
+
+        Raises:
+            TypeError: it is no address.
+            CapsendError: it does not allow to link.
+        """
+        grant = getattr(address, "__capsend_handle__", None)
+        if not isinstance(grant, PortGrant):
+            raise TypeError(f"a process can be linked to a Process or an Address, not to {address!r}")
+        if not grant.link:
+            raise CapsendError(f"nothing can be linked to {grant.port.label} with this address: it is a weaker one")
+        return grant.port
 
     def _unlink(self, payload: str) -> str:
         """`number`."""

@@ -7,10 +7,11 @@ import contextlib
 import itertools
 import json
 import logging
+import math
 import threading
 import time
 import types
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar, final, overload
 
 import attrs
 
@@ -24,13 +25,16 @@ from capsend.mail import MOST_WARNINGS, Timer
 from capsend.ports import MESSAGES, SIZE, Frame, Offer, Parker, Policy, Port, PortGrant, put
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
     from types import TracebackType
+
+    from capsend.process import Process
 
 __all__ = ["Address", "Down", "Exit", "Mailbox", "Timer"]
 
 M = TypeVar("M")
 T = TypeVar("T")
+U = TypeVar("U")
 M_contra = TypeVar("M_contra", contravariant=True)
 
 _MISSING: Final = object()
@@ -91,19 +95,24 @@ class Address(Generic[M_contra]):
             answer = put(port, frame, parker=Parker(), timeout=timeout)
         return self._sent(answer, frame)
 
-    async def send_async(self, value: M_contra) -> bool:
+    async def send_async(self, value: M_contra, *, timeout: float | None = None) -> bool:
         """Send as `send` does, waiting for room without blocking the event loop."""
         frame, port = self._frame(value), self._grant.port
         answer = port.offer(frame)
         if answer is Offer.FULL:
-            room = Event()
-            waiter = port.enter(room.set, urgent=bool(frame.tag))
-            try:
-                while (answer := port.offer(frame, waiter)) is Offer.FULL:
-                    await room.wait()
-            finally:
-                port.leave(waiter)
+            words = f"the mailbox of {port.label} was full, and had no room"
+            answer = await in_time(self._put_async(frame), timeout=timeout, words=words)
         return self._sent(answer, frame)
+
+    async def _put_async(self, frame: Frame) -> Offer:
+        port, room = self._grant.port, Event()
+        waiter = port.enter(room.set, urgent=bool(frame.tag))
+        try:
+            while (answer := port.offer(frame, waiter)) is Offer.FULL:
+                await room.wait()
+        finally:
+            port.leave(waiter)
+        return answer
 
     def call(self, make: Callable[[Address[T]], M_contra], *, timeout: float | None = None) -> T:
         """Send a message that contains an address for the answer, and return the answer.
@@ -145,8 +154,12 @@ class Address(Generic[M_contra]):
             call.close()
         return found
 
-    async def call_async(self, make: Callable[[Address[T]], M_contra]) -> T:
+    async def call_async(self, make: Callable[[Address[T]], M_contra], *, timeout: float | None = None) -> T:
         """Call as `call` does, without blocking the event loop; when the waiting task is cancelled, the answer is dropped."""
+        words = f"{self._grant.port.label} has not answered"
+        return await in_time(self._answered(make), timeout=timeout, words=words)
+
+    async def _answered(self, make: Callable[[Address[T]], M_contra]) -> T:
         call: _Call[T] = _Call(self._grant.port)
         arrived = Event()
         call.port.listen(arrived.set)
@@ -164,6 +177,9 @@ class Address(Generic[M_contra]):
 
         Nobody waits then: if the mailbox has no room, the message is dropped and counted.
         """
+        given: Any = seconds  # from callers without a type checker
+        if not isinstance(given, int | float) or math.isnan(given):
+            raise TypeError(f"send_after takes seconds, a number, and then the value, not {seconds!r}")
         return Timer(seconds, self._grant.port, self._frame(value))
 
     def send_only(self) -> Address[M_contra]:
@@ -281,9 +297,11 @@ class Mailbox(Generic[M]):
     @overload
     def receive(self, timeout: float | None = None) -> M: ...
     @overload
+    def receive(self, timeout: float | None = None, *, kind: tuple[type[T], type[U]]) -> T | U: ...
+    @overload
     def receive(self, timeout: float | None = None, *, kind: type[T] | tuple[type[T], ...]) -> T: ...
     @overload
-    def receive(self, timeout: float | None = None, *, kind: Callable[[M], bool]) -> M: ...
+    def receive(self, timeout: float | None = None, *, kind: Callable[[M], bool] | types.UnionType) -> M: ...
     def receive(self, timeout: float | None = None, *, kind: Any = None) -> Any:
         """Take the next message out, waiting for it.
 
@@ -296,6 +314,7 @@ class Mailbox(Generic[M]):
             TimeoutError: there was none in time.
             CapsendError: the mailbox is closed.
         """
+        check_timeout(timeout)
         end = None if timeout is None else time.monotonic() + timeout
         matches = matcher(kind)
         parker = Parker()
@@ -311,14 +330,21 @@ class Mailbox(Generic[M]):
         return message
 
     @overload
-    async def receive_async(self) -> M: ...
+    async def receive_async(self, timeout: float | None = None) -> M: ...
     @overload
-    async def receive_async(self, *, kind: type[T] | tuple[type[T], ...]) -> T: ...
+    async def receive_async(self, timeout: float | None = None, *, kind: tuple[type[T], type[U]]) -> T | U: ...
     @overload
-    async def receive_async(self, *, kind: Callable[[M], bool]) -> M: ...
-    async def receive_async(self, *, kind: Any = None) -> Any:
+    async def receive_async(self, timeout: float | None = None, *, kind: type[T] | tuple[type[T], ...]) -> T: ...
+    @overload
+    async def receive_async(
+        self, timeout: float | None = None, *, kind: Callable[[M], bool] | types.UnionType
+    ) -> M: ...
+    async def receive_async(self, timeout: float | None = None, *, kind: Any = None) -> Any:
         """Receive as `receive` does, without blocking the event loop; a task that is cancelled takes no message."""
-        matches = matcher(kind)
+        check_timeout(timeout)
+        return await in_time(self._received(matcher(kind)), timeout=timeout, words="no message")
+
+    async def _received(self, matches: Callable[[Any], bool] | None) -> Any:
         arrived = Event()
         token = self._port.listen(arrived.set)
         try:
@@ -341,11 +367,19 @@ class Mailbox(Generic[M]):
                 message = self._read(frame)
                 if message is _MISSING:
                     continue
-                if matches is None or matches(message):
+                if matches is None:
                     return message
+                # Before it is looked at: a function that raises must not take the message with it.
                 self._saved.append((frame.size, message))
                 self._saved_size += frame.size
-                self._port.hold(len(self._saved), self._saved_size)
+                try:
+                    found = matches(message)
+                    if found:
+                        self._saved.pop()
+                        self._saved_size -= frame.size
+                        return message
+                finally:
+                    self._port.hold(len(self._saved), self._saved_size)
                 self._port.tell_listeners()
         if self._port.reason is not None:
             raise CapsendError(f"{self._port.label} is closed")
@@ -379,11 +413,12 @@ class Mailbox(Generic[M]):
                 return
             yield message
 
-    def monitor(self, address: Address[Any]) -> None:
+    def monitor(self, peer: Address[Any] | Process[Any]) -> None:
         """Let one `Down` come when a process ends, or a mailbox closes; at once if that has happened.
 
         Monitoring the same again does nothing while the notice has not come.
         """
+        address = address_of(peer)
         port = address.__capsend_handle__.port
         if not address.__capsend_handle__.monitor:
             raise CapsendError(f"{port.label} cannot be monitored with this address: it is for sending only")
@@ -400,8 +435,9 @@ class Mailbox(Generic[M]):
         if port.reason is None:
             self._watches[port] = token
 
-    def demonitor(self, address: Address[Any]) -> None:
+    def demonitor(self, peer: Address[Any] | Process[Any]) -> None:
         """Want no notice about that any more; does nothing when it has come."""
+        address = address_of(peer)
         token = self._watches.pop(address.__capsend_handle__.port, None)
         if token is not None:
             address.__capsend_handle__.port.unwatch(token)
@@ -495,14 +531,58 @@ def ended_error(port: Port) -> CapsendError:
     return ProcessFailed(message, type_name=str(port.reason), guest_message=port.words)
 
 
+def address_of(peer: Any) -> Address[Any]:
+    """Return the address of what is given by its address or its handle.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    address = getattr(peer, "address", peer)
+    if not isinstance(address, Address):
+        raise TypeError(f"an Address or a Process is needed, not {peer!r}")
+    return address
+
+
+def check_timeout(timeout: Any) -> None:
+    """Refuse what is no time, such as a class that was meant as `kind`.
+
+    Raises:
+        TypeError: it is neither a number nor None.
+    """
+    if timeout is not None and not isinstance(timeout, int | float):
+        message = f"timeout must be a number of seconds, or None to wait for ever, not {timeout!r}"
+        raise TypeError(f"{message}. To choose messages, write receive(kind=...)")
+
+
+async def in_time(waiting: Coroutine[Any, Any, T], *, timeout: float | None, words: str) -> T:
+    """Wait; raise `TimeoutError` with these words when that takes longer."""
+    if timeout is None:
+        return await waiting
+    import asyncio
+
+    try:
+        async with asyncio.timeout(timeout) as scope:
+            return await waiting
+    except TimeoutError:
+        if not scope.expired():
+            raise
+        raise TimeoutError(f"{words} within {timeout:g} s") from None
+
+
 def matcher(kind: Any) -> Callable[[Any], bool] | None:
     """What `receive` is to look for, as a function."""
     if kind is None:
         return None
-    if isinstance(kind, type | tuple | types.UnionType):
-        return lambda message: isinstance(message, kind)
-    if not callable(kind):
-        raise TypeError(f"kind must be a class, several classes or a function, not {kind!r}")
+    if isinstance(kind, type | types.UnionType) or (
+        isinstance(kind, tuple) and all(isinstance(each, type | types.UnionType) for each in kind)
+    ):
+        with contextlib.suppress(TypeError):
+            isinstance(None, kind)  # list[int] | None cannot be asked for
+            return lambda message: isinstance(message, kind)
+    if not callable(kind) or isinstance(kind, types.GenericAlias | types.UnionType):
+        raise TypeError(
+            f"kind must be a class, several classes or a function, not {kind!r}. Write kind=lambda message: ..."
+        )
     return lambda message: bool(kind(message))
 
 
@@ -519,16 +599,25 @@ def encode(value: object, target: PortGrant) -> Frame:
         return frame
     grants: list[Any] = []
     things: list[object] = []
+    refused: list[str] = []
+
+    def refuse(thing: object, why: str) -> NoReturn:
+        refused.append(why)
+        raise codec.NotEncodable(thing, why)  # the encoder knows where it stands
 
     def external(thing: object) -> object:
         grant = grant_of(thing)
         if grant is not None:
             if grant.refusal:
-                raise SerializationError(f"{name} cannot be sent: {grant.refusal}", path=name)
+                refuse(thing, grant.refusal)
             grants.append(grant)
             return {"h": len(grants) - 1}
         if refusal := declared_refusal(thing):
-            raise SerializationError(f"{name} cannot be sent: {refusal[0]}. Instead: {refusal[1]}", path=name)
+            refuse(thing, f"{refusal[0]}. Instead: {refusal[1]}")
+        if isinstance(thing, Mailbox):
+            refuse(
+                thing, "a mailbox belongs to the one who receives from it. Instead: send its address, mailbox.address"
+            )
         if port.name is not None:
             return port.name(thing)
         if isinstance(thing, type | types.FunctionType | types.BuiltinFunctionType):
@@ -536,7 +625,12 @@ def encode(value: object, target: PortGrant) -> Frame:
             return {"o": len(things) - 1}
         return None
 
-    text = wire.encode_value(value, externals=external, name=name, pickled=port.reads_pickles)
+    try:
+        text = wire.encode_value(value, externals=external, name=name, pickled=port.reads_pickles)
+    except SerializationError as error:
+        if not refused:
+            raise
+        raise SerializationError(f"{error.path} cannot be sent: {refused[-1]}", path=error.path) from None
 
     def resolve(reference: Any) -> object:
         return things[reference["o"]]

@@ -458,7 +458,7 @@ class PortGrant(Grant):
 
     def __str__(self) -> str:
         rights = " and ".join(["send to it"] * self.send + ["monitor it"] * self.monitor + ["link to it"] * self.link)
-        return f"the mailbox of {self.port.label} (may {rights or 'name it'})"
+        return f"the address of {self.port.label} (may {rights or 'name it'})"
 
 
 def put(port: Port, frame: Frame, *, parker: Any, timeout: float | None = None) -> Offer:

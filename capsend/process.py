@@ -63,9 +63,15 @@ class Process(Generic[R_co]):
         address: Address[Any] = self._life.mail.grant().handle()  # type: ignore[assignment]  # what a port is handed out as
         return address
 
-    def link(self, other: Process[Any]) -> None:
-        """Link two processes: when one ends in any way but normally, the other is killed, unless it traps exits."""
-        self._life.mail.link(other._life.mail.port)
+    def link(self, other: Process[Any] | Address[Any]) -> None:
+        """Link two processes: when one ends in any way but normally, the other is killed, unless it traps exits.
+
+        Raises:
+            TypeError: the other is neither a process nor, outside, an address.
+            CapsendError: the address does not allow it.
+        """
+        mail = self._life.mail
+        mail.link(other._life.mail.port if isinstance(other, Process) else mail.port_of(other))  # noqa: SLF001 - its own class
 
     def spawn_linked(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
         """Spawn a process in the default environment that is linked to this one from its first moment."""
@@ -177,17 +183,17 @@ class Actor(Process[R_co], Generic[M_contra, R_co]):
         """Send it a message; see `Address.send`."""
         return self.address.send(value, timeout=timeout)
 
-    async def send_async(self, value: M_contra) -> bool:
+    async def send_async(self, value: M_contra, *, timeout: float | None = None) -> bool:
         """Send it a message; see `Address.send_async`."""
-        return await self.address.send_async(value)
+        return await self.address.send_async(value, timeout=timeout)
 
     def call(self, make: Callable[[Address[T]], M_contra], *, timeout: float | None = None) -> T:
         """Send it a message and wait for the answer; see `Address.call`."""
         return self.address.call(make, timeout=timeout)
 
-    async def call_async(self, make: Callable[[Address[T]], M_contra]) -> T:
+    async def call_async(self, make: Callable[[Address[T]], M_contra], *, timeout: float | None = None) -> T:
         """Send it a message and wait for the answer; see `Address.call_async`."""
-        return await self.address.call_async(make)
+        return await self.address.call_async(make, timeout=timeout)
 
 
 @final

@@ -138,10 +138,12 @@ class _Collector:
         self.first = root.co_varnames[0] if arguments else None
 
     def visit(self, code: types.CodeType, free: frozenset[str], *, into_functions: bool = True) -> None:
-        own = {i.argval for i in dis.get_instructions(code) if i.opname == "STORE_NAME"}
+        own: set[str] = set()  # so far: before `price = price` in a class body, the name is the global
         chain: list[str] | None = None
         for instruction in dis.get_instructions(code):
             name, op = instruction.argval, instruction.opname
+            if op == "STORE_NAME":
+                own.add(name)
             if op in _ATTRIBUTE:
                 if chain is None:
                     self.attributes.add(name)

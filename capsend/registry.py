@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from capsend.mailbox import address_of
+from capsend.process import Process
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from capsend.mailbox import Address
-    from capsend.process import Process
 
 R = TypeVar("R")
 
@@ -18,12 +20,14 @@ _names: dict[str, Address[Any]] = {}
 _held: dict[str, Process[Any]] = {}
 
 
-def register(name: str, address: Address[Any]) -> None:
-    """Give an address a name, until its process ends, its mailbox is closed, or `unregister` is called.
+def register(name: str, peer: Address[Any] | Process[Any]) -> None:
+    """Give an address, or that of a process, a name, until its process ends, its mailbox is closed, or `unregister` is called.
 
     Raises:
         ValueError: something that lives has that name.
+        TypeError: what is given has no address.
     """
+    address = address_of(peer)
     port = address.__capsend_handle__.port
     with _lock:
         known = _names.get(name)
@@ -51,11 +55,16 @@ def ensure(name: str, start: Callable[[], Process[Any]]) -> Address[Any]:
     """Return the address of that name; where nothing that lives has it, start a process, keep it, and give it the name.
 
     Two threads that ask at the same time get the same process.
+
+    Raises:
+        TypeError: what `start` returned is no process.
     """
     with _lock:
         address = whereis(name)
         if address is None:
             p = start()
+            if not isinstance(p, Process):
+                raise TypeError(f"start must spawn a process and return it, not {p!r}. Write lambda: spawn(...)")
             address = p.address
             register(name, address)
             _held[name] = p

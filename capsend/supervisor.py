@@ -327,6 +327,10 @@ class Supervisor:
 
     def _start(self, child: _Child) -> None:
         p = child.start()
+        if not hasattr(p, "_when_closed") and not hasattr(p, "_life"):
+            raise TypeError(
+                f"what starts {child.name} must return a process or a Supervisor, not {p!r}. Write lambda: spawn(...)"
+            )
         child.process = p
         child.started = time.monotonic()
         when_ended = p._when_closed if isinstance(p, Supervisor) else p._life.add_callback  # noqa: SLF001 - same layer

@@ -58,7 +58,7 @@ class WasmModule:
         return cls.from_bytes(file.read_bytes(), name=file.name)
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, name: str = "") -> WasmModule:
+    def from_bytes(cls, data: bytes | bytearray | memoryview, *, name: str = "") -> WasmModule:
         """Load a module.
 
         Args:
@@ -70,7 +70,7 @@ class WasmModule:
         """
         from capsend.modules.compiled import obtain
 
-        return cls(obtain(data, name=name))
+        return cls(obtain(bytes(data) if isinstance(data, bytearray | memoryview) else data, name=name))
 
     @classmethod
     def from_wat(cls, text: str, *, name: str = "") -> WasmModule:
@@ -170,8 +170,9 @@ class WasmFunction:
             raise TypeError(f"{label} takes no keyword arguments: it is not a function of Python. Pass bytes")
         argument = args[0] if args else b""
         if type(argument) is not bytes:
+            cure = "Write bytes(...)" if isinstance(argument, bytearray | memoryview | bytes) else "Encode it"
             raise TypeError(
-                f"the argument of {label} must be bytes, not {type(argument).__name__}: it is not a function of Python. Encode it"
+                f"the argument of {label} must be bytes, not {type(argument).__name__}: it is not a function of Python. {cure}"
             )
         return WasmShipment(self.module.template, self.name, argument, self._grants(label, args[1:]), label)
 

@@ -54,6 +54,31 @@ def error_of(function, *args):
 # --- variables ---
 
 
+@host_function
+def tripled(n: int) -> int:
+    return 3 * n
+
+
+class Api:
+    tripled = tripled
+
+    @staticmethod
+    @host_function
+    def quadrupled(n: int) -> int:
+        return 4 * n
+
+
+def test_function_of_the_host_is_an_attribute_of_a_class():
+    """A class that is captured brings the functions of the host that its statement made; they run in the host all the same."""
+    assert Api.quadrupled(2) == 8
+    assert spawn(lambda: Api.quadrupled(2)).result(PATIENCE) == 8
+
+
+def test_attribute_of_the_name_of_a_global_is_that_global():
+    """A class statement reads a global of the same name as its attribute before it has one of its own."""
+    assert spawn(lambda: Api.tripled(2)).result(PATIENCE) == 6
+
+
 def test_no_variable_is_inherited(monkeypatch):
     """What is in this program's environment is not in a process's."""
     monkeypatch.setenv("CAPSEND_SECRET", "1")

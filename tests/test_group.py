@@ -125,6 +125,39 @@ def test_async_group_raises_what_failed():
     assert caught.group_contains(ValueError, match="async")
 
 
+async def _waits_for_ever() -> str:
+    """Run in the host and inside."""
+    try:
+        async with ProcessGroup() as group:
+            group.spawn(fail, "early")
+            await asyncio.Event().wait()
+    except ExceptionGroup as caught:
+        current: Any = asyncio.current_task()
+        return f"{caught.exceptions!r} {current.cancelling()}"
+    return "left"
+
+
+def test_first_failure_ends_the_wait_of_an_async_block():
+    """A block that waits for something else does not go on waiting; the task itself is not cancelled."""
+
+    async def inside() -> str:
+        return await _waits_for_ever()
+
+    expected = "(ValueError('early'),) 0"
+    assert asyncio.run(asyncio.wait_for(_waits_for_ever(), PATIENCE)) == expected
+    assert spawn(inside).result(PATIENCE) == expected
+
+
+def test_block_that_waits_for_one_that_the_group_killed_tells_of_the_failure_alone():
+    """That a process was killed by its group is no news, also where the block met it."""
+    group = ProcessGroup()
+    with pytest.raises(ExceptionGroup) as caught, group:  # noqa: PT012 - its middle raises
+        asleep = group.spawn(time.sleep, 600)
+        group.spawn(fail, "first")
+        asleep.result(PATIENCE)
+    assert [type(error) for error in caught.value.exceptions] == [ValueError]
+
+
 def test_cancelling_the_task_kills_the_group():
     """A task that is cancelled while it waits for its group leaves no process."""
 

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import pytest
 
-from capsend import Address, CapsendError, Environment, Mailbox, ProcessFailed, ProcessKilled, process, spawn
+from capsend import Address, CapsendError, Environment, Mailbox, ProcessFailed, ProcessKilled, process, registry, spawn
 from capsend.mail import MOST_WATCHES
 from capsend.mailbox import Down, Exit
 from capsend.ports import MOST_CALLS
@@ -230,6 +230,28 @@ def test_spawn_linked_links_from_the_first_moment():
         end(p, "raise")
         with pytest.raises(ProcessKilled, match="linked"):
             q.result(PATIENCE)
+
+
+def test_process_is_linked_monitored_and_named_by_its_handle_or_its_address():
+    """Whoever has the handle need not ask for the address; a weaker address allows no link."""
+
+    def watch(inbox: Mailbox[Down]) -> str:
+        p = spawn(divmod, 1, 0)
+        inbox.monitor(p)
+        return inbox.receive(PATIENCE).reason
+
+    with Mailbox[Down]() as inbox, spawn(time.sleep, 600) as p, spawn(time.sleep, 600) as q:
+        inbox.monitor(p)
+        registry.register("by its handle", p)
+        assert registry.whereis("by its handle") == p.address
+        with pytest.raises(CapsendError, match="a weaker one"):
+            p.link(q.address.send_only())
+        with pytest.raises(TypeError, match="Process or an Address"):
+            p.link("q")
+        p.link(q.address)
+        q.kill()
+        assert inbox.receive(PATIENCE).reason == "killed"
+    assert spawn(watch).result(PATIENCE) == "failed"
 
 
 def test_chain_of_links_falls_as_one():

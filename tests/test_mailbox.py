@@ -13,6 +13,7 @@ import pytest
 from capsend import (
     Address,
     CaptureError,
+    Dir,
     Environment,
     LimitExceeded,
     Mailbox,
@@ -614,6 +615,110 @@ def test_log_records_reach_the_host(caplog):
     record = caplog.records[-1]
     assert (record.levelname, record.process_id, record.process_logger) == ("WARNING", p.id, "shop.orders")
     assert "order 7 is late" in record.getMessage()
+
+
+def test_refused_message_says_where_the_part_stands():
+    """The words name the path to what cannot be sent, why, and what to do instead."""
+    with Mailbox[Any]() as inbox:
+        for value, words in (
+            ({"a": [1, threading.Lock()]}, r"message\['a'\]\[1\] cannot be sent: lock .* Instead: create it inside"),
+            ((inbox,), r"message\[0\] cannot be sent: a mailbox belongs to .* Instead: send its address"),
+            ([Dir("/")], r"message\[0\] cannot be sent: which folders a process may use is settled"),
+        ):
+            with pytest.raises(SerializationError, match=words):
+                inbox.address.send(value)
+
+
+def test_time_of_a_delayed_message_is_a_number():
+    """What is no time is refused when it is given, and keeps no other message from being sent."""
+    with Mailbox[Any]() as inbox:
+        for wrong in ("x", float("nan")):
+            with pytest.raises(TypeError, match="send_after takes seconds"):
+                inbox.address.send_after(wrong, 1)
+
+
+def test_message_stays_when_the_function_that_looks_at_it_raises():
+    """Nothing is lost silently: what a `kind` that raises was looking at can be received."""
+    with Mailbox[int]() as inbox:
+        inbox.address.send(1)
+        inbox.address.send(2)
+        with pytest.raises(ZeroDivisionError):
+            inbox.receive(PATIENCE, kind=lambda number: number // 0)
+        assert [inbox.receive(PATIENCE), inbox.receive(PATIENCE)] == [1, 2]
+
+
+def _refusals(inbox: Any) -> list[str]:
+    """Run in the host and inside."""
+    told = []
+    for wrong in (("kind", ("a", int)), ("kind", list[int]), ("kind", "a"), ("timeout", str)):
+        try:
+            inbox.receive(**dict([wrong]))
+        except TypeError as error:
+            told.append(str(error).partition(", not")[0])
+    return told
+
+
+def test_wrong_choice_of_messages_is_told():
+    """A pattern that is no class, no classes and no function is refused before anything is taken, here and inside."""
+    kinds = "kind must be a class, several classes or a function"
+    expected = [kinds, kinds, kinds, "timeout must be a number of seconds, or None to wait for ever"]
+
+    def inside(inbox: Mailbox[int]) -> list[str]:
+        return _refusals(inbox)
+
+    with Mailbox[int]() as inbox:
+        assert _refusals(inbox) == expected
+    assert spawn(inside).result(PATIENCE) == expected
+
+
+async def _late(inbox: Any, never: Any) -> list[str]:
+    """Run in the host and inside."""
+    told = []
+    for waiting in (
+        inbox.receive_async(timeout=0.01),
+        never.call_async(lambda reply: reply, timeout=0.01),
+        never.send_async(1, timeout=0.01),
+    ):
+        try:
+            await waiting
+        except TimeoutError as error:
+            told.append(str(error).partition(" within")[0].partition(" has ")[2] or str(error))
+    return told
+
+
+def test_forms_for_event_loops_take_the_timeouts_of_the_others():
+    """The time limit and its words are those of `receive`, `call` and `send`, here and inside."""
+
+    def never(inbox: Mailbox[object]) -> None:
+        time.sleep(600)
+
+    async def inside(inbox: Mailbox[int], never: Address[object]) -> list[str]:
+        return await _late(inbox, never)
+
+    for where in ("here", "inside"):
+        with Environment(mailbox=1).spawn(never) as p, Mailbox[int]() as inbox:
+            told = (
+                asyncio.run(_late(inbox, p.address)) if where == "here" else spawn(inside, p.address).result(PATIENCE)
+            )
+            assert told[:2] == ["no message within 0.01 s", "not answered"]
+            assert "was full, and had no room within 0.01 s" in told[2]
+
+
+@pytest.mark.parametrize("by_level", [False, True])
+def test_functions_of_logging_reach_the_host(caplog, by_level):
+    """`logging.warning` and a `basicConfig` that says nothing of handlers set up none: the host's logging has it."""
+
+    def inside() -> None:
+        import logging
+
+        if by_level:
+            logging.basicConfig(level=logging.INFO)
+        logging.warning("told")  # noqa: LOG015 - what it is about
+
+    with caplog.at_level("WARNING", "capsend.process"):
+        p = spawn(inside)
+        p.result(PATIENCE)
+    assert [(record.process_id, record.process_logger) for record in caplog.records] == [(p.id, "root")]
 
 
 def test_level_of_the_host_applies_inside(caplog):

@@ -11,6 +11,7 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend.captures.context import functions_in
+from capsend.handles import grant_of
 from capsend.parts import ATOMS
 from capsend.source import is_generated
 
@@ -41,7 +42,7 @@ def origin_of(cls: type, name: str, *, source: Source, namespace: dict[str, Any]
         source: its statement.
         namespace: the globals of its module.
     """
-    value = vars(cls)[name]
+    value = without_staticmethod(vars(cls)[name])
     if isinstance(value, _FUNCTIONS):
         patched = any(_is_patched(cls, name, function, source) for function in functions_in(value))
         return (
@@ -51,8 +52,14 @@ def origin_of(cls: type, name: str, *, source: Source, namespace: dict[str, Any]
         return Origin.AGAIN
     expression = _assigned(source.node, name)
     if expression is None:
-        return Origin.VALUE if type(value) in ATOMS else Origin.AGAIN
+        return Origin.VALUE if type(value) in ATOMS or grant_of(value) is not None else Origin.AGAIN
     return Origin.AGAIN if makes(expression, value, namespace) else Origin.VALUE
+
+
+def without_staticmethod(value: Any) -> Any:
+    """Return the handle, such as a function of the host, that a `staticmethod` holds; anything else as it is."""
+    is_handle = isinstance(value, staticmethod) and grant_of(value.__func__) is not None
+    return value.__func__ if is_handle else value
 
 
 def makes(expression: ast.expr, value: object, namespace: dict[str, Any]) -> bool:

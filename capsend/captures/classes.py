@@ -18,7 +18,7 @@ from capsend_traits.wording import Kind, Leaf
 
 from capsend import typeforms
 from capsend.captures.attributes import Origin as AttributeOrigin
-from capsend.captures.attributes import origin_of, stale_defaults
+from capsend.captures.attributes import origin_of, stale_defaults, without_staticmethod
 from capsend.captures.context import CANNOT_BE_SENT, Place, Refused, Unfinished, functions_in
 from capsend.captures.per_process import class_declares_per_process
 from capsend.captures.sources import class_source, function_source
@@ -176,6 +176,7 @@ class Classes:
         for name, value in list(vars(cls).items()):
             self._context.observed.append((vars(cls), name, value))
             origin = AttributeOrigin.AGAIN if is_enum else origin_of(cls, name, source=source, namespace=namespace)
+            value = without_staticmethod(value)  # noqa: PLW2901 - the handle in it
             if origin is AttributeOrigin.VALUE and type(value) in ATOMS:
                 self._set(number, name, value, place)
             elif origin is AttributeOrigin.VALUE:

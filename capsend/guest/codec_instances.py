@@ -144,7 +144,7 @@ def _time_bases() -> dict[type, Base]:
 def _refusal(cls: type, base: type, slots: int) -> str:
     # The host's judge comes before the codec; in a process the decorator of the class decides here. An unsafe impl is not inherited.
     if cls.__module__ in _OWNED:
-        return f"a {cls.__qualname__} belongs to the process or program that made it; to let others know a process, send its address"
+        return f"{cls.__qualname__} belongs to the process or program that made it; to let others know a process, send its address"
     for each in cls.__mro__:
         impl = each.__dict__.get("__capsend_impl__")
         if impl is not None and (each is cls or not impl.positive):

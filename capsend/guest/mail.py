@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import itertools
 import json
 import logging
@@ -18,7 +19,7 @@ from .codec_limits import Limits
 from .handles import Handle
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from .program import Program
 
@@ -93,10 +94,11 @@ class Address(Handle):
         answer = self._post(value, timeout)
         return not answer or self._sent(answer)
 
-    async def send_async(self, value: Any) -> bool:
+    async def send_async(self, value: Any, *, timeout: float | None = None) -> bool:
         """Send a copy of a value, waiting for room without blocking the event loop."""
         text, names = _write(value)
-        return self._sent(await self._post_async(text, names, 0))
+        words = f"the mailbox of {self._label} was full, and had no room"
+        return self._sent(await _in_time(self._post_async(text, names, 0), timeout=timeout, words=words))
 
     async def _post_async(self, text: str, names: str, tag: int) -> str:
         pause = _FIRST_PAUSE
@@ -138,8 +140,11 @@ class Address(Handle):
                 host.request(host.FORGET, str(tag))
         return self._answer(answer)
 
-    async def call_async(self, make: Callable[[Address], Any]) -> Any:
+    async def call_async(self, make: Callable[[Address], Any], *, timeout: float | None = None) -> Any:
         """Call without blocking the event loop."""
+        return await _in_time(self._answered(make), timeout=timeout, words=f"{self._label} has not answered")
+
+    async def _answered(self, make: Callable[[Address], Any]) -> Any:
         tag = next(_tags)
         answers, waiters = _state.answers, _state.answer_waiters
         answers[tag] = None
@@ -248,6 +253,7 @@ class Mailbox:
         state = _state
         if kind is None and timeout is None and not state.saved and (found := _next(state)) is not None:
             return found[0]
+        _check_timeout(timeout)
         end = None if timeout is None else time.monotonic() + timeout
         matches = _matcher(kind)
         looked = 0
@@ -260,9 +266,12 @@ class Mailbox:
             if not _pull(urgent=False, timeout=left):
                 raise TimeoutError(f"no message within {timeout:g} s")
 
-    async def receive_async(self, *, kind: Any = None) -> Any:
+    async def receive_async(self, timeout: float | None = None, *, kind: Any = None) -> Any:
         """Receive without blocking the event loop; a task that is cancelled takes no message."""
-        matches = _matcher(kind)
+        _check_timeout(timeout)
+        return await _in_time(self._received(_matcher(kind)), timeout=timeout, words="no message")
+
+    async def _received(self, matches: Callable[[Any], bool] | None) -> Any:
         state = _state
         while (found := _take(state, matches, 0)) is None:
             waiter = asyncio.get_running_loop().create_future()
@@ -284,25 +293,27 @@ class Mailbox:
         while True:
             yield await self.receive_async()
 
-    def monitor(self, address: Address) -> None:
+    def monitor(self, peer: Any) -> None:
         """Let one `Down` come when a process ends, or a mailbox closes; at once if that has happened."""
+        address = _address_of(peer)
         answer = host.request(host.MONITOR, str(address.number))
         if answer.startswith("!"):
             raise address._error(answer)  # noqa: SLF001 - its own module
 
-    def demonitor(self, address: Address) -> None:
+    def demonitor(self, peer: Any) -> None:
         """Want no notice about that any more."""
-        host.request(host.DEMONITOR, str(address.number))
+        host.request(host.DEMONITOR, str(_address_of(peer).number))
 
-    def link(self, address: Address) -> None:
+    def link(self, peer: Any) -> None:
         """Link this process to another: when one ends in any way but normally, the other is killed, unless it traps exits."""
+        address = _address_of(peer)
         answer = host.request(host.LINK, str(address.number))
         if answer.startswith("!"):
             raise address._error(answer)  # noqa: SLF001 - its own module
 
-    def unlink(self, address: Address) -> None:
+    def unlink(self, peer: Any) -> None:
         """Undo `link`."""
-        host.request(host.UNLINK, str(address.number))
+        host.request(host.UNLINK, str(_address_of(peer).number))
 
     @property
     def trap_exits(self) -> bool:
@@ -349,13 +360,44 @@ def _seconds(timeout: float | None) -> str:
     return "-1" if timeout is None else repr(max(float(timeout), 0.0))
 
 
+def _address_of(peer: Any) -> Address:
+    address = getattr(peer, "address", peer)
+    if not isinstance(address, Address):
+        raise TypeError(f"an Address or a Process is needed, not {peer!r}")
+    return address
+
+
+def _check_timeout(timeout: Any) -> None:
+    if timeout is not None and not isinstance(timeout, (int, float)):
+        message = f"timeout must be a number of seconds, or None to wait for ever, not {timeout!r}"
+        raise TypeError(f"{message}. To choose messages, write receive(kind=...)")
+
+
+async def _in_time(waiting: Coroutine[Any, Any, Any], *, timeout: float | None, words: str) -> Any:
+    if timeout is None:
+        return await waiting
+    try:
+        async with asyncio.timeout(timeout) as scope:
+            return await waiting
+    except TimeoutError:
+        if not scope.expired():
+            raise
+        raise TimeoutError(f"{words} within {timeout:g} s") from None
+
+
 def _matcher(kind: Any) -> Callable[[Any], bool] | None:
     if kind is None:
         return None
-    if isinstance(kind, type | tuple | types.UnionType):
-        return lambda message: isinstance(message, kind)
-    if not callable(kind):
-        raise TypeError(f"kind must be a class, several classes or a function, not {kind!r}")
+    if isinstance(kind, type | types.UnionType) or (
+        isinstance(kind, tuple) and all(isinstance(each, type | types.UnionType) for each in kind)
+    ):
+        with contextlib.suppress(TypeError):
+            isinstance(None, kind)  # list[int] | None cannot be asked for
+            return lambda message: isinstance(message, kind)
+    if not callable(kind) or isinstance(kind, types.GenericAlias | types.UnionType):
+        raise TypeError(
+            f"kind must be a class, several classes or a function, not {kind!r}. Write kind=lambda message: ..."
+        )
     function: Callable[[Any], bool] = kind
     return function
 
@@ -528,9 +570,22 @@ class _ToHost(logging.Handler):
             self.handleError(record)
 
 
+_configure_as_told = logging.basicConfig
+
+
+def _configure(**told: Any) -> None:
+    """Set logging up as a program says; where it says nothing of handlers, as `logging.warning` does, records go to the host."""
+    level = told.pop("level", None)
+    if told:
+        _configure_as_told(level=level, **told)
+    elif level is not None:
+        logging.getLogger().setLevel(level)
+
+
 def install() -> None:
     """Let event loops wait for mail, and log records reach the host."""
     handles.KINDS["address"] = Address
     clock.poll_mail = poll
     logging.lastResort = _ToHost()
+    logging.basicConfig = _configure
     Address.__module__ = Mailbox.__module__ = Down.__module__ = Exit.__module__ = Timer.__module__ = "capsend.mailbox"

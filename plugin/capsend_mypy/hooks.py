@@ -23,7 +23,7 @@ from mypy.plugin import (
 )
 from mypy.types import AnyType, CallableType, Instance, Type, TypeOfAny, get_proper_type
 
-from capsend_mypy import bounds, impls, mailboxes, names, outline, summary, supervised
+from capsend_mypy import bounds, calls, impls, mailboxes, names, outline, summary, supervised
 from capsend_mypy.config import Boundary, Configuration, ConfigurationError, load
 from capsend_mypy.program import Program, State, is_spawnable, is_wasm_function
 from capsend_mypy.reporting import Reporter
@@ -51,6 +51,19 @@ SPAWN_METHODS: Final = frozenset(
 )
 SUPERVISED_METHODS: Final = frozenset({"capsend.supervisor.Supervisor.spawn"})
 MAP_METHODS: Final = frozenset({"capsend.executor.Executor.map"})
+CALL_METHODS: Final = frozenset(
+    f"capsend.{owner}.{name}" for owner in ("mailbox.Address", "process.Actor") for name in ("call", "call_async")
+)
+SEND_METHODS: Final = frozenset(
+    {
+        *(
+            f"capsend.{owner}.{name}"
+            for owner in ("mailbox.Address", "process.Actor")
+            for name in ("send", "send_async")
+        ),
+        "capsend.mailbox.Address.send_after",
+    }
+)
 SPAWNABLE_METHODS: Final = frozenset({"capsend.process.Spawnable.spawn"})
 METHOD_NAMES: Final = frozenset(
     name.rpartition(".")[2] for name in SPAWN_METHODS | SUPERVISED_METHODS | MAP_METHODS | SPAWNABLE_METHODS
@@ -169,6 +182,8 @@ class CapsendPlugin(Plugin):
         act = self.methods.get(self._defined(fullname))
         if act is not None:
             return lambda ctx: self._checked(ctx, act, result=True)
+        if fullname in SEND_METHODS:
+            return lambda ctx: self._checked(ctx, _sent)
         hook = self._boundary_hook(fullname) or self._bound_hook(fullname)
         if hook is None:
             self.silent.add(fullname)
@@ -188,6 +203,8 @@ class CapsendPlugin(Plugin):
 
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], CallableType] | None:
         """Take the mailbox out of what a spawn expects; let a lambda with defaults be spawned, for which mypy cannot infer a type."""
+        if fullname in CALL_METHODS:
+            return _call_signature
         if fullname in self.silent:
             return None
         defined = self._defined(fullname)
@@ -392,6 +409,8 @@ class CapsendPlugin(Plugin):
         for values, types in zip(ctx.args[1:2], ctx.arg_types[1:2], strict=True):
             for value, judged in zip(values, types, strict=True):
                 item = item_type(judged)
+                if isinstance(get_proper_type(item), AnyType):
+                    item = item_type(check.without_context(value))
                 if item is not None:
                     check.argument(value, item, name="items", spread=True)
 
@@ -498,6 +517,19 @@ def _spawn_signature(ctx: MethodSigContext) -> CallableType:
 def _supervised_signature(ctx: MethodSigContext) -> CallableType:
     spawned = mailboxes.type_of_spawned(ctx)
     return ctx.default_signature if spawned is None else supervised.of_child(ctx.default_signature, spawned)
+
+
+def _sent(ctx: Ctx, check: Check) -> None:
+    for formal, values, types in zip(ctx.callee_arg_names, ctx.args, ctx.arg_types, strict=True):
+        if formal == "value" and values:
+            check.sent(values[0], types[0])
+
+
+def _call_signature(ctx: MethodSigContext) -> CallableType:
+    try:
+        return calls.signature(ctx)
+    except Exception:  # noqa: BLE001 - without it, mypy infers what it can
+        return ctx.default_signature
 
 
 def _spawnable_signature(ctx: MethodSigContext) -> CallableType:

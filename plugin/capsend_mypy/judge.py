@@ -158,6 +158,7 @@ class Judge:
         self.provisional = False
         self.assume_variables = False
         self.lenient = False
+        self.in_message = False
         self._open: dict[tuple[Type, Trait], int] = {}
         self._lowest: list[int] = []
 
@@ -184,6 +185,14 @@ class Judge:
             return self.spoils(judged, Trait.SERIALIZABLE)
         finally:
             self.memo, self.assume_variables, self.lenient = kept, False, False
+
+    def message(self, judged: Type) -> tuple[Spoil, ...]:
+        """Return what spoils a message, as `result` does; what is settled when a process starts cannot be in one."""
+        self.in_message = True
+        try:
+            return self.result(judged)
+        finally:
+            self.in_message = False
 
     def leaf(
         self, judged: Type, verdict: str, cure: str, *, rule: Rule = Rule.BAD, predicate: str = wording.NOT
@@ -343,6 +352,9 @@ class Judge:
     def _explicit(self, judged: Instance, trait: Trait) -> tuple[Spoil, ...] | None:
         """Return the answer of an explicit impl, the user's or a declaration's; None if the fields decide."""
         info = judged.type
+        if self.in_message and (settled := names.SETTLED.get(info.fullname)) is not None:
+            verdict = f"{settled} is settled when it starts"
+            return (self.leaf(judged, verdict, "capture it, or pass it to spawn", predicate="which cannot be sent"),)
         for base in info.mro:
             impl = base.metadata.get(names.METADATA, {})
             if impl.get("negative") is not None:

@@ -18,6 +18,13 @@ HOST_FUNCTION: Final = "capsend.capabilities.HostFunction"
 WASM_FUNCTION: Final = "capsend.wasm.WasmFunction"
 PROCESS: Final = "capsend.process.Process"
 MAILBOX: Final = "capsend.mailbox.Mailbox"
+ADDRESS: Final = "capsend.mailbox.Address"
+DIR: Final = "capsend.folders.Dir"
+SETTLED: Final = {
+    DIR: "which folders a process may use",
+    HOST_FUNCTION: "which functions of the host a process may call",
+}
+"""What can be captured and passed, but not sent: it is settled when a process starts."""
 SENT: Final = frozenset({SPAWNABLE, "capsend.process._Spawn", "capsend.mailbox.Down", "capsend.mailbox.Exit"})
 """capsend's own classes whose instances a process has, or is sent, without a declaration."""
 

@@ -433,10 +433,10 @@ class Check:
             if not spread and any(
                 spoil.rule is Rule.ANY for spoil in self.program.judge.spoils(judged, Trait.SERIALIZABLE)
             ):
-                judged = self._without_context(value)
+                judged = self.without_context(value)
             self._judge(Kind.ARGUMENT, name, judged, value, trait=Trait.SERIALIZABLE)
 
-    def _without_context(self, value: n.Expression) -> Type:
+    def without_context(self, value: n.Expression) -> Type:
         """Return the type of an expression by itself: a parameter that mypy knows nothing of turns `[1]` into `list[Any]`."""
         with self.checker.msg.filter_errors():
             found: Type = self.checker.get_expression_type(value)
@@ -455,12 +455,22 @@ class Check:
     def messages(self, judged: Type, value: n.Context, name: str) -> None:
         """Check the type of the messages that a process takes; as with results, `Any` is left to the run time."""
         judge = self.program.judge
-        spoils = judge.result(judged)
+        spoils = judge.message(judged)
         self.program.modules |= judge.modules
         if spoils:
             leaves = tuple(spoil.of(name) for spoil in spoils)
             finding = wording.Finding(Kind.MESSAGE, name, self.shown(judged), "Serializable", leaves)
             self.reporter.finding(finding, spoils[0].rule, value)
+
+    def sent(self, value: n.Expression, judged: Type) -> None:
+        """Check what is sent to an address, as far as its type says for certain that it cannot be."""
+        judge = self.program.judge
+        spoils = [spoil for spoil in judge.message(judged) if spoil.rule is Rule.BAD]
+        self.program.modules |= judge.modules
+        if spoils:
+            leaves = tuple(spoil.of("value") for spoil in spoils)
+            finding = wording.Finding(Kind.ARGUMENT, "value", self.shown(judged), "Serializable", leaves)
+            self.reporter.finding(finding, Rule.BAD, value)
 
     # Types and reports
 

@@ -8,6 +8,7 @@ from capsend_guest import mail  # type: ignore[import-not-found]  # the name tha
 from capsend_guest.host_functions import HostFunction  # type: ignore[import-not-found]  # as above
 from capsend_guest.mail import Address, Mailbox  # type: ignore[import-not-found]  # as above
 
+from capsend.capabilities import host_function
 from capsend.claims import process_send as _process_send
 from capsend.environment import Environment
 from capsend.exceptions import (
@@ -78,14 +79,6 @@ __all__ = [
 def process(fn: Callable[..., Any], /) -> Any:
     """Declare a function that is made to be spawned; what was sent with the program has been checked."""
     return _process(fn) if _is_running() else Spawnable(fn)
-
-
-def host_function(function: Any, /) -> NoReturn:
-    """Say that functions of the host are made there."""
-    name = getattr(function, "__qualname__", type(function).__name__)
-    raise CapsendError(
-        f"{name} runs inside and cannot become a function of the host. Decorate it there, and capture it"
-    )
 
 
 def processes() -> NoReturn:

@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
-from capsend_guest.host_functions import HostFunction  # type: ignore[import-not-found]  # the name that it has in the image
+from typing import Any
 
-__all__ = ["HostFunction"]
+from capsend_guest import mail  # type: ignore[import-not-found]  # the name that it has in the image
+from capsend_guest.host_functions import HostFunction  # type: ignore[import-not-found]  # as above
+
+from capsend.exceptions import CapsendError
+
+__all__ = ["HostFunction", "host_function"]
+
+
+def host_function(function: Any, /) -> Any:
+    """Say that functions of the host are made there; in a class statement that came with the program, what it made there is set later."""
+    program = mail.program()
+    if program is not None and not program.is_running:
+        return None
+    name = getattr(function, "__qualname__", type(function).__name__)
+    raise CapsendError(
+        f"{name} runs inside and cannot become a function of the host. Decorate it there, and capture it"
+    )

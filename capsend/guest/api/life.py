@@ -59,6 +59,13 @@ class _Mail:
         """Return what its address is made from."""
         return Held(children.address(self._child))
 
+    def port_of(self, other: object) -> int:
+        """Say that inside children are linked by their handles."""
+        raise TypeError(
+            f"inside, a process that was spawned can be linked to another one, not to {other!r}. "
+            "To link this process itself, write inbox.link(address)"
+        )
+
     def link(self, other: int) -> None:
         """Link it to another child."""
         children.link(self._child, other)

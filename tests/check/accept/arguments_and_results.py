@@ -36,3 +36,4 @@ def run() -> None:
     with Executor(max_workers=1) as pool:
         assert pool.submit(len, xs).result() == 2
         assert list(pool.map(abs, xs)) == [1, 2]
+        assert list(pool.map(abs, [-1, 2])) == [1, 2]

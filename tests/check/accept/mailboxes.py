@@ -92,6 +92,8 @@ def run() -> None:
         second.send(Add(2))
         answers = made.call(Get, timeout=30), second.call(Get, timeout=30)
         assert answers == (42, 3)
+        asked = made.call(lambda reply: Get(reply), timeout=30)
+        assert asked.bit_length() == 6, "the type of the answer is that of the message's field"
     numbered = spawn(once, plus=1)
     numbered.send([1, 2])
     assert numbered.result() == 4
