@@ -296,4 +296,5 @@ def where_things_lie() -> tuple[int, list[int]]:
 def test_new_objects_lie_behind_all_that_the_image_holds() -> None:
     """What a process makes lies side by side in the room that is kept free, so that few of the image's pages are copied for it."""
     last, made = Environment().spawn(where_things_lie).result(timeout=60)
-    assert min(made) > last
+    # What the start of a program lets go of may be used again: one hole, and not those that the image had.
+    assert sum(place < last for place in made) <= 1, (last, made)
