@@ -21,6 +21,8 @@ R_co = TypeVar("R_co", covariant=True)
 M_contra = TypeVar("M_contra", contravariant=True)
 T = TypeVar("T")
 
+_ACTS: Final = frozenset(("send", "send_async", "call", "call_async"))
+
 
 class Process(Generic[R_co]):
     """The handle of a running or finished process.
@@ -78,6 +80,19 @@ class Process(Generic[R_co]):
         made = spawn(fn, *args, **kwargs)
         self.link(made)
         return made
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            """Say what is missing when a process that takes no messages is sent one."""
+            if name in _ACTS:
+                message = (
+                    f"process {self.id} takes no messages, and has no {name}: its function has no mailbox. "
+                    "Give it one as its first parameter, annotated Mailbox[...]"
+                )
+            else:
+                message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(message, name=name, obj=self)
 
     def stats(self) -> Stats:
         """What it has used so far, or used until its end."""

@@ -140,7 +140,10 @@ def test_a_component_of_another_world_is_refused():
         ' (func (export "answer") (result u32) (canon lift (core func $i "f"))))'
     )
     assert "it.wasm is a component of another world" in text
-    assert "only answer. Export one of type func(argument: list<u8>, handles: list<u32>)" in text
+    assert (
+        "it exports answer, and no function that a process can begin with. Export one of type func(argument: list<u8>, handles: list<u32>)"
+        in text
+    )
 
 
 def test_a_function_of_another_type_cannot_be_spawned():

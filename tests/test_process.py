@@ -619,3 +619,16 @@ def test_process_cannot_be_made_by_hand_without_a_life():
     """The handle alone is nothing."""
     with pytest.raises(TypeError):
         Process()
+
+
+def test_process_without_a_mailbox_says_so_when_it_is_sent_something() -> None:
+    """`send` and `call` are missing, as anything is that does not exist, and the message tells how to have them."""
+    p = spawn(pow, 2, 3)
+    with pytest.raises(
+        AttributeError, match=r"takes no messages, and has no send: .* first parameter, annotated Mailbox"
+    ):
+        p.send(1)  # type: ignore[attr-defined] # which mypy sees as well
+    with pytest.raises(AttributeError, match="'Process' object has no attribute 'answer'"):
+        p.answer()  # type: ignore[attr-defined] # the same
+    assert not hasattr(p, "call")
+    assert p.result(timeout=60) == 8

@@ -113,8 +113,8 @@ class WorldTemplate:
         self.entries = tuple(key for key in self.functions if _shape(functions[key]) == _ENTRY)
         if not self.entries:
             raise WasmError(
-                f"{name} is a component of another world: it exports no function that a process can begin with, only "
-                f"{listed(sorted(exports)) or 'nothing'}. Export one of type func(argument: list<u8>, handles: list<u32>) "
+                f"{name} is a component of another world: it exports {listed(sorted(exports)) or 'nothing'}, and no function that a process "
+                "can begin with. Export one of type func(argument: list<u8>, handles: list<u32>) "
                 "-> result<list<u8>, string>; see docs/abi.md"
             )
         self.indices = {
