@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import re
 import sys
 import time
 from pathlib import Path
@@ -31,6 +30,7 @@ from capsend import (
 )
 from capsend.mailbox import Down
 from capsend.running import _live
+from tests.memory import private
 
 MIB = 1 << 20
 PATIENCE = 30.0
@@ -48,12 +48,6 @@ def eventually(condition):
 def tasks():
     """The threads of this OS process, of whatever kind."""
     return len(os.listdir("/proc/self/task"))
-
-
-def private():
-    """Bytes of memory of this OS process that are no pages of a file, as those of the image are."""
-    found = re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found.group(1)) * 1024
 
 
 @pytest.fixture(autouse=True)

@@ -11,12 +11,12 @@ import sys
 import textwrap
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from capsend import Environment, Image, ImageError, ProcessKilled, TimeLimitExceeded, spawn
 from capsend.deadlines import Deadlines
+from tests.memory import private
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts threads and descriptors in /proc")
 
@@ -177,18 +177,15 @@ def test_no_temporary_file_is_left_behind(run_script, tmp_path):
 def test_memory_of_many_dead_processes_is_given_back():
     """What 140 processes had is not kept."""
 
-    def resident():
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
     def waste():
         return len(bytearray(20 << 20)) and None
 
     for _ in range(40):
         spawn(waste).result()
-    before = resident()
+    before = private()
     for _ in range(100):
         spawn(waste).result()
-    assert eventually(lambda: resident() - before < 64 << 20), resident() - before
+    assert eventually(lambda: private() - before < 64 << 20), private() - before
 
 
 # --- the end of the program, and forks ---
