@@ -26,6 +26,10 @@ OVERHEAD: Final = 256
 """Bytes that a message is charged beside its text, and again for every handle that it carries."""
 
 MOST_CALLS: Final = 1_000
+
+NAP: Final = 0.5
+"""Seconds that the main thread waits at a time: a Ctrl-C that comes just before it falls asleep does not wake it."""
+
 _Watch: TypeAlias = "Callable[[str, str], None]"
 
 _numbers = itertools.count(1)
@@ -103,18 +107,20 @@ class Waiter:
 
 
 class Parker:
-    """Lets one thread of the host wait until another says that there is something to look at."""
+    """Lets the thread that makes it wait until another one says that there is something to look at."""
 
-    __slots__ = ("_lock",)
+    __slots__ = ("_lock", "_longest")
     interrupted: Final = False
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._lock.acquire()
+        is_main = threading.current_thread() is threading.main_thread()
+        self._longest = NAP if is_main else threading.TIMEOUT_MAX
 
     def park(self, seconds: float | None) -> None:
-        """Wait until `unpark` was called since the last wait, or the time is over."""
-        self._lock.acquire(timeout=-1.0 if seconds is None else min(max(seconds, 0.0), threading.TIMEOUT_MAX))
+        """Wait until `unpark` was called since the last wait, or the time is over; it may return early, for no reason."""
+        self._lock.acquire(timeout=self._longest if seconds is None else min(max(seconds, 0.0), self._longest))
 
     def unpark(self) -> None:
         """End the wait, or the next one."""

@@ -6,15 +6,14 @@ import math
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from capsend.ports import NAP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
-
-_NAP: Final = 0.5
-"""Seconds."""
 
 
 class Condition(threading.Condition):
@@ -25,14 +24,14 @@ class Condition(threading.Condition):
 
 
 class Event(threading.Event):
-    """An event for which the main thread waits in naps: a Ctrl-C that comes just before it falls asleep does not wake it."""
+    """An event for which the main thread waits in naps, so that no Ctrl-C is lost."""
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it is set, or so many seconds; tell whether it is set."""
         if threading.current_thread() is not threading.main_thread():
             return super().wait(timeout)
         end = math.inf if timeout is None else time.monotonic() + timeout
-        while not super().wait(min(_NAP, end - time.monotonic())):
+        while not super().wait(min(NAP, end - time.monotonic())):
             if time.monotonic() >= end:
                 return self.is_set()
         return True

@@ -252,12 +252,13 @@ def test_control_c_interrupts_waiting_for_a_busy_process(tmp_path):
     assert (out, err, program.returncode) == ("interrupted killed\n", "", 0)
 
 
-def test_control_c_that_does_not_wake_the_waiting_thread_interrupts_it(run_script):
+@pytest.mark.parametrize("wait", ["p.result(timeout=60)", "Mailbox().receive(timeout=60)"])
+def test_control_c_that_does_not_wake_the_waiting_thread_interrupts_it(run_script, wait):
     """As when it comes just before the thread falls asleep; here another thread gets it."""
     done = run_script(
-        """
+        f"""
         import signal, threading
-        from capsend import Environment
+        from capsend import Environment, Mailbox
         def busy():
             print("ready")
             while True:
@@ -265,7 +266,7 @@ def test_control_c_that_does_not_wake_the_waiting_thread_interrupts_it(run_scrip
         interrupt = lambda text: signal.pthread_kill(threading.get_ident(), signal.SIGINT)
         try:
             with Environment(stdout=interrupt).spawn(busy) as p:
-                p.result(timeout=60)
+                {wait}
         except KeyboardInterrupt:
             print("interrupted", p.exit_reason)
         """
