@@ -247,6 +247,27 @@ def test_folder_can_be_written_when_granted(tree):
     assert sqlite3.connect(tree / "db").execute("select sum(a) from t").fetchone() == (499_500,)
 
 
+def test_a_database_in_a_folder_that_can_only_be_read_is_read(tmp_path):
+    """By its path, by a URI, and by a name with a question mark; nothing can be written to it."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "what? 1.db")) as database, database:
+        database.execute("create table t (a)")
+        database.execute("insert into t values (5)")
+    path = Dir(tmp_path) / "what? 1.db"
+
+    def work():
+        found = []
+        for name, uri in [(path, False), (str(path), False), (f"file:{str(path).replace('?', '%3f')}?mode=ro", True)]:
+            database = sqlite3.connect(name, uri=uri)
+            found += database.execute("select a from t").fetchone()
+            try:
+                database.execute("insert into t values (6)")
+            except sqlite3.OperationalError as error:
+                found.append(str(error))
+        return found
+
+    assert result(work) == [5, "attempt to write a readonly database"] * 3
+
+
 @pytest.mark.parametrize("write", [False, True])
 @pytest.mark.parametrize(
     "path",

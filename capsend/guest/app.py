@@ -19,7 +19,7 @@ from . import shared  # noqa: E402 - what builds on the standard library comes a
 
 shared.install()
 
-from . import mail, runtime, settle, zones  # noqa: E402 - what builds on the host's modules comes after those
+from . import databases, mail, runtime, settle, zones  # noqa: E402 - what builds on the host's modules comes after those
 
 # Imported when they are needed, which nothing here does.
 for _name in ("capsend.capabilities", "capsend.mailbox", "capsend.shipping", "capsend.held", "capsend.registry"):
@@ -63,6 +63,7 @@ def _run(program: str, call: str) -> str:
 
 
 shared.check()
+databases.install()
 zones.install()
 mail.install()
 streams.install()
