@@ -19,13 +19,14 @@ from capsend import wire
 from capsend.byteforms import frame_of, value_of
 from capsend.exceptions import CapsendError, LimitExceeded, ProcessFailed, ProcessKilled, SerializationError
 from capsend.guest import codec
+from capsend.guest.receiving import address_of, check_timeout, in_time, matcher
 from capsend.handles import grant_of
 from capsend.judge import declared_refusal
 from capsend.mail import MOST_WARNINGS, Timer
 from capsend.ports import MESSAGES, SIZE, Frame, Offer, Parker, Policy, Port, PortGrant, put
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from types import TracebackType
 
     from capsend.process import Process
@@ -418,7 +419,7 @@ class Mailbox(Generic[M]):
 
         Monitoring the same again does nothing while the notice has not come.
         """
-        address = address_of(peer)
+        address = address_of(peer, kind=Address)
         port = address.__capsend_handle__.port
         if not address.__capsend_handle__.monitor:
             raise CapsendError(f"{port.label} cannot be monitored with this address: it is for sending only")
@@ -437,7 +438,7 @@ class Mailbox(Generic[M]):
 
     def demonitor(self, peer: Address[Any] | Process[Any]) -> None:
         """Want no notice about that any more; does nothing when it has come."""
-        address = address_of(peer)
+        address = address_of(peer, kind=Address)
         token = self._watches.pop(address.__capsend_handle__.port, None)
         if token is not None:
             address.__capsend_handle__.port.unwatch(token)
@@ -529,61 +530,6 @@ def ended_error(port: Port) -> CapsendError:
         return ProcessKilled(f"{port.label} was killed before it answered")
     message = f"{port.label} ended before it answered: {port.reason}{how}"
     return ProcessFailed(message, type_name=str(port.reason), guest_message=port.words)
-
-
-def address_of(peer: Any) -> Address[Any]:
-    """Return the address of what is given by its address or its handle.
-
-    Raises:
-        TypeError: it is neither.
-    """
-    address = getattr(peer, "address", peer)
-    if not isinstance(address, Address):
-        raise TypeError(f"an Address or a Process is needed, not {peer!r}")
-    return address
-
-
-def check_timeout(timeout: Any) -> None:
-    """Refuse what is no time, such as a class that was meant as `kind`.
-
-    Raises:
-        TypeError: it is neither a number nor None.
-    """
-    if timeout is not None and not isinstance(timeout, int | float):
-        message = f"timeout must be a number of seconds, or None to wait for ever, not {timeout!r}"
-        raise TypeError(f"{message}. To choose messages, write receive(kind=...)")
-
-
-async def in_time(waiting: Coroutine[Any, Any, T], *, timeout: float | None, words: str) -> T:
-    """Wait; raise `TimeoutError` with these words when that takes longer."""
-    if timeout is None:
-        return await waiting
-    import asyncio
-
-    try:
-        async with asyncio.timeout(timeout) as scope:
-            return await waiting
-    except TimeoutError:
-        if not scope.expired():
-            raise
-        raise TimeoutError(f"{words} within {timeout:g} s") from None
-
-
-def matcher(kind: Any) -> Callable[[Any], bool] | None:
-    """What `receive` is to look for, as a function."""
-    if kind is None:
-        return None
-    if isinstance(kind, type | types.UnionType) or (
-        isinstance(kind, tuple) and all(isinstance(each, type | types.UnionType) for each in kind)
-    ):
-        with contextlib.suppress(TypeError):
-            isinstance(None, kind)  # list[int] | None cannot be asked for
-            return lambda message: isinstance(message, kind)
-    if not callable(kind) or isinstance(kind, types.GenericAlias | types.UnionType):
-        raise TypeError(
-            f"kind must be a class, several classes or a function, not {kind!r}. Write kind=lambda message: ..."
-        )
-    return lambda message: bool(kind(message))
 
 
 def encode(value: object, target: PortGrant) -> Frame:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from capsend.mailbox import address_of
+from capsend.guest.receiving import address_of
+from capsend.mailbox import Address
 from capsend.process import Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from capsend.mailbox import Address
 
 R = TypeVar("R")
 
@@ -27,7 +26,7 @@ def register(name: str, peer: Address[Any] | Process[Any]) -> None:
         ValueError: something that lives has that name.
         TypeError: what is given has no address.
     """
-    address = address_of(peer)
+    address: Address[Any] = address_of(peer, kind=Address)
     port = address.__capsend_handle__.port
     with _lock:
         known = _names.get(name)

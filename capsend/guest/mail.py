@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import contextlib
 import itertools
 import json
 import logging
@@ -17,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from . import children, clock, codec, handles, host
 from .codec_limits import Limits
 from .handles import Handle
+from .receiving import address_of, check_timeout, in_time, matcher
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from .program import Program
 
@@ -98,7 +98,7 @@ class Address(Handle):
         """Send a copy of a value, waiting for room without blocking the event loop."""
         text, names = _write(value)
         words = f"the mailbox of {self._label} was full, and had no room"
-        return self._sent(await _in_time(self._post_async(text, names, 0), timeout=timeout, words=words))
+        return self._sent(await in_time(self._post_async(text, names, 0), timeout=timeout, words=words))
 
     async def _post_async(self, text: str, names: str, tag: int) -> str:
         pause = _FIRST_PAUSE
@@ -142,7 +142,7 @@ class Address(Handle):
 
     async def call_async(self, make: Callable[[Address], Any], *, timeout: float | None = None) -> Any:
         """Call without blocking the event loop."""
-        return await _in_time(self._answered(make), timeout=timeout, words=f"{self._label} has not answered")
+        return await in_time(self._answered(make), timeout=timeout, words=f"{self._label} has not answered")
 
     async def _answered(self, make: Callable[[Address], Any]) -> Any:
         tag = next(_tags)
@@ -253,9 +253,9 @@ class Mailbox:
         state = _state
         if kind is None and timeout is None and not state.saved and (found := _next(state)) is not None:
             return found[0]
-        _check_timeout(timeout)
+        check_timeout(timeout)
         end = None if timeout is None else time.monotonic() + timeout
-        matches = _matcher(kind)
+        matches = matcher(kind)
         looked = 0
         while True:
             found = _take(state, matches, looked)
@@ -268,8 +268,8 @@ class Mailbox:
 
     async def receive_async(self, timeout: float | None = None, *, kind: Any = None) -> Any:
         """Receive without blocking the event loop; a task that is cancelled takes no message."""
-        _check_timeout(timeout)
-        return await _in_time(self._received(_matcher(kind)), timeout=timeout, words="no message")
+        check_timeout(timeout)
+        return await in_time(self._received(matcher(kind)), timeout=timeout, words="no message")
 
     async def _received(self, matches: Callable[[Any], bool] | None) -> Any:
         state = _state
@@ -295,25 +295,25 @@ class Mailbox:
 
     def monitor(self, peer: Any) -> None:
         """Let one `Down` come when a process ends, or a mailbox closes; at once if that has happened."""
-        address = _address_of(peer)
+        address = address_of(peer, kind=Address)
         answer = host.request(host.MONITOR, str(address.number))
         if answer.startswith("!"):
             raise address._error(answer)  # noqa: SLF001 - its own module
 
     def demonitor(self, peer: Any) -> None:
         """Want no notice about that any more."""
-        host.request(host.DEMONITOR, str(_address_of(peer).number))
+        host.request(host.DEMONITOR, str(address_of(peer, kind=Address).number))
 
     def link(self, peer: Any) -> None:
         """Link this process to another: when one ends in any way but normally, the other is killed, unless it traps exits."""
-        address = _address_of(peer)
+        address = address_of(peer, kind=Address)
         answer = host.request(host.LINK, str(address.number))
         if answer.startswith("!"):
             raise address._error(answer)  # noqa: SLF001 - its own module
 
     def unlink(self, peer: Any) -> None:
         """Undo `link`."""
-        host.request(host.UNLINK, str(_address_of(peer).number))
+        host.request(host.UNLINK, str(address_of(peer, kind=Address).number))
 
     @property
     def trap_exits(self) -> bool:
@@ -358,48 +358,6 @@ def _ended(label: str, reason: str, words: str) -> Exception:
 
 def _seconds(timeout: float | None) -> str:
     return "-1" if timeout is None else repr(max(float(timeout), 0.0))
-
-
-def _address_of(peer: Any) -> Address:
-    address = getattr(peer, "address", peer)
-    if not isinstance(address, Address):
-        raise TypeError(f"an Address or a Process is needed, not {peer!r}")
-    return address
-
-
-def _check_timeout(timeout: Any) -> None:
-    if timeout is not None and not isinstance(timeout, (int, float)):
-        message = f"timeout must be a number of seconds, or None to wait for ever, not {timeout!r}"
-        raise TypeError(f"{message}. To choose messages, write receive(kind=...)")
-
-
-async def _in_time(waiting: Coroutine[Any, Any, Any], *, timeout: float | None, words: str) -> Any:
-    if timeout is None:
-        return await waiting
-    try:
-        async with asyncio.timeout(timeout) as scope:
-            return await waiting
-    except TimeoutError:
-        if not scope.expired():
-            raise
-        raise TimeoutError(f"{words} within {timeout:g} s") from None
-
-
-def _matcher(kind: Any) -> Callable[[Any], bool] | None:
-    if kind is None:
-        return None
-    if isinstance(kind, type | types.UnionType) or (
-        isinstance(kind, tuple) and all(isinstance(each, type | types.UnionType) for each in kind)
-    ):
-        with contextlib.suppress(TypeError):
-            isinstance(None, kind)  # list[int] | None cannot be asked for
-            return lambda message: isinstance(message, kind)
-    if not callable(kind) or isinstance(kind, types.GenericAlias | types.UnionType):
-        raise TypeError(
-            f"kind must be a class, several classes or a function, not {kind!r}. Write kind=lambda message: ..."
-        )
-    function: Callable[[Any], bool] = kind
-    return function
 
 
 def _write(value: Any) -> tuple[str, str]:
