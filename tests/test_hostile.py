@@ -21,17 +21,12 @@ finally:
 
 from capsend import Environment, Executor, HostFunction, Image, Mailbox, ProcessFailed, ProcessKilled, process, spawn  # noqa: E402 - after the programs, whose folder is not on the path
 from capsend.deadlines import Deadlines  # noqa: E402 - as above
+from tests.memory import resident  # noqa: E402 - as above
 
 MODULES = (access, answers, authority, children, exceptions, guest, interpreter, resources)
 SLOWEST = 45.0
 LARGEST = 400 * MIB
 MARK = Path("/tmp/capsend-was-here")
-
-
-def resident(field="VmRSS"):
-    """Bytes of memory this OS process has, or has had at most since `forget_the_peak`."""
-    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found.group(1)) * 1024
 
 
 def forget_the_peak():

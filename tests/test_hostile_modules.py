@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import re
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from capsend import CapsendError, Environment, HostFunction, Mailbox, ProcessFailed, ProcessKilled, WasmModule, spawn
 from capsend.engine.imports import SIGNATURES
 from capsend.exceptions import WasmError
+from tests.memory import resident
 
 PATIENCE = 20.0
 MIB = 1 << 20
@@ -314,13 +313,6 @@ def test_waits_and_long_work_of_wasi_can_be_killed(name: str):
     with pytest.raises(ProcessKilled):
         p.result(PATIENCE)
     assert time.monotonic() - began < 5
-
-
-def resident() -> int:
-    """Bytes of memory that this OS process has."""
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
-    assert found is not None
-    return int(found.group(1)) * 1024
 
 
 def test_sending_gigabytes_costs_the_host_nothing():

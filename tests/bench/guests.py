@@ -216,7 +216,7 @@ def waiting_instances(count: int) -> list[Callable[[], None]]:
 
 def guests_live(count: str) -> dict[str, float]:
     """So many processes at once: seconds until all run, bytes of each, seconds until all have ended."""
-    from tests.bench.probes import private
+    from tests.bench.probes import lived, private
 
     module = modules()[WAT]
     run(module)
@@ -226,12 +226,4 @@ def guests_live(count: str) -> dict[str, float]:
     ]
     for handle in handles:
         answer(handle)
-    started = time.perf_counter() - start
-    size = (private() - before) / len(handles)
-    alive = sum(not handle.done() for handle in handles)
-    start = time.perf_counter()
-    for handle in handles:
-        handle.kill()
-    for handle in handles:
-        handle._life.finished.wait()
-    return {"live": alive, "start": started, "bytes": size, "end": time.perf_counter() - start}
+    return lived(handles, started=time.perf_counter() - start, before=before)

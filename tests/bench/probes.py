@@ -121,7 +121,17 @@ def live(count: str) -> dict[str, float]:
     handles = [environment.spawn(sleep, number) for number in range(int(count))]
     for _ in handles:
         ready.acquire()
-    started = time.perf_counter() - start
+    return lived(handles, started=time.perf_counter() - start, before=before)
+
+
+def lived(handles: list[Any], *, started: float, before: int) -> dict[str, float]:
+    """Look at processes that all run, and kill them.
+
+    Args:
+        handles: of the processes.
+        started: seconds until all ran.
+        before: private bytes before the first one.
+    """
     size = (private() - before) / len(handles)
     alive = sum(not handle.done() for handle in handles)
     start = time.perf_counter()
