@@ -183,11 +183,48 @@ IMPL_CURE: Final = "take out of it what you need before the spawn, as values"
 STATE_CURE: Final = "leave it out: define __getstate__ and __setstate__"
 HANDLE_VERDICT: Final = "it belongs to the process or program that made it, and to no other"
 HANDLE_CURE: Final = "make one inside, or use it here; to let others know a process, send its address"
+CHANGED_CURE: Final = "return the value, take it from result(), and change it on the host"
+"""The cure of a global or class attribute that the function itself changes: `PerProcess` would only hide that the change is lost."""
 PATCHED_VERDICT: Final = "it was replaced after the class statement, which the process executes again"
 PATCHED_CURE: Final = "write it in the class statement, or in a subclass"
 GLOBAL_CURE: Final = "pass it as an argument, make it immutable, or declare it PerProcess[...]"
 C_CLASS_VERDICT: Final = "it is implemented in C and has no declaration, so its fields cannot be seen"
 
+
+CHANGING_METHODS: Final = frozenset(
+    {
+        *(
+            "__delitem__",
+            "__setitem__",
+            "add",
+            "append",
+            "appendleft",
+            "clear",
+            "difference_update",
+            "discard",
+            "extend",
+            "extendleft",
+            "insert",
+        ),
+        *(
+            "intersection_update",
+            "move_to_end",
+            "pop",
+            "popitem",
+            "popleft",
+            "remove",
+            "reverse",
+            "rotate",
+            "setdefault",
+            "sort",
+            "subtract",
+        ),
+        *("symmetric_difference_update", "update"),
+    }
+)
+"""The methods by which a container of the standard library is changed."""
+LENT_MODULES: Final = frozenset({"sys"})
+"""The modules whose attributes a function may assign: each process has its own, and it lives no longer than the process."""
 
 _COPY: Final = re.compile(
     r"\b(tuple|frozenset|bytes|dict|list|set|str|join)\((?:\.\.\.|d|view|headers)(\.items\(\))?\)"
