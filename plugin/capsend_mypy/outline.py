@@ -8,7 +8,7 @@ from mypy import nodes as n
 from mypy.traverser import NameAndMemberCollector
 from mypy.types import Instance, TypeType, get_proper_type
 
-from capsend_mypy import names, syntax
+from capsend_mypy import names, syntax, writes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,6 +20,7 @@ MEMBER: Final = "m"
 SUPER: Final = "b"
 MODULE: Final = "i"
 WRITTEN: Final = "w"
+ATTRIBUTE: Final = "a"
 DEFAULT: Final = "d"
 DECORATED: Final = "@"
 OPAQUE: Final = "o"
@@ -52,8 +53,8 @@ class Ref(NamedTuple):
 
     Args:
         kind: one of this module's constants.
-        target: the full name of the variable, function or class; for a default the parameter.
-        member: the attribute reached through a class; for a default what its value is.
+        target: the full name of the variable, function or class; for a default the parameter; for an attribute the path of its owner.
+        member: the attribute reached through a class, or assigned; for a default what its value is.
         place: where; None when the reference comes from a cache.
     """
 
@@ -83,6 +84,13 @@ def refs_of(function: n.FuncItem, module: str, *, has_writes: bool = True, known
     known = {} if known is None else known
     found = list(
         _globals(collector.name_exprs, collector.member_exprs, module, owner=owner, scope=function, known=known)
+    )
+    found += writes.attributes(
+        function,
+        module,
+        Receivers(owner, function),
+        name_exprs=collector.name_exprs,
+        member_exprs=collector.member_exprs,
     )
     found += _defaults(function, module)
     if has_writes:
@@ -224,6 +232,10 @@ class Receivers:
             return False
         symbol = self.owner.names.get(member.name)
         return symbol is not None and isinstance(symbol.node, n.Var) and not symbol.node.is_initialized_in_class
+
+    def path_of_receiver(self) -> str | None:
+        """Return the path to the class that the function belongs to, as a class."""
+        return _class_path("T", self.owner) if self.owner is not None else None
 
     def path(self, base: n.Expression, depth: int = 0) -> str | None:
         """Return the path to the class of an expression's value; None if it does not lead to one of the user's classes."""

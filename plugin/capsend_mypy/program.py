@@ -10,12 +10,12 @@ from mypy import nodes as n
 from mypy.types import CallableType, Instance, Overloaded, Type, TypeAliasType, get_proper_type
 from mypy.typevars import fill_typevars
 
-from capsend_mypy import names, outline, summary, syntax
+from capsend_mypy import names, outline, summary, syntax, writes
 from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level
 from capsend_mypy.summary import Failure, Hop, Summary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mypy.options import Options
 
@@ -88,6 +88,7 @@ class Program:
         judge: judges the types met on the way.
         modules: the modules that the answers rest on, so far.
         provisional: whether a type was not inferred yet.
+        bodies: the lambdas and local functions of the check, by the names that messages give them.
     """
 
     def __init__(self, state: State, files: Mapping[str, n.MypyFile]) -> None:
@@ -96,6 +97,7 @@ class Program:
         self.judge = Judge(files, state.options, memo=None if state.daemon else state.types, assigned=self._assigned)
         self.modules: set[str] = set()
         self.provisional = False
+        self.bodies: dict[str, n.FuncItem] = {}
         self._memo: dict[str, Found] = {} if state.daemon else state.functions
         self._unsure: dict[str, Found] = {}
         self._split: dict[str, tuple[str, str]] = {}
@@ -268,13 +270,44 @@ class Program:
         refs = known.refs.get(local)
         if refs is None and isinstance(node, n.Var):
             found.failures.append(self._opaque(fullname, node.type))
-        lost = {ref.target for ref in refs or () if ref.kind == outline.WRITTEN}
-        for ref in refs or ():
-            if ref.kind == outline.VARIABLE and ref.target in lost:
-                continue
-            if self.follow(fullname, ref, found):
-                break
+        self.all(fullname, refs or (), found)
         return found
+
+    def all(self, function: str, refs: Iterable[Ref], found: Direct) -> None:
+        """Add what the references of a function lead to; what it writes in vain is not reported as read, too."""
+        refs = list(refs)
+        lost = {(ref.target, "") for ref in refs if ref.kind == outline.WRITTEN}
+        for ref in refs:
+            if ref.kind == outline.ATTRIBUTE:
+                lost |= self._attribute(function, ref, found)
+        for ref in refs:
+            if ref.kind in {outline.VARIABLE, outline.MEMBER} and (ref.target, ref.member) in lost:
+                continue
+            if self.follow(function, ref, found):
+                break
+
+    def _attribute(self, function: str, ref: Ref, found: Direct) -> set[tuple[str, str]]:
+        """Add what assigning an attribute comes to, unless its declaration allows it; return how reading it would be referred to."""
+        kind, _, name = ref.target.partition(" ")
+        if kind == writes.MODULE:
+            found.modules.add(name)
+            node = self.symbol(f"{name}.{ref.member}")
+            owner, read = _short(name), (f"{name}.{ref.member}", "")
+        elif kind == writes.OF_FUNCTION:
+            node, owner, read = None, _short(name), (name, ref.member)
+        else:
+            info = self.receiver(ref.target, found)[0]
+            if info is None:
+                return set()
+            found.modules |= self._modules_of(info)
+            symbol = info.get(ref.member)
+            node = symbol.node if symbol is not None else None
+            owner, read = info.name, (ref.target, ref.member)
+        if isinstance(node, n.Var) and node.type is not None and is_per_process(node.type):
+            return set()
+        shown = f"{owner}.{ref.member}"
+        found.failures.append(written(shown, _short(function), Hop(function, ref.member, ref.place)))
+        return {read}
 
     def _unseen(self, fullname: str, what: str = "function") -> Failure:
         leaf = wording.Leaf(fullname, f"a {what}", UNSEEN_VERDICT, UNSEEN_CURE, predicate=wording.UNKNOWN_CAPTURES)
@@ -354,7 +387,8 @@ class Program:
             return
         known = None if self.is_in_image(module) else self.summary(module)
         if known is not None and local in known.rebound:
-            leaf = wording.Leaf(name, self.judge.name(node.type), wording.REBOUND_VERDICT, wording.GLOBAL_CURE)
+            cure = wording.CHANGED_CURE if fullname in self.changes(hop.function) else wording.GLOBAL_CURE
+            leaf = wording.Leaf(name, self.judge.name(node.type), wording.REBOUND_VERDICT, cure)
             found.failures.append(_global(kind, name, self.judge.name(node.type), "ProcessSend", [leaf], hop=hop))
             return
         proper = get_proper_type(node.type)
@@ -363,12 +397,21 @@ class Program:
                 found.edges.append((fullname, hop))
             return
         trait = Trait.SERIALIZABLE if is_per_process(node.type) else Trait.PROCESS_SEND
-        self._judged(node.type, trait, kind=kind, name=name, hop=hop, found=found)
+        self._judged(node.type, trait, kind=kind, name=name, hop=hop, found=found, of=fullname)
 
-    def _judged(self, judged: Type, trait: Trait, *, kind: wording.Kind, name: str, hop: Hop, found: Direct) -> None:
+    def changes(self, function: str) -> frozenset[str]:
+        """Return the variables and attributes whose values a function changes, if its tree is at hand."""
+        node = self.bodies.get(function) or syntax.function_of(self.symbol(function))
+        return writes.changed(node) if node is not None else frozenset()
+
+    def _judged(
+        self, judged: Type, trait: Trait, *, kind: wording.Kind, name: str, hop: Hop, found: Direct, of: str = ""
+    ) -> None:
         spoils, classes = self.judged(judged, trait, found)
         if spoils:
             leaves = [_with_global_cure(spoil.of(name), kind) for spoil in spoils]
+            if of and of in self.changes(hop.function):
+                leaves = [replace(leaf, cure=wording.CHANGED_CURE) for leaf in leaves]
             found.failures.append(
                 _global(kind, name, self.judge.name(judged), trait.value, leaves, rule=spoils[0].rule, hop=hop)
             )
@@ -384,14 +427,19 @@ class Program:
         return spoils, judge.classes
 
     def _member(self, ref: Ref, hop: Hop, found: Direct) -> None:
-        kind, _, path = ref.target.partition(" ")
+        info, through_class = self.receiver(ref.target, found)
+        if info is not None:
+            self._reach(info, ref.member, hop, found, through_class=through_class)
+
+    def receiver(self, target: str, found: Direct) -> tuple[n.TypeInfo | None, bool]:
+        """Return the class that a path leads to, and whether it is that of the class itself, not of an instance."""
+        kind, _, path = target.partition(" ")
         start, *parts = path.split("/")
         info, through_class = self._start(kind, start, found)
         for part in parts:
             info = self._step(info, part, found)
             through_class = False
-        if info is not None:
-            self._reach(info, ref.member, hop, found, through_class=through_class)
+        return info, through_class
 
     def _start(self, kind: str, name: str, found: Direct) -> tuple[n.TypeInfo | None, bool]:
         found.modules.add(self.split(name)[0])
@@ -455,7 +503,11 @@ class Program:
         proper = get_proper_type(node.type)
         if isinstance(proper, CallableType | Overloaded) and node.is_inferred:
             return
-        self._judged(node.type, Trait.PROCESS_SEND, kind=wording.Kind.CLASS_ATTRIBUTE, name=name, hop=hop, found=found)
+        trait = Trait.SERIALIZABLE if is_per_process(node.type) else Trait.PROCESS_SEND
+        attribute = f"*.{name.rpartition('.')[2]}"
+        self._judged(
+            node.type, trait, kind=wording.Kind.CLASS_ATTRIBUTE, name=name, hop=hop, found=found, of=attribute
+        )
 
     def _default(self, function: str, ref: Ref, hop: Hop, found: Direct) -> None:
         form, _, target = ref.member.partition(" ")

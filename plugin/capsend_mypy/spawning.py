@@ -21,7 +21,7 @@ from mypy.types import (
     get_proper_type,
 )
 
-from capsend_mypy import names, outline, syntax
+from capsend_mypy import names, outline, syntax, writes
 from capsend_mypy.config import Transport
 from capsend_mypy.judge import Rule, Spoil
 from capsend_mypy.program import DECORATED_CURE, DECORATED_VERDICT, Direct, is_spawnable, is_wasm_function, written
@@ -295,6 +295,7 @@ class Check:
             self._report(Kind.FUNCTION, name, "function", [Spoil(leaf)], function)
             return
         self.trail.append(name)
+        self.program.bodies[name] = function
         try:
             self._defaults(function)
             self._captures(function)
@@ -325,6 +326,13 @@ class Check:
             self._captured(name, node, member_exprs)
         owner = function.info if isinstance(function, n.FuncDef) and function.info else None
         refs = [ref for ref in outline.refs_in(function.body, self.module, owner=owner) if ref.target not in lost]
+        refs += writes.attributes(
+            function,
+            self.module,
+            outline.Receivers(owner, function),
+            name_exprs=name_exprs,
+            member_exprs=member_exprs,
+        )
         self.refs([*refs, *self._typed_members(member_exprs)], self.place)
 
     def _written(self, function: n.FuncItem, nodes: list[n.Node], own: set[object]) -> set[object]:
@@ -406,9 +414,9 @@ class Check:
         if self.transport is not None:
             return
         found = Direct()
-        for ref in refs:
-            if ref is not None:
-                self.program.follow("" if spawned else self.trail[-1] if self.trail else "", ref, found)
+        self.program.all(
+            "" if spawned else self.trail[-1] if self.trail else "", [ref for ref in refs if ref is not None], found
+        )
         failures = list(found.failures)
         for target, hop in found.edges:
             failures += [replace(failure, hops=(hop, *failure.hops)) for failure in self.program.failures(target)]

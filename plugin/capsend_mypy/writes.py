@@ -1,0 +1,169 @@
+"""What a function writes that nobody outside its process will see: attributes of classes, modules and functions, and what they hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from capsend_traits.wording import CHANGING_METHODS, LENT_MODULES
+from mypy import nodes as n
+from mypy.types import Instance, TypeType, get_proper_type
+
+from capsend_mypy import names, outline, syntax
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from capsend_mypy.outline import Receivers
+
+MODULE: Final = "M"
+OF_FUNCTION: Final = "D"
+SETTERS: Final = frozenset({"builtins.setattr", "builtins.delattr"})
+
+
+def attributes(
+    function: n.FuncItem,
+    module: str,
+    receivers: Receivers,
+    *,
+    name_exprs: list[n.NameExpr],
+    member_exprs: list[n.MemberExpr],
+) -> Iterator[outline.Ref]:
+    """Yield the attributes of classes, modules and functions that a function, or a function in it, assigns or deletes."""
+    holders = Holders(function, receivers)
+    if any(holders.may_be(member) for member in member_exprs):
+        for target in targets(function):
+            if isinstance(target, n.MemberExpr):
+                held = holders.of(target.expr)
+                if held is not None:
+                    yield outline.Ref(outline.ATTRIBUTE, held, target.name, outline.place_of(target, module))
+    if any(name.fullname in SETTERS for name in name_exprs):
+        yield from _set_by_name(function, module, holders)
+
+
+def _set_by_name(function: n.FuncItem, module: str, holders: Holders) -> Iterator[outline.Ref]:
+    for call in syntax.walk(function):
+        if (
+            isinstance(call, n.CallExpr)
+            and isinstance(call.callee, n.RefExpr)
+            and call.callee.fullname in SETTERS
+            and len(call.args) > 1
+            and isinstance(call.args[1], n.StrExpr)
+        ):
+            held = holders.of(call.args[0])
+            if held is not None:
+                yield outline.Ref(outline.ATTRIBUTE, held, call.args[1].value, outline.place_of(call, module))
+
+
+def targets(function: n.FuncItem) -> Iterator[n.Node]:
+    """Yield what the statements of a function and of the functions in it assign to or delete, tuples taken apart."""
+    stack: list[n.Node] = []
+    for statement in syntax.statements([function.body]):
+        found = syntax.TARGETS.get(type(statement))
+        stack += found(statement) if found is not None else ()
+        while stack:
+            target = stack.pop()
+            if isinstance(target, syntax.PARTS):
+                stack += syntax.children(target)
+            elif target is not None:
+                yield target
+
+
+class Holders:
+    """Finds the classes, modules and functions whose attributes are assigned.
+
+    Each is given as a path: as `Receivers` does for classes, "M name" for a module, and "D name" for a function.
+    """
+
+    def __init__(self, function: n.FuncItem, receivers: Receivers) -> None:
+        self.receivers = receivers
+        self.first = function.arguments[0].variable if function.arguments else None
+
+    def may_be(self, member: n.MemberExpr) -> bool:
+        """Return whether an attribute may be one of a class, a module or a function; quick, as it is asked of every attribute."""
+        base = member.expr
+        if isinstance(base, n.CallExpr):
+            return isinstance(base.callee, n.NameExpr) and base.callee.name == "type"
+        if not isinstance(base, n.RefExpr):
+            return False
+        node = base.node
+        if isinstance(node, n.MypyFile):
+            return member.node is None or isinstance(member.node, n.Var)
+        if isinstance(node, n.Var):
+            return node.is_cls or _is_class(node) or (isinstance(base, n.MemberExpr) and base.name == "__class__")
+        return node is not None or (isinstance(base, n.MemberExpr) and base.name == "__class__")
+
+    def of(self, base: n.Expression) -> str | None:
+        """Return the path of the class, module or function that an expression stands for; None if it is something else, or local."""
+        if isinstance(base, n.CallExpr):
+            is_type = isinstance(base.callee, n.RefExpr) and base.callee.fullname == "builtins.type"
+            return self.receivers.path(base.args[0]) if is_type and len(base.args) == 1 else None
+        if not isinstance(base, n.RefExpr):
+            return None
+        node = base.node
+        if isinstance(node, n.TypeAlias):
+            target = get_proper_type(node.target)
+            node = target.type if isinstance(target, Instance) else None
+        if isinstance(node, n.TypeInfo):
+            return None if names.is_local(node) else f"T {node.fullname}"
+        if isinstance(node, n.MypyFile):
+            return None if node.fullname in LENT_MODULES else f"{MODULE} {node.fullname}"
+        if base.kind == n.GDEF and syntax.function_of(node) is not None:
+            return f"{OF_FUNCTION} {base.fullname}"
+        if isinstance(base, n.MemberExpr) and base.name == "__class__":
+            return self.receivers.path(base.expr)
+        return self._variable(node) if isinstance(node, n.Var) else None
+
+    def _variable(self, node: n.Var) -> str | None:
+        if node.is_cls:
+            return self.receivers.path_of_receiver() if node is self.first else None
+        declared = get_proper_type(node.type) if node.type is not None and not node.is_inferred else None
+        if isinstance(declared, TypeType) and isinstance(declared.item, Instance):
+            return f"T {declared.item.type.fullname}"
+        return None
+
+
+def _is_class(node: n.Var) -> bool:
+    return isinstance(get_proper_type(node.type) if node.type is not None else None, TypeType)
+
+
+def changed(function: n.FuncItem) -> frozenset[str]:
+    """Return the variables of modules, and the attributes as "Class.name", whose values a function changes.
+
+    It assigns to their items or attributes, or calls methods that change containers.
+    """
+    nodes = list(syntax.walk(function))
+    bases: list[n.Expression] = [
+        node.expr for node in nodes if isinstance(node, n.MemberExpr) and node.name in CHANGING_METHODS
+    ]
+    for node in nodes:
+        for target in _parts(syntax.TARGETS[type(node)](node)) if type(node) in syntax.TARGETS else ():
+            if isinstance(target, n.IndexExpr):
+                bases.append(target.base)
+            elif isinstance(target, n.MemberExpr):
+                bases.append(target.expr)
+            elif isinstance(node, n.OperatorAssignmentStmt) and isinstance(target, n.NameExpr):
+                bases.append(target)
+    return frozenset(name for base in bases for name in _roots(base))
+
+
+def _parts(found: Iterable[n.Node | None]) -> Iterator[n.Node]:
+    for target in found:
+        if isinstance(target, syntax.PARTS):
+            yield from _parts(syntax.children(target))
+        elif target is not None:
+            yield target
+
+
+def _roots(base: n.Expression) -> Iterator[str]:
+    """Yield the variable that a value was reached from, and each attribute on the way as "owner.name"."""
+    while True:
+        if isinstance(base, n.IndexExpr):
+            base = base.base
+        elif isinstance(base, n.RefExpr) and base.kind == n.GDEF and isinstance(base.node, n.Var):
+            yield base.node.fullname
+            return
+        elif isinstance(base, n.MemberExpr):
+            yield f"*.{base.name}"
+            base = base.expr
+        else:
+            return

@@ -1,0 +1,84 @@
+"""What a function assigns to a class, a module or another function is lost with its process, so it is refused where it stands."""
+
+import json
+from typing import ClassVar
+
+from capsend import spawn
+
+
+class Stats:
+    seen: int = 0
+    names: ClassVar[tuple[str, ...]] = ()
+
+    class Inner:
+        n: int = 0
+
+    def __init__(self) -> None:
+        type(self).seen += 1  # E: "Stats.seen" is assigned in __init__, but the process would change only its own copy
+
+    def again(self) -> None:
+        self.__class__.names = ()  # E: "Stats.names" is assigned in again
+
+    @classmethod
+    def add(cls, name: str) -> None:
+        cls.names = (*cls.names, name)  # E: "Stats.names" is assigned in add
+        # N: Instead: return the value, and take it from result().
+
+
+def helper() -> int:
+    return 1
+
+
+def by_name() -> None:
+    Stats.seen += 1  # E: "Stats.seen" is assigned in by_name
+
+
+def by_tuple() -> None:
+    _, Stats.Inner.n = 1, 2  # E: "Inner.n" is assigned in by_tuple
+
+
+def by_deletion() -> None:
+    del Stats.seen  # E: "Stats.seen" is assigned in by_deletion
+
+
+def by_loop() -> None:
+    for Stats.seen in range(3):  # E: "Stats.seen" is assigned in by_loop
+        pass
+
+
+def by_setattr() -> None:
+    setattr(helper, "calls", 1)  # E: "helper.calls" is assigned in by_setattr
+    delattr(Stats, "seen")  # E: "Stats.seen" is assigned in by_setattr
+
+
+def of_the_library() -> None:
+    json.JSONEncoder.item_separator = ";"  # E: "JSONEncoder.item_separator" is assigned in of_the_library
+    json.__doc__ = ""  # E: "json.__doc__" is assigned in of_the_library
+
+
+def given(kind: type[Stats]) -> None:
+    kind.seen = 1  # E: "Stats.seen" is assigned in given
+
+
+def calls() -> None:
+    Stats().again()
+    Stats.add("x")
+
+
+def f() -> None:
+    for job in (by_tuple, by_loop):
+        job()
+    spawn(by_name)
+    spawn(by_tuple)
+    spawn(by_deletion)
+    spawn(by_loop)
+    spawn(by_setattr)
+    spawn(of_the_library)
+    spawn(given, Stats)
+    spawn(calls)
+    spawn(lambda: setattr(Stats, "seen", 3))  # E: "Stats.seen" is assigned in lambda
+
+    def here() -> None:
+        Stats.seen = 3  # E: "Stats.seen" is assigned in here
+
+    spawn(here)
