@@ -34,11 +34,14 @@ from capsend_traits.wording import (
 
 from capsend.fields import class_fields, instance_state, written_in_python
 from capsend.guest.codec_instances import plan_of
+from capsend.guest.codec_types import standard
 from capsend.parts import ATOMS, fields_of, has_items, items_of
 from capsend.traits import explicit_impl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from capsend_traits import Declaration
 
     from capsend.parts import Part
 
@@ -76,6 +79,8 @@ class Shape(enum.Enum):
     ATOM = "no parts"
     PARTS = "a declared class: judge its items"
     INSTANCE = "a Python class: judge its fields"
+    DECLARED = "a declared class without an encoding of its own: its class goes by name, its fields are judged"
+    DECLARED_WHOLE = "the same, whatever its fields are: only the code in them is reached"
     ENUM = "judge the members' values"
     PROMISED = "an unsafe impl: only what it is made of is reached"
     CODE = "ask the program"
@@ -160,7 +165,7 @@ class Judge:
             if cls is object:
                 self.singular.append(value)
             return ()
-        if verdict.shape is Shape.PROMISED:
+        if verdict.shape in {Shape.PROMISED, Shape.DECLARED_WHOLE}:
             found += [(True, _of_class(leaf, place)) for leaf in self._external(cls, trait) or ()]
             self._note_methods(place)
             self._reach_promised(value)
@@ -168,10 +173,11 @@ class Judge:
         if verdict.shape is Shape.ENUM:
             found += [(True, _of_class(leaf, place)) for leaf in self._external(cls, trait) or ()]
             return self._members(value)
-        if verdict.shape is Shape.INSTANCE:
+        if verdict.shape in {Shape.INSTANCE, Shape.DECLARED}:
             self.has_instances = True
             found += [(True, _of_class(leaf, place)) for leaf in self._external(cls, trait) or ()]
-            refusal = mutability(cls) if trait == "ProcessSend" else None
+            judged = trait == "ProcessSend" and verdict.shape is Shape.INSTANCE
+            refusal = mutability(cls) if judged else None
             if refusal is not None:
                 found.append((False, _leaf(place, *refusal)))
             elif _equals_only_itself(cls) and (trait == "ProcessSend" or not any(instance_state(value))):
@@ -241,7 +247,7 @@ def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
         name = type_name(cls) if declaration is negative else negative.name.rpartition(".")[2]
         return ClassVerdict(Shape.REFUSED, (declared(name, negative.reason), negative.cure))
     if declaration is not None:
-        return ClassVerdict(Shape.PARTS if has_items(cls) else Shape.ATOM)
+        return ClassVerdict(_declared_shape(cls, declaration, wanted))
     if cls.__module__.startswith("capsend.") and cls.__module__ != "capsend.showcase":
         return ClassVerdict(Shape.REFUSED, (HANDLE_VERDICT, HANDLE_CURE))
     if cls is functools.partial:
@@ -253,6 +259,14 @@ def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
     return ClassVerdict(
         Shape.REFUSED, (C_CLASS_VERDICT, c_class_cure(str(getattr(cls, "__module__", "")), cls.__qualname__))
     )
+
+
+def _declared_shape(cls: type, declaration: Declaration, trait: Trait) -> Shape:
+    if standard(cls) is not None or plan_of(cls).refusal:
+        return Shape.PARTS if has_items(cls) else Shape.ATOM
+    # As in the plugin, a declaration without type parameters answers for all that an instance holds.
+    whole = trait is Trait.PROCESS_SEND and not declaration.parameters
+    return Shape.DECLARED_WHOLE if whole else Shape.DECLARED
 
 
 def declared_refusal(thing: object) -> tuple[str, str] | None:
@@ -285,7 +299,7 @@ def mutability(cls: type) -> tuple[str, str] | None:
 def parts_of(value: object) -> Iterator[Part]:
     """Yield the items and fields of a value that are judged with it, as (noun, how the path goes on, part)."""
     yield from items_of(value)
-    if class_verdict(type(value), "Serializable").shape is Shape.INSTANCE:
+    if class_verdict(type(value), "Serializable").shape in {Shape.INSTANCE, Shape.DECLARED}:
         yield from fields_of(value)
 
 

@@ -160,26 +160,30 @@ class Shipment:
 
     def _by_name(self, module: str, qualname: str) -> object:
         if not any((module, qualname) in known for known in (self.names, _NOTICES, _REPORTS)):
-            return self._of_stdlib(module, qualname)
+            return self._not_sent(module, qualname)
         found = _loaded(module, qualname)
         if found is None:
             raise LookupError(f"{module}.{qualname} is not loaded here")
         return found
 
-    def _of_stdlib(self, module: str, qualname: str) -> object:
-        known = module in sys.stdlib_module_names or module.partition(".")[0] in sys.stdlib_module_names
-        declaration = table().by_name(f"{module}.{qualname}") if known else None
-        found = _loaded(module, qualname) if known else None
-        if found is not None and declaration is not None and declaration.trait is not Trait.NEVER:
+    def _not_sent(self, module: str, qualname: str) -> object:
+        """Return what was not sent and may come back all the same: a declared class, or a plain one of the standard library."""
+        top = module.partition(".")[0]
+        found = _loaded(module, qualname) if top != "capsend" else None
+        declaration = table().of_class(found) if isinstance(found, type) else None
+        if declaration is not None and declaration.trait is not Trait.NEVER:
             return found
         # Members and named tuples are data and nothing else: no method of theirs runs when they come or go.
         if (
             isinstance(found, type)
+            and top in sys.stdlib_module_names
             and issubclass(found, enum.Enum | tuple)
             and declaration is None
             and not hasattr(found, "__del__")
         ):
             return found
+        if found is None and module in sys.stdlib_module_names and module not in sys.modules:
+            raise _NotSent(f"it has a part of the class {module}.{qualname}, and {module} is not imported here")
         raise _NotSent(
             f"it has a part that is named {module}.{qualname}, which was not sent with the program and is not declared"
         )

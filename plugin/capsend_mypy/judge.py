@@ -276,7 +276,8 @@ class Judge:
             explicit = self._explicit(fallback, trait)
             if explicit is not None:
                 return list(explicit)
-            found += self._fields(fallback, trait, depth)
+            # A stub shows all that a tuple holds; whatever else stands in its bases are methods.
+            found += () if self._is_stub(fallback.type) else self._fields(fallback, trait, depth)
         return found
 
     def _typed_dict(self, judged: TypedDictType, trait: Trait, depth: int) -> list[Spoil]:
@@ -440,7 +441,7 @@ class Judge:
 
     def _undeclared(self, judged: Instance, info: TypeInfo) -> Spoil:
         return self.leaf(
-            judged, wording.C_CLASS_VERDICT, wording.c_class_cure(info.module_name, info.name), rule=Rule.OPAQUE
+            judged, wording.STUB_VERDICT, wording.c_class_cure(info.module_name, info.name), rule=Rule.OPAQUE
         )
 
     def _is_stub(self, info: TypeInfo) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -189,6 +190,7 @@ PATCHED_VERDICT: Final = "it was replaced after the class statement, which the p
 PATCHED_CURE: Final = "write it in the class statement, or in a subclass"
 GLOBAL_CURE: Final = "pass it as an argument, make it immutable, or declare it PerProcess[...]"
 C_CLASS_VERDICT: Final = "it is implemented in C and has no declaration, so its fields cannot be seen"
+STUB_VERDICT: Final = "only a stub describes it, and it has no declaration, so its fields cannot be seen"
 
 
 CHANGING_METHODS: Final = frozenset(
@@ -232,7 +234,9 @@ _COPY: Final = re.compile(
 
 
 def c_class_cure(module: str, name: str) -> str:
-    """Say which declaration would allow a class that is implemented in C."""
+    """Say which declaration would allow a class whose fields cannot be seen; those of the standard library are capsend's own."""
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        return IMPL_CURE
     return f'if it can be rebuilt from its state, declare it in {module.replace(".", "/")}.pyi: class {name}(ProcessSend): "..."'
 
 

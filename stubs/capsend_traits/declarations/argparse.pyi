@@ -5,3 +5,6 @@ class Namespace(Serializable):
 
 class ArgumentParser(Never):
     """a parser is tied together from functions and files of this process; parse here, and pass the Namespace as an argument"""
+
+class FileType(Serializable):
+    """mutable: its settings can be changed; pass it as an argument, or create it inside the process"""

@@ -1,4 +1,4 @@
-from capsend_traits.marks import Never
+from capsend_traits.marks import Never, ProcessSend
 
 class IncrementalEncoder(Never):
     """it holds the state of a stream that it has read or written in part; create it inside the process"""
@@ -20,3 +20,6 @@ class StreamRecoder(Never):
 
 class CodecInfo(Never):
     """it is tied to functions of this process; send the name of the encoding, and call codecs.lookup(name) inside"""
+
+class Codec(ProcessSend):
+    """it has no state"""

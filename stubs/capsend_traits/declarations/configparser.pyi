@@ -1,4 +1,4 @@
-from capsend_traits.marks import Never
+from capsend_traits.marks import Never, ProcessSend
 
 class RawConfigParser(Never):
     """a parser is tied to functions of this process; pass {name: dict(section) for name, section in config.items()} as an argument"""
@@ -11,3 +11,12 @@ class SectionProxy(Never):
 
 class ConverterMapping(Never):
     """it is tied to a parser of this process; capture the converters that you need, as functions"""
+
+class Interpolation(ProcessSend):
+    """it has no state"""
+
+class BasicInterpolation(ProcessSend):
+    """it has no state"""
+
+class ExtendedInterpolation(ProcessSend):
+    """it has no state"""

@@ -1,4 +1,4 @@
-from capsend_traits.marks import Never, ProcessSend
+from capsend_traits.marks import Never, ProcessSend, Serializable
 
 class DictReader(Never):
     """an iterator is a position that moves, and a copy would move on its own; capture tuple(...) of the rows that are left, or pass the text"""
@@ -17,3 +17,6 @@ class excel_tab(ProcessSend):
 
 class unix_dialect(ProcessSend):
     """has no state of its own"""
+
+class Sniffer(Serializable):
+    """mutable: its settings can be changed; pass it as an argument, or create it inside the process"""

@@ -1,4 +1,4 @@
-from capsend_traits.marks import Never
+from capsend_traits.marks import Never, Serializable
 
 class Signature(Never):
     """its parameters are a read-only view on a dict of this process; call inspect.signature(function) inside, or capture str(signature)"""
@@ -8,3 +8,6 @@ class BoundArguments(Never):
 
 class Parameter(Never):
     """it belongs to a signature, which does not travel; capture parameter.name, or str(parameter)"""
+
+class BlockFinder(Serializable):
+    """mutable: its settings can be changed; pass it as an argument, or create it inside the process"""

@@ -5,3 +5,6 @@ class Values(Serializable):
 
 class OptionParser(Never):
     """a parser is tied together from functions and files of this process; parse here, and pass the values as an argument"""
+
+class HelpFormatter(Never):
+    """it belongs to a parser of this process; create it inside the process"""

@@ -1,4 +1,4 @@
-from capsend_traits.marks import Never
+from capsend_traits.marks import ProcessSend
 
-class Policy(Never):
-    """it is tied to functions of the email package; write email.policy.default, or the policy that you need, inside"""
+class Compat32(ProcessSend):
+    """immutable"""

@@ -26,3 +26,9 @@ class Manager(Never):
 
 class PlaceHolder(Never):
     """it is the tree of all loggers of this process; capture one logger, which is rebuilt by name"""
+
+class BufferingFormatter(Serializable):
+    """mutable: its settings can be changed; pass it as an argument, or create it inside the process"""
+
+class Filterer(Serializable):
+    """mutable: its settings can be changed; pass it as an argument, or create it inside the process"""

@@ -1,4 +1,4 @@
-from capsend_traits.marks import Never
+from capsend_traits.marks import Never, Serializable
 
 class OpenerDirector(Never):
     """an opener makes connections of this process; read here, and pass the bytes as an argument"""
@@ -8,3 +8,21 @@ class BaseHandler(Never):
 
 class URLopener(Never):
     """an opener makes connections of this process; read here, and pass the bytes as an argument"""
+
+class HTTPPasswordMgr(Serializable):
+    """mutable: a captured set of passwords would silently become a copy; pass it as an argument, or create it inside the process"""
+
+class HTTPPasswordMgrWithDefaultRealm(Serializable):
+    """mutable: a captured set of passwords would silently become a copy; pass it as an argument, or create it inside the process"""
+
+class HTTPPasswordMgrWithPriorAuth(Serializable):
+    """mutable: a captured set of passwords would silently become a copy; pass it as an argument, or create it inside the process"""
+
+class AbstractBasicAuthHandler(Never):
+    """an opener makes connections of this process; read here, and pass the bytes as an argument"""
+
+class AbstractDigestAuthHandler(Never):
+    """an opener makes connections of this process; read here, and pass the bytes as an argument"""
+
+class Request(Serializable):
+    """mutable: a captured request would silently become a copy; pass it as an argument, or capture request.full_url"""

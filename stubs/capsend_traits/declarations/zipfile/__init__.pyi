@@ -1,4 +1,4 @@
-from capsend_traits.marks import Never, Serializable
+from capsend_traits.marks import Never
 
 class ZipFile(Never):
     """an open archive belongs to this process; send its path and open it inside, or capture what it contains"""
@@ -9,8 +9,8 @@ class PyZipFile(Never):
 class ZipExtFile(Never):
     """an open archive belongs to this process; send its path and open it inside, or capture what it contains"""
 
-class ZipInfo(Serializable):
-    """mutable: a captured ZipInfo would silently become a copy; capture what you need of it, such as info.filename"""
+class ZipInfo(Never):
+    """its fields are not the same in every Python; capture what you need of it, such as info.filename"""
 
 class Path(Never):
     """it is a place in an open archive of this process; capture path.read_bytes(), or send the path of the archive"""

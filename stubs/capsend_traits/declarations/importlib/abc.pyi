@@ -1,0 +1,7 @@
+from capsend_traits.marks import Never
+
+class MetaPathFinder(Never):
+    """it imports modules of this process; import the module inside"""
+
+class PathEntryFinder(Never):
+    """it imports modules of this process; import the module inside"""

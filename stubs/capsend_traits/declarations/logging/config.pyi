@@ -1,0 +1,13 @@
+from capsend_traits.marks import Never
+
+class ConvertingDict(Never):
+    """it is tied to a configuration of this process; pass the plain dict, and call logging.config.dictConfig(...) inside"""
+
+class ConvertingList(Never):
+    """it is tied to a configuration of this process; pass the plain dict, and call logging.config.dictConfig(...) inside"""
+
+class ConvertingTuple(Never):
+    """it is tied to a configuration of this process; pass the plain dict, and call logging.config.dictConfig(...) inside"""
+
+class ConvertingMixin(Never):
+    """it is tied to a configuration of this process; pass the plain dict, and call logging.config.dictConfig(...) inside"""

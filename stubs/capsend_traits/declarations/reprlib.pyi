@@ -1,0 +1,4 @@
+from capsend_traits.marks import Serializable
+
+class Repr(Serializable):
+    """mutable: its settings can be changed; pass it as an argument, or create it inside the process"""
