@@ -28,8 +28,34 @@ DIFFERENT: Final = "different"
 # They draw windows, leave the program, start processes or threads, read standard input, are gone in later Pythons, or (encodings)
 # are a hundred times the same.
 _LEFT_OUT: Final = frozenset(
-    "antigravity asynchat asyncore cgi cgitb crypt curses distutils encodings ensurepip idlelib imp lib2to3 nntplib nt pip pipes "
-    "pydoc_data smtpd test this tkinter turtle turtledemo venv xdrlib".split()
+    [
+        "antigravity",
+        "asynchat",
+        "asyncore",
+        "cgi",
+        "cgitb",
+        "crypt",
+        "curses",
+        "distutils",
+        "encodings",
+        "ensurepip",
+        "idlelib",
+        "imp",
+        "lib2to3",
+        "nntplib",
+        "nt",
+        "pip",
+        "pipes",
+        "pydoc_data",
+        "smtpd",
+        "test",
+        "this",
+        "tkinter",
+        "turtle",
+        "turtledemo",
+        "venv",
+        "xdrlib",
+    ]
 )
 _HARMFUL: Final = frozenset(
     {
@@ -161,7 +187,7 @@ def _fields(value: Any) -> dict[str, object]:
 def _modules(name: str) -> Iterator[types.ModuleType]:
     try:
         module = importlib.import_module(name)
-    except BaseException:  # noqa: BLE001 - not there, not on this system, or it ends the program
+    except BaseException:
         return
     yield module
     for found in pkgutil.iter_modules(getattr(module, "__path__", ()), f"{name}."):

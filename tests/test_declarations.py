@@ -60,7 +60,13 @@ HIDDEN_AND_RARE = {
     *("builtins.FrameLocalsProxy", "builtins.NoDefaultType", "builtins.str_ascii_iterator"),
 }
 UNKNOWN_TO_TYPESHED = {
-    *("multiprocessing.process.AuthenticationString", "_ssl._SSLSocket", "collections.abc._CallableGenericAlias", "itertools._grouper", "itertools._tee"),
+    *(
+        "multiprocessing.process.AuthenticationString",
+        "_ssl._SSLSocket",
+        "collections.abc._CallableGenericAlias",
+        "itertools._grouper",
+        "itertools._tee",
+    ),
     *(
         "zlib._ZlibDecompressor",
         "itertools._tee_dataobject",

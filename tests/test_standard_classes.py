@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from mypy import api
 
 from tests import standard_classes
