@@ -86,8 +86,8 @@ class HostFunction(Generic[P, R]):
     * Arguments are rebuilt without running any code that a process chose, and checked against the annotations before the function
       is called: number, names, classes, and what containers hold. What is *in* an instance of a class of yours is not checked.
       The result is checked as well.
-    * Exceptions travel: inside, the one that was raised, if its class is known there; else a `RuntimeError` with its name and text.
-      Its message goes along, its traceback does not.
+    * Exceptions travel: inside, the one that was raised, with its args, fields, notes and members, if its class is known there; else its nearest
+      base that is, or a `RuntimeError` with its name and text. Traceback, cause and context stay here, and so does what has no encoding.
     * It runs on a thread of its own per process, so functions for several processes must be safe for threads. Calls of one process
       come one after the other.
     * A process that is killed while it waits ends at once; the function goes on until it returns, or, if it is asynchronous, is cancelled.

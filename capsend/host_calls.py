@@ -11,9 +11,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from capsend import wire
+from capsend import host_errors, wire
 from capsend.capabilities import FunctionGrant, HostCall
 from capsend.exceptions import CapsendError, LimitExceeded, SerializationError
+from capsend.guest.codec import NotEncodable
 from capsend.handles import TooManyHandles, grant_of
 from capsend.judge import declared_refusal
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 MOST_ARGUMENTS: Final = 16 << 20
 """Characters that the arguments of one call can have in transit."""
 
-_LONGEST_MESSAGE: Final = 2_000
 _LIMITS: Final = wire.LIMITS._replace(max_chars=MOST_ARGUMENTS)
 _log: Final = logging.getLogger("capsend.host_function")
 
@@ -163,7 +163,13 @@ class HostCalls:
             _log.exception("the log of %s raised an exception", call.function.name)
 
     def name_of(self, thing: object) -> object:
-        """Name a class for the process."""
+        """Name a class for the process.
+
+        Raises:
+            NotEncodable: it is an instance of a class that is declared not sendable.
+        """
+        if refusal := declared_refusal(thing):
+            raise NotEncodable(thing, refusal[0])
         return self._shipment.message_name(thing)
 
 
@@ -233,18 +239,10 @@ async def _watched(awaitable: Any, started: Callable[[Any], None]) -> Any:
 
 
 def _raised(error: BaseException, calls: HostCalls | None) -> str:
-    """Write an exception down for the process: its class by name, its arguments where they are data, and its text."""
-    cls = type(error)
-    try:
-        message = str(error)[:_LONGEST_MESSAGE]
-    except Exception:  # noqa: BLE001 - __str__ of a class of the user's
-        message = ""
-    try:
-        args = wire.encode_value(error.args, externals=lambda thing: None if calls is None else calls.name_of(thing))
-    except Exception:  # noqa: BLE001 - then its text has to do
-        args = wire.encode_value((message,), externals=lambda _: None)
-    module = "capsend" if cls.__module__ == "capsend.exceptions" else cls.__module__
-    return "e" + json.dumps({"class": [module, cls.__qualname__], "args": args, "message": message})
+    """Write an exception down for the process."""
+    return "e" + (
+        host_errors.describe(error) if calls is None else host_errors.describe(error, externals=calls.name_of)
+    )
 
 
 class _Worker:

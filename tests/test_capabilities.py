@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import csv
+import email.message
+import errno
 import functools
 import importlib
+import json
 import os
 import pickle
 import sqlite3
@@ -17,6 +20,7 @@ from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, NewType, Protocol, TypedDict
+from urllib.error import HTTPError
 
 import attrs
 import pytest
@@ -733,6 +737,87 @@ def test_exception_of_an_unknown_class_is_a_runtime_error_with_its_name(raised):
     failing = HostFunction(fail)
     name, text = result(lambda: error_of(failing))
     assert (name, text) == ("RuntimeError", f"{type(raised).__name__}: why")
+
+
+class Twice(Exception):
+    """An exception whose `__init__` takes what its args do not hold."""
+
+    def __init__(self, a: int, b: int, *, lock: object = None) -> None:
+        super().__init__(f"{a}{b}")
+        self.a = a
+        self.lock = lock
+
+
+class DatabaseError(OSError):
+    """An exception that no program mentions, of a class that all know."""
+
+    def __str__(self) -> str:
+        return "the database is away"
+
+
+RAISED = {
+    "init": lambda: Twice(1, 2, lock=threading.Lock()),
+    "json": lambda: json.JSONDecodeError("bad", "{", 1),
+    "http": lambda: HTTPError("http://x", 404, "not found", email.message.Message(), None),
+    "errno": lambda: OSError(errno.EADDRINUSE, "in use", "file.txt"),
+    "base": lambda: DatabaseError(errno.ENOENT, "away"),
+    "unicode": lambda: UnicodeDecodeError("utf-8", b"a\xff", 1, 2, "bad"),
+    "group": lambda: ExceptionGroup("some", [KeyError("k"), ExceptionGroup("inner", [Twice(3, 4)])]),
+    "lock": lambda: ValueError("bad", threading.Lock()),
+    "large": lambda: ValueError("x" * 3_000_000),
+}
+
+
+@host_function
+def fails(how: str) -> None:
+    """Raise."""
+    error = RAISED[how]()
+    error.add_note("a note")
+    raise error
+
+
+def told_inside(how):
+    """What is inside of what `fails` raises, and whether it is of the class that says so best."""
+    try:
+        fails(how)
+    except Twice as error:
+        return error.a, str(error), hasattr(error, "lock")
+    except json.JSONDecodeError as error:
+        return error.pos, error.lineno, str(error)
+    except HTTPError as error:
+        return error.code, error.filename, str(error)
+    except FileNotFoundError as error:
+        return errno.errorcode[error.errno], error.strerror, error.__notes__
+    except OSError as error:
+        return errno.errorcode[error.errno], error.strerror, error.filename
+    except UnicodeDecodeError as error:
+        return error.start, error.object, str(error)
+    except ExceptionGroup as error:
+        return error.message, repr(error.exceptions[0]), error.exceptions[1].exceptions[0].a, error.__notes__
+    except ValueError as error:
+        return len(str(error)), "lock" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("init", (1, "12", False)),
+        ("json", (1, 1, "bad: line 1 column 2 (char 1)")),
+        ("http", (404, "http://x", "HTTP Error 404: not found")),
+        ("errno", ("EADDRINUSE", "in use", "file.txt")),
+        (
+            "base",
+            ("ENOENT", "away", [f"raised in the host as {__name__}.DatabaseError: the database is away", "a note"]),
+        ),
+        ("unicode", (1, b"a\xff", str(RAISED["unicode"]()))),
+        ("group", ("some", "KeyError('k')", 3, ["a note"])),
+        ("lock", (len(str(RAISED["lock"]())), True)),
+        ("large", (2_000, False)),
+    ],
+)
+def test_exception_of_the_function_arrives_with_what_it_holds(how, told):
+    """Of its own class or the nearest base that is known inside, without its `__init__`; what cannot be sent stays here."""
+    assert result(told_inside, how) == told
 
 
 def test_traceback_of_the_function_stays_here():

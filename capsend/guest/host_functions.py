@@ -13,6 +13,8 @@ from .handles import Handle
 if TYPE_CHECKING:
     from .program import Program
 
+_SAY_NOTHING = (["builtins", "Exception"], ["builtins", "BaseException"])
+
 _known: list[Program] = []
 
 
@@ -51,7 +53,7 @@ class HostFunction(Handle):
         answer = host.request(host.CALL, f"{self.number}:{text}")
         kind, body = answer[:1], answer[1:]
         if kind == "e":
-            raise _exception(json.loads(body))
+            raise _Raised(json.loads(body)).error()
         size, _, rest = body.partition(":")
         told = json.loads(rest[: int(size, 16)])
         held = handles.receive(told)
@@ -69,18 +71,49 @@ def _resolve(reference: dict[str, Any], held: list[Any]) -> Any:
     return held[reference["h"]] if "h" in reference else _program().by_name(*reference["c"])
 
 
-def _exception(description: dict[str, Any]) -> BaseException:
-    """Make the exception again that the host's function raised; one that says the same where its class is not known here."""
-    message = description["message"]
-    try:
-        cls = _program().by_name(*description["class"])
-        args = codec.decode(description["args"], resolve=lambda reference: _resolve(reference, []))
-        made = cls(*args)
-        if isinstance(made, Exception):
-            return made
-    except Exception:  # noqa: BLE001, S110 - the class is not known here, or its __init__ wants something else
-        pass
-    return RuntimeError(f"{description['class'][1]}: {message}" if message else description["class"][1])
+class _Raised:
+    """What a function of the host raised, made again: of its own class, or of the nearest of its bases that is known here."""
+
+    def __init__(self, told: list[dict[str, Any]]) -> None:
+        self._told = told
+
+    def error(self, number: int = 0) -> BaseException:
+        """Return one of them; a `RuntimeError` with its name and text where none of its classes says more than `Exception`."""
+        told = self._told[number]
+        notes: list[str] = []
+        error = self._nearest(told, notes)
+        if error is None:
+            name, message = told["classes"][0][1], told["message"]
+            error = RuntimeError(f"{name}: {message}" if message else name)
+        notes += told.get("notes", ())
+        if notes:
+            error.__notes__ = notes  # `add_note` asks for it first, and some classes answer that with an error
+        return error
+
+    def _nearest(self, told: dict[str, Any], notes: list[str]) -> BaseException | None:
+        own = told["classes"][0]
+        for name in told["classes"]:
+            if name in _SAY_NOTHING and name != own:
+                return None
+            try:
+                error = self._made(name, told)
+            except Exception:  # noqa: BLE001, S112 - the class is not known here, or what it holds did not arrive
+                continue
+            if name != own:
+                text = "" if str(error) == told["message"] else f": {told['message']}"
+                notes.append(f"raised in the host as {'.'.join(own)}{text}")
+            return error
+        return None
+
+    def _made(self, name: list[str], told: dict[str, Any]) -> BaseException:
+        classes: Any = sys.modules["capsend.exception_classes"]
+        cls = _program().by_name(*name)
+        if not issubclass(cls, Exception):
+            raise LookupError("it would end the process")
+        payload = codec.decode(told["payload"], resolve=lambda reference: _resolve(reference, []))
+        members = [self.error(member) for member in told.get("members", ())]
+        made: BaseException = classes.restore(cls, payload, group=told.get("group"), members=members)
+        return made
 
 
 handles.KINDS["function"] = HostFunction
