@@ -229,6 +229,24 @@ class Environment:
             )
             raise ValueError(message)
 
+    def replace(self, **changes: Any) -> Environment:
+        """Return the same environment with other limits or targets, by the names that `Environment` takes; this one does not change.
+
+        Raises:
+            TypeError, ValueError: as `Environment(...)`.
+
+        Example:
+            >>> import capsend
+            >>> capsend.Environment(timeout=10).replace(memory=256 << 20).timeout
+            10
+        """
+        unknown = changes.keys() - {field.name for field in attrs.fields(Environment)}
+        if unknown:
+            names = ", ".join(field.name for field in attrs.fields(Environment))
+            message = f"Environment has no {min(unknown)!r}; it has {names}"
+            raise TypeError(message)
+        return attrs.evolve(self, **changes)
+
     def spawn(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
         """Run `fn(*args, **kwargs)` in a new process, as `capsend.spawn` does."""
         return prepare(self, fn, args, kwargs).start()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import atexit
 import collections
+import copy
+import itertools
 import os
 import threading
+import time
 import weakref
 from concurrent.futures import Executor as _BaseExecutor
 from concurrent.futures import Future
@@ -23,8 +26,32 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_executors: weakref.WeakSet[Executor] = weakref.WeakSet()
+_all_workers: weakref.WeakSet[_Workers] = weakref.WeakSet()
 _registered_by = 0
+
+
+class ProcessFuture(Future[R]):
+    """The future of a task, whose process can be killed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._process: Process[Any] | None = None
+        self._killed = False
+
+    def kill(self) -> None:
+        """End the task, also when it runs, which `cancel` cannot; does nothing when it has ended.
+
+        Returns at once. A task that runs fails with `ProcessKilled`, one that waits is cancelled.
+        """
+        if not self.cancel():
+            self._killed = True
+            if self._process is not None:
+                self._process.kill()
+
+    def _runs_in(self, process: Process[Any]) -> None:
+        self._process = process
+        if self._killed:
+            process.kill()
 
 
 class Executor(_BaseExecutor):
@@ -37,6 +64,8 @@ class Executor(_BaseExecutor):
     Args:
         max_workers: how many processes run at once; as many as there are CPUs when None.
         environment: what each may use; the default environment when None.
+        initializer: no worker lives for more than one task, so there is nothing to initialize: refused with a word on what to do instead.
+        initargs: goes with it.
 
     Example:
         >>> import capsend
@@ -45,19 +74,36 @@ class Executor(_BaseExecutor):
         [0, 1, 4, 9]
     """
 
-    def __init__(self, max_workers: int | None = None, *, environment: Environment | None = None) -> None:
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        *,
+        environment: Environment | None = None,
+        initializer: None = None,
+        initargs: tuple[()] = (),
+    ) -> None:
         if max_workers is None:
             max_workers = getattr(os, "process_cpu_count", os.cpu_count)() or 1
-        _check_arguments(max_workers, environment)
-        self._max_workers = max_workers
+        _check_arguments(max_workers, environment, (initializer, initargs) != (None, ()))
         self._environment = environment or default()
-        self._changed = threading.Condition(threading.RLock())
-        self._waiting: collections.deque[tuple[Future[Any], Prepared | PreparedForeign]] = collections.deque()
-        self._running: dict[Future[Any], Process[Any] | None] = {}
-        self._shut_down = False
-        _register(self)
+        self._workers = _Workers(max_workers)
+        _register(self._workers)
 
-    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+    def within(self, environment: Environment) -> Executor:
+        """Return this executor with other limits: the same workers, shut down together, and tasks that run in that environment.
+
+        Example:
+            >>> import capsend
+            >>> with capsend.Executor() as executor:
+            ...     executor.within(capsend.Environment(timeout=5)).submit(pow, 2, 10).result()
+            1024
+        """
+        _check_environment(environment)
+        other = copy.copy(self)
+        other._environment = environment  # noqa: SLF001 - its own class
+        return other
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> ProcessFuture[R]:
         """Run `fn(*args, **kwargs)` in a process as soon as one of the workers is free, and return its future.
 
         Raises:
@@ -67,23 +113,17 @@ class Executor(_BaseExecutor):
             SerializationError: an argument cannot be sent by value.
             ImageError: the image cannot be built, or lacks a module that `fn` needs.
         """
-        self._check_open()
-        prepared = prepare(self._environment, fn, args, kwargs)
-        future: Future[R] = Future()
-        with self._changed:
-            self._check_open()
-            self._waiting.append((future, prepared))
-        self._start_waiting()
-        return future
+        self._workers.check_open()
+        return self._workers.add(prepare(self._environment, fn, args, kwargs))
 
-    def map(  # type: ignore[override] # more: `buffersize`, which the base class has from Python 3.14 on
+    def map(
         self,
         fn: Callable[..., R],
         /,
         *iterables: Iterable[Any],
         timeout: float | None = None,
         chunksize: int = 1,
-        **more: Any,
+        buffersize: int | None = None,
     ) -> Iterator[R]:
         """Call `fn` on the elements of the iterables, in parallel, and yield the results in their order.
 
@@ -92,81 +132,165 @@ class Executor(_BaseExecutor):
             iterables: one for each of its arguments.
             timeout: seconds from this call on, after which waiting for the next result raises `TimeoutError`.
             chunksize: accepted so that code written for other executors works; a chunk is always one element here.
-            more: what the base class of newer Pythons takes.
+            buffersize: how many calls may be submitted whose results have not been yielded; all at once when None.
 
         Raises:
-            ValueError: `chunksize` is less than 1.
+            TypeError: `buffersize` is not an int.
+            ValueError: `chunksize` or `buffersize` is less than 1.
         """
         if chunksize < 1:
             message = "chunksize must be >= 1."
             raise ValueError(message)
-        return super().map(fn, *iterables, timeout=timeout, **more)
+        _check_buffersize(buffersize)
+        end = None if timeout is None else time.monotonic() + timeout
+        calls = zip(*iterables, strict=False)
+        futures = collections.deque(self.submit(fn, *args) for args in itertools.islice(calls, buffersize))
+        return self._results(fn, calls, futures, end)
+
+    def _results(
+        self,
+        fn: Callable[..., R],
+        calls: Iterator[Any],
+        futures: collections.deque[ProcessFuture[R]],
+        end: float | None,
+    ) -> Iterator[R]:
+        try:
+            while futures:
+                futures.extend(self.submit(fn, *args) for args in itertools.islice(calls, 1))
+                future = futures.popleft()
+                try:
+                    result = future.result(None if end is None else end - time.monotonic())
+                finally:
+                    future.cancel()
+                    del future  # nothing is kept while the caller works
+                yield result
+        finally:
+            for future in futures:
+                future.cancel()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Accept no more tasks; those that were submitted run to their end.
+
+        A callback of a future may call it, too: the task that it belongs to has ended and is not waited for.
 
         Args:
             wait: return only when all have ended.
             cancel_futures: cancel those that have not started.
         """
+        self._workers.close(cancel=cancel_futures)
+        if wait:
+            self._workers.wait()
+
+    def kill_workers(self) -> None:
+        """Accept no more tasks, cancel those that wait and kill those that run; returns at once."""
+        self._workers.close(cancel=True)
+        self._workers.kill()
+
+
+class _Workers:
+    """What waits and what runs, so many at a time."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._changed = threading.Condition(threading.RLock())
+        self._waiting: collections.deque[tuple[ProcessFuture[Any], Prepared | PreparedForeign]] = collections.deque()
+        self._running: set[ProcessFuture[Any]] = set()
+        self._shut_down = False
+        self._ending = threading.local()
+
+    def check_open(self) -> None:
+        """Raise the error of the standard library after a shutdown."""
+        if self._shut_down:
+            message = "cannot schedule new futures after shutdown"
+            raise RuntimeError(message)
+
+    def add(self, prepared: Prepared | PreparedForeign) -> ProcessFuture[Any]:
+        """Run a call as soon as a worker is free."""
+        future: ProcessFuture[Any] = ProcessFuture()
+        with self._changed:
+            self.check_open()
+            self._waiting.append((future, prepared))
+        self._start_waiting()
+        return future
+
+    def close(self, *, cancel: bool) -> None:
+        """Accept nothing more."""
         with self._changed:
             self._shut_down = True
-            cancelled = [future for future, _ in self._waiting] if cancel_futures else []
-            if cancel_futures:
+            cancelled = [future for future, _ in self._waiting] if cancel else []
+            if cancel:
                 self._waiting.clear()
         for future in cancelled:
             future.cancel()
             future.set_running_or_notify_cancel()
-        if wait:
-            with self._changed:
-                self._changed.wait_for(lambda: not self._running and not self._waiting)
 
-    def _check_open(self) -> None:
-        if self._shut_down:
-            message = "cannot schedule new futures after shutdown"
-            raise RuntimeError(message)
+    def wait(self) -> None:
+        """Wait until all have ended."""
+        own = getattr(self._ending, "future", None)
+        if own is not None:
+            # A callback asks: what it belongs to has ended, and the next task needs its place.
+            self._forget(own)
+            self._start_waiting()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running and not self._waiting)
+
+    def kill(self) -> None:
+        """Kill all that run."""
+        with self._changed:
+            running = list(self._running)
+        for future in running:
+            future.kill()
 
     def _start_waiting(self) -> None:
         """Start what is waiting, as far as workers are free."""
         while True:
             with self._changed:
-                if not self._waiting or len(self._running) >= self._max_workers:
+                if not self._waiting or len(self._running) >= self._most:
                     return
                 future, prepared = self._waiting.popleft()
                 if not future.set_running_or_notify_cancel():
                     self._changed.notify_all()
                     continue
-                self._running[future] = None
+                self._running.add(future)
             self._start(future, prepared)
 
-    def _start(self, future: Future[Any], prepared: Prepared | PreparedForeign) -> None:
+    def _start(self, future: ProcessFuture[Any], prepared: Prepared | PreparedForeign) -> None:
         try:
             process = prepared.start()
         except BaseException as error:  # noqa: BLE001 - the future is where its user looks
-            future.set_exception(error)
-            self._forget(future)
+            self._tell(future, None, error)
             return
-        self._running[future] = process
+        future._runs_in(process)  # noqa: SLF001 - its own module
         process._life.add_callback(lambda: self._end(future, process))  # noqa: SLF001 - same layer
 
-    def _end(self, future: Future[Any], process: Process[Any]) -> None:
+    def _end(self, future: ProcessFuture[Any], process: Process[Any]) -> None:
+        value, error = None, None
         try:
             value = process._life.outcome()  # noqa: SLF001 - same layer
-        except BaseException as error:  # noqa: BLE001 - the future is where its user looks
-            future.set_exception(error)
-        else:
-            future.set_result(value)
-        # Only now: whoever waits in `shutdown` may rely on every future being done.
-        self._forget(future)
+        except BaseException as raised:  # noqa: BLE001 - the future is where its user looks
+            error = raised
+        self._tell(future, value, error)
         self._start_waiting()
 
-    def _forget(self, future: Future[Any]) -> None:
+    def _tell(self, future: ProcessFuture[Any], value: object, error: BaseException | None) -> None:
+        outer, self._ending.future = getattr(self._ending, "future", None), future
+        try:
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(value)
+        finally:
+            self._ending.future = outer
+            # Only now: whoever waits in `shutdown` may rely on every future being done.
+            self._forget(future)
+
+    def _forget(self, future: ProcessFuture[Any]) -> None:
         with self._changed:
-            self._running.pop(future, None)
+            self._running.discard(future)
             self._changed.notify_all()
 
 
-def _check_arguments(max_workers: Any, environment: Any) -> None:
+def _check_arguments(max_workers: Any, environment: Any, initializer: Any) -> None:
     """Refuse what cannot be meant; callers without a type checker may pass anything."""
     if not isinstance(max_workers, int) or isinstance(max_workers, bool):
         message = f"max_workers must be an int, or None for the number of CPUs, not {max_workers!r}"
@@ -174,15 +298,36 @@ def _check_arguments(max_workers: Any, environment: Any) -> None:
     if max_workers < 1:
         message = f"max_workers must be greater than 0, not {max_workers}"
         raise ValueError(message)
-    if environment is not None and not isinstance(environment, Environment):
+    if environment is not None:
+        _check_environment(environment)
+    if initializer:
+        message = (
+            "an Executor takes no initializer: each task runs in a fresh process, which nothing prepared. Call it in the function "
+            "itself, pass what it makes as an argument, and name packages that take long to import in the environment's Image(packages=[...])"
+        )
+        raise TypeError(message)
+
+
+def _check_environment(environment: Any) -> None:
+    if not isinstance(environment, Environment):
         message = f"environment must be an Environment, or None for the default one, not {environment!r}"
         raise TypeError(message)
 
 
-def _register(executor: Executor) -> None:
+def _check_buffersize(buffersize: Any) -> None:
+    """Refuse what cannot be meant, in the words of the standard library."""
+    if buffersize is not None and not isinstance(buffersize, int):
+        message = "buffersize must be an integer or None"
+        raise TypeError(message)
+    if buffersize is not None and buffersize < 1:
+        message = "buffersize must be None or > 0"
+        raise ValueError(message)
+
+
+def _register(workers: _Workers) -> None:
     """See to it that the interpreter does not exit before submitted tasks have run, as for other executors."""
     global _registered_by  # noqa: PLW0603 - once per OS process
-    _executors.add(executor)
+    _all_workers.add(workers)
     if _registered_by != os.getpid():
         _registered_by = os.getpid()
         register_exit()  # first: what is registered first runs last, and it ends all processes
@@ -191,5 +336,6 @@ def _register(executor: Executor) -> None:
 
 def _finish_all() -> None:
     if _registered_by == os.getpid():
-        for executor in list(_executors):
-            executor.shutdown(wait=True)
+        for workers in list(_all_workers):
+            workers.close(cancel=False)
+            workers.wait()

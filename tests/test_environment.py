@@ -63,3 +63,14 @@ def test_limits_are_keyword_only():
 def test_smallest_and_largest_memory_run(memory):
     """What is accepted works."""
     assert Environment(memory=memory).spawn(lambda: 1).result() == 1
+
+
+def test_replace_changes_one_thing_in_a_copy():
+    """By the names of the limits, checked as ever; an unknown name is told with those that there are."""
+    first = Environment(timeout=10, env={"A": "1"})
+    assert first.replace(memory=128 * MIB) == Environment(timeout=10, env={"A": "1"}, memory=128 * MIB)
+    assert first == Environment(timeout=10, env={"A": "1"})
+    with pytest.raises(ValueError, match="timeout"):
+        first.replace(timeout=-1)
+    with pytest.raises(TypeError, match="Environment has no 'timeuot'; it has memory, timeout"):
+        first.replace(timeuot=3)

@@ -1,6 +1,7 @@
 """The executor: what the standard library asks of one, with a fresh process for every task."""
 
 import concurrent.futures
+import itertools
 import os
 import threading
 import time
@@ -8,7 +9,7 @@ import time
 import pytest
 
 from capsend.environment import Environment
-from capsend.exceptions import CaptureError, ProcessFailed, TimeLimitExceeded
+from capsend.exceptions import CaptureError, ProcessFailed, ProcessKilled, TimeLimitExceeded
 from capsend.executor import Executor
 
 
@@ -33,6 +34,103 @@ def test_map_stops_waiting_after_its_timeout():
         assert next(results) is None
         with pytest.raises(TimeoutError):
             next(results)
+
+
+def test_map_submits_no_more_than_its_buffer():
+    """On every Python; what has not been yielded counts."""
+    taken = []
+    with Executor(max_workers=2) as executor:
+        results = executor.map(abs, (taken.append(n) or n for n in itertools.count()), buffersize=2)
+        assert taken == [0, 1]
+        assert (next(results), next(results), taken) == (0, 1, [0, 1, 2, 3])
+        results.close()
+
+
+@pytest.mark.parametrize(("size", "error"), [(0, ValueError), ("2", TypeError)])
+def test_absurd_buffersize_is_refused(size, error):
+    """As in the standard library."""
+    with Executor() as executor, pytest.raises(error, match="buffersize must be"):
+        executor.map(len, ["a"], buffersize=size)
+
+
+def test_running_task_can_be_killed():
+    """Which `cancel` cannot; the worker is free for the next one, and a task that waits is cancelled."""
+    with Executor(max_workers=1) as executor:
+        running, waiting, last = (executor.submit(time.sleep, seconds) for seconds in (600, 600, 0))
+        waiting.kill()
+        running.kill()
+        assert isinstance(running.exception(), ProcessKilled)
+        assert (waiting.cancelled(), last.result()) == (True, None)
+        last.kill()
+        assert last.result() is None
+
+
+def test_all_workers_can_be_killed():
+    """What runs is killed, what waits is cancelled, and nothing more is taken."""
+    executor = Executor(max_workers=1)
+    running, waiting = executor.submit(time.sleep, 600), executor.submit(time.sleep, 600)
+    executor.kill_workers()
+    assert isinstance(running.exception(), ProcessKilled)
+    assert waiting.cancelled()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        executor.submit(abs, 1)
+
+
+def test_tasks_of_one_executor_can_have_limits_of_their_own():
+    """They share its workers, and its end."""
+    with Executor(max_workers=1) as executor:
+        short = executor.within(Environment(timeout=0.2))
+        assert isinstance(short.submit(time.sleep, 600).exception(), TimeLimitExceeded)
+        assert list(short.map(abs, [-1])) == [1]
+        assert executor.submit(time.sleep, 0.3).result() is None
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        short.submit(abs, 1)
+    with pytest.raises(TypeError, match="environment must be an Environment"):
+        executor.within(3)
+
+
+def test_initializer_is_explained_away():
+    """A worker lives for one task."""
+    with pytest.raises(TypeError, match=r"takes no initializer: each task .* Call it in the function itself"):
+        Executor(initializer=print)
+
+
+@pytest.mark.parametrize("cancel", [False, True])
+def test_callback_can_shut_the_executor_down(cancel):
+    """To fail fast: it waits for all that still runs, for what waits to start too, and not for what it belongs to."""
+    executor = Executor(max_workers=1)
+    states = []
+    began = threading.Event()
+
+    def end(future):
+        began.wait(60)
+        executor.shutdown(wait=True, cancel_futures=cancel)
+        states.extend(future.cancelled() if cancel else future.done() for future in futures)
+
+    futures = [executor.submit(abs, n) for n in range(3)]
+    ended = threading.Event()
+    futures[0].add_done_callback(lambda future: (end(future), ended.set()))
+    began.set()
+    assert ended.wait(60)
+    assert len(states) == 3
+    assert all(future.done() for future in futures)
+
+
+def test_callbacks_that_shut_the_executor_down_do_not_wait_for_each_other(run_script):
+    """And the program exits."""
+    done = run_script(
+        """
+        import time
+        from capsend import Executor
+
+        executor = Executor(2)
+        for n in range(6):
+            executor.submit(time.sleep, 0.2).add_done_callback(lambda future: executor.shutdown(wait=True))
+        print("ends")
+        """,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("ends\n", "", 0)
 
 
 def test_exception_of_a_task_is_in_its_future():

@@ -423,6 +423,23 @@ def test_awaiting_gives_the_result_without_blocking_the_loop():
     assert asyncio.run(main()) == (7, True)
 
 
+def test_cancelled_wait_leaves_the_process_alone():
+    """It can be awaited again; `async with` is what kills it on the way out."""
+
+    async def main():
+        waited = spawn(time.sleep, 0.3)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await waited
+        first = waited.exit_reason, await waited
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), spawn(time.sleep, 600) as held:
+                await held
+        return *first, held.exit_reason
+
+    assert asyncio.run(main()) == (None, None, "killed")
+
+
 def test_awaiting_raises_what_the_process_raised():
     """As `result` does."""
 
