@@ -175,6 +175,12 @@ class ChildOperations:
         one.link(other.port)
         return ""
 
+    def _unlink(self, payload: str) -> str:
+        """`number number`."""
+        one, other = (self._child(number).life.mail for number in payload.split(" ", 1))
+        one.unlink(other.port)
+        return ""
+
     _operations: ClassVar[dict[int, Callable[[ChildOperations, str], str]]] = {
         50: _spawn,
         51: _join,
@@ -185,6 +191,7 @@ class ChildOperations:
         56: _link,
         57: _more,
         58: _function,
+        59: _unlink,
     }
 
 

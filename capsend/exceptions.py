@@ -102,6 +102,12 @@ class ProcessExited(ProcessFailed):
     code: Any = None  # as typeshed has it for SystemExit: an int, a text, or nothing
 
 
+def is_normal_exit(error: BaseException | None) -> bool:
+    """Tell whether a process ended by `sys.exit()` with the code of success: it has no result, and failed at nothing."""
+    code = error.code if type(error) is ProcessExited else 1
+    return code is None or (isinstance(code, int) and code == 0)
+
+
 class ProcessInterrupted(ProcessFailed):
     """A process raised `KeyboardInterrupt`; it is none here, for the reason that `ProcessExited` gives."""
 

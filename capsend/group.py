@@ -23,9 +23,10 @@ R = TypeVar("R")
 class ProcessGroup:
     """Spawns processes of which none outlives its `with` or `async with` block.
 
-    Leaving the block waits for all of them. The first one that fails kills the others, and what failed is raised in an `ExceptionGroup`; those
-    that the group killed are not part of it. An `async with` block that is still waiting for something then is cancelled. When the block
-    itself raises, all are killed; its exception is then raised as it is, or, where processes had failed as well, in the group.
+    Leaving the block waits for all of them. The first one that fails kills the others, and what failed is raised in an `ExceptionGroup`. A process
+    that is killed has not failed, whoever killed it, as little as a cancelled task: when one result is enough, kill the rest. An `async with`
+    block that is still waiting for something when one fails is cancelled. When the block itself raises, all are killed; its exception is then
+    raised as it is, or, where processes had failed as well, in the group.
 
     Args:
         environment: what each process may use; the default environment when None.
@@ -95,7 +96,7 @@ class ProcessGroup:
         """Runs on the thread of the process."""
         with self._changed:
             self._running.discard(p)
-            if self._killed and p.exit_reason == "killed":
+            if p.exit_reason == "killed":
                 self._victims.append(p)
             elif p.exit_reason != "normal":
                 self._failed.append(p)

@@ -16,6 +16,7 @@ from capsend.exceptions import (
     OutputLimitExceeded,
     ProcessFailed,
     ProcessKilled,
+    is_normal_exit,
     raised_by_result,
 )
 from capsend.folders import Anchors, mounts_of
@@ -440,14 +441,14 @@ class Life:
         with self._lock:
             self.reason = reason = self._reason()
             callbacks, self._callbacks = self._callbacks, []
-        self.mail.close(reason, "" if self._error is None else _words(self._error))
+        self.mail.close(reason, "" if self._error is None or reason == "normal" else _words(self._error))
         self.finished.set()
         for callback in callbacks:
             callback()
 
     def _reason(self) -> ExitReason:
         error = self._error
-        if error is None:
+        if error is None or is_normal_exit(error) or (isinstance(error, ChildRaised) and error.is_normal_exit):
             return "normal"
         if error is self._stop and isinstance(error, ProcessKilled):
             return "killed"

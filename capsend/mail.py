@@ -127,6 +127,7 @@ class Mail:
     def _linked_ended(self, gone: Port, reason: str, words: str) -> None:
         """Runs on the thread of whatever ended."""
         self._links.pop(gone, None)
+        self.port.linked.pop(gone, None)
         if self._traps_exits:
             self.port.notify(_notice("x", gone, reason, words))
         elif reason != "normal":
@@ -313,9 +314,24 @@ class Mail:
 
     def link(self, target: Port) -> None:
         """Link the process to a port; also called from the host."""
-        undo = link(self.port, target)
+        own = self.port
+        if target is own or target in self._links or target in own.linked:
+            return
+        undo_watches = link(own, target)
+
+        def undo() -> None:
+            self._links.pop(target, None)
+            target.linked.pop(own, None)
+            undo_watches()
+
         if target.reason is None:
-            self._links[target] = undo
+            self._links[target] = target.linked[own] = undo
+
+    def unlink(self, target: Port) -> None:
+        """Undo a link, whichever of the two made it; also called from the host."""
+        undo = self._links.get(target) or self.port.linked.get(target)
+        if undo is not None:
+            undo()
 
     def port_of(self, address: Any) -> Port:
         """What an address of the host's leads to, for a link.
@@ -333,9 +349,7 @@ class Mail:
 
     def _unlink(self, payload: str) -> str:
         """`number`."""
-        undo = self._links.pop(self.target(payload, "link").port, None)
-        if undo is not None:
-            undo()
+        self.unlink(self.target(payload, "link").port)
         return ""
 
     def check_watches(self) -> None:

@@ -22,6 +22,7 @@ _LONGEST_HEAD: Final = 10
 _MOST_NAMES: Final = 1_000
 _LONGEST_MESSAGE: Final = 2_000
 _TOLD: Final = (ProcessKilled, ProcessFailed, LimitExceeded, SerializationError)
+_NORMAL_EXITS: Final = frozenset(("SystemExit", "SystemExit: 0", "SystemExit: None", "SystemExit: False"))
 _MALFORMED: Final = "answered with what is no result"
 
 
@@ -46,12 +47,14 @@ class ChildRaised(Exception):
     Attributes:
         outcome: the answer.
         words: the same for people, in one line.
+        is_normal_exit: whether it is `sys.exit()` with the code of success, as far as its text says.
     """
 
     def __init__(self, outcome: Outcome, words: str) -> None:
         super().__init__(words)
         self.outcome = outcome
         self.words = words
+        self.is_normal_exit = outcome.kind == "e" and words in _NORMAL_EXITS
 
 
 def read_outcome(text: str, *, number: int, handles: Handles) -> Outcome:

@@ -159,6 +159,7 @@ class Port:
         "account",
         "dropped",
         "label",
+        "linked",
         "messages",
         "name",
         "notices",
@@ -186,6 +187,8 @@ class Port:
         self.reads_pickles = True
         """Whether its receiver reads the form of a message that is a pickle, where the host is the sender."""
         self.on_exit: Callable[[Port, str, str], None] | None = None
+        self.linked: dict[Port, Callable[[], None]] = {}
+        """What undoes the links that others made to it, by what they are."""
         self.account: Account | None = None
         """Whom messages are charged to as well: the tree of the process; set before anybody has an address."""
         # Reentrant: a mailbox that is collected while this thread is in here closes its port.
@@ -401,6 +404,7 @@ class Port:
             self._size = self._urgent_size = 0
             self._held = (0, 0)
             self.name = self.on_exit = None
+            self.linked = {}
             watches, self._watches = list(self._watches.values()), {}
             waiters = [*self._waiters[0], *self._waiters[1]]
         for frame in lost:

@@ -72,8 +72,18 @@ class Process(Generic[R_co]):
             TypeError: the other is neither a process nor, outside, an address.
             CapsendError: the address does not allow it.
         """
-        mail = self._life.mail
-        mail.link(other._life.mail.port if isinstance(other, Process) else mail.port_of(other))  # noqa: SLF001 - its own class
+        self._life.mail.link(self._port_of(other))
+
+    def unlink(self, other: Process[Any] | Address[Any]) -> None:
+        """Undo a link, whichever of the two asked for it; does nothing when there is none.
+
+        Raises:
+            TypeError, CapsendError: as `link`.
+        """
+        self._life.mail.unlink(self._port_of(other))
+
+    def _port_of(self, other: Process[Any] | Address[Any]) -> Any:
+        return other._life.mail.port if isinstance(other, Process) else self._life.mail.port_of(other)  # noqa: SLF001 - its own class
 
     def spawn_linked(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
         """Spawn a process in the default environment that is linked to this one from its first moment."""
@@ -151,7 +161,11 @@ class Process(Generic[R_co]):
         await self._ended()
 
     def __await__(self) -> Generator[Any, None, R_co]:
-        """Wait in an asyncio event loop, without blocking it; then as `result`."""
+        """Wait in an asyncio event loop, without blocking it; then as `result`.
+
+        A waiting task that is cancelled, by `asyncio.timeout` for instance, stops waiting, and the process goes on: it can be awaited again.
+        `async with p:` kills it on the way out.
+        """
         yield from self._ended().__await__()
         value: R_co = self._life.outcome()
         return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import itertools
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeAlias, TypeVar, final, get_args
@@ -30,6 +31,9 @@ Restart: TypeAlias = Literal["permanent", "transient", "temporary"]
 
 _STRATEGIES: Final[tuple[str, ...]] = get_args(Strategy)
 _RESTARTS: Final[tuple[str, ...]] = get_args(Restart)
+_STARTING: Final = 1.0
+_SHORTEST: Final = 0.01
+_MOST_DOUBLINGS: Final = 60
 
 
 @attrs.define(eq=False)
@@ -42,14 +46,29 @@ class _Child:
     failures: int = 0
     """Ends in a row that were not preceded by a quiet period."""
     started: float = 0.0
+    is_starting: bool = False
+    round: _Round | None = None
 
     def kill(self) -> None:
         """End its process, and that of every child below it, and do not wait for that."""
-        if isinstance(self.process, Supervisor):
-            for child in self.process._leave():  # noqa: SLF001 - its own module
-                child.kill()
-        elif self.process is not None:
-            self.process.kill()
+        if self.process is not None:
+            _kill(self.process)
+
+
+def _kill(p: Process[Any] | Supervisor) -> None:
+    if isinstance(p, Supervisor):
+        for child in p._leave():  # noqa: SLF001 - its own module
+            child.kill()
+    else:
+        p.kill()
+
+
+@attrs.define(eq=False)
+class _Round:
+    """Children that are being started again, and what is to be done after that: ends that came meanwhile."""
+
+    children: list[_Child]
+    later: list[Callable[[], None]] = attrs.field(factory=list)
 
 
 class RestartsExceeded(CapsendError):
@@ -70,7 +89,8 @@ class Supervisor:
             that with those that were added after it.
         restarts: how many restarts are allowed within the period.
         period: seconds.
-        backoff: seconds to wait before a restart; doubled with every end that follows within the period, up to `longest_backoff`.
+        backoff: seconds that a child waits before it is started again, and no other child; doubled with each end that follows within the
+            period, up to `longest_backoff`. A child that has run for longer than the period begins anew.
         longest_backoff: seconds.
         shutdown: seconds that a child with a `stop` of its own gets to end by itself before it is killed.
         environment: what each child may use; the default environment when None.
@@ -112,8 +132,8 @@ class Supervisor:
         self._children: dict[str, _Child] = {}
         self._names = itertools.count(1)
         self._recent: collections.deque[float] = collections.deque()
-        self._worker: Worker[tuple[_Child, Process[Any] | Supervisor]] = Worker(
-            self._take, condition=self._changed, name="capsend supervisor"
+        self._worker: Worker[Callable[[], None]] = Worker(
+            lambda act: act(), condition=self._changed, name="capsend supervisor"
         )
         self._callbacks: list[Callable[[], None]] = []
         self._waiting: list[Callable[[], None]] = []
@@ -152,7 +172,8 @@ class Supervisor:
         """Start a child by calling a function that spawns a process, now and whenever it is to be started again; return its name.
 
         Args:
-            start: returns the process, or a supervisor that has its children.
+            start: returns the process, or a supervisor that has its children. One that raises, when it is called again, counts as a child that ended.
+                It may take its time: the others are supervised meanwhile, but not inside a process, which has one thread.
             name: what the child is known by; made up when None.
             restart: after which ends it is started again.
             stop: asks the process to end, for example by sending it a message; without it, it is killed at once.
@@ -168,10 +189,15 @@ class Supervisor:
             name = name if name is not None else f"child {next(self._names)}"
             if name in self._children:
                 raise ValueError(f"there is a child named {name!r} already")
-            child = _Child(name, start, restart, stop)
-            self._start(child)
-            self._children[name] = child
-            self._worker.start()
+            child = self._children[name] = _Child(name, start, restart, stop)
+        try:
+            if not self._start(child):
+                self._check_open()
+        except BaseException as error:
+            self._pop(name)
+            error.add_note(f"while the child {name!r} of a supervisor was started")
+            raise
+        self._worker.start()
         return name
 
     def remove(self, name: str) -> None:
@@ -193,18 +219,25 @@ class Supervisor:
         return child
 
     def process(self, name: str) -> Process[Any] | None:
-        """Return the child's process of this moment; None while it waits to be started again, and when there is no such child."""
-        with self._changed:
-            child = self._children.get(name)
-        p = None if child is None else child.process
+        """Return the child's process of this moment; None while it waits to be started again, and when there is no such child.
+
+        Where it is just being started, this waits for that, for a second at most.
+        """
+        p = self._of_this_moment(name)
         return None if isinstance(p, Supervisor) else p
 
     def supervisor(self, name: str) -> Supervisor | None:
         """Return the child's supervisor of this moment, where the child is one."""
+        s = self._of_this_moment(name)
+        return s if isinstance(s, Supervisor) else None
+
+    def _of_this_moment(self, name: str) -> Process[Any] | Supervisor | None:
         with self._changed:
             child = self._children.get(name)
-        s = None if child is None else child.process
-        return s if isinstance(s, Supervisor) else None
+            # A child may be heard of before what starts it has returned.
+            if child is not None and child.is_starting:
+                self._changed.wait_for(lambda: not child.is_starting, _STARTING)
+            return None if child is None else child.process
 
     def address(self, name: str) -> Address[Any] | None:
         """Return the address of the child's process of this moment; None as for `process`."""
@@ -325,16 +358,32 @@ class Supervisor:
         if self._worker.is_stopping:
             raise RuntimeError("no child can be added to a supervisor that was closed or has given up")
 
-    def _start(self, child: _Child) -> None:
-        p = child.start()
+    def _start(self, child: _Child) -> bool:
+        """Start a child's process; false, and the process is killed, when meanwhile nobody wants it any more."""
+        child.is_starting = True
+        try:
+            return self._started(child, child.start())
+        finally:
+            with self._changed:
+                child.is_starting = False
+                self._changed.notify_all()
+
+    def _started(self, child: _Child, p: Any) -> bool:
         if not hasattr(p, "_when_closed") and not hasattr(p, "_life"):
             raise TypeError(
                 f"what starts {child.name} must return a process or a Supervisor, not {p!r}. Write lambda: spawn(...)"
             )
-        child.process = p
-        child.started = time.monotonic()
+        with self._changed:
+            is_wanted = self._children.get(child.name) is child and not self._worker.is_stopping
+            if is_wanted:
+                child.process = p
+                child.started = time.monotonic()
+        if not is_wanted:
+            _kill(p)
+            return False
         when_ended = p._when_closed if isinstance(p, Supervisor) else p._life.add_callback  # noqa: SLF001 - same layer
-        when_ended(lambda: self._worker.put((child, p)))
+        when_ended(lambda: self._worker.put(lambda: self._ended(child, p)))
+        return True
 
     def _end(self, child: _Child) -> None:
         """End a child's process and wait until it has ended."""
@@ -377,36 +426,39 @@ class Supervisor:
 
     # --- on the thread of the supervisor ---
 
-    def _take(self, event: tuple[_Child, Process[Any] | Supervisor]) -> None:
-        child, p = event
+    def _ended(self, child: _Child, p: Process[Any] | Supervisor) -> None:
         with self._changed:
             is_current = self._children.get(child.name) is child and child.process is p
-        if is_current:
-            self._ended(child, p)
-
-    def _ended(self, child: _Child, p: Process[Any] | Supervisor) -> None:
+        if not is_current:
+            return
         again = child.restart == "permanent" or (child.restart == "transient" and p.exit_reason != "normal")
         if not again:
             with self._changed:
                 self._children.pop(child.name, None)
                 self._tell()
             return
-        if not self._may_restart():
+        concerned = self._concerned(child)
+        busy = next((other.round for other in concerned if other.round is not None), None)
+        if busy is not None:
+            busy.later.append(lambda: self._ended(child, p))
+        elif not self._may_restart():
             self._give_up(child, p)
-            return
+        else:
+            self._begin(child, concerned)
+
+    def _begin(self, child: _Child, concerned: list[_Child]) -> None:
+        """Start children again, after the back-off of the one that ended."""
         quiet = time.monotonic() - child.started > self._period
         child.failures = 1 if quiet else child.failures + 1
-        concerned = self._concerned(child)
-        for other in reversed(concerned):
-            self._end(other)
-            other.process = None
-            if other.restart == "temporary":
-                with self._changed:
-                    self._children.pop(other.name, None)
-        if self._backoff and self._worker.pause(min(self._backoff * 2 ** (child.failures - 1), self._longest_backoff)):
-            return
+        wait = self._wait_of(child) if self._backoff else 0.0
+        this = _Round(concerned)
         for other in concerned:
-            self._restart(other)
+            other.round = this
+        if concerned == [child]:
+            child.process = None
+            self._worker.put(lambda: self._worker.aside(lambda: self._start_all(this, 0)), after=wait)
+        else:
+            self._worker.aside(lambda: self._end_all(this, wait))
 
     def _concerned(self, child: _Child) -> list[_Child]:
         """Who is to be started again, in the order of the children."""
@@ -416,24 +468,26 @@ class Supervisor:
             return [child]
         return children if self._strategy == "one_for_all" else children[children.index(child) :]
 
-    def _restart(self, child: _Child) -> None:
-        """Start a child again; one that cannot even be started counts as one that ended."""
-        while not self._worker.is_stopping:
-            with self._changed:
-                if self._children.get(child.name) is not child:
-                    return
-                try:
-                    self._start(child)
-                except Exception as error:  # noqa: BLE001 - a start that fails is what a supervisor is for
-                    failed = error
-                else:
-                    self.restarted += 1
-                    return
-            if not self._may_restart():
-                self._stop(failed)
-                return
-            child.failures += 1
-            self._worker.pause(min(max(self._backoff, 0.01) * 2 ** (child.failures - 1), self._longest_backoff))
+    def _wait_of(self, child: _Child) -> float:
+        wait: float = max(self._backoff, _SHORTEST) * 2 ** min(child.failures - 1, _MOST_DOUBLINGS)
+        return min(wait, self._longest_backoff)
+
+    def _start_failed(self, this: _Round, position: int, error: BaseException) -> None:
+        """Try again later: a child that cannot even be started counts as one that ended."""
+        child = this.children[position]
+        if not self._may_restart():
+            self._stop(error, child.name)
+            return
+        child.failures += 1
+        self._worker.put(
+            lambda: self._worker.aside(lambda: self._start_all(this, position)), after=self._wait_of(child)
+        )
+
+    def _over(self, this: _Round) -> None:
+        for child in this.children:
+            child.round = None
+        for event in this.later:
+            event()
 
     def _may_restart(self) -> bool:
         now = time.monotonic()
@@ -453,7 +507,7 @@ class Supervisor:
             cause = error
         self._stop(cause, child.name)
 
-    def _stop(self, cause: BaseException | None, name: str = "a child") -> None:
+    def _stop(self, cause: BaseException | None, name: str) -> None:
         error = RestartsExceeded(
             f"the supervisor has given up: its children ended more than {self._restarts} times within "
             f"{self._period:g} s, {name} last. Allow more restarts, or mend the child"
@@ -466,3 +520,29 @@ class Supervisor:
             self._tell()
         if self._on_give_up is not None:
             self._on_give_up(error)
+
+    # --- aside, where it delays nobody else: both may take as long as the user's functions do ---
+
+    def _end_all(self, this: _Round, wait: float) -> None:
+        for child in reversed(this.children):
+            self._end(child)
+            child.process = None
+            if child.restart == "temporary":
+                with self._changed:
+                    self._children.pop(child.name, None)
+        self._worker.put(lambda: self._worker.aside(lambda: self._start_all(this, 0)), after=wait)
+
+    def _start_all(self, this: _Round, position: int) -> None:
+        """Start the children of a round, from one position on, each after the one before."""
+        for child in this.children[position:]:
+            with self._changed:
+                is_wanted = self._children.get(child.name) is child and not self._worker.is_stopping
+            try:
+                if is_wanted and self._start(child):
+                    with self._changed:
+                        self.restarted += 1
+            except BaseException as error:  # noqa: BLE001 - a start that fails is what a supervisor is for
+                failed = functools.partial(self._start_failed, this, this.children.index(child), error)
+                self._worker.put(failed)
+                return
+        self._worker.put(lambda: self._over(this))

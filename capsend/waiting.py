@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import math
 import queue
 import threading
@@ -50,7 +52,8 @@ class Worker(Generic[T]):
         del condition  # each thread takes it when it needs it
         self._handle = handle
         self._name = name
-        self._events: queue.SimpleQueue[T | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[tuple[float, int, T] | None] = queue.SimpleQueue()
+        self._numbers = itertools.count()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -60,9 +63,13 @@ class Worker(Generic[T]):
             self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
             self._thread.start()
 
-    def put(self, event: T) -> None:
-        """Add an event."""
-        self._events.put(event)
+    def put(self, event: T, *, after: float = 0.0) -> None:
+        """Add an event, or do so after so many seconds."""
+        self._events.put((time.monotonic() + after if after else 0.0, next(self._numbers), event))
+
+    def aside(self, act: Callable[[], None]) -> None:
+        """Do something that may take long, or for ever, on a thread of its own."""
+        threading.Thread(target=act, name=f"{self._name}, aside", daemon=True).start()
 
     def stop(self) -> None:
         """Hand over no more events; returns at once."""
@@ -74,16 +81,21 @@ class Worker(Generic[T]):
         """Whether `stop` was called."""
         return self._stopping.is_set()
 
-    def pause(self, seconds: float) -> bool:
-        """Wait so long, or until `stop` is called; tell whether it was."""
-        return self._stopping.wait(seconds)
-
     def join(self) -> None:
         """Wait until the last event has been handled, unless it is the one that calls this."""
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
     def _work(self) -> None:
-        while (event := self._events.get()) is not None and not self._stopping.is_set():
-            self._handle(event)
-            del event  # nothing is kept while waiting
+        later: list[tuple[float, int, T]] = []  # a heap
+        while not self._stopping.is_set():
+            try:
+                left = max(later[0][0] - time.monotonic(), 0.0) if later else None
+                entry = self._events.get(timeout=left)
+            except queue.Empty:
+                entry = heapq.heappop(later)
+            if entry is not None and entry[0] > time.monotonic():
+                heapq.heappush(later, entry)
+            elif entry is not None:
+                self._handle(entry[2])
+            del entry  # nothing is kept while waiting

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from typing import Any
 
 import pytest
 
 import capsend
-from capsend import Mailbox, ProcessGroup, ProcessKilled, spawn
+from capsend import Mailbox, ProcessGroup, spawn
 
 PATIENCE = 20.0
 
@@ -36,11 +37,22 @@ def test_first_failure_kills_the_others_and_is_raised():
     assert asleep.exit_reason == "killed"
 
 
-def test_process_killed_by_someone_else_is_a_failure():
-    """The group did not want that end."""
-    with pytest.raises(ExceptionGroup) as caught, ProcessGroup() as group:
-        group.spawn(time.sleep, 600).kill()
-    assert isinstance(caught.value.exceptions[0], ProcessKilled)
+def test_killing_one_process_is_no_failure():
+    """As a cancelled task in a `TaskGroup`: the first result wins, its rival is killed, and the others go on."""
+    with ProcessGroup() as group:
+        slow, other = group.spawn(time.sleep, 600), group.spawn(pow, 2, 3)
+        assert group.spawn(pow, 2, 2).result(PATIENCE) == 4
+        slow.kill()
+    assert (slow.exit_reason, other.result()) == ("killed", 8)
+
+
+def test_exit_with_success_is_no_failure():
+    """`sys.exit(0)` says that all is well; other codes do not."""
+    with ProcessGroup() as group:
+        done = group.spawn(sys.exit, 0)
+    assert done.exit_reason == "normal"
+    with pytest.raises(ExceptionGroup), ProcessGroup() as group:
+        group.spawn(sys.exit, 1)
 
 
 def test_block_that_raises_kills_all():

@@ -224,6 +224,57 @@ def test_unlinked_processes_part():
         assert p.result(PATIENCE) == "alive"
 
 
+def test_exit_with_success_is_a_normal_end_to_those_linked():
+    """`sys.exit(0)` hurts nobody, here and among processes that a process spawned; other codes do."""
+
+    def among_themselves() -> tuple[str | None, str | None]:
+        p, q = spawn(sys.exit, 0), spawn(time.sleep, 0.1)
+        p.link(q)
+        q.result()
+        return p.exit_reason, q.exit_reason
+
+    with process(idle).spawn() as p:
+        q = p.spawn_linked(sys.exit)
+        with pytest.raises(SystemExit):
+            q.result(PATIENCE)
+        assert q.exit_reason == "normal"
+        p.send("still here")
+        assert p.result(PATIENCE) == "still here"
+    assert spawn(among_themselves).result(PATIENCE) == ("normal", "normal")
+
+
+@pytest.mark.parametrize("asks", ["p", "q", "address"])
+def test_link_of_the_host_can_be_undone(asks):
+    """By either side, by handle or address; linking once more works, and what was never linked can be unlinked."""
+    with process(idle).spawn() as p, process(idle).spawn() as q:
+        p.unlink(q)
+        for _ in range(2):
+            p.link(q)
+            p.link(q)
+            if asks == "p":
+                p.unlink(q)
+            else:
+                q.unlink(p if asks == "q" else p.address)
+        p.kill()
+        eventually(p.done)
+        q.send("alive")
+        assert q.result(PATIENCE) == "alive"
+
+
+def test_link_between_two_that_a_process_spawned_can_be_undone():
+    """Inside as outside."""
+
+    def parted() -> str | None:
+        p, q = spawn(time.sleep, 600), spawn(time.sleep, 0.2)
+        p.link(q)
+        q.unlink(p)
+        p.kill()
+        q.result()
+        return q.exit_reason
+
+    assert spawn(parted).result(PATIENCE) == "normal"
+
+
 def test_spawn_linked_links_from_the_first_moment():
     """A process that is spawned linked ends with the other, even when it is its start that fails."""
     with process(idle).spawn() as p, p.spawn_linked(time.sleep, 600) as q:

@@ -494,6 +494,23 @@ def test_a_supervisor_inside_starts_a_child_again() -> None:
     assert spawn(outer).result(PATIENCE) == (1, True, 8)
 
 
+def test_a_supervisor_inside_lets_each_child_wait_for_itself() -> None:
+    """The back-off of one delays no other, and nothing else that the process waits for."""
+
+    def outer() -> tuple[bool, bool]:
+        with Supervisor(restarts=50, backoff=0.5, period=60) as supervisor:
+            for name in "ab":
+                supervisor.spawn(time.sleep, 1000, name=name)
+            began = time.monotonic()
+            for name in "ab":
+                supervisor.process(name).kill()
+            while supervisor.process("a") is None or supervisor.process("b") is None or supervisor.restarted < 2:
+                spawn(double, 1).result()
+            return supervisor.restarted == 2, 0.5 <= time.monotonic() - began < 0.95
+
+    assert spawn(outer).result(PATIENCE) == (True, True)
+
+
 def test_a_supervisor_inside_gives_up() -> None:
     """Too many ends within the period end it, with what the last child raised as the cause."""
 

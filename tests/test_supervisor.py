@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import threading
 import time
 from typing import Any
@@ -122,6 +124,70 @@ def test_child_that_dies_in_its_start_uses_up_the_restarts():
     assert supervisor.restarted == 5
 
 
+@pytest.mark.parametrize("error", [OSError("no"), SystemExit("no")])
+def test_start_function_that_raises_harms_no_other_child(starts, error):
+    """Not by `SystemExit` either; the error names the child."""
+    calls = []
+
+    def start():
+        calls.append(1)
+        if len(calls) == 2:
+            raise error
+        return process(worker).spawn(starts.address, "x")
+
+    with Supervisor(restarts=10, period=60) as supervisor:
+        supervisor.add(start, name="x")
+        supervisor.spawn(worker, starts.address, "y", name="y")
+        started(starts, 2)
+        supervisor.process("x").send("raise")
+        assert started(starts, 1) == ["x"]
+        supervisor.process("y").send("raise")
+        assert started(starts, 1) == ["y"]
+    assert len(calls) == 3
+
+    def fail():
+        if calls:
+            raise error
+        return spawn(pow, 1, 1)
+
+    with Supervisor(restarts=2) as supervisor:
+        with pytest.raises(type(error)) as caught:
+            supervisor.add(fail, name="first")
+        assert caught.value.__notes__[-1] == "while the child 'first' of a supervisor was started"
+        assert supervisor.children == ()
+    calls.clear()
+    with pytest.raises(RestartsExceeded, match="worker last"), Supervisor(restarts=2) as supervisor:  # noqa: PT012 - leaving the block raises, or its middle
+        supervisor.add(lambda: (fail(), calls.append(1))[0], name="worker")
+        supervisor.wait(PATIENCE)
+
+
+def test_start_function_that_hangs_holds_up_nobody(starts):
+    """The others are supervised, waits are punctual, and closing does not wait for it."""
+    calls, hanging, go_on = [], threading.Event(), threading.Event()
+
+    def start():
+        calls.append(1)
+        if len(calls) > 1:
+            hanging.set()
+            go_on.wait(PATIENCE)
+        return process(worker).spawn(starts.address, "x")
+
+    with Supervisor() as supervisor:
+        supervisor.add(start, name="x")
+        supervisor.spawn(worker, starts.address, "y", name="y")
+        started(starts, 2)
+        supervisor.process("x").send("raise")
+        assert hanging.wait(PATIENCE)
+        supervisor.process("y").send("raise")
+        assert started(starts, 1) == ["y"]
+        before = time.monotonic()
+        with pytest.raises(TimeoutError):
+            supervisor.wait(timeout=0.1)
+        assert time.monotonic() - before < 5
+        assert (supervisor.children, supervisor.process("x")) == (("x", "y"), None)
+    go_on.set()
+
+
 def test_start_function_that_raises_later_counts_as_an_end(starts):
     """What cannot be spawned again is retried within the same limit."""
     calls = []
@@ -161,6 +227,56 @@ def test_backoff_grows(starts):
     assert waits[0] >= 0.1
     assert waits[1] >= 0.2
     assert waits[2] >= 0.4
+
+
+def test_backoff_of_one_child_delays_no_other(starts):
+    """Each waits for itself."""
+    with Supervisor(backoff=1.0, restarts=10) as supervisor:
+        for name in "ab":
+            supervisor.spawn(worker, starts.address, name, name=name)
+        started(starts, 2)
+        before = time.monotonic()
+        for name in "ab":
+            supervisor.process(name).send("raise")
+        assert started(starts, 2) == ["a", "b"]
+        assert 1.0 <= time.monotonic() - before < 1.9
+
+
+def test_backoff_begins_anew_after_a_quiet_period(starts):
+    """What a child did long ago is forgotten."""
+    with Supervisor(backoff=0.1, restarts=10, period=0.5) as supervisor:
+        supervisor.spawn(worker, starts.address, "w", name="w")
+        started(starts, 1)
+        child = supervisor._children["w"]
+        for failures in (1, 2, 3, 1):
+            if failures == 1:
+                time.sleep(0.6)
+            supervisor.process("w").send("raise")
+            started(starts, 1)
+            assert child.failures == failures
+
+
+def test_child_that_failed_often_can_still_be_counted(starts):
+    """The wait has a bound, however often it would be doubled."""
+    with Supervisor(backoff=0.01, longest_backoff=0.02, restarts=10) as supervisor:
+        supervisor.spawn(worker, starts.address, "w", name="w")
+        started(starts, 1)
+        supervisor._children["w"].failures = 5_000
+        supervisor.process("w").send("raise")
+        assert started(starts, 1) == ["w"]
+
+
+@pytest.mark.parametrize(("code", "again"), [(0, False), (None, False), (3, True), ("0", True)])
+def test_exit_with_success_is_a_normal_end(code, again):
+    """Of a transient child; `sys.exit` with any other code is none."""
+    with contextlib.suppress(RestartsExceeded), Supervisor(restarts=1) as supervisor:
+        supervisor.spawn(sys.exit, code, name="w", restart="transient")
+        if again:
+            with pytest.raises(RestartsExceeded, match="w last"):
+                supervisor.wait(PATIENCE)
+        else:
+            supervisor.wait(PATIENCE)
+            assert supervisor.restarted == 0
 
 
 def test_closing_kills_the_last_child_first(starts):

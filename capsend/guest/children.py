@@ -106,6 +106,11 @@ def link(child: Child, other: int) -> None:
     _asked(host.LINK_CHILDREN, f"{child.number} {other}")
 
 
+def unlink(child: Child, other: int) -> None:
+    """Undo a link between two children."""
+    _asked(host.UNLINK_CHILDREN, f"{child.number} {other}")
+
+
 def _asked(operation: int, payload: str) -> str:
     answer = host.request(operation, payload)
     if answer.startswith("!"):

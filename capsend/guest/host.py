@@ -37,6 +37,7 @@ ADDRESS = 55
 LINK_CHILDREN = 56
 MORE = 57
 ENTRY = 58
+UNLINK_CHILDREN = 59
 
 
 def request(operation: int, payload: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import heapq
 import itertools
 import json
 import logging
@@ -58,6 +59,7 @@ class _State:
         self.answer_waiters: dict[int, asyncio.Future[None]] = {}
         self.ends: dict[int, Callable[[], None]] = {}  # by tag: what is to be called when a child has ended
         self.receivers: list[asyncio.Future[None]] = []
+        self.alarms: list[tuple[float, int, Callable[[], None]]] = []  # a heap: when, and what is to be done then
         self.own: Any = None
         self.traps_exits = False
 
@@ -251,7 +253,8 @@ class Mailbox:
     def receive(self, timeout: float | None = None, *, kind: Any = None) -> Any:
         """Take the next message out, waiting for it; with `kind`, the next that is of that class or for which the function is true."""
         state = _state
-        if kind is None and timeout is None and not state.saved and (found := _next(state)) is not None:
+        at_once = kind is None and timeout is None and not state.saved and not state.alarms
+        if at_once and (found := _next(state)) is not None:
             return found[0]
         check_timeout(timeout)
         end = None if timeout is None else time.monotonic() + timeout
@@ -420,7 +423,16 @@ def _take(state: _State, matches: Callable[[Any], bool] | None, start: int) -> t
 
 
 def _pull(*, urgent: bool, timeout: float | None) -> bool:
-    """Get one frame from the host and put it where it belongs; false when there was none in time."""
+    """Get one frame from the host and put it where it belongs, or do what was to be done at this time; false when there was nothing in time."""
+    due = _state.alarms[0][0] - time.monotonic() if _state.alarms else None
+    if due is None or (timeout is not None and timeout < due):
+        return _frame(urgent=urgent, timeout=timeout)
+    if not _frame(urgent=urgent, timeout=max(due, 0.0)) and _state.alarms:
+        heapq.heappop(_state.alarms)[2]()
+    return True
+
+
+def _frame(*, urgent: bool, timeout: float | None) -> bool:
     state = _state
     wait = "-1" if timeout is None else repr(timeout)
     drops = handles.take_dropped()
@@ -492,7 +504,7 @@ def poll(timeout: float | None) -> bool:
     """Wait as an event loop does between its steps, for mail that a task waits for; false when none does."""
     if _state.receivers:
         _pull(urgent=False, timeout=timeout)
-    elif _state.answer_waiters or _state.ends:
+    elif _state.answer_waiters or _state.ends or _state.alarms:
         _pull(urgent=True, timeout=timeout)
     else:
         return False
@@ -512,8 +524,13 @@ def wait(timeout: float | None = None) -> None:
 
 
 def expects_ends() -> bool:
-    """Tell whether something is to be done when a child ends."""
-    return bool(_state.ends)
+    """Tell whether something is to be done when a child ends, or at some time."""
+    return bool(_state.ends or _state.alarms)
+
+
+def call_later(seconds: float, then: Callable[[], None]) -> None:
+    """Have a function called after so many seconds, while this process waits for something."""
+    heapq.heappush(_state.alarms, (time.monotonic() + seconds, next(_tags), then))
 
 
 class _ToHost(logging.Handler):

@@ -70,6 +70,10 @@ class _Mail:
         """Link it to another child."""
         children.link(self._child, other)
 
+    def unlink(self, other: int) -> None:
+        """Undo that."""
+        children.unlink(self._child, other)
+
 
 class Life:
     """A child: its handle, and its end once that is known."""
@@ -160,7 +164,7 @@ class Life:
             table: Any = _Table(held)  # as far as it is asked, it is a table of handles
             self._value = shipment.receive(kind + text, self.number, handles=table)
         except BaseException as error:  # noqa: BLE001 - belongs to whoever asks for the result
-            self._reason = "failed"
+            self._reason = "normal" if exceptions.is_normal_exit(error) else "failed"
             if isinstance(error, CapsendError) or isinstance(error.__cause__, exceptions.GuestTraceback):
                 error.__traceback__ = None  # where it was raised stands in its cause
             self._error = error

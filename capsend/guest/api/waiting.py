@@ -69,20 +69,23 @@ class Worker(Generic[T]):
     def start(self) -> None:
         """Do nothing: there is no thread to be started."""
 
-    def put(self, event: T) -> None:
-        """Add an event."""
-        self._events.append(event)
-        self.work()
+    def put(self, event: T, *, after: float = 0.0) -> None:
+        """Add an event, or do so after so many seconds."""
+        if after:
+            mail.call_later(after, lambda: self.put(event))
+            return
+        if not self.is_stopping:
+            self._events.append(event)
+            self.work()
+
+    def aside(self, act: Callable[[], None]) -> None:
+        """Do something now: there is no other thread to do it on."""
+        act()
 
     def stop(self) -> None:
         """Hand over no more events."""
         self.is_stopping = True
         self._events.clear()
-
-    def pause(self, seconds: float) -> bool:
-        """Wait so long, as the whole process does; tell whether `stop` was called."""
-        time.sleep(seconds)
-        return self.is_stopping
 
     def join(self) -> None:
         """Do nothing: whoever calls this is the only one who could be working."""
