@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 _API: Final = "capsend"
 _ALIAS: Final = "PerProcess"
@@ -103,6 +103,7 @@ def missing_module_cure(name: str) -> str:
     return f'add it to the image: Environment(image=Image(packages=["{_distribution(top)}"]))'
 
 
+@functools.cache
 def _distribution(top: str) -> str:
     import importlib.metadata
 
@@ -112,8 +113,15 @@ def _distribution(top: str) -> str:
         ).name  # most have the name of their package, and looking at all takes seconds
     except importlib.metadata.PackageNotFoundError:
         pass
-    names = importlib.metadata.packages_distributions().get(top)
+    names = _distributions().get(top)
     return names[0] if names else top
+
+
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    import importlib.metadata
+
+    return importlib.metadata.packages_distributions()
 
 
 def _file_to_import(top: str) -> str | None:

@@ -6,7 +6,6 @@ import enum
 import inspect
 import json
 import sys
-import threading
 import types
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -16,19 +15,20 @@ from capsend_traits.wording import Kind, opening, report, result_cure
 
 from capsend import failure, wire
 from capsend.annotations import message_type
-from capsend.captures import ABSENT, Place, Walk, callable_name
+from capsend.captures import Place, Walk, callable_name
 from capsend.exceptions import CapsendError, CaptureError, ProcessFailed, SerializationError
 from capsend.guest import codec
+from capsend.guest.compiling import nested_in
 from capsend.origins import Origins, resolve
+from capsend.prepared import dismantled, package_of, prepared_for, walked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from capsend.handles import Grant, Handles
-    from capsend.program import Reference
+    from capsend.prepared import Prepared
 
 _LONGEST_REFUSAL: Final = 1 << 20
-_MOST_PREPARED: Final = 256
 _REFUSAL: Final = codec.Limits(max_nodes=2, max_items=3)
 _NOTICES: Final = frozenset({("capsend.mailbox", "Down"), ("capsend.mailbox", "Exit")})
 _REPORTS: Final = frozenset(
@@ -154,7 +154,7 @@ class Shipment:
         outer, _, inner = qualname.rpartition(".")
         if sent is None and outer:
             owner = self._sent(module, outer)
-            found = vars(owner).get(inner) if isinstance(owner, type) else None
+            found = nested_in(owner, inner)
             sent = found if isinstance(found, type) else None
         return sent
 
@@ -203,13 +203,10 @@ def _loaded(module: str, qualname: str) -> object:
 
 
 def _nested(thing: object, path: object) -> object:
-    if path is None:
-        return thing
-    for part in str(path).split("."):
-        thing = vars(thing).get(part) if isinstance(thing, type) else None
-        if not isinstance(thing, type | types.FunctionType):
-            raise LookupError(f"no class {path} was sent")
-    return thing
+    found = thing if path is None else nested_in(thing, str(path))
+    if path is not None and not isinstance(found, type | types.FunctionType):
+        raise LookupError(f"no class {path} was sent")
+    return found
 
 
 def _unsendable(name: str, body: str) -> CapsendError:
@@ -226,40 +223,6 @@ def _unsendable(name: str, body: str) -> CapsendError:
         f"    Instead: {result_cure(kind, is_exception='exception' in reason)}.",
         path=path,
     )
-
-
-@attrs.define
-class _Prepared:
-    """A walked callable: its program so far, and what has to be the same for it to be used again."""
-
-    walk: Walk
-    entry: Reference
-    text: str
-    names: frozenset[tuple[str, str]]
-
-    def still_true(self) -> bool:
-        """Tell whether everything that was read has the same value now; captured values are immutable, so identity is enough."""
-        for namespace, key, value in self.walk.context.observed:
-            if isinstance(namespace, types.FunctionType):
-                if getattr(namespace, key) is not value:
-                    return False
-            elif isinstance(namespace, types.CellType):
-                try:
-                    if namespace.cell_contents is not value:
-                        return False
-                except ValueError:
-                    return False
-            elif isinstance(namespace, type):
-                if len(vars(namespace)) != value:
-                    return False
-            elif namespace.get(key, ABSENT) is not value:
-                return False
-        return True
-
-
-# By identity, the function kept alive with its program, which refers to it: only so many, the oldest first to go.
-_preparing = threading.Lock()
-_prepared: dict[tuple[int, object], tuple[types.FunctionType, _Prepared]] = {}
 
 
 def ship(
@@ -280,24 +243,24 @@ def ship(
         image: what `knows` depends on, to tell cached programs apart.
 
     Raises:
-        TypeError: it is not callable, is a class, or does not take these arguments.
+        TypeError: it is not callable, or does not take these arguments.
         CaptureError: something it captures cannot go along.
         SerializationError: an argument cannot be sent.
     """
     _require_callable(function)
     message = message_type(function)
     _require_arguments(function, args if message is None else (None, *args), kwargs)
-    prepared = _prepare(function, knows, image)
+    prepared = prepared_for(function, knows, image)
     encoded = _encode_data(args, kwargs)
     if encoded is not None:
         return Shipment(
             prepared.text,
             "0:" + encoded,
             callable_name(function),
-            prepared.walk.context.program.objects,
+            prepared.program.objects,
             prepared.names,
-            tuple(prepared.walk.context.program.handles),
-            prepared.walk.context.origins,
+            tuple(prepared.program.handles),
+            prepared.origins,
             message is not None,
         )
     return _with_arguments(function, prepared, args, kwargs, knows)
@@ -312,51 +275,18 @@ def check(function: Callable[..., Any], *, knows: Callable[[str], bool], definin
         defining: whether names without a value are to be passed over, as at a definition.
     """
     _require_callable(function)
-    _walked(function, knows, defining=defining, verb="check" if not defining else "define")
-
-
-def _prepare(function: Callable[..., Any], knows: Callable[[str], bool], image: object) -> _Prepared:
-    plain: Any = getattr(function, "__capsend_function__", function)
-    key = id(plain), image
-    known = _prepared.get(key)
-    if known is not None and known[1].still_true():
-        return known[1]
-    walk, entry = _walked(plain, knows)
-    text = f'{{"entry":{json.dumps(entry)},"steps":{walk.context.program.text()}}}'
-    prepared = _Prepared(walk, entry, text, frozenset(walk.context.program.names()))
-    if walk.context.reusable and isinstance(plain, types.FunctionType):
-        with _preparing:
-            _prepared.pop(key, None)
-            _prepared[key] = plain, prepared
-            while len(_prepared) > _MOST_PREPARED:
-                del _prepared[next(iter(_prepared))]
-    return prepared
-
-
-def _walked(
-    function: Any, knows: Callable[[str], bool], *, defining: bool = False, verb: str = "spawn"
-) -> tuple[Walk, Reference]:
-    walk = Walk(origins=Origins(knows=knows, own=_package_of(function)), defining=defining)
-    reference = walk.root(function)
-    message = message_type(function)
-    if message is not None:
-        walk.messages(message[0], function)
-    findings = walk.context.findings
-    if findings:
-        raise CaptureError(report(opening(callable_name(function), findings, verb=verb), findings), findings=findings)
-    assert reference is not None
-    return walk, reference
+    walked(function, knows, defining=defining, verb="check" if not defining else "define")
 
 
 def _with_arguments(
     function: Callable[..., Any],
-    prepared: _Prepared,
+    prepared: Prepared,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     knows: Callable[[str], bool],
 ) -> Shipment:
-    program = prepared.walk.context.program.extend()
-    walk = Walk(origins=Origins(knows=knows, own=_package_of(function)), program=program)
+    program = prepared.program.extend()
+    walk = Walk(origins=Origins(knows=knows, own=package_of(function)), program=program)
     skipped = message_type(function) is not None
     names = _parameter_names(function, len(args) + skipped)[skipped:]
     place = Place()
@@ -364,7 +294,7 @@ def _with_arguments(
         walk.values.judge(value, Kind.ARGUMENT, name, place, trait="Serializable")
     walk.finish()
     name = callable_name(function)
-    findings = walk.context.findings
+    findings = dismantled(walk).findings
     if findings:
         kind = SerializationError if all(f.kind is Kind.ARGUMENT for f in findings) else CaptureError
         raise kind(report(opening(name, findings), findings), findings=findings)
@@ -378,7 +308,7 @@ def _with_arguments(
         program.objects,
         names_sent,
         tuple(program.handles),
-        prepared.walk.context.origins,
+        prepared.origins,
         message_type(function) is not None,
     )
 
@@ -399,17 +329,7 @@ def _encode_data(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         return None
 
 
-def _package_of(function: Any) -> str:
-    module = getattr(inspect.unwrap(getattr(function, "func", function)), "__module__", None)
-    return module.partition(".")[0] if isinstance(module, str) else ""
-
-
 def _require_callable(function: object) -> None:
-    if isinstance(function, type):
-        raise TypeError(
-            f"spawn needs a function, not the class {function.__qualname__}: an object that a process makes stays in it. "
-            f"Spawn a function that makes a {function.__name__}, uses it and returns a value."
-        )
     if not callable(function):
         raise TypeError(
             f"spawn needs a callable, not {type(function).__name__}: pass the function itself, without calling it."

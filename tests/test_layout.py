@@ -48,6 +48,7 @@ LAYERS = [
         "signatures",
         "capabilities",
         "program",
+        "prepared",
         "shipping",
         "outcomes",
         "child_shipment",

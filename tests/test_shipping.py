@@ -16,7 +16,9 @@ import re
 import subprocess
 import sys
 import textwrap
+import threading
 import types
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, NamedTuple, NewType, TypeVar
 
@@ -503,7 +505,7 @@ def test_a_module_that_is_not_in_the_image_is_refused() -> None:
     ("call", "message"),
     [
         (lambda: spawn(3), "needs a callable, not int"),
-        (lambda: spawn(Box), "not the class Box"),
+        (lambda: spawn(Box), "missing a required argument"),
         (lambda: spawn(countdown), "missing a required argument"),
         (lambda: spawn(countdown, 1, 2), "too many positional"),
         (lambda: spawn(countdown, m=2), "No process was started"),
@@ -513,6 +515,84 @@ def test_a_call_that_cannot_work_is_refused_before_a_process_starts(call: Any, m
     """What is no function, and arguments that do not fit, are a TypeError of the caller."""
     with pytest.raises(TypeError, match=message):
         call()
+
+
+class Api:
+    class V1:
+        class NotFound(Exception):
+            """Two classes deep."""
+
+        class Kind(enum.Enum):
+            USER = "user"
+
+        @dataclasses.dataclass(frozen=True)
+        class Answer:
+            kind: Api.V1.Kind
+
+            class __Hidden:
+                deep = 4
+
+            @classmethod
+            def hidden(cls) -> type:
+                return cls.__Hidden
+
+
+def raise_nested() -> None:
+    raise Api.V1.NotFound("x")
+
+
+def test_nested_classes_come_back_from_any_depth() -> None:
+    """As exceptions, members, instances and classes."""
+    with pytest.raises(Api.V1.NotFound, match="x"):
+        spawn(raise_nested).result(60)
+    answer = spawn(lambda: [Api.V1.Answer(Api.V1.Kind.USER), Api.V1.Answer, Api.V1.Kind.USER]).result(60)
+    assert answer == [Api.V1.Answer(Api.V1.Kind.USER), Api.V1.Answer, Api.V1.Kind.USER]
+    assert spawn(lambda: Api.V1.Answer.hidden()).result(60) is Api.V1.Answer.hidden()
+
+
+def test_nested_class_of_a_child_comes_back() -> None:
+    """Also through a process between."""
+    with pytest.raises(Api.V1.NotFound):
+        spawn(lambda: spawn(raise_nested).result()).result(60)
+
+
+class Counted:
+    """A class that a process can be asked to make an instance of."""
+
+    def __init__(self, start: int, *, step: int = OFFSET) -> None:
+        self.value = start + step
+
+
+@pytest.mark.parametrize(
+    ("cls", "args", "result"),
+    [
+        (int, ("3",), 3),
+        (str, (1,), "1"),
+        (Decimal, ("1.5",), Decimal("1.5")),
+        (Color, ("b",), Color.BLUE),
+        (Box, (1,), Box(1)),
+        (Row, (1,), Row(1)),
+        (Pair, (1,), Pair(1)),
+        (collections.Counter, ("aab",), collections.Counter("aab")),
+        (list, ((1, 2),), [1, 2]),
+    ],
+)
+def test_class_is_a_callable_whose_result_is_its_instance(cls: Any, args: Any, result: Any) -> None:
+    """Where the instance is data that can come back, it does."""
+    answer = spawn(cls, *args).result(60)
+    assert (type(answer), answer) == (type(result), result)
+
+
+def test_class_of_the_user_is_called_with_all_that_it_needs() -> None:
+    """Its methods and their globals go along."""
+    assert spawn(Counted, 1).result(60).value == 1 + OFFSET
+    assert spawn(functools.partial(Counted, step=2), 1).result(60).value == 3
+
+
+def test_instance_that_cannot_come_back_is_refused_as_a_result() -> None:
+    """The error is that of the result."""
+    with pytest.raises(SerializationError, match="cannot send the result of Condition"):
+        spawn(threading.Condition).result(60)
 
 
 def test_an_argument_that_cannot_be_sent_is_named() -> None:

@@ -49,6 +49,17 @@ def compile_source(  # noqa: PLR0913, PLR0917 - the fields of capsend.source.Sou
     return _shift(code, line - 1 - len(head))
 
 
+def nested_in(owner: object, path: str) -> object:
+    """Return the class or function that a dotted path of names leads to from a class, through its classes; None where it leads nowhere."""
+    found = owner
+    for name in path.split("."):
+        if not isinstance(found, type):
+            return None
+        private = f"_{found.__name__.lstrip('_')}{name}" if name.startswith("__") else name
+        found = vars(found).get(name, vars(found).get(private))
+    return found
+
+
 def _last(outer: types.CodeType, name: str) -> types.CodeType:
     """Defaults are compiled before the function that has them: of the code objects of that name the last one is it."""
     for constant in reversed(outer.co_consts):

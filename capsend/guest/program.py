@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from capsend import Dir, Mailbox, PerProcess, Spawnable
 
 from . import codec, typeforms
-from .compiling import compile_source, requalified
+from .compiling import compile_source, nested_in, requalified
 from .handles import Handle
 
 if TYPE_CHECKING:
@@ -122,12 +122,23 @@ class Program:
         if not isinstance(qualname, str) or not isinstance(module, str):
             return None
         if isinstance(thing, type | types.FunctionType):
-            outer, _, name = qualname.rpartition(".")
-            owner = self._numbers.get(id(_look_up(module, outer))) if outer else None
-            if owner is not None:
-                return {"p": owner, "q": name}
+            nested = self._nested(thing, module, qualname)
+            if nested is not None:
+                return nested
         if _look_up(module, qualname) is thing:
             return {"n": _public(module, qualname)}
+        return None
+
+    def _nested(self, thing: Any, module: str, qualname: str) -> dict[str, Any] | None:
+        """Name a class or function by the nearest class around it that is an entity, and the path from there."""
+        parts = qualname.split(".")
+        for depth in range(len(parts) - 1, 0, -1):
+            outer = ".".join(parts[:depth])
+            for number, owner in enumerate(self.entities):
+                if isinstance(owner, type) and (owner.__module__, owner.__qualname__) == (module, outer):
+                    path = ".".join(parts[depth:])
+                    if nested_in(owner, path) is thing:
+                        return {"p": number, "q": path}
         return None
 
     def name_for_host(self, thing: Any) -> Any:

@@ -505,9 +505,7 @@ class Program:
             return
         trait = Trait.SERIALIZABLE if is_per_process(node.type) else Trait.PROCESS_SEND
         attribute = f"*.{name.rpartition('.')[2]}"
-        self._judged(
-            node.type, trait, kind=wording.Kind.CLASS_ATTRIBUTE, name=name, hop=hop, found=found, of=attribute
-        )
+        self._judged(node.type, trait, kind=wording.Kind.CLASS_ATTRIBUTE, name=name, hop=hop, found=found, of=attribute)
 
     def _default(self, function: str, ref: Ref, hop: Hop, found: Direct) -> None:
         form, _, target = ref.member.partition(" ")

@@ -1,0 +1,167 @@
+"""Programs are prepared once and used again; none is kept in vain, and nothing of a spawn waits for the garbage collector."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from capsend import Executor, check, prepared, spawn
+from capsend.environment import default
+from capsend.shipping import ship
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MEGABYTE = 1 << 20
+
+
+def programs_made(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Note every walk that is taken."""
+    made: list[object] = []
+    walked = prepared.walked
+
+    def noted(function: Any, *args: Any, **options: Any) -> Any:
+        made.append(function)
+        return walked(function, *args, **options)
+
+    monkeypatch.setattr(prepared, "walked", noted)
+    return made
+
+
+def shipped(function: Callable[..., Any]) -> None:
+    """Do what a spawn does before a process starts."""
+    image = default().image
+    ship(function, (), {}, knows=image.knows, image=image)
+
+
+def closure_over(data: bytes) -> Callable[[], int]:
+    """Return a function that captures bytes."""
+
+    def size() -> int:
+        return len(data)
+
+    return size
+
+
+def known() -> int:
+    """Be a function of a module."""
+    return 1
+
+
+def test_known_function_is_walked_once(monkeypatch):
+    """A function of a module from the first spawn on, a closure from the second."""
+    made = programs_made(monkeypatch)
+    closure = closure_over(b"abc")
+    for _ in range(4):
+        shipped(known)
+        shipped(closure)
+    assert (made.count(known), made.count(closure)) == (1, 2)
+
+
+def test_fresh_closures_are_not_kept():
+    """Each would be kept under a key that is never asked for again."""
+    shipped(closure_over(b"0"))
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(40):
+            shipped(closure_over(bytes([65 + number]) * MEGABYTE))
+        assert tracemalloc.get_traced_memory()[0] - before < 4 * MEGABYTE
+    finally:
+        tracemalloc.stop()
+
+
+def test_closures_that_come_again_are_kept_within_bounds():
+    """A few of one `def`, and no more bytes than the bound."""
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(20):
+            closure = closure_over(bytes([65 + number]) * MEGABYTE)
+            for _ in range(3):
+                shipped(closure)
+        kept = tracemalloc.get_traced_memory()[0] - before
+        assert kept < (prepared.MOST_OF_ONE_CODE + 1) * 4 * MEGABYTE
+    finally:
+        tracemalloc.stop()
+
+
+def test_bytes_of_kept_programs_are_bounded(monkeypatch):
+    """The oldest go first."""
+    monkeypatch.setattr(prepared, "MOST_BYTES", 200_000)
+    kept = prepared._Kept()
+    image = default().image
+    for name in ("a", "b", "c"):
+        function: Any = type(known)(known.__code__, {"__name__": __name__}, name)
+        text = " " * 50_000
+        program = attrs.evolve(prepared.prepared_for(known, image.knows, image), text=text)
+        for _ in range(2):
+            kept.keep(function, image, program)
+    sizes = [program.size for _, program in kept._programs.values()]
+    assert sum(sizes) <= 200_000
+    assert len(sizes) == 1
+
+
+@attrs.frozen
+class Receiver:
+    """An instance that can be captured, and watched."""
+
+    number: int = 1
+
+    def get(self) -> int:
+        """Return what it holds."""
+        return self.number
+
+
+@attrs.define
+class Argument:
+    """An instance that can be passed, and watched."""
+
+    items: list[int] = attrs.field(factory=list)
+
+
+def take(_argument: object) -> None:
+    """Take an argument and leave it."""
+
+
+@pytest.fixture
+def collector_off() -> Iterator[None]:
+    """Whatever goes away meanwhile goes by its reference count."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+WAYS: dict[str, Callable[[Any, Any], None]] = {
+    "spawn": lambda receiver, argument: (spawn(receiver.get).result(60), spawn(take, argument).result(60)),  # type: ignore[dict-item,func-returns-value]  # for both in one line
+    "check": lambda receiver, _: check(receiver.get),
+    "ship": lambda receiver, _: shipped(receiver.get),
+    "capture": lambda receiver, _: spawn(lambda: receiver.number).result(60),  # type: ignore[dict-item]  # as above
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_of_receiver_and_arguments_waits_for_the_collector(way, collector_off, template):
+    """As soon as a spawn is over and its handle is gone, so are they."""
+    receiver, argument = Receiver(), Argument([1])
+    watched = weakref.ref(receiver), weakref.ref(argument)
+    WAYS[way](receiver, argument)
+    del receiver, argument
+    assert [ref() for ref in watched] == [None, None]
+
+
+def test_nothing_of_a_task_waits_for_the_collector(collector_off, template):
+    """CPython asks this of its own executors: `test_no_stale_references`."""
+    receiver, argument = Receiver(), Argument([1])
+    watched = weakref.ref(receiver), weakref.ref(argument)
+    with Executor(max_workers=1) as executor:
+        executor.submit(receiver.get).result(60)
+        executor.submit(take, argument).result(60)
+        del receiver, argument
+    assert [ref() for ref in watched] == [None, None]
