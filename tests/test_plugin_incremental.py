@@ -46,14 +46,17 @@ from capsend import PerProcess, not_process_send
 LOCK = threading.Lock()
 LIMIT = 5
 TABLE: PerProcess[dict[str, int]] = {}
+NAMES = ["a"]
 class D:
     x: Final[int]
     def __init__(self) -> None:
         self.x = 1
 def helper() -> int:
-    return inner() + hash(str(LIMIT)) + len(TABLE)
+    return inner() + hash(str(LIMIT)) + len(TABLE) + len(NAMES)
 def inner() -> int:
     return 5
+def other() -> None:
+    print(NAMES[0])
 """,
 }
 
@@ -78,11 +81,18 @@ EDITS: Final = (
     ),
     Edit("a body writes a global", "    return 5", "    global LIMIT\n    LIMIT += 1\n    return 5", (5, 8)),
     Edit("an impl is added", "class D:", '@not_process_send("it is mine")\nclass D:', (7,)),
-    Edit("a global becomes mutable", "LIMIT = 5", "LIMIT = [5]", (5, 8)),
+    Edit("a global becomes mutable", "LIMIT = 5", "LIMIT = [5]\nLIMIT.append(6)", (5, 8)),
     Edit(
         "a field changes its type", "x: Final[int]\n    def __init__(self) -> None:\n        self.x = 1", "x: int", (7,)
     ),
-    Edit("a declaration goes", "TABLE: PerProcess[dict[str, int]]", "TABLE: dict[str, int]", (5, 8)),
+    Edit(
+        "a declaration goes",
+        "TABLE: PerProcess[dict[str, int]] = {}",
+        "TABLE: dict[str, int] = {}\nTABLE['a'] = 1",
+        (5, 8),
+    ),
+    Edit("an instance gets another field", "self.x = 1", "self.x = 1; self.rows: Final = [1]", (7,)),
+    Edit("a body changes a table that was a constant", "print(NAMES[0])", "NAMES.append('b')", (5, 8)),
 )
 """Neighbours make errors in other lines: a check after each tells that one was noticed and the one before it forgotten."""
 

@@ -23,7 +23,7 @@ from mypy.plugin import (
 )
 from mypy.types import AnyType, CallableType, Instance, Type, TypeOfAny, get_proper_type
 
-from capsend_mypy import bounds, calls, impls, mailboxes, names, outline, summary, supervised
+from capsend_mypy import bounds, calls, constants, impls, mailboxes, names, outline, summary, supervised
 from capsend_mypy.config import Boundary, Configuration, ConfigurationError, load
 from capsend_mypy.program import Program, State, is_spawnable, is_wasm_function
 from capsend_mypy.reporting import Reporter
@@ -107,7 +107,7 @@ class CapsendPlugin(Plugin):
 
     def get_additional_deps(self, file: n.MypyFile) -> list[tuple[int, str, int]]:
         """Forget the summary of a file that was parsed anew: this is the daemon's first word of a change."""
-        for kept in (self.state.summaries, self.named, self.asserted):
+        for kept in (self.state.summaries, self.named, self.asserted, self.state.sources.known):
             kept.pop(file.fullname, None)
         if self.state.daemon:
             self.asking.clear()
@@ -156,6 +156,7 @@ class CapsendPlugin(Plugin):
         own = program.summary(file.fullname)
         if own is None:
             return
+        own.tables = constants.digest(file, own)
         if self.state.daemon:
             text = summary.encode_refs(file, own)
         else:
@@ -163,7 +164,7 @@ class CapsendPlugin(Plugin):
             if not own.unseen:
                 for local, refs in own.refs.items():
                     if refs:
-                        verdicts[local] = program.failures(f"{file.fullname}.{local}")
+                        verdicts[local] = program.open_failures(f"{file.fullname}.{local}")
             text = summary.encode_verdicts(own, verdicts)
             if not program.provisional:
                 # The verdicts are kept; so many small objects would cost a whole collection of mypy's heap.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -10,11 +11,13 @@ from mypy import nodes as n
 from mypy.types import CallableType, Instance, Overloaded, Type, TypeAliasType, get_proper_type
 from mypy.typevars import fill_typevars
 
-from capsend_mypy import names, outline, summary, syntax, writes
+from capsend_mypy import constants, names, outline, summary, syntax, writes
+from capsend_mypy.constants import Sources
 from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level
 from capsend_mypy.summary import Failure, Hop, Summary
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Iterable, Iterator, Mapping
 
     from mypy.options import Options
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from capsend_mypy.outline import Ref
 
 MAX_FAILURES: Final = 8
+MAX_OPEN: Final = 64
+BUILT_IN: Final = frozenset(dir(builtins))
 UNSEEN_VERDICT: Final = (
     "its body is not seen: it belongs to an installed package, or to a module that mypy only follows silently"
 )
@@ -64,6 +69,7 @@ class State:
     functions: dict[str, Found] = field(default_factory=dict)
     summaries: dict[str, Summary] = field(default_factory=dict)
     decoded: dict[str, Summary] = field(default_factory=dict)
+    sources: Sources = field(default_factory=Sources)
 
     @property
     def daemon(self) -> bool:
@@ -160,6 +166,75 @@ class Program:
 
     def failures(self, fullname: str) -> tuple[Failure, ...]:
         """Return why a function, a class's methods, or a callable global cannot run in another process; empty if it can."""
+        return tuple(self.settled(self.open_failures(fullname)))
+
+    def settled(self, failures: Iterable[Failure], here: str = "") -> Iterator[Failure]:
+        """Yield the failures that remain once those about constants of modules are taken out.
+
+        Args:
+            failures: the failures.
+            here: the module of what has no full name, such as a lambda.
+        """
+        waiting, seen = list(failures), set()
+        while waiting:
+            failure = waiting.pop(0)
+            reader = self.split(failure.hops[-1].function)[0] or here if failure.unless else ""
+            held = self._held_by_constant(failure.unless, reader) if failure.unless else None
+            if held is None:
+                yield failure
+            elif (failure.unless, failure.hops[0]) not in seen:
+                seen.add((failure.unless, failure.hops[0]))
+                waiting += [
+                    replace(inner, hops=(*failure.hops, *inner.hops))
+                    for function in held
+                    for inner in self.open_failures(function)
+                ]
+
+    def _held_by_constant(self, fullname: str, reader: str) -> list[str] | None:
+        """Return the functions and classes in a constant of a module; None if a variable is none, or its reader does more than read it."""
+        module, name = self.split(fullname)
+        node, file = self.symbol(fullname), self.files.get(module)
+        constant = self.state.sources.constant(file, name) if file is not None else None
+        self.modules |= {module, reader} & set(self.files)
+        if constant is None or not isinstance(node, n.Var) or node.type is None:
+            return None
+        if reader != module:
+            other = self.files.get(reader)
+            if other is None or not self.state.sources.only_reads(
+                other, lambda full: self.symbol(full) is node, constant
+            ):
+                return None
+        held = [
+            self._function_at(module, leaf)
+            for leaf in constants.leaves(constant.value)
+            if not constants.is_literal(leaf)
+        ]
+        known = [function for function in held if function]
+        return known if None not in held else self._classes_of_contents(node.type, constant.depth, known)
+
+    def _classes_of_contents(self, declared: Type, depth: int, known: list[str]) -> list[str] | None:
+        """Judge what is in a constant by the types of its containers, where the source does not show it."""
+        found = Direct()
+        for inner in constants.contents(declared, depth):
+            spoils, classes = self.judged(inner, Trait.PROCESS_SEND, found)
+            if spoils or constants.is_container(inner):
+                return None
+            known += sorted(classes)
+        self.modules |= found.modules
+        return known
+
+    def _function_at(self, module: str, leaf: ast.expr) -> str | None:
+        """Return the full name of the function or class that an expression of a module names; empty if every process has it."""
+        name = constants.dotted(leaf)
+        if name in BUILT_IN and name not in self.files[module].names:
+            return ""
+        node = self.symbol(f"{module}.{name}") if name else None
+        if not isinstance(node, n.TypeInfo | n.OverloadedFuncDef) and syntax.function_of(node) is None:
+            return None
+        return "" if node is None or self.is_in_image(node.fullname) else node.fullname
+
+    def open_failures(self, fullname: str) -> tuple[Failure, ...]:
+        """Return the failures of `failures` before those about constants are taken out, which needs sources to be read."""
         found = self._known(fullname)
         if found is None:
             self._solve(fullname)
@@ -206,7 +281,7 @@ class Program:
     def _close(self, members: list[str], direct: dict[str, Direct]) -> None:
         if len(members) == 1 and not direct[members[0]].edges and not direct[members[0]].provisional:
             here = direct.pop(members[0])
-            self._memo[members[0]] = tuple(here.failures[:MAX_FAILURES]), frozenset(here.modules)
+            self._memo[members[0]] = capped(here.failures), frozenset(here.modules)
             return
         found: dict[str, dict[tuple[object, ...], Failure]] = {}
         modules: set[str] = set()
@@ -240,11 +315,15 @@ class Program:
     @staticmethod
     def _merge(into: dict[tuple[object, ...], Failure], failures: tuple[Failure, ...], hop: Hop) -> bool:
         before = len(into)
+        final = sum(not failure.unless for failure in into.values())
         for failure in failures:
-            if len(into) >= MAX_FAILURES:
+            if final >= MAX_FAILURES:
                 break
             if failure.key not in into:
-                into[failure.key] = Failure(failure.finding, failure.rule, (hop, *failure.hops))
+                # Too many that a source may yet refute must not hide one that it cannot.
+                unless = failure.unless if len(into) < MAX_OPEN else ""
+                into[failure.key] = Failure(failure.finding, failure.rule, (hop, *failure.hops), unless)
+                final += not unless
         return len(into) > before
 
     # What one function refers to
@@ -412,9 +491,11 @@ class Program:
             leaves = [_with_global_cure(spoil.of(name), kind) for spoil in spoils]
             if of and of in self.changes(hop.function):
                 leaves = [replace(leaf, cure=wording.CHANGED_CURE) for leaf in leaves]
-            found.failures.append(
-                _global(kind, name, self.judge.name(judged), trait.value, leaves, rule=spoils[0].rule, hop=hop)
+            failure = _global(kind, name, self.judge.name(judged), trait.value, leaves, rule=spoils[0].rule, hop=hop)
+            may_be_constant = (
+                kind is wording.Kind.GLOBAL and trait is Trait.PROCESS_SEND and constants.is_container(judged)
             )
+            found.failures.append(replace(failure, unless=of) if may_be_constant else failure)
         found.edges += [(fullname, hop) for fullname in sorted(classes)]
 
     def judged(self, judged: Type, trait: Trait, found: Direct) -> tuple[tuple[Spoil, ...], set[str]]:
@@ -577,6 +658,13 @@ class Program:
         known = self.summary(module) if module else None
         self.modules.add(module)
         return known is not None and local + decorator[len(decorator.removesuffix("()")) :] in known.identity
+
+
+def capped(failures: list[Failure]) -> tuple[Failure, ...]:
+    """Return as many failures as are reported, and those that a source may yet refute."""
+    final = [failure for failure in failures if not failure.unless][:MAX_FAILURES]
+    still_open = [failure for failure in failures if failure.unless] if len(final) < MAX_FAILURES else []
+    return (*final, *still_open)
 
 
 def absent(module: str, hop: Hop) -> Failure:

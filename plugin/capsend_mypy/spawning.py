@@ -419,10 +419,10 @@ class Check:
         )
         failures = list(found.failures)
         for target, hop in found.edges:
-            failures += [replace(failure, hops=(hop, *failure.hops)) for failure in self.program.failures(target)]
+            failures += [replace(failure, hops=(hop, *failure.hops)) for failure in self.program.open_failures(target)]
         self.program.modules |= found.modules
         self.program.provisional |= found.provisional
-        for failure in failures:
+        for failure in self.program.settled(failures, self.module):
             if failure.key not in self.seen:
                 self.seen.add(failure.key)
                 self.reporter.failure(failure, place, trail=self.trail[:-1])

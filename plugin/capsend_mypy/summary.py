@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 SYMBOL: Final = "__capsend__"
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 class Hop(NamedTuple):
@@ -31,11 +31,16 @@ class Hop(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A reason why a function cannot run in another process, and the way to it from that function, outermost first."""
+    """A reason why a function cannot run in another process, and the way to it from that function, outermost first.
+
+    Attributes:
+        unless: the full name of a variable: there is no failure if that is a constant of its module.
+    """
 
     finding: wording.Finding
     rule: Rule = Rule.BAD
     hops: tuple[Hop, ...] = ()
+    unless: str = ""
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -54,6 +59,7 @@ class Summary:
         identity: the decorators, and with "()" the makers of decorators, that give back the function they are given.
         assigned: the class variables that a method assigns on its receiver, as "Class.name".
         unseen: whether mypy has stripped the bodies, as it does for installed packages and silenced imports.
+        tables: a digest of what decides which mutable globals are constants.
     """
 
     verdicts: dict[str, tuple[Failure, ...]] | None = None
@@ -62,6 +68,7 @@ class Summary:
     identity: frozenset[str] = frozenset()
     assigned: frozenset[str] = frozenset()
     unseen: bool = False
+    tables: str = ""
 
 
 def functions(file: n.MypyFile) -> Iterator[tuple[str, n.FuncDef, n.Decorator | None]]:
@@ -187,6 +194,7 @@ def _rest(summary: Summary) -> dict[str, Any]:
         "identity": sorted(summary.identity),
         "assigned": sorted(summary.assigned),
         "unseen": summary.unseen,
+        "tables": summary.tables,
     }
 
 
@@ -216,17 +224,18 @@ def _plain(failure: Failure) -> list[Any]:
         f.function,
         failure.rule.value,
         [hop[:2] for hop in failure.hops],
+        failure.unless,
     ]
 
 
 def _failure(data: list[Any]) -> Failure:
-    kind, variable, shown, trait, plain, function, rule, hops = data
+    kind, variable, shown, trait, plain, function, rule, hops, unless = data
     leaves = tuple(
         wording.Leaf(path, shape, verdict, cure, predicate, tuple(wording.Step(*step) for step in steps))
         for path, shape, verdict, cure, predicate, steps in plain
     )
     finding = wording.Finding(wording.Kind[kind], variable, shown, trait, leaves, function)
-    return Failure(finding, Rule(rule), tuple(Hop(*hop) for hop in hops))
+    return Failure(finding, Rule(rule), tuple(Hop(*hop) for hop in hops), unless)
 
 
 def decode(text: str) -> Summary:
@@ -242,6 +251,7 @@ def decode(text: str) -> Summary:
         identity=frozenset(data.get("identity", ())),
         assigned=frozenset(data.get("assigned", ())),
         unseen=data.get("unseen", False),
+        tables=data.get("tables", ""),
     )
 
 

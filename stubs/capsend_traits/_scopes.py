@@ -59,6 +59,7 @@ class Tree:
         bindings: {name of the module: what binds it}, `global` statements of functions included.
         attributes: {attribute: the nodes that have it after a dot}.
         stars: the statements that import everything from a module.
+        package: the package that relative imports begin at.
     """
 
     module: Scope = field(default_factory=lambda: Scope("module"))
@@ -68,6 +69,7 @@ class Tree:
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
     attributes: dict[str, list[ast.Attribute]] = field(default_factory=dict)
     stars: list[ast.ImportFrom] = field(default_factory=list)
+    package: str = ""
 
     def owners(self, name: ast.Name) -> tuple[Scope, ...]:
         """Return the scopes whose name a name may be, innermost first; a class body may read its own or the module's.
@@ -97,8 +99,8 @@ def scopes_of(tree: ast.AST, *, module: str = "", is_package: bool = False) -> T
         module: the full name of the module, against which relative imports are resolved.
         is_package: whether the module is a package's `__init__`.
     """
-    found = Tree()
-    reader = _Reader(found, module if is_package else module.rpartition(".")[0])
+    found = Tree(package=module if is_package else module.rpartition(".")[0])
+    reader = _Reader(found, found.package)
     if isinstance(tree, ast.Module):
         reader.all(tree.body, tree, found.module)
     else:
@@ -110,12 +112,18 @@ def import_targets(node: ast.Import | ast.ImportFrom, package: str) -> list[tupl
     """Return what an import statement binds, as [(name, full name)]."""
     if isinstance(node, ast.Import):
         return [(a.asname, a.name) if a.asname else (a.name.partition(".")[0],) * 2 for a in node.names]
+    base = import_base(node, package)
+    return [(a.asname or a.name, f"{base}.{a.name}") for a in node.names if a.name != "*"]
+
+
+def import_base(node: ast.ImportFrom, package: str) -> str:
+    """Return the full name of the module that names are imported from."""
     base = node.module or ""
     if node.level:
         parts = package.split(".") if package else []
         kept = parts[: len(parts) - node.level + 1]
         base = ".".join([*kept, base] if base else kept)
-    return [(a.asname or a.name, f"{base}.{a.name}") for a in node.names if a.name != "*"]
+    return base
 
 
 class _Reader:

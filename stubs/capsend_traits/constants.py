@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from capsend_traits._readings import DYNAMIC, DYNAMIC_ATTRIBUTES, MAX_DEPTH, Readings
-from capsend_traits._scopes import scopes_of
+from capsend_traits._scopes import import_base, scopes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,6 +107,46 @@ def reads_only(tree: ast.AST, path: str, *, of: Constant, module: str = "", is_p
         if not _reads_attribute(scopes, readings, node, attributes, of):
             return False
     return True
+
+
+def every_use_reads(
+    tree: ast.Module, is_it: Callable[[str], bool], *, of: Constant, module: str = "", is_package: bool = False
+) -> bool:
+    """Return whether a module only reads a constant of another one, by whatever names its imports give it.
+
+    Args:
+        tree: the module's syntax tree.
+        is_it: says whether a full name, as the imports of the module spell it, stands for the constant.
+        of: the constant.
+        module: the full name of the module that is read, against which relative imports are resolved.
+        is_package: whether it is a package's `__init__`.
+    """
+    scopes = scopes_of(tree, module=module, is_package=is_package)
+    readings = Readings(scopes)
+    nodes: list[ast.Name | ast.Attribute] = [name for found in scopes.names.values() for name in found]
+    nodes += [attribute for found in scopes.attributes.values() for attribute in found]
+    uses = [node for node in nodes if any(is_it(full) for full in _imported_as(scopes, node))]
+    return not uses or (
+        not _is_dynamic(scopes)
+        and all(readings.reads_constant(node, of.depth, is_mapping=of.is_mapping) for node in uses)
+    )
+
+
+def _imported_as(scopes: Tree, node: ast.Name | ast.Attribute) -> set[str]:
+    """Return the full names that a name, or a chain of attributes that begins with one, may stand for by the imports."""
+    attributes: list[str] = []
+    root: ast.expr = node
+    while isinstance(root, ast.Attribute):
+        attributes.insert(0, root.attr)
+        root = root.value
+    if not isinstance(root, ast.Name):
+        return set()
+    found: set[str] = set()
+    for scope in scopes.owners(root):
+        found.update(scope.imports.get(root.id, ()))
+        if scope is scopes.module and root.id not in scope.bound:
+            found.update(f"{import_base(star, scopes.package)}.{root.id}" for star in scopes.stars)
+    return {".".join([target, *attributes]) for target in found}
 
 
 def still_made(

@@ -7,6 +7,10 @@ from capsend import spawn
 CACHE: dict[str, int] = {}
 
 
+def fill() -> None:
+    CACHE["a"] = 1
+
+
 class Base:
     def low(self) -> int:
         return len(CACHE)  # E: global "CACHE"

@@ -11,6 +11,11 @@ NAMES: Final = ["a"]
 LOCKS: PerProcess[dict[str, threading.Lock]] = {}
 
 
+def fill() -> None:
+    CACHE["a"] = 1
+    NAMES.append("b")
+
+
 def reads() -> int:
     with LOCK:  # E: global "LOCK" is lock
         return len(CACHE) + len(NAMES)  # E: global "CACHE" is dict[str, int]  # E: global "NAMES" is list[str]

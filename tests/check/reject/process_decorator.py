@@ -5,6 +5,10 @@ from capsend import process, spawn
 CACHE: dict[str, int] = {}
 
 
+def fill() -> None:
+    CACHE["a"] = 1
+
+
 @process
 def bad() -> int:
     return len(CACHE)  # E: global "CACHE"

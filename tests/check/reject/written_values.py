@@ -6,7 +6,7 @@ from capsend import spawn
 
 ROWS = {"read": 0}
 QUEUE: list[int] = []
-CACHE: dict[str, dict[str, int]] = {}
+CACHE: dict[str, dict[str, int]] = {"a": {}}
 
 
 class Names:

@@ -1,0 +1,193 @@
+"""Constants of modules in the plugin: reads the sources that decide whether a failure about a mutable global holds.
+
+A source is read when a spawn reaches such a global, not when its module is checked: few are ever reached. As the answer rests on the
+bodies of a module, which mypy's interface hash leaves out, `digest` puts those that matter into the module's summary.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from capsend_traits import constants
+from mypy import nodes as n
+from mypy.types import Instance, TupleType, Type, UnionType, get_proper_type
+
+from capsend_mypy import outline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from capsend_traits.constants import Constant
+
+    from capsend_mypy.summary import Summary
+
+CONTAINERS: Final = frozenset(
+    {
+        *("builtins.list", "builtins.dict", "builtins.set", "builtins.tuple", "builtins.frozenset", "typing.Sequence"),
+        *(
+            "typing.Mapping",
+            "typing.MutableMapping",
+            "typing.MutableSequence",
+            "typing.AbstractSet",
+            "typing.MutableSet",
+        ),
+        *("typing.Collection", "typing.Iterable", "typing.Container"),
+    }
+)
+REFLECTION: Final = (
+    "globals",
+    "vars",
+    "locals",
+    "exec",
+    "eval",
+    "__globals__",
+    "modules",
+    "import_module",
+    r"import\s*\*",
+)
+
+
+class Source(NamedTuple):
+    """The source of a module: its tree, and the constants in it."""
+
+    tree: ast.Module
+    constants: dict[str, Constant]
+
+
+class Sources:
+    """The sources that were read, by module; shared by all checks of one build."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Source | None] = {}
+
+    def of(self, file: n.MypyFile) -> Source | None:
+        """Return the source of a module; None if there is none to read."""
+        if file.fullname not in self.known:
+            self.known[file.fullname] = _read(file)
+        return self.known[file.fullname]
+
+    def constant(self, file: n.MypyFile, name: str) -> Constant | None:
+        """Return a constant of a module, by its name there."""
+        source = self.of(file)
+        return source.constants.get(name) if source is not None else None
+
+    def only_reads(self, reader: n.MypyFile, is_it: Callable[[str], bool], constant: Constant) -> bool:
+        """Return whether another module only reads a constant, which it knows by the full names that `is_it` accepts."""
+        source = self.of(reader)
+        return source is not None and constants.every_use_reads(
+            source.tree, is_it, of=constant, module=reader.fullname, is_package=_is_package(reader)
+        )
+
+
+def _read(file: n.MypyFile) -> Source | None:
+    try:
+        with open(source_path(file.path), "rb") as text:
+            tree = ast.parse(text.read())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return None
+    return Source(tree, constants.constants(tree, module=file.fullname, is_package=_is_package(file)))
+
+
+def source_path(path: str) -> str:
+    """Return the path of the source that a file is about: beside a stub, the `.py` of the same name if there is one."""
+    beside = path[:-1] if path.endswith(".pyi") else path
+    return beside if os.path.exists(beside) else path
+
+
+def _is_package(file: n.MypyFile) -> bool:
+    return os.path.basename(file.path).startswith("__init__.")
+
+
+# What a constant consists of
+
+
+def leaves(value: ast.expr) -> Iterator[ast.expr]:
+    """Yield what is in the displays of an expression: the keys and values that are no displays themselves."""
+    match value:
+        case ast.List() | ast.Tuple() | ast.Set():
+            for element in value.elts:
+                yield from leaves(element)
+        case ast.Dict():
+            for part in (*(key for key in value.keys if key is not None), *value.values):
+                yield from leaves(part)
+        case _:
+            yield value
+
+
+def is_literal(leaf: ast.expr) -> bool:
+    """Return whether a part is a literal, a negative number included."""
+    return isinstance(leaf, ast.Constant) or (isinstance(leaf, ast.UnaryOp) and isinstance(leaf.operand, ast.Constant))
+
+
+def dotted(leaf: ast.expr) -> str:
+    """Return a name with its attributes, `module.function`; empty if an expression is no such name."""
+    if isinstance(leaf, ast.Attribute):
+        base = dotted(leaf.value)
+        return f"{base}.{leaf.attr}" if base else ""
+    return leaf.id if isinstance(leaf, ast.Name) else ""
+
+
+def is_container(judged: Type | None) -> bool:
+    """Return whether a value of a type may be one of the containers that constants are made of."""
+    proper = get_proper_type(judged) if judged is not None else None
+    if isinstance(proper, UnionType):
+        return any(is_container(item) for item in proper.items)
+    return isinstance(proper, TupleType) or (isinstance(proper, Instance) and proper.type.fullname in CONTAINERS)
+
+
+def contents(judged: Type, depth: int) -> list[Type]:
+    """Return the types of what is in containers that stand in each other up to that depth."""
+    proper = get_proper_type(judged)
+    if depth > 0 and isinstance(proper, TupleType):
+        return [inner for item in proper.items for inner in contents(item, depth - 1)]
+    if depth > 0 and isinstance(proper, Instance) and proper.type.fullname in CONTAINERS:
+        return [inner for item in proper.args for inner in contents(item, depth - 1)]
+    if isinstance(proper, UnionType):
+        return [inner for item in proper.items for inner in contents(item, depth)]
+    return [judged]
+
+
+# The part of a source that the answer rests on
+
+
+def digest(file: n.MypyFile, own: Summary) -> str:
+    """Return a digest of the statements of a module that mention a mutable global, its own or another's; empty if none can matter."""
+    names = {
+        name
+        for name, symbol in file.names.items()
+        if isinstance(symbol.node, n.Var)
+        and symbol.node.fullname == f"{file.fullname}.{name}"
+        and is_container(symbol.node.type)
+    }
+    names |= _foreign(file, own)
+    if not names:
+        return ""
+    try:
+        with open(source_path(file.path), encoding="utf-8") as text:
+            lines = text.readlines()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    pattern = re.compile(rf"\b(?:{'|'.join([*sorted(names), *REFLECTION])})")
+    starts = sorted({max(statement.line - 1, 0) for statement in file.defs} | {0})
+    spans = zip(starts, [*starts[1:], len(lines)], strict=True)
+    blocks = ("".join(lines[start:end]) for start, end in spans)
+    return hashlib.sha256("".join(block for block in blocks if pattern.search(block)).encode()).hexdigest()[:12]
+
+
+def _foreign(file: n.MypyFile, own: Summary) -> set[str]:
+    """Return the names by which the functions of a module may know the variables of others."""
+    found = {
+        ref.target.rpartition(".")[2]
+        for refs in own.refs.values()
+        for ref in refs
+        if ref.kind == outline.VARIABLE and not ref.target.startswith(f"{file.fullname}.")
+    }
+    if found:
+        for statement in file.imports:
+            if isinstance(statement, n.ImportFrom):
+                found.update(alias for name, alias in statement.names if alias and name in found)
+    return found

@@ -1,0 +1,61 @@
+"""A mutable global is no constant if its module writes it, changes it, or lets it go where somebody could; nor if it holds what cannot be sent."""
+
+import threading
+from collections.abc import Callable
+
+from capsend import spawn
+
+WRITTEN = [1]
+WRITTEN = [2]
+CHANGED = {"a": 1}
+RETURNED = [1]
+PASSED = [1]
+ALIASED = [1]
+ALIAS = ALIASED
+NESTED = {"a": [1]}
+HELD = {"a": threading.Lock()}
+COMPUTED = {"a": [threading.Lock()]}
+CACHE: dict[str, int] = {}
+
+
+def uses_cache(key: str) -> int:
+    return CACHE.setdefault(key, len(key))  # E: global "CACHE" is dict[str, int]
+
+
+def counts() -> int:
+    return CACHE_OF_TABLE["uses"]("a")
+
+
+CACHE_OF_TABLE: dict[str, Callable[[str], int]] = {"uses": uses_cache}
+
+
+def register() -> None:
+    CHANGED["b"] = 2
+
+
+def expose() -> list[int]:
+    return RETURNED
+
+
+def hand_on(take: Callable[[list[int]], None]) -> None:
+    take(PASSED)
+
+
+def inner() -> list[int]:
+    return NESTED["a"]
+
+
+def change_alias() -> None:
+    ALIAS.append(1)
+
+
+def f() -> None:
+    spawn(lambda: WRITTEN[0])  # E: global "WRITTEN"
+    spawn(lambda: CHANGED["a"])  # E: global "CHANGED"
+    spawn(lambda: RETURNED[0])  # E: global "RETURNED"
+    spawn(lambda: PASSED[0])  # E: global "PASSED"
+    spawn(lambda: ALIASED[0])  # E: global "ALIASED"
+    spawn(lambda: NESTED["a"][0])  # E: global "NESTED"
+    spawn(lambda: "a" in HELD)  # E: global "HELD"
+    spawn(lambda: len(COMPUTED))  # E: global "COMPUTED"
+    spawn(counts)
