@@ -26,7 +26,7 @@ PRELUDE = (HERE / "capture_cases" / "prelude.py").read_text()
 # The cases' common beginning, which they share with the run time, does not import it; at the end it moves no line.
 IMPORTED = "from capsend import Address\n"
 # Files of `accept` that the run time does not take yet.
-WAITS_FOR_THE_RUN_TIME = {"constants"}
+WAITS_FOR_THE_RUN_TIME = {"class_bodies", "constants"}
 LINE = re.compile(r"^(.*?):(\d+)(?::\d+)*: (error|note): (.*)$")
 CONFIG = """[mypy]
 plugins = capsend_mypy

@@ -11,7 +11,7 @@ from mypy import nodes as n
 from mypy.types import CallableType, Instance, Overloaded, Type, TypeAliasType, get_proper_type
 from mypy.typevars import fill_typevars
 
-from capsend_mypy import constants, names, outline, summary, syntax, writes
+from capsend_mypy import bodies, constants, names, outline, summary, syntax, writes
 from capsend_mypy.constants import Sources
 from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level
 from capsend_mypy.summary import Failure, Hop, Summary
@@ -412,6 +412,10 @@ class Program:
             return
         for name in CONSTRUCTION:
             self._reach(info, name, Hop("", ""), found)
+        for base in info.mro:
+            made = base.metadata.get("dataclass") or base.metadata.get("attrs") or {}
+            for attribute in made.get("attributes", ()):
+                self._stored(base, attribute["name"], Hop("", ""), found)
         for base in info.mro[1:]:
             if names.is_absent(base.module_name):
                 found.failures.append(absent(names.top(base.module_name), Hop("", "")))
@@ -447,6 +451,9 @@ class Program:
                 self._default(function, ref, hop, found)
             case outline.DECORATED:
                 return self._decorated(ref, found)
+            case outline.OPAQUE:
+                node = self.symbol(function)
+                found.failures.append(self._opaque(function, node.type if isinstance(node, n.Var) else None))
         return False
 
     def variable(
@@ -577,12 +584,27 @@ class Program:
                 owner = node.info.name if node.info else info.name
                 self._class_attribute(node, f"{owner}.{name}", hop, found)
 
+    def _stored(self, info: n.TypeInfo, name: str, hop: Hop, found: Direct) -> bool:
+        """Add what the callables lead to that a class attribute holds; return whether its class body may show them."""
+        known = None if self.is_in_image(info.module_name) else self.summary(info.module_name)
+        local = f"{info.fullname[len(info.module_name) + 1 :]}.{name}"
+        if known is None or (known.verdicts is None and local not in known.refs):
+            return False
+        found.edges.append((f"{info.fullname}.{name}", hop))
+        return True
+
     def _class_attribute(self, node: n.Var, name: str, hop: Hop, found: Direct) -> None:
         if node.type is None:
             found.provisional = True
             return
         proper = get_proper_type(node.type)
-        if isinstance(proper, CallableType | Overloaded) and node.is_inferred:
+        is_callable = isinstance(proper, CallableType | Overloaded) and node.is_inferred
+        is_accessor = isinstance(proper, Instance) and proper.type.fullname in bodies.ACCESSORS
+        if (
+            (is_callable or is_accessor)
+            and node.info
+            and (self._stored(node.info, node.name, hop, found) or is_callable)
+        ):
             return
         trait = Trait.SERIALIZABLE if is_per_process(node.type) else Trait.PROCESS_SEND
         attribute = f"*.{name.rpartition('.')[2]}"

@@ -11,7 +11,7 @@ from capsend_traits import wording
 from mypy import nodes as n
 from mypy.types import Instance, LiteralType, TypeAliasType, get_proper_type
 
-from capsend_mypy import names, outline, syntax
+from capsend_mypy import bodies, names, outline, syntax
 from capsend_mypy.judge import Rule
 
 if TYPE_CHECKING:
@@ -126,6 +126,8 @@ def from_tree(file: n.MypyFile) -> Summary:
         called = [outline.callable_refs(value, file.fullname) if value is not None else None for value in values]
         if None not in called:
             summary.refs.setdefault(name, [ref for refs in called for ref in refs or ()])
+    for local, refs in bodies.stored(file):
+        summary.refs.setdefault(local, refs)
     summary.rebound, summary.identity = frozenset(rebound), frozenset(identity)
     return summary
 

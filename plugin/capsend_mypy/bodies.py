@@ -1,0 +1,103 @@
+"""The callables that a class body stores in the attributes of its class: in fields, properties and plain assignments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mypy import nodes as n
+
+from capsend_mypy import names, outline, syntax
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+FACTORIES: Final = frozenset(
+    {"default_factory", "factory", "converter", "validator", "on_setattr", "eq", "order", "hash", "repr"}
+)
+"""The arguments of field makers that may be callables; an `eq` that is True is none."""
+ACCESSORS: Final = frozenset(
+    {
+        "builtins.classmethod",
+        "builtins.property",
+        "builtins.staticmethod",
+        "functools.cached_property",
+        "functools.partialmethod",
+        "functools.singledispatchmethod",
+    }
+)
+"""What wraps a function into an attribute that calls it."""
+HOOKS: Final = frozenset({"default", "validator"})
+
+
+def stored(file: n.MypyFile) -> Iterator[tuple[str, list[outline.Ref]]]:
+    """Yield the attributes of a module's classes that hold callables, as ("Class.name", what the callables refer to)."""
+    yield from _stored(file.names, file.fullname, "")
+
+
+def _stored(
+    table: Mapping[str, n.SymbolTableNode], module: str, prefix: str
+) -> Iterator[tuple[str, list[outline.Ref]]]:
+    for name, symbol in table.items():
+        info = symbol.node
+        if isinstance(info, n.TypeInfo) and info.fullname == f"{module}.{prefix}{name}" and not symbol.plugin_generated:
+            found: dict[str, list[outline.Ref]] = {}
+            for binding in syntax.plain_bindings(info.defn.defs.body):
+                refs = _callables(binding.value, module) if binding.value is not None else None
+                if refs is not None:
+                    found.setdefault(binding.name, []).extend(refs)
+            for field, ref in _hooks(info.defn.defs.body, module):
+                found.setdefault(field, []).append(ref)
+            yield from ((f"{prefix}{name}.{attribute}", refs) for attribute, refs in found.items())
+            yield from _stored(info.names, module, f"{prefix}{name}.")
+
+
+def _callables(value: n.Expression, module: str) -> list[outline.Ref] | None:
+    """Return what the callables refer to that a value is or holds; None if it shows none."""
+    if isinstance(value, n.LambdaExpr):
+        return outline.refs_of(value, module)
+    if isinstance(value, n.RefExpr) and syntax.function_of(value.node) is not None:
+        return _function(value, module)
+    if not isinstance(value, n.CallExpr):
+        return None
+    wraps = isinstance(value.callee, n.RefExpr) and value.callee.fullname in ACCESSORS
+    if not wraps and _is_made(value):
+        return [outline.Ref(outline.OPAQUE, module, "", outline.place_of(value, module))]
+    found: list[outline.Ref] = []
+    shown = False
+    for name, argument in zip(value.arg_names, value.args, strict=True):
+        inner = _callables(argument, module)
+        if inner is not None and (not _is_made(argument) or wraps or name in FACTORIES):
+            found += inner
+            shown = True
+    return found if shown or wraps else None
+
+
+def _is_made(value: n.Expression) -> bool:
+    """Return whether a function of the user's makes a value, which may then be a callable that captures anything."""
+    return (
+        isinstance(value, n.CallExpr)
+        and isinstance(value.callee, n.RefExpr)
+        and syntax.function_of(value.callee.node) is not None
+        and not names.is_known(value.callee.fullname)
+    )
+
+
+def _function(value: n.RefExpr, module: str) -> list[outline.Ref]:
+    if value.kind == n.LDEF or names.is_known(value.fullname):
+        return []
+    return [outline.Ref(outline.FUNCTION, value.fullname, "", outline.place_of(value, module))]
+
+
+def _hooks(body: list[n.Statement], module: str) -> Iterator[tuple[str, outline.Ref]]:
+    """Yield the methods that a class of attrs calls when an instance is made: `@x.default` and `@x.validator`."""
+    for statement in syntax.statements(body):
+        if not isinstance(statement, n.Decorator):
+            continue
+        for decorator in statement.original_decorators:
+            if (
+                isinstance(decorator, n.MemberExpr)
+                and decorator.name in HOOKS
+                and isinstance(decorator.expr, n.NameExpr)
+            ):
+                place = outline.place_of(statement.func, module)
+                yield decorator.expr.name, outline.Ref(outline.FUNCTION, statement.func.fullname, "", place)
