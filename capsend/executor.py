@@ -157,13 +157,7 @@ class Executor(_BaseExecutor):
         try:
             while futures:
                 futures.extend(self.submit(fn, *args) for args in itertools.islice(calls, 1))
-                future = futures.popleft()
-                try:
-                    result = future.result(None if end is None else end - time.monotonic())
-                finally:
-                    future.cancel()
-                    del future  # nothing is kept while the caller works
-                yield result
+                yield _result_of(futures.popleft(), end)
         finally:
             for future in futures:
                 future.cancel()
@@ -185,6 +179,14 @@ class Executor(_BaseExecutor):
         """Accept no more tasks, cancel those that wait and kill those that run; returns at once."""
         self._workers.close(cancel=True)
         self._workers.kill()
+
+
+def _result_of(future: ProcessFuture[R], end: float | None) -> R:
+    """Wait for a result; whoever yields it keeps nothing of it while the caller works."""
+    try:
+        return future.result(None if end is None else end - time.monotonic())
+    finally:
+        future.cancel()
 
 
 class _Workers:
@@ -261,16 +263,17 @@ class _Workers:
             self._tell(future, None, error)
             return
         future._runs_in(process)  # noqa: SLF001 - its own module
+        # Two, so that nothing of a result is held here while the next process starts.
         process._life.add_callback(lambda: self._end(future, process))  # noqa: SLF001 - same layer
+        process._life.add_callback(self._start_waiting)  # noqa: SLF001 - same layer
 
     def _end(self, future: ProcessFuture[Any], process: Process[Any]) -> None:
-        value, error = None, None
         try:
             value = process._life.outcome()  # noqa: SLF001 - same layer
-        except BaseException as raised:  # noqa: BLE001 - the future is where its user looks
-            error = raised
-        self._tell(future, value, error)
-        self._start_waiting()
+        except BaseException as error:  # noqa: BLE001 - the future is where its user looks
+            self._tell(future, None, error)
+        else:
+            self._tell(future, value, None)
 
     def _tell(self, future: ProcessFuture[Any], value: object, error: BaseException | None) -> None:
         outer, self._ending.future = getattr(self._ending, "future", None), future

@@ -443,8 +443,9 @@ class Life:
             callbacks, self._callbacks = self._callbacks, []
         self.mail.close(reason, "" if self._error is None or reason == "normal" else _words(self._error))
         self.finished.set()
-        for callback in callbacks:
-            callback()
+        callbacks.reverse()
+        while callbacks:
+            callbacks.pop()()  # each is let go before the next, with all that it holds
 
     def _reason(self) -> ExitReason:
         error = self._error

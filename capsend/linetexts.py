@@ -41,14 +41,17 @@ def _parse(filename: str, lines: tuple[str, ...]) -> ParsedText:
     return parsed(ast.parse("".join(lines), filename), lines)
 
 
-def cell_file(name: str, keyword: str = "class") -> str | None:
-    """Find a class without methods in a notebook or doctest: the newest cell that defines it."""
-    for filename in reversed(list(linecache.cache)):
-        if filename.startswith("<") and f"{keyword} {name}" in "".join(linecache.getlines(filename)):
-            return filename
+def cell_files(name: str, keyword: str = "class") -> list[str]:
+    """Return the cells of a notebook, or the examples of a doctest, that define a class without methods; the newest comes last."""
+    statement = f"{keyword} {name}"
+    # Some kernels give their cells the names of files; nobody has seen those change.
+    names = [
+        file for file, entry in linecache.cache.items() if file.startswith("<") or (len(entry) > 1 and entry[1] is None)
+    ]
+    found = [file for file in names if statement in "".join(linecache.getlines(file))]
     # doctest shows linecache the examples of the test that runs, without putting them into its cache.
     test = getattr(getattr(linecache.getlines, "__self__", None), "test", None)
-    for number, example in reversed(list(enumerate(getattr(test, "examples", ())))):
-        if f"{keyword} {name}" in example.source:
-            return f"<doctest {getattr(test, 'name', '')}[{number}]>"
-    return None
+    for number, example in enumerate(getattr(test, "examples", ())):
+        if statement in example.source:
+            found.append(f"<doctest {getattr(test, 'name', '')}[{number}]>")
+    return found

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _API: Final = "capsend"
 _ALIAS: Final = "PerProcess"
 """The one of its names that is no object of its own module."""
+_MAIN: Final = frozenset({"__main__", "__mp_main__"})
+"""The main script, and what workers of `multiprocessing` call it."""
 _PUBLIC: Final = frozenset({"capsend.exceptions", "capsend.mailbox", "capsend.wasm"})
 _INTERNALS: Final = ("capsend.", "capsend_traits", "capsend_mypy")
 
@@ -52,9 +54,11 @@ class Origins:
 
     def _decide(self, name: str, file: str | None) -> Origin:
         top = name.partition(".")[0]
+        if name in _MAIN:
+            return Origin.USER
         if top == _API or self._knows(name):
             return Origin.IMAGE
-        if name == "__main__" or top == self._own:
+        if top == self._own:
             return Origin.USER
         if top in sys.stdlib_module_names or top in sys.builtin_module_names:
             return Origin.MISSING

@@ -14,7 +14,7 @@ import attrs
 from capsend.guest.compiling import compile_source, requalified
 from capsend.linetexts import IMPORT_AGAIN
 from capsend.parsed import DEFINITIONS, TYPE_STATEMENT, FunctionNode, ParsedText, SourceError, without_source
-from capsend.texts import cell_file, texts_of
+from capsend.texts import cell_files, texts_of
 
 __all__ = ["Source", "SourceError", "is_generated", "locate_alias", "locate_class", "locate_function"]
 
@@ -103,35 +103,42 @@ def locate_class(cls: type) -> Source:
         SourceError: there is no source, or no such class statement in it.
     """
     module = sys.modules.get(cls.__module__)
-    files = [_method_file(cls) or getattr(module, "__file__", None), cell_file(cls.__name__)]
-    filenames = [name for name in files if name is not None]
-    if module is None or not filenames:
+    own = _method_file(cls) or getattr(module, "__file__", None)
+    cells = cell_files(cls.__name__)
+    if module is None or (own is None and not cells):
         raise SourceError(
             f"class {cls.__qualname__} has no source: its module {cls.__module__} was not loaded from a file", _WRITE
         )
-    for filename in filenames:
-        found = [
-            (node, text) for text in texts_of(filename, vars(module)) for node in text.classes.get(cls.__qualname__, ())
-        ]
-        if found:
-            break
-    else:
-        filename = filenames[0]
+    found = _statements(cls, [own] if own is not None else [], module) or _statements(cls, cells, module)
+    if not found:
         raise SourceError(
-            f"{filename} has no class statement for {cls.__qualname__}: a class made by a call, such as type() or make_dataclass(), "
+            f"{own or cells[0]} has no class statement for {cls.__qualname__}: a class made by a call, such as type() or make_dataclass(), "
             "has no source",
             "write it as a class statement, or restart the program if the file has changed since it was imported",
         )
-    node, file = next((each for each in found if _contains_methods(each[0], cls)), None) or max(
-        found, key=lambda each: (_agreement(each[0], cls), each[0].lineno)
+    # The last of those that agree best: in a file the lowest, of a notebook's cells the newest.
+    node, file, filename = max(
+        reversed(found), key=lambda each: (_contains_methods(each[0], cls), _agreement(each[0], cls))
     )
     flags = next((value.compiler_flag for value in vars(module).values() if value is __future__.annotations), 0)
     return _cut(node, file, filename, enclosing="", free=(), flags=flags)
 
 
+def _statements(
+    cls: type, filenames: list[str], module: types.ModuleType
+) -> list[tuple[ast.ClassDef, ParsedText, str]]:
+    """Return the class statements of that name in some files, each with its text and its file."""
+    return [
+        (node, text, filename)
+        for filename in filenames
+        for text in texts_of(filename, vars(module))
+        for node in sorted(text.classes.get(cls.__qualname__, ()), key=lambda node: node.lineno)
+    ]
+
+
 def locate_alias(name: str, module: types.ModuleType) -> Source:
     """Find the text of a `type` statement at module level."""
-    filename = getattr(module, "__file__", None) or cell_file(name, "type")
+    filename = getattr(module, "__file__", None) or next(reversed(cell_files(name, "type")), None)
     found = (
         []
         if filename is None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from capsend.linetexts import cell_file, text_of
+from capsend.linetexts import cell_files, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from capsend.parsed import ParsedText
 
-__all__ = ["cell_file", "texts_of"]
+__all__ = ["cell_files", "texts_of"]
 
 
 def texts_of(filename: str, module_globals: dict[str, Any], *, line: int | None = None) -> Sequence[ParsedText]:

@@ -1,10 +1,12 @@
 """The executor: what the standard library asks of one, with a fresh process for every task."""
 
+import collections
 import concurrent.futures
 import itertools
 import os
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -139,6 +141,48 @@ def test_exception_of_a_task_is_in_its_future():
         bad, good = executor.submit(lambda: 1 // 0), executor.submit(lambda: 1)
         assert isinstance(bad.exception(), ZeroDivisionError)
         assert good.result() == 1
+
+
+def test_results_of_map_are_not_kept():
+    """Neither the iterator nor the executor holds what the caller has taken and let go."""
+    with Executor(max_workers=2) as executor:
+        for result in executor.map(collections.OrderedDict, [[], [], []]):
+            let_go = threading.Event()
+            weakref.finalize(result, let_go.set)
+            del result
+            assert let_go.wait(10)  # the thread that brought it may still be on its way out
+
+
+def test_map_raises_where_a_call_raised():
+    """The results before it come first."""
+    with Executor() as executor:
+        results = executor.map(divmod, [1, 1, 1], [2, 0, 5])
+        assert next(results) == (0, 1)
+        with pytest.raises(ZeroDivisionError):
+            next(results)
+
+
+def test_waiting_ends_at_the_first_failure_or_the_first_result():
+    """`wait` and `as_completed` of the standard library work with futures that end, fail and are cancelled."""
+    with Executor(max_workers=2) as executor:
+        fast, slow = executor.submit(pow, 2, 5), executor.submit(time.sleep, 30)
+        done, waiting = concurrent.futures.wait([fast, slow], return_when=concurrent.futures.FIRST_COMPLETED)
+        assert (done, waiting) == ({fast}, {slow})
+        failed = executor.submit(divmod, 1, 0)
+        done, waiting = concurrent.futures.wait([failed, slow], return_when=concurrent.futures.FIRST_EXCEPTION)
+        assert (done, waiting) == ({failed}, {slow})
+        with pytest.raises(TimeoutError):
+            list(concurrent.futures.as_completed([fast, slow], timeout=0))
+        assert list(concurrent.futures.as_completed([fast, fast])) == [fast]
+        executor.kill_workers()
+
+
+def test_task_that_was_cancelled_does_not_hold_up_a_shutdown():
+    """CPython's gh-94440."""
+    executor = Executor(max_workers=1)
+    executor.submit(int).result()
+    executor.submit(int).cancel()
+    executor.shutdown(wait=True)
 
 
 def test_dead_process_fails_its_own_future_only():

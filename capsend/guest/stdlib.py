@@ -39,6 +39,8 @@ def import_all(packages: Iterable[str]) -> dict[str, str]:
         for name in packages:
             module = importlib.import_module(name)
             _walk(getattr(module, "__path__", ()), f"{name}.", failures)
+    # multiprocessing leaves the main module under the name that its workers know it by; a program may have one of its own.
+    sys.modules.pop("__mp_main__", None)
     return failures
 
 

@@ -58,11 +58,11 @@ def _parse(kind: str, _name: str, text: str, file: str, line: int, indent: str, 
     return parsed(whole, tuple(lines), enclosing=enclosing if kind != "class" else "")
 
 
-def cell_file(name: str, keyword: str = "class") -> str | None:
-    """Find the file of a class, or type alias, whose module has none."""
+def cell_files(name: str, keyword: str = "class") -> list[str]:
+    """Return the files in which a class, or type alias, may stand whose module has none; the newest comes last."""
     # A `type` statement travels as a class does.
-    found = (str(piece[3]) for piece in _pieces() if piece[0] == "class" and piece[1] == name)
-    return next(found, None) or linetexts.cell_file(name, keyword)
+    found = [str(piece[3]) for piece in _pieces() if piece[0] == "class" and piece[1] == name]
+    return [*linetexts.cell_files(name, keyword), *reversed(dict.fromkeys(found))]
 
 
 def _pieces() -> Iterator[list[Any]]:
