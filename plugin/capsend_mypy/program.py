@@ -11,7 +11,7 @@ from mypy import nodes as n
 from mypy.types import CallableType, Instance, Overloaded, Type, TypeAliasType, get_proper_type
 from mypy.typevars import fill_typevars
 
-from capsend_mypy import bodies, constants, names, outline, summary, syntax, writes
+from capsend_mypy import bodies, constants, names, operators, outline, summary, syntax, writes
 from capsend_mypy.constants import Sources
 from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level
 from capsend_mypy.summary import Failure, Hop, Summary
@@ -330,6 +330,10 @@ class Program:
 
     def _direct(self, fullname: str) -> Direct:
         found = Direct()
+        owner = operators.owner(fullname)
+        if owner:
+            self._operators(self.symbol(owner), found)
+            return found
         module, local = self.split(fullname)
         if not module or self.is_in_image(module):
             return found
@@ -412,6 +416,9 @@ class Program:
             return
         for name in CONSTRUCTION:
             self._reach(info, name, Hop("", ""), found)
+        found.edges.append((operators.of(info.fullname), Hop("", "")))
+        if info.metaclass_type is not None:
+            self._operators(info.metaclass_type.type, found)
         for base in info.mro:
             made = base.metadata.get("dataclass") or base.metadata.get("attrs") or {}
             for attribute in made.get("attributes", ()):
@@ -419,6 +426,14 @@ class Program:
         for base in info.mro[1:]:
             if names.is_absent(base.module_name):
                 found.failures.append(absent(names.top(base.module_name), Hop("", "")))
+
+    def _operators(self, info: n.SymbolNode | None, found: Direct) -> None:
+        """Add the methods of a class that operators, statements and built-in functions call, inherited ones included."""
+        if not isinstance(info, n.TypeInfo):
+            return
+        own = {name for base in info.mro if not self.is_in_image(base.module_name) for name in base.names}
+        for name in sorted(own & operators.METHODS):
+            self._reach(info, name, Hop("", ""), found)
 
     def _assigned(self, info: n.TypeInfo) -> frozenset[str]:
         known = None if self.is_in_image(info.module_name) else self.summary(info.module_name)

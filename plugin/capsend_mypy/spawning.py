@@ -21,7 +21,7 @@ from mypy.types import (
     get_proper_type,
 )
 
-from capsend_mypy import names, outline, syntax, writes
+from capsend_mypy import names, operators, outline, syntax, writes
 from capsend_mypy.config import Transport
 from capsend_mypy.judge import Rule, Spoil
 from capsend_mypy.program import DECORATED_CURE, DECORATED_VERDICT, Direct, is_spawnable, is_wasm_function, written
@@ -531,6 +531,8 @@ class Check:
             self._report(kind, name, self.shown(judged), spoils, place, trait=trait)
             return
         for fullname in sorted(classes):
+            if not self.program.is_in_image(fullname):
+                self.refs([outline.Ref(outline.CLASS, operators.of(fullname), place=self._spot(place))], place)
             if self._is_unseen(fullname):
                 self.refs([outline.Ref(outline.CLASS, fullname, place=self._spot(place))], place)
 
