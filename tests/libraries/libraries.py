@@ -1,0 +1,78 @@
+"""The libraries whose examples are run, and how: they come from PyPI when the tests run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+
+@dataclass(frozen=True)
+class Library:
+    """One distribution.
+
+    Attributes:
+        requirement: what pip installs.
+        packages: the packages and modules whose docstrings are read.
+        needs: what else pip installs with it.
+        prelude: imports that its examples take for granted.
+        every: 1 for every docstring, 3 for every third one.
+    """
+
+    requirement: str
+    packages: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    prelude: str = ""
+    every: int = 1
+
+    @property
+    def name(self) -> str:
+        """The name of the distribution."""
+        return self.requirement.partition("=")[0]
+
+
+SMALL: Final = (Library("inflection==0.5.1", ("inflection",)), Library("semver==3.0.4", ("semver",)))
+MANY: Final = (
+    Library("more-itertools==10.8.0", ("more_itertools",)),
+    Library("toolz==1.1.0", ("toolz",)),
+    Library("boltons==25.0.0", ("boltons",)),
+    Library("sortedcontainers==2.4.0", ("sortedcontainers",)),
+    Library("pyrsistent==0.20.0", ("pyrsistent",)),
+    Library("pydash==8.0.5", ("pydash",), ("typing_extensions",)),
+    Library("networkx==3.5", ("networkx.algorithms", "networkx.classes"), prelude="import networkx as nx", every=4),
+    Library("petl==1.7.17", ("petl",), every=2),
+    Library("jmespath==1.0.1", ("jmespath",)),
+    Library("humanize==4.14.0", ("humanize",)),
+    Library("python-slugify==8.0.4", ("slugify",), ("text-unidecode==1.3",)),
+    Library("parse==1.20.2", ("parse",)),
+    Library("tabulate==0.9.0", ("tabulate",)),
+    Library("funcy==2.0", ("funcy",)),
+    Library("glom==24.11.0", ("glom",), ("boltons", "attrs", "face")),
+)
+
+
+def install(library: Library, folder: Path) -> Path:
+    """Install a library into a folder of its own, which is no place of packages; return the folder."""
+    target = folder / library.name
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", str(target)]
+    subprocess.run([*command, library.requirement, *library.needs], check=True, capture_output=True, text=True)
+    return target
+
+
+def run(library: Library, target: Path) -> dict[str, dict[str, Any]]:
+    """Return {function and docstring: row} of the examples of a library that is installed in a folder."""
+    out = target / "rows.json"
+    here = Path(__file__).parent
+    command = [sys.executable, str(here / "runner.py"), str(target), str(out), str(library.every), library.prelude]
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    ended = subprocess.run(
+        [*command, *library.packages], env=environment, check=False, capture_output=True, text=True, timeout=3000
+    )
+    if not out.exists():
+        raise RuntimeError(f"{library.name}: {ended.stderr[-3000:]}")
+    rows: dict[str, dict[str, Any]] = json.loads(out.read_text(encoding="utf-8"))
+    return rows
