@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import sys
 import threading
 import types
@@ -131,12 +132,21 @@ def prepared_for(function: Callable[..., Any], knows: Callable[[str], bool], ima
         return known
     context, entry = walked(plain, knows)
     program = context.program
-    text = f'{{"entry":{json.dumps(entry)},"steps":{program.text()}}}'
+    text = f'{{"entry":{json.dumps(entry)},"steps":{program.text()}{_description(program)}}}'
     prepared = Prepared(program, context.origins, text, frozenset(program.names()), context.observed)
     program.steps = []
     if context.reusable and isinstance(plain, types.FunctionType):
         _kept.keep(plain, image, prepared)
     return prepared
+
+
+def _description(program: Program) -> str:
+    """Return the host's description of what it sends, for the process to compare with its own; empty unless CAPSEND_COMPARE asks for it."""
+    if not os.environ.get("CAPSEND_COMPARE"):
+        return ""
+    from capsend.guest.describing import describe
+
+    return f',"description":{json.dumps(describe(program.objects))}'
 
 
 def walked(

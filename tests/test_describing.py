@@ -21,9 +21,9 @@ def made(*, change: str = "") -> list[Any]:
     module = sys.modules["made_up"] = types.ModuleType("made_up")  # dataclasses looks for it
     namespace = vars(module)
     namespace.update(abc=abc, dataclasses=dataclasses, enum=enum, functools=functools)
-    exec(ENTITIES, namespace)
+    exec(compile(ENTITIES, "made_up.py", "exec"), namespace)
     if change:
-        exec(change, namespace)
+        exec(compile(change, "made_up.py", "exec"), namespace)
     names = ("f", "g", "C", "Color", "Point", "Base", "part", "cached", "ONE", "show", "Sub")
     return [namespace[name] for name in names]
 
@@ -127,7 +127,7 @@ def test_one_object_at_two_places_is_one_object_on_both_sides() -> None:
 
 def test_the_order_of_a_set_does_not_matter() -> None:
     """Sets are described in an order of their texts."""
-    assert describe([{"a", "bb", "ccc"}]) == describe([set(["ccc", "a", "bb"])])
+    assert describe([{"a", "bb", "ccc"}]) == describe([{"ccc", "a", "bb"}])
 
 
 def test_what_the_guest_only_knows_of_equals_everything() -> None:

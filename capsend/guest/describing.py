@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import functools
 import re
+import sys
 import types
 import typing
 from typing import TYPE_CHECKING, Any, Final
@@ -42,7 +43,7 @@ _OF_CLASSES: Final = frozenset(
     }
 )  # fmt: skip
 _OF_FUNCTIONS: Final = frozenset({"__annotations__", "__annotate__", "__type_params__"})
-_OF_DISPATCHERS: Final = frozenset({"registry", "register", "dispatch", "_clear_cache"})
+_LIBRARIES: Final = frozenset({"capsend", "capsend_traits", "attr", "attrs", "typing_extensions"})
 # {module: name} of what moved between versions of Python: it is called as the older version does.
 _MOVED: Final = {
     "pathlib._local": "pathlib", "pathlib.types": "pathlib", "typing_extensions": "typing", "_decimal": "decimal", "_pydecimal": "decimal",
@@ -128,17 +129,20 @@ class _Description:
         if _is_named(function):
             self._texts[path] = f"function {_name(function)}"
             return
-        for name in ("__name__", "__qualname__", "__module__", "__doc__", "__defaults__", "__kwdefaults__"):
-            self._value(f"{path}.{name}", getattr(function, name))
-        self._annotations(path, function)
-        dispatches = function.__code__.co_filename.endswith("functools.py") and hasattr(function, "registry")
-        for name, value in vars(function).items():
-            if name not in _OF_FUNCTIONS and not (dispatches and name in _OF_DISPATCHERS):
-                self._value(f"{path}.{name}", value)
-        if dispatches:
-            for cls, implementation in vars(function)["registry"].items():
+        maker = str(function.__globals__.get("__name__")).partition(".")[0]
+        if function.__code__.co_filename.startswith("<") or maker in sys.stdlib_module_names | _LIBRARIES:
+            self._texts[path] = f"function made by a library: {function.__name__}"
+            for cls, implementation in vars(function).get("registry", {}).items():
                 self._value(f"{path}.registry[{_name(cls)}]", implementation)
             return
+        for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+            self._texts[f"{path}.{name}"] = repr(getattr(function, name))
+        for name in ("__defaults__", "__kwdefaults__"):
+            self._value(f"{path}.{name}", getattr(function, name))
+        self._annotations(path, function)
+        for name, value in vars(function).items():
+            if name not in _OF_FUNCTIONS:
+                self._value(f"{path}.{name}", value)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             self._share(f"{path}({name} cell)", cell)
             self._value(f"{path}({name})", _contents(cell))
@@ -152,8 +156,8 @@ class _Description:
         if _is_named(cls):
             return
         for name in ("__name__", "__qualname__", "__module__"):
-            self._value(f"{path}.{name}", getattr(cls, name))
-        self._value(f"{path}.__doc__", None if _has_generated_doc(cls) else cls.__doc__)
+            self._texts[f"{path}.{name}"] = repr(getattr(cls, name))
+        self._texts[f"{path}.__doc__"] = repr(None if _has_generated_doc(cls) else cls.__doc__)
         self._value(f"{path}.__class__", type(cls))
         self._value(f"{path}.__bases__", cls.__bases__)
         self._value(f"{path}.__mro__", cls.__mro__[1:])
@@ -272,8 +276,10 @@ class _Description:
         elif hasattr(value, "__wrapped__") and hasattr(value, "cache_parameters"):
             self._texts[path] = f"cache {value.cache_parameters()}"
             self._value(f"{path}.__wrapped__", value.__wrapped__)
-        elif typing.get_origin(value) is not None or cls.__module__ in {"typing", "types"}:
-            self._texts[path] = f"type {self._type(value)}" if typing.get_origin(value) is not None else _plain(value)
+        elif typing.get_origin(value) is not None:
+            self._texts[path] = f"type {self._type(value)}"
+        elif cls.__module__ in {"typing", "typing_extensions", "types"}:
+            self._texts[path] = f"type {_ADDRESS.sub('0x', repr(value)).replace('typing_extensions', 'typing')}"
         else:
             self._share(path, value)
             self._instance(path, value, cls)
@@ -289,7 +295,7 @@ class _Description:
         plan = plan_of(cls)
         name = self._numbered(cls) or _name(cls)
         self._texts[path] = f"instance of {name}"
-        if plan.base not in BASES or (cls.__module__ == "builtins" and cls not in BASES):
+        if (plan.base not in BASES or _is_named(cls)) and cls not in BASES:
             self._texts[path] = _plain(value)
             return
         part = BASES[plan.base].read(value)
@@ -320,9 +326,7 @@ def _contents(cell: types.CellType) -> object:
 
 def _is_named(thing: Any) -> bool:
     """Tell whether a function or class belongs to the interpreter or a library of the image; what it is made of is the image's own affair."""
-    import sys
-
-    return str(thing.__module__).partition(".")[0] in sys.stdlib_module_names | {"capsend", "attr", "attrs"}
+    return str(thing.__module__).partition(".")[0] in sys.stdlib_module_names | _LIBRARIES
 
 
 def _name(thing: Any) -> str:
@@ -333,7 +337,7 @@ def _name(thing: Any) -> str:
 def _plain(value: object) -> str:
     name = _name(type(value))
     text = type(value).__repr__
-    own = text is not object.__repr__ and not isinstance(text, types.FunctionType)
+    own = text is not object.__repr__ and (_is_named(type(value)) or not isinstance(text, types.FunctionType))
     return f"{name} {_ADDRESS.sub('0x', repr(value))[:200]}" if own else name
 
 

@@ -9,7 +9,7 @@ import logging
 import os
 from typing import Any
 
-from . import children, codec, failure, handles, host_functions, mail, settle
+from . import children, codec, describing, failure, handles, host_functions, mail, settle
 from .program import Program
 
 
@@ -18,7 +18,8 @@ def run(program: str, call: str) -> str:
 
     Args:
         program: JSON of `{"entry": reference, "steps": [step], "parent": 1, "handles": [[number, kind, description]],
-            "mailbox": 1, "logging": level, "variables": {name: value}}`, of which all but the first two may be missing.
+            "mailbox": 1, "logging": level, "variables": {name: value}, "description": the host's, of its entities}`, of which all but the first
+            two may be missing.
         call: JSON of more steps, its length in hexadecimal and a colon before it, then `(args, kwargs)` as codec text.
     """
     rebuilt = Program()
@@ -34,6 +35,8 @@ def run(program: str, call: str) -> str:
             rebuilt.handles = handles.receive(parts["handles"])
         rebuilt.has_parent = "parent" in parts
         rebuilt.execute(parts["steps"])
+        if "description" in parts:
+            _compare(parts["description"], rebuilt)
         # No part of a call is copied without need: arguments may be large.
         start = call.index(":") + 1
         end = start + int(call[: start - 1], 16)
@@ -52,6 +55,17 @@ def run(program: str, call: str) -> str:
         _explain_unsent(error, rebuilt)
         held = _Held(rebuilt)
         return "e" + held.before(failure.describe(error, externals=held.name))
+
+
+def _compare(description: dict[str, Any], rebuilt: Program) -> None:
+    """Compare the host's description of what it sent with that of what was rebuilt.
+
+    Raises:
+        AssertionError: they differ.
+    """
+    difference = describing.compare(description, describing.describe(rebuilt.entities))
+    if difference is not None:
+        raise AssertionError(f"CAPSEND_COMPARE: the process has rebuilt something else than was sent: {difference}")
 
 
 def _call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -7,7 +7,7 @@ import sys
 
 _PACKAGE = __name__.rpartition(".")[0]
 _OUTSIDE = "capsend.guest"
-_NAMES = ("codec", "codec_instances", "codec_types", "compiling", "failure")
+_NAMES = ("codec", "codec_instances", "codec_types", "compiling", "describing", "failure")
 
 
 def install() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PRELUDE: Final = '''
+PRELUDE: Final = """
 
 def _show(out, value):
     if value is not None:
@@ -25,7 +25,7 @@ def _print(out, *values, sep=" ", end="\\n", file=None, flush=False):
     out.append(sep.join(map(str, values)))
 
 
-'''
+"""
 _OURS: Final = frozenset({"_show", "_print", "_error", "out"})
 
 

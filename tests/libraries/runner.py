@@ -102,6 +102,7 @@ def echo(function: Any) -> dict[str, Any]:
 def main() -> None:
     """Run everything."""
     folder, out, every, prelude, *names = sys.argv[1:]
+    folder, out = os.path.abspath(folder), os.path.abspath(out)
     sys.path.insert(0, folder)
     os.chdir(folder)
     assert capsend
