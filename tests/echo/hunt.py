@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import driver
 
-BATCH = 250
+BATCH = 100
 
 
 def main() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 from program import Piece, Program
 
@@ -365,11 +366,7 @@ def _indented(text: str) -> str:
 
 def program(index: int) -> Program:
     """Return the program of a number: always the same."""
-    import recipes  # noqa: F401 - it lists them
+    for name in ("values", "functions", "classes", "kinds"):
+        importlib.import_module(f"recipes_{name}")  # they list themselves
 
     return Writer(index).write()
-
-
-def programs(numbers: Sequence[int]) -> list[Program]:
-    """Return programs."""
-    return [program(number) for number in numbers]
