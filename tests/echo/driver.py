@@ -47,7 +47,7 @@ class Verdict:
     def kind(self) -> str:
         """The worst class of its rows."""
         kinds = [row["class"] for row in self.rows.values()]
-        if self.program.loses and any(kind in {"equal", "lost"} for kind in kinds):
+        if self.program.loses and any(kind in {"equal", "lost"} for kind in kinds) and not self.raises:
             return "lost"
         bad = [kind for kind in kinds if kind not in GOOD]
         if bad:
@@ -57,6 +57,11 @@ class Verdict:
         if len({row["class"] == "refused" for row in self.rows.values()}) > 1:
             return "seeds"
         return kinds[0]
+
+    @property
+    def raises(self) -> bool:
+        """Whether it raises an exception on the host."""
+        return any(str(row.get("host", "")).startswith("raises") for row in self.rows.values())
 
     def report(self) -> str:
         """Return the program with what was expected of it."""
@@ -178,10 +183,12 @@ def _attempt(
     }
     flat = [program for many in programs.values() for program in many]
     ended = {verdict.program.name: verdict for verdict in run(flat, folder, seeds=seeds, jobs=1)} if flat else {}
-    return {
-        place: [ended[each.name] if ended[each.name].kind == best[place].kind else None for each in many]
-        for place, many in programs.items()
-    }
+
+    def like(place: int, verdict: Verdict) -> Verdict | None:
+        same = verdict.kind == best[place].kind and verdict.raises == best[place].raises
+        return verdict if same else None
+
+    return {place: [like(place, ended[each.name]) for each in many] for place, many in programs.items()}
 
 
 _numbers = itertools.count(1_000_000, 100_000)
