@@ -53,6 +53,10 @@ _timers: Final = Deadlines()
 _log: Final = logging.getLogger("capsend.process")
 
 
+def _ended(_: object) -> bool:
+    return False
+
+
 class Mail:
     """The mail of one process; `answer` runs on its thread, everything that others do goes through the port.
 
@@ -70,7 +74,7 @@ class Mail:
         environment: Environment,
         handles: Handles,
         *,
-        stop: Callable[[str], None],
+        stop: Callable[[str], object],
         charge: Callable[[int], bool],
     ) -> None:
         self.port = Port(
@@ -123,6 +127,8 @@ class Mail:
         self._monitors.clear()
         self._links.clear()
         self._guest = self.resolve = None
+        # Its `Life` knows it, but not the other way round any more: what the process answered with goes when nobody holds its handle.
+        self._stop = self._charge = _ended
 
     def _linked_ended(self, gone: Port, reason: str, words: str) -> None:
         """Runs on the thread of whatever ended."""
