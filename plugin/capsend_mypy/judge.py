@@ -11,7 +11,7 @@ from capsend_traits import Trait, table, wording
 from mypy.expandtype import expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
 from mypy.messages import format_type_bare
-from mypy.nodes import TypeInfo, Var
+from mypy.nodes import Decorator, TypeInfo, Var
 from mypy.types import (
     AnyType,
     CallableType,
@@ -36,6 +36,7 @@ from mypy.types import (
 )
 
 from capsend_mypy import names
+from capsend_mypy.changing import is_descriptor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -134,6 +135,7 @@ class Judge:
         options: mypy's options, for how types are shown.
         memo: what was judged before, if types do not change meanwhile.
         assigned: gives the names that the methods of a class assign on their receiver, of those that its body assigns too.
+        changes: says whether the methods of a class change its instances, although these look as if they stayed as they are made.
 
     Attributes:
         modules: the modules whose definitions the answers rest on, so far.
@@ -148,8 +150,10 @@ class Judge:
         *,
         memo: Memo | None = None,
         assigned: Callable[[TypeInfo], Collection[str]] = lambda _: (),
+        changes: Callable[[TypeInfo], bool] = lambda _: False,
     ) -> None:
         self.files = files
+        self.changes = changes
         self.assigned = assigned
         self.options = options
         self.memo: Memo = {} if memo is None else memo
@@ -421,7 +425,23 @@ class Judge:
                 self.provisional = True
                 continue
             found += self._part(judged, node.type, trait, depth, path=f".{member}", noun="member", label=member)
+        if trait is Trait.PROCESS_SEND:
+            for base in judged.type.mro:
+                if not names.is_known(base.module_name):
+                    found += self._fields_of_members(judged, base, depth)
         return found
+
+    def _fields_of_members(self, judged: Instance, base: TypeInfo, depth: int) -> list[Spoil]:
+        found: list[Spoil] = []
+        for name, field in self._declared_fields(base):
+            if field.type is not None and name not in judged.type.enum_members and not is_sunder(name):
+                found += self._part(
+                    judged, field.type, Trait.PROCESS_SEND, depth, path=f".{name}", noun="field", label=name
+                )
+        return [*found, self._changing(judged)] if self.changes(base) else found
+
+    def _changing(self, judged: Instance) -> Spoil:
+        return self.leaf(judged, wording.changes_itself(judged.type.name), wording.CHANGING_CURE)
 
     def _structural(self, judged: Instance, trait: Trait, depth: int) -> list[Spoil]:
         info = judged.type
@@ -464,7 +484,10 @@ class Judge:
                 if not (base.is_protocol or base.is_abstract or base.module_name in STATELESS):
                     found.append(self._undeclared(judged, base))
                 continue
-            frozen = is_frozen(base)
+            changes = trait is Trait.PROCESS_SEND and self.changes(base)
+            if changes and not any(is_self_changing(spoil) for spoil in found):
+                found.append(self._changing(judged))
+            frozen = is_frozen(base) or changes or (is_descriptor(base) and not self._any_changes(judged.type))
             for name, field in self._declared_fields(base):
                 if not (mutable or frozen or field.is_final or name in kept):
                     mutable = name
@@ -478,6 +501,9 @@ class Judge:
             found.append(replace(spoil, soft=True))
         return found
 
+    def _any_changes(self, info: TypeInfo) -> bool:
+        return any(self.changes(base) for base in info.mro)
+
     def _declared_fields(self, info: TypeInfo) -> Iterable[tuple[str, Var]]:
         generated = info.metadata.get("dataclass") or info.metadata.get("attrs") or {}
         listed = {attribute["name"] for attribute in generated.get("attributes", ())}
@@ -488,6 +514,9 @@ class Judge:
         )
         for name, symbol in info.names.items():
             node = symbol.node
+            if isinstance(node, Decorator) and is_cached_property(node):
+                yield name, _as_field(node)
+                continue
             if not isinstance(node, Var) or node.is_classvar or (name.startswith("__") and name.endswith("__")):
                 continue
             if is_class_level(node) and name not in listed and not (node.is_inferred and name in assigned):
@@ -496,6 +525,28 @@ class Judge:
                 self.provisional = True
             elif not _is_marker_field(node.type):
                 yield name, node
+
+
+def is_self_changing(spoil: Spoil) -> bool:
+    """Return whether a part is spoilt because its class changes itself."""
+    return spoil.leaf.cure == wording.CHANGING_CURE
+
+
+def is_sunder(name: str) -> bool:
+    """Return whether a name is one that enums keep for themselves, such as `_value_`."""
+    return name.startswith("_") and name.endswith("_")
+
+
+def is_cached_property(node: Decorator) -> bool:
+    """Return whether a method is a `cached_property`: what it gave once is a field of its instance from then on."""
+    return node.func.is_property and node.var.is_settable_property
+
+
+def _as_field(node: Decorator) -> Var:
+    declared = get_proper_type(node.func.type) if node.func.type is not None else None
+    field = Var(node.name, declared.ret_type if isinstance(declared, CallableType) else None)
+    field.is_final = True  # nobody assigns it but the property itself
+    return field
 
 
 def is_class_level(node: Var) -> bool:

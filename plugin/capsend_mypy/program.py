@@ -56,6 +56,7 @@ TRANSPARENT: Final = frozenset(
     }
 )
 
+CACHES: Final = frozenset({"functools.cache", "functools.lru_cache", "functools.lru_cache()"})
 Found = tuple[tuple[Failure, ...], frozenset[str]]
 
 
@@ -100,7 +101,13 @@ class Program:
     def __init__(self, state: State, files: Mapping[str, n.MypyFile]) -> None:
         self.state = state
         self.files = files
-        self.judge = Judge(files, state.options, memo=None if state.daemon else state.types, assigned=self._assigned)
+        self.judge = Judge(
+            files,
+            state.options,
+            memo=None if state.daemon else state.types,
+            assigned=self._assigned,
+            changes=self._changes_itself,
+        )
         self.modules: set[str] = set()
         self.provisional = False
         self.bodies: dict[str, n.FuncItem] = {}
@@ -417,6 +424,11 @@ class Program:
         for name in CONSTRUCTION:
             self._reach(info, name, Hop("", ""), found)
         found.edges.append((operators.of(info.fullname), Hop("", "")))
+        if info.is_enum:
+            here = Hop("", info.name)
+            self._judged(
+                fill_typevars(info), Trait.PROCESS_SEND, kind=wording.Kind.GLOBAL, name=info.name, hop=here, found=found
+            )
         if info.metaclass_type is not None:
             self._operators(info.metaclass_type.type, found)
         for base in info.mro:
@@ -434,6 +446,10 @@ class Program:
         own = {name for base in info.mro if not self.is_in_image(base.module_name) for name in base.names}
         for name in sorted(own & operators.METHODS):
             self._reach(info, name, Hop("", ""), found)
+
+    def _changes_itself(self, info: n.TypeInfo) -> bool:
+        known = None if self.is_in_image(info.module_name) else self.summary(info.module_name)
+        return known is not None and info.fullname[len(info.module_name) + 1 :] in known.changing
 
     def _assigned(self, info: n.TypeInfo) -> frozenset[str]:
         known = None if self.is_in_image(info.module_name) else self.summary(info.module_name)
@@ -465,6 +481,7 @@ class Program:
             case outline.DEFAULT:
                 self._default(function, ref, hop, found)
             case outline.DECORATED:
+                self._cached(ref, hop, found)
                 return self._decorated(ref, found)
             case outline.OPAQUE:
                 node = self.symbol(function)
@@ -511,6 +528,8 @@ class Program:
         spoils, classes = self.judged(judged, trait, found)
         if spoils:
             leaves = [_with_global_cure(spoil.of(name), kind) for spoil in spoils]
+            if kind is wording.Kind.CACHED:
+                leaves = [replace(leaf, cure=wording.CACHED_CURE) for leaf in leaves]
             if of and of in self.changes(hop.function):
                 leaves = [replace(leaf, cure=wording.CHANGED_CURE) for leaf in leaves]
             failure = _global(kind, name, self.judge.name(judged), trait.value, leaves, rule=spoils[0].rule, hop=hop)
@@ -663,6 +682,22 @@ class Program:
         if node is None or not isinstance(node.type, CallableType) or name not in node.type.arg_names:
             return None
         return node.type.arg_types[node.type.arg_names.index(name)]
+
+    def _cached(self, ref: Ref, hop: Hop, found: Direct) -> None:
+        """Add what a function that keeps its results would share with its callers: each process would have a cache of its own."""
+        if CACHES.isdisjoint(ref.member.split(",")):
+            return
+        function = syntax.function_of(self.symbol(ref.target))
+        declared = get_proper_type(function.type) if function is not None and function.type is not None else None
+        if isinstance(declared, CallableType):
+            self._judged(
+                declared.ret_type,
+                Trait.PROCESS_SEND,
+                kind=wording.Kind.CACHED,
+                name=_short(ref.target),
+                hop=hop,
+                found=found,
+            )
 
     def _decorated(self, ref: Ref, found: Direct) -> bool:
         if all(self.is_transparent(name) for name in ref.member.split(",")):

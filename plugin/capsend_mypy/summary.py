@@ -11,7 +11,7 @@ from capsend_traits import wording
 from mypy import nodes as n
 from mypy.types import Instance, LiteralType, TypeAliasType, get_proper_type
 
-from capsend_mypy import bodies, names, outline, syntax
+from capsend_mypy import bodies, changing, names, outline, syntax
 from capsend_mypy.judge import Rule
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Summary:
         identity: the decorators, and with "()" the makers of decorators, that give back the function they are given.
         assigned: the class variables that a method assigns on its receiver, as "Class.name".
         unseen: whether mypy has stripped the bodies, as it does for installed packages and silenced imports.
+        changing: the classes that have a method which changes their instances, although these look as if they stayed as they are made.
         tables: a digest of what decides which mutable globals are constants.
     """
 
@@ -68,6 +69,7 @@ class Summary:
     identity: frozenset[str] = frozenset()
     assigned: frozenset[str] = frozenset()
     unseen: bool = False
+    changing: frozenset[str] = frozenset()
     tables: str = ""
 
 
@@ -104,7 +106,9 @@ def from_tree(file: n.MypyFile) -> Summary:
     )
     if summary.unseen:
         return summary
-    if _may_rebind(file):
+    text = _text(file)
+    summary.changing = frozenset(changing.changing(((local, function) for local, function, _ in found), text))
+    if b"global" in text:
         rebound.update(name for s in syntax.statements(file.defs) if isinstance(s, n.GlobalDecl) for name in s.names)
     for local, function, decorator in found:
         if not function.body.body:
@@ -132,13 +136,13 @@ def from_tree(file: n.MypyFile) -> Summary:
     return summary
 
 
-def _may_rebind(file: n.MypyFile) -> bool:
-    """Return whether the word `global` stands in a file: to look for it there is much quicker than in the tree."""
+def _text(file: n.MypyFile) -> bytes:
+    """Return the source of a file: to look for a word there is much quicker than in the tree; all such words if it cannot be read."""
     try:
         with open(file.path, "rb") as text:
-            return b"global" in text.read()
+            return text.read()
     except OSError:
-        return True
+        return b" ".join((b"global", b"TYPE_CHECKING", *changing.TRICKS))
 
 
 def _assigned(found: Iterable[tuple[str, n.FuncDef, n.Decorator | None]]) -> Iterator[str]:
@@ -196,6 +200,7 @@ def _rest(summary: Summary) -> dict[str, Any]:
         "identity": sorted(summary.identity),
         "assigned": sorted(summary.assigned),
         "unseen": summary.unseen,
+        "changing": sorted(summary.changing),
         "tables": summary.tables,
     }
 
@@ -253,6 +258,7 @@ def decode(text: str) -> Summary:
         identity=frozenset(data.get("identity", ())),
         assigned=frozenset(data.get("assigned", ())),
         unseen=data.get("unseen", False),
+        changing=frozenset(data.get("changing", ())),
         tables=data.get("tables", ""),
     )
 

@@ -38,6 +38,7 @@ class Kind(enum.Enum):
     IMPORT = "imported"
     FIELD = "field"
     CLASS = "class"
+    CACHED = "the cached result of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,15 @@ MUTABLE_CURES: Final = {
     "attrs": "declare the class with @attrs.frozen, or pass it as an argument",
     "": "declare its fields Final, or pass it as an argument",
 }
+
+CHANGING_CURE: Final = "let the method return a new object, or pass it as an argument"
+CACHED_CURE: Final = "return an immutable value, or do without the cache: each process would have its own"
+
+
+def changes_itself(type_name: str) -> str:
+    """Say that the methods of a class change its instances, although it is frozen, an enum or a descriptor."""
+    return f"{type_name} has a method that changes it after it was made, so a captured copy could differ"
+
 
 ANY_VERDICT: Final = "its type says nothing: Any and object are no evidence"
 ANY_CURE: Final = "give it a type that is ProcessSend"
