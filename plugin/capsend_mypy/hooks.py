@@ -26,12 +26,13 @@ from mypy.types import AnyType, CallableType, Instance, Type, TypeOfAny, get_pro
 from capsend_mypy import bounds, calls, constants, impls, mailboxes, names, outline, summary, supervised
 from capsend_mypy.config import Boundary, Configuration, ConfigurationError, load
 from capsend_mypy.program import Program, State, is_spawnable, is_wasm_function
-from capsend_mypy.reporting import Reporter
+from capsend_mypy.reporting import Reporter, forget
 from capsend_mypy.spawning import Check, item_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mypy.errors import ErrorInfo
     from mypy.options import Options
 
     from capsend_mypy.summary import Failure
@@ -94,6 +95,8 @@ class CapsendPlugin(Plugin):
         self.named: dict[str, list[bounds.Written]] = {}
         self.asserted: dict[str, dict[str, tuple[n.ClassDef, Trait, Any]]] = {}
         self.asking: dict[str, bool] = {}
+        self.looked: dict[n.Context, list[ErrorInfo]] = {}
+        """What was reported of calls within lambdas, for as long as their file is checked."""
         self.silent: set[str] = set()
         """The methods that no hook is for: mypy asks for each of them again at every call."""
         self.methods: dict[str, Callable[[Ctx, Check], None]] = {
@@ -122,6 +125,7 @@ class CapsendPlugin(Plugin):
 
     def get_additional_indirect_deps(self, file: n.MypyFile) -> set[str]:
         """Finish a file before its tree is freed: checks that had to wait, and the summary if no cache was written."""
+        self.looked.clear()
         self._run_pending(file)
         self._run_late(file)
         if self._modules is not None:
@@ -315,10 +319,21 @@ class CapsendPlugin(Plugin):
         checker: Any = ctx.api
         # capsend's own calls hand on what its callers were checked for.
         if not checker.current_node_deferred and names.top(checker.tree.fullname) != "capsend":
-            self._run(ctx, act)
+            self._look(ctx, act)
         return awaited(ctx.default_return_type) if result else ctx.default_return_type
 
-    def _run(self, ctx: Ctx, act: Callable[[Ctx, Check], None], *, late: bool = False) -> None:
+    def _look(self, ctx: Ctx, act: Callable[[Ctx, Check], None]) -> None:
+        """Check a call; of one within a lambda mypy's last look counts, the first know no types of the lambda's parameters."""
+        checker: Any = ctx.api
+        if not checker.expr_checker.in_lambda_expr:
+            self._run(ctx, act)
+            return
+        forget(checker.msg, self.looked.pop(ctx.context, ()))
+        found = self._run(ctx, act)
+        if found:
+            self.looked[ctx.context] = found
+
+    def _run(self, ctx: Ctx, act: Callable[[Ctx, Check], None], *, late: bool = False) -> list[ErrorInfo]:
         checker: Any = ctx.api
         program = Program(self.state, checker.modules)
         reporter = Reporter(checker, program, ctx.context)
@@ -330,6 +345,7 @@ class CapsendPlugin(Plugin):
         self._note_dependencies(checker, program)
         if (program.provisional or program.judge.provisional) and not late:
             self.pending.setdefault(checker.tree.fullname, []).append((act, ctx))
+        return reporter.reported
 
     def _run_pending(self, file: n.MypyFile) -> None:
         for act, ctx in self.pending.pop(file.fullname, ()):

@@ -12,6 +12,7 @@ from mypy.expandtype import expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
 from mypy.messages import format_type_bare
 from mypy.nodes import Decorator, TypeInfo, Var
+from mypy.type_visitor import TypeTranslator
 from mypy.types import (
     AnyType,
     CallableType,
@@ -25,6 +26,7 @@ from mypy.types import (
     ProperType,
     TupleType,
     Type,
+    TypeAliasType,
     TypedDictType,
     TypeOfAny,
     TypeType,
@@ -125,6 +127,25 @@ class Judgement:
 Memo = dict[tuple[Type, Trait], Judgement]
 
 
+class _Shown(TypeTranslator):
+    """Leaves out the arguments of a generic class that were not inferred: `list[_T]` becomes `list`."""
+
+    def visit_instance(self, t: Instance, /) -> Type:
+        arguments = [get_proper_type(argument) for argument in t.args]
+        if any(_is_open(argument, t) for argument in arguments):
+            return t.copy_modified(args=[])
+        return super().visit_instance(t)
+
+    def visit_type_alias_type(self, t: TypeAliasType, /) -> Type:
+        return t
+
+
+def _is_open(argument: ProperType, owner: Instance) -> bool:
+    if isinstance(argument, TypeVarType):
+        return argument.id.is_meta_var() or argument.id.namespace == owner.type.fullname
+    return isinstance(argument, UninhabitedType | ErasedType) and not getattr(argument, "is_noreturn", False)
+
+
 class Judge:
     """Judges types for one build, or for one check in the daemon, where types change in place.
 
@@ -167,8 +188,9 @@ class Judge:
         self._lowest: list[int] = []
 
     def name(self, judged: Type) -> str:
-        """Return a type as mypy's messages show it."""
-        return RENAMED.sub(lambda match: RENAMES[match[0]], format_type_bare(judged, self.options))
+        """Return a type as mypy's messages show it, without type variables that nobody wrote."""
+        shown = format_type_bare(judged.accept(_Shown()), self.options)
+        return RENAMED.sub(lambda match: RENAMES[match[0]], shown)
 
     def spoils(self, judged: Type, trait: Trait) -> tuple[Spoil, ...]:
         """Return the parts of a type that spoil a trait for it; none if it has the trait."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ from capsend_traits import wording
 from capsend_mypy import codes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from mypy.errors import ErrorInfo
+    from mypy.messages import MessageBuilder
     from mypy.nodes import Context
 
     from capsend_mypy.judge import Rule
@@ -35,6 +38,7 @@ class Reporter:
         self.program = program
         self.origin = origin
         self.count = 0
+        self.reported: list[ErrorInfo] = []
 
     def finding(
         self, finding: wording.Finding, rule: Rule, place: Context, *, elsewhere: bool = False, verb: str = "spawned"
@@ -51,12 +55,17 @@ class Reporter:
         self.count += 1
         message = self.checker.msg
         code = codes.code_of(finding, rule)
-        error = message.fail(wording.headline(finding), place, code=code, origin_context=self.origin)
+        headline = wording.headline(finding)
+        if _is_known(message, headline, place, code.code):
+            return
         notes = wording.notes(finding, place=elsewhere or bool(finding.via))
         if place.line != self.origin.line:
             notes.append(f"{verb} in line {self.origin.line}")
-        for note in notes:
-            message.note(note, place, parent_error=error, origin_context=self.origin)
+        with unwatched(message):
+            error = message.fail(headline, place, code=code, origin_context=self.origin)
+            self.reported.append(error)
+            for note in notes:
+                message.note(note, place, parent_error=error, origin_context=self.origin)
 
     def failure(self, failure: Failure, place: Context, *, trail: Sequence[str] = (), verb: str = "spawned") -> None:
         """Report why a function cannot run in another process, at the last place on the way to it that this file has."""
@@ -91,7 +100,44 @@ class Reporter:
     def unexpected(self, error: Exception) -> None:
         """Report a surprise as an error of its own, as a crash would take every other message with it."""
         text = UNEXPECTED.format(error=f"{type(error).__name__}: {error}")
-        self.checker.msg.fail(text, self.origin, code=codes.INTERNAL)
+        with unwatched(self.checker.msg):
+            self.checker.msg.fail(text, self.origin, code=codes.INTERNAL)
+
+
+@contextmanager
+def unwatched(message: MessageBuilder) -> Iterator[None]:
+    """Report past mypy's trials of a call, which take any error in an argument for a reason to reject an overload.
+
+    It also keeps the notes: mypy reports what it remembers of an expression as the same object again, and drops the notes of both.
+    """
+    errors = message.errors
+    watchers, errors._watchers = errors._watchers, []  # noqa: SLF001 - mypy has no public way to report in a trial
+    try:
+        yield
+    finally:
+        errors._watchers = watchers  # noqa: SLF001 - see above
+
+
+def forget(message: MessageBuilder, reported: Sequence[ErrorInfo]) -> None:
+    """Take back errors of this file, and their notes, after a better look at the same expression."""
+    gone = {id(error) for error in reported}
+    known = message.errors.error_info_map.get(message.errors.file)
+    if known is not None:
+        known[:] = [info for info in known if id(info) not in gone and id(info.parent_error) not in gone]
+
+
+def _is_known(message: MessageBuilder, headline: str, place: Context, code: str) -> bool:
+    """Return whether this was reported before: a look from another context may have shown another type."""
+    head = headline.partition('" is ')[0]
+    return any(
+        info.line == place.line
+        and info.column == place.column
+        and info.severity == "error"
+        and info.code is not None
+        and info.code.code == code
+        and info.message.partition('" is ')[0] == head
+        for info in message.errors.error_info_map.get(message.errors.file, ())
+    )
 
 
 def find_line(path: str, local: str, variable: str) -> int:
