@@ -36,11 +36,13 @@ import dep2
 class C:
     def __init__(self, d: dep2.D) -> None:
         self.d: Final = d
+@dep2.noted
 def indirect() -> int:
     return dep2.helper()
 """,
     "dep2.py": """
 import threading
+from collections.abc import Callable
 from typing import Final
 from capsend import PerProcess, not_process_send
 LOCK = threading.Lock()
@@ -51,6 +53,11 @@ class D:
     x: Final[int]
     def __init__(self) -> None:
         self.x = 1
+def noted(fn: Callable[[], int]) -> Callable[[], int]:
+    mark = 3
+    def wrapper() -> int:
+        return fn() + hash(mark)
+    return wrapper
 def helper() -> int:
     return inner() + hash(str(LIMIT)) + len(TABLE) + len(NAMES)
 def inner() -> int:
@@ -85,6 +92,7 @@ EDITS: Final = (
     Edit(
         "a field changes its type", "x: Final[int]\n    def __init__(self) -> None:\n        self.x = 1", "x: int", (7,)
     ),
+    Edit("a wrapper closes over a lock", "mark = 3", "mark = threading.Lock()", (5, 8)),
     Edit(
         "a declaration goes",
         "TABLE: PerProcess[dict[str, int]] = {}",

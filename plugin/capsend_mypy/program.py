@@ -11,10 +11,11 @@ from mypy import nodes as n
 from mypy.types import CallableType, Instance, Overloaded, Type, TypeAliasType, get_proper_type
 from mypy.typevars import fill_typevars
 
-from capsend_mypy import bodies, constants, names, operators, outline, summary, syntax, writes
+from capsend_mypy import bodies, constants, names, operators, outline, shapes, summary, syntax, writes
 from capsend_mypy.constants import Sources
 from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level
 from capsend_mypy.summary import Failure, Hop, Summary
+from capsend_mypy.values import Values, is_callable
 
 if TYPE_CHECKING:
     import ast
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mypy.options import Options
 
     from capsend_mypy.outline import Ref
+    from capsend_mypy.shapes import Shape
 
 MAX_FAILURES: Final = 8
 MAX_OPEN: Final = 64
@@ -57,6 +59,25 @@ TRANSPARENT: Final = frozenset(
 )
 
 CACHES: Final = frozenset({"functools.cache", "functools.lru_cache", "functools.lru_cache()"})
+GENERIC: Final = frozenset({"functools.singledispatch", "functools.singledispatchmethod"})
+"""The decorators that make a generic function, whose implementations are among what the function refers to."""
+VALUED: Final = frozenset(
+    {"partial", "partialmethod", "_SingleDispatchCallable", "singledispatchmethod", "MappingProxyType"}
+)
+"""The classes of the standard library that hold callables which the syntax shows."""
+WRAPPING: Final = frozenset(
+    {
+        "functools.partialmethod",
+        "functools.cached_property",
+        "functools.singledispatchmethod",
+        "builtins.staticmethod",
+        "builtins.classmethod",
+        "builtins.property",
+        "functools.partial",
+    }
+)
+"""The classes whose instances in a class body are part of the class: what they wrap is code of it."""
+
 Found = tuple[tuple[Failure, ...], frozenset[str]]
 
 
@@ -358,10 +379,16 @@ class Program:
             found.failures += known.verdicts.get(local, ())
             return found
         refs = known.refs.get(local)
-        if refs is None and isinstance(node, n.Var):
+        if refs is None and isinstance(node, n.Var) and not self._valued(fullname, found):
             found.failures.append(self._opaque(fullname, node.type))
         self.all(fullname, refs or (), found)
         return found
+
+    def _valued(self, fullname: str, found: Direct, hop: Hop | None = None, *, strict: bool = False) -> bool:
+        """Add what a variable's value leads to, if its module shows that."""
+        shape = self.shape(fullname)
+        hop = hop or Hop("", fullname.rpartition(".")[2])
+        return shape is not None and Values(self, found).follow(shape, hop, strict=strict)
 
     def all(self, function: str, refs: Iterable[Ref], found: Direct) -> None:
         """Add what the references of a function lead to; what it writes in vain is not reported as read, too."""
@@ -515,7 +542,7 @@ class Program:
                 found.edges.append((fullname, hop))
             return
         trait = Trait.SERIALIZABLE if is_per_process(node.type) else Trait.PROCESS_SEND
-        self._judged(node.type, trait, kind=kind, name=name, hop=hop, found=found, of=fullname)
+        self._judged(node.type, trait, kind=kind, name=name, hop=hop, found=found, variable=fullname)
 
     def changes(self, function: str) -> frozenset[str]:
         """Return the variables and attributes whose values a function changes, if its tree is at hand."""
@@ -523,9 +550,20 @@ class Program:
         return writes.changed(node) if node is not None else frozenset()
 
     def _judged(
-        self, judged: Type, trait: Trait, *, kind: wording.Kind, name: str, hop: Hop, found: Direct, of: str = ""
+        self,
+        judged: Type,
+        trait: Trait,
+        *,
+        kind: wording.Kind,
+        name: str,
+        hop: Hop,
+        found: Direct,
+        variable: str = "",
     ) -> None:
+        of = f"*.{_short(variable)}" if kind is wording.Kind.CLASS_ATTRIBUTE else variable
         spoils, classes = self.judged(judged, trait, found)
+        if spoils and variable and self._is_told(variable, spoils, found, hop):
+            spoils = ()
         if spoils:
             leaves = [_with_global_cure(spoil.of(name), kind) for spoil in spoils]
             if kind is wording.Kind.CACHED:
@@ -538,6 +576,15 @@ class Program:
             )
             found.failures.append(replace(failure, unless=of) if may_be_constant else failure)
         found.edges += [(fullname, hop) for fullname in sorted(classes)]
+
+    def _is_told(self, variable: str, spoils: tuple[Spoil, ...], found: Direct, hop: Hop) -> bool:
+        """Return whether the value of a variable shows what its type does not say, and add what it leads to."""
+        if is_sentinel(self.shape(variable)):
+            return True
+        if all(is_callable(spoil) or spoil.leaf.type.partition("[")[0] in VALUED for spoil in spoils):
+            return self._valued(variable, found, hop)
+        unsaid = all(spoil.rule is Rule.ANY and not spoil.leaf.path for spoil in spoils)
+        return unsaid and self._valued(variable, found, hop, strict=True)
 
     def judged(self, judged: Type, trait: Trait, found: Direct) -> tuple[tuple[Spoil, ...], set[str]]:
         """Judge a type, and note what the answer rests on."""
@@ -632,17 +679,24 @@ class Program:
             found.provisional = True
             return
         proper = get_proper_type(node.type)
-        is_callable = isinstance(proper, CallableType | Overloaded) and node.is_inferred
+        if is_sentinel(self.shape(node.fullname)):
+            return
+        is_function = isinstance(proper, CallableType | Overloaded) and node.is_inferred
         is_accessor = isinstance(proper, Instance) and proper.type.fullname in bodies.ACCESSORS
-        if (
-            (is_callable or is_accessor)
-            and node.info
-            and (self._stored(node.info, node.name, hop, found) or is_callable)
-        ):
+        if (is_function or is_accessor) and node.info and self._stored(node.info, node.name, hop, found):
+            return
+        if (is_function or _is_wrapping(proper)) and (self._valued(node.fullname, found, hop) or is_function):
             return
         trait = Trait.SERIALIZABLE if is_per_process(node.type) else Trait.PROCESS_SEND
-        attribute = f"*.{name.rpartition('.')[2]}"
-        self._judged(node.type, trait, kind=wording.Kind.CLASS_ATTRIBUTE, name=name, hop=hop, found=found, of=attribute)
+        self._judged(
+            node.type,
+            trait,
+            kind=wording.Kind.CLASS_ATTRIBUTE,
+            name=name,
+            hop=hop,
+            found=found,
+            variable=node.fullname,
+        )
 
     def _default(self, function: str, ref: Ref, hop: Hop, found: Direct) -> None:
         form, _, target = ref.member.partition(" ")
@@ -700,7 +754,7 @@ class Program:
             )
 
     def _decorated(self, ref: Ref, found: Direct) -> bool:
-        if all(self.is_transparent(name) for name in ref.member.split(",")):
+        if all(name in GENERIC or self.is_transparent(name) for name in ref.member.split(",")):
             return False
         node = syntax_decorator(self.symbol(ref.target))
         declared = node.var.type if node is not None else None
@@ -710,17 +764,46 @@ class Program:
         found.modules.add(self.split(ref.target)[0])
         name = ref.target.rpartition(".")[2]
         proper = get_proper_type(declared)
+        if self._is_shown(proper, found) and self._made(ref, found):
+            return False
         if isinstance(proper, CallableType | Overloaded):
             found.failures.append(decorated(name, self.judge.name(declared)))
         else:
             spoils, _ = self.judged(declared, Trait.PROCESS_SEND, found)
             if spoils:
+                spoils = tuple(spoil for spoil in spoils if not is_callable(spoil)) or spoils
                 leaves = tuple(spoil.of(name) for spoil in spoils)
                 finding = wording.Finding(wording.Kind.GLOBAL, name, self.judge.name(declared), "ProcessSend", leaves)
                 found.failures.append(Failure(finding, spoils[0].rule))
             elif not is_spawnable(proper) and not is_host_function(proper):
                 return False
         return True
+
+    def _is_shown(self, declared: Type, found: Direct) -> bool:
+        """Return whether what decorators make is judged by their bodies: by its type where that is capsend's, or spoilt by more than callables."""
+        if is_spawnable(declared) or is_host_function(declared):
+            return False
+        by_type = isinstance(declared, Instance) and not names.is_known(declared.type.fullname)
+        return not by_type or all(map(is_callable, self.judged(declared, Trait.PROCESS_SEND, found)[0]))
+
+    def _made(self, ref: Ref, found: Direct) -> bool:
+        """Add what the decorators of a function make of it, if their bodies show it."""
+        shape = self.shape(f"{ref.target}@")
+        hop = Hop(ref.target, ref.target.rpartition(".")[2], ref.place)
+        return shape is not None and Values(self, found).follow(shape, hop)
+
+    def shape(self, fullname: str) -> Shape | None:
+        """Return the value of a module-level variable, or the function that makes callables, as far as the syntax shows it."""
+        module, local = self.split(fullname)
+        if not module or self.is_in_image(module):
+            return None
+        self.modules.add(module)
+        known = self.summary(module)
+        return known.shapes.get(local) if known is not None else None
+
+    def reach(self, info: n.TypeInfo, name: str, hop: Hop, found: Direct) -> None:
+        """Add what reaching an attribute of an instance leads to."""
+        self._reach(info, name, hop, found)
 
     def is_transparent(self, decorator: str) -> bool:
         """Return whether a decorator, by the name that `outline.decorators` gives it, returns the function it is given."""
@@ -737,6 +820,20 @@ def capped(failures: list[Failure]) -> tuple[Failure, ...]:
     final = [failure for failure in failures if not failure.unless][:MAX_FAILURES]
     still_open = [failure for failure in failures if failure.unless] if len(final) < MAX_FAILURES else []
     return (*final, *still_open)
+
+
+def is_sentinel(shape: Shape | None) -> bool:
+    """Return whether a variable is bound once, to `object()`: it travels by its name."""
+    return (
+        shape is not None
+        and shape.kind == shapes.CALL
+        and len(shape.parts) == 1
+        and (shape.parts[0].kind, shape.parts[0].name) == (shapes.NAME, shapes.SENTINEL)
+    )
+
+
+def _is_wrapping(proper: Type) -> bool:
+    return isinstance(proper, Instance) and any(base.fullname in WRAPPING for base in proper.type.mro)
 
 
 def absent(module: str, hop: Hop) -> Failure:

@@ -21,11 +21,13 @@ from mypy.types import (
     get_proper_type,
 )
 
-from capsend_mypy import names, operators, outline, syntax, writes
+from capsend_mypy import names, operators, outline, shapes, syntax, writes
 from capsend_mypy.config import Transport
 from capsend_mypy.judge import Rule, Spoil
 from capsend_mypy.program import DECORATED_CURE, DECORATED_VERDICT, Direct, is_spawnable, is_wasm_function, written
 from capsend_mypy.summary import Hop
+from capsend_mypy.values import Values
+from capsend_mypy.values import is_callable as is_callable_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -130,13 +132,40 @@ class Check:
     def _local_function(self, value: Named, node: n.SymbolNode) -> None:
         decorator = syntax.decorator_of(node)
         if decorator is not None and not self._is_transparent(decorator):
-            if decorator not in self.seen:
-                self.seen.add(decorator)
+            if decorator in self.seen:
+                return
+            self.seen.add(decorator)
+            shape = shapes.of_decorated(decorator, self._builder())
+            if not self._made(shape, value, value.name):
                 self._decorated(value, decorator)
-            return
+                return
         function = syntax.function_of(node)
         if function is not None:
             self.function(function, function.name)
+
+    def _builder(self) -> shapes.Builder:
+        return shapes.Builder(self.module, bound=False)
+
+    def _made(self, shape: shapes.Shape, value: n.Expression, name: str, *, strict: bool = True) -> bool:
+        """Check a value that decorators, calls or displays make, if the syntax shows all of it; return whether it does."""
+        found, outer = Direct(), list[shapes.Shape]()
+        hop = Hop(self.trail[-1] if self.trail else "", name, self._spot(value))
+        if not Values(self.program, found, outer.append).follow(shape, hop, strict=strict):
+            return False
+        self._follow(found, value)
+        for part in outer:
+            if isinstance(part.node, n.NameExpr) and part.node.node is not None:
+                self._captured(part.node, part.node.node, [])
+            elif part.node is not None:
+                self._piece(part.node, self.type_of(part.node))
+        return True
+
+    def _is_shown(self, value: n.Expression) -> bool:
+        """Return whether the syntax shows which callable an expression makes."""
+        if not isinstance(value, n.CallExpr):
+            return False
+        hop = Hop("", "", self._spot(value))
+        return Values(self.program, Direct(), lambda _: None).follow(self._builder().of(value), hop)
 
     def _is_transparent(self, decorator: n.Decorator) -> bool:
         for name, expression in zip(outline.decorators(decorator).split(","), decorator.decorators, strict=True):
@@ -204,6 +233,8 @@ class Check:
             return
         name = source(value)
         if is_callable(judged):
+            if isinstance(value, n.CallExpr) and self._made(self._builder().of(value), value, name):
+                return
             self._report(kind, name, self.shown(judged), [self.program.judge.callable(judged)], value)
         else:
             self._judge(kind, name, judged, value)
@@ -317,7 +348,7 @@ class Check:
         nodes = list(syntax.walk(function.body))
         name_exprs = [node for node in nodes if isinstance(node, n.NameExpr)]
         member_exprs = [node for node in nodes if isinstance(node, n.MemberExpr)]
-        own = _bound(function, nodes, name_exprs)
+        own = syntax.own_symbols(function, nodes, name_exprs)
         lost = self._written(function, nodes, own)
         for name in sorted(name_exprs, key=lambda name: (name.line, name.column)):
             node = name.node
@@ -417,6 +448,10 @@ class Check:
         self.program.all(
             "" if spawned else self.trail[-1] if self.trail else "", [ref for ref in refs if ref is not None], found
         )
+        self._follow(found, place)
+
+    def _follow(self, found: Direct, place: n.Context) -> None:
+        """Follow what was found to the end, and report it."""
         failures = list(found.failures)
         for target, hop in found.edges:
             failures += [replace(failure, hops=(hop, *failure.hops)) for failure in self.program.open_failures(target)]
@@ -521,6 +556,8 @@ class Check:
         spoils, classes = self.program.judged(judged, trait, found)
         self.program.modules |= found.modules
         self.program.provisional |= found.provisional
+        if spoils and self._is_told(spoils, place):
+            spoils = ()
         if spoils:
             if cure is not None:
                 spoils = (replace(spoils[0], leaf=replace(spoils[0].leaf, cure=cure)), *spoils[1:])
@@ -535,6 +572,25 @@ class Check:
                 self.refs([outline.Ref(outline.CLASS, operators.of(fullname), place=self._spot(place))], place)
             if self._is_unseen(fullname):
                 self.refs([outline.Ref(outline.CLASS, fullname, place=self._spot(place))], place)
+
+    def _is_told(self, spoils: tuple[Spoil, ...], place: n.Expression) -> bool:
+        """Return whether a value shows the callables that its type does not say, and check them."""
+        if self.transport is not None or not all(is_callable_part(spoil) for spoil in spoils):
+            return False
+        value: n.Expression | None = place
+        if isinstance(place, n.NameExpr) and isinstance(place.node, n.Var):
+            if place.node.is_argument or place.kind == n.GDEF:
+                return False
+            value = self._only_value(place.node)
+        return value is not None and self._made(self._builder().of(value), value, source(place), strict=False)
+
+    def _only_value(self, node: n.Var) -> n.Expression | None:
+        """Return the value of a local variable that is bound once."""
+        for scope in reversed([f for f in self.checker.tscope.functions if isinstance(f, n.FuncItem)]):
+            bound = [binding.value for binding in syntax.bindings(scope) if binding.node is node]
+            if bound:
+                return bound[0] if len(bound) == 1 else None
+        return None
 
     def _is_unseen(self, fullname: str) -> bool:
         module = self.program.split(fullname)[0]
@@ -584,7 +640,7 @@ class Check:
     def _assigned(self, node: n.Var, scope: n.Node) -> list[n.Expression] | None:
         bound = [binding for binding in syntax.bindings(scope) if binding.node is node]
         values = [binding.value for binding in bound]
-        known = [value for value in values if value is not None and is_origin(value)]
+        known = [value for value in values if value is not None and (is_origin(value) or self._is_shown(value))]
         return known if known and len(known) == len(values) else None
 
     def _is_empty(self, node: n.SymbolNode) -> bool:
@@ -641,24 +697,6 @@ def _takes_no_receiver(node: n.SymbolNode | None) -> bool:
     """Return whether a method, reached through an instance, is bound to its class or to nothing."""
     function = syntax.function_of(node)
     return function is not None and (function.is_static or function.is_class)
-
-
-def _bound(function: n.FuncItem, nodes: list[n.Node], name_exprs: list[n.NameExpr]) -> set[object]:
-    """Return the symbols that a function and everything nested in it own."""
-    own: set[object] = {argument.variable for argument in function.arguments}
-    own.update(name.node for name in name_exprs if (name.is_new_def or name.is_inferred_def) and name.node is not None)
-    for node in nodes:
-        if isinstance(node, n.FuncItem):
-            own.update(argument.variable for argument in node.arguments)
-        if isinstance(node, n.FuncDef):
-            own.add(node)
-        elif isinstance(node, n.Decorator):
-            own.update((node, node.var, node.func))
-        elif isinstance(node, n.OverloadedFuncDef):
-            own.add(node)
-        elif isinstance(node, n.ClassDef):
-            own.add(node.info)
-    return own
 
 
 def is_callable(judged: Type) -> bool:

@@ -11,11 +11,13 @@ from capsend_traits import wording
 from mypy import nodes as n
 from mypy.types import Instance, LiteralType, TypeAliasType, get_proper_type
 
-from capsend_mypy import bodies, changing, names, outline, syntax
+from capsend_mypy import bodies, changing, dispatch, names, outline, shapes, syntax
 from capsend_mypy.judge import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from capsend_mypy.shapes import Shape
 
 SYMBOL: Final = "__capsend__"
 VERSION: Final = 2
@@ -58,6 +60,8 @@ class Summary:
         rebound: the globals that a function of the module assigns.
         identity: the decorators, and with "()" the makers of decorators, that give back the function they are given.
         assigned: the class variables that a method assigns on its receiver, as "Class.name".
+        shapes: {local name: shape} of the functions that return callables, of the variables that may hold some, and under "name@" of what
+            the decorators of a function make of it.
         unseen: whether mypy has stripped the bodies, as it does for installed packages and silenced imports.
         changing: the classes that have a method which changes their instances, although these look as if they stayed as they are made.
         tables: a digest of what decides which mutable globals are constants.
@@ -71,6 +75,7 @@ class Summary:
     unseen: bool = False
     changing: frozenset[str] = frozenset()
     tables: str = ""
+    shapes: dict[str, Shape] = field(default_factory=dict)
 
 
 def functions(file: n.MypyFile) -> Iterator[tuple[str, n.FuncDef, n.Decorator | None]]:
@@ -116,11 +121,16 @@ def from_tree(file: n.MypyFile) -> Summary:
         refs = outline.refs_of(function, file.fullname, has_writes=bool(rebound), known=known)
         if decorator is not None:
             refs.insert(0, outline.Ref(outline.DECORATED, f"{file.fullname}.{local}", outline.decorators(decorator)))
+            summary.shapes[f"{local}@"] = shapes.of_decorated(decorator, shapes.Builder(file.fullname))
         summary.refs[local] = refs
+        _note_maker(summary, function, local, file.fullname)
         if outline.is_identity(function):
             identity.add(local)
         elif outline.is_identity_factory(function):
             identity.add(local + "()")
+    summary.shapes.update(shapes.of_variables(file))
+    for name, refs in dispatch.implementations(file):
+        summary.refs.setdefault(name, []).extend(refs)
     if rebound:
         rebound = _really_rebound(file, rebound)
     for binding in syntax.plain_bindings(file.defs):
@@ -134,6 +144,14 @@ def from_tree(file: n.MypyFile) -> Summary:
         summary.refs.setdefault(local, refs)
     summary.rebound, summary.identity = frozenset(rebound), frozenset(identity)
     return summary
+
+
+def _note_maker(summary: Summary, function: n.FuncDef, local: str, module: str) -> None:
+    """Note which callables a function returns, if it may return any."""
+    if shapes.may_return_callable(function):
+        maker = shapes.Builder(module).maker(function, local)
+        if maker is not None:
+            summary.shapes[local] = maker
 
 
 def _text(file: n.MypyFile) -> bytes:
@@ -202,6 +220,7 @@ def _rest(summary: Summary) -> dict[str, Any]:
         "unseen": summary.unseen,
         "changing": sorted(summary.changing),
         "tables": summary.tables,
+        "shapes": {local: shapes.encoded(shape) for local, shape in summary.shapes.items()},
     }
 
 
@@ -260,6 +279,7 @@ def decode(text: str) -> Summary:
         unseen=data.get("unseen", False),
         changing=frozenset(data.get("changing", ())),
         tables=data.get("tables", ""),
+        shapes={local: shapes.decoded(shape) for local, shape in data.get("shapes", {}).items()},
     )
 
 

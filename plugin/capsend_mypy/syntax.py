@@ -188,6 +188,16 @@ def statements(body: list[Any]) -> Iterator[n.Node]:
             stack.extend(part for part in reversed(inner(node)) if part is not None)
 
 
+def outer_statements(body: list[Any]) -> Iterator[n.Node]:
+    """Yield the statements of a block and of the blocks in it, but not what is inside functions and classes."""
+    stack = list(reversed(body))
+    while stack:
+        node = stack.pop()
+        yield node
+        if not isinstance(node, n.FuncDef | n.Decorator | n.OverloadedFuncDef | n.ClassDef) and type(node) in BLOCKS:
+            stack.extend(part for part in reversed(BLOCKS[type(node)](node)) if part is not None)
+
+
 BLOCKS: Final[dict[type[n.Node], Callable[[Any], list[Any]]]] = {
     n.Block: lambda o: o.body,
     n.FuncDef: lambda o: o.body.body,
@@ -220,6 +230,24 @@ def decorator_of(node: object) -> n.Decorator | None:
     if isinstance(node, n.OverloadedFuncDef):
         node = node.impl
     return node if isinstance(node, n.Decorator) and node.decorators else None
+
+
+def own_symbols(function: n.FuncItem, nodes: list[n.Node], name_exprs: list[n.NameExpr]) -> set[object]:
+    """Return the symbols that a function and everything nested in it own, given what its body consists of."""
+    own: set[object] = {argument.variable for argument in function.arguments}
+    own.update(name.node for name in name_exprs if (name.is_new_def or name.is_inferred_def) and name.node is not None)
+    for node in nodes:
+        if isinstance(node, n.FuncItem):
+            own.update(argument.variable for argument in node.arguments)
+        if isinstance(node, n.FuncDef):
+            own.add(node)
+        elif isinstance(node, n.Decorator):
+            own.update((node, node.var, node.func))
+        elif isinstance(node, n.OverloadedFuncDef):
+            own.add(node)
+        elif isinstance(node, n.ClassDef):
+            own.add(node.info)
+    return own
 
 
 def written(scope: n.FuncItem) -> dict[str, n.Node]:

@@ -1,0 +1,53 @@
+"""The implementations of single dispatch: functions that `register` hands to a generic function, which a call of that may run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mypy import nodes as n
+
+from capsend_mypy import outline, syntax
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REGISTER: Final = "register"
+
+
+def implementations(file: n.MypyFile) -> Iterator[tuple[str, list[outline.Ref]]]:
+    """Yield what the implementations of a module's generic functions refer to, by the local names of those."""
+    yield from _of_body(file.defs, file.fullname)
+
+
+def _of_body(body: list[n.Statement], module: str) -> Iterator[tuple[str, list[outline.Ref]]]:
+    for statement in syntax.outer_statements(body):
+        if isinstance(statement, n.Decorator):
+            for expression in (*statement.decorators, *statement.original_decorators):
+                generic = _generic(expression, module)
+                if generic is not None:
+                    yield generic, outline.refs_of(statement.func, module)
+                    break
+        elif isinstance(statement, n.ExpressionStmt) and isinstance(statement.expr, n.CallExpr):
+            generic = _generic(statement.expr, module)
+            for argument in statement.expr.args if generic is not None else ():
+                refs = outline.callable_refs(argument, module)
+                if generic is not None and refs:
+                    yield generic, refs
+        elif isinstance(statement, n.ClassDef):
+            yield from _of_body(statement.defs.body, module)
+
+
+def _generic(expression: n.Expression, module: str) -> str | None:
+    """Return the local name of the function on which `register` is called or looked up, if it is one of the module's."""
+    while isinstance(expression, n.CallExpr):
+        expression = expression.callee
+    if (
+        not isinstance(expression, n.MemberExpr)
+        or expression.name != REGISTER
+        or not isinstance(expression.expr, n.RefExpr)
+    ):
+        return None
+    node = expression.expr.node
+    if not isinstance(node, n.Decorator) or not node.func.fullname.startswith(f"{module}."):
+        return None
+    return node.func.fullname[len(module) + 1 :]

@@ -1,0 +1,432 @@
+"""The shapes of values: functions, what they close over and return, and calls, as far as the syntax shows them.
+
+A decorated function is what its decorators make of it. Which function that is, and what it captures, can be told from the body of the decorator;
+a shape keeps that in a form which mypy's cache can carry, for modules whose bodies are gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from mypy import nodes as n
+from mypy.types import AnyType, CallableType, Instance, Overloaded, TypeVarType, UnionType, get_proper_type
+
+from capsend_mypy import names, outline, syntax
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ATOM: Final = "a"
+NAME: Final = "n"
+METHOD: Final = "m"
+PARAMETER: Final = "p"
+FUNCTION: Final = "f"
+CALL: Final = "c"
+DISPLAY: Final = "d"
+EITHER: Final = "e"
+SELF: Final = "s"
+UNKNOWN: Final = "?"
+OUTER: Final = "o"
+
+MOST_DEEP: Final = 12
+STARRED: Final = "*"
+PREPARED: Final = "functools.wraps"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A value, as the syntax shows it.
+
+    Attributes:
+        kind: one of this module's constants: a literal, a module-level thing, a method of a module's variable, a parameter, a function,
+            a call, a display, one of several values, the decorated function itself, a value that the syntax does not show, or a variable
+            of the checked function.
+        name: the full name, the parameter's place and name, or how messages call it.
+        parts: the cells of a function, the items of a display, the callee and the arguments of a call.
+        keys: the names of the cells, or of the arguments, "" where one is given by position.
+        refs: what a function's body refers to at module level.
+        parameters: the names of a function's parameters; "*" and "**" before the ones that collect.
+        defaults: their defaults, as many as parameters.
+        returns: what a function returns, where that may be a callable.
+        place: where; None when the shape comes from a cache.
+        node: the expression of a variable of the checked function.
+    """
+
+    kind: str
+    name: str = ""
+    parts: tuple[Shape, ...] = ()
+    keys: tuple[str, ...] = ()
+    refs: tuple[outline.Ref, ...] = ()
+    parameters: tuple[str, ...] = ()
+    defaults: tuple[Shape, ...] = ()
+    returns: tuple[Shape, ...] = ()
+    place: outline.Place | None = None
+    node: n.Expression | None = field(default=None, compare=False)
+
+
+CONSTANTS: Final = frozenset({"builtins.None", "builtins.True", "builtins.False"})
+LITERAL: Final = Shape(ATOM)
+NONE: Final = Shape(ATOM, "None")
+DECORATED: Final = Shape(SELF)
+
+
+def encoded(shape: Shape) -> list[Any]:
+    """Return a shape as JSON can hold it, without places."""
+    data: list[Any] = [
+        shape.kind,
+        shape.name,
+        [encoded(part) for part in shape.parts],
+        list(shape.keys),
+        outline.encoded(shape.refs),
+        list(shape.parameters),
+        [encoded(part) for part in shape.defaults],
+        [encoded(part) for part in shape.returns],
+    ]
+    while data and not data[-1]:
+        data.pop()
+    return data
+
+
+def decoded(data: list[Any]) -> Shape:
+    """Return the shape that `encoded` made data of."""
+    missing: list[Any] = ["", [], [], [], [], [], []]
+    whole = data + missing[len(data) - 1 :]
+    return Shape(
+        kind=whole[0],
+        name=whole[1],
+        parts=tuple(decoded(part) for part in whole[2]),
+        keys=tuple(whole[3]),
+        refs=tuple(outline.decoded(whole[4])),
+        parameters=tuple(whole[5]),
+        defaults=tuple(decoded(part) for part in whole[6]),
+        returns=tuple(decoded(part) for part in whole[7]),
+    )
+
+
+def may_return_callable(function: n.FuncDef) -> bool:
+    """Return whether a function may return a callable, by its annotations: most do not, and need no shape."""
+    declared = function.type
+    if not isinstance(declared, CallableType):
+        return True
+    returned = get_proper_type(declared.ret_type)
+    if isinstance(returned, UnionType):
+        return any(_is_callable(get_proper_type(item)) for item in returned.items)
+    return _is_callable(returned)
+
+
+def _is_callable(proper: object) -> bool:
+    if isinstance(proper, Instance):
+        return proper.type.fullname == "functools.partial" or (
+            "__call__" in proper.type.names and not names.is_known(proper.type.fullname)
+        )
+    return isinstance(proper, CallableType | Overloaded | TypeVarType | AnyType)
+
+
+def of_decorated(decorator: n.Decorator, builder: Builder) -> Shape:
+    """Return what the decorators of a function make of it."""
+    shape = DECORATED
+    for expression in reversed(decorator.decorators):
+        made = builder.callee(expression)
+        shape = Shape(CALL, parts=(made, shape), keys=("",), place=builder.spot(expression))
+    return shape
+
+
+class Builder:
+    """Makes the shapes of expressions of one file.
+
+    Args:
+        module: the name of the module.
+        scopes: the functions around the expression, outermost first; what else is local is a variable of the checked function.
+        bound: whether there is no checked function: then other local names are unknown.
+    """
+
+    def __init__(self, module: str, scopes: Sequence[n.FuncItem] = (), *, bound: bool = True) -> None:
+        self.module = module
+        self.scopes = tuple(scopes)
+        self.bound = bound
+        self._building: list[object] = []
+
+    def spot(self, node: n.Context) -> outline.Place:
+        """Return where a node stands."""
+        return outline.place_of(node, self.module)
+
+    def of(self, value: n.Expression | None) -> Shape:
+        """Return the shape of an expression."""
+        if value is None or len(self._building) > MOST_DEEP:
+            return Shape(UNKNOWN)
+        match value:
+            case n.LambdaExpr():
+                return self.function(value, "lambda")
+            case n.CastExpr() | n.AssertTypeExpr():
+                return self.of(value.expr)
+            case n.AssignmentExpr():
+                return self.of(value.value)
+            case n.ConditionalExpr():
+                return Shape(EITHER, parts=(self.of(value.if_expr), self.of(value.else_expr)))
+            case n.OpExpr() if value.op in {"and", "or"}:
+                return Shape(EITHER, parts=(self.of(value.left), self.of(value.right)))
+            case n.CallExpr() if isinstance(value.analyzed, n.CastExpr | n.AssertTypeExpr):
+                return self.of(value.analyzed)
+            case n.CallExpr():
+                return self._call(value)
+            case n.TupleExpr() | n.ListExpr() | n.SetExpr():
+                return self._display(value, list(value.items))
+            case n.DictExpr():
+                return self._display(value, [part for item in value.items for part in item if part is not None])
+            case n.StarExpr():
+                return self.of(value.expr)
+            case n.IndexExpr() if isinstance(value.analyzed, n.TypeApplication):
+                return self.of(value.base)
+            case n.RefExpr():
+                return self._named(value)
+        if outline.value_form(value) is None:
+            return LITERAL
+        return self._unknown(value)
+
+    def _unknown(self, value: n.Expression) -> Shape:
+        name = value.name if isinstance(value, n.NameExpr | n.MemberExpr) else ""
+        form = outline.DISPLAYS.get(type(value))
+        if form is not None:
+            return Shape(DISPLAY, form, place=self.spot(value))
+        if not self.bound:
+            return Shape(OUTER, name, place=self.spot(value), node=value)
+        return Shape(UNKNOWN, name, place=self.spot(value))
+
+    def _display(self, value: n.Expression, items: list[n.Expression]) -> Shape:
+        name = outline.DISPLAYS.get(type(value), "builtins.tuple")
+        parts = tuple(self.of(item) for item in items)
+        if name == "builtins.tuple" and all(part.kind == ATOM for part in parts):
+            return LITERAL
+        return Shape(DISPLAY, name, parts=parts, place=self.spot(value))
+
+    def _call(self, value: n.CallExpr) -> Shape:
+        callee = self.callee(value.callee)
+        keys = tuple(
+            STARRED if kind.is_star() else name or ""
+            for kind, name in zip(value.arg_kinds, value.arg_names, strict=True)
+        )
+        parts = (callee, *(self.of(argument) for argument in value.args))
+        outer = None if self.bound else value
+        return Shape(CALL, parts=parts, keys=keys, place=self.spot(value), node=outer)
+
+    def callee(self, value: n.Expression) -> Shape:
+        """Return what is called: of a local function its body counts, for it runs where the call stands."""
+        node = value.node if isinstance(value, n.NameExpr) and value.kind == n.LDEF else None
+        function = syntax.function_of(node)
+        if self.bound or function is None or node in self._building or syntax.decorator_of(node) is not None:
+            return self.of(value)
+        return self.function(function, function.name, node)
+
+    def _named(self, value: n.RefExpr) -> Shape:
+        node = value.node
+        if isinstance(value, n.MemberExpr) and not (value.kind == n.GDEF and node is not None):
+            path = outline.Receivers(None, n.Block([])).path(value.expr)
+            return Shape(METHOD, f"{path}/{value.name}", place=self.spot(value)) if path else self._unknown(value)
+        if isinstance(node, n.MypyFile):
+            return LITERAL
+        if node is None or value.kind in {n.GDEF, n.MDEF} or self._is_global(node):
+            return self._global(value, node)
+        return self._local(value, node)
+
+    def _is_global(self, node: n.SymbolNode) -> bool:
+        return isinstance(node, n.TypeInfo) and not names.is_local(node)
+
+    def _global(self, value: n.RefExpr, node: n.SymbolNode | None) -> Shape:
+        if value.fullname in CONSTANTS:
+            return NONE if value.fullname == "builtins.None" else LITERAL
+        if isinstance(node, n.TypeAlias):
+            target = get_proper_type(node.target)
+            node = target.type if isinstance(target, Instance) else None
+        if node is None:
+            return self._unknown(value)
+        full = node.fullname if isinstance(node, n.TypeInfo | n.Var) or value.kind == n.MDEF else value.fullname
+        return Shape(NAME, full or value.fullname, place=self.spot(value))
+
+    def _local(self, value: n.RefExpr, node: n.SymbolNode) -> Shape:
+        function = syntax.function_of(node)
+        if function is not None:
+            return self._local_function(value, node, function)
+        if isinstance(node, n.Var):
+            for depth, scope in enumerate(self.scopes):
+                if any(argument.variable is node for argument in scope.arguments):
+                    return Shape(PARAMETER, f"{depth}.{node.name}", place=self.spot(value))
+            return self._variable(value, node)
+        return self._unknown(value)
+
+    def _local_function(self, value: n.RefExpr, node: n.SymbolNode, function: n.FuncDef) -> Shape:
+        if node in self._building:
+            return LITERAL  # a function that refers to itself: what it leads to is followed already
+        if not self.bound and not self._is_in_scope(function):
+            return Shape(OUTER, function.name, place=self.spot(value), node=value)
+        made = self.function(function, function.name, node)
+        decorator = syntax.decorator_of(node)
+        for expression in reversed(decorator.decorators if decorator is not None else ()):
+            if not _is_preparation(expression):
+                made = Shape(CALL, parts=(self.of(expression), made), keys=("",), place=self.spot(expression))
+        return made
+
+    def _is_in_scope(self, function: n.FuncDef) -> bool:
+        return any(inner is function for scope in self.scopes for inner in syntax.walk(scope.body))
+
+    def _variable(self, value: n.RefExpr, node: n.Var) -> Shape:
+        if node in self._building:
+            return Shape(UNKNOWN, node.name, place=self.spot(value))
+        for scope in reversed(self.scopes):
+            bound = [binding for binding in syntax.bindings(scope) if binding.node is node]
+            if bound:
+                self._building.append(node)
+                made = [
+                    self.of(binding.value) if binding.value is not None else Shape(UNKNOWN, node.name)
+                    for binding in bound
+                ]
+                self._building.pop()
+                return made[0] if len(made) == 1 else Shape(EITHER, node.name, parts=tuple(made))
+        return self._unknown(value)
+
+    def function(self, function: n.FuncItem, name: str, node: object = None) -> Shape:
+        """Return the shape of a function: what it refers to, its cells, its parameters, and the callables it may return."""
+        self._building.append(node if node is not None else function)
+        outer, self.scopes = self.scopes, (*self.scopes, function)
+        try:
+            returned = tuple(self._returns(function))
+            self.scopes = outer
+            cells = dict(self._cells(function))
+            refs = outline.refs_of(function, self.module)
+            refs += (
+                outline.Ref(outline.WRITTEN, f"{self.module}.{lost}", place=spot) for lost, spot in self._lost(function)
+            )
+            defaults = self._defaults(function)
+        finally:
+            self.scopes = outer
+            self._building.pop()
+        full = ".".join([self.module, *(_name(scope) for scope in outer), name])
+        return Shape(
+            FUNCTION,
+            full,
+            parts=tuple(cells.values()),
+            keys=tuple(cells),
+            refs=tuple(refs),
+            parameters=tuple(_parameter(argument, len(outer)) for argument in function.arguments),
+            defaults=defaults,
+            returns=returned,
+            place=self.spot(function),
+        )
+
+    def maker(self, function: n.FuncDef, local: str) -> Shape | None:
+        """Return the shape of a module's function as something that makes callables; None if it shows none that it returns."""
+        self._building.append(function)
+        self.scopes = (function,)
+        returned = tuple(self._returns(function))
+        self.scopes = ()
+        self._building.pop()
+        if not any(_is_telling(shape) for shape in returned):
+            return None
+        return Shape(
+            FUNCTION,
+            f"{self.module}.{local}",
+            parameters=tuple(_parameter(argument, 0) for argument in function.arguments),
+            defaults=self._defaults(function),
+            returns=returned,
+        )
+
+    def _defaults(self, function: n.FuncItem) -> tuple[Shape, ...]:
+        return tuple(
+            self.of(argument.initializer)
+            if argument.initializer is not None
+            else Shape(UNKNOWN, argument.variable.name)
+            for argument in function.arguments
+        )
+
+    def _returns(self, function: n.FuncItem) -> Iterator[Shape]:
+        if isinstance(function, n.LambdaExpr):
+            yield self.of(function.expr())
+            return
+        if isinstance(function, n.FuncDef) and (function.is_generator or function.is_coroutine):
+            return
+        for statement in syntax.outer_statements(function.body.body):
+            if isinstance(statement, n.ReturnStmt) and statement.expr is not None:
+                yield self.of(statement.expr)
+
+    def _cells(self, function: n.FuncItem) -> Iterator[tuple[str, Shape]]:
+        nodes = list(syntax.walk(function.body))
+        name_exprs = [node for node in nodes if isinstance(node, n.NameExpr)]
+        own = syntax.own_symbols(function, nodes, name_exprs)
+        seen: set[object] = set()
+        for name in name_exprs:
+            node = name.node
+            if node is None or name.kind != n.LDEF or node in own or node in seen or isinstance(node, n.MypyFile):
+                continue
+            seen.add(node)
+            yield name.name, replace(self.of(name), place=self.spot(name))
+
+    def _lost(self, function: n.FuncItem) -> Iterator[tuple[str, outline.Place]]:
+        """Yield the variables outside a function that it assigns by `nonlocal`."""
+        nodes = list(syntax.walk(function.body))
+        own = syntax.own_symbols(function, nodes, [node for node in nodes if isinstance(node, n.NameExpr)])
+        for scope in [function, *(node for node in nodes if isinstance(node, n.FuncDef))]:
+            for name, place in syntax.written(scope).items():
+                node = next((b.node for b in syntax.bindings(scope) if b.name == name), None)
+                if isinstance(place, n.NonlocalDecl) and node not in own:
+                    yield name, self.spot(place)
+
+
+def of_variables(file: n.MypyFile) -> Iterator[tuple[str, Shape]]:
+    """Yield the values of the variables that a module and its classes bind once, where they may hold callables, by their local names."""
+    yield from _of_body(file.defs, "", Builder(file.fullname))
+
+
+def _of_body(body: list[n.Statement], prefix: str, builder: Builder) -> Iterator[tuple[str, Shape]]:
+    values: dict[str, list[n.Expression | None]] = {}
+    for binding in syntax.plain_bindings(body):
+        if isinstance(binding.node, n.Var):
+            values.setdefault(binding.name, []).append(binding.value)
+    for name, bound in values.items():
+        value = bound[0]
+        if len(bound) == 1 and isinstance(value, TELLING):
+            shape = builder.of(value)
+            if _is_telling(shape):
+                yield prefix + name, shape
+    for statement in syntax.outer_statements(body):
+        if isinstance(statement, n.ClassDef):
+            yield from _of_body(statement.defs.body, f"{prefix}{statement.name}.", builder)
+
+
+TELLING: Final = (
+    n.CallExpr,
+    n.TupleExpr,
+    n.ListExpr,
+    n.SetExpr,
+    n.DictExpr,
+    n.LambdaExpr,
+    n.ConditionalExpr,
+    n.RefExpr,
+)
+"""The expressions that may make or hold callables."""
+SENTINEL: Final = "builtins.object"
+
+
+def _is_telling(shape: Shape) -> bool:
+    """Return whether a value is, holds or is made of something other than literals and objects of the standard library."""
+    if shape.kind == CALL and shape.parts[0].kind == NAME:
+        made = shape.parts[0].name
+        return made == SENTINEL or not names.is_known(made) or any(_is_telling(part) for part in shape.parts[1:])
+    return shape.kind in {NAME, METHOD, PARAMETER, FUNCTION} or any(_is_telling(part) for part in shape.parts)
+
+
+def _name(function: n.FuncItem) -> str:
+    return function.name if isinstance(function, n.FuncDef) else "lambda"
+
+
+def _parameter(argument: n.Argument, depth: int) -> str:
+    stars = {n.ARG_STAR: "*", n.ARG_STAR2: "**"}.get(argument.kind, "")
+    return f"{stars}{depth}.{argument.variable.name}"
+
+
+def _is_preparation(expression: n.Expression) -> bool:
+    """Return whether a decorator is `functools.wraps(fn)`, which gives back the function that it is given."""
+    return (
+        isinstance(expression, n.CallExpr)
+        and isinstance(expression.callee, n.RefExpr)
+        and expression.callee.fullname == PREPARED
+    )
