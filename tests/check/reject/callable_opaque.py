@@ -17,4 +17,4 @@ def f(cb: Callable[[], int], anything: Any, many: list[Callable[[], int]]) -> No
 
 
 def make(n: int) -> Callable[[], int]:
-    return lambda: n
+    return [lambda: n, lambda: -n][n % 2]
