@@ -65,6 +65,7 @@ VALUED: Final = frozenset(
     {"partial", "partialmethod", "_SingleDispatchCallable", "singledispatchmethod", "MappingProxyType"}
 )
 """The classes of the standard library that hold callables which the syntax shows."""
+DESCRIPTORS: Final = ("__init__", "__set_name__", "__get__", "__set__", "__delete__")
 WRAPPING: Final = frozenset(
     {
         "functools.partialmethod",
@@ -764,6 +765,9 @@ class Program:
         found.modules.add(self.split(ref.target)[0])
         name = ref.target.rpartition(".")[2]
         proper = get_proper_type(declared)
+        if _is_wrapping(proper):
+            self._descriptor(proper, ref, found)
+            return False
         if self._is_shown(proper, found) and self._made(ref, found):
             return False
         if isinstance(proper, CallableType | Overloaded):
@@ -778,6 +782,12 @@ class Program:
             elif not is_spawnable(proper) and not is_host_function(proper):
                 return False
         return True
+
+    def _descriptor(self, declared: Type, ref: Ref, found: Direct) -> None:
+        """Add what looking up an attribute runs that a subclass of `property`, `cached_property` and the like makes."""
+        hop = Hop(ref.target, _short(ref.target), ref.place)
+        for name in DESCRIPTORS if isinstance(declared, Instance) else ():
+            self._reach(declared.type, name, hop, found)
 
     def _is_shown(self, declared: Type, found: Direct) -> bool:
         """Return whether what decorators make is judged by their bodies: by its type where that is capsend's, or spoilt by more than callables."""

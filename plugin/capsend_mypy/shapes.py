@@ -146,6 +146,8 @@ class Builder:
         self.scopes = tuple(scopes)
         self.bound = bound
         self._building: list[object] = []
+        self._lambdas = 0
+        self._owner = ""
 
     def spot(self, node: n.Context) -> outline.Place:
         """Return where a node stands."""
@@ -157,7 +159,8 @@ class Builder:
             return Shape(UNKNOWN)
         match value:
             case n.LambdaExpr():
-                return self.function(value, "lambda")
+                self._lambdas += 1
+                return self.function(value, f"{self._lambdas}.lambda")
             case n.CastExpr() | n.AssertTypeExpr():
                 return self.of(value.expr)
             case n.AssignmentExpr():
@@ -183,6 +186,11 @@ class Builder:
         if outline.value_form(value) is None:
             return LITERAL
         return self._unknown(value)
+
+    def value_of(self, value: n.Expression, owner: str) -> Shape:
+        """Return the shape of the value of a variable, whose functions are called after it."""
+        self._owner, self._lambdas = owner, 0
+        return self.of(value)
 
     def _unknown(self, value: n.Expression) -> Shape:
         name = value.name if isinstance(value, n.NameExpr | n.MemberExpr) else ""
@@ -300,7 +308,7 @@ class Builder:
         finally:
             self.scopes = outer
             self._building.pop()
-        full = ".".join([self.module, *(_name(scope) for scope in outer), name])
+        full = ".".join([self.module, *filter(None, [self._owner]), *(_name(scope) for scope in outer), name])
         return Shape(
             FUNCTION,
             full,
@@ -384,7 +392,7 @@ def _of_body(body: list[n.Statement], prefix: str, builder: Builder) -> Iterator
     for name, bound in values.items():
         value = bound[0]
         if len(bound) == 1 and isinstance(value, TELLING):
-            shape = builder.of(value)
+            shape = builder.value_of(value, prefix + name)
             if _is_telling(shape):
                 yield prefix + name, shape
     for statement in syntax.outer_statements(body):

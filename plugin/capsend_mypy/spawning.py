@@ -260,7 +260,7 @@ class Check:
         node = symbol.node if symbol is not None else None
         if isinstance(node, n.Var) and not through_class:
             judged = self.type_of(value)
-            if judged is not None and not is_spawnable(judged):
+            if judged is not None and not is_spawnable(judged) and not self._is_field_shown(value, judged):
                 self._object(value, kind)
             return
         if info is not None and (through_class or _takes_no_receiver(node)):
@@ -270,6 +270,12 @@ class Check:
                 self._judge(Kind.RECEIVER, source(value.expr), proper, value.expr)
             elif proper is not None:
                 self._receiver(value, proper)
+
+    def _is_field_shown(self, value: n.MemberExpr, judged: Type) -> bool:
+        """Return whether the value of a variable shows which callable a field of it holds, and check it."""
+        node = value.expr.node if isinstance(value.expr, n.NameExpr) else None
+        whole = self._only_value(node) if isinstance(node, n.Var) and not node.is_argument else None
+        return is_callable(judged) and whole is not None and self._made(self._builder().of(whole), value, source(value))
 
     def _through_class(self, value: n.MemberExpr, info: n.TypeInfo) -> None:
         if names.is_local(info) and isinstance(value.expr, n.RefExpr) and isinstance(value.expr.node, n.TypeInfo):

@@ -270,7 +270,7 @@ class Values:
             case shapes.ATOM | shapes.SELF:
                 return
             case shapes.NAME:
-                self._name(shape, hop)
+                self._name(shape, hop._replace(place=shape.place or hop.place))
             case shapes.DISPLAY:
                 if strict and shape.name in outline.DISPLAYS.values():
                     self._instance(shape, shape.name, hop)
