@@ -684,9 +684,10 @@ class Program:
             return
         is_function = isinstance(proper, CallableType | Overloaded) and node.is_inferred
         is_accessor = isinstance(proper, Instance) and proper.type.fullname in bodies.ACCESSORS
-        if (is_function or is_accessor) and node.info and self._stored(node.info, node.name, hop, found):
+        if (is_function or _is_wrapping(proper)) and self._valued(node.fullname, found, hop):
             return
-        if (is_function or _is_wrapping(proper)) and (self._valued(node.fullname, found, hop) or is_function):
+        stored = (is_function or is_accessor) and node.info and self._stored(node.info, node.name, hop, found)
+        if stored or is_function:
             return
         trait = Trait.SERIALIZABLE if is_per_process(node.type) else Trait.PROCESS_SEND
         self._judged(
@@ -786,8 +787,10 @@ class Program:
     def _descriptor(self, declared: Type, ref: Ref, found: Direct) -> None:
         """Add what looking up an attribute runs that a subclass of `property`, `cached_property` and the like makes."""
         hop = Hop(ref.target, _short(ref.target), ref.place)
-        for name in DESCRIPTORS if isinstance(declared, Instance) else ():
-            self._reach(declared.type, name, hop, found)
+        info = self._class_of(declared)
+        if info is not None:
+            for name in DESCRIPTORS:
+                self._reach(info, name, hop, found)
 
     def _is_shown(self, declared: Type, found: Direct) -> bool:
         """Return whether what decorators make is judged by their bodies: by its type where that is capsend's, or spoilt by more than callables."""

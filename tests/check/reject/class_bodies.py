@@ -19,7 +19,7 @@ def counted() -> int:
 
 
 def made() -> Callable[[object], int]:
-    return lambda self: len(CACHE)
+    return [lambda self: len(CACHE)][0]
 
 
 @dataclass
