@@ -545,6 +545,8 @@ class Judge:
                 continue
             if node.type is None:
                 self.provisional = True
+            elif node.is_initialized_in_class and name not in listed and is_per_process(node.type):
+                continue  # an attribute of the class, of which each process has its own
             elif not _is_marker_field(node.type):
                 yield name, node
 
@@ -569,6 +571,15 @@ def _as_field(node: Decorator) -> Var:
     field = Var(node.name, declared.ret_type if isinstance(declared, CallableType) else None)
     field.is_final = True  # nobody assigns it but the property itself
     return field
+
+
+def is_per_process(declared: Type) -> bool:
+    """Return whether a variable is declared `PerProcess[...]`, be it through another alias."""
+    while isinstance(declared, TypeAliasType) and declared.alias is not None:
+        if declared.alias.fullname in {names.PER_PROCESS, "capsend.PerProcess"}:
+            return True
+        declared = declared.alias.target
+    return False
 
 
 def is_class_level(node: Var) -> bool:

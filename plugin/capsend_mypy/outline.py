@@ -11,7 +11,7 @@ from mypy.types import Instance, TypeType, get_proper_type
 from capsend_mypy import names, syntax, writes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 VARIABLE: Final = "v"
 FUNCTION: Final = "f"
@@ -21,6 +21,7 @@ SUPER: Final = "b"
 MODULE: Final = "i"
 WRITTEN: Final = "w"
 ATTRIBUTE: Final = "a"
+HIDDEN: Final = "h"
 DEFAULT: Final = "d"
 DECORATED: Final = "@"
 OPAQUE: Final = "o"
@@ -69,7 +70,14 @@ def place_of(node: n.Context, module: str) -> Place:
     return Place(module, node.line, node.column, node.end_line, node.end_column)
 
 
-def refs_of(function: n.FuncItem, module: str, *, has_writes: bool = True, known: Known | None = None) -> list[Ref]:
+def refs_of(
+    function: n.FuncItem,
+    module: str,
+    *,
+    has_writes: bool = True,
+    known: Known | None = None,
+    hidden: Collection[str] = (),
+) -> list[Ref]:
     """Return what a function of a module or class refers to, in the order of the source, each thing once.
 
     Args:
@@ -77,6 +85,7 @@ def refs_of(function: n.FuncItem, module: str, *, has_writes: bool = True, known
         module: the module that it stands in.
         has_writes: whether it may hold a `global` statement.
         known: what module-level things came to before, to be shared by the functions of a module.
+        hidden: the module's names of which mypy does not see the values that they have at run time.
     """
     collector = NameAndMemberCollector()
     function.body.accept(collector)
@@ -85,6 +94,7 @@ def refs_of(function: n.FuncItem, module: str, *, has_writes: bool = True, known
     found = list(
         _globals(collector.name_exprs, collector.member_exprs, module, owner=owner, scope=function, known=known)
     )
+    found += hidden_refs(collector.name_exprs, module, hidden)
     found += writes.attributes(
         function,
         module,
@@ -118,6 +128,31 @@ def refs_in(expression: n.Node, module: str, *, owner: n.TypeInfo | None = None)
     return _in_order(
         list(_globals(collector.name_exprs, collector.member_exprs, module, owner=owner, scope=expression, known={}))
     )
+
+
+def hidden_refs(name_exprs: list[n.NameExpr], module: str, hidden: Collection[str]) -> Iterator[Ref]:
+    """Yield the names that a function reads of which mypy does not see the values."""
+    for name in name_exprs if hidden else ():
+        if name.kind == n.GDEF and name.name in hidden:
+            yield Ref(HIDDEN, f"{module}.{name.name}", "", place_of(name, module))
+
+
+def hidden_names(file: n.MypyFile) -> frozenset[str]:
+    """Return the names of a module that get their values at run time in a branch that mypy skips: `if TYPE_CHECKING: ... else: ...`."""
+    found: set[str] = set()
+    for statement in file.defs:
+        if isinstance(statement, n.IfStmt):
+            blocks = [*statement.body, *([statement.else_body] if statement.else_body is not None else [])]
+            if any(_is_type_checking(test) for test in statement.expr):
+                skipped = (block for block in blocks if block.is_unreachable)
+                found.update(binding.name for block in skipped for binding in syntax.bindings(block))
+    return frozenset(found)
+
+
+def _is_type_checking(test: n.Expression | None) -> bool:
+    if isinstance(test, n.UnaryExpr):
+        return _is_type_checking(test.expr)
+    return isinstance(test, n.NameExpr | n.MemberExpr) and test.name == "TYPE_CHECKING"
 
 
 def _in_order(found: list[Ref]) -> list[Ref]:

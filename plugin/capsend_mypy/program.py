@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from capsend_traits import Trait, wording
 from mypy import nodes as n
-from mypy.types import CallableType, Instance, Overloaded, Type, TypeAliasType, get_proper_type
+from mypy.types import CallableType, Instance, Overloaded, Type, get_proper_type
 from mypy.typevars import fill_typevars
 
 from capsend_mypy import bodies, constants, names, operators, outline, shapes, summary, syntax, writes
 from capsend_mypy.constants import Sources
-from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level
+from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level, is_per_process
 from capsend_mypy.summary import Failure, Hop, Summary
 from capsend_mypy.values import Values, is_callable
 
@@ -394,7 +394,7 @@ class Program:
     def all(self, function: str, refs: Iterable[Ref], found: Direct) -> None:
         """Add what the references of a function lead to; what it writes in vain is not reported as read, too."""
         refs = list(refs)
-        lost = {(ref.target, "") for ref in refs if ref.kind == outline.WRITTEN}
+        lost = {(ref.target, "") for ref in refs if ref.kind in {outline.WRITTEN, outline.HIDDEN}}
         for ref in refs:
             if ref.kind == outline.ATTRIBUTE:
                 lost |= self._attribute(function, ref, found)
@@ -511,6 +511,8 @@ class Program:
             case outline.DECORATED:
                 self._cached(ref, hop, found)
                 return self._decorated(ref, found)
+            case outline.HIDDEN:
+                self._hidden(ref.target, hop, found)
             case outline.OPAQUE:
                 node = self.symbol(function)
                 found.failures.append(self._opaque(function, node.type if isinstance(node, n.Var) else None))
@@ -532,6 +534,9 @@ class Program:
             found.provisional = True
             return
         known = None if self.is_in_image(module) else self.summary(module)
+        if known is not None and local in known.hidden:
+            self._hidden(fullname, hop, found)
+            return
         if known is not None and local in known.rebound:
             cure = wording.CHANGED_CURE if fullname in self.changes(hop.function) else wording.GLOBAL_CURE
             leaf = wording.Leaf(name, self.judge.name(node.type), wording.REBOUND_VERDICT, cure)
@@ -544,6 +549,15 @@ class Program:
             return
         trait = Trait.SERIALIZABLE if is_per_process(node.type) else Trait.PROCESS_SEND
         self._judged(node.type, trait, kind=kind, name=name, hop=hop, found=found, variable=fullname)
+
+    def _hidden(self, fullname: str, hop: Hop, found: Direct) -> None:
+        """Add what reading a name comes to that has a value at run time which mypy does not see."""
+        name, node = _short(fullname), self.symbol(fullname)
+        shown = self.judge.name(node.type) if isinstance(node, n.Var) and node.type is not None else "unknown"
+        leaf = wording.Leaf(name, shown, wording.HIDDEN_VERDICT, wording.HIDDEN_CURE, predicate=wording.UNKNOWN)
+        found.failures.append(
+            _global(wording.Kind.GLOBAL, name, shown, "ProcessSend", [leaf], rule=Rule.OPAQUE, hop=hop)
+        )
 
     def changes(self, function: str) -> frozenset[str]:
         """Return the variables and attributes whose values a function changes, if its tree is at hand."""
@@ -879,15 +893,6 @@ def is_wasm_function(declared: Type) -> bool:
     """Return whether a type is capsend's `WasmFunction`, which captures nothing."""
     proper = get_proper_type(declared)
     return isinstance(proper, Instance) and proper.type.fullname == names.WASM_FUNCTION
-
-
-def is_per_process(declared: Type) -> bool:
-    """Return whether a variable is declared `PerProcess[...]`, be it through another alias."""
-    while isinstance(declared, TypeAliasType) and declared.alias is not None:
-        if declared.alias.fullname in {names.PER_PROCESS, "capsend.PerProcess"}:
-            return True
-        declared = declared.alias.target
-    return False
 
 
 def decorated(name: str, shown: str) -> Failure:

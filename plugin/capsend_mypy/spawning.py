@@ -363,6 +363,7 @@ class Check:
             self._captured(name, node, member_exprs)
         owner = function.info if isinstance(function, n.FuncDef) and function.info else None
         refs = [ref for ref in outline.refs_in(function.body, self.module, owner=owner) if ref.target not in lost]
+        refs += outline.hidden_refs(name_exprs, self.module, outline.hidden_names(self.checker.tree))
         refs += writes.attributes(
             function,
             self.module,

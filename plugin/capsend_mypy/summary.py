@@ -64,6 +64,7 @@ class Summary:
             the decorators of a function make of it.
         unseen: whether mypy has stripped the bodies, as it does for installed packages and silenced imports.
         changing: the classes that have a method which changes their instances, although these look as if they stayed as they are made.
+        hidden: the names whose values at run time are made in a branch that mypy skips.
         tables: a digest of what decides which mutable globals are constants.
     """
 
@@ -74,6 +75,7 @@ class Summary:
     assigned: frozenset[str] = frozenset()
     unseen: bool = False
     changing: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
     tables: str = ""
     shapes: dict[str, Shape] = field(default_factory=dict)
 
@@ -113,12 +115,14 @@ def from_tree(file: n.MypyFile) -> Summary:
         return summary
     text = _text(file)
     summary.changing = frozenset(changing.changing(((local, function) for local, function, _ in found), text))
+    if b"TYPE_CHECKING" in text:
+        summary.hidden = outline.hidden_names(file)
     if b"global" in text:
         rebound.update(name for s in syntax.statements(file.defs) if isinstance(s, n.GlobalDecl) for name in s.names)
     for local, function, decorator in found:
         if not function.body.body:
             continue
-        refs = outline.refs_of(function, file.fullname, has_writes=bool(rebound), known=known)
+        refs = outline.refs_of(function, file.fullname, has_writes=bool(rebound), known=known, hidden=summary.hidden)
         if decorator is not None:
             refs.insert(0, outline.Ref(outline.DECORATED, f"{file.fullname}.{local}", outline.decorators(decorator)))
             summary.shapes[f"{local}@"] = shapes.of_decorated(decorator, shapes.Builder(file.fullname))
@@ -219,6 +223,7 @@ def _rest(summary: Summary) -> dict[str, Any]:
         "assigned": sorted(summary.assigned),
         "unseen": summary.unseen,
         "changing": sorted(summary.changing),
+        "hidden": sorted(summary.hidden),
         "tables": summary.tables,
         "shapes": {local: shapes.encoded(shape) for local, shape in summary.shapes.items()},
     }
@@ -278,6 +283,7 @@ def decode(text: str) -> Summary:
         assigned=frozenset(data.get("assigned", ())),
         unseen=data.get("unseen", False),
         changing=frozenset(data.get("changing", ())),
+        hidden=frozenset(data.get("hidden", ())),
         tables=data.get("tables", ""),
         shapes={local: shapes.decoded(shape) for local, shape in data.get("shapes", {}).items()},
     )

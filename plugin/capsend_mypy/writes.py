@@ -85,6 +85,8 @@ class Holders:
             return isinstance(base.callee, n.NameExpr) and base.callee.name == "type"
         if not isinstance(base, n.RefExpr):
             return False
+        if enum_of(base) is not None:
+            return True
         node = base.node
         if isinstance(node, n.MypyFile):
             return member.node is None or isinstance(member.node, n.Var)
@@ -99,6 +101,9 @@ class Holders:
             return self.receivers.path(base.args[0]) if is_type and len(base.args) == 1 else None
         if not isinstance(base, n.RefExpr):
             return None
+        enum = enum_of(base)
+        if enum is not None:
+            return None if names.is_local(enum) else f"T {enum.fullname}"
         node = base.node
         if isinstance(node, n.TypeAlias):
             target = get_proper_type(node.target)
@@ -120,6 +125,15 @@ class Holders:
         if isinstance(declared, TypeType) and isinstance(declared.item, Instance):
             return f"T {declared.item.type.fullname}"
         return None
+
+
+def enum_of(base: n.RefExpr) -> n.TypeInfo | None:
+    """Return the enum whose member an expression is, as `Color.RED` or as a variable of that type: a process has members of its own."""
+    if isinstance(base, n.MemberExpr) and isinstance(base.expr, n.RefExpr) and isinstance(base.expr.node, n.TypeInfo):
+        return base.expr.node if base.expr.node.is_enum and base.name in base.expr.node.enum_members else None
+    declared = base.node.type if isinstance(base.node, n.Var) and not base.node.is_self else None
+    proper = get_proper_type(declared) if declared is not None else None
+    return proper.type if isinstance(proper, Instance) and proper.type.is_enum else None
 
 
 def _is_class(node: n.Var) -> bool:

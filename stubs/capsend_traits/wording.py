@@ -169,6 +169,8 @@ MUTABLE_CURES: Final = {
     "": "declare its fields Final, or pass it as an argument",
 }
 
+HIDDEN_VERDICT: Final = "at run time it is what the branch beside `if TYPE_CHECKING` makes it, which mypy does not read"
+HIDDEN_CURE: Final = "assign it outside of `if TYPE_CHECKING`, or pass it as an argument"
 CHANGING_CURE: Final = "let the method return a new object, or pass it as an argument"
 CACHED_CURE: Final = "return an immutable value, or do without the cache: each process would have its own"
 

@@ -1,5 +1,6 @@
 """What a function assigns to a class, a module or another function is lost with its process, so it is refused where it stands."""
 
+import enum
 import json
 from typing import ClassVar
 
@@ -25,8 +26,23 @@ class Stats:
         # N: Instead: return the value, and take it from result().
 
 
+class Color(enum.Enum):
+    RED = 1
+
+    def __init__(self, number: int) -> None:
+        self.hits = 0
+
+
 def helper() -> int:
     return 1
+
+
+def of_a_member(color: Color) -> None:
+    Color.RED.hits += 1  # E: "Color.hits" is assigned in of_a_member
+
+
+def of_a_given_member(color: Color) -> None:
+    color.hits = 1  # E: "Color.hits" is assigned in of_a_given_member
 
 
 def by_name() -> None:
@@ -76,6 +92,8 @@ def f() -> None:
     spawn(of_the_library)
     spawn(given, Stats)
     spawn(calls)
+    spawn(of_a_member, Color.RED)
+    spawn(of_a_given_member, Color.RED)
     spawn(lambda: setattr(Stats, "seen", 3))  # E: "Stats.seen" is assigned in lambda
 
     def here() -> None:
