@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import json
 import os
 import platform
 import shutil
@@ -22,6 +21,7 @@ from capsend.baking.bake import COMPILED, RECORD, Record, bake, digest_of
 from capsend.baking.guest_files import declaration_files, guest_files
 from capsend.baking.packages import ALWAYS, Package, collect
 from capsend.exceptions import ImageError
+from capsend.guest.codec import dumps
 from capsend.ownership import check_owner, cpu, own_folder, unwritable
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ def _key(names: tuple[str, ...]) -> str:
         ("zones", zones.version()),
         ("machine", [sys.platform, platform.machine(), cpu()]),
     ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+    return hashlib.sha256(dumps(parts).encode()).hexdigest()[:24]
 
 
 def _declarations(names: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import threading
 import time
@@ -20,6 +19,7 @@ from capsend.exceptions import (
     raised_by_result,
 )
 from capsend.folders import Anchors, mounts_of
+from capsend.guest.codec import dumps
 from capsend.handles import Handles
 from capsend.mail import FIRST, LAST, Mail
 from capsend.outcomes import ChildRaised
@@ -290,9 +290,9 @@ class Life:
         """The program, with the handles that it starts with."""
         start = ""
         if shipment.grants:
-            start += f'"handles":{json.dumps(self.handles.deliver(shipment.grants))},'
+            start += f'"handles":{dumps(self.handles.deliver(shipment.grants))},'
         if self.environment.env:
-            start += f'"variables":{json.dumps(dict(self.environment.env))},'
+            start += f'"variables":{dumps(dict(self.environment.env))},'
         if shipment.takes_mailbox:
             start += '"mailbox":1,'
         if (level := _log.getEffectiveLevel()) != logging.WARNING:

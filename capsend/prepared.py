@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import os
 import sys
 import threading
@@ -17,6 +16,7 @@ from capsend_traits.wording import opening, report
 from capsend.annotations import message_type
 from capsend.captures import ABSENT, Place, Walk, callable_name
 from capsend.exceptions import CaptureError
+from capsend.guest.codec import dumps
 from capsend.origins import Origins, resolve
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def prepared_for(function: Callable[..., Any], knows: Callable[[str], bool], ima
         return known
     context, entry = walked(plain, knows)
     program = context.program
-    text = f'{{"entry":{json.dumps(entry)},"steps":{program.text()}{_description(program)}}}'
+    text = f'{{"entry":{dumps(entry)},"steps":{program.text()}{_description(program)}}}'
     prepared = Prepared(program, context.origins, text, frozenset(program.names()), context.observed)
     program.steps = []
     if context.reusable and isinstance(plain, types.FunctionType):
@@ -146,7 +146,7 @@ def _description(program: Program) -> str:
         return ""
     from capsend.guest.describing import describe
 
-    return f',"description":{json.dumps(describe(program.objects))}'
+    return f',"description":{dumps(describe(program.objects))}'
 
 
 def walked(

@@ -21,6 +21,7 @@ from capsend.baking import rehearsal, zones
 from capsend.baking.guest_files import declaration_files, guest_files
 from capsend.baking.immortal import immortalize
 from capsend.exceptions import ImageError
+from capsend.guest.codec import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -59,7 +60,7 @@ class Record:
         """Write it as JSON."""
         data = attrs.asdict(self)
         data["modules"] = sorted(self.modules)
-        path.write_text(json.dumps(data), encoding="ascii")
+        path.write_text(dumps(data), encoding="ascii")
 
     @classmethod
     def load(cls, path: Path) -> Record:

@@ -20,6 +20,7 @@ from capsend.captures import Place, Walk, callable_name
 from capsend.captures.context import place_of
 from capsend.captures.values import Values
 from capsend.claims import field_types, is_abstract, type_leaves
+from capsend.commands import differences
 from capsend.environment import default
 from capsend.fields import class_fields
 from capsend.handles import grant_of
@@ -135,7 +136,7 @@ class _Explanation:
         text = f"{place.function}{_where(place)} {answer}"
         if not children and not count:
             text += "; it captures nothing"
-        return Node(text, not count, children=(*children, *self._touches()))
+        return Node(text, not count, children=(*children, *self._touches(), *self._differs()))
 
     def _touches(self) -> Iterator[Node]:
         """Yield what the process may touch outside its own memory, which is nothing but what it captures or is passed."""
@@ -143,6 +144,18 @@ class _Explanation:
         if grants:
             children = tuple(Node(text, good=True) for text in grants)
             yield Node("it may touch, besides what it is passed", good=True, children=children)
+
+    def _differs(self) -> Iterator[Node]:
+        """Yield what the code that was reached will see inside that is not as it is here."""
+        function = self._function
+        while not isinstance(function, types.FunctionType | type(None)):
+            inner = next((name for name in ("func", "__capsend_function__", "__func__") if hasattr(function, name)), "")
+            function = getattr(function, inner, None)
+        reached = [entry.value for entry in self._recorder.entries if isinstance(entry.value, types.FunctionType)]
+        own = [each for each in (function, *reached) if each is not None and self._origins.name_of(each) is None]
+        sentences = differences.sentences(own)
+        if sentences:
+            yield Node("inside, this differs (docs/differences.md)", good=True, notes=tuple(sentences))
 
     def value_tree(self, value: object) -> Node:
         return self._value(value, "the value", "it", "ProcessSend", frozenset())

@@ -18,7 +18,7 @@ from .codec_types import BY_TAG
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["TAGS", "Instead", "Limits", "Malformed", "NotEncodable", "decode", "encode", "parse"]
+__all__ = ["TAGS", "Instead", "Limits", "Malformed", "NotEncodable", "decode", "dumps", "encode", "parse"]
 
 TAGS: Final = tuple(BY_TAG)
 _PLAIN: Final = ATOMS | {list, dict}

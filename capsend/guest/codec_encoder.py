@@ -31,6 +31,7 @@ _PORTABLE_BITS: Final = 2000
 _CHUNK: Final = 3 << 20
 _HEXADECIMAL: Final = 8 << 20  # base 16 is three times as fast as base 64; above this its size matters more
 
+# Programs change the encoder of the library; this one says all that it does.
 dumps: Final = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
 _MAY_HAVE_ATTRIBUTES: Final = frozenset({"ordered", "counter"})

@@ -9,7 +9,7 @@ import logging
 import os
 from typing import Any
 
-from . import children, codec, describing, failure, handles, host_functions, mail, settle
+from . import children, codec, describing, failure, handles, host_functions, local_time, mail, settle
 from .program import Program
 
 
@@ -31,6 +31,8 @@ def run(program: str, call: str) -> str:
             logging.getLogger().setLevel(parts["logging"])
         if "variables" in parts:
             os.environ.update(parts["variables"])
+            if "TZ" in parts["variables"]:
+                local_time.follow()
         if "handles" in parts:
             rebuilt.handles = handles.receive(parts["handles"])
         rebuilt.has_parent = "parent" in parts

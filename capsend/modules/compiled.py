@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import json
 import logging
 import os
 import platform
@@ -17,6 +16,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from capsend.exceptions import ImageError, WasmError
+from capsend.guest.codec import dumps
 from capsend.image import cache_folder
 from capsend.ownership import check_owner, cpu, own_folder
 
@@ -128,7 +128,7 @@ def _key(data: bytes) -> str:
         cpu(),
         hashlib.sha256(data).hexdigest(),
     ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    return hashlib.sha256(dumps(parts).encode()).hexdigest()[:32]
 
 
 @functools.cache

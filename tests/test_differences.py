@@ -1,0 +1,144 @@
+"""`docs/differences.md` is true: each row is there, and nothing that `capsend explain` says of it has gone."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from capsend import Environment
+from capsend.commands.differences import DIFFERENCES, sentences
+from tests import differences
+
+PAGE = Path(__file__).parent.parent / "docs" / "differences.md"
+OF_PYTHON_3_14 = dict.fromkeys(("partials in a class", "paths", "Unicode", "version of Python"), (3, 14))
+UNTIL = {"sum of floats": (3, 12), "private addresses": (3, 13), **OF_PYTHON_3_14}
+
+
+@pytest.fixture(scope="module")
+def answers(template) -> dict[str, list[object]]:
+    """Return {row: [answer here, answer inside]}."""
+    done = subprocess.run(
+        [sys.executable, differences.__file__], capture_output=True, text=True, timeout=300, check=False, input="x"
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: dict[str, list[object]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("row", differences.ROWS)
+def test_difference_of_the_page_is_there(answers, row):
+    """Where the host's Python is as new as the image's, those of the version are gone."""
+    here, inside = answers[row]
+    assert (here != inside) or sys.version_info[:2] >= UNTIL.get(row, (4, 0))
+
+
+def test_page_has_each_row_once():
+    """No row without a program, and no program without a row."""
+    rows = re.findall(r"^\| ([\w ]+?) \|", PAGE.read_text(), re.MULTILINE)
+    assert [row for row in rows if row != "topic"] == list(differences.ROWS)
+
+
+def test_explain_knows_rows_of_the_page_only():
+    """In their order."""
+    rows = [difference.row for difference in DIFFERENCES]
+    assert rows == [row for row in differences.ROWS if row in rows]
+    until = {difference.row: difference.until for difference in DIFFERENCES if difference.until}
+    assert until == {row: version for row, version in UNTIL.items() if row in rows}
+
+
+def test_explain_says_what_the_code_of_a_function_touches():
+    """However the name is spelt, and nothing else."""
+
+    def own(n: int) -> object:
+        from decimal import Decimal
+
+        return Decimal(n), random.random(), datetime.now(), hash(n)  # noqa: DTZ005 - the local time is what is asked for
+
+    topics = {difference.sentence: difference.row for difference in DIFFERENCES}
+    assert [topics[sentence] for sentence in sentences([own])] == [
+        "decimal context",
+        "random numbers",
+        "time zone",
+        "hashes",
+    ]
+    assert sentences([differences.describe]) == []
+
+
+def read_clock(timestamp: float) -> list[object]:
+    """Ask for local time in every way."""
+    import datetime as dt
+    import logging
+    import time
+
+    moment = dt.datetime.fromtimestamp(timestamp)  # noqa: DTZ006 - the local time is what is asked for
+    record = logging.LogRecord("a", 20, "f", 1, "m", (), None)
+    record.created, record.msecs = timestamp, 0.0
+
+    class Own(dt.datetime):
+        pass
+
+    return [
+        *(
+            moment.isoformat(),
+            moment.timestamp(),
+            moment.astimezone().isoformat(),
+            moment.astimezone().tzname(),
+            moment.fold,
+        ),
+        *(list(time.localtime(timestamp)), time.localtime(timestamp).tm_zone, time.localtime(timestamp).tm_gmtoff),
+        *(
+            time.mktime(time.localtime(timestamp)),
+            time.ctime(timestamp),
+            time.strftime("%H %Z %z", time.localtime(timestamp)),
+        ),
+        *(time.tzname, time.timezone, time.altzone, time.daylight, dt.date.fromtimestamp(timestamp).isoformat()),  # noqa: DTZ012 - as above
+        *(
+            type(Own.fromtimestamp(timestamp)).__name__,
+            type(Own.now()).__name__,
+            logging.Formatter().formatTime(record),
+        ),
+        abs((dt.datetime.now() - dt.datetime.fromtimestamp(time.time())).total_seconds()) < 5,  # noqa: DTZ005, DTZ006 - as above
+        dt.datetime.now(dt.UTC).utcoffset() == dt.timedelta(),
+    ]
+
+
+ZONES = (
+    "America/New_York",
+    "Europe/Paris",
+    ":Asia/Kolkata",
+    "Australia/Sydney",
+    "EST5EDT,M3.2.0,M11.1.0",
+    "<+03>-3",
+    "UTC0",
+)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_local_time_is_that_of_the_zone_in_the_environment(zone, tmp_path, template):
+    """`time`, `datetime` and `logging` answer as on a host with that variable; also in the hour that comes twice, and before 1970."""
+    moments = [1_700_000_000.25, 1_719_792_000.0, -86_400.5, 1_699_163_999.0, 1_699_167_600.0]
+    script = tmp_path / "clock.py"
+    lines = [
+        "import json, sys",
+        f"sys.path.insert(0, {str(PAGE.parent.parent)!r})",
+        "from tests.test_differences import read_clock",
+        f"print(json.dumps([read_clock(moment) for moment in {moments}]))",
+    ]
+    script.write_text("\n".join(lines))
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, env={"TZ": zone}, timeout=60, check=True
+    )
+    inside = [Environment(env={"TZ": zone}).spawn(read_clock, moment).result(60) for moment in moments]
+    assert json.loads(json.dumps(inside)) == json.loads(done.stdout)
+
+
+def test_zone_that_nobody_knows_is_utc(template):
+    """As for a C library."""
+    assert Environment(env={"TZ": "No/Such"}).spawn(read_clock, 0.0).result(60)[0] == "1970-01-01T00:00:00"
