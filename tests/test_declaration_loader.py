@@ -54,6 +54,17 @@ def test_odd_module_name_finds_nothing(module):
     assert table().of_class(type("Odd", (), {"__module__": module})) is None
 
 
+def test_global_of_another_module_is_declared_per_process(tmp_path):
+    """`NAME: PerProcess[...]` in a declaration file stands for the annotation that the module itself lacks."""
+    mine = table_of(tmp_path, geo="REGISTRY: PerProcess[dict[str, int]]\nOTHER: PerProcess\n")
+    assert mine.is_per_process("geo.REGISTRY")
+    assert mine.is_per_process("geo.OTHER")
+    assert not mine.is_per_process("geo.MISSING")
+    assert not mine.is_per_process("nothing")
+    with pytest.raises(DeclarationError, match="is no declaration"):
+        table_of(tmp_path, sea="DEPTHS: dict[str, int]\n").is_per_process("sea.DEPTHS")
+
+
 def test_class_without_a_module_name_is_looked_up():
     """Code that runs in a namespace without `__name__` makes classes without `__module__`."""
     nameless = eval("type('C', (list,), {})", {"__builtins__": {"type": type, "list": list}})

@@ -12,7 +12,9 @@ import pytest
 pytest.importorskip("mypy")
 
 import capsend_mypy
-from capsend_mypy import codes, spawning, syntax
+from capsend_mypy import codes, program, spawning, syntax
+from capsend_traits import Table
+from capsend_traits._folder import Folder
 from mypy import api, nodes, patterns
 from mypy.errors import CompileError
 
@@ -101,6 +103,25 @@ def test_every_code_can_be_disabled_alone(check: Check) -> None:
     assert "Success" in check("# mypy: disable-error-code=capsend-capture\n" + source.format(""))
     assert "Success" in check(source.format(""), *(f"--disable-error-code={code.code}" for code in codes.ALL))
     assert "unused" in check("# mypy: warn-unused-ignores\nx = 1  # type: ignore[capsend-capture]\n").lower()
+
+
+def test_a_declaration_file_says_per_process_of_another_modules_global(
+    tmp_path: Path, check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`NAME: PerProcess[...]` in a declaration file works as the annotation in the module would."""
+    source = """from capsend import spawn
+RATES = {"a": 1}
+def change() -> None:
+    RATES["b"] = 2
+def work() -> int:
+    return len(RATES)
+spawn(work)
+"""
+    assert "[capsend-global]" in check(source)
+    (tmp_path / "traits").mkdir()
+    (tmp_path / "traits" / "case.pyi").write_text("RATES: PerProcess[dict[str, int]]\n")
+    monkeypatch.setattr(program, "table", lambda: Table(Folder(str(tmp_path / "traits"), "mine")))
+    assert "Success" in check(source + "\n")
 
 
 PYDANTIC = """

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from capsend_traits import Trait, wording
+from capsend_traits import Trait, table, wording
 from mypy import nodes as n
 from mypy.types import CallableType, Instance, Overloaded, Type, get_proper_type
 from mypy.typevars import fill_typevars
@@ -33,6 +34,7 @@ UNSEEN_VERDICT: Final = (
     "its body is not seen: it belongs to an installed package, or to a module that mypy only follows silently"
 )
 UNSEEN_CURE: Final = "let mypy check the module, or name its package in [tool.capsend] packages if the image has it"
+INSTALLED: Final = re.compile(r"[\\/](site|dist)-packages[\\/]")
 ABSENT_CURE: Final = (
     "do without it: this part of the standard library needs the operating system and does not exist in WebAssembly"
 )
@@ -423,12 +425,17 @@ class Program:
             owner, read = info.name, (ref.target, ref.member)
         if isinstance(node, n.Var) and node.type is not None and is_per_process(node.type):
             return set()
+        if kind == writes.MODULE and table().is_per_process(f"{name}.{ref.member}"):
+            return set()
         shown = f"{owner}.{ref.member}"
         found.failures.append(written(shown, _short(function), Hop(function, ref.member, ref.place)))
         return {read}
 
     def _unseen(self, fullname: str, what: str = "function") -> Failure:
-        leaf = wording.Leaf(fullname, f"a {what}", UNSEEN_VERDICT, UNSEEN_CURE, predicate=wording.UNKNOWN_CAPTURES)
+        file = self.files.get(self.split(fullname)[0])
+        installed = file is not None and INSTALLED.search(file.path) is not None
+        cure = wording.image_cure(names.top(fullname)) if installed else UNSEEN_CURE
+        leaf = wording.Leaf(fullname, f"a {what}", UNSEEN_VERDICT, cure, predicate=wording.UNKNOWN_CAPTURES)
         return Failure(wording.Finding(wording.Kind.GLOBAL, fullname, what, "ProcessSend", (leaf,)), Rule.OPAQUE)
 
     def _opaque(self, fullname: str, declared: Type | None) -> Failure:
@@ -547,7 +554,8 @@ class Program:
             if known is not None:
                 found.edges.append((fullname, hop))
             return
-        trait = Trait.SERIALIZABLE if is_per_process(node.type) else Trait.PROCESS_SEND
+        declared = is_per_process(node.type) or table().is_per_process(fullname)
+        trait = Trait.SERIALIZABLE if declared else Trait.PROCESS_SEND
         self._judged(node.type, trait, kind=kind, name=name, hop=hop, found=found, variable=fullname)
 
     def _hidden(self, fullname: str, hop: Hop, found: Direct) -> None:

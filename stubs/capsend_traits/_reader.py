@@ -33,10 +33,12 @@ class Contents:
     Args:
         entries: {qualified name: what it is}, of the blocks that apply to the running Python.
         others: the same, of the blocks for other versions and platforms: mypy may check for one of those.
+        per_process: the globals of the module of which each process may own a copy.
     """
 
     entries: dict[str, Declaration | Alias]
     others: dict[str, Declaration | Alias]
+    per_process: set[str] = dataclasses.field(default_factory=set)
 
 
 def read(path: str, *, module: str) -> Contents:
@@ -57,6 +59,12 @@ def read(path: str, *, module: str) -> Contents:
     reader = _Reader(path=path, module=module)
     reader.statements(tree.body, prefix="", applies=True)
     return reader.contents
+
+
+def is_per_process(annotation: ast.expr) -> bool:
+    """Return whether an annotation is `PerProcess`, with or without the type of the value."""
+    head = annotation.value if isinstance(annotation, ast.Subscript) else annotation
+    return isinstance(head, ast.Name) and head.id == "PerProcess"
 
 
 class _Reader:
@@ -81,6 +89,8 @@ class _Reader:
                     if isinstance(node.value, ast.Name):
                         target = f"{self.module}.{target}"
                     self.add(name, Alias(f"{self.module}.{name}", target, self.path, node.lineno), applies=applies)
+                case ast.AnnAssign(target=ast.Name(id=name), value=None) if is_per_process(node.annotation):
+                    self.contents.per_process.add(name)
                 case ast.If():
                     holds = self.condition(node.test)
                     self.statements(node.body, prefix=prefix, applies=applies and holds)

@@ -89,6 +89,16 @@ class Table:
                 return inherited
         return None
 
+    def is_per_process(self, fullname: str) -> bool:
+        """Return whether each process may own a copy of a global, given by its module and name.
+
+        Raises:
+            DeclarationError: the file that has to be read for the answer is not valid.
+        """
+        module, _, name = fullname.rpartition(".")
+        contents = self._read(module) if module else None
+        return contents is not None and name in contents.per_process
+
     def modules(self) -> tuple[str, ...]:
         """Return the names of all described modules."""
         return tuple(sorted({module for folder in self._folders() for module, _ in folder.modules()}))
@@ -162,7 +172,11 @@ def _merge(first: Contents, second: Contents) -> Contents:
             here.line,
             f"{here.name} is already declared in {there.file}:{there.line}. Keep one of them.",
         )
-    return Contents({**first.entries, **second.entries}, {**first.others, **second.others})
+    return Contents(
+        {**first.entries, **second.entries},
+        {**first.others, **second.others},
+        first.per_process | second.per_process,
+    )
 
 
 def _is_declared(cls: type, declaration: Declaration, name: str) -> bool:

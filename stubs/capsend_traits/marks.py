@@ -1,4 +1,9 @@
-"""The three bases a class in a declaration file may have; an editor reads them, the loader only their names."""
+"""The three bases a class in a declaration file may have, and the mark of a global; an editor reads them, the loader only their names."""
+
+from typing import Annotated, TypeVar
+
+T = TypeVar("T")
+PerProcess = Annotated[T, "each process may own a copy"]
 
 
 class _Mark:

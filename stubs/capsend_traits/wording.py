@@ -175,6 +175,11 @@ CHANGING_CURE: Final = "let the method return a new object, or pass it as an arg
 CACHED_CURE: Final = "return an immutable value, or do without the cache: each process would have its own"
 
 
+def image_cure(package: str) -> str:
+    """Say how a process gets the modules of an installed package as they are, instead of what its functions capture."""
+    return f'put the package into the image, Image(packages=["{package}"]), and name it in [tool.capsend] packages'
+
+
 def changes_itself(type_name: str) -> str:
     """Say that the methods of a class change its instances, although it is frozen, an enum or a descriptor."""
     return f"{type_name} has a method that changes it after it was made, so a captured copy could differ"
