@@ -250,7 +250,7 @@ def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
         return ClassVerdict(_declared_shape(cls, declaration, wanted))
     if cls.__module__.startswith("capsend.") and cls.__module__ != "capsend.showcase":
         return ClassVerdict(Shape.REFUSED, (HANDLE_VERDICT, HANDLE_CURE))
-    if cls is functools.partial:
+    if cls in {functools.partial, types.MethodType}:
         return ClassVerdict(Shape.PARTS)
     if written_in_python(cls):
         return ClassVerdict(Shape.INSTANCE)

@@ -87,6 +87,11 @@ def _partial(value: functools.partial[Any]) -> Iterator[Part]:
         yield "argument", f".keywords[{name!r}]", item
 
 
+def _method(value: types.MethodType) -> Iterator[Part]:
+    yield "receiver", ".__self__", value.__self__
+    yield "function", ".__func__", value.__func__
+
+
 def _arguments(value: Any) -> Iterator[Part]:
     for index, item in enumerate(value.__reduce__()[1]):
         yield "argument", f"({index})", item
@@ -102,6 +107,7 @@ _ITEMS: Final[dict[type, Callable[[Any], Iterator[Part]]]] = {
     slice: _bounds,
     types.SimpleNamespace: lambda value: ((("field", f".{name}", item)) for name, item in vars(value).items()),
     functools.partial: _partial,
+    types.MethodType: _method,
     operator.itemgetter: _arguments,
     operator.attrgetter: _arguments,
     operator.methodcaller: _arguments,

@@ -8,7 +8,7 @@ import sys
 import threading
 import types
 import weakref
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 from capsend_traits.wording import opening, report
@@ -29,6 +29,8 @@ MOST: Final = 256
 MOST_BYTES: Final = 64 << 20
 MOST_OF_ONE_CODE: Final = 4
 _OVERHEAD: Final = 16 << 10
+_Callable: TypeAlias = types.FunctionType | types.BuiltinFunctionType | type
+_KINDS: Final = (types.FunctionType, types.BuiltinFunctionType, type)
 
 
 @attrs.define
@@ -82,7 +84,7 @@ class _Kept:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._programs: dict[tuple[int, object], tuple[types.FunctionType, Prepared]] = {}
+        self._programs: dict[tuple[int, object], tuple[_Callable, Prepared]] = {}
         self._spawned: weakref.WeakKeyDictionary[types.CodeType, weakref.ref[types.FunctionType]] = (
             weakref.WeakKeyDictionary()
         )
@@ -93,24 +95,29 @@ class _Kept:
         known = self._programs.get((id(function), image))
         return known[1] if known is not None and known[1].still_true() else None
 
-    def keep(self, function: types.FunctionType, image: object, prepared: Prepared) -> None:
-        """Keep the program of a function, if it is likely to be asked for again."""
+    def keep(self, function: _Callable, image: object, prepared: Prepared) -> None:
+        """Keep the program of a function or class, if it is likely to be asked for again."""
         with self._lock:
             self._drop((id(function), image))
             if prepared.size > MOST_BYTES or not self._is_worth_it(function):
                 return
             self._programs[id(function), image] = function, prepared
             self._bytes += prepared.size
-            of_one_code = [key for key, (other, _) in self._programs.items() if other.__code__ is function.__code__]
+            code = getattr(function, "__code__", function)
+            of_one_code = [
+                key for key, (other, _) in self._programs.items() if getattr(other, "__code__", other) is code
+            ]
             for key in of_one_code[:-MOST_OF_ONE_CODE]:
                 self._drop(key)
             while len(self._programs) > MOST or self._bytes > MOST_BYTES:
                 self._drop(next(iter(self._programs)))
 
-    def _is_worth_it(self, function: types.FunctionType) -> bool:
-        module = sys.modules.get(function.__module__)
+    def _is_worth_it(self, function: _Callable) -> bool:
+        module = sys.modules.get(str(function.__module__))
         if module is not None and resolve(module, function.__qualname__) is function:
             return True
+        if not isinstance(function, types.FunctionType):
+            return False
         before = self._spawned.get(function.__code__)
         self._spawned[function.__code__] = weakref.ref(function)
         return before is not None and before() is function
@@ -135,7 +142,7 @@ def prepared_for(function: Callable[..., Any], knows: Callable[[str], bool], ima
     text = f'{{"entry":{dumps(entry)},"steps":{program.text()}{_description(program)}}}'
     prepared = Prepared(program, context.origins, text, frozenset(program.names()), context.observed)
     program.steps = []
-    if context.reusable and isinstance(plain, types.FunctionType):
+    if context.reusable and isinstance(plain, _KINDS):
         _kept.keep(plain, image, prepared)
     return prepared
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import tracemalloc
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -53,14 +54,18 @@ def known() -> int:
     return 1
 
 
+class Named:
+    """Be a class of a module."""
+
+
 def test_known_function_is_walked_once(monkeypatch):
     """A function of a module from the first spawn on, a closure from the second."""
     made = programs_made(monkeypatch)
     closure = closure_over(b"abc")
     for _ in range(4):
-        shipped(known)
-        shipped(closure)
-    assert (made.count(known), made.count(closure)) == (1, 2)
+        for function in (known, Named, dict, closure):
+            shipped(function)
+    assert [made.count(function) for function in (known, Named, dict, closure)] == [1, 1, 1, 2]
 
 
 def test_fresh_closures_are_not_kept():
@@ -129,6 +134,13 @@ def take(_argument: object) -> None:
     """Take an argument and leave it."""
 
 
+def watched(thing: object) -> threading.Event:
+    """Return what is set when a thing goes away; the thread of a process may still be on its way out with it."""
+    event = threading.Event()
+    weakref.finalize(thing, event.set)
+    return event
+
+
 @pytest.fixture
 def collector_off() -> Iterator[None]:
     """Whatever goes away meanwhile goes by its reference count."""
@@ -150,18 +162,18 @@ WAYS: dict[str, Callable[[Any, Any], None]] = {
 def test_nothing_of_receiver_and_arguments_waits_for_the_collector(way, collector_off, template):
     """As soon as a spawn is over and its handle is gone, so are they."""
     receiver, argument = Receiver(), Argument([1])
-    watched = weakref.ref(receiver), weakref.ref(argument)
+    gone = watched(receiver), watched(argument)
     WAYS[way](receiver, argument)
     del receiver, argument
-    assert [ref() for ref in watched] == [None, None]
+    assert [event.wait(10) for event in gone] == [True, True]
 
 
 def test_nothing_of_a_task_waits_for_the_collector(collector_off, template):
     """CPython asks this of its own executors: `test_no_stale_references`."""
     receiver, argument = Receiver(), Argument([1])
-    watched = weakref.ref(receiver), weakref.ref(argument)
+    gone = watched(receiver), watched(argument)
     with Executor(max_workers=1) as executor:
         executor.submit(receiver.get).result(60)
         executor.submit(take, argument).result(60)
         del receiver, argument
-    assert [ref() for ref in watched] == [None, None]
+    assert [event.wait(10) for event in gone] == [True, True]

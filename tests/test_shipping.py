@@ -595,6 +595,24 @@ def test_instance_that_cannot_come_back_is_refused_as_a_result() -> None:
         spawn(threading.Condition).result(60)
 
 
+class Ring:
+    """An instance that holds a method of its own, and one of another that holds it."""
+
+    def __init__(self, other: Ring | None = None) -> None:
+        self.other = other
+        self.callbacks = [self.number, other.number if other is not None else None]
+
+    def number(self) -> int:
+        return OFFSET
+
+
+def test_instance_that_holds_its_own_method_travels() -> None:
+    """The judge meets the instance again behind the method, and knows that it has."""
+    ring = spawn(lambda r: r, Ring(Ring())).result(60)
+    assert ring.callbacks[0].__self__ is ring
+    assert spawn(lambda r: [callback() for callback in r.callbacks], Ring(Ring())).result(60) == [OFFSET, OFFSET]
+
+
 def test_an_argument_that_cannot_be_sent_is_named() -> None:
     """The error names the parameter and the path to the bad part."""
     with pytest.raises(SerializationError) as caught:

@@ -118,7 +118,7 @@ class Values:
         elif isinstance(value, types.ModuleType):
             self._walk.names.module_value(value)
         elif isinstance(value, types.MethodType) and self._context.origins.name_of(value) is None:
-            return self._judge.leaves(value.__self__, trait, ".__self__") or self.reach(value.__func__, trait) or []
+            return None  # its receiver may hold it in turn: the judge, which does not recurse, goes on with both
         elif (named := self._context.origins.name_of(value)) is not None:
             program.make(value, "n", *named)
         elif isinstance(value, functools.partial):
