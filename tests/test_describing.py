@@ -25,7 +25,7 @@ def made(*, change: str = "") -> list[Any]:
     if change:
         exec(compile(change, "made_up.py", "exec"), namespace)
     names = ("f", "g", "C", "Color", "Point", "Base", "part", "cached", "ONE", "show", "Sub")
-    return [namespace[name] for name in names]
+    return [*(namespace[name] for name in names), module]
 
 
 ENTITIES = """
@@ -67,6 +67,8 @@ part = functools.partial(f, 1, c="c")
 @functools.lru_cache(maxsize=4)
 def cached(n): return n
 ONE = Point(5)
+LIMIT = 3
+ALSO = WORDS = ("one", "two")
 @functools.singledispatch
 def show(x): return "object"
 """
@@ -106,6 +108,9 @@ def test_the_same_program_has_the_same_description() -> None:
         ("part.keywords['d'] = 1", "#6.keywords"),
         ("object.__setattr__(ONE, 'x', 6)", "#8.x"),
         ("show.register(int, lambda x: 'int')", "#9"),
+        ("other = C", "#11.other"),
+        ("LIMIT = 4", "#11.LIMIT"),
+        ("ALSO = tuple(list(WORDS))", "#11.ALSO is #11.WORDS"),
         ("class B(Base): pass\nSub.__bases__ = (B,)", "#10.__bases__"),
     ],
 )

@@ -111,10 +111,12 @@ class _Description:
         return {"texts": self._texts, "same": [paths for paths in self._places.values() if len(paths) > 1]}
 
     def _entity(self, path: str, entity: Any) -> None:
-        if isinstance(entity, types.ModuleType):
-            self._texts[path] = f"module {entity.__name__}"
-        elif isinstance(entity, dict):
-            self._texts[path] = f"module {entity.get('__name__')}"
+        if self._is_unknown(entity):  # asked first: its class refuses every other question
+            self._texts[path] = UNKNOWN
+        elif isinstance(entity, types.ModuleType):
+            self._module(path, vars(entity))
+        elif isinstance(entity, dict) and "__name__" in entity and "__builtins__" in entity:
+            self._module(path, entity)
         elif isinstance(entity, type):
             self._class(path, entity)
         elif isinstance(entity, types.FunctionType):
@@ -123,6 +125,15 @@ class _Description:
             self._parts(path, entity)
 
     # What things are made of
+
+    def _module(self, path: str, namespace: dict[str, Any]) -> None:
+        name = str(namespace.get("__name__"))
+        self._texts[path] = f"module {name}"
+        if name.partition(".")[0] in sys.stdlib_module_names | _LIBRARIES:
+            return
+        for key, value in namespace.items():
+            if not (key.startswith("__") and key.endswith("__")):
+                self._value(f"{path}.{key}", value)
 
     def _function(self, path: str, function: types.FunctionType) -> None:
         self._texts[path] = "function"
@@ -199,7 +210,7 @@ class _Description:
             self._texts[f"{path}.__annotations__"] = f"fail with {type(error).__name__}"
             return
         for name, value in found.items():
-            self._texts[f"{path}.__annotations__[{name}]"] = self._type(value)
+            self._texts[f"{path}.__annotations__[{name}]"] = UNKNOWN if self._is_unknown(value) else self._type(value)
 
     def _type(self, value: Any) -> str:
         """Return an annotation as text; Python's versions write them in several ways."""

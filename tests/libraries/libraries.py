@@ -45,12 +45,13 @@ MANY: Final = (
     Library("pydash==8.0.5", ("pydash",), ("typing_extensions",)),
     Library("networkx==3.5", ("networkx.algorithms", "networkx.classes"), prelude="import networkx as nx", every=4),
     Library("petl==1.7.17", ("petl",), every=2),
-    Library("jmespath==1.0.1", ("jmespath",)),
     Library("humanize==4.14.0", ("humanize",)),
-    Library("python-slugify==8.0.4", ("slugify",), ("text-unidecode==1.3",)),
-    Library("parse==1.20.2", ("parse",)),
     Library("tabulate==0.9.0", ("tabulate",)),
-    Library("funcy==2.0", ("funcy",)),
+    Library("natsort==8.4.0", ("natsort",)),
+    Library("voluptuous==0.15.2", ("voluptuous",)),
+    Library("xmltodict==1.0.2", ("xmltodict",)),
+    Library("dictdiffer==0.9.0", ("dictdiffer",)),
+    Library("mpmath==1.3.0", ("mpmath",), prelude="from mpmath import *", every=8),
     Library("glom==24.11.0", ("glom",), ("boltons", "attrs", "face")),
 )
 
