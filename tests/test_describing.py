@@ -11,8 +11,10 @@ import sys
 import types
 from typing import Any
 
+import attrs
 import pytest
 
+from capsend.environment import default, prepare
 from capsend.guest.describing import UNKNOWN, compare, describe
 
 
@@ -148,3 +150,28 @@ def test_a_cycle_ends() -> None:
     one: list[Any] = [1]
     one.append(one)
     assert compare(describe([one]), describe([one])) is None
+
+
+def twelve(n: int = 12345) -> int:
+    """A function with a default that is easy to find in its program."""
+    return n
+
+
+def test_a_process_that_has_rebuilt_something_else_fails_with_the_path(
+    template: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With CAPSEND_COMPARE a process compares what it has rebuilt with what the host describes, before it runs anything."""
+    monkeypatch.setenv("CAPSEND_COMPARE", "1")
+    prepared = prepare(default(), lambda: twelve(), (), {})
+    assert prepared.start().result() == 12345
+    forged = prepared.shipment.program.replace("p12345", "p54321")
+    assert forged != prepared.shipment.program
+    changed = attrs.evolve(prepared, shipment=attrs.evolve(prepared.shipment, program=forged))
+    with pytest.raises(AssertionError, match=r"CAPSEND_COMPARE: .*__defaults__\[0\]: int 12345 on the host, int 54321"):
+        changed.start().result()
+
+
+def test_nothing_is_described_unless_asked_for(template: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What users spawn holds no description."""
+    monkeypatch.delenv("CAPSEND_COMPARE", raising=False)
+    assert '"description"' not in prepare(default(), lambda: twelve(), (), {}).shipment.program

@@ -42,8 +42,10 @@ _OF_CLASSES: Final = frozenset(
         "__attrs_own_setattr__", "__attrs_base_of_slotted__", "__readonly_keys__", "__mutable_keys__", "__closed__", "__extra_items__",
     }
 )  # fmt: skip
+_OF_PROTOCOLS: Final = frozenset({"__init__", "__subclasshook__"})
 _OF_FUNCTIONS: Final = frozenset({"__annotations__", "__annotate__", "__type_params__"})
 _LIBRARIES: Final = frozenset({"capsend", "capsend_traits", "attr", "attrs", "typing_extensions"})
+_NEW_TEXTS: Final = frozenset({"_struct.Struct"})
 # {module: name} of what moved between versions of Python: it is called as the older version does.
 _MOVED: Final = {
     "pathlib._local": "pathlib", "pathlib.types": "pathlib", "typing_extensions": "typing", "_decimal": "decimal", "_pydecimal": "decimal",
@@ -106,8 +108,11 @@ class _Description:
     def write(self) -> dict[str, Any]:
         """Describe all entities."""
         for number, entity in enumerate(self._entities):
-            if self._numbers[id(entity)] == number:
+            first = self._numbers[id(entity)]
+            if first == number or type(entity) in _ATOMS:  # equal texts may be one object by chance
                 self._entity(f"#{number}", entity)
+            else:
+                self._texts[f"#{number}"] = f"#{first}"
         return {"texts": self._texts, "same": [paths for paths in self._places.values() if len(paths) > 1]}
 
     def _entity(self, path: str, entity: Any) -> None:
@@ -163,9 +168,10 @@ class _Description:
         )
 
     def _class(self, path: str, cls: type[Any]) -> None:
-        self._texts[path] = f"class {_name(cls)}"
+        self._texts[path] = _kind(cls)
         if _is_named(cls):
             return
+        passed = _OF_CLASSES | _OF_PROTOCOLS if "_is_protocol" in vars(cls) else _OF_CLASSES
         for name in ("__name__", "__qualname__", "__module__"):
             self._texts[f"{path}.{name}"] = repr(getattr(cls, name))
         self._texts[f"{path}.__doc__"] = repr(None if _has_generated_doc(cls) else cls.__doc__)
@@ -176,7 +182,7 @@ class _Description:
         self._registered(path, cls)
         members = vars(cls).get("__members__") or {}
         for name, value in vars(cls).items():
-            if name not in _OF_CLASSES and name not in members and type(value).__name__ not in _DESCRIPTORS_IN_C:
+            if name not in passed and name not in members and type(value).__name__ not in _DESCRIPTORS_IN_C:
                 self._value(f"{path}.{name}", value)
         if issubclass(cls, enum.Enum):
             for name, member in cls.__members__.items():
@@ -201,11 +207,7 @@ class _Description:
 
     def _annotations(self, path: str, thing: Any) -> None:
         try:
-            found = (
-                dict(vars(thing).get("__annotations__", {})) if isinstance(thing, type) else dict(thing.__annotations__)
-            )
-            if isinstance(thing, type) and not found:
-                found = dict(thing.__annotations__) if "__annotate_func__" in vars(thing) else {}
+            found = _annotations_of(thing)
         except Exception as error:  # noqa: BLE001 - a newer Python evaluates them only now
             self._texts[f"{path}.__annotations__"] = f"fail with {type(error).__name__}"
             return
@@ -273,7 +275,7 @@ class _Description:
         if isinstance(value, types.ModuleType):
             self._texts[path] = f"module {value.__name__}"
         elif isinstance(value, type):
-            self._texts[path] = f"class {_name(value)}"
+            self._texts[path] = _kind(value)
         elif isinstance(value, types.FunctionType):
             self._function(path, value)
         elif isinstance(value, enum.Enum):
@@ -318,7 +320,7 @@ class _Description:
                 self._value(f"{path}[{self._alone(key)}]", item)
         elif part is not None:
             self._texts[path] += f" {_plain(part)}"
-        if cls.__module__ not in {"builtins", "collections"}:
+        if cls.__module__ not in {"builtins", "collections"} and not plan.own_set:
             for field, item in sorted(fields_of(value, plan).items()):
                 self._value(f"{path}.{field}", item)
 
@@ -326,6 +328,15 @@ class _Description:
 _DESCRIPTORS_IN_C: Final = frozenset(
     {"member_descriptor", "getset_descriptor", "method_descriptor", "wrapper_descriptor", "_tuplegetter", "nonmember"}
 )
+
+
+def _annotations_of(thing: Any) -> dict[str, object]:
+    if not isinstance(thing, type):
+        return dict(thing.__annotations__)
+    if sys.version_info >= (3, 14):
+        return dict(type.__dict__["__annotations__"].__get__(thing))  # noqa: RUF063 - inspect would import what it needs
+    # Asking an older Python for them would add an empty dict to a class that has none.
+    return dict(vars(thing).get("__annotations__", {}))
 
 
 def _contents(cell: types.CellType) -> object:
@@ -345,10 +356,19 @@ def _name(thing: Any) -> str:
     return f"{_MOVED.get(module, module)}.{getattr(thing, '__qualname__', getattr(thing, '__name__', '?'))}"
 
 
+def _kind(cls: type) -> str:
+    """Some of what is a class in one version of `typing` is none in another."""
+    return f"{'type' if cls.__module__ == 'typing' else 'class'} {_name(cls)}"
+
+
 def _plain(value: object) -> str:
     name = _name(type(value))
     text = type(value).__repr__
-    own = text is not object.__repr__ and (_is_named(type(value)) or not isinstance(text, types.FunctionType))
+    own = (
+        text is not object.__repr__
+        and name not in _NEW_TEXTS
+        and (_is_named(type(value)) or not isinstance(text, types.FunctionType))
+    )
     return f"{name} {_ADDRESS.sub('0x', repr(value))[:200]}" if own else name
 
 

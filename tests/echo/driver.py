@@ -47,6 +47,8 @@ class Verdict:
     def kind(self) -> str:
         """The worst class of its rows."""
         kinds = [row["class"] for row in self.rows.values()]
+        if self.program.keeps:
+            kinds = ["equal" if kind == "lost" else kind for kind in kinds]
         if self.program.loses and any(kind in {"equal", "lost"} for kind in kinds) and not self.raises:
             return "lost"
         bad = [kind for kind in kinds if kind not in GOOD]

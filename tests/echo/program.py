@@ -31,6 +31,7 @@ class Piece:
         reads: (statements of `work`, expression) of what is read of it.
         is_foreign: whether it is defined in the second module.
         loses: whether `work` changes state that nobody outside would see, so that both checkers have to refuse it.
+        keeps: whether `work` changes state of which each process may have its own.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Piece:
     reads: tuple[tuple[str, str], ...] = ()
     is_foreign: bool = False
     loses: bool = False
+    keeps: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ class Program:
     def kinds(self) -> str:
         """The recipes of its pieces."""
         return "+".join(piece.kind for piece in self.pieces)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether each process may have its own of what is written in it."""
+        return any(piece.keeps for piece in self.pieces)
 
     @property
     def loses(self) -> bool:

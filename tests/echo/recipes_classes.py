@@ -322,7 +322,7 @@ def class_state(w: Writer) -> None:
         w.read(quiet)
     else:
         w.loses = True
-        w.read(loud)
+        w.reads.append(("", loud))
 
 
 @recipe(2)

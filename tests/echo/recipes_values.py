@@ -41,7 +41,7 @@ def table(w: Writer) -> None:
     if shape == "dict[str, int]":
         w.read(w.pick(f"sorted({ref}.items())", f"{ref}.get('k', 0)", f"{ref}.get('new')"))
     if w.maybe(0.1):
-        w.loses = not per_process
+        w.loses, w.keeps = not per_process, per_process
         w.read(
             "None",
             {"list[int]": f"{ref}.append(1)", "dict[str, int]": f"{ref}['lost'] = 1", "set[int]": f"{ref}.add(55)"}[

@@ -47,7 +47,7 @@ class Writer:
         self.fronts: list[str] = []
         self.changes: list[str] = []
         self.reads: list[tuple[str, str]] = []
-        self.loses = False
+        self.loses = self.keeps = False
         self.known: dict[str, str] = {}
 
     def write(self) -> Program:
@@ -70,6 +70,7 @@ class Writer:
                     tuple(self.reads),
                     is_foreign=self.is_foreign,
                     loses=self.loses,
+                    keeps=self.keeps,
                 )
             )
         way = self.rng.choice(("function", "function", "function", "lambda", "partial", "nested"))
