@@ -85,7 +85,7 @@ def test_the_same_program_has_the_same_description() -> None:
     ("change", "path"),
     [
         ("f.__defaults__ = ((1, 3),)", r"#0.__defaults__"),
-        ("f.__kwdefaults__ = {'c': 'other word'}", r"#0.__kwdefaults__"),
+        ("f.__kwdefaults__ = {'c': 'other word'}", "#0.__kwdefaults__[c]"),
         ("f.__name__ = 'renamed'", "#0.__name__"),
         ("f.__doc__ = None", "#0.__doc__"),
         ("f.__annotations__ = {'a': int}", "#0.__annotations__[a]"),
@@ -107,7 +107,7 @@ def test_the_same_program_has_the_same_description() -> None:
         ("Point.x = 9", "#4.x"),
         ("Point.__dataclass_fields__['x'].default = 4", "#4<x>.default"),
         ("Base.register(int)", "#5.register()"),
-        ("part.keywords['d'] = 1", "#6.keywords"),
+        ("part.keywords['d'] = 1", "#6.keywords[d]"),
         ("object.__setattr__(ONE, 'x', 6)", "#8.x"),
         ("show.register(int, lambda x: 'int')", "#9"),
         ("other = C", "#11.other"),

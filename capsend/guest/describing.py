@@ -43,6 +43,7 @@ _OF_CLASSES: Final = frozenset(
     }
 )  # fmt: skip
 _OF_PROTOCOLS: Final = frozenset({"__init__", "__subclasshook__"})
+_OF_TUPLES: Final = frozenset({"__orig_bases__", "_fields"})
 _OF_FUNCTIONS: Final = frozenset({"__annotations__", "__annotate__", "__type_params__"})
 _LIBRARIES: Final = frozenset({"capsend", "capsend_traits", "attr", "attrs", "typing_extensions"})
 _NEW_TEXTS: Final = frozenset({"_struct.Struct"})
@@ -153,8 +154,11 @@ class _Description:
             return
         for name in ("__name__", "__qualname__", "__module__", "__doc__"):
             self._texts[f"{path}.{name}"] = repr(getattr(function, name))
-        for name in ("__defaults__", "__kwdefaults__"):
-            self._value(f"{path}.{name}", getattr(function, name))
+        self._texts[f"{path}.__defaults__"] = str(function.__defaults__ is not None)
+        for place, value in enumerate(function.__defaults__ or ()):
+            self._value(f"{path}.__defaults__[{place}]", value)
+        for name, value in (function.__kwdefaults__ or {}).items():
+            self._value(f"{path}.__kwdefaults__[{name}]", value)
         self._annotations(path, function)
         for name, value in vars(function).items():
             if name not in _OF_FUNCTIONS:
@@ -171,7 +175,8 @@ class _Description:
         self._texts[path] = _kind(cls)
         if _is_named(cls):
             return
-        passed = _OF_CLASSES | _OF_PROTOCOLS if "_is_protocol" in vars(cls) else _OF_CLASSES
+        passed = _OF_CLASSES | (_OF_PROTOCOLS if "_is_protocol" in vars(cls) else frozenset())
+        passed |= _OF_TUPLES if issubclass(cls, tuple) else frozenset()
         for name in ("__name__", "__qualname__", "__module__"):
             self._texts[f"{path}.{name}"] = repr(getattr(cls, name))
         self._texts[f"{path}.__doc__"] = repr(None if _has_generated_doc(cls) else cls.__doc__)
@@ -202,7 +207,9 @@ class _Description:
             return
         from _abc import _get_dump  # type: ignore[import-not-found]  # there is no public way to ask
 
-        names = (_name(each) for each in (reference() for reference in _get_dump(cls)[0]) if each is not None)
+        known = (each for each in (reference() for reference in _get_dump(cls)[0]) if each is not None)
+        # A class that no code can name makes no difference.
+        names = (_name(each) for each in known if _is_named(each) or self._numbered(each))
         self._texts[f"{path}.register()"] = ", ".join(sorted(names))
 
     def _annotations(self, path: str, thing: Any) -> None:
@@ -225,7 +232,7 @@ class _Description:
         if isinstance(value, list | tuple):
             return f"[{', '.join(map(self._type, value))}]"
         origin = typing.get_origin(value)
-        if origin is None:
+        if origin is None or origin is value:
             return self._numbered(value) or (_name(value) if hasattr(value, "__name__") else type(value).__name__)
         if origin is types.UnionType or origin is typing.Union:
             return " | ".join(map(self._type, typing.get_args(value)))
@@ -238,6 +245,8 @@ class _Description:
         return None if number is None else f"#{number}"
 
     def _share(self, path: str, value: object) -> None:
+        if isinstance(value, str) and value.isidentifier() and self._open:
+            return  # the compiler makes one object of all that look like names, which tells nothing about those inside of others
         if type(value) in _SMALL or (isinstance(value, str | bytes | tuple | frozenset) and len(value) < 2):
             return
         self._kept.append(value)
@@ -245,7 +254,7 @@ class _Description:
 
     def _value(self, path: str, value: Any) -> None:
         """Write what a value is at a path, and below it what it is made of."""
-        number = self._numbered(value)
+        number = None if type(value) in _ATOMS else self._numbered(value)
         if self._is_unknown(value):
             self._texts[path] = UNKNOWN
         elif number is not None:
@@ -380,9 +389,9 @@ def _has_generated_doc(cls: type) -> bool:
 
 def _parts_of_partial(value: Any) -> Iterator[tuple[str, object]]:
     yield "func", value.func
-    yield "args", value.args
-    yield "keywords", value.keywords
-    yield from vars(value).items()
+    yield from ((f"args[{place}]", item) for place, item in enumerate(value.args))
+    yield from ((f"keywords[{name}]", item) for name, item in value.keywords.items())
+    yield from ((name, item) for name, item in vars(value).items() if name not in {"func", "args", "keywords"})
 
 
 def _named(*names: str) -> Callable[[Any], Iterator[tuple[str, object]]]:
@@ -395,7 +404,7 @@ _TAKEN_APART: Final[dict[type, Callable[[Any], Iterator[tuple[str, object]]]]] =
     property: _named("fget", "fset", "fdel", "__doc__"),
     functools.cached_property: _named("func", "attrname"),
     functools.partial: _parts_of_partial,
-    functools.partialmethod: _named("func", "args", "keywords"),
+    functools.partialmethod: _parts_of_partial,
     functools.singledispatchmethod: _named("func"),
     types.MethodType: _named("__self__", "__func__"),
     types.BuiltinFunctionType: lambda value: iter([("name", value.__name__)]),
