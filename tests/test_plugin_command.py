@@ -31,6 +31,10 @@ def f(xs: list[int]) -> None:
 class Table:
     def __init__(self) -> None:
         self.rows = [1]
+COUNTS: dict[str, int] = {}
+def counts(name: str) -> None:
+    COUNTS[name] = 1
+NAMES = ("a",)
 """
 
 
@@ -88,3 +92,13 @@ def test_explain_judges_a_class_by_both_traits(run: Run) -> None:
     done = run("explain", "bad.Table")
     assert done.stdout == "bad.Table: ProcessSend\nbad.Table: Serializable\n"
     assert run("explain", "bad.nothing").returncode == 2
+
+
+def test_explain_judges_a_value_by_both_traits(run: Run) -> None:
+    """A variable is judged as a capture, with the reason and the cure, and as an argument."""
+    done = run("explain", "bad.COUNTS")
+    assert done.stdout.startswith("bad.COUNTS: dict[str, int], not ProcessSend\n")
+    assert "mutable: a captured dict would silently become a copy" in done.stdout
+    assert done.stdout.endswith("bad.COUNTS: Serializable\n")
+    assert run("explain", "bad.LOCK").stdout.count("bad.LOCK: not Serializable") == 1
+    assert run("explain", "bad.NAMES").stdout == "bad.NAMES: tuple[str], ProcessSend\nbad.NAMES: Serializable\n"

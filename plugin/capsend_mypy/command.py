@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend_traits import Trait, wording
@@ -12,17 +12,21 @@ from mypy import build
 from mypy.errors import CompileError
 from mypy.main import process_options
 from mypy.modulefinder import BuildSource
-from mypy.nodes import TypeInfo
+from mypy.nodes import TypeInfo, Var
 from mypy.typevars import fill_typevars
 
 from capsend_mypy import __version__, codes, names
-from capsend_mypy.program import Program, State
+from capsend_mypy.program import Direct, Program, State
+from capsend_mypy.spawning import is_callable
+from capsend_mypy.summary import Hop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mypy.nodes import MypyFile
     from mypy.options import Options
+
+    from capsend_mypy.summary import Failure
 
 PLUGIN: Final = "capsend_mypy"
 CLEAN: Final = 0
@@ -152,7 +156,7 @@ def _sarif(messages: Sequence[Message]) -> str:
 
 
 def explain(name: str, *, config: str = "") -> int:
-    """Print what the plugin thinks of a class or a function, by its full name; return 0 if it can be sent, 1 if not, 2 if there is none."""
+    """Print what the plugin thinks of a class, function or variable, by its full name; return 0 if it can be sent, 1 if not, 2 if there is none."""
     try:
         program = _program([BuildSource(None, None, f"import {name.rpartition('.')[0] or name}\n")], config)
     except Failed as failed:
@@ -161,13 +165,52 @@ def explain(name: str, *, config: str = "") -> int:
     node = program.symbol(name)
     if node is None:
         sys.stderr.write(
-            f"{name}: mypy knows no such class or function. Give its full name, such as package.module.name.\n"
+            f"{name}: mypy knows no such class, function or variable. Give its full name, such as package.module.name.\n"
         )
         return FAILED
     if isinstance(node, TypeInfo):
         return _explain_class(program, node)
+    if isinstance(node, Var):
+        return _explain_value(program, name, node)
     failures = program.failures(name)
     sys.stdout.write(f"{name}: {'can' if not failures else 'cannot'} run in another process\n")
+    return _say(failures)
+
+
+def _explain_value(program: Program, name: str, node: Var) -> int:
+    """Print whether a module's variable can be captured, and whether its value can be passed."""
+    if node.type is None:
+        sys.stderr.write(f"{name}: mypy could not tell its type. Annotate it.\n")
+        return FAILED
+    failures = _captured(program, name)
+    sys.stdout.write(
+        f"{name}: {program.judge.name(node.type)}, {'not ' if failures else ''}{Trait.PROCESS_SEND.value}\n"
+    )
+    _say(failures)
+    if is_callable(node.type):
+        return FOUND if failures else CLEAN
+    passed = program.judge.spoils(node.type, Trait.SERIALIZABLE)
+    sys.stdout.write(f"{name}: {'not ' if passed else ''}{Trait.SERIALIZABLE.value}\n")
+    if passed:
+        leaves = tuple(spoil.of(node.name) for spoil in passed)
+        finding = wording.Finding(
+            wording.Kind.ARGUMENT, node.name, program.judge.name(node.type), Trait.SERIALIZABLE.value, leaves
+        )
+        sys.stdout.write("".join(f"    {note}\n" for note in wording.notes(finding, place=False)))
+    return FOUND if failures or passed else CLEAN
+
+
+def _captured(program: Program, name: str) -> list[Failure]:
+    """Return why a function that reads a variable could not run in another process."""
+    found = Direct()
+    program.variable(name, Hop("", name.rpartition(".")[2]), found)
+    failures = list(found.failures)
+    for target, hop in found.edges:
+        failures += [replace(failure, hops=(hop, *failure.hops)) for failure in program.open_failures(target)]
+    return list(program.settled(failures, program.split(name)[0]))
+
+
+def _say(failures: Sequence[Failure]) -> int:
     for failure in failures:
         way = " -> ".join(hop.function.rpartition(".")[2] for hop in failure.hops if hop.function)
         sys.stdout.write(f"  {wording.headline(failure.finding)}{f' (in {way})' if way else ''}\n")
