@@ -430,6 +430,7 @@ class CapsendPlugin(Plugin):
                     item = item_type(check.without_context(value))
                 if item is not None:
                     check.argument(value, item, name="items", spread=True)
+        self._result(ctx, check, ctx.args[0][0])
 
     def _spawnable(self, ctx: Ctx, check: Check) -> None:
         called = ctx.type if isinstance(ctx, MethodContext) else None
