@@ -471,10 +471,6 @@ class Judge:
             return [self.leaf(judged, wording.ANY_VERDICT, wording.ANY_CURE, rule=Rule.ANY, predicate=wording.UNKNOWN)]
         if self._is_stub(info):
             return [self._undeclared(judged, info)]
-        if names.is_local(info):
-            return [
-                self.leaf(judged, f"its class cannot be sent: {wording.LOCAL_CLASS_VERDICT}", wording.LOCAL_CLASS_CURE)
-            ]
         for whole in (info.tuple_type, info.typeddict_type):
             if whole is not None:
                 expanded = get_proper_type(expand_type_by_instance(whole, judged))

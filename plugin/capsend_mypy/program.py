@@ -60,6 +60,8 @@ TRANSPARENT: Final = frozenset(
     }
 )
 
+MADE_VERDICT: Final = "it is made in a function, whose variables its methods may capture"
+MADE_CURE: Final = "move the class to module level"
 CACHES: Final = frozenset({"functools.cache", "functools.lru_cache", "functools.lru_cache()"})
 GENERIC: Final = frozenset({"functools.singledispatch", "functools.singledispatchmethod"})
 """The decorators that make a generic function, whose implementations are among what the function refers to."""
@@ -455,6 +457,13 @@ class Program:
         known = self.summary(info.module_name)
         if known is None or known.unseen:
             found.failures.append(self._unseen(info.fullname, "class"))
+            return
+        if names.is_local(info) and any(syntax.function_of(symbol.node) is not None for symbol in info.names.values()):
+            leaf = wording.Leaf(
+                info.name, f"class {info.name}", MADE_VERDICT, MADE_CURE, predicate=wording.UNKNOWN_CAPTURES
+            )
+            finding = wording.Finding(wording.Kind.GLOBAL, info.name, leaf.type, "ProcessSend", (leaf,))
+            found.failures.append(Failure(finding, Rule.OPAQUE))
             return
         for name in CONSTRUCTION:
             self._reach(info, name, Hop("", ""), found)

@@ -23,14 +23,22 @@ from mypy.types import (
 
 from capsend_mypy import names, operators, outline, shapes, syntax, writes
 from capsend_mypy.config import Transport
-from capsend_mypy.judge import Rule, Spoil
-from capsend_mypy.program import DECORATED_CURE, DECORATED_VERDICT, Direct, is_spawnable, is_wasm_function, written
+from capsend_mypy.judge import Rule, Spoil, is_class_level
+from capsend_mypy.program import (
+    DECORATED_CURE,
+    DECORATED_VERDICT,
+    Direct,
+    is_per_process,
+    is_spawnable,
+    is_wasm_function,
+    written,
+)
 from capsend_mypy.summary import Hop
 from capsend_mypy.values import Values
 from capsend_mypy.values import is_callable as is_callable_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from capsend_mypy.program import Program
     from capsend_mypy.reporting import Reporter
@@ -121,7 +129,7 @@ class Check:
     def _definition(self, value: Named, node: n.SymbolNode) -> None:
         if isinstance(node, n.TypeInfo):
             if names.is_local(node):
-                self._report(Kind.CAPTURED, value.name, LOCAL_CLASS, [self._local_class(node)], value)
+                self.local_class(node, value)
             else:
                 self.refs([outline.global_ref(node, node.fullname, self._spot(value))], value)
         elif value.kind == n.LDEF and (node.fullname == node.name or not self.program.symbol(node.fullname)):
@@ -279,7 +287,7 @@ class Check:
 
     def _through_class(self, value: n.MemberExpr, info: n.TypeInfo) -> None:
         if names.is_local(info) and isinstance(value.expr, n.RefExpr) and isinstance(value.expr.node, n.TypeInfo):
-            self._report(Kind.CAPTURED, info.name, LOCAL_CLASS, [self._local_class(info)], value.expr)
+            self.local_class(info, value.expr)
         elif not self.program.is_in_image(info.fullname):
             self.refs(
                 [outline.Ref(outline.MEMBER, f"T {info.fullname}", value.name, self._spot(value))], value, spawned=True
@@ -371,7 +379,42 @@ class Check:
             name_exprs=name_exprs,
             member_exprs=member_exprs,
         )
-        self.refs([*refs, *self._typed_members(member_exprs)], self.place)
+        self.refs([*refs, *self._typed_members(member_exprs, own)], self.place)
+
+    def local_class(self, info: n.TypeInfo, place: n.Expression) -> None:
+        """Check a class that is defined in a function, as a local function is checked: its bases, its methods and what they capture."""
+        if info in self.seen:
+            return
+        self.seen.add(info)
+        if self.transport is Transport.NAME:
+            self._report(Kind.CAPTURED, info.name, LOCAL_CLASS, [self._local_class(info)], place)
+            return
+        self.trail.append(info.name)
+        try:
+            self._class_body(info)
+        finally:
+            self.trail.pop()
+
+    def _class_body(self, info: n.TypeInfo) -> None:
+        nodes = list(syntax.walk(info.defn))
+        name_exprs = [node for node in nodes if isinstance(node, n.NameExpr)]
+        member_exprs = [node for node in nodes if isinstance(node, n.MemberExpr)]
+        functions = [node for node in nodes if isinstance(node, n.FuncItem)]
+        own = {info, *syntax.own_symbols(info.defn, nodes, name_exprs)}
+        lost = self._written(functions[0], nodes, own) if functions else set()
+        for name in sorted(name_exprs, key=lambda name: (name.line, name.column)):
+            if name.node is not None and name.kind == n.LDEF and name.node not in own and name.node not in lost:
+                self._captured(name, name.node, member_exprs)
+        for binding in syntax.plain_bindings(info.defn.defs.body):
+            node, target = binding.node, binding.place
+            if isinstance(node, n.Var) and isinstance(target, n.NameExpr) and node.type and is_class_level(node):
+                trait = Trait.SERIALIZABLE if is_per_process(node.type) else Trait.PROCESS_SEND
+                if not is_callable(node.type):
+                    self._judge(Kind.CLASS_ATTRIBUTE, f"{info.name}.{node.name}", node.type, target, trait=trait)
+        for function in functions:
+            self._defaults(function)
+        refs = [ref for ref in outline.refs_in(info.defn, self.module, owner=info) if ref.target not in lost]
+        self.refs([*refs, *self._typed_members(member_exprs, own)], self.place)
 
     def _written(self, function: n.FuncItem, nodes: list[n.Node], own: set[object]) -> set[object]:
         """Report the variables outside a function that it assigns; return them, as nodes and as full names."""
@@ -396,9 +439,8 @@ class Check:
         elif isinstance(node, n.Var):
             self._captured_variable(name, node, members)
         elif isinstance(node, n.TypeInfo):
-            if names.is_local(node) and node not in self.seen:
-                self.seen.add(node)
-                self._report(Kind.CAPTURED, name.name, LOCAL_CLASS, [self._local_class(node)], name)
+            if names.is_local(node):
+                self.local_class(node, name)
         else:
             self._definition(name, node)
 
@@ -429,14 +471,18 @@ class Check:
                 fields.append(member.name)
         return wording.self_cure(receiver.name, fields) if fields else None
 
-    def _typed_members(self, members: list[n.MemberExpr]) -> Iterable[outline.Ref]:
+    def _typed_members(self, members: list[n.MemberExpr], own: Container[object]) -> Iterable[outline.Ref]:
         for member in members:
             if member.kind == n.GDEF and member.node is not None:
                 continue
             judged = self.type_of(member.expr)
             proper = get_proper_type(judged) if judged is not None else None
             info = class_of(proper)
-            if info is None or names.is_known(info.fullname) or names.is_local(info):
+            if info is None or names.is_known(info.fullname):
+                continue
+            if names.is_local(info):
+                if info not in own:
+                    self.local_class(info, member)
                 continue
             kind = "C" if isinstance(proper, Instance) else "T"
             yield outline.Ref(outline.MEMBER, f"{kind} {info.fullname}", member.name, self._spot(member))
@@ -575,6 +621,10 @@ class Check:
             self._report(kind, name, self.shown(judged), spoils, place, trait=trait)
             return
         for fullname in sorted(classes):
+            info = self.program.symbol(fullname)
+            if isinstance(info, n.TypeInfo) and names.is_local(info):
+                self.local_class(info, place)
+                continue
             if not self.program.is_in_image(fullname):
                 self.refs([outline.Ref(outline.CLASS, operators.of(fullname), place=self._spot(place))], place)
             if self._is_unseen(fullname):

@@ -232,9 +232,9 @@ def decorator_of(node: object) -> n.Decorator | None:
     return node if isinstance(node, n.Decorator) and node.decorators else None
 
 
-def own_symbols(function: n.FuncItem, nodes: list[n.Node], name_exprs: list[n.NameExpr]) -> set[object]:
-    """Return the symbols that a function and everything nested in it own, given what its body consists of."""
-    own: set[object] = {argument.variable for argument in function.arguments}
+def own_symbols(scope: n.Node, nodes: list[n.Node], name_exprs: list[n.NameExpr]) -> set[object]:
+    """Return the symbols that a function or class and everything nested in it own, given what its body consists of."""
+    own: set[object] = {argument.variable for argument in scope.arguments} if isinstance(scope, n.FuncItem) else set()
     own.update(name.node for name in name_exprs if (name.is_new_def or name.is_inferred_def) and name.node is not None)
     for node in nodes:
         if isinstance(node, n.FuncItem):
