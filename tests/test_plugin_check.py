@@ -30,6 +30,7 @@ WAITS_FOR_THE_RUN_TIME: Final = {
     "class_bodies",
     "constants",
     "decorated_methods",
+    "local_classes",
     "per_process_of_instances",
 }
 LINE = re.compile(r"^(.*?):(\d+)(?::\d+)*: (error|note): (.*)$")
