@@ -28,6 +28,8 @@ OPAQUE: Final = "o"
 
 
 MAX_PATH: Final = 8
+IMPORTED: Final = "M "
+IMPORT_MODULE: Final = "importlib.import_module"
 UNKNOWN: Final = ("", "")
 
 Known = dict[n.SymbolNode, tuple[str, str] | None]
@@ -190,10 +192,28 @@ def _globals(
     receivers = Receivers(owner, scope)
     for member in member_exprs:
         yield from member_refs(member, module, receivers)
+    if any(ref.fullname == IMPORT_MODULE for ref in (*name_exprs, *member_exprs)):
+        yield from _imported(scope, module)
     if calls_super and owner is not None:
         for inner in syntax.walk(scope):
             if isinstance(inner, n.SuperExpr):
                 yield Ref(SUPER, owner.fullname, inner.name, place_of(inner, module))
+
+
+def _imported(scope: n.Node, module: str) -> Iterator[Ref]:
+    """Yield the modules that calls of `import_module` name which no process has."""
+    for node in syntax.walk(scope):
+        named = imported(node)
+        if named is not None and names.is_absent(named):
+            yield Ref(MODULE, names.top(named), "", place_of(node, module))
+
+
+def imported(node: n.Node) -> str | None:
+    """Return the module that `importlib.import_module("constant")` imports; None for anything else."""
+    if not isinstance(node, n.CallExpr) or not isinstance(node.callee, n.RefExpr) or not node.args:
+        return None
+    given = node.args[0]
+    return given.value if node.callee.fullname == IMPORT_MODULE and isinstance(given, n.StrExpr) else None
 
 
 def target_of(node: n.SymbolNode, fullname: str) -> tuple[str, str] | None:
@@ -247,7 +267,7 @@ class Receivers:
     mypy's inferred types are known in some of its phases only, and a summary must not depend on the phase.
 
     A class is given as a path: "C name" for an instance of a class, "T name" for the class itself, "V name" for a module's variable,
-    "F name" for what a function returns, followed by "/attribute" and "/method()" for what is reached from there.
+    "F name" for what a function returns, "M name" for an imported module, followed by "/attribute" and "/method()" for what is reached from there.
     """
 
     def __init__(self, owner: n.TypeInfo | None, scope: n.Node) -> None:
@@ -280,7 +300,12 @@ class Receivers:
             inner = self.path(base.expr, depth + 1)
             return f"{inner}/{base.name}" if inner is not None else None
         if isinstance(base, n.CallExpr):
-            return self._called(base.callee, depth)
+            named = imported(base)
+            return (
+                f"{IMPORTED}{named}"
+                if named is not None and not named.startswith(".")
+                else self._called(base.callee, depth)
+            )
         if isinstance(base, n.AwaitExpr | n.AssignmentExpr):
             return self.path(base.expr if isinstance(base, n.AwaitExpr) else base.value, depth + 1)
         return self._named(base, depth) if isinstance(base, n.RefExpr) else None

@@ -15,6 +15,7 @@ from mypy.typevars import fill_typevars
 from capsend_mypy import bodies, constants, names, operators, outline, shapes, summary, syntax, writes
 from capsend_mypy.constants import Sources
 from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level, is_per_process
+from capsend_mypy.outline import Ref
 from capsend_mypy.summary import Failure, Hop, Summary
 from capsend_mypy.values import Values, is_callable
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from mypy.options import Options
 
-    from capsend_mypy.outline import Ref
     from capsend_mypy.shapes import Shape
 
 MAX_FAILURES: Final = 8
@@ -628,9 +628,26 @@ class Program:
         return spoils, judge.classes
 
     def _member(self, ref: Ref, hop: Hop, found: Direct) -> None:
+        if ref.target.startswith(outline.IMPORTED):
+            self._of_module(ref, hop, found)
+            return
         info, through_class = self.receiver(ref.target, found)
         if info is not None:
             self._reach(info, ref.member, hop, found, through_class=through_class)
+
+    def _of_module(self, ref: Ref, hop: Hop, found: Direct) -> None:
+        """Add what an attribute leads to of a module that `import_module` named."""
+        module, _, rest = ref.target.removeprefix(outline.IMPORTED).partition("/")
+        first, _, more = rest.partition("/")
+        fullname = f"{module}.{first.removesuffix('()') or ref.member}"
+        node = self.symbol(fullname)
+        target = outline.target_of(node, fullname) if node is not None else None
+        if target is not None:
+            self.follow(hop.function, Ref(*target, "", ref.place), found)
+        if first:
+            kind = "V" if isinstance(node, n.Var) else "F" if syntax.function_of(node) is not None else "T"
+            path = f"{kind} {fullname}" + (f"/{more}" if more else "")
+            self._member(Ref(outline.MEMBER, path, ref.member, ref.place), hop, found)
 
     def receiver(self, target: str, found: Direct) -> tuple[n.TypeInfo | None, bool]:
         """Return the class that a path leads to, and whether it is that of the class itself, not of an instance."""
