@@ -28,7 +28,6 @@ from capsend_mypy.program import (
     DECORATED_CURE,
     DECORATED_VERDICT,
     Direct,
-    is_per_process,
     is_spawnable,
     is_wasm_function,
     written,
