@@ -19,6 +19,7 @@ import attrs
 
 from capsend.baking.bake import COMPILED, RECORD, Record, bake, digest_of
 from capsend.baking.guest_files import declaration_files, guest_files
+from capsend.baking.native import refuse_native
 from capsend.baking.packages import ALWAYS, Package, collect
 from capsend.exceptions import ImageError
 from capsend.guest.codec import dumps
@@ -169,6 +170,7 @@ class Image:
     def _build(self, folder: Path) -> None:
         _remove_leftovers(folder.parent)
         packages = _packages(self.packages)
+        refuse_native(packages)
         try:
             workshop = Path(tempfile.mkdtemp(prefix=_WORKSHOP, dir=folder.parent))
         except OSError as error:

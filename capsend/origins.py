@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 _API: Final = "capsend"
 _ALIAS: Final = "PerProcess"
+_NETWORKED: Final = frozenset(
+    (
+        "aiohttp", "asyncpg", "boto3", "botocore", "elasticsearch", "httpcore", "httpx", "kafka", "paramiko", "pika", "psycopg", "psycopg2",
+        "pymongo", "pymysql", "redis", "requests", "urllib3", "websocket", "websockets",
+    )
+)  # fmt: skip
+"""Packages that are of no use without a network."""
 """The one of its names that is no object of its own module."""
 _MAIN: Final = frozenset({"__main__", "__mp_main__"})
 """The main script, and what workers of `multiprocessing` call it."""
@@ -102,9 +109,22 @@ def resolve(module: types.ModuleType, qualname: str) -> object:
 def missing_module_cure(name: str) -> str:
     """Say how a module that the image lacks can get into it, or that it cannot."""
     top = name.partition(".")[0]
+    if top in {"ssl", "_ssl"}:
+        return (
+            "a process has no network: let a function of the host do this, made with @host_function, and capture that"
+        )
     if top in sys.stdlib_module_names:
         return "do without it: this part of the standard library needs the operating system and does not exist in WebAssembly"
-    return f'add it to the image: Environment(image=Image(packages=["{_distribution(top)}"]))'
+    distribution = _distribution(top)
+    if top in _NETWORKED:
+        return f"a process has no network: call {top} in a function of the host, made with @host_function, and capture that"
+    if sys.platform != "wasi":
+        from capsend.baking.native import needs_native  # an image is made outside
+
+        if culprit := needs_native(distribution):
+            why = "it has native code" if culprit == distribution else f"it requires {culprit}, which has native code"
+            return f"call it outside, in a function made with @host_function: {why}, and no image can hold that"
+    return f'add it to the image: Environment(image=Image(packages=["{distribution}"]))'
 
 
 @functools.cache

@@ -64,6 +64,8 @@ LAYERS = [
         "answers",
         "mail",
         "host_calls",
+        "host_errors",
+        "warned",
         "tree",
         "turns",
         "time_limits",
@@ -84,6 +86,7 @@ UPWARDS = {
     },  # its end is told as a notice; what it spawns is started as any other process
     "ports": {"mailbox"},  # what travels as a grant is handed out as an address
     "baking": {"image", "shipping"},  # an image is tried with real shipments while it is made
+    "origins": {"baking.native"},  # a cure says what an image could hold
 }
 
 

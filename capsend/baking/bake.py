@@ -33,6 +33,11 @@ RECORD: Final = "image.json"
 SPACE: Final = 300_000_000
 """Bytes that a build needs at its peak, temporary files included."""
 
+_MOST_DATA: Final = 16_000_000
+_TOO_LARGE: Final = "fuel allocated for hostcalls has been exhausted"
+MARK: Final = "capsend cannot import: "
+"""What begins the line in which `guest/stdlib.py` tells of packages that cannot be imported."""
+
 _STEPS: Final = ("importing its modules", "compiling it", "trying it")
 _SNAPSHOT: Final = "import componentize_py; componentize_py.script()"
 _COMPILE: Final = (
@@ -97,7 +102,7 @@ def bake(folder: Path, *, key: str, packages: Sequence[Package]) -> None:
         _need_space(folder)
         step(0)
         _stage(folder / "stage", packages)
-        _snapshot(folder)
+        _snapshot(folder, packages)
         step(1)
         _run(_COMPILE, folder / "image.wasm", folder / COMPILED, folder=folder)
         step(2)
@@ -123,9 +128,9 @@ def _stage(stage: Path, packages: Sequence[Package]) -> None:
     for inside, path in (guest_files() | declaration_files(imports)).items():
         _copy(path, stage / inside)
     manifest = stage / "capsend_guest" / "manifest.py"
-    manifest.write_text(
-        f'"""The packages that this image holds."""\n\nPACKAGES = {tuple(imports)!r}\n', encoding="utf-8"
-    )
+    held = tuple((package.name, package.imports, bool(package.native)) for package in packages)
+    text = f'"""The packages that this image holds."""\n\nPACKAGES = {held!r}\nFILES = {_data_files(packages)!r}\n'
+    manifest.write_text(text, encoding="utf-8")
     zones.write(stage / "capsend_guest" / "zones.json")
     (stage / "capsend_guest" / "rehearsal.json").write_text(rehearsal.texts(), encoding="ascii")
     for package in packages:
@@ -133,26 +138,41 @@ def _stage(stage: Path, packages: Sequence[Package]) -> None:
             _copy(path, stage / name)
 
 
+def _data_files(packages: Sequence[Package]) -> tuple[str, ...]:
+    """Return which files beside modules are kept, up to what an image can bear: the smaller ones first."""
+    found = [
+        (path.stat().st_size, name) for package in packages for name, path in package.files if not name.endswith(".py")
+    ]
+    kept, room = [], _MOST_DATA
+    for size, name in sorted(found):
+        room -= size
+        if room < 0:
+            break
+        kept.append(name)
+    return tuple(sorted(kept))
+
+
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
 
 
-def _snapshot(folder: Path) -> None:
+def _snapshot(folder: Path, packages: Sequence[Package]) -> None:
     # componentize-py adds the packages of an active virtual environment; an empty one keeps the host's out.
     (folder / "venv" / "lib" / "python3" / "site-packages").mkdir(parents=True)
     wit = folder / "stage" / "capsend_guest" / "world.wit"
     component = folder / "image.wasm"
     options = ("-d", wit, "-w", "process", "componentize", "-p", folder / "stage", "-o", component, "capsend_guest.app")
-    _run(_SNAPSHOT, *options, folder=folder)
+    _run(_SNAPSHOT, *options, folder=folder, packages=packages)
     immortalize(component)
 
 
-def _run(code: str, *arguments: Path | str, folder: Path) -> None:
+def _run(code: str, *arguments: Path | str, folder: Path, packages: Sequence[Package] = ()) -> None:
     """Run a tool in a Python of its own: it can be interrupted, and its memory goes when it ends."""
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     environment = os.environ | {
+        "RUST_BACKTRACE": "0",  # it would push aside what matters
         "PYTHONPATH": os.pathsep.join(_tool_folders()),
         "TMPDIR": str(temporary),
         "VIRTUAL_ENV": str(folder / "venv"),
@@ -165,7 +185,21 @@ def _run(code: str, *arguments: Path | str, folder: Path) -> None:
         output = f"{done.stdout}\n{done.stderr}"
         if "No space left" in output or "Disk quota" in output:
             raise OSError(errno.ENOSPC, "no space left")
-        raise ImageError(f"the image could not be built: {_last_words(output)}")
+        raise ImageError(f"the image could not be built: {_refused(output, packages) or _last_words(output)}")
+
+
+def _refused(output: str, packages: Sequence[Package]) -> str:
+    """Return which packages could not be imported, and why; empty when that is not what went wrong."""
+    if _TOO_LARGE in output:
+        too_much = "with these packages it takes more than 128 MiB of memory, which is as much as the tool can copy"
+        return f"{too_much}. Leave some out, or make several images"
+    line = next((line for line in output.splitlines() if MARK in line), "")
+    if not line:
+        return ""
+    refused: dict[str, list[str]] = json.loads(line.partition(MARK)[2])
+    named = {package.name: package for package in packages}
+    told = [f"{named[name].words} cannot be imported inside: {reason}" for name, (_, reason) in refused.items()]
+    return "\n".join(told) + ".\nUse another package, or call it outside, in a function made with @host_function"
 
 
 def _tool_folders() -> list[str]:
@@ -227,14 +261,21 @@ def _say(text: str) -> None:
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[int], None]]:
-    """Yield a function that is told which step begins."""
+    """Yield a function that is told which step begins; what is shown says how long it has taken so far."""
+    title = "building the image (once, about 15 s; longer on a busy machine)"
     if sys.stderr is None or not sys.stderr.isatty():
-        _say("building the image (once, about 15 s)...")
-        yield lambda _step: None
+        started = time.monotonic()
+        _say(f"{title}...")
+        yield lambda step: _say(f"{_words(step)} ({time.monotonic() - started:.0f} s so far)")
         return
     from rich.console import Console
-    from rich.status import Status
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    title = "capsend: building the image (once, about 15 s)"
-    with Status(title, console=Console(stderr=True)) as status:
-        yield lambda step: status.update(f"{title}: {_STEPS[step]}, {step + 1} of {len(_STEPS)}")
+    columns = (SpinnerColumn(), TextColumn("capsend: {task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda step: progress.update(task, description=f"{title}: {_words(step)}")
+
+
+def _words(step: int) -> str:
+    return f"{_STEPS[step]}, {step + 1} of {len(_STEPS)}"

@@ -1,10 +1,11 @@
-"""What an image bakes in besides the standard library: the files of pure-Python packages of this environment."""
+"""What an image bakes in besides the standard library: the files of packages of this environment, without their native code."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
 import re
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,8 @@ ALWAYS: Final = ("attrs", "typing_extensions")
 """The distributions that every image holds."""
 
 _NATIVE: Final = (".so", ".pyd", ".dylib", ".dll")
+_VERSIONED: Final = re.compile(r"\.so\.[0-9.]+$")
+_METADATA: Final = ("PKG-INFO", "METADATA", "entry_points.txt", "top_level.txt", "RECORD")
 _REQUIREMENT: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
@@ -30,6 +33,15 @@ class Package:
     version: str
     files: tuple[tuple[str, Path], ...] = attrs.field(repr=False)
     """(path below the folder of packages, file on this machine)."""
+    native: tuple[Path, ...] = attrs.field(default=(), repr=False)
+    """Its native code, which is left out."""
+    needed_by: str = ""
+    """The package that requires it; empty when it was asked for."""
+
+    @property
+    def words(self) -> str:
+        """Its name in a message, with who asked for it."""
+        return f"the package {self.name!r}" + (f", which {self.needed_by!r} requires," if self.needed_by else "")
 
     @property
     def imports(self) -> tuple[str, ...]:
@@ -44,7 +56,7 @@ def collect(names: Iterable[str]) -> tuple[Package, ...]:
     A name is a distribution's name or an import name.
 
     Raises:
-        ImageError: a package is not installed; one contains native code; one requires another that is not installed.
+        ImageError: a package is not installed, or has no Python files; one requires another that is not installed.
     """
     found: dict[str, Package] = {}
     waiting: list[tuple[str, str]] = [(name, "") for name in names]
@@ -57,7 +69,8 @@ def collect(names: Iterable[str]) -> tuple[Package, ...]:
         if distribution is None:
             found[key] = _loose_package(name, needed_by)
         else:
-            found[key] = _pack(distribution.name, distribution.version, _files(distribution))
+            files = chain(_files(distribution), _metadata(distribution))
+            found[key] = _pack(distribution.name, distribution.version, files, needed_by)
             waiting.extend((required, distribution.name) for required in _required(distribution))
     return tuple(found[key] for key in sorted(found))
 
@@ -103,6 +116,16 @@ def _files(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str,
         yield from _folder_of(top)
 
 
+def _metadata(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str, Path]]:
+    """Yield what `importlib.metadata` reads, by the names that it has in a wheel."""
+    folder = f"{_normal(distribution.name).replace('-', '_')}-{distribution.version}.dist-info"
+    place = Path(str(getattr(distribution, "_path", "")))
+    for name in _METADATA:
+        path = place / name if place.is_dir() else place
+        if path.is_file() and (place.is_dir() or name == "PKG-INFO"):
+            yield f"{folder}/{'METADATA' if name == 'PKG-INFO' else name}", path
+
+
 def _has_modules(listed: list[tuple[str, Path]]) -> bool:
     return any(relative.endswith(".py") and not relative.startswith("__editable__") for relative, _ in listed)
 
@@ -126,24 +149,24 @@ def _folder_of(top: str) -> Iterator[tuple[str, Path]]:
 def _loose_package(name: str, needed_by: str) -> Package:
     files = tuple(_folder_of(name)) if name.isidentifier() else ()
     if not files:
-        reason = f", which {needed_by} requires," if needed_by else ""
+        reason = f", which {needed_by!r} requires," if needed_by else ""
         message = f"the package {name!r}{reason} is not installed here. Install it first: pip install {name}"
         raise ImageError(message)
-    return _pack(name, "", files)
+    return _pack(name, "", files, needed_by)
 
 
-def _pack(name: str, version: str, files: Iterable[tuple[str, Path]]) -> Package:
+def _pack(name: str, version: str, files: Iterable[tuple[str, Path]], needed_by: str) -> Package:
     kept: dict[str, Path] = {}
+    native = []
     for relative, path in files:
-        if relative.endswith(_NATIVE):
-            message = (
-                f"the package {name!r} cannot go into an image: {relative} is native code, "
-                "and a process runs WebAssembly only. Use a pure-Python package, or call this one outside"
-            )
-            raise ImageError(message)
-        if "__pycache__" not in relative and not relative.endswith((".pyc", ".pyi", ".pth")):
+        if relative.endswith(_NATIVE) or _VERSIONED.search(relative):
+            native.append(path)
+        elif "__pycache__" not in relative and not relative.endswith((".pyc", ".pyi", ".pth")):
             kept[relative] = path
-    if not any(relative.endswith(".py") for relative in kept):
-        message = f"the package {name!r} has no Python files that could go into an image"
+    package = Package(
+        name=name, version=version, files=tuple(sorted(kept.items())), native=tuple(native), needed_by=needed_by
+    )
+    if not package.imports:
+        message = f"{package.words} has no Python files that could go into an image"
         raise ImageError(message)
-    return Package(name=name, version=version, files=tuple(sorted(kept.items())))
+    return package

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _TIMES = 50
 _ROOM = 8 << 20
 _MOST = 500_000
+_MORE = 1 << 16
 _PARTS_OF_CODE = ("co_consts", "co_names", "co_filename", "co_name", "co_qualname", "co_linetable", "co_exceptiontable")
 _SIZES = (*(1 << exponent for exponent in range(20, 12, -1)), *range(4096, 256, -64), *range(256, 0, -8))
 
@@ -59,26 +60,30 @@ def _make_calls(run: Callable[[str, str], str], calls: list[tuple[str, str]]) ->
 def list_objects() -> None:
     """Leave a list of all objects in memory, with the addresses of their types, for the host to find in the snapshot."""
     gc.collect()
-    found: dict[int, object] = {}
+    numbers = array("I")
+    # A bit for every eight bytes of memory: a dict of all objects would need more of it than many packages do.
+    seen = bytearray()
     waiting: list[object] = [sys.modules, *gc.get_objects()]
     # What is made here is gone in the snapshot.
-    found[id(found)] = found[id(waiting)] = None
+    mine = {id(numbers), id(seen), id(waiting)}
     while waiting:
         thing = waiting.pop()
-        if id(thing) in found:
+        address = id(thing)
+        place, bit = address >> 6, 1 << (address >> 3 & 7)
+        if place >= len(seen):
+            seen.extend(bytes(place - len(seen) + _MORE))
+        if seen[place] & bit or address in mine:
             continue
-        found[id(thing)] = thing
+        seen[place] |= bit
+        if not sys._is_immortal(thing):  # type: ignore[attr-defined] # noqa: SLF001 - new in 3.14
+            numbers.extend((address, id(type(thing))))
         if type(thing) is types.CodeType:
             waiting.extend(getattr(thing, name) for name in _PARTS_OF_CODE)  # the collector does not look into code
         else:
             waiting.extend(gc.get_referents(thing))
-    numbers = array("I")
-    for thing in found.values():
-        if thing is not None and not sys._is_immortal(thing):  # type: ignore[attr-defined] # noqa: SLF001 - new in 3.14
-            numbers.extend((id(thing), id(type(thing))))
     content = numbers.tobytes()
     # What was needed to make it goes first, so that it does not lie behind the hole that this leaves.
-    del found, waiting, thing, numbers
+    del seen, mine, waiting, thing, numbers
     header = len(content).to_bytes(4, "little") + zlib.crc32(content).to_bytes(4, "little")
     _plugs.append(b"capsend objects:" + header + content)
 

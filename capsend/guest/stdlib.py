@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
+import json
 import pkgutil
 import sys
+import types
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,28 +24,56 @@ _LEFT_OUT = frozenset(
         "xxlimited_35",
     )
 )  # fmt: skip
+_MARK = "capsend cannot import: "
+_MOST_STUBS = 20
 
 
-def import_all(packages: Iterable[str]) -> dict[str, str]:
-    """Import the standard library and the named packages, each with all its submodules.
+def import_all(packages: Iterable[tuple[str, tuple[str, ...], bool]]) -> dict[str, str]:
+    """Import the standard library and packages, each with all its submodules.
 
-    Returns {module name: reason} for the submodules and standard modules that cannot be imported here. A package in
-    `packages` that cannot be imported raises what its import raised.
+    Returns {module name: reason} for the submodules and standard modules that cannot be imported here.
+
+    Args:
+        packages: of each its name, what is imported of it, and whether native code of it was left out.
+
+    Raises:
+        ImportError: a package cannot be imported; all of them, with the reasons, are told on standard error in one line.
     """
     failures: dict[str, str] = {}
-    with warnings.catch_warnings():
+    refused: dict[str, list[str]] = {}
+    real = sys.stderr
+    with warnings.catch_warnings(), _silent():
         warnings.simplefilter("ignore")
         for name in sys.builtin_module_names:
             _import(name, failures)
         # Only the folders of the standard library: those of the app come first and hold the packages.
         folders = [folder for folder in sys.path if folder.split("/")[1] == "python"]
         _walk(folders, "", failures)
-        for name in packages:
-            module = importlib.import_module(name)
-            _walk(getattr(module, "__path__", ()), f"{name}.", failures)
+        absent = {name.partition(".")[0] for name in failures}
+        for package, tops, is_native in packages:
+            found = {top: _import_package(top, failures, set() if is_native else absent) for top in tops}
+            bad = [top for top, module in found.items() if module is None and not top.startswith("_")]
+            if bad and (len(bad) == len([top for top in tops if not top.startswith("_")]) or package in bad):
+                refused[package] = [bad[0], failures[bad[0]]]
+            for top, module in found.items():
+                _walk(getattr(module, "__path__", ()), f"{top}.", failures)
     # multiprocessing leaves the main module under the name that its workers know it by; a program may have one of its own.
     sys.modules.pop("__mp_main__", None)
+    if refused:
+        print(f"{_MARK}{json.dumps(refused)}", file=real, flush=True)
+        raise ImportError("some packages cannot be imported")
     return failures
+
+
+@contextlib.contextmanager
+def _silent() -> Any:
+    """Let nothing be written: the C library would keep the streams that it was given, which mean nothing in a process."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
 
 
 def _walk(folders: Iterable[str], prefix: str, failures: dict[str, str]) -> None:
@@ -61,3 +93,88 @@ def _import(name: str, failures: dict[str, str]) -> ModuleType | None:
     except BaseException as error:  # noqa: BLE001 - an import may fail in any way, SystemExit included
         failures[name] = f"{type(error).__name__}: {error}"
         return None
+
+
+def _import_package(name: str, failures: dict[str, str], absent: set[str]) -> ModuleType | None:
+    """Import a package; what it imports of the standard library, and is absent here, can be imported by it and not be used."""
+    before = set(sys.modules)
+    try:
+        for _ in range(_MOST_STUBS):
+            try:
+                return importlib.import_module(name)
+            except ModuleNotFoundError as error:
+                missing = str(error.name)
+                public = missing.lstrip("_")
+                stub = missing if missing.partition(".")[0] in absent else public if public in absent else ""
+                if not stub or stub in sys.modules:
+                    failures[name] = f"{type(error).__name__}: {error}"
+                    return None
+                _put_stub(stub)
+            except BaseException as error:  # noqa: BLE001 - as above
+                failures[name] = f"{type(error).__name__}: {error}"
+                return None
+        return None
+    finally:
+        for each in set(sys.modules) - before:
+            if each.partition(".")[0] in absent:
+                del sys.modules[each]
+
+
+def _put_stub(name: str) -> None:
+    stub = sys.modules[name] = _Stub(name)
+    parent, _, child = name.rpartition(".")
+    if parent in sys.modules:
+        setattr(sys.modules[parent], child, stub)
+
+
+class _Stub(types.ModuleType):
+    """Stands for a module that needs an operating system: there are classes of every name, and none can be used."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__path__ = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        made: Any = _WORKING.get((self.__name__, name)) or _Unusable(name, (), {"__module__": self.__name__})
+        setattr(self, name, made)
+        return made
+
+
+def _sizeof(kind: Any) -> int:
+    return _SIZES.get(kind.__name__, 4)
+
+
+def _made_type(*_arguments: Any, **_options: Any) -> Any:
+    return _Unusable("made", (), {"__module__": "ctypes"})
+
+
+# What packages call while they are imported, and what has an answer: of this machine, for one.
+_SIZES = {
+    "c_longlong": 8,
+    "c_ulonglong": 8,
+    "c_double": 8,
+    "c_int64": 8,
+    "c_uint64": 8,
+    "c_short": 2,
+    "c_byte": 1,
+    "c_ubyte": 1,
+    "c_char": 1,
+    "c_bool": 1,
+}
+_WORKING: dict[tuple[str, str], Any] = {
+    ("ctypes", "sizeof"): _sizeof,
+    ("ctypes", "POINTER"): _made_type,
+    ("ctypes", "CFUNCTYPE"): _made_type,
+}
+
+
+class _Unusable(type):
+    """A class of a stub."""
+
+    def __call__(cls, *_args: Any, **_kwargs: Any) -> Any:
+        raise OSError(f"{cls.__module__}.{cls.__name__} needs an operating system, which a process has not")
+
+    def __mul__(cls, _count: int) -> Any:
+        return cls

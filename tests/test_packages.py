@@ -1,0 +1,260 @@
+"""Images with packages: what goes in of them, what is left out, and what is refused with which words.
+
+`CAPSEND_PACKAGES=1` runs the long form: an image of much used packages, as far as they are installed here, each imported inside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.machinery
+import importlib.metadata
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capsend import Environment, Image, ImageError
+from capsend.baking import bake as baking
+from capsend.baking import native
+from capsend.baking.packages import collect
+from capsend.origins import missing_module_cure
+
+PATIENCE = 120
+pytestmark = pytest.mark.timeout(1_800)  # an image is built, perhaps beside much else
+MUCH_USED = (
+    "attrs", "beautifulsoup4", "cachetools", "certifi", "charset-normalizer", "click", "colorama", "flask", "httpx", "idna",
+    "importlib-metadata", "jinja2", "jmespath", "markupsafe", "packaging", "pygments", "pyparsing", "python-dateutil", "pytz", "pyyaml",
+    "requests", "rich", "six", "tomlkit", "tqdm", "typing-extensions", "urllib3", "werkzeug", "zipp",
+)  # fmt: skip
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which packages can be installed by writing their files."""
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def install(site: Path, name: str, files: dict[str, str], requires: tuple[str, ...] = ()) -> None:
+    """Write a distribution."""
+    folder = site / f"{name}-1.0.dist-info"
+    folder.mkdir()
+    required = "".join(f"Requires-Dist: {each}\n" for each in requires)
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{required}")
+    for path, content in files.items():
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).write_text(content)
+    listed = [*files, f"{folder.name}/METADATA", f"{folder.name}/RECORD"]
+    (folder / "RECORD").write_text("".join(f"{path},,\n" for path in listed))
+
+
+SUFFIX = importlib.machinery.EXTENSION_SUFFIXES[0]
+
+
+def test_native_code_that_is_optional_is_left_out(site: Path) -> None:
+    """Found out by importing the package without it."""
+    source = "try:\n    from optional import fast\nexcept ImportError:\n    fast = None\n"
+    install(
+        site,
+        "optional",
+        {
+            "optional/__init__.py": source,
+            f"optional/fast{SUFFIX}": "",
+            "optional/both.py": "",
+            f"optional/both{SUFFIX}": "",
+        },
+    )
+    packages = collect(["optional"])
+    native.refuse_native(packages)
+    (package,) = packages
+    assert sorted(path.name for path in package.native) == [f"both{SUFFIX}", f"fast{SUFFIX}"]
+    assert [name for name, _ in package.files if name.startswith("optional/")] == [
+        "optional/__init__.py",
+        "optional/both.py",
+    ]
+
+
+def test_native_code_that_is_needed_is_refused_with_who_asks_for_it(site: Path) -> None:
+    """Before anything is built; and a cure for a missing module does not lead there."""
+    install(site, "needed", {"needed/__init__.py": "from needed import core\n", f"needed/core{SUFFIX}": ""})
+    install(site, "asking", {"asking/__init__.py": "import needed\n"}, requires=("needed",))
+    with pytest.raises(
+        ImageError,
+        match=r"the package 'needed', which 'asking' requires, cannot go into an image: core\S+ is native code",
+    ):
+        native.refuse_native(collect(["asking"]))
+    native.needs_native.cache_clear()
+    assert missing_module_cure("asking") == (
+        "call it outside, in a function made with @host_function: it requires needed, which has native code, and no image can hold that"
+    )
+    assert "it has native code" in missing_module_cure("needed")
+    assert "a process has no network" in missing_module_cure("requests")
+    assert "a process has no network" in missing_module_cure("ssl")
+
+
+def test_package_that_is_not_installed_is_named_with_who_asks_for_it(site: Path) -> None:
+    """The pip line is for what is missing."""
+    install(site, "asking", {"asking/__init__.py": ""}, requires=("no-such-package",))
+    with pytest.raises(ImageError, match="'no-such-package', which 'asking' requires, is not installed here"):
+        collect(["asking"])
+
+
+def test_words_of_a_failed_import_are_found_in_what_the_tool_wrote(site: Path) -> None:
+    """Among a backtrace of the tool, and with who asks for the package."""
+    install(site, "broken", {"broken/__init__.py": "1/0\n"})
+    install(site, "asking", {"asking/__init__.py": ""}, requires=("broken",))
+    output = (
+        f'noise\nAssertionError: {baking.MARK}{{"broken": ["broken", "ZeroDivisionError: division by zero"]}}\n'
+        + "frame\n" * 50
+    )
+    words = baking._refused(output, collect(["asking"]))
+    assert words.startswith(
+        "the package 'broken', which 'asking' requires, cannot be imported inside: ZeroDivisionError: division by zero."
+    )
+
+
+PACKAGE = {
+    "filled/__init__.py": "import ctypes, bz2\nfrom ctypes import Structure\n\n\nclass Shape(Structure):\n    _fields_ = [('x', ctypes.c_int * 2)]\n",
+    "filled/noisy.py": (
+        "import socket, sys\nprint('imported')\nprint('imported', file=sys.stderr)\n"
+        "try:\n    socket.socket()\nexcept OSError:\n    pass\n"
+    ),
+    "filled/data.txt": "text",
+    "filled/deep/more.json": "[1]",
+}
+
+
+def look() -> dict[str, Any]:
+    import importlib.resources
+    import pkgutil
+    from pathlib import Path
+
+    import filled
+    import filled.noisy
+
+    root = importlib.resources.files("filled")
+    with importlib.resources.open_text("filled", "data.txt") as stream:
+        opened = stream.read()
+    return {
+        "resources": (root / "data.txt").read_text(),
+        "opened": opened,
+        "names": sorted(entry.name for entry in root.iterdir()),
+        "deep": root.joinpath("deep", "more.json").read_bytes(),
+        "missing": (root / "nothing").is_file(),
+        "pkgutil": pkgutil.get_data("filled", "deep/more.json"),
+        "beside": (Path(filled.__file__).parent / "data.txt").read_text(encoding="utf-8"),
+        "version": importlib.metadata.version("filled"),
+        "distributions": "filled" in {each.name for each in importlib.metadata.distributions()},
+    }
+
+
+def use_what_is_absent() -> None:
+    import filled
+
+    filled.Shape()
+
+
+def import_what_is_absent() -> None:
+    import importlib
+
+    importlib.import_module("bz2")
+
+
+def connect() -> None:
+    import socket
+
+    socket.create_connection(("127.0.0.1", 1), timeout=1)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """An image with a package that has data, optional native code, and imports that only an operating system has."""
+    with pytest.MonkeyPatch.context() as patch:
+        site = tmp_path_factory.mktemp("site")
+        patch.syspath_prepend(site)
+        patch.setenv("RUST_BACKTRACE", "1")
+        install(site, "filled", PACKAGE)
+        image = Image(packages=["filled"])
+        image.ensure()
+        yield Environment(image=image)
+
+
+def test_data_and_metadata_of_a_package_go_in(filled: Environment) -> None:
+    """By every way in which the standard library finds them, and that packages have of their own."""
+    assert filled.spawn(look).result(PATIENCE) == {
+        "resources": "text",
+        "opened": "text",
+        "names": ["data.txt", "deep"],
+        "deep": b"[1]",
+        "missing": False,
+        "pkgutil": b"[1]",
+        "beside": "text",
+        "version": "1.0",
+        "distributions": True,
+    }
+
+
+def test_absent_modules_can_be_imported_by_a_package_and_not_be_used(filled: Environment) -> None:
+    """They are absent to all others."""
+    with pytest.raises(OSError, match="needs an operating system"):
+        filled.spawn(use_what_is_absent).result(PATIENCE)
+    with pytest.raises(ModuleNotFoundError, match="bz2"):
+        filled.spawn(import_what_is_absent).result(PATIENCE)
+    assert not filled.image.knows("ctypes")
+
+
+def test_sockets_are_refused_where_a_package_tried_them_while_the_image_was_made(filled: Environment) -> None:
+    """With an `OSError`, and no fault."""
+    with pytest.raises(OSError, match="a process has no network"):
+        filled.spawn(connect).result(PATIENCE)
+
+
+def test_build_tells_its_steps_and_its_time(tmp_path: Path) -> None:
+    """And the reason of a failed import, of each package that cannot be imported."""
+    install(tmp_path, "broken", {"broken/__init__.py": "1/0\n"})
+    program = "from capsend import Image; Image(packages=['broken']).ensure()"
+    environment = os.environ | {
+        "PYTHONPATH": str(tmp_path),
+        "RUST_BACKTRACE": "1",
+        "CAPSEND_CACHE_DIR": str(tmp_path / "cache"),
+    }
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert "building the image (once, about 15 s; longer on a busy machine)" in done.stderr
+    assert "importing its modules, 1 of 3 (0 s so far)" in done.stderr
+    assert "the package 'broken' cannot be imported inside: ZeroDivisionError: division by zero." in done.stderr
+    assert "compiling" not in done.stderr
+
+
+def attempt(names: list[str]) -> dict[str, str]:
+    """Import modules, and say what is wrong with those that cannot be."""
+    import importlib
+
+    problems = {}
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except BaseException as error:
+            problems[name] = f"{type(error).__name__}: {error}"
+    return problems
+
+
+LONG = pytest.mark.skipif(
+    not os.environ.get("CAPSEND_PACKAGES"), reason="the long form: builds images of many packages"
+)
+
+
+@LONG
+@pytest.mark.parametrize(("names", "least"), [(MUCH_USED, 20), (("networkx", "sympy"), 1)], ids=["many", "large"])
+def test_much_used_packages_go_in_and_can_be_imported(names: tuple[str, ...], least: int) -> None:
+    """All at once, as far as they are installed here."""
+    there = []
+    for name in names:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            there.append(importlib.metadata.distribution(name).name)
+    assert len(there) >= least
+    packages = collect(there)
+    tops = sorted({top for package in packages for top in package.imports if not top.startswith("_")})
+    assert Environment(image=Image(packages=there)).spawn(attempt, tops).result(PATIENCE) == {}
