@@ -204,7 +204,9 @@ def test_a_result_that_cannot_be_sent_names_the_path(capsend) -> None:
         (["shop:Item", "tea", "3"], "spawn needs a function, not the class Item"),
         (["shop:PRICES"], "spawn needs a callable, not dict"),
         (["--memory", "1K", "shop:silent"], "memory must be between"),
+        (["--memory", "20M", "shop:silent"], "memory must be at least"),
         (["--memory", "lots", "shop:silent"], "is not a size"),
+        (["--memroy", "1G", "shop:silent"], "No such option '--memroy'"),
         (["--timeout", "-1", "shop:silent"], "timeout must be more than 0"),
     ],
 )
@@ -234,7 +236,10 @@ def test_a_file_named_like_a_module_of_the_library_is_refused(capsend, shop: Pat
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--timeout", "0.3", "shop:endless"], "timeout"), (["--memory", "128M", "shop:hungry"], "memory")],
+    [
+        (["--timeout", "0.3", "shop:endless"], "Give it more: --timeout"),
+        (["--memory", "128M", "shop:hungry"], "Give it more: --memory"),
+    ],
 )
 def test_a_limit_ends_the_process_with_exit_code_4(capsend, arguments: list[str], message: str) -> None:
     """Time and memory are limited."""
@@ -331,6 +336,17 @@ def test_doctor_reports_a_cache_that_others_can_write_to(shop: Path, tmp_path: P
     assert done.returncode == 1
     assert "PROBLEM cache" in done.stdout
     assert "chmod go-w" in done.stdout
+
+
+def test_doctor_reports_a_cache_where_nothing_can_be_written(tmp_path: Path) -> None:
+    """It tries, and does not only look: here the place above the cache is a file system that takes nothing."""
+    environment = os.environ | {"CAPSEND_CACHE_DIR": "/proc/capsend"}
+    command = [sys.executable, "-m", "capsend", "doctor"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250, check=False)
+    assert done.returncode == 1
+    assert "PROBLEM cache" in done.stdout
+    assert "nothing can be written to /proc" in done.stdout
+    assert "Set CAPSEND_CACHE_DIR to a folder of yours" in done.stdout
 
 
 def test_images_are_listed_and_cleared(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -65,15 +66,29 @@ def test_check_prints_only_our_errors_and_exits_with_1(run: Run) -> None:
     done = run("check", "bad.py", "good.py")
     lines = done.stdout.splitlines()
     assert lines[0] == 'bad.py:8:23: error: captured "xs" is list[int], which is not ProcessSend  [capsend-capture]'
-    assert all(": note: " in line for line in lines[1:])
-    assert (done.returncode, run("check", "good.py").returncode) == (1, 0)
+    assert lines[1:3] == ["        spawn(lambda: len(xs))", f"{' ' * 26}^^"]
+    assert all(": note: " in line for line in lines[3:-1])
+    assert (done.returncode, lines[-1]) == (1, "found 1 error in 1 file")
+    done = run("check", "good.py")
+    assert (done.returncode, done.stdout) == (0, "all is well: nothing is captured or sent that cannot go along\n")
+
+
+def test_check_and_audit_take_the_current_folder(project: Path, run: Run) -> None:
+    """Where neither the command nor mypy's configuration names anything else; and an audit says when it found nothing."""
+    assert "bad.py:8:23: error" in run("check").stdout
+    assert "bad.py:10: Table: nobody writes it" in run("audit").stdout
+    (project / "mypy.ini").write_text("[mypy]\nfiles = good.py\n")
+    assert run("check").stdout.startswith("all is well")
+    assert run("audit").stdout == "no class is promised to be sendable with @unsafe_process_send\n"
 
 
 def test_check_writes_json_and_sarif(run: Run) -> None:
     """The machine formats hold the same errors: one object a line, or one SARIF document."""
     [line] = run("check", "--json", "bad.py").stdout.splitlines()
     assert json.loads(line)["code"] == "capsend-capture"
-    [result] = json.loads(run("check", "--sarif", "bad.py").stdout)["runs"][0]["results"]
+    [told] = json.loads(run("check", "--sarif", "bad.py").stdout)["runs"]
+    [result] = told["results"]
+    assert told["tool"]["driver"]["version"] == importlib.metadata.version("capsend")
     assert result["ruleId"] == "capsend-capture"
     assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 8, "startColumn": 23}
 

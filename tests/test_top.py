@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import pty
 import re
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 import pytest
+from rich.console import Console
 
+from capsend.commands.display import table
 from capsend.commands.top import in_tree
 
 if TYPE_CHECKING:
@@ -255,3 +258,14 @@ def test_children_stand_behind_their_parents() -> None:
     members = [Member(1, None), Member(2, None), Member(3, 1), Member(4, 2), Member(5, 3), Member(6, 1), Member(8, 7)]
     found = [(member.id, depth) for member, depth in in_tree(members)]
     assert found == [(1, 0), (3, 1), (5, 2), (6, 1), (2, 0), (4, 1), (8, 0)]
+
+
+def test_no_word_is_broken_on_a_narrow_terminal() -> None:
+    """What has no room ends in an ellipsis, and every heading stands in one line."""
+    narrow = Console(width=40, force_terminal=True, file=io.StringIO(), color_system=None)
+    rows = table("id", "process", "state", "memory", "mailbox", to=narrow, right=("id",))
+    rows.add_row("1", "a_function_with_a_long_name", "waiting", "54.1 MB", "0")
+    narrow.print(rows)
+    shown = narrow.file.getvalue()
+    assert len(shown.splitlines()) == 3
+    assert "…" in shown

@@ -72,8 +72,7 @@ def demo() -> None:
 
 
 @main.command(
-    context_settings={**_CONTEXT, "ignore_unknown_options": True, "allow_interspersed_args": False},
-    short_help="Run a function in a process.",
+    context_settings={**_CONTEXT, "allow_interspersed_args": False}, short_help="Run a function in a process."
 )
 @click.option(
     "--memory", type=_size, metavar="SIZE", help="Memory that the process can have, such as 512M.  [default: 1G]"
@@ -118,7 +117,7 @@ def run(
 
 
 @main.command(
-    context_settings={**_CONTEXT, "ignore_unknown_options": True, "allow_interspersed_args": False},
+    context_settings={**_CONTEXT, "allow_interspersed_args": False},
     short_help="Run a program and show its processes live.",
 )
 @click.option(
@@ -251,7 +250,9 @@ def list_() -> None:
         click.echo(f"no images in {cache_folder()}")
         return
     to = display.console()
-    table = display.table("image", "built", "size", "python", "state", "packages", to=to, right=("size",))
+    table = display.table(
+        "image", "built", "size", "python", "state", "packages", to=to, right=("size",), wrapped="packages"
+    )
     for stored in images:
         table.add_row(stored.path.name[:8], *_describe(stored))
     to.print(table)
@@ -324,8 +325,9 @@ def doctor() -> None:
 def check(paths: tuple[str, ...]) -> None:
     """Type-check files with mypy and capsend's plugin: bad captures are errors at the captured name.
 
-    Prints capsend's errors only, as text, or with --json one object a line, or with --sarif one SARIF document. Options
-    of mypy are passed on. Exits with 1 when there are errors, and with 2 when mypy could not check. Needs the extra
+    Without a PATH it checks what mypy's configuration names, or else the current folder. Prints capsend's errors only,
+    as text with the source line, or with --json one object a line, or with --sarif one SARIF document. Options of mypy
+    are passed on. Exits with 1 when there are errors, and with 2 when mypy could not check. Needs the extra
     `mypy`: pip install 'capsend[mypy]'.
 
     \b
@@ -340,6 +342,8 @@ def check(paths: tuple[str, ...]) -> None:
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 def audit(paths: tuple[str, ...]) -> None:
     """List every class that is promised to be sendable with @unsafe_process_send, with its place and its reason.
+
+    Without a PATH it looks at what mypy's configuration names, or else at the current folder.
 
     Needs the extra `mypy`: pip install 'capsend[mypy]'.
 

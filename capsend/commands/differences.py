@@ -46,7 +46,6 @@ DIFFERENCES: Final = (
         ("decimal.Decimal", "decimal.getcontext", "decimal.localcontext"),
         "the decimal context is the default one; set it in the function, or pass its precision",
     ),
-    Difference("warnings filters", ("warnings.warn",), "warnings have the default filters; set them in the function"),
     Difference(
         "logging",
         ("logging.getLogger", "logging.getLevelName", "logging.Logger"),

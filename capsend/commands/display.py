@@ -54,11 +54,13 @@ def show_finding(finding: Finding, to: Console) -> None:
     to.print(line)
 
 
-def table(*columns: str, to: Console, right: Sequence[str] = ()) -> Table:
-    """Return an empty table with these columns; those in `right` are numbers."""
+def table(*columns: str, to: Console, right: Sequence[str] = (), wrapped: str = "") -> Table:
+    """Return an empty table with these columns; those in `right` are numbers, and only one may take several lines. No word is broken."""
     made = Table(box=box.SIMPLE_HEAD if to.is_terminal else None, pad_edge=False, show_edge=False)
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        made.add_column(
+            column, justify="right" if column in right else "left", overflow="ellipsis", no_wrap=column != wrapped
+        )
     return made
 
 

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import stat
+import tempfile
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,7 @@ from capsend.image import Image, cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 _TOOLS: Final = ("capsend", "wasmtime", "componentize-py", "attrs")
 _SPACE: Final = 300_000_000
@@ -62,7 +64,8 @@ def _mypy() -> Finding:
 def _folder() -> Finding:
     folder = cache_folder()
     if not folder.exists():
-        return Finding("cache", f"{folder}, made when the first image is built")
+        above = next(parent for parent in folder.parents if parent.exists())
+        return Finding("cache", f"{folder}, made when the first image is built", _unwritable(above))
     status = folder.lstat()
     state = f"{folder}, {stat.filemode(status.st_mode)}, {megabytes(shutil.disk_usage(folder).free)} free"
     if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
@@ -74,8 +77,18 @@ def _folder() -> Finding:
     elif shutil.disk_usage(folder).free < _SPACE:
         problem = f"too little space to build an image, which needs {megabytes(_SPACE)}"
     else:
-        problem = ""
+        problem = _unwritable(folder)
     return Finding("cache", state, problem)
+
+
+def _unwritable(folder: Path) -> str:
+    """Return what is wrong where nothing can be written, found out by writing."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"doctor")
+    except OSError as error:
+        return f"nothing can be written to {folder} ({error.strerror}). Set CAPSEND_CACHE_DIR to a folder of yours"
+    return ""
 
 
 def _image() -> Finding:

@@ -43,11 +43,13 @@ def environment_of(memory: int | None, timeout: float | None, packages: tuple[st
 
     limits: dict[str, Any] = {"memory": memory, "timeout": timeout}
     try:
-        return Environment(
+        environment = Environment(
             image=Image(packages=packages), **{name: value for name, value in limits.items() if value is not None}
         )
-    except ValueError as error:
+        environment.check_python()
+    except (ValueError, TypeError) as error:
         stop(str(error), MISUSED)
+    return environment
 
 
 def spawned(start: Callable[[], Process[Any]]) -> Process[Any]:
@@ -55,7 +57,7 @@ def spawned(start: Callable[[], Process[Any]]) -> Process[Any]:
     try:
         return start()
     except (CaptureError, SerializationError, ImageError) as error:
-        stop(str(error), REFUSED)
+        stop(_as_options(str(error)), REFUSED)
     except TypeError as error:
         stop(str(error), MISUSED)
     except KeyboardInterrupt:
@@ -67,7 +69,7 @@ def result_of(process: Process[Any]) -> Any:
     try:
         return process.result()
     except (LimitExceeded, ProcessKilled) as error:
-        stop(str(error), LIMITED, details=_guest_traceback(error))
+        stop(_as_options(str(error)), LIMITED, details=_guest_traceback(error))
     except BaseException as error:  # noqa: BLE001 - it is whatever the function raised
         if isinstance(error, ProcessFailed) and error.type_name == "builtins.SystemExit":
             _leave(error.guest_message)
@@ -79,6 +81,12 @@ def result_of(process: Process[Any]) -> Any:
             click.echo(details.rstrip(), err=True)
             raise SystemExit(FAILED) from None
         stop(str(error), FAILED)
+
+
+def _as_options(text: str) -> str:
+    """Return a message with the options of the command in the place of the arguments of `Environment`."""
+    text = re.sub(r'Environment\(image=Image\(packages=\["([\w.-]+)"\]\)\)', r"--package \1", text)
+    return re.sub(r"Environment\((memory|timeout)=\.\.\.\)", r"--\1", text)
 
 
 def _leave(status: str) -> NoReturn:

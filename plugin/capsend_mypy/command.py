@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend_traits import Trait, wording
@@ -15,7 +19,7 @@ from mypy.modulefinder import BuildSource
 from mypy.nodes import TypeInfo, Var
 from mypy.typevars import fill_typevars
 
-from capsend_mypy import __version__, codes, names
+from capsend_mypy import codes, names
 from capsend_mypy.program import Direct, Program, State
 from capsend_mypy.spawning import is_callable
 from capsend_mypy.summary import Hop
@@ -32,6 +36,11 @@ PLUGIN: Final = "capsend_mypy"
 CLEAN: Final = 0
 FOUND: Final = 1
 FAILED: Final = 2
+_RED: Final = "1;31"
+_GREEN: Final = "32"
+_YELLOW: Final = "33"
+_BLUE: Final = "34"
+_NAME: Final = re.compile(r"\w+")
 SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
@@ -66,7 +75,17 @@ def check(paths: Sequence[str], *, form: str = "text", config: str = "") -> int:
         return FAILED
     write = {"json": _json, "sarif": _sarif}.get(form, _text)
     sys.stdout.write(write(messages))
+    if form == "text":
+        sys.stdout.write(_summary(messages))
     return FOUND if messages else CLEAN
+
+
+def _summary(messages: Sequence[Message]) -> str:
+    files = len({message.file for message in messages})
+    if not messages:
+        return _coloured("all is well: nothing is captured or sent that cannot go along\n", _GREEN)
+    count = f"{len(messages)} error{'' if len(messages) == 1 else 's'} in {files} file{'' if files == 1 else 's'}"
+    return _coloured(f"found {count}\n", _RED)
 
 
 def run(paths: Sequence[str], *, config: str = "") -> list[Message]:
@@ -86,7 +105,9 @@ def _options(paths: Sequence[str], config: str) -> tuple[list[BuildSource], Opti
     if config:
         arguments.append(f"--config-file={config}")
     try:
-        sources, options = process_options([*arguments, *paths], require_targets=True)
+        sources, options = process_options([*arguments, *paths], require_targets=False)
+        if not sources:  # neither here nor in the configuration
+            sources, options = process_options([*arguments, *paths, "."], require_targets=True)
     except SystemExit as stopped:
         message = "mypy did not accept these paths or its configuration."
         raise Failed(message) from stopped
@@ -123,9 +144,29 @@ def _text(messages: Sequence[Message]) -> str:
     text = ""
     for m in messages:
         place = f"{m.file}:{m.line}:{m.column}"
-        text += f"{place}: error: {m.message}  [{m.code}]\n"
-        text += "".join(f"{place}: note: {note}\n" for note in m.notes)
+        text += f"{place}: {_coloured('error:', _RED)} {m.message}  {_coloured(f'[{m.code}]', _YELLOW)}\n"
+        text += _source(m)
+        text += "".join(f"{place}: {_coloured('note:', _BLUE)} {note}\n" for note in m.notes)
     return text
+
+
+def _source(m: Message) -> str:
+    """Return the source line with what the error is about underlined; empty when the file cannot be read any more."""
+    try:
+        line = Path(m.file).read_text(encoding="utf-8").splitlines()[m.line - 1]
+    except (OSError, ValueError, IndexError):
+        return ""
+    found = _NAME.match(line, m.column - 1)
+    # Tabs stay, so that what is below stands below.
+    before = "".join(c if c == "\t" else " " for c in line[: m.column - 1])
+    return f"    {line}\n    {before}{_coloured('^' * (len(found[0]) if found else 1), _RED)}\n"
+
+
+def _coloured(text: str, colour: str) -> str:
+    """Return a text in a colour, where somebody looks at it."""
+    shown = os.environ.get("FORCE_COLOR") or (sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+    ending = "\n" * text.endswith("\n")
+    return f"\033[{colour}m{text.removesuffix(ending)}\033[0m{ending}" if shown else text
 
 
 def _json(messages: Sequence[Message]) -> str:
@@ -150,7 +191,7 @@ def _sarif(messages: Sequence[Message]) -> str:
         }
         for m in messages
     ]
-    driver = {"name": "capsend", "version": __version__, "rules": rules}
+    driver = {"name": "capsend", "version": version("capsend"), "rules": rules}
     document = {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
     return json.dumps(document, indent=2) + "\n"
 
@@ -241,9 +282,14 @@ def audit(paths: Sequence[str], *, config: str = "") -> int:
         sys.stderr.write(f"{failed}\n")
         return FAILED
     checked = {source.module for source in sources}
+    found = 0
     for module, file in sorted(result.files.items()):
         if module in checked:
-            sys.stdout.write("".join(_unsafe(file)))
+            unsafe = list(_unsafe(file))
+            found += len(unsafe)
+            sys.stdout.write("".join(unsafe))
+    if not found:
+        sys.stdout.write("no class is promised to be sendable with @unsafe_process_send\n")
     return CLEAN
 
 
