@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, get_
 
 import attrs
 
+from capsend.exceptions import CaptureError
 from capsend.image import Image
 from capsend.output import to_stderr, to_stdout
 from capsend.ports import MESSAGES, SIZE, Policy
@@ -224,9 +225,8 @@ class Environment:
             ValueError: it is too little.
         """
         if self.memory < SMALLEST_MEMORY:
-            message = (
-                f"memory must be at least {SMALLEST_MEMORY} bytes for a process that runs Python, not {self.memory}"
-            )
+            least = f"{SMALLEST_MEMORY} bytes ({SMALLEST_MEMORY // MIB} MiB)"
+            message = f"memory must be at least {least} for a process that runs Python, not {self.memory}"
             raise ValueError(message)
 
     def replace(self, **changes: Any) -> Environment:
@@ -249,7 +249,13 @@ class Environment:
 
     def spawn(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
         """Run `fn(*args, **kwargs)` in a new process, as `capsend.spawn` does."""
-        return prepare(self, fn, args, kwargs).start()
+        try:
+            prepared = prepare(self, fn, args, kwargs)
+        except CaptureError as error:
+            raise error.with_traceback(
+                None
+            ) from error.__cause__  # what was refused is the caller's: none of the frames that judged it are
+        return prepared.start()
 
 
 @attrs.frozen

@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from capsend.environment import Environment, default, prepare
+from capsend.exceptions import CaptureError
 from capsend.running import register_exit
 
 if TYPE_CHECKING:
@@ -114,7 +115,11 @@ class Executor(_BaseExecutor):
             ImageError: the image cannot be built, or lacks a module that `fn` needs.
         """
         self._workers.check_open()
-        return self._workers.add(prepare(self._environment, fn, args, kwargs))
+        try:
+            prepared = prepare(self._environment, fn, args, kwargs)
+        except CaptureError as error:
+            raise error.with_traceback(None) from error.__cause__  # as `Environment.spawn`
+        return self._workers.add(prepared)
 
     def map(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _DEPTH: Final = 8
 _MAX_LINE: Final = 300
+_NUMBER: Final = re.compile(r"^\[Errno -?\d+\]")
 _CAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n\n"
 _CONTEXT: Final = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
@@ -130,7 +132,11 @@ class _Rebuilding:
         cls = exception_class(told.type, told.reference, self._resolve)
         members = [self._make(member) for member in told.members if member is not None and member < len(self._told)]
         payload = ((told.message,), {}, {}) if told.bare else wire.decode_value(told.payload, resolve=self._reference)
-        return restore(cls, payload, group=told.group, members=members)
+        error = restore(cls, payload, group=told.group, members=members)
+        if isinstance(error, OSError) and type(error.errno) is int:
+            # The number was translated: the text of the traceback says the same one.
+            told.message = _NUMBER.sub(f"[Errno {error.errno}]", told.message, count=1)
+        return error
 
     def _reference(self, reference: Any) -> Any:
         if type(reference) is dict and "e" in reference:

@@ -14,7 +14,8 @@ _MAX_FRAMES: Final = 200
 _MAX_LINE: Final = 10_000_000
 _MAX_COLUMN: Final = 10_000
 _MAX_SPAN: Final = 100
-_LIBRARY: Final = re.compile(r"(?:.*/(?:lib/python\d[\d.]*|site-packages)/|/python/|/\d+/|/)")
+_LIBRARY: Final = re.compile(r"(?:.*/(?:lib/python\d[\d.]*|site-packages)/|/python/|/\d+/)")
+_IN_IMAGE: Final = "<image "
 
 
 class _Here(Exception):
@@ -64,22 +65,25 @@ def _read(told: Any, files: frozenset[str]) -> Frame | None:
         first_column = last_column = None
     is_own = file in files
     name = "".join(c for c in function[:200] if c.isprintable())
-    return Frame(file if is_own else _in_image(file), line, last, first_column, last_column, name, is_own)
+    return Frame(file if is_own else _labelled(file), line, last, first_column, last_column, name, is_own)
 
 
 def _within(value: Any, low: int, high: int) -> int | None:
     return value if type(value) is int and low <= value <= high else None
 
 
-def _in_image(file: str) -> str:
+def _labelled(file: str) -> str:
+    """Return a file of the image, or code that was made inside, such as a plug-in's, as a label that names no file of the host."""
     if re.fullmatch(r"<[\w .-]{1,100}>", file):
         return file
-    if file.startswith("<image ") and file.endswith(">"):
-        file = f"/{file[7:-1]}"  # made below, in a process that has read the frames of another one
-    # Like `<frozen os>`: no path, since 3.11 looks for the last part of a path on sys.path and would show a line of that.
+    # The other two: made below, in a process that has read the frames of another one.
+    known = file.startswith(_IN_IMAGE) and file.endswith(">")
     found = _LIBRARY.match(file[:500])
-    parts = [p for p in file[found.end() if found else 0 : 500].split("/") if re.fullmatch(r"[\w.-]+", p) and p != ".."]
-    return f"<image {'/'.join(parts[-6:])}>"
+    start = len(_IN_IMAGE) if known else found.end() if found else 0
+    # Like `<frozen os>`: in angle brackets, since 3.11 looks for the last part of a path on sys.path and would show a line of that.
+    path = file[start:500].strip("<>")
+    parts = [part for part in path.split("/") if re.fullmatch(r"[\w.-]+", part) and part != ".."]
+    return f"{_IN_IMAGE if known or found else '<'}{'/'.join(parts[-6:])}>"
 
 
 def synthetic_traceback(frames: list[Frame]) -> TracebackType | None:

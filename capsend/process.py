@@ -6,6 +6,8 @@ import functools
 import types
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, final
 
+from capsend.exceptions import CaptureError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import TracebackType
@@ -288,7 +290,10 @@ class _Spawn:
         """
         from capsend.environment import default
 
-        return default().spawn(fn, *args, **kwargs)
+        try:
+            return default().spawn(fn, *args, **kwargs)
+        except CaptureError as error:
+            raise error.with_traceback(None) from error.__cause__  # the caller's line and this one are enough
 
     def __repr__(self) -> str:
         return "<capsend.spawn>"
@@ -314,7 +319,10 @@ def process(fn: Callable[P, R], /) -> Spawnable[P, R]:
         >>> square(3), square.spawn(3).result()
         (9, 9)
     """
-    _check(fn, defining=True)
+    try:
+        _check(fn, defining=True)
+    except CaptureError as error:
+        raise error.with_traceback(None) from error.__cause__
     return Spawnable(fn)
 
 
@@ -333,7 +341,10 @@ def check(fn: Callable[..., object], /) -> None:
             ...
         capsend.exceptions.CaptureError: ...
     """
-    _check(fn, defining=False)
+    try:
+        _check(fn, defining=False)
+    except CaptureError as error:
+        raise error.with_traceback(None) from error.__cause__
 
 
 def _check(fn: Callable[..., object], *, defining: bool) -> None:

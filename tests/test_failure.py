@@ -326,10 +326,43 @@ def test_files_that_were_not_sent_are_not_read() -> None:
         told = {"type": "builtins.ValueError", "message": "", "frames": [[path, 1, 1, 0, 5, "f\x1b[0m"]]}
         cause = rebuild(json.dumps({"errors": [told]}), resolve=resolve, process_id=1, files=FILES).__cause__
         (frame,) = traceback.extract_tb(cause.__traceback__)
-        assert frame.filename.startswith("<image ")
+        assert (frame.filename[0], frame.filename[-1]) == ("<", ">")
         assert ".." not in frame.filename
         assert not frame.line
         assert "\x1b" not in printed(cause)
+
+
+def test_code_that_was_made_inside_is_labelled_with_its_own_path() -> None:
+    """A plug-in's frames say which plug-in and line, and not that it belongs to the image."""
+    frames = [
+        ["/srv/plugins/careless.py", 3, 3, None, None, "main"],
+        ["/python/json/decoder.py", 9, 9, None, None, "f"],
+    ]
+    told = {"type": "builtins.ValueError", "message": "", "frames": frames}
+    cause = rebuild(json.dumps({"errors": [told]}), resolve=resolve, process_id=1, files=FILES).__cause__
+    assert 'File "<srv/plugins/careless.py>", line 3, in main' in cause.text
+    assert 'File "<image json/decoder.py>", line 9, in f' in cause.text
+
+
+def test_one_error_shows_one_number() -> None:
+    """The number of a system error is translated, in the text of the traceback too."""
+    error = spawn_error(open_nothing)
+    assert error.errno == errno.ENOENT
+    assert f"[Errno {errno.ENOENT}]" in error.__cause__.text
+    assert f"[Errno {errno.ENOENT}]" in str(error.__cause__)
+    assert "[Errno 44]" not in printed(error)
+
+
+def open_nothing() -> None:
+    raise FileNotFoundError(errno.ENOENT, "no such thing", "name")
+
+
+def spawn_error(function: Callable[[], object]) -> Any:
+    try:
+        capsend.spawn(function).result(60)
+    except Exception as error:
+        return error
+    raise AssertionError(function)
 
 
 def test_the_traceback_survives_pickling_as_text() -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import uuid
 
 import pytest
@@ -299,7 +300,6 @@ def test_output_comes_in_whole_lines():
     def write():
         for text in ("a", "b\nc", "\n", "d\ne\nf"):
             sys.stdout.write(text)
-            sys.stdout.flush()
 
     Environment(stdout=pieces.append).spawn(write).result()
     assert "".join(pieces) == "ab\nc\nd\ne\nf"
@@ -649,3 +649,13 @@ def test_process_without_a_mailbox_says_so_when_it_is_sent_something() -> None:
         p.answer()  # type: ignore[attr-defined] # the same
     assert not hasattr(p, "call")
     assert p.result(timeout=60) == 8
+
+
+@pytest.mark.parametrize("act", [spawn, process, check, Environment().spawn])
+def test_refusal_shows_the_callers_line_and_none_of_those_that_judged(act):
+    """One frame of capsend's is left: the function that was called."""
+    box = []
+    with pytest.raises(CaptureError) as caught:
+        act(lambda: box)
+    frames = traceback.extract_tb(caught.value.__traceback__)
+    assert [frame.filename == __file__ for frame in frames] == [True, False]
