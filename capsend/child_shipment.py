@@ -55,6 +55,10 @@ class ChildShipment(Shipment):
         assert handles is not None
         return read_outcome(text, number=process_id, handles=handles)
 
+    def files(self) -> frozenset[str]:
+        """Return the source files that the host sent to the root of the tree: what a process says of others, nobody has checked."""
+        return self.root.files()
+
     def resolve(self, reference: Any) -> object:
         """Return the class or function of a name in a message, as for the root of the tree.
 

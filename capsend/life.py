@@ -366,6 +366,12 @@ class Life:
             self.guest.sleep(_seconds(payload))
         elif operation == 4:
             self._receive_ahead(payload)
+        elif operation == 5:
+            (self._out if payload == "1" else self._err).flush()
+        elif operation == 6:
+            return repr(self.cpu_seconds())
+        elif operation == 7:
+            return self._warn(payload)
         elif FIRST <= operation <= LAST:
             return self.mail.answer(operation, payload)
         elif operation == CALL:
@@ -383,6 +389,17 @@ class Life:
             assert shipment is not None
             self.calls = HostCalls(self.number, self.handles, shipment, turns=self.turns)
         return self.calls.answer(self.guest, payload)
+
+    def _warn(self, payload: str) -> str:
+        """Hand on a warning; what is written of it counts as output."""
+        from capsend import warned
+
+        shipment = self.shipment
+        if self.environment.stderr is None or shipment is None or not self._charge(len(payload)):
+            return ""
+        return warned.warn(
+            payload, number=self.number, files=shipment.files() if hasattr(shipment, "files") else frozenset()
+        )
 
     def _spawn(self, operation: int, payload: str) -> str:
         """Do what is about processes that this one spawns."""

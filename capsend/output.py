@@ -42,6 +42,14 @@ class Lines:
         if end:
             self._target(text[:end])
 
+    def flush(self) -> None:
+        """Hand on what there is: a process has flushed its stream, and what it wrote is to be seen, through a pipe as well."""
+        self.close()
+        if self._target is to_stdout and sys.stdout is not None:
+            sys.stdout.flush()
+        elif self._target is to_stderr and sys.stderr is not None:
+            sys.stderr.flush()
+
     def close(self) -> None:
         """Hand on the last line, although its end is missing."""
         text, self._pending = self._pending, ""

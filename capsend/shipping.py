@@ -86,7 +86,7 @@ class Shipment:
             return self._value(body, answer_names)
         if kind == "u":
             raise _unsendable(self.name, body)
-        raise failure.rebuild(body, resolve=answer_names, process_id=process_id, files=self._files())
+        raise failure.rebuild(body, resolve=answer_names, process_id=process_id, files=self.files())
 
     def _value(self, body: str, names: Callable[[Any], object]) -> Any:
         try:
@@ -188,7 +188,8 @@ class Shipment:
             f"it has a part that is named {module}.{qualname}, which was not sent with the program and is not declared"
         )
 
-    def _files(self) -> frozenset[str]:
+    def files(self) -> frozenset[str]:
+        """Return the source files that went along."""
         return frozenset(step[2][3] for step in json.loads(self.program)["steps"] if step[0] in "fc")
 
 

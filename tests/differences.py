@@ -28,7 +28,6 @@ import threading
 import time
 import unicodedata
 import urllib.request
-import warnings
 from typing import TYPE_CHECKING, Final
 
 from capsend import spawn
@@ -52,14 +51,6 @@ class Tool:
 
 def decimal_context() -> str:
     return str(decimal.Decimal(1) / decimal.Decimal(7))
-
-
-def warnings_filters() -> str:
-    try:
-        warnings.warn("old", UserWarning, stacklevel=1)
-    except UserWarning:
-        return "raised"
-    return "let through"
 
 
 def logging_configuration() -> tuple[bool, str]:
@@ -189,7 +180,6 @@ def version_of_python() -> tuple[int, int]:
 def prepare() -> None:
     """Change what a program can change, so that it shows."""
     decimal.getcontext().prec = 6
-    warnings.simplefilter("error", UserWarning)
     logging.getLogger("app").setLevel(logging.ERROR)
     logging.addLevelName(NOTICE, "NOTICE")
     random.seed(7)
@@ -203,7 +193,6 @@ def prepare() -> None:
 
 ROWS: Final[dict[str, Callable[[], object]]] = {
     "decimal context": decimal_context,
-    "warnings filters": warnings_filters,
     "logging": logging_configuration,
     "random numbers": random_numbers,
     "locale": locale_settings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import linecache
@@ -9,17 +10,19 @@ import sys
 
 import wit_world  # type: ignore[import-not-found] # made while the image is built
 
-from . import clock, fresh, host, manifest, stdlib, streams
+from . import clock, fresh, host, manifest, network, stdlib, streams
 
-# Before the standard library, so that `from time import sleep` there gets the one that can be interrupted.
+# Before the standard library, so that what it and packages import from there is what replaces it: a sleep that can be interrupted.
 clock.install()
+streams.guard()
+network.install()
 _FAILURES = stdlib.import_all(manifest.PACKAGES)
 
 from . import shared  # noqa: E402 - what builds on the standard library comes after it
 
 shared.install()
 
-from . import databases, mail, runtime, settle, zones  # noqa: E402 - what builds on the host's modules comes after those
+from . import databases, mail, package_files, runtime, settle, warned, zones  # noqa: E402 - what builds on the host's modules comes after those
 
 # Imported when they are needed, which nothing here does.
 for _name in ("capsend.capabilities", "capsend.mailbox", "capsend.shipping", "capsend.held", "capsend.registry"):
@@ -59,14 +62,20 @@ def _run(program: str, call: str) -> str:
     try:
         return runtime.run(program, call)
     finally:
+        atexit._run_exitfuncs()  # noqa: SLF001 - the interpreter that would do it never ends
         streams.flush()
 
 
 shared.check()
 databases.install()
 zones.install()
+network.install_loops()
+package_files.keep(manifest.FILES)
+package_files.install()
 mail.install()
 streams.install()
+warned.install()
+fresh.forget_exits()
 # These folders are gone when the snapshot runs; finders that remember them would claim modules they cannot load.
 sys.path.clear()
 sys.path_importer_cache.clear()

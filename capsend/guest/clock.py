@@ -36,6 +36,16 @@ def sleep(seconds: Any, /) -> None:
     host.request(host.SLEEP, repr(seconds))
 
 
+def process_time() -> float:
+    """Process time for profiling: sum of the kernel and user-space CPU time, in which no sleep counts."""
+    return float(host.request(host.CPU, "") or 0)
+
+
+def process_time_ns() -> int:
+    """Process time for profiling as nanoseconds."""
+    return round(process_time() * 1e9)
+
+
 class HostSelector(selectors._BaseSelectorImpl):  # noqa: SLF001 - the base class of every selector in the standard library
     """A selector without files: it waits until the next timer is due."""
 
@@ -55,6 +65,12 @@ def install() -> None:
     sleep.__module__ = "time"
     sleep.__qualname__ = "sleep"
     time.sleep = sleep
+    for function in (process_time, process_time_ns):
+        function.__module__ = "time"
+        setattr(time, function.__name__, function)
+        thread = function.__name__.replace("process", "thread")
+        if hasattr(time, thread):  # there is one thread
+            setattr(time, thread, function)
     selectors.DefaultSelector = HostSelector  # type: ignore[misc, assignment] # replaced on purpose
     loop = asyncio.selector_events.BaseSelectorEventLoop
     # The self-pipe wakes a loop from another thread or a signal handler; a process has neither, nor socket pairs.

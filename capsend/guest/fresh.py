@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import random
 import sys
 import tempfile
 import time
 import uuid
+import weakref
 
 _renewed = False
 
@@ -16,7 +18,14 @@ def restart() -> None:
     """Begin the life of a process: its clocks start now."""
     if not _renewed:
         renew()
+    atexit.register(logging.shutdown)
     logging._startTime = time.time_ns()  # type: ignore[attr-defined] # noqa: SLF001 - no public way restarts its times
+
+
+def forget_exits() -> None:
+    """Forget what was to be done at the exit of the interpreter that made the image."""
+    atexit._clear()  # noqa: SLF001 - no other way
+    weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined] # noqa: SLF001 - it registers itself once
 
 
 def renew() -> None:

@@ -9,6 +9,9 @@ STDOUT = 1
 STDERR = 2
 SLEEP = 3
 ANSWER = 4
+FLUSH = 5
+CPU = 6
+WARN = 7
 
 _LARGEST = 1 << 25
 

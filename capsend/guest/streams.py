@@ -1,15 +1,30 @@
-"""Standard streams inside a process: text goes to the host through operations 1 and 2, and there is nothing to read."""
+"""Standard streams inside a process: text goes to the host through operations 1 and 2, whatever writes it, and there is nothing to read."""
 
 from __future__ import annotations
 
+import _io
+import builtins
 import codecs
+import faulthandler
 import io
+import os
+import posix
 import sys
-from typing import Any
+import types
+from typing import TYPE_CHECKING, Any
 
 from . import host
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _CHUNK = 65_536
+_RUNTIME = "capsend_guest"
+
+FINDERS: list[Callable[[Any], bytes | None]] = []
+"""What is asked for the content of a file that is not there."""
+
+_open_file, _write_file = io.open, os.write
 
 
 class _HostWriter(io.RawIOBase):
@@ -20,6 +35,10 @@ class _HostWriter(io.RawIOBase):
         self._operation = operation
         self._number = number
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+
+    def again(self) -> _HostWriter:
+        """Return another one to the same place, which can be closed by itself."""
+        return _HostWriter(self._operation, self._number, self.name)
 
     def writable(self) -> bool:
         return True
@@ -35,19 +54,127 @@ class _HostWriter(io.RawIOBase):
                 host.request(self._operation, text)
         return len(view)
 
+    def pass_on(self) -> None:
+        """Let the host show what it has, although the end of the line is missing."""
+        host.request(host.FLUSH, str(self._operation))
 
-def _writer(operation: int, number: int, name: str) -> io.TextIOWrapper:
-    raw = _HostWriter(operation, number, name)
-    # Whole lines leave at once, as they do on a terminal: a process that is killed has shown what it did.
-    return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", "backslashreplace", line_buffering=True)
+
+class _Bytes(io.BufferedIOBase):
+    """The `buffer` of a stream: to flush it is to say that what is there shall be seen."""
+
+    def __init__(self, buffer: Any, raw: _HostWriter) -> None:
+        self._buffer = buffer
+        self.raw = raw
+        self.name = raw.name
+        self.mode = "wb"
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self.raw.fileno()
+
+    def write(self, data: Any) -> int:
+        written: int = self._buffer.write(data)
+        return written
+
+    def flush(self) -> None:
+        if not self._buffer.closed:  # with the text around it
+            self._buffer.flush()
+            self.raw.pass_on()
+
+
+class _Text(io.TextIOWrapper):
+    """A stream of text that passes on lines, and what is left of one when it is flushed."""
+
+    def __init__(self, raw: _HostWriter) -> None:
+        buffer = io.BufferedWriter(raw)
+        # Whole lines leave at once, as they do on a terminal: a process that is killed has shown what it did.
+        super().__init__(buffer, "utf-8", "backslashreplace", line_buffering=True)
+        self._raw = raw
+        self._bytes = _Bytes(buffer, raw)
+
+    @property
+    def buffer(self) -> Any:
+        """The stream of bytes below it."""
+        return self._bytes
+
+    def flush(self) -> None:
+        super().flush()
+        self._raw.pass_on()
+
+
+_RAW = {
+    1: _HostWriter(host.STDOUT, 1, "<stdout>"),
+    2: _HostWriter(host.STDERR, 2, "<stderr>"),
+}
+
+
+def _open(_raw: object, file: Any, mode: str = "r", buffering: int = -1, *args: Any, **kwargs: Any) -> Any:
+    raw = _RAW.get(file) if type(file) is int else None
+    if raw is None or "r" in mode:
+        return _open_any(file, mode, buffering, *args, **kwargs)
+    raw = raw.again()
+    if "b" in mode:
+        return raw if buffering == 0 else _Bytes(io.BufferedWriter(raw), raw)
+    return _Text(raw)
+
+
+def _open_any(file: Any, mode: str, buffering: int, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return _open_file(file, mode, buffering, *args, **kwargs)
+    except OSError:
+        data = next(filter(None, (find(file) for find in FINDERS)), None) if set(mode) <= set("rbt") else None
+        if data is None:
+            raise
+        return io.BytesIO(data) if "b" in mode else io.TextIOWrapper(io.BytesIO(data), *args, **kwargs)
+
+
+def _write(fd: int, data: Any, /) -> int:
+    raw = _RAW.get(fd) if type(fd) is int else None
+    if raw is None:
+        return _write_file(fd, data)
+    written = raw.write(data)
+    raw.pass_on()
+    return written
+
+
+def dump_traceback(file: Any = None, all_threads: bool = True) -> None:
+    """Dump the traceback of the one thread that there is, as text, into file."""
+    lines = ["Current thread (most recent call first):" if all_threads else "Stack (most recent call first):"]
+    frame: types.FrameType | None = sys._getframe(1)  # noqa: SLF001 - as the C function sees it
+    while frame is not None:
+        if not frame.f_globals.get("__name__", "").startswith(_RUNTIME):
+            lines.append(f'  File "{frame.f_code.co_filename}", line {frame.f_lineno} in {frame.f_code.co_name}')
+        frame = frame.f_back
+    number = 2 if file is None else file if isinstance(file, int) else file.fileno()
+    os.write(number, "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
+
+
+def guard() -> None:
+    """Let everything that names the descriptors of the standard streams reach the host; before anything else takes hold of it."""
+    _open.__name__ = _open.__qualname__ = "open"
+    _open.__module__ = "_io"
+    _open.__doc__ = _open_file.__doc__
+    _write.__name__ = _write.__qualname__ = "write"
+    _write.__module__ = "posix"
+    _write.__doc__ = _write_file.__doc__
+    dump_traceback.__module__ = "faulthandler"
+    # A bound method, like the built-in function, stays what it is as an attribute of a class.
+    opener: Any = types.MethodType(_open, _RAW)
+    for module in (builtins, io, _io):
+        vars(module)["open"] = opener
+    for module in (os, posix):
+        vars(module)["write"] = _write
+    vars(faulthandler)["dump_traceback"] = dump_traceback
 
 
 def install() -> None:
     """Replace the three standard streams, and what `sys` remembers as the original ones."""
     streams = {
         "stdin": io.TextIOWrapper(io.BufferedReader(io.BytesIO()), "utf-8"),
-        "stdout": _writer(host.STDOUT, 1, "<stdout>"),
-        "stderr": _writer(host.STDERR, 2, "<stderr>"),
+        "stdout": _Text(_RAW[1].again()),
+        "stderr": _Text(_RAW[2].again()),
     }
     for name, stream in streams.items():
         setattr(sys, name, stream)
@@ -59,6 +186,7 @@ def flush() -> None:
     streams: set[Any] = {sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__}
     for stream in streams:
         try:
-            stream.flush()
+            # The host hands on what there is when a process ends: it need not be told.
+            io.TextIOWrapper.flush(stream) if type(stream) is _Text else stream.flush()
         except (AttributeError, ValueError, OSError):
             continue

@@ -259,6 +259,28 @@ def log_without_end():
     flood(21, "50 root:" + "x" * 60_000, times=1_000)
 
 
+@attack("limit", OutputLimitExceeded)
+def warn_without_end():
+    import json
+
+    flood(7, json.dumps(["UserWarning", "x" * 60_000, "/etc/passwd", 1, "m"]), times=1_000)
+
+
+@attack("normal", returns={"", "!error"})
+def warn_with_what_is_no_warning():
+    texts = (
+        "", "[]", "{}", "[" * 50_000, '["SystemExit","x","f",1,"m"]', '["UserWarning",1,"f",1,"m"]', '["UserWarning","x","f",-1,"m"]',
+        '["UserWarning","x","f",1e9,"m"]', '["__import__","x","f",1,"m"]', '["UserWarning","\\u001b[31m","/dev/tty",1,"m\\n"]',
+    )  # fmt: skip
+    return {host()(7, text)[:6] for text in texts} | {"", "!error"}
+
+
+@attack("limit", TimeLimitExceeded, timeout=QUICK)
+def flush_without_end():
+    while True:
+        flood(5, "1", times=1_000)
+
+
 @attack("limit", OutputLimitExceeded, says="bytes in transit", result=10_000)
 def send_an_answer_by_single_characters():
     flood(4, "", times=100_000)

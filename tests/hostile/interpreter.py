@@ -1,7 +1,9 @@
 """Attacks on the interpreter inside, which belongs to the attacker anyway: nothing of it may reach the host."""
 
-from capsend import LimitExceeded, MemoryLimitExceeded, ProcessFailed
+from capsend import LimitExceeded, MemoryLimitExceeded, ProcessFailed, TimeLimitExceeded
 from hostile.expect import attack
+
+QUICK = 0.4
 
 
 @attack("trap", ProcessFailed, says="ended itself")
@@ -252,7 +254,7 @@ def clear_the_frames_of_the_caller():
         frame = frame.f_back
 
 
-@attack("normal", returns=1)
+@attack("limit", TimeLimitExceeded, timeout=QUICK)
 def register_exit_handlers_that_never_end():
     import atexit
     import weakref

@@ -400,8 +400,8 @@ def count_characters_instead_of_bytes():
         print("\U0001f600" * 100)
 
 
-@attack("limit", TimeLimitExceeded, timeout=QUICK)
-def flood_below_python():
+@attack("limit", OutputLimitExceeded)
+def flood_by_descriptor():
     import os
 
     while True:
@@ -410,11 +410,22 @@ def flood_below_python():
 
 
 @attack("limit", TimeLimitExceeded, timeout=QUICK)
-def write_megabytes_below_python():
-    import os
+def flood_below_python():
+    import io
 
+    out, err = (io.FileIO(number, "w", closefd=False) for number in (1, 2))
     while True:
-        os.write(2, b"x" * 20_000_000)
+        out.write(b"x" * 100_000)
+        err.write(b"x" * 100_000)
+
+
+@attack("limit", TimeLimitExceeded, timeout=QUICK)
+def write_megabytes_below_python():
+    import io
+
+    err = io.FileIO(2, "w", closefd=False)
+    while True:
+        err.write(b"x" * 20_000_000)
 
 
 @attack("limit or trap", Exception, timeout=QUICK)

@@ -1,0 +1,53 @@
+"""Warnings of processes in the `warnings` of this program, whose filters decide what becomes of them."""
+
+from __future__ import annotations
+
+import builtins
+import warnings
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final
+
+from capsend.guest import codec
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_LIMITS: Final = codec.Limits(max_chars=1 << 16, max_nodes=10, max_items=10)
+_LONGEST: Final = 2_000
+_LONGEST_NAME: Final = 200
+
+
+def warn(payload: str, *, number: int, files: Collection[str]) -> str:
+    """Issue a warning as the program's own code would; the answer is `!error` where the filters make an error of it.
+
+    Args:
+        payload: JSON of `[category, text, file, line, module]`, or anything else.
+        number: the process's number.
+        files: the source files that went along: no other is named, since whoever shows a warning opens its file.
+    """
+    try:
+        category, text, file, line, module = codec.parse(payload, _LIMITS, depth=1)
+        kind: Any = vars(builtins).get(category)
+        good = isinstance(kind, type) and issubclass(kind, Warning) and type(line) is int and 0 <= line < 1 << 31
+        if not good or any(type(each) is not str for each in (text, file, module)):
+            return ""
+    except (ValueError, TypeError):
+        return ""
+    text = _printable(text[:_LONGEST])
+    place = file if file in files else f"<process {number}: {_printable(PurePath(file).name[:_LONGEST_NAME])}>"
+    seen = (text, kind) in _once
+    try:
+        warnings.warn_explicit(text, kind, place, line, module=_printable(module[:_LONGEST_NAME]) or None)
+    except Warning:
+        return "!error"
+    finally:
+        if not seen:
+            _once.pop((text, kind), None)  # what a process says is kept nowhere
+    return ""
+
+
+_once: dict[Any, Any] = warnings.onceregistry  # type: ignore[attr-defined] # not in typeshed
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
