@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import inspect
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, ParamSpec, TypeVar, final
@@ -120,6 +121,8 @@ class HostFunction(Generic[P, R]):
         self.limits = Limits()
         self.name = getattr(function, "__qualname__", type(function).__qualname__).rpartition("<locals>.")[2]
         self.is_async = inspect.iscoroutinefunction(function)
+        if self.is_async:
+            importlib.import_module("asyncio")  # a call, which a process makes, is no time to import anything
         self._grant = FunctionGrant(self)
         # Wrong annotations are told here, where they are; a name that is still to be defined, when the function is given away.
         with contextlib.suppress(NameError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import errno
-import importlib
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,8 +15,8 @@ from capsend.wire import may_build
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Imported when an exception of theirs comes back. Any other module of the standard library only if it is loaded already.
-_MODULES: Final = frozenset(
+# Imported at the spawn of a program that names them; see `capsend.preloading`.
+MODULES: Final = frozenset(
     {
         "argparse", "asyncio.exceptions", "binascii", "calendar", "concurrent.futures._base", "configparser", "copy", "csv", "_csv",
         "dataclasses", "decimal", "email.errors", "gettext", "getopt", "graphlib", "http.client", "http.cookies", "ipaddress",
@@ -72,11 +71,6 @@ def _standard_class(name: str) -> Any:
     if module in {"capsend", "capsend.exceptions"}:
         own = vars(exceptions).get(qualname)
         return own if isinstance(own, type) and issubclass(own, _OWN) else None
-    if module in _MODULES:
-        try:
-            importlib.import_module(module)
-        except ImportError:
-            return None
     if module.partition(".")[0] not in sys.stdlib_module_names or module == "__main__":
         return None
     found: Any = vars(sys.modules[module]).get(qualname) if module in sys.modules else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import queue
@@ -187,8 +186,8 @@ class _Call:
         self._text = text
         self._calls = calls
 
-    def run(self, runner: asyncio.Runner, started: Callable[[Any], None]) -> None:
-        """Do it, from the arguments to the answer."""
+    def run(self, run: Callable[[Any], Any]) -> None:
+        """Do it, from the arguments to the answer; `run` awaits what an asynchronous function returned."""
         outcome, error = "refused", None
         began = time.monotonic()
         try:
@@ -196,7 +195,7 @@ class _Call:
             outcome = "raised"
             result = self.function.__wrapped__(*bound.args, **bound.kwargs)
             if self.function.is_async:
-                result = runner.run(_watched(result, started))
+                result = run(result)
             problem = self.function.signature.result(result)
             if problem:
                 raise TypeError(f"the result of {self.function.name}{problem}")  # noqa: TRY301 - it is the function's error
@@ -233,11 +232,6 @@ def _is_call(decoded: Any) -> bool:
     return type(args) is tuple and type(kwargs) is dict and all(type(name) is str for name in kwargs)
 
 
-async def _watched(awaitable: Any, started: Callable[[Any], None]) -> Any:
-    started((asyncio.get_running_loop(), asyncio.current_task()))
-    return await awaitable
-
-
 def _raised(error: BaseException, calls: HostCalls | None) -> str:
     """Write an exception down for the process."""
     return "e" + (
@@ -252,6 +246,7 @@ class _Worker:
         self.is_busy = False
         self._ended = False
         self._running: Any = None  # (event loop, task) of an asynchronous call
+        self._runner: Any = None  # made for the first of them
         self._lock = threading.Lock()
         self._jobs: queue.SimpleQueue[tuple[_Call, Callable[[], None]] | None] = queue.SimpleQueue()
         # A daemon: a function that hangs must not keep the interpreter from exiting.
@@ -283,12 +278,22 @@ class _Worker:
             if self._ended:
                 self._cancel()
 
+    def _await(self, awaitable: Any) -> Any:
+        import asyncio  # which an asynchronous function has loaded when it became a `HostFunction`
+
+        async def watched() -> Any:
+            self._started((asyncio.get_running_loop(), asyncio.current_task()))
+            return await awaitable
+
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+        return self._runner.run(watched())
+
     def _work(self) -> None:
-        runner = asyncio.Runner()
         try:
             while (job := self._jobs.get()) is not None:
                 call, wake = job
-                call.run(runner, self._started)
+                call.run(self._await)
                 with self._lock:
                     self._running = None
                 self.is_busy = False
@@ -296,4 +301,5 @@ class _Worker:
                 wake()
                 del job, call, wake  # what they hold must not live until the next call
         finally:
-            runner.close()
+            if self._runner is not None:
+                self._runner.close()

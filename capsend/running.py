@@ -85,8 +85,11 @@ def start(
         RuntimeError: the interpreter is shutting down, the system has no thread left, or this OS process was forked from
             one that had used capsend.
     """
-    from capsend import engine
+    from capsend import engine, preloading
 
+    preloading.load()
+    if parent is None:
+        preloading.load_named_by(getattr(shipment, "entities", ()))
     engine.engine()  # before any lock: in a forked child another thread may have held it for ever
     register_exit()
     life = kind(shipment, environment, parent=parent, reserved=reserved)

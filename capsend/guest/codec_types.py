@@ -64,7 +64,7 @@ class Standard(NamedTuple):
 
 
 def _module(name: str) -> Any:
-    # Every name comes from this file, never from a message.
+    # Every name comes from this file, never from a message. A host has imported them all: see `MODULES`.
     return sys.modules.get(name) or import_module(name)
 
 
@@ -367,6 +367,9 @@ STANDARD: Final[tuple[Standard, ...]] = (
 )  # fmt: skip
 
 BY_TAG: Final = {entry.tag: entry for entry in STANDARD}
+MODULES: Final = tuple(sorted({name.rpartition(".")[0] for entry in STANDARD for name in entry.names} | {"struct"}))
+"""The modules of the table: whoever decodes what a stranger sent imports them before."""
+
 _BY_NAME: Final = {name: entry for entry in STANDARD for name in entry.names}
 
 
