@@ -10,6 +10,8 @@ from capsend.outcomes import Outcome, read_outcome
 from capsend.shipping import Shipment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from capsend.handles import Grant, Handles
 
 
@@ -50,7 +52,14 @@ class ChildShipment(Shipment):
         """Bytes of the texts."""
         return len(self.program) + len(self.call)
 
-    def receive(self, text: str, process_id: int, *, handles: Handles | None = None) -> Outcome:
+    def receive(
+        self,
+        text: str,
+        process_id: int,
+        *,
+        handles: Handles | None = None,
+        is_unwanted: Callable[[], bool] | None = None,  # noqa: ARG002 - nothing is decoded here
+    ) -> Outcome:
         """Return what a process answered with, for its parent; see `read_outcome`."""
         assert handles is not None
         return read_outcome(text, number=process_id, handles=handles)

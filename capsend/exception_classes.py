@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import errno
 import sys
+import types
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend import exceptions
@@ -37,6 +38,15 @@ _RENAMED: Final = {
     "queue.Full": ("queue", "Full"),
 }
 _OWN: Final = (exceptions.CapsendError, exceptions.GuestTraceback)
+_METHODS: Final = (
+    types.FunctionType,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.ClassMethodDescriptorType,
+    types.BuiltinFunctionType,
+    classmethod,
+    staticmethod,
+)
 _NUMBERS: Final = ("lineno", "offset", "end_lineno", "end_offset")
 
 
@@ -101,9 +111,15 @@ def restore(
         error = base.__new__(cls, *args)
         error.args = args
         _restore_native(error, native)
-    set_fields(error, plan_of(cls), fields)
+    set_fields(error, plan_of(cls), {name: value for name, value in fields.items() if not _is_method(cls, name)})
     result: BaseException = error
     return result
+
+
+def _is_method(cls: type, name: str) -> bool:
+    """Tell whether a name is that of a method, or one that the interpreter reads: a field must not stand in its place."""
+    found = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+    return (name.startswith("__") and name.endswith("__")) or isinstance(found, _METHODS)
 
 
 def _renumbered(args: tuple[Any, ...], native: dict[Any, Any]) -> tuple[Any, ...]:

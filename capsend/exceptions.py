@@ -18,10 +18,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from capsend_traits.wording import Finding
 
@@ -178,20 +179,33 @@ class WasmError(CapsendError, ValueError):
     """A WebAssembly module cannot be used: it is not valid, needs what processes do not have, or does not fit the interface."""
 
 
+class Rendering:
+    """A text that is made when somebody reads it; only capsend makes one."""
+
+    __slots__ = ("render",)
+
+    def __init__(self, render: Callable[[], str]) -> None:
+        self.render = render
+
+
 class GuestTraceback(Exception):
     """Where inside a process an exception was raised; the `__cause__` of what `Process.result` raises.
 
     `str()` of it is one line that names the innermost frame of the user's own code.
-
-    Attributes:
-        text: the traceback as the process's own Python would print it, with the user's file names and line numbers.
     """
 
-    text: str
-
-    def __init__(self, message: str, *, text: str = "") -> None:
+    def __init__(self, message: str, *, text: str | Rendering = "") -> None:
         super().__init__(message)
-        self.text = text
+        self.__dict__["_rendering" if isinstance(text, Rendering) else "text"] = text
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The traceback as the process's own Python would print it, with the user's file names and line numbers.
+
+        Made when it is first read: a long chain of exceptions costs nothing as long as nobody looks.
+        """
+        rendering = self.__dict__.pop("_rendering", None)
+        return rendering.render() if type(rendering) is Rendering else ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild_traceback, (self.args[0], self.text)

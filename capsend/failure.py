@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend import wire
 from capsend.exception_classes import exception_class, restore
-from capsend.exceptions import GuestTraceback, ProcessExited, ProcessFailed, ProcessInterrupted
+from capsend.exceptions import GuestTraceback, ProcessExited, ProcessFailed, ProcessInterrupted, Rendering
 from capsend.frames import Frame, read_frames, synthetic_traceback
 from capsend.guest import codec
 from capsend.guest.failure import MAX_ERRORS, MAX_MESSAGE, MAX_NOTES, MAX_TEXT
@@ -19,12 +20,19 @@ if TYPE_CHECKING:
 _DEPTH: Final = 8
 _MAX_LINE: Final = 300
 _NUMBER: Final = re.compile(r"^\[Errno -?\d+\]")
+_MAX_TRACEBACK: Final = 1 << 20
+_MOST_FRAMES: Final = 1_000  # of all exceptions of one description
 _CAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n\n"
 _CONTEXT: Final = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
 
 def rebuild(
-    text: str, *, resolve: Callable[[Any], Any], process_id: int, files: frozenset[str] = frozenset()
+    text: str,
+    *,
+    resolve: Callable[[Any], Any],
+    process_id: int,
+    files: frozenset[str] = frozenset(),
+    is_unwanted: Callable[[], bool] | None = None,
 ) -> BaseException:
     """Return the exception that a process described, ready to be raised; its `__cause__` is a `GuestTraceback`.
 
@@ -36,27 +44,35 @@ def rebuild(
         resolve: gives the object of a reference.
         process_id: the number of the process, for messages.
         files: the source files that went along: only they are shown with their lines.
+        is_unwanted: tells whether nobody waits for the exception any more.
+
+    Raises:
+        Stopped: it is unwanted.
     """
     try:
         if len(text) > MAX_TEXT:
             raise ValueError("more than any description has")  # noqa: TRY301 - the same answer as to any other nonsense
         told = codec.parse(text, wire.LIMITS, depth=_DEPTH)["errors"][:MAX_ERRORS]
-        rebuilding = _Rebuilding([_Told(each, files) for each in told], resolve=resolve, process_id=process_id)
-        return rebuilding.outermost()
+        described = [_Told(each, files) for each in told]
+        for each in described:
+            each.frames = _some_of(each.frames, _MOST_FRAMES // len(described))
+        return _Rebuilding(described, resolve=resolve, process_id=process_id, is_unwanted=is_unwanted).outermost()
+    except codec.Stopped:
+        raise
     except Exception as error:  # noqa: BLE001 - a process may answer with anything at all
         reason = f"it answered with what is no exception ({type(error).__name__})"
         return ProcessFailed(f"process {process_id} failed: {reason}", type_name="malformed", guest_message=reason)
 
 
-def summary(text: str) -> tuple[str, str]:
-    """Return the name of the class of an exception that a process described, and one line about it."""
+def summary(text: str) -> str:
+    """Return one line about an exception that a process described."""
     try:
         if len(text) > MAX_TEXT:
             raise ValueError("more than any description has")  # noqa: TRY301 - the same answer as to any other nonsense
         told = _Told(codec.parse(text, wire.LIMITS, depth=_DEPTH)["errors"][0], frozenset())
     except Exception:  # noqa: BLE001 - a process may answer with anything at all
-        return "malformed", "an answer that is no exception"
-    return told.name, _one_line(told.line)
+        return "an answer that is no exception"
+    return _one_line(told.line)
 
 
 class _Told:
@@ -90,8 +106,18 @@ class _Told:
 class _Rebuilding:
     """The exceptions of one description: made first, then linked, since they may refer to each other in any way."""
 
-    def __init__(self, told: list[_Told], *, resolve: Callable[[Any], Any], process_id: int) -> None:
+    def __init__(
+        self,
+        told: list[_Told],
+        *,
+        resolve: Callable[[Any], Any],
+        process_id: int,
+        is_unwanted: Callable[[], bool] | None,
+    ) -> None:
         self._told = told
+        # All of them together may cost as much as one result.
+        self._limits = wire.LIMITS._replace(max_work=wire.LIMITS.max_work // len(told))
+        self._is_unwanted = is_unwanted
         self._resolve = resolve
         self._process_id = process_id
         self._made: dict[int, BaseException] = {}
@@ -106,7 +132,11 @@ class _Rebuilding:
         told, error = self._told[0], self._made[0]
         if not isinstance(error, Exception):
             error = self._contained(told, error)
-        place = GuestTraceback(f"{_one_line(told.line)} ({self._place(told)})", text=self._text(0, set()))
+        described = self._told
+        # In a process, which sends it on, it is text at once.
+        rendering = Rendering(lambda: _chain(described, 0, set()))
+        text = rendering.render() if sys.platform == "wasi" else rendering
+        place = GuestTraceback(f"{_one_line(told.line)} ({self._place(told)})", text=text)
         self._link(place, told)
         error.__cause__ = place
         return error
@@ -119,6 +149,8 @@ class _Rebuilding:
             told = self._told[number]
             try:
                 error = self._original(told)
+            except codec.Stopped:
+                raise
             except Exception as failure:  # noqa: BLE001 - whatever it is, the process failed
                 error = self._failed(told, told.why or _first_line(failure))
             if told.notes:
@@ -131,12 +163,15 @@ class _Rebuilding:
             raise ValueError(told.why)
         cls = exception_class(told.type, told.reference, self._resolve)
         members = [self._make(member) for member in told.members if member is not None and member < len(self._told)]
-        payload = ((told.message,), {}, {}) if told.bare else wire.decode_value(told.payload, resolve=self._reference)
+        payload = ((told.message,), {}, {}) if told.bare else self._decoded(told.payload)
         error = restore(cls, payload, group=told.group, members=members)
         if isinstance(error, OSError) and type(error.errno) is int:
             # The number was translated: the text of the traceback says the same one.
             told.message = _NUMBER.sub(f"[Errno {error.errno}]", told.message, count=1)
         return error
+
+    def _decoded(self, payload: str) -> Any:
+        return wire.decode_value(payload, resolve=self._reference, limits=self._limits, is_unwanted=self._is_unwanted)
 
     def _reference(self, reference: Any) -> Any:
         if type(reference) is dict and "e" in reference:
@@ -176,31 +211,35 @@ class _Rebuilding:
         own = [frame for frame in told.frames if frame.is_own]
         return f"in process {self._process_id}" + (f", {own[-1].place}" if own else "")
 
-    def _text(self, number: int, seen: set[int]) -> str:
-        """Return the traceback of an exception and its chain as the process's own Python would print it."""
-        seen.add(number)
-        told = self._told[number]
-        text = ""
-        before, words = (told.cause, _CAUSE) if told.cause is not None else (told.context, _CONTEXT)
-        if told.cause is None and told.suppress:
-            before = None
-        if before is not None and before < len(self._told) and before not in seen:
-            text = self._text(before, seen) + words
-        if told.frames:
-            text += "Traceback (most recent call last):\n" + "".join(_format(told.frames))
-        text += "".join(f"{line}\n" for line in (told.line, *told.notes))
-        for position, member in enumerate(told.members):
-            if member is not None and member < len(self._told) and member not in seen:
-                lines = self._text(member, seen).splitlines()
-                text += f"  +---------------- {position + 1} ----------------\n" + "".join(
-                    f"  | {ln}\n" for ln in lines
-                )
-        return text
+
+def _chain(described: list[_Told], number: int, seen: set[int]) -> str:
+    """Return the traceback of an exception and its chain as the process's own Python would print it, cut to a bearable length."""
+    seen.add(number)
+    told = described[number]
+    text = ""
+    before, words = (told.cause, _CAUSE) if told.cause is not None else (told.context, _CONTEXT)
+    if told.cause is None and told.suppress:
+        before = None
+    if before is not None and before < len(described) and before not in seen:
+        text = _chain(described, before, seen) + words
+    if told.frames:
+        stack = synthetic_traceback(told.frames)
+        text += "Traceback (most recent call last):\n" + "".join(traceback.format_tb(stack))
+    text += "".join(f"{line}\n" for line in (told.line, *told.notes))
+    for position, member in enumerate(told.members):
+        if member is not None and member < len(described) and member not in seen:
+            lines = _chain(described, member, seen).splitlines()
+            text += f"  +---------------- {position + 1} ----------------\n" + "".join(f"  | {ln}\n" for ln in lines)
+        if len(text) > _MAX_TRACEBACK:
+            break
+    if len(text) > _MAX_TRACEBACK:
+        return f"{text[:_MAX_TRACEBACK]}\n... (more than {_MAX_TRACEBACK} characters)\n"
+    return text
 
 
-def _format(frames: list[Frame]) -> list[str]:
-    stack = synthetic_traceback(frames)
-    return traceback.format_tb(stack)
+def _some_of(frames: list[Frame], most: int) -> list[Frame]:
+    """Return the outermost and the innermost frames."""
+    return frames if len(frames) <= most else frames[: most // 2] + frames[-(most - most // 2) :]
 
 
 def _first_line(error: Exception) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
+import warnings
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
@@ -110,10 +112,11 @@ class Dir(_Base):
     Args:
         path: an absolute path; a symbolic link is followed now, and never again.
         write: whether the process may create, change and delete what is in it.
+        importable: whether it may also write where this program imports from: it can then run code here, at the next import.
 
     Raises:
         TypeError: the path is not a path, or `write` is not a bool.
-        ValueError: the path is relative.
+        ValueError: the path is relative, or what can be written there would be imported by this program.
         FileNotFoundError: there is nothing at this path.
         NotADirectoryError: it is not a folder.
 
@@ -132,7 +135,7 @@ class Dir(_Base):
     _path: Path
     _mount: Mount
 
-    def __init__(self, path: str | os.PathLike[str], *, write: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, write: bool = False, importable: bool = False) -> None:
         given: Any = os.fspath(path)  # what is checked comes from callers without a type checker: hence Any
         flag: Any = write
         if not isinstance(given, str) or not isinstance(flag, bool):
@@ -149,6 +152,8 @@ class Dir(_Base):
             raise NotADirectoryError(
                 f"{given} is not a folder: a Dir is a folder. Take the one around it: Dir({os.path.dirname(given)!r})"
             )
+        if write:
+            check_imports(real, allowed=importable)
         self._path = Path(real)
         self._mount = Mount(real, f"/dirs/{next(_numbers)}", write)
 
@@ -220,6 +225,51 @@ class Dir(_Base):
         relative = self._path.relative_to(self._mount.path)
         below = "" if relative == Path() else f" / {str(relative)!r}"
         return f"Dir({self._mount.path!r}{write}){below}"
+
+
+def check_imports(folder: str, *, allowed: bool) -> None:
+    """Refuse a folder in which this program looks for modules, or has found some, to processes that may write there.
+
+    Args:
+        folder: its real path.
+        allowed: whether to warn only.
+
+    Raises:
+        ValueError: it is one, and not allowed.
+    """
+    why = _imported_from(folder)
+    if not why:
+        return
+    danger = f"{why}: a process that may write there can run code in this program, at its next import"
+    if not allowed:
+        raise ValueError(
+            f"Dir({folder!r}, write=True) is refused, since {danger}. Give the process a folder of its own, such as "
+            f"Dir({os.path.join(folder, 'data')!r}, write=True), or say Dir(..., write=True, importable=True)"
+        )
+    warnings.warn(f"Dir({folder!r}): {danger}", RuntimeWarning, stacklevel=3)
+
+
+def _imported_from(folder: str) -> str:
+    """Return why what is written into a folder may be imported; empty when it is not."""
+    entries = [os.path.realpath(entry or os.curdir) for entry in sys.path]
+    around = next((entry for entry in entries if _is_in(entry, folder)), None)
+    if around is not None:
+        return f"{around} is on sys.path"
+    if not any(_is_in(folder, entry) for entry in entries):
+        return ""
+    # Below a folder of the path: a plain folder for data is no package, as long as nothing was imported from it.
+    if os.path.exists(os.path.join(folder, "__init__.py")):
+        return f"{folder} is a package that can be imported"
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and _is_in(os.path.realpath(file), folder):
+            return f"the module {name} was imported from there"
+    return ""
+
+
+def _is_in(path: str, folder: str) -> bool:
+    """Tell whether a real path is a folder or leads to something in it."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 @not_process_send("it is bound to the path that the folder has here. Capture the Dir, and call its method inside")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import PurePath
-from types import CodeType, TracebackType
+from types import CodeType, FunctionType, TracebackType
 from typing import Any, Final
 
 import attrs
@@ -90,9 +89,9 @@ def synthetic_traceback(frames: list[Frame]) -> TracebackType | None:
     """Return a traceback that shows these frames, outermost first; None for none."""
     result: TracebackType | None = None
     for frame in reversed(frames):
-        code = _code(frame)
+        function = FunctionType(_code(frame), {"__builtins__": {}, "__name__": "", "here": _Here})
         try:
-            exec(code, {"__builtins__": {}, "__name__": "", "here": _Here}, {})  # noqa: S102 - one raise statement, made here
+            function()
         except _Here as here:
             own = here.__traceback__
             made = own.tb_next if own is not None else None
@@ -103,16 +102,48 @@ def synthetic_traceback(frames: list[Frame]) -> TracebackType | None:
     return result
 
 
+def _template() -> CodeType:
+    module = compile("def f():\n    raise here", "<frame>", "exec")
+    return next(constant for constant in module.co_consts if isinstance(constant, CodeType))
+
+
+# Compiled once: that a process has failed is no time to compile anything. In a function, since its code begins at its own line:
+# debuggers and pytest look there.
+_TEMPLATE: Final = _template()
+_UNITS_OF_ENTRY: Final = 8
+_LONG_FORM: Final = 14
+
+
 def _code(frame: Frame) -> CodeType:
-    # In a function, since its code begins at its own line: debuggers and pytest look there.
-    name = ast.Name("here", ast.Load())
-    statement = ast.Raise(name, None)
-    function = ast.parse("def f(): ...").body[0]
-    assert isinstance(function, ast.FunctionDef)
-    function.body = [statement]
-    for node in (name, statement, function):
-        node.lineno, node.end_lineno = frame.line, frame.end_line
-        node.col_offset, node.end_col_offset = frame.column or 0, frame.end_column or 0
-    module = compile(ast.Module([function], []), frame.file, "exec")
-    code = next(constant for constant in module.co_consts if isinstance(constant, CodeType))
-    return code.replace(co_name=frame.function, co_qualname=frame.function)
+    return _TEMPLATE.replace(
+        co_name=frame.function,
+        co_qualname=frame.function,
+        co_filename=frame.file,
+        co_firstlineno=frame.line,
+        co_linetable=_positions(frame),
+    )
+
+
+def _positions(frame: Frame) -> bytes:
+    """Return a table that gives every instruction of the template the position of a frame.
+
+    Source: PEP 626 and PEP 657; `Objects/locations.md` (before, `locations.md`) of CPython.
+    """
+    columns = (frame.column or 0) + 1, (frame.end_column or 0) + 1
+    place = b"".join(map(_number, (0, frame.end_line - frame.line, *columns)))  # 0: the line that it has already
+    table = bytearray()
+    units = len(_TEMPLATE.co_code) // 2
+    for start in range(0, units, _UNITS_OF_ENTRY):
+        count = min(_UNITS_OF_ENTRY, units - start)
+        table += bytes([0x80 | _LONG_FORM << 3 | count - 1]) + place
+    return bytes(table)
+
+
+def _number(value: int) -> bytes:
+    """Return a number of that table, six bits in a byte, the lowest first; a signed one is 0 here, and so the same."""
+    text = bytearray()
+    while value >= 0x40:
+        text.append(0x40 | value & 0x3F)
+        value >>= 6
+    text.append(value)
+    return bytes(text)

@@ -19,7 +19,7 @@ from capsend.exceptions import (
     raised_by_result,
 )
 from capsend.folders import Anchors, mounts_of
-from capsend.guest.codec import dumps
+from capsend.guest.codec import Stopped, dumps
 from capsend.handles import Handles
 from capsend.mail import FIRST, LAST, Mail
 from capsend.outcomes import ChildRaised
@@ -239,7 +239,9 @@ class Life:
                 shipment = self.shipment
                 if shipment is not None:
                     self._run(guest, shipment)
-            except engine.Interrupted:
+                if self._stop is not None:
+                    raise engine.Interrupted  # noqa: TRY301 - stopped while its answer was read
+            except (engine.Interrupted, Stopped):
                 self._fail(self._stop or ProcessKilled(f"process {self.number} was killed"))
             except engine.Trapped as fault:
                 self._fail(self._fault(fault))
@@ -304,7 +306,9 @@ class Life:
             text = "".join((*self._ahead, text))
             self._ahead.clear()
         self._check_size(len(text))
-        self.value = shipment.receive(text, self.number, handles=self.handles)
+        self.value = shipment.receive(
+            text, self.number, handles=self.handles, is_unwanted=lambda: self._stop is not None
+        )
 
     def _receive_ahead(self, part: str) -> None:
         """Keep a part of a large result; a result that is too large is not waited for."""
@@ -339,7 +343,7 @@ class Life:
         self._error = self._translate(error)
 
     def _translate(self, error: BaseException) -> BaseException:
-        if type(error) is not MemoryError:
+        if type(error) is not MemoryError or error.args:  # one with arguments is the user's own, whatever it means
             return error
         limit = self.environment.memory
         exceeded = MemoryLimitExceeded(

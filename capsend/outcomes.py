@@ -73,8 +73,8 @@ def read_outcome(text: str, *, number: int, handles: Handles) -> Outcome:
     if outcome.kind == "e":
         from capsend import failure  # only where something has failed
 
-        name, words = failure.summary(outcome.text)
-        if name == "MemoryError":
+        words = failure.summary(outcome.text)
+        if words == "MemoryError":  # with a message it is the user's own
             raise MemoryLimitExceeded(
                 f"process {number} asked for more memory than its environment allows. Give it more: Environment(memory=...)"
             )

@@ -67,10 +67,24 @@ class Shipment:
     _message_names: dict[type, dict[str, list[str]]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
     _by_qualname: dict[tuple[str, str], object] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
-    def receive(self, text: str, process_id: int, *, handles: Handles | None = None) -> Any:
+    def receive(
+        self,
+        text: str,
+        process_id: int,
+        *,
+        handles: Handles | None = None,
+        is_unwanted: Callable[[], bool] | None = None,
+    ) -> Any:
         """Return the value that a process answered with, or raise what it answered with.
 
+        Args:
+            text: the answer.
+            process_id: the number of the process.
+            handles: its table.
+            is_unwanted: tells whether nobody waits for the answer any more.
+
         Raises:
+            Stopped: it is unwanted.
             SerializationError: the result cannot be sent, or what came is no result.
             ProcessFailed: an exception that cannot come back as itself.
             BaseException: the exception that the function raised.
@@ -83,14 +97,16 @@ class Shipment:
             return self.resolve(reference) if grant is None else grant.handle()
 
         if kind == "v":
-            return self._value(body, answer_names)
+            return self._value(body, answer_names, is_unwanted)
         if kind == "u":
             raise _unsendable(self.name, body)
-        raise failure.rebuild(body, resolve=answer_names, process_id=process_id, files=self.files())
+        raise failure.rebuild(
+            body, resolve=answer_names, process_id=process_id, files=self.files(), is_unwanted=is_unwanted
+        )
 
-    def _value(self, body: str, names: Callable[[Any], object]) -> Any:
+    def _value(self, body: str, names: Callable[[Any], object], is_unwanted: Callable[[], bool] | None) -> Any:
         try:
-            return wire.decode_value(body, resolve=names)
+            return wire.decode_value(body, resolve=names, is_unwanted=is_unwanted)
         except ProcessFailed as error:
             cause: BaseException | None = error
             while cause is not None and not isinstance(cause, _NotSent):

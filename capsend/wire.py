@@ -40,7 +40,13 @@ def encode_value(
         ) from error
 
 
-def decode_value(text: str, *, resolve: Callable[[Any], Any], limits: Limits = LIMITS) -> Any:
+def decode_value(
+    text: str,
+    *,
+    resolve: Callable[[Any], Any],
+    limits: Limits = LIMITS,
+    is_unwanted: Callable[[], bool] | None = None,
+) -> Any:
     """Return the value that a process sent, whatever the process wrote.
 
     Only classes that `resolve` knows are rebuilt, without running their `__init__`, `__new__` or any property. A class's
@@ -49,6 +55,7 @@ def decode_value(text: str, *, resolve: Callable[[Any], Any], limits: Limits = L
     Raises:
         OutputLimitExceeded: the message is longer than the limits allow.
         ProcessFailed: the text is no message, names what was not sent, or would cost more than the limits allow.
+        Stopped: `is_unwanted` says so, which is asked again and again.
     """
     if len(text) > limits.max_chars:
         raise OutputLimitExceeded(
@@ -56,7 +63,7 @@ def decode_value(text: str, *, resolve: Callable[[Any], Any], limits: Limits = L
             limit=limits.max_chars,
         )
     try:
-        return codec.decode(text, resolve=resolve, may_build=may_build, limits=limits)
+        return codec.decode(text, resolve=resolve, may_build=may_build, limits=limits, is_unwanted=is_unwanted)
     except codec.Malformed as error:
         raise ProcessFailed(
             f"the process sent what cannot be accepted: {error}", type_name="malformed", guest_message=str(error)

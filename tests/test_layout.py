@@ -86,7 +86,17 @@ UPWARDS = {
         "child_operations",
     },  # its end is told as a notice; what it spawns is started as any other process
     "ports": {"mailbox"},  # what travels as a grant is handed out as an address
-    "preloading": {"child_operations", "engine", "failure", "host_calls", "mailbox", "modules", "ready", "registry", "wasm"},  # by name
+    "preloading": {
+        "child_operations",
+        "engine",
+        "failure",
+        "host_calls",
+        "mailbox",
+        "modules",
+        "ready",
+        "registry",
+        "wasm",
+    },  # by name
     "baking": {"image", "shipping"},  # an image is tried with real shipments while it is made
     "origins": {"baking.native"},  # a cure says what an image could hold
 }

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .codec_decoder import Decoder, unblob
 from .codec_encoder import ATOMS, FLOAT, MANY, Encoder, Instead, blob, dumps
-from .codec_limits import MAX_GENERAL_DEPTH, MAX_PLAIN_DEPTH, Budget, Limits, Malformed, NotEncodable
+from .codec_limits import MAX_GENERAL_DEPTH, MAX_PLAIN_DEPTH, Budget, Limits, Malformed, NotEncodable, Stopped
 from .codec_types import BY_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["TAGS", "Instead", "Limits", "Malformed", "NotEncodable", "decode", "dumps", "encode", "parse"]
+__all__ = ["TAGS", "Instead", "Limits", "Malformed", "NotEncodable", "Stopped", "decode", "dumps", "encode", "parse"]
 
 TAGS: Final = tuple(BY_TAG)
 _PLAIN: Final = ATOMS | {list, dict}
@@ -161,6 +161,7 @@ def decode(
     may_build: Callable[[type], bool] = lambda _: True,
     limits: Limits | None = None,
     start: int = 0,
+    is_unwanted: Callable[[], bool] | None = None,
 ) -> Any:
     """Return the value that a message says.
 
@@ -173,15 +174,17 @@ def decode(
         may_build: tells whether a message may contain instances of a class.
         limits: what decoding may cost; None trusts the sender.
         start: where in the text the message begins.
+        is_unwanted: tells whether nobody waits for the value any more; asked again and again.
 
     Raises:
         Malformed: the text is no message, refers to what is not known, or goes beyond the limits.
+        Stopped: it is unwanted.
     """
     try:
         if limits is None and text.startswith("k", start):
             return _unpickled(text, start)
-        return _decode(text[start:] if start else text, resolve, may_build, limits)
-    except Malformed:
+        return _decode(text[start:] if start else text, resolve, may_build, Budget(limits, is_unwanted))
+    except (Malformed, Stopped):
         raise
     except Exception as error:
         if limits is None and isinstance(error, MemoryError):
@@ -189,7 +192,8 @@ def decode(
         raise Malformed(f"not a message: {type(error).__name__}: {str(error)[:200]}") from error
 
 
-def _decode(text: str, resolve: Callable[[Any], Any], may_build: Callable[[type], bool], limits: Limits | None) -> Any:
+def _decode(text: str, resolve: Callable[[Any], Any], may_build: Callable[[type], bool], budget: Budget) -> Any:
+    limits = budget.limits
     if type(text) is not str or not text.isascii():
         raise Malformed("a message is ASCII text")
     if limits is not None and len(text) > limits.max_chars:
@@ -206,7 +210,8 @@ def _decode(text: str, resolve: Callable[[Any], Any], may_build: Callable[[type]
         nodes = parse(text[start:end], limits, depth=MAX_GENERAL_DEPTH)
         if type(nodes) is not list or not nodes:
             raise Malformed("a message without nodes")
-        decoder = Decoder(nodes, text, start=end, resolve=resolve, may_build=may_build, budget=Budget(limits))
+        budget.look()
+        decoder = Decoder(nodes, text, start=end, resolve=resolve, may_build=may_build, budget=budget)
         return decoder.decode()
     if letter not in ("p", "t", "c"):
         raise Malformed("a message of an unknown form")

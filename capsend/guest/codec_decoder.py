@@ -8,6 +8,7 @@ import sys
 from array import array
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from .codec_depth import check_cycles, too_deep
 from .codec_encoder import ATOMS
 from .codec_instances import BASES, plan_of, set_fields, set_state
 from .codec_keys import Keys
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 # Any below stands for nodes, which are JSON not looked at yet, and for the values themselves.
 _ATOMS_AND_REFS: Final = ATOMS | {list}
 _MISSING: Final = object()
+_MOST_FLAGS: Final = 1_024  # members of a `Flag` class, combinations included, up to which strangers may add some
+_LOOKS: Final = 0xFF  # a look at whether the value is still wanted for every so many nodes
 _SHELLS: Final[dict[str, Callable[[], Any]]] = {"l": list, "d": dict, "m": dict, "s": set}
 
 
@@ -56,8 +59,14 @@ class Decoder:
         self._may_build = may_build
         self._budget = budget
         self._values: list[Any] = [_MISSING] * len(nodes)
-        self._waiting: dict[int, list[int]] = {}
-        self._unfilled: set[int] = set()
+        # By index, and no dict or set of indices: which ones are in it, a hostile sender chooses.
+        self._waiting: list[list[int] | None] = []
+        self._waits = 0
+        self._unfilled = bytearray(len(nodes))
+        self._depths = [0] * len(nodes)
+        self._deepest = 0
+        self._most_depth = sys.maxsize if budget.limits is None else budget.limits.max_depth
+        self._has_cycles = False
         self._keys = Keys(nodes, self._values, budget)
         self._buildable: dict[type, Plan] = {}
         self._offset = start
@@ -65,14 +74,16 @@ class Decoder:
     def decode(self) -> Any:
         """Return the value, which is the last node."""
         for index in range(len(self._nodes)):
+            if not index & _LOOKS:
+                self._budget.look()
             try:
                 self._step(index)
             except _Later as later:
                 self._wait(index, later)
             else:
-                if index in self._waiting:
+                if self._waits:
                     self._wake(index)
-        if self._waiting:
+        if self._waits:
             raise Malformed("a cycle that no value can have")
         if self._offset != len(self._text):
             raise Malformed("text after the message")
@@ -83,20 +94,33 @@ class Decoder:
         if type(node) is not list or not node or type(node[0]) is not str:
             raise Malformed("a node without a tag")
         handler = self._handlers.get(node[0])
+        self._deepest = 0
         if handler is not None:
             handler(self, index, node)
         elif node[0] in BY_TAG:
             self._standard(index, node)
         else:
             raise Malformed(f"an unknown tag {node[0][:20]!r}")
+        self._depths[index] = depth = self._deepest + 1
+        if depth > self._most_depth:
+            raise too_deep(self._most_depth)
 
     def _wait(self, index: int, later: _Later) -> None:
-        self._budget.spend(len(self._nodes[index]))
-        self._unfilled.add(index)
-        self._waiting.setdefault(later.index, []).append(index)
+        node = self._nodes[index]
+        # All of it is read again when it is woken.
+        self._budget.spend(len(node) + sum(len(part) for part in node if type(part) is dict))
+        self._budget.look()
+        self._unfilled[index] = True
+        if not self._waiting:
+            self._waiting = [None] * len(self._nodes)
+        waiting = self._waiting[later.index]
+        if waiting is None:
+            waiting = self._waiting[later.index] = []
+        waiting.append(index)
+        self._waits += 1
 
     def _wake(self, index: int) -> None:
-        ready = self._waiting.pop(index)
+        ready = self._woken(index)
         while ready:
             index = ready.pop()
             try:
@@ -104,8 +128,13 @@ class Decoder:
             except _Later as later:
                 self._wait(index, later)
             else:
-                self._unfilled.discard(index)
-                ready += self._waiting.pop(index, ())
+                self._unfilled[index] = False
+                ready += self._woken(index)
+
+    def _woken(self, index: int) -> list[int]:
+        woken, self._waiting[index] = self._waiting[index] or [], None
+        self._waits -= len(woken)
+        return woken
 
     # References
 
@@ -115,9 +144,10 @@ class Decoder:
             return items
         if not kinds <= _ATOMS_AND_REFS:
             raise Malformed("a part that is neither an atom nor a reference")
-        values, nodes = self._values, self._nodes
+        values, nodes, depths = self._values, self._nodes, self._depths
         parts = []
         missing = -1
+        deepest = self._deepest
         for item in items:
             if type(item) is list:
                 if len(item) != 1 or type(item[0]) is not int or not 0 <= item[0] < len(nodes):
@@ -127,9 +157,12 @@ class Decoder:
                     value = self._early(item[0])
                     if value is _MISSING:
                         missing = max(missing, item[0])
+                elif depths[item[0]] > deepest:
+                    deepest = depths[item[0]]
                 parts.append(value)
             else:
                 parts.append(item)
+        self._deepest = deepest
         if missing >= 0:
             raise _Later(missing)
         return parts
@@ -143,11 +176,14 @@ class Decoder:
 
     def _filled(self, item: Any) -> None:
         """Wait for a part whose content, not just its identity, is needed."""
-        if type(item) is list and item[0] in self._unfilled:
+        if type(item) is list and self._is_reference(item) and self._unfilled[item[0]]:
             raise _Later(item[0])
 
     def _early(self, index: int) -> Any:
         """Make the empty shell of a mutable value that its own parts refer to."""
+        if not self._has_cycles:
+            check_cycles(self._nodes, self._budget)
+            self._has_cycles = True
         node = self._nodes[index]
         if type(node) is not list or not node or type(node[0]) is not str:
             raise Malformed("a node without a tag")
@@ -161,14 +197,14 @@ class Decoder:
             value = make() if make is not None else _MISSING
         if value is not _MISSING:
             self._values[index] = value
-            self._unfilled.add(index)
+            self._unfilled[index] = True
         return value
 
     def _shell(self, index: int, make: Callable[[], Any]) -> Any:
         value = self._values[index]
         if value is _MISSING:
             value = self._values[index] = make()
-        self._unfilled.discard(index)
+        self._unfilled[index] = False
         return value
 
     # Containers
@@ -186,18 +222,18 @@ class Decoder:
         if len(node) % 2 == 0:
             raise Malformed("a key without a value")
         parts = self._parts(node[1:])
-        self._keys.check(parts[::2], node[1::2])
+        self._keys.check(parts[::2], node[1::2], of_set=False)
         value.update(zip(parts[::2], parts[1::2], strict=True))
 
     def _set(self, index: int, node: list[Any]) -> None:
         value = self._shell(index, set)
         parts = self._parts(node[1:])
-        self._keys.check(parts, node[1:])
+        self._keys.check(parts, node[1:], of_set=True)
         value.update(parts)
 
     def _frozenset(self, index: int, node: list[Any]) -> None:
         parts = self._parts(node[1:])
-        self._keys.check(parts, node[1:])
+        self._keys.check(parts, node[1:], of_set=True)
         self._values[index] = frozenset(parts)
 
     def _tuple(self, index: int, node: list[Any]) -> None:
@@ -212,14 +248,14 @@ class Decoder:
             self._values[index] = entry.build(self._budget, *parts)
             return
         value = self._shell(index, entry.make)
-        self._unfilled.add(index)
+        self._unfilled[index] = True
         for part, item in zip(entry.parts, items, strict=False):
             if part.name == "content":
                 self._filled(item)
         parts = self._parts(items)
         entry.check(parts)
         entry.build(value, *parts)
-        self._unfilled.discard(index)
+        self._unfilled[index] = False
 
     # Text and numbers
 
@@ -296,8 +332,10 @@ class Decoder:
 
     def _is_missing(self, item: Any) -> bool:
         """Tell whether a part of a shell is not there yet: a shell is not made for the sake of another one."""
-        known = type(item) is list and len(item) == 1 and type(item[0]) is int and 0 <= item[0] < len(self._nodes)
-        return known and self._values[item[0]] is _MISSING
+        return type(item) is list and self._is_reference(item) and self._values[item[0]] is _MISSING
+
+    def _is_reference(self, item: list[Any]) -> bool:
+        return len(item) == 1 and type(item[0]) is int and 0 <= item[0] < len(self._nodes)
 
     def _base_part(self, plan: Plan, node: list[Any]) -> Any:
         self._filled(node[2])
@@ -315,7 +353,7 @@ class Decoder:
                 self._parts(node[1:3])
                 raise Malformed("an instance whose class comes after it")
             self._values[index] = value
-        self._unfilled.add(index)
+        self._unfilled[index] = True
         plan = self._plan(type(value))
         tag = node[0]
         _expect(node, 3 if tag in "io" else 4)
@@ -328,7 +366,7 @@ class Decoder:
             set_state(value, plan, self._parts([node[-1]])[0])
         if mutable:
             BASES[plan.base].build(value, part)
-        self._unfilled.discard(index)
+        self._unfilled[index] = False
 
     def _tuple_instance(self, index: int, node: list[Any]) -> None:
         _expect_class(node)
@@ -349,15 +387,29 @@ class Decoder:
                 raise Malformed(f"{cls.__qualname__} has no such member")
             self._values[index] = cls._member_map_[part]
             return
-        # A new combination of flags is kept by its class for ever.
-        self._budget.spend(2000)
-        if (
-            enum.Flag not in cls.__mro__
-            or type(part) is not int
-            or (part & ~cls._flag_mask_ and part >= 0 and cls._boundary_ is not enum.KEEP)
-        ):
+        if enum.Flag not in cls.__mro__ or type(part) is not int:
             raise Malformed(f"{cls.__qualname__} has no such flags")
-        self._values[index] = cls(part)
+        self._values[index] = self._flags(cls, part)
+
+    def _flags(self, cls: Any, number: int) -> Any:
+        """Return a combination of flags. A new one is kept by its class for ever: of those that a stranger asks for, only so many."""
+        known = cls._value2member_map_
+        if number in known:
+            return known[number]
+        self._budget.spend(2000)
+        outside = number & ~cls._flag_mask_ and number >= 0
+        if outside and cls._boundary_ is not enum.KEEP:
+            raise Malformed(f"{cls.__qualname__} has no such flags")
+        before = len(known)
+        if self._budget.limits is None or (before < _MOST_FLAGS and not outside):
+            return cls(number)
+        if int not in cls.__mro__:
+            # Equal only to itself, it must be the one that the class keeps.
+            raise Malformed(f"{cls.__qualname__}: more combinations of flags than a class keeps for strangers")
+        made = cls(number)
+        if len(known) > before:
+            known.pop(made._value_, None)
+        return made
 
     _handlers: ClassVar[dict[str, Callable[[Decoder, int, list[Any]], None]]] = {
         "l": _list,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_PLAIN_DEPTH: Final = 100
 MAX_GENERAL_DEPTH: Final = 4
@@ -12,12 +15,13 @@ class Limits(NamedTuple):
     """Bounds on what decoding one message may cost whoever decodes it.
 
     Attributes:
-        max_chars: length of the message; memory stays below about 25 bytes per character.
+        max_chars: length of the message; memory stays below about 55 bytes per character.
         max_nodes: containers and nodes.
         max_items: elements of all of them together.
         max_work: hashing, comparing and compiling that a message asks for, in steps of about 100 nanoseconds.
         max_collisions: keys of one dict or set that may have the same hash.
         max_key_depth: nesting of one key of a dict or element of a set.
+        max_depth: nesting of values of any kind in each other; what forms a cycle counts as one level.
     """
 
     max_chars: int = 256 << 20
@@ -26,6 +30,7 @@ class Limits(NamedTuple):
     max_work: int = 20_000_000
     max_collisions: int = 64
     max_key_depth: int = 200
+    max_depth: int = 1_000
 
 
 class Malformed(ValueError):
@@ -65,14 +70,29 @@ def _without_value(reason: str, steps: tuple[str, ...]) -> NotEncodable:
     return NotEncodable(None, reason, steps=steps)
 
 
+class Stopped(Exception):
+    """Nobody wants any more what is being decoded."""
+
+
 class Budget:
-    """What is left of `Limits.max_work`; without limits it never ends."""
+    """What is left of `Limits.max_work`; without limits it never ends.
 
-    __slots__ = ("left", "limits")
+    Args:
+        limits: the limits, if there are any.
+        is_unwanted: tells whether the decoding should end at once; asked every few thousand steps.
+    """
 
-    def __init__(self, limits: Limits | None) -> None:
+    __slots__ = ("_is_unwanted", "left", "limits")
+
+    def __init__(self, limits: Limits | None, is_unwanted: Callable[[], bool] | None = None) -> None:
         self.limits = limits
         self.left = 0 if limits is None else limits.max_work
+        self._is_unwanted = is_unwanted
+
+    def look(self) -> None:
+        """End the decoding if nobody wants it any more."""
+        if self._is_unwanted is not None and self._is_unwanted():
+            raise Stopped
 
     def spend(self, work: int) -> None:
         """Take `work` steps of about 100 nanoseconds from the budget."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import types
@@ -125,7 +126,16 @@ def _zone(budget: Budget, key: str) -> Any:
     if len(key) > 64 or not all(w.isascii() and re.fullmatch(r"[\w+-]+", w) for w in words):
         raise Malformed("not the key of a time zone")
     budget.spend(1000)
-    return _module("zoneinfo").ZoneInfo(key)
+    module = _module("zoneinfo")
+    if budget.limits is not None and sys.platform != "wasi" and not _has_zone(module, key):
+        raise Malformed("a time zone that is not known here")
+    return module.ZoneInfo(key)
+
+
+def _has_zone(module: Any, key: str) -> bool:
+    """Tell whether the data of a time zone is found without an import; `tzdata` has a package for each continent."""
+    package = ".".join(("tzdata.zoneinfo", *key.split("/")[:-1]))
+    return package in sys.modules or any(os.path.isfile(os.path.join(folder, key)) for folder in module.TZPATH)
 
 
 def _kind_and_text(value: Any) -> tuple[Any, ...]:
@@ -147,24 +157,58 @@ _ADDRESSES: Final = ("IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network",
 
 
 def _address(_: Budget, kind: str, text: str) -> Any:
-    if kind not in _ADDRESSES or len(text) > 256:
+    # The class keeps every spelling of a mask that it has met: only the one that `str` gives is read.
+    length = text.partition("/")[2]
+    if kind not in _ADDRESSES or len(text) > 256 or not re.fullmatch(r"|0|[1-9]\d{0,2}", length, re.ASCII):
         raise Malformed("not a kind of address")
     return getattr(_module("ipaddress"), kind)(text)
 
 
 _RE_IGNORECASE: Final = 2
 _RE_UNICODE: Final = 32
+_RE_VERBOSE: Final = 64
 _RE_TEMPLATE_DEBUG: Final = 1 | 128  # printing, and a leftover that warns
+_LONGEST_PATTERN: Final = 4_096
+_NEAR: Final = 12  # characters that the longest escape has, such as \\U0001f600
+_WIDE: Final = 65_536  # steps of the compiler of `re` for the widest range of a character class
+_WARNED_OF: Final = ("[[", "--", "&&", "~~", "||")
+_IGNORES_CASE: Final = re.compile(r"\(\?[aiLmsux-]*i")
+_HAS_COMMENTS: Final = re.compile(r"\(\?(#|[aiLmsu-]*x)")
+_compile: Final[Any] = vars(re)["_compiler"].compile  # `re.compile` would keep what it has compiled
+_CLASS: Final = re.compile(r"\\.|\[\^?(?P<body>\]?(?:\\.|[^\]\\])*)", re.DOTALL)
 
 
 def _pattern(budget: Budget, pattern: str | bytes, flags: int) -> Any:
-    text = pattern if type(pattern) is str else ""
-    ranges = text.count("-") if flags & _RE_IGNORECASE or "(?" in text else 0
-    # The compiler of `re` walks every range of a character class when it ignores case: 10 ms for the largest range.
-    budget.spend(1000 + 50 * len(pattern) + 100_000 * ranges)
     if not 0 <= flags < 512 or flags & _RE_TEMPLATE_DEBUG:
         raise Malformed("not the flags of a regular expression")
-    return re.compile(pattern, flags & ~(_RE_UNICODE if type(pattern) is str else 0))
+    if budget.limits is not None:
+        _charge_pattern(budget, pattern.decode("latin-1") if type(pattern) is bytes else str(pattern), flags)
+    return _compile(pattern, flags & ~(_RE_UNICODE if type(pattern) is str else 0))
+
+
+def _charge_pattern(budget: Budget, text: str, flags: int) -> None:
+    """Charge what compiling a pattern can cost: the compiler walks each range of a character class, and takes long for long texts."""
+    if len(text) > _LONGEST_PATTERN:
+        raise Malformed(f"a regular expression of more than {_LONGEST_PATTERN} characters: send its text")
+    if any(sign in text for sign in _WARNED_OF) and _is_warned_of(text, flags):
+        raise Malformed("a regular expression that Python warns of: escape what stands twice in a class of characters")
+    folds = 3 if flags & _RE_IGNORECASE or _IGNORES_CASE.search(text) else 1
+    wide = any(not text.isascii() or sign in text for sign in ("\\u", "\\U", "\\N", "\\x"))
+    budget.spend(2_000 + 100 * len(text) * folds + (5_000 if wide or folds > 1 else 300) * text.count("["))
+    at = text.find("-")
+    while at >= 0:
+        near = text[max(at - _NEAR, 0) : at + _NEAR + 1]
+        if text[at + 1 : at + 2] != "]":
+            budget.spend((_WIDE if "\\" in near or not near.isascii() else 128) * folds)
+        at = text.find("-", at + 1)
+
+
+def _is_warned_of(text: str, flags: int) -> bool:
+    """Tell whether compiling a pattern may print a warning, which the host would also keep."""
+    if flags & _RE_VERBOSE or _HAS_COMMENTS.search(text):
+        return True  # comments can hide where a class of characters begins
+    bodies = [found["body"] or "" for found in _CLASS.finditer(text)]
+    return any(body.startswith("[") or any(sign in body for sign in _WARNED_OF[1:]) for body in bodies)
 
 
 def _logger(budget: Budget, name: str) -> Any:

@@ -6,11 +6,16 @@ import asyncio
 import inspect
 import json
 import logging
+import opcode
 import os
-from typing import Any
+from typing import Any, Final
 
 from . import children, codec, describing, failure, handles, host_functions, local_time, mail, settle
 from .program import Program
+
+
+_LOST_TEXT: Final = "unsupported operand type(s) for +=: '' and "
+"""What CPython says where `text += more` finds no memory, and the text is lost (cpython#146092): no class has an empty name."""
 
 
 def run(program: str, call: str) -> str:
@@ -52,6 +57,7 @@ def run(program: str, call: str) -> str:
         result = _call(function, args, kwargs)
         return _answer(result, rebuilt)
     except BaseException as error:  # noqa: BLE001 - nothing may leave the exported function: that would be a trap
+        error = _as_memory_error(error)
         if isinstance(error, MemoryError):
             settle.unplug_holes()
         _explain_unsent(error, rebuilt)
@@ -119,6 +125,26 @@ def _answer(result: Any, rebuilt: Program) -> str:
             path, reason = path.removesuffix(".__class__"), f"its class {value.__qualname__} is not one that was sent"
             kind = value.__name__
         return "u" + _Held(rebuilt).before(json.dumps([path, kind, reason]))
+
+
+def _as_memory_error(error: BaseException) -> BaseException:
+    """Return the `MemoryError` that an error stands for: without arguments where the interpreter raised it, as the user's own may have some."""
+    if type(error) is TypeError and str(error).startswith(_LOST_TEXT):
+        return MemoryError().with_traceback(error.__traceback__)
+    if type(error) is MemoryError and error.args and not _was_said(error):
+        error.args = ()
+    return error
+
+
+def _was_said(error: BaseException) -> bool:
+    """Tell whether a `raise` statement raised an error."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    code = b"" if place is None else place.tb_frame.f_code.co_code
+    return (
+        place is not None and 0 <= place.tb_lasti < len(code) and code[place.tb_lasti] == opcode.opmap["RAISE_VARARGS"]
+    )
 
 
 def _explain_unsent(error: BaseException, rebuilt: Program) -> None:

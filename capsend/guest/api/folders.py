@@ -51,6 +51,7 @@ class Dir(PosixPath):
     Args:
         path: the folder, as this process was given it.
         write: whether the other process may do what this one may; else it can only read.
+        importable: as outside; inside a process it changes nothing, as the right was given already.
 
     Raises:
         ValueError: this process was not given this folder, or only one around it.
@@ -60,7 +61,7 @@ class Dir(PosixPath):
 
     _folder: _Folder
 
-    def __init__(self, path: str | os.PathLike[str], *, write: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, write: bool = False, importable: bool = False) -> None:
         given = os.fspath(path)
         held = _given.get(given)
         if held is None:

@@ -1,0 +1,111 @@
+"""How often a dict or set looks for a free place while it is built, found out by doing it step by step, under a budget.
+
+Numbers hash to themselves, so whoever chooses them chooses where the interpreter looks; all their hashes may differ and each key still
+be compared with all that came before. The interpreter builds a dict or set in one go, which nothing can interrupt: hence the rehearsal.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import compress
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Of CPython, since 3.7: Objects/dictobject.c and Objects/setobject.c.
+_SHIFT: Final = 5
+_NEIGHBOURS: Final = 9
+_MANY_IN_A_SET: Final = 50_000
+_SMALLEST: Final = 8
+
+FEW: Final = 100
+"""Keys among which looking costs next to nothing, however they were chosen."""
+
+_WORD: Final = (1 << sys.hash_info.width) - 1
+_PIECE: Final = 4_096
+
+
+class _Table:
+    """One table of places, into which hashes are put; each further look for a place is charged.
+
+    Args:
+        size: how many places it has.
+        spend: called with the looks.
+        neighbours: how many places beside each one a look takes in, as a set does.
+    """
+
+    def __init__(self, size: int, spend: Callable[[int], None], *, neighbours: int = 0) -> None:
+        self._taken = bytearray(size)
+        self._values = [0] * size
+        self._spend = spend
+        self._neighbours = neighbours
+
+    def fill(self, hashes: list[int]) -> None:
+        """Put hashes in, in this order."""
+        taken, values, neighbours = self._taken, self._values, self._neighbours
+        mask = len(taken) - 1
+        looks = 0
+        for value in hashes:
+            at = value & mask
+            if taken[at]:
+                perturb = value & _WORD
+                while True:
+                    looks += 1
+                    if neighbours and at + neighbours <= mask:
+                        free = taken.find(0, at + 1, at + 1 + neighbours)
+                        if free >= 0:
+                            at = free
+                            break
+                    perturb >>= _SHIFT
+                    at = (5 * at + perturb + 1) & mask
+                    if not taken[at]:
+                        break
+                if looks > _PIECE:
+                    self._spend(looks)
+                    looks = 0
+            taken[at] = 1
+            values[at] = value
+        self._spend(looks)
+
+    def hashes(self) -> list[int]:
+        """Return what is in it in the order of the places, in which a set moves to a larger table."""
+        return list(compress(self._values, self._taken))
+
+
+def charge_dict(hashes: list[int], spend: Callable[[int], None]) -> None:
+    """Charge what it costs to make a dict of keys with these hashes, the smaller tables that it outgrows included."""
+    span = max(hashes) - min(hashes)
+    size = _SMALLEST
+    while True:
+        room = (size << 1) // 3
+        # Numbers that lie close together have a place each.
+        if room > FEW and span >= size:
+            _Table(size, spend).fill(hashes[:room])
+        if room >= len(hashes):
+            return
+        size *= 2
+
+
+def charge_set(hashes: list[int], spend: Callable[[int], None]) -> None:
+    """Charge what it costs to make a set of elements with these hashes, and a copy of it."""
+    count, span = len(hashes), max(hashes) - min(hashes)
+    copied = _above(2 * count)
+    size, done, moved = _SMALLEST, 0, list[int]()
+    while span >= size or span >= copied:
+        room = -(-3 * (size - 1) // 5)  # with so many in it, it grows
+        table = _Table(size, spend, neighbours=_NEIGHBOURS)
+        table.fill([*moved, *hashes[done:room]])
+        if room > count:
+            if copied != size:
+                _Table(copied, spend, neighbours=_NEIGHBOURS).fill(table.hashes())
+            return
+        done, moved = room, table.hashes()
+        size = _above(room * (2 if room > _MANY_IN_A_SET else 4))
+
+
+def _above(number: int) -> int:
+    size = _SMALLEST
+    while size <= number:
+        size <<= 1
+    return size
