@@ -21,13 +21,14 @@ from capsend.modules.life import EntryGrant, ModuleGrant, WasmShipment
 from capsend.tree import NoRoom
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from capsend.life import Life
 
 _LONGEST_HEAD: Final = 2 << 20
 _HEAD: Final = codec.Limits(max_chars=_LONGEST_HEAD, max_nodes=10, max_items=5_000)
 _COPIES: Final = 2  # the host keeps the texts of a shipment, and their bytes, for as long as the process runs
+_VARIABLE: Final = 200  # bytes that the host needs for an environment variable, beside its texts
 _HANDLE: Final = 1 << 10  # bytes that the host needs for one, beside its words
 _LONGEST_NAME: Final = 200
 _LONGEST_WORDS: Final = 500
@@ -80,7 +81,8 @@ class ChildOperations:
                 shipment.check(environment)
             else:
                 environment.check_python()
-            size = _COPIES * (shipment.size + told.size_of_handles) + _HANDLE * len(shipment.grants)
+            texts = shipment.size + told.size_of_handles + _size_of(environment.env)
+            size = _COPIES * texts + _HANDLE * len(shipment.grants)
             return spawn(self._life, shipment, environment, size=size, linked=told.link)
         except NoRoom as lack:
             raise _refused("limit", str(lack)) from None
@@ -253,3 +255,8 @@ def _bytes(text: str) -> bytes:
 
 def _refused(word: str, why: str) -> Refused:
     return Refused(f"!{word} {why[:_LONGEST_WORDS]}".encode("ascii", "backslashreplace").decode())
+
+
+def _size_of(variables: Mapping[str, str]) -> int:
+    """Return how many bytes of the host's memory environment variables take: as they are, and as they are told to a process."""
+    return sum(_VARIABLE + len(json.dumps((name, text))) + 4 * len(name + text) for name, text in variables.items())

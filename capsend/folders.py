@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import sys
@@ -328,7 +329,10 @@ class Anchors:
         while self._held:
             os.close(self._held.popitem()[1])
 
-    __del__ = close  # when the last process of the tree that holds this has ended
+    def __del__(self) -> None:
+        """The last process of the tree that holds this has ended, or the interpreter ends, which may have lost `os` by then."""
+        with contextlib.suppress(Exception):
+            self.close()
 
 
 def _within(path: Any, mount: Mount) -> Any:

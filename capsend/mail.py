@@ -17,6 +17,7 @@ from capsend.byteforms import text_of
 from capsend.deadlines import Deadlines
 from capsend.exceptions import CapsendError
 from capsend.handles import Grant, TooManyHandles
+from capsend.output import printable
 from capsend.ports import MOST_CALLS, Frame, Offer, Port, PortGrant, link, put
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Mail:
         )
         self.port.on_exit = self._linked_ended
         self.takes_messages = False
+        self._logs = environment.stderr is not None  # who wants nothing to be shown wants no records either
         self.sent = 0
         self._number = number
         self._handles = handles
@@ -407,8 +409,10 @@ class Mail:
         level, _, name = head.partition(" ")
         if not self._charge(len(payload)):
             return ""
-        extra = {"process_id": self._number, "process_logger": name[:200]}
-        _log.log(min(max(int(level), 0), 50), "process %d: %s: %s", self._number, name[:200], text, extra=extra)
+        number, name = min(max(int(level), 0), 50), printable(name[:200])
+        if self._logs:
+            extra = {"process_id": self._number, "process_logger": name}
+            _log.log(number, "process %d: %s: %s", self._number, name, printable(text), extra=extra)
         return ""
 
     _operations: ClassVar[dict[int, Callable[[Mail, str], str]]] = {

@@ -23,6 +23,7 @@ from capsend.guest.receiving import address_of, check_timeout, in_time, matcher
 from capsend.handles import grant_of
 from capsend.judge import declared_refusal
 from capsend.mail import MOST_WARNINGS, Timer
+from capsend.output import printable
 from capsend.ports import MESSAGES, SIZE, Frame, Offer, Parker, Policy, Port, PortGrant, put
 
 if TYPE_CHECKING:
@@ -393,7 +394,7 @@ class Mailbox(Generic[M]):
         except CapsendError as error:
             self._port.dropped += 1
             if self._port.dropped <= MOST_WARNINGS:
-                _log.warning("a message to %s was refused: %s", self._port.label, error)
+                _log.warning("a message to %s was refused: %s", self._port.label, printable(str(error)))
             return _MISSING
 
     def __iter__(self) -> Iterator[M]:
@@ -468,8 +469,11 @@ class Mailbox(Generic[M]):
         self.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_watches"):
-            self.close()
+        try:
+            if hasattr(self, "_watches"):
+                self.close()
+        except Exception:  # noqa: BLE001 - when the interpreter goes, the names of modules go first
+            return
 
     def __repr__(self) -> str:
         return f"<Mailbox {self._port.label.rpartition(' ')[2]}: {'closed' if self._port.reason else len(self)}>"

@@ -23,6 +23,13 @@ def to_stderr(text: str) -> None:
         sys.stderr.write(text)
 
 
+def printable(text: str) -> str:
+    """Return text as one line without control sequences: what does not print is escaped, so that nobody can forge lines of a log."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 class Lines:
     """Collects text and hands it on in whole lines; a line without end is handed on in pieces."""
 

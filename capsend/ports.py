@@ -330,7 +330,10 @@ class Port:
 
     def hold(self, messages: int, size: int) -> None:
         """Charge for messages that were taken out and put by, because the receiver wanted another one."""
-        self._held = (max(messages, 0), max(size, 0))
+        self._held = (
+            min(max(messages, 0), self.messages),
+            min(max(size, 0), self.size),
+        )  # as a process says, and no more than fits
         self.tell_next()
 
     def listen(self, wake: Callable[[], None]) -> int:

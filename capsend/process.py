@@ -192,9 +192,12 @@ class Process(Generic[R_co]):
         await future
 
     def __del__(self) -> None:
-        life = getattr(self, "_life", None)
-        if life is not None and life.reason is None:
-            life.abandon()
+        try:
+            life = getattr(self, "_life", None)
+            if life is not None and life.reason is None:
+                life.abandon()
+        except Exception:  # noqa: BLE001 - when the interpreter goes, the names of modules go first
+            return
 
     def __repr__(self) -> str:
         return f"<Process {self.id} {self._name}: {self.exit_reason or 'running'}>"

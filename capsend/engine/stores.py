@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from capsend.folders import Mount
 
-THREAD_STACK: Final = 35_651_584
+THREAD_STACK: Final = 69_206_016
 """Bytes of stack that a thread needs to run a guest: wasmtime's own limit plus room for the host functions.
 
 They are addresses and not memory until they are used. CPython inside counts its stack in linear memory, of which it has
@@ -30,7 +30,7 @@ They are addresses and not memory until they are used. CPython inside counts its
 SMALL_STACK: Final = 3_145_728
 """The same for guests in any language, which have less of it; host functions run on what is left."""
 
-_WASM_STACK: Final = 33_554_432
+_WASM_STACK: Final = 67_108_864
 _SMALL_WASM_STACK: Final = 1_048_576
 REFUSED_FEATURES: Final = (
     "wasm_threads", "wasm_memory64", "wasm_multi_memory", "wasm_gc", "wasm_function_references", "wasm_exceptions",

@@ -99,11 +99,12 @@ class Decoder:
             handler(self, index, node)
         elif node[0] in BY_TAG:
             self._standard(index, node)
+            self._deepest += 1
+            if self._deepest > self._most_depth:
+                raise too_deep(self._most_depth)
         else:
             raise Malformed(f"an unknown tag {node[0][:20]!r}")
-        self._depths[index] = depth = self._deepest + 1
-        if depth > self._most_depth:
-            raise too_deep(self._most_depth)
+        self._depths[index] = self._deepest
 
     def _wait(self, index: int, later: _Later) -> None:
         node = self._nodes[index]

@@ -1,6 +1,7 @@
 """How deep the values of a message are nested, found out before a value is made that nobody could free again.
 
-An interpreter frees what a value holds by calling itself once for each level, and for many classes without a look at its stack.
+An interpreter frees what a value holds by calling itself once for each level. For lists, tuples, dicts, sets and instances of classes written
+in Python it looks at its stack meanwhile; for many classes of the table of standard ones it does not, so these are counted.
 """
 
 from __future__ import annotations
@@ -18,14 +19,13 @@ _NEVER: Final = -1
 
 def too_deep(limit: int) -> Malformed:
     """Return the error for values that are nested too deep."""
-    return Malformed(f"values nested deeper than {limit} levels: send a flat list of them")
+    return Malformed(f"values of standard classes nested deeper than {limit} levels: send a flat list of them")
 
 
 def check_cycles(nodes: list[Any], budget: Budget) -> None:
     """Refuse a message whose references point forward, as they do in cycles, if its values are nested too deep.
 
-    What forms a cycle counts as one level. Freeing lists, tuples, dicts, sets and instances in it stops before the stack ends; where
-    other values are nested in each other directly, each of them counts.
+    What forms a cycle counts as one level, unless values that count are nested in each other there directly: then each does.
     """
     limits = budget.limits
     if limits is None:
@@ -47,7 +47,7 @@ class _Search:
         self._limit = limit
         self._found = [_NEVER] * len(nodes)
         self._low = [0] * len(nodes)
-        self._depths = [0] * len(nodes)  # 0 as long as the cycle of the node is open
+        self._depths = [_NEVER] * len(nodes)  # as long as the cycle of the node is open
         self._open: list[int] = []
         self._count = 0
 
@@ -63,7 +63,7 @@ class _Search:
                 if found[part] == _NEVER:
                     way.append((part, iter(self._enter(part))))
                     break
-                if not self._depths[part]:
+                if self._depths[part] == _NEVER:
                     low[index] = min(low[index], found[part])
             else:
                 way.pop()
@@ -95,7 +95,8 @@ class _Search:
                     chained = chained or (own and self._frees_by_itself(part))
                 else:
                     below = max(below, self._depths[part])
-        depth = below + 1 + (sum(map(self._frees_by_itself, members)) if chained else 0)
+        counted = sum(map(self._frees_by_itself, members))
+        depth = below + (counted if chained else min(counted, 1))
         if depth > self._limit:
             raise too_deep(self._limit)
         for index in members:

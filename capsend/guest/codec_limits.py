@@ -21,7 +21,7 @@ class Limits(NamedTuple):
         max_work: hashing, comparing and compiling that a message asks for, in steps of about 100 nanoseconds.
         max_collisions: keys of one dict or set that may have the same hash.
         max_key_depth: nesting of one key of a dict or element of a set.
-        max_depth: nesting of values of any kind in each other; what forms a cycle counts as one level.
+        max_depth: nesting of values of the table of standard classes in each other, whatever lies between; what forms a cycle counts once.
     """
 
     max_chars: int = 256 << 20

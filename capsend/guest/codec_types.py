@@ -189,7 +189,9 @@ def _pattern(budget: Budget, pattern: str | bytes, flags: int) -> Any:
 def _charge_pattern(budget: Budget, text: str, flags: int) -> None:
     """Charge what compiling a pattern can cost: the compiler walks each range of a character class, and takes long for long texts."""
     if len(text) > _LONGEST_PATTERN:
-        raise Malformed(f"a regular expression of more than {_LONGEST_PATTERN} characters: send its text")
+        raise Malformed(
+            f"a regular expression of more than {_LONGEST_PATTERN} characters is too much work: send its text"
+        )
     if any(sign in text for sign in _WARNED_OF) and _is_warned_of(text, flags):
         raise Malformed("a regular expression that Python warns of: escape what stands twice in a class of characters")
     folds = 3 if flags & _RE_IGNORECASE or _IGNORES_CASE.search(text) else 1

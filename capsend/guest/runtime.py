@@ -13,7 +13,6 @@ from typing import Any, Final
 from . import children, codec, describing, failure, handles, host_functions, local_time, mail, settle
 from .program import Program
 
-
 _LOST_TEXT: Final = "unsupported operand type(s) for +=: '' and "
 """What CPython says where `text += more` finds no memory, and the text is lost (cpython#146092): no class has an empty name."""
 
