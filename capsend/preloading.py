@@ -14,6 +14,8 @@ from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, Pat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from capsend_traits import table
+
 from capsend.exception_classes import MODULES
 from capsend.guest import codec_types
 
@@ -38,6 +40,7 @@ _OWN: Final = tuple(
 
 _lock: Final = threading.RLock()
 _loaded: Final[set[str]] = set()
+_described: Final[set[str]] = set()
 
 
 class _StandardOnly:
@@ -93,6 +96,17 @@ def load() -> None:
     """Import all that the operations and the answers of a guest may need; called before one first runs."""
     if not _loaded.issuperset(_OWN):
         _load((*codec_types.MODULES, *_OWN))
+    if len(sys.modules) != len(_described):
+        _read_declarations()
+
+
+def _read_declarations() -> None:
+    """Read what is declared of the modules of the standard library that are there by now: a guest can name their classes."""
+    names = list(sys.modules)
+    for name in names:
+        if name not in _described and name.partition(".")[0] in sys.stdlib_module_names:
+            table().declarations(name)
+    _described.update(names)
 
 
 def load_named_by(things: Iterable[object]) -> None:

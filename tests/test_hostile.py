@@ -14,7 +14,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 try:
-    from hostile import access, answers, authority, children, exceptions, guest, interpreter, resources
+    from hostile import access, answers, authority, children, decoding, exceptions, guest, interpreter, resources
     from hostile.expect import ANYTHING, ATTACKS, MIB
 finally:
     sys.path.remove(str(HERE))
@@ -23,10 +23,31 @@ from capsend import Environment, Executor, HostFunction, Image, Mailbox, Process
 from capsend.deadlines import Deadlines  # noqa: E402 - as above
 from tests.memory import resident  # noqa: E402 - as above
 
-MODULES = (access, answers, authority, children, exceptions, guest, interpreter, resources)
+MODULES = (access, answers, authority, children, decoding, exceptions, guest, interpreter, resources)
 SLOWEST = 45.0
 LARGEST = 400 * MIB
 MARK = Path("/tmp/capsend-was-here")
+
+
+class Imports:
+    """What threads other than this one import, open as source, compile or execute while a guest runs: nothing, whatever the guest does."""
+
+    WATCHED = ("import", "compile", "exec", "open")
+
+    def __init__(self):
+        self.on = False
+        self.seen = []
+        self._main = threading.get_ident()
+        sys.addaudithook(self)
+
+    def __call__(self, event, arguments):
+        if not self.on or event not in self.WATCHED or threading.get_ident() == self._main:
+            return
+        if event != "open" or str(arguments[0]).endswith((".py", ".pyc", ".so")):
+            self.seen.append(f"{event} {arguments[:2]!r}"[:300])
+
+
+IMPORTS = Imports()
 
 
 def forget_the_peak():
@@ -69,8 +90,12 @@ def test_attack_ends_as_it_should_and_alone(attack, bystander, capsys):
     out, err = [], []
     forget_the_peak()
     before, start = resident(), time.monotonic()
-    process = Environment(stdout=out.append, stderr=err.append, **attack.limits).spawn(attack.program)
+    IMPORTS.seen.clear()
+    IMPORTS.on = True
+    process = Environment(**{"stdout": out.append, "stderr": err.append} | attack.limits).spawn(attack.program)
     value, error = outcome(process)
+    IMPORTS.on = False
+    assert IMPORTS.seen == []
     assert process.exit_reason in attack.ends, (value, repr(error)[:2000])
     if attack.raises is not None:
         assert isinstance(error, attack.raises), (value, repr(error)[:2000])
