@@ -101,10 +101,10 @@ def load() -> None:
 
 
 def _read_declarations() -> None:
-    """Read what is declared of the modules of the standard library that are there by now: a guest can name their classes."""
+    """Read what is declared of the modules that are there by now: a guest can name their classes."""
     names = list(sys.modules)
     for name in names:
-        if name not in _described and name.partition(".")[0] in sys.stdlib_module_names:
+        if name not in _described:
             table().declarations(name)
     _described.update(names)
 

@@ -353,7 +353,7 @@ def patch_json():
     raise ValueError
 
 
-@attack("failed", (ProcessFailed, SerializationError))
+@attack("failed or normal", (ProcessFailed, SerializationError))
 def return_a_class_with_a_hostile_metaclass():
     class Meta(type):
         def __getattribute__(cls, name):
@@ -371,7 +371,7 @@ def return_a_class_with_a_hostile_metaclass():
     return Hostile
 
 
-@attack("failed", (ProcessFailed, SerializationError))
+@attack("failed or normal", (ProcessFailed, SerializationError))
 def return_an_instance_of_a_hostile_class():
     class Hostile:
         __slots__ = ("__dict__",)
