@@ -142,3 +142,13 @@ def test_local_time_is_that_of_the_zone_in_the_environment(zone, tmp_path, templ
 def test_zone_that_nobody_knows_is_utc(template):
     """As for a C library."""
     assert Environment(env={"TZ": "No/Such"}).spawn(read_clock, 0.0).result(60)[0] == "1970-01-01T00:00:00"
+
+
+def test_asserts_and_debug_are_as_in_the_program(tmp_path, template):
+    """What `-O` leaves out here is left out inside."""
+    script = tmp_path / "asserting.py"
+    script.write_text(
+        "from capsend import spawn\n\ndef f():\n    assert False\n    return __debug__\n\nprint(f(), spawn(f).result(60))\n"
+    )
+    done = subprocess.run([sys.executable, "-O", str(script)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "False False\n", done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib.metadata
 import threading
 import tracemalloc
 import weakref
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from capsend import Executor, check, prepared, spawn
+from capsend import Executor, check, origins, prepared, spawn
 from capsend.environment import default
 from capsend.shipping import ship
 
@@ -177,3 +178,14 @@ def test_nothing_of_a_task_waits_for_the_collector(collector_off, template):
         executor.submit(take, argument).result(60)
         del receiver, argument
     assert [event.wait(10) for event in gone] == [True, True]
+
+
+def test_installed_distributions_are_looked_through_once(monkeypatch):
+    """However many modules a refusal names that the image lacks: it takes seconds."""
+    scans: list[int] = []
+    monkeypatch.setattr(importlib.metadata, "packages_distributions", lambda: scans.append(1) or {})
+    origins._distributions.cache_clear()
+    for name in ("no_such_module_a", "no_such_module_b", "no_such_module_a"):
+        assert f'packages=["{name}"]' in origins.missing_module_cure(name)
+    origins._distributions.cache_clear()
+    assert scans == [1]
