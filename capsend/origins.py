@@ -127,7 +127,6 @@ def missing_module_cure(name: str) -> str:
     return f'add it to the image: Environment(image=Image(packages=["{distribution}"]))'
 
 
-@functools.cache
 def _distribution(top: str) -> str:
     import importlib.metadata
 
@@ -137,15 +136,27 @@ def _distribution(top: str) -> str:
         ).name  # most have the name of their package, and looking at all takes seconds
     except importlib.metadata.PackageNotFoundError:
         pass
-    names = _distributions().get(top)
+    names = distributions().get(top)
     return names[0] if names else top
 
 
-@functools.cache
-def _distributions() -> Mapping[str, list[str]]:
+def distributions() -> Mapping[str, list[str]]:
+    """Return {top-level name: distributions that have it}; looked through, which takes seconds, once until something is installed."""
+    return _scanned(tuple((folder, _changed(folder)) for folder in sys.path))
+
+
+@functools.lru_cache(maxsize=1)
+def _scanned(_folders: tuple[tuple[str, int], ...]) -> Mapping[str, list[str]]:
     import importlib.metadata
 
     return importlib.metadata.packages_distributions()
+
+
+def _changed(folder: str) -> int:
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _file_to_import(top: str) -> str | None:

@@ -184,8 +184,8 @@ def test_installed_distributions_are_looked_through_once(monkeypatch):
     """However many modules a refusal names that the image lacks: it takes seconds."""
     scans: list[int] = []
     monkeypatch.setattr(importlib.metadata, "packages_distributions", lambda: scans.append(1) or {})
-    origins._distributions.cache_clear()
+    origins._scanned.cache_clear()
     for name in ("no_such_module_a", "no_such_module_b", "no_such_module_a"):
         assert f'packages=["{name}"]' in origins.missing_module_cure(name)
-    origins._distributions.cache_clear()
+    origins._scanned.cache_clear()
     assert scans == [1]

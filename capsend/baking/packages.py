@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from capsend.exceptions import ImageError
+from capsend.origins import distributions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -84,7 +85,7 @@ def _distribution(name: str) -> importlib.metadata.Distribution | None:
         return importlib.metadata.distribution(name)
     except (importlib.metadata.PackageNotFoundError, ValueError):
         pass
-    owners = importlib.metadata.packages_distributions().get(name)
+    owners = distributions().get(name)
     return importlib.metadata.distribution(owners[0]) if owners else None
 
 
@@ -109,7 +110,7 @@ def _files(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str,
         yield from listed
         return
     # An editable installation lists a link only; its import names say where the sources are.
-    for top, owners in importlib.metadata.packages_distributions().items():
+    for top, owners in distributions().items():
         if distribution.name in owners:
             yield from _folder_of(top)
     for top in (distribution.read_text("top_level.txt") or "").split() or [distribution.name.replace("-", "_")]:
