@@ -32,13 +32,16 @@ def changing(found: Iterable[tuple[str, n.FuncDef]], text: bytes) -> Iterator[st
         found: the functions of a module, by their local names.
         text: the module's source, in which it is quicker to look first.
     """
-    tricks = any(trick in text for trick in TRICKS)
+    lines = text.splitlines() if any(trick in text for trick in TRICKS) else []
     for local, function in found:
         info = function.info
         if not info or function.name in MAKING or not function.arguments or not function.body.body:
             continue
         receiver = function.arguments[0].variable
-        if (tricks and _tricks(function, receiver)) or (is_trusted(info) and _assigns(function, receiver)):
+        own = (b"\n".join(lines[function.line - 1 : function.end_line]) or text) if lines else b""
+        if (any(trick in own for trick in TRICKS) and _tricks(function, receiver)) or (
+            is_trusted(info) and _assigns(function, receiver)
+        ):
             yield local.rpartition(".")[0]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
-import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from capsend_traits import constants
@@ -39,15 +38,7 @@ CONTAINERS: Final = frozenset(
     }
 )
 REFLECTION: Final = (
-    "globals",
-    "vars",
-    "locals",
-    "exec",
-    "eval",
-    "__globals__",
-    "modules",
-    "import_module",
-    r"import\s*\*",
+    *("globals", "vars", "locals", "exec", "eval", "f_globals", "sys.modules", "import_module", "import *"),
 )
 
 
@@ -171,11 +162,15 @@ def digest(file: n.MypyFile, own: Summary) -> str:
             lines = text.readlines()
     except (OSError, UnicodeDecodeError):
         return ""
-    pattern = re.compile(rf"\b(?:{'|'.join([*sorted(names), *REFLECTION])})")
+    words = (*sorted(names), *REFLECTION)
     starts = sorted({max(statement.line - 1, 0) for statement in file.defs} | {0})
     spans = zip(starts, [*starts[1:], len(lines)], strict=True)
     blocks = ("".join(lines[start:end]) for start, end in spans)
-    return hashlib.sha256("".join(block for block in blocks if pattern.search(block)).encode()).hexdigest()[:12]
+    return hashlib.sha256("".join(block for block in blocks if _mentions(block, words)).encode()).hexdigest()[:12]
+
+
+def _mentions(block: str, words: tuple[str, ...]) -> bool:
+    return any(word in block for word in words)  # several times quicker than one expression of all words
 
 
 def _foreign(file: n.MypyFile, own: Summary) -> set[str]:
