@@ -174,7 +174,8 @@ class _Unusable(type):
     """A class of a stub."""
 
     def __call__(cls, *_args: Any, **_kwargs: Any) -> Any:
-        raise OSError(f"{cls.__module__}.{cls.__name__} needs an operating system, which a process has not")
+        stub = cls.__mro__[-2]  # of which a package may have made classes
+        raise OSError(f"{stub.__module__}.{stub.__name__} needs an operating system, which a process has not")
 
     def __mul__(cls, _count: int) -> Any:
         return cls
