@@ -201,7 +201,6 @@ def test_a_result_that_cannot_be_sent_names_the_path(capsend) -> None:
         (["shop"], "write MODULE:NAME"),
         (["nowhere.py:f"], "there is no file nowhere.py"),
         (["shop:total", "mony=3"], "unexpected keyword argument 'mony'"),
-        (["shop:Item", "tea", "3"], "spawn needs a function, not the class Item"),
         (["shop:PRICES"], "spawn needs a callable, not dict"),
         (["--memory", "1K", "shop:silent"], "memory must be between"),
         (["--memory", "20M", "shop:silent"], "memory must be at least"),

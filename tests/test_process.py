@@ -519,12 +519,6 @@ def test_what_cannot_be_called_is_refused(thing):
         spawn(thing)
 
 
-def test_class_is_refused():
-    """An object that a process makes stays in it."""
-    with pytest.raises(TypeError, match="class"):
-        spawn(threading.Thread)
-
-
 @pytest.mark.parametrize("arguments", [(), (1, 2)])
 def test_wrong_number_of_arguments_is_refused(arguments):
     """Before a process starts."""
