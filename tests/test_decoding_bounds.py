@@ -14,13 +14,14 @@ import re
 import threading
 import time
 import types
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capsend import ProcessFailed, failure, wire
+from capsend import Dir, Environment, ProcessFailed, failure, spawn, wire
 from capsend.guest import codec, codec_types
 from capsend.guest.codec_limits import Budget, Limits
 from capsend.guest.codec_probes import charge_dict, charge_set
@@ -303,3 +304,49 @@ def test_values_of_a_message_are_what_the_table_says() -> None:
     assert isinstance(decoded(nested("partial", 2)), functools.partial)
     assert isinstance(decoded(nested("methodcaller", 2)), operator.methodcaller)
     assert isinstance(decoded(nested("method", 1)), types.MethodType)
+
+
+def log_a_forgery() -> None:
+    import logging
+
+    logging.getLogger("x\ny").error("hello\n2026-11-25 CRITICAL root payment approved\x1b[2K\x07")
+
+
+def test_records_are_lines_and_go_nowhere_without_stderr(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody can forge a line of the log, or hide one behind a control sequence."""
+    Environment(stderr=None).spawn(log_a_forgery).result(timeout=60)
+    assert caplog.messages == []
+    Environment().spawn(log_a_forgery).result(timeout=60)
+    (line,) = caplog.messages
+    assert line.isprintable()
+    assert "payment approved\\x1b[2K" in line
+
+
+def test_a_folder_that_is_imported_from_needs_a_word_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process writes there, this program would run; the same holds for a folder around it, and for a package."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    monkeypatch.syspath_prepend(str(inner))
+    for folder in (inner, tmp_path):
+        with pytest.raises(ValueError, match="importable=True"):
+            Dir(folder, write=True)
+        with pytest.warns(RuntimeWarning, match="next import"):
+            assert Dir(folder, write=True, importable=True).write
+        assert not Dir(folder).write
+    data = inner / "data"
+    data.mkdir()
+    assert Dir(data, write=True).write
+    (data / "__init__.py").touch()
+    with pytest.raises(ValueError, match="package"):
+        Dir(data, write=True)
+
+
+def test_memory_errors_of_the_users_stay_what_they_are() -> None:
+    """One with a message is no limit that was reached."""
+
+    def refuse() -> None:
+        raise MemoryError("model too large")
+
+    with pytest.raises(MemoryError, match=r"^model too large$") as caught:
+        spawn(refuse).result(timeout=60)
+    assert type(caught.value) is MemoryError
