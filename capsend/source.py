@@ -299,7 +299,14 @@ def _operations(code: types.CodeType) -> list[str]:
 def _same_constant(ours: object, theirs: object) -> bool:
     if isinstance(ours, types.CodeType) and isinstance(theirs, types.CodeType):
         return _same(ours, theirs)
-    return type(ours) is type(theirs) and repr(ours) == repr(theirs)
+    return type(ours) is type(theirs) and _text_of(ours) == _text_of(theirs)
+
+
+def _text_of(constant: object) -> str:
+    """Return a constant as text; sets that byte code keeps have an order that depends on the hash seed under which they were made."""
+    if isinstance(constant, frozenset):
+        return f"frozenset({sorted(map(_text_of, constant))})"
+    return f"({', '.join(map(_text_of, constant))})" if isinstance(constant, tuple) else repr(constant)
 
 
 def _rewritten_inside(code: types.CodeType) -> bool:
