@@ -54,7 +54,15 @@ _MOVED: Final = {
 }  # fmt: skip
 
 
-def describe(entities: Iterable[object], *, is_unknown: Callable[[object], bool] = lambda _: False) -> dict[str, Any]:
+def stands_for_another(thing: object) -> bool:
+    """Tell whether an object is a placeholder of the guest's, or one that the walk on the host made up, and no entity of the user's."""
+    cls = type(thing)
+    return "__capsend_unsent__" in vars(cls) or cls.__module__.startswith("capsend.captures.")
+
+
+def describe(
+    entities: Iterable[object], *, is_unknown: Callable[[object], bool] = stands_for_another
+) -> dict[str, Any]:
     """Return the description of entities.
 
     Args:

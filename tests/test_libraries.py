@@ -1,0 +1,59 @@
+"""The examples in the docstrings of real libraries answer in a process as they do on the host.
+
+The libraries come from PyPI: two small ones by default, all of `libraries.py` with `CAPSEND_LIBRARIES=all`.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "libraries"))
+
+import libraries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from libraries import Library
+
+CHOSEN = (*libraries.SMALL, *(libraries.MANY if os.environ.get("CAPSEND_LIBRARIES") == "all" else ()))
+GOOD = frozenset({"equal", "refused", "late", "unstable", "host fails"})
+
+
+FILES_THREADS_AND_NETWORK = re.compile(
+    r"boltons\.(fileutils|ioutils|pathutils)\.|callback_iter|validators\.(IsDir|IsFile|PathExists)|petl\.io\.|readwrite"
+)
+
+
+@pytest.fixture(scope="module")
+def counts() -> Iterator[collections.Counter[str]]:
+    """The classes of all that was run."""
+    total: collections.Counter[str] = collections.Counter()
+    yield total
+    judged = sum(total.values()) - total["unstable"] - total["host fails"]
+    print(f"{judged} groups: {dict(total)}")
+    assert total["equal"] >= 0.85 * judged
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("library", CHOSEN, ids=[library.name for library in CHOSEN])
+def test_examples_answer_as_on_the_host_or_are_refused(
+    library: Library, tmp_path: Path, counts: collections.Counter[str]
+) -> None:
+    """What is accepted gives the same, and nothing but an error of capsend's comes out of `spawn`."""
+    rows = libraries.run(library, libraries.install(library, tmp_path))
+    counts.update(row["class"] for row in rows.values())
+    print(library.name, len(rows), dict(collections.Counter(row["class"] for row in rows.values())))
+    bad = {
+        name: row
+        for name, row in rows.items()
+        if row["class"] not in GOOD and not (row["class"] == "differs" and FILES_THREADS_AND_NETWORK.search(name))
+    }
+    assert not bad, "\n".join(f"{name}: {row}" for name, row in list(bad.items())[:5])
