@@ -63,6 +63,7 @@ EMPTY_BASES: Final = frozenset(
 BY_NAME: Final = frozenset({"types.ModuleType", "builtins.type"})
 STATELESS: Final = frozenset({"typing", "typing_extensions", "abc", "numbers"})
 SAYS: Final = {Trait.PROCESS_SEND: "ProcessSend", Trait.SERIALIZABLE: "Serializable"}
+CONCRETE_CURE: Final = "annotate a concrete type that is {trait}, such as {example}"
 ABSTRACT_CURE: Final = "annotate a concrete type that is {trait}, such as {example}, or let {name} extend {trait}"
 EXAMPLES: Final = {
     "Sequence": "tuple[...]",
@@ -70,7 +71,19 @@ EXAMPLES: Final = {
     "Collection": "tuple[...]",
     "AbstractSet": "frozenset[...]",
     "Set": "frozenset[...]",
+    "Mapping": "tuple[tuple[...], ...], or PerProcess[dict[...]] for a global",
 }
+COPIED_EXAMPLES: Final = {
+    "Sequence": "list[...]",
+    "Iterable": "list[...]",
+    "Collection": "list[...]",
+    "AbstractSet": "set[...]",
+    "Set": "set[...]",
+    "Mapping": "dict[...]",
+    "MutableMapping": "dict[...]",
+    "MutableSequence": "list[...]",
+}
+"""The examples where a copy will do."""
 UNBOUND_VERDICT: Final = "the type variable {name} may stand for any type"
 UNBOUND_CURE: Final = "bound it: TypeVar({name!r}, bound={trait})"
 DEEP_VERDICT: Final = "its type nests too deeply to be decided"
@@ -418,9 +431,13 @@ class Judge:
             return self._enum(judged, trait, depth)
         if self._extends(info, trait):
             return () if info.is_protocol or info.is_abstract else self._structural(judged, trait, depth)
+        if info.is_protocol and "__call__" in info.names:
+            return (self.callable(judged),)
         if info.is_protocol or info.is_abstract:
-            example = EXAMPLES.get(info.name, "a frozen dataclass")
-            cure = ABSTRACT_CURE.format(trait=SAYS[trait], example=example, name=info.name)
+            examples = EXAMPLES if trait is Trait.PROCESS_SEND else EXAMPLES | COPIED_EXAMPLES
+            example = examples.get(info.name, "a frozen dataclass")
+            form = CONCRETE_CURE if names.is_known(info.fullname) else ABSTRACT_CURE
+            cure = form.format(trait=SAYS[trait], example=example, name=info.name)
             return (self.leaf(judged, wording.OPAQUE_TYPE_VERDICT, cure, rule=Rule.OPAQUE, predicate=wording.UNKNOWN),)
         return self._structural(judged, trait, depth)
 

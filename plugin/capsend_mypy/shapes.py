@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mypy import nodes as n
 from mypy.types import AnyType, CallableType, Instance, Overloaded, TypeVarType, UnionType, get_proper_type
 
-from capsend_mypy import names, outline, syntax
+from capsend_mypy import names, outline, syntax, writes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +31,8 @@ OUTER: Final = "o"
 
 MOST_DEEP: Final = 12
 STARRED: Final = "*"
+CHANGED: Final = "!"
+"""Follows the name of a cell whose value the function changes."""
 PREPARED: Final = "functools.wraps"
 
 
@@ -361,12 +363,14 @@ class Builder:
         name_exprs = [node for node in nodes if isinstance(node, n.NameExpr)]
         own = syntax.own_symbols(function, nodes, name_exprs)
         seen: set[object] = set()
+        changed = writes.changed(function)
         for name in name_exprs:
             node = name.node
             if node is None or name.kind != n.LDEF or node in own or node in seen or isinstance(node, n.MypyFile):
                 continue
             seen.add(node)
-            yield name.name, replace(self.of(name), place=self.spot(name))
+            mark = CHANGED if name.name in changed else ""
+            yield name.name + mark, replace(self.of(name), place=self.spot(name))
 
     def _lost(self, function: n.FuncItem) -> Iterator[tuple[str, outline.Place]]:
         """Yield the variables outside a function that it assigns by `nonlocal`."""

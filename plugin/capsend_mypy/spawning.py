@@ -611,6 +611,8 @@ class Check:
         if spoils and self._is_told(spoils, place):
             spoils = ()
         if spoils:
+            if kind is Kind.CAPTURED and self.trail and name in self.program.changes(self.trail[-1]):
+                cure = wording.CHANGED_CURE
             if cure is not None:
                 spoils = (replace(spoils[0], leaf=replace(spoils[0].leaf, cure=cure)), *spoils[1:])
             if method:

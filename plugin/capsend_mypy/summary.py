@@ -11,7 +11,7 @@ from capsend_traits import wording
 from mypy import nodes as n
 from mypy.types import Instance, LiteralType, TypeAliasType, get_proper_type
 
-from capsend_mypy import bodies, changing, dispatch, names, outline, shapes, syntax
+from capsend_mypy import bodies, changing, dispatch, names, outline, registries, shapes, syntax
 from capsend_mypy.judge import Rule
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ def from_tree(file: n.MypyFile) -> Summary:
         elif outline.is_identity_factory(function):
             identity.add(local + "()")
     summary.shapes.update(shapes.of_variables(file))
+    summary.shapes.update(registries.tables(file, found, summary.refs))
     for name, refs in dispatch.implementations(file):
         summary.refs.setdefault(name, []).extend(refs)
     if rebound:

@@ -88,6 +88,7 @@ class Values:
         self.program = program
         self.found = found
         self.outer = outer
+        self._is_changed = False
         self._steps = 0
         self._seen: set[tuple[object, ...]] = set()
 
@@ -304,7 +305,11 @@ class Values:
         self._seen.add(key)
         self.program.all(shape.name, shape.refs, self.found)
         for name, part in zip(shape.keys, shape.parts, strict=True):
-            self._captured(Value(part, value.environment), Hop(shape.name, name, part.place))
+            self._is_changed = name.endswith(shapes.CHANGED)
+            self._captured(
+                Value(part, value.environment), Hop(shape.name, name.removesuffix(shapes.CHANGED), part.place)
+            )
+        self._is_changed = False
         for default in shape.defaults:
             if default.kind != shapes.UNKNOWN:
                 self._captured(Value(default, value.environment), Hop(shape.name, hop.label, default.place))
@@ -343,6 +348,8 @@ class Values:
         if bad:
             name = hop.label or shape.name.rpartition(".")[2]
             leaves = tuple(spoil.of(name) for spoil in bad)
+            if self._is_changed:
+                leaves = tuple(replace(leaf, cure=wording.CHANGED_CURE) for leaf in leaves)
             finding = wording.Finding(
                 wording.Kind.CAPTURED,
                 name,

@@ -141,7 +141,7 @@ def _is_class(node: n.Var) -> bool:
 
 
 def changed(function: n.FuncItem) -> frozenset[str]:
-    """Return the variables of modules, and the attributes as "Class.name", whose values a function changes.
+    """Return the variables of modules, the local ones by their short names, and the attributes as "Class.name", whose values a function changes.
 
     It assigns to their items or attributes, or calls methods that change containers.
     """
@@ -175,6 +175,9 @@ def _roots(base: n.Expression) -> Iterator[str]:
             base = base.base
         elif isinstance(base, n.RefExpr) and base.kind == n.GDEF and isinstance(base.node, n.Var):
             yield base.node.fullname
+            return
+        elif isinstance(base, n.NameExpr) and base.kind == n.LDEF:
+            yield base.name
             return
         elif isinstance(base, n.MemberExpr):
             yield f"*.{base.name}"
