@@ -148,6 +148,7 @@ class Builder:
         self.scopes = tuple(scopes)
         self.bound = bound
         self._building: list[object] = []
+        self._elements: set[object] = set()
         self._lambdas = 0
         self._owner = ""
 
@@ -179,6 +180,10 @@ class Builder:
                 return self._display(value, list(value.items))
             case n.DictExpr():
                 return self._display(value, [part for item in value.items for part in item if part is not None])
+            case n.ListComprehension() | n.SetComprehension():
+                return replace(self._comprehension(value.generator), name=outline.DISPLAYS[type(value)])
+            case n.GeneratorExpr() | n.DictionaryComprehension():
+                return self._comprehension(value)
             case n.StarExpr():
                 return self.of(value.expr)
             case n.IndexExpr() if isinstance(value.analyzed, n.TypeApplication):
@@ -210,15 +215,27 @@ class Builder:
             return LITERAL
         return Shape(DISPLAY, name, parts=parts, place=self.spot(value))
 
+    def _comprehension(self, value: n.GeneratorExpr | n.DictionaryComprehension) -> Shape:
+        """Return a display of what a comprehension goes through and what it makes of that; its elements come from where it goes."""
+        self._elements.update(node for index in value.indices for node in _named_in(index))
+        made = [value.key, value.value] if isinstance(value, n.DictionaryComprehension) else [value.left_expr]
+        parts = tuple(self.of(part) for part in [*value.sequences, *made])
+        return Shape(DISPLAY, outline.DISPLAYS[type(value)], parts=parts, place=self.spot(value))
+
     def _call(self, value: n.CallExpr) -> Shape:
         callee = self.callee(value.callee)
         keys = tuple(
             STARRED if kind.is_star() else name or ""
             for kind, name in zip(value.arg_kinds, value.arg_names, strict=True)
         )
-        parts = (callee, *(self.of(argument) for argument in value.args))
+        parts = (callee, *(self._given(argument) for argument in value.args))
         outer = None if self.bound else value
         return Shape(CALL, parts=parts, keys=keys, place=self.spot(value), node=outer)
+
+    def _given(self, argument: n.Expression) -> Shape:
+        """Return an argument; what a generator expression gives is taken up by the call."""
+        shape = self.of(argument)
+        return replace(shape, name="builtins.tuple") if isinstance(argument, n.GeneratorExpr) else shape
 
     def callee(self, value: n.Expression) -> Shape:
         """Return what is called: of a local function its body counts, for it runs where the call stands."""
@@ -230,6 +247,10 @@ class Builder:
 
     def _named(self, value: n.RefExpr) -> Shape:
         node = value.node
+        if (
+            value.expr.node if isinstance(value, n.MemberExpr) and isinstance(value.expr, n.NameExpr) else node
+        ) in self._elements:
+            return LITERAL
         if isinstance(value, n.MemberExpr) and not (value.kind == n.GDEF and node is not None):
             path = outline.Receivers(None, n.Block([])).path(value.expr)
             return Shape(METHOD, f"{path}/{value.name}", place=self.spot(value)) if path else self._unknown(value)
@@ -413,6 +434,9 @@ TELLING: Final = (
     n.LambdaExpr,
     n.ConditionalExpr,
     n.RefExpr,
+    n.ListComprehension,
+    n.SetComprehension,
+    n.DictionaryComprehension,
 )
 """The expressions that may make or hold callables."""
 SENTINEL: Final = "builtins.object"
@@ -424,6 +448,12 @@ def _is_telling(shape: Shape) -> bool:
         made = shape.parts[0].name
         return made == SENTINEL or not names.is_known(made) or any(_is_telling(part) for part in shape.parts[1:])
     return shape.kind in {NAME, METHOD, PARAMETER, FUNCTION} or any(_is_telling(part) for part in shape.parts)
+
+
+def _named_in(target: n.Node) -> Iterator[n.SymbolNode]:
+    for node in syntax.walk(target):
+        if isinstance(node, n.NameExpr) and node.node is not None:
+            yield node.node
 
 
 def _name(function: n.FuncItem) -> str:

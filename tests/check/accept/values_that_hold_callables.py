@@ -55,6 +55,7 @@ class Step(NamedTuple):
 
 
 RULES = (Rule("big", lambda n: n > 3), Rule("odd", check=lambda n: n % 2 == 1, then=partial(add, 1)))
+BY_NAME: PerProcess[dict[str, Rule]] = {rule.name: rule for rule in RULES}
 PLAN: Final = (Step("double", double), Step("more", three_more))
 
 
@@ -111,6 +112,7 @@ def run() -> None:
     assert spawn(lambda: [list(source(3)) for source in SOURCES.values()]).result() == [[0, 1, 2], [0, 2]]
     assert spawn(lambda: [operate(5, 3) for operate in OPERATORS.values()]).result() == [8, 2, 8]
     assert spawn(lambda: [(rule.name, rule.check(4), rule.then(4)) for rule in RULES]).result() == [("big", True, 4), ("odd", False, 5)]
+    assert spawn(lambda: BY_NAME["odd"].check(3)).result() is True
     assert spawn(lambda: [step.run(4) for step in PLAN]).result() == [8, 7]
     assert spawn(lambda: (Kinds().three, Kinds().two_more(3), Kinds().five, Kinds().alias(1, 2), Kinds().own)).result() == (3, 5, 5, 3, 6)
     assert spawn(lambda: Kinds.one_more(1)).result() == 2

@@ -33,6 +33,7 @@ class Rule:
 
 RULES = (Rule("good", good), Rule("locked", lambda n: n + hash(LOCK)))  # E: global "LOCK"
 TABLE: PerProcess[dict[str, Callable[[int], int]]] = {"good": good, "bad": bad}
+CHECKS: PerProcess[list[Callable[[int], int]]] = [rule.check for rule in (Rule("far", lambda n: n + hash(LOCK)),)]  # E: global "LOCK"
 OPAQUE = (either(1), good)
 COUNT: Final = partial(lambda rows, n: n + len(rows), ROWS)  # E: global "ROWS"
 
@@ -75,6 +76,7 @@ def f() -> None:
     spawn(lambda: RULES)
     spawn(lambda: TABLE["good"](1))
     spawn(lambda: OPAQUE[0](3))  # E: global "OPAQUE[0]" is Callable[[int], int], whose captures are unknown
+    spawn(lambda: CHECKS[0](1))
     spawn(COUNT, 2)
     spawn(lambda: (Kinds().a, Kinds().b(), Kinds.c(1), Kinds().d, Kinds().e(1)))
     spawn(show, 3)
