@@ -8,7 +8,7 @@ import textwrap
 from typing import Any
 
 import pytest
-from capsend_traits.constants import Constant, constants, reads_only, still_made
+from capsend_traits.constants import Constant, constants, every_use_reads, reads_only, still_made
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -300,6 +300,29 @@ def test_another_function_only_reads_it(code: str, path: str, *, expected: bool)
     statement = ast.parse(code).body[0]
     tree = statement.value if isinstance(statement, ast.Expr) else statement
     assert reads_only(tree, path, of=_constant("X = [1, 2]")) is expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("from m import X\nprint(X[0])", True),
+        ("from m import X as Y\nY.append(1)", False),
+        ("from m import X\ndef f(): return X", False),
+        ("import m\nprint(m.X[0], m.Y)", True),
+        ("import m\nm.X.append(1)", False),
+        ("import m as n\nn.X[0] = 1", False),
+        ("def f():\n  import m\n  m.X.clear()", False),
+        ("from . import m\nm.X.clear()", True),
+        ("from m import *\nX.append(1)", False),
+        ("from other import X\nX.append(1)", True),
+        ("X = []\nX.append(1)", True),
+        ("import m\nglobals()\nprint(m.X[0])", False),
+    ],
+)
+def test_every_use_of_another_module_is_looked_at(code: str, *, expected: bool) -> None:
+    """The imports of a module, in any scope, say by which names it knows the constant of another."""
+    constant = _constant("X = [1, 2]")
+    assert every_use_reads(ast.parse(code), lambda full: full == "m.X", of=constant, module="pkg.user") is expected
 
 
 def _is_atom(value: object) -> bool:
