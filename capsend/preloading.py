@@ -33,6 +33,7 @@ _OWN: Final = tuple(
         "modules.compiled",
         "ready",
         "registry",
+        "warned",
         "wasm",
     )
 )

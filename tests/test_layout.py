@@ -95,6 +95,7 @@ UPWARDS = {
         "modules",
         "ready",
         "registry",
+        "warned",
         "wasm",
     },  # by name
     "baking": {"image", "shipping"},  # an image is tried with real shipments while it is made
