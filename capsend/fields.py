@@ -15,14 +15,29 @@ from weakref import WeakKeyDictionary
 
 import attrs
 
-from capsend.source import SourceError, locate_class
+from capsend.source import SourceError, is_generated, locate_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _PYTHON_CLASS: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _IMMUTABLE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
 _QUALIFIER: Final = re.compile(r"^[\"'(\s]*(?:\w+\.)*(ClassVar|InitVar|Final)\b")
+_MAKING: Final = frozenset(
+    {
+        "__attrs_post_init__",
+        "__attrs_pre_init__",
+        "__copy__",
+        "__init__",
+        "__new__",
+        "__post_init__",
+        "__set_name__",
+        "__setstate__",
+    }
+)
+"""The methods that run when an instance is made, or when it is put into a class."""
+_NO_FIELDS: Final = frozenset({"abc", "capsend.traits", "enum", "typing"})
+"""The modules whose classes give their subclasses no fields."""
 _NOT_FIELDS: Final = (property, functools.cached_property, classmethod, staticmethod, types.FunctionType)
 
 
@@ -35,12 +50,14 @@ class ClassFields:
         style: "dataclass" or "attrs" when the class is one, else "".
         slots: {name: descriptor} of every slot in the MRO.
         assigned: the names that methods assign on their first parameter.
+        changed: those of them that methods assign other than the ones that make an instance.
     """
 
     mutable: tuple[str, ...]
     style: str
     slots: dict[str, types.MemberDescriptorType]
     assigned: frozenset[str] = frozenset()
+    changed: tuple[str, ...] = ()
 
 
 _cache: WeakKeyDictionary[type, ClassFields] = WeakKeyDictionary()
@@ -87,8 +104,9 @@ def _collect(cls: type) -> ClassFields:
     final: set[str] = set()
     slots: dict[str, types.MemberDescriptorType] = {}
     assigned: set[str] = set()
+    changed: dict[str, None] = {}
     for base in reversed(cls.__mro__):
-        if base is object or not written_in_python(base) or base.__module__ in {"typing", "abc", "capsend.traits"}:
+        if base is object or not written_in_python(base) or base.__module__ in _NO_FIELDS:
             continue
         names = _slots(base)
         slots.update(names)
@@ -96,12 +114,18 @@ def _collect(cls: type) -> ClassFields:
         final |= kept
         stored = _assigned(base)
         assigned.update(stored)
+        late = _assigned(base, late=True)
+        changed.update(dict.fromkeys(late))
         candidates = [*_declared(base), *names, *stored]
         mutable.update(dict.fromkeys(name for name in candidates if name not in final))
     for name in final:
         mutable.pop(name, None)
+    # A frozen class whose methods change an instance in spite of that, through object.__setattr__, is not frozen.
+    mutable.update(changed)
     style = "dataclass" if dataclasses.is_dataclass(cls) else "attrs" if attrs.has(cls) else ""
-    return ClassFields(mutable=tuple(mutable), style=style, slots=slots, assigned=frozenset(assigned))
+    return ClassFields(
+        mutable=tuple(mutable), style=style, slots=slots, assigned=frozenset(assigned), changed=tuple(changed)
+    )
 
 
 def _slots(base: type) -> dict[str, types.MemberDescriptorType]:
@@ -114,7 +138,8 @@ def annotations_of(base: type) -> dict[str, Any]:
         import annotationlib
 
         return annotationlib.get_annotations(base, format=annotationlib.Format.FORWARDREF)
-    return dict(base.__dict__.get("__annotations__", {}))  # noqa: RUF063 - get_annotations would refuse odd metaclasses
+    annotations = base.__dict__.get("__annotations__", {})  # noqa: RUF063 - get_annotations would refuse odd metaclasses
+    return dict(annotations) if isinstance(annotations, dict) else {}  # those of `type` itself are a descriptor
 
 
 def _qualifier(annotation: object) -> str:
@@ -149,7 +174,7 @@ def _final_of(base: type) -> set[str]:
     if issubclass(base, tuple) and "_fields" in base.__dict__:
         final |= set(base.__dict__["_fields"])
     if _assigned(base):
-        final |= _final_in_methods(base)
+        final |= final_in_methods(base)
     return final
 
 
@@ -162,17 +187,24 @@ def _is_frozen(base: type) -> bool:
     return params is not None and bool(params.frozen)
 
 
-def _assigned(base: type) -> list[str]:
-    """The names that the methods of a class assign on their first parameter; a frozen class's are not there to be assigned again."""
-    if _is_frozen(base):
+def _assigned(base: type, *, late: bool = False) -> list[str]:
+    """The names that the methods of a class assign on their first parameter; a frozen class's are not there to be assigned again.
+
+    Args:
+        base: the class.
+        late: leave out the methods that make an instance.
+    """
+    if not late and _is_frozen(base):
         return []
     names: dict[str, None] = {}
-    for value in vars(base).values():
+    for name, value in vars(base).items():
         function = value.fset if isinstance(value, property) else value
         if (
             isinstance(function, types.FunctionType)
             and function.__module__ == base.__module__
             and function.__code__.co_argcount
+            and not is_generated(function.__code__)
+            and not (late and name in _MAKING)
         ):
             names.update(dict.fromkeys(_stores(function.__code__)))
     return [name for name in names if not isinstance(base.__dict__.get(name), _NOT_FIELDS)]
@@ -201,8 +233,18 @@ def _mangled(name: str, cls: type) -> str:
     return f"_{cls.__name__.lstrip('_')}{name}" if private else name
 
 
-def _final_in_methods(base: type) -> set[str]:
-    """`self.rows: Final = rows` in a method leaves no trace at run time: the source has it."""
+_kept_final: WeakKeyDictionary[type, frozenset[str]] = WeakKeyDictionary()
+
+
+def keep_final(cls: type, names: Iterable[str]) -> None:
+    """Remember which fields of a class its methods declare `Final`: a process has no source of its classes."""
+    _kept_final[cls] = frozenset(names)
+
+
+def final_in_methods(base: type) -> set[str]:
+    """Return the fields that methods declare: `self.rows: Final = rows` leaves no trace at run time, only the source has it."""
+    if base in _kept_final:
+        return set(_kept_final[base])
     try:
         node = locate_class(base).node
     except SourceError:

@@ -61,6 +61,9 @@ _CODE: Final = (
 )
 
 
+_MEMBER_MACHINERY: Final = frozenset(
+    {"__objclass__", "_hashable_values_", "_inverted_", "_name_", "_sort_order_", "_unhashable_values_", "_value_"}
+)
 _CODE_MODULES: Final = frozenset({"typing", "typing_extensions", "functools", "_functools", "capsend"})
 _CODE_CLASSES: Final = frozenset(
     {
@@ -116,6 +119,8 @@ class Judge:
         has_instances: whether an instance was met whose fields can change without a name being bound anew.
         singular: the immutable values met that equal only themselves, outermost first; copies of one of them would not be equal.
         rebuilt: (class, method) of everything of the user's that runs when the values met are decoded.
+        visited: the parts met that are no atoms.
+        held: whether the next value is an instance that a class holds: then only what changes it after it was made counts.
     """
 
     def __init__(self, external: Callable[[object, TraitName], list[Leaf] | None]) -> None:
@@ -123,6 +128,8 @@ class Judge:
         self.has_instances = False
         self.singular: list[object] = []
         self.rebuilt: list[tuple[type, str]] = []
+        self.visited: list[object] = []
+        self.held = False
 
     def leaves(self, value: object, trait: TraitName, path: str) -> list[Leaf]:
         """Return every part of a value that lacks the trait, those declared not sendable first; empty when it has the trait.
@@ -144,6 +151,7 @@ class Judge:
                 if type(child) in ATOMS or id(child) in seen:
                     continue
                 seen.add(id(child))
+                self.visited.append(child)
                 children.append(_Place(child, place, noun, part))
             stack += reversed(children)
         return [leaf for _, leaf in sorted(found, key=lambda pair: not pair[0])]
@@ -172,12 +180,15 @@ class Judge:
             return ()
         if verdict.shape is Shape.ENUM:
             found += [(True, _of_class(leaf, place)) for leaf in self._external(cls, trait) or ()]
+            if trait == "ProcessSend" and (refusal := mutability(cls, held=True)) is not None:
+                found.append((False, _leaf(place, *refusal)))
             return self._members(value)
         if verdict.shape in {Shape.INSTANCE, Shape.DECLARED}:
             self.has_instances = True
             found += [(True, _of_class(leaf, place)) for leaf in self._external(cls, trait) or ()]
             judged = trait == "ProcessSend" and verdict.shape is Shape.INSTANCE
-            refusal = mutability(cls) if judged else None
+            held = self.held and place.parent is None
+            refusal = mutability(cls, held=held) if judged else None
             if refusal is not None:
                 found.append((False, _leaf(place, *refusal)))
             elif _equals_only_itself(cls) and (trait == "ProcessSend" or not any(instance_state(value))):
@@ -212,9 +223,8 @@ class Judge:
         assert isinstance(value, enum.Enum)
         for name, member in type(value).__members__.items():
             yield "member", f".{name}", member.value
-            for field, child in instance_state(member):
-                if not field.startswith("_"):
-                    yield "field", f".{name}.{field}", child
+            for field, child in member_state(member):
+                yield "field", f".{name}.{field}", child
 
 
 _verdicts: dict[tuple[TraitName, bool], WeakKeyDictionary[type, ClassVerdict]] = {
@@ -232,6 +242,8 @@ def class_verdict(cls: type, trait: TraitName, *, code: bool = True) -> ClassVer
 
 
 def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
+    if hasattr(cls, "__capsend_unsent__"):
+        return ClassVerdict(Shape.REFUSED, ("it was not sent with the program that spawns", IMPL_CURE))
     impl = explicit_impl(cls)
     if impl is not None:
         refusal = None if impl.positive else (declared(impl.owner, impl.reason), IMPL_CURE)
@@ -288,12 +300,23 @@ def _is_code_like(cls: type) -> bool:
     return module in _CODE_MODULES or module.startswith("capsend.") or cls in _CODE_CLASSES
 
 
-def mutability(cls: type) -> tuple[str, str] | None:
-    """Return why and what to do where a class's fields can be assigned again; None where none can."""
+def member_state(member: enum.Enum) -> Iterator[tuple[str, object]]:
+    """Yield the fields of an enum member that are not the machinery's."""
+    yield from ((name, value) for name, value in instance_state(member) if name not in _MEMBER_MACHINERY)
+
+
+def mutability(cls: type, *, held: bool = False) -> tuple[str, str] | None:
+    """Return why and what to do where a class's fields can be assigned again; None where none can.
+
+    Args:
+        cls: the class.
+        held: count only fields that a method assigns after an instance was made.
+    """
     fields = class_fields(cls)
-    if not fields.mutable:
+    names = fields.changed if held else fields.mutable
+    if not names:
         return None
-    return mutable_field(cls.__qualname__, fields.mutable[0]), MUTABLE_CURES[fields.style]
+    return mutable_field(cls.__qualname__, names[0]), MUTABLE_CURES[fields.style]
 
 
 def parts_of(value: object) -> Iterator[Part]:

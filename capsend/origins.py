@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import functools
 import importlib.util
@@ -87,10 +88,31 @@ class Origins:
         return None
 
 
+EXAMINING: Final[list[object]] = []
+"""Not empty while a walk examines a program: then placeholders let themselves be looked at."""
+
+
+@contextlib.contextmanager
+def examining() -> Iterator[None]:
+    """Let placeholders be looked at without a refusal meanwhile, as a walk does that meets them in a process."""
+    EXAMINING.append(None)
+    try:
+        yield
+    finally:
+        EXAMINING.pop()
+
+
+def is_placeholder(value: object) -> bool:
+    """Tell whether a value stands, in a process, for one that stayed on the host; it must not be asked anything."""
+    return hasattr(type(value), "__capsend_unsent__")
+
+
 def resolve(module: types.ModuleType, qualname: str) -> object:
     """Follow a dotted name from a module through classes, running no descriptor of the user's; None where it leads nowhere."""
     found: object = module
     for part in qualname.split("."):
+        if is_placeholder(found):
+            return None
         if isinstance(found, types.ModuleType):
             found = vars(found).get(part)
         elif isinstance(found, type):

@@ -14,7 +14,7 @@ import attrs
 from capsend_traits.wording import opening, report
 
 from capsend.annotations import message_type
-from capsend.captures import ABSENT, Place, Walk, callable_name
+from capsend.captures import Walk, callable_name
 from capsend.exceptions import CaptureError
 from capsend.guest.codec import dumps
 from capsend.origins import Origins, resolve
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from capsend.captures.context import Context
-    from capsend.program import Program, Reference
+    from capsend.captures.observed import Observed
+    from capsend.program import Program
 
 MOST: Final = 256
 MOST_BYTES: Final = 64 << 20
@@ -48,7 +49,7 @@ class Prepared:
     origins: Origins
     text: str
     names: frozenset[tuple[str, str]]
-    _observed: list[tuple[Any, Any, object]]
+    _observed: Observed
 
     @property
     def size(self) -> int:
@@ -56,23 +57,8 @@ class Prepared:
         return _OVERHEAD + 2 * len(self.text)
 
     def still_true(self) -> bool:
-        """Tell whether everything that was read has the same value now; captured values are immutable, so identity is enough."""
-        for namespace, key, value in self._observed:
-            if isinstance(namespace, types.FunctionType):
-                if getattr(namespace, key) is not value:
-                    return False
-            elif isinstance(namespace, types.CellType):
-                try:
-                    if namespace.cell_contents is not value:
-                        return False
-                except ValueError:
-                    return False
-            elif isinstance(namespace, type):
-                if len(vars(namespace)) != value:
-                    return False
-            elif namespace.get(key, ABSENT) is not value:
-                return False
-        return True
+        """Tell whether everything that was read is the same now."""
+        return self._observed.hold()
 
 
 class _Kept:
@@ -158,8 +144,8 @@ def _description(program: Program) -> str:
 
 def walked(
     function: Any, knows: Callable[[str], bool], *, defining: bool = False, verb: str = "spawn"
-) -> tuple[Context, Reference]:
-    """Walk over a callable, and return what was found and the reference to it.
+) -> tuple[Context, int | str]:
+    """Walk over a callable, and return what was found and the rendered reference to it.
 
     Args:
         function: the callable.
@@ -171,18 +157,18 @@ def walked(
         CaptureError: something it captures cannot go along.
     """
     walk = Walk(origins=Origins(knows=knows, own=package_of(function)), defining=defining)
-    if isinstance(function, type):
-        walk.classes.construct(function, Place())
     reference = walk.root(function)
     message = message_type(function)
     if message is not None:
         walk.messages(message[0], function)
     context = dismantled(walk)
     findings = context.findings
-    if findings:
+    entry: int | str = 0
+    if reference is not None and not findings:
+        entry = context.program.render(reference)[0]
+    if findings:  # rendering finds what has no encoding
         raise CaptureError(report(opening(callable_name(function), findings, verb=verb), findings), findings=findings)
-    assert reference is not None
-    return context, reference
+    return context, entry
 
 
 def dismantled(walk: Walk) -> Context:

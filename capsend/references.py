@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from capsend.operators import operators_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _ATTRIBUTE: Final = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 _GLOBAL: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 _FREE: Final = frozenset({"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"})
+_GETTERS: Final = frozenset({"getattr", "hasattr"})
+_DYNAMIC: Final = frozenset({"globals", "eval", "exec", "vars", "locals"})
 _IMPORT_ERRORS: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
 
@@ -74,6 +78,8 @@ class References:
         writes: assignments to names that are not its own.
         imports: import statements in its body.
         attributes: names of attributes read from values whose origin is not known.
+        operators: the methods that its operators, statements and built-in functions may call on instances of the user's classes.
+        is_dynamic: whether it may look up any global by a name that is computed, as `globals()` and `eval` do.
     """
 
     globals: tuple[Read, ...]
@@ -81,15 +87,9 @@ class References:
     receiver: tuple[Read, ...]
     writes: tuple[Write, ...]
     imports: tuple[Import, ...]
-    attributes: frozenset[str]
-
-
-@attrs.frozen
-class ClassReferences:
-    """What a class statement refers to while it runs (bases, decorators, defaults, its body), and what its annotations name."""
-
-    body: tuple[Read, ...]
-    annotations: tuple[str, ...]
+    attributes: tuple[str, ...]
+    operators: tuple[str, ...]
+    is_dynamic: bool
 
 
 def function_references(source: Source) -> References:
@@ -97,32 +97,36 @@ def function_references(source: Source) -> References:
     code = source.compile()
     collector = _Collector(code)
     collector.visit(code, frozenset(code.co_freevars))
+    by_text = dict.fromkeys(_by_text(source.node))
+    for name, attribute, line in by_text:
+        for reads in (collector.globals, collector.free):
+            if any(read.name == name for read in reads):
+                reads.append(Read(name, (attribute,), line))
+    names = {read.name for read in collector.globals}
     return References(
         globals=tuple(collector.globals),
         free=tuple(collector.free),
         receiver=tuple(collector.receiver),
         writes=tuple(collector.writes),
         imports=tuple(_imports(source.node)),
-        attributes=frozenset(collector.attributes),
+        attributes=tuple(dict.fromkeys([*collector.attributes, *(attribute for _, attribute, _ in by_text)])),
+        operators=tuple(dict.fromkeys(operators_of(source.node, names))),
+        is_dynamic=bool(names & _DYNAMIC),
     )
 
 
-def class_references(source: Source) -> ClassReferences:
-    """Collect what the process needs at the moment it executes a class statement; functions inside run later and are left out."""
-    assert isinstance(source.node, ast.ClassDef)
-    bare = _WithoutAnnotations().visit(ast.parse(ast.unparse(source.node)))
-    # What the unparsed copy loses are the lines; the statement's own line stands for all of them.
-    code = compile(bare, source.file, "exec", flags=source.flags, dont_inherit=True)
-    collector = _Collector(code)
-    collector.visit(code, frozenset(), into_functions=False)
-    body = tuple(attrs.evolve(read, line=source.line) for read in collector.globals if read.name != source.name)
-    names = {
-        name.id
-        for annotation in _annotations(source.node)
-        for name in ast.walk(annotation)
-        if isinstance(name, ast.Name)
-    }
-    return ClassReferences(body=body, annotations=tuple(sorted(names)))
+def _by_text(root: ast.AST) -> Iterator[tuple[str, str, int]]:
+    """Yield (name, attribute, line) of every `getattr(name, "attribute")` and `hasattr`; the name is empty where it is an expression."""
+    for node in ast.walk(root):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in _GETTERS
+            and len(node.args) > 1
+        ):
+            owner, attribute = node.args[:2]
+            if isinstance(attribute, ast.Constant) and isinstance(attribute.value, str):
+                yield owner.id if isinstance(owner, ast.Name) else "", attribute.value, node.lineno
 
 
 class _Collector:
@@ -133,11 +137,11 @@ class _Collector:
         self.free: list[Read] = []
         self.receiver: list[Read] = []
         self.writes: list[Write] = []
-        self.attributes: set[str] = set()
+        self.attributes: dict[str, None] = {}
         arguments = root.co_argcount + root.co_posonlyargcount
         self.first = root.co_varnames[0] if arguments else None
 
-    def visit(self, code: types.CodeType, free: frozenset[str], *, into_functions: bool = True) -> None:
+    def visit(self, code: types.CodeType, free: frozenset[str]) -> None:
         own: set[str] = set()  # so far: before `price = price` in a class body, the name is the global
         chain: list[str] | None = None
         for instruction in dis.get_instructions(code):
@@ -146,7 +150,7 @@ class _Collector:
                 own.add(name)
             if op in _ATTRIBUTE:
                 if chain is None:
-                    self.attributes.add(name)
+                    self.attributes[name] = None
                 else:
                     chain.append(name)
                 continue
@@ -154,9 +158,8 @@ class _Collector:
             chain = self._begin(instruction, code, free, own)
         self._end(chain)
         for constant in code.co_consts:
-            if isinstance(constant, types.CodeType) and (into_functions or _runs_at_once(constant)):
-                inner = frozenset(constant.co_freevars) & (free - frozenset(code.co_cellvars))
-                self.visit(constant, inner, into_functions=into_functions)
+            if isinstance(constant, types.CodeType):
+                self.visit(constant, frozenset(constant.co_freevars) & (free - frozenset(code.co_cellvars)))
 
     def _begin(
         self, instruction: dis.Instruction, code: types.CodeType, free: frozenset[str], own: set[str]
@@ -181,7 +184,7 @@ class _Collector:
             if last == self.first:
                 return self._read(self.receiver, last, line)
         elif op == "LOAD_SUPER_ATTR":
-            self.attributes.add(str(name))
+            self.attributes[str(name)] = None
         return None
 
     def _read(self, reads: list[Read], name: str, line: int) -> list[str]:
@@ -193,46 +196,6 @@ class _Collector:
         if chain is not None:
             reads, name, line = self._open
             reads.append(Read(name, tuple(chain), line))
-
-
-def _runs_at_once(code: types.CodeType) -> bool:
-    """Class bodies and comprehensions run where they stand; functions and lambdas later."""
-    return code.co_name in {"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"} or "__qualname__" in code.co_names
-
-
-class _WithoutAnnotations(ast.NodeTransformer):
-    """Annotations are evaluated late or never inside, so what they name is not needed for the statement to run."""
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        if node.value is None:
-            return ast.copy_location(ast.Pass(), node)
-        return ast.copy_location(ast.Assign(targets=[node.target], value=node.value), node)
-
-    def visit_arg(self, node: ast.arg) -> ast.AST:
-        node.annotation = None
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.returns = None
-        self.generic_visit(node)
-        return node
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
-        node.returns = None
-        self.generic_visit(node)
-        return node
-
-
-def _annotations(node: ast.ClassDef) -> Iterator[ast.expr]:
-    for statement in node.body:
-        if isinstance(statement, ast.AnnAssign):
-            annotation = statement.annotation
-            if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-                try:
-                    annotation = ast.parse(annotation.value, mode="eval").body
-                except SyntaxError:
-                    continue
-            yield annotation
 
 
 def _imports(root: ast.AST) -> Iterator[Import]:

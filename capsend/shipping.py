@@ -19,7 +19,7 @@ from capsend.captures import Place, Walk, callable_name
 from capsend.exceptions import CapsendError, CaptureError, ProcessFailed, SerializationError
 from capsend.guest import codec
 from capsend.guest.compiling import nested_in
-from capsend.origins import Origins, resolve
+from capsend.origins import Origins, examining, resolve
 from capsend.prepared import dismantled, package_of, prepared_for, walked
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class Shipment:
 
     def files(self) -> frozenset[str]:
         """Return the source files that went along."""
-        return frozenset(step[2][3] for step in json.loads(self.program)["steps"] if step[0] in "fc")
+        return frozenset(step[2][3] for step in json.loads(self.program)["steps"] if step[0] in "fl")
 
 
 class _NotSent(LookupError):
@@ -264,11 +264,24 @@ def ship(
         CaptureError: something it captures cannot go along.
         SerializationError: an argument cannot be sent.
     """
+    with examining():
+        return _ship(function, args, kwargs, knows, image)
+
+
+def _ship(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    knows: Callable[[str], bool],
+    image: object,
+) -> Shipment:
     _require_callable(function)
     message = message_type(function)
     _require_arguments(function, args if message is None else (None, *args), kwargs)
     prepared = prepared_for(function, knows, image)
-    encoded = _encode_data(args, kwargs)
+    program = prepared.program
+    is_known = any(program.entity(arg) is not None for arg in (*args, *kwargs.values()))
+    encoded = None if is_known else _encode_data(args, kwargs)
     if encoded is not None:
         return Shipment(
             prepared.text,
@@ -292,7 +305,8 @@ def check(function: Callable[..., Any], *, knows: Callable[[str], bool], definin
         defining: whether names without a value are to be passed over, as at a definition.
     """
     _require_callable(function)
-    walked(function, knows, defining=defining, verb="check" if not defining else "define")
+    with examining():
+        walked(function, knows, defining=defining, verb="check" if not defining else "define")
 
 
 def _with_arguments(
@@ -315,7 +329,12 @@ def _with_arguments(
     if findings:
         kind = SerializationError if all(f.kind is Kind.ARGUMENT for f in findings) else CaptureError
         raise kind(report(opening(name, findings), findings), findings=findings)
-    encoded = wire.encode_value((args, kwargs), externals=program.external, name=f"arguments of {name}, args")
+    call = (args, kwargs)
+    shared = program.shared if program.shares(call) else None
+    encoded = wire.encode_value(call, externals=program.external, shared=shared, name=f"arguments of {name}, args")
+    program.render()
+    if findings:  # rendering finds what has no encoding
+        raise CaptureError(report(opening(name, findings), findings), findings=findings)
     steps = program.text() if program.steps else ""
     names_sent = prepared.names | frozenset(program.names())
     return Shipment(

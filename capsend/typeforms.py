@@ -1,9 +1,8 @@
-"""Types that a call makes instead of a class statement: type variables, `list[int]`, unions, new types, named tuples, functional enums."""
+"""Types that a call makes and that are no classes: type variables, `list[int]`, unions, new types."""
 
 from __future__ import annotations
 
 import collections.abc
-import enum
 import types
 import typing
 from typing import Any, Final
@@ -59,17 +58,3 @@ def _restrictions(variable: Any) -> tuple[object, ...]:
     bound, constraints = getattr(variable, "__bound__", None), getattr(variable, "__constraints__", ())
     named = [cls for cls in (bound, *constraints) if isinstance(cls, type) and cls.__module__ == "builtins"]
     return (bound if bound in named else None, constraints if constraints and set(constraints) <= set(named) else ())
-
-
-def dissect_class(cls: Any) -> Form | None:
-    """Take a class without a class statement apart; None when it is of no known make."""
-    if issubclass(cls, tuple) and cls.__bases__ == (tuple,) and isinstance(getattr(cls, "_fields", None), tuple):
-        defaults = getattr(cls, "_field_defaults", {})
-        return Form("named_tuple", (cls.__name__, cls.__module__, list(cls._fields)), tuple(defaults.values()))
-    if typing.is_typeddict(cls):
-        items = tuple(cls.__annotations__.items())
-        return Form("typed_dict", (cls.__name__, cls.__module__), (items, bool(getattr(cls, "__total__", True))))
-    if issubclass(cls, enum.Enum):
-        members = tuple((name, member.value) for name, member in cls.__members__.items())
-        return Form("enum", (cls.__name__, cls.__module__), (cls.__bases__, members))
-    return None

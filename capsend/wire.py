@@ -18,7 +18,12 @@ LIMITS: Final = Limits()
 
 
 def encode_value(
-    value: object, *, externals: Callable[[Any], Any], name: str = "the value", pickled: bool = True
+    value: object,
+    *,
+    externals: Callable[[Any], Any],
+    name: str = "the value",
+    pickled: bool = True,
+    shared: Callable[[Any], Any] | None = None,
 ) -> str:
     """Return the message that says `value` to a process, in the fastest form that is exact.
 
@@ -26,13 +31,14 @@ def encode_value(
         value: what to send.
         externals: names functions, classes, modules and handles; see `codec.encode`.
         pickled: whether the receiver reads the form that is a pickle.
+        shared: names the parts that the receiver has already, whatever their class; see `codec.encode`.
         name: what the message of an error calls the value, such as `argument rows`.
 
     Raises:
         SerializationError: a part of it cannot be sent; `path` says where it stands.
     """
     try:
-        return codec.encode(value, externals=externals, pickled=pickled)
+        return codec.encode(value, externals=externals, pickled=pickled and shared is None, shared=shared)
     except codec.NotEncodable as error:
         raise SerializationError(
             f"{name}{error.path} cannot be sent: {error.reason}. Send plain data and make the rest inside the process.",

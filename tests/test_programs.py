@@ -123,13 +123,12 @@ def test_a_command_line_has_source_from_python_3_13_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("def m(self): return 1", "def m(self): return 2 + 1"),
         ("def __eq__(self, o): return True", "def __eq__(self, o): return False"),
         ("class A", "import os\nclass A"),
     ],
 )
 def test_a_class_whose_file_has_changed_is_refused(tmp_path: Path, before: str, after: str) -> None:
-    """The process would execute another statement than the host did, be it only for a method that nothing names."""
+    """The process would run another method than the host did, be it only one that an operator calls."""
     module = "class A:\n    def m(self): return 1\n    def __eq__(self, o): return True\n    __hash__ = None\n"
     script = f"""\
         import m, capsend, pathlib

@@ -21,8 +21,8 @@ _GUEST: Final = _HOST / "guest"
 _TRAITS: Final = Path(capsend_traits.__file__).parent
 _SHARED: Final = (
     "annotations", "captures", "claims", "environment", "exception_classes", "exceptions", "failure", "fields", "frames",
-    "group", "handles", "judge", "linetexts", "origins", "parsed", "parts", "ports", "prepared", "process", "program", "references", "shipping",
-    "source", "stats", "supervisor", "traits", "typeforms", "wire",
+    "group", "handles", "judge", "linetexts", "operators", "origins", "parsed", "parts", "ports", "prepared", "process",
+    "program", "references", "shipping", "source", "stats", "supervisor", "traits", "typeforms", "wire",
 )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
-"""What a callable captures: everything that it reaches, judged, and written down as the steps that rebuild it.
+"""The captures of a callable: everything that it reaches, judged, and taken apart into the program that rebuilds it.
 
 One walk does both, so that what is judged and what is sent cannot differ. It starts at the callable and follows closure cells, defaults,
-receivers, partials, module globals, imports and classes, through every user function that it meets. Work that is only needed when a function
-*runs* waits in a queue; what a class statement needs when it is *executed* is finished before its step is written.
+receivers, partials, module globals, imports and classes, through every user function that it meets. Everything that a process can read of what was
+sent is code at its place in the source, whose own state is judged in turn; a value, judged and sent as it is now; or a placeholder that
+refuses to be used.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import attrs
 from capsend_traits.wording import Kind
 
 from capsend.annotations import classes_in
+from capsend.captures.annotations import Annotations
 from capsend.captures.classes import Classes
+from capsend.captures.constants import Constants
 from capsend.captures.context import ABSENT, LRU_CACHE, Context, Place, callable_name, place_of
 from capsend.captures.functions import Functions
 from capsend.captures.names import Names
@@ -35,6 +38,7 @@ _CODE: Final = (
     types.WrapperDescriptorType,
     types.MethodWrapperType,
     types.ClassMethodDescriptorType,
+    type,
     LRU_CACHE,
 )
 
@@ -59,6 +63,8 @@ class Walk:
         self.functions = Functions(self)
         self.names = Names(self)
         self.classes = Classes(self)
+        self.annotations = Annotations(self)
+        self.constants = Constants(lambda value: not self.values.leaves(value, "ProcessSend", "", Place()))
 
     def root(self, function: Any) -> Reference | None:
         """Walk over the spawned callable; return the reference to it, or None when something is refused."""
@@ -76,14 +82,14 @@ class Walk:
         self.finish()
 
     def finish(self) -> None:
-        """Do all the work that waits, then include, where possible, the methods that nothing is known to call."""
+        """Do all the work that waits, then include, where possible, all that nothing is known to use."""
         self.context.drain()
         self.classes.follow_mentions()
         self.context.include_what_is_possible()
-        self.classes.include_the_rest()
-        self.context.include_what_is_possible()
         self.classes.register()
-        self.classes.withhold()
+        self.annotations.send()
+        self.context.include_what_is_possible()
+        self.names.withhold_the_rest()
 
     def _root(self, function: Any, place: Place) -> None:
         if isinstance(function, functools.partial):
@@ -106,8 +112,11 @@ class Walk:
         leaves = self.values.leaves(function, "ProcessSend", place.function, attrs.evolve(place, function=""))
         if leaves:
             self.context.refuse(Kind.FUNCTION, place.function, type_name(type(function)), leaves, place)
+        elif isinstance(function, type):
+            self.classes.construct(function, place)
 
     def _partial(self, function: functools.partial[Any], place: Place) -> None:
+        self.context.observed.table(function.keywords)
         self._root(function.func, place)
         pieces = [*((f"args[{index}]", piece) for index, piece in enumerate(function.args)), *function.keywords.items()]
         for name, piece in pieces:

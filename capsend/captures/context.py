@@ -1,8 +1,9 @@
-"""What the parts of one walk share: where it is, what it has found, what it has written, and what still waits."""
+"""The state of one walk: its place, its findings, the program under construction, and the tasks that wait."""
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from capsend_traits.wording import GLOBAL_CURE, Finding, Kind, Leaf, receiver_cure
 
+from capsend.captures.observed import ABSENT, Observed
 from capsend.program import Program
 
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 
     from capsend.origins import Origins
 
-ABSENT: Final = object()
+__all__ = ["ABSENT", "LRU_CACHE", "Context", "Place", "Refused", "callable_name", "functions_in", "place_of"]
+
 LRU_CACHE: Final = type(functools.lru_cache(lambda: None))
 CANNOT_BE_SENT: Final = "which cannot be sent"
 _SHARED: Final = frozenset({Kind.GLOBAL, Kind.CLASS_ATTRIBUTE})
@@ -34,14 +37,6 @@ class Refused(Exception):
         self.verdict = verdict
         self.cure = cure
         self.predicate = predicate
-
-
-class Unfinished(Exception):
-    """A class whose own step is being prepared is needed; whoever needs it waits until it is there."""
-
-    def __init__(self, cls: type) -> None:
-        super().__init__(cls)
-        self.cls = cls
 
 
 @attrs.frozen
@@ -98,28 +93,30 @@ def callable_name(function: Any) -> str:
 class Context:
     """The state of one walk.
 
+    A walk is *strict* about what code is known to use: what cannot be sent is a finding. It is *tolerant* about the rest: the process has a
+    placeholder for what cannot be sent.
+
     Attributes:
         origins: tells what the image has.
         defining: whether names that have no value yet are to be passed over, as at a definition.
-        program: the steps that rebuild what was met.
+        program: what rebuilds all that was met.
         findings: what cannot go along, in the order it was met.
-        observed: (holder, key, value) of everything read, from which a cached program knows that it is still true; a name that was not
-            there has the value `ABSENT`, and of a class itself the number of its attributes is held.
+        observed: everything read, from which a cached program knows that it is still true.
         reusable: whether the same observations always give the same program.
         place: where the walk is.
+        tolerant: whether only what is possible is being included.
     """
 
     origins: Origins
     defining: bool = False
     program: Program = attrs.field(factory=Program)
     findings: list[Finding] = attrs.field(factory=list)
-    observed: list[tuple[Any, Any, object]] = attrs.field(factory=list)
+    observed: Observed = attrs.field(factory=Observed)
     reusable: bool = True
     place: Place = attrs.field(factory=Place)
-    _withheld: set[tuple[int, str]] | None = None
-    _queue: collections.deque[Callable[[], None]] = attrs.field(factory=collections.deque)
+    tolerant: bool = False
+    _queue: collections.deque[Callable[[], object]] = attrs.field(factory=collections.deque)
     _possible: collections.deque[Callable[[], object]] = attrs.field(factory=collections.deque)
-    _waiting: dict[type, list[Callable[[], None]]] = attrs.field(factory=dict)
     _reported: set[tuple[Kind, str, str]] = attrs.field(factory=set)
 
     def refuse(
@@ -128,61 +125,43 @@ class Context:
         """Note that something cannot go along, once; while only what is possible is included, nothing is noted."""
         leaves = tuple(_fitting(leaf, kind, place) for leaf in leaves)
         key = (kind, leaves[0].path, place.function)
-        if self._withheld is None and key not in self._reported:
+        if not self.tolerant and key not in self._reported:
             self._reported.add(key)
             self.findings.append(
                 Finding(kind, name, type_, trait, leaves, place.function, place.via, place.file, place.line)
             )
 
-    def later(self, task: Callable[[], None]) -> None:
-        """Put off a task until what is at hand is done."""
-        self._queue.append(task)
-
-    def drain(self) -> None:
-        """Do all that was put off, except what needs a class that is not finished."""
-        while self._queue:
-            task = self._queue.popleft()
-            try:
-                task()
-            except Unfinished as unfinished:
-                self._waiting.setdefault(unfinished.cls, []).append(task)
-
-    def finished(self, cls: type) -> None:
-        """Take up again what waited for a class."""
-        self._queue.extend(self._waiting.pop(cls, ()))
-
-    @property
-    def tolerant(self) -> bool:
-        """Whether only what is possible is being included."""
-        return self._withheld is not None
+    def later(self, task: Callable[[], object]) -> None:
+        """Put off a task until the task at hand is done; it is as strict as that one."""
+        (self._possible if self.tolerant else self._queue).append(task)
 
     def possibly(self, task: Callable[[], object]) -> None:
         """Put off a task that is to be done after all that must be: what cannot go along stays out."""
         self._possible.append(task)
 
+    def drain(self) -> None:
+        """Do all strict tasks."""
+        while self._queue:
+            self._queue.popleft()()
+
     def include_what_is_possible(self) -> None:
-        """Do the tasks whose refusals are not the user's concern; what is judged strictly must come before."""
+        """Do the tasks whose refusals are not the user's concern; all strict ones come before."""
+        self.drain()
         while self._possible:
-            self._include(self._possible.popleft())
-
-    def _include(self, task: Callable[[], object]) -> None:
-        outer = self._withheld
-        self._withheld = set() if outer is None else outer
-        try:
-            task()
+            with self.tolerating():
+                self._possible.popleft()()
             self.drain()
-        except Refused:
-            pass  # the step that needed it is not written
-        finally:
-            self._withheld = outer
 
-    def withhold(self, module: int, name: str, type_: str) -> None:
-        """Tell the process why a global is missing, in case that it is used after all."""
-        if self._withheld is not None and (module, name) not in self._withheld:
-            self._withheld.add((module, name))
-            self.program.act(
-                "u", module, name, f"{name} ({type_}) was not sent with the program, because it is not ProcessSend"
-            )
+    @contextlib.contextmanager
+    def tolerating(self) -> Iterator[None]:
+        """Include only what is possible meanwhile; code that is refused altogether ends the block early."""
+        outer, self.tolerant = self.tolerant, True
+        try:
+            yield
+        except Refused:
+            pass
+        finally:
+            self.tolerant = outer
 
 
 def functions_in(raw: Any) -> Iterator[types.FunctionType]:
@@ -191,11 +170,15 @@ def functions_in(raw: Any) -> Iterator[types.FunctionType]:
         yield raw
     elif isinstance(raw, staticmethod | classmethod):
         yield from functions_in(raw.__func__)
-    elif isinstance(raw, property):
+    elif isinstance(raw, property | types.DynamicClassAttribute):
         for part in (raw.fget, raw.fset, raw.fdel):
             yield from functions_in(part)
     elif isinstance(raw, functools.cached_property | functools.partialmethod):
         yield from functions_in(raw.func)
+    elif isinstance(raw, functools.singledispatchmethod):
+        yield from functions_in(raw.func)
+        for implementation in raw.dispatcher.registry.values():
+            yield from functions_in(implementation)
     elif isinstance(raw, LRU_CACHE):
         yield from functions_in(raw.__wrapped__)
     elif hasattr(type(raw), "__capsend_function__"):

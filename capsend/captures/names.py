@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from capsend_traits.wording import Kind, Leaf
 
+from capsend.captures.annotations import INTROSPECTION
 from capsend.captures.context import ABSENT, NOT_IN_IMAGE, Place, Refused
 from capsend.captures.per_process import declares_per_process
 from capsend.judge import type_name
-from capsend.origins import Origin, missing_module_cure
-from capsend.parts import ATOMS
+from capsend.origins import Origin, is_placeholder, missing_module_cure
 from capsend.references import Read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from capsend.captures import Walk
+    from capsend.program import Entity
     from capsend.references import Import
 
+_ASKED: Final = INTROSPECTION | {"__subclasses__"}
+"""The attributes that ask for more than themselves, of whatever they are read."""
+_MACHINERY: Final = frozenset({"__cached__", "__warningregistry__"})
 _EVERY_MODULE_HAS: Final = frozenset(
     {
         "__name__",
@@ -46,43 +50,50 @@ class Names:
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
         self._context = walk.context
-        self._modules: dict[int, int] = {}
-        self._namespaces: list[dict[str, Any]] = []
-        self._done: set[tuple[int, str, tuple[str, ...]]] = set()
+        self._modules: dict[int, Entity] = {}
+        self._namespaces: list[tuple[dict[str, Any], Entity]] = []
+        self._done: set[tuple[int, str, tuple[str, ...], bool]] = set()
+        self._taken: set[int] = set()
 
-    def read(self, namespace: dict[str, Any], module: int, read: Read, place: Place) -> None:
+    def read(self, namespace: dict[str, Any], module: Entity, read: Read, place: Place) -> None:
         """Reach one global of a user's module, and the attributes read from it."""
-        key = (id(namespace), read.name, read.chain)
-        value = namespace.get(read.name, ABSENT)
-        if key in self._done or read.name in _EVERY_MODULE_HAS:
-            return
-        self._context.observed.append((namespace, read.name, value))
-        if value is ABSENT:
-            # A built-in, or a name that does not exist: then the process fails as the host would.
-            self._done.add(key)
-            return
-        if not self._context.program.is_bound(module, read.name) and not self._bind(
-            namespace, module, read, value, place
-        ):
-            return
-        self._done.add(key)
-        self.follow(value, [read], place)
-
-    def _bind(self, namespace: dict[str, Any], module: int, read: Read, value: object, place: Place) -> bool:
         context = self._context
+        key = (id(namespace), read.name, read.chain)
+        if {(*key, False), (*key, context.tolerant)} & self._done or read.name in _EVERY_MODULE_HAS:
+            return
+        self._done.add((*key, context.tolerant))
+        value = namespace.get(read.name, ABSENT)
+        context.observed.name(namespace, read.name, value)
+        if value is ABSENT:
+            return  # a built-in, or a name that does not exist: then the process fails as the host would
+        if is_placeholder(value):
+            leaf = Leaf(
+                read.name, "placeholder", "it was not sent with the program that spawns", "pass it as an argument"
+            )
+            context.refuse(Kind.GLOBAL, read.name, "placeholder", [leaf], place)
+        elif self._bind(namespace, module, read, value, place):
+            self.follow(value, [read], place)
+
+    def _bind(self, namespace: dict[str, Any], module: Entity, read: Read, value: object, place: Place) -> bool:
+        context = self._context
+        program, values = context.program, self._walk.values
         if isinstance(value, types.ModuleType) and read.chain and self._origin(value) is Origin.USER:
             # Only attributes of the module are read: they are what has to go along.
-            context.program.bind(module, read.name, self.module(vars(value)))
+            program.bind(module, read.name, self.module(vars(value)))
+            return True
+        if program.is_bound(module, read.name) and context.tolerant:
             return True
         if declares_per_process(namespace, read.name, value):
-            reference = self._walk.values.send_copy(value, Kind.GLOBAL, read.name, place)
-            context.program.act("e", module, read.name)
+            reference = values.send_copy(value, Kind.GLOBAL, read.name, place)
+            program.act(module, "e", module, read.name)
+        elif id(namespace) not in self._taken and self._walk.constants.holds(namespace, read.name, value):
+            reference = values.send_copy(value, Kind.GLOBAL, read.name, place)
         else:
-            reference = self._walk.values.send(value, Kind.GLOBAL, read.name, place)
+            reference = values.send(value, Kind.GLOBAL, read.name, place)
         if reference is None:
-            context.withhold(module, read.name, type_name(type(value)))
+            program.withhold(module, read.name, f"it is {type_name(type(value))}, which is not ProcessSend")
             return False
-        context.program.bind(module, read.name, reference)
+        program.bind(module, read.name, reference)
         return True
 
     def follow(self, value: Any, reads: Iterable[Read], place: Place) -> None:
@@ -100,6 +111,7 @@ class Names:
                 classes.construct(value, place)
             if not read.chain:
                 continue
+            classes.mention([name for name in read.chain if name in _ASKED], place)
             if isinstance(value, types.FunctionType):
                 self._function_attribute(value, read.chain[0], place)
             else:
@@ -108,36 +120,39 @@ class Names:
 
     def _function_attribute(self, function: types.FunctionType, name: str, place: Place) -> None:
         value = vars(function).get(name, ABSENT)
-        if value is not ABSENT and type(value) not in ATOMS:
-            self._walk.values.send(value, Kind.ATTACHED, f"{function.__name__}.{name}", place)
+        if value is not ABSENT:
+            self._walk.functions.attribute(function, name, value, place)
 
-    def module(self, namespace: dict[str, Any]) -> int:
+    def module(self, namespace: dict[str, Any]) -> Entity:
         """Return the entity of a user's module, by its namespace; the packages around it come first."""
         known = self._modules.get(id(namespace))
         if known is not None:
             return known
         name = namespace.get("__name__", "__main__")
         parent = sys.modules.get(name.rpartition(".")[0])
+        around = None
         if parent is not None and vars(parent) is not namespace and self._origin(parent) is Origin.USER:
-            self.module(vars(parent))
+            around = self.module(vars(parent))
         module = sys.modules.get(name)
         thing = module if module is not None and vars(module) is namespace else namespace
-        number = self._context.program.number(thing)
-        if number is None:
-            step = (name, namespace.get("__file__"), namespace.get("__package__"), "__path__" in namespace)
-            number = self._context.program.make(thing, "m", *step)
-        self._modules[id(namespace)] = number
-        self._namespaces.append(namespace)
-        return number
+        entity = self._context.program.entity(thing)
+        if entity is None:
+            step = (name, namespace.get("__file__"), namespace.get("__package__"), "__path__" in namespace, around)
+            entity = self._context.program.make(thing, "m", *step)
+        self._modules[id(namespace)] = entity
+        self._namespaces.append((namespace, entity))
+        return entity
 
-    def namespace_with(self, cls: type) -> dict[str, Any] | None:
-        """Return the namespace, of those met, that has a class under its name; a doctest's is not that of the module that it names."""
-        return next(
-            (n for n in self._namespaces if n.get("__name__") == cls.__module__ and n.get(cls.__qualname__) is cls),
-            None,
-        )
+    def withhold_the_rest(self) -> None:
+        """Give the process a placeholder for every name of a module that nothing in the program names."""
+        program = self._context.program
+        for namespace, entity in self._namespaces:
+            for name in list(namespace):
+                is_own = name in _EVERY_MODULE_HAS | _MACHINERY or (name == "__doc__" and namespace[name] is None)
+                if not is_own and not program.knows(entity, name):
+                    program.withhold(entity, name, "no code that was sent with it names it")
 
-    def module_value(self, module: types.ModuleType) -> int:
+    def module_value(self, module: types.ModuleType) -> Entity:
         """Reach a module that is used as a value: the image's goes by name, of the user's all that can go along.
 
         Raises:
@@ -150,16 +165,20 @@ class Names:
                 f"the image has no module {module.__name__}", missing_module_cure(module.__name__), NOT_IN_IMAGE
             )
         if origin is Origin.IMAGE:
-            return program.make(module, "i", module.__name__)
-        number, place = self.module(vars(module)), self._context.place
-        reads = [Read(name, (), 0) for name in vars(module) if not name.startswith("__")]
+            return program.entity(module) or program.make(module, "i", module.__name__)
+        entity, place = self.module(vars(module)), self._context.place
+        self._context.possibly(lambda: self.take_all(vars(module), place))
+        return entity
 
-        def take() -> None:
-            for read in reads:
-                self.read(vars(module), number, read, place)
-
-        self._context.possibly(take)
-        return number
+    def take_all(self, namespace: dict[str, Any], place: Place) -> None:
+        """Reach all names of a module that can go along, as code may look for any of them."""
+        if id(namespace) in self._taken:
+            return
+        self._taken.add(id(namespace))
+        entity = self.module(namespace)
+        for name in list(namespace):
+            if not name.startswith("__"):
+                self.read(namespace, entity, Read(name, (), 0), place)
 
     def statement(self, statement: Import, namespace: dict[str, Any], place: Place) -> None:
         """Reach what an import statement inside a function will import."""
@@ -179,12 +198,12 @@ class Names:
             self._context.refuse(Kind.IMPORT, name, "module", [leaf], place)
 
     def _take(self, module: types.ModuleType, statement: Import, place: Place) -> None:
-        number = self.module(vars(module))
+        entity = self.module(vars(module))
         for attribute in statement.names:
             submodule = sys.modules.get(f"{module.__name__}.{attribute}")
-            if submodule is not None and statement.is_from and self._context.program.number(submodule) is None:
+            if submodule is not None and statement.is_from and self._context.program.entity(submodule) is None:
                 self.module_value(submodule)
-            self.read(vars(module), number, Read(attribute, (), place.line), place)
+            self.read(vars(module), entity, Read(attribute, (), place.line), place)
 
     def _imported(self, name: str) -> types.ModuleType | None:
         """A function that imports a module of the user's when it runs: it is imported here now, to be judged."""
@@ -197,25 +216,6 @@ class Names:
                 return None
         module = sys.modules.get(name)
         return module if module is not None and self._origin(module) is Origin.USER else None
-
-    def annotation(self, namespace: dict[str, Any], module: int, name: str) -> None:
-        """What annotations name is only looked at by tools such as dataclasses: names of the image are enough."""
-        value = namespace.get(name, ABSENT)
-        program = self._context.program
-        if value is ABSENT or program.is_bound(module, name):
-            return
-        number = program.number(value)
-        if number is None:
-            if isinstance(value, types.ModuleType):
-                if self._origin(value) is not Origin.IMAGE:
-                    return
-                number = program.make(value, "i", value.__name__)
-            else:
-                named = self._context.origins.name_of(value)
-                if named is None:
-                    return
-                number = program.make(value, "n", *named)
-        program.bind(module, name, number)
 
     def _origin(self, module: types.ModuleType) -> Origin:
         return self._context.origins.of(module.__name__, getattr(module, "__file__", None))

@@ -1,12 +1,11 @@
-"""The source of functions and classes and what they refer to, found once and kept."""
+"""The source of functions and what they refer to, found once and kept."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from weakref import WeakKeyDictionary
 
-from capsend.references import ClassReferences, Read, References, class_references, function_references
-from capsend.source import Source, SourceError, locate_class, locate_function
+from capsend.references import Read, References, function_references
+from capsend.source import Source, SourceError, locate_function
 
 if TYPE_CHECKING:
     import types
@@ -15,7 +14,6 @@ _MOST: Final = 4096
 
 # By identity: code objects of different files can be equal.
 _functions: dict[int, tuple[types.CodeType, Source, References]] = {}
-_classes: WeakKeyDictionary[type, tuple[Source, ClassReferences]] = WeakKeyDictionary()
 
 
 def function_source(function: types.FunctionType) -> tuple[Source, References]:
@@ -32,15 +30,6 @@ def function_source(function: types.FunctionType) -> tuple[Source, References]:
             _functions.clear()
         known = _functions[id(code)] = code, source, function_references(source)
     return known[1:]
-
-
-def class_source(cls: type) -> tuple[Source, ClassReferences]:
-    """Return a class's source and what its statement refers to; kept per class."""
-    known = _classes.get(cls)
-    if known is None:
-        source = locate_class(cls)
-        known = _classes[cls] = source, class_references(source)
-    return known
 
 
 def function_reads(function: types.FunctionType) -> tuple[Read, ...]:

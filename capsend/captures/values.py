@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from capsend_traits.wording import STATE_CURE, Kind, Leaf
 
 from capsend import typeforms
+from capsend.captures.caches import contents
 from capsend.captures.context import LRU_CACHE, Refused
-from capsend.guest import codec
 from capsend.handles import grant_of
 from capsend.judge import Judge, TraitName, type_name
+from capsend.parts import ATOMS
 
 if TYPE_CHECKING:
     from capsend.captures import Walk
     from capsend.captures.context import Place
-    from capsend.program import Reference
+    from capsend.guest.codec import NotEncodable
+    from capsend.program import Entity, Reference
+
+_JUDGED_AGAIN: Final = frozenset("cfgm")
+"""The kinds of entities that may have been met before by code that needs less of them."""
+_BY_VALUE: Final = frozenset({Kind.ARGUMENT, Kind.RESULT})
 
 
 class Values:
@@ -28,75 +33,140 @@ class Values:
         self._walk = walk
         self._context = walk.context
         self._judge = Judge(self.reach)
+        self._met: dict[int, object] = {}
 
-    def judge(self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = "ProcessSend") -> bool:
-        """Judge one value, and everything that it reaches; tell whether it can go along."""
-        outer, self._judge.singular = self._judge.singular, []
+    def judge(
+        self,
+        value: object,
+        kind: Kind,
+        name: str,
+        place: Place,
+        *,
+        trait: TraitName = "ProcessSend",
+        held: bool = False,
+    ) -> bool:
+        """Judge one value, and everything that it reaches; tell whether it can go along.
+
+        Args:
+            value: the value.
+            kind: how it belongs to the callable.
+            name: how the user names it.
+            place: where it is read.
+            trait: the trait that it needs.
+            held: whether it is an instance that a class holds, as a descriptor is: then only what changes it later makes it mutable.
+        """
+        judge = self._judge
+        outer = judge.singular, judge.visited, judge.held
+        judge.singular, judge.visited, judge.held = [], [], held
         try:
             leaves = self.leaves(value, trait, name, place)
             if leaves:
                 self._context.refuse(kind, name, type_name(type(value)), leaves, place, trait=trait)
             else:
-                self._prepare_decoding(place)
-                self._keep_singular()
+                self._keep_identity(kind, name, place, trait)
         finally:
-            self._judge.singular = outer
+            judge.singular, judge.visited, judge.held = outer
         return not leaves
 
-    def _prepare_decoding(self, place: Place) -> None:
-        """What runs when a value is decoded needs its globals before the step that has the value."""
-        rebuilt, self._judge.rebuilt = self._judge.rebuilt, []
-        for cls, method in rebuilt:
-            self._walk.classes.attribute(cls, method, place)
-        if rebuilt:
-            self._context.drain()
+    def _keep_identity(self, kind: Kind, name: str, place: Place, trait: TraitName) -> None:
+        """Make entities of the parts that are the same object wherever the process meets them."""
+        program, judge = self._context.program, self._judge
+        for part in judge.singular:
+            if program.entity(part) is None:
+                self._blame(program.make(part, "o" if type(part) is object else "v"), kind, name, place, trait)
+        if kind in _BY_VALUE:
+            return
+        for part in judge.visited:
+            if id(part) not in self._met:
+                self._met[id(part)] = part
+            elif program.entity(part) is None:
+                self._blame(program.make(part, "v"), kind, name, place, trait)
 
-    def _keep_singular(self) -> None:
-        """Make entities of values that equal only themselves, so that a sentinel is the same object wherever the process meets it."""
-        program = self._context.program
-        for value in reversed(self._judge.singular):
-            if program.number(value) is not None:
-                continue
-            if type(value) is object:
-                program.make(value, "o")
-                continue
-            with contextlib.suppress(codec.NotEncodable):  # whoever sends the whole will say so
-                program.make(value, "v", program.value(value))
+    def _blame(self, entity: Entity, kind: Kind, name: str, place: Place, trait: TraitName) -> None:
+        """Say what is wrong if a value that was judged good has no encoding after all."""
+        context, tolerant = self._context, self._context.tolerant
 
-    def send(
-        self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = "ProcessSend"
-    ) -> Reference | None:
-        """Judge one value and return the reference to it, or None when it is refused."""
-        if not self.judge(value, kind, name, place, trait=trait):
-            return None
-        program = self._context.program
-        try:
-            return program.value(value)
-        except codec.NotEncodable as error:
+        def refuse(error: NotEncodable) -> bool:
             leaf = Leaf(
                 path=name + error.path, type=type_name(type(error.value)), verdict=error.reason, cure=STATE_CURE
             )
-            self._context.refuse(kind, name, type_name(type(value)), [leaf], place, trait=trait)
-            return None
+            if not tolerant:
+                context.refuse(kind, name, type_name(type(entity.thing)), [leaf], place, trait=trait)
+            return True
+
+        if entity.kind == "v":
+            entity.blame = refuse
+
+    def send(
+        self,
+        value: object,
+        kind: Kind,
+        name: str,
+        place: Place,
+        *,
+        trait: TraitName = "ProcessSend",
+        held: bool = False,
+    ) -> Reference | None:
+        """Judge one value and return the reference to it, or None when it is refused; see `judge`."""
+        outer, rebuilt = self._judge.rebuilt, list[tuple[type, str]]()
+        self._judge.rebuilt = rebuilt
+        try:
+            if not self.judge(value, kind, name, place, trait=trait, held=held):
+                return None
+        finally:
+            self._judge.rebuilt = outer
+        program = self._context.program
+        is_new = program.entity(value) is None
+        reference = program.value(value)
+        if is_new and not isinstance(reference, str):
+            self._blame(reference, kind, name, place, trait)
+            if rebuilt:
+                self._run_when_decoded(reference, rebuilt, place)
+        return reference
+
+    def _run_when_decoded(self, entity: Entity, rebuilt: list[tuple[type, str]], place: Place) -> None:
+        """Code that runs when a value is decoded has to be there before the value."""
+        for cls, method in rebuilt:
+            self._walk.classes.attribute(cls, method, place)
+        classes = (self._context.program.entity(cls) for cls, _ in rebuilt)
+        entity.ready = tuple(dict.fromkeys(each for each in classes if each is not None))
+
+    def send_or_placeholder(
+        self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = "ProcessSend"
+    ) -> Reference:
+        """Judge one value and return the reference to it, or to a placeholder when it is refused."""
+        reference = self.send(value, kind, name, place, trait=trait)
+        return self.placeholder(name, value) if reference is None else reference
+
+    def placeholder(self, name: str, value: object) -> Entity:
+        """Return a placeholder for a value that stays on the host."""
+        reason = f"it is {type_name(type(value))}, which is not ProcessSend"
+        return self._context.program.make(_Stays(value), "u", name, reason)
 
     def send_copy(self, value: object, kind: Kind, name: str, place: Place) -> Reference | None:
-        """Judge a value of which each process owns a copy; all names that it has here are names of the one copy there."""
-        reference = self.send(value, kind, name, place, trait="Serializable")
+        """Judge a value of which each process owns a copy; all names that it has on the host are names of the one copy there."""
         self._context.reusable = False
-        return self._context.program.make(value, "v", reference) if isinstance(reference, str) else reference
+        return self.send(value, kind, name, place, trait="Serializable")
 
     def leaves(self, value: object, trait: TraitName, name: str, place: Place) -> list[Leaf]:
         """Return the parts of a value that cannot go along."""
         outer, self._context.place = self._context.place, place
         try:
-            return self._judge.leaves(value, trait, name)
+            leaves = self._judge.leaves(value, trait, name)
+            for part in (value, *self._judge.visited):
+                if isinstance(part, functools.partial):
+                    self._context.observed.table(part.keywords)
+                    self._context.observed.attribute(part, "args")
+                    self._context.observed.attribute(part, "func")
+            return leaves
         finally:
             self._context.place = outer
             self._context.reusable &= not self._judge.has_instances
 
     def reach(self, value: Any, trait: TraitName) -> list[Leaf] | None:
         """Answer the judge about code: no leaves when it can go along, None when it is not code after all."""
-        if self._context.program.external(value) is not None:
+        entity = self._context.program.entity(value)
+        if entity is not None and entity.kind not in _JUDGED_AGAIN:
             return []
         try:
             return self._code(value, trait)
@@ -106,29 +176,27 @@ class Values:
             return [Leaf(path="", type=type_, verdict=refused.verdict, cure=refused.cure, predicate=refused.predicate)]
 
     def _code(self, value: Any, trait: TraitName) -> list[Leaf] | None:
-        program = self._context.program
+        program, origins = self._context.program, self._context.origins
         if (grant := grant_of(value)) is not None:
             program.carry(value, grant)
         elif isinstance(value, types.FunctionType):
             if "registry" in vars(value) and value.__globals__.get("__name__") == "functools":
                 return self._dispatcher(value, trait)
-            self._walk.functions.number(value)
+            self._walk.functions.entity(value)
         elif isinstance(value, type):
-            self._walk.classes.number(value)
+            self._walk.classes.entity(value)
         elif isinstance(value, types.ModuleType):
             self._walk.names.module_value(value)
-        elif isinstance(value, types.MethodType) and self._context.origins.name_of(value) is None:
+        elif isinstance(value, types.MethodType) and origins.name_of(value) is None:
             return None  # its receiver may hold it in turn: the judge, which does not recurse, goes on with both
-        elif (named := self._context.origins.name_of(value)) is not None:
+        elif (named := origins.name_of(value)) is not None:
             program.make(value, "n", *named)
         elif isinstance(value, functools.partial):
             return None
         elif hasattr(type(value), "__capsend_function__"):
             return self._spawnable(value, trait)
         elif isinstance(value, LRU_CACHE):
-            inner: Any = value.__wrapped__
-            parameters = value.cache_parameters()
-            program.make(value, "w", self._walk.functions.number(inner), parameters["maxsize"], parameters["typed"])
+            return self._cache(value, trait)
         elif type(value).__name__ == "TypeAliasType":
             self._walk.classes.alias(value)
         elif (form := typeforms.dissect(value)) is not None:
@@ -148,15 +216,37 @@ class Values:
         return leaves
 
     def _dispatcher(self, function: Any, trait: TraitName) -> list[Leaf]:
+        self._context.observed.table(function.registry)
         registry = dict(function.registry)
-        leaves = self._judge.leaves(tuple(registry.items()), trait, ".registry")
+        leaves = self._judge.leaves(tuple(registry), trait, ".registry")
+        program, place = self._context.program, self._context.place
+        registered = [
+            [program.value(cls), self._walk.classes.part(made, place)] for cls, made in registry.items() if not leaves
+        ]
         if not leaves:
-            program = self._context.program
-            base = program.value(registry.pop(object))
-            program.make(
-                function, "d", base, [[program.value(cls), program.value(made)] for cls, made in registry.items()]
-            )
-            self._context.reusable = False  # more may be registered with it later
+            program.make(function, "d", registered)
+        return leaves
+
+    def _cache(self, cached: Any, trait: TraitName) -> list[Leaf]:
+        function = cached.__wrapped__
+        self._context.observed.answer(lambda: cached.cache_info()[2:])
+        leaves = self.reach(function, trait) or []
+        try:
+            held = contents(cached)
+        except LookupError as error:
+            raise Refused(f"what it remembers cannot be seen: {error}", "clear it before the spawn") from None
+        leaves += self._judge.leaves([part for entry in held for part in entry], "Serializable", ".cache")
+        for args, _, result in held:
+            shown = ", ".join(map(repr, args)) if set(map(type, args)) <= ATOMS else "..."
+            leaves += self._judge.leaves(result, trait, f"({shown})")
+        if not leaves:
+            program, parameters = self._context.program, cached.cache_parameters()
+            entries = [
+                [program.value(args), program.value(keywords), program.value(result)] for args, keywords, result in held
+            ]
+            program.make(cached, "w", program.value(function), parameters["maxsize"], parameters["typed"], entries)
+        if held:
+            self._context.reusable = False
         return leaves
 
     def _spawnable(self, value: Any, trait: TraitName) -> list[Leaf]:
@@ -171,3 +261,10 @@ class Values:
         if not leaves:
             self._context.program.make(method, "y", self._context.program.value(method.__self__), method.__name__)
         return leaves
+
+
+class _Stays:
+    """Stands for one use of a value that stays on the host."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value

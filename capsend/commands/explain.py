@@ -101,14 +101,23 @@ class _Recorder(Values):
         self.walk = walk
         self.entries: list[_Entry] = []
 
-    def judge(self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = "ProcessSend") -> bool:
+    def judge(
+        self,
+        value: object,
+        kind: Kind,
+        name: str,
+        place: Place,
+        *,
+        trait: TraitName = "ProcessSend",
+        held: bool = False,
+    ) -> bool:
         context = self.walk.context
         if context.tolerant:
-            return super().judge(value, kind, name, place, trait=trait)
+            return super().judge(value, kind, name, place, trait=trait, held=held)
         first = len(context.findings)
         # Noted before what it reaches is judged in turn, so that the order is that of the source.
         position = len(self.entries)
-        good = super().judge(value, kind, name, place, trait=trait)
+        good = super().judge(value, kind, name, place, trait=trait, held=held)
         self.entries.insert(position, _Entry(kind, name, value, trait, place, first, len(context.findings)))
         return good
 

@@ -32,7 +32,12 @@ _scan: Final = json.JSONDecoder().raw_decode
 
 
 def encode(
-    value: Any, *, externals: Callable[[Any], Any] = lambda _: None, pickled: bool = False, prefix: str = ""
+    value: Any,
+    *,
+    externals: Callable[[Any], Any] = lambda _: None,
+    pickled: bool = False,
+    prefix: str = "",
+    shared: Callable[[Any], Any] | None = None,
 ) -> str:
     """Return the message, in ASCII, that says `value` exactly: its classes, its sharing, its cycles.
 
@@ -44,6 +49,7 @@ def encode(
         pickled: write values of built-in classes in the form that only a decoder without limits reads, which is several
             times as fast: for a sender that the reader trusts anyway.
         prefix: what stands before the message in the text that is returned.
+        shared: called for every part, whatever its class, before `externals`; returns its reference or None.
 
     Raises:
         NotEncodable: a part has no encoding; its `path` says where it stands.
@@ -61,13 +67,13 @@ def encode(
             body, form = blob(data)
             return f"{prefix}k{form:02}{body}"
     letter, layer, root = _root(value)
-    plain = _is_plain(layer)
+    plain = shared is None and _is_plain(layer)
     if plain:
         text = _json(root)
         if text is not None:
             return f"{prefix}{letter}{text}"
     for careful in (True,) if plain else (False, True):
-        nodes, blobs = Encoder(externals, careful=careful).encode(value)
+        nodes, blobs = Encoder(externals, careful=careful, shared=shared).encode(value)
         text = _json(nodes)
         if text is not None:
             return "".join([prefix, f"g{len(text):x}:", text, *blobs])

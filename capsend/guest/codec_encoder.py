@@ -80,12 +80,17 @@ class Encoder:
     Args:
         externals: gives the reference of what is not encoded here, or None.
         careful: look at every str and int, since some of this value cannot stand in JSON as it is.
+        shared: gives the reference of any part that others hold too, or None.
     """
 
-    def __init__(self, externals: Callable[[Any], Any], *, careful: bool) -> None:
+    def __init__(
+        self, externals: Callable[[Any], Any], *, careful: bool, shared: Callable[[Any], Any] | None = None
+    ) -> None:
         self._externals = externals
         self._careful = careful
-        self._inline = _NUMBERS if careful else ATOMS
+        self._shared = shared
+        # Containers of what stands in JSON as it is are written at once, unless each part has to be looked at.
+        self._inline = frozenset() if shared is not None else _NUMBERS if careful else ATOMS
         self._refs: dict[int, list[int]] = {}  # by identity; an empty one is a node that is not finished
         self._nodes: list[Any] = []
         self._blobs: list[str] = []
@@ -110,13 +115,18 @@ class Encoder:
         return self._nodes, self._blobs
 
     def _run(self, root: Any) -> None:
-        refs, careful = self._refs, self._careful
+        refs, careful, shared = self._refs, self._careful, self._shared
         frame = _Frame(None, [], iter((root,)), ref=[])
         self._stack.append(frame)
         out, source = frame.out, frame.source
         while True:
             for child in source:
                 kind = type(child)
+                if shared is not None and id(child) not in refs and (known := shared(child)) is not None:
+                    self._emit(refs.setdefault(id(child), []), ["x", known])
+                if shared is not None and id(child) in refs:
+                    out.append(refs[id(child)])
+                    continue
                 if kind in ATOMS and not (careful and self._is_odd(child)):
                     out.append(child)
                     continue

@@ -123,8 +123,9 @@ def _plan(cls: Any) -> Plan:
 
 def _defines(classes: tuple[type, ...], name: str) -> bool:
     method = next((c.__dict__[name] for c in classes if name in c.__dict__), None)
-    # dataclasses generates a pair that fails where a slot is unset; the fields say the same and more.
-    return method is not None and getattr(method, "__module__", None) != "dataclasses"
+    # dataclasses generates a pair that fails where a slot is unset, attrs one that forgets the fields of subclasses with a __dict__.
+    home = getattr(method, "__globals__", {}).get("__name__")
+    return method is not None and home not in ("dataclasses", "attr._make")
 
 
 def _time_bases() -> dict[type, Base]:

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from capsend import Dir, Mailbox, PerProcess, Spawnable
 
-from . import codec, typeforms
+from . import codec, descriptors, typeforms, unsent
+from .assembly import Assembler
 from .compiling import compile_source, nested_in, requalified
 from .handles import Handle
+from .unsent import Unsent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +36,6 @@ class Program:
 
     Attributes:
         entities: what the steps have made, by number.
-        unsent: {(module's globals as id, name): reason} of globals that stay in the host.
         handles: what the program carries beside its steps.
         pieces: the source of its functions and classes, as `compile_source` takes it.
         has_parent: whether another process spawned this one, so that the host does not know the entities.
@@ -43,7 +44,6 @@ class Program:
 
     def __init__(self) -> None:
         self.entities: list[Any] = []
-        self.unsent: dict[str, str] = {}
         self.handles: list[Any] = []
         self.pieces: list[list[Any]] = []
         self.has_parent = False
@@ -51,32 +51,38 @@ class Program:
         self._numbers: dict[int, int] = {}
         self._values: set[int] = set()
         self._own_modules: set[str] = set()
+        self._assembler = Assembler(self.get, self.has)
         self._makers: dict[str, Any] = {
             "m": self._module,
             "i": importlib.import_module,
             "n": _named,
             "f": self._function,
             "g": self._image_function,
-            "c": self._class,
             "a": self._attribute,
-            "w": lambda function, maxsize, typed: functools.lru_cache(maxsize, typed)(self.entities[function]),
+            "c": self._assembler.make,
+            "h": lambda kind, *parts: descriptors.MAKERS[kind](*map(self.get, parts)),
+            "d": self._dispatch,
+            "w": self._cache,
             "p": lambda function: Spawnable(self.get(function)),
             "y": lambda value, name: getattr(self.get(value), name),
             "t": lambda kind, *data: typeforms.MAKERS[kind](*data[:-1], self.get(data[-1])),
-            "d": self._dispatch,
+            "l": self._alias,
             "o": object,
             "v": self._value,
+            "u": Unsent,
         }
         self._actors: dict[str, Callable[..., None]] = {
             "s": self._fill,
             "b": self._bind,
             "x": self._set,
+            "z": self._annotate,
+            "M": self._set_members,
             "e": self._declare,
             "q": self._takes_mailbox,
             "r": self._register,
-            "u": self._remember,
-            "z": self._delete,
+            "j": self._reorder,
         }
+        unsent.begin()
 
     def execute(self, steps: list[list[Any]]) -> None:
         """Take all steps in order."""
@@ -110,7 +116,7 @@ class Program:
             NotEncodable: it is an instance of a class that is declared not sendable.
         """
         number = self._numbers.get(id(thing))
-        if number is not None:
+        if number is not None and not isinstance(thing, Handle | Dir):
             # A value may have been changed here in spite of all: only one without any state is the one that the host has.
             return None if id(thing) in self._values and _has_state(thing) else {"p": number}
         if isinstance(thing, Handle):
@@ -175,7 +181,9 @@ class Program:
         """Tell whether a class belongs to a module of the user's."""
         return cls.__module__ in self._own_modules
 
-    def _module(self, name: str, file: str | None, package: str | None, is_package: bool) -> types.ModuleType:
+    def _module(
+        self, name: str, file: str | None, package: str | None, is_package: bool, _around: int | None
+    ) -> types.ModuleType:
         module = types.ModuleType(name)
         vars(module)["__builtins__"] = builtins  # C code that imports looks for it in the caller's globals
         module.__package__ = package
@@ -207,29 +215,16 @@ class Program:
             )
         return _make_function(code, namespace, qualname)
 
-    def _class(self, module: int, source: list[Any], name: str) -> Any:
+    def _alias(self, module: int, source: list[Any], name: str) -> Any:
         namespace = vars(self.entities[module])
-        before = namespace.get(name, self)
         self.pieces.append(source)
         exec(compile_source(*source), namespace)  # noqa: S102 - the guest is where programs are run
-        made = namespace[name]
-        if before is not self:
-            # An older class of that name: its binding is a step of its own.
-            namespace[name] = before
-        if isinstance(made, type) and "__firstlineno__" in vars(made):
-            setattr(made, "__firstlineno__", source[4])  # noqa: B010 - its statement was compiled alone, and type checkers do not know it
-        return made
+        return namespace[name]
 
-    def _value(self, reference: int | str) -> Any:
+    def _value(self, reference: str, is_interned: int = 0) -> Any:
         value = self.get(reference)
         self._values.add(id(value))
-        return value
-
-    def _dispatch(self, function: int, registered: list[list[int]]) -> Any:
-        made = functools.singledispatch(self.entities[function])
-        for cls, implementation in registered:
-            made.register(self.entities[cls], self.entities[implementation])
-        return made
+        return sys.intern(value) if is_interned else value
 
     def _attribute(self, owner: int, name: str) -> Any:
         for base in self.entities[owner].__mro__:
@@ -238,40 +233,71 @@ class Program:
                 return found.__func__ if isinstance(found, staticmethod | classmethod) else found
         raise AttributeError(name)
 
-    def _fill(
-        self, function: int, defaults: Any, kwdefaults: Any, cells: dict[str, Any], attributes: dict[str, Any]
-    ) -> None:
-        made = self.entities[function]
-        made.__defaults__ = self.get(defaults)
-        made.__kwdefaults__ = self.get(kwdefaults)
+    def _dispatch(self, registered: list[list[Any]]) -> Any:
+        (_, function), *rest = [(self.get(cls), self.get(implementation)) for cls, implementation in registered]
+        made: Any = functools.singledispatch(function)
+        for cls, implementation in rest:
+            made.register(cls, implementation)
+        return made
+
+    def _cache(self, function: Any, maxsize: int | None, typed: bool, held: list[list[Any]]) -> Any:
+        target = self.get(function)
+        if not held:
+            return functools.lru_cache(maxsize, typed)(target)
+        return descriptors.filled_cache(target, maxsize, typed, [list(map(self.get, entry)) for entry in held])
+
+    def _fill(self, function: int, parts: dict[str, Any]) -> None:
+        made, get = self.entities[function], self.get
+        if "defaults" in parts:
+            made.__defaults__ = tuple(map(get, parts["defaults"]))
+        if "kwdefaults" in parts:
+            made.__kwdefaults__ = {name: get(reference) for name, reference in parts["kwdefaults"].items()}
+        cells = parts.get("cells", {})
         for name, cell in zip(made.__code__.co_freevars, made.__closure__ or (), strict=True):
             if name in cells:
-                cell.cell_contents = self.get(cells[name])
-        for name, value in attributes.items():
-            setattr(made, name, self.get(value))
+                cell.cell_contents = get(cells[name])
+        for name, reference in parts.get("attributes", {}).items():
+            made.__dict__[name] = get(reference)
+        for name, reference in parts.get("names", {}).items():
+            setattr(made, name, get(reference))
 
-    def _bind(self, module: int, name: str, reference: int | str) -> None:
-        setattr(self.entities[module], name, self.get(reference))
+    def _bind(self, module: int, names: dict[str, Any], unsent_names: dict[str, str]) -> None:
+        namespace = vars(self.entities[module])
+        for name, reference in names.items():
+            namespace[name] = self.get(reference)
+        for name, reason in unsent_names.items():
+            if namespace.get(name) is None:
+                namespace[name] = Unsent(name, reason)
 
-    def _set(self, owner: int, name: str, reference: int | str) -> None:
-        setattr(self.entities[owner], name, self.get(reference))
+    def _set(self, owner: int, names: dict[str, Any], unsent_names: dict[str, str]) -> None:
+        cls = self.entities[owner]
+        for name, reference in names.items():
+            type.__setattr__(cls, name, self.get(reference))
+        for name, reason in unsent_names.items():
+            type.__setattr__(cls, name, Unsent(f"{cls.__qualname__}.{name}", reason))
+
+    def _annotate(self, owner: int, annotations: dict[str, Any]) -> None:
+        self.entities[owner].__annotations__ = {name: self.get(reference) for name, reference in annotations.items()}
+
+    def _set_members(self, owner: int, members: dict[str, dict[str, Any]]) -> None:
+        for name, fields in members.items():
+            member = self.entities[owner].__members__[name]
+            for field, reference in fields.items():
+                member.__dict__[field] = self.get(reference)
 
     def _declare(self, module: int, name: str) -> None:
         vars(self.entities[module]).setdefault("__annotations__", {})[name] = _per_process[Any]
 
     def _takes_mailbox(self, function: int, parameter: str, messages: Any) -> None:
-        self.entities[function].__annotations__ = {parameter: _mailbox[Any if messages is None else self.get(messages)]}
+        mailbox = _mailbox[Any if messages is None else self.get(messages)]
+        self.entities[function].__annotations__ = {**self.entities[function].__annotations__, parameter: mailbox}
 
     def _register(self, base: int, cls: int) -> None:
         self.entities[base].register(self.entities[cls])
 
-    def _delete(self, cls: int, name: str, reason: str) -> None:
-        if name in vars(self.entities[cls]):
-            delattr(self.entities[cls], name)
-        self.unsent[name] = reason
-
-    def _remember(self, _module: int, name: str, reason: str) -> None:
-        self.unsent[name] = reason
+    def _reorder(self, number: int) -> None:
+        cls = self.entities[number]
+        cls.__bases__ = cls.__bases__  # which puts it at the end of the subclasses of its bases
 
 
 def _is_internal(module: str) -> bool:
@@ -311,7 +337,7 @@ def _find(module: str, qualname: str) -> Any:
     """Return the thing of that name in a module that is loaded, or None."""
     found: Any = sys.modules.get(module)
     for part in qualname.split("."):
-        found = getattr(found, part, None)
+        found = None if type(found) is Unsent else getattr(found, part, None)
     return found
 
 
@@ -332,5 +358,5 @@ def _look_up(module: str, qualname: str) -> Any:
         except ImportError:
             return None
     for part in qualname.split("."):
-        found = getattr(found, part, None)
+        found = None if type(found) is Unsent else getattr(found, part, None)
     return found

@@ -10,7 +10,7 @@ import opcode
 import os
 from typing import Any, Final
 
-from . import children, codec, describing, failure, handles, host_functions, local_time, mail, settle
+from . import children, codec, describing, failure, handles, host_functions, local_time, mail, settle, unsent
 from .program import Program
 
 _LOST_TEXT: Final = "unsupported operand type(s) for +=: '' and "
@@ -54,14 +54,16 @@ def run(program: str, call: str) -> str:
             args = (mail.own_mailbox(), *args)
         rebuilt.is_running = True
         result = _call(function, args, kwargs)
-        return _answer(result, rebuilt)
+        answer = _answer(result, rebuilt)
+        if (error := unsent.used()) is not None:
+            raise error  # noqa: TRY301 - whatever was made of it, it is not what the host would answer
+        return answer  # noqa: TRY300 - as above
     except BaseException as error:  # noqa: BLE001 - nothing may leave the exported function: that would be a trap
         error = _as_memory_error(error)
         if isinstance(error, MemoryError):
             settle.unplug_holes()
-        _explain_unsent(error, rebuilt)
         held = _Held(rebuilt)
-        return "e" + held.before(failure.describe(error, externals=held.name))
+        return "e" + held.before(failure.describe(unsent.used() or error, externals=held.name))
 
 
 def _compare(description: dict[str, Any], rebuilt: Program) -> None:
@@ -144,11 +146,3 @@ def _was_said(error: BaseException) -> bool:
     return (
         place is not None and 0 <= place.tb_lasti < len(code) and code[place.tb_lasti] == opcode.opmap["RAISE_VARARGS"]
     )
-
-
-def _explain_unsent(error: BaseException, rebuilt: Program) -> None:
-    """A global that could not go along and is used after all: say why it is not there."""
-    if isinstance(error, NameError | AttributeError) and rebuilt.unsent:
-        reason = rebuilt.unsent.get(str(error.name))
-        if reason:
-            error.add_note(f"capsend: {reason}.")

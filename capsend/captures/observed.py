@@ -1,0 +1,63 @@
+"""Observations: everything that a walk read, from which a program that was made once knows whether it is still true."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Callable, Mapping
+
+ABSENT: Final = object()
+
+
+class Observed:
+    """What was read, and the values that it had. Captured values are immutable, so identity is enough."""
+
+    def __init__(self) -> None:
+        self._names: list[tuple[Mapping[str, Any], str, object]] = []
+        self._attributes: list[tuple[object, str, object]] = []
+        self._tables: list[tuple[Mapping[Any, Any], dict[Any, Any]]] = []
+        self._cells: list[tuple[types.CellType, object]] = []
+        self._answers: list[tuple[Callable[[], object], object]] = []
+
+    def name(self, namespace: Mapping[str, Any], name: str, value: object) -> None:
+        """Note the value of one name; `ABSENT` where there is none."""
+        self._names.append((namespace, name, value))
+
+    def attribute(self, thing: object, name: str) -> None:
+        """Note an attribute that is read without running code of the user's."""
+        self._attributes.append((thing, name, getattr(thing, name, ABSENT)))
+
+    def table(self, table: Mapping[Any, Any]) -> None:
+        """Note all entries of a namespace or registry."""
+        self._tables.append((table, dict(table)))
+
+    def cell(self, cell: types.CellType, value: object) -> None:
+        """Note what a cell holds."""
+        self._cells.append((cell, value))
+
+    def answer(self, ask: Callable[[], object]) -> None:
+        """Note what a question is answered with now; answers are compared with `==`."""
+        self._answers.append((ask, ask()))
+
+    def hold(self) -> bool:
+        """Tell whether all that was read is the same now."""
+        return (
+            all(namespace.get(name, ABSENT) is value for namespace, name, value in self._names)
+            and all(getattr(thing, name, ABSENT) is value for thing, name, value in self._attributes)
+            and all(_holds(cell, value) for cell, value in self._cells)
+            and all(_same(table, known) for table, known in self._tables)
+            and all(ask() == known for ask, known in self._answers)
+        )
+
+
+def _same(table: Mapping[Any, Any], known: dict[Any, Any]) -> bool:
+    return len(table) == len(known) and all(table.get(key, ABSENT) is value for key, value in known.items())
+
+
+def _holds(cell: types.CellType, value: object) -> bool:
+    try:
+        return cell.cell_contents is value
+    except ValueError:
+        return False

@@ -1,0 +1,239 @@
+"""Lost writes: what a function assigns to classes, modules and functions that outlive it, which nobody outside the process would see."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import types
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+from capsend_traits.wording import CHANGING_METHODS, LENT_MODULES
+
+from capsend.captures.per_process import class_declares_per_process, declares_per_process
+from capsend.origins import resolve
+from capsend.references import Write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from capsend.source import Source
+
+_SETTERS: Final = frozenset({"setattr", "delattr"})
+_FUNCTIONS: Final = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_ANY_OWNER: Final = object()
+_MAKES_CLASSES: Final = frozenset({"__new__", "__init__", "__prepare__"})
+
+
+class _Chain:
+    """`root.first.second`, as far as it is written out; `is_class` for `type(root)` and `root.__class__`."""
+
+    def __init__(self, root: ast.expr, attributes: list[str], *, of_class: bool) -> None:
+        self.root = root
+        self.attributes = attributes
+        self.of_class = of_class
+
+
+_found: WeakKeyDictionary[types.CodeType, list[tuple[_Chain, int, bool]]] = WeakKeyDictionary()
+
+
+def lost_writes(function: types.FunctionType, source: Source) -> list[Write]:
+    """Return the lost writes of a function, in the order of its source; what the source says is kept per code object."""
+    candidates = _found.get(function.__code__)
+    if candidates is None:
+        candidates = _found[function.__code__] = list(_candidates(source.node))
+    return [
+        Write(".".join([name, *chain.attributes]), "attribute", line)
+        for chain, line, changes in candidates
+        for name, owner in [_owner(chain, function, source)]
+        if owner is not None and not _is_own_business(owner, chain.attributes, changes=changes)
+    ]
+
+
+def _candidates(root: ast.AST) -> Iterator[tuple[_Chain, int, bool]]:
+    """Yield (chain, line, whether it changes what the chain leads to) of everything that is assigned through an attribute."""
+    for node in ast.walk(root):
+        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            yield _chain(node), node.lineno, False
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Attribute):
+            yield _chain(node.target), node.lineno, False
+        elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            yield from _through(node.value, node.lineno)
+        elif isinstance(node, ast.Call):
+            yield from _called(node)
+
+
+def _called(node: ast.Call) -> Iterator[tuple[_Chain, int, bool]]:
+    if isinstance(node.func, ast.Name) and node.func.id in _SETTERS and len(node.args) > 1:
+        name = node.args[1]
+        chain = _chain(node.args[0])
+        chain.attributes.append(str(name.value) if isinstance(name, ast.Constant) else "...")
+        yield chain, node.lineno, False
+    elif isinstance(node.func, ast.Attribute) and node.func.attr in CHANGING_METHODS:
+        yield from _through(node.func.value, node.lineno)
+
+
+def _through(container: ast.expr, line: int) -> Iterator[tuple[_Chain, int, bool]]:
+    while isinstance(container, ast.Subscript):
+        container = container.value
+    if isinstance(container, ast.Attribute):
+        yield _chain(container), line, True
+
+
+def _chain(expression: ast.expr) -> _Chain:
+    attributes: list[str] = []
+    while True:
+        if isinstance(expression, ast.Attribute) and expression.attr == "__class__":
+            return _Chain(expression.value, attributes, of_class=True)
+        if isinstance(expression, ast.Attribute):
+            attributes.insert(0, expression.attr)
+            expression = expression.value
+        elif isinstance(expression, ast.Subscript):
+            expression = expression.value
+        else:
+            break
+    if (
+        isinstance(expression, ast.Call)
+        and isinstance(expression.func, ast.Name)
+        and expression.func.id == "type"
+        and len(expression.args) == 1
+    ):
+        return _Chain(expression.args[0], attributes, of_class=True)
+    return _Chain(expression, attributes, of_class=False)
+
+
+def _owner(chain: _Chain, function: types.FunctionType, source: Source) -> tuple[str, object]:
+    """Return how the user names the owner of what is assigned, and the class, module or function that it is; None for anything else."""
+    if not isinstance(chain.root, ast.Name) or not chain.attributes:
+        return "", None
+    name = chain.root.id
+    imported = _imported(source.node, name)
+    if imported is not None:
+        return name, imported
+    if chain.of_class:
+        known = _local_class(source.node, name)
+        return f"type({name})", None if known else _class_around(function) or _ANY_OWNER
+    if name == _class_parameter(function, source):
+        return name, _class_around(function) or _ANY_OWNER
+    if _is_local(function.__code__, source.node, name):
+        return name, None
+    value = _value_of(function, name)
+    return name, value if isinstance(value, type | types.ModuleType | types.FunctionType) else None
+
+
+def _imported(node: ast.AST, name: str) -> types.ModuleType | None:
+    for statement in ast.walk(node):
+        if isinstance(statement, ast.Import):
+            for alias in statement.names:
+                if (alias.asname or alias.name.partition(".")[0]) == name:
+                    return sys.modules.get(alias.name if alias.asname else alias.name.partition(".")[0])
+    return None
+
+
+def _local_class(node: ast.AST, name: str) -> bool:
+    """Tell whether a name stands for an instance of a class that the function itself makes, as far as that can be read off."""
+    made = {inner.name for inner in ast.walk(node) if isinstance(inner, ast.ClassDef)}
+    return any(
+        isinstance(statement, ast.Assign)
+        and any(isinstance(target, ast.Name) and target.id == name for target in statement.targets)
+        and isinstance(statement.value, ast.Call)
+        and isinstance(statement.value.func, ast.Name)
+        and statement.value.func.id in made
+        for statement in ast.walk(node)
+    )
+
+
+def _class_parameter(function: types.FunctionType, source: Source) -> str:
+    """Return the name of the first parameter where that is a class that the program has: in class methods, `__new__`, and methods of metaclasses."""
+    code = function.__code__
+    if not code.co_argcount or not isinstance(source.node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return ""
+    first, name = code.co_varnames[0], source.node.name
+    decorated = any(_ends_with(decorator, "classmethod") for decorator in source.node.decorator_list)
+    owner = _class_around(function)
+    if owner is not None and issubclass(owner, type):
+        return "" if name in _MAKES_CLASSES else first
+    return first if decorated or (name == "__new__" and owner is not None) else ""
+
+
+def _ends_with(decorator: ast.expr, name: str) -> bool:
+    return (isinstance(decorator, ast.Name) and decorator.id == name) or (
+        isinstance(decorator, ast.Attribute) and decorator.attr == name
+    )
+
+
+def _class_around(function: types.FunctionType) -> type | None:
+    """Return the class that a function is a method of; the `__class__` cell or its full name says it."""
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        if name == "__class__":
+            try:
+                return cell.cell_contents if isinstance(cell.cell_contents, type) else None
+            except ValueError:
+                return None
+    prefix = function.__code__.co_qualname.rpartition(".")[0]
+    module = sys.modules.get(function.__globals__.get("__name__", ""))
+    found = resolve(module, prefix) if prefix and module is not None and "<locals>" not in prefix else None
+    return found if isinstance(found, type) else None
+
+
+def _is_local(code: types.CodeType, node: ast.AST, name: str) -> bool:
+    if name in code.co_freevars:
+        return False
+    if name in code.co_varnames or name in code.co_cellvars:
+        return True
+    # In a function or class that is defined in there, or in a comprehension.
+    for inner in ast.walk(node):
+        if inner is node or not isinstance(inner, _FUNCTIONS | ast.ClassDef):
+            continue
+        if isinstance(inner, ast.ClassDef):
+            continue
+        arguments = inner.args
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+        if any(argument is not None and argument.arg == name for argument in every):
+            return True
+        stored = (each for each in ast.walk(inner) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
+        if any(each.id == name for each in stored):
+            return True
+    return any(
+        isinstance(each, ast.comprehension)
+        and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(each.target))
+        for each in ast.walk(node)
+    )
+
+
+def _value_of(function: types.FunctionType, name: str) -> Any:
+    for free, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        if free == name:
+            try:
+                return cell.cell_contents
+            except ValueError:
+                return None
+    return function.__globals__.get(name)
+
+
+def _is_own_business(owner: Any, attributes: list[str], *, changes: bool) -> bool:
+    """Tell whether each process may have its own of what is assigned."""
+    first = attributes[0]
+    if owner is _ANY_OWNER:
+        return False
+    if isinstance(owner, types.ModuleType):
+        if owner.__name__ in LENT_MODULES or (changes and _is_of_library(owner.__name__)):
+            return True
+        held = vars(owner).get(first)
+        if len(attributes) > 1 and isinstance(held, type | types.ModuleType | types.FunctionType):
+            return _is_own_business(held, attributes[1:], changes=changes)
+        return first in vars(owner) and declares_per_process(vars(owner), first, held)
+    if isinstance(owner, type):
+        if changes and _is_of_library(owner.__module__):
+            return True
+        declared = any(class_declares_per_process(base, first) for base in owner.__mro__)
+        # What a class holds and a function changes is judged by its kind: a tuple cannot be changed, a list is refused.
+        held = inspect.getattr_static(owner, first, None)
+        return declared or (changes and not hasattr(type(held), "__setitem__") and not hasattr(type(held), "append"))
+    return False
+
+
+def _is_of_library(module: str) -> bool:
+    """Tell whether a module is the standard library's: each process has a fresh one, and what it gathers is its own."""
+    return module.partition(".")[0] in sys.stdlib_module_names

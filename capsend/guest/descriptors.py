@@ -1,0 +1,67 @@
+"""Descriptors and caches around functions of the program, made from their parts."""
+
+from __future__ import annotations
+
+import enum
+import functools
+from collections.abc import Callable
+from typing import Any, Final
+
+from capsend.traits import Impl
+
+# What a descriptor holds is of every kind.
+_Maker = Callable[..., Any]
+
+
+def _property(cls: Any, state: Any, *parts: Any) -> Any:
+    made = cls.__new__(cls)
+    property.__init__(made, *parts)
+    if state:
+        made.__dict__.update(state)
+    return made
+
+
+def _cached_property(function: Any, name: str) -> Any:
+    made = functools.cached_property(function)
+    made.attrname = name
+    return made
+
+
+def _single_dispatch_method(dispatcher: Any, function: Any) -> Any:
+    made = functools.singledispatchmethod(function)
+    made.dispatcher = dispatcher
+    return made
+
+
+def _enum_property(name: str, *accessors: Any) -> Any:
+    made = enum.property(*accessors)
+    made.name = name
+    return made
+
+
+MAKERS: Final[dict[str, _Maker]] = {
+    "static": staticmethod,
+    "class": classmethod,
+    "property": _property,
+    "enum_property": _enum_property,
+    "cached_property": _cached_property,
+    "partial_method": lambda function, args, keywords: functools.partialmethod(function, *args, **dict(keywords)),
+    "impl": lambda positive, reason, owner: Impl(positive=positive, reason=reason, owner=owner),
+    "dispatch_method": _single_dispatch_method,
+}
+
+
+def filled_cache(target: Any, maxsize: int | None, typed: bool, held: list[list[Any]]) -> Any:
+    """Return an `lru_cache` around a function that holds these (arguments, keywords, result) already, the oldest first."""
+    answers = iter(result for _, _, result in held)
+
+    def run(*args: Any, **keywords: Any) -> Any:
+        return run_now[0](*args, **keywords)
+
+    run_now: list[Any] = [lambda *_args, **_keywords: next(answers)]
+    cached = functools.lru_cache(maxsize, typed)(run)
+    for args, keywords, _ in held:
+        cached(*args, **keywords)
+    run_now[0] = target
+    functools.update_wrapper(cached, target)
+    return cached

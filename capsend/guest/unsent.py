@@ -1,0 +1,187 @@
+"""Placeholders for values that stay on the host: there for `hasattr` and `in globals()`, as on the host, and refusing every use.
+
+A use is remembered, so that a program which catches the error cannot answer something else than it would on the host.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NoReturn
+
+from capsend.exceptions import CaptureError
+from capsend.origins import EXAMINING
+
+_uses: list[CaptureError] = []
+_OPERATIONS: Final = (
+    *(
+        "call",
+        "get",
+        "getattribute",
+        "bool",
+        "len",
+        "length_hint",
+        "iter",
+        "next",
+        "reversed",
+        "contains",
+        "getitem",
+        "setitem",
+        "delitem",
+        "missing",
+    ),
+    *(
+        "hash",
+        "repr",
+        "str",
+        "bytes",
+        "format",
+        "index",
+        "int",
+        "float",
+        "complex",
+        "round",
+        "trunc",
+        "floor",
+        "ceil",
+        "abs",
+        "neg",
+        "pos",
+        "invert",
+        "eq",
+        "ne",
+    ),
+    *(
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "add",
+        "radd",
+        "iadd",
+        "sub",
+        "rsub",
+        "isub",
+        "mul",
+        "rmul",
+        "imul",
+        "matmul",
+        "rmatmul",
+        "imatmul",
+        "truediv",
+        "rtruediv",
+        "itruediv",
+    ),
+    *(
+        "floordiv",
+        "rfloordiv",
+        "ifloordiv",
+        "mod",
+        "rmod",
+        "imod",
+        "divmod",
+        "rdivmod",
+        "pow",
+        "rpow",
+        "ipow",
+        "lshift",
+        "rlshift",
+        "ilshift",
+        "rshift",
+    ),
+    *(
+        "rrshift",
+        "irshift",
+        "and",
+        "rand",
+        "iand",
+        "or",
+        "ror",
+        "ior",
+        "xor",
+        "rxor",
+        "ixor",
+        "enter",
+        "exit",
+        "aenter",
+        "aexit",
+        "aiter",
+        "anext",
+        "await",
+    ),
+    *(
+        "setattr",
+        "delattr",
+        "dir",
+        "reduce_ex",
+        "instancecheck",
+        "subclasscheck",
+        "mro_entries",
+        "fspath",
+        "buffer",
+        "copy",
+        "deepcopy",
+    ),
+)
+
+
+def begin() -> None:
+    """Forget the uses of an earlier program."""
+    _uses.clear()
+
+
+def used() -> CaptureError | None:
+    """Return the error of the first use of a placeholder; None if none was used."""
+    return _uses[0] if _uses else None
+
+
+class Unsent:
+    """The placeholder of one value.
+
+    Args:
+        name: the name of the value in the user's program.
+        reason: why it was not sent.
+    """
+
+    __slots__ = ("_message",)
+    __capsend_unsent__ = True
+
+    def __init__(self, name: str, reason: str) -> None:
+        object.__setattr__(self, "_message", f"{name} was not sent with the program: {reason}")
+
+
+def message_of(placeholder: Unsent) -> str:
+    """Return what a placeholder says when it is used."""
+    return str(object.__getattribute__(placeholder, "_message"))
+
+
+def _refuse(self: Unsent, *_args: Any, **_keywords: Any) -> NoReturn:
+    if EXAMINING:
+        raise TypeError(message_of(self))
+    error = CaptureError(
+        f"{message_of(self)}.\n\n    Instead: name it in a function that the process runs, so that it is judged before the start, "
+        "or pass it as an argument."
+    )
+    _uses.append(error)
+    raise error
+
+
+def _get_attribute(self: Unsent, name: str) -> Any:
+    return object.__getattribute__(self, name) if EXAMINING else _refuse(self)
+
+
+def _get(self: Unsent, *_args: Any) -> Any:
+    return self if EXAMINING else _refuse(self)
+
+
+def _equal(self: Unsent, other: object) -> bool:
+    return self is other if EXAMINING else _refuse(self)
+
+
+def _hash(self: Unsent) -> int:
+    return id(self) if EXAMINING else _refuse(self)
+
+
+for _operation in _OPERATIONS:
+    setattr(Unsent, f"__{_operation}__", _refuse)
+_LOOKED_AT: Final[dict[str, Any]] = {"getattribute": _get_attribute, "get": _get, "eq": _equal, "hash": _hash}
+for _operation, _method in _LOOKED_AT.items():
+    setattr(Unsent, f"__{_operation}__", _method)
