@@ -338,7 +338,7 @@ def _find(module: str, qualname: str) -> Any:
     found: Any = sys.modules.get(module)
     for part in qualname.split("."):
         found = None if type(found) is Unsent else getattr(found, part, None)
-    return found
+    return None if type(found) is Unsent else found
 
 
 def _refuse_declared(thing: Any) -> None:
@@ -359,4 +359,4 @@ def _look_up(module: str, qualname: str) -> Any:
             return None
     for part in qualname.split("."):
         found = None if type(found) is Unsent else getattr(found, part, None)
-    return found
+    return None if type(found) is Unsent else found
