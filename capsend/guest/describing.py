@@ -43,7 +43,7 @@ _OF_CLASSES: Final = frozenset(
     }
 )  # fmt: skip
 _OF_PROTOCOLS: Final = frozenset({"__init__", "__subclasshook__"})
-_OF_TUPLES: Final = frozenset({"__orig_bases__", "_fields"})
+_OF_TUPLES: Final = frozenset({"__orig_bases__", "__class_getitem__", "_fields"})
 _OF_FUNCTIONS: Final = frozenset({"__annotations__", "__annotate__", "__type_params__"})
 _LIBRARIES: Final = frozenset({"capsend", "capsend_traits", "attr", "attrs", "typing_extensions"})
 _NEW_TEXTS: Final = frozenset({"_struct.Struct"})
@@ -184,7 +184,7 @@ class _Description:
         if _is_named(cls):
             return
         passed = _OF_CLASSES | (_OF_PROTOCOLS if "_is_protocol" in vars(cls) else frozenset())
-        passed |= _OF_TUPLES if issubclass(cls, tuple) else frozenset()
+        passed |= _OF_TUPLES if issubclass(cls, tuple) or "__total__" in vars(cls) else frozenset()
         for name in ("__name__", "__qualname__", "__module__"):
             self._texts[f"{path}.{name}"] = repr(getattr(cls, name))
         self._texts[f"{path}.__doc__"] = repr(None if _has_generated_doc(cls) else cls.__doc__)
