@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mypy import nodes as n
+from mypy.traverser import NameAndMemberCollector
 from mypy.types import AnyType, CallableType, Instance, Overloaded, TypeVarType, UnionType, get_proper_type
 
 from capsend_mypy import names, outline, syntax, writes
@@ -416,7 +417,7 @@ def _of_body(body: list[n.Statement], prefix: str, builder: Builder) -> Iterator
             values.setdefault(binding.name, []).append(binding.value)
     for name, bound in values.items():
         value = bound[0]
-        if len(bound) == 1 and isinstance(value, TELLING):
+        if len(bound) == 1 and isinstance(value, TELLING) and _names_anything(value):
             shape = builder.value_of(value, prefix + name)
             if _is_telling(shape):
                 yield prefix + name, shape
@@ -448,6 +449,15 @@ def _is_telling(shape: Shape) -> bool:
         made = shape.parts[0].name
         return made == SENTINEL or not names.is_known(made) or any(_is_telling(part) for part in shape.parts[1:])
     return shape.kind in {NAME, METHOD, PARAMETER, FUNCTION} or any(_is_telling(part) for part in shape.parts)
+
+
+def _names_anything(value: n.Expression) -> bool:
+    """Return whether an expression may hold callables: large tables of literals are passed over quickly."""
+    if isinstance(value, n.LambdaExpr | n.CallExpr | n.RefExpr):
+        return True
+    collector = NameAndMemberCollector()
+    value.accept(collector)
+    return bool(collector.name_exprs or collector.member_exprs)
 
 
 def _named_in(target: n.Node) -> Iterator[n.SymbolNode]:
