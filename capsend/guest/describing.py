@@ -43,7 +43,8 @@ _OF_CLASSES: Final = frozenset(
     }
 )  # fmt: skip
 _OF_PROTOCOLS: Final = frozenset({"__init__", "__subclasshook__"})
-_OF_TUPLES: Final = frozenset({"__orig_bases__", "__class_getitem__", "_fields"})
+_OF_TUPLES: Final = frozenset({"__orig_bases__", "__class_getitem__", "__match_args__", "_fields"})
+_OF_PARTIALS: Final = frozenset({"func", "args", "keywords", "_phcount", "_merger"})
 _OF_FUNCTIONS: Final = frozenset({"__annotations__", "__annotate__", "__type_params__"})
 _LIBRARIES: Final = frozenset({"capsend", "capsend_traits", "attr", "attrs", "typing_extensions"})
 _NEW_TEXTS: Final = frozenset({"_struct.Struct"})
@@ -399,7 +400,7 @@ def _parts_of_partial(value: Any) -> Iterator[tuple[str, object]]:
     yield "func", value.func
     yield from ((f"args[{place}]", item) for place, item in enumerate(value.args))
     yield from ((f"keywords[{name}]", item) for name, item in value.keywords.items())
-    yield from ((name, item) for name, item in vars(value).items() if name not in {"func", "args", "keywords"})
+    yield from ((name, item) for name, item in vars(value).items() if name not in _OF_PARTIALS)
 
 
 def _named(*names: str) -> Callable[[Any], Iterator[tuple[str, object]]]:

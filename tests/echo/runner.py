@@ -97,7 +97,7 @@ def judge(function: Any, args: tuple[Any, ...], *, only_prepare: bool) -> dict[s
     if host == inside:
         again = outcome(lambda: function(*args))
         return row | {"class": "equal"} if again == host else row | {"class": "lost", "again": again}
-    if caught and isinstance(caught[0], CaptureError):
+    if caught and isinstance(caught[0], CaptureError | SerializationError):
         return row | {"class": "late", "why": str(caught[0])}
     return row | {"class": "fails inside" if caught and not host.startswith("raises") else "differs", "why": cause}
 
