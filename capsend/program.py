@@ -34,7 +34,8 @@ step                                                effect
 `["z", entity, {name: reference}]`                   set the annotations of a function or class
 `["q", function, parameter, messages]`              a function's first parameter is its mailbox, for messages of that type, if it is known
 `["r", class, class]`                               register a virtual subclass with an abstract class
-`["j", [class]]`                                    put subclasses into the order in which the host made them
+`["P", class, is_runtime]`                           complete a protocol once it is filled
+`["j", class]`                                        put subclasses into the order in which the host made them
 ==================================================  ===============================================================
 """
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from capsend_traits.wording import Kind
 
+from capsend.captures.context import Refused
 from capsend.fields import annotations_of, final_in_methods
 from capsend.origins import Origin
 from capsend.source import is_generated
@@ -86,6 +87,8 @@ _OF_PROTOCOLS: Final = frozenset(
         "__subclasshook__",
     }
 )
+_HOMES: Final = frozenset({"attr", "collections", "dataclasses", "enum", "reprlib", "typing", "typing_extensions"})
+_PROTOCOL_HOMES: Final = frozenset({"typing", "typing_extensions"})
 _RECORDED: Final = (
     "init",
     "repr",
@@ -154,7 +157,7 @@ def is_machinery(cls: type, kind: str, name: str, raw: Any) -> bool:
         return True
     if kind == "typed_dict" and name in _OF_TYPED_DICTS:
         return True
-    if vars(cls).get("_is_protocol") is not None and name in _OF_PROTOCOLS and not _is_users(raw):
+    if "_is_protocol" in vars(cls) and (_is_of(raw, _PROTOCOL_HOMES) or (name in _OF_PROTOCOLS and not _is_users(raw))):
         return True
     return kind != "plain" and name.startswith("_") and _is_made(raw)
 
@@ -171,10 +174,15 @@ def _is_made(raw: Any) -> bool:
         return False
     if is_generated(function.__code__):
         return True
-    home = str(function.__globals__.get("__name__")).partition(".")[0]
+    return _is_of(function, _HOMES) and "<locals>" in function.__code__.co_qualname
+
+
+def _is_of(raw: Any, homes: frozenset[str]) -> bool:
+    """Tell whether a function is of one of these packages."""
+    function = getattr(raw, "__func__", raw)
     return (
-        home in {"attr", "collections", "dataclasses", "enum", "typing", "reprlib"}
-        and "<locals>" in function.__code__.co_qualname
+        isinstance(function, types.FunctionType)
+        and str(function.__globals__.get("__name__")).partition(".")[0] in homes
     )
 
 
@@ -254,6 +262,9 @@ class Anatomy:
                 options["metadata"] = self._sent(dict(field.metadata), field.name, place)
             fields.append([field.name, kind, options])
         made = {name for name, raw in names.items() if _is_made(getattr(raw, "__wrapped__", raw))}
+        if "__init__" in made:
+            every = [field for field in cls.__dataclass_fields__.values() if field.init and not field.kw_only]
+            _require_defaults(cls, [field.default for field in every if field.default is not dataclasses.MISSING])
         options = {
             "init": "__init__" in made,
             "repr": "__repr__" in made,
@@ -302,6 +313,10 @@ class Anatomy:
                 options["metadata"] = self._sent(dict(attribute.metadata), attribute.name, place)
             fields.append([attribute.name, options])
         made = {name for name, raw in names.items() if _is_made(raw)}
+        if "__init__" in made:
+            every = [each for each in cls.__attrs_attrs__ if each.init and not each.kw_only]
+            plain = [each.default for each in every if not isinstance(each.default, attrs.Factory)]  # type: ignore[arg-type]  # as above
+            _require_defaults(cls, [default for default in plain if default is not attrs.NOTHING])
         frozen = getattr(names.get("__setattr__"), "__name__", "") == "_frozen_setattrs"
         params = {
             "init": "__init__" in made,
@@ -363,6 +378,22 @@ def _slots(cls: type) -> Iterator[str]:
     for name, raw in vars(cls).items():
         if isinstance(raw, types.MemberDescriptorType) or name in {"__dict__", "__weakref__"}:
             yield name
+
+
+def _require_defaults(cls: Any, expected: list[object]) -> None:
+    """See to it that a generated `__init__` has the defaults of the fields, from which the guest makes it again.
+
+    Raises:
+        Refused: they were replaced.
+    """
+    given = [default for default in cls.__init__.__defaults__ or () if not _is_sentinel(default)]
+    if len(given) != len(expected) or any(one is not other for one, other in zip(given, expected, strict=True)):
+        raise Refused("the defaults of its generated __init__ were replaced", "give the fields these defaults")
+
+
+def _is_sentinel(default: object) -> bool:
+    """Tell whether a default stands for a factory, or for no default."""
+    return default is attrs.NOTHING or type(default).__name__ == "_HAS_DEFAULT_FACTORY_CLASS"
 
 
 def _setattr_hooks(cls: Any) -> dict[str, Any]:

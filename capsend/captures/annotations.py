@@ -41,6 +41,7 @@ INTROSPECTION: Final = frozenset(
 @attrs.frozen
 class _Waiting:
     entity: Entity
+    owner: Entity
     thing: Any
     annotations: dict[str, Any]
     namespace: dict[str, Any]
@@ -55,8 +56,14 @@ class Annotations:
         self._waiting: list[_Waiting] = []
         self._seen: set[int] = set()
 
-    def wait(self, entity: Entity, thing: Any) -> None:
-        """Put off the annotations of a function or class until it is known what the program has anyway."""
+    def wait(self, entity: Entity, thing: Any, *, owner: Entity | None = None) -> None:
+        """Put off the annotations of a function or class until it is known what the program has anyway.
+
+        Args:
+            entity: the entity of the function or class.
+            thing: the function or class.
+            owner: the entity with which they are filled in; the same by default.
+        """
         if id(thing) in self._seen:
             return
         self._seen.add(id(thing))
@@ -64,17 +71,17 @@ class Annotations:
         if annotations:
             namespace = thing.__globals__ if isinstance(thing, types.FunctionType) else _namespace_of(thing)
             self._context.observed.table(annotations)
-            self._waiting.append(_Waiting(entity, thing, annotations, namespace))
+            self._waiting.append(_Waiting(entity, owner or entity, thing, annotations, namespace))
 
     def send(self) -> None:
         """Send the annotations that wait."""
         is_asked = self._walk.classes.mentions(INTROSPECTION)
         while self._waiting:
             waiting = self._waiting.pop(0)
-            if waiting.entity.kind not in {"f", "g", "c"}:
+            if waiting.entity.kind not in {"a", "c", "f", "g"}:
                 continue
             parts = {name: self._part(name, value, waiting, is_asked) for name, value in waiting.annotations.items()}
-            self._context.program.act(waiting.entity, "z", waiting.entity, parts)
+            self._context.program.act(waiting.owner, "z", waiting.entity, parts)
 
     def _part(self, name: str, value: Any, waiting: _Waiting, is_asked: bool) -> Reference:
         values, program = self._walk.values, self._context.program

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _ABSTRACT: Final = tuple(c for m in (collections.abc, numbers) for c in vars(m).values() if isinstance(c, abc.ABCMeta))
 _CONSTRUCTION: Final = ("__new__", "__init__", "__post_init__", "__attrs_pre_init__", "__attrs_post_init__")
+_DESCRIPTION: Final = ("__get__", "__set__", "__delete__")
 _PASSED_OVER: Final = frozenset(
     {"__doc__", "__qualname__", "__firstlineno__", "__static_attributes__", "__parameters__", "__type_params__"}
 )
@@ -133,6 +134,15 @@ class Classes:
             program.bind(entity, "__abstractmethods__", program.value(abstract))
         if issubclass(cls, enum.Enum):
             self._members(cls, entity, place)
+        if vars(cls).get("_is_protocol"):
+            program.act(entity, "P", entity, bool(vars(cls).get("_is_runtime_protocol")))
+        made = vars(cls).get("__init__")
+        if (
+            isinstance(made, types.FunctionType)
+            and kind in {"attrs", "dataclass"}
+            and is_machinery(cls, kind, "__init__", made)
+        ):
+            self._walk.annotations.wait(self._walk.functions.entity(made), made, owner=entity)
 
     def _members(self, cls: Any, entity: Entity, place: Place) -> None:
         """Send the fields that the members of an enum have of their own."""
@@ -280,6 +290,9 @@ class Classes:
             return
         for function in functions_in(raw):
             self._walk.functions.judge(function, place)
+        if hasattr(type(raw), "__get__"):
+            for method in _DESCRIPTION:
+                self.attribute(type(raw), method, place)
         try:
             entity = self.entity(base)
         except Refused:
@@ -356,13 +369,12 @@ class Classes:
             for cls in sorted(registered, key=lambda each: (each.__module__, each.__qualname__)):
                 named = None if cls in self._reached or not own else origins.name_of(cls)
                 if cls in self._reached or named is not None:
-                    program.act(None, "r", self.entity(base), self.entity(cls))
+                    entities = self.entity(base), self.entity(cls)
+                    program.act(entities[0] if own else entities[1], "r", *entities)
         if "__subclasses__" in self._mentioned:
             for reached in list(self._reached.values()):
-                ordered = [program.entity(sub) for sub in _subclasses_of(reached.cls)]
-                for entity in ordered:
-                    if entity is not None:
-                        program.act(None, "j", entity)
+                for entity in filter(None, map(program.entity, _subclasses_of(reached.cls))):
+                    program.act(reached.entity, "j", entity)
 
     def alias(self, alias: Any) -> None:
         """Reach what a `type` statement made; what its value names is looked up when somebody asks for it, so it goes along where it can.

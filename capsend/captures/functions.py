@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from capsend.captures import Walk
+    from capsend.judge import TraitName
     from capsend.program import Entity, Reference
     from capsend.references import Write
     from capsend.source import Source
@@ -198,7 +199,10 @@ class Functions:
             return None
         self._context.observed.cell(cell, value)
         before = len(self._context.findings)
-        reference = self._walk.values.send(value, Kind.CAPTURED, name, place)
+        # What a function of the standard library keeps for itself, such as the running calls of `recursive_repr`, begins anew.
+        is_fresh = type(value) in {dict, list, set} and not value and self._origin(function) is Origin.IMAGE
+        trait: TraitName = "Serializable" if is_fresh else "ProcessSend"
+        reference = self._walk.values.send(value, Kind.CAPTURED, name, place, trait=trait)
         if len(self._context.findings) > before:
             self._suggest_fields(name, value, function)
         if reference is None:

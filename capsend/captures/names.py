@@ -16,6 +16,7 @@ from capsend.captures.context import ABSENT, NOT_IN_IMAGE, Place, Refused
 from capsend.captures.per_process import declares_per_process
 from capsend.judge import type_name
 from capsend.origins import Origin, is_placeholder, missing_module_cure
+from capsend.parts import ATOMS
 from capsend.references import Read
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _ASKED: Final = INTROSPECTION | {"__subclasses__"}
 """The attributes that ask for more than themselves, of whatever they are read."""
+_SHORT: Final = 200
 _MACHINERY: Final = frozenset({"__cached__", "__warningregistry__"})
 _EVERY_MODULE_HAS: Final = frozenset(
     {
@@ -148,8 +150,15 @@ class Names:
         program = self._context.program
         for namespace, entity in self._namespaces:
             for name in list(namespace):
-                is_own = name in _EVERY_MODULE_HAS | _MACHINERY or (name == "__doc__" and namespace[name] is None)
-                if not is_own and not program.knows(entity, name):
+                value = namespace.get(name)
+                is_own = name in _EVERY_MODULE_HAS | _MACHINERY or (name == "__doc__" and value is None)
+                if is_own or program.knows(entity, name):
+                    continue
+                is_long = isinstance(value, bytes | str) and len(value) > _SHORT and name != "__doc__"
+                if type(value) in ATOMS and not is_long:
+                    self._context.observed.name(namespace, name, value)
+                    program.bind(entity, name, program.value(value))
+                else:
                     program.withhold(entity, name, "no code that was sent with it names it")
 
     def module_value(self, module: types.ModuleType) -> Entity:

@@ -105,7 +105,13 @@ def _chain(expression: ast.expr) -> _Chain:
 
 def _owner(chain: _Chain, function: types.FunctionType, source: Source) -> tuple[str, object]:
     """Return how the user names the owner of what is assigned, and the class, module or function that it is; None for anything else."""
-    if not isinstance(chain.root, ast.Name) or not chain.attributes:
+    if not chain.attributes:
+        return "", None
+    if chain.of_class and isinstance(chain.root, ast.Call):
+        made = chain.root.func.id if isinstance(chain.root.func, ast.Name) else ""
+        is_own = any(isinstance(inner, ast.ClassDef) and inner.name == made for inner in ast.walk(source.node))
+        return f"type({ast.unparse(chain.root)})", None if is_own else _ANY_OWNER
+    if not isinstance(chain.root, ast.Name):
         return "", None
     name = chain.root.id
     imported = _imported(source.node, name)

@@ -32,6 +32,7 @@ _CHUNK: Final = 3 << 20
 _HEXADECIMAL: Final = 8 << 20  # base 16 is three times as fast as base 64; above this its size matters more
 
 # Programs change the encoder of the library; this one says all that it does.
+_ORDERED: Final = frozenset({bytes, int, str})
 dumps: Final = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
 _MAY_HAVE_ATTRIBUTES: Final = frozenset({"ordered", "counter"})
@@ -238,10 +239,10 @@ class Encoder:
         return _Frame(value, ["d"], iter(value.values()), ref=ref, keys=tuple(value))
 
     def _open_set(self, value: set[Any], ref: list[int]) -> _Frame | None:
-        return _Frame(value, ["s"], iter(value), ref=ref)
+        return _Frame(value, ["s"], iter(_ordered(value)), ref=ref)
 
     def _open_frozenset(self, value: frozenset[Any], ref: list[int]) -> _Frame | None:
-        return _Frame(value, ["f"], iter(value), ref=ref)
+        return _Frame(value, ["f"], iter(_ordered(value)), ref=ref)
 
     def _open_bytes(self, value: bytes, ref: list[int]) -> None:
         self._emit(ref, ["b", *self._blob(value)])
@@ -288,6 +289,18 @@ def blob(data: bytes | bytearray) -> tuple[str, int]:
     # In pieces, so that 100 MB need no second 133 MB of base64 bytes beside the text.
     pieces = (data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK))
     return "".join(binascii.b2a_base64(piece, newline=False).decode("ascii") for piece in pieces), 64
+
+
+def _ordered(value: set[Any] | frozenset[Any]) -> Any:
+    """Return the elements of a set in an order that no hash seed decides, as far as they have one."""
+    kinds = set(map(type, value))
+    if len(kinds) == 1 and kinds <= _ORDERED:
+        return sorted(value)
+    if kinds <= ATOMS:
+        return sorted(value, key=lambda item: (type(item).__name__, repr(item)))
+    if all(issubclass(kind, _BY_REFERENCE) for kind in kinds):
+        return sorted(value, key=lambda item: (str(item.__module__), str(getattr(item, "__qualname__", item.__name__))))
+    return value
 
 
 def _finished(frame: _Frame) -> list[Any]:

@@ -11,6 +11,7 @@ import importlib
 import pathlib
 import sys
 import types
+import typing
 from typing import TYPE_CHECKING, Any
 
 from capsend import Dir, Mailbox, PerProcess, Spawnable
@@ -81,6 +82,7 @@ class Program:
             "q": self._takes_mailbox,
             "r": self._register,
             "j": self._reorder,
+            "P": self._complete_protocol,
         }
         unsent.begin()
 
@@ -294,6 +296,12 @@ class Program:
 
     def _register(self, base: int, cls: int) -> None:
         self.entities[base].register(self.entities[cls])
+
+    def _complete_protocol(self, number: int, is_runtime: bool) -> None:
+        cls = self.entities[number]
+        cls.__protocol_attrs__ = typing._get_protocol_attrs(cls)  # type: ignore[attr-defined]  # noqa: SLF001 - the machinery asks it before the class is filled
+        if is_runtime:
+            typing.runtime_checkable(cls)
 
     def _reorder(self, number: int) -> None:
         cls = self.entities[number]
