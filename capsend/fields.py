@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 import attrs
 
 from capsend.source import SourceError, is_generated, locate_class
+from capsend.traits import PER_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _PYTHON_CLASS: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _IMMUTABLE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
 _QUALIFIER: Final = re.compile(r"^[\"'(\s]*(?:\w+\.)*(ClassVar|InitVar|Final)\b")
+_PER_PROCESS: Final = re.compile(r"^[\"'(\s]*(?:\w+\.)*PerProcess\[")
 _MAKING: Final = frozenset(
     {
         "__attrs_post_init__",
@@ -159,8 +161,15 @@ def is_field(annotation: object) -> bool:
 
 def _declared(base: type) -> Iterator[str]:
     for name, annotation in annotations_of(base).items():
-        if is_field(annotation):
+        if is_field(annotation) and not (name in vars(base) and _is_per_process(annotation)):
             yield name
+
+
+def _is_per_process(annotation: object) -> bool:
+    """Tell whether an annotation says that the class has a value of which each process owns a copy, under the usual names."""
+    if isinstance(annotation, str):
+        return _PER_PROCESS.match(annotation) is not None
+    return PER_PROCESS in getattr(annotation, "__metadata__", ())
 
 
 def _final_of(base: type) -> set[str]:

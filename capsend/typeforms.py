@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 
 _EXPRESSIONS: Final = frozenset({"types", "typing", "typing_extensions", "builtins", "collections.abc"})
+_PARTS: Final = {"ParamSpecArgs": "args", "ParamSpecKwargs": "kwargs"}
 _VARIABLES: Final = ("TypeVar", "ParamSpec", "TypeVarTuple")
 
 
@@ -33,6 +34,8 @@ def dissect(value: Any) -> Form | None:
     cls = type(value)
     if cls.__name__ in _VARIABLES and cls.__module__ in {"typing", "typing_extensions"}:
         return Form("variable", (cls.__name__, value.__name__), _restrictions(value))
+    if cls.__name__ in _PARTS:
+        return Form("part", (_PARTS[cls.__name__],), (value.__origin__,))
     if isinstance(value, typing.NewType):
         return Form("new_type", (value.__name__, value.__module__), (value.__supertype__,))
     origin = typing.get_origin(value)

@@ -12,7 +12,7 @@ import re
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -26,13 +26,6 @@ PRELUDE = (HERE / "capture_cases" / "prelude.py").read_text()
 # The cases' common beginning, which they share with the run time, does not import it; at the end it moves no line.
 IMPORTED = "from capsend import Address\n"
 # Files of `accept` that the run time does not take yet.
-WAITS_FOR_THE_RUN_TIME: Final = {
-    "class_bodies",
-    "constants",
-    "decorated_methods",
-    "local_classes",
-    "per_process_of_instances",
-}
 LINE = re.compile(r"^(.*?):(\d+)(?::\d+)*: (error|note): (.*)$")
 CONFIG = """[mypy]
 plugins = capsend_mypy
@@ -102,8 +95,6 @@ def test_a_capture_case_has_errors_on_exactly_its_lines(messages: Messages, case
 @pytest.mark.parametrize("path", ACCEPT, ids=lambda path: path.stem)
 def test_what_is_accepted_runs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the plugin lets through is what the run time lets through: every file of `accept` does what it says."""
-    if path.stem in WAITS_FOR_THE_RUN_TIME:
-        pytest.xfail("the run time does not do this yet")
     name = f"accept_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None

@@ -281,9 +281,9 @@ def test_a_function_that_was_sent_comes_back_as_itself() -> None:
 
 def test_only_what_is_needed_is_sent() -> None:
     """Names that the callable does not reach are there for who asks, as on the host, and refuse to be used."""
-    assert spawn(lambda: hasattr(sys.modules[__name__], "OFF" + "SET")).result(60)
-    with pytest.raises(CaptureError, match="OFFSET was not sent"):
-        spawn(lambda: getattr(sys.modules[__name__], "OFF" + "SET", 0) + 1).result(60)
+    assert spawn(lambda: hasattr(sys.modules[__name__], "GU" + "ARD")).result(60)
+    with pytest.raises(CaptureError, match="GUARD was not sent"):
+        spawn(lambda: getattr(sys.modules[__name__], "GU" + "ARD", None).locked()).result(60)
 
 
 def test_a_placeholder_that_was_used_ends_the_process_whatever_the_program_made_of_it() -> None:

@@ -142,7 +142,8 @@ class Classes:
             and kind in {"attrs", "dataclass"}
             and is_machinery(cls, kind, "__init__", made)
         ):
-            self._walk.annotations.wait(self._walk.functions.entity(made), made, owner=entity)
+            generated = program.entity(made) or program.make(made, "a", entity, "__init__")
+            self._walk.annotations.wait(generated, made, owner=entity)
 
     def _members(self, cls: Any, entity: Entity, place: Place) -> None:
         """Send the fields that the members of an enum have of their own."""

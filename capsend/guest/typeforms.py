@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import collections
-import enum
 import functools
 import operator
 import typing
@@ -39,29 +37,11 @@ def _callable(parts: Any) -> Any:
     return maker[list(parameters) if isinstance(parameters, tuple) else parameters, result]
 
 
-def _named_tuple(name: str, module: str, fields: list[str], defaults: Any) -> Any:
-    return collections.namedtuple(name, fields, defaults=defaults, module=module)  # noqa: PYI024 - the user's own was one
-
-
-def _typed_dict(name: str, module: str, parts: Any) -> Any:
-    items, total = parts
-    made = _typing.TypedDict(name, dict(items), total=total)
-    made.__module__ = module
-    return made
-
-
-def _enum(name: str, module: str, parts: Any) -> Any:
-    (*mixins, base), members = parts
-    return enum.EnumType.__call__(base, name, list(members), module=module, type=mixins[0] if mixins else None)
-
-
 MAKERS: dict[str, Any] = {
     "variable": _variable,
     "new_type": _new_type,
     "union": _union,
     "item": _item,
     "callable": _callable,
-    "named_tuple": _named_tuple,
-    "typed_dict": _typed_dict,
-    "enum": _enum,
+    "part": lambda name, parts: getattr(parts[0], name),
 }
