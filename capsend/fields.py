@@ -175,7 +175,7 @@ def _is_per_process(annotation: object) -> bool:
 def _final_of(base: type) -> set[str]:
     """The fields that this class keeps from being assigned again."""
     final = {name for name, annotation in annotations_of(base).items() if _qualifier(annotation) == "Final"}
-    frozen = _is_frozen(base)
+    frozen = is_frozen(base)
     if frozen and "__dataclass_fields__" in base.__dict__:
         final |= {f.name for f in dataclasses.fields(base)}
     if "__attrs_attrs__" in base.__dict__:
@@ -187,7 +187,7 @@ def _final_of(base: type) -> set[str]:
     return final
 
 
-def _is_frozen(base: type) -> bool:
+def is_frozen(base: type) -> bool:
     """Tell whether a class was itself made frozen; a subclass that is not can be given new attributes."""
     if "__attrs_attrs__" in base.__dict__:
         # attrs freezes with a __setattr__, which subclasses inherit.
@@ -203,7 +203,7 @@ def _assigned(base: type, *, late: bool = False) -> list[str]:
         base: the class.
         late: leave out the methods that make an instance.
     """
-    if not late and _is_frozen(base):
+    if not late and is_frozen(base):
         return []
     names: dict[str, None] = {}
     for name, value in vars(base).items():

@@ -20,6 +20,7 @@ import attrs
 from capsend_traits import Trait, table
 from capsend_traits.wording import (
     C_CLASS_VERDICT,
+    CHANGING_CURE,
     HANDLE_CURE,
     HANDLE_VERDICT,
     IMPL_CURE,
@@ -27,12 +28,13 @@ from capsend_traits.wording import (
     Leaf,
     Step,
     c_class_cure,
+    changes_itself,
     declared,
     fit,
     mutable_field,
 )
 
-from capsend.fields import class_fields, instance_state, written_in_python
+from capsend.fields import class_fields, instance_state, is_frozen, written_in_python
 from capsend.guest.codec_instances import plan_of
 from capsend.guest.codec_types import standard
 from capsend.parts import ATOMS, fields_of, has_items, items_of
@@ -316,6 +318,8 @@ def mutability(cls: type, *, held: bool = False) -> tuple[str, str] | None:
     names = fields.changed if held else fields.mutable
     if not names:
         return None
+    if held or is_frozen(cls):
+        return changes_itself(cls.__qualname__), CHANGING_CURE
     return mutable_field(cls.__qualname__, names[0]), MUTABLE_CURES[fields.style]
 
 

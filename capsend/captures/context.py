@@ -11,7 +11,7 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from capsend_traits.wording import GLOBAL_CURE, Finding, Kind, Leaf, receiver_cure
+from capsend_traits.wording import CHANGED_CURE, GLOBAL_CURE, Finding, Kind, Leaf, receiver_cure
 
 from capsend.captures.observed import ABSENT, Observed
 from capsend.program import Program
@@ -58,8 +58,10 @@ class Place:
         return (*self.via, self.function) if self.function else self.via
 
 
-def _fitting(leaf: Leaf, kind: Kind, place: Place) -> Leaf:
+def _fitting(leaf: Leaf, kind: Kind, place: Place, *, is_changed: bool) -> Leaf:
     """Fit a cure that speaks of passing an argument to what is refused."""
+    if is_changed and leaf.cure.startswith("pass it as an argument, or capture"):
+        return dataclasses.replace(leaf, cure=CHANGED_CURE)
     if kind is Kind.RECEIVER:
         return dataclasses.replace(leaf, cure=receiver_cure(leaf.cure, place.function))
     if kind in _SHARED and leaf.cure.startswith("pass it as an argument, or capture"):
@@ -105,6 +107,7 @@ class Context:
         reusable: whether the same observations always give the same program.
         place: where the walk is.
         tolerant: whether only what is possible is being included.
+        changed: {function: names} of the globals and attributes that functions change, for which another cure is right.
     """
 
     origins: Origins
@@ -115,6 +118,7 @@ class Context:
     reusable: bool = True
     place: Place = attrs.field(factory=Place)
     tolerant: bool = False
+    changed: dict[str, frozenset[str]] = attrs.field(factory=dict)
     _queue: collections.deque[Callable[[], object]] = attrs.field(factory=collections.deque)
     _possible: collections.deque[Callable[[], object]] = attrs.field(factory=collections.deque)
     _reported: set[tuple[Kind, str, str]] = attrs.field(factory=set)
@@ -123,7 +127,8 @@ class Context:
         self, kind: Kind, name: str, type_: str, leaves: Iterable[Leaf], place: Place, *, trait: str = "ProcessSend"
     ) -> None:
         """Note that something cannot go along, once; while only what is possible is included, nothing is noted."""
-        leaves = tuple(_fitting(leaf, kind, place) for leaf in leaves)
+        is_changed = kind in _SHARED and name.rpartition(".")[2] in self.changed.get(place.function, ())
+        leaves = tuple(_fitting(leaf, kind, place, is_changed=is_changed) for leaf in leaves)
         key = (kind, leaves[0].path, place.function)
         if not self.tolerant and key not in self._reported:
             self._reported.add(key)

@@ -15,7 +15,7 @@ from capsend.annotations import classes_in, mailbox_names, message_type
 from capsend.captures.annotations import INTROSPECTION
 from capsend.captures.context import Place, Refused, callable_name, place_of
 from capsend.captures.sources import function_reads, function_source
-from capsend.captures.writes import lost_writes
+from capsend.captures.writes import changed_names, lost_writes
 from capsend.origins import Origin, missing_module_cure, resolve
 from capsend.parts import ATOMS
 from capsend.references import Read
@@ -251,6 +251,7 @@ class Functions:
             return
         for write in writes:
             self._refuse_write(write, place)
+        context.changed[place.function] = changed_names(source.node)
         for statement in references.imports:
             names.statement(statement, function.__globals__, place.at(statement.line))
         module = names.module(function.__globals__)

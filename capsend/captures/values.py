@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import types
 from typing import TYPE_CHECKING, Any, Final
 
-from capsend_traits.wording import STATE_CURE, Kind, Leaf
+from capsend_traits.wording import CACHED_CURE, STATE_CURE, Kind, Leaf
 
 from capsend import typeforms
 from capsend.captures.caches import contents
@@ -238,7 +239,8 @@ class Values:
         leaves += self._judge.leaves([part for entry in held for part in entry], "Serializable", ".cache")
         for args, _, result in held:
             shown = ", ".join(map(repr, args)) if set(map(type, args)) <= ATOMS else "..."
-            leaves += self._judge.leaves(result, trait, f"({shown})")
+            found = self._judge.leaves(result, trait, f"({shown})")
+            leaves += [dataclasses.replace(leaf, cure=CACHED_CURE) for leaf in found]
         if not leaves:
             program, parameters = self._context.program, cached.cache_parameters()
             entries = [

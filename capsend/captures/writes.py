@@ -51,6 +51,26 @@ def lost_writes(function: types.FunctionType, source: Source) -> list[Write]:
     ]
 
 
+def changed_names(root: ast.AST) -> frozenset[str]:
+    """Return the last names of all containers that a piece of code changes: `TABLE[key] = 1`, `self.rows.append(1)`."""
+    found: set[str] = set()
+    for node in ast.walk(root):
+        container: ast.AST | None = None
+        if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            container = node.value
+        elif isinstance(node, ast.AugAssign):
+            container = node.target
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGING_METHODS:
+            container = node.func.value
+        while isinstance(container, ast.Subscript):
+            container = container.value
+        if isinstance(container, ast.Name):
+            found.add(container.id)
+        elif isinstance(container, ast.Attribute):
+            found.add(container.attr)
+    return frozenset(found)
+
+
 def _candidates(root: ast.AST) -> Iterator[tuple[_Chain, int, bool]]:
     """Yield (chain, line, whether it changes what the chain leads to) of everything that is assigned through an attribute."""
     for node in ast.walk(root):
