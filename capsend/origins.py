@@ -64,8 +64,10 @@ class Origins:
         top = name.partition(".")[0]
         if name in _MAIN:
             return Origin.USER
-        if top == _API or self._knows(name):
+        if name == _API or self._knows(name):
             return Origin.IMAGE
+        if top == _API:
+            return Origin.MISSING
         if top == self._own:
             return Origin.USER
         if top in sys.stdlib_module_names or top in sys.builtin_module_names:

@@ -24,7 +24,7 @@ _ATTRIBUTE: Final = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 _GLOBAL: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 _FREE: Final = frozenset({"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"})
 _GETTERS: Final = frozenset({"getattr", "hasattr"})
-_DYNAMIC: Final = frozenset({"__import__", "eval", "exec", "globals", "locals", "vars"})
+_DYNAMIC: Final = frozenset({"eval", "exec", "globals"})
 _IMPORT_ERRORS: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
 
@@ -111,8 +111,13 @@ def function_references(source: Source) -> References:
         imports=tuple(_imports(source.node)),
         attributes=tuple(dict.fromkeys([*collector.attributes, *(attribute for _, attribute, _ in by_text)])),
         operators=tuple(dict.fromkeys(operators_of(source.node, names))),
-        is_dynamic=bool(names & _DYNAMIC) or any("modules" in read.chain for read in collector.globals),
+        is_dynamic=bool(names & _DYNAMIC) or ("__name__" in names and _looks_up_modules(collector.globals)),
     )
+
+
+def _looks_up_modules(reads: Iterable[Read]) -> bool:
+    """Tell whether code gets at modules by names that may be computed, as `sys.modules[__name__]` does."""
+    return any(read.name == "__import__" or {"modules", "import_module"} & {read.name, *read.chain} for read in reads)
 
 
 def _by_text(root: ast.AST) -> Iterator[tuple[str, str, int]]:

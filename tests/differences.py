@@ -11,7 +11,6 @@ import calendar
 import datetime
 import decimal
 import errno
-import functools
 import ipaddress
 import json
 import locale
@@ -36,17 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOTICE: Final = 35
-
-
-def describe(*args: object) -> int:
-    """Count arguments."""
-    return len(args)
-
-
-class Tool:
-    """A class with a partial in it."""
-
-    run = functools.partial(describe, 1)
 
 
 def decimal_context() -> str:
@@ -157,10 +145,6 @@ def sum_of_floats() -> float:
     return sum([0.1] * 10)
 
 
-def partial_in_a_class() -> int:
-    return Tool().run()
-
-
 def private_addresses() -> bool:
     return ipaddress.ip_address("64:ff9b:1::1").is_private
 
@@ -215,7 +199,6 @@ ROWS: Final[dict[str, Callable[[], object]]] = {
     "hashes": hashes,
     "clocks": clocks,
     "sum of floats": sum_of_floats,
-    "partials in a class": partial_in_a_class,
     "private addresses": private_addresses,
     "paths": paths,
     "Unicode": unicode_tables,

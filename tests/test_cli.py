@@ -45,6 +45,10 @@ def describe(thing: object) -> str:
     return f"{type(thing).__name__} {thing!r}"
 
 
+def reprice(name: str, price: int) -> None:
+    PRICES[name] = price
+
+
 def price(name: str) -> int:
     return PRICES[name]
 

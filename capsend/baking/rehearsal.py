@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from capsend.guest import codec
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -26,7 +27,7 @@ def texts() -> str:
         calls = [ship(function, args, kwargs, knows=Image().knows) for function, args, kwargs in module.calls()]
     finally:
         del sys.modules[_NAME]
-    return json.dumps([[shipment.program, shipment.call] for shipment in calls])
+    return codec.dumps([[shipment.program, shipment.call] for shipment in calls])
 
 
 def _load() -> ModuleType:

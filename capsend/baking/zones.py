@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import importlib.util
-import json
 import os
 import zoneinfo
 from pathlib import Path
+
+from capsend.guest import codec
 
 _OTHER_FORMS = ("posix", "right")
 
@@ -40,7 +41,7 @@ def write(target: Path) -> None:
     path = folder()
     zones = {} if path is None else {key: _read(path / key) for key in _keys(path)}
     found = {key: base64.b64encode(data).decode() for key, data in zones.items() if data.startswith(b"TZif")}
-    target.write_text(json.dumps(found), encoding="ascii")
+    target.write_text(codec.dumps(found), encoding="ascii")
 
 
 def _keys(path: Path) -> list[str]:

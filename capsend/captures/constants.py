@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CONTAINERS = (list, dict, set)
+_AROUND = (tuple, frozenset)
 _found: dict[tuple[str, str], dict[str, Constant]] = {}
 
 
@@ -33,7 +34,7 @@ class Constants:
 
     def holds(self, namespace: dict[str, Any], name: str, value: object) -> bool:
         """Tell whether a global is a constant of the module that made it, and still what its statement made."""
-        if type(value) not in _CONTAINERS:
+        if type(value) not in _CONTAINERS and (type(value) not in _AROUND or self._is_immutable(value)):
             return False
         return any(self._is_made(home, inner, value) for home, inner in _homes(namespace, name, value))
 

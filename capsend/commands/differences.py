@@ -169,12 +169,6 @@ DIFFERENCES: Final = (
         until=(3, 12),
     ),
     Difference(
-        "partials in a class",
-        ("functools.partial",),
-        "a partial in a class is a method, which is given the instance; wrap it in staticmethod",
-        until=(3, 14),
-    ),
-    Difference(
         "private addresses",
         ("ipaddress",),
         "is_private and is_global know newer tables of addresses",

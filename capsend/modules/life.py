@@ -264,8 +264,8 @@ class WasmLife(Life):
         call = wire.encode_value(((data,), {}), externals=lambda _: None, pickled=False)
         answer = self._call(f"{number}:{call}")
         if answer.startswith("e"):
-            told = json.loads(answer[1:])
-            words = f"{told['class'][1]}: {told['message']}"[:_LONGEST_WORDS]
+            told = json.loads(answer[1:])[0]  # the members of a group follow
+            words = f"{told['classes'][0][1]}: {told['message']}"[:_LONGEST_WORDS]
             return True, byteforms.Message(byteforms.BYTES, words.encode(errors="replace"))
         if not answer:  # it was stopped meanwhile
             return True, byteforms.Message(byteforms.BYTES, b"")

@@ -13,6 +13,11 @@ def introduce(name: str) -> tuple[str, str, int]:
     return f"hello, {name}", sys.platform, len(os.environ)
 
 
+def fill() -> None:
+    """Change the global, which therefore is no constant."""
+    BOX.append(1)
+
+
 def captures() -> int:
     """Read a mutable global, which is refused."""
     return len(BOX)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from capsend_traits import constants
 from mypy import nodes as n
-from mypy.types import Instance, TupleType, Type, UnionType, get_proper_type
+from mypy.types import Instance, TupleType, Type, TypedDictType, UnionType, get_proper_type
 
 from capsend_mypy import outline
 
@@ -127,7 +127,9 @@ def is_container(judged: Type | None) -> bool:
     proper = get_proper_type(judged) if judged is not None else None
     if isinstance(proper, UnionType):
         return any(is_container(item) for item in proper.items)
-    return isinstance(proper, TupleType) or (isinstance(proper, Instance) and proper.type.fullname in CONTAINERS)
+    return isinstance(proper, TupleType | TypedDictType) or (
+        isinstance(proper, Instance) and proper.type.fullname in CONTAINERS
+    )
 
 
 def contents(judged: Type, depth: int) -> list[Type]:
@@ -137,6 +139,8 @@ def contents(judged: Type, depth: int) -> list[Type]:
         return [inner for item in proper.items for inner in contents(item, depth - 1)]
     if depth > 0 and isinstance(proper, Instance) and proper.type.fullname in CONTAINERS:
         return [inner for item in proper.args for inner in contents(item, depth - 1)]
+    if depth > 0 and isinstance(proper, TypedDictType):
+        return [inner for item in proper.items.values() for inner in contents(item, depth - 1)]
     if isinstance(proper, UnionType):
         return [inner for item in proper.items for inner in contents(item, depth)]
     return [judged]

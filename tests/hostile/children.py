@@ -113,7 +113,7 @@ def name_processes_that_it_does_not_hold():
 
 @attack("normal", returns=lambda answers: answers == {"!unknown"})
 def ask_for_operations_that_there_are_not():
-    return {host(operation, "0 0") for operation in (39, 59)}
+    return {host(operation, "0 0") for operation in (38, 39)}
 
 
 @attack("normal", returns=["!forged"] * 4 + ["!malformed"] * 3 + ["!handle"])

@@ -210,6 +210,6 @@ def replace_the_entry():
 def look_for_other_processes():
     import gc
 
-    texts = [thing for thing in gc.get_objects() if isinstance(thing, dict) and "left by another process" in thing]
+    texts = [thing for thing in gc.get_objects() if type(thing) is dict and "left by another process" in thing]
     sys.modules["left by another process"] = {"left by another process": 1}
     return not texts
