@@ -169,6 +169,10 @@ class Classes:
             descriptor = self._descriptor(raw, path, place)
             if descriptor is not None:
                 return descriptor
+            if type(raw) is functools.partial and sys.version_info < (3, 14):
+                # From 3.14 on, which the guest has, a partial in a class binds its first argument as a function does.
+                sent = self._walk.values.send(raw, kind, path, place)
+                return None if sent is None else self._context.program.make(_Bound(raw), "h", "static", sent)
             held = hasattr(type(raw), "__get__") or (name not in class_fields(cls).assigned)
             if class_declares_per_process(cls, name):
                 return self._walk.values.send_copy(raw, kind, path, place)
@@ -203,12 +207,6 @@ class Classes:
             self._context.observed.table(raw.keywords)
             pieces = part(raw.func, ""), part(raw.args, "args"), part(tuple(raw.keywords.items()), "keywords")
             return program.make(raw, "h", "partial_method", *pieces)
-        if type(raw) is functools.partial and sys.version_info < (3, 14):
-            # From 3.14 on, which the guest has, a partial in a class binds its first argument as a function does.
-            sent = self._walk.values.send(raw, Kind.CLASS_ATTRIBUTE, path, place)
-            if sent is None:
-                raise Refused(f"{path} holds what cannot be sent")
-            return program.make(_Bound(raw), "h", "static", sent)
         if type(raw) is Impl:
             return program.make(raw, "h", "impl", part(raw.positive, ""), part(raw.reason, ""), part(raw.owner, ""))
         if type(raw) is functools.singledispatchmethod:
