@@ -69,7 +69,8 @@ def test_hash_seeds_change_nothing(verdicts: list[Verdict]) -> None:
 
 def test_the_plugin_accepts_nothing_that_spawn_refuses_for_a_reason_that_it_could_see(verdicts: list[Verdict]) -> None:
     """What only the run time refuses was behind `Any`, an ignore, or a statement that mypy cannot follow."""
-    wrong = [v for v in verdicts if v.static == "" and v.kind in {"refused", "lost"} and not _is_hidden(v)]
+    accepted = [v for v in verdicts if v.static == "" and not is_open("static", _texts(v))]
+    wrong = [v for v in accepted if v.kind in {"refused", "lost"} and not _is_hidden(v)]
     assert not wrong, f"{len(wrong)} programs, such as:\n" + "\n\n".join(verdict.report() for verdict in wrong[:3])
 
 

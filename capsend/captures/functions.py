@@ -254,6 +254,8 @@ class Functions:
         context.changed[place.function] = changed_names(source.node)
         for statement in references.imports:
             names.statement(statement, function.__globals__, place.at(statement.line))
+        for path, value, line in self._walk.constants.misused(function, source, references):
+            self._walk.values.judge(value, Kind.GLOBAL, path, place.at(line))
         module = names.module(function.__globals__)
         written = {write.name for write in references.writes}
         for read in references.globals:
