@@ -70,6 +70,7 @@ DIFFERENT = {
 """Programs of which a process cannot make what the host can: {name: why}."""
 
 DIFFERENT_AGAIN = {
+    "lru_state": "how often a cache was asked is counted anew",
     "setstate_globals": "its own __setstate__ does something each time that it travels",
     "result_logger": "a process takes a logger from another one only if it has one of that name itself",
 }

@@ -284,6 +284,10 @@ class Classes:
 
     def _reach(self, base: type, name: str, raw: Any, place: Place) -> None:
         program = self._context.program
+        if is_placeholder(raw):
+            if _is_strict(base, name, raw):
+                self._entry(base, name, raw, place)
+            return
         kind = kind_of(base)
         if is_machinery(base, kind, name, raw) or name in _PASSED_OVER:
             return
@@ -408,7 +412,8 @@ def _subclasses_of(cls: type) -> list[type]:
 
 def _is_strict(cls: type, name: str, raw: object) -> bool:
     """Tell whether an entry that code names must be sendable: code, descriptors, and data that all instances share."""
-    if isinstance(raw, types.FunctionType | LRU_CACHE) or hasattr(type(raw), "__get__") or grant_of(raw) is not None:
+    is_code = isinstance(raw, types.FunctionType | LRU_CACHE) or hasattr(type(raw), "__get__")
+    if not is_placeholder(raw) and (is_code or grant_of(raw) is not None):
         return True
     fields = class_fields(cls)
     is_default = name in fields.assigned or name in fields.slots or name in _declared_fields(cls)

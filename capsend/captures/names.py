@@ -90,6 +90,7 @@ class Names:
             program.act(module, "e", module, read.name)
         elif id(namespace) not in self._taken and self._walk.constants.holds(namespace, read.name, value):
             reference = values.send_copy(value, Kind.GLOBAL, read.name, place)
+            program.act(module, "e", module, read.name)  # so that the process can hand it down in turn
         else:
             reference = values.send(value, Kind.GLOBAL, read.name, place)
         if reference is None:

@@ -61,6 +61,9 @@ class _Entry(Traversable):
     def is_file(self) -> bool:
         return self._path in _files
 
+    def exists(self) -> bool:
+        return self.is_file() or self.is_dir()
+
     def is_dir(self) -> bool:
         start = f"{self._path}/"
         module = sys.modules.get(self._path.replace("/", "."))
