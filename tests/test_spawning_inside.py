@@ -64,6 +64,8 @@ DIFFERENT = {
     "numpy_like_absent": "the same",
     "file_cure": "a process has no /dev/null to open",
     "executor_handle": "a process has no Executor",
+    "stdout_captured": "sys.stdout is of another class inside",
+    "stdout_from_import": "the same",
     "third_party_that_a_function_imports": "under which name a package is installed is not known inside",
     "dataclass_make": "newer Pythons know the module of what make_dataclass() makes",
 }
