@@ -134,12 +134,14 @@ def _slots(base: type) -> dict[str, types.MemberDescriptorType]:
     return {name: value for name, value in vars(base).items() if isinstance(value, types.MemberDescriptorType)}
 
 
-def annotations_of(base: type) -> dict[str, Any]:
-    """Return a class's own annotations, unevaluated where the host's Python keeps them so."""
+def annotations_of(base: type | types.FunctionType) -> dict[str, Any]:
+    """Return the own annotations of a class or function, unevaluated where the host's Python keeps them so."""
     if sys.version_info >= (3, 14):
         import annotationlib
 
         return annotationlib.get_annotations(base, format=annotationlib.Format.FORWARDREF)
+    if isinstance(base, types.FunctionType):
+        return dict(base.__annotations__)
     annotations = base.__dict__.get("__annotations__", {})  # noqa: RUF063 - get_annotations would refuse odd metaclasses
     return dict(annotations) if isinstance(annotations, dict) else {}  # those of `type` itself are a descriptor
 

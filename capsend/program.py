@@ -232,10 +232,6 @@ class Program:
                     stack.append(each)
         return False
 
-    def has_reference(self, thing: object) -> bool:
-        """Tell whether a thing has an entity or a handle."""
-        return id(thing) in self._entities or id(thing) in self._handles
-
     def shared(self, thing: object) -> dict[str, Any] | None:
         """Name a value that is an entity, whatever its class."""
         entity = self._entities.get(id(thing))

@@ -67,7 +67,7 @@ class Annotations:
         if id(thing) in self._seen:
             return
         self._seen.add(id(thing))
-        annotations = _annotations_of(thing)
+        annotations = annotations_of(thing)
         if annotations:
             namespace = thing.__globals__ if isinstance(thing, types.FunctionType) else _namespace_of(thing)
             self._context.observed.table(annotations)
@@ -121,16 +121,6 @@ class Annotations:
         if isinstance(part, tuple):
             return all(map(self._is_known_part, part))
         return isinstance(part, str | int) or self._is_known(part)
-
-
-def _annotations_of(thing: Any) -> dict[str, Any]:
-    if isinstance(thing, type):
-        return annotations_of(thing)
-    if sys.version_info >= (3, 14):
-        import annotationlib
-
-        return annotationlib.get_annotations(thing, format=annotationlib.Format.FORWARDREF)
-    return dict(thing.__annotations__)
 
 
 def _namespace_of(cls: type) -> dict[str, Any]:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 _CONTAINERS = (list, dict, set)
 _AROUND = (tuple, frozenset)
+# A module is parsed once: what is asked of its text does not change while it is loaded.
 _found: dict[tuple[str, str], dict[str, Constant]] = {}
+_readers: dict[tuple[str, str, str, int], bool] = {}
 
 
 class Constants:
@@ -62,7 +64,7 @@ class Constants:
                 if constant is not None and not is_own and not _reads(source, path, constant):
                     yield path, held, read.line
                 owner = vars(owner).get(attribute)
-        for node in ast.walk(source.node):
+        for node in ast.walk(source.node) if references.imports else ():
             if isinstance(node, ast.ImportFrom) and not node.level:
                 home = vars(sys.modules.get(node.module or "", types))
                 for alias in node.names:
@@ -106,10 +108,13 @@ def _reads(source: Source, path: str, constant: Constant) -> bool:
 def _only_reads(namespace: dict[str, Any], name: str, constant: Constant) -> bool:
     """Tell whether a module that has imported a constant only reads it."""
     module = str(namespace.get("__name__", ""))
-    trees = _trees_of(namespace)
-    return bool(trees) and all(
-        reads_only(tree, name, of=constant, module=module, is_package="__path__" in namespace) for tree in trees
-    )
+    key = (module, str(namespace.get("__file__")), name, constant.depth)
+    if key not in _readers:
+        trees = _trees_of(namespace)
+        _readers[key] = bool(trees) and all(
+            reads_only(tree, name, of=constant, module=module, is_package="__path__" in namespace) for tree in trees
+        )
+    return _readers[key]
 
 
 def _constants_of(namespace: dict[str, Any]) -> dict[str, Constant]:

@@ -203,8 +203,6 @@ HANDLE_VERDICT: Final = "it belongs to the process or program that made it, and 
 HANDLE_CURE: Final = "make one inside, or use it here; to let others know a process, send its address"
 CHANGED_CURE: Final = "return the value, take it from result(), and change it on the host"
 """The cure of a global or class attribute that the function itself changes: `PerProcess` would only hide that the change is lost."""
-PATCHED_VERDICT: Final = "it was replaced after the class statement, which the process executes again"
-PATCHED_CURE: Final = "write it in the class statement, or in a subclass"
 GLOBAL_CURE: Final = "pass it as an argument, make it immutable, or declare it PerProcess[...]"
 C_CLASS_VERDICT: Final = "it is implemented in C and has no declaration, so its fields cannot be seen"
 STUB_VERDICT: Final = "only a stub describes it, and it has no declaration, so its fields cannot be seen"
