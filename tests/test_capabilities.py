@@ -32,12 +32,14 @@ from capsend import (
     Environment,
     HostFunction,
     Mailbox,
+    ProcessKilled,
     SerializationError,
     host_function,
     not_process_send,
     spawn,
 )
 from capsend.capabilities import HostCall
+from capsend.engine import openings
 
 PATIENCE = 60
 
@@ -348,6 +350,56 @@ def test_pipes_and_devices_cannot_be_opened_and_do_not_hang(tree):
     folder = Dir(tree, write=True)
     attempt = lambda mode: error_of(open, folder / "pipe", mode)[0]
     assert result(lambda: [attempt("r"), attempt("w"), attempt("r+")]) == ["PermissionError"] * 3
+
+
+def swap_file_and_pipe(folder: Dir) -> None:
+    """Let one path be a file and a pipe by turns, for ever."""
+    file, pipe, path = (str(folder / name) for name in ("plain", "pipe", "path"))
+    while True:
+        os.rename(file, path)
+        os.rename(path, file)
+        os.rename(pipe, path)
+        os.rename(path, pipe)
+
+
+def open_for(seconds: float, folder: Dir) -> int:
+    """Open that path again and again; return how often."""
+    end, times = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            os.close(os.open(folder / "path", os.O_RDONLY))
+        times += 1
+    return times
+
+
+@pytest.fixture
+def race(tree):
+    """A folder in which a process swaps a file and a pipe."""
+    (tree / "plain").write_text("x")
+    os.mkfifo(tree / "pipe")
+    folder = Dir(tree, write=True)
+    with spawn(swap_file_and_pipe, folder) as swapping:
+        yield folder
+        swapping.kill()
+
+
+def test_open_that_meets_a_pipe_after_all_goes_on(race):
+    """A pipe that comes between the look and the open holds a process up for a moment, not for ever."""
+    assert spawn(open_for, 4.0, race).result(timeout=30) > 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are found in /proc")
+def test_process_that_waits_for_a_pipe_can_be_killed(race, monkeypatch):
+    """At once, however much patience there is with slow file systems."""
+    monkeypatch.setattr(openings, "_PATIENCE", 1_000.0)
+    openers = [spawn(open_for, 1_000.0, race) for _ in range(4)]
+    spawn(time.sleep, 3.0).result()
+    for opener in openers:
+        opener.kill()
+    for opener in openers:
+        with pytest.raises(ProcessKilled):
+            opener.result(timeout=5.0)
+    assert [opener.exit_reason for opener in openers] == ["killed"] * 4
 
 
 def test_nothing_is_imported_from_a_folder(tree):

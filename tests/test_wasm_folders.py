@@ -57,6 +57,11 @@ PROGRAM = """
       (local.set $error (call $open_it (i32.const 0) (i64.const 2)))
       (br_if $again (i32.eqz (local.get $error))))
     (local.get $error))
+  (func (export "open_again") (local $times i32)
+    (call $start)
+    (loop $again
+      (if (i32.eqz (call $open_it (i32.const 0) (i64.const 2))) (then (drop (call $close (i32.load (i32.const 512))))))
+      (br_if $again (i32.lt_u (local.tee $times (i32.add (local.get $times) (i32.const 1))) (i32.const 500)))))
   (func (export "where") (result i32)
     (call $start) (drop (call $take (i32.const 0) (i32.const 256)))
     (drop (call $result (i32.const 2048) (call $describe (i32.load (i32.const 256)) (i32.const 2048) (i32.const 200))))
@@ -142,3 +147,23 @@ def test_a_folder_says_where_it_is(module: WasmModule, tmp_path: Path):
     folder = Dir(tmp_path)
     path = spawn(module.function("where"), b"", folder).result(PATIENCE)
     assert path.startswith(b"/dirs/")
+
+
+def swap_file_and_pipe(folder: Dir) -> None:
+    """Let one path be a file and a pipe by turns, for ever."""
+    file, pipe, path = (str(folder / name) for name in ("plain", "pipe", "path"))
+    while True:
+        os.rename(file, path)
+        os.rename(path, file)
+        os.rename(pipe, path)
+        os.rename(path, pipe)
+
+
+def test_open_that_meets_a_pipe_after_all_goes_on(module: WasmModule, tmp_path: Path):
+    """A pipe that comes between the look and the open holds a process up for a moment, not for ever."""
+    (tmp_path / "plain").write_text("x")
+    os.mkfifo(tmp_path / "pipe")
+    folder = Dir(tmp_path, write=True)
+    with spawn(swap_file_and_pipe, folder) as swapping:
+        assert spawn(module.function("open_again"), b"path", folder).result(90) == b""
+        swapping.kill()

@@ -14,7 +14,7 @@ import wasmtime
 from wasmtime import _bindings as ffi
 from wasmtime import _ffi as ffi_constants
 
-from capsend.engine import native
+from capsend.engine import native, openings
 from capsend.engine.imports import define, guarded
 from capsend.engine.stores import Exited, OutOfBounds
 from capsend.engine.wasi import has_room_for_files
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 MODULE: Final = "wasi_snapshot_preview1"
 
 _PROBE: Final = Path(__file__).with_name("preview1_probe.wat")
-_PASSED_ON: Final = ("path_open", "fd_write", "path_filestat_get")
+_PASSED_ON: Final = ("path_open", "fd_write", "path_filestat_get", "fd_fdstat_get", "fd_close")
 _PATH: Final = 2
 _PATH_SIZE: Final = 3  # the places of the path and its length among the arguments of path_open
 _STAT_SIZE: Final = 64
 _STAT_TYPE: Final = 16
+_FDSTAT_SIZE: Final = 24
+_OPENED: Final = 8  # the place among them of the pointer to the new descriptor
 _MAY_BE_OPENED: Final = frozenset({None, 3, 4, 7})  # folders, files, symbolic links
 
 _ACCESS: Final = 2
@@ -39,6 +41,7 @@ _NAME_TOO_LONG: Final = 37
 _TOO_MANY_FILES: Final = 41
 _SUCCESS: Final = 0
 _BADF: Final = 8
+_INTERRUPTED: Final = 27
 _INVAL: Final = 28
 _FAULT: Final = 21
 
@@ -95,8 +98,31 @@ def _path_open(guest: Any, *args: int) -> int:
         return _BADF
     if not has_room_for_files():
         return _TOO_MANY_FILES
-    # To open a pipe or a device could block, or do something, in the host.
-    return _pass_on(guest, "path_open", args) if _type_of(guest, args) in _MAY_BE_OPENED else _ACCESS
+    return openings.opened(guest, functools.partial(_open, guest, args), lambda error: error == _INTERRUPTED)
+
+
+def _open(guest: Any, args: tuple[int, ...]) -> int:
+    """To open a pipe or a device could block, or do something, in the host; what was looked at may be another thing by the time it is opened."""
+    if _type_of(guest, args) not in _MAY_BE_OPENED:
+        return _ACCESS
+    error = _pass_on(guest, "path_open", args)
+    if error:
+        return error
+    descriptor = int.from_bytes(guest.load(args[_OPENED], 4), "little")
+    if _type_of_opened(guest, descriptor, args[_OPENED]) in _MAY_BE_OPENED:
+        return _SUCCESS
+    _pass_on(guest, "fd_close", (descriptor,))
+    return _ACCESS
+
+
+def _type_of_opened(guest: Any, descriptor: int, beside: int) -> int | None:
+    """The type of what is open; None when that cannot be found out."""
+    place = 0 if beside >= _FDSTAT_SIZE else (beside + 11) & ~7
+    before = guest.load(place, _FDSTAT_SIZE)
+    error = _pass_on(guest, "fd_fdstat_get", (descriptor, place))
+    found = guest.load(place, _FDSTAT_SIZE)[0]
+    guest.save(place, before)
+    return None if error else found
 
 
 def _type_of(guest: Any, args: tuple[int, ...]) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import resource
 from typing import Any, Final
@@ -12,7 +13,7 @@ from wasmtime import _bindings as ffi
 from wasmtime import _ffi as ffi_constants
 from wasmtime import component as wasm_component
 
-from capsend.engine import native, values
+from capsend.engine import native, openings, values
 from capsend.engine.components import RAW_WAIT
 from capsend.engine.stores import numbers, running
 from capsend.folders import LONGEST_PATH, MOST_LISTINGS
@@ -21,6 +22,7 @@ from capsend.folders import LONGEST_PATH, MOST_LISTINGS
 _WASI: Final = "0.2.12"
 
 _LISTING: Final = 1
+_LONGEST_CODE: Final = 64
 _U32: Final = ffi_constants.WASMTIME_COMPONENT_U32.value
 _LIST: Final = ffi_constants.WASMTIME_COMPONENT_LIST.value
 _ENUM: Final = ffi_constants.WASMTIME_COMPONENT_ENUM.value
@@ -89,13 +91,24 @@ def _on_open(
         refusal = b"name-too-long"
     else:
         refusal = b"insufficient-memory"
-        answer = guest.pass_on("open", arguments, count) if has_room_for_files() else None
+        attempt = functools.partial(guest.pass_on, "open", arguments, count)
+        answer = openings.opened(guest, attempt, _was_interrupted) if has_room_for_files() else None
     native.resource_drop(context, arguments[0].of.resource)
     if answer is None:
         _refuse(results[0], refusal)
     else:
         results[0] = answer
     return native.error("interrupted") if guest.interrupted else 0
+
+
+def _was_interrupted(answer: Any) -> bool:
+    """Whether an answer is the error that a system call which was interrupted gives; if so, it is freed."""
+    if answer is None or answer.of.result.is_ok:
+        return False
+    interrupted: bool = values.read(answer, most=_LONGEST_CODE) == (False, "interrupted")
+    if interrupted:
+        ffi.wasmtime_component_val_delete(ctypes.byref(answer))
+    return interrupted
 
 
 @native.host_function
