@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from capsend.baking.bake import COMPILED, RECORD, Record, bake, digest_of
+from capsend.baking.bake import COMPILED, RECORD, Record, bake, digest_of, is_merging
 from capsend.baking.guest_files import declaration_files, guest_files
 from capsend.baking.native import refuse_native
 from capsend.baking.packages import ALWAYS, Package, collect
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from capsend.engine import Template
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Raised with every change of the engine's settings or of the layout of the cache that makes old images useless."""
 
 ABSENT: Final = frozenset(
@@ -269,6 +269,7 @@ def _key(names: tuple[str, ...]) -> str:
         ("guest", [(str(inside), digest_of(path)) for inside, path in guest_files().items()]),
         ("declarations", _declarations(names)),
         ("packages", [(package.name, package.version, _digest(package)) for package in _packages(names)]),
+        ("merged", is_merging()),
         ("zones", zones.version()),
         ("machine", [sys.platform, platform.machine(), cpu()]),
     ]

@@ -40,11 +40,10 @@ MARK: Final = "capsend cannot import: "
 
 _STEPS: Final = ("importing its modules", "compiling it", "trying it")
 _SNAPSHOT: Final = "import componentize_py; componentize_py.script()"
-_COMPILE: Final = (
-    "import sys, pathlib; from capsend import engine; from capsend.baking import gauge; source, target = map(pathlib.Path, sys.argv[1:]);"
-    "gauged = gauge.gauge(source.read_bytes(), assemble=engine.assemble);"
-    "target.write_bytes(engine.compile_component(gauged))"
-)
+_TRANSLATE: Final = "from capsend.baking import translating; translating.main()"
+_UNMERGED: Final = "unmerged"
+_SWITCH: Final = "CAPSEND_MERGE"
+"""The environment variable that keeps images unmerged when it is 0: for tests, and for finding out where a fault comes from."""
 
 
 @attrs.frozen
@@ -60,6 +59,8 @@ class Record:
     size: int
     built: float
     """Seconds since the epoch."""
+    unmerged: str = ""
+    """Why its modules are not merged into one, which makes processes start faster; empty if they are."""
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
@@ -104,9 +105,15 @@ def bake(folder: Path, *, key: str, packages: Sequence[Package]) -> None:
         _stage(folder / "stage", packages)
         _snapshot(folder, packages)
         step(1)
-        _run(_COMPILE, folder / "image.wasm", folder / COMPILED, folder=folder)
+        unmerged = _translate(folder)
         step(2)
-        inventory = _try_out(folder / COMPILED)
+        try:
+            inventory = _try_out(folder / COMPILED)
+        except ImageError as error:
+            if unmerged:
+                raise
+            unmerged = _translate(folder, unmerged=str(error))
+            inventory = _try_out(folder / COMPILED)
         for leftover in ("stage", "tmp", "venv"):
             shutil.rmtree(folder / leftover, ignore_errors=True)
         (folder / "image.wasm").unlink()
@@ -119,6 +126,7 @@ def bake(folder: Path, *, key: str, packages: Sequence[Package]) -> None:
             digest=digest_of(folder / COMPILED),
             size=(folder / COMPILED).stat().st_size,
             built=time.time(),
+            unmerged=unmerged,
         ).save(folder / RECORD)
     _say(f"the image is ready ({time.monotonic() - started:.0f} s)")
 
@@ -167,8 +175,21 @@ def _snapshot(folder: Path, packages: Sequence[Package]) -> None:
     immortalize(component)
 
 
-def _run(code: str, *arguments: Path | str, folder: Path, packages: Sequence[Package] = ()) -> None:
-    """Run a tool in a Python of its own: it can be interrupted, and its memory goes when it ends."""
+def is_merging() -> bool:
+    """Whether images are merged: all are, unless the environment says otherwise."""
+    return os.environ.get(_SWITCH) != "0"
+
+
+def _translate(folder: Path, *, unmerged: str = "") -> str:
+    """Compile the component, merged unless there is a reason against it; return that reason."""
+    unmerged = unmerged or ("" if is_merging() else f"{_SWITCH} is 0")
+    options = [_UNMERGED] if unmerged else []
+    printed = _run(_TRANSLATE, folder / "image.wasm", folder / COMPILED, *options, folder=folder)
+    return unmerged or printed.strip()
+
+
+def _run(code: str, *arguments: Path | str, folder: Path, packages: Sequence[Package] = ()) -> str:
+    """Run a tool in a Python of its own, and return what it printed: it can be interrupted, and its memory goes when it ends."""
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     environment = os.environ | {
@@ -186,6 +207,7 @@ def _run(code: str, *arguments: Path | str, folder: Path, packages: Sequence[Pac
         if "No space left" in output or "Disk quota" in output:
             raise OSError(errno.ENOSPC, "no space left")
         raise ImageError(f"the image could not be built: {_refused(output, packages) or _last_words(output)}")
+    return done.stdout
 
 
 def _refused(output: str, packages: Sequence[Package]) -> str:

@@ -101,6 +101,8 @@ def _image() -> Finding:
         return Finding("image", "", str(error))
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.built))
     state = f"{megabytes(record.size)}, built {when}, Python {record.python}, {len(record.modules)} modules"
+    if record.unmerged:
+        state += f"; processes start slower, since it is not merged into one module of WebAssembly: {record.unmerged}"
     return Finding("image", state)
 
 

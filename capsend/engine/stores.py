@@ -121,6 +121,8 @@ def _make_engine(*, small: bool) -> wasmtime.Engine:
     # No call here is asynchronous, but wasmtime refuses a stack limit above the size of such calls' stacks.
     ffi.wasmtime_config_async_stack_size_set(config.ptr(), 2 * stack)
     config.max_wasm_stack = stack
+    # Nothing here is concurrent inside one store, and its bookkeeping takes time at every instantiation and call.
+    ffi.wasmtime_config_concurrency_support_set(config.ptr(), False)
     if small:
         for name in REFUSED_FEATURES:
             getattr(ffi, f"wasmtime_config_{name}_set")(config.ptr(), False)
