@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from capsend.group import ProcessGroup
     from capsend.image import Image
     from capsend.mailbox import Address, Mailbox
+    from capsend.records import Record as Record
     from capsend.running import processes as processes
+    from capsend.source_text import Source
     from capsend.supervisor import Supervisor as Supervisor
     from capsend.wasm import WasmFunction as WasmFunction
     from capsend.wasm import WasmModule
@@ -57,6 +59,7 @@ __all__ = [
     "ProcessSend",
     "Serializable",
     "SerializationError",
+    "Source",
     "Spawnable",
     "TimeLimitExceeded",
     "WasmModule",
@@ -78,6 +81,8 @@ _LATER: Final = {
     "Image": "image",
     "Mailbox": "mailbox",
     "ProcessGroup": "group",
+    "Record": "records",
+    "Source": "source_text",
     "Supervisor": "supervisor",
     "WasmFunction": "wasm",
     "WasmModule": "wasm",

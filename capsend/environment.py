@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from capsend.life import Life
+    from capsend.outcome import Outcome
     from capsend.shipping import Shipment
 
 P = ParamSpec("P")
@@ -251,11 +252,86 @@ class Environment:
         """Run `fn(*args, **kwargs)` in a new process, as `capsend.spawn` does."""
         try:
             prepared = prepare(self, fn, args, kwargs)
-        except CaptureError as error:
+        except (CaptureError, SyntaxError) as error:
             raise error.with_traceback(
                 None
             ) from error.__cause__  # what was refused is the caller's: none of the frames that judged it are
         return prepared.start()
+
+    def execute(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
+        r"""Run `fn(*args, **kwargs)` in a new process, wait for its end, and return all that is to be known of it in one object.
+
+        What it writes is kept in the outcome, and handed to `stdout` and `stderr` as well where the environment has targets of its own.
+        It raises what `spawn` raises; what the process ends by is the outcome's `error`.
+
+        Example:
+            >>> import capsend
+            >>> outcome = capsend.Environment(timeout=10).execute(capsend.Source("print('hi')\n1 / 0", name="cell.py"))
+            >>> outcome.stdout, outcome.error
+            ('hi\n', ZeroDivisionError('division by zero'))
+        """
+        run = _Run(self)
+        with run.environment.spawn(fn, *args, **kwargs) as made:
+            made._life.finished.wait()  # noqa: SLF001 - same layer
+            return run.outcome(made)
+
+    async def execute_async(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
+        """Do as `execute` without blocking the event loop; cancelling it kills the process."""
+        run = _Run(self)
+        async with run.environment.spawn(fn, *args, **kwargs) as made:
+            await made._ended()  # noqa: SLF001 - same layer
+            return run.outcome(made)
+
+
+class _Run:
+    """A run whose output is kept.
+
+    Attributes:
+        environment: the environment to run in.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self._out: list[str] = []
+        self._err: list[str] = []
+        self.environment = environment.replace(
+            stdout=_both(self._out, environment.stdout), stderr=_both(self._err, environment.stderr)
+        )
+        self._began = time.monotonic()
+
+    def outcome(self, made: Process[R]) -> Outcome[R]:
+        """Return how an ended process ended."""
+        from capsend.outcome import Outcome
+
+        seconds = time.monotonic() - self._began
+        value, error = None, None
+        try:
+            value = made._life.outcome()  # noqa: SLF001 - same layer
+        except BaseException as raised:  # noqa: BLE001 - it belongs to the outcome
+            error = raised
+        stats, reason = made.stats(), made.exit_reason
+        assert reason is not None
+        return Outcome(
+            value=value,
+            error=error,
+            stdout="".join(self._out),
+            stderr="".join(self._err),
+            exit_reason=reason,
+            seconds=seconds,
+            cpu_seconds=stats.cpu_seconds,
+            memory=stats.memory,
+        )
+
+
+def _both(kept: list[str], target: Callable[[str], object] | None) -> Callable[[str], object]:
+    """Return a target of output that keeps it, and hands it on to a target of the user's."""
+    if target is None or target is to_stdout or target is to_stderr:
+        return kept.append
+
+    def write(text: str) -> None:
+        kept.append(text)
+        target(text)
+
+    return write
 
 
 @attrs.frozen
@@ -302,6 +378,10 @@ def prepare(
     environment: Environment, fn: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Prepared | PreparedForeign:
     """Judge and encode a call: raises whatever `spawn` raises before a process starts."""
+    of_text = getattr(type(fn), "__capsend_prepare__", None)
+    if of_text is not None:
+        prepared: Prepared = of_text(fn, environment, args, kwargs)
+        return prepared
     pack = getattr(type(fn), "__capsend_ship__", None)
     if pack is not None:
         shipment: ForeignShipment = pack(fn, args, kwargs)

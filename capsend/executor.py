@@ -117,7 +117,7 @@ class Executor(_BaseExecutor):
         self._workers.check_open()
         try:
             prepared = prepare(self._environment, fn, args, kwargs)
-        except CaptureError as error:
+        except (CaptureError, SyntaxError) as error:
             raise error.with_traceback(None) from error.__cause__  # as `Environment.spawn`
         return self._workers.add(prepared)
 

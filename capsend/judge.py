@@ -229,6 +229,9 @@ class Judge:
                 yield "field", f".{name}.{field}", child
 
 
+_VALUES: Final = frozenset({"capsend.showcase", "capsend.source_text", "capsend.records"})
+"""Modules of capsend whose classes are judged as a user's are."""
+
 _verdicts: dict[tuple[TraitName, bool], WeakKeyDictionary[type, ClassVerdict]] = {
     (trait, code): WeakKeyDictionary() for trait in ("ProcessSend", "Serializable") for code in (True, False)
 }
@@ -262,7 +265,7 @@ def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
         return ClassVerdict(Shape.REFUSED, (declared(name, negative.reason), negative.cure))
     if declaration is not None:
         return ClassVerdict(_declared_shape(cls, declaration, wanted))
-    if cls.__module__.startswith("capsend.") and cls.__module__ != "capsend.showcase":
+    if cls.__module__.startswith("capsend.") and cls.__module__ not in _VALUES:
         return ClassVerdict(Shape.REFUSED, (HANDLE_VERDICT, HANDLE_CURE))
     if cls in {functools.partial, types.MethodType}:
         return ClassVerdict(Shape.PARTS)

@@ -295,7 +295,7 @@ class _Spawn:
 
         try:
             return default().spawn(fn, *args, **kwargs)
-        except CaptureError as error:
+        except (CaptureError, SyntaxError) as error:
             raise error.with_traceback(None) from error.__cause__  # the caller's line and this one are enough
 
     def __repr__(self) -> str:
@@ -346,13 +346,17 @@ def check(fn: Callable[..., object], /) -> None:
     """
     try:
         _check(fn, defining=False)
-    except CaptureError as error:
+    except (CaptureError, SyntaxError) as error:
         raise error.with_traceback(None) from error.__cause__
 
 
 def _check(fn: Callable[..., object], *, defining: bool) -> None:
     if hasattr(type(fn), "__capsend_ship__"):
         return  # a function of a module in another language captures nothing
+    from_text = getattr(type(fn), "__capsend_check__", None)
+    if from_text is not None:
+        from_text(fn)
+        return
     from capsend import shipping
     from capsend.environment import default
 

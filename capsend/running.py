@@ -5,10 +5,11 @@ from __future__ import annotations
 import _thread
 import atexit
 import os
+import queue
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from capsend.environment import Environment
     from capsend.mailbox import Address
     from capsend.stats import Stats
+
+T = TypeVar("T")
 
 _EXIT_PATIENCE: Final = 5.0
 
@@ -103,7 +106,7 @@ def start(
             sys.audit("capsend.child", life.number, parent.number)
         for grant in shipment.grants:
             sys.audit("capsend.grant", life.number, grant.kind, str(grant))
-        _start_thread(life, template)
+        _start_thread(_live_through, life, template, stack=life.stack)
     except BaseException:
         _live.discard(life)
         life.forget()
@@ -120,15 +123,31 @@ def watch(tell: Callable[[Life], object]) -> Callable[[], None]:
     return lambda: _watchers.remove(tell)
 
 
-def _start_thread(life: Life, template: Any) -> None:
-    stack = life.stack
+def _start_thread(act: Callable[..., None], *arguments: Any, stack: int) -> None:
     # The size of stacks is a setting of the whole interpreter: no thread of ours may start in between.
     with _start_lock:
         previous = threading.stack_size(stack)
         try:
-            _thread.start_new_thread(_live_through, (life, template))
+            _thread.start_new_thread(act, arguments)
         finally:
             threading.stack_size(previous)
+
+
+def on_own_thread(act: Callable[[], T], *, stack: int) -> T:
+    """Return what a function returns on a thread with that much stack; raise what it raises."""
+    done: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put((act(), None))
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
+            done.put((None, error))
+
+    _start_thread(run, stack=stack)
+    value, error = done.get()
+    if error is not None:
+        raise error
+    return value  # type: ignore[return-value]  # there is a value where there is no error
 
 
 def _live_through(life: Life, template: Any) -> None:
@@ -162,3 +181,7 @@ def _kill_all() -> None:
         from capsend import ready
 
         ready.close()
+    if "capsend.syntax" in sys.modules:
+        from capsend import syntax
+
+        syntax.close()

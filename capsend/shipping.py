@@ -281,7 +281,7 @@ def _ship(
     prepared = prepared_for(function, knows, image)
     program = prepared.program
     is_known = any(program.entity(arg) is not None for arg in (*args, *kwargs.values()))
-    encoded = None if is_known else _encode_data(args, kwargs)
+    encoded = None if is_known else encode_data(args, kwargs)
     if encoded is not None:
         return Shipment(
             prepared.text,
@@ -353,7 +353,7 @@ class _NeedsWalk(Exception):
     """An argument contains code or instances of the user's classes."""
 
 
-def _encode_data(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+def encode_data(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
     """Encode arguments that are data only, of which the codec alone decides; None when there is more to them, or an error to explain."""
 
     def stop(_thing: object) -> None:
@@ -367,9 +367,8 @@ def _encode_data(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
 
 def _require_callable(function: object) -> None:
     if not callable(function):
-        raise TypeError(
-            f"spawn needs a callable, not {type(function).__name__}: pass the function itself, without calling it."
-        )
+        cure = "write Source(text)" if isinstance(function, str) else "pass the function itself, without calling it"
+        raise TypeError(f"spawn needs a callable, not {type(function).__name__}: {cure}.")
 
 
 def _require_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

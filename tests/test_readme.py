@@ -67,7 +67,7 @@ def agrees(shown: list[str], had: list[str]) -> bool:
 
 DOCUMENTS = [
     ROOT / "README.md",
-    *(ROOT / "docs" / name for name in ("guide.md", "processes.md", "authority.md", "guests.md")),
+    *(ROOT / "docs" / name for name in ("guide.md", "source-text.md", "processes.md", "authority.md", "guests.md")),
 ]
 
 

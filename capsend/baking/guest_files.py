@@ -22,7 +22,7 @@ _TRAITS: Final = Path(capsend_traits.__file__).parent
 _SHARED: Final = (
     "annotations", "captures", "claims", "environment", "exception_classes", "exceptions", "failure", "fields", "frames",
     "group", "handles", "judge", "linetexts", "operators", "origins", "parsed", "parts", "ports", "prepared", "process",
-    "program", "references", "shipping", "source", "stats", "supervisor", "traits", "typeforms", "wire",
+    "program", "records", "references", "shipping", "source", "source_text", "stats", "supervisor", "text_shipment", "traits", "typeforms", "wire",
 )  # fmt: skip
 
 

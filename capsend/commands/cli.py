@@ -321,8 +321,18 @@ def doctor() -> None:
 @main.command(
     context_settings={**_CONTEXT, "ignore_unknown_options": True}, short_help="Type-check files: captures too."
 )
+@click.option(
+    "--text", "text", metavar="FILE", default=None, help="Check source text that a Source will run, instead of modules."
+)
+@click.option(
+    "--given",
+    "given",
+    multiple=True,
+    metavar="'NAME: TYPE'",
+    help="A global that the text will be given; can be repeated.",
+)
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.UNPROCESSED)
-def check(paths: tuple[str, ...]) -> None:
+def check(paths: tuple[str, ...], text: str | None, given: tuple[str, ...]) -> None:
     """Type-check files with mypy and capsend's plugin: bad captures are errors at the captured name.
 
     Without a PATH it checks what mypy's configuration names, or else the current folder. Prints capsend's errors only,
@@ -334,8 +344,29 @@ def check(paths: tuple[str, ...]) -> None:
     Examples:
       capsend check shop/
       capsend check --sarif shop/ > capsend.sarif
+      capsend check --text plugin.py --given 'prices: list[int]'
     """
-    _mypy("check", *paths)
+    if text is not None or given:
+        _check_text(text, given, paths)
+    else:
+        _mypy("check", *paths)
+
+
+def _check_text(file: str | None, given: tuple[str, ...], paths: tuple[str, ...]) -> None:
+    from capsend.exceptions import CapsendError
+    from capsend.source_text import Source
+    from capsend.text_types import problems
+
+    if file is None or paths:
+        stop("give one file with --text, and no path beside it", MISUSED)
+    try:
+        source = Source.from_file(file)
+        found = problems(source.text, source.name, {}, declared="\n".join(given))
+    except (OSError, ValueError, CapsendError) as error:
+        stop(str(error), MISUSED)
+    for problem in found:
+        click.echo(str(problem))
+    raise SystemExit(FAILED if found else 0)
 
 
 @main.command(context_settings=_CONTEXT, short_help="List every unsafe promise, with its place and reason.")

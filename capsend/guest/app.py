@@ -16,16 +16,27 @@ from . import clock, fresh, host, manifest, network, stdlib, streams
 clock.install()
 streams.guard()
 network.install()
+_AGAIN = "again "
 _FAILURES = stdlib.import_all(manifest.PACKAGES)
 
 from . import shared  # noqa: E402 - what builds on the standard library comes after it
 
 shared.install()
 
-from . import databases, mail, package_files, runtime, settle, warned, zones  # noqa: E402 - what builds on the host's modules comes after those
+from . import cells, databases, mail, package_files, resting, runtime, settle, warned, zones  # noqa: E402 - what builds on the host's modules comes after those
 
 # Imported when they are needed, which nothing here does.
-for _name in ("capsend.capabilities", "capsend.mailbox", "capsend.shipping", "capsend.held", "capsend.registry"):
+for _name in (
+    "capsend.capabilities",
+    "capsend.records",
+    "capsend.source_text",
+    "capsend.syntax",
+    "capsend.text_shipment",
+    "capsend.mailbox",
+    "capsend.shipping",
+    "capsend.held",
+    "capsend.registry",
+):
     importlib.import_module(_name)
 shared.read_declarations()
 image = importlib.import_module("capsend.image")
@@ -41,6 +52,15 @@ def _inventory() -> str:
     )
 
 
+_ACTS = {
+    "syntax": lambda text: json.dumps(cells.syntax_error(*json.loads(text))),
+    "place": resting.place_of,
+    "room": resting.make_room,
+    "signals": resting.show_signals,
+}
+"""What the host asks beside programs: of instances that have run none, or wait for the next call."""
+
+
 class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made while the image is built
     """What the image exports."""
 
@@ -52,6 +72,12 @@ class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made whi
             fresh.renew()
             settle.rehearse_again(_run)
             return ""
+        if call.startswith(_AGAIN):
+            answer = host.deliver(_run_again(program, call.removeprefix(_AGAIN)))
+            host.request(host.END, "")
+            return answer
+        if call in _ACTS:
+            return _ACTS[call](program)
         fresh.restart()
         answer = host.deliver(_run(program, call))
         host.request(host.END, "")  # the host learns with every request how much memory there is
@@ -63,6 +89,13 @@ def _run(program: str, call: str) -> str:
         return runtime.run(program, call)
     finally:
         atexit._run_exitfuncs()  # noqa: SLF001 - the interpreter that would do it never ends
+        streams.flush()
+
+
+def _run_again(program: str, call: str) -> str:
+    try:
+        return runtime.run_again(program, call)
+    finally:
         streams.flush()
 
 

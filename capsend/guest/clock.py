@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio.selector_events
 import selectors
 import time
@@ -33,7 +34,8 @@ def sleep(seconds: Any, /) -> None:
     if seconds > 1e10:
         message = "timestamp out of range for platform time_t"
         raise OverflowError(message)
-    host.request(host.SLEEP, repr(seconds))
+    if host.request(host.SLEEP, repr(seconds)):
+        _thread.interrupt_main()  # the host wants the cell that runs to end
 
 
 def process_time() -> float:

@@ -38,6 +38,7 @@ def encode(
     pickled: bool = False,
     prefix: str = "",
     shared: Callable[[Any], Any] | None = None,
+    stand_in: Callable[[Any], Any] | None = None,
 ) -> str:
     """Return the message, in ASCII, that says `value` exactly: its classes, its sharing, its cycles.
 
@@ -50,6 +51,7 @@ def encode(
             times as fast: for a sender that the reader trusts anyway.
         prefix: what stands before the message in the text that is returned.
         shared: called for every part, whatever its class, before `externals`; returns its reference or None.
+        stand_in: called for every instance, before `externals`; returns another value, which is written instead, or None.
 
     Raises:
         NotEncodable: a part has no encoding; its `path` says where it stands.
@@ -73,7 +75,7 @@ def encode(
         if text is not None:
             return f"{prefix}{letter}{text}"
     for careful in (True,) if plain else (False, True):
-        nodes, blobs = Encoder(externals, careful=careful, shared=shared).encode(value)
+        nodes, blobs = Encoder(externals, careful=careful, shared=shared, stand_in=stand_in).encode(value)
         text = _json(nodes)
         if text is not None:
             return "".join([prefix, f"g{len(text):x}:", text, *blobs])

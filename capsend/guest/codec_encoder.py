@@ -82,14 +82,21 @@ class Encoder:
         externals: gives the reference of what is not encoded here, or None.
         careful: look at every str and int, since some of this value cannot stand in JSON as it is.
         shared: gives the reference of any part that others hold too, or None.
+        stand_in: gives the value that is written instead of an instance, or None.
     """
 
     def __init__(
-        self, externals: Callable[[Any], Any], *, careful: bool, shared: Callable[[Any], Any] | None = None
+        self,
+        externals: Callable[[Any], Any],
+        *,
+        careful: bool,
+        shared: Callable[[Any], Any] | None = None,
+        stand_in: Callable[[Any], Any] | None = None,
     ) -> None:
         self._externals = externals
         self._careful = careful
         self._shared = shared
+        self._stand_in = stand_in
         # Containers of what stands in JSON as it is are written at once, unless each part has to be looked at.
         self._inline = frozenset() if shared is not None else _NUMBERS if careful else ATOMS
         self._refs: dict[int, list[int]] = {}  # by identity; an empty one is a node that is not finished
@@ -173,6 +180,9 @@ class Encoder:
         return _Frame(value, [entry.tag], iter(parts), ref=ref)
 
     def _open_other(self, value: Any, kind: Any, ref: list[int]) -> _Frame | None:
+        if self._stand_in is not None and (other := self._stand_in(value)) is not None:
+            self._alive.append(other)
+            return self._open(other, type(other), ref)
         if issubclass(kind, enum.Enum):
             flag = issubclass(kind, enum.Flag)
             return _Frame(value, ["E" if flag else "e"], iter((kind, value._value_ if flag else value._name_)), ref=ref)

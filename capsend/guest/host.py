@@ -12,6 +12,7 @@ ANSWER = 4
 FLUSH = 5
 CPU = 6
 WARN = 7
+LOOK = 8
 
 _LARGEST = 1 << 25
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _per_process: Any = PerProcess
 _mailbox: Any = Mailbox
 _INTERNAL = ("capsend_guest", "capsend_traits", "wit_world", "componentize_py")
-_PUBLIC = ("capsend.mailbox",)
+_PUBLIC = ("capsend.mailbox", "capsend.records", "capsend.source_text")
 
 
 class Program:
@@ -41,6 +41,7 @@ class Program:
         pieces: the source of its functions and classes, as `compile_source` takes it.
         has_parent: whether another process spawned this one, so that the host does not know the entities.
         is_running: whether all of it has been rebuilt, so that what it defines now is new.
+        stand_in: returns what an answer holds instead of a value whose class the host cannot know; None when there is none.
     """
 
     def __init__(self) -> None:
@@ -49,6 +50,7 @@ class Program:
         self.pieces: list[list[Any]] = []
         self.has_parent = False
         self.is_running = False
+        self.stand_in: Callable[[Any], Any] | None = None
         self._numbers: dict[int, int] = {}
         self._values: set[int] = set()
         self._own_modules: set[str] = set()
@@ -182,6 +184,14 @@ class Program:
     def has(self, cls: type) -> bool:
         """Tell whether a class belongs to a module of the user's."""
         return cls.__module__ in self._own_modules
+
+    def owns(self, module: str) -> bool:
+        """Tell whether a module is one of the user's."""
+        return module in self._own_modules
+
+    def made(self, thing: Any) -> bool:
+        """Tell whether a thing is an entity of the program."""
+        return id(thing) in self._numbers
 
     def _module(
         self, name: str, file: str | None, package: str | None, is_package: bool, _around: int | None

@@ -48,22 +48,53 @@ def run(program: str, call: str) -> str:
         end = start + int(call[: start - 1], 16)
         if end > start:
             rebuilt.execute(json.loads(call[start:end]))
-        function = rebuilt.get(parts["entry"])
-        args, kwargs = codec.decode(call, start=end, resolve=rebuilt.resolve)
-        if "mailbox" in parts:
-            args = (mail.own_mailbox(), *args)
-        rebuilt.is_running = True
-        result = _call(function, args, kwargs)
-        answer = _answer(result, rebuilt)
-        if (error := unsent.used()) is not None:
-            raise error  # noqa: TRY301 - whatever was made of it, it is not what the host would answer
-        return answer  # noqa: TRY300 - as above
+        return _answered(rebuilt, parts, call, end)
     except BaseException as error:  # noqa: BLE001 - nothing may leave the exported function: that would be a trap
-        error = _as_memory_error(error)
-        if isinstance(error, MemoryError):
-            settle.unplug_holes()
-        held = _Held(rebuilt)
-        return "e" + held.before(failure.describe(unsent.used() or error, externals=held.name))
+        return _failed(rebuilt, error)
+
+
+def run_again(program: str, call: str) -> str:
+    """Make one more call in a process that has made one before; the arguments and the answer are those of `run`.
+
+    Args:
+        program: JSON of `{"entry": reference, "handles": [[number, kind, description]]}`, of which the second may be missing.
+        call: as for `run`.
+    """
+    rebuilt = mail.program()
+    assert rebuilt is not None
+    unsent.begin()
+    try:
+        parts = json.loads(program)
+        if "handles" in parts:
+            rebuilt.handles += handles.receive(parts["handles"])
+        start = call.index(":") + 1
+        end = start + int(call[: start - 1], 16)
+        if end > start:
+            rebuilt.execute(json.loads(call[start:end]))
+        return _answered(rebuilt, parts, call, end)
+    except BaseException as error:  # noqa: BLE001 - as for `run`
+        return _failed(rebuilt, error)
+
+
+def _answered(rebuilt: Program, parts: dict[str, Any], call: str, start: int) -> str:
+    """Make the call whose arguments begin at a place of a text, and return the answer."""
+    function = rebuilt.get(parts["entry"])
+    args, kwargs = codec.decode(call, start=start, resolve=rebuilt.resolve)
+    if "mailbox" in parts:
+        args = (mail.own_mailbox(), *args)
+    rebuilt.is_running = True
+    answer = _answer(_call(function, args, kwargs), rebuilt)
+    if (error := unsent.used()) is not None:
+        raise error  # whatever was made of it, it is not what the host would answer
+    return answer
+
+
+def _failed(rebuilt: Program, error: BaseException) -> str:
+    error = _as_memory_error(error)
+    if isinstance(error, MemoryError):
+        settle.unplug_holes()
+    held = _Held(rebuilt)
+    return "e" + held.before(failure.describe(unsent.used() or error, externals=held.name))
 
 
 def _compare(description: dict[str, Any], rebuilt: Program) -> None:
@@ -117,8 +148,8 @@ def _answer(result: Any, rebuilt: Program) -> str:
     held = _Held(rebuilt)
     try:
         if rebuilt.has_parent:
-            return "v" + held.before(codec.encode(result, externals=held.name))
-        return codec.encode(result, externals=rebuilt.name, prefix="v")
+            return "v" + held.before(codec.encode(result, externals=held.name, stand_in=rebuilt.stand_in))
+        return codec.encode(result, externals=rebuilt.name, prefix="v", stand_in=rebuilt.stand_in)
     except codec.NotEncodable as error:
         path, value, reason = f"result{error.path}", error.value, error.reason
         kind = type(value).__qualname__

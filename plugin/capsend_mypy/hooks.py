@@ -44,6 +44,8 @@ SPAWN_METHODS: Final = frozenset(
     {
         "capsend.process._Spawn.__call__",
         "capsend.environment.Environment.spawn",
+        "capsend.environment.Environment.execute",
+        "capsend.environment.Environment.execute_async",
         "capsend.process.Environment.spawn",
         "capsend.process.Process.spawn_linked",
         "capsend.group.ProcessGroup.spawn",

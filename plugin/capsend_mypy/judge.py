@@ -420,7 +420,7 @@ class Judge:
             return explicit
         if info.fullname in BY_NAME:
             return ()
-        if names.top(info.module_name) == "capsend" and not info.is_protocol:
+        if names.top(info.module_name) == "capsend" and not info.is_protocol and info.fullname != names.RECORD:
             return (
                 () if info.fullname in names.SENT else (self.leaf(judged, wording.HANDLE_VERDICT, wording.HANDLE_CURE),)
             )

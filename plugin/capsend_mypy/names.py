@@ -25,8 +25,20 @@ SETTLED: Final = {
     HOST_FUNCTION: "which functions of the host a process may call",
 }
 """What can be captured and passed, but not sent: it is settled when a process starts."""
-SENT: Final = frozenset({SPAWNABLE, "capsend.process._Spawn", "capsend.mailbox.Down", "capsend.mailbox.Exit"})
+SENT: Final = frozenset(
+    {
+        SPAWNABLE,
+        "capsend.process._Spawn",
+        "capsend.mailbox.Down",
+        "capsend.mailbox.Exit",
+        "capsend.source_text.Source",
+        "capsend.source_text.SourceFunction",
+    }
+)
 """capsend's own classes whose instances a process has, or is sent, without a declaration."""
+
+RECORD: Final = "capsend.records.Record"
+"""What is judged by its fields, as a class of the user's is."""
 
 METADATA: Final = "capsend"
 

@@ -30,6 +30,8 @@ from capsend.group import ProcessGroup
 from capsend.image import Image
 from capsend.process import Process, Spawnable, check, spawn
 from capsend.process import process as _process
+from capsend.records import Record
+from capsend.source_text import Source
 from capsend.supervisor import Supervisor
 from capsend.traits import PerProcess, ProcessSend, Serializable, not_process_send, unsafe_process_send
 from capsend.wasm import WasmFunction, WasmModule
@@ -59,8 +61,10 @@ __all__ = [
     "ProcessInterrupted",
     "ProcessKilled",
     "ProcessSend",
+    "Record",
     "Serializable",
     "SerializationError",
+    "Source",
     "Spawnable",
     "Supervisor",
     "TimeLimitExceeded",

@@ -1,0 +1,244 @@
+"""Python source text inside a process: evaluated as the cells of a notebook are, or as a module one of whose functions is called.
+
+The functions here are the entries of the programs that `capsend.Source` and `capsend.Session` send.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import builtins
+import enum
+import inspect
+import linecache
+import pathlib
+import signal
+import sys
+import types
+from typing import TYPE_CHECKING, Any, Final
+
+from . import mail
+from .codec_instances import BASES, fields_of, plan_of
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+_MAIN: Final = "__main__"
+_CODE: Final = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, BaseException)
+_own: set[str] = set()
+"""The names of the modules that source text was run in."""
+
+
+class Cell:
+    """Compiled text: its statements, and the expression at its end whose value is the value of the cell."""
+
+    def __init__(self, text: str, name: str) -> None:
+        try:
+            tree = ast.parse(text, name)
+            last = tree.body[-1] if tree.body else None
+            end = ast.Expression(last.value) if isinstance(last, ast.Expr) else None
+            if end is not None:
+                tree.body.pop()
+            self._body = _compiled(tree, name, "exec")
+            self._end = None if end is None else _compiled(end, name, "eval")
+        except SyntaxError as error:
+            raise _with_text(error, text) from None
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise SyntaxError(
+                f"it cannot be compiled: {error or type(error).__name__}", (name, 1, None, None)
+            ) from None
+        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it awaits something at its top level."""
+        codes = (self._body, self._end)
+        return any(code is not None and code.co_flags & inspect.CO_COROUTINE for code in codes)
+
+    def run(self, namespace: dict[str, Any]) -> Any:
+        """Execute it, and return its value; the coroutine that does so where it awaits something."""
+        if self.is_async:
+            return self._run_async(namespace)
+        exec(self._body, namespace)  # noqa: S102 - the guest is where programs are run
+        return None if self._end is None else eval(self._end, namespace)  # noqa: S307 - as above
+
+    async def _run_async(self, namespace: dict[str, Any]) -> Any:
+        value = None
+        for code in (self._body, self._end):
+            value = None if code is None else eval(code, namespace)  # noqa: S307 - as above
+            if inspect.iscoroutine(value):
+                value = await value
+        return value
+
+
+def _compiled(tree: Any, name: str, mode: str) -> types.CodeType:
+    code: types.CodeType = compile(tree, name, mode, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    return code
+
+
+def _with_text(error: SyntaxError, text: str) -> SyntaxError:
+    """Give an error the line that it is about: the compiler looks for that in a file."""
+    lines = text.splitlines(keepends=True)
+    if error.text is None and error.lineno is not None and 0 < error.lineno <= len(lines):
+        error.text = lines[error.lineno - 1]
+    return error
+
+
+def syntax_error(text: str, name: str) -> list[Any] | None:
+    """Return what is wrong with a text, as [class, message, line, column, text, last line, last column]; None when it can be compiled."""
+    try:
+        Cell(text, name)
+    except SyntaxError as error:
+        place = [error.lineno, error.offset, error.text, error.end_lineno, error.end_offset]
+        return [type(error).__name__, error.msg, *place]
+    finally:
+        linecache.cache.pop(name, None)
+    return None
+
+
+def evaluate(text: str, name: str, /, **inputs: Any) -> Any:
+    """Run a text with these globals, and return the value of the expression at its end."""
+    cell = Cell(text, name)
+    namespace = _module(_MAIN, name)
+    namespace.update(inputs)
+    return cell.run(namespace)
+
+
+def call(text: str, name: str, function: str, /, *args: Any, **kwargs: Any) -> Any:
+    """Run a text as a module, and return what one of its functions returns."""
+    cell = Cell(text, name)
+    stem = pathlib.PurePath(name).stem
+    namespace = _module(stem if stem.isidentifier() else "source_text", name)
+    if cell.is_async:
+        return _called_later(cell, namespace, function, args, kwargs)
+    cell.run(namespace)
+    return _function(namespace, function, name)(*args, **kwargs)
+
+
+async def _called_later(cell: Cell, namespace: dict[str, Any], function: str, args: Any, kwargs: Any) -> Any:
+    await cell.run(namespace)
+    value = _function(namespace, function, namespace["__file__"])(*args, **kwargs)
+    return await value if inspect.iscoroutine(value) else value
+
+
+def _function(namespace: dict[str, Any], function: str, name: str) -> Any:
+    found = namespace.get(function)
+    if not callable(found):
+        there_are = [key for key, value in namespace.items() if callable(value) and not key.startswith("_")]
+        told = f"It defines {', '.join(there_are[:10])}" if there_are else "It defines none"
+        raise NameError(f"{name} defines no function {function}. {told}", name=function)
+    return found
+
+
+def _module(name: str, file: str) -> dict[str, Any]:
+    """Return the globals of a new module, which is known under its name unless something else is."""
+    module = types.ModuleType(name)
+    namespace = vars(module)
+    namespace.update(__builtins__=builtins, __file__=file)
+    program = mail.program()
+    if (name == _MAIN and (program is None or not program.owns(_MAIN))) or name not in sys.modules:
+        sys.modules[name] = module
+    _own.add(name)
+    if program is not None:
+        program.stand_in = stand_in
+    return namespace
+
+
+def stand_in(value: Any) -> Any:
+    """Return the record of an instance whose class a source text defined; None for all others."""
+    cls = type(value)
+    program = mail.program()
+    if cls.__module__ not in _own or isinstance(value, _CODE) or (program is not None and program.made(cls)):
+        return None
+    record = sys.modules["capsend.records"].Record
+    if isinstance(value, enum.Enum):
+        return record(cls.__qualname__, {"name": value._name_, "value": value._value_})
+    plan = plan_of(cls)
+    if plan.refusal:
+        return None
+    fields = fields_of(value, plan)
+    names = getattr(cls, "_fields", None)
+    if plan.base is tuple and type(names) is tuple and len(names) == tuple.__len__(value):
+        return record(cls.__qualname__, {**dict(zip(names, tuple.__iter__(value), strict=True)), **fields})
+    content = None if plan.base is object else BASES[plan.base].read(value)
+    return record(cls.__qualname__, fields, content)
+
+
+class _Session:
+    """The state that lasts from one cell to the next.
+
+    Attributes:
+        namespace: the globals of all cells.
+        is_interruptible: whether a cell is running, so that an interrupt reaches it and not what runs it.
+    """
+
+    def __init__(self, inputs: dict[str, Any]) -> None:
+        self.namespace = _module(_MAIN, "<session>")
+        self.namespace.update(inputs)
+        self.is_interruptible = False
+        self._runner: asyncio.Runner | None = None
+
+    def run(self, cell: Cell) -> Any:
+        """Run a cell, and return its value."""
+        try:
+            self.is_interruptible = True
+            value = cell.run(self.namespace)
+            return self._awaited(value) if inspect.iscoroutine(value) else value
+        finally:
+            self.is_interruptible = False
+
+    def _awaited(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine on the session's event loop, on which the tasks of earlier cells go on meanwhile."""
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+        loop = self._runner.get_loop()
+        task = loop.create_task(coroutine)
+        try:
+            return loop.run_until_complete(task)
+        except BaseException:
+            if not task.done():  # an interrupt came while the loop waited
+                task.cancel()
+                loop.run_until_complete(asyncio.wait([task]))
+            raise
+
+
+_sessions: list[_Session] = []
+
+
+def open_session(**inputs: Any) -> None:
+    """Begin a session with these globals."""
+    _sessions[:] = [_Session(inputs)]
+    signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(_number: int, _frame: Any) -> None:
+    if _sessions and _sessions[0].is_interruptible:
+        raise KeyboardInterrupt
+
+
+def run_cell(text: str, name: str, /, **inputs: Any) -> Any:
+    """Run a text in the session, with more globals, and return the value of the expression at its end."""
+    session = _sessions[0]
+    cell = Cell(text, name)
+    session.namespace.update(inputs)
+    return session.run(cell)
+
+
+def assign(**values: Any) -> None:
+    """Set globals of the session."""
+    _sessions[0].namespace.update(values)
+
+
+def fetch(name: str) -> Any:
+    """Return a global of the session."""
+    return _sessions[0].namespace[name]
+
+
+def delete(name: str) -> None:
+    """Delete a global of the session."""
+    del _sessions[0].namespace[name]
+
+
+def names() -> list[str]:
+    """Return the names of the session's globals that its cells and its host have made."""
+    return [name for name in _sessions[0].namespace if not (name.startswith("__") and name.endswith("__"))]

@@ -1,0 +1,42 @@
+"""What the host asks an instance that is not running a program: where things are in its memory, and to have more of it."""
+
+from __future__ import annotations
+
+import _thread
+import operator
+import signal
+from collections import deque
+from functools import partial
+from typing import Any
+
+import componentize_py_runtime  # type: ignore[import-not-found] # there is one in the image only
+
+from . import host
+
+_TIMES = 3
+_call: Any = operator.call
+_kept: list[str] = []
+
+
+def place_of(text: str) -> str:
+    """Keep a text, and return its address."""
+    _kept[:] = [text]
+    return str(id(text))
+
+
+def make_room(size: str) -> str:
+    """Let the memory have room for so many bytes more."""
+    bytearray(int(size))
+    return ""
+
+
+def show_signals(_program: str) -> str:
+    """Let the host look at the memory, in turn with an interrupt pending and without one."""
+    signal.signal(signal.SIGINT, lambda *_: None)
+    # Both are functions in C: between them nothing of Python runs, which would handle the interrupt.
+    look = partial(componentize_py_runtime.call_import, 0, [host.LOOK, "pending"])
+    for _ in range(_TIMES):
+        host.request(host.LOOK, "none")
+        deque(map(_call, (_thread.interrupt_main, look)), maxlen=0)
+    host.request(host.LOOK, "none")
+    return ""

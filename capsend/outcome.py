@@ -1,0 +1,117 @@
+"""How a run ended, in one object: its value or error, what it wrote, and what it used."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+import attrs
+
+from capsend.exceptions import GuestTraceback
+from capsend.records import Record
+
+if TYPE_CHECKING:
+    from capsend.life import ExitReason
+
+R = TypeVar("R")
+
+_DEPTH: Final = 100
+_MOST_TEXT: Final = 2_000
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Outcome(Generic[R]):
+    """How a run ended.
+
+    Attributes:
+        value: what it returned; None if it ended by an error.
+        error: the exception that it ended by; None if it returned.
+        stdout: what it wrote to its standard output.
+        stderr: what it wrote to its standard error.
+        exit_reason: "normal", "failed", "killed", "limit" or "trap".
+        seconds: wall-clock time that it took.
+        cpu_seconds: processor time that it used.
+        memory: bytes of memory that it had when it ended, the interpreter's own included.
+    """
+
+    value: R | None
+    error: BaseException | None
+    stdout: str
+    stderr: str
+    exit_reason: ExitReason
+    seconds: float
+    cpu_seconds: float
+    memory: int
+
+    def result(self) -> R:
+        """Return the value, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        value: R = self.value  # type: ignore[assignment]  # None is the value where there is no error
+        return value
+
+    @property
+    def traceback(self) -> str:
+        """The traceback of the error as the process's own Python would print it; empty if there is none."""
+        cause = None if self.error is None else self.error.__cause__
+        return cause.text if isinstance(cause, GuestTraceback) else ""
+
+    def to_json(self) -> str:
+        r"""Return it as one JSON object.
+
+        It has the attributes as keys. An error is `{"type", "message", "traceback"}`. A value keeps its shape as far as JSON has it: tuples and
+        sets are arrays, a `Record` is `{"class", "fields"}`, and whatever else there is, is `{"repr": text}`.
+
+        Example:
+            >>> import capsend, json
+            >>> outcome = capsend.Environment().execute(capsend.Source("print('hi')\n(1, 'a')"))
+            >>> told = json.loads(outcome.to_json())
+            >>> told["value"], told["stdout"], told["error"]
+            ([1, 'a'], 'hi\n', None)
+        """
+        error = self.error
+        told = {
+            "value": _plain(self.value, _DEPTH),
+            "error": None
+            if error is None
+            else {"type": _name(error), "message": _message(error), "traceback": self.traceback},
+            "stdout": self.stdout,
+            "stderr": self.stderr,
+            "exit_reason": self.exit_reason,
+            "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
+            "memory": self.memory,
+        }
+        return json.dumps(told)
+
+
+def _name(error: BaseException) -> str:
+    """Return the name of an error's class; of one that stayed in the process, that of its class there."""
+    told = getattr(error, "type_name", "")
+    if told and told != "trap":
+        return str(told).removeprefix("builtins.").removeprefix("__main__.")
+    return type(error).__qualname__
+
+
+def _message(error: BaseException) -> str:
+    return str(getattr(error, "guest_message", "") or error)
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """Return a value as what JSON can say."""
+    if value is None or type(value) in {bool, int, str}:
+        return value
+    if type(value) is float:
+        return value if math.isfinite(value) else {"repr": repr(value)}
+    if depth > 0:
+        if type(value) in {list, tuple, set, frozenset}:
+            return [_plain(item, depth - 1) for item in value]
+        if type(value) is dict and all(type(key) is str for key in value):
+            return {key: _plain(item, depth - 1) for key, item in value.items()}
+        if type(value) is Record:
+            return {"class": value.name, "fields": _plain(value.fields, depth - 1)}
+    try:
+        return {"repr": repr(value)[:_MOST_TEXT]}
+    except Exception:  # noqa: BLE001 - __repr__ of a class of the user's
+        return {"repr": f"<{type(value).__qualname__}>"}

@@ -1,0 +1,40 @@
+"""Source text is a callable whose globals are its arguments; it can be captured, and what it gives is Any."""
+
+from capsend import Environment, Executor, ProcessGroup, Record, Source, host_function, spawn
+
+SHARED = Source("n * 2", name="shared.py")
+
+
+@host_function
+def fetch(url: str) -> str:
+    return url
+
+
+def total(prices: list[int]) -> object:
+    source = Source("sum(prices)", name="bill.py")
+    return spawn(source, prices=prices).result()
+
+
+def plugin(prices: list[int]) -> object:
+    source = Source("def total(prices, *, rate): return sum(prices) * rate", name="plugin.py")
+    return spawn(source.function("total"), prices, rate=2).result()
+
+
+def twice(n: int) -> object:
+    return spawn(SHARED, n=n).result()
+
+
+def main() -> None:
+    print(total([1, 2]), plugin([1, 2]), spawn(twice, 2).result())
+    print(spawn(lambda: SHARED.text).result())
+    print(Environment().execute(Source("fetch('a')"), fetch=fetch).result())
+    record = Environment().execute(Source("class A: pass\nA()")).result()
+    assert isinstance(record, Record)
+    with Executor(1) as executor:
+        print(executor.submit(SHARED, n=1).result())
+    with ProcessGroup() as group:
+        group.spawn(SHARED, n=1)
+
+
+if __name__ == "__main__":
+    main()
