@@ -222,7 +222,7 @@ def test_the_declarations_need_only_the_standard_library() -> None:
 
 def test_guest_files_import_only_the_standard_library_and_each_other() -> None:
     """What runs inside depends on nothing that the image might not have."""
-    inside = {"capsend_guest", "wit_world", "componentize_py_types"}
+    inside = {"capsend_guest", "wit_world", "componentize_py_types", "componentize_py_runtime"}
     for name, imports in MODULES.items():
         if name.startswith("capsend.guest."):
             own = [found for found in imports if not found.name.startswith("capsend.guest")]
@@ -242,7 +242,7 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 
 
 def test_the_public_names_are_few_and_exist() -> None:
-    """At most 30, sorted, and each can be imported."""
+    """At most 32, sorted, and each can be imported."""
     assert len(capsend.__all__) <= 32
     assert capsend.__all__ == sorted(capsend.__all__)
     for name in capsend.__all__:
