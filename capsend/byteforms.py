@@ -6,7 +6,6 @@ are a tuple of a `bytes` and a tuple of what the handles stand for; any other va
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -92,7 +91,7 @@ def message_of(frame: Frame) -> Message:
     if frame.data is not None:
         return Message(BYTES, frame.data, frame.grants)
     if frame.kind != "m":
-        reason, words = json.loads(frame.text)
+        reason, words = codec.loads(frame.text)
         extra = REASONS.index(reason) if reason in REASONS else 0
         return Message(DOWN if frame.kind == "d" else EXIT, words.encode(errors="replace"), frame.grants, extra)
     return of_text(frame.text, frame.grants)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import unquote
@@ -57,13 +56,13 @@ class ChildOperations:
         grants = tuple(self._grant(name) for name in told.handles)
         if told.entry is not None:
             child = self._start(self._entry(told.entry).shipment(_bytes(call), grants), told)
-            return json.dumps(life.handles.deliver([ProcessGrant(child)]))
+            return codec.dumps(life.handles.deliver([ProcessGrant(child)]))
         assert life.shipment is not None
         shipment = ChildShipment.pack(
             program, call, name=told.name, grants=grants, takes_mailbox=told.mailbox, sender=life.shipment
         )
         child = self._start(shipment, told)
-        return json.dumps(life.handles.deliver([ProcessGrant(child)]))
+        return codec.dumps(life.handles.deliver([ProcessGrant(child)]))
 
     def _entry(self, number: int) -> EntryGrant:
         grant = self._life.handles.get(number)
@@ -121,7 +120,7 @@ class ChildOperations:
         outcome = child.outcome()
         if outcome is None:
             raise Refused("!taken")
-        handles = json.dumps(self._life.handles.deliver(outcome.grants)) if outcome.grants else ""
+        handles = codec.dumps(self._life.handles.deliver(outcome.grants)) if outcome.grants else ""
         return f"{outcome.kind} {len(outcome.text)} {len(handles)} {handles}{child.take(outcome)}"
 
     def _wait(self, child: Child, seconds: float | None) -> bool:
@@ -147,7 +146,7 @@ class ChildOperations:
             raise Refused("!forged")
         if name not in grant.template.entries:
             raise Refused("!missing")
-        return json.dumps(self._life.handles.deliver([EntryGrant(grant.template, name)]))
+        return codec.dumps(self._life.handles.deliver([EntryGrant(grant.template, name)]))
 
     def _kill(self, payload: str) -> str:
         """`number`."""
@@ -157,7 +156,7 @@ class ChildOperations:
     def _stats(self, payload: str) -> str:
         """`number`; the answer is JSON."""
         life = self._child(payload).life
-        return json.dumps({"id": life.number, "reason": life.reason, **attrs.asdict(life.stats())})
+        return codec.dumps({"id": life.number, "reason": life.reason, **attrs.asdict(life.stats())})
 
     def _await(self, payload: str) -> str:
         """`tag number`: one notice with that tag, when it ends."""
@@ -167,7 +166,7 @@ class ChildOperations:
 
     def _address(self, payload: str) -> str:
         """`number`; the answer is the handle of its address."""
-        return json.dumps(self._life.handles.deliver([self._child(payload).life.mail.grant()]))
+        return codec.dumps(self._life.handles.deliver([self._child(payload).life.mail.grant()]))
 
     def _link(self, payload: str) -> str:
         """`number number`: each is told when the other ends."""
@@ -259,4 +258,4 @@ def _refused(word: str, why: str) -> Refused:
 
 def _size_of(variables: Mapping[str, str]) -> int:
     """Return how many bytes of the host's memory environment variables take: as they are, and as they are told to a process."""
-    return sum(_VARIABLE + len(json.dumps((name, text))) + 4 * len(name + text) for name, text in variables.items())
+    return sum(_VARIABLE + len(codec.dumps((name, text))) + 4 * len(name + text) for name, text in variables.items())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import queue
 import sys
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from capsend import host_errors, wire
 from capsend.capabilities import FunctionGrant, HostCall
 from capsend.exceptions import CapsendError, LimitExceeded, SerializationError
-from capsend.guest.codec import NotEncodable
+from capsend.guest.codec import NotEncodable, dumps
 from capsend.handles import TooManyHandles, grant_of
 from capsend.judge import declared_refusal
 
@@ -69,7 +68,7 @@ class HostCalls:
         if call.too_late:
             return call.too_late
         try:
-            told = json.dumps(self._handles.deliver(call.grants))
+            told = dumps(self._handles.deliver(call.grants))
         except TooManyHandles:
             return _raised(LimitExceeded("the result holds more handles than this process can have"), None)
         return call.answer if call.answer.startswith("e") else f"v{len(told):x}:{told}{call.answer}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend import wire
+from capsend.guest.codec import dumps
 from capsend.guest.codec_instances import fields_of, plan_of
 from capsend.guest.failure import MAX_ERRORS, MAX_NOTES, MAX_PAYLOAD, NATIVE, SYMBOL
 
@@ -32,7 +32,7 @@ def describe(error: BaseException, *, externals: Callable[[Any], Any] = lambda _
         numbers = list(range(len(found), len(found) + len(kept)))
         found += kept
         told.append(_one(each, numbers, externals))
-    return json.dumps(told)
+    return dumps(told)
 
 
 def _one(error: BaseException, members: list[int], externals: Callable[[Any], Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ bounded. Answers are text: empty when all is well, `!` and a word when not.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -16,6 +15,7 @@ from capsend.answers import Refused, do, read_timeout
 from capsend.byteforms import text_of
 from capsend.deadlines import Deadlines
 from capsend.exceptions import CapsendError
+from capsend.guest.codec import dumps
 from capsend.handles import Grant, TooManyHandles
 from capsend.output import printable
 from capsend.ports import MOST_CALLS, Frame, Offer, Port, PortGrant, link, put
@@ -270,7 +270,7 @@ class Mail:
         if frame.tag:
             self.close_call(frame.tag)
         try:
-            handles = json.dumps(self._handles.deliver(frame.grants), separators=(",", ":")) if frame.grants else ""
+            handles = dumps(self._handles.deliver(frame.grants)) if frame.grants else ""
         except TooManyHandles:
             self.port.dropped += 1
             if self.port.dropped <= MOST_WARNINGS:
@@ -401,7 +401,7 @@ class Mail:
 
     def _own(self, _payload: str) -> str:
         """The process's own address, as a handle."""
-        return json.dumps(self._handles.deliver([self.grant()]))
+        return dumps(self._handles.deliver([self.grant()]))
 
     def _record(self, payload: str) -> str:
         """`level name:text`: a record of the process's logging, for the host's."""
@@ -476,7 +476,7 @@ class Timer:
 
 def _notice(kind: Any, port: Port, reason: str, words: str, *, tag: int = 0) -> Frame:
     grant = PortGrant(port, send=False, link=False)
-    return Frame(json.dumps([reason, words[:500]]), (grant,), kind=kind, tag=tag)
+    return Frame(dumps([reason, words[:500]]), (grant,), kind=kind, tag=tag)
 
 
 def _tag(text: str) -> int:

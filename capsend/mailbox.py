@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import itertools
-import json
 import logging
 import math
 import threading
@@ -430,7 +429,7 @@ class Mailbox(Generic[M]):
 
         def down(reason: str, words: str) -> None:
             grant = PortGrant(port, send=False, link=False)
-            own.notify(Frame(json.dumps([reason, words]), (grant,), kind="d"))
+            own.notify(Frame(codec.dumps([reason, words]), (grant,), kind="d"))
 
         self._watches = {p: token for p, token in self._watches.items() if p.reason is None}
         token = port.watch(down)
@@ -598,7 +597,7 @@ def decode(frame: Frame, *, limit: int) -> Any:
     if frame.data is not None:
         return value_of(frame)
     if frame.kind != "m":
-        reason, words = json.loads(frame.text)
+        reason, words = codec.loads(frame.text)
         return (Down if frame.kind == "d" else Exit)(grants[0].handle(), reason, words)  # type: ignore[arg-type]  # the grant of an address
 
     def resolve(reference: Any) -> object:

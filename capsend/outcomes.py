@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
@@ -14,6 +13,7 @@ from capsend.exceptions import (
     ProcessKilled,
     SerializationError,
 )
+from capsend.guest.codec import dumps
 
 if TYPE_CHECKING:
     from capsend.handles import Grant, Handles
@@ -122,4 +122,4 @@ def outcome_of(error: BaseException, *, number: int, reason: str) -> Outcome:
     names = ("limit", "type_name", "guest_message")
     data = {name: getattr(error, name) for name in names if hasattr(error, name)}
     told = [type(error).__name__, str(error)[:_LONGEST_MESSAGE], reason, data]
-    return Outcome("x", json.dumps(told))
+    return Outcome("x", dumps(told))

@@ -41,7 +41,6 @@ step                                                effect
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -267,7 +266,7 @@ class Program:
 
     def text(self) -> str:
         """Return the rendered steps as JSON."""
-        return json.dumps(self.steps, separators=(",", ":"))
+        return codec.dumps(self.steps)
 
     def names(self) -> Iterator[tuple[str, str]]:
         """Yield (module, qualified name) of everything of the image that the rendered steps name."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import inspect
-import json
 import sys
 import types
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -206,7 +205,7 @@ class Shipment:
 
     def files(self) -> frozenset[str]:
         """Return the source files that went along."""
-        return frozenset(step[2][3] for step in json.loads(self.program)["steps"] if step[0] in "fl")
+        return frozenset(step[2][3] for step in codec.loads(self.program)["steps"] if step[0] in "fl")
 
 
 class _NotSent(LookupError):

@@ -176,6 +176,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Any:
         site = tmp_path_factory.mktemp("site")
         patch.syspath_prepend(site)
         patch.setenv("RUST_BACKTRACE", "1")
+        patch.setenv("RUST_LIB_BACKTRACE", "1")
         install(site, "filled", PACKAGE)
         image = Image(packages=["filled"])
         image.ensure()
@@ -219,6 +220,7 @@ def test_build_tells_its_steps_and_its_time(tmp_path: Path) -> None:
     environment = os.environ | {
         "PYTHONPATH": str(tmp_path),
         "RUST_BACKTRACE": "1",
+        "RUST_LIB_BACKTRACE": "1",
         "CAPSEND_CACHE_DIR": str(tmp_path / "cache"),
     }
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)

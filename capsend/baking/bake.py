@@ -6,7 +6,6 @@ import contextlib
 import errno
 import hashlib
 import importlib.util
-import json
 import os
 import shutil
 import subprocess
@@ -21,7 +20,7 @@ from capsend.baking import rehearsal, zones
 from capsend.baking.guest_files import declaration_files, guest_files
 from capsend.baking.immortal import immortalize
 from capsend.exceptions import ImageError
-from capsend.guest.codec import dumps
+from capsend.guest.codec import dumps, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -76,7 +75,7 @@ class Record:
             ValueError: the file does not hold a record.
         """
         try:
-            data = json.loads(path.read_text(encoding="ascii"))
+            data = loads(path.read_text(encoding="ascii"))
             data["modules"] = frozenset(data["modules"])
             data["packages"] = tuple(data["packages"])
             return cls(**data)
@@ -194,6 +193,7 @@ def _run(code: str, *arguments: Path | str, folder: Path, packages: Sequence[Pac
     temporary.mkdir(exist_ok=True)
     environment = os.environ | {
         "RUST_BACKTRACE": "0",  # it would push aside what matters
+        "RUST_LIB_BACKTRACE": "0",  # which has the last word
         "PYTHONPATH": os.pathsep.join(_tool_folders()),
         "TMPDIR": str(temporary),
         "VIRTUAL_ENV": str(folder / "venv"),
@@ -218,7 +218,7 @@ def _refused(output: str, packages: Sequence[Package]) -> str:
     line = next((line for line in output.splitlines() if MARK in line), "")
     if not line:
         return ""
-    refused: dict[str, list[str]] = json.loads(line.partition(MARK)[2])
+    refused: dict[str, list[str]] = loads(line.partition(MARK)[2])
     named = {package.name: package for package in packages}
     told = [f"{named[name].words} cannot be imported inside: {reason}" for name, (_, reason) in refused.items()]
     return "\n".join(told) + ".\nUse another package, or call it outside, in a function made with @host_function"
@@ -244,7 +244,7 @@ def _try_out(path: Path) -> dict[str, Any]:
 
     guest = engine.Guest(engine.Template(path), memory=1 << 30, host=lambda _operation, _payload: "")
     try:
-        inventory: dict[str, Any] = json.loads(guest.run("", "inventory"))
+        inventory: dict[str, Any] = loads(guest.run("", "inventory"))
     except (engine.Trapped, ValueError) as error:
         raise ImageError(f"the image was built but does not run: {error}") from error
     finally:

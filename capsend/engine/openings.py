@@ -108,14 +108,15 @@ def _signal() -> int | None:
     try:
         libc = _libc()
         nothing = ctypes.cast(libc.abs, ctypes.c_void_p).value
-        for number in (signal.SIGURG, *range(signal.SIGRTMAX - 1, signal.SIGRTMIN, -1)):
+        numbers: tuple[int, ...] = (signal.SIGURG, *range(signal.SIGRTMAX - 1, signal.SIGRTMIN, -1))
+        for number in numbers:
             handler = _handler(libc, number)
             if handler == nothing:
                 return number
             if handler == _DEFAULT:
                 libc.signal.argtypes, libc.signal.restype = [ctypes.c_int, ctypes.c_void_p], ctypes.c_void_p
                 libc.signal(number, nothing)
-                signal.siginterrupt(number, True)  # noqa: FBT003 - the signature of the standard library
+                signal.siginterrupt(number, True)
                 return number
     except (AttributeError, OSError):  # a system without them
         pass

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
 from . import handles, host
+from .codec import dumps, loads
 from .handles import Handle
 
 _LARGEST = 1 << 25
@@ -43,7 +43,7 @@ def spawn(head: dict[str, Any], program: str, call: str) -> Child:
         CapsendError: the host refuses.
     """
     errors: Any = sys.modules["capsend"]
-    told = json.dumps(head)
+    told = dumps(head)
     if len(told) > _LONGEST_HEAD:
         raise errors.LimitExceeded(
             f"the rights of {head['name']} take {len(told)} bytes to tell, and {_LONGEST_HEAD} can be told. "
@@ -56,7 +56,7 @@ def spawn(head: dict[str, Any], program: str, call: str) -> Child:
             "Send large data in messages, in parts"
         )
     handles.flush()
-    child: Child = handles.receive(json.loads(_asked(host.SPAWN, payload)))[0]
+    child: Child = handles.receive(loads(_asked(host.SPAWN, payload)))[0]
     return child
 
 
@@ -75,7 +75,7 @@ def join(child: Child, timeout: float | None) -> tuple[str, list[Any], str] | No
         if not parts[-1]:
             break  # whoever reads the text will say that it has no end
         missing -= len(parts[-1])
-    return kind, handles.receive(json.loads(told)) if told else [], "".join(parts)
+    return kind, handles.receive(loads(told)) if told else [], "".join(parts)
 
 
 def kill(child: Child) -> None:
@@ -85,7 +85,7 @@ def kill(child: Child) -> None:
 
 def stats(child: Child) -> dict[str, Any]:
     """Return what it has used, and how it ended."""
-    told: dict[str, Any] = json.loads(_asked(host.STATS, str(child.number)))
+    told: dict[str, Any] = loads(_asked(host.STATS, str(child.number)))
     return told
 
 
@@ -97,7 +97,7 @@ def await_end(child: Child, tag: int) -> None:
 def address(child: Child) -> Any:
     """Return its address."""
     if child.address is None:
-        child.address = handles.receive(json.loads(_asked(host.ADDRESS, str(child.number))))[0]
+        child.address = handles.receive(loads(_asked(host.ADDRESS, str(child.number))))[0]
     return child.address
 
 

@@ -11,14 +11,26 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from .codec_decoder import Decoder, unblob
-from .codec_encoder import ATOMS, FLOAT, MANY, Encoder, Instead, blob, dumps
+from .codec_encoder import ATOMS, FLOAT, MANY, Encoder, Instead, OwnEncoder, blob, dumps
 from .codec_limits import MAX_GENERAL_DEPTH, MAX_PLAIN_DEPTH, Budget, Limits, Malformed, NotEncodable, Stopped
 from .codec_types import BY_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["TAGS", "Instead", "Limits", "Malformed", "NotEncodable", "Stopped", "decode", "dumps", "encode", "parse"]
+__all__ = [
+    "TAGS",
+    "Instead",
+    "Limits",
+    "Malformed",
+    "NotEncodable",
+    "Stopped",
+    "decode",
+    "dumps",
+    "encode",
+    "loads",
+    "parse",
+]
 
 TAGS: Final = tuple(BY_TAG)
 _PLAIN: Final = ATOMS | {list, dict}
@@ -29,6 +41,8 @@ _SAFE_RECURSION: Final = 5000  # beyond this a deep value could overflow the sta
 _STRUCTURE: Final = bytes.maketrans(b"{}", b"[]")
 _NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{},"'))
 _scan: Final = json.JSONDecoder().raw_decode
+_unescaped: Final = OwnEncoder(ensure_ascii=False).encode
+loads: Final = json.JSONDecoder().decode
 
 
 def encode(
@@ -151,7 +165,7 @@ def _json(root: Any) -> str | None:
     try:
         text = dumps(root)
         if "\\ud" in text:
-            json.dumps(root, ensure_ascii=False).encode()
+            _unescaped(root).encode()
     except ValueError:  # UnicodeEncodeError too
         return None
     limit = sys.get_int_max_str_digits()
@@ -248,7 +262,7 @@ def parse(text: str, limits: Limits | None, *, depth: int) -> Any:
         _check_structure(text, limits, depth)
     digits = sys.get_int_max_str_digits()
     if digits != _MAX_DIGITS and re.search(rf"\d{{{min(digits or _MAX_DIGITS, _MAX_DIGITS) + 1}}}", text):
-        return json.loads(text, parse_int=_parse_int)
+        return json.JSONDecoder(parse_int=_parse_int).decode(text)
     value, end = _scan(text)
     if end != len(text):
         raise Malformed("text after the value")

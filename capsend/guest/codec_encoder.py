@@ -31,11 +31,20 @@ _PORTABLE_BITS: Final = 2000
 _CHUNK: Final = 3 << 20
 _HEXADECIMAL: Final = 8 << 20  # base 16 is three times as fast as base 64; above this its size matters more
 
-# Programs change the encoder of the library; this one says all that it does.
 _ORDERED: Final = frozenset({bytes, int, str})
-dumps: Final = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
 _MAY_HAVE_ATTRIBUTES: Final = frozenset({"ordered", "counter"})
+
+
+class OwnEncoder(json.JSONEncoder):
+    """The encoder of the library as it was when this was imported: programs replace its methods, and `json.dumps`."""
+
+    default = json.JSONEncoder.default
+    encode = json.JSONEncoder.encode
+    iterencode = json.JSONEncoder.iterencode
+
+
+dumps: Final = OwnEncoder(check_circular=False, separators=(",", ":")).encode
 
 
 class _Frame:

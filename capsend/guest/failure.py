@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 from collections import deque
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, Final
@@ -56,7 +55,7 @@ def describe(error: BaseException, *, externals: Callable[[Any], Any]) -> str:
         base.__traceback__.__set__(error, None)
         name = f"{type(error).__module__}.{type(error).__qualname__}"
         told = {"type": name[:500], "message": f"({type(failure).__name__} while describing it)", "bare": True}
-        return json.dumps({"errors": [told]})
+        return codec.dumps({"errors": [told]})
 
 
 def _within_bounds(told: list[dict[str, Any]]) -> str:
@@ -66,7 +65,7 @@ def _within_bounds(told: list[dict[str, Any]]) -> str:
     size = 0
     texts: list[str] = []
     for each in told:
-        text = json.dumps(each, separators=(",", ":"))
+        text = codec.dumps(each)
         size += len(text) + 1
         if texts and size > MAX_TEXT - 100:
             break

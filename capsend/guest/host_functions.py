@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import types
 from typing import TYPE_CHECKING, Any
@@ -53,9 +52,9 @@ class HostFunction(Handle):
         answer = host.request(host.CALL, f"{self.number}:{text}")
         kind, body = answer[:1], answer[1:]
         if kind == "e":
-            raise _Raised(json.loads(body)).error()
+            raise _Raised(codec.loads(body)).error()
         size, _, rest = body.partition(":")
-        told = json.loads(rest[: int(size, 16)])
+        told = codec.loads(rest[: int(size, 16)])
         held = handles.receive(told)
         return codec.decode(rest[int(size, 16) :], resolve=lambda reference: _resolve(reference, held))
 

@@ -6,7 +6,6 @@ import asyncio
 import collections
 import heapq
 import itertools
-import json
 import logging
 import sys
 import time
@@ -241,7 +240,7 @@ class Mailbox:
     def address(self) -> Address:
         """Where to send to."""
         if _state.own is None:
-            _state.own = handles.receive(json.loads(host.request(host.OWN, "")))[0]
+            _state.own = handles.receive(codec.loads(host.request(host.OWN, "")))[0]
         own: Address = _state.own
         return own
 
@@ -382,9 +381,9 @@ def _write(value: Any) -> tuple[str, str]:
 
 
 def _read(kind: str, told: str, text: str) -> Any:
-    held = handles.receive(json.loads(told)) if told else []
+    held = handles.receive(codec.loads(told)) if told else []
     if kind in "dx":
-        reason, words = json.loads(text)
+        reason, words = codec.loads(text)
         return (Down if kind == "d" else Exit)(held[0], reason, words)
     program = _state.program
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
 import logging
 import opcode
 import os
@@ -30,7 +29,7 @@ def run(program: str, call: str) -> str:
     mail.begin(rebuilt)
     host_functions.begin(rebuilt)
     try:
-        parts = json.loads(program)
+        parts = codec.loads(program)
         if "logging" in parts:
             logging.getLogger().setLevel(parts["logging"])
         if "variables" in parts:
@@ -47,7 +46,7 @@ def run(program: str, call: str) -> str:
         start = call.index(":") + 1
         end = start + int(call[: start - 1], 16)
         if end > start:
-            rebuilt.execute(json.loads(call[start:end]))
+            rebuilt.execute(codec.loads(call[start:end]))
         return _answered(rebuilt, parts, call, end)
     except BaseException as error:  # noqa: BLE001 - nothing may leave the exported function: that would be a trap
         return _failed(rebuilt, error)
@@ -64,13 +63,13 @@ def run_again(program: str, call: str) -> str:
     assert rebuilt is not None
     unsent.begin()
     try:
-        parts = json.loads(program)
+        parts = codec.loads(program)
         if "handles" in parts:
             rebuilt.handles += handles.receive(parts["handles"])
         start = call.index(":") + 1
         end = start + int(call[: start - 1], 16)
         if end > start:
-            rebuilt.execute(json.loads(call[start:end]))
+            rebuilt.execute(codec.loads(call[start:end]))
         return _answered(rebuilt, parts, call, end)
     except BaseException as error:  # noqa: BLE001 - as for `run`
         return _failed(rebuilt, error)
@@ -156,7 +155,7 @@ def _answer(result: Any, rebuilt: Program) -> str:
         if isinstance(value, type) and path.endswith(".__class__"):
             path, reason = path.removesuffix(".__class__"), f"its class {value.__qualname__} is not one that was sent"
             kind = value.__name__
-        return "u" + _Held(rebuilt).before(json.dumps([path, kind, reason]))
+        return "u" + _Held(rebuilt).before(codec.dumps([path, kind, reason]))
 
 
 def _as_memory_error(error: BaseException) -> BaseException:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import warnings
 from typing import Any
 
 from . import host
+from .codec import dumps
 
 _LONGEST = 2_000
 
@@ -21,7 +21,7 @@ def _show(message: Any) -> None:
         text = f"{category.__qualname__}: {text}"
     module = next((n for n, m in sys.modules.items() if getattr(m, "__file__", None) == message.filename), "")
     told = [known, text[:_LONGEST], message.filename, message.lineno, module]
-    if host.request(host.WARN, json.dumps(told)) == "!error":
+    if host.request(host.WARN, dumps(told)) == "!error":
         raise message.message
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import attrs
@@ -10,6 +9,7 @@ import attrs
 from capsend import byteforms, wire
 from capsend.capabilities import FunctionGrant
 from capsend.exceptions import LimitExceeded, MemoryLimitExceeded, OutputLimitExceeded, ProcessFailed, WasmError
+from capsend.guest.codec import loads
 from capsend.handles import MOST_HANDLES, Grant
 from capsend.life import Life
 from capsend.modules.operations import Code, Refusal
@@ -264,7 +264,7 @@ class WasmLife(Life):
         call = wire.encode_value(((data,), {}), externals=lambda _: None, pickled=False)
         answer = self._call(f"{number}:{call}")
         if answer.startswith("e"):
-            told = json.loads(answer[1:])[0]  # the members of a group follow
+            told = loads(answer[1:])[0]  # the members of a group follow
             words = f"{told['classes'][0][1]}: {told['message']}"[:_LONGEST_WORDS]
             return True, byteforms.Message(byteforms.BYTES, words.encode(errors="replace"))
         if not answer:  # it was stopped meanwhile
@@ -272,7 +272,7 @@ class WasmLife(Life):
         length, _, _ = answer[1:20].partition(":")
         start = 2 + len(length)
         end = start + int(length, 16)
-        delivered = json.loads(answer[start:end])
+        delivered = loads(answer[start:end])
         grants = tuple(self.handles.get(held) for held, *_ in delivered)
         for held, *_ in delivered:  # they are held when they are read
             self.handles.drop(held, 1)

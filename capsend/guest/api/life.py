@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
-from capsend_guest import children, mail  # type: ignore[import-not-found]  # the name that it has in the image
+from capsend_guest import children, codec, mail  # type: ignore[import-not-found]  # the name that it has in the image
 
 from capsend import exceptions
 from capsend.exceptions import CapsendError, raised_by_result
@@ -156,7 +155,7 @@ class Life:
         shipment, self._shipment = self._shipment, None
         assert shipment is not None
         if kind == "x":
-            name, message, self._reason, *details = json.loads(text)
+            name, message, self._reason, *details = codec.loads(text)
             self._error = _ended(name, message, *details)
             return
         self._reason = "normal" if kind == "v" else "failed"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -55,7 +54,7 @@ class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image,
                 if answer == "!handles"
                 else WasmError(f"{name} cannot be had: {answer[1:]}")
             )
-        function: WasmFunction = handles.receive(json.loads(answer))[0]
+        function: WasmFunction = handles.receive(codec.loads(answer))[0]
         return function
 
     def __repr__(self) -> str:
