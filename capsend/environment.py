@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, get_
 
 import attrs
 
-from capsend.exceptions import CaptureError
+from capsend.exceptions import CaptureError, SerializationError
 from capsend.image import Image
 from capsend.output import to_stderr, to_stdout
 from capsend.ports import MESSAGES, SIZE, Policy
@@ -252,7 +252,7 @@ class Environment:
         """Run `fn(*args, **kwargs)` in a new process, as `capsend.spawn` does."""
         try:
             prepared = prepare(self, fn, args, kwargs)
-        except (CaptureError, SyntaxError) as error:
+        except (CaptureError, SerializationError, SyntaxError) as error:
             raise error.with_traceback(
                 None
             ) from error.__cause__  # what was refused is the caller's: none of the frames that judged it are

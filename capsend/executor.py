@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from capsend.environment import Environment, default, prepare
-from capsend.exceptions import CaptureError
+from capsend.exceptions import CaptureError, SerializationError
 from capsend.running import register_exit
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Executor(_BaseExecutor):
         self._workers.check_open()
         try:
             prepared = prepare(self._environment, fn, args, kwargs)
-        except (CaptureError, SyntaxError) as error:
+        except (CaptureError, SerializationError, SyntaxError) as error:
             raise error.with_traceback(None) from error.__cause__  # as `Environment.spawn`
         return self._workers.add(prepared)
 

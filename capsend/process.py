@@ -6,7 +6,7 @@ import functools
 import types
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, final
 
-from capsend.exceptions import CaptureError
+from capsend.exceptions import CaptureError, SerializationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -295,7 +295,7 @@ class _Spawn:
 
         try:
             return default().spawn(fn, *args, **kwargs)
-        except (CaptureError, SyntaxError) as error:
+        except (CaptureError, SerializationError, SyntaxError) as error:
             raise error.with_traceback(None) from error.__cause__  # the caller's line and this one are enough
 
     def __repr__(self) -> str:
@@ -346,7 +346,7 @@ def check(fn: Callable[..., object], /) -> None:
     """
     try:
         _check(fn, defining=False)
-    except (CaptureError, SyntaxError) as error:
+    except (CaptureError, SerializationError, SyntaxError) as error:
         raise error.with_traceback(None) from error.__cause__
 
 

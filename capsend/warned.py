@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
+import linecache
 import warnings
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from capsend.guest import codec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
 _LIMITS: Final = codec.Limits(max_chars=1 << 16, max_nodes=10, max_items=10)
 _LONGEST: Final = 2_000
@@ -23,7 +25,7 @@ def warn(payload: str, *, number: int, files: Collection[str]) -> str:
     Args:
         payload: JSON of `[category, text, file, line, module]`, or anything else.
         number: the process's number.
-        files: the source files that went along: no other is named, since whoever shows a warning opens its file.
+        files: the source files that went along: no other is named, since whoever shows a warning may look at its file.
     """
     try:
         category, text, file, line, module = codec.parse(payload, _LIMITS, depth=1)
@@ -37,7 +39,8 @@ def warn(payload: str, *, number: int, files: Collection[str]) -> str:
     place = file if file in files else f"<process {number}: {_printable(PurePath(file).name[:_LONGEST_NAME])}>"
     seen = (text, kind) in _once
     try:
-        warnings.warn_explicit(text, kind, place, line, module=_printable(module[:_LONGEST_NAME]) or None)
+        with _unopened(place):
+            warnings.warn_explicit(text, kind, place, line, module=_printable(module[:_LONGEST_NAME]) or None)
     except Warning:
         return "!error"
     finally:
@@ -47,6 +50,25 @@ def warn(payload: str, *, number: int, files: Collection[str]) -> str:
 
 
 _once: dict[Any, Any] = warnings.onceregistry  # type: ignore[attr-defined] # not in typeshed
+
+
+@contextlib.contextmanager
+def _unopened(file: str) -> Iterator[None]:
+    """Keep whoever shows a warning from reading its file, unless its lines are known: no process makes this program open a file."""
+    before = linecache.cache.get(file)
+    if before is not None and len(before) > 1:
+        yield
+        return
+    unknown = (0, None, [], file)
+    linecache.cache[file] = unknown
+    try:
+        yield
+    finally:
+        if linecache.cache.get(file) is unknown:
+            if before is None:
+                del linecache.cache[file]
+            else:
+                linecache.cache[file] = before
 
 
 def _printable(text: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import contextlib
 import faulthandler
+import linecache
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from capsend import Environment, ProcessKilled, spawn
+from capsend import Environment, Mailbox, ProcessKilled, spawn
 
 pytestmark = pytest.mark.usefixtures("template")
 PATIENCE = 60
@@ -89,6 +90,11 @@ def warns() -> None:
         warnings.warn("old", DeprecationWarning, stacklevel=1)
 
 
+def warns_later(inbox: Mailbox[str]) -> None:
+    inbox.receive()
+    warnings.warn("careful", stacklevel=1)
+
+
 def test_warnings_reach_the_warnings_of_the_host() -> None:
     """With category, place and module, each place once, and with no control sequences."""
     with warnings.catch_warnings(record=True) as caught:
@@ -99,6 +105,23 @@ def test_warnings_reach_the_warnings_of_the_host() -> None:
         (RuntimeWarning, "careful\\x1b[31m", __file__, first),
         (DeprecationWarning, "old", __file__, first + 2),
     ]
+
+
+def test_showing_a_warning_opens_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process chooses when, and which of the files that were sent."""
+    p = spawn(warns_later)
+    shown: list[str] = []
+    opened: list[str] = []
+    linecache.clearcache()
+    monkeypatch.setattr(linecache, "updatecache", lambda file, _globals=None: opened.append(file) or [])
+    monkeypatch.setattr(warnings, "showwarning", lambda *args: shown.append(warnings.formatwarning(*args[:4])))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        p.address.send("now")
+        p.result(PATIENCE)
+    assert [text.rpartition(": ")[2] for text in shown] == ["careful\n"]
+    assert opened == []
+    assert __file__ not in linecache.cache
 
 
 def test_filters_of_the_host_decide_about_warnings() -> None:

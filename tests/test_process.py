@@ -653,3 +653,12 @@ def test_refusal_shows_the_callers_line_and_none_of_those_that_judged(act):
         act(lambda: box)
     frames = traceback.extract_tb(caught.value.__traceback__)
     assert [frame.filename == __file__ for frame in frames] == [True, False]
+
+
+@pytest.mark.parametrize("act", [spawn, Environment().spawn])
+def test_refused_argument_shows_the_callers_line_as_well(act):
+    """As a refused capture does."""
+    with pytest.raises(SerializationError) as caught:
+        act(print, threading.Lock())
+    frames = traceback.extract_tb(caught.value.__traceback__)
+    assert [frame.filename == __file__ for frame in frames] == [True, False]
