@@ -23,6 +23,7 @@ from capsend.exceptions import (
     OutputLimitExceeded,
     ProcessFailed,
     ProcessKilled,
+    SerializationError,
     TimeLimitExceeded,
 )
 from capsend.process import Process, Spawnable, check, process, spawn
