@@ -59,7 +59,7 @@ def _unopened(file: str) -> Iterator[None]:
     if before is not None and len(before) > 1:
         yield
         return
-    unknown = (0, None, [], file)
+    unknown: tuple[int, None, list[str], str] = (0, None, [], file)
     linecache.cache[file] = unknown
     try:
         yield
