@@ -66,7 +66,7 @@ _CODE: Final = (
 _MEMBER_MACHINERY: Final = frozenset(
     {"__objclass__", "_hashable_values_", "_inverted_", "_name_", "_sort_order_", "_unhashable_values_", "_value_"}
 )
-_CODE_MODULES: Final = frozenset({"typing", "typing_extensions", "functools", "_functools", "capsend"})
+_CODE_MODULES: Final = frozenset({"_functools", "_sitebuiltins", "capsend", "functools", "typing", "typing_extensions"})
 _CODE_CLASSES: Final = frozenset(
     {
         types.GenericAlias,

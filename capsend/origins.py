@@ -26,7 +26,7 @@ _NETWORKED: Final = frozenset(
 )  # fmt: skip
 """Packages that are of no use without a network."""
 """The one of its names that is no object of its own module."""
-_MAIN: Final = frozenset({"__main__", "__mp_main__"})
+MAIN: Final = frozenset({"__main__", "__mp_main__"})
 """The main script, and what workers of `multiprocessing` call it."""
 _PUBLIC: Final = frozenset({"capsend.exceptions", "capsend.mailbox", "capsend.wasm"})
 _INTERNALS: Final = ("capsend.", "capsend_traits", "capsend_mypy")
@@ -62,7 +62,7 @@ class Origins:
 
     def _decide(self, name: str, file: str | None) -> Origin:
         top = name.partition(".")[0]
-        if name in _MAIN:
+        if name in MAIN:
             return Origin.USER
         if name == _API or self._knows(name):
             return Origin.IMAGE
@@ -239,7 +239,8 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:
         module = type(owner).__module__
     if not isinstance(qualname, str):
         owner = thing.func.__module__ if isinstance(thing, functools.partial) else cls.__module__
-        yield from _shown_by(thing, str(owner))
+        # `exit` and `license` are instances of classes of another module.
+        yield from _shown_by(thing, "builtins" if owner == "_sitebuiltins" else str(owner))
         return
     if not isinstance(module, str):
         module = "builtins"

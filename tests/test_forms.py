@@ -21,6 +21,7 @@ from form_cases import CASES, Case, assert_equal, expected_of, load
 
 NOT_COMPARED = {
     "huge_ints_surrogates": "the description is JSON, which does not take ints of that many digits",
+    "table_of_the_built_in_names": "the table holds `open`, for which the process has a method that asks the host",
     "partial_in_a_class": "a partial in a class stands in a staticmethod inside, so that it is called as on the host",
     "perprocess_class_attribute": "the types within an annotation are not the same objects",
 }

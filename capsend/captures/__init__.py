@@ -69,6 +69,7 @@ class Walk:
     def root(self, function: Any) -> Reference | None:
         """Walk over the spawned callable; return the reference to it, or None when something is refused."""
         place = place_of(function)
+        self.constants.root = getattr(function, "__capsend_function__", function)
         self._root(function, place)
         self.finish()
         return None if self.context.findings else self.context.program.value(function)
@@ -82,13 +83,17 @@ class Walk:
         self.finish()
 
     def finish(self) -> None:
-        """Do all the work that waits, then include, where possible, all that nothing is known to use."""
+        """Do all the work that waits, then include, where possible, all that nothing is known to use; if nothing is refused."""
         self.context.drain()
         self.classes.follow_mentions()
+        if self.context.findings:
+            return
         self.context.include_what_is_possible()
         self.classes.register()
         self.annotations.send()
         self.context.include_what_is_possible()
+        for path, value, place in self.constants.misused_attributes():
+            self.values.judge(value, Kind.CLASS_ATTRIBUTE, path, place)
         self.names.withhold_the_rest()
 
     def _root(self, function: Any, place: Place) -> None:

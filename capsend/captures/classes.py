@@ -176,6 +176,8 @@ class Classes:
             held = hasattr(type(raw), "__get__") or (name not in class_fields(cls).assigned)
             if class_declares_per_process(cls, name):
                 return self._walk.values.send_copy(raw, kind, path, place)
+            if not self._context.tolerant and self._walk.constants.holds_attribute(cls, name, raw, place):
+                return self._walk.values.send_constant(raw, kind, path, place)
             return self._walk.values.send(raw, kind, path, place, held=held and hasattr(type(raw), "__get__"))
         finally:
             self._context.place = outer

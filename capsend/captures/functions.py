@@ -198,6 +198,8 @@ class Functions:
                 self._context.refuse(Kind.CAPTURED, name, _UNASSIGNED, [leaf], place)
             return None
         self._context.observed.cell(cell, value)
+        if self._walk.constants.holds_cell(function, name, value):
+            return self._walk.values.send_constant(value, Kind.CAPTURED, name, place)
         before = len(self._context.findings)
         # What a function of the standard library keeps for itself, such as the running calls of `recursive_repr`, begins anew.
         is_fresh = type(value) in {dict, list, set} and not value and self._origin(function) is Origin.IMAGE
@@ -224,21 +226,27 @@ class Functions:
             self._context.findings[-1] = dataclasses.replace(finding, leaves=(first, *finding.leaves[1:]))
 
     def _defaults(self, function: types.FunctionType, entity: Entity, place: Place) -> None:
-        code, program, values = function.__code__, self._context.program, self._walk.values
+        code, program = function.__code__, self._context.program
         defaults = function.__defaults__ or ()
         # There may be more than parameters: what signatures show may be set by hand.
         spare = [f"__defaults__[{index}]" for index in range(len(defaults) - code.co_argcount)]
         names = [*spare, *code.co_varnames[: code.co_argcount]]
         pairs = list(zip(names[len(names) - len(defaults) :], defaults, strict=True))
         if pairs:
-            sent = [values.send_or_placeholder(value, Kind.DEFAULT, name, place) for name, value in pairs]
+            sent = [self._default(function, name, value, place) for name, value in pairs]
             program.part(entity, "defaults", sent)
         if function.__kwdefaults__:
             keyword = {
-                name: values.send_or_placeholder(value, Kind.DEFAULT, name, place)
-                for name, value in function.__kwdefaults__.items()
+                name: self._default(function, name, value, place) for name, value in function.__kwdefaults__.items()
             }
             program.part(entity, "kwdefaults", keyword)
+
+    def _default(self, function: types.FunctionType, name: str, value: object, place: Place) -> Reference:
+        values = self._walk.values
+        if self._walk.constants.holds_default(function, name, value):
+            sent = values.send_constant(value, Kind.DEFAULT, name, place)
+            return values.placeholder(name, value) if sent is None else sent
+        return values.send_or_placeholder(value, Kind.DEFAULT, name, place)
 
     def _run(self, function: types.FunctionType, entity: Entity, place: Place) -> None:
         """Judge all that a function reads and writes by name when it runs."""
@@ -251,9 +259,10 @@ class Functions:
             return
         for write in writes:
             self._refuse_write(write, place)
-        context.changed[place.function] = changed_names(source.node)
+        context.changed[place.function] = changed_names(function, source)
         for statement in references.imports:
             names.statement(statement, function.__globals__, place.at(statement.line))
+        self._walk.constants.reached(source, references, place)
         for path, value, line in self._walk.constants.misused(function, source, references):
             self._walk.values.judge(value, Kind.GLOBAL, path, place.at(line))
         module = names.module(function.__globals__)

@@ -89,7 +89,7 @@ class Names:
             reference = values.send_copy(value, Kind.GLOBAL, read.name, place)
             program.act(module, "e", module, read.name)
         elif id(namespace) not in self._taken and self._walk.constants.holds(namespace, read.name, value):
-            reference = values.send_copy(value, Kind.GLOBAL, read.name, place)
+            reference = values.send_constant(value, Kind.GLOBAL, read.name, place)
             program.act(module, "e", module, read.name)  # so that the process can hand it down in turn
         else:
             reference = values.send(value, Kind.GLOBAL, read.name, place)

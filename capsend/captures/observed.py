@@ -19,6 +19,7 @@ class Observed:
         self._attributes: list[tuple[object, str, object]] = []
         self._tables: list[tuple[Mapping[Any, Any], dict[Any, Any]]] = []
         self._cells: list[tuple[types.CellType, object]] = []
+        self._kept: list[object] = []
         self._answers: list[tuple[Callable[[], object], object]] = []
 
     def name(self, namespace: Mapping[str, Any], name: str, value: object) -> None:
@@ -32,6 +33,11 @@ class Observed:
     def table(self, table: Mapping[Any, Any]) -> None:
         """Note all entries of a namespace or registry."""
         self._tables.append((table, dict(table)))
+
+    def container(self, container: object) -> None:
+        """Note all that is in a list, dict or set, and in those that it holds."""
+        self._kept.append(container)
+        self.answer(lambda: _contents(container))
 
     def cell(self, cell: types.CellType, value: object) -> None:
         """Note what a cell holds."""
@@ -54,6 +60,28 @@ class Observed:
 
 def _same(table: Mapping[Any, Any], known: dict[Any, Any]) -> bool:
     return len(table) == len(known) and all(table.get(key, ABSENT) is value for key, value in known.items())
+
+
+class _Is:
+    """A part of a container, equal to itself alone."""
+
+    __slots__ = ("part",)
+
+    def __init__(self, part: object) -> None:
+        self.part = part
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Is) and self.part is other.part
+
+    __hash__ = None  # type: ignore[assignment]  # it is only compared
+
+
+def _contents(part: Any) -> object:
+    if type(part) is dict:
+        return [dict, *((_Is(key), _contents(value)) for key, value in part.items())]
+    if type(part) in {list, tuple}:
+        return [type(part), *map(_contents, part)]
+    return [type(part), *map(_Is, part)] if type(part) in {set, frozenset} else _Is(part)
 
 
 def _holds(cell: types.CellType, value: object) -> bool:

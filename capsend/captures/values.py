@@ -149,6 +149,11 @@ class Values:
         self._context.reusable = False
         return self.send(value, kind, name, place, trait="Serializable")
 
+    def send_constant(self, value: object, kind: Kind, name: str, place: Place) -> Reference | None:
+        """Judge a mutable value that nobody changes; should somebody do so after all, the program is not used again."""
+        self._context.observed.container(value)
+        return self.send(value, kind, name, place, trait="Serializable")
+
     def leaves(self, value: object, trait: TraitName, name: str, place: Place) -> list[Leaf]:
         """Return the parts of a value that cannot go along."""
         outer, self._context.place = self._context.place, place

@@ -9,6 +9,7 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
+import attrs
 from capsend_traits.wording import CHANGING_METHODS, LENT_MODULES
 
 from capsend.captures.per_process import class_declares_per_process, declares_per_process
@@ -35,24 +36,50 @@ class _Chain:
         self.of_class = of_class
 
 
-_found: WeakKeyDictionary[types.CodeType, list[tuple[_Chain, int, bool]]] = WeakKeyDictionary()
+@attrs.frozen
+class _Writing:
+    """What the source of a function says of its writes.
+
+    Attributes:
+        candidates: [(chain, line, whether it changes what the chain leads to)] of everything that is assigned through an attribute.
+        imports: {name: full name of the module} of the import statements in it.
+        changed: see `changed_names`.
+    """
+
+    candidates: tuple[tuple[_Chain, int, bool], ...]
+    imports: dict[str, str]
+    changed: frozenset[str]
+
+
+_found: WeakKeyDictionary[types.CodeType, _Writing] = WeakKeyDictionary()
+
+
+def _writing(function: types.FunctionType, source: Source) -> _Writing:
+    """Return what the source of a function says; kept per code object."""
+    known = _found.get(function.__code__)
+    if known is None:
+        candidates, node = tuple(_candidates(source.node)), source.node
+        known = _found[function.__code__] = _Writing(candidates, _imported(node), _changed_names(node))
+    return known
 
 
 def lost_writes(function: types.FunctionType, source: Source) -> list[Write]:
-    """Return the lost writes of a function, in the order of its source; what the source says is kept per code object."""
-    candidates = _found.get(function.__code__)
-    if candidates is None:
-        candidates = _found[function.__code__] = list(_candidates(source.node))
+    """Return the lost writes of a function, in the order of its source."""
+    writing = _writing(function, source)
     return [
         Write(".".join([name, *chain.attributes]), "attribute", line)
-        for chain, line, changes in candidates
-        for name, owner in [_owner(chain, function, source)]
+        for chain, line, changes in writing.candidates
+        for name, owner in [_owner(chain, function, source, writing.imports)]
         if owner is not None and not _is_own_business(owner, chain.attributes, changes=changes)
     ]
 
 
-def changed_names(root: ast.AST) -> frozenset[str]:
-    """Return the last names of all containers that a piece of code changes: `TABLE[key] = 1`, `self.rows.append(1)`."""
+def changed_names(function: types.FunctionType, source: Source) -> frozenset[str]:
+    """Return the last names of all containers that a function changes: `TABLE[key] = 1`, `self.rows.append(1)`."""
+    return _writing(function, source).changed
+
+
+def _changed_names(root: ast.AST) -> frozenset[str]:
     found: set[str] = set()
     for node in ast.walk(root):
         container: ast.AST | None = None
@@ -123,7 +150,7 @@ def _chain(expression: ast.expr) -> _Chain:
     return _Chain(expression, attributes, of_class=False)
 
 
-def _owner(chain: _Chain, function: types.FunctionType, source: Source) -> tuple[str, object]:
+def _owner(chain: _Chain, function: types.FunctionType, source: Source, imports: dict[str, str]) -> tuple[str, object]:
     """Return how the user names the owner of what is assigned, and the class, module or function that it is; None for anything else."""
     if not chain.attributes:
         return "", None
@@ -134,7 +161,7 @@ def _owner(chain: _Chain, function: types.FunctionType, source: Source) -> tuple
     if not isinstance(chain.root, ast.Name):
         return "", None
     name = chain.root.id
-    imported = _imported(source.node, name)
+    imported = sys.modules.get(imports.get(name, ""))
     if imported is not None:
         return name, imported
     if chain.of_class:
@@ -148,13 +175,14 @@ def _owner(chain: _Chain, function: types.FunctionType, source: Source) -> tuple
     return name, value if isinstance(value, type | types.ModuleType | types.FunctionType) else None
 
 
-def _imported(node: ast.AST, name: str) -> types.ModuleType | None:
+def _imported(node: ast.AST) -> dict[str, str]:
+    found: dict[str, str] = {}
     for statement in ast.walk(node):
         if isinstance(statement, ast.Import):
             for alias in statement.names:
-                if (alias.asname or alias.name.partition(".")[0]) == name:
-                    return sys.modules.get(alias.name if alias.asname else alias.name.partition(".")[0])
-    return None
+                top = alias.name.partition(".")[0]
+                found.setdefault(alias.asname or top, alias.name if alias.asname else top)
+    return found
 
 
 def _local_class(node: ast.AST, name: str) -> bool:

@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from capsend_traits import constants
+from capsend_traits.held import Held, reads_attribute
 from mypy import nodes as n
 from mypy.types import Instance, TupleType, Type, TypedDictType, UnionType, get_proper_type
 
@@ -43,10 +44,11 @@ REFLECTION: Final = (
 
 
 class Source(NamedTuple):
-    """The source of a module: its tree, and the constants in it."""
+    """The source of a module: its tree, the constants in it, and what it says of the attributes of classes."""
 
     tree: ast.Module
     constants: dict[str, Constant]
+    held: Held
 
 
 class Sources:
@@ -66,6 +68,16 @@ class Sources:
         source = self.of(file)
         return source.constants.get(name) if source is not None else None
 
+    def class_constant(self, file: n.MypyFile, name: str) -> Constant | None:
+        """Return an attribute of a class that its module only reads, by its name there, as `Class.attribute`."""
+        source, (cls, _, attribute) = self.of(file), name.rpartition(".")
+        return source.held.of_class(cls, attribute) if source is not None else None
+
+    def only_reads_attribute(self, reader: n.MypyFile, constant: Constant) -> bool:
+        """Return whether another module only reads the attributes that are called as a constant of a class is."""
+        source = self.of(reader)
+        return source is not None and reads_attribute(source.tree, constant.name, of=constant)
+
     def only_reads(self, reader: n.MypyFile, is_it: Callable[[str], bool], constant: Constant) -> bool:
         """Return whether another module only reads a constant, which it knows by the full names that `is_it` accepts."""
         source = self.of(reader)
@@ -80,7 +92,9 @@ def _read(file: n.MypyFile) -> Source | None:
             tree = ast.parse(text.read())
     except (OSError, SyntaxError, ValueError, RecursionError):
         return None
-    return Source(tree, constants.constants(tree, module=file.fullname, is_package=_is_package(file)))
+    module, is_package = file.fullname, _is_package(file)
+    held = Held(tree, module=module, is_package=is_package, is_imported=False)
+    return Source(tree, constants.constants(tree, module=module, is_package=is_package), held)
 
 
 def source_path(path: str) -> str:
@@ -158,7 +172,7 @@ def digest(file: n.MypyFile, own: Summary) -> str:
         and symbol.node.fullname == f"{file.fullname}.{name}"
         and is_container(symbol.node.type)
     }
-    names |= _foreign(file, own)
+    names |= _foreign(file, own) | _of_classes(file.names, file.fullname)
     if not names:
         return ""
     try:
@@ -171,6 +185,18 @@ def digest(file: n.MypyFile, own: Summary) -> str:
     spans = zip(starts, [*starts[1:], len(lines)], strict=True)
     blocks = ("".join(lines[start:end]) for start, end in spans)
     return hashlib.sha256("".join(block for block in blocks if _mentions(block, words)).encode()).hexdigest()[:12]
+
+
+def _of_classes(table: n.SymbolTable, around: str) -> set[str]:
+    """Return the attributes of the classes of a module, and of those in them, that may hold containers."""
+    found: set[str] = set()
+    for name, symbol in table.items():
+        info = symbol.node
+        if isinstance(info, n.TypeInfo) and info.fullname == f"{around}.{name}":
+            variables = [(key, held.node) for key, held in info.names.items() if isinstance(held.node, n.Var)]
+            found |= {key for key, node in variables if node.is_initialized_in_class and is_container(node.type)}
+            found |= _of_classes(info.names, info.fullname)
+    return found
 
 
 def _mentions(block: str, words: tuple[str, ...]) -> bool:

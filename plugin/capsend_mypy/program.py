@@ -227,14 +227,18 @@ class Program:
         """Return the functions and classes in a constant of a module; None if a variable is none, or its reader does more than read it."""
         module, name = self.split(fullname)
         node, file = self.symbol(fullname), self.files.get(module)
-        constant = self.state.sources.constant(file, name) if file is not None else None
+        sources, is_global = self.state.sources, "." not in name
+        find = sources.constant if is_global else sources.class_constant
+        constant = find(file, name) if file is not None else None
         self.modules |= {module, reader} & set(self.files)
         if constant is None or not isinstance(node, n.Var) or node.type is None:
             return None
         if reader != module:
             other = self.files.get(reader)
-            if other is None or not self.state.sources.only_reads(
-                other, lambda full: self.symbol(full) is node, constant
+            if other is None or not (
+                sources.only_reads(other, lambda full: self.symbol(full) is node, constant)
+                if is_global
+                else sources.only_reads_attribute(other, constant)
             ):
                 return None
         held = [
@@ -604,9 +608,11 @@ class Program:
                 leaves = [replace(leaf, cure=wording.CHANGED_CURE) for leaf in leaves]
             failure = _global(kind, name, self.judge.name(judged), trait.value, leaves, rule=spoils[0].rule, hop=hop)
             may_be_constant = (
-                kind is wording.Kind.GLOBAL and trait is Trait.PROCESS_SEND and constants.is_container(judged)
+                kind in {wording.Kind.GLOBAL, wording.Kind.CLASS_ATTRIBUTE}
+                and trait is Trait.PROCESS_SEND
+                and constants.is_container(judged)
             )
-            found.failures.append(replace(failure, unless=of) if may_be_constant else failure)
+            found.failures.append(replace(failure, unless=variable) if may_be_constant else failure)
         found.edges += [(fullname, hop) for fullname in sorted(classes)]
 
     def _is_told(self, variable: str, spoils: tuple[Spoil, ...], found: Direct, hop: Hop) -> bool:

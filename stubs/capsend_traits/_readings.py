@@ -5,7 +5,11 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
+from capsend_traits._balance import is_undone
+
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from capsend_traits._scopes import Scope, Tree
 
 MAX_DEPTH: Final = 8
@@ -61,16 +65,49 @@ class Readings:
 
     A value has a depth: 0 if nothing in it can be changed, 1 if it is a container of such values, 2 if it is one of containers, and
     so on. A part of it has one depth less; what has depth 0 may go anywhere.
+
+    Args:
+        tree: the scopes of the module or function.
+        once: the scopes whose code runs only at the import, which may change the value.
+
+    Attributes:
+        grown: whether such code does change it.
+        borrowed: whether a function changes it for the time of a call, which leaves it as it was only if it was empty.
     """
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, *, once: Container[Scope] = ()) -> None:
         self.tree = tree
+        self.grown = False
+        self.borrowed = False
+        self._once = once
         self._followed: dict[tuple[Scope, str], int] = {}
 
     def reads(self, node: ast.expr, depth: int) -> bool:
-        """Return whether what is done with the value of an expression only reads it."""
-        if depth <= 0:
+        """Return whether what is done with the value of an expression only reads it, but for what is done once at the import."""
+        if depth <= 0 or self._only_reads(node, depth):
             return True
+        if depth <= MAX_DEPTH and self._is_done_once(node, depth):
+            self.grown = True
+            return True
+        if depth == 1 and is_undone(self.tree, node):
+            self.borrowed = True
+            return True
+        return False
+
+    def _is_done_once(self, node: ast.expr, depth: int) -> bool:
+        """Return whether code that runs only at the import changes the value: `TABLE[key] = 1`, `TABLE.update(more)`."""
+        root: ast.expr = node
+        while isinstance(root, ast.Attribute | ast.Call | ast.Subscript):
+            root = root.func if isinstance(root, ast.Call) else root.value
+        if self.tree.scopes.get(root) not in self._once if isinstance(root, ast.Name) else True:
+            return False
+        parent = self.tree.parents.get(node)
+        if isinstance(parent, ast.Subscript) and parent.value is node:
+            return not isinstance(parent.ctx, ast.Load)
+        call = self.tree.parents.get(parent) if isinstance(parent, ast.Attribute) else None
+        return isinstance(call, ast.Call) and call.func is parent and self.reads(call, depth - 1)
+
+    def _only_reads(self, node: ast.expr, depth: int) -> bool:
         if depth > MAX_DEPTH or not isinstance(getattr(node, "ctx", None), ast.Load | None):
             return False
         parent = self.tree.parents.get(node)
@@ -171,7 +208,10 @@ class Readings:
     def _read_or_bound(self, node: ast.Name, depth: int, *, is_mapping: bool = False) -> bool:
         if isinstance(node.ctx, ast.Load):
             return self.reads_constant(node, depth, is_mapping=is_mapping)
-        return not isinstance(self.tree.parents.get(node), ast.AugAssign)
+        if not isinstance(self.tree.parents.get(node), ast.AugAssign):
+            return True
+        self.grown = True
+        return self.tree.scopes.get(node) in self._once
 
     def reads_constant(self, node: ast.expr, depth: int, *, is_mapping: bool) -> bool:
         """Return whether a use of the constant itself only reads it; the keys of a dict cannot be changed."""

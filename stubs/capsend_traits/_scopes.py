@@ -59,6 +59,8 @@ class Tree:
         bindings: {name of the module: what binds it}, `global` statements of functions included.
         attributes: {attribute: the nodes that have it after a dot}.
         stars: the statements that import everything from a module.
+        functions: {function or lambda: the scope of its body}.
+        classes: {class statement: the scope of its body}.
         package: the package that relative imports begin at.
     """
 
@@ -69,6 +71,8 @@ class Tree:
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
     attributes: dict[str, list[ast.Attribute]] = field(default_factory=dict)
     stars: list[ast.ImportFrom] = field(default_factory=list)
+    functions: dict[ast.AST, Scope] = field(default_factory=dict)
+    classes: dict[ast.ClassDef, Scope] = field(default_factory=dict)
     package: str = ""
 
     def owners(self, name: ast.Name) -> tuple[Scope, ...]:
@@ -213,7 +217,7 @@ class _Reader:
                 self._bind(node.name, node, scope)
             self.all(node.decorator_list, node, scope)
         scope = self._parameters_of_types(node, scope)
-        inner = Scope("function", scope)
+        inner = self.found.functions[node] = Scope("function", scope)
         arguments = node.args
         self.found.parents[arguments] = node
         named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
@@ -238,7 +242,7 @@ class _Reader:
         self.all(node.decorator_list, node, scope)
         scope = self._parameters_of_types(node, scope)
         self.all([*node.bases, *node.keywords], node, scope)
-        inner = Scope("class", scope)
+        inner = self.found.classes[node] = Scope("class", scope)
         self._declare(node.body, inner)
         self.all(node.body, node, inner)
 

@@ -21,40 +21,27 @@ has no constants.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from capsend_traits._readings import DYNAMIC, DYNAMIC_ATTRIBUTES, MAX_DEPTH, Readings
+from capsend_traits._dynamic import imports_itself, is_dynamic
+from capsend_traits._made import Constant, depth_of, depth_of_value, is_mapping, still_made
+from capsend_traits._readings import MAX_DEPTH, Readings
 from capsend_traits._scopes import import_base, scopes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from capsend_traits._scopes import Scope, Tree
+    from capsend_traits._scopes import Tree
 
-CONSTRUCTORS: Final = frozenset({"dict", "list", "set", "sorted"})
-IMMUTABLE: Final = frozenset({"frozenset", "tuple"})
-SPLITTERS: Final = frozenset({"rsplit", "split", "splitlines"})
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A module-level name whose mutable value nobody changes.
-
-    Attributes:
-        name: the name.
-        value: the expression that the name is bound to.
-        depth: how deep containers that could be changed stand in each other, by the expression: 1 for a list of numbers, 2 for a dict of lists.
-    """
-
-    name: str
-    value: ast.expr
-    depth: int
-
-    @property
-    def is_mapping(self) -> bool:
-        """Whether the value is a dict, by the expression."""
-        return _is_mapping(self.value)
+__all__ = [
+    "MAX_DEPTH",
+    "Constant",
+    "constants",
+    "depth_of_value",
+    "every_use_reads",
+    "reads_only",
+    "still_made",
+]
 
 
 def constants(tree: ast.Module, *, module: str = "", is_package: bool = False) -> dict[str, Constant]:
@@ -67,15 +54,9 @@ def constants(tree: ast.Module, *, module: str = "", is_package: bool = False) -
     """
     scopes = scopes_of(tree, module=module, is_package=is_package)
     candidates = _candidates(scopes)
-    if not candidates or _is_dynamic(scopes) or _imports_itself(scopes, module, candidates):
+    if not candidates or is_dynamic(scopes) or imports_itself(scopes, module, candidates):
         return {}
-    readings = Readings(scopes)
-    return {
-        name: found
-        for name, found in candidates.items()
-        if readings.named(scopes.module, name, found.depth, is_mapping=found.is_mapping)
-        and _read_through_modules(scopes, readings, found)
-    }
+    return {name: found for name, found in candidates.items() if _is_only_read(scopes, found)}
 
 
 def reads_only(tree: ast.AST, path: str, *, of: Constant, module: str = "", is_package: bool = False) -> bool:
@@ -90,7 +71,7 @@ def reads_only(tree: ast.AST, path: str, *, of: Constant, module: str = "", is_p
         is_package: whether that is a package's `__init__`.
     """
     scopes = scopes_of(tree, module=module, is_package=is_package)
-    if _is_dynamic(scopes):
+    if is_dynamic(scopes):
         return False
     readings = Readings(scopes)
     name, *attributes = path.split(".")
@@ -127,7 +108,7 @@ def every_use_reads(
     nodes += [attribute for found in scopes.attributes.values() for attribute in found]
     uses = [node for node in nodes if any(is_it(full) for full in _imported_as(scopes, node))]
     return not uses or (
-        not _is_dynamic(scopes)
+        not is_dynamic(scopes)
         and all(readings.reads_constant(node, of.depth, is_mapping=of.is_mapping) for node in uses)
     )
 
@@ -149,108 +130,6 @@ def _imported_as(scopes: Tree, node: ast.Name | ast.Attribute) -> set[str]:
     return {".".join([target, *attributes]) for target in found}
 
 
-def still_made(
-    constant: Constant, value: object, *, leaf: Callable[[object], bool], lookup: Callable[[str], object]
-) -> bool:
-    """Return whether a value is what the statement of its constant made, as far as that can be told.
-
-    A display is compared part by part: the same kinds of containers, the same keys, equal literals, the things that the names stand
-    for now. What other expressions made is not computed again: there, no more containers may be in each other than the expression says.
-
-    Args:
-        constant: what the source says.
-        value: the value at the spawn.
-        leaf: says whether a part that is no list, dict or set is immutable, so that it can be sent as it is.
-        lookup: returns what a name of the module, or a built-in one, stands for; raises `LookupError` if it is not bound.
-    """
-    return _matches(constant.value, value, constant.depth, leaf, lookup)
-
-
-def depth_of_value(value: object, leaf: Callable[[object], bool]) -> int:
-    """Return how deep lists, dicts and sets stand in each other in a value; `MAX_DEPTH` + 1 if something else in it can be changed."""
-    parts = _parts(value)
-    if parts is None:
-        return 0 if leaf(value) else MAX_DEPTH + 1
-    return _depth_of_parts(value, parts, leaf, frozenset())
-
-
-def _depth_of_parts(value: object, parts: list[object], leaf: Callable[[object], bool], around: frozenset[int]) -> int:
-    if id(value) in around or len(around) > MAX_DEPTH:
-        return MAX_DEPTH + 1
-    deepest = 0
-    for part in parts:
-        inner = _parts(part)
-        if inner is not None:
-            deepest = max(deepest, _depth_of_parts(part, inner, leaf, around | {id(value)}))
-        elif not leaf(part):
-            return MAX_DEPTH + 1
-    is_immutable = type(value) in {tuple, frozenset}
-    return 0 if is_immutable and not deepest else min(deepest + 1, MAX_DEPTH + 1)
-
-
-def _parts(value: object) -> list[object] | None:
-    if type(value) is dict:
-        return [*value, *value.values()]
-    if isinstance(value, list | set | frozenset | tuple) and type(value) in {list, set, frozenset, tuple}:
-        return list(value)
-    return None
-
-
-# The value and the expression
-
-
-def _matches(
-    expression: ast.expr, value: object, depth: int, leaf: Callable[[object], bool], lookup: Callable[[str], object]
-) -> bool:
-    match expression:
-        case ast.Constant():
-            return type(value) is type(expression.value) and value == expression.value
-        case ast.List() | ast.Tuple() if not any(isinstance(part, ast.Starred) for part in expression.elts):
-            kind = list if isinstance(expression, ast.List) else tuple
-            if type(value) is not kind or len(value) != len(expression.elts):
-                return False
-            return all(
-                _matches(part, item, depth - 1, leaf, lookup) for part, item in zip(expression.elts, value, strict=True)
-            )
-        case ast.Dict() if None not in expression.keys:
-            return type(value) is dict and _matches_dict(expression, value, depth, leaf, lookup)
-        case ast.Name():
-            return _is_named(expression.id, value, lookup) and depth_of_value(value, leaf) <= max(depth, 0)
-        case ast.List() | ast.ListComp() if type(value) is not list:
-            return False
-        case ast.Set() | ast.SetComp() if type(value) is not set:
-            return False
-        case ast.Dict() | ast.DictComp() if type(value) is not dict:
-            return False
-    return depth_of_value(value, leaf) <= max(depth, 0)
-
-
-def _is_named(name: str, value: object, lookup: Callable[[str], object]) -> bool:
-    try:
-        return lookup(name) is value
-    except LookupError:
-        return True  # it was deleted since, which says nothing of the container
-
-
-def _matches_dict(
-    expression: ast.Dict,
-    value: dict[object, object],
-    depth: int,
-    leaf: Callable[[object], bool],
-    lookup: Callable[[str], object],
-) -> bool:
-    if not all(isinstance(key, ast.Constant) for key in expression.keys):
-        return len(value) <= len(expression.keys) and depth_of_value(value, leaf) <= depth
-    parts = {
-        key.value: part
-        for key, part in zip(expression.keys, expression.values, strict=True)
-        if isinstance(key, ast.Constant)
-    }
-    return list(parts) == list(value) and all(
-        _matches(part, value[key], depth - 1, leaf, lookup) for key, part in parts.items()
-    )
-
-
 # The names of the module
 
 
@@ -262,16 +141,17 @@ def _candidates(scopes: Tree) -> dict[str, Constant]:
             continue
         node = bindings[0].node
         statement = scopes.parents.get(node)
-        value = _assigned(node, statement)
+        value = assigned(node, statement)
         if value is None or statement is None or getattr(statement, "lineno", 0) < last_star:
             continue
         depth = depth_of(value, found, scopes)
         if 0 < depth <= MAX_DEPTH:
-            found[name] = Constant(name, value, depth)
+            found[name] = Constant(name, value, depth, is_mapping(value))
     return found
 
 
-def _assigned(node: ast.AST, statement: ast.AST | None) -> ast.expr | None:
+def assigned(node: ast.AST, statement: ast.AST | None) -> ast.expr | None:
+    """Return the expression that a statement assigns to that name alone; None for any other statement."""
     if isinstance(statement, ast.Assign) and statement.targets == [node]:
         value: ast.expr | None = statement.value
     elif isinstance(statement, ast.AnnAssign) and statement.target is node:
@@ -285,112 +165,18 @@ def _assigned(node: ast.AST, statement: ast.AST | None) -> ast.expr | None:
     return value
 
 
-def depth_of(value: ast.expr, known: dict[str, Constant], scopes: Tree) -> int:
-    """Return how deep an expression makes lists, dicts and sets stand in each other; 0 for all that it does not show to make any."""
-
-    def deepest(parts: list[ast.expr]) -> int:
-        return max((depth_of(part, known, scopes) for part in parts), default=0)
-
-    match value:
-        case ast.List() | ast.Set():
-            return 1 + deepest([e for e in value.elts if not isinstance(e, ast.Starred)])
-        case ast.ListComp() | ast.SetComp():
-            return 1 + depth_of(value.elt, known, scopes)
-        case ast.DictComp():
-            return 1 + depth_of(value.value, known, scopes)
-        case ast.Dict():
-            spread = [part for key, part in zip(value.keys, value.values, strict=True) if key is None]
-            held = [part for key, part in zip(value.keys, value.values, strict=True) if key is not None]
-            return max(1 + deepest(held), deepest(spread))
-        case ast.Tuple():
-            inner = deepest(value.elts)
-            return inner + 1 if inner else 0
-        case ast.Name():
-            return known[value.id].depth if value.id in known else 0
-        case ast.BinOp():
-            return max(depth_of(value.left, known, scopes), depth_of(value.right, known, scopes))
-        case ast.IfExp():
-            return max(depth_of(value.body, known, scopes), depth_of(value.orelse, known, scopes))
-        case ast.Call():
-            return _depth_of_call(value, known, scopes)
-    return 0
+def _is_only_read(scopes: Tree, constant: Constant) -> bool:
+    readings = Readings(
+        scopes
+    )  # each by itself: what was found out about a variable that holds one says nothing of another
+    return (
+        readings.named(scopes.module, constant.name, constant.depth, is_mapping=constant.is_mapping)
+        and not readings.borrowed
+        and read_through_modules(scopes, readings, constant)
+    )
 
 
-def _depth_of_call(call: ast.Call, known: dict[str, Constant], scopes: Tree) -> int:
-    inner = max((depth_of(part, known, scopes) for part in call.args), default=0)
-    function = call.func
-    if isinstance(function, ast.Name) and function.id not in scopes.module.bound:
-        if function.id in CONSTRUCTORS:
-            held = max((depth_of(k.value, known, scopes) for k in call.keywords if k.arg is not None), default=0)
-            return max(inner, 1, 1 + held if function.id == "dict" else 1)
-        if function.id in IMMUTABLE:
-            return inner if inner > 1 else 0
-    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Constant) and function.attr in SPLITTERS:
-        return 1
-    if isinstance(function, ast.Attribute) and function.attr == "fromkeys" and isinstance(function.value, ast.Name):
-        value = depth_of(call.args[1], known, scopes) if len(call.args) == 2 else 0
-        return 1 + value if function.value.id == "dict" and "dict" not in scopes.module.bound else 0
-    return 0
-
-
-def _is_mapping(value: ast.expr) -> bool:
-    if isinstance(value, ast.BinOp):
-        return _is_mapping(value.left) or _is_mapping(value.right)
-    if isinstance(value, ast.Call):
-        function = value.func
-        return (isinstance(function, ast.Name) and function.id == "dict") or (
-            isinstance(function, ast.Attribute) and function.attr == "fromkeys"
-        )
-    return isinstance(value, ast.Dict | ast.DictComp)
-
-
-# What a module does besides using the name
-
-
-def _is_dynamic(scopes: Tree) -> bool:
-    """Return whether code gets at the names of its module by other ways than naming them."""
-    for name in DYNAMIC:
-        for node in scopes.names.get(name, ()):
-            if _is_built_in(scopes, node) and not _is_harmless(scopes, node):
-                return True
-    if any(attribute in scopes.attributes for attribute in DYNAMIC_ATTRIBUTES):
-        return True
-    return any(_names_module_of_its_own(scopes, node) for node in scopes.names.get("__name__", ()))
-
-
-def _is_built_in(scopes: Tree, node: ast.Name) -> bool:
-    return all(node.id not in scope.bound for scope in scopes.owners(node))
-
-
-def _is_harmless(scopes: Tree, node: ast.Name) -> bool:
-    """Return whether a dynamic function is called in a way that cannot reach the module: `vars(x)`, `exec(code, {})`."""
-    call = scopes.parents.get(node)
-    if not isinstance(call, ast.Call) or call.func is not node or any(isinstance(a, ast.Starred) for a in call.args):
-        return False
-    if node.id == "vars":
-        return len(call.args) == 1
-    return node.id in {"eval", "exec"} and len(call.args) > 1
-
-
-def _names_module_of_its_own(scopes: Tree, node: ast.Name) -> bool:
-    """Return whether `__name__` is used to find the module: `sys.modules[__name__]`, `import_module(__name__)`."""
-    parent = scopes.parents.get(node)
-    if isinstance(parent, ast.Subscript):
-        return True
-    if not isinstance(parent, ast.Call):
-        return False
-    function = parent.func
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    return name in {"import_module", "__import__", "get", "reload"}
-
-
-def _imports_itself(scopes: Tree, module: str, candidates: dict[str, Constant]) -> bool:
-    every: set[Scope] = {scopes.module, *scopes.scopes.values()}
-    imported = {target for scope in every for targets in scope.imports.values() for target in targets}
-    return bool(module) and not imported.isdisjoint([module, *(f"{module}.{name}" for name in candidates)])
-
-
-def _read_through_modules(scopes: Tree, readings: Readings, constant: Constant) -> bool:
+def read_through_modules(scopes: Tree, readings: Readings, constant: Constant) -> bool:
     """Return whether what the module reaches through imported modules by that name is only read: it may be itself, by a longer name."""
     for attribute in scopes.attributes.get(constant.name, ()):
         root: ast.expr = attribute

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from capsend import spawn
 
@@ -45,7 +46,21 @@ def matches(text: str) -> bool:
     return any(pattern.match(text) for pattern in PATTERNS.values())
 
 
+class Codec:
+    widths = {"a": 1, "b": 2}
+    order: ClassVar[list[str]] = ["b", "a"]
+
+    def width(self, name: str) -> int:
+        return self.widths[name] + len(self.order)
+
+    @classmethod
+    def names(cls) -> list[str]:
+        return [name for name in cls.order]
+
+
 def run() -> None:
+    assert spawn(lambda: Codec().width("b")).result() == 4
+    assert spawn(Codec.names).result() == ["b", "a"]
     assert spawn(sizes, "small").result() == 7
     assert spawn(groups).result() == ["a", "e", "1"]
     assert spawn(calculate, "-").result() == 2

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import ClassVar
 
 from capsend import spawn
 
@@ -49,6 +50,20 @@ def change_alias() -> None:
     ALIAS.append(1)
 
 
+class Codec:
+    widths = {"a": 1}
+    order: ClassVar[list[str]] = ["b", "a"]
+
+    def width(self, name: str) -> int:
+        return self.widths[name]  # E: class attribute "Codec.widths"
+
+    def learn(self, name: str) -> None:
+        self.widths[name] = 1
+
+    def all(self) -> list[str]:
+        return self.order  # E: class attribute "Codec.order"
+
+
 def f() -> None:
     spawn(lambda: WRITTEN[0])  # E: global "WRITTEN"
     spawn(lambda: CHANGED["a"])  # E: global "CHANGED"
@@ -59,3 +74,5 @@ def f() -> None:
     spawn(lambda: "a" in HELD)  # E: global "HELD"
     spawn(lambda: len(COMPUTED))  # E: global "COMPUTED"
     spawn(counts)
+    spawn(lambda: Codec().width("a"))
+    spawn(lambda: Codec().all())
