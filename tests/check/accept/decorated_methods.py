@@ -55,6 +55,7 @@ class K:
         return 5
 
 
+
 def run() -> None:
     """Call decorated methods of every kind in a process."""
     assert spawn(lambda: (K().m(1), K.s(2), K().p, K().q())).result() == (1, 2, 4, 5)

@@ -25,9 +25,7 @@ def plain(fn: F) -> F:
 def optional(fn: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
 def optional(*, times: int) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
-def optional(
-    fn: Callable[P, R] | None = None, *, times: int = 2
-) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
+def optional(fn: Callable[P, R] | None = None, *, times: int = 2) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
     def wrap(f: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(f)
         def inner(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -68,9 +66,7 @@ class Upper(Generic[P]):
         return self.fn(*args, **kwargs).upper()
 
 
-def retry_on(
-    *errors: type[Exception], when: Callable[[Exception], bool] = lambda e: True
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def retry_on(*errors: type[Exception], when: Callable[[Exception], bool] = lambda e: True) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def deco(fn: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(fn)
         def inner(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -145,16 +141,7 @@ a10 = plain(a9)
 
 def run() -> None:
     """Run decorated functions in processes, from the module and from the function itself."""
-    made_inside = [
-        spawn(a1, 1),
-        spawn(a2, 1),
-        spawn(a3, 1),
-        spawn(a4, 1),
-        spawn(a6, 1),
-        spawn(a7, 1),
-        spawn(a8, 1),
-        spawn(a9, 1),
-    ]
+    made_inside = [spawn(a1, 1), spawn(a2, 1), spawn(a3, 1), spawn(a4, 1), spawn(a6, 1), spawn(a7, 1), spawn(a8, 1), spawn(a9, 1)]
     assert [process.result() for process in made_inside] == [1] * 8
     assert spawn(a5, "x").result() == "X"
     assert spawn(lambda: a1(1) + a4(1) + a10(1)).result() == 3

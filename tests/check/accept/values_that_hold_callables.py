@@ -111,22 +111,12 @@ def run() -> None:
     assert spawn(lambda: [step(2, 3) for step in STEPS]).result() == [5, 6]
     assert spawn(lambda: [list(source(3)) for source in SOURCES.values()]).result() == [[0, 1, 2], [0, 2]]
     assert spawn(lambda: [operate(5, 3) for operate in OPERATORS.values()]).result() == [8, 2, 8]
-    assert spawn(lambda: [(rule.name, rule.check(4), rule.then(4)) for rule in RULES]).result() == [
-        ("big", True, 4),
-        ("odd", False, 5),
-    ]
+    assert spawn(lambda: [(rule.name, rule.check(4), rule.then(4)) for rule in RULES]).result() == [("big", True, 4), ("odd", False, 5)]
     assert spawn(lambda: BY_NAME["odd"].check(3)).result() is True
     assert spawn(lambda: [step.run(4) for step in PLAN]).result() == [8, 7]
-    assert spawn(
-        lambda: (Kinds().three, Kinds().two_more(3), Kinds().five, Kinds().alias(1, 2), Kinds().own)
-    ).result() == (3, 5, 5, 3, 6)
+    assert spawn(lambda: (Kinds().three, Kinds().two_more(3), Kinds().five, Kinds().alias(1, 2), Kinds().own)).result() == (3, 5, 5, 3, 6)
     assert spawn(lambda: Kinds.one_more(1)).result() == 2
-    assert spawn(lambda: (show(3), show("a"), show(None), Kinds().show(3))).result() == (
-        "int 3",
-        "str a",
-        "object",
-        "int",
-    )
+    assert spawn(lambda: (show(3), show("a"), show(None), Kinds().show(3))).result() == ("int 3", "str a", "object", "int")
     assert spawn(show, 3).result() == "int 3"
     rule = Rule("above four", lambda n: n > 4)
     assert spawn(lambda: rule.check(3)).result() is False

@@ -23,9 +23,7 @@ def f() -> None:
                 return 1
 
     class Named(Locked):
-        def first(
-            self, other: list[str] = names
-        ) -> str:  # E: captured "names" is list[str]  # E: default of parameter "other"
+        def first(self, other: list[str] = names) -> str:  # E: captured "names" is list[str]  # E: default of parameter "other"
             return other[0]
 
         def total(self) -> int:

@@ -29,14 +29,7 @@ class Pair(NamedTuple, Generic[T]):
     second: T
 
 
-def f(
-    c: Conf,
-    b: Box[list[int]],
-    p: Pair[bytearray],
-    t: tuple[int, tuple[str, list[int]]],
-    u: int | set[int],
-    many: tuple[Conf, ...],
-) -> None:
+def f(c: Conf, b: Box[list[int]], p: Pair[bytearray], t: tuple[int, tuple[str, list[int]]], u: int | set[int], many: tuple[Conf, ...]) -> None:
     spawn(lambda: c)  # E: captured "c.port.q" is Condition, which is not ProcessSend
     # N: c: Conf has a field that is not ProcessSend: port
     # N: c.port: Port has a field that is not ProcessSend: q

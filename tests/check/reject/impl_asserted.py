@@ -11,9 +11,7 @@ from capsend import ProcessSend, process_send
 class Asserted:
     def __init__(self) -> None:
         self.n: Final = 1
-        self.lock: Final = (
-            threading.Lock()
-        )  # E: field "Asserted.lock" is lock, which is not ProcessSend  [capsend-impl]
+        self.lock: Final = threading.Lock()  # E: field "Asserted.lock" is lock, which is not ProcessSend  [capsend-impl]
 
 
 @process_send

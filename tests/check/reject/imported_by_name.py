@@ -15,8 +15,6 @@ def absent() -> str:
 
 def f() -> None:
     spawn(absent)
-    spawn(
-        lambda: importlib.import_module("ssl").OPENSSL_VERSION
-    )  # E: global "ssl" is a module, which is not in the image
+    spawn(lambda: importlib.import_module("ssl").OPENSSL_VERSION)  # E: global "ssl" is a module, which is not in the image
     spawn(lambda: hash(import_module("reject_imported_by_name").LOCK))  # E: global "LOCK" is lock
     spawn(lambda: importlib.import_module("json").dumps([1]))

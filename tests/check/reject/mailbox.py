@@ -54,17 +54,11 @@ def f(lock: threading.Lock, inbox: Mailbox[int], p: Process[int]) -> None:
         group.spawn(lambda: lock)  # E: captured "lock"
         group.spawn(print, lock)  # E: argument "args[0]" is lock
         supervisor.spawn(lambda: lock, name="a", stop=lambda _: lock.release())  # E: captured "lock"
-        supervisor.spawn(
-            numbers, lock, name="b"
-        )  # E: argument "scale" is lock  # E: Argument 2 to "spawn" of "Supervisor"
+        supervisor.spawn(numbers, lock, name="b")  # E: argument "scale" is lock  # E: Argument 2 to "spawn" of "Supervisor"
         supervisor.spawn(numbers, name="c")  # E: Missing positional argument "scale" in call to "spawn" of "Supervisor"
-        supervisor.spawn(
-            numbers, 1.5, restart="often"
-        )  # E: Argument "restart" to "spawn" of "Supervisor" has incompatible type
+        supervisor.spawn(numbers, 1.5, restart="often")  # E: Argument "restart" to "spawn" of "Supervisor" has incompatible type
         supervisor.spawn(made_here)  # E: result "the result" is lock
-    spawn(functools.partial(numbers, scale=2)).send(
-        "x"
-    )  # E: Argument 1 to "send" of "Actor" has incompatible type "str"; expected "int"
+    spawn(functools.partial(numbers, scale=2)).send("x")  # E: Argument 1 to "send" of "Actor" has incompatible type "str"; expected "int"
     spawn(Worker(), "x")  # E: Argument 2 to "__call__" of "_Spawn" has incompatible type "str"; expected "float"
 
 

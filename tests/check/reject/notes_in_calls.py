@@ -23,9 +23,7 @@ def main() -> None:
     # N: capture tuple(m)
     print("x" + spawn(lambda: names[0]).result())  # E: captured "names" is list[str]
     # N: capture tuple(names)
-    print(
-        1 + spawn(lambda: (len(m), names)).result()[0]
-    )  # E: captured "m" is list[int]  # E: captured "names" is list[str]
+    print(1 + spawn(lambda: (len(m), names)).result()[0])  # E: captured "m" is list[int]  # E: captured "names" is list[str]
     # N: capture tuple(m)
     # N: capture tuple(names)
     print(list(map(lambda p: spawn(lambda: p).result(), [lock])))  # E: captured "p" is lock

@@ -11,14 +11,7 @@ from collections.abc import Generator, Iterator
 from capsend import spawn
 
 
-def f(
-    lock: threading.Lock,
-    sock: socket.socket,
-    gen: Generator[int, None, None],
-    it: Iterator[int],
-    tb: types.TracebackType,
-    rng: random.Random,
-) -> None:
+def f(lock: threading.Lock, sock: socket.socket, gen: Generator[int, None, None], it: Iterator[int], tb: types.TracebackType, rng: random.Random) -> None:
     spawn(lambda: lock)  # E: captured "lock" is lock
     spawn(lambda: sock.recv(1))  # E: captured "sock" is socket
     spawn(lambda: next(gen))  # E: captured "gen" is Generator[int, None, None]

@@ -33,9 +33,7 @@ class Rule:
 
 RULES = (Rule("good", good), Rule("locked", lambda n: n + hash(LOCK)))  # E: global "LOCK"
 TABLE: PerProcess[dict[str, Callable[[int], int]]] = {"good": good, "bad": bad}
-CHECKS: PerProcess[list[Callable[[int], int]]] = [
-    rule.check for rule in (Rule("far", lambda n: n + hash(LOCK)),)
-]  # E: global "LOCK"
+CHECKS: PerProcess[list[Callable[[int], int]]] = [rule.check for rule in (Rule("far", lambda n: n + hash(LOCK)),)]  # E: global "LOCK"
 OPAQUE = (either(1), good)
 COUNT: Final = partial(lambda rows, n: n + len(rows), ROWS)  # E: global "ROWS"
 
