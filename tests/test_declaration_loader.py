@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 import contextlib
 import importlib
+import os
 import pickle
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import types
 from pathlib import Path
 
 import pytest
-from capsend_traits import DeclarationError, Table, Trait, _folder, table
+from capsend_traits import DeclarationError, Table, Trait, _folder, fingerprint, state_of, table
 from capsend_traits._folder import Folder, installed_providers
 
 from capsend.baking.guest_files import declaration_files
@@ -130,12 +131,45 @@ def test_file_is_read_only_when_its_module_is_asked_for(tmp_path):
         mine.by_name("broken.A")
 
 
-def test_fingerprint_changes_with_the_text_of_any_file(tmp_path):
-    """The plugin's cache is valid for one state of the declarations."""
-    first = table_of(tmp_path, a="class A(ProcessSend): 'x'").fingerprint()
-    assert table_of(tmp_path).fingerprint() == first
-    assert table_of(tmp_path, a="class A(ProcessSend): 'y'").fingerprint() != first
-    assert len(table().fingerprint()) == 64
+def test_the_state_of_a_package_changes_with_any_of_its_files(tmp_path):
+    """The plugin's cache is valid for one state of the declarations: in a working tree, that of sizes and times."""
+    file = tmp_path / "deep" / "a.pyi"
+    file.parent.mkdir()
+    file.write_text("x")
+    first = state_of(str(tmp_path))
+    assert state_of(str(tmp_path)) == first
+    os.utime(file, (1, 1))
+    assert state_of(str(tmp_path)) != first
+    assert len(fingerprint()) == 64
+
+
+def test_the_state_of_an_installed_package_is_its_record(tmp_path):
+    """An installer writes the digest of every file beside the package: a second installation of one version shares mypy's cache."""
+    package, metadata = tmp_path / "somewhere", tmp_path / "capsend-1.dist-info"
+    for folder in (package, metadata):
+        folder.mkdir()
+    (package / "__init__.py").write_text("")
+    assert state_of(str(package)) != "somewhere/__init__.py,sha256=abc,0\n"
+    (metadata / "RECORD").write_text("somewhere/__init__.py,sha256=abc,0\n")
+    assert state_of(str(package)) == "somewhere/__init__.py,sha256=abc,0\n"
+
+
+def test_announced_declarations_are_part_of_the_fingerprint(tmp_path, monkeypatch):
+    """Found as importlib.metadata finds them: by the entry points in a folder of metadata on the path."""
+    before = fingerprint()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert fingerprint() == before
+    metadata, package = tmp_path / "other-1.dist-info", tmp_path / "other_traits"
+    for folder in (metadata, package):
+        folder.mkdir()
+    (metadata / "METADATA").write_text("Name: other\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text("[capsend.traits]\nother = other_traits\n")
+    (package / "__init__.py").write_text("")
+    (package / "other.pyi").write_text("from capsend_traits.marks import Never\nclass A(Never): 'a; b'\n")
+    first = fingerprint()
+    assert first != before
+    (package / "other.pyi").write_text("from capsend_traits.marks import Never\nclass B(Never): 'a; b'\n")
+    assert fingerprint() not in {first, before}
 
 
 def test_nested_classes_aliases_and_parameters_are_read(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,7 @@ def test_an_old_mypy_is_refused_cleanly() -> None:
 def test_the_version_stands_for_every_file_and_declaration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Mypy's cache is keyed by `__version__`: an edit of any file of the plugin, or of a declaration, must change it."""
     for file in PLUGIN.glob("*.py"):
-        (tmp_path / file.name).write_bytes(file.read_bytes())
+        shutil.copy2(file, tmp_path)
     assert capsend_mypy.digest_of(tmp_path) == capsend_mypy.__version__
     (tmp_path / "judge.py").write_text("")
     assert capsend_mypy.digest_of(tmp_path) != capsend_mypy.__version__

@@ -262,6 +262,34 @@ def test_a_project_that_begins_to_spawn_is_judged_whole(project: Path) -> None:
     assert session.lines() == (4,)
 
 
+def test_modules_cached_before_the_first_spawn_are_judged_in_the_run_that_takes_them_from_the_cache(
+    project: Path,
+) -> None:
+    """Named on the command line, `dep` and `dep2` come from the cache before mypy has parsed what now imports capsend."""
+    dep2 = "import threading\nLOCK = threading.Lock()\ndef helper() -> int:\n    return hash(LOCK)\n"
+    dep = "import dep2\ndef indirect() -> int:\n    return dep2.helper()\n"
+    after = "from capsend import spawn\nimport dep\ndef f() -> None:\n    spawn(dep.indirect)\n"
+    session = Session(project, flags("dep.py", "dep2.py"))
+    session.write(**{"main.py": "import dep\n", "dep.py": dep, "dep2.py": dep2})
+    assert session.lines() == ()
+    session.write(**{"main.py": after, "dep.py": dep, "dep2.py": dep2})
+    assert session.lines() == (4,)
+    session.write(**{"main.py": after, "dep.py": dep, "dep2.py": dep2.replace("hash(LOCK)", "1")})
+    assert session.lines() == ()
+
+
+def test_a_build_without_capsend_keeps_no_summaries(project: Path) -> None:
+    """Where nothing can spawn, the plugin costs next to nothing: it reads no function, and leaves mypy's cache as it is."""
+    (project / "lib.py").write_text(
+        "import threading\nLOCK = threading.Lock()\ndef f() -> int:\n    return hash(LOCK)\n"
+    )
+    for way in WAYS.values():
+        run(project, "--config-file=mypy.ini", *way, "lib.py")
+    cached = b"".join(path.read_bytes() for path in (project / ".mypy_cache").rglob("*") if path.is_file())
+    assert b"lib" in cached
+    assert b"__capsend__" not in cached
+
+
 def test_functions_of_silenced_modules_are_opaque(project: Path) -> None:
     """What mypy follows only silently has no bodies, so that nothing is known of what it captures."""
     session = Session(project, flags("--follow-imports=silent"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import mypy.types  # noqa: F401 - first: mypy's modules import each other in circles, and not every one of them can be entered by
-from capsend_traits import fingerprint
+from capsend_traits import fingerprint, state_of
 
 if TYPE_CHECKING:
     from mypy.plugin import Plugin
@@ -17,10 +17,7 @@ OLDEST: Final = (2, 4)
 
 def digest_of(folder: Path) -> str:
     """Return a digest of the plugin's files in a folder, and of all declarations in force."""
-    digest = hashlib.sha256(fingerprint().encode())
-    for file in sorted(folder.glob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256(f"{fingerprint()}{state_of(str(folder))}".encode()).hexdigest()[:16]
 
 
 # mypy's cache is keyed by this file and this name alone, so it has to stand for every file of the plugin and every declaration.

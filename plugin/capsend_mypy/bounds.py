@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from capsend_traits import Trait, wording
+from capsend_traits import wording
 from mypy import nodes as n
 from mypy.constraints import SUBTYPE_OF, infer_constraints
-from mypy.types import CallableType, Instance, Overloaded, Type, TypeVarType, UnionType, get_proper_type
+from mypy.types import CallableType, Instance, Type, get_proper_type
 
-from capsend_mypy import names, syntax
+from capsend_mypy import syntax
 from capsend_mypy.judge import Rule
+from capsend_mypy.markers import bound_of, constructor, marker_of, signatures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from capsend_traits import Trait
 
     from capsend_mypy.program import Program
     from capsend_mypy.reporting import Reporter
@@ -25,47 +28,6 @@ class Written(NamedTuple):
     type: Instance
     place: n.Context
     errors: Any
-
-
-def marker_of(declared: Type) -> Trait | None:
-    """Return the trait that a type asks for, being a marker, a protocol that extends one, or a union with such."""
-    proper = get_proper_type(declared)
-    if isinstance(proper, UnionType):
-        return next((trait for trait in map(marker_of, proper.items) if trait is not None), None)
-    if not isinstance(proper, Instance) or not (proper.type.is_protocol or proper.type.is_abstract):
-        return None
-    bases = {base.fullname for base in proper.type.mro}
-    if names.PROCESS_SEND in bases:
-        return Trait.PROCESS_SEND
-    return Trait.SERIALIZABLE if names.SERIALIZABLE in bases else None
-
-
-def bound_of(variable: object) -> Trait | None:
-    """Return the trait that a type variable is bound to."""
-    return marker_of(variable.upper_bound) if isinstance(variable, TypeVarType) and not variable.values else None
-
-
-def asks(node: object) -> bool:
-    """Return whether a function or class asks for a trait: by a type variable's bound, or by a parameter."""
-    if isinstance(node, n.TypeInfo):
-        return any(bound_of(variable) for variable in node.defn.type_vars) or asks(_constructor(node))
-    return any(
-        any(bound_of(variable) for variable in item.variables) or any(marker_of(formal) for formal in item.arg_types)
-        for item in _signatures(node)
-    )
-
-
-def _signatures(node: object) -> list[CallableType]:
-    declared = getattr(node.var if isinstance(node, n.Decorator) else node, "type", None)
-    if isinstance(declared, CallableType):
-        return [declared]
-    return declared.items if isinstance(declared, Overloaded) else []
-
-
-def _constructor(info: n.TypeInfo) -> n.SymbolNode | None:
-    symbol = info.get("__init__")
-    node = symbol.node if symbol is not None else None
-    return None if node is None or names.is_known(node.fullname) else node
 
 
 class Bounds:
@@ -88,12 +50,12 @@ class Bounds:
         if isinstance(node, n.TypeInfo):
             if isinstance(proper, Instance) and proper.type is node:
                 self.arguments(proper, call)
-            node = _constructor(node)
+            node = constructor(node)
         elif node is None and isinstance(callee, n.MemberExpr):
             node = self._method(callee, checker)
-        signatures = _signatures(node)
-        if signatures:
-            signature = self._chosen(signatures, checker.lookup_type_or_none(call.callee))
+        variants = signatures(node)
+        if variants:
+            signature = self._chosen(variants, checker.lookup_type_or_none(call.callee))
             self._variables(signature, call, given, checker)
             self._parameters(signature, given, types)
 

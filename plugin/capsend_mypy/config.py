@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import enum
 import tomllib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +21,7 @@ class Transport(enum.Enum):
     """By value, with all it captures."""
 
 
-@dataclass(frozen=True, slots=True)
-class Boundary:
+class Boundary(NamedTuple):
     """A call of another tool that takes a callable to another process.
 
     Args:
@@ -69,8 +67,7 @@ class ConfigurationError(ValueError):
     """`[tool.capsend]` is not as it must be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(NamedTuple):
     """What `[tool.capsend]` says.
 
     Args:
@@ -94,7 +91,8 @@ def load(folder: Path) -> Configuration:
     """
     path = folder / "pyproject.toml"
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        tables = tomllib.loads(text) if "capsend" in text else {}  # to parse all of it takes longer than to look
     except OSError:
         return Configuration()
     except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 PROCESS_SEND: Final = "capsend.traits.ProcessSend"
 SERIALIZABLE: Final = "capsend.traits.Serializable"
 MARKERS: Final = (PROCESS_SEND, SERIALIZABLE)
+TRAITS: Final = PROCESS_SEND.rpartition(".")[0]
+"""The module that defines the markers."""
 PER_PROCESS: Final = "capsend.traits.PerProcess"
 SPAWNABLE: Final = "capsend.process.Spawnable"
 HOST_FUNCTION: Final = "capsend.capabilities.HostFunction"
@@ -41,6 +44,7 @@ RECORD: Final = "capsend.records.Record"
 """What is judged by its fields, as a class of the user's is."""
 
 METADATA: Final = "capsend"
+INSTALLED: Final = re.compile(r"[\\/](site|dist)-packages[\\/]")
 
 ABSENT: Final = frozenset(
     {
@@ -98,6 +102,11 @@ def top(module: str) -> str:
 def is_known(module: str) -> bool:
     """Return whether a module is part of every image, so that what it defines travels by name."""
     return top(module) in IMAGE
+
+
+def is_installed(path: str) -> bool:
+    """Return whether a file belongs to an installed package, whose function bodies mypy does not keep."""
+    return INSTALLED.search(path) is not None
 
 
 def is_absent(module: str) -> bool:

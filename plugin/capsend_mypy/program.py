@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +12,7 @@ from mypy.types import CallableType, Instance, Overloaded, Type, get_proper_type
 from mypy.typevars import fill_typevars
 
 from capsend_mypy import bodies, constants, names, operators, outline, shapes, summary, syntax, writes
+from capsend_mypy.bare import Bare
 from capsend_mypy.constants import Sources
 from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level, is_per_process
 from capsend_mypy.outline import Ref
@@ -34,7 +34,6 @@ UNSEEN_VERDICT: Final = (
     "its body is not seen: it belongs to an installed package, or to a module that mypy only follows silently"
 )
 UNSEEN_CURE: Final = "let mypy check the module, or name its package in [tool.capsend] packages if the image has it"
-INSTALLED: Final = re.compile(r"[\\/](site|dist)-packages[\\/]")
 ABSENT_CURE: Final = (
     "do without it: this part of the standard library needs the operating system and does not exist in WebAssembly"
 )
@@ -97,6 +96,9 @@ class State:
     summaries: dict[str, Summary] = field(default_factory=dict)
     decoded: dict[str, Summary] = field(default_factory=dict)
     sources: Sources = field(default_factory=Sources)
+
+    def __post_init__(self) -> None:
+        self.bare = Bare(self.options)
 
     @property
     def daemon(self) -> bool:
@@ -188,7 +190,7 @@ class Program:
         if file.defs and not file.is_cache_skeleton:
             found = self.state.summaries[module] = summary.from_tree(file)
             return found
-        text = summary.attached(file)
+        text = summary.attached(file) or self.state.bare.text(module, self.files)
         if text is None:
             return None
         if text not in self.state.decoded:
@@ -439,7 +441,7 @@ class Program:
 
     def _unseen(self, fullname: str, what: str = "function") -> Failure:
         file = self.files.get(self.split(fullname)[0])
-        installed = file is not None and INSTALLED.search(file.path) is not None
+        installed = file is not None and names.is_installed(file.path)
         cure = wording.image_cure(names.top(fullname)) if installed else UNSEEN_CURE
         leaf = wording.Leaf(fullname, f"a {what}", UNSEEN_VERDICT, cure, predicate=wording.UNKNOWN_CAPTURES)
         return Failure(wording.Finding(wording.Kind.GLOBAL, fullname, what, "ProcessSend", (leaf,)), Rule.OPAQUE)

@@ -8,11 +8,12 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from capsend_traits._declaration import DeclarationError
+from capsend_traits._fingerprint import GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-GROUP: Final = "capsend.traits"
+
 SUFFIX: Final = ".pyi"
 BAKED: Final = "baked"
 """The folder beside this module in which an image has the declarations of other packages, in one folder for each of those."""

@@ -117,19 +117,6 @@ class Table:
             else {}
         )
 
-    def fingerprint(self) -> str:
-        """Return a digest of all declaration files in force."""
-        import hashlib
-
-        digest = hashlib.sha256()
-        for folder in self._folders():
-            for module, path in folder.modules():
-                with open(path, "rb") as file:
-                    content = file.read()
-                digest.update(f"{folder.owner}\0{module}\0{len(content)}\0".encode())
-                digest.update(content)
-        return digest.hexdigest()
-
     def _folders(self) -> tuple[Folder, ...]:
         return (self._own, *self._providers())
 
@@ -205,8 +192,3 @@ def table() -> Table:
     """Return the table of capsend's own declarations and those of installed packages."""
     own = Folder(os.path.join(os.path.dirname(os.path.abspath(__file__)), "declarations"), "capsend")
     return Table(own, providers=installed_providers)
-
-
-def fingerprint() -> str:
-    """Return a digest of all declaration files in force: what a verdict depends on besides the judged code."""
-    return table().fingerprint()

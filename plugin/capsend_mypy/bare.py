@@ -1,0 +1,87 @@
+"""Summaries of modules that mypy's cache has none of: it was written when nothing imported capsend.
+
+mypy has no way to check a module again that it took from its cache. So the first run in which something spawns has them checked by another
+mypy, without a cache; in the next run mypy finds that the plugin's answer about these modules changed, and checks them itself.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from mypy import build
+from mypy.errors import CompileError
+from mypy.modulefinder import BuildSource
+from mypy.options import Options
+
+from capsend_mypy import names, summary
+from capsend_mypy.cache import Summaries
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy.nodes import MypyFile
+
+IMPLICIT = frozenset({"__name__", "__doc__", "__file__", "__package__", "__path__", "__annotations__", "__spec__"})
+
+
+class Bare:
+    """Gives the summaries of modules that were cached without."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._texts: dict[str, str] | None = None
+
+    def text(self, module: str, files: Mapping[str, MypyFile]) -> str | None:
+        """Return a module's summary as text; None if there is nothing to summarise, or it cannot be checked."""
+        if not is_bare(files[module]):
+            return None
+        if self._texts is None:
+            self._texts = self._made({name: file.path for name, file in files.items() if is_bare(file)})
+        return self._texts.get(module)
+
+    def _made(self, paths: dict[str, str]) -> dict[str, str]:
+        # These two hold objects; mypy makes them again from the options beside them.
+        objects = {"disabled_error_codes", "enabled_error_codes"}
+        options = {name: value for name, value in self.options.snapshot().items() if name not in objects}
+        command = [sys.executable, "-m", "capsend_mypy.bare"]
+        given = pickle.dumps((options, paths))
+        done = subprocess.run(command, input=given, stdout=subprocess.PIPE, check=False)  # noqa: S603 - this very plugin
+        if done.returncode != 0:
+            return {}
+        found: dict[str, str] = json.loads(done.stdout)
+        return found
+
+
+def is_bare(file: MypyFile) -> bool:
+    """Return whether a module came from the cache, defines something, and has no summary."""
+    return (
+        file.is_cache_skeleton
+        and not file.is_stub
+        and not names.is_known(file.fullname)
+        and summary.SYMBOL not in file.names
+        and not file.names.keys() <= IMPLICIT
+    )
+
+
+def main() -> int:
+    """Check the modules that the standard input names, and print their summaries."""
+    changes, paths = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the plugin that started this process
+    options = Options().apply_changes(changes)
+    options.incremental, options.num_workers = False, 0
+    Summaries.forced = True
+    sources = [BuildSource(path, module, followed=names.is_installed(path)) for module, path in paths.items()]
+    try:
+        result = build.build(sources, options)
+    except CompileError:
+        return 1
+    texts = {module: summary.attached(file) for module, file in result.files.items() if module in paths}
+    sys.stdout.write(json.dumps({module: text for module, text in texts.items() if text is not None}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

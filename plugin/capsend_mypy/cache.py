@@ -1,0 +1,122 @@
+"""Keeps one summary per module in mypy's cache: later runs, which load the module from there, read it in the place of function bodies.
+
+A build in which nothing imports capsend makes none: a file in the cache's folder says whether something ever did. mypy compares the answer
+with what it was when a module was cached, so the first run with capsend checks the modules anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Final
+
+from mypy import nodes as n
+
+from capsend_mypy import names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy.options import Options
+
+    from capsend_mypy.checks import Checks
+    from capsend_mypy.summary import Failure
+
+MARK: Final = "capsend.used"
+TEXT: Final = (
+    "A module in this cache imports capsend, so the modules in it have summaries of what their functions capture.\n"
+)
+UNSEEN: Final = '{"unseen":true,"version":1}'
+
+Modules = dict[str, n.MypyFile]
+
+
+class Summaries:
+    """Decides whether a build makes summaries, and attaches them to modules.
+
+    Args:
+        options: mypy's.
+        tops: the packages whose import makes a check possible: capsend, and the tools of the configured boundaries.
+        checks: gives the checks of the build, which know what functions refer to.
+    """
+
+    forced = False
+    """Whether summaries are made in every build of this interpreter."""
+
+    def __init__(self, options: Options, tops: frozenset[str], checks: Callable[[], Checks]) -> None:
+        self.checks = checks
+        self.tops = tops
+        # Of an earlier run's modules that import capsend, mypy shows a plugin no imports: the file stands for them.
+        self.mark = os.path.join(options.cache_dir, MARK) if _is_kept(options) else ""
+        self.daemon = bool(options.fine_grained_incremental or options.cache_fine_grained)
+        self.used = self.forced or self.daemon or bool(self.mark and os.path.exists(self.mark))
+
+    def note(self, file: n.MypyFile) -> None:
+        """Note what a parsed module imports; mypy parses all that changed before it judges any of it."""
+        if not self.used and any(names.top(module) in self.tops for module in _imported(file)):
+            self.used = True
+            if self.mark:
+                with contextlib.suppress(OSError):  # then mypy cannot write its cache either
+                    os.makedirs(os.path.dirname(self.mark), exist_ok=True)
+                    with open(self.mark, "w", encoding="utf-8") as mark:
+                        mark.write(TEXT)
+
+    def are_made(self, modules: Modules) -> bool:
+        """Return whether this build makes summaries; workers learn from the file what the coordinator of the build noted."""
+        if not self.used:
+            self.used = os.path.exists(self.mark) if self.mark else not self.tops.isdisjoint(modules)
+        return self.used
+
+    def attach(self, file: n.MypyFile, modules: Modules) -> None:
+        """Make the summary of a module and put it into its symbol table, if it has none."""
+        if file.is_stub or file.is_cache_skeleton or not file.defs or names.is_known(file.fullname):
+            return
+        if not self.are_made(modules):
+            return
+        from capsend_mypy import summary
+
+        if summary.SYMBOL in file.names and not self.daemon:
+            return
+        try:
+            self._attach(file, modules)
+        except Exception:  # noqa: BLE001 - a crash here would take mypy down; without its summary a module's functions count as unseen
+            summary.attach(file, modules, UNSEEN)
+
+    def _attach(self, file: n.MypyFile, modules: Modules) -> None:
+        from capsend_mypy import constants, summary
+        from capsend_mypy.program import Program
+
+        checks = self.checks()
+        program = Program(checks.state, modules)
+        own = program.summary(file.fullname)
+        if own is None:
+            return
+        own.tables = constants.digest(file, own)
+        if self.daemon:
+            text = summary.encode_refs(file, own)
+        else:
+            verdicts: dict[str, tuple[Failure, ...]] = {}
+            if not own.unseen:
+                for local, refs in own.refs.items():
+                    if refs:
+                        verdicts[local] = program.open_failures(f"{file.fullname}.{local}")
+            text = summary.encode_verdicts(own, verdicts)
+            if not program.provisional:
+                # The verdicts are kept; so many small objects would cost a whole collection of mypy's heap.
+                own.refs, own.verdicts = {}, verdicts
+        summary.attach(file, modules, text)
+        checks.rested_on.setdefault(file.fullname, set()).update(program.modules & modules.keys())
+
+
+def _is_kept(options: Options) -> bool:
+    return bool(options.incremental and options.cache_dir != os.devnull)
+
+
+def _imported(file: n.MypyFile) -> list[str]:
+    found = []
+    for statement in file.imports:
+        if isinstance(statement, n.Import):
+            found += [module for module, _ in statement.ids]
+        elif isinstance(statement, n.ImportFrom | n.ImportAll):
+            found.append(statement.id)
+    return found

@@ -1,0 +1,309 @@
+"""What the hooks lead to: the checks of calls, of the classes that promise a trait, and of annotations that name a bound."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mypy import nodes as n
+from mypy.messages import MessageBuilder
+from mypy.plugin import MethodContext
+from mypy.types import AnyType, CallableType, Instance, Type, get_proper_type
+
+from capsend_mypy import bounds, impls, mailboxes, names, outline, summary, supervised
+from capsend_mypy.program import Program, is_spawnable
+from capsend_mypy.reporting import Reporter, forget
+from capsend_mypy.signatures import awaited, awaited_result, parameter_names
+from capsend_mypy.spawning import Check, item_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend_traits import Trait
+    from mypy.errors import ErrorInfo
+    from mypy.options import Options
+    from mypy.plugin import AnalyzeTypeContext, ClassDefContext, FunctionContext
+
+    from capsend_mypy.config import Boundary
+    from capsend_mypy.program import State
+
+    Ctx = FunctionContext | MethodContext
+    Lookup = Callable[[str], n.SymbolTableNode | None]
+
+
+class LateChecker(NamedTuple):
+    """What a reporter needs of mypy's checker, for checks that run when a file is done."""
+
+    msg: MessageBuilder
+    tree: n.MypyFile
+
+
+class Checks:
+    """Runs the checks of one build.
+
+    Attributes:
+        state: what all checks share.
+        rested_on: {module: the modules that its late checks and its summary rest on}, until mypy asks for them.
+    """
+
+    def __init__(self, options: Options, state: State, modules: Callable[[], dict[str, n.MypyFile]]) -> None:
+        self.options = options
+        self.state = state
+        self.modules = modules
+        self.rested_on: dict[str, set[str]] = {}
+        self.pending: dict[str, list[tuple[Callable[[Ctx, Check], None], Ctx]]] = {}
+        self.named: dict[str, list[bounds.Written]] = {}
+        self.asserted: dict[str, dict[str, tuple[n.ClassDef, Trait, Any]]] = {}
+        self.looked: dict[n.Context, list[ErrorInfo]] = {}
+        """What was reported of calls within lambdas, for as long as their file is checked."""
+
+    def forget(self, module: str) -> None:
+        """Forget what is known of a module that was parsed anew."""
+        for kept in (self.state.summaries, self.named, self.asserted, self.state.sources.known):
+            kept.pop(module, None)
+
+    def finish(self, file: n.MypyFile) -> None:
+        """Run the checks that had to wait until a file is done."""
+        self.looked.clear()
+        self._run_pending(file)
+        self._run_late(file)
+
+    # Calls
+
+    def checked(self, ctx: Ctx, act: Callable[[Ctx, Check], None], *, result: bool = False) -> Type:
+        """Run the check of a call; return the call's type as mypy found it."""
+        checker: Any = ctx.api
+        # capsend's own calls hand on what its callers were checked for.
+        if not checker.current_node_deferred and names.top(checker.tree.fullname) != "capsend":
+            self._look(ctx, act)
+        return awaited(ctx.default_return_type) if result else ctx.default_return_type
+
+    def _look(self, ctx: Ctx, act: Callable[[Ctx, Check], None]) -> None:
+        """Check a call; of one within a lambda mypy's last look counts, the first know no types of the lambda's parameters."""
+        checker: Any = ctx.api
+        if not checker.expr_checker.in_lambda_expr:
+            self._run(ctx, act)
+            return
+        forget(checker.msg, self.looked.pop(ctx.context, ()))
+        found = self._run(ctx, act)
+        if found:
+            self.looked[ctx.context] = found
+
+    def _run(self, ctx: Ctx, act: Callable[[Ctx, Check], None], *, late: bool = False) -> list[ErrorInfo]:
+        checker: Any = ctx.api
+        program = Program(self.state, checker.modules)
+        reporter = Reporter(checker, program, ctx.context)
+        check = Check(checker, program, reporter, ctx.context)
+        try:
+            act(ctx, check)
+        except Exception as error:  # noqa: BLE001 - a hook that raises takes mypy down with all its messages
+            reporter.unexpected(error)
+        self._note_dependencies(checker, program)
+        if (program.provisional or program.judge.provisional) and not late:
+            self.pending.setdefault(checker.tree.fullname, []).append((act, ctx))
+        return reporter.reported
+
+    def _note_dependencies(self, checker: Any, program: Program) -> None:
+        """Tell mypy which modules the answer rests on: its caches by module, its daemon by the symbol that holds a summary."""
+        modules = {module for module in program.modules | program.judge.modules if module in checker.modules}
+        checker.module_refs.update(modules - {checker.tree.fullname})
+        if self.state.daemon:
+            target = checker.tscope.current_full_target()
+            for module in modules | {checker.tree.fullname}:
+                checker.tree.plugin_deps.setdefault(f"<{module}.{summary.SYMBOL}>", set()).add(target)
+
+    def _run_pending(self, file: n.MypyFile) -> None:
+        for act, ctx in self.pending.pop(file.fullname, ()):
+            checker: Any = ctx.api
+            # mypy is between two files here: without this the errors would stand in the one that it checked last.
+            checker.msg.errors.set_file(checker.path, file.fullname, scope=None, options=checker.options)
+            self._run(ctx, act, late=True)
+
+    # Classes and annotations
+
+    def promise(self, ctx: ClassDefContext, trait: Trait) -> None:
+        """Note a class that promises a trait, to be judged when all types of its file are known."""
+        semantic: Any = ctx.api
+        self.asserted.setdefault(semantic.cur_mod_id, {})[ctx.cls.fullname] = ctx.cls, trait, semantic.errors
+
+    def name(self, ctx: AnalyzeTypeContext, info: n.TypeInfo) -> Type:
+        """Note where a generic class that asks for a trait is named; return the type, as mypy would without the plugin."""
+        analyser: Any = ctx.api
+        found: Type = analyser.analyze_type_with_type_info(info, ctx.type.args, ctx.context, ctx.type.empty_tuple_index)
+        module = getattr(analyser.api, "cur_mod_id", "")
+        if isinstance(found, Instance) and ctx.type.args:
+            self.named.setdefault(module, []).append(bounds.Written(found, ctx.context, analyser.api.errors))
+        return found
+
+    def _run_late(self, file: n.MypyFile) -> None:
+        """Judge what needs all types of the file: the arguments of generic classes it names, and the traits its classes assert."""
+        for written in bounds.written_types(self.named.pop(file.fullname, ())):
+            late = self._late(file, written.errors, written.place)
+            enforced = bounds.Bounds(late.program, late)
+            self._guard(late, functools.partial(enforced.arguments, written.type, written.place))
+        for definition, trait, errors in self.asserted.pop(file.fullname, {}).values():
+            if not definition.info.is_protocol:
+                late = self._late(file, errors, definition)
+                self._guard(late, functools.partial(impls.check, definition, late.program, late, trait=trait))
+
+    def _late(self, file: n.MypyFile, errors: Any, origin: n.Context) -> Reporter:
+        modules = self.modules()
+        if errors.target_module != file.fullname:
+            errors.set_file(file.path, file.fullname, options=self.options.clone_for_module(file.fullname), scope=None)
+        return Reporter(LateChecker(MessageBuilder(errors, modules), file), Program(self.state, modules), origin)
+
+    def _guard(self, late: Reporter, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - see _run
+            late.unexpected(error)
+        self.rested_on.setdefault(late.checker.tree.fullname, set()).update(
+            late.program.modules & self.modules().keys()
+        )
+
+
+# The acts
+
+
+def spawn(ctx: Ctx, check: Check) -> None:
+    """Check a spawn: the callable, what it is given, its result."""
+    if not ctx.args or not ctx.args[0]:
+        return
+    spawned = ctx.args[0][0]
+    check.callable(spawned)
+    _given(ctx, check)
+    if not is_spawnable(ctx.arg_types[0][0]):
+        _result(ctx, check, spawned)
+
+
+def supervise(ctx: Ctx, check: Check) -> None:
+    """Check a child of a supervisor."""
+    if ctx.args and ctx.args[0]:
+        check.callable(ctx.args[0][0])
+        _given(ctx, check, own=supervised.OWN_KEYWORDS)
+        judged = ctx.arg_types[0][0]
+        result = None if is_spawnable(judged) else supervised.result_of(judged)
+        if result is not None:
+            check.result(awaited_result(result), ctx.args[0][0], "the result")
+
+
+def map_items(ctx: Ctx, check: Check) -> None:
+    """Check `Executor.map`: the callable, the items, the result."""
+    if not ctx.args or not ctx.args[0]:
+        return
+    check.callable(ctx.args[0][0])
+    for values, types in zip(ctx.args[1:2], ctx.arg_types[1:2], strict=True):
+        for value, judged in zip(values, types, strict=True):
+            item = item_type(judged)
+            if isinstance(get_proper_type(item), AnyType):
+                item = item_type(check.without_context(value))
+            if item is not None:
+                check.argument(value, item, name="items", spread=True)
+    _result(ctx, check, ctx.args[0][0])
+
+
+def spawn_decorated(ctx: Ctx, check: Check) -> None:
+    """Check `Spawnable.spawn`, whose captures were checked where it was decorated."""
+    called = ctx.type if isinstance(ctx, MethodContext) else None
+    known = parameter_names(called) if called is not None else []
+    _arguments(ctx, check, known if mailboxes.taken(called) is None else known[1:], start=0)
+
+
+def decorate(ctx: Ctx, check: Check) -> None:
+    """Check what `@process` decorates."""
+    node = ctx.context
+    if not isinstance(node, n.Decorator):
+        if ctx.args and ctx.args[0]:
+            check.callable(ctx.args[0][0])
+        return
+    function = node.func
+    local = not check.program.symbol(function.fullname or "")
+    if local:
+        check.function(function, function.name)
+    else:
+        check.trail.append(function.name)
+        check.refs(outline.refs_of(function, check.module), node)
+    declared = function.type
+    message = mailboxes.taken(declared)
+    if message is not None:
+        first = function.arguments[0]
+        check.messages(message, first, first.variable.name)
+    if isinstance(declared, CallableType):
+        check.result(awaited_result(declared.ret_type), function, "the result")
+
+
+def send(ctx: Ctx, check: Check) -> None:
+    """Check what is sent to an address."""
+    for formal, values, types in zip(ctx.callee_arg_names, ctx.args, ctx.arg_types, strict=True):
+        if formal == "value" and values:
+            check.sent(values[0], types[0])
+
+
+def bound(ctx: Ctx, check: Check) -> None:
+    """Check a call of what asks for a trait."""
+    if isinstance(ctx.context, n.CallExpr):
+        enforced = bounds.Bounds(check.program, check.reporter)
+        enforced.call(ctx.context, ctx.default_return_type, ctx.args, ctx.arg_types, check.checker)
+
+
+def cross(ctx: Ctx, check: Check, fullname: str, named: list[Boundary], lookup: Lookup) -> None:
+    """Check a call of another tool, if it is the method or function that a boundary names."""
+    for boundary in named:
+        owner = lookup(boundary.owner)
+        info = owner.node if owner is not None else None
+        if isinstance(info, n.TypeInfo):
+            receiver = get_proper_type(ctx.type) if isinstance(ctx, MethodContext) else None
+            applies = isinstance(receiver, Instance) and info in receiver.type.mro
+        else:
+            meant = lookup(f"{boundary.owner}.{boundary.name}")
+            applies = meant is not None and meant.node is not None and meant.node.fullname == fullname
+        if applies:
+            _cross(ctx, check, boundary)
+            return
+
+
+def _cross(ctx: Ctx, check: Check, boundary: Boundary) -> None:
+    """Check the callable and the arguments of another tool's call."""
+    check.transport = boundary.transport
+    for index, (values, types, formal) in enumerate(zip(ctx.args, ctx.arg_types, ctx.callee_arg_names, strict=True)):
+        takes_callable = formal == boundary.parameter if boundary.parameter else index == 0
+        for position, (value, judged, kind) in enumerate(zip(values, types, ctx.arg_kinds[index], strict=True)):
+            if takes_callable:
+                check.callable(value)
+            else:
+                name = ctx.arg_names[index][position] or formal or f"args[{position}]"
+                check.argument(value, judged, name=name, spread=kind.is_star())
+
+
+def _given(ctx: Ctx, check: Check, *, own: frozenset[str] = frozenset()) -> None:
+    """Check what a spawned function is given: its arguments, and its messages where they were not checked before."""
+    judged = ctx.arg_types[0][0]
+    message = mailboxes.taken(judged)
+    known = parameter_names(judged)
+    if message is not None and not is_spawnable(judged):
+        check.messages(message, ctx.args[0][0], next(iter(known), None) or "args[0]")
+    _arguments(ctx, check, known if message is None else known[1:], start=1, own=own)
+
+
+def _arguments(
+    ctx: Ctx, check: Check, known: list[str | None], *, start: int, own: frozenset[str] = frozenset()
+) -> None:
+    given = [
+        argument
+        for formal, *columns in zip(
+            ctx.callee_arg_names, ctx.args, ctx.arg_types, ctx.arg_kinds, ctx.arg_names, strict=True
+        )
+        if formal not in own
+        for argument in zip(*columns, strict=True)
+    ][start:]
+    position = 0
+    for value, judged, kind, keyword in given:
+        name = keyword or (known[position] if position < len(known) else None) or f"args[{position}]"
+        position += keyword is None
+        check.argument(value, judged, name=name, spread=kind.is_star())
+
+
+def _result(ctx: Ctx, check: Check, spawned: n.Expression) -> None:
+    returned = get_proper_type(awaited(ctx.default_return_type))
+    if isinstance(returned, Instance) and returned.args:
+        check.result(returned.args[-1], spawned, "the result")

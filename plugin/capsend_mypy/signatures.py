@@ -1,0 +1,93 @@
+"""The signatures of capsend's calls: the mailbox taken out, the result of a coroutine in its place, lambdas with defaults let through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from mypy import nodes as n
+from mypy.types import AnyType, CallableType, Instance, Type, TypeOfAny, get_proper_type
+
+from capsend_mypy import calls, mailboxes, supervised
+from capsend_mypy.program import is_wasm_function
+
+if TYPE_CHECKING:
+    from mypy.plugin import FunctionSigContext, MethodSigContext
+
+COROUTINES: Final = frozenset({"typing.Coroutine", "typing.Awaitable", "types.CoroutineType"})
+
+
+def of_spawn(ctx: MethodSigContext) -> CallableType:
+    """Return the signature of a spawn for what is spawned."""
+    spawned = mailboxes.type_of_spawned(ctx)
+    checker: Any = ctx.api
+    if spawned is not None and is_wasm_function(spawned):
+        return mailboxes.of_wasm_function(ctx.default_signature, checker)
+    if spawned is None or mailboxes.taken(spawned) is None:
+        return _loose(ctx)
+    return mailboxes.of_function(ctx.default_signature, spawned, checker.modules)
+
+
+def of_supervised(ctx: MethodSigContext) -> CallableType:
+    """Return the signature of `Supervisor.spawn` for a child."""
+    spawned = mailboxes.type_of_spawned(ctx)
+    return ctx.default_signature if spawned is None else supervised.of_child(ctx.default_signature, spawned)
+
+
+def of_call(ctx: MethodSigContext) -> CallableType:
+    """Return the signature of an address's `call` with the type of the answer put in."""
+    try:
+        return calls.signature(ctx)
+    except Exception:  # noqa: BLE001 - without it, mypy infers what it can
+        return ctx.default_signature
+
+
+def of_spawnable(ctx: MethodSigContext) -> CallableType:
+    """Return the signature of `Spawnable.spawn` without the mailbox."""
+    checker: Any = ctx.api
+    return mailboxes.of_spawnable(ctx.default_signature, checker.modules)
+
+
+def parameter_names(spawned: Type) -> list[str | None]:
+    """Return the names of a callable's positional parameters, as far as its type has them."""
+    found = mailboxes.parameters(spawned)
+    if found is None:
+        return []
+    return [name for name, kind in zip(found.arg_names, found.arg_kinds, strict=True) if kind.is_positional()]
+
+
+def awaited(returned: Type) -> Type:
+    """Return `Process[R]` or `Actor[M, R]` with the result of a coroutine in the place of the coroutine."""
+    proper = get_proper_type(returned)
+    if not isinstance(proper, Instance) or not proper.args:
+        return returned
+    inner = awaited_result(proper.args[-1])
+    return returned if inner is proper.args[-1] else proper.copy_modified(args=[*proper.args[:-1], inner])
+
+
+def awaited_result(declared: Type) -> Type:
+    """Return what a coroutine gives when it is awaited; any other type as it is."""
+    proper = get_proper_type(declared)
+    if isinstance(proper, Instance) and proper.type.fullname in COROUTINES and proper.args:
+        return proper.args[-1]
+    return declared
+
+
+def _loose(ctx: MethodSigContext | FunctionSigContext) -> CallableType:
+    """Return a signature that takes any callable if a lambda with defaults is spawned: mypy cannot infer its type from `Callable[P, R]`."""
+    signature = ctx.default_signature
+    if not ctx.args or not ctx.args[0]:
+        return signature
+    spawned = ctx.args[0][0]
+    if not isinstance(spawned, n.LambdaExpr) or not any(argument.initializer for argument in spawned.arguments):
+        return signature
+    expected = get_proper_type(signature.arg_types[0])
+    if not isinstance(expected, CallableType):
+        return signature
+    anything = AnyType(TypeOfAny.special_form)
+    loose = expected.copy_modified(
+        arg_types=[anything, anything],
+        arg_kinds=[n.ARG_STAR, n.ARG_STAR2],
+        arg_names=[None, None],
+        is_ellipsis_args=True,
+    )
+    return signature.copy_modified(arg_types=[loose, *(anything for _ in signature.arg_types[1:])])
