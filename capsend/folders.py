@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
 import attrs
 
+from capsend.cache_place import cache_folder, module_folder
 from capsend.handles import Grant
 from capsend.traits import not_process_send
 
@@ -113,11 +114,11 @@ class Dir(_Base):
     Args:
         path: an absolute path; a symbolic link is followed now, and never again.
         write: whether the process may create, change and delete what is in it.
-        importable: whether it may also write where this program imports from: it can then run code here, at the next import.
+        importable: whether it may also write where this program imports from, or keeps compiled code: it can then run code here.
 
     Raises:
         TypeError: the path is not a path, or `write` is not a bool.
-        ValueError: the path is relative, or what can be written there would be imported by this program.
+        ValueError: the path is relative, or what can be written there would be imported or loaded by this program.
         FileNotFoundError: there is nothing at this path.
         NotADirectoryError: it is not a folder.
 
@@ -241,7 +242,7 @@ def check_imports(folder: str, *, allowed: bool) -> None:
     why = _imported_from(folder)
     if not why:
         return
-    danger = f"{why}: a process that may write there can run code in this program, at its next import"
+    danger = f"{why}: a process that may write there can run code in this program"
     if not allowed:
         raise ValueError(
             f"Dir({folder!r}, write=True) is refused, since {danger}. Give the process a folder of its own, such as "
@@ -251,11 +252,14 @@ def check_imports(folder: str, *, allowed: bool) -> None:
 
 
 def _imported_from(folder: str) -> str:
-    """Return why what is written into a folder may be imported; empty when it is not."""
+    """Return why what is written into a folder may be imported or loaded as code; empty when it is not."""
+    for kept in map(os.path.realpath, (cache_folder(), module_folder())):
+        if _is_in(kept, folder) or _is_in(folder, kept):
+            return f"capsend keeps compiled code in {kept}, which this program loads"
     entries = [os.path.realpath(entry or os.curdir) for entry in sys.path]
     around = next((entry for entry in entries if _is_in(entry, folder)), None)
     if around is not None:
-        return f"{around} is on sys.path"
+        return f"{around} is on sys.path, from which this program imports"
     if not any(_is_in(folder, entry) for entry in entries):
         return ""
     # Below a folder of the path: a plain folder for data is no package, as long as nothing was imported from it.

@@ -21,9 +21,10 @@ from capsend.baking.bake import COMPILED, RECORD, Record, bake, digest_of, is_me
 from capsend.baking.guest_files import declaration_files, guest_files
 from capsend.baking.native import refuse_native
 from capsend.baking.packages import ALWAYS, Package, collect
+from capsend.cache_place import cache_folder
 from capsend.exceptions import ImageError
 from capsend.guest.codec import dumps
-from capsend.ownership import check_owner, cpu, own_folder, unwritable
+from capsend.ownership import check_owner, check_way, cpu, own_folder, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -227,16 +228,6 @@ def clear_images() -> int:
     return freed
 
 
-def cache_folder() -> Path:
-    """Where images are kept: `images` in the folder that CAPSEND_CACHE_DIR names, or else in the user's cache."""
-    chosen = os.environ.get("CAPSEND_CACHE_DIR")
-    if chosen:
-        return Path(chosen).expanduser().absolute() / "images"
-    import platformdirs
-
-    return platformdirs.user_cache_path("capsend") / "images"
-
-
 _WORKSHOP: Final = ".build-"
 _KEPT: Final = 8
 """How many images stay in the cache when a new one is built: those of a few versions, environments and package sets."""
@@ -299,6 +290,7 @@ def _load(folder: Path) -> Template | None:
 
     if not folder.exists():
         return None
+    check_way(folder)
     check_owner(folder, stat.S_ISDIR)
     try:
         record = Record.load(folder / RECORD)

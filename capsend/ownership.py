@@ -7,12 +7,12 @@ import hashlib
 import os
 import platform
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Final
 
 from capsend.exceptions import ImageError
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_UNKNOWN_OWNER: Final = 65_534  # in a container, of what belongs to somebody outside of it
 
 
 def cpu() -> str:
@@ -37,6 +37,7 @@ def own_folder(folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
+        check_way(folder)
         check_owner(folder, stat.S_ISDIR)
     except OSError as error:
         raise unwritable(folder, error) from error
@@ -69,3 +70,32 @@ def check_owner(path: Path, is_kind: object) -> None:
             f"{path} can be written by other users, and loading an image runs it as native code. "
             f"Remove it, or, if you trust what is in it: chmod -R go-w {path}"
         )
+
+
+def check_way(folder: Path) -> None:
+    """Refuse a folder that others may rename: each folder around it is this user's or the system's, and nobody else may change what is in it.
+
+    Raises:
+        ImageError: somebody else could put another one in its place.
+        OSError: it is not there.
+    """
+    if not hasattr(os, "geteuid"):
+        return
+    trusted = {0, os.geteuid(), _UNKNOWN_OWNER}
+    for around in Path(os.path.realpath(folder)).parents:
+        status = around.stat()
+        if status.st_mode & stat.S_ISVTX and status.st_uid in trusted:
+            continue  # as in /tmp, nobody may rename what belongs to somebody else
+        open_to_others = status.st_mode & stat.S_IWOTH or (
+            status.st_mode & stat.S_IWGRP and status.st_gid not in _own()
+        )
+        if status.st_uid not in trusted or open_to_others:
+            raise ImageError(
+                f"{around} belongs to another user, or can be written by others, who could put another folder in the place of {folder}: "
+                "loading an image runs it as native code. Set CAPSEND_CACHE_DIR to a folder that only you can reach"
+            )
+
+
+def _own() -> set[int]:
+    """The groups that are the system's, or this user's alone as far as one can tell."""
+    return {0, os.getegid()}

@@ -330,7 +330,7 @@ def test_a_folder_that_is_imported_from_needs_a_word_more(tmp_path: Path, monkey
     for folder in (inner, tmp_path):
         with pytest.raises(ValueError, match="importable=True"):
             Dir(folder, write=True)
-        with pytest.warns(RuntimeWarning, match="next import"):
+        with pytest.warns(RuntimeWarning, match="can run code in this program"):
             assert Dir(folder, write=True, importable=True).write
         assert not Dir(folder).write
     data = inner / "data"
@@ -339,6 +339,20 @@ def test_a_folder_that_is_imported_from_needs_a_word_more(tmp_path: Path, monkey
     (data / "__init__.py").touch()
     with pytest.raises(ValueError, match="package"):
         Dir(data, write=True)
+
+
+@pytest.mark.parametrize("place", ["", "images", "modules/x"])
+def test_a_folder_with_compiled_code_needs_a_word_more(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies in the cache is loaded and runs in this program: no process may write there."""
+    monkeypatch.setenv("CAPSEND_CACHE_DIR", str(tmp_path / "cache"))
+    folder = tmp_path / "cache" / place
+    folder.mkdir(parents=True)
+    for each in {folder, tmp_path} if not place else {folder}:
+        with pytest.raises(ValueError, match="importable=True"):
+            Dir(each, write=True)
+    assert not Dir(folder).write
 
 
 def test_memory_errors_of_the_users_stay_what_they_are() -> None:

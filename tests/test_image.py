@@ -163,6 +163,20 @@ def test_cache_that_others_can_write_is_refused(cache):
         Image().ensure()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_cache_in_a_folder_of_which_others_may_rename_it_is_refused(copied, tmp_path):
+    """They could put another folder of this user's in its place; in a sticky one, as /tmp is, nobody can."""
+    assert copied.is_relative_to(tmp_path)
+    tmp_path.chmod(0o1777)
+    image._load(copied)
+    tmp_path.chmod(0o777)
+    with pytest.raises(ImageError, match="could put another folder in the place"):
+        image._load(copied)
+    with pytest.raises(ImageError, match="could put another folder in the place"):
+        Image().ensure()
+    tmp_path.chmod(0o700)
+
+
 def test_image_behind_a_symbolic_link_is_refused(copied, tmp_path):
     """It could point anywhere."""
     elsewhere = tmp_path / "elsewhere"

@@ -44,6 +44,7 @@ LAYERS = [
         "held",
         "ports",
         "byteforms",
+        "cache_place",
         "folders",
         "signatures",
         "capabilities",

@@ -15,10 +15,10 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from capsend.cache_place import module_folder
 from capsend.exceptions import ImageError, WasmError
 from capsend.guest.codec import dumps
-from capsend.image import cache_folder
-from capsend.ownership import check_owner, cpu, own_folder
+from capsend.ownership import check_owner, check_way, cpu, own_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,17 +102,13 @@ def _compile(data: bytes, name: str) -> Compiled:
     from capsend import engine
 
     template: Any = engine.WorldTemplate if data[_LAYER] else engine.CoreTemplate
-    path = _folder() / _key(data)
+    path = module_folder() / _key(data)
     code = _load(path, functools.partial(engine.load_code, template.code))
     if code is None:
         code = engine.compile_code(template.code, data, name)
         _keep(path, bytes(code.serialize()))
     made: Compiled = template(code, name)
     return made
-
-
-def _folder() -> Path:
-    return cache_folder().with_name("modules")
 
 
 def _key(data: bytes) -> str:
@@ -141,6 +137,7 @@ def _wasmtime_version() -> str:
 def _load(path: Path, load: Callable[[bytes], Any]) -> Any:
     """Load a compiled module; None when it is not there, or not safely this user's own."""
     try:
+        check_way(path.parent)
         check_owner(path.parent, stat.S_ISDIR)
         check_owner(path, stat.S_ISREG)
         kept = path.read_bytes()
@@ -179,7 +176,7 @@ def clear() -> int:
     """Remove all compiled modules from the cache; returns the number of bytes that became free."""
     freed = 0
     with contextlib.suppress(FileNotFoundError):
-        for path in _folder().iterdir():
+        for path in module_folder().iterdir():
             freed += path.stat().st_size
             path.unlink(missing_ok=True)
     return freed
