@@ -88,7 +88,7 @@ def problems(text: str, name: str, inputs: Mapping[str, Any], *, declared: str =
 
 
 def _mypy(folder: Path) -> list[str]:
-    from capsend.image import cache_folder
+    from capsend.cache_place import cache_folder
 
     command = [sys.executable, "-m", "mypy", *_OPTIONS, f"--config-file={folder / 'mypy.ini'}"]
     command += [f"--cache-dir={cache_folder().parent / 'mypy'}", str(folder / f"{_TEXT}.py")]

@@ -242,8 +242,9 @@ def list_() -> None:
     Example:
       capsend image list
     """
+    from capsend.cache_place import cache_folder
     from capsend.commands import display
-    from capsend.image import cache_folder, list_images
+    from capsend.image import list_images
 
     images = list_images()
     if not images:

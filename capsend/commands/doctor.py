@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from capsend import showcase
+from capsend.cache_place import cache_folder
 from capsend.commands.display import megabytes
 from capsend.environment import Environment
 from capsend.exceptions import CapsendError, CaptureError, TimeLimitExceeded
-from capsend.image import Image, cache_folder
+from capsend.image import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
