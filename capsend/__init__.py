@@ -16,26 +16,28 @@ from capsend.exceptions import (
     SerializationError,
     TimeLimitExceeded,
 )
-from capsend.process import Process, Spawnable, check, process, spawn
-from capsend.traits import PerProcess, ProcessSend, Serializable, not_process_send, unsafe_process_send
+from capsend.process import Process
+from capsend.spawning import Spawnable, check, process, spawn
+from capsend.traits.markers import PerProcess, ProcessSend, Serializable, not_process_send, unsafe_process_send
 
 if TYPE_CHECKING:
     from capsend import registry as registry
-    from capsend.capabilities import HostFunction
-    from capsend.capabilities import host_function as host_function
-    from capsend.claims import process_send
+    from capsend.capabilities.folders import Dir
+    from capsend.capabilities.host_functions import HostFunction
+    from capsend.capabilities.host_functions import host_function as host_function
     from capsend.environment import Environment
     from capsend.executor import Executor
-    from capsend.folders import Dir
     from capsend.group import ProcessGroup
-    from capsend.image import Image
-    from capsend.mailbox import Address, Mailbox
-    from capsend.records import Record as Record
-    from capsend.running import processes as processes
-    from capsend.source_text import Source
+    from capsend.image.image import Image
+    from capsend.mailbox.address import Address
+    from capsend.mailbox.mailbox import Mailbox
+    from capsend.runtime.running import processes as processes
+    from capsend.shipping.records import Record as Record
+    from capsend.source_text.source import Source
     from capsend.supervisor import Supervisor as Supervisor
-    from capsend.wasm import WasmFunction as WasmFunction
-    from capsend.wasm import WasmModule
+    from capsend.traits.asserted import process_send
+    from capsend.wasm.module import WasmFunction as WasmFunction
+    from capsend.wasm.module import WasmModule
 
 __all__ = [
     "Address",
@@ -73,22 +75,22 @@ __all__ = [
 
 # A program that only declares what it may spawn, or only imports capsend, does not wait for these.
 _LATER: Final = {
-    "Address": "mailbox",
-    "Dir": "folders",
+    "Address": "mailbox.address",
+    "Dir": "capabilities.folders",
     "Environment": "environment",
     "Executor": "executor",
-    "HostFunction": "capabilities",
-    "Image": "image",
-    "Mailbox": "mailbox",
+    "HostFunction": "capabilities.host_functions",
+    "Image": "image.image",
+    "Mailbox": "mailbox.mailbox",
     "ProcessGroup": "group",
-    "Record": "records",
-    "Source": "source_text",
+    "Record": "shipping.records",
+    "Source": "source_text.source",
     "Supervisor": "supervisor",
-    "WasmFunction": "wasm",
-    "WasmModule": "wasm",
-    "host_function": "capabilities",
-    "process_send": "claims",
-    "processes": "running",
+    "WasmFunction": "wasm.module",
+    "WasmModule": "wasm.module",
+    "host_function": "capabilities.host_functions",
+    "process_send": "traits.asserted",
+    "processes": "runtime.running",
 }
 
 

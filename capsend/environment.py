@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, get_
 import attrs
 
 from capsend.exceptions import CaptureError, SerializationError
-from capsend.image import Image
-from capsend.output import to_stderr, to_stdout
-from capsend.ports import MESSAGES, SIZE, Policy
+from capsend.image.image import Image
+from capsend.mailbox.bounds import MESSAGES, SIZE, Policy
 from capsend.process import Actor, Process
-from capsend.running import start
+from capsend.runtime.operations import OPERATIONS
+from capsend.runtime.output import to_stderr, to_stdout
+from capsend.runtime.running import start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from capsend.life import Life
     from capsend.outcome import Outcome
-    from capsend.shipping import Shipment
+    from capsend.runtime.life import Life
+    from capsend.shipping.ship import Shipment
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -345,7 +346,8 @@ class Prepared:
         """Run it in a new process."""
         template = self.environment.image.template()
         kind = Actor if self.shipment.takes_mailbox else Process
-        return kind(start(self.shipment, self.environment, template), self.shipment.name)
+        life = start(self.shipment, self.environment, template, operations=OPERATIONS)
+        return kind(life, self.shipment.name)
 
 
 class ForeignShipment(Protocol):
@@ -387,7 +389,7 @@ def prepare(
         shipment: ForeignShipment = pack(fn, args, kwargs)
         shipment.check(environment)
         return PreparedForeign(environment, shipment)
-    from capsend.shipping import ship
+    from capsend.shipping.ship import ship
 
     environment.check_python()
     image = environment.image

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from capsend.environment import Environment, default, prepare
 from capsend.exceptions import CaptureError, SerializationError
-from capsend.running import register_exit
+from capsend.runtime.running import register_exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -161,7 +161,7 @@ class ProcessGroup:
         self._leave(error)
 
     async def _all_ended(self) -> None:
-        from capsend.mailbox import Event
+        from capsend.mailbox.wakeups import Event
 
         event = Event()
         with self._changed:

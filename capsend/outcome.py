@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 import attrs
 
 from capsend.exceptions import GuestTraceback
-from capsend.records import Record
+from capsend.shipping.records import Record
 
 if TYPE_CHECKING:
-    from capsend.life import ExitReason
+    from capsend.process import ExitReason
 
 R = TypeVar("R")
 

@@ -1,21 +1,18 @@
-"""Processes and how they are spawned: the handle, `spawn`, functions made to be spawned, and the check of captures."""
+"""The handle of a process: its end, its result, its address, and the protocols of the life behind the handle and of the act that spawns."""
 
 from __future__ import annotations
 
-import functools
-import types
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
 
-from capsend.exceptions import CaptureError, SerializationError
+import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import TracebackType
     from typing import Self
 
-    from capsend.life import ExitReason, Life
-    from capsend.mailbox import Address
-    from capsend.stats import Stats
+    from capsend.mailbox.address import Address
+
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,6 +21,121 @@ M_contra = TypeVar("M_contra", contravariant=True)
 T = TypeVar("T")
 
 _ACTS: Final = frozenset(("send", "send_async", "call", "call_async"))
+
+
+ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap"]
+"""How a process ended: with a value; by an exception; by `kill`; at a limit; by a fault of the guest."""
+
+
+@attrs.frozen
+class Stats:
+    """What a process has used.
+
+    Attributes:
+        cpu_seconds: processor time of its thread.
+        memory: bytes of memory that it had when it last asked the host for something, the interpreter's own included.
+        sent, received: messages; answers to calls and notices are not counted.
+        waiting: messages in its mailbox, those put by for later included.
+        dropped: messages that were lost: see `Address.send`.
+        output_bytes: what it wrote, log records included.
+    """
+
+    cpu_seconds: float
+    memory: int
+    sent: int
+    received: int
+    waiting: int
+    dropped: int
+    output_bytes: int
+
+
+class Finished(Protocol):
+    """The end of a process, as something to wait for."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the process has ended, or so many seconds; return whether it has ended."""
+
+
+class Mail(Protocol):
+    """The messages and links of a process."""
+
+    @property
+    def port(self) -> Any:
+        """The queue behind the address, as `link` takes it."""
+
+    def grant(self) -> HandleMaker:
+        """Return the right to send to the process."""
+
+    def port_of(self, other: Any) -> Any:
+        """Return the port behind an address."""
+
+    def link(self, other: Any) -> None:
+        """Link the process to another port."""
+
+    def unlink(self, other: Any) -> None:
+        """Undo a link."""
+
+
+class HandleMaker(Protocol):
+    """A right that can be handed out."""
+
+    def handle(self) -> object:
+        """Return the handle."""
+
+
+class Life(Protocol):
+    """The life behind a handle: on the host a thread and its guest, in a process the number of a child."""
+
+    @property
+    def number(self) -> int:
+        """The number of the process."""
+
+    @property
+    def reason(self) -> ExitReason | None:
+        """How the process ended; None while it runs."""
+
+    @property
+    def mail(self) -> Mail:
+        """The messages and links of the process."""
+
+    @property
+    def finished(self) -> Finished:
+        """The end, to wait for."""
+
+    def stats(self) -> Stats:
+        """Return the figures of the process."""
+
+    def outcome(self, *, as_result: bool = False) -> Any:
+        """Return the value or raise the error of a finished process."""
+
+    def kill(self) -> None:
+        """End the process because its user said so."""
+
+    def abandon(self) -> None:
+        """End the process because nobody can ask for its result any more."""
+
+    def add_callback(self, callback: Callable[[], None]) -> None:
+        """Call when the process has ended, or at once if it has."""
+
+
+class Spawner(Protocol):
+    """The act that starts a process in the default environment."""
+
+    def __call__(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Process[Any]:
+        """Start a process."""
+
+
+_spawners: Final[list[Spawner]] = []
+
+
+def register_spawner(spawner: Spawner) -> None:
+    """Let handles start processes: `capsend.spawning`, which stands above this module, registers `spawn` when it is imported."""
+    _spawners[:] = [spawner]
+
+
+def spawner() -> Spawner:
+    """Return the act that was registered."""
+    return _spawners[0]
 
 
 class Process(Generic[R_co]):
@@ -89,7 +201,7 @@ class Process(Generic[R_co]):
 
     def spawn_linked(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
         """Spawn a process in the default environment that is linked to this one from its first moment."""
-        made = spawn(fn, *args, **kwargs)
+        made: Process[R] = spawner()(fn, *args, **kwargs)
         self.link(made)
         return made
 
@@ -228,136 +340,3 @@ class Actor(Process[R_co], Generic[M_contra, R_co]):
     async def call_async(self, make: Callable[[Address[T]], M_contra], *, timeout: float | None = None) -> T:
         """Send it a message and wait for the answer; see `Address.call_async`."""
         return await self.address.call_async(make, timeout=timeout)
-
-
-@final
-class Spawnable(Generic[P, R]):
-    """A function made to be spawned, by `@process`; an ordinary call runs it here."""
-
-    def __init__(self, function: Callable[P, R]) -> None:
-        # Directly, because attributes cannot be assigned.
-        names = (name for name in functools.WRAPPER_ASSIGNMENTS if hasattr(function, name))
-        self.__dict__.update({name: getattr(function, name) for name in names}, __wrapped__=function)
-
-    @property
-    def __capsend_function__(self) -> Callable[P, R]:
-        """The function as it was written."""
-        function: Callable[P, R] = self.__dict__["__wrapped__"]
-        return function
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the function here, in this program."""
-        return self.__capsend_function__(*args, **kwargs)
-
-    def spawn(self, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
-        """Run the function in a new process, in the default environment."""
-        return spawn(self.__capsend_function__, *args, **kwargs)
-
-    def __get__(self, instance: object, owner: type | None = None) -> Any:
-        """Bind it to an instance, as a method; the bound function is spawnable too, if the instance can go along."""
-        if instance is None:
-            return self
-        bind = getattr(self.__capsend_function__, "__get__", None)
-        return Spawnable(bind(instance, owner) if bind else types.MethodType(self.__capsend_function__, instance))
-
-    def __setattr__(self, name: str, value: object) -> None:
-        message = f"a Spawnable cannot be changed: {name} stays as it is"
-        raise AttributeError(message)
-
-    def __repr__(self) -> str:
-        return f"<Spawnable {getattr(self, '__qualname__', repr(self.__capsend_function__))}>"
-
-
-@final
-class _Spawn:
-    """The type of `spawn`, so that type checkers and their plugins see an object with one signature."""
-
-    def __call__(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
-        """Run `fn(*args, **kwargs)` in a new process, in the default `Environment`, and return its handle at once.
-
-        What `fn` captures must be `ProcessSend`; arguments and the result must be `Serializable` and are copied. Both
-        are checked before the process starts, and so is the number of arguments. On an `async def` function the
-        coroutine is run on an event loop inside, and the result is what it returns.
-
-        Raises:
-            TypeError: `fn` is not a function, or the arguments do not fit its signature.
-            CaptureError: something that `fn` captures cannot go along; lists all of it.
-            SerializationError: an argument cannot be sent by value.
-            ImageError: the image cannot be built, or lacks a module that `fn` needs.
-
-        Example:
-            >>> import capsend
-            >>> numbers = (1, 2, 3)
-            >>> capsend.spawn(lambda: sum(numbers)).result()
-            6
-        """
-        from capsend.environment import default
-
-        try:
-            return default().spawn(fn, *args, **kwargs)
-        except (CaptureError, SerializationError, SyntaxError) as error:
-            raise error.with_traceback(None) from error.__cause__  # the caller's line and this one are enough
-
-    def __repr__(self) -> str:
-        return "<capsend.spawn>"
-
-
-spawn: Final = _Spawn()
-
-
-def process(fn: Callable[P, R], /) -> Spawnable[P, R]:
-    """Declare a function that is made to be spawned, and check here, at its definition, what it captures.
-
-    Names that are not defined yet are checked when it is spawned.
-
-    Raises:
-        TypeError: `fn` is not a function.
-        CaptureError: something that `fn` captures cannot go along; lists all of it.
-
-    Example:
-        >>> import capsend
-        >>> @capsend.process
-        ... def square(n: int) -> int:
-        ...     return n * n
-        >>> square(3), square.spawn(3).result()
-        (9, 9)
-    """
-    try:
-        _check(fn, defining=True)
-    except CaptureError as error:
-        raise error.with_traceback(None) from error.__cause__
-    return Spawnable(fn)
-
-
-def check(fn: Callable[..., object], /) -> None:
-    """Raise what `spawn` would raise for this function's captures, without running it.
-
-    Raises:
-        TypeError: `fn` is not a function.
-        CaptureError: something that `fn` captures cannot go along; lists all of it.
-
-    Example:
-        >>> import capsend
-        >>> box = []
-        >>> capsend.check(lambda: box.append(1))
-        Traceback (most recent call last):
-            ...
-        capsend.exceptions.CaptureError: ...
-    """
-    try:
-        _check(fn, defining=False)
-    except (CaptureError, SerializationError, SyntaxError) as error:
-        raise error.with_traceback(None) from error.__cause__
-
-
-def _check(fn: Callable[..., object], *, defining: bool) -> None:
-    if hasattr(type(fn), "__capsend_ship__"):
-        return  # a function of a module in another language captures nothing
-    from_text = getattr(type(fn), "__capsend_check__", None)
-    if from_text is not None:
-        from_text(fn)
-        return
-    from capsend import shipping
-    from capsend.environment import default
-
-    shipping.check(fn, knows=default().image.knows, defining=defining)

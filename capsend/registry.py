@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from capsend.guest.receiving import address_of
-from capsend.mailbox import Address
+from capsend.mailbox.address import Address
+from capsend.mailbox.receiving import address_of
 from capsend.process import Process
 
 if TYPE_CHECKING:

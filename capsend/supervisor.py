@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from capsend.environment import Environment
-    from capsend.mailbox import Address
+    from capsend.mailbox.address import Address
     from capsend.process import Process
 
 P = ParamSpec("P")
@@ -266,7 +266,7 @@ class Supervisor:
 
     async def wait_async(self) -> None:
         """Wait as `wait` does, without blocking the event loop; cancelling the waiting task changes nothing."""
-        from capsend.mailbox import Event
+        from capsend.mailbox.wakeups import Event
 
         changed = Event()
         self._waiting.append(changed.set)

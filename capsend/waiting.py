@@ -8,14 +8,15 @@ import math
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING, Generic, TypeVar
-
-from capsend.ports import NAP
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+
+NAP: Final = 0.5
+"""Seconds that the main thread waits at a time: a Ctrl-C that comes just before it falls asleep does not wake it."""
 
 
 class Condition(threading.Condition):
@@ -37,6 +38,30 @@ class Event(threading.Event):
             if time.monotonic() >= end:
                 return self.is_set()
         return True
+
+
+class Parker:
+    """Lets the thread that makes it wait until another one says that there is something to look at."""
+
+    __slots__ = ("_lock", "_longest")
+    interrupted: Final = False
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        is_main = threading.current_thread() is threading.main_thread()
+        self._longest = NAP if is_main else threading.TIMEOUT_MAX
+
+    def park(self, seconds: float | None) -> None:
+        """Wait until `unpark` was called since the last wait, or the time is over; it may return early, for no reason."""
+        self._lock.acquire(timeout=self._longest if seconds is None else min(max(seconds, 0.0), self._longest))
+
+    def unpark(self) -> None:
+        """End the wait, or the next one."""
+        try:
+            self._lock.release()
+        except RuntimeError:
+            return  # it has been released and nobody has waited since
 
 
 class Worker(Generic[T]):

@@ -10,7 +10,7 @@ import pytest
 import capsend
 from capsend import WasmModule
 from capsend.engine.imports import SIGNATURES
-from capsend.modules.operations import Code
+from capsend.wasm.operations import Code
 from tests.guests.languages import ToolchainMissing, compile_c
 
 ABI = Path(capsend.__file__).parent / "abi"

@@ -34,7 +34,7 @@ import pytest
 
 from capsend import CapsendError, Image, engine
 from capsend.exceptions import GuestTraceback
-from capsend.shipping import Shipment, ship
+from capsend.shipping.ship import Shipment, ship
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SECONDS = float(os.environ.get("CAPSEND_FUZZ_SECONDS", "5"))

@@ -7,10 +7,21 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capsend import Mailbox
-from capsend.byteforms import BYTES, DOWN, EXIT, VALUE, Message, frame_of, message_of, of_text, text_of, value_of
-from capsend.guest import codec
-from capsend.ports import Frame, Port, PortGrant
+from capsend import Mailbox, codec
+from capsend.mailbox.address import PortGrant
+from capsend.mailbox.byte_messages import (
+    BYTES,
+    DOWN,
+    EXIT,
+    VALUE,
+    Message,
+    envelope_of,
+    message_of,
+    of_text,
+    text_of,
+    value_of,
+)
+from capsend.mailbox.ports import Envelope, Port
 
 GRANTS = tuple(PortGrant(Port(f"port {number}")) for number in range(5))
 
@@ -18,9 +29,9 @@ GRANTS = tuple(PortGrant(Port(f"port {number}")) for number in range(5))
 @given(st.binary(max_size=300), st.lists(st.sampled_from(GRANTS), max_size=8))
 def test_bytes_and_handles_survive_the_way_through_python(data: bytes, grants: list[PortGrant]):
     """What a guest sends arrives the same, whether or not a Python process passes it on."""
-    frame = Frame("", tuple(grants), data=data)
-    assert message_of(frame) == Message(BYTES, data, tuple(grants))
-    assert of_text(text_of(frame), tuple(grants)) == Message(BYTES, data, tuple(grants))
+    envelope = Envelope("", tuple(grants), data=data)
+    assert message_of(envelope) == Message(BYTES, data, tuple(grants))
+    assert of_text(text_of(envelope), tuple(grants)) == Message(BYTES, data, tuple(grants))
 
 
 @given(
@@ -65,10 +76,10 @@ class _Handle:
 def test_the_host_sends_bytes_and_addresses_as_they_are():
     """Lists, other values and subclasses go as text."""
     with Mailbox[Any]() as inbox:
-        frame = frame_of((b"x", (inbox.address,)))
-        assert frame is not None
-        assert value_of(frame) == (b"x", (inbox.address,))
-        plain = frame_of(b"y")
+        envelope = envelope_of((b"x", (inbox.address,)))
+        assert envelope is not None
+        assert value_of(envelope) == (b"x", (inbox.address,))
+        plain = envelope_of(b"y")
         assert plain is not None
         assert value_of(plain) == b"y"
         for other in (
@@ -80,11 +91,11 @@ def test_the_host_sends_bytes_and_addresses_as_they_are():
             (b"x", (inbox.address,), 1),
             type("B", (bytes,), {})(b""),
         ):
-            assert frame_of(other) is None
+            assert envelope_of(other) is None
 
 
 def test_notices_say_why_in_a_number():
     """And their words are bytes, whatever characters they have."""
-    down = message_of(Frame('["killed", "why \\u00e9"]', GRANTS[:1], kind="d"))
+    down = message_of(Envelope('["killed", "why \\u00e9"]', GRANTS[:1], kind="d"))
     assert down == Message(DOWN, "why é".encode(), GRANTS[:1], 2)
-    assert message_of(Frame('["closed", ""]', GRANTS[:1], kind="x")) == Message(EXIT, b"", GRANTS[:1], 0)
+    assert message_of(Envelope('["closed", ""]', GRANTS[:1], kind="x")) == Message(EXIT, b"", GRANTS[:1], 0)

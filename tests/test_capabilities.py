@@ -38,7 +38,7 @@ from capsend import (
     not_process_send,
     spawn,
 )
-from capsend.capabilities import HostCall
+from capsend.capabilities.host_functions import HostCall
 from capsend.engine import openings
 
 PATIENCE = 60
@@ -995,7 +995,7 @@ def test_absurd_limit_is_refused(limits):
 )
 def test_annotation_says_what_is_taken(annotation, good, bad):
     """Containers are looked into, subclasses are taken, and a bool is an int as everywhere in Python."""
-    from capsend.signatures import check_of
+    from capsend.capabilities.signatures import check_of
 
     check = check_of(annotation, "x")
     assert [value for value in good if check(value)] == []
@@ -1172,7 +1172,7 @@ def test_garbage_is_answered_with_an_error():
     garbage = tuple(GARBAGE)
 
     def work():
-        host = importlib.import_module("capsend_guest.host")
+        host = importlib.import_module("capsend_guest.host_operations")
         kinds = {host.request(40, payload)[:1] for payload in garbage}
         return kinds, price("tea")
 
@@ -1190,7 +1190,7 @@ def test_function_that_was_not_granted_cannot_be_called():
     holder.result(timeout=PATIENCE)
 
     def work():
-        host = importlib.import_module("capsend_guest.host")
+        host = importlib.import_module("capsend_guest.host_operations")
         return str(folder)[:6], [host.request(40, f'{n}:c[["tea"],{{}}]') for n in range(10)]
 
     mount, answers = result(work)

@@ -29,7 +29,7 @@ from capsend import (
     spawn,
 )
 from capsend.mailbox import Down
-from capsend.running import _live
+from capsend.runtime.running import _live
 from tests.memory import private
 
 MIB = 1 << 20
@@ -65,7 +65,7 @@ def ask(operation, payload):
 
 def spawn_raw(module, name, *args, **head):
     """Have the host start a function of the image, past everything that is polite; return the answer."""
-    codec = sys.modules["capsend_guest.codec"]
+    codec = sys.modules["capsend.codec.text"]
     call = "0:" + codec.encode((args, {}), externals=lambda _: None)
     program = f'{{"entry":0,"steps":[["n","{module}","{name}"]]}}'
     return ask(50, f"{json.dumps({'name': name, **head})}\n{program}\n{call}")

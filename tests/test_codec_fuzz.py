@@ -17,8 +17,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from capsend.failure import rebuild
-from capsend.guest import codec
+from capsend import codec
+from capsend.codec.text import TAGS
+from capsend.shipping.failure import rebuild
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::hypoth
 SECONDS = float(os.environ.get("CAPSEND_FUZZ_SECONDS", "4"))
 LIMITS = codec.Limits(max_work=200_000)
 SLOW = 10.0
-TAGS = [*"ltdmsfbBunTiokKxeELU", *codec.TAGS]
+TAGS = [*"ltdmsfbBunTiokKxeELU", *TAGS]
 QUIET = settings(
     max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink]
 )

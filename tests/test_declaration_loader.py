@@ -17,7 +17,7 @@ import pytest
 from capsend_traits import DeclarationError, Table, Trait, _folder, fingerprint, state_of, table
 from capsend_traits._folder import Folder, installed_providers
 
-from capsend.baking.guest_files import declaration_files
+from capsend.image.guest_files import declaration_files
 
 SEND, SERIAL, NEVER = Trait.PROCESS_SEND, Trait.SERIALIZABLE, Trait.NEVER
 

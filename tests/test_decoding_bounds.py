@@ -21,10 +21,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capsend import Dir, Environment, ProcessFailed, failure, spawn, wire
-from capsend.guest import codec, codec_types
-from capsend.guest.codec_limits import Budget, Limits
-from capsend.guest.codec_probes import charge_dict, charge_set
+from capsend import Dir, Environment, ProcessFailed, codec, spawn
+from capsend.codec import standard_types, wire
+from capsend.codec.limits import Budget, Limits
+from capsend.codec.probes import charge_dict, charge_set
+from capsend.shipping import failure
 
 DEEPEST = wire.LIMITS.max_depth
 
@@ -56,7 +57,7 @@ def one_deeper(tag: str, index: int) -> list[list[Any]]:
     }.get(tag, [])
 
 
-NESTED = [tag for tag in codec_types.BY_TAG if one_deeper(tag, 0)]
+NESTED = [tag for tag in standard_types.BY_TAG if one_deeper(tag, 0)]
 
 
 def nested(tag: str, count: int) -> list[list[Any]]:
@@ -92,7 +93,7 @@ def test_every_kind_is_freed_at_its_greatest_depth(tag: str) -> None:
 def test_every_kind_that_can_contain_something_is_nested() -> None:
     """An entry of the table that takes parts of any class is among those above; those that take dates or numbers alone are not."""
     leaves = {"time", "datetime", "timezone"}  # whose part is a tzinfo, which is checked
-    assert {e.tag for e in codec_types.STANDARD if any(not part.kinds for part in e.parts)} - leaves <= set(NESTED)
+    assert {e.tag for e in standard_types.STANDARD if any(not part.kinds for part in e.parts)} - leaves <= set(NESTED)
 
 
 def test_lists_and_dicts_may_be_as_deep_as_they_are_many() -> None:
@@ -218,7 +219,7 @@ def test_compiling_a_pattern_costs_what_is_charged(pattern: str, flags: int) -> 
     budget = Budget(Limits())
     began = time.thread_time()
     with contextlib.suppress(ValueError, re.error, RecursionError, OverflowError):
-        codec_types.BY_TAG["pattern"].build(budget, pattern, flags)
+        standard_types.BY_TAG["pattern"].build(budget, pattern, flags)
     spent = (Limits().max_work - budget.left) * 1e-7
     assert time.thread_time() - began < 10 * spent + 0.05
 

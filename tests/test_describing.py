@@ -15,7 +15,7 @@ import attrs
 import pytest
 
 from capsend.environment import default, prepare
-from capsend.guest.describing import UNKNOWN, compare, describe
+from capsend.shipping.entity_description import UNKNOWN, compare, describe
 
 
 def made(*, change: str = "") -> list[Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from capsend import engine
 from capsend.image import Image
-from capsend.shipping import ship
+from capsend.shipping.ship import ship
 
 MEMORY = 256 << 20
 

@@ -26,8 +26,8 @@ import pytest
 
 import capsend
 from capsend.exceptions import GuestTraceback, ProcessExited, ProcessFailed, ProcessInterrupted
-from capsend.failure import rebuild
-from capsend.guest.failure import describe
+from capsend.shipping.description import describe
+from capsend.shipping.failure import rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -375,7 +375,7 @@ def test_a_script_prints_the_users_lines(tmp_path: Path) -> None:
     """The interpreter's own printer, which reads files by itself, shows the same."""
     script = tmp_path / "script.py"
     script.write_text(
-        "from capsend.failure import rebuild\nfrom capsend.guest.failure import describe\n"
+        "from capsend.shipping.failure import rebuild\nfrom capsend.shipping.description import describe\n"
         "def work(n):\n    return [1 / n]\n"
         "try:\n    work(0)\nexcept ZeroDivisionError as error:\n    text = describe(error, externals=lambda t: None)\n"
         "raise rebuild(text, resolve=None, process_id=1, files=frozenset({__file__}))\n"
@@ -459,7 +459,7 @@ def test_describing_without_memory_tells_the_class(monkeypatch: pytest.MonkeyPat
     def fail(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("capsend.guest.failure._Description.all_of", fail)
+    monkeypatch.setattr("capsend.shipping.description._Description.all_of", fail)
     result = again(MemoryError())
     assert type(result) is MemoryError
     assert "while describing" in str(result)
@@ -487,7 +487,7 @@ def test_malformed_descriptions_are_process_failed(text: str) -> None:
 
 
 def hostile(name: str, native: dict[str, Any], args: tuple[Any, ...] = ()) -> BaseException:
-    from capsend.guest import codec
+    from capsend import codec
 
     told = {"type": f"builtins.{name}", "message": "m", "payload": codec.encode((args, {}, native))}
     return rebuild(json.dumps({"errors": [told]}), resolve=resolve, process_id=1)

@@ -6,7 +6,7 @@ import pytest
 
 import capsend
 from capsend import Mailbox, engine
-from capsend.baking.gauge import gauge
+from capsend.engine.gauge import gauge
 
 MIB = 1 << 20
 

@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from capsend.handles import MOST_HANDLES, Grant, Handles, TooManyHandles
+from capsend.capabilities.handles import MOST_HANDLES, Grant, Handles, TooManyHandles
 
 
 @attrs.frozen

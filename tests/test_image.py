@@ -9,11 +9,12 @@ import sys
 import attrs
 import pytest
 
-from capsend import image, ownership
-from capsend.baking import bake as baking
 from capsend.environment import Environment
 from capsend.exceptions import ImageError
-from capsend.image import ABSENT, Image, clear_images, list_images
+from capsend.image import Image, image
+from capsend.image import bake as baking
+from capsend.image import cache as ownership
+from capsend.image.image import ABSENT, clear_images, list_images
 
 
 @pytest.fixture
@@ -212,9 +213,7 @@ def test_old_images_make_room_for_a_new_one(copied, monkeypatch):
         folder = copied.with_name(f"{number:024}")
         folder.mkdir(mode=0o700)
         attrs.evolve(record, built=record.built - 1000 + number).save(folder / baking.RECORD)
-    monkeypatch.setattr(
-        image, "bake", lambda workshop, key, packages: shutil.copytree(copied, workshop, dirs_exist_ok=True)
-    )
+    monkeypatch.setattr(image, "bake", lambda workshop, **_: shutil.copytree(copied, workshop, dirs_exist_ok=True))
     Image()._build(copied)
     left = [stored.path.name for stored in list_images()]
     assert left == [copied.name, *(f"{number:024}" for number in range(11, 4, -1))]
@@ -302,7 +301,7 @@ def test_packages_of_this_environment_can_be_baked_in(built_at_once, monkeypatch
 
 
 def where_things_lie() -> tuple[int, list[int]]:
-    settle = sys.modules["capsend_guest.settle"]
+    settle = sys.modules["capsend_guest.snapshot"]
     last = max(id(plug) for plug in settle._plugs if plug is not None)
     return last, [id(bytes(size)) for size in (8, 100, 4_000, 100_000, 4_000_000)] + [id(object())]
 

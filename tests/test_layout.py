@@ -12,98 +12,13 @@ from pathlib import Path
 import pytest
 
 import capsend
+from capsend.image.guest_files import guest_files
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {
     "capsend": ROOT / "capsend",
     "capsend_mypy": ROOT / "plugin" / "capsend_mypy",
     "capsend_traits": ROOT / "stubs" / "capsend_traits",
-}
-
-LAYERS = [
-    {"exceptions", "guest"},
-    {"traits"},
-    {
-        "wire",
-        "exception_classes",
-        "frames",
-        "failure",
-        "parsed",
-        "linetexts",
-        "texts",
-        "source",
-        "fields",
-        "parts",
-        "judge",
-        "origins",
-        "captures",
-        "claims",
-        "annotations",
-        "handles",
-        "stats",
-        "held",
-        "ports",
-        "byteforms",
-        "cache_place",
-        "folders",
-        "signatures",
-        "capabilities",
-        "preloading",
-        "program",
-        "prepared",
-        "shipping",
-        "outcomes",
-        "child_shipment",
-        "records",
-        "text_shipment",
-    },
-    {"waiting"},
-    {
-        "engine",
-        "ownership",
-        "baking",
-        "image",
-        "deadlines",
-        "output",
-        "answers",
-        "mail",
-        "host_calls",
-        "host_errors",
-        "warned",
-        "tree",
-        "turns",
-        "time_limits",
-        "life",
-        "modules",
-    },
-    {"process", "mailbox", "registry", "running", "syntax", "children", "child_operations", "wasm", "outcome"},
-    {"environment", "executor", "group", "supervisor", "source_text", "text_types"},
-    {""},
-    {"commands"},
-]
-UPWARDS = {
-    "process": {"environment", "shipping"},  # `spawn` is the default environment's
-    "modules": {"running", "wasm", "children"},  # a process starts others; a module is handed out as one
-    "life": {
-        "mailbox",
-        "child_operations",
-    },  # its end is told as a notice; what it spawns is started as any other process
-    "ports": {"mailbox"},  # what travels as a grant is handed out as an address
-    "preloading": {
-        "child_operations",
-        "engine",
-        "failure",
-        "host_calls",
-        "mailbox",
-        "modules",
-        "ready",
-        "registry",
-        "warned",
-        "wasm",
-    },  # by name
-    "baking": {"image", "shipping"},  # an image is tried with real shipments while it is made
-    "guest": {"fields", "origins", "traits"},  # what stands under the same name inside
-    "origins": {"baking.native"},  # a cure says what an image could hold
 }
 
 
@@ -157,47 +72,11 @@ def tops(imports: list[Import]) -> set[str]:
     return {found.name.partition(".")[0] for found in imports}
 
 
-def layer_of(module: str) -> int | None:
-    # What stands in guest/api has the name, inside, of what it stands for.
-    short = module.replace("capsend.guest.api", "capsend").removeprefix("capsend").lstrip(".").partition(".")[0]
-    return next((rank for rank, names in enumerate(LAYERS) if short in names), None)
-
-
-def test_modules_do_not_import_each_other_in_a_circle() -> None:
-    """Imports at the top of modules form no cycle."""
-    edges = {
-        name: {module_named(found.name) for found in imports if found.at_once} - {"", name}
-        for name, imports in MODULES.items()
-    }
-    done: set[str] = set()
-
-    def visit(name: str, way: tuple[str, ...]) -> None:
-        assert name not in way, " -> ".join([*way, name])
-        if name not in done:
-            for other in edges[name] - {"capsend"}:
-                visit(other, (*way, name))
-            done.add(name)
-
-    for name in edges:
-        visit(name, ())
-
-
-@pytest.mark.parametrize("module", [name for name in MODULES if layer_of(name) is not None])
-def test_a_module_imports_only_its_own_layer_and_those_below(module: str) -> None:
-    """exceptions, traits <- wire, captures <- engine, image <- process <- __init__, inside functions too."""
-    short = module.replace("capsend.guest.api", "capsend").removeprefix("capsend.").partition(".")[0]
-    for found in MODULES[module]:
-        other = module_named(found.name)
-        rank = layer_of(other) if other and other != "capsend" else None
-        if rank is not None and other.removeprefix("capsend.") not in UPWARDS.get(short, set()):
-            assert rank <= layer_of(module), f"{module} imports {other}"
-
-
-def test_only_the_engine_imports_wasmtime() -> None:
-    """Wasmtime is behind one door."""
-    users = [name for name, imports in MODULES.items() if "wasmtime" in tops(imports)]
-    assert users
-    assert all(name.startswith("capsend.engine.") for name in users), users
+def test_imports_run_down() -> None:
+    """The contracts of import-linter in `pyproject.toml`: the layers, no circles, one door to wasmtime, plugin and run time apart."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_plugin_never_imports_capsend() -> None:
@@ -222,18 +101,135 @@ def test_the_declarations_need_only_the_standard_library() -> None:
 
 
 def test_guest_files_import_only_the_standard_library_and_each_other() -> None:
-    """What runs inside depends on nothing that the image might not have."""
-    inside = {"capsend_guest", "wit_world", "componentize_py_types", "componentize_py_runtime"}
+    """The files of an image depend on nothing that the image might not have."""
+    allowed = sys.stdlib_module_names | {
+        "capsend",
+        "capsend_guest",
+        "capsend_traits",
+        "wit_world",
+        "componentize_py_runtime",
+        "attr",
+        "attrs",
+    }
     for name, imports in MODULES.items():
         if name.startswith("capsend.guest."):
-            own = [found for found in imports if not found.name.startswith("capsend.guest")]
-            # The package that programs inside know as `capsend` is the guest's own, capsend/guest/api.
-            allowed = sys.stdlib_module_names | inside | {"capsend"}
-            if name.startswith("capsend.guest.api") or name == "capsend.guest.assembly":
-                allowed |= {"attr", "attrs"}  # every image has it
-            if name == "capsend.guest.shared":
-                allowed |= {"capsend_traits"}
-            assert not tops(own) - allowed, name
+            assert not tops(imports) - allowed, name
+
+
+def baked_modules() -> dict[str, tuple[Path, str]]:
+    """Return {full name inside: (file, package inside)} of every Python file of an image."""
+    found = {}
+    for place, path in guest_files().items():
+        if place.suffix == ".py":
+            name = str(place.with_suffix("")).replace("/", ".").removesuffix(".__init__")
+            found[name] = path, str(place.parent).replace("/", ".")
+    return found
+
+
+NOT_BAKED = {"capsend.source_text.type_check.problems"}
+"""Names that a baked file imports on the host only, and says so in a process."""
+
+
+def test_an_image_has_whatever_its_files_import() -> None:
+    """A file of a room that is baked whole imports, at whatever moment, only files that are baked too."""
+    baked = baked_modules()
+    for name, (path, package) in baked.items():
+        for found in imports_of(ast.parse(path.read_text(encoding="utf-8")), package):
+            top = found.name.partition(".")[0]
+            if top in {"capsend", "capsend_guest", "capsend_traits"} and found.name not in NOT_BAKED:
+                assert {found.name, found.name.rpartition(".")[0]} & baked.keys(), f"{name} imports {found.name}"
+
+
+def test_an_image_has_every_file_under_one_name() -> None:
+    """A process has each module of capsend once: no two names stand for one file."""
+    modules = capsend.spawn(modules_inside).result(timeout=60)
+    files = [file for _, file in modules]
+    assert len(files) == len(set(files))
+    assert not [name for name, _ in modules if name.startswith("capsend.guest")]
+
+
+def modules_inside() -> list[tuple[str, str]]:
+    import sys
+
+    return [
+        (name, module.__file__ or "")
+        for name, module in list(sys.modules.items())
+        if name.partition(".")[0] in {"capsend", "capsend_guest", "capsend_traits"}
+    ]
+
+
+OVERLAY = ROOT / "capsend" / "guest" / "overlay"
+OVERLAID = sorted(path.relative_to(OVERLAY) for path in OVERLAY.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", OVERLAID, ids=str)
+def test_an_overlaid_file_has_what_others_import_from_it(path: Path) -> None:
+    """A file of the overlay has the path of a file of the host, and every name that the files of an image import from there."""
+    assert (ROOT / "capsend" / path).exists()
+    module = ".".join(["capsend", *path.with_suffix("").parts]).removesuffix(".__init__")
+    baked = baked_modules()
+    wanted = {
+        found.name.removeprefix(f"{module}.")
+        for file, package in baked.values()
+        for found in imports_of(ast.parse(file.read_text(encoding="utf-8")), package)
+        if found.name.rpartition(".")[0] == module and found.name not in baked
+    }
+    assert not wanted - set(capsend.spawn(lambda: dir(__import__("importlib").import_module(module))).result(60))
+
+
+PUBLIC = sorted({*capsend.__all__, "WasmFunction", "host_function", "mailbox.Down", "mailbox.Exit", "mailbox.Timer"})
+ON_THE_HOST = {
+    "Address.alive": "a process learns of an end from a monitor",
+    "Address.monitor_only": "a process hands on the rights that it holds, as they are",
+    "Address.send_only": "as above",
+    "Executor.": "its futures are for threads to wait for",
+    "HostFunction.": "a process calls it, and knows no more of it",
+    "Image.": "images are made by the host",
+    "Mailbox.close": "the mailbox of a process closes with it",
+    "Mailbox.dropped": "a process reads it in its parent's figures",
+    "WasmModule.from_": "files are the host's",
+    "WasmModule.functions": "in a process it is an attribute and no property",
+    "mailbox.Timer.size": "the host charges for the message",
+}
+"""Attributes that only the host has, by how they begin, and why."""
+
+
+def test_public_names_take_the_same_parameters_in_a_process() -> None:
+    """Every method and function of the public names can be called in a process as on the host."""
+    here, there = parameters(PUBLIC), capsend.spawn(parameters, PUBLIC).result(timeout=60)
+    only_here = [name for name in here if name not in there and not name.startswith(tuple(ON_THE_HOST))]
+    assert not only_here
+    differing = {
+        name: (here[name], there[name]) for name in here.keys() & there.keys() if lacks(here[name], there[name])
+    }
+    assert not differing
+
+
+def lacks(here: list[str], there: list[str]) -> bool:
+    """Return whether a function of the host has a parameter that the one in a process neither has nor takes among others."""
+    return not {"_", "__", "args", "kwargs"} & set(there) and bool(set(here) - set(there))
+
+
+def parameters(names: list[str]) -> dict[str, list[str]]:
+    """Return {name: names of its parameters} of functions, and of the public methods of classes."""
+    import inspect
+    import types
+
+    import capsend.mailbox
+
+    found: dict[str, list[str]] = {}
+    for name in names:
+        thing = capsend
+        for part in name.split("."):
+            thing = getattr(thing, part)
+        for attribute in [each for each in dir(thing) if not each.startswith("_")] if isinstance(thing, type) else ():
+            value = inspect.getattr_static(thing, attribute)
+            function = getattr(value, "fget", None) or getattr(value, "__func__", value)
+            if isinstance(function, types.FunctionType):
+                found[f"{name}.{attribute}"] = list(inspect.signature(function).parameters)
+        if isinstance(thing, types.FunctionType):
+            found[name] = list(inspect.signature(thing).parameters)
+    return found
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:

@@ -13,9 +13,9 @@ import attrs
 import pytest
 
 from capsend import Address, CapsendError, Environment, Mailbox, ProcessFailed, ProcessKilled, process, registry, spawn
-from capsend.mail import MOST_WATCHES
 from capsend.mailbox import Down, Exit
-from capsend.ports import MOST_CALLS
+from capsend.mailbox.bounds import MOST_CALLS
+from capsend.runtime.mail_operations import MOST_WATCHES
 
 PATIENCE = 10.0
 
@@ -445,7 +445,7 @@ def test_notices_of_the_dead_are_bounded():
 
 def test_handles_that_a_process_hoards_are_bounded(monkeypatch):
     """Beyond the limit messages with more handles are dropped and counted; the process goes on."""
-    monkeypatch.setattr("capsend.handles.MOST_HANDLES", 5)
+    monkeypatch.setattr("capsend.capabilities.handles.MOST_HANDLES", 5)
 
     def hoard(inbox: Mailbox[Any]):
         kept = [inbox.receive(kind=list) for _ in range(5)]

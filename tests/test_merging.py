@@ -9,13 +9,13 @@ import wasmtime
 from wasmtime import component as wasm_component
 
 from capsend import engine
-from capsend.baking.bake import Record
-from capsend.baking.merging import merge
-from capsend.baking.merging_instructions import Code, Numbers
-from capsend.baking.merging_sections import Reader, Unmergeable, leb, sections, signed_leb
-from capsend.baking.translating import translate
 from capsend.commands import doctor
 from capsend.image import Image
+from capsend.image.bake import Record
+from capsend.image.merging.instructions import Code, Numbers
+from capsend.image.merging.merge import merge
+from capsend.image.merging.sections import Reader, Unmergeable, leb, sections, signed_leb
+from capsend.image.translating import translate
 
 # A component as componentize-py links them: a module with the memory and the table, another that calls it and fills the table, one
 # through which both reach the host, one that completes that, and one that only puts functions into the table.

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from capsend import Environment, Image, ImageError
-from capsend.baking import bake as baking
-from capsend.baking import native
-from capsend.baking.packages import collect
-from capsend.origins import missing_module_cure
+from capsend.image import bake as baking
+from capsend.image import without_native
+from capsend.image.packages import collect
+from capsend.shipping.captures.origins import missing_module_cure
 
 PATIENCE = 120
 pytestmark = pytest.mark.timeout(1_800)  # an image is built, perhaps beside much else
@@ -68,7 +68,7 @@ def test_native_code_that_is_optional_is_left_out(site: Path) -> None:
         },
     )
     packages = collect(["optional"])
-    native.refuse_native(packages)
+    without_native.refuse_native(packages)
     (package,) = packages
     assert sorted(path.name for path in package.native) == [f"both{SUFFIX}", f"fast{SUFFIX}"]
     assert [name for name, _ in package.files if name.startswith("optional/")] == [
@@ -85,8 +85,8 @@ def test_native_code_that_is_needed_is_refused_with_who_asks_for_it(site: Path) 
         ImageError,
         match=r"the package 'needed', which 'asking' requires, cannot go into an image: core\S+ is native code",
     ):
-        native.refuse_native(collect(["asking"]))
-    native.needs_native.cache_clear()
+        without_native.refuse_native(collect(["asking"]))
+    without_native.needs_native.cache_clear()
     assert missing_module_cure("asking") == (
         "call it outside, in a function made with @host_function: it requires needed, which has native code, and no image can hold that"
     )

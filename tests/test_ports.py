@@ -6,20 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capsend.ports import MOST_CALLS, OVERHEAD, Frame, Offer, Parker, Port, link, put
+from capsend.mailbox.bounds import MOST_CALLS, OVERHEAD
+from capsend.mailbox.ports import Envelope, Offer, Port, link, put
+from capsend.waiting import Parker
 
 
 def filled(count, **options):
     """A port with as many messages, numbered from 0."""
     port = Port("p", **options)
     for number in range(count):
-        assert port.offer(Frame(str(number))) is Offer.ACCEPTED
+        assert port.offer(Envelope(str(number))) is Offer.ACCEPTED
     return port
 
 
 def texts(port):
     """Everything that can be taken out, in order."""
-    return [frame.text for frame in iter(port.take, None)]
+    return [envelope.text for envelope in iter(port.take, None)]
 
 
 def test_messages_come_out_in_the_order_in_which_they_went_in():
@@ -30,66 +32,66 @@ def test_messages_come_out_in_the_order_in_which_they_went_in():
 def test_full_port_lets_senders_wait():
     """With the policy block, what does not fit is not taken and not lost."""
     port = filled(2, messages=2)
-    assert port.offer(Frame("2")) is Offer.FULL
+    assert port.offer(Envelope("2")) is Offer.FULL
     assert (texts(port), port.dropped) == (["0", "1"], 0)
 
 
 def test_full_port_that_fails_counts_what_it_refused():
     """With the policy fail, the sender is told, and the loss is counted."""
     port = filled(2, messages=2, policy="fail")
-    assert port.offer(Frame("2")) is Offer.REFUSED
+    assert port.offer(Envelope("2")) is Offer.REFUSED
     assert (texts(port), port.dropped) == (["0", "1"], 1)
 
 
 def test_full_port_that_drops_loses_the_oldest():
     """With the policy drop_oldest, the newest message is always taken, and the loss is counted."""
     port = filled(2, messages=2, policy="drop_oldest")
-    assert port.offer(Frame("2")) is Offer.ACCEPTED
+    assert port.offer(Envelope("2")) is Offer.ACCEPTED
     assert (texts(port), port.dropped) == (["1", "2"], 1)
 
 
 def test_notices_are_not_dropped_for_messages():
     """Dropping the oldest spares what tells of an end."""
     port = Port("p", messages=2, policy="drop_oldest")
-    port.notify(Frame("down", kind="d"))
+    port.notify(Envelope("down", kind="d"))
     for number in range(3):
-        port.offer(Frame(str(number)))
+        port.offer(Envelope(str(number)))
     assert texts(port) == ["down", "2"]
 
 
 def test_bytes_are_bounded_too():
     """A port is full when its bytes are used up, however few messages they are."""
     port = Port("p", size=3 * OVERHEAD)
-    assert port.offer(Frame("x" * OVERHEAD)) is Offer.ACCEPTED
-    assert port.offer(Frame("x" * OVERHEAD)) is Offer.FULL
+    assert port.offer(Envelope("x" * OVERHEAD)) is Offer.ACCEPTED
+    assert port.offer(Envelope("x" * OVERHEAD)) is Offer.FULL
 
 
 def test_message_larger_than_the_port_is_refused_at_once():
     """Nobody waits for room that cannot come."""
-    assert Port("p", size=1024).offer(Frame("x" * 1024)) is Offer.TOO_LARGE
+    assert Port("p", size=1024).offer(Envelope("x" * 1024)) is Offer.TOO_LARGE
 
 
 def test_what_was_put_by_takes_room():
     """Messages that the receiver took out and left for later count against the limits."""
     port = filled(0, messages=2)
     port.hold(2, 100)
-    assert port.offer(Frame("0")) is Offer.FULL
+    assert port.offer(Envelope("0")) is Offer.FULL
     port.hold(0, 0)
-    assert port.offer(Frame("0")) is Offer.ACCEPTED
+    assert port.offer(Envelope("0")) is Offer.ACCEPTED
 
 
 def test_negative_counts_make_no_room():
     """A process that says it has put by fewer than no messages gains nothing."""
     port = filled(2, messages=2)
     port.hold(-1_000, -1_000_000)
-    assert port.offer(Frame("2")) is Offer.FULL
+    assert port.offer(Envelope("2")) is Offer.FULL
 
 
 def test_waiting_sender_gets_the_room_that_a_taken_message_leaves():
     """A sender that waits goes on as soon as there is room."""
     port = filled(1, messages=1)
     done = []
-    sender = threading.Thread(target=lambda: done.append(put(port, Frame("1"), parker=Parker(), timeout=20)))
+    sender = threading.Thread(target=lambda: done.append(put(port, Envelope("1"), parker=Parker(), timeout=20)))
     sender.start()
     while not port._waiters[0]:
         pass
@@ -101,7 +103,7 @@ def test_waiting_sender_gets_the_room_that_a_taken_message_leaves():
 def test_sender_gives_up_when_its_time_is_over():
     """Waiting for room in vain ends, and leaves no trace in the line."""
     port = filled(1, messages=1)
-    assert put(port, Frame("1"), parker=Parker(), timeout=0.01) is Offer.FULL
+    assert put(port, Envelope("1"), parker=Parker(), timeout=0.01) is Offer.FULL
     assert port._waiters == ([], [])
 
 
@@ -110,16 +112,16 @@ def test_waiting_senders_are_served_in_their_order():
     port = filled(1, messages=1)
     first, second = port.enter(lambda: None), port.enter(lambda: None)
     port.take()
-    assert port.offer(Frame("late")) is Offer.FULL
-    assert port.offer(Frame("second"), second) is Offer.FULL
-    assert port.offer(Frame("first"), first) is Offer.ACCEPTED
+    assert port.offer(Envelope("late")) is Offer.FULL
+    assert port.offer(Envelope("second"), second) is Offer.FULL
+    assert port.offer(Envelope("first"), first) is Offer.ACCEPTED
 
 
 def test_many_senders_and_one_receiver_lose_and_invent_nothing():
     """Every message of every waiting sender arrives once, and those of one sender in order."""
     port, senders, each = Port("p", messages=3), 8, 50
     threads = [
-        threading.Thread(target=lambda s=s: [put(port, Frame(f"{s} {n}"), parker=Parker()) for n in range(each)])
+        threading.Thread(target=lambda s=s: [put(port, Envelope(f"{s} {n}"), parker=Parker()) for n in range(each)])
         for s in range(senders)
     ]
     parker = Parker()
@@ -128,11 +130,11 @@ def test_many_senders_and_one_receiver_lose_and_invent_nothing():
         thread.start()
     got = []
     while len(got) < senders * each:
-        frame = port.take()
-        if frame is None:
+        envelope = port.take()
+        if envelope is None:
             parker.park(20)
         else:
-            got.append(tuple(map(int, frame.text.split())))
+            got.append(tuple(map(int, envelope.text.split())))
     for sender in range(senders):
         assert [n for s, n in got if s == sender] == list(range(each))
 
@@ -141,7 +143,7 @@ def test_answer_needs_no_room_among_the_messages():
     """A full mailbox does not keep out the answer that its process waits for."""
     port = filled(1, messages=1)
     assert port.open_call(7)
-    assert port.offer(Frame("answer", tag=7)) is Offer.ACCEPTED
+    assert port.offer(Envelope("answer", tag=7)) is Offer.ACCEPTED
     assert port.take(urgent_only=True).text == "answer"
 
 
@@ -149,7 +151,7 @@ def test_call_lets_one_answer_in():
     """A second answer, and one to a call that nobody made, is dropped and counted."""
     port = Port("p")
     port.open_call(7)
-    answers = [port.offer(Frame("", tag=tag)) for tag in (7, 7, 8)]
+    answers = [port.offer(Envelope("", tag=tag)) for tag in (7, 7, 8)]
     assert (answers, port.dropped) == ([Offer.ACCEPTED, Offer.CLOSED, Offer.CLOSED], 2)
 
 
@@ -163,14 +165,14 @@ def test_closed_port_accepts_nothing_and_counts_what_it_lost():
     """What was still in the queue, and what comes later, is counted."""
     port = filled(3)
     port.close("closed")
-    assert (port.offer(Frame("")), port.take(), port.dropped) == (Offer.CLOSED, None, 4)
+    assert (port.offer(Envelope("")), port.take(), port.dropped) == (Offer.CLOSED, None, 4)
 
 
 def test_closing_wakes_a_waiting_sender():
     """A sender that waits for room at a receiver that ends does not wait for ever."""
     port = filled(1, messages=1)
     done = []
-    sender = threading.Thread(target=lambda: done.append(put(port, Frame("1"), parker=Parker(), timeout=20)))
+    sender = threading.Thread(target=lambda: done.append(put(port, Envelope("1"), parker=Parker(), timeout=20)))
     sender.start()
     while not port._waiters[0]:
         pass
@@ -233,8 +235,8 @@ def test_port_never_holds_more_than_it_may(steps, policy):
         if step == "take":
             taken += port.take() is not None
         else:
-            accepted += port.offer(Frame("x" * step)) is Offer.ACCEPTED
-        assert len(port._frames) <= 4
-        assert sum(frame.size for frame in port._frames) == port._size <= 4 * OVERHEAD
+            accepted += port.offer(Envelope("x" * step)) is Offer.ACCEPTED
+        assert len(port._envelopes) <= 4
+        assert sum(envelope.size for envelope in port._envelopes) == port._size <= 4 * OVERHEAD
     lost = port.dropped if policy == "drop_oldest" else 0
-    assert len(port._frames) == accepted - taken - lost or policy != "block"
+    assert len(port._envelopes) == accepted - taken - lost or policy != "block"

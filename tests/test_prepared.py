@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from capsend import Executor, check, origins, prepared, spawn
+from capsend import Executor, check, spawn
 from capsend.environment import default
-from capsend.shipping import ship
+from capsend.shipping import prepared
+from capsend.shipping.captures import origins
+from capsend.shipping.ship import ship
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -26,7 +26,8 @@ from capsend.exceptions import (
     SerializationError,
     TimeLimitExceeded,
 )
-from capsend.process import Process, Spawnable, check, process, spawn
+from capsend.process import Process
+from capsend.spawning import Spawnable, check, process, spawn
 
 MIB = 1 << 20
 
@@ -260,7 +261,8 @@ def test_dropped_handle_ends_its_process():
 
 def test_finished_process_leaves_nothing_behind():
     """No life, guest or thread stays when a process has ended."""
-    from capsend import engine, ready, running
+    from capsend import engine
+    from capsend.runtime import pool, running
 
     handles = [spawn(lambda: 1) for _ in range(20)]
     lives_of = [p._life for p in handles]
@@ -269,7 +271,7 @@ def test_finished_process_leaves_nothing_behind():
     while any(life in running._live for life in lives_of) and time.monotonic() < deadline:
         time.sleep(0.001)
     assert not any(life in running._live or life.guest for life in lives_of)
-    assert len(engine.guests) <= len(running._live) + ready.SIZE + 1
+    assert len(engine.guests) <= len(running._live) + pool.SIZE + 1
 
 
 # --- output ---
@@ -582,7 +584,7 @@ def test_program_ends_cleanly_while_processes_run(run_script):
     done = run_script(
         """
         import time
-        from capsend.process import spawn
+        from capsend.spawning import spawn
 
         def asleep():
             time.sleep(600)

@@ -5,17 +5,17 @@ import time
 
 import pytest
 
-from capsend import ready
 from capsend.environment import Environment
 from capsend.exceptions import MemoryLimitExceeded
-from capsend.process import spawn
+from capsend.runtime import pool
+from capsend.spawning import spawn
 
 
 @pytest.fixture
 def stock(template):
     """A stock of its own, which has begun to fill."""
-    stock = ready.Ready()
-    for _ in range(ready._BEFORE_FILLING):
+    stock = pool.Ready()
+    for _ in range(pool._BEFORE_FILLING):
         stock.take(template)
     yield stock
     stock.close()
@@ -31,7 +31,7 @@ def wait_until_full(stock, template):
 
 def test_stock_is_bounded(stock, template):
     """No more wait than was said."""
-    assert wait_until_full(stock, template) == ready.SIZE
+    assert wait_until_full(stock, template) == pool.SIZE
 
 
 def test_no_guest_is_handed_out_twice(stock, template):
@@ -48,7 +48,7 @@ def test_no_guest_is_handed_out_twice(stock, template):
 
 def test_program_that_spawns_once_makes_nothing_in_vain(template):
     """Filling begins with the second process."""
-    stock = ready.Ready()
+    stock = pool.Ready()
     assert stock.take(template) is None
     assert not stock._filling
 
@@ -72,7 +72,7 @@ def test_process_sees_nothing_of_the_rehearsal(template):
     looks = []
     for _ in range(6):
         looks.append(spawn(look).result())
-        wait_until_full(ready._ready, template)
+        wait_until_full(pool._ready, template)
     modules, arguments, numbers = zip(*looks, strict=True)
     assert len(set(map(tuple, modules))) == 1
     assert len(set(numbers)) == 6
@@ -81,9 +81,9 @@ def test_process_sees_nothing_of_the_rehearsal(template):
 
 def test_limits_apply_to_ready_guests(template):
     """They are set when a guest is handed out."""
-    wait_until_full(ready._ready, template)
+    wait_until_full(pool._ready, template)
     small = Environment(memory=128 << 20)
     for _ in range(3):
         with pytest.raises(MemoryLimitExceeded):
             small.spawn(lambda: len(bytearray(1 << 30))).result()
-        wait_until_full(ready._ready, template)
+        wait_until_full(pool._ready, template)

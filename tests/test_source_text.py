@@ -27,11 +27,11 @@ from capsend import (
     TimeLimitExceeded,
     host_function,
     outcome,
-    records,
-    source_text,
     spawn,
-    text_shipment,
 )
+from capsend.shipping import records
+from capsend.source_text import shipment
+from capsend.source_text import source as source_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -245,7 +245,7 @@ def test_lines_shown_on_the_host_print_nothing_but_text() -> None:
         spawn(Source("1 / 0 # \x1b[31m", name="red.py")).result()
     assert linecache.getline("red.py", 1) == "1 / 0 # ?[31m\n"
     for number in range(200):
-        text_shipment.show_lines(f"<many {number}>", "x")
+        shipment.show_lines(f"<many {number}>", "x")
     assert len([name for name in linecache.cache if name.startswith("<many ")]) == 100
 
 

@@ -6,9 +6,10 @@ import attrs
 import pytest
 
 from capsend import Environment, LimitExceeded
-from capsend.children import CHILD_MEMORY, narrow
-from capsend.ports import OVERHEAD, Frame, Offer, Port
-from capsend.tree import HUSK, MAIL_FACTOR, Branch, NoRoom, budget_of
+from capsend.mailbox.bounds import OVERHEAD
+from capsend.mailbox.ports import Envelope, Offer, Port
+from capsend.runtime.children import CHILD_MEMORY, narrow
+from capsend.runtime.tree import HUSK, MAIL_FACTOR, Branch, NoRoom, budget_of
 
 MIB = 1 << 20
 
@@ -123,7 +124,7 @@ def test_results_that_wait_are_charged_until_they_are_taken():
 
 def message(size):
     """A message that is charged so much."""
-    return Frame("s" * (size - OVERHEAD))
+    return Envelope("s" * (size - OVERHEAD))
 
 
 def test_messages_for_all_children_share_a_budget_and_senders_are_told_of_room():
@@ -186,7 +187,7 @@ def test_answers_to_calls_have_a_budget_of_their_own():
     port.account = root
     port.offer(message(1_000))
     assert port.open_call(7)
-    assert port.offer(Frame("s", tag=7)) is Offer.ACCEPTED
+    assert port.offer(Envelope("s", tag=7)) is Offer.ACCEPTED
     port.close("normal")
     assert (root.used("mail"), root.used("answers")) == (0, 0)
 
@@ -196,7 +197,7 @@ def test_answer_that_is_not_waited_for_any_more_is_dropped():
     port = Port("one")
     for tag in range(1, 5):
         assert port.open_call(tag)
-        port.notify(Frame("[]", kind="d", tag=tag))
+        port.notify(Envelope("[]", kind="d", tag=tag))
         port.forget_answer(tag)
     assert port.take() is None
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from capsend import Mailbox, WasmModule, spawn, wire
-from capsend.guest import codec
+from capsend import Mailbox, WasmModule, codec, spawn
+from capsend.codec import wire
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))

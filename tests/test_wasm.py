@@ -31,7 +31,7 @@ from capsend import (
     wasm,
 )
 from capsend.exceptions import WasmError
-from capsend.modules import compiled as modules
+from capsend.wasm import compiled as modules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -207,7 +207,7 @@ def test_what_is_not_safely_ours_is_not_loaded(
     else:
         kept.rename(tmp_path / "elsewhere")
         kept.symlink_to(tmp_path / "elsewhere")
-    with caplog.at_level(logging.WARNING, "capsend.modules"):
+    with caplog.at_level(logging.WARNING, "capsend.wasm"):
         hello = WasmModule.from_bytes(data, name=f"{harm} 2").function("hello")
     assert "a compiled module is not taken from the cache" in caplog.text
     assert hello() == b"hello"

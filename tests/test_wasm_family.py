@@ -236,7 +236,7 @@ def test_forged_functions_start_nothing(module):
     """Only a function that the process holds is started, with bytes, and only from a module that it holds are functions had."""
 
     def forge(entry: Any) -> list[str]:
-        host = sys.modules["capsend_guest.host"]
+        host = sys.modules["capsend_guest.host_operations"]
         heads = ["true", "-1", "9" * 30, "1.0", '"1"', "[1]", "null", str(module.number), str(entry.number + 1)]
         answers = [host.request(50, f'{{"entry":{head}}}\n\ngb:[["b",0,7]]') for head in heads]
         texts = ["", "sx", "k07N.", 'gb:[["b",0,7]]x', "gff:", "p1"]

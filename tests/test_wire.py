@@ -25,9 +25,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from capsend import wire
+from capsend import codec
+from capsend.codec import wire
+from capsend.codec.text import TAGS
 from capsend.exceptions import OutputLimitExceeded, ProcessFailed, SerializationError
-from capsend.guest import codec
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -283,7 +284,7 @@ def test_nothing_of_the_class_runs() -> None:
 def test_the_documented_format_is_the_real_one() -> None:
     """docs/wire.md names every tag, and its examples are what the encoder writes."""
     text = (Path(__file__).parent.parent / "docs" / "wire.md").read_text()
-    assert all(f"`{tag}`" in text for tag in codec.TAGS)
+    assert all(f"`{tag}`" in text for tag in TAGS)
     examples = dict(re.findall(r"^    (\S.*?)  +([gk]\S+)$", text, re.MULTILINE))
     loop: list[Any] = []
     loop.append(loop)

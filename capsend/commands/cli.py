@@ -17,7 +17,7 @@ from capsend.commands.invocation import environment_of, imported, print_result, 
 from capsend.exceptions import CapsendError, ImageError
 
 if TYPE_CHECKING:
-    from capsend.image import StoredImage
+    from capsend.image.image import StoredImage
 
 _UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -218,7 +218,7 @@ def build(packages: tuple[str, ...]) -> None:
       capsend image build --package rich --package pygments
     """
     from capsend.commands.display import megabytes
-    from capsend.image import Image
+    from capsend.image.image import Image
 
     try:
         wanted = Image(packages=packages)
@@ -244,7 +244,7 @@ def list_() -> None:
     """
     from capsend.cache_place import cache_folder
     from capsend.commands import display
-    from capsend.image import list_images
+    from capsend.image.image import list_images
 
     images = list_images()
     if not images:
@@ -260,9 +260,9 @@ def list_() -> None:
 
 
 def _describe(stored: StoredImage) -> tuple[str, ...]:
-    from capsend.baking.packages import ALWAYS
     from capsend.commands.display import megabytes
-    from capsend.image import Image
+    from capsend.image.image import Image
+    from capsend.image.packages import ALWAYS
 
     record, size = stored.record, megabytes(stored.size)
     if record is None:
@@ -286,8 +286,8 @@ def clear() -> None:
       capsend image clear
     """
     from capsend.commands.display import megabytes
-    from capsend.image import clear_images, list_images
-    from capsend.modules import compiled as modules
+    from capsend.image.image import clear_images, list_images
+    from capsend.wasm import compiled as modules
 
     count = len(list_images())
     try:
@@ -355,8 +355,8 @@ def check(paths: tuple[str, ...], text: str | None, given: tuple[str, ...]) -> N
 
 def _check_text(file: str | None, given: tuple[str, ...], paths: tuple[str, ...]) -> None:
     from capsend.exceptions import CapsendError
-    from capsend.source_text import Source
-    from capsend.text_types import problems
+    from capsend.source_text.source import Source
+    from capsend.source_text.type_check import problems
 
     if file is None or paths:
         stop("give one file with --text, and no path beside it", MISUSED)

@@ -24,12 +24,12 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.text import Text
 
-from capsend import showcase
+from capsend.commands import showcase
 from capsend.commands.display import hanging, table
 from capsend.environment import Environment
 from capsend.exceptions import CaptureError
 from capsend.executor import Executor
-from capsend.image import Image
+from capsend.image.image import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

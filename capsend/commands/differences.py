@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from capsend.captures.sources import function_source
-from capsend.source import SourceError
+from capsend.shipping.captures.source_cache import function_source
+from capsend.source.locate import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from capsend.references import Import, Read
+    from capsend.source.references import Import, Read
 
 
 @attrs.frozen

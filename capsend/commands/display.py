@@ -15,8 +15,7 @@ from rich.tree import Tree
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from capsend.commands.doctor import Finding
-    from capsend.commands.explain import Node
+    from capsend.commands.findings import Finding, Node
 
 _PIPE_WIDTH: Final = 120
 

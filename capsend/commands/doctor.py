@@ -11,14 +11,13 @@ import tempfile
 import time
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
-from capsend import showcase
 from capsend.cache_place import cache_folder
+from capsend.commands import showcase
 from capsend.commands.display import megabytes
+from capsend.commands.findings import Finding
 from capsend.environment import Environment
 from capsend.exceptions import CapsendError, CaptureError, TimeLimitExceeded
-from capsend.image import Image
+from capsend.image.image import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,15 +25,6 @@ if TYPE_CHECKING:
 
 _TOOLS: Final = ("capsend", "wasmtime", "componentize-py", "attrs")
 _SPACE: Final = 300_000_000
-
-
-@attrs.frozen
-class Finding:
-    """One line of the doctor's report; `problem` says what is wrong and what to do, and is empty when all is well."""
-
-    subject: str
-    state: str
-    problem: str = ""
 
 
 def examine() -> Iterator[Finding]:

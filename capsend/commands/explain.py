@@ -16,53 +16,28 @@ import attrs
 from capsend_traits import table
 from capsend_traits.wording import Finding, Kind, Leaf, headline, notes
 
-from capsend.captures import Place, Walk, callable_name
-from capsend.captures.context import place_of
-from capsend.captures.values import Values
-from capsend.claims import field_types, is_abstract, type_leaves
+from capsend.capabilities.handles import grant_of
 from capsend.commands import differences
+from capsend.commands.findings import Node
 from capsend.environment import default
-from capsend.fields import class_fields
-from capsend.handles import grant_of
-from capsend.judge import Shape, class_verdict, parts_of, type_name
-from capsend.origins import Origin, Origins
-from capsend.parts import ATOMS
-from capsend.source import SourceError, locate_class
-from capsend.traits import explicit_impl
+from capsend.shipping.captures.context import place_of
+from capsend.shipping.captures.origins import Origin, Origins
+from capsend.shipping.captures.values import Values
+from capsend.shipping.captures.walk import Place, Walk, callable_name
+from capsend.source.locate import SourceError, locate_class
+from capsend.traits.asserted import field_types, is_abstract, type_leaves
+from capsend.traits.fields import class_fields
+from capsend.traits.judge import Shape, class_verdict, parts_of, type_name
+from capsend.traits.markers import explicit_impl
+from capsend.traits.parts import ATOMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from capsend.judge import TraitName
+    from capsend.traits.judge import TraitName
 
 MOST_ITEMS: Final = 4
 DEEPEST: Final = 6
-
-
-@attrs.frozen
-class Node:
-    """One line of an explanation.
-
-    Attributes:
-        text: what it is about, and why the answer is what it is.
-        good: whether it can go along.
-        notes: lines that belong to it, such as the cure.
-        children: what the answer rests on.
-    """
-
-    text: str
-    good: bool
-    notes: tuple[str, ...] = ()
-    children: tuple[Node, ...] = ()
-
-    def lines(self, depth: int = 0) -> Iterator[str]:
-        """Yield the tree as plain text, one level of indentation per level of the tree."""
-        indent = "    " * depth
-        yield f"{indent}{'yes' if self.good else 'NO '} {self.text}"
-        for note in self.notes:
-            yield f"{indent}        {note}"
-        for child in self.children:
-            yield from child.lines(depth + 1)
 
 
 def explain(thing: Any) -> Node:

@@ -39,7 +39,7 @@ def imported(target: str) -> Any:
 def environment_of(memory: int | None, timeout: float | None, packages: tuple[str, ...]) -> Environment:
     """Return the environment that options ask for; exit when they are senseless."""
     from capsend.environment import Environment
-    from capsend.image import Image
+    from capsend.image.image import Image
 
     limits: dict[str, Any] = {"memory": memory, "timeout": timeout}
     try:
@@ -117,7 +117,7 @@ def program_of(function: Any, arguments: tuple[str, ...]) -> Callable[[], Any]:
     import inspect
 
     from capsend.commands.targets import parse_arguments
-    from capsend.process import Spawnable
+    from capsend.spawning import Spawnable
 
     positional, keywords = parse_arguments(arguments)
     if isinstance(function, Spawnable):

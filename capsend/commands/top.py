@@ -13,8 +13,8 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from capsend import running
 from capsend.commands.display import table
+from capsend.runtime import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from capsend.life import Life
-    from capsend.running import Running
-    from capsend.stats import Stats
+    from capsend.process import Stats
+    from capsend.runtime.life import Life
+    from capsend.runtime.running import Running
 
 T = TypeVar("T")
 

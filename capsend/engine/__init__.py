@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from capsend.engine.code import compile_code, load_code
+from capsend.engine.compiling import compile_code, load_code
+from capsend.engine.component import LARGEST_MESSAGE, WorldInstance, WorldTemplate
 from capsend.engine.core import CoreInstance, CoreTemplate
-from capsend.engine.interpreter import Guest, Template, assemble, compile_component
-from capsend.engine.stores import (
+from capsend.engine.instance import (
     LARGEST_MEMORY,
     REFUSED_FEATURES,
     SMALL_STACK,
@@ -16,7 +16,7 @@ from capsend.engine.stores import (
     engine,
     guests,
 )
-from capsend.engine.worlds import LARGEST_MESSAGE, WorldInstance, WorldTemplate
+from capsend.engine.interpreter import Guest, Template, assemble, compile_component
 
 __all__ = [
     "LARGEST_MEMORY",

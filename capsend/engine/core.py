@@ -10,17 +10,17 @@ import wasmtime
 from wasmtime import _bindings as ffi
 from wasmtime import _ffi as ffi_constants
 
-from capsend.engine import native
+from capsend.engine import capi
 from capsend.engine.imports import MODULE, SIGNATURES, VERSION, define_imports
+from capsend.engine.instance import REASONS, Exited, Instance, Interrupted, OutOfBounds, engine, running
 from capsend.engine.preview1 import MODULE as PREVIEW1
 from capsend.engine.preview1 import define_preview1
-from capsend.engine.stores import REASONS, Exited, Instance, Interrupted, OutOfBounds, engine, running
 from capsend.exceptions import WasmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from capsend.folders import Mount
+    from capsend.capabilities.folders import Mount
 
 _TABLE_ELEMENTS: Final = 100_000
 _TABLES: Final = 4
@@ -72,9 +72,9 @@ class CoreTemplate:
         self.pre: Any = ctypes.POINTER(ffi.wasmtime_instance_pre_t)()
         linker = _linker(preview1=self.has_wasi)
         try:
-            native.check(ffi.wasmtime_linker_instantiate_pre(linker.ptr(), module.ptr(), ctypes.byref(self.pre)))
+            capi.check(ffi.wasmtime_linker_instantiate_pre(linker.ptr(), module.ptr(), ctypes.byref(self.pre)))
         except wasmtime.WasmtimeError as error:
-            raise WasmError(f"{name} cannot be used: {native.last_cause(str(error))}") from None
+            raise WasmError(f"{name} cannot be used: {capi.last_cause(str(error))}") from None
 
     def check_entry(self, entry: str) -> None:
         """Refuse a name that is none of a function to begin with.
@@ -105,7 +105,7 @@ class CoreTemplate:
         """Make what one process runs in; nothing of the guest runs before `run`."""
         return CoreInstance(self, memory=memory, host=host, mounts=mounts, variables=variables)
 
-    def __del__(self, delete: Any = native.instance_pre_delete) -> None:
+    def __del__(self, delete: Any = capi.instance_pre_delete) -> None:
         # A default argument: when the interpreter goes, the names of modules go first.
         pre = getattr(self, "pre", None)
         if pre:
@@ -212,7 +212,7 @@ class CoreInstance(Instance):
         self.memory = template.memory
         """Bytes of memory that it had when it last asked the host for something."""
         try:
-            native.store_limiter(self.store, memory, _TABLE_ELEMENTS, 2, _TABLES, 1)
+            capi.store_limiter(self.store, memory, _TABLE_ELEMENTS, 2, _TABLES, 1)
             self.watch()
             if template.has_wasi:
                 self.set_wasi(mounts, variables)
@@ -250,7 +250,7 @@ class CoreInstance(Instance):
     def _call(self, instance: Any, name: str) -> int:
         text = name.encode()
         found = ffi.wasmtime_extern_t()
-        if not native.instance_export_get(self.context, ctypes.byref(instance), text, len(text), ctypes.byref(found)):
+        if not capi.instance_export_get(self.context, ctypes.byref(instance), text, len(text), ctypes.byref(found)):
             raise AssertionError(name)
         slots = (ffi.wasmtime_val_raw_t * 1)()
         trap = _Trap()
@@ -265,7 +265,7 @@ class CoreInstance(Instance):
     def find_memory(self, caller: Any) -> None:
         """Find its memory; called before the first operation."""
         found = ffi.wasmtime_extern_t()
-        if native.caller_export_get(caller, b"memory", 6, ctypes.byref(found)) and int(found.kind) == _MEMORY:
+        if capi.caller_export_get(caller, b"memory", 6, ctypes.byref(found)) and int(found.kind) == _MEMORY:
             self.exported_memory = found.of.memory
         self.has_memory = True
 
@@ -279,10 +279,10 @@ class CoreInstance(Instance):
             raise OutOfBounds
         memory = ctypes.byref(self.exported_memory)
         # No overflow: these are Python's ints, neither is negative, and what is compared is what wasmtime says at this moment.
-        self.memory = native.memory_data_size(self.context, memory)
+        self.memory = capi.memory_data_size(self.context, memory)
         if pointer + size > self.memory:
             raise OutOfBounds
-        address: int = native.memory_data(self.context, memory)
+        address: int = capi.memory_data(self.context, memory)
         return address + pointer
 
     def load(self, pointer: int, size: int) -> bytes:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import wasmtime
 from wasmtime import _bindings as ffi
 
-from capsend.engine import native
-from capsend.engine.stores import running
+from capsend.engine import capi
+from capsend.engine.instance import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,10 +77,10 @@ def define(
     kind = wasmtime.FuncType([kinds[letter]() for letter in signature], [wasmtime.ValType.i32()] if answers else [])
     _alive.append(callback)  # for as long as any linker lives, which is as long as this OS process
     where, what = module.encode(), name.encode()
-    native.check(
-        native.define_func_unchecked(
+    capi.check(
+        capi.define_func_unchecked(
             linker.ptr(), where, len(where), what, len(what), kind.ptr(),
-            ctypes.cast(callback, ffi.wasmtime_func_unchecked_callback_t), None, native.NO_FINALIZER,
+            ctypes.cast(callback, ffi.wasmtime_func_unchecked_callback_t), None, capi.NO_FINALIZER,
         )
     )  # fmt: skip
 
@@ -88,7 +88,7 @@ def define(
 def guarded(signature: str, function: Callable[..., int]) -> Any:
     """A callback that calls a function with the guest that runs on this thread and the arguments, and never raises.
 
-    See `capsend.engine.stores` for why; what the function raises ends the guest, and is raised again by `Instance.finish`.
+    See `capsend.engine.instance` for why; what the function raises ends the guest, and is raised again by `Instance.finish`.
     """
     layout = struct.Struct("<" + "".join("I12x" if letter == "i" else "q8x" for letter in signature))
     size, unpack = _SLOT * len(signature), layout.unpack
@@ -97,16 +97,16 @@ def guarded(signature: str, function: Callable[..., int]) -> Any:
     def call(_data: Any, caller: int, slots: int, _count: int) -> int:
         guest = running.guest
         if guest.interrupted:
-            return native.trap(b"interrupted")
+            return capi.trap(b"interrupted")
         try:
             if not guest.has_memory:
                 guest.find_memory(ctypes.cast(caller, _Caller))
             answer = function(guest, *unpack(read(slots, size)))
         except BaseException as failure:  # noqa: BLE001 - raised again by `finish`, on this side of wasmtime
             guest.failure = failure
-            return native.trap(b"host function failed")
+            return capi.trap(b"host function failed")
         if guest.interrupted:
-            return native.trap(b"interrupted")
+            return capi.trap(b"interrupted")
         write(slots).value = answer
         return 0
 

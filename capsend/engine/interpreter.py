@@ -11,25 +11,25 @@ import wasmtime
 from wasmtime import _bindings as ffi
 from wasmtime import component as wasm_component
 
-from capsend.baking.gauge import IMPORT, PAGE
-from capsend.engine import native, wasi
-from capsend.engine.components import ComponentInstance, Probe
-from capsend.engine.stores import Interrupted, engine, running
+from capsend.engine import capi, wasi
+from capsend.engine.component_instance import ComponentInstance, Probe
+from capsend.engine.gauge import IMPORT, PAGE
+from capsend.engine.instance import Interrupted, engine, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from capsend.folders import Mount
+    from capsend.capabilities.folders import Mount
 
-_END: Final = 0  # the operation of `capsend.guest.host` by which a guest only says how much memory it has
+_END: Final = 0  # the operation of `capsend.guest.host_operations` by which a guest only says how much memory it has
 _WORLD_PARAMETERS: Final = 2
-_REST: Final = native.VALUE - native.OF
-_WORLD: Final = struct.Struct(f"={native.OF}xI{_REST - 4}x{native.OF}xQQ{_REST - 16}x")
-_GAUGED: Final = struct.Struct(f"{_WORLD.format}{native.OF}xI{_REST - 4}x")
+_REST: Final = capi.VALUE - capi.OF
+_WORLD: Final = struct.Struct(f"={capi.OF}xI{_REST - 4}x{capi.OF}xQQ{_REST - 16}x")
+_GAUGED: Final = struct.Struct(f"{_WORLD.format}{capi.OF}xI{_REST - 4}x")
 """The arguments of the world's import as they lie in memory: a number; a text, as its size and its place; a number."""
 
-_LARGEST_PAYLOAD: Final = 1 << 25  # as much as `capsend.guest.host.deliver` sends at once
+_LARGEST_PAYLOAD: Final = 1 << 25  # as much as `capsend.guest.host_operations.deliver` sends at once
 
 
 def assemble(text: str) -> bytes:
@@ -41,7 +41,7 @@ def assemble(text: str) -> bytes:
     try:
         return bytes(wasmtime.wat2wasm(text))
     except wasmtime.WasmtimeError as error:
-        raise ValueError(native.sentence(error)) from None
+        raise ValueError(capi.sentence(error)) from None
 
 
 def compile_component(wasm: bytes) -> bytes:
@@ -53,7 +53,7 @@ def compile_component(wasm: bytes) -> bytes:
     try:
         return bytes(wasm_component.Component(engine(), wasm).serialize())
     except wasmtime.WasmtimeError as error:
-        message = f"the component cannot be compiled: {native.first_line(error)}"
+        message = f"the component cannot be compiled: {capi.first_line(error)}"
         raise ValueError(message) from None
 
 
@@ -72,7 +72,7 @@ class Template:
             self.component = wasm_component.Component.deserialize_file(engine(), str(path))
             self.linker = _make_linker(writing=False)
         except wasmtime.WasmtimeError as error:
-            message = f"{path} cannot be loaded: {native.first_line(error)}"
+            message = f"{path} cannot be loaded: {capi.first_line(error)}"
             raise ValueError(message) from None
         export = self.component.get_export_index("run")
         if export is None:
@@ -156,9 +156,9 @@ class Guest(ComponentInstance):
         # The buffers belong to these two bytes objects, which outlive the call: wasmtime copies them into the guest.
         texts = (program.encode("ascii"), call.encode("ascii"))
         for slot, text in zip(arguments, texts, strict=True):
-            slot.kind = native.STRING
+            slot.kind = capi.STRING
             slot.of.string.size = len(text)
-            slot.of.string.data = native.address(text)
+            slot.of.string.data = capi.address(text)
         result = ffi.wasmtime_component_val_t()
         running.guest = self
         try:
@@ -173,10 +173,10 @@ class Guest(ComponentInstance):
             self._returned = True
         finally:
             running.guest = None
-        return native.take_text(result.of.string)
+        return capi.take_text(result.of.string)
 
 
-@native.plain_host_function
+@capi.plain_host_function
 def _on_host(
     _data: int, _context: int, _type: int, arguments: int, count: int, results: int, _results: int
 ) -> int | None:
@@ -188,16 +188,16 @@ def _on_host(
     else:
         operation, size, start = _WORLD.unpack(ctypes.string_at(arguments, _WORLD.size))
     if guest.interrupted or guest.host is None:
-        return native.error("interrupted")
+        return capi.error("interrupted")
     try:
         if size > _LARGEST_PAYLOAD:
-            return native.error("it sent too much at once")
+            return capi.error("it sent too much at once")
         text = ctypes.string_at(start, size).decode("utf-8", "replace") if size else ""
         answer = guest.host(operation, text).encode("ascii") if operation != _END else b""
     except BaseException as failure:  # noqa: BLE001 - raised again by `finish`, on this side of wasmtime
         guest.failure = failure
-        return native.error("host function failed")
+        return capi.error("host function failed")
     if guest.interrupted:
-        return native.error("interrupted")
-    native.put_text(results, answer)
+        return capi.error("interrupted")
+    capi.put_text(results, answer)
     return 0

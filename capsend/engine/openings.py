@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from capsend.engine.stores import Instance
+    from capsend.engine.instance import Instance
 
 _Answer = TypeVar("_Answer")
 

@@ -14,11 +14,11 @@ import wasmtime
 from wasmtime import _bindings as ffi
 from wasmtime import _ffi as ffi_constants
 
-from capsend.engine import native, openings
+from capsend.capabilities.folders import LONGEST_PATH
+from capsend.engine import capi, openings
 from capsend.engine.imports import define, guarded
-from capsend.engine.stores import Exited, OutOfBounds
+from capsend.engine.instance import Exited, OutOfBounds
 from capsend.engine.wasi import has_room_for_files
-from capsend.folders import LONGEST_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,7 +162,7 @@ class Probe:
         found[len(_PASSED_ON)].of.memory = guest.exported_memory
         instance, trap = ffi.wasmtime_instance_t(), ctypes.POINTER(ffi.wasm_trap_t)()
         module = _module(guest.engine)
-        native.check(
+        capi.check(
             ffi.wasmtime_instance_new(
                 guest.context, module.ptr(), found, len(found), ctypes.byref(instance), ctypes.byref(trap)
             )
@@ -170,7 +170,7 @@ class Probe:
         for name in _PASSED_ON:
             item = ffi.wasmtime_extern_t()
             what = name.encode()
-            native.instance_export_get(guest.context, ctypes.byref(instance), what, len(what), ctypes.byref(item))
+            capi.instance_export_get(guest.context, ctypes.byref(instance), what, len(what), ctypes.byref(item))
             self._functions[name] = item.of.func
 
     @classmethod
@@ -192,7 +192,7 @@ class Probe:
             self._context, ctypes.byref(function), slots, len(args), ctypes.byref(trap)
         )
         if error or trap:
-            _ = native.problem(error) if error else native.trapped(trap)  # frees it
+            _ = capi.problem(error) if error else capi.trapped(trap)  # frees it
             return _FAULT
         return int(slots[0].i32)
 

@@ -13,10 +13,10 @@ from wasmtime import _bindings as ffi
 from wasmtime import _ffi as ffi_constants
 from wasmtime import component as wasm_component
 
-from capsend.engine import native, openings, values
-from capsend.engine.components import RAW_WAIT
-from capsend.engine.stores import numbers, running
-from capsend.folders import LONGEST_PATH, MOST_LISTINGS
+from capsend.capabilities.folders import LONGEST_PATH, MOST_LISTINGS
+from capsend.engine import capi, component_values, openings
+from capsend.engine.component_instance import RAW_WAIT
+from capsend.engine.instance import numbers, running
 
 # wasmtime names its WASI interfaces by the version it implements; shadowing works under that name only.
 _WASI: Final = "0.2.12"
@@ -29,10 +29,10 @@ _ENUM: Final = ffi_constants.WASMTIME_COMPONENT_ENUM.value
 _RESULT: Final = ffi_constants.WASMTIME_COMPONENT_RESULT.value
 
 
-# The callbacks below never raise: see `capsend.engine.stores`.
+# The callbacks below never raise: see `capsend.engine.instance`.
 
 
-@native.host_function
+@capi.host_function
 def _on_block(
     _data: Any, context: Any, _type: Any, arguments: Any, _count: int, _res: Any, _results: int
 ) -> int | None:
@@ -45,11 +45,11 @@ def _on_block(
         guest.wait_until(lambda: guest.is_ready(arguments))
     else:
         guest.sleep(RAW_WAIT)
-    native.resource_drop(context, arguments[0].of.resource)
-    return native.error("interrupted") if guest.interrupted else 0
+    capi.resource_drop(context, arguments[0].of.resource)
+    return capi.error("interrupted") if guest.interrupted else 0
 
 
-@native.host_function
+@capi.host_function
 def _on_poll(
     _data: Any, context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int
 ) -> int | None:
@@ -67,20 +67,20 @@ def _on_poll(
     else:
         guest.sleep(RAW_WAIT)
     for index in range(pollables.size):
-        native.resource_drop(context, pollables.data[index].of.resource)
+        capi.resource_drop(context, pollables.data[index].of.resource)
     results[0].kind = _LIST
     if ready:
-        native.val_vec_new(ctypes.byref(results[0].of.list), len(ready))
+        capi.val_vec_new(ctypes.byref(results[0].of.list), len(ready))
         for slot, index in enumerate(ready):
             results[0].of.list.data[slot].kind = _U32
             results[0].of.list.data[slot].of.u32 = index
     else:
         results[0].of.list.size = 0
         results[0].of.list.data = None
-    return native.error("interrupted") if guest.interrupted else 0
+    return capi.error("interrupted") if guest.interrupted else 0
 
 
-@native.host_function
+@capi.host_function
 def _on_open(
     _data: Any, context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
 ) -> int | None:
@@ -93,32 +93,32 @@ def _on_open(
         refusal = b"insufficient-memory"
         attempt = functools.partial(guest.pass_on, "open", arguments, count)
         answer = openings.opened(guest, attempt, _was_interrupted) if has_room_for_files() else None
-    native.resource_drop(context, arguments[0].of.resource)
+    capi.resource_drop(context, arguments[0].of.resource)
     if answer is None:
         _refuse(results[0], refusal)
     else:
         results[0] = answer
-    return native.error("interrupted") if guest.interrupted else 0
+    return capi.error("interrupted") if guest.interrupted else 0
 
 
 def _was_interrupted(answer: Any) -> bool:
     """Whether an answer is the error that a system call which was interrupted gives; if so, it is freed."""
     if answer is None or answer.of.result.is_ok:
         return False
-    interrupted: bool = values.read(answer, most=_LONGEST_CODE) == (False, "interrupted")
+    interrupted: bool = component_values.read(answer, most=_LONGEST_CODE) == (False, "interrupted")
     if interrupted:
         ffi.wasmtime_component_val_delete(ctypes.byref(answer))
     return interrupted
 
 
-@native.host_function
+@capi.host_function
 def _on_list(
     _data: Any, context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
 ) -> int | None:
     """`descriptor.read-directory`: WASI's own reads the whole folder into memory of the host, so only so many at a time."""
     guest = running.guest
     answer = guest.pass_on("list", arguments, count) if len(guest.listings) < MOST_LISTINGS else None
-    native.resource_drop(context, arguments[0].of.resource)
+    capi.resource_drop(context, arguments[0].of.resource)
     if answer is None:
         _refuse(results[0], b"insufficient-memory")
     else:
@@ -126,21 +126,21 @@ def _on_list(
             slot = answer.of.result.val.contents.of
             number = next(numbers) & 0xFFFF_FFFF
             # A copy: what ctypes gives is a view of the slot, which is overwritten.
-            guest.listings[number] = ctypes.cast(ctypes.cast(slot.resource, ctypes.c_void_p), native.ANY_POINTER)
+            guest.listings[number] = ctypes.cast(ctypes.cast(slot.resource, ctypes.c_void_p), capi.ANY_POINTER)
             slot.resource = _host_resource(context, number)
         results[0] = answer
-    return native.error("interrupted") if guest.interrupted else 0
+    return capi.error("interrupted") if guest.interrupted else 0
 
 
 def _host_resource(context: Any, number: int) -> Any:
     handle = ffi.wasmtime_component_resource_host_new(True, number, _LISTING)
-    made = native.ANY_POINTER()
-    native.check(ffi.wasmtime_component_resource_host_to_any(context, handle, ctypes.byref(made)))
+    made = capi.ANY_POINTER()
+    capi.check(ffi.wasmtime_component_resource_host_to_any(context, handle, ctypes.byref(made)))
     ffi.wasmtime_component_resource_host_delete(handle)
     return made
 
 
-@native.host_function
+@capi.host_function
 def _on_entry(
     _data: Any, context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
 ) -> int | None:
@@ -150,8 +150,8 @@ def _on_entry(
     error = ffi.wasmtime_component_resource_any_to_host(context, arguments[0].of.resource, ctypes.byref(handle))
     answer = None
     if error:
-        native.problem(error)  # frees it
-        native.resource_drop(context, arguments[0].of.resource)
+        capi.problem(error)  # frees it
+        capi.resource_drop(context, arguments[0].of.resource)
     else:  # which gave back what was borrowed
         listing = ffi.wasmtime_component_val_t()
         listing.kind = arguments[0].kind
@@ -162,17 +162,17 @@ def _on_entry(
         _refuse(results[0], b"bad-descriptor")
     else:
         results[0] = answer
-    return native.error("interrupted") if guest.interrupted else 0
+    return capi.error("interrupted") if guest.interrupted else 0
 
 
-@native.destructor
+@capi.destructor
 def _on_listing_dropped(_data: Any, context: Any, number: int) -> int | None:
     """A guest has closed a listing."""
     listing = running.guest.listings.pop(number, None)
     if listing is not None:
-        error = native.resource_drop(context, listing)
+        error = capi.resource_drop(context, listing)
         if error:
-            native.problem(error)  # frees it
+            capi.problem(error)  # frees it
         ffi.wasmtime_component_resource_any_delete(listing)
     return 0
 
@@ -191,25 +191,25 @@ def has_room_for_files() -> bool:
     return limit < 0 or number < limit * 3 // 4
 
 
-@native.host_function
+@capi.host_function
 def _on_write(
     _data: Any, context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int
 ) -> int | None:
     """`output-stream.write`."""
-    native.resource_drop(context, arguments[0].of.resource)
+    capi.resource_drop(context, arguments[0].of.resource)
     guest = running.guest
     try:
-        guest.keep_output(values.read(arguments[1], most=guest.longest_output))
+        guest.keep_output(component_values.read(arguments[1], most=guest.longest_output))
     except BaseException as failure:  # noqa: BLE001 - raised again by `finish`, on this side of wasmtime
         guest.failure = failure
-        return native.error("host function failed")
+        return capi.error("host function failed")
     results[0].kind = _RESULT
     results[0].of.result.is_ok = True
     results[0].of.result.val = None
-    return native.error("interrupted") if guest.interrupted else 0
+    return capi.error("interrupted") if guest.interrupted else 0
 
 
-@native.host_function
+@capi.host_function
 def _on_create_socket(
     _data: Any, _ctx: Any, _type: Any, _args: Any, _count: int, results: Any, _results: int
 ) -> int | None:
@@ -222,10 +222,10 @@ def _refuse(result: Any, name: bytes) -> None:
     """Answer with an error code, by its name."""
     code = ffi.wasmtime_component_val_t()
     code.kind = _ENUM
-    native.byte_vec_new(ctypes.byref(code.of.enumeration), len(name), native.address(name))
+    capi.byte_vec_new(ctypes.byref(code.of.enumeration), len(name), capi.address(name))
     result.kind = _RESULT
     result.of.result.is_ok = False
-    result.of.result.val = native.val_new(ctypes.byref(code))
+    result.of.result.val = capi.val_new(ctypes.byref(code))
 
 
 _SHADOWED: Final = (
@@ -266,7 +266,7 @@ def _add_listing(instance: wasm_component.LinkerInstance) -> None:
     """Put a resource of the engine's own in the place of `directory-entry-stream`."""
     name = b"directory-entry-stream"
     kind = ffi.wasmtime_component_resource_type_new_host(_LISTING)
-    native.check(
+    capi.check(
         ffi.wasmtime_component_linker_instance_add_resource(
             instance.ptr(),
             ctypes.create_string_buffer(name),
@@ -274,7 +274,7 @@ def _add_listing(instance: wasm_component.LinkerInstance) -> None:
             kind,
             _on_listing_dropped,
             None,
-            native.NO_FINALIZER,
+            capi.NO_FINALIZER,
         )
     )
 
@@ -282,8 +282,8 @@ def _add_listing(instance: wasm_component.LinkerInstance) -> None:
 def add_function(instance: wasm_component.LinkerInstance, name: str, callback: Any) -> None:
     """Define one import."""
     text = name.encode()
-    native.check(
+    capi.check(
         ffi.wasmtime_component_linker_instance_add_func(
-            instance.ptr(), ctypes.create_string_buffer(text), len(text), callback, None, native.NO_FINALIZER
+            instance.ptr(), ctypes.create_string_buffer(text), len(text), callback, None, capi.NO_FINALIZER
         )
     )

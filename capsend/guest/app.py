@@ -6,11 +6,12 @@ import atexit
 import importlib
 import json
 import linecache
+import pkgutil
 import sys
 
-import wit_world  # type: ignore[import-not-found] # made while the image is built
+import wit_world
 
-from . import clock, fresh, host, manifest, network, stdlib, streams
+from . import clock, host_operations, manifest, network, renewal, stdlib, streams
 
 # Before the standard library, so that what it and packages import from there is what replaces it: a sleep that can be interrupted.
 clock.install()
@@ -19,29 +20,19 @@ network.install()
 _AGAIN = "again "
 _FAILURES = stdlib.import_all(manifest.PACKAGES)
 
-from . import shared  # noqa: E402 - what builds on the standard library comes after it
+# Before the other modules of the guest, which use the rooms that host and guest share, and which its `__init__` imports in turn.
+import capsend_traits  # noqa: E402 - as above
 
-shared.install()
+import capsend  # noqa: E402 - it builds on the standard library
 
-from . import cells, databases, mail, package_files, resting, runtime, settle, warned, zones  # noqa: E402 - what builds on the host's modules comes after those
+from . import cells, mailbox, package_files, process_warnings, resting, runtime, snapshot, sqlite, time_zones  # noqa: E402 - they build on `capsend`
 
-# Imported when they are needed, which nothing here does.
-for _name in (
-    "capsend.capabilities",
-    "capsend.records",
-    "capsend.source_text",
-    "capsend.syntax",
-    "capsend.text_shipment",
-    "capsend.mailbox",
-    "capsend.shipping",
-    "capsend.held",
-    "capsend.registry",
-):
-    importlib.import_module(_name)
-shared.read_declarations()
-image = importlib.import_module("capsend.image")
-
-
+# A process has no files to import these from.
+for _module in pkgutil.walk_packages(capsend.__path__, "capsend."):
+    importlib.import_module(_module.name)
+for _name in capsend_traits.table().modules():
+    capsend_traits.table().declarations(_name)
+image = importlib.import_module("capsend.image.image")
 image.freeze()
 
 
@@ -69,18 +60,18 @@ class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made whi
         if call == "inventory":
             return _inventory()
         if call == "ready":
-            fresh.renew()
-            settle.rehearse_again(_run)
+            renewal.renew()
+            snapshot.rehearse_again(_run)
             return ""
         if call.startswith(_AGAIN):
-            answer = host.deliver(_run_again(program, call.removeprefix(_AGAIN)))
-            host.request(host.END, "")
+            answer = host_operations.deliver(_run_again(program, call.removeprefix(_AGAIN)))
+            host_operations.request(host_operations.END, "")
             return answer
         if call in _ACTS:
             return _ACTS[call](program)
-        fresh.restart()
-        answer = host.deliver(_run(program, call))
-        host.request(host.END, "")  # the host learns with every request how much memory there is
+        renewal.restart()
+        answer = host_operations.deliver(_run(program, call))
+        host_operations.request(host_operations.END, "")  # the host learns with every request how much memory there is
         return answer
 
 
@@ -99,20 +90,19 @@ def _run_again(program: str, call: str) -> str:
         streams.flush()
 
 
-shared.check()
-databases.install()
-zones.install()
+sqlite.install()
+time_zones.install()
 network.install_loops()
 package_files.keep(manifest.FILES)
 package_files.install()
-mail.install()
+mailbox.install()
 streams.install()
-warned.install()
-fresh.forget_exits()
+process_warnings.install()
+renewal.forget_exits()
 # These folders are gone when the snapshot runs; finders that remember them would claim modules they cannot load.
 sys.path.clear()
 sys.path_importer_cache.clear()
 linecache.clearcache()
-settle.rehearse(_run)
-settle.list_objects()
-settle.plug_holes()
+snapshot.rehearse(_run)
+snapshot.list_objects()
+snapshot.plug_holes()

@@ -43,10 +43,10 @@ class Assembler:
         }
 
     def make(self, parts: dict[str, Any]) -> Any:
-        """Return the class that the parts describe; see `capsend.captures.anatomy`."""
+        """Return the class that the parts describe; see `capsend.shipping.captures.anatomy`."""
         made = self._kinds[parts.get("kind", "plain")](parts)
         if "final" in parts:
-            from capsend.fields import keep_final
+            from capsend.traits.fields import keep_final
 
             keep_final(made, parts["final"])
         return made

@@ -17,8 +17,9 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any, Final
 
-from . import mail
-from .codec_instances import BASES, fields_of, plan_of
+from capsend.codec.instances import BASES, fields_of, plan_of
+
+from . import mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -135,7 +136,7 @@ def _module(name: str, file: str) -> dict[str, Any]:
     module = types.ModuleType(name)
     namespace = vars(module)
     namespace.update(__builtins__=builtins, __file__=file)
-    program = mail.program()
+    program = mailbox.program()
     if (name == _MAIN and (program is None or not program.owns(_MAIN))) or name not in sys.modules:
         sys.modules[name] = module
     _own.add(name)
@@ -147,10 +148,10 @@ def _module(name: str, file: str) -> dict[str, Any]:
 def stand_in(value: Any) -> Any:
     """Return the record of an instance whose class a source text defined; None for all others."""
     cls = type(value)
-    program = mail.program()
+    program = mailbox.program()
     if cls.__module__ not in _own or isinstance(value, _CODE) or (program is not None and program.made(cls)):
         return None
-    record = sys.modules["capsend.records"].Record
+    record = sys.modules["capsend.shipping.records"].Record
     if isinstance(value, enum.Enum):
         return record(cls.__qualname__, {"name": value._name_, "value": value._value_})
     plan = plan_of(cls)

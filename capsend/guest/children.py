@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from . import handles, host
-from .codec import dumps, loads
+from capsend.codec.text import dumps, loads
+
+from . import handles, host_operations
 from .handles import Handle
 
 _LARGEST = 1 << 25
@@ -56,14 +57,14 @@ def spawn(head: dict[str, Any], program: str, call: str) -> Child:
             "Send large data in messages, in parts"
         )
     handles.flush()
-    child: Child = handles.receive(loads(_asked(host.SPAWN, payload)))[0]
+    child: Child = handles.receive(loads(_asked(host_operations.SPAWN, payload)))[0]
     return child
 
 
 def join(child: Child, timeout: float | None) -> tuple[str, list[Any], str] | None:
     """Wait for the end; return its kind, handles and text as the host tells them, or None when it has not come in time."""
     handles.flush()
-    answer = _asked(host.JOIN, f"{child.number} {-1.0 if timeout is None else max(float(timeout), 0.0)!r}")
+    answer = _asked(host_operations.JOIN, f"{child.number} {-1.0 if timeout is None else max(float(timeout), 0.0)!r}")
     if not answer:
         return None
     kind, total, length, rest = answer.split(" ", 3)
@@ -71,7 +72,7 @@ def join(child: Child, timeout: float | None) -> tuple[str, list[Any], str] | No
     missing = int(total) - len(parts[0])
     while missing > 0:
         # No answer of its own: it may begin with anything.
-        parts.append(host.request(host.MORE, str(child.number)))
+        parts.append(host_operations.request(host_operations.MORE, str(child.number)))
         if not parts[-1]:
             break  # whoever reads the text will say that it has no end
         missing -= len(parts[-1])
@@ -80,39 +81,39 @@ def join(child: Child, timeout: float | None) -> tuple[str, list[Any], str] | No
 
 def kill(child: Child) -> None:
     """End it."""
-    host.request(host.KILL, str(child.number))
+    host_operations.request(host_operations.KILL, str(child.number))
 
 
 def stats(child: Child) -> dict[str, Any]:
     """Return what it has used, and how it ended."""
-    told: dict[str, Any] = loads(_asked(host.STATS, str(child.number)))
+    told: dict[str, Any] = loads(_asked(host_operations.STATS, str(child.number)))
     return told
 
 
 def await_end(child: Child, tag: int) -> None:
     """Have a notice with that tag come when it has ended."""
-    _asked(host.AWAIT, f"{tag} {child.number}")
+    _asked(host_operations.AWAIT, f"{tag} {child.number}")
 
 
 def address(child: Child) -> Any:
     """Return its address."""
     if child.address is None:
-        child.address = handles.receive(loads(_asked(host.ADDRESS, str(child.number))))[0]
+        child.address = handles.receive(loads(_asked(host_operations.ADDRESS, str(child.number))))[0]
     return child.address
 
 
 def link(child: Child, other: int) -> None:
     """Link two children."""
-    _asked(host.LINK_CHILDREN, f"{child.number} {other}")
+    _asked(host_operations.LINK_CHILDREN, f"{child.number} {other}")
 
 
 def unlink(child: Child, other: int) -> None:
     """Undo a link between two children."""
-    _asked(host.UNLINK_CHILDREN, f"{child.number} {other}")
+    _asked(host_operations.UNLINK_CHILDREN, f"{child.number} {other}")
 
 
 def _asked(operation: int, payload: str) -> str:
-    answer = host.request(operation, payload)
+    answer = host_operations.request(operation, payload)
     if answer.startswith("!"):
         word, _, rest = answer.partition(" ")
         errors: Any = sys.modules["capsend"]

@@ -8,7 +8,7 @@ import selectors
 import time
 from typing import Any
 
-from . import host
+from . import host_operations
 
 _DAY = 86_400.0
 
@@ -34,13 +34,13 @@ def sleep(seconds: Any, /) -> None:
     if seconds > 1e10:
         message = "timestamp out of range for platform time_t"
         raise OverflowError(message)
-    if host.request(host.SLEEP, repr(seconds)):
+    if host_operations.request(host_operations.SLEEP, repr(seconds)):
         _thread.interrupt_main()  # the host wants the cell that runs to end
 
 
 def process_time() -> float:
     """Process time for profiling: sum of the kernel and user-space CPU time, in which no sleep counts."""
-    return float(host.request(host.CPU, "") or 0)
+    return float(host_operations.request(host_operations.CPU, "") or 0)
 
 
 def process_time_ns() -> int:

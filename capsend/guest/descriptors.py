@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, Final
 
-from capsend.traits import Impl
+from capsend.traits.markers import Impl
 
 # What a descriptor holds is of every kind.
 _Maker = Callable[..., Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from . import host
+from . import host_operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ class Handle:
     @property
     def __capsend_handle__(self) -> Any:
         """What a program that this process ships carries for it."""
-        from capsend.held import HeldGrant  # type: ignore[import-not-found]  # the name that it has in the image
+        from .held import HeldGrant
 
         return HeldGrant(self)
 
@@ -87,4 +87,4 @@ def take_dropped() -> str:
 def flush(few: int = 0) -> None:
     """Tell the host now which handles have gone, unless they are few."""
     while len(_dropped) > few:
-        host.request(host.DROP, take_dropped())
+        host_operations.request(host_operations.DROP, take_dropped())

@@ -6,11 +6,13 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from . import codec, handles, host
+from capsend import codec
+
+from . import handles, host_operations
 from .handles import Handle
 
 if TYPE_CHECKING:
-    from .program import Program
+    from .rebuild import Program
 
 _SAY_NOTHING = (["builtins", "Exception"], ["builtins", "BaseException"])
 
@@ -49,7 +51,7 @@ class HostFunction(Handle):
             message = f"cannot call {self._name}: args{error.path} cannot be sent: {error.reason}"
             raise errors.SerializationError(message) from None
         handles.flush(handles.FEW)  # what functions return may be all that this process ever asks for
-        answer = host.request(host.CALL, f"{self.number}:{text}")
+        answer = host_operations.request(host_operations.CALL, f"{self.number}:{text}")
         kind, body = answer[:1], answer[1:]
         if kind == "e":
             raise _Raised(codec.loads(body)).error()
@@ -105,7 +107,7 @@ class _Raised:
         return None
 
     def _made(self, name: list[str], told: dict[str, Any]) -> BaseException:
-        classes: Any = sys.modules["capsend.exception_classes"]
+        classes: Any = sys.modules["capsend.shipping.exception_classes"]
         cls = _program().by_name(*name)
         if not issubclass(cls, Exception):
             raise LookupError("it would end the process")
@@ -116,4 +118,4 @@ class _Raised:
 
 
 handles.KINDS["function"] = HostFunction
-HostFunction.__module__ = "capsend.capabilities"
+HostFunction.__module__ = "capsend.capabilities.host_functions"

@@ -11,7 +11,7 @@ from typing import Any
 
 import componentize_py_runtime  # type: ignore[import-not-found] # there is one in the image only
 
-from . import host
+from . import host_operations
 
 _TIMES = 3
 _call: Any = operator.call
@@ -34,9 +34,9 @@ def show_signals(_program: str) -> str:
     """Let the host look at the memory, in turn with an interrupt pending and without one."""
     signal.signal(signal.SIGINT, lambda *_: None)
     # Both are functions in C: between them nothing of Python runs, which would handle the interrupt.
-    look = partial(componentize_py_runtime.call_import, 0, [host.LOOK, "pending"])
+    look = partial(componentize_py_runtime.call_import, 0, [host_operations.LOOK, "pending"])
     for _ in range(_TIMES):
-        host.request(host.LOOK, "none")
+        host_operations.request(host_operations.LOOK, "none")
         deque(map(_call, (_thread.interrupt_main, look)), maxlen=0)
-    host.request(host.LOOK, "none")
+    host_operations.request(host_operations.LOOK, "none")
     return ""

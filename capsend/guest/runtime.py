@@ -9,8 +9,12 @@ import opcode
 import os
 from typing import Any, Final
 
-from . import children, codec, describing, failure, handles, host_functions, local_time, mail, settle, unsent
-from .program import Program
+from capsend import codec
+from capsend.shipping import description as failure
+from capsend.shipping import entity_description
+
+from . import children, handles, host_functions, local_time, mailbox, snapshot, unsent
+from .rebuild import Program
 
 _LOST_TEXT: Final = "unsupported operand type(s) for +=: '' and "
 """What CPython says where `text += more` finds no memory, and the text is lost (cpython#146092): no class has an empty name."""
@@ -26,7 +30,7 @@ def run(program: str, call: str) -> str:
         call: JSON of more steps, its length in hexadecimal and a colon before it, then `(args, kwargs)` as codec text.
     """
     rebuilt = Program()
-    mail.begin(rebuilt)
+    mailbox.begin(rebuilt)
     host_functions.begin(rebuilt)
     try:
         parts = codec.loads(program)
@@ -59,7 +63,7 @@ def run_again(program: str, call: str) -> str:
         program: JSON of `{"entry": reference, "handles": [[number, kind, description]]}`, of which the second may be missing.
         call: as for `run`.
     """
-    rebuilt = mail.program()
+    rebuilt = mailbox.program()
     assert rebuilt is not None
     unsent.begin()
     try:
@@ -80,7 +84,7 @@ def _answered(rebuilt: Program, parts: dict[str, Any], call: str, start: int) ->
     function = rebuilt.get(parts["entry"])
     args, kwargs = codec.decode(call, start=start, resolve=rebuilt.resolve)
     if "mailbox" in parts:
-        args = (mail.own_mailbox(), *args)
+        args = (mailbox.own_mailbox(), *args)
     rebuilt.is_running = True
     answer = _answer(_call(function, args, kwargs), rebuilt)
     if (error := unsent.used()) is not None:
@@ -91,7 +95,7 @@ def _answered(rebuilt: Program, parts: dict[str, Any], call: str, start: int) ->
 def _failed(rebuilt: Program, error: BaseException) -> str:
     error = _as_memory_error(error)
     if isinstance(error, MemoryError):
-        settle.unplug_holes()
+        snapshot.unplug_holes()
     held = _Held(rebuilt)
     return "e" + held.before(failure.describe(unsent.used() or error, externals=held.name))
 
@@ -102,7 +106,7 @@ def _compare(description: dict[str, Any], rebuilt: Program) -> None:
     Raises:
         AssertionError: they differ.
     """
-    difference = describing.compare(description, describing.describe(rebuilt.entities))
+    difference = entity_description.compare(description, entity_description.describe(rebuilt.entities))
     if difference is not None:
         raise AssertionError(f"CAPSEND_COMPARE: the process has rebuilt something else than was sent: {difference}")
 

@@ -13,7 +13,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from . import host
+from . import host_operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,12 +51,12 @@ class _HostWriter(io.RawIOBase):
         for start in range(0, len(view), _CHUNK):
             text = self._decoder.decode(view[start : start + _CHUNK])
             if text:
-                host.request(self._operation, text)
+                host_operations.request(self._operation, text)
         return len(view)
 
     def pass_on(self) -> None:
         """Let the host show what it has, although the end of the line is missing."""
-        host.request(host.FLUSH, str(self._operation))
+        host_operations.request(host_operations.FLUSH, str(self._operation))
 
 
 class _Bytes(io.BufferedIOBase):
@@ -105,8 +105,8 @@ class _Text(io.TextIOWrapper):
 
 
 _RAW = {
-    1: _HostWriter(host.STDOUT, 1, "<stdout>"),
-    2: _HostWriter(host.STDERR, 2, "<stderr>"),
+    1: _HostWriter(host_operations.STDOUT, 1, "<stdout>"),
+    2: _HostWriter(host_operations.STDERR, 2, "<stderr>"),
 }
 
 

@@ -38,18 +38,17 @@ if TYPE_CHECKING:
 
 SPAWN_METHODS: Final = frozenset(
     {
-        "capsend.process._Spawn.__call__",
+        "capsend.spawning._Spawn.__call__",
         "capsend.environment.Environment.spawn",
         "capsend.environment.Environment.execute",
         "capsend.environment.Environment.execute_async",
-        "capsend.process.Environment.spawn",
         "capsend.process.Process.spawn_linked",
         "capsend.group.ProcessGroup.spawn",
         "capsend.executor.Executor.submit",
     }
 )
 SUPERVISED_METHODS: Final = frozenset({"capsend.supervisor.Supervisor.spawn"})
-SPAWNABLE_METHODS: Final = frozenset({"capsend.process.Spawnable.spawn"})
+SPAWNABLE_METHODS: Final = frozenset({"capsend.spawning.Spawnable.spawn"})
 METHODS: Final = {
     **dict.fromkeys(SPAWN_METHODS, "spawn"),
     **dict.fromkeys(SUPERVISED_METHODS, "supervise"),
@@ -59,19 +58,21 @@ METHODS: Final = {
 """{method: the act of `checks` that checks a call of it}."""
 METHOD_NAMES: Final = frozenset(name.rpartition(".")[2] for name in METHODS) - {"__call__"}
 CALL_METHODS: Final = frozenset(
-    f"capsend.{owner}.{name}" for owner in ("mailbox.Address", "process.Actor") for name in ("call", "call_async")
+    f"capsend.{owner}.{name}"
+    for owner in ("mailbox.address.Address", "process.Actor")
+    for name in ("call", "call_async")
 )
 SEND_METHODS: Final = frozenset(
     {
         *(
             f"capsend.{owner}.{name}"
-            for owner in ("mailbox.Address", "process.Actor")
+            for owner in ("mailbox.address.Address", "process.Actor")
             for name in ("send", "send_async")
         ),
-        "capsend.mailbox.Address.send_after",
+        "capsend.mailbox.address.Address.send_after",
     }
 )
-PROCESS_FUNCTIONS: Final = frozenset({"capsend.process.process", "capsend.process"})
+PROCESS_FUNCTIONS: Final = frozenset({"capsend.spawning.process", "capsend.process"})
 
 
 class CapsendPlugin(Plugin):

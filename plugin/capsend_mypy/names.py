@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from mypy.nodes import TypeInfo
 
-PROCESS_SEND: Final = "capsend.traits.ProcessSend"
-SERIALIZABLE: Final = "capsend.traits.Serializable"
+PROCESS_SEND: Final = "capsend.traits.markers.ProcessSend"
+SERIALIZABLE: Final = "capsend.traits.markers.Serializable"
 MARKERS: Final = (PROCESS_SEND, SERIALIZABLE)
 TRAITS: Final = PROCESS_SEND.rpartition(".")[0]
 """The module that defines the markers."""
-PER_PROCESS: Final = "capsend.traits.PerProcess"
-SPAWNABLE: Final = "capsend.process.Spawnable"
-HOST_FUNCTION: Final = "capsend.capabilities.HostFunction"
-WASM_FUNCTION: Final = "capsend.wasm.WasmFunction"
+PER_PROCESS: Final = "capsend.traits.markers.PerProcess"
+SPAWNABLE: Final = "capsend.spawning.Spawnable"
+HOST_FUNCTION: Final = "capsend.capabilities.host_functions.HostFunction"
+WASM_FUNCTION: Final = "capsend.wasm.module.WasmFunction"
 PROCESS: Final = "capsend.process.Process"
-MAILBOX: Final = "capsend.mailbox.Mailbox"
-ADDRESS: Final = "capsend.mailbox.Address"
-DIR: Final = "capsend.folders.Dir"
+MAILBOX: Final = "capsend.mailbox.mailbox.Mailbox"
+ADDRESS: Final = "capsend.mailbox.address.Address"
+DIR: Final = "capsend.capabilities.folders.Dir"
 SETTLED: Final = {
     DIR: "which folders a process may use",
     HOST_FUNCTION: "which functions of the host a process may call",
@@ -31,16 +31,16 @@ SETTLED: Final = {
 SENT: Final = frozenset(
     {
         SPAWNABLE,
-        "capsend.process._Spawn",
-        "capsend.mailbox.Down",
-        "capsend.mailbox.Exit",
-        "capsend.source_text.Source",
-        "capsend.source_text.SourceFunction",
+        "capsend.spawning._Spawn",
+        "capsend.mailbox.messages.Down",
+        "capsend.mailbox.messages.Exit",
+        "capsend.source_text.source.Source",
+        "capsend.source_text.source.SourceFunction",
     }
 )
 """capsend's own classes whose instances a process has, or is sent, without a declaration."""
 
-RECORD: Final = "capsend.records.Record"
+RECORD: Final = "capsend.shipping.records.Record"
 """What is judged by its fields, as a class of the user's is."""
 
 METADATA: Final = "capsend"

@@ -30,7 +30,7 @@ def host(operation, payload):
 
 def pack(name, *args, module="math", **head):
     """What spawns a function of the image."""
-    encode = sys.modules["capsend_guest.codec"].encode
+    encode = sys.modules["capsend.codec.text"].encode
     text = encode((args, {}), externals=lambda _: None)
     return f'{json.dumps({"name": name, **head})}\n{{"entry":0,"steps":[["n","{module}","{name}"]]}}\n0:{text}'
 
@@ -342,12 +342,12 @@ def return_a_process_to_the_host():
 @attack("failed", capsend.ProcessFailed, says="cannot be accepted")
 def claim_that_a_process_is_a_result():
     number = start("sleep", 1_000, module="time")
-    host(4, sys.modules["capsend_guest.codec"].encode(object, externals=lambda _: {"h": number}, prefix="v"))
+    host(4, sys.modules["capsend.codec.text"].encode(object, externals=lambda _: {"h": number}, prefix="v"))
     return 1
 
 
 @attack("normal", returns={"!handle"})
 def send_a_process_in_a_message():
     number = start("sleep", 1_000, module="time")
-    text = sys.modules["capsend_guest.codec"].encode(object, externals=lambda _: {"h": 0})
+    text = sys.modules["capsend.codec.text"].encode(object, externals=lambda _: {"h": 0})
     return {host(10, f"{inbox.number} 0 0 {number}:{text}").split(" ")[0]}

@@ -9,7 +9,7 @@ from hostile.expect import MIB, attack
 
 def answer(text):
     """Make the process answer with this text instead of its exception."""
-    sys.modules["capsend_guest.failure"].describe = lambda *_, **__: text
+    sys.modules["capsend.shipping.description"].describe = lambda *_, **__: text
     raise ValueError
 
 

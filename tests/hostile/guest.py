@@ -195,7 +195,7 @@ def read_the_inventory():
 @attack("normal or trap or failed")
 def replace_the_way_out():
     sys.modules["wit_world"].host = lambda *_: "stop"
-    sys.modules["capsend_guest.host"].request = lambda *_: 1 / 0
+    sys.modules["capsend_guest.host_operations"].request = lambda *_: 1 / 0
     print("nobody hears this")
 
 

@@ -1,0 +1,366 @@
+"""The general form of a message: any value, as a flat list of nodes."""
+
+from __future__ import annotations
+
+import binascii
+import enum
+import json
+import sys
+from array import array
+from itertools import chain
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from capsend.codec.instances import BASES, fields_of, plan_of, state_of
+from capsend.codec.limits import NotEncodable
+from capsend.codec.standard_types import standard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from capsend.codec.instances import Plan
+
+# Any below stands for nodes, which are JSON, and for the values themselves.
+ATOMS: Final = frozenset({type(None), bool, int, float, str})
+_STR: Final = frozenset({str})
+FLOAT: Final = frozenset({float})
+MANY: Final = 32  # as many floats are packed: writing one in decimal takes ten times as long
+_NUMBERS: Final = frozenset({type(None), bool, float})
+_BY_REFERENCE: Final = (type, FunctionType, BuiltinFunctionType, ModuleType)
+_PORTABLE_BITS: Final = 2000
+_CHUNK: Final = 3 << 20
+_HEXADECIMAL: Final = 8 << 20  # base 16 is three times as fast as base 64; above this its size matters more
+
+_ORDERED: Final = frozenset({bytes, int, str})
+
+_MAY_HAVE_ATTRIBUTES: Final = frozenset({"ordered", "counter"})
+
+
+class OwnEncoder(json.JSONEncoder):
+    """The encoder of the library as it was when this was imported: programs replace its methods, and `json.dumps`."""
+
+    default = json.JSONEncoder.default
+    encode = json.JSONEncoder.encode
+    iterencode = json.JSONEncoder.iterencode
+
+
+dumps: Final = OwnEncoder(check_circular=False, separators=(",", ":")).encode
+
+
+class _Frame:
+    """One container being encoded: its value, what is encoded of it so far, what is left."""
+
+    __slots__ = ("keys", "out", "ref", "source", "value")
+
+    def __init__(self, value: Any, out: list[Any], source: Iterator[Any], *, ref: list[int], keys: Any = None) -> None:
+        self.value = value
+        self.out = out
+        self.source = source
+        self.ref = ref
+        self.keys = keys
+
+
+class _Refused(Exception):
+    pass
+
+
+class Instead:
+    """What `externals` may answer with: another value, which is written where the one that was asked about stands."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def has_surrogate(text: str) -> bool:
+    """Tell whether `text` has a code point that JSON would merge with its neighbour, or that is no character."""
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+class Encoder:
+    """Encodes one value in the general form.
+
+    Args:
+        externals: gives the reference of what is not encoded here, or None.
+        careful: look at every str and int, since some of this value cannot stand in JSON as it is.
+        shared: gives the reference of any part that others hold too, or None.
+        stand_in: gives the value that is written instead of an instance, or None.
+    """
+
+    def __init__(
+        self,
+        externals: Callable[[Any], Any],
+        *,
+        careful: bool,
+        shared: Callable[[Any], Any] | None = None,
+        stand_in: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self._externals = externals
+        self._careful = careful
+        self._shared = shared
+        self._stand_in = stand_in
+        # Containers of what stands in JSON as it is are written at once, unless each part has to be looked at.
+        self._inline = frozenset() if shared is not None else _NUMBERS if careful else ATOMS
+        self._refs: dict[int, list[int]] = {}  # by identity; an empty one is a node that is not finished
+        self._nodes: list[Any] = []
+        self._blobs: list[str] = []
+        self._alive: list[Any] = []  # parts made on the way: their identities must not be used again
+        self._stack: list[_Frame] = []
+
+    def encode(self, root: Any) -> tuple[list[Any], list[str]]:
+        """Return the nodes of the message, and the blobs that follow them.
+
+        Raises:
+            NotEncodable: a part has no encoding.
+        """
+        try:
+            self._run(root)
+        except _Refused as refused:
+            value, reason = refused.args
+            steps = tuple(_step(frame) for frame in self._stack[1:])
+            raise NotEncodable(value, reason, steps=steps) from refused.__cause__
+        except NotEncodable as refused:  # by what names things, which does not know where this one stands
+            steps = tuple(_step(frame) for frame in self._stack[1:])
+            raise NotEncodable(refused.value, refused.reason, steps=steps) from None
+        return self._nodes, self._blobs
+
+    def _run(self, root: Any) -> None:
+        refs, careful, shared = self._refs, self._careful, self._shared
+        frame = _Frame(None, [], iter((root,)), ref=[])
+        self._stack.append(frame)
+        out, source = frame.out, frame.source
+        while True:
+            for child in source:
+                kind = type(child)
+                if shared is not None and id(child) not in refs and (known := shared(child)) is not None:
+                    self._emit(refs.setdefault(id(child), []), ["x", known])
+                if shared is not None and id(child) in refs:
+                    out.append(refs[id(child)])
+                    continue
+                if kind in ATOMS and not (careful and self._is_odd(child)):
+                    out.append(child)
+                    continue
+                ref = refs.get(id(child))
+                if ref is not None:
+                    out.append(ref)
+                    continue
+                ref = refs[id(child)] = []
+                out.append(ref)
+                opened = self._open(child, kind, ref)
+                if opened is not None:
+                    self._stack.append(opened)
+                    out, source = opened.out, opened.source
+                    break
+            else:
+                frame = self._stack.pop()
+                if not self._stack:
+                    return
+                self._emit(frame.ref, _finished(frame))
+                out, source = self._stack[-1].out, self._stack[-1].source
+
+    def _is_odd(self, atom: Any) -> bool:
+        kind = type(atom)
+        return (kind is str and has_surrogate(atom)) or (kind is int and atom.bit_length() > _PORTABLE_BITS)
+
+    def _emit(self, ref: list[int], node: Any) -> None:
+        ref.append(len(self._nodes))
+        self._nodes.append(node)
+
+    def _open(self, value: Any, kind: Any, ref: list[int]) -> _Frame | None:
+        opener = self._openers.get(kind)
+        if opener is not None:
+            frame: _Frame | None = opener(self, value, ref)
+            return frame
+        entry = standard(kind)
+        if entry is None or (kind.__dictoffset__ and entry.tag in _MAY_HAVE_ATTRIBUTES and vars(value)):
+            return self._open_other(value, kind, ref)
+        try:
+            parts = entry.read(value)
+        except Exception as error:
+            raise _Refused(value, f"its {kind.__qualname__} cannot be read: {error}") from error
+        self._alive.append(parts)
+        return _Frame(value, [entry.tag], iter(parts), ref=ref)
+
+    def _open_other(self, value: Any, kind: Any, ref: list[int]) -> _Frame | None:
+        if self._stand_in is not None and (other := self._stand_in(value)) is not None:
+            self._alive.append(other)
+            return self._open(other, type(other), ref)
+        if issubclass(kind, enum.Enum):
+            flag = issubclass(kind, enum.Flag)
+            return _Frame(value, ["E" if flag else "e"], iter((kind, value._value_ if flag else value._name_)), ref=ref)
+        reference = self._externals(value)
+        if type(reference) is Instead:
+            self._alive.append(reference)
+            return self._open(reference.value, type(reference.value), ref)
+        if reference is not None:
+            self._emit(ref, ["x", reference])
+            return None
+        if issubclass(kind, _BY_REFERENCE):
+            raise _Refused(value, f"{value.__name__} has no name that the other side knows")
+        plan = plan_of(kind)
+        if plan.refusal:
+            raise _Refused(value, plan.refusal)
+        return self._open_instance(value, plan, ref)
+
+    def _open_instance(self, value: Any, plan: Plan, ref: list[int]) -> _Frame | None:
+        kind = type(value)
+        parts: list[Any] = [kind]
+        if plan.base is not object:
+            parts.append(BASES[plan.base].read(value))
+        if plan.own_get or plan.own_set:
+            try:
+                parts.append(state_of(value, plan))
+            except Exception as error:
+                raise _Refused(value, f"its __getstate__ failed: {error!r}") from error
+            self._alive.append(parts)
+            return _Frame(value, ["o" if plan.base is object else "K"], iter(parts), ref=ref)
+        fields = fields_of(value, plan)
+        if plan.base is tuple and not fields:
+            self._alive.append(parts)
+            return _Frame(value, ["T"], chain((kind,), parts[1]), ref=ref)
+        if not set(map(type, fields)) <= _STR or (self._careful and any(map(has_surrogate, fields))):
+            raise _Refused(value, "it has a field whose name is no proper str")
+        reference = self._refs.get(id(kind))
+        if plan.base is object and reference and set(map(type, fields.values())) <= self._inline:
+            self._emit(ref, ["i", reference, fields])
+            return None
+        self._alive.append(parts)
+        tag = "i" if plan.base is object else "k"
+        return _Frame(value, [tag], chain(parts, fields.values()), ref=ref, keys=tuple(fields))
+
+    def _open_list(self, value: list[Any], ref: list[int]) -> _Frame | None:
+        kinds = set(map(type, value))
+        if kinds <= self._inline:
+            self._emit(ref, self._floats("L", value) if kinds == FLOAT and len(value) >= MANY else ["l", *value])
+            return None
+        return _Frame(value, ["l"], iter(value), ref=ref)
+
+    def _open_tuple(self, value: tuple[Any, ...], ref: list[int]) -> _Frame | None:
+        kinds = set(map(type, value))
+        if kinds <= self._inline:
+            self._emit(ref, self._floats("U", value) if kinds == FLOAT and len(value) >= MANY else ["t", *value])
+            return None
+        return _Frame(value, ["t"], iter(value), ref=ref)
+
+    def _open_dict(self, value: dict[Any, Any], ref: list[int]) -> _Frame | None:
+        if not set(map(type, value)) <= _STR or (self._careful and any(map(has_surrogate, value))):
+            return _Frame(value, ["m"], chain.from_iterable(value.items()), ref=ref)
+        if set(map(type, value.values())) <= self._inline:
+            self._emit(ref, ["d", value])
+            return None
+        return _Frame(value, ["d"], iter(value.values()), ref=ref, keys=tuple(value))
+
+    def _open_set(self, value: set[Any], ref: list[int]) -> _Frame | None:
+        return _Frame(value, ["s"], iter(_ordered(value)), ref=ref)
+
+    def _open_frozenset(self, value: frozenset[Any], ref: list[int]) -> _Frame | None:
+        return _Frame(value, ["f"], iter(_ordered(value)), ref=ref)
+
+    def _open_bytes(self, value: bytes, ref: list[int]) -> None:
+        self._emit(ref, ["b", *self._blob(value)])
+
+    def _open_bytearray(self, value: bytearray, ref: list[int]) -> None:
+        self._emit(ref, ["B", *self._blob(value)])
+
+    def _open_str(self, value: str, ref: list[int]) -> None:
+        self._emit(ref, ["u", *self._blob(value.encode("utf-8", "surrogatepass"))])
+
+    def _open_int(self, value: int, ref: list[int]) -> None:
+        self._emit(ref, ["n", f"{value:x}"])
+
+    _openers: ClassVar[dict[type, Callable[[Encoder, Any, list[int]], _Frame | None]]] = {
+        list: _open_list,
+        tuple: _open_tuple,
+        dict: _open_dict,
+        set: _open_set,
+        frozenset: _open_frozenset,
+        bytes: _open_bytes,
+        bytearray: _open_bytearray,
+        str: _open_str,
+        int: _open_int,
+    }
+
+    def _floats(self, tag: str, value: list[float] | tuple[float, ...]) -> list[Any]:
+        packed = array("d", value)
+        if sys.byteorder == "big":
+            packed.byteswap()
+        return [tag, *self._blob(packed.tobytes())]
+
+    def _blob(self, data: bytes | bytearray) -> tuple[int, int]:
+        text, form = blob(data)
+        self._blobs.append(text)
+        return len(text), form
+
+
+def blob(data: bytes | bytearray) -> tuple[str, int]:
+    """Return bytes as ASCII text, and its form: 7 bits as they are, base 16 or base 64."""
+    if data.isascii():
+        return data.decode("ascii"), 7
+    if len(data) <= _HEXADECIMAL:
+        return data.hex(), 16
+    # In pieces, so that 100 MB need no second 133 MB of base64 bytes beside the text.
+    pieces = (data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK))
+    return "".join(binascii.b2a_base64(piece, newline=False).decode("ascii") for piece in pieces), 64
+
+
+def _ordered(value: set[Any] | frozenset[Any]) -> Any:
+    """Return the elements of a set in an order that no hash seed decides, as far as they have one."""
+    kinds = set(map(type, value))
+    if len(kinds) == 1 and kinds <= _ORDERED:
+        return sorted(value)
+    if kinds <= ATOMS:
+        return sorted(value, key=lambda item: (type(item).__name__, repr(item)))
+    if all(issubclass(kind, _BY_REFERENCE) for kind in kinds):
+        return sorted(value, key=lambda item: (str(item.__module__), str(getattr(item, "__qualname__", item.__name__))))
+    return value
+
+
+def _finished(frame: _Frame) -> list[Any]:
+    out, keys = frame.out, frame.keys
+    if keys is None:
+        return out
+    head = len(out) - len(keys)
+    return [*out[:head], dict(zip(keys, out[head:], strict=True))]
+
+
+def _step(frame: _Frame) -> str:
+    """Return how the part of a container that is being encoded is reached from the container."""
+    tag, position = frame.out[0], len(frame.out) - 2
+    if frame.keys is not None:
+        position -= {"d": 0, "i": 1, "k": 2}[tag]
+        if position < 0:
+            return ".__class__" if position == -1 - (tag == "k") else ""
+        key = frame.keys[position]
+        return f"[{key!r}]" if tag == "d" else f".{key}"
+    if tag in ("l", "t"):
+        return f"[{position}]"
+    if tag == "m":
+        return _key_step(frame.value, position)
+    if tag in ("s", "f"):
+        return f"{{item {position}}}"
+    if tag == "T":
+        names = getattr(type(frame.value), "_fields", ())
+        return f".{names[position - 1]}" if 0 < position <= len(names) else f"[{position - 1}]"
+    kind: Any = type(frame.value)
+    entry = standard(kind)
+    if entry is None or tag != entry.tag:
+        return (".__class__", "", "")[position] if position < 3 else ""
+    part = entry.parts[min(position, len(entry.parts) - 1)]
+    if entry.tag == "deque":
+        return f"[{position - 1}]"
+    return "" if part.name == "content" else f".{part.name}"
+
+
+def _key_step(value: dict[Any, Any], position: int) -> str:
+    key = next(k for i, k in enumerate(value) if i == position // 2)
+    if position % 2 == 0:
+        return f"{{key {position // 2}}}"
+    text = repr(key) if type(key) in ATOMS or type(key) is tuple else f"<{type(key).__qualname__}>"
+    return f"[{text}]" if len(text) < 80 else f"[{text[:76]}...]"

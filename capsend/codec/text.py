@@ -1,0 +1,305 @@
+"""Values as text and back: the encoding in which host and process exchange everything; `docs/wire.md` documents it."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from functools import cache
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+from capsend.codec.decoder import Decoder, unblob
+from capsend.codec.encoder import ATOMS, FLOAT, MANY, Encoder, Instead, OwnEncoder, blob, dumps
+from capsend.codec.limits import MAX_GENERAL_DEPTH, MAX_PLAIN_DEPTH, Budget, Limits, Malformed, NotEncodable, Stopped
+from capsend.codec.standard_types import BY_TAG
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "TAGS",
+    "Instead",
+    "Limits",
+    "Malformed",
+    "NotEncodable",
+    "Stopped",
+    "decode",
+    "dumps",
+    "encode",
+    "loads",
+    "parse",
+]
+
+TAGS: Final = tuple(BY_TAG)
+_PLAIN: Final = ATOMS | {list, dict}
+_STR: Final = frozenset({str})
+_MAX_DIGITS: Final = 4300
+_SHORT: Final = 1 << 63  # numbers below are written without asking whether JSON can be read back
+_SAFE_RECURSION: Final = 5000  # beyond this a deep value could overflow the stack of the pickler
+_STRUCTURE: Final = bytes.maketrans(b"{}", b"[]")
+_NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{},"'))
+_scan: Final = json.JSONDecoder().raw_decode
+_unescaped: Final = OwnEncoder(ensure_ascii=False).encode
+loads: Final = json.JSONDecoder().decode
+
+
+def encode(
+    value: Any,
+    *,
+    externals: Callable[[Any], Any] = lambda _: None,
+    pickled: bool = False,
+    prefix: str = "",
+    shared: Callable[[Any], Any] | None = None,
+    stand_in: Callable[[Any], Any] | None = None,
+) -> str:
+    """Return the message, in ASCII, that says `value` exactly: its classes, its sharing, its cycles.
+
+    Args:
+        value: what to encode.
+        externals: may raise `NotEncodable`; called for every function, class, module and instance; returns its reference, which is JSON nested at
+            most two levels deep, `Instead` with a value that stands for it, or None. An instance without a reference goes by its fields; the others
+            are refused.
+        pickled: write values of built-in classes in the form that only a decoder without limits reads, which is several
+            times as fast: for a sender that the reader trusts anyway.
+        prefix: what stands before the message in the text that is returned.
+        shared: called for every part, whatever its class, before `externals`; returns its reference or None.
+        stand_in: called for every instance, before `externals`; returns another value, which is written instead, or None.
+
+    Raises:
+        NotEncodable: a part has no encoding; its `path` says where it stands.
+    """
+    kind = type(value)
+    if kind is str and value.isascii():
+        return f"{prefix}s{value}"
+    if kind is int and -_SHORT < value < _SHORT:
+        return f"{prefix}p{value}"
+    if value is None:
+        return f"{prefix}pnull"
+    if pickled:
+        data = _pickle(value)
+        if data is not None:
+            body, form = blob(data)
+            return f"{prefix}k{form:02}{body}"
+    letter, layer, root = _root(value)
+    plain = shared is None and _is_plain(layer)
+    if plain:
+        text = _json(root)
+        if text is not None:
+            return f"{prefix}{letter}{text}"
+    for careful in (True,) if plain else (False, True):
+        nodes, blobs = Encoder(externals, careful=careful, shared=shared, stand_in=stand_in).encode(value)
+        text = _json(nodes)
+        if text is not None:
+            return "".join([prefix, f"g{len(text):x}:", text, *blobs])
+    raise NotEncodable(value, "a reference that is no proper JSON")
+
+
+@cache
+def _pickler() -> type[Any]:
+    import pickle
+
+    class Builtins(pickle.Pickler):
+        """Writes what is of a built-in class exactly and refuses the rest."""
+
+        def reducer_override(self, obj: object) -> Any:
+            raise pickle.PicklingError(f"{type(obj)} is none of them")
+
+    return Builtins
+
+
+def _pickle(value: Any) -> bytes | None:
+    """Return a pickle of a value made of None, numbers, text, bytes and their plain containers only, else None."""
+    if sys.getrecursionlimit() > _SAFE_RECURSION:
+        return None
+    file = io.BytesIO()
+    try:
+        _pickler()(file, 5).dump(value)
+    except Exception:  # noqa: BLE001 - a cause that matters comes up again in the general form
+        return None
+    return file.getvalue()
+
+
+def _root(value: Any) -> tuple[str, list[Any], Any]:
+    """Return the letter of the plain form, the first layer to look at, and what JSON is asked to write."""
+    if type(value) is tuple:
+        if len(value) == 2 and type(value[0]) is tuple and type(value[1]) is dict:
+            return "c", [*value[0], value[1]], [value[0], value[1]]
+        return "t", list(value), value
+    return "p", [value], value
+
+
+def _is_plain(layer: list[Any]) -> bool:
+    """Tell whether JSON says these values exactly: layer by layer, with no Python call per element."""
+    seen: set[int] = set()
+    count = 0
+    lists, dicts = [layer], list[Any]()
+    for _ in range(MAX_PLAIN_DEPTH - 2):
+        kinds = set(map(type, chain.from_iterable(lists)))
+        kinds.update(map(type, chain.from_iterable(map(dict.values, dicts))))
+        if kinds <= ATOMS:
+            return kinds != FLOAT or not lists or sum(map(len, lists)) < MANY * len(lists)
+        if not kinds <= _PLAIN:
+            return False
+        layer = [*chain.from_iterable(lists), *chain.from_iterable(map(dict.values, dicts))]
+        lists = _of(list, layer, kinds)
+        dicts = _of(dict, layer, kinds)
+        seen.update(map(id, lists))
+        seen.update(map(id, dicts))
+        count += len(lists) + len(dicts)
+        if len(seen) != count or not set(map(type, chain.from_iterable(dicts))) <= _STR:
+            return False
+    return False
+
+
+def _of(kind: type, layer: list[Any], kinds: set[type]) -> list[Any]:
+    """Return those of a layer that are of this kind; most layers are of one kind only."""
+    if kind not in kinds:
+        return []
+    return layer if len(kinds) == 1 else [item for item in layer if type(item) is kind]
+
+
+def _json(root: Any) -> str | None:
+    """Return JSON for `root`; None when it could not be read back, for surrogates or ints of too many digits."""
+    try:
+        text = dumps(root)
+        if "\\ud" in text:
+            _unescaped(root).encode()
+    except ValueError:  # UnicodeEncodeError too
+        return None
+    limit = sys.get_int_max_str_digits()
+    return text if 0 < limit <= _MAX_DIGITS or not _long_digits(text) else None
+
+
+def _long_digits(text: str) -> bool:
+    return re.search(rf"\d{{{_MAX_DIGITS + 1}}}", text) is not None
+
+
+def decode(
+    text: str,
+    *,
+    resolve: Callable[[Any], Any] = lambda _: _no_references(),
+    may_build: Callable[[type], bool] = lambda _: True,
+    limits: Limits | None = None,
+    start: int = 0,
+    is_unwanted: Callable[[], bool] | None = None,
+) -> Any:
+    """Return the value that a message says.
+
+    No method of a class in it runs, except `__setstate__` where the class defines it, and `__hash__` and `__eq__` where
+    an instance is a key or an element of a set.
+
+    Args:
+        text: a message made by `encode`.
+        resolve: gives the object of a reference; it may raise anything.
+        may_build: tells whether a message may contain instances of a class.
+        limits: what decoding may cost; None trusts the sender.
+        start: where in the text the message begins.
+        is_unwanted: tells whether nobody waits for the value any more; asked again and again.
+
+    Raises:
+        Malformed: the text is no message, refers to what is not known, or goes beyond the limits.
+        Stopped: it is unwanted.
+    """
+    try:
+        if limits is None and text.startswith("k", start):
+            return _unpickled(text, start)
+        return _decode(text[start:] if start else text, resolve, may_build, Budget(limits, is_unwanted))
+    except (Malformed, Stopped):
+        raise
+    except Exception as error:
+        if limits is None and isinstance(error, MemoryError):
+            raise  # the sender is trusted: it is this process that has too little
+        raise Malformed(f"not a message: {type(error).__name__}: {str(error)[:200]}") from error
+
+
+def _decode(text: str, resolve: Callable[[Any], Any], may_build: Callable[[type], bool], budget: Budget) -> Any:
+    limits = budget.limits
+    if type(text) is not str or not text.isascii():
+        raise Malformed("a message is ASCII text")
+    if limits is not None and len(text) > limits.max_chars:
+        raise Malformed(f"a message of {len(text)} characters is above the limit of {limits.max_chars}")
+    letter = text[:1]
+    if letter == "s":
+        return text[1:]
+    if letter == "g":
+        size, colon, _ = text[1:18].partition(":")
+        start = 2 + len(size)
+        end = start + int(size, 16)
+        if not colon or not size.isalnum() or not start < end <= len(text):
+            raise Malformed("the length of the nodes is wrong")
+        nodes = parse(text[start:end], limits, depth=MAX_GENERAL_DEPTH)
+        if type(nodes) is not list or not nodes:
+            raise Malformed("a message without nodes")
+        budget.look()
+        decoder = Decoder(nodes, text, start=end, resolve=resolve, may_build=may_build, budget=budget)
+        return decoder.decode()
+    if letter not in ("p", "t", "c"):
+        raise Malformed("a message of an unknown form")
+    root = parse(text[1:], limits, depth=MAX_PLAIN_DEPTH)
+    if letter == "p":
+        return root
+    if type(root) is not list:
+        raise Malformed("a tuple is written as an array")
+    if letter == "t":
+        return tuple(root)
+    if len(root) != 2 or type(root[0]) is not list or type(root[1]) is not dict:
+        raise Malformed("a call is written as an array and an object")
+    return tuple(root[0]), root[1]
+
+
+def _unpickled(text: str, start: int) -> Any:
+    import pickle
+
+    # Trusted: the host made it. A process never sends this form, and a decoder with limits does not know it.
+    return pickle.loads(unblob(text[start + 3 :], int(text[start + 1 : start + 3])))  # noqa: S301 - see above
+
+
+def parse(text: str, limits: Limits | None, *, depth: int) -> Any:
+    """Return what JSON text says, within the limits; `depth` bounds its nesting."""
+    if limits is not None and ("[" in text or "{" in text):
+        _check_structure(text, limits, depth)
+    digits = sys.get_int_max_str_digits()
+    if digits != _MAX_DIGITS and re.search(rf"\d{{{min(digits or _MAX_DIGITS, _MAX_DIGITS) + 1}}}", text):
+        return json.JSONDecoder(parse_int=_parse_int).decode(text)
+    value, end = _scan(text)
+    if end != len(text):
+        raise Malformed("text after the value")
+    return value
+
+
+def _parse_int(text: str) -> int:
+    # The interpreter's own limit may be lower than the one that the format allows, or switched off.
+    if len(text) > _MAX_DIGITS + 1:
+        raise Malformed("an int of too many digits")
+    value = 0
+    digits = text.removeprefix("-")
+    for start in range(0, len(digits), 500):
+        piece = digits[start : start + 500]
+        value = value * 10 ** len(piece) + int(piece)
+    return -value if text.startswith("-") else value
+
+
+def _check_structure(text: str, limits: Limits, depth: int) -> None:
+    """Refuse JSON that is nested too deep or has too many parts, before the parser recurses into it or makes them."""
+    if "\\" in text:
+        text = text.replace("\\\\", "").replace('\\"', "")
+    marks = text.encode("ascii").translate(_STRUCTURE, _NO_STRUCTURE).replace(b'""', b"")
+    if b'"' in marks:
+        marks = b"".join(marks.split(b'"')[::2])
+    if marks.count(b",") > limits.max_items:
+        raise Malformed(f"a message of more than {limits.max_items} items")
+    marks = marks.translate(None, b",")
+    if len(marks) > 2 * limits.max_nodes:
+        raise Malformed(f"a message of more than {limits.max_nodes} nodes")
+    for _ in range(depth):
+        if not marks:
+            return
+        marks = marks.replace(b"[]", b"")
+    if marks:
+        raise Malformed(f"a message nested deeper than {depth} levels")
+
+
+def _no_references() -> Any:
+    raise LookupError("no references are known here")

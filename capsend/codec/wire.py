@@ -1,0 +1,86 @@
+"""The host's side of the codec: what it says of values that cannot be sent, and what it accepts from a process."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from capsend import codec
+from capsend.codec.text import Limits
+from capsend.exceptions import OutputLimitExceeded, ProcessFailed, SerializationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["LIMITS", "Limits", "decode_value", "encode_value", "may_build"]
+
+LIMITS: Final = Limits()
+
+
+def encode_value(
+    value: object,
+    *,
+    externals: Callable[[Any], Any],
+    name: str = "the value",
+    pickled: bool = True,
+    shared: Callable[[Any], Any] | None = None,
+) -> str:
+    """Return the message that says `value` to a process, in the fastest form that is exact.
+
+    Args:
+        value: what to send.
+        externals: names functions, classes, modules and handles; see `codec.encode`.
+        pickled: whether the receiver reads the form that is a pickle.
+        shared: names the parts that the receiver has already, whatever their class; see `codec.encode`.
+        name: what the message of an error calls the value, such as `argument rows`.
+
+    Raises:
+        SerializationError: a part of it cannot be sent; `path` says where it stands.
+    """
+    try:
+        return codec.encode(value, externals=externals, pickled=pickled and shared is None, shared=shared)
+    except codec.NotEncodable as error:
+        raise SerializationError(
+            f"{name}{error.path} cannot be sent: {error.reason}. Send plain data and make the rest inside the process.",
+            path=f"{name}{error.path}",
+        ) from error
+
+
+def decode_value(
+    text: str,
+    *,
+    resolve: Callable[[Any], Any],
+    limits: Limits = LIMITS,
+    is_unwanted: Callable[[], bool] | None = None,
+) -> Any:
+    """Return the value that a process sent, whatever the process wrote.
+
+    Only classes that `resolve` knows are rebuilt, without running their `__init__`, `__new__` or any property. A class's
+    own `__setstate__` runs, and `__hash__` and `__eq__` do for keys and elements of sets: they see what the process chose.
+
+    Raises:
+        OutputLimitExceeded: the message is longer than the limits allow.
+        ProcessFailed: the text is no message, names what was not sent, or would cost more than the limits allow.
+        Stopped: `is_unwanted` says so, which is asked again and again.
+    """
+    if len(text) > limits.max_chars:
+        raise OutputLimitExceeded(
+            f"the process sent {len(text)} characters, above the limit of {limits.max_chars}. Send less at a time.",
+            limit=limits.max_chars,
+        )
+    try:
+        return codec.decode(text, resolve=resolve, may_build=may_build, limits=limits, is_unwanted=is_unwanted)
+    except codec.Malformed as error:
+        raise ProcessFailed(
+            f"the process sent what cannot be accepted: {error}", type_name="malformed", guest_message=str(error)
+        ) from error
+
+
+def may_build(cls: type) -> bool:
+    """Tell whether a process may send instances of a class that the host knows.
+
+    A class of the standard library that does something when its instances go away must not get its state from a process:
+    `tempfile` deletes the file, `subprocess` waits for the process that the state names.
+    """
+    outside = cls.__module__.partition(".")[0] in sys.stdlib_module_names
+    return not (outside and hasattr(cls, "__del__"))

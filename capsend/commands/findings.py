@@ -1,0 +1,45 @@
+"""What the commands `doctor` and `explain` find, as values to be shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@attrs.frozen
+class Finding:
+    """One line of the doctor's report; `problem` says what is wrong and what to do, and is empty when all is well."""
+
+    subject: str
+    state: str
+    problem: str = ""
+
+
+@attrs.frozen
+class Node:
+    """One line of an explanation.
+
+    Attributes:
+        text: what it is about, and why the answer is what it is.
+        good: whether it can go along.
+        notes: lines that belong to it, such as the cure.
+        children: what the answer rests on.
+    """
+
+    text: str
+    good: bool
+    notes: tuple[str, ...] = ()
+    children: tuple[Node, ...] = ()
+
+    def lines(self, depth: int = 0) -> Iterator[str]:
+        """Yield the tree as plain text, one level of indentation per level of the tree."""
+        indent = "    " * depth
+        yield f"{indent}{'yes' if self.good else 'NO '} {self.text}"
+        for note in self.notes:
+            yield f"{indent}        {note}"
+        for child in self.children:
+            yield from child.lines(depth + 1)

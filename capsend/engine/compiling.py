@@ -1,0 +1,73 @@
+"""Modules and components as code of this machine: compiled, loaded again, and why something cannot be."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+import wasmtime
+from wasmtime import component as wasm_component
+
+from capsend.engine import capi
+from capsend.engine.instance import engine
+from capsend.exceptions import WasmError
+
+Code = TypeVar("Code", wasmtime.Module, wasm_component.Component)
+
+_FEATURES: Final = (
+    ("threads must be enabled", "threads and shared memory"),
+    ("shared memor", "threads and shared memory"),
+    ("memory64", "64-bit memories"),
+    ("multi-memory", "several memories"),
+    ("multiple memories", "several memories"),
+    ("exceptions", "exceptions"),
+    ("gc feature", "garbage-collected types"),
+    ("gc proposal", "garbage-collected types"),
+    ("gc types", "garbage-collected types"),
+    ("gc support", "garbage-collected types"),
+    ("function references", "typed function references"),
+    ("function-references", "typed function references"),
+    ("stack switching", "stack switching"),
+    ("async", "asynchronous functions of components"),
+    ("custom page sizes", "custom page sizes"),
+)
+
+
+def refused(name: str, error: wasmtime.WasmtimeError) -> WasmError:
+    """Say why wasmtime does not compile something."""
+    text = str(error)
+    for sign, feature in _FEATURES:
+        if sign in text.lower():
+            return WasmError(
+                f"{name} cannot be used: it needs {feature}, which processes do not have ({capi.last_cause(text)}). "
+                "Build it without"
+            )
+    return WasmError(f"{name} is not valid WebAssembly: {capi.last_cause(text)}. Build it again")
+
+
+def compile_code(kind: type[Code], wasm: bytes, name: str) -> Code:
+    """Compile a module or a component for the CPU of this machine.
+
+    Args:
+        kind: which of the two it is.
+        wasm: its binary form.
+        name: what messages call it.
+
+    Raises:
+        WasmError: the bytes are none, or one that uses what is switched off here.
+    """
+    try:
+        return kind(engine(small=True), wasm)
+    except wasmtime.WasmtimeError as error:
+        raise refused(name, error) from None
+
+
+def load_code(kind: type[Code], data: bytes) -> Code:
+    """Load what `serialize` gave; the caller vouches for it.
+
+    Raises:
+        ValueError: it was made by another wasmtime, with other settings, or for another CPU.
+    """
+    try:
+        return kind.deserialize(engine(small=True), data)
+    except wasmtime.WasmtimeError as error:
+        raise ValueError(capi.first_line(error)) from None

@@ -1,0 +1,286 @@
+"""What every guest has: a store of its own with limits, a way to be interrupted, and a way to wait inside host operations."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import itertools
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import wasmtime
+from wasmtime import _bindings as ffi
+
+from capsend.engine import capi
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from capsend.capabilities.folders import Mount
+
+THREAD_STACK: Final = 69_206_016
+"""Bytes of stack that a thread needs to run a guest: wasmtime's own limit plus room for the host functions.
+
+They are addresses and not memory until they are used. CPython inside counts its stack in linear memory, of which it has
+1 MB; with this much of the other stack its own check comes first, and endless recursion in C is a `RecursionError`.
+"""
+
+SMALL_STACK: Final = 3_145_728
+"""The same for guests in any language, which have less of it; host functions run on what is left."""
+
+_WASM_STACK: Final = 67_108_864
+_SMALL_WASM_STACK: Final = 1_048_576
+REFUSED_FEATURES: Final = (
+    "wasm_threads", "wasm_memory64", "wasm_multi_memory", "wasm_gc", "wasm_function_references", "wasm_exceptions",
+    "wasm_stack_switching", "shared_memory", "wasm_component_model_async", "wasm_component_model_more_async_builtins",
+    "wasm_component_model_async_stackful",
+)  # fmt: skip
+"""What modules may not use, by wasmtime's names: each would escape a limit, or be of no use to one thread."""
+
+LARGEST_MEMORY: Final = 1 << 32
+"""Bytes that a guest can address at most."""
+
+_TABLE_ELEMENTS: Final = 200_000
+
+
+class Trapped(Exception):
+    """A guest faulted, or ended itself; the instance is gone.
+
+    Attributes:
+        reason: one sentence without a full stop, such as "the wasm stack overflowed".
+        details: what the guest's C code had written to its standard error, bounded, and the functions in which it faulted; often empty.
+    """
+
+    def __init__(self, reason: str, details: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.details = details
+
+
+class Interrupted(Exception):
+    """A guest was stopped by `Instance.interrupt`."""
+
+
+class Exited(Exception):
+    """A guest ended itself, as the `proc_exit` of WASI does.
+
+    Attributes:
+        code: what it said about it; 0 when all is well.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class OutOfBounds(Exception):
+    """A guest gave a pointer and a length that are not in its memory."""
+
+
+_lock = threading.Lock()
+_engines: dict[bool, wasmtime.Engine] = {}
+_owner = 0
+numbers = itertools.count(1)
+guests: dict[int, Instance] = {}
+running = threading.local()
+
+
+def engine(*, small: bool = False) -> wasmtime.Engine:
+    """One of the two engines of this OS process, made when it is first asked for.
+
+    Args:
+        small: whether it is the one for guests in any language, whose threads have less stack, or that of Python images.
+
+    Raises:
+        RuntimeError: this OS process was forked from one that already had an engine, whose threads and memory maps
+            did not survive the fork.
+    """
+    global _owner  # noqa: PLW0603 - the engines belong to one OS process
+    found = _engines.get(small)
+    if found is None:
+        with _lock:
+            found = _engines.get(small)
+            if found is None:
+                _owner = _owner or os.getpid()
+                found = _engines[small] = _make_engine(small=small)
+    if os.getpid() != _owner:
+        message = (
+            "capsend was used before os.fork(), and its engine does not survive a fork. "
+            "Start workers with the 'spawn' or 'forkserver' method, or use capsend only after the fork"
+        )
+        raise RuntimeError(message)
+    return found
+
+
+def _make_engine(*, small: bool) -> wasmtime.Engine:
+    config = wasmtime.Config()
+    config.epoch_interruption = True
+    stack = _SMALL_WASM_STACK if small else _WASM_STACK
+    # No call here is asynchronous, but wasmtime refuses a stack limit above the size of such calls' stacks.
+    ffi.wasmtime_config_async_stack_size_set(config.ptr(), 2 * stack)
+    config.max_wasm_stack = stack
+    # Nothing here is concurrent inside one store, and its bookkeeping takes time at every instantiation and call.
+    ffi.wasmtime_config_concurrency_support_set(config.ptr(), False)
+    if small:
+        for name in REFUSED_FEATURES:
+            getattr(ffi, f"wasmtime_config_{name}_set")(config.ptr(), False)
+    return wasmtime.Engine(config)
+
+
+REASONS: Final = (
+    ("call stack exhausted", "the wasm stack overflowed: the recursion in the process was too deep"),
+    ("unreachable", "the interpreter inside aborted"),
+    ("out of bounds memory access", "the process touched memory that it does not have"),
+    ("indirect call type mismatch", "the process called a function through a wrong pointer"),
+    ("undefined element", "the process called a function that does not exist"),
+    ("uninitialized element", "the process called a function that does not exist"),
+    ("concurrent limit", "too many processes are alive at once in this program"),
+    ("concurrent memory limit", "too many processes are alive at once in this program"),
+    ("memory minimum size", "the environment's memory is smaller than what the image needs to start"),
+)
+"""[(part of a message of wasmtime's, what it means)]."""
+
+
+class Instance:
+    """A store with one instance in it, which runs on one thread at a time.
+
+    After `Trapped` or `Interrupted` the instance is dead and can only be closed.
+    """
+
+    reasons: ClassVar[tuple[tuple[str, str], ...]] = REASONS
+    exits: ClassVar = False
+    """Whether it is a program of its own: it may end itself and say how, and the names of its functions tell its author something."""
+
+    def __init__(self, owner: wasmtime.Engine) -> None:
+        self.engine = owner
+        self._interrupted = False
+        self.failure: BaseException | None = None
+        self.raw_output = bytearray()
+        self._wake = threading.Lock()
+        self._wake.acquire()
+        self._number = next(numbers)
+        self.store: Any = capi.store_new(owner.ptr(), None, capi.NO_FINALIZER)
+        self.context: Any = capi.store_context(self.store)
+        guests[self._number] = self
+
+    def limit(self, memory: int) -> None:
+        """Let it have at most so many bytes from now on; what it has already stays."""
+        capi.store_limiter(self.store, memory, _TABLE_ELEMENTS, -1, -1, -1)
+
+    def configure(self, memory: int, mounts: Sequence[Mount]) -> None:
+        """Set its limits and what it sees of the host."""
+        self.limit(memory)
+        self.watch()
+        self.set_wasi(mounts)
+
+    def watch(self) -> None:
+        """Let `interrupt` reach it while it runs."""
+        capi.epoch_deadline_callback(self.store, _on_epoch, self._number, capi.NO_FINALIZER)
+        capi.set_epoch_deadline(self.context, 1)
+
+    def set_wasi(self, mounts: Sequence[Mount], variables: Mapping[str, str] | None = None) -> None:
+        """Give it WASI, with these folders and environment variables and nothing else."""
+        # A fresh configuration grants nothing: no files, arguments, variables or network, and nothing to read.
+        config = capi.wasi_config_new()
+        for mount in mounts:
+            host, inside = (ctypes.create_string_buffer(os.fsencode(path)) for path in (mount.path, mount.inside))
+            if not capi.preopen_dir(config, host, inside, mount.write):
+                capi.wasi_config_delete(config)
+                raise OSError(
+                    f"the folder {mount.path} cannot be opened any more: it is gone, or this program has no file descriptor left"
+                )
+        if variables:
+            capi.set_env(config, len(variables), capi.texts(variables), capi.texts(variables.values()))
+        capi.check(capi.set_wasi(self.context, config))
+
+    def interrupt(self) -> None:
+        """Stop the guest, from any thread: a running one within milliseconds, one that sleeps at once.
+
+        Does nothing when it was called before.
+        """
+        # No lock here: a handle may be collected, and its process stopped, at any point of any thread.
+        if self._interrupted:
+            return
+        self._interrupted = True
+        with contextlib.suppress(RuntimeError):  # two threads at once: the other one has released it
+            self._wake.release()
+        self.engine.increment_epoch()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether `interrupt` was called."""
+        return self._interrupted
+
+    def sleep(self, seconds: float) -> None:
+        """Wait inside a host operation, until the time is over or the guest is interrupted."""
+        end = time.monotonic() + max(seconds, 0.0)
+        while not self.interrupted and (left := end - time.monotonic()) > 0:
+            self.park(left)
+
+    def park(self, seconds: float | None) -> None:
+        """Wait inside a host operation until `unpark` was called since the last wait, the time is over, or the guest is interrupted.
+
+        It may return early for no reason: whoever waits for something looks again. None waits for ever.
+        """
+        timeout = -1.0 if seconds is None else min(max(seconds, 0.0), threading.TIMEOUT_MAX)
+        if self._wake.acquire(timeout=timeout) and self.interrupted:
+            self._wake.release()
+
+    def unpark(self) -> None:
+        """End the wait of `park`, or the next one; from any thread."""
+        with contextlib.suppress(RuntimeError):  # it has been released and nobody has waited since
+            self._wake.release()
+
+    def close(self) -> None:
+        """Free the instance and its memory; does nothing when it was closed before."""
+        store, self.store = self.store, None
+        if store is not None:
+            self.context = None
+            self.release()
+            ffi.wasmtime_store_delete(store)
+            guests.pop(self._number, None)
+
+    def _reason(self, problem: Exception) -> str:
+        if isinstance(problem, wasmtime.ExitTrap):
+            return "the process ended itself, as os._exit() does"
+        text = str(problem)
+        for sign, reason in self.reasons:
+            if sign in text:
+                return reason
+        return f"the process faulted: {capi.last_cause(text)}"
+
+    def release(self) -> None:
+        """Free what it holds beside the store."""
+
+    def finish(self, error: Any, trap: Any = None) -> None:
+        """Turn what a wasmtime call returned into the exception that it means."""
+        if not error and not trap:
+            return
+        failure, self.failure = self.failure, None
+        problem = capi.problem(error) if error else capi.trapped(trap)
+        if self.interrupted:
+            raise Interrupted
+        if failure is not None:
+            raise failure
+        if self.exits and isinstance(problem, wasmtime.ExitTrap):
+            raise Exited(problem.code)
+        details = [self.raw_output.decode("utf-8", "replace").strip()]
+        if self.exits:
+            details += [f"  in {name}" for name in capi.functions_in(problem)]
+        raise Trapped(self._reason(problem), "\n".join(filter(None, details)))
+
+
+# The callbacks below never raise: an exception that leaves a ctypes callback is printed and forgotten, and one that
+# goes through wasmtime-py's own wrapper is parked in a global that the next call on any thread would raise.
+
+
+@capi.epoch_callback
+def _on_epoch(_context: Any, number: int, delta: Any, _kind: Any) -> int | None:
+    """Go on, unless it is this guest that has to stop: a tick of the epoch reaches every guest of the engine."""
+    guest = guests.get(number)
+    if guest is None or guest.interrupted:
+        return capi.error("interrupted")
+    delta[0] = 1
+    return 0

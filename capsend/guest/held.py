@@ -1,0 +1,30 @@
+"""What a process holds and may pass on: the host gives what it spawns the same handles, by the numbers that they have here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from capsend.capabilities.handles import Grant
+
+
+@attrs.frozen(eq=False)
+class HeldGrant(Grant):
+    """A handle of this process."""
+
+    kind = "held"
+
+    thing: Any
+
+    def describe(self) -> object:
+        """Return nothing: the host knows what it is."""
+        return None
+
+    def handle(self) -> object:
+        """Return the handle."""
+        return self.thing
+
+    def __str__(self) -> str:
+        name: str = self.thing.told_as
+        return name

@@ -1,0 +1,574 @@
+"""Mail inside a process: its mailbox, addresses, calls and notices, on top of the host's operations."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import heapq
+import itertools
+import logging
+import sys
+import time
+import types
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from capsend import codec
+from capsend.codec.limits import Limits
+from capsend.mailbox.receiving import address_of, check_timeout, in_time, matcher
+
+from . import children, clock, handles, host_operations
+from .handles import Handle
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from .rebuild import Program
+
+_OVERHEAD = 256
+_LIMITS = Limits()
+_MOST_WARNINGS = 10
+_PLAIN = frozenset({int, bool, float, type(None)})  # what is always written, and names nothing
+_ONLY_TEXT = " 0 0 "  # no tag, and no handles
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
+
+_log = logging.getLogger("capsend.mailbox")
+_tags = itertools.count(1)
+
+
+class _Errors:
+    """The error classes of the `capsend` that programs see, which imports this module."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.modules["capsend"], name)
+
+
+_errors: Any = _Errors()
+
+
+class _State:
+    """What is known in this process: the program, messages that were put by, and who waits for what."""
+
+    program: Program | None = None
+
+    def __init__(self) -> None:
+        self.saved: collections.deque[tuple[int, Any]] = collections.deque()
+        self.saved_size = 0
+        self.refused = 0
+        self.warnings = 0
+        self.answers: dict[int, tuple[str, Any] | None] = {}  # by the tag of a call that somebody waits for
+        self.answer_waiters: dict[int, asyncio.Future[None]] = {}
+        self.ends: dict[int, Callable[[], None]] = {}  # by tag: what is to be called when a child has ended
+        self.receivers: list[asyncio.Future[None]] = []
+        self.alarms: list[tuple[float, int, Callable[[], None]]] = []  # a heap: when, and what is to be done then
+        self.own: Any = None
+        self.traps_exits = False
+
+
+_state = _State()
+
+
+def begin(program: Program) -> None:
+    """Start with nothing but a program."""
+    global _state  # noqa: PLW0603 - one process, one state
+    _state = _State()
+    _state.program = program
+
+
+def program() -> Program | None:
+    """Return what this process runs; None while the image is made."""
+    return _state.program
+
+
+class Address(Handle):
+    """Where messages can be sent to; see `capsend.Address` outside."""
+
+    __slots__ = ("_label", "_monitor", "_send")
+
+    def __init__(self, number: int, description: Any = ("", True, True)) -> None:
+        super().__init__(number)
+        self._label, self._send, self._monitor = description
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return types.GenericAlias(cls, item)
+
+    def send(self, value: Any, *, timeout: float | None = None) -> bool:
+        """Send a copy of a value; return whether it was put into the mailbox."""
+        answer = self._post(value, timeout)
+        return not answer or self._sent(answer)
+
+    async def send_async(self, value: Any, *, timeout: float | None = None) -> bool:
+        """Send a copy of a value, waiting for room without blocking the event loop."""
+        text, names = _write(value)
+        words = f"the mailbox of {self._label} was full, and had no room"
+        return self._sent(await in_time(self._post_async(text, names, 0), timeout=timeout, words=words))
+
+    async def _post_async(self, text: str, names: str, tag: int) -> str:
+        pause = _FIRST_PAUSE
+        while (
+            answer := host_operations.request(host_operations.SEND, f"{self.number} 0 {tag} {names}:{text}")
+        ) == "!full":
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+        return answer
+
+    def _post(self, value: Any, timeout: float | None, tag: int = 0) -> str:
+        text, names = _write(value)
+        return host_operations.request(host_operations.SEND, f"{self.number} {_seconds(timeout)} {tag} {names}:{text}")
+
+    def _sent(self, answer: str) -> bool:
+        if answer in {"", "!closed"}:
+            return not answer
+        raise self._error(answer)
+
+    def _error(self, answer: str) -> Exception:
+        word, _, rest = answer.partition(" ")
+        kind, text = _PROBLEMS.get(word, ("CapsendError", "the host refused it ({1})"))
+        cls: type[Exception] = TimeoutError if kind == "TimeoutError" else getattr(_errors, kind)
+        return cls(text.format(self._label, rest or word))
+
+    def call(self, make: Callable[[Address], Any], *, timeout: float | None = None) -> Any:
+        """Send a message that contains an address for the answer, and return the answer."""
+        end = None if timeout is None else time.monotonic() + timeout
+        tag = next(_tags)
+        answers = _state.answers
+        answers[tag] = None
+        try:
+            if not self._sent(self._post(make(_Reply(tag)), timeout, tag)):
+                raise _ended(self._label, "", "it had ended before")
+            while (answer := answers[tag]) is None:
+                left = None if end is None else end - time.monotonic()
+                if (left is not None and left <= 0) or not _pull(urgent=True, timeout=left):
+                    raise TimeoutError(f"{self._label} has not answered within {timeout:g} s")
+        finally:
+            if answers.pop(tag) is None:
+                host_operations.request(host_operations.FORGET, str(tag))
+        return self._answer(answer)
+
+    async def call_async(self, make: Callable[[Address], Any], *, timeout: float | None = None) -> Any:
+        """Call without blocking the event loop."""
+        return await in_time(self._answered(make), timeout=timeout, words=f"{self._label} has not answered")
+
+    async def _answered(self, make: Callable[[Address], Any]) -> Any:
+        tag = next(_tags)
+        answers, waiters = _state.answers, _state.answer_waiters
+        answers[tag] = None
+        try:
+            text, names = _write(make(_Reply(tag)))
+            if not self._sent(await self._post_async(text, names, tag)):
+                raise _ended(self._label, "", "it had ended before")
+            while (answer := answers[tag]) is None:
+                waiters[tag] = asyncio.get_running_loop().create_future()
+                await waiters[tag]
+        finally:
+            waiters.pop(tag, None)
+            if answers.pop(tag) is None:
+                host_operations.request(host_operations.FORGET, str(tag))
+        return self._answer(answer)
+
+    def _answer(self, answer: tuple[str, Any]) -> Any:
+        kind, value = answer
+        if kind == "d":
+            raise _ended(self._label, value.reason, value.message)
+        if kind == "!":
+            raise value
+        return value
+
+    def send_after(self, seconds: float, value: Any) -> Timer:
+        """Send a value after so many seconds, unless the returned timer's `cancel` is called before."""
+        text, names = _write(value)
+        answer = host_operations.request(
+            host_operations.SEND_AFTER, f"{self.number} {max(float(seconds), 0.0)!r} {names}:{text}"
+        )
+        if answer.startswith("!"):
+            raise self._error(answer)
+        return Timer(answer)
+
+    def __repr__(self) -> str:
+        return f"<Address of {self._label}>"
+
+
+class _Reply(Address):
+    """The way back to this process for the answer to one call; it exists in messages only."""
+
+    __slots__ = ()
+
+    @property
+    def told_as(self) -> str:
+        """What a message that holds it calls it."""
+        return f"r{self.number}"
+
+    def send(self, value: Any, *, timeout: float | None = None) -> bool:  # noqa: ARG002 - as the base class
+        raise _errors.CapsendError("an address for an answer is for the one who is called")
+
+
+class Timer:
+    """A message that will be sent later."""
+
+    def __init__(self, reference: str) -> None:
+        self._reference = reference
+
+    def cancel(self) -> bool:
+        """Do not send the message; tell whether that came in time."""
+        return host_operations.request(host_operations.CANCEL, self._reference) == "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """The message that a monitor leaves in the mailbox, once, when what it watched has ended."""
+
+    address: Any
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """The message that comes instead of an end when something ends to which the process is linked, and it traps exits."""
+
+    address: Any
+    reason: str
+    message: str = ""
+
+
+class Mailbox:
+    """The one queue that a process receives from."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        raise _errors.CapsendError(
+            "a process has one mailbox: the first parameter of its function, annotated Mailbox[...]. More are made in the host."
+        )
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return types.GenericAlias(cls, item)
+
+    @property
+    def address(self) -> Address:
+        """Where to send to."""
+        if _state.own is None:
+            _state.own = handles.receive(codec.loads(host_operations.request(host_operations.OWN, "")))[0]
+        own: Address = _state.own
+        return own
+
+    def __len__(self) -> int:
+        while _pull(urgent=False, timeout=0.0):
+            pass
+        return len(_state.saved)
+
+    def receive(self, timeout: float | None = None, *, kind: Any = None) -> Any:
+        """Take the next message out, waiting for it; with `kind`, the next that is of that class or for which the function is true."""
+        state = _state
+        at_once = kind is None and timeout is None and not state.saved and not state.alarms
+        if at_once and (found := _next(state)) is not None:
+            return found[0]
+        check_timeout(timeout)
+        end = None if timeout is None else time.monotonic() + timeout
+        matches = matcher(kind)
+        looked = 0
+        while True:
+            found = _take(state, matches, looked)
+            if found is not None:
+                return found[0]
+            looked = len(state.saved)
+            left = None if end is None else max(end - time.monotonic(), 0.0)
+            if not _pull(urgent=False, timeout=left):
+                raise TimeoutError(f"no message within {timeout:g} s")
+
+    async def receive_async(self, timeout: float | None = None, *, kind: Any = None) -> Any:
+        """Receive without blocking the event loop; a task that is cancelled takes no message."""
+        check_timeout(timeout)
+        return await in_time(self._received(matcher(kind)), timeout=timeout, words="no message")
+
+    async def _received(self, matches: Callable[[Any], bool] | None) -> Any:
+        state = _state
+        while (found := _take(state, matches, 0)) is None:
+            waiter = asyncio.get_running_loop().create_future()
+            state.receivers.append(waiter)
+            try:
+                await waiter
+            finally:
+                if waiter in state.receivers:
+                    state.receivers.remove(waiter)
+        return found[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield messages, for ever."""
+        while True:
+            yield self.receive()
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        """Yield messages, for ever, without blocking the event loop."""
+        while True:
+            yield await self.receive_async()
+
+    def monitor(self, peer: Any) -> None:
+        """Let one `Down` come when a process ends, or a mailbox closes; at once if that has happened."""
+        address = address_of(peer, kind=Address)
+        answer = host_operations.request(host_operations.MONITOR, str(address.number))
+        if answer.startswith("!"):
+            raise address._error(answer)  # noqa: SLF001 - its own module
+
+    def demonitor(self, peer: Any) -> None:
+        """Want no notice about that any more."""
+        host_operations.request(host_operations.DEMONITOR, str(address_of(peer, kind=Address).number))
+
+    def link(self, peer: Any) -> None:
+        """Link this process to another: when one ends in any way but normally, the other is killed, unless it traps exits."""
+        address = address_of(peer, kind=Address)
+        answer = host_operations.request(host_operations.LINK, str(address.number))
+        if answer.startswith("!"):
+            raise address._error(answer)  # noqa: SLF001 - its own module
+
+    def unlink(self, peer: Any) -> None:
+        """Undo `link`."""
+        host_operations.request(host_operations.UNLINK, str(address_of(peer, kind=Address).number))
+
+    @property
+    def trap_exits(self) -> bool:
+        """Whether the exits of what is linked come as `Exit` messages instead of ending this process."""
+        return _state.traps_exits
+
+    @trap_exits.setter
+    def trap_exits(self, value: bool) -> None:
+        _state.traps_exits = bool(value)
+        host_operations.request(host_operations.TRAP, "1" if value else "0")
+
+    def __repr__(self) -> str:
+        return "<Mailbox of this process>"
+
+
+def own_mailbox() -> Mailbox:
+    """The mailbox of this process."""
+    return Mailbox.__new__(Mailbox)
+
+
+_PROBLEMS = {
+    "!full": ("TimeoutError", "the mailbox of {0} was full, and had no room in time"),
+    "!refused": ("LimitExceeded", "the mailbox of {0} is full. Send less"),
+    "!large": ("LimitExceeded", "the message is larger than the mailbox of {0}. Send less at a time"),
+    "!handle": ("SerializationError", "message cannot be sent: {1}"),
+    "!forged": ("CapsendError", "this process does not hold that address"),
+    "!right": ("CapsendError", "this address of {0} does not allow to {1}"),
+    "!calls": ("LimitExceeded", "too many calls are waiting for their answers"),
+    "!handles": ("LimitExceeded", "a message, or this process, holds too many handles"),
+    "!watches": ("LimitExceeded", "too many processes are being monitored"),
+    "!timers": ("LimitExceeded", "too many messages wait to be sent later"),
+}
+
+
+def _ended(label: str, reason: str, words: str) -> Exception:
+    killed = reason == "killed"
+    how = ": ".join(part for part in (reason, words) if part)
+    text = f"{label} was killed before it answered" if killed else f"{label} ended before it answered ({how})"
+    error: Exception = (_errors.ProcessKilled if killed else _errors.ProcessFailed)(text)
+    return error
+
+
+def _seconds(timeout: float | None) -> str:
+    return "-1" if timeout is None else repr(max(float(timeout), 0.0))
+
+
+def _write(value: Any) -> tuple[str, str]:
+    """Return a message as codec text, and the handles in it."""
+    if type(value) in _PLAIN:
+        return codec.encode(value), ""
+    names: list[str] = []
+
+    def external(thing: Any) -> Any:
+        if isinstance(thing, Handle):
+            names.append(thing.told_as)
+            return {"h": len(names) - 1}
+        return _state.program.message_name(thing) if _state.program is not None else None
+
+    try:
+        return codec.encode(value, externals=external), ",".join(names)
+    except codec.NotEncodable as error:
+        raise _errors.SerializationError(f"message{error.path} cannot be sent: {error.reason}") from error
+
+
+def _read(kind: str, told: str, text: str) -> Any:
+    held = handles.receive(codec.loads(told)) if told else []
+    if kind in "dx":
+        reason, words = codec.loads(text)
+        return (Down if kind == "d" else Exit)(held[0], reason, words)
+    program = _state.program
+
+    def resolve(reference: Any) -> Any:
+        if "h" in reference and type(reference["h"]) is int and reference["h"] >= 0:
+            return held[reference["h"]]
+        if program is None or "c" not in reference:
+            raise LookupError("it names nothing that this process has")
+        return program.by_name(*reference["c"])
+
+    if kind == "h":
+        return codec.decode(text, resolve=resolve)
+    return codec.decode(text, resolve=resolve, may_build=_may_build, limits=_LIMITS)
+
+
+def _may_build(cls: type) -> bool:
+    program = _state.program
+    return program is not None and (program.has(cls) or not hasattr(cls, "__del__"))
+
+
+def _take(state: _State, matches: Callable[[Any], bool] | None, start: int) -> tuple[Any] | None:
+    saved = state.saved
+    if not saved:
+        return None
+    if matches is None:
+        size, message = saved.popleft()
+        state.saved_size -= size
+        return (message,)
+    for index in range(start, len(saved)):
+        size, message = saved[index]
+        if matches(message):
+            del saved[index]
+            state.saved_size -= size
+            return (message,)
+    return None
+
+
+def _pull(*, urgent: bool, timeout: float | None) -> bool:
+    """Get one frame from the host and put it where it belongs, or do what was to be done at this time; false when there was nothing in time."""
+    due = _state.alarms[0][0] - time.monotonic() if _state.alarms else None
+    if due is None or (timeout is not None and timeout < due):
+        return _frame(urgent=urgent, timeout=timeout)
+    if not _frame(urgent=urgent, timeout=max(due, 0.0)) and _state.alarms:
+        heapq.heappop(_state.alarms)[2]()
+    return True
+
+
+def _frame(*, urgent: bool, timeout: float | None) -> bool:
+    state = _state
+    wait = "-1" if timeout is None else repr(timeout)
+    drops = handles.take_dropped()
+    refused, state.refused = state.refused, 0
+    head = f"{int(urgent)} {wait} {len(state.saved)} {state.saved_size} {refused} {drops}"
+    frame = host_operations.request(host_operations.RECEIVE, head)
+    if not frame:
+        return False
+    _sort(frame)
+    return True
+
+
+def _next(state: _State) -> tuple[Any] | None:
+    """Wait for a frame, where nothing was put by, and return the message in it.
+
+    None when it was anything but a message without handles, and stands where it belongs: this is the short way for most frames.
+    """
+    refused, state.refused = state.refused, 0
+    frame = host_operations.request(host_operations.RECEIVE, f"0 -1 0 0 {refused} {handles.take_dropped()}")
+    if frame[1:6] == _ONLY_TEXT and frame[0] in "hm":
+        try:
+            return (_read(frame[0], "", frame[6:]),)
+        except Exception:  # noqa: BLE001, S110 - told below, as of every message that cannot be read
+            pass
+    if frame:
+        _sort(frame)
+    return None
+
+
+def _sort(frame: str) -> None:
+    kind, tag, size, rest = frame.split(" ", 3)
+    length = int(size)
+    _place(kind, int(tag), rest[:length], rest[length:])
+
+
+def _place(kind: str, tag: int, told: str, text: str) -> None:
+    state = _state
+    if (ended := state.ends.pop(tag, None)) is not None:
+        ended()
+        return
+    try:
+        message = _read(kind, told, text)
+    except Exception as error:  # noqa: BLE001 - another process wrote it
+        if tag:
+            kind, message = "!", _errors.SerializationError(f"the answer cannot be read: {error}")
+        else:
+            state.refused += 1
+            state.warnings += 1
+            if state.warnings <= _MOST_WARNINGS:
+                _log.warning("a message was refused: %s", error)
+            return
+    if tag:
+        if tag in state.answers:
+            state.answers[tag] = (kind, message)
+            waiter = state.answer_waiters.get(tag)
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
+        return
+    size = len(text) + _OVERHEAD
+    state.saved.append((size, message))
+    state.saved_size += size
+    receivers, state.receivers = state.receivers, []
+    for waiter in receivers:
+        if not waiter.done():
+            waiter.set_result(None)
+
+
+def poll(timeout: float | None) -> bool:
+    """Wait as an event loop does between its steps, for mail that a task waits for; false when none does."""
+    if _state.receivers:
+        _pull(urgent=False, timeout=timeout)
+    elif _state.answer_waiters or _state.ends or _state.alarms:
+        _pull(urgent=True, timeout=timeout)
+    else:
+        return False
+    return True
+
+
+def await_end(child: children.Child, then: Callable[[], None]) -> None:
+    """Have a function called when a child has ended, while this process waits for something; at once if it has ended before."""
+    tag = next(_tags)
+    children.await_end(child, tag)
+    _state.ends[tag] = then
+
+
+def wait(timeout: float | None = None) -> None:
+    """Wait until something has come that somebody else than the receiver of messages waits for."""
+    _pull(urgent=True, timeout=timeout)
+
+
+def expects_ends() -> bool:
+    """Tell whether something is to be done when a child ends, or at some time."""
+    return bool(_state.ends or _state.alarms)
+
+
+def call_later(seconds: float, then: Callable[[], None]) -> None:
+    """Have a function called after so many seconds, while this process waits for something."""
+    heapq.heappush(_state.alarms, (time.monotonic() + seconds, next(_tags), then))
+
+
+class _ToHost(logging.Handler):
+    """Hands records to the host's logging, where a program has not set up its own."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one record."""
+        try:
+            name = record.name.replace(":", ".").replace(" ", "_")
+            host_operations.request(host_operations.RECORD, f"{record.levelno} {name}:{self.format(record)}")
+        except Exception:  # noqa: BLE001 - as every handler
+            self.handleError(record)
+
+
+_configure_as_told = logging.basicConfig
+
+
+def _configure(**told: Any) -> None:
+    """Set logging up as a program says; where it says nothing of handlers, as `logging.warning` does, records go to the host."""
+    level = told.pop("level", None)
+    if told:
+        _configure_as_told(level=level, **told)
+    elif level is not None:
+        logging.getLogger().setLevel(level)
+
+
+def install() -> None:
+    """Let event loops wait for mail, and log records reach the host."""
+    handles.KINDS["address"] = Address
+    clock.poll_mail = poll
+    logging.lastResort = _ToHost()
+    logging.basicConfig = _configure
+    Address.__module__, Mailbox.__module__, Timer.__module__ = (
+        f"capsend.mailbox.{name}" for name in ("address", "mailbox", "timers")
+    )
+    Down.__module__ = Exit.__module__ = "capsend.mailbox"

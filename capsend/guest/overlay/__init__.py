@@ -1,0 +1,113 @@
+"""capsend as a process sees it: the same names by the same rules, most of them the host's own code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from capsend_guest import mailbox
+from capsend_guest.host_functions import HostFunction
+from capsend_guest.mailbox import Address, Mailbox
+
+from capsend.capabilities.folders import Dir
+from capsend.capabilities.host_functions import host_function
+from capsend.environment import Environment
+from capsend.exceptions import (
+    CapsendError,
+    CaptureError,
+    ImageError,
+    LimitExceeded,
+    MemoryLimitExceeded,
+    OutputLimitExceeded,
+    ProcessExited,
+    ProcessFailed,
+    ProcessInterrupted,
+    ProcessKilled,
+    SerializationError,
+    TimeLimitExceeded,
+)
+from capsend.group import ProcessGroup
+from capsend.image.image import Image
+from capsend.process import Process
+from capsend.shipping.records import Record
+from capsend.source_text.source import Source
+from capsend.spawning import Spawnable, check, spawn
+from capsend.spawning import process as _process
+from capsend.supervisor import Supervisor
+from capsend.traits.asserted import process_send as _process_send
+from capsend.traits.markers import PerProcess, ProcessSend, Serializable, not_process_send, unsafe_process_send
+from capsend.wasm.module import WasmFunction, WasmModule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "Address",
+    "CapsendError",
+    "CaptureError",
+    "Dir",
+    "Environment",
+    "Executor",
+    "HostFunction",
+    "Image",
+    "ImageError",
+    "LimitExceeded",
+    "Mailbox",
+    "MemoryLimitExceeded",
+    "OutputLimitExceeded",
+    "PerProcess",
+    "Process",
+    "ProcessExited",
+    "ProcessFailed",
+    "ProcessGroup",
+    "ProcessInterrupted",
+    "ProcessKilled",
+    "ProcessSend",
+    "Record",
+    "Serializable",
+    "SerializationError",
+    "Source",
+    "Spawnable",
+    "Supervisor",
+    "TimeLimitExceeded",
+    "WasmFunction",
+    "WasmModule",
+    "check",
+    "host_function",
+    "not_process_send",
+    "process",
+    "process_send",
+    "spawn",
+    "unsafe_process_send",
+]
+
+
+def process(fn: Callable[..., Any], /) -> Any:
+    """Declare a function that is made to be spawned; what was sent with the program has been checked."""
+    return _process(fn) if _is_running() else Spawnable(fn)
+
+
+def processes() -> NoReturn:
+    """Say that the processes of the program are known outside."""
+    raise CapsendError(
+        "capsend.processes() cannot be used inside a process: it would tell of what the process was not given. Keep the handles of what it spawns"
+    )
+
+
+def process_send(cls: type) -> type:
+    """Claim that a class is ProcessSend; of a class that was sent with the program this has been checked."""
+    return _process_send(cls) if _is_running() else cls
+
+
+def _is_running() -> bool:
+    program = mailbox.program()
+    return program is not None and bool(program.is_running)
+
+
+class Executor:
+    """Made in the host: its futures are for threads to wait for."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise CapsendError(
+            "an Executor cannot be used inside a process, which has no threads to wait for its futures. "
+            "Use a ProcessGroup, or await what spawn returns"
+        )

@@ -1,0 +1,126 @@
+"""Folders as capabilities inside a process: paths that can be passed on to what it spawns."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PosixPath
+from typing import Any, final
+from urllib.parse import quote
+
+import attrs
+from capsend_guest import handles
+from capsend_guest.held import HeldGrant
+
+
+@attrs.frozen
+class _Folder:
+    """A folder that this process holds.
+
+    Attributes:
+        number: what the host knows it by.
+        inside: where it is here.
+        write: whether what is in it may be changed.
+        is_weaker: whether less goes along than is held.
+    """
+
+    number: int
+    inside: str
+    write: bool
+    is_weaker: bool = False
+
+
+@attrs.frozen
+class _Place:
+    """What stands for a path in a folder, as the host reads it."""
+
+    told_as: str
+
+
+class _DirGrant(HeldGrant):  # type: ignore[misc]  # a class of the image, which is not known here
+    refusal = "which folders a process may use is settled when it starts. Capture the Dir, or pass it to spawn; to tell where it is, send str(path)"
+
+
+@final
+class Dir(PosixPath):
+    """A folder that this process was given, or a path in it: a `pathlib.Path` that can be captured by and passed to what it spawns.
+
+    What it was given is one already. Paths that are derived from it, by `/`, `glob`, `parent` and all else, are too, as long as they lead
+    nowhere out of the folder. Calling the class makes another one of the same folder, with the same rights or fewer.
+
+    Args:
+        path: the folder, as this process was given it.
+        write: whether the other process may do what this one may; else it can only read.
+        importable: as outside; inside a process it changes nothing, as the right was given already.
+
+    Raises:
+        ValueError: this process was not given this folder, or only one around it.
+    """
+
+    __slots__ = ("_folder",)
+
+    _folder: _Folder
+
+    def __init__(self, path: str | os.PathLike[str], *, write: bool = False, importable: bool = False) -> None:
+        given = os.fspath(path)
+        held = _given.get(given)
+        if held is None:
+            raise ValueError(
+                f"this process cannot pass {given} on: only a folder that it was given itself, as a whole, can be passed on. "
+                "Let the host give it a Dir of that folder"
+            )
+        PosixPath.__init__(self, given)  # type: ignore[call-arg]  # it takes the path since Python 3.12
+        self._folder = held if write else attrs.evolve(held, write=False, is_weaker=held.write)
+
+    @property
+    def __capsend_handle__(self) -> Any:
+        folder = self._folder
+        relative = os.path.relpath(str(self), folder.inside)
+        name = f"{folder.number}{'r' if folder.is_weaker else ''}/{quote(relative, errors='surrogatepass')}"
+        return _DirGrant(_Place(name))
+
+    @property
+    def write(self) -> bool:
+        """Whether a process may change what is in the folder."""
+        return self._folder.write
+
+    def with_segments(self, *segments: str | os.PathLike[str]) -> Any:
+        """Return a path in the folder as such, and any other as an ordinary one; whatever derives a path calls this."""
+        return _within(Path(*segments), self._folder)
+
+    def __copy__(self) -> Dir:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Dir:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a Dir cannot be pickled: it is a right, and what is pickled can be made by anybody. Send its path"
+        )
+
+    def __repr__(self) -> str:
+        folder, relative = self._folder, os.path.relpath(str(self), self._folder.inside)
+        below = "" if relative == "." else f" / {relative!r}"
+        return f"Dir({folder.inside!r}{', write=True' if folder.write else ''}){below}"
+
+
+_given: dict[str, _Folder] = {}
+
+
+def _within(path: Path, folder: _Folder) -> Any:
+    """Return a path of the folder as such, and any other unchanged."""
+    if ".." in path.parts or not f"{path}/".startswith(f"{folder.inside}/"):
+        return path
+    made = object.__new__(Dir)
+    PosixPath.__init__(made, path)  # type: ignore[call-arg]  # as above
+    made._folder = folder
+    return made
+
+
+def _receive(number: int, description: Any) -> Any:
+    path, inside, write = description
+    _given[path] = _Folder(number, inside, write)
+    return _within(Path(path), _given[path])
+
+
+handles.KINDS["dir"] = _receive

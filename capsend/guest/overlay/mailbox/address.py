@@ -1,0 +1,7 @@
+"""Addresses as a process has them, under the host's name."""
+
+from __future__ import annotations
+
+from capsend_guest.mailbox import Address
+
+__all__ = ["Address"]

@@ -1,0 +1,7 @@
+"""Mailboxes as a process has them, under the host's name."""
+
+from __future__ import annotations
+
+from capsend_guest.mailbox import Mailbox
+
+__all__ = ["Mailbox"]

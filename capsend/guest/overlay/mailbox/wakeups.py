@@ -1,0 +1,21 @@
+"""An asyncio event for a process, which has one thread."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class Event:
+    """An asyncio event; each wait uses it up."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        """Set it."""
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Wait until it is set, and reset it."""
+        await self._event.wait()
+        self._event.clear()

@@ -1,0 +1,104 @@
+"""Waiting for what other processes do: there is one thread, so whoever waits takes in what the host tells meanwhile."""
+
+from __future__ import annotations
+
+import collections
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from capsend_guest import mailbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+_log = logging.getLogger("capsend.supervisor")
+
+
+class Condition:
+    """What nothing may happen in the middle of: workers wait until it is left."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.workers: list[Worker[Any]] = []
+
+    def __enter__(self) -> Self:
+        self.depth += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
+        for worker in self.workers:
+            worker.work()
+
+    def notify_all(self) -> None:
+        """Do nothing: whoever waits looks again after each thing that the host tells."""
+
+    def wait_for(self, holds: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Wait until something holds; tell whether it does."""
+        end = None if timeout is None else time.monotonic() + timeout
+        depth, self.depth = self.depth, 0
+        try:
+            while not holds():
+                left = None if end is None else end - time.monotonic()
+                if left is not None and left <= 0:
+                    return False
+                for worker in self.workers:
+                    worker.work()
+                if not holds():
+                    mailbox.wait(left)
+            return True
+        finally:
+            self.depth = depth
+
+
+class Worker(Generic[T]):
+    """Hands events to a function, one after the other, while the process waits for something."""
+
+    def __init__(self, handle: Callable[[T], object], *, condition: Condition, name: str) -> None:
+        del name
+        self._handle = handle
+        self._condition = condition
+        self._events: collections.deque[T] = collections.deque()
+        self._working = False
+        self.is_stopping = False
+        condition.workers.append(self)
+
+    def start(self) -> None:
+        """Do nothing: there is no thread to be started."""
+
+    def put(self, event: T, *, after: float = 0.0) -> None:
+        """Add an event, or do so after so many seconds."""
+        if after:
+            mailbox.call_later(after, lambda: self.put(event))
+            return
+        if not self.is_stopping:
+            self._events.append(event)
+            self.work()
+
+    def aside(self, act: Callable[[], None]) -> None:
+        """Do something now: there is no other thread to do it on."""
+        act()
+
+    def stop(self) -> None:
+        """Hand over no more events."""
+        self.is_stopping = True
+        self._events.clear()
+
+    def join(self) -> None:
+        """Do nothing: whoever calls this is the only one who could be working."""
+
+    def work(self) -> None:
+        """Hand over what there is, unless that is being done, or the condition is held."""
+        if self._working or self._condition.depth:
+            return
+        self._working = True
+        try:
+            while self._events and not self.is_stopping:
+                self._handle(self._events.popleft())
+        except Exception:  # noqa: BLE001 - as on a thread: whoever happens to wait is not the one to be told
+            _log.exception("what was to be done about the end of a process failed")
+        finally:
+            self._working = False

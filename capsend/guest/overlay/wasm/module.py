@@ -1,0 +1,149 @@
+"""Modules in other languages as a process sees them: it can spawn the functions of those that it was given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from capsend_guest import handles, host_operations
+
+from capsend import codec
+from capsend.capabilities.handles import grant_of
+from capsend.exceptions import LimitExceeded, WasmError
+
+if TYPE_CHECKING:
+    from capsend.capabilities.handles import Grant
+    from capsend.environment import Environment
+
+_HOLDS_NO_MORE = "this process holds too many handles"
+
+
+class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image, which is not known here
+    """A module in any language that the host has compiled; see `capsend.WasmModule` outside."""
+
+    __slots__ = ("_name", "functions")
+
+    def __init__(self, number: int, description: Any) -> None:
+        super().__init__(number)
+        self._name, functions = description
+        self.functions = tuple(functions)
+
+    @classmethod
+    def from_file(cls, path: Any) -> WasmModule:
+        """Say that the host compiles modules."""
+        raise WasmError(
+            f"{path} cannot be loaded inside a process: the host compiles modules. Load it there, and capture it"
+        )
+
+    from_bytes = from_wat = from_file
+
+    def function(self, name: str) -> WasmFunction:
+        """Return one of its functions.
+
+        Raises:
+            WasmError: there is none of that name that can be spawned.
+        """
+        if name not in self.functions:
+            there_are = ", ".join(self.functions) or "none that a process can begin with"
+            raise WasmError(
+                f"{self._name} exports no function {name}. It has: {there_are}. Export it, or spawn one of these"
+            )
+        answer = host_operations.request(host_operations.ENTRY, f"{self.number} {name}")
+        if answer.startswith("!"):
+            raise (
+                LimitExceeded(_HOLDS_NO_MORE)
+                if answer == "!handles"
+                else WasmError(f"{name} cannot be had: {answer[1:]}")
+            )
+        function: WasmFunction = handles.receive(codec.loads(answer))[0]
+        return function
+
+    def __repr__(self) -> str:
+        return f"<WasmModule {self._name}>"
+
+
+class WasmFunction(handles.Handle):  # type: ignore[misc]  # as above
+    """A function of a module, which `spawn` takes like one of Python's: bytes go in, bytes come out."""
+
+    __slots__ = ("_label",)
+
+    def __init__(self, number: int, description: Any) -> None:
+        super().__init__(number)
+        module, name = description
+        self._label = f"{name} of {module}"
+
+    def __call__(self, argument: bytes = b"", /, *capabilities: Any) -> bytes:
+        """Run it in a process of its own, and return its result."""
+        from capsend.spawning import spawn
+
+        found: bytes = spawn(self, argument, *capabilities).result()
+        return found
+
+    def __capsend_ship__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> WasmShipment:
+        """Return the call as `spawn` makes it.
+
+        Raises:
+            TypeError: an argument is neither bytes nor a capability.
+        """
+        if kwargs:
+            raise TypeError(f"{self._label} takes no keyword arguments: it is not a function of Python. Pass bytes")
+        argument = args[0] if args else b""
+        if type(argument) is not bytes:
+            raise TypeError(
+                f"the argument of {self._label} must be bytes, not {type(argument).__name__}: it is not a function of Python. Encode it"
+            )
+        grants = []
+        for each in args[1:]:
+            grant = grant_of(each)
+            if grant is None:
+                raise TypeError(
+                    f"{self._label} cannot be passed something of type {type(each).__name__}: after its bytes come only what it may "
+                    "use, which is addresses, Dirs, HostFunctions, WasmModules and their functions"
+                )
+            grants.append(grant)
+        return WasmShipment(self, argument, tuple(grants), self._label)
+
+    def __repr__(self) -> str:
+        return f"<WasmFunction {self._label}>"
+
+
+@attrs.frozen
+class WasmShipment:
+    """A call of a function of a module, ready to be told to the host."""
+
+    function: WasmFunction
+    argument: bytes
+    grants: tuple[Grant, ...]
+    name: str
+    takes_mailbox: bool = True
+    program: str = ""
+
+    @property
+    def call(self) -> str:
+        """The argument, as text."""
+        text: str = codec.encode(self.argument)
+        return text
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """What the host is told of it."""
+        return {"entry": self.function.number}
+
+    def check(self, environment: Environment) -> None:
+        """Do nothing: the host knows what it needs."""
+
+    def start(self, environment: Environment) -> Any:
+        """Have the host start it."""
+        from capsend.runtime.running import start
+
+        shipment: Any = self
+        return start(shipment, environment, None, operations=())
+
+    def receive(self, text: str, process_id: int, *, handles: Any = None) -> bytes:
+        """Return its result."""
+        found: bytes = codec.decode(text[1:])
+        return found
+
+
+handles.KINDS["module"] = WasmModule
+handles.KINDS["entry"] = WasmFunction

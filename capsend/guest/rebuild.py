@@ -1,0 +1,380 @@
+"""Rebuild a program from its steps: modules under their own names, functions and classes from source, values from codec text.
+
+The steps are described in `capsend.shipping.program`, which writes them.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import importlib
+import pathlib
+import sys
+import types
+import typing
+from typing import TYPE_CHECKING, Any
+
+from capsend import Dir, Mailbox, PerProcess, Spawnable, codec
+from capsend.source.compiling import compile_source, nested_in, requalified
+
+from . import descriptors, type_expressions, unsent
+from .assembly import Assembler
+from .handles import Handle
+from .unsent import Unsent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# What types are made of here, no type checker knows.
+_per_process: Any = PerProcess
+_mailbox: Any = Mailbox
+_INTERNAL = ("capsend_guest", "capsend_traits", "wit_world", "componentize_py")
+_PUBLIC = ("capsend.mailbox", "capsend.mailbox.timers", "capsend.shipping.records", "capsend.source_text.source")
+
+
+class Program:
+    """The entities of one process.
+
+    Attributes:
+        entities: what the steps have made, by number.
+        handles: what the program carries beside its steps.
+        pieces: the source of its functions and classes, as `compile_source` takes it.
+        has_parent: whether another process spawned this one, so that the host does not know the entities.
+        is_running: whether all of it has been rebuilt, so that what it defines now is new.
+        stand_in: returns what an answer holds instead of a value whose class the host cannot know; None when there is none.
+    """
+
+    def __init__(self) -> None:
+        self.entities: list[Any] = []
+        self.handles: list[Any] = []
+        self.pieces: list[list[Any]] = []
+        self.has_parent = False
+        self.is_running = False
+        self.stand_in: Callable[[Any], Any] | None = None
+        self._numbers: dict[int, int] = {}
+        self._values: set[int] = set()
+        self._own_modules: set[str] = set()
+        self._assembler = Assembler(self.get, self.has)
+        self._makers: dict[str, Any] = {
+            "m": self._module,
+            "i": importlib.import_module,
+            "n": _named,
+            "f": self._function,
+            "g": self._image_function,
+            "a": self._attribute,
+            "c": self._assembler.make,
+            "h": lambda kind, *parts: descriptors.MAKERS[kind](*map(self.get, parts)),
+            "d": self._dispatch,
+            "w": self._cache,
+            "p": lambda function: Spawnable(self.get(function)),
+            "y": lambda value, name: getattr(self.get(value), name),
+            "t": lambda kind, *data: type_expressions.MAKERS[kind](*data[:-1], self.get(data[-1])),
+            "l": self._alias,
+            "o": object,
+            "v": self._value,
+            "u": Unsent,
+        }
+        self._actors: dict[str, Callable[..., None]] = {
+            "s": self._fill,
+            "b": self._bind,
+            "x": self._set,
+            "z": self._annotate,
+            "M": self._set_members,
+            "e": self._declare,
+            "q": self._takes_mailbox,
+            "r": self._register,
+            "j": self._reorder,
+            "P": self._complete_protocol,
+        }
+        unsent.begin()
+
+    def execute(self, steps: list[list[Any]]) -> None:
+        """Take all steps in order."""
+        makers, actors, entities, numbers = self._makers, self._actors, self.entities, self._numbers
+        for kind, *arguments in steps:
+            maker = makers.get(kind)
+            if maker is None:
+                actors[kind](*arguments)
+            else:
+                thing = maker(*arguments)
+                numbers.setdefault(id(thing), len(entities))
+                entities.append(thing)
+
+    def get(self, reference: int | str | None) -> Any:
+        """Return what a reference stands for."""
+        if type(reference) is str:
+            return codec.decode(reference, resolve=self.resolve)
+        return self.entities[reference] if type(reference) is int else None
+
+    def resolve(self, external: dict[str, Any]) -> Any:
+        """Return the thing that a value names; the hook that the codec asks."""
+        number = external.get("p")
+        return self.entities[number] if number is not None else self.handles[external["h"]]
+
+    def name(self, thing: Any) -> Any:
+        """Name a thing for the host: an entity by number, a class nested in one by its path, the image's own by name.
+
+        What is a right to a folder goes as the path that it is: a name, which opens nothing elsewhere.
+
+        Raises:
+            NotEncodable: it is an instance of a class that is declared not sendable.
+        """
+        number = self._numbers.get(id(thing))
+        if number is not None and not isinstance(thing, Handle | Dir):
+            # A value may have been changed here in spite of all: only one without any state is the one that the host has.
+            return None if id(thing) in self._values and _has_state(thing) else {"p": number}
+        if isinstance(thing, Handle):
+            return {"h": thing.number}
+        if isinstance(thing, Dir):
+            return codec.Instead(pathlib.Path(thing))
+        _refuse_declared(thing)
+        module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+        if not isinstance(qualname, str) or not isinstance(module, str):
+            return None
+        if isinstance(thing, type | types.FunctionType):
+            nested = self._nested(thing, module, qualname)
+            if nested is not None:
+                return nested
+        if _look_up(module, qualname) is thing:
+            return {"n": _public(module, qualname)}
+        return None
+
+    def _nested(self, thing: Any, module: str, qualname: str) -> dict[str, Any] | None:
+        """Name a class or function by the nearest class around it that is an entity, and the path from there."""
+        parts = qualname.split(".")
+        for depth in range(len(parts) - 1, 0, -1):
+            outer = ".".join(parts[:depth])
+            for number, owner in enumerate(self.entities):
+                if isinstance(owner, type) and (owner.__module__, owner.__qualname__) == (module, outer):
+                    path = ".".join(parts[depth:])
+                    if nested_in(owner, path) is thing:
+                        return {"p": number, "q": path}
+        return None
+
+    def name_for_host(self, thing: Any) -> Any:
+        """Name a thing for the host, which knows the entities only of what it has shipped itself."""
+        by_name = isinstance(thing, Handle | Dir) or not self.has_parent
+        return self.name(thing) if by_name else self.message_name(thing)
+
+    def message_name(self, thing: Any) -> dict[str, Any] | None:
+        """Name a class or function for another process or the host: by module and qualified name.
+
+        Raises:
+            NotEncodable: it is an instance of a class that is declared not sendable, or a right to a folder.
+        """
+        if isinstance(thing, Dir):
+            raise codec.NotEncodable(thing, thing.__capsend_handle__.refusal)
+        _refuse_declared(thing)
+        module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+        if not isinstance(qualname, str) or not isinstance(module, str) or _find(module, qualname) is not thing:
+            return None
+        return {"c": _public(module, qualname)}
+
+    def by_name(self, module: str, qualname: str) -> Any:
+        """Return what a message from elsewhere names.
+
+        Raises:
+            LookupError: this process has nothing of that name.
+        """
+        found = None if _is_internal(module) else _find(module, qualname)
+        if found is None:
+            raise LookupError(f"this process has no {module}.{qualname}")
+        return found
+
+    def has(self, cls: type) -> bool:
+        """Tell whether a class belongs to a module of the user's."""
+        return cls.__module__ in self._own_modules
+
+    def owns(self, module: str) -> bool:
+        """Tell whether a module is one of the user's."""
+        return module in self._own_modules
+
+    def made(self, thing: Any) -> bool:
+        """Tell whether a thing is an entity of the program."""
+        return id(thing) in self._numbers
+
+    def _module(
+        self, name: str, file: str | None, package: str | None, is_package: bool, _around: int | None
+    ) -> types.ModuleType:
+        module = types.ModuleType(name)
+        vars(module)["__builtins__"] = builtins  # C code that imports looks for it in the caller's globals
+        module.__package__ = package
+        if file is not None:
+            module.__file__ = file
+        if is_package:
+            module.__path__ = []
+        # The first one: libraries that generate code make namespaces that go by the name of the user's module.
+        if name not in self._own_modules and (name == "__main__" or name not in sys.modules):
+            sys.modules[name] = module
+        self._own_modules.add(name)
+        parent, _, child = name.rpartition(".")
+        if parent in sys.modules:
+            setattr(sys.modules[parent], child, module)
+        return module
+
+    def _function(self, module: int, source: list[Any], qualname: str) -> types.FunctionType:
+        self.pieces.append(source)
+        code = requalified(compile_source(*source), qualname)
+        return _make_function(code, vars(self.entities[module]), qualname)
+
+    def _image_function(self, module: str, qualname: str) -> types.FunctionType:
+        namespace = vars(importlib.import_module(module))
+        parts = qualname.split(".<locals>.")
+        code = _look_up(module, parts[0]).__code__
+        for part in parts[1:]:
+            code = next(
+                c for c in code.co_consts if isinstance(c, types.CodeType) and c.co_name == part.rpartition(".")[2]
+            )
+        return _make_function(code, namespace, qualname)
+
+    def _alias(self, module: int, source: list[Any], name: str) -> Any:
+        namespace = vars(self.entities[module])
+        self.pieces.append(source)
+        exec(compile_source(*source), namespace)  # noqa: S102 - the guest is where programs are run
+        return namespace[name]
+
+    def _value(self, reference: str, is_interned: int = 0) -> Any:
+        value = self.get(reference)
+        self._values.add(id(value))
+        return sys.intern(value) if is_interned else value
+
+    def _attribute(self, owner: int, name: str) -> Any:
+        for base in self.entities[owner].__mro__:
+            if name in vars(base):
+                found = vars(base)[name]
+                return found.__func__ if isinstance(found, staticmethod | classmethod) else found
+        raise AttributeError(name)
+
+    def _dispatch(self, registered: list[list[Any]]) -> Any:
+        (_, function), *rest = [(self.get(cls), self.get(implementation)) for cls, implementation in registered]
+        made: Any = functools.singledispatch(function)
+        for cls, implementation in rest:
+            made.register(cls, implementation)
+        return made
+
+    def _cache(self, function: Any, maxsize: int | None, typed: bool, held: list[list[Any]]) -> Any:
+        target = self.get(function)
+        if not held:
+            return functools.lru_cache(maxsize, typed)(target)
+        return descriptors.filled_cache(target, maxsize, typed, [list(map(self.get, entry)) for entry in held])
+
+    def _fill(self, function: int, parts: dict[str, Any]) -> None:
+        made, get = self.entities[function], self.get
+        if "defaults" in parts:
+            made.__defaults__ = tuple(map(get, parts["defaults"]))
+        if "kwdefaults" in parts:
+            made.__kwdefaults__ = {name: get(reference) for name, reference in parts["kwdefaults"].items()}
+        cells = parts.get("cells", {})
+        for name, cell in zip(made.__code__.co_freevars, made.__closure__ or (), strict=True):
+            if name in cells:
+                cell.cell_contents = get(cells[name])
+        for name, reference in parts.get("attributes", {}).items():
+            made.__dict__[name] = get(reference)
+        for name, reference in parts.get("names", {}).items():
+            setattr(made, name, get(reference))
+
+    def _bind(self, module: int, names: dict[str, Any], unsent_names: dict[str, str]) -> None:
+        namespace = vars(self.entities[module])
+        for name, reference in names.items():
+            namespace[name] = self.get(reference)
+        for name, reason in unsent_names.items():
+            if namespace.get(name) is None:
+                namespace[name] = Unsent(name, reason)
+
+    def _set(self, owner: int, names: dict[str, Any], unsent_names: dict[str, str]) -> None:
+        cls = self.entities[owner]
+        for name, reference in names.items():
+            type.__setattr__(cls, name, self.get(reference))
+        for name, reason in unsent_names.items():
+            type.__setattr__(cls, name, Unsent(f"{cls.__qualname__}.{name}", reason))
+
+    def _annotate(self, owner: int, annotations: dict[str, Any]) -> None:
+        self.entities[owner].__annotations__ = {name: self.get(reference) for name, reference in annotations.items()}
+
+    def _set_members(self, owner: int, members: dict[str, dict[str, Any]]) -> None:
+        for name, fields in members.items():
+            member = self.entities[owner].__members__[name]
+            for field, reference in fields.items():
+                member.__dict__[field] = self.get(reference)
+
+    def _declare(self, module: int, name: str) -> None:
+        vars(self.entities[module]).setdefault("__annotations__", {})[name] = _per_process[Any]
+
+    def _takes_mailbox(self, function: int, parameter: str, messages: Any) -> None:
+        mailbox = _mailbox[Any if messages is None else self.get(messages)]
+        self.entities[function].__annotations__ = {**self.entities[function].__annotations__, parameter: mailbox}
+
+    def _register(self, base: int, cls: int) -> None:
+        self.entities[base].register(self.entities[cls])
+
+    def _complete_protocol(self, number: int, is_runtime: bool) -> None:
+        cls = self.entities[number]
+        cls.__protocol_attrs__ = typing._get_protocol_attrs(cls)  # type: ignore[attr-defined]  # noqa: SLF001 - the machinery asks it before the class is filled
+        if is_runtime:
+            typing.runtime_checkable(cls)
+
+    def _reorder(self, number: int) -> None:
+        cls = self.entities[number]
+        cls.__bases__ = cls.__bases__  # which puts it at the end of the subclasses of its bases
+
+
+def _is_internal(module: str) -> bool:
+    """Tell whether a module is none that programs name things of."""
+    return module.startswith(_INTERNAL) or (module.startswith("capsend.") and module not in _PUBLIC)
+
+
+def _public(module: str, qualname: str) -> list[str]:
+    """Return the name under which the host knows a thing."""
+    is_shown = module.startswith("capsend.") and qualname in vars(sys.modules["capsend"])
+    return ["capsend" if is_shown else module, qualname]
+
+
+def _has_state(value: Any) -> bool:
+    cls: Any = type(value)
+    return cls.__eq__ is not object.__eq__ or object.__getstate__(value) is not None
+
+
+def _make_function(code: types.CodeType, namespace: dict[str, Any], qualname: str) -> types.FunctionType:
+    cells = tuple(types.CellType() for _ in code.co_freevars)
+    function = types.FunctionType(code, namespace, code.co_name, None, cells)
+    function.__qualname__ = qualname
+    function.__module__ = namespace["__name__"]
+    return function
+
+
+def _named(module: str, qualname: str) -> Any:
+    found = _look_up(module, qualname)
+    if found is None:
+        raise ImportError(
+            f"the image's Python {sys.version.split()[0]} has no {module}.{qualname}; the host's Python has it"
+        )
+    return found
+
+
+def _find(module: str, qualname: str) -> Any:
+    """Return the thing of that name in a module that is loaded, or None."""
+    found: Any = sys.modules.get(module)
+    for part in qualname.split("."):
+        found = None if type(found) is Unsent else getattr(found, part, None)
+    return None if type(found) is Unsent else found
+
+
+def _refuse_declared(thing: Any) -> None:
+    """Refuse what the codec could write and the declarations do not allow, as the host's judge does for arguments."""
+    judge: Any = sys.modules.get("capsend.traits.judge")
+    refusal = None if judge is None or isinstance(thing, type) else judge.declared_refusal(thing)
+    if refusal is not None:
+        raise codec.NotEncodable(thing, refusal[0])
+
+
+def _look_up(module: str, qualname: str) -> Any:
+    """Return the thing of that name, or None."""
+    found: Any = sys.modules.get(module)
+    if found is None:
+        try:
+            found = importlib.import_module(module)
+        except ImportError:
+            return None
+    for part in qualname.split("."):
+        found = None if type(found) is Unsent else getattr(found, part, None)
+    return None if type(found) is Unsent else found

@@ -1,0 +1,112 @@
+"""The last things before the snapshot: rehearse, and leave the heap such that a new process touches few of its pages.
+
+Every page that a process writes to is copied for it, which is most of what starting one costs.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import pathlib
+import sys
+import types
+import zlib
+from array import array
+from typing import TYPE_CHECKING
+
+from . import host_operations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_TIMES = 50
+_ROOM = 8 << 20
+_MOST = 500_000
+_MORE = 1 << 16
+_PARTS_OF_CODE = ("co_consts", "co_names", "co_filename", "co_name", "co_qualname", "co_linetable", "co_exceptiontable")
+_SIZES = (*(1 << exponent for exponent in range(20, 12, -1)), *range(4096, 256, -64), *range(256, 0, -8))
+
+_calls: list[tuple[str, str]] = []
+_plugs: list[object] = []
+
+
+def rehearse(run: Callable[[str, str], str]) -> None:
+    """Make all sample calls until the interpreter has specialized what every call goes through."""
+    path = pathlib.Path(__file__).with_name("rehearsal.json")
+    _calls.extend(json.loads(path.read_text("ascii")))
+    for _ in range(_TIMES):
+        _make_calls(run, _calls)
+
+
+def rehearse_again(run: Callable[[str, str], str]) -> None:
+    """Make the plainest calls once more, in an instance that waits for its program: its pages are its own then."""
+    _make_calls(run, _calls[1:])
+
+
+def _make_calls(run: Callable[[str, str], str], calls: list[tuple[str, str]]) -> None:
+    """Nothing of the calls stays, neither modules nor output."""
+    modules, request = dict(sys.modules), host_operations.request
+    host_operations.request = lambda operation, payload: ""  # noqa: ARG005 - the names are part of the signature
+    try:
+        for program, call in calls:
+            run(program, call)
+            for name in sys.modules.keys() - modules.keys():
+                del sys.modules[name]
+    finally:
+        host_operations.request = request
+        sys.modules.update(modules)
+
+
+def list_objects() -> None:
+    """Leave a list of all objects in memory, with the addresses of their types, for the host to find in the snapshot."""
+    gc.collect()
+    numbers = array("I")
+    # A bit for every eight bytes of memory: a dict of all objects would need more of it than many packages do.
+    seen = bytearray()
+    waiting: list[object] = [sys.modules, *gc.get_objects()]
+    # What is made here is gone in the snapshot.
+    mine = {id(numbers), id(seen), id(waiting)}
+    while waiting:
+        thing = waiting.pop()
+        address = id(thing)
+        place, bit = address >> 6, 1 << (address >> 3 & 7)
+        if place >= len(seen):
+            seen.extend(bytes(place - len(seen) + _MORE))
+        if seen[place] & bit or address in mine:
+            continue
+        seen[place] |= bit
+        if not sys._is_immortal(thing):  # type: ignore[attr-defined] # noqa: SLF001 - new in 3.14
+            numbers.extend((address, id(type(thing))))
+        if type(thing) is types.CodeType:
+            waiting.extend(getattr(thing, name) for name in _PARTS_OF_CODE)  # the collector does not look into code
+        else:
+            waiting.extend(gc.get_referents(thing))
+    content = numbers.tobytes()
+    # What was needed to make it goes first, so that it does not lie behind the hole that this leaves.
+    del seen, mine, waiting, thing, numbers
+    header = len(content).to_bytes(4, "little") + zlib.crc32(content).to_bytes(4, "little")
+    _plugs.append(b"capsend objects:" + header + content)
+
+
+def plug_holes() -> None:
+    """Fill the free places that the build left all over the heap, so that new objects lie side by side behind it.
+
+    An object's `id` is its address. What lies at `edge` or behind comes from the room at the end, which is kept free.
+    """
+    gc.collect()
+    gc.freeze()
+    first = used = len(_plugs)
+    _plugs.extend([None] * _MOST)
+    edge = id(bytes(_ROOM))
+    for size in _SIZES:
+        while used < first + _MOST and id(plug := bytes(size)) < edge:
+            _plugs[used] = plug
+            used += 1
+    while used < first + _MOST and id(smallest := 0.5 + used) < edge:
+        _plugs[used] = smallest
+        used += 1
+
+
+def unplug_holes() -> None:
+    """Give the filled places back: a process that has used up its memory needs some to say so."""
+    _plugs.clear()

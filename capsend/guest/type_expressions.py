@@ -1,0 +1,47 @@
+"""Make the types again that a call made: the other half of `capsend.shipping.captures.type_expressions`."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import typing
+from typing import Any
+
+# The types made here have names that no type checker sees.
+_typing: Any = typing
+
+
+def _variable(kind: str, name: str, parts: Any) -> Any:
+    bound, constraints = parts
+    maker = getattr(_typing, kind)
+    return maker(name) if bound is None and not constraints else maker(name, *constraints, bound=bound)
+
+
+def _new_type(name: str, module: str, parts: Any) -> Any:
+    made = _typing.NewType(name, parts[0])
+    made.__module__ = module
+    return made
+
+
+def _union(parts: Any) -> Any:
+    return functools.reduce(operator.or_, parts)
+
+
+def _item(parts: Any) -> Any:
+    origin, arguments = parts
+    return origin[arguments if len(arguments) != 1 else arguments[0]]
+
+
+def _callable(parts: Any) -> Any:
+    maker, parameters, result = parts
+    return maker[list(parameters) if isinstance(parameters, tuple) else parameters, result]
+
+
+MAKERS: dict[str, Any] = {
+    "variable": _variable,
+    "new_type": _new_type,
+    "union": _union,
+    "item": _item,
+    "callable": _callable,
+    "part": lambda name, parts: getattr(parts[0], name),
+}

@@ -1,0 +1,309 @@
+"""How an image is made: stage the files, snapshot an interpreter that imported them, compile it, try it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from capsend.codec.text import dumps, loads
+from capsend.exceptions import ImageError
+from capsend.image import time_zones
+from capsend.image.guest_files import declaration_files, guest_files
+from capsend.image.immortal import immortalize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from capsend.image.packages import Package
+
+COMPILED: Final = "image.cwasm"
+RECORD: Final = "image.json"
+SPACE: Final = 300_000_000
+"""Bytes that a build needs at its peak, temporary files included."""
+
+_MOST_DATA: Final = 16_000_000
+_TOO_LARGE: Final = "fuel allocated for hostcalls has been exhausted"
+MARK: Final = "capsend cannot import: "
+"""What begins the line in which `guest/stdlib.py` tells of packages that cannot be imported."""
+
+_STEPS: Final = ("importing its modules", "compiling it", "trying it")
+_SNAPSHOT: Final = "import componentize_py; componentize_py.script()"
+_TRANSLATE: Final = "from capsend.image import translating; translating.main()"
+_UNMERGED: Final = "unmerged"
+_SWITCH: Final = "CAPSEND_MERGE"
+"""The environment variable that keeps images unmerged when it is 0: for tests, and for finding out where a fault comes from."""
+
+
+@attrs.frozen
+class Record:
+    """What is known about a built image without loading it; kept beside it as JSON."""
+
+    key: str
+    python: str
+    packages: tuple[str, ...]
+    modules: frozenset[str] = attrs.field(repr=False)
+    missing: dict[str, str] = attrs.field(repr=False)
+    digest: str
+    size: int
+    built: float
+    """Seconds since the epoch."""
+    unmerged: str = ""
+    """Why its modules are not merged into one, which makes processes start faster; empty if they are."""
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        data = attrs.asdict(self)
+        data["modules"] = sorted(self.modules)
+        path.write_text(dumps(data), encoding="ascii")
+
+    @classmethod
+    def load(cls, path: Path) -> Record:
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: the file does not hold a record.
+        """
+        try:
+            data = loads(path.read_text(encoding="ascii"))
+            data["modules"] = frozenset(data["modules"])
+            data["packages"] = tuple(data["packages"])
+            return cls(**data)
+        except (TypeError, KeyError, ValueError) as error:
+            message = f"{path} is damaged"
+            raise ValueError(message) from error
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def bake(folder: Path, *, key: str, packages: Sequence[Package], rehearsal: str) -> None:
+    """Fill an empty folder with a compiled image and its record.
+
+    Args:
+        folder: the folder.
+        key: the digest of all that the image is made from.
+        packages: what it holds.
+        rehearsal: the calls that it makes while it is built; see `capsend.image.rehearsal`.
+
+    Raises:
+        ImageError: the disk is full; a package cannot be imported inside; a tool failed (its last words are in the
+            message).
+    """
+    started = time.monotonic()
+    with _progress() as step, _explained(folder):
+        _need_space(folder)
+        step(0)
+        _stage(folder / "stage", packages, rehearsal)
+        _snapshot(folder, packages)
+        step(1)
+        unmerged = _translate(folder)
+        step(2)
+        try:
+            inventory = _try_out(folder / COMPILED)
+        except ImageError as error:
+            if unmerged:
+                raise
+            unmerged = _translate(folder, unmerged=str(error))
+            inventory = _try_out(folder / COMPILED)
+        for leftover in ("stage", "tmp", "venv"):
+            shutil.rmtree(folder / leftover, ignore_errors=True)
+        (folder / "image.wasm").unlink()
+        Record(
+            key=key,
+            python=str(inventory["python"]),
+            packages=tuple(f"{package.name} {package.version}".strip() for package in packages),
+            modules=frozenset(inventory["modules"]),
+            missing=dict(inventory["missing"]),
+            digest=digest_of(folder / COMPILED),
+            size=(folder / COMPILED).stat().st_size,
+            built=time.time(),
+            unmerged=unmerged,
+        ).save(folder / RECORD)
+    _say(f"the image is ready ({time.monotonic() - started:.0f} s)")
+
+
+def _stage(stage: Path, packages: Sequence[Package], rehearsal: str) -> None:
+    imports = sorted({name for package in packages for name in package.imports})
+    for inside, path in (guest_files() | declaration_files(imports)).items():
+        _copy(path, stage / inside)
+    manifest = stage / "capsend_guest" / "manifest.py"
+    held = tuple((package.name, package.imports, bool(package.native)) for package in packages)
+    text = f'"""The packages that this image holds."""\n\nPACKAGES = {held!r}\nFILES = {_data_files(packages)!r}\n'
+    manifest.write_text(text, encoding="utf-8")
+    time_zones.write(stage / "capsend_guest" / "zones.json")
+    (stage / "capsend_guest" / "rehearsal.json").write_text(rehearsal, encoding="ascii")
+    for package in packages:
+        for name, path in package.files:
+            _copy(path, stage / name)
+
+
+def _data_files(packages: Sequence[Package]) -> tuple[str, ...]:
+    """Return which files beside modules are kept, up to what an image can bear: the smaller ones first."""
+    found = [
+        (path.stat().st_size, name) for package in packages for name, path in package.files if not name.endswith(".py")
+    ]
+    kept, room = [], _MOST_DATA
+    for size, name in sorted(found):
+        room -= size
+        if room < 0:
+            break
+        kept.append(name)
+    return tuple(sorted(kept))
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _snapshot(folder: Path, packages: Sequence[Package]) -> None:
+    # componentize-py adds the packages of an active virtual environment; an empty one keeps the host's out.
+    (folder / "venv" / "lib" / "python3" / "site-packages").mkdir(parents=True)
+    wit = folder / "stage" / "capsend_guest" / "world.wit"
+    component = folder / "image.wasm"
+    options = ("-d", wit, "-w", "process", "componentize", "-p", folder / "stage", "-o", component, "capsend_guest.app")
+    _run(_SNAPSHOT, *options, folder=folder, packages=packages)
+    immortalize(component)
+
+
+def is_merging() -> bool:
+    """Whether images are merged: all are, unless the environment says otherwise."""
+    return os.environ.get(_SWITCH) != "0"
+
+
+def _translate(folder: Path, *, unmerged: str = "") -> str:
+    """Compile the component, merged unless there is a reason against it; return that reason."""
+    unmerged = unmerged or ("" if is_merging() else f"{_SWITCH} is 0")
+    options = [_UNMERGED] if unmerged else []
+    printed = _run(_TRANSLATE, folder / "image.wasm", folder / COMPILED, *options, folder=folder)
+    return unmerged or printed.strip()
+
+
+def _run(code: str, *arguments: Path | str, folder: Path, packages: Sequence[Package] = ()) -> str:
+    """Run a tool in a Python of its own, and return what it printed: it can be interrupted, and its memory goes when it ends."""
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    environment = os.environ | {
+        "RUST_BACKTRACE": "0",  # it would push aside what matters
+        "RUST_LIB_BACKTRACE": "0",  # which has the last word
+        "PYTHONPATH": os.pathsep.join(_tool_folders()),
+        "TMPDIR": str(temporary),
+        "VIRTUAL_ENV": str(folder / "venv"),
+    }
+    command = [sys.executable, "-P", "-c", code, *map(str, arguments)]
+    done = subprocess.run(  # noqa: S603 - our own interpreter, our own arguments
+        command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        output = f"{done.stdout}\n{done.stderr}"
+        if "No space left" in output or "Disk quota" in output:
+            raise OSError(errno.ENOSPC, "no space left")
+        raise ImageError(f"the image could not be built: {_refused(output, packages) or _last_words(output)}")
+    return done.stdout
+
+
+def _refused(output: str, packages: Sequence[Package]) -> str:
+    """Return which packages could not be imported, and why; empty when that is not what went wrong."""
+    if _TOO_LARGE in output:
+        too_much = "with these packages it takes more than 128 MiB of memory, which is as much as the tool can copy"
+        return f"{too_much}. Leave some out, or make several images"
+    line = next((line for line in output.splitlines() if MARK in line), "")
+    if not line:
+        return ""
+    refused: dict[str, list[str]] = loads(line.partition(MARK)[2])
+    named = {package.name: package for package in packages}
+    told = [f"{named[name].words} cannot be imported inside: {reason}" for name, (_, reason) in refused.items()]
+    return "\n".join(told) + ".\nUse another package, or call it outside, in a function made with @host_function"
+
+
+def _tool_folders() -> list[str]:
+    folders = []
+    for name in ("capsend", "capsend_traits", "componentize_py", "wasmtime", "attrs"):
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
+            raise ImageError(f"the image could not be built: {name} is not installed. Reinstall capsend")
+        folders.append(str(Path(spec.origin).parent.parent))
+    return list(dict.fromkeys(folders))
+
+
+def _last_words(output: str) -> str:
+    lines = [line for line in output.splitlines() if line.strip()]
+    return "\n".join(lines[-15:])[-3_000:] or "the tool gave no reason"
+
+
+def _try_out(path: Path) -> dict[str, Any]:
+    from capsend import engine
+
+    guest = engine.Guest(engine.Template(path), memory=1 << 30, host=lambda _operation, _payload: "")
+    try:
+        inventory: dict[str, Any] = loads(guest.run("", "inventory"))
+    except (engine.Trapped, ValueError) as error:
+        raise ImageError(f"the image was built but does not run: {error}") from error
+    finally:
+        guest.close()
+    return inventory
+
+
+def _need_space(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < SPACE:
+        raise OSError(errno.ENOSPC, "no space left")
+
+
+@contextlib.contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Say which disk is full and how much is needed, whatever part of the build ran into it."""
+    try:
+        yield
+    except OSError as error:
+        free = 0
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise ImageError(f"the image could not be built: {error}") from error
+        with contextlib.suppress(OSError):
+            free = shutil.disk_usage(folder).free // 1_000_000
+        message = (
+            f"the image could not be built: that needs {SPACE // 1_000_000} MB of free disk space in {folder.parent}, "
+            f"and {free} MB are free. Make room, or set CAPSEND_CACHE_DIR to a folder on another disk"
+        )
+        raise ImageError(message) from error
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:
+        print(f"capsend: {text}", file=sys.stderr, flush=True)  # noqa: T201 - one line of progress, by contract
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int], None]]:
+    """Yield a function that is told which step begins; what is shown says how long it has taken so far."""
+    title = "building the image (once, about 15 s; longer on a busy machine)"
+    if sys.stderr is None or not sys.stderr.isatty():
+        started = time.monotonic()
+        _say(f"{title}...")
+        yield lambda step: _say(f"{_words(step)} ({time.monotonic() - started:.0f} s so far)")
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("capsend: {task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda step: progress.update(task, description=f"{title}: {_words(step)}")
+
+
+def _words(step: int) -> str:
+    return f"{_STEPS[step]}, {step + 1} of {len(_STEPS)}"

@@ -1,0 +1,361 @@
+"""Images: the snapshot that processes start from, built at first use and kept in the user's cache folder."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import platform
+import shutil
+import stat
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from capsend.cache_place import cache_folder
+from capsend.codec.text import dumps
+from capsend.exceptions import ImageError
+from capsend.image import rehearsal
+from capsend.image.bake import COMPILED, RECORD, Record, bake, digest_of, is_merging
+from capsend.image.cache import check_owner, check_way, cpu, own_folder, unwritable
+from capsend.image.guest_files import declaration_files, guest_files
+from capsend.image.packages import ALWAYS, Package, collect
+from capsend.image.without_native import needs_native, refuse_native
+from capsend.shipping.captures.origins import register_native_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from capsend.engine import Template
+
+FORMAT: Final = 3
+"""Raised with every change of the engine's settings or of the layout of the cache that makes old images useless."""
+
+ABSENT: Final = frozenset(
+    (
+        "_bootsubprocess", "_bz2", "_crypt", "_ctypes", "_curses", "_curses_panel", "_dbm", "_gdbm", "_hashlib",
+        "_interpchannels", "_interpqueues", "_interpreters", "_lzma", "_msi", "_multiprocessing", "_overlapped",
+        "_posixshmem", "_posixsubprocess", "_scproxy", "_ssl", "_tkinter", "_uuid", "_winapi", "_wmi", "_zstd",
+        "aifc", "antigravity", "asynchat", "asyncore", "audioop", "binhex", "bz2", "cgi", "cgitb", "chunk", "crypt",
+        "ctypes", "curses", "distutils", "ensurepip", "fcntl", "grp", "idlelib", "imghdr", "imp", "lib2to3", "lzma",
+        "mailcap", "mmap", "msilib", "msvcrt", "nis", "nntplib", "nt", "ossaudiodev", "pipes", "pty", "pwd",
+        "pydoc_data", "readline", "resource", "smtpd", "sndhdr", "spwd", "ssl", "sunau", "syslog", "telnetlib",
+        "termios", "test", "this", "tkinter", "tty", "turtle", "turtledemo", "uu", "venv", "winreg", "winsound",
+        "xdrlib", "xxlimited", "xxlimited_35", "__hello__", "__phello__", "_pyrepl",
+    )
+)  # fmt: skip
+"""Top-level modules that some host's standard library has and no image does."""
+
+_lock = threading.Lock()
+_templates: dict[Path, Template] = {}
+_inventories: dict[tuple[tuple[str, ...], str | None], frozenset[str]] = {}
+
+
+def _names(value: Iterable[str]) -> tuple[str, ...]:
+    names: list[Any] = [] if isinstance(value, str) else list(value)
+    if isinstance(value, str) or not all(isinstance(name, str) and name.strip() for name in names):
+        message = f"packages must be a list of package names, such as ['rich'], not {value!r}"
+        raise TypeError(message)
+    return tuple(sorted({name.strip() for name in names}))
+
+
+@attrs.frozen
+class Image:
+    """A CPython for WebAssembly with its whole standard library, `attrs`, `typing_extensions` and chosen packages.
+
+    An image is a value: it says what shall be inside. The file is built when a process first needs it, about 15
+    seconds once per machine and user, and shared by all programs that ask for the same.
+
+    Args:
+        packages: names of pure-Python packages that are installed here; what they require goes along.
+
+    Raises:
+        ImageError: from `ensure`, when a package is not installed or contains native code, or when the image cannot
+            be built, stored or trusted.
+    """
+
+    packages: tuple[str, ...] = attrs.field(default=(), converter=_names)
+
+    @property
+    def path(self) -> Path:
+        """The compiled file, which exists once the image is built."""
+        return self._folder / COMPILED
+
+    @property
+    def _folder(self) -> Path:
+        return _folder_of(self.packages, os.environ.get("CAPSEND_CACHE_DIR"))
+
+    @property
+    def key(self) -> str:
+        """A name for everything the built file depends on: versions, guest files, packages, settings and CPU."""
+        return _key(self.packages)
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the file is in the cache."""
+        return (self._folder / RECORD).exists()
+
+    def ensure(self) -> Path:
+        """Build the image if it is not there, and return its file.
+
+        Programs that start at the same time build once: the others wait.
+        """
+        self.template()
+        return self.path
+
+    @property
+    def modules(self) -> frozenset[str]:
+        """The full names of all modules inside; builds the image if need be."""
+        self.ensure()
+        return self.record.modules
+
+    @property
+    def record(self) -> Record:
+        """What was noted when the image was built.
+
+        Raises:
+            ImageError: it is not built.
+        """
+        try:
+            return _record(self._folder / RECORD)
+        except (OSError, ValueError) as error:
+            raise ImageError(
+                f"the image is not built yet, or damaged: {error}. Build it: capsend image build"
+            ) from error
+
+    def knows(self, module: str) -> bool:
+        """Whether a program can import a module inside, by its full name; answers without building.
+
+        Before the image is built the answer follows from the names of the standard library and of the packages, which
+        is right for every module that a program is likely to import.
+        """
+        place = (self.packages, os.environ.get("CAPSEND_CACHE_DIR"))
+        inventory = _inventories.get(place)
+        if inventory is None:
+            with contextlib.suppress(ImageError):
+                inventory = _inventories[place] = self.record.modules
+        if inventory is not None:
+            return module in inventory
+        top = module.partition(".")[0]
+        if top in sys.stdlib_module_names:
+            return top not in ABSENT
+        return top == "capsend" or any(top in package.imports for package in _packages(self.packages))
+
+    def template(self) -> Template:
+        """The image, loaded into this OS process; built first if need be, loaded once."""
+        folder = self._folder
+        loaded = _templates.get(folder)
+        if loaded is None:
+            with _lock:
+                loaded = _templates.get(folder)
+                if loaded is None:
+                    loaded = _templates[folder] = self._obtain(folder)
+        return loaded
+
+    def _obtain(self, folder: Path) -> Template:
+        own_folder(folder.parent)
+        if (template := _load(folder)) is not None:
+            return template
+        with _building(folder.parent):
+            # Another program may have built it while this one waited for the lock.
+            if (template := _load(folder)) is not None:
+                return template
+            self._build(folder)
+        if (template := _load(folder)) is None:
+            raise ImageError(f"the image in {folder} was damaged right after it was built. Is its disk healthy?")
+        return template
+
+    def _build(self, folder: Path) -> None:
+        _remove_leftovers(folder.parent)
+        packages = _packages(self.packages)
+        refuse_native(packages)
+        try:
+            workshop = Path(tempfile.mkdtemp(prefix=_WORKSHOP, dir=folder.parent))
+        except OSError as error:
+            raise unwritable(folder.parent, error) from error
+        try:
+            bake(workshop, key=self.key, packages=packages, rehearsal=rehearsal.texts(knows=Image().knows))
+            _discard(folder)
+            workshop.rename(folder)
+            for old in list_images()[_KEPT:]:
+                _discard(old.path)
+        finally:
+            shutil.rmtree(workshop, ignore_errors=True)
+
+
+@attrs.frozen
+class StoredImage:
+    """One image in the cache."""
+
+    path: Path
+    size: int
+    """Bytes on the disk."""
+    record: Record | None
+    """None when it is damaged."""
+
+
+def list_images() -> list[StoredImage]:
+    """Every image in the cache, the newest first, of other versions too."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for folder in cache_folder().iterdir():
+            if folder.is_dir() and not folder.name.startswith("."):
+                size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+                try:
+                    record = Record.load(folder / RECORD)
+                except (OSError, ValueError):
+                    record = None
+                found.append(StoredImage(path=folder, size=size, record=record))
+    return sorted(found, key=lambda image: -(image.record.built if image.record else 0.0))
+
+
+def clear_images() -> int:
+    """Remove every image and everything a killed build left behind; returns the number of bytes that became free.
+
+    Programs that run go on: they have loaded what they need.
+    """
+    freed = sum(image.size for image in list_images())
+    folder = cache_folder()
+    if folder.exists():
+        with _building(folder):
+            for image in list_images():
+                _discard(image.path)
+            _remove_leftovers(folder)
+    _record.cache_clear()
+    return freed
+
+
+_WORKSHOP: Final = ".build-"
+_KEPT: Final = 8
+"""How many images stay in the cache when a new one is built: those of a few versions, environments and package sets."""
+
+
+@functools.cache
+def _folder_of(names: tuple[str, ...], _cache_dir: str | None) -> Path:
+    return cache_folder() / _key(names)
+
+
+@functools.cache
+def _packages(names: tuple[str, ...]) -> tuple[Package, ...]:
+    return collect((*ALWAYS, *names))
+
+
+@functools.cache
+def _record(path: Path) -> Record:
+    return Record.load(path)
+
+
+@functools.cache
+def _key(names: tuple[str, ...]) -> str:
+    import importlib.metadata
+
+    from capsend.image import time_zones
+
+    parts = [
+        ("format", FORMAT),
+        ("tools", [(tool, importlib.metadata.version(tool)) for tool in ("componentize-py", "wasmtime")]),
+        ("guest", [(str(inside), digest_of(path)) for inside, path in guest_files().items()]),
+        ("declarations", _declarations(names)),
+        ("packages", [(package.name, package.version, _digest(package)) for package in _packages(names)]),
+        ("merged", is_merging()),
+        ("zones", time_zones.version()),
+        ("machine", [sys.platform, platform.machine(), cpu()]),
+    ]
+    return hashlib.sha256(dumps(parts).encode()).hexdigest()[:24]
+
+
+def _declarations(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """What other packages declare of the chosen ones; to look for it takes milliseconds, which the default image does not need."""
+    tops = [top for package in _packages(names) for top in package.imports] if names else []
+    return [(str(inside), digest_of(path)) for inside, path in declaration_files(tops).items()] if tops else []
+
+
+def _digest(package: Package) -> str:
+    total = hashlib.sha256()
+    for relative, path in package.files:
+        total.update(f"{relative}\0{digest_of(path)}\0".encode())
+    return total.hexdigest()
+
+
+def _load(folder: Path) -> Template | None:
+    """Load a built image; None when there is none, or only a damaged one, which is reported.
+
+    Raises:
+        ImageError: it is there, but not safely this user's own.
+    """
+    from capsend import engine
+
+    if not folder.exists():
+        return None
+    check_way(folder)
+    check_owner(folder, stat.S_ISDIR)
+    try:
+        record = Record.load(folder / RECORD)
+        check_owner(folder / RECORD, stat.S_ISREG)
+        check_owner(folder / COMPILED, stat.S_ISREG)
+        _check_content(folder, record)
+        return engine.Template(folder / COMPILED)
+    except (OSError, ValueError) as error:
+        print(f"capsend: the cached image is not used: {error}", file=sys.stderr)  # noqa: T201 - explains the wait
+        return None
+
+
+def _check_content(folder: Path, record: Record) -> None:
+    """Compare the file with its digest, unless it has not changed since that was last done.
+
+    The digest of 55 MB takes longer than all the rest of starting up; the change time tells of every write.
+    """
+    compiled, stamp = folder / COMPILED, folder / "verified"
+    status = compiled.stat()
+    current = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+    with contextlib.suppress(OSError):
+        if stamp.read_text(encoding="ascii") == current:
+            return
+    if status.st_size != record.size or digest_of(compiled) != record.digest:
+        message = f"{compiled} is not the file that was built"
+        raise ValueError(message)
+    # In a cache where nothing can be written the digest is taken every time.
+    with contextlib.suppress(OSError):
+        stamp.write_text(current, encoding="ascii")
+
+
+@contextlib.contextmanager
+def _building(folder: Path) -> Iterator[None]:
+    """Let one OS process at a time build or remove images."""
+    import filelock
+
+    lock = filelock.FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        print("capsend: waiting for another program that builds the image...", file=sys.stderr)  # noqa: T201
+        lock.acquire()
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the workshops of builds that were killed; whoever holds the lock knows that nobody works in them."""
+    for workshop in folder.glob(f"{_WORKSHOP}*"):
+        shutil.rmtree(workshop, ignore_errors=True)
+
+
+def _discard(folder: Path) -> None:
+    """Remove an image such that no half of it can be taken for one."""
+    if folder.exists() or folder.is_symlink():
+        grave = folder.with_name(f"{_WORKSHOP}{folder.name}-{os.getpid()}")
+        folder.rename(grave)
+        shutil.rmtree(grave, ignore_errors=True)
+        grave.unlink(missing_ok=True) if grave.is_symlink() else None
+
+
+register_native_code(needs_native)

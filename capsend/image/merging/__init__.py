@@ -1,0 +1,1 @@
+"""The core modules of an image merged into one."""

@@ -1,0 +1,173 @@
+"""What an image bakes in besides the standard library: the files of packages of this environment, without their native code."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import re
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from capsend.exceptions import ImageError
+from capsend.shipping.captures.origins import distributions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+ALWAYS: Final = ("attrs", "typing_extensions")
+"""The distributions that every image holds."""
+
+_NATIVE: Final = (".so", ".pyd", ".dylib", ".dll")
+_VERSIONED: Final = re.compile(r"\.so\.[0-9.]+$")
+_METADATA: Final = ("PKG-INFO", "METADATA", "entry_points.txt", "top_level.txt", "RECORD")
+_REQUIREMENT: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+
+
+@attrs.frozen
+class Package:
+    """One distribution, or one importable package without a distribution, as it goes into an image."""
+
+    name: str
+    version: str
+    files: tuple[tuple[str, Path], ...] = attrs.field(repr=False)
+    """(path below the folder of packages, file on this machine)."""
+    native: tuple[Path, ...] = attrs.field(default=(), repr=False)
+    """Its native code, which is left out."""
+    needed_by: str = ""
+    """The package that requires it; empty when it was asked for."""
+
+    @property
+    def words(self) -> str:
+        """Its name in a message, with who asked for it."""
+        return f"the package {self.name!r}" + (f", which {self.needed_by!r} requires," if self.needed_by else "")
+
+    @property
+    def imports(self) -> tuple[str, ...]:
+        """The top-level names that a program imports, sorted."""
+        tops = {relative.split("/", 1)[0].removesuffix(".py") for relative, _ in self.files if relative.endswith(".py")}
+        return tuple(sorted(tops))
+
+
+def collect(names: Iterable[str]) -> tuple[Package, ...]:
+    """Find the named packages and all they require, each once, sorted by name.
+
+    A name is a distribution's name or an import name.
+
+    Raises:
+        ImageError: a package is not installed, or has no Python files; one requires another that is not installed.
+    """
+    found: dict[str, Package] = {}
+    waiting: list[tuple[str, str]] = [(name, "") for name in names]
+    while waiting:
+        name, needed_by = waiting.pop()
+        distribution = _distribution(name)
+        key = _normal(distribution.name if distribution else name)
+        if key in found:
+            continue
+        if distribution is None:
+            found[key] = _loose_package(name, needed_by)
+        else:
+            files = chain(_files(distribution), _metadata(distribution))
+            found[key] = _pack(distribution.name, distribution.version, files, needed_by)
+            waiting.extend((required, distribution.name) for required in _required(distribution))
+    return tuple(found[key] for key in sorted(found))
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _distribution(name: str) -> importlib.metadata.Distribution | None:
+    try:
+        return importlib.metadata.distribution(name)
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        pass
+    owners = distributions().get(name)
+    return importlib.metadata.distribution(owners[0]) if owners else None
+
+
+def _required(distribution: importlib.metadata.Distribution) -> Iterator[str]:
+    for line in distribution.requires or ():
+        match = _REQUIREMENT.match(line)
+        marker = line.partition(";")[2]
+        if match is None or re.search(r"\bextra\s*==", marker):
+            continue
+        # A marker that does not hold here shows in the requirement not being installed; pip has evaluated it.
+        if not marker or _distribution(match[1]) is not None:
+            yield match[1]
+
+
+def _files(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str, Path]]:
+    listed = [
+        (file.as_posix(), Path(str(distribution.locate_file(file))))
+        for file in distribution.files or ()
+        if not file.parts[0].endswith((".dist-info", ".egg-info")) and ".." not in file.parts
+    ]
+    if any(relative.endswith(".py") and "/" in relative for relative, _ in listed) or _has_modules(listed):
+        yield from listed
+        return
+    # An editable installation lists a link only; its import names say where the sources are.
+    for top, owners in distributions().items():
+        if distribution.name in owners:
+            yield from _folder_of(top)
+    for top in (distribution.read_text("top_level.txt") or "").split() or [distribution.name.replace("-", "_")]:
+        yield from _folder_of(top)
+
+
+def _metadata(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str, Path]]:
+    """Yield what `importlib.metadata` reads, by the names that it has in a wheel."""
+    folder = f"{_normal(distribution.name).replace('-', '_')}-{distribution.version}.dist-info"
+    place = Path(str(getattr(distribution, "_path", "")))
+    for name in _METADATA:
+        path = place / name if place.is_dir() else place
+        if path.is_file() and (place.is_dir() or name == "PKG-INFO"):
+            yield f"{folder}/{'METADATA' if name == 'PKG-INFO' else name}", path
+
+
+def _has_modules(listed: list[tuple[str, Path]]) -> bool:
+    return any(relative.endswith(".py") and not relative.startswith("__editable__") for relative, _ in listed)
+
+
+def _folder_of(top: str) -> Iterator[tuple[str, Path]]:
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None:
+        return
+    folders = list(spec.submodule_search_locations or ())
+    if not folders and spec.origin and spec.origin.endswith(".py"):
+        yield Path(spec.origin).name, Path(spec.origin)
+    for folder in map(Path, folders):
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                yield f"{top}/{file.relative_to(folder).as_posix()}", file
+
+
+def _loose_package(name: str, needed_by: str) -> Package:
+    files = tuple(_folder_of(name)) if name.isidentifier() else ()
+    if not files:
+        reason = f", which {needed_by!r} requires," if needed_by else ""
+        message = f"the package {name!r}{reason} is not installed here. Install it first: pip install {name}"
+        raise ImageError(message)
+    return _pack(name, "", files, needed_by)
+
+
+def _pack(name: str, version: str, files: Iterable[tuple[str, Path]], needed_by: str) -> Package:
+    kept: dict[str, Path] = {}
+    native = []
+    for relative, path in files:
+        if relative.endswith(_NATIVE) or _VERSIONED.search(relative):
+            native.append(path)
+        elif "__pycache__" not in relative and not relative.endswith((".pyc", ".pyi", ".pth")):
+            kept[relative] = path
+    package = Package(
+        name=name, version=version, files=tuple(sorted(kept.items())), native=tuple(native), needed_by=needed_by
+    )
+    if not package.imports:
+        message = f"{package.words} has no Python files that could go into an image"
+        raise ImageError(message)
+    return package

@@ -1,0 +1,95 @@
+"""Whether packages can do without the native code that is left out of an image: found out by importing them here without it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
+
+from capsend.exceptions import ImageError
+from capsend.image.packages import collect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from capsend.image.packages import Package
+
+_PATIENCE: Final = 60.0
+_ABSENT: Final = ("_ctypes", "ctypes", "_ssl", "ssl", "mmap", "_bz2", "_lzma", "fcntl", "termios")
+_ATTEMPT: Final = """
+import importlib, json, sys
+from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
+path, native, absent, packages = json.loads(sys.argv[1])
+sys.path[:] = path
+native = set(native)
+find = FileFinder.find_spec
+def find_spec(self, name, target=None):
+    spec = find(self, name, target)
+    if spec is not None and spec.origin in native:
+        spec = find(FileFinder(self.path, (SourceFileLoader, SOURCE_SUFFIXES)), name, target)
+    return spec
+FileFinder.find_spec = find_spec
+sys.modules.update(dict.fromkeys(absent))
+out, sys.stdout = sys.stdout, sys.stderr
+for name, tops in packages:
+    problems = {}
+    for top in tops:
+        try:
+            importlib.import_module(top)
+        except BaseException as error:
+            problems[top] = f"{type(error).__name__}: {error}"
+    public = [top for top in tops if not top.startswith("_")] or tops
+    failed = [top for top in public if top in problems]
+    if failed and (len(failed) == len(public) or name in failed):
+        print(json.dumps([name, problems[failed[0]]]), file=out, flush=True)
+"""
+
+
+def refuse_native(packages: Iterable[Package]) -> None:
+    """Refuse packages that cannot be imported without their native code.
+
+    Raises:
+        ImageError: there are some; the message names them, their files, and who requires them.
+    """
+    found = [package for package in packages if package.native]
+    problems = _attempt(found) if found else {}
+    told = [
+        f"{package.words} cannot go into an image: {package.native[0].name} is native code, and without it: {problems[package.name]}"
+        for package in found
+        if package.name in problems
+    ]
+    if told:
+        raise ImageError(
+            "\n".join(told)
+            + "\nA process runs WebAssembly only. Use a pure-Python package, or call this one outside, in a function "
+            "made with @host_function"
+        )
+
+
+@functools.cache
+def needs_native(name: str) -> str:
+    """Return which package keeps a package out of images, itself or one that it requires; empty when none does, or nobody knows."""
+    try:
+        packages = collect([name])
+    except ImageError:
+        return ""
+    found = [package for package in packages if package.native]
+    problems = _attempt(found) if found else {}
+    return next((package.name for package in found if package.name in problems), "")
+
+
+def _attempt(packages: list[Package]) -> dict[str, str]:
+    """Import packages in a Python of its own, without the native code of any, and return what is wrong with those that fail."""
+    native = [str(path) for package in packages for path in package.native]
+    told = json.dumps([sys.path, native, _ABSENT, [[package.name, package.imports] for package in packages]])
+    command = [sys.executable, "-I", "-c", _ATTEMPT, told]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter, our own arguments
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_PATIENCE
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return {}  # the build finds out, if nothing else does
+    lines = [line for line in done.stdout.splitlines() if line.startswith("[")]
+    return dict(json.loads(line) for line in lines)

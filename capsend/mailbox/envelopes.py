@@ -1,0 +1,96 @@
+"""A value of the host put into an envelope, and taken out of one."""
+
+from __future__ import annotations
+
+import types
+from typing import Any, NoReturn
+
+from capsend import codec
+from capsend.capabilities.handles import grant_of
+from capsend.codec import wire
+from capsend.exceptions import SerializationError
+from capsend.mailbox.byte_messages import envelope_of, value_of
+from capsend.mailbox.ports import Envelope, Port
+from capsend.traits.judge import declared_refusal
+
+
+def encode(value: object, port: Port, *, tag: int = 0) -> Envelope:
+    """Return a value in an envelope for a port.
+
+    Args:
+        value: the message.
+        port: the port that is to receive it: whether its receiver reads pickles, and the names that it knows, decide on the form.
+        tag: the call that the message answers; 0 for an ordinary message.
+
+    Raises:
+        SerializationError: a part of it cannot be sent, or is of a class that the receiver does not know.
+    """
+    envelope = envelope_of(value)
+    if envelope is not None:
+        envelope.tag = tag
+        return envelope
+    grants: list[Any] = []
+    things: list[object] = []
+    refused: list[str] = []
+
+    def refuse(thing: object, why: str) -> NoReturn:
+        refused.append(why)
+        raise codec.NotEncodable(thing, why)  # the encoder knows where it stands
+
+    def external(thing: object) -> object:
+        grant = grant_of(thing)
+        if grant is not None:
+            if grant.refusal:
+                refuse(thing, grant.refusal)
+            grants.append(grant)
+            return {"h": len(grants) - 1}
+        if refusal := declared_refusal(thing):
+            refuse(thing, f"{refusal[0]}. Instead: {refusal[1]}")
+        if port.name is not None:
+            return port.name(thing)
+        if isinstance(thing, type | types.FunctionType | types.BuiltinFunctionType):
+            things.append(thing)
+            return {"o": len(things) - 1}
+        return None
+
+    try:
+        text = wire.encode_value(value, externals=external, name="message", pickled=port.reads_pickles)
+    except SerializationError as error:
+        if not refused:
+            raise
+        raise SerializationError(f"{error.path} cannot be sent: {refused[-1]}", path=error.path) from None
+
+    def resolve(reference: Any) -> object:
+        return things[reference["o"]]
+
+    return Envelope(text, tuple(grants), tag=tag, resolve=resolve, trusted=True)
+
+
+def decode(envelope: Envelope, *, limit: int) -> Any:
+    """Return the value in an envelope that is no notice.
+
+    Args:
+        envelope: the envelope.
+        limit: the most characters of its text.
+
+    Raises:
+        ProcessFailed: the text is no message, or names something that its sender was not given.
+    """
+    grants = envelope.grants
+    if envelope.data is not None:
+        return value_of(envelope)
+
+    def resolve(reference: Any) -> object:
+        if type(reference) is not dict:
+            raise LookupError("a reference is an object")
+        number = reference.get("h")
+        if type(number) is int and 0 <= number < len(grants):
+            return grants[number].handle()
+        if envelope.resolve is None:
+            raise LookupError("its sender has ended")
+        return envelope.resolve(reference)
+
+    if envelope.trusted:
+        return codec.decode(envelope.text, resolve=resolve)
+    limits = wire.LIMITS if limit >= wire.LIMITS.max_chars else wire.LIMITS._replace(max_chars=limit)
+    return wire.decode_value(envelope.text, resolve=resolve, limits=limits)

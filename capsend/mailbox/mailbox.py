@@ -1,0 +1,266 @@
+"""Mailboxes of the host: queues from which this program receives the messages of processes, and its own."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final, overload
+
+from capsend import codec
+from capsend.codec.printable import printable
+from capsend.exceptions import CapsendError
+from capsend.mailbox.address import Address, PortGrant
+from capsend.mailbox.bounds import MESSAGES, MOST_WARNINGS, SIZE, Policy
+from capsend.mailbox.messages import message_in
+from capsend.mailbox.ports import Envelope, Port
+from capsend.mailbox.receiving import address_of, check_timeout, in_time, matcher
+from capsend.mailbox.wakeups import Event
+from capsend.waiting import Parker
+
+if TYPE_CHECKING:
+    import types
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from types import TracebackType
+
+    from capsend.mailbox.receiving import HasAddress
+
+
+M = TypeVar("M")
+T = TypeVar("T")
+U = TypeVar("U")
+
+_MISSING: Final = object()
+_log: Final = logging.getLogger("capsend.mailbox")
+_numbers = itertools.count(1)
+
+
+@final
+class Mailbox(Generic[M]):
+    """A queue of messages that this program receives from; any number of threads and tasks may.
+
+    A mailbox is bounded. It closes with its `with` block, when `close` is called, or when nobody holds it any more.
+
+    Args:
+        messages: how many messages it holds.
+        size: how many bytes; no single message can be larger.
+        full: what happens to a message for which there is no room: "block" lets its sender wait, "fail" raises `LimitExceeded` there,
+            "drop_oldest" drops the oldest message and counts it.
+
+    Example:
+        >>> import capsend
+        >>> with capsend.Mailbox[str](messages=10) as inbox:
+        ...     _ = inbox.address.send("hello")
+        ...     inbox.receive()
+        'hello'
+    """
+
+    __slots__ = ("__weakref__", "_lock", "_port", "_saved", "_saved_size", "_watches")
+
+    def __init__(self, *, messages: int = MESSAGES, size: int = SIZE, full: Policy = "block") -> None:
+        if not messages >= 1 or not size >= 1024:
+            raise ValueError("a mailbox holds at least one message and 1024 bytes")
+        if full not in {"block", "fail", "drop_oldest"}:
+            raise ValueError(f"full must be 'block', 'fail' or 'drop_oldest', not {full!r}")
+        self._port = Port(f"mailbox {next(_numbers)}", messages=messages, size=size, policy=full)
+        self._lock = threading.Lock()
+        self._saved: collections.deque[tuple[int, Any]] = collections.deque()
+        self._saved_size = 0
+        self._watches: dict[Port, int] = {}
+
+    @property
+    def address(self) -> Address[M]:
+        """Where to send to."""
+        return Address(PortGrant(self._port))
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were lost: dropped for others, refused because they could not be read, or sent after it was closed."""
+        return self._port.dropped
+
+    def __len__(self) -> int:
+        return len(self._port)
+
+    @overload
+    def receive(self, timeout: float | None = None) -> M: ...
+    @overload
+    def receive(self, timeout: float | None = None, *, kind: tuple[type[T], type[U]]) -> T | U: ...
+    @overload
+    def receive(self, timeout: float | None = None, *, kind: type[T] | tuple[type[T], ...]) -> T: ...
+    @overload
+    def receive(self, timeout: float | None = None, *, kind: Callable[[M], bool] | types.UnionType) -> M: ...
+    def receive(self, timeout: float | None = None, *, kind: Any = None) -> Any:
+        """Take the next message out, waiting for it.
+
+        Args:
+            timeout: seconds to wait; for ever when None.
+            kind: take the next message that is an instance of this class, or of one of these, or for which this function returns true;
+                the others stay, in their order.
+
+        Raises:
+            TimeoutError: there was none in time.
+            CapsendError: the mailbox is closed.
+        """
+        check_timeout(timeout)
+        end = None if timeout is None else time.monotonic() + timeout
+        matches = matcher(kind)
+        parker = Parker()
+        token = self._port.listen(parker.unpark)
+        try:
+            while (message := self._pick(matches)) is _MISSING:
+                left = None if end is None else end - time.monotonic()
+                if left is not None and left <= 0:
+                    raise TimeoutError(f"no message within {timeout:g} s")
+                parker.park(left)
+        finally:
+            self._port.ignore(token)
+        return message
+
+    @overload
+    async def receive_async(self, timeout: float | None = None) -> M: ...
+    @overload
+    async def receive_async(self, timeout: float | None = None, *, kind: tuple[type[T], type[U]]) -> T | U: ...
+    @overload
+    async def receive_async(self, timeout: float | None = None, *, kind: type[T] | tuple[type[T], ...]) -> T: ...
+    @overload
+    async def receive_async(
+        self, timeout: float | None = None, *, kind: Callable[[M], bool] | types.UnionType
+    ) -> M: ...
+    async def receive_async(self, timeout: float | None = None, *, kind: Any = None) -> Any:
+        """Receive as `receive` does, without blocking the event loop; a task that is cancelled takes no message."""
+        check_timeout(timeout)
+        return await in_time(self._received(matcher(kind)), timeout=timeout, words="no message")
+
+    async def _received(self, matches: Callable[[Any], bool] | None) -> Any:
+        arrived = Event()
+        token = self._port.listen(arrived.set)
+        try:
+            while (message := self._pick(matches)) is _MISSING:
+                await arrived.wait()
+        finally:
+            self._port.ignore(token)
+        return message
+
+    def _pick(self, matches: Callable[[Any], bool] | None) -> Any:
+        """The first message that matches, or `_MISSING`; the ones before it are put by."""
+        with self._lock:
+            for index, (size, message) in enumerate(self._saved):
+                if matches is None or matches(message):
+                    del self._saved[index]
+                    self._saved_size -= size
+                    self._port.hold(len(self._saved), self._saved_size)
+                    return message
+            while (envelope := self._port.take()) is not None:
+                message = self._read(envelope)
+                if message is _MISSING:
+                    continue
+                if matches is None:
+                    return message
+                # Before it is looked at: a function that raises must not take the message with it.
+                self._saved.append((envelope.size, message))
+                self._saved_size += envelope.size
+                try:
+                    found = matches(message)
+                    if found:
+                        self._saved.pop()
+                        self._saved_size -= envelope.size
+                        return message
+                finally:
+                    self._port.hold(len(self._saved), self._saved_size)
+                self._port.tell_listeners()
+        if self._port.reason is not None:
+            raise CapsendError(f"{self._port.label} is closed")
+        return _MISSING
+
+    def _read(self, envelope: Envelope) -> Any:
+        """What an envelope says; a process may have written anything, and nobody is to be brought down by that."""
+        try:
+            return message_in(envelope, limit=self._port.size)
+        except CapsendError as error:
+            self._port.dropped += 1
+            if self._port.dropped <= MOST_WARNINGS:
+                _log.warning("a message to %s was refused: %s", self._port.label, printable(str(error)))
+            return _MISSING
+
+    def __iter__(self) -> Iterator[M]:
+        """Yield messages until the mailbox is closed."""
+        while True:
+            try:
+                message = self.receive()
+            except CapsendError:
+                return
+            yield message
+
+    async def __aiter__(self) -> AsyncIterator[M]:
+        """Yield messages until the mailbox is closed, without blocking the event loop."""
+        while True:
+            try:
+                message = await self.receive_async()
+            except CapsendError:
+                return
+            yield message
+
+    def monitor(self, peer: Address[Any] | HasAddress) -> None:
+        """Let one `Down` come when a process ends, or a mailbox closes; at once if that has happened.
+
+        Monitoring the same again does nothing while the notice has not come.
+        """
+        address = address_of(peer, kind=Address)
+        port = address.__capsend_handle__.port
+        if not address.__capsend_handle__.monitor:
+            raise CapsendError(f"{port.label} cannot be monitored with this address: it is for sending only")
+        if port in self._watches:
+            return
+        own = self._port
+
+        def down(reason: str, words: str) -> None:
+            grant = PortGrant(port, send=False, link=False)
+            own.notify(Envelope(codec.dumps([reason, words]), (grant,), kind="d"))
+
+        self._watches = {p: token for p, token in self._watches.items() if p.reason is None}
+        token = port.watch(down)
+        if port.reason is None:
+            self._watches[port] = token
+
+    def demonitor(self, peer: Address[Any] | HasAddress) -> None:
+        """Want no notice about that any more; does nothing when it has come."""
+        address = address_of(peer, kind=Address)
+        token = self._watches.pop(address.__capsend_handle__.port, None)
+        if token is not None:
+            address.__capsend_handle__.port.unwatch(token)
+
+    def close(self) -> None:
+        """Receive nothing any more: senders and monitors are told, what is still there counts as dropped."""
+        for port, token in self._watches.items():
+            port.unwatch(token)
+        self._watches = {}
+        self._port.close("closed")
+        self._saved.clear()
+
+    def __enter__(self) -> Mailbox[M]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Mailbox[M]:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        try:
+            if hasattr(self, "_watches"):
+                self.close()
+        except Exception:  # noqa: BLE001 - when the interpreter goes, the names of modules go first
+            return
+
+    def __repr__(self) -> str:
+        return f"<Mailbox {self._port.label.rpartition(' ')[2]}: {'closed' if self._port.reason else len(self)}>"

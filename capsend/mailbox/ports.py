@@ -1,0 +1,463 @@
+"""Ports: the bounded queues behind mailboxes; they know neither processes nor the values in the envelopes.
+
+A port is what Mach calls one: a queue with one receiver, and rights to send that can be handed on.
+"""
+
+from __future__ import annotations
+
+import collections
+import enum
+import itertools
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.capabilities.handles import Grant
+
+from capsend.mailbox.bounds import MESSAGES, MOST_CALLS, OVERHEAD, SIZE, Policy
+
+Kind: TypeAlias = Literal["m", "d", "x"]
+
+_Watch: TypeAlias = "Callable[[str, str], None]"
+
+_numbers = itertools.count(1)
+
+
+class Offer(enum.Enum):
+    """What became of a message that was offered to a port."""
+
+    ACCEPTED = "it is in the queue"
+    FULL = "there is no room now, and the sender is to wait"
+    REFUSED = "there is no room, and the sender is not to wait"
+    TOO_LARGE = "the port never has room for it"
+    CLOSED = "nobody receives there any more"
+
+
+class Envelope:
+    """One message on its way; not changed once it is made.
+
+    Attributes:
+        text: what it says, as codec text; `reason` and words of a notice, as JSON; empty where `data` says it.
+        data: what it says, as bytes; see `capsend.mailbox.byte_messages`.
+        grants: what its handles stand for.
+        kind: "m" a message, "d" a notice that what was monitored is down, "x" the exit of what was linked.
+        tag: the call that it answers; 0 for none.
+        resolve: gives the host's object of a name in it.
+        trusted: whether the host wrote it.
+        size: the bytes that it is charged.
+    """
+
+    # Not an attrs class: making one is on the way of every message, and a frozen one takes three times as long.
+    __slots__ = ("data", "grants", "kind", "resolve", "size", "tag", "text", "trusted")
+
+    def __init__(
+        self,
+        text: str,
+        grants: tuple[Grant, ...] = (),
+        *,
+        kind: Kind = "m",
+        tag: int = 0,
+        resolve: Callable[[Any], object] | None = None,
+        trusted: bool = False,
+        data: bytes | None = None,
+    ) -> None:
+        self.text = text
+        self.data = data
+        self.grants = grants
+        self.kind = kind
+        self.tag = tag
+        self.resolve = resolve
+        self.trusted = trusted
+        self.size = (len(text) if data is None else len(data)) + OVERHEAD * (1 + len(grants))
+
+
+class Account(Protocol):
+    """What is charged for the messages that wait in a port, beside the port's own bounds; called with the port's lock held or not."""
+
+    def take_mail(self, amount: int, port: Port, *, urgent: bool) -> int:
+        """Charge a message, or return the bytes that are missing; the port's `tell_next` is called when there may be room."""
+
+    def give_mail(self, amount: int, *, urgent: bool) -> None:
+        """Give back what a message was charged."""
+
+    def tell_waiting(self) -> None:
+        """Tell the ports that had no room to look again; called without any lock."""
+
+
+class Waiter:
+    """One sender that waits for room, in the order of arrival."""
+
+    __slots__ = ("urgent", "wake")
+
+    def __init__(self, wake: Callable[[], None], *, urgent: bool) -> None:
+        self.wake = wake
+        self.urgent = urgent
+
+
+class Port:
+    """A queue of envelopes with one end for receiving and any number of senders.
+
+    Replies to calls and the notices that belong to calls have a queue of their own, so that no flood of messages keeps them out. Ordinary
+    notices stand among the messages, behind what their process had sent before. Safe to use from any thread.
+
+    Args:
+        label: what it is, for people: "process 3".
+        messages: how many messages it holds.
+        size: how many bytes.
+        policy: what happens to a message that does not fit.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_calls",
+        "_envelopes",
+        "_held",
+        "_listeners",
+        "_lock",
+        "_size",
+        "_urgent",
+        "_urgent_size",
+        "_waiters",
+        "_wakes",
+        "_watches",
+        "account",
+        "dropped",
+        "label",
+        "linked",
+        "messages",
+        "name",
+        "notices",
+        "on_exit",
+        "policy",
+        "reads_pickles",
+        "reason",
+        "received",
+        "size",
+        "words",
+    )
+
+    def __init__(self, label: str, *, messages: int = MESSAGES, size: int = SIZE, policy: Policy = "block") -> None:
+        self.label = label
+        self.messages = messages
+        self.size = size
+        self.policy: Policy = policy
+        self.reason: str | None = None
+        self.words = ""
+        self.dropped = 0
+        self.received = 0
+        self.notices = 0
+        self.name: Callable[[Any], object] | None = None
+        """Gives the name by which the receiver knows a class or function; None where it can be given the thing itself."""
+        self.reads_pickles = True
+        """Whether its receiver reads the form of a message that is a pickle, where the host is the sender."""
+        self.on_exit: Callable[[Port, str, str], None] | None = None
+        self.linked: dict[Port, Callable[[], None]] = {}
+        """What undoes the links that others made to it, by what they are."""
+        self.account: Account | None = None
+        """Whom messages are charged to as well: the tree of the process; set before anybody has an address."""
+        # Reentrant: a mailbox that is collected while this thread is in here closes its port.
+        self._lock = threading.RLock()
+        self._envelopes: collections.deque[Envelope] = collections.deque()
+        self._urgent: collections.deque[Envelope] = collections.deque()
+        self._size = 0
+        self._urgent_size = 0
+        self._held = (0, 0)
+        self._calls: set[int] = set()
+        self._waiters: tuple[list[Waiter], list[Waiter]] = ([], [])
+        self._listeners: dict[int, Callable[[], None]] = {}
+        self._wakes: tuple[Callable[[], None], ...] = ()
+        self._watches: dict[int, _Watch] = {}
+
+    def __len__(self) -> int:
+        return len(self._envelopes) + self._held[0]
+
+    # --- senders ---
+
+    def offer(self, envelope: Envelope, waiter: Waiter | None = None) -> Offer:
+        """Put an envelope into the queue if there is room; never wait.
+
+        Args:
+            envelope: what to put.
+            waiter: what `enter` returned, when the sender has been waiting: those that came earlier go first.
+        """
+        with self._lock:
+            if self.reason is not None or (envelope.tag and envelope.tag not in self._calls):
+                self.dropped += 1
+                return Offer.CLOSED
+            if envelope.size > self.size:
+                return Offer.TOO_LARGE
+            waiters = self._waiters[bool(envelope.tag)]
+            if waiters and waiters[0] is not waiter:
+                return Offer.FULL
+            answer = self._place_urgent(envelope) if envelope.tag else self._place(envelope)
+        if answer is Offer.ACCEPTED:
+            self.tell_listeners()
+        return answer
+
+    def _place_urgent(self, envelope: Envelope) -> Offer:
+        if self._urgent and self._urgent_size + envelope.size > self.size:
+            return Offer.FULL
+        if self.account is not None and self.account.take_mail(envelope.size, self, urgent=True):
+            return Offer.FULL
+        self._calls.discard(envelope.tag)
+        self._urgent.append(envelope)
+        self._urgent_size += envelope.size
+        return Offer.ACCEPTED
+
+    def _place(self, envelope: Envelope) -> Offer:
+        while (missing := self._charge(envelope.size)) != 0:
+            if self.policy == "block":
+                return Offer.FULL
+            if self.policy == "fail":
+                self.dropped += 1
+                return Offer.REFUSED
+            oldest = next((index for index, each in enumerate(self._envelopes) if each.kind == "m"), None)
+            self.dropped += 1
+            if missing > self._size:
+                return Offer.REFUSED  # others have taken the room, and what could go here does not make enough
+            if oldest is None:
+                return Offer.REFUSED  # all that could go has been taken out and put by
+            size = self._envelopes[oldest].size
+            self._size -= size
+            del self._envelopes[oldest]
+            if self.account is not None:
+                self.account.give_mail(size, urgent=False)
+        self._envelopes.append(envelope)
+        self._size += envelope.size
+        return Offer.ACCEPTED
+
+    def _fits(self, size: int) -> bool:
+        held, held_size = self._held
+        return len(self._envelopes) + held < self.messages and self._size + held_size + size <= self.size
+
+    def _charge(self, size: int) -> int:
+        """Charge a message where it fits; return the bytes that are missing, or more than 0 where it is room for one more message."""
+        if not self._fits(size):
+            return 1
+        return 0 if self.account is None else self.account.take_mail(size, self, urgent=False)
+
+    def enter(self, wake: Callable[[], None], *, urgent: bool = False) -> Waiter:
+        """Stand in line for room; `wake` is called, from any thread, whenever it may be this sender's turn."""
+        waiter = Waiter(wake, urgent=urgent)
+        with self._lock:
+            self._waiters[urgent].append(waiter)
+        return waiter
+
+    def leave(self, waiter: Waiter) -> None:
+        """Leave the line, with or without having got room; the next one is told."""
+        with self._lock:
+            line = self._waiters[waiter.urgent]
+            if waiter in line:
+                line.remove(waiter)
+        self.tell_next()
+
+    def notify(self, envelope: Envelope) -> None:
+        """Put a notice into the queue, which has room for as many as were asked for."""
+        with self._lock:
+            if self.reason is not None or (envelope.tag and envelope.tag not in self._calls):
+                return
+            if envelope.tag:
+                self._calls.discard(envelope.tag)
+                self._urgent.append(envelope)
+                self._urgent_size += envelope.size
+            else:
+                self._envelopes.append(envelope)
+                self._size += envelope.size
+                self.notices += 1
+        self.tell_listeners()
+
+    # --- the receiver ---
+
+    def take(self, *, urgent_only: bool = False) -> Envelope | None:
+        """Take the next envelope out, answers to calls first; None when there is none."""
+        with self._lock:
+            if self._urgent:
+                envelope = self._urgent.popleft()
+                self._urgent_size -= envelope.size
+            elif self._envelopes and not urgent_only:
+                envelope = self._envelopes.popleft()
+                self._size -= envelope.size
+                self.received += envelope.kind == "m"
+                self.notices -= envelope.kind != "m"
+            else:
+                return None
+        self._give_back(envelope)
+        self.tell_next()
+        return envelope
+
+    def _give_back(self, envelope: Envelope) -> None:
+        """Take an envelope that left the queue off the account; notices are not charged."""
+        account = self.account
+        if account is not None and envelope.kind == "m":
+            account.give_mail(envelope.size, urgent=bool(envelope.tag))
+            account.tell_waiting()
+
+    def hold(self, messages: int, size: int) -> None:
+        """Charge for messages that were taken out and put by, because the receiver wanted another one."""
+        self._held = (
+            min(max(messages, 0), self.messages),
+            min(max(size, 0), self.size),
+        )  # as a process says, and no more than fits
+        self.tell_next()
+
+    def listen(self, wake: Callable[[], None]) -> int:
+        """Call `wake`, from any thread, whenever there may be something to take; return a token for `ignore`."""
+        token = next(_numbers)
+        with self._lock:
+            self._listeners[token] = wake
+            self._wakes = tuple(self._listeners.values())
+        return token
+
+    def ignore(self, token: int) -> None:
+        """Call a listener no more."""
+        with self._lock:
+            self._listeners.pop(token, None)
+            self._wakes = tuple(self._listeners.values())
+
+    def open_call(self, tag: int) -> bool:
+        """Let one answer with this tag in; false when too many are open."""
+        with self._lock:
+            if len(self._calls) >= MOST_CALLS or self.reason is not None:
+                return False
+            self._calls.add(tag)
+            return True
+
+    def close_call(self, tag: int) -> None:
+        """Let no answer with this tag in any more."""
+        with self._lock:
+            self._calls.discard(tag)
+
+    def forget_answer(self, tag: int) -> None:
+        """Drop the answer with this tag, if it is here and was not taken."""
+        with self._lock:
+            if tag in self._calls:
+                return
+            envelope = next((each for each in self._urgent if each.tag == tag), None)
+            if envelope is None:
+                return
+            self._urgent.remove(envelope)
+            self._urgent_size -= envelope.size
+        self._give_back(envelope)
+        self.tell_next()
+
+    # --- its end ---
+
+    def watch(self, tell: _Watch) -> int:
+        """Call once, with the reason and words for people, when the port closes, or now if it has; return a token for `unwatch`."""
+        token = next(_numbers)
+        with self._lock:
+            if self.reason is None:
+                self._watches[token] = tell
+                return token
+        tell(self.reason, self.words)
+        return token
+
+    def unwatch(self, token: int) -> bool:
+        """Forget a watch; tell whether it was still to come."""
+        with self._lock:
+            return self._watches.pop(token, None) is not None
+
+    def close(self, reason: str, words: str = "") -> None:
+        """Accept and hold nothing any more, and tell everybody who wants to know; what is still queued counts as dropped."""
+        with self._lock:
+            if self.reason is not None:
+                return
+            self.reason, self.words = reason, words
+            self.dropped += sum(envelope.kind == "m" for envelope in self._envelopes) + self._held[0]
+            lost = [*self._envelopes, *self._urgent]
+            self._envelopes.clear()
+            self._urgent.clear()
+            self._calls.clear()
+            self._size = self._urgent_size = 0
+            self._held = (0, 0)
+            self.name = self.on_exit = None
+            self.linked = {}
+            watches, self._watches = list(self._watches.values()), {}
+            waiters = [*self._waiters[0], *self._waiters[1]]
+        for envelope in lost:
+            self._give_back(envelope)
+        if self.account is not None:
+            self.account.tell_waiting()
+            self.account = None
+        for tell in watches:
+            tell(reason, words)
+        for waiter in waiters:
+            waiter.wake()
+        self.tell_listeners()
+        # Addresses may keep the port alive, which is to keep nothing else.
+        with self._lock:
+            self._listeners.clear()
+            self._wakes = ()
+
+    def tell_next(self) -> None:
+        """Let the first of those who wait for room look again."""
+        if not self._waiters[0] and not self._waiters[1]:
+            return
+        for line in self._waiters:
+            if line:
+                with self._lock:
+                    first = line[0] if line else None
+                if first is not None:
+                    first.wake()
+
+    def tell_listeners(self) -> None:
+        """Let everybody who waits to receive look again."""
+        for wake in self._wakes:
+            wake()
+
+
+def put(port: Port, envelope: Envelope, *, parker: Any, timeout: float | None = None) -> Offer:
+    """Put an envelope into a port, waiting for room where that is the port's policy.
+
+    The answer is `FULL` when the time is over, or the guest of the waiting thread was killed.
+
+    Args:
+        port: where to.
+        envelope: what.
+        parker: what this thread waits with: a `Parker`, or the guest of the process.
+        timeout: seconds to wait; for ever when None.
+    """
+    answer = port.offer(envelope)
+    if answer is not Offer.FULL or (timeout is not None and timeout <= 0):
+        return answer
+    end = None if timeout is None else time.monotonic() + timeout
+    waiter = port.enter(parker.unpark, urgent=bool(envelope.tag))
+    try:
+        while True:
+            answer = port.offer(envelope, waiter)
+            if answer is not Offer.FULL or parker.interrupted:
+                return answer
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                return answer
+            parker.park(left)
+    finally:
+        port.leave(waiter)
+
+
+def link(one: Port, other: Port) -> Callable[[], None]:
+    """Link two ports: when one closes, the other is told, with the reason; return what undoes it."""
+    tokens: dict[Port, int] = {}
+
+    def tell(survivor: Port, gone: Port) -> _Watch:
+        def closed(reason: str, words: str) -> None:
+            token = tokens.get(survivor)
+            if token is not None:
+                survivor.unwatch(token)
+            if survivor.on_exit is not None:
+                survivor.on_exit(gone, reason, words)
+
+        return closed
+
+    def unlink() -> None:
+        for port, token in list(tokens.items()):
+            port.unwatch(token)
+
+    tokens[one] = one.watch(tell(other, one))
+    tokens[other] = other.watch(tell(one, other))
+    if one.reason is not None or other.reason is not None:
+        unlink()
+    return unlink

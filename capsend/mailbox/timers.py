@@ -1,0 +1,53 @@
+"""Messages that are sent later."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from capsend.deadlines import Deadlines
+from capsend.mailbox.ports import Account, Envelope, Offer, Port
+
+_timers: Final = Deadlines()
+
+
+class Timer:
+    """A message that will be sent later; it is dropped, and counted there, if the mailbox has no room then."""
+
+    __slots__ = ("_account", "_claimed", "_deadline", "_envelope", "_port", "number")
+
+    def __init__(self, seconds: float, port: Port, envelope: Envelope, *, account: Account | None = None) -> None:
+        """Made by `Address.send_after`; not to be called."""
+        self._claimed = threading.Lock()
+        self._port = port
+        self._account = account
+        self._envelope: Envelope | None = envelope
+        self._deadline = _timers.add(max(seconds, 0.0), self._send)
+        self.number = self._deadline.number
+
+    @property
+    def size(self) -> int:
+        """What the message is charged; 0 when it is gone."""
+        envelope = self._envelope
+        return 0 if envelope is None else envelope.size
+
+    def cancel(self) -> bool:
+        """Do not send the message; tell whether that came in time."""
+        if not self._claimed.acquire(blocking=False):
+            return False
+        self._deadline.cancel()
+        self._take()
+        return True
+
+    def _take(self) -> Envelope | None:
+        envelope, self._envelope = self._envelope, None
+        if envelope is not None and self._account is not None:
+            self._account.give_mail(envelope.size, urgent=False)
+            self._account.tell_waiting()
+        return envelope
+
+    def _send(self) -> None:
+        if self._claimed.acquire(blocking=False):
+            envelope = self._take()
+            if envelope is not None and self._port.offer(envelope) in {Offer.FULL, Offer.TOO_LARGE}:
+                self._port.dropped += 1

@@ -1,0 +1,1 @@
+"""A running process on the host: its thread, its limits, its operations, its children."""

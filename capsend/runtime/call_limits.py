@@ -1,0 +1,75 @@
+"""Turns: how often and how fast the processes of one tree may call a function of the host, and which of their calls go on unheeded."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Final, Protocol
+
+from capsend.exceptions import LimitExceeded
+
+if TYPE_CHECKING:
+    from capsend.capabilities.host_functions import FunctionGrant
+
+MOST_LATE: Final = 8
+"""How many calls of a tree may go on after nobody waits for them any more."""
+
+
+class Worker(Protocol):
+    """A thread that makes calls."""
+
+    is_busy: bool
+
+
+class Turns:
+    """The calls that a process, and all that it has spawned, have made; safe to use from any thread.
+
+    Limits of a function hold for all of them together: what a process may not do, it cannot have done by its children.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._usage: dict[FunctionGrant, _Usage] = {}
+        self._late: list[Worker] = []
+
+    def take(self, grant: FunctionGrant) -> float:
+        """Count a call, and return the seconds until its turn comes.
+
+        Raises:
+            LimitExceeded: it cannot be made: there were too many, or too many go on although nobody waits for them.
+        """
+        function = grant.function
+        limits = function.limits
+        with self._lock:
+            usage = self._usage.setdefault(grant, _Usage())
+            if limits.calls is not None and usage.calls >= limits.calls:
+                raise LimitExceeded(
+                    f"this process has called {function.name} {usage.calls} times, calls of its parent and children included, "
+                    "which is all that it may"
+                )
+            self._late = [worker for worker in self._late if worker.is_busy]
+            if len(self._late) >= MOST_LATE:
+                raise LimitExceeded(f"{len(self._late)} calls of this process that took too long are still running")
+            usage.calls += 1
+            return 0.0 if limits.rate is None else usage.delay(limits.rate)
+
+    def go_on(self, worker: Worker) -> None:
+        """Note that nobody waits any more for what a worker is doing."""
+        with self._lock:
+            self._late.append(worker)
+
+
+class _Usage:
+    """How often one function was called, and when it may be again."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._tokens: float | None = None
+        self._at = 0.0
+
+    def delay(self, rate: float) -> float:
+        """Take a turn, and return the seconds until it comes."""
+        now, most = time.monotonic(), max(rate, 1.0)
+        known = most if self._tokens is None else min(most, self._tokens + (now - self._at) * rate)
+        self._tokens, self._at = known - 1.0, now
+        return max(0.0, -self._tokens / rate)

@@ -1,0 +1,305 @@
+"""Calls of functions of the host by one process: permission, limits, arguments, the thread they run on, and the answer."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from capsend.capabilities.handles import TooManyHandles, grant_of
+from capsend.capabilities.host_functions import FunctionGrant, HostCall
+from capsend.codec import wire
+from capsend.codec.text import NotEncodable, dumps
+from capsend.exceptions import CapsendError, LimitExceeded, SerializationError
+from capsend.shipping import host_errors
+from capsend.traits.judge import declared_refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.capabilities.handles import Grant, Handles
+    from capsend.capabilities.host_functions import HostFunction
+    from capsend.runtime.call_limits import Turns
+    from capsend.shipping.ship import Shipment
+
+MOST_ARGUMENTS: Final = 16 << 20
+"""Characters that the arguments of one call can have in transit."""
+
+_LIMITS: Final = wire.LIMITS._replace(max_chars=MOST_ARGUMENTS)
+_log: Final = logging.getLogger("capsend.host_function")
+
+
+class HostCalls:
+    """What one process does with the functions that it holds; used on that process's thread.
+
+    Args:
+        number: the process's number.
+        handles: its table.
+        shipment: what it was sent, by which classes are named.
+        turns: what its tree has called.
+    """
+
+    def __init__(self, number: int, handles: Handles, shipment: Shipment, *, turns: Turns) -> None:
+        self._number = number
+        self._handles = handles
+        self._shipment = shipment
+        self._turns = turns
+        self._worker: _Worker | None = None
+
+    def answer(self, guest: Any, payload: str) -> str:
+        """Do `number:arguments`: "v", the length of the handles in hexadecimal, a colon, the handles, the result; or "e" and the exception."""
+        name, _, text = payload.partition(":")
+        grant = self._handles.get(int(name)) if name.isdecimal() and len(name) < 10 else None
+        if not isinstance(grant, FunctionGrant):
+            return _raised(PermissionError("this process holds no such function of the host"), None)
+        call = _Call(grant.function, text, self)
+        try:
+            self._wait_for_turn(guest, grant)
+        except LimitExceeded as refusal:
+            call.refusal = refusal
+        if guest.interrupted:
+            return ""  # it was stopped while it waited for its turn
+        worker = self._worker = self._worker or _Worker()
+        worker.begin(call, guest.unpark)
+        if not self._wait(guest, call):
+            return ""
+        if call.too_late:
+            return call.too_late
+        try:
+            told = dumps(self._handles.deliver(call.grants))
+        except TooManyHandles:
+            return _raised(LimitExceeded("the result holds more handles than this process can have"), None)
+        return call.answer if call.answer.startswith("e") else f"v{len(told):x}:{told}{call.answer}"
+
+    def close(self) -> None:
+        """The process has ended: what still runs for it is cancelled where it can be."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.end()
+            if worker.is_busy:
+                self._turns.go_on(worker)
+
+    def _wait_for_turn(self, guest: Any, grant: FunctionGrant) -> None:
+        """Count a call, and wait as long as its rate demands.
+
+        Raises:
+            LimitExceeded: it cannot be made.
+        """
+        end = time.monotonic() + self._turns.take(grant)
+        while not guest.interrupted and (left := end - time.monotonic()) > 0:
+            guest.park(left)
+
+    def _wait(self, guest: Any, call: _Call) -> bool:
+        """Wait until a call has ended or its time is over; false when the process is stopped instead."""
+        limit = call.function.limits.timeout
+        end = None if limit is None else time.monotonic() + limit
+        while not call.done:
+            if guest.interrupted:
+                return False
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                # Not `answer`, which the worker writes, now that the call is cancelled.
+                call.too_late = _raised(TimeoutError(f"{call.function.name} took longer than {limit:g} s"), None)
+                self.close()
+                return True
+            guest.park(left)
+        return True
+
+    # --- on the thread of the worker ---
+
+    def decode(self, text: str) -> Any:
+        """The arguments of a call.
+
+        Raises:
+            CapsendError: they are no message, or name what the process does not have.
+        """
+
+        def resolve(reference: Any) -> object:
+            number = reference.get("h") if type(reference) is dict else None
+            grant = self._handles.get(number) if type(number) is int else None
+            return self._shipment.resolve(reference) if grant is None else grant.handle()
+
+        return wire.decode_value(text, resolve=resolve, limits=_LIMITS)
+
+    def encode(self, value: object, name: str) -> tuple[str, list[Grant]]:
+        """The result of a call, and what its handles stand for.
+
+        Raises:
+            SerializationError: a part of it cannot be sent.
+        """
+        grants: list[Grant] = []
+
+        def external(thing: object) -> object:
+            grant = grant_of(thing)
+            if grant is None:
+                if refusal := declared_refusal(thing):
+                    why = f"{refusal[0]}. Instead: {refusal[1]}"
+                    raise SerializationError(f"the result of {name} cannot be sent: {why}", path="result")
+                return self._shipment.message_name(thing)
+            if grant.refusal:
+                raise SerializationError(f"the result of {name} cannot be sent: {grant.refusal}", path="result")
+            grants.append(grant)
+            return {"h": len(grants) - 1}
+
+        pickled = self._shipment.reads_pickles
+        return wire.encode_value(value, externals=external, name=f"the result of {name}", pickled=pickled), grants
+
+    def audit(self, name: str, arguments: dict[str, Any]) -> None:
+        """Tell audit hooks of a call; what they raise refuses it."""
+        sys.audit("capsend.host_call", self._number, name, arguments)
+
+    def report(self, call: _Call, outcome: Any, error: BaseException | None, seconds: float) -> None:
+        """Tell whoever wants to know that a call has ended."""
+        log = call.function.limits.log
+        if log is None:
+            return
+        try:
+            log(HostCall(self._number, call.function.name, call.arguments, outcome, error, seconds))
+        except Exception:  # noqa: BLE001 - it belongs to nobody
+            _log.exception("the log of %s raised an exception", call.function.name)
+
+    def name_of(self, thing: object) -> object:
+        """Name a class for the process.
+
+        Raises:
+            NotEncodable: it is an instance of a class that is declared not sendable.
+        """
+        if refusal := declared_refusal(thing):
+            raise NotEncodable(thing, refusal[0])
+        return self._shipment.message_name(thing)
+
+
+class _Call:
+    """One call: what was asked, and what came of it."""
+
+    def __init__(self, function: HostFunction[Any, Any], text: str, calls: HostCalls) -> None:
+        self.function = function
+        self.arguments: dict[str, Any] = {}
+        self.refusal: Exception | None = None
+        self.too_late = ""
+        self.done = False
+        self.answer = ""
+        self.grants: list[Grant] = []
+        self._text = text
+        self._calls = calls
+
+    def run(self, run: Callable[[Any], Any]) -> None:
+        """Do it, from the arguments to the answer; `run` awaits what an asynchronous function returned."""
+        outcome, error = "refused", None
+        began = time.monotonic()
+        try:
+            bound = self._arguments()
+            outcome = "raised"
+            result = self.function.__wrapped__(*bound.args, **bound.kwargs)
+            if self.function.is_async:
+                result = run(result)
+            problem = self.function.signature.result(result)
+            if problem:
+                raise TypeError(f"the result of {self.function.name}{problem}")  # noqa: TRY301 - it is the function's error
+            self.answer, self.grants = self._calls.encode(result, self.function.name)
+            outcome = "returned"
+        except BaseException as raised:  # noqa: BLE001 - it belongs to the process that called
+            error = raised
+            self.answer = _raised(raised, self._calls)
+        self._calls.report(self, outcome, error, time.monotonic() - began)
+
+    def _arguments(self) -> Any:
+        if self.refusal is not None:
+            raise self.refusal
+        name = self.function.name
+        try:
+            decoded = self._calls.decode(self._text)
+        except CapsendError as error:
+            raise TypeError(f"the arguments of {name} are not acceptable: {error}") from error
+        if not _is_call(decoded):
+            raise TypeError(f"the arguments of {name} are no arguments")
+        try:
+            bound = self.function.signature.bind(*decoded)
+        except TypeError as error:
+            raise TypeError(f"{self.function.signature.text} cannot be called like this: {error}") from None
+        self.arguments = dict(bound.arguments)
+        self._calls.audit(name, self.arguments)
+        return bound
+
+
+def _is_call(decoded: Any) -> bool:
+    if type(decoded) is not tuple or len(decoded) != 2:
+        return False
+    args, kwargs = decoded
+    return type(args) is tuple and type(kwargs) is dict and all(type(name) is str for name in kwargs)
+
+
+def _raised(error: BaseException, calls: HostCalls | None) -> str:
+    """Write an exception down for the process."""
+    return "e" + (
+        host_errors.describe(error) if calls is None else host_errors.describe(error, externals=calls.name_of)
+    )
+
+
+class _Worker:
+    """A thread that makes calls, one at a time, while the process waits on its own and can be ended."""
+
+    def __init__(self) -> None:
+        self.is_busy = False
+        self._ended = False
+        self._running: Any = None  # (event loop, task) of an asynchronous call
+        self._runner: Any = None  # made for the first of them
+        self._lock = threading.Lock()
+        self._jobs: queue.SimpleQueue[tuple[_Call, Callable[[], None]] | None] = queue.SimpleQueue()
+        # A daemon: a function that hangs must not keep the interpreter from exiting.
+        threading.Thread(target=self._work, name="capsend host functions", daemon=True).start()
+
+    def begin(self, call: _Call, wake: Callable[[], None]) -> None:
+        """Make a call, and wake who waits for it when it has ended."""
+        self.is_busy = True
+        self._jobs.put((call, wake))
+
+    def end(self) -> None:
+        """Cancel an asynchronous call, and end as soon as nothing runs any more."""
+        with self._lock:
+            self._ended = True
+            self._cancel()
+        self._jobs.put(None)
+
+    def _cancel(self) -> None:
+        if self._running is not None:
+            loop, task = self._running
+            try:
+                loop.call_soon_threadsafe(task.cancel)
+            except RuntimeError:
+                return  # it has just ended
+
+    def _started(self, running: Any) -> None:
+        with self._lock:
+            self._running = running
+            if self._ended:
+                self._cancel()
+
+    def _await(self, awaitable: Any) -> Any:
+        import asyncio  # which an asynchronous function has loaded when it became a `HostFunction`
+
+        async def watched() -> Any:
+            self._started((asyncio.get_running_loop(), asyncio.current_task()))
+            return await awaitable
+
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+        return self._runner.run(watched())
+
+    def _work(self) -> None:
+        try:
+            while (job := self._jobs.get()) is not None:
+                call, wake = job
+                call.run(self._await)
+                with self._lock:
+                    self._running = None
+                self.is_busy = False
+                call.done = True
+                wake()
+                del job, call, wake  # what they hold must not live until the next call
+        finally:
+            if self._runner is not None:
+                self._runner.close()

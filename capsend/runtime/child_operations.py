@@ -1,0 +1,262 @@
+"""The host operations of a process on those that it spawns: text in, text out, every part of it checked."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import unquote
+
+import attrs
+
+from capsend import codec
+from capsend.capabilities.folders import DirGrant
+from capsend.capabilities.handles import MOST_HANDLES, Grant, TooManyHandles
+from capsend.exceptions import LimitExceeded
+from capsend.mailbox import byte_messages
+from capsend.runtime.children import Child, ProcessGrant, narrow, spawn
+from capsend.runtime.dispatch import Refused, do, read_timeout
+from capsend.runtime.shipments import EntryRight, ModuleRight, Runnable
+from capsend.runtime.tree import NoRoom
+from capsend.shipping.child_shipment import ChildShipment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from capsend.runtime.life import Life
+
+_LONGEST_HEAD: Final = 2 << 20
+_HEAD: Final = codec.Limits(max_chars=_LONGEST_HEAD, max_nodes=10, max_items=5_000)
+_COPIES: Final = 2  # the host keeps the texts of a shipment, and their bytes, for as long as the process runs
+_VARIABLE: Final = 200  # bytes that the host needs for an environment variable, beside its texts
+_HANDLE: Final = 1 << 10  # bytes that the host needs for one, beside its words
+_LONGEST_NAME: Final = 200
+_LONGEST_WORDS: Final = 500
+
+
+class ChildOperations:
+    """What one process does with those that it spawns; used on that process's thread."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    def answer(self, operation: int, payload: str) -> str:
+        """Do one operation."""
+        return do(operation, payload, owner=self, table=self._operations)
+
+    def _spawn(self, payload: str) -> str:
+        """`head`, a line break, `program`, a line break, `call`; the head is JSON. The answer is the new handle."""
+        head, _, rest = payload.partition("\n")
+        program, _, call = rest.partition("\n")
+        told = _Head.read(head)
+        life = self._life
+        if len(life.handles) >= MOST_HANDLES:
+            raise TooManyHandles
+        if told.link:
+            life.mail.check_watches()
+        grants = tuple(self._grant(name) for name in told.handles)
+        if told.entry is not None:
+            child = self._start(self._entry(told.entry).shipment(_bytes(call), grants), told)
+            return codec.dumps(life.handles.deliver([ProcessGrant(child)]))
+        assert life.shipment is not None
+        shipment = ChildShipment.pack(
+            program, call, name=told.name, grants=grants, takes_mailbox=told.mailbox, sender=life.shipment
+        )
+        child = self._start(shipment, told)
+        return codec.dumps(life.handles.deliver([ProcessGrant(child)]))
+
+    def _entry(self, number: int) -> EntryRight:
+        grant = self._life.handles.get(number)
+        if not isinstance(grant, EntryRight):
+            raise Refused("!forged")
+        return grant
+
+    def _start(self, shipment: ChildShipment | Runnable, told: _Head) -> Child:
+        try:
+            limits, parent = told.limits, self._life.environment
+            if isinstance(shipment, Runnable):
+                limits = {"memory": shipment.usual_memory(parent), **limits}
+            environment = narrow(parent, limits)
+            if isinstance(shipment, Runnable):
+                shipment.check(environment)
+            else:
+                environment.check_python()
+            texts = shipment.size + told.size_of_handles + _size_of(environment.env)
+            size = _COPIES * texts + _HANDLE * len(shipment.grants)
+            return spawn(self._life, shipment, environment, size=size, linked=told.link)
+        except NoRoom as lack:
+            raise _refused("limit", str(lack)) from None
+        except (LimitExceeded, TypeError, ValueError) as error:
+            raise _refused("limit", str(error)) from None
+        except Exception as error:  # noqa: BLE001 - an audit hook may raise anything; its text is the host's own affair
+            why = str(error) if type(error) is RuntimeError else type(error).__name__
+            raise _refused("refused", why) from None
+
+    def _grant(self, name: str) -> Grant:
+        """What a handle in a spawn stands for; `7r/a%2Cb` is the path `a,b` in the folder of 7, to be read only."""
+        number, slash, quoted = name.partition("/")
+        read_only = number.endswith("r")
+        grant = self._life.handles.get(int(number.removesuffix("r")))
+        if grant is None or isinstance(grant, ProcessGrant):
+            raise Refused("!forged" if grant is None else f"!handle {grant.refusal}")
+        if not read_only and not slash:
+            return grant
+        if not isinstance(grant, DirGrant):
+            raise Refused("!malformed")
+        held = grant.read_only() if read_only else grant
+        return held.at(unquote(quoted, errors="surrogatepass")) if slash else held
+
+    def _child(self, number: str) -> Child:
+        grant = self._life.handles.get(int(number))
+        if not isinstance(grant, ProcessGrant):
+            raise Refused("!forged")
+        return grant.child
+
+    def _join(self, payload: str) -> str:
+        """`number timeout`; the answer is `kind size length handles text`, or empty when time is over."""
+        number, timeout = payload.split(" ", 1)
+        child = self._child(number)
+        if not self._wait(child, read_timeout(timeout)):
+            return ""
+        outcome = child.outcome()
+        if outcome is None:
+            raise Refused("!taken")
+        handles = codec.dumps(self._life.handles.deliver(outcome.grants)) if outcome.grants else ""
+        return f"{outcome.kind} {len(outcome.text)} {len(handles)} {handles}{child.take(outcome)}"
+
+    def _wait(self, child: Child, seconds: float | None) -> bool:
+        guest = self._life.guest
+        assert guest is not None
+        end = None if seconds is None else time.monotonic() + seconds
+        while child.life.reason is None:
+            left = None if end is None else end - time.monotonic()
+            if guest.interrupted or (left is not None and left <= 0):
+                return False
+            guest.park(left)
+        return True
+
+    def _more(self, payload: str) -> str:
+        """`number`; the next part of a result."""
+        return self._child(payload).more()
+
+    def _function(self, payload: str) -> str:
+        """`number name`; the answer is the handle of a module's function."""
+        number, name = payload.split(" ", 1)
+        grant = self._life.handles.get(int(number))
+        if not isinstance(grant, ModuleRight):
+            raise Refused("!forged")
+        found = grant.function(name)
+        if found is None:
+            raise Refused("!missing")
+        return codec.dumps(self._life.handles.deliver([found]))
+
+    def _kill(self, payload: str) -> str:
+        """`number`."""
+        self._child(payload).life.kill()
+        return ""
+
+    def _stats(self, payload: str) -> str:
+        """`number`; the answer is JSON."""
+        life = self._child(payload).life
+        return codec.dumps({"id": life.number, "reason": life.reason, **attrs.asdict(life.stats())})
+
+    def _await(self, payload: str) -> str:
+        """`tag number`: one notice with that tag, when it ends."""
+        tag, number = payload.split(" ", 1)
+        self._life.mail.await_end(tag, self._child(number).life.mail.port)
+        return ""
+
+    def _address(self, payload: str) -> str:
+        """`number`; the answer is the handle of its address."""
+        return codec.dumps(self._life.handles.deliver([self._child(payload).life.mail.grant()]))
+
+    def _link(self, payload: str) -> str:
+        """`number number`: each is told when the other ends."""
+        one, other = (self._child(number).life.mail for number in payload.split(" ", 1))
+        one.check_watches()
+        other.check_watches()
+        one.link(other.port)
+        return ""
+
+    def _unlink(self, payload: str) -> str:
+        """`number number`."""
+        one, other = (self._child(number).life.mail for number in payload.split(" ", 1))
+        one.unlink(other.port)
+        return ""
+
+    _operations: ClassVar[dict[int, Callable[[ChildOperations, str], str]]] = {
+        50: _spawn,
+        51: _join,
+        52: _kill,
+        53: _stats,
+        54: _await,
+        55: _address,
+        56: _link,
+        57: _more,
+        58: _function,
+        59: _unlink,
+    }
+
+
+@attrs.frozen
+class _Head:
+    """What a process says of one that it spawns."""
+
+    name: str
+    mailbox: bool
+    link: bool
+    handles: list[str]
+    limits: dict[str, Any]
+    entry: int | None
+
+    @property
+    def size_of_handles(self) -> int:
+        """Characters of what it says of handles, which may be long paths."""
+        return sum(map(len, self.handles))
+
+    @classmethod
+    def read(cls, text: str) -> _Head:
+        """Return what a head says.
+
+        Raises:
+            ValueError: it is no head.
+        """
+        told = codec.parse(text, _HEAD, depth=4) if len(text) <= _LONGEST_HEAD else None
+        if type(told) is not dict:
+            raise ValueError("no head")
+        name, handles, limits = told.get("name", ""), told.get("handles", ""), told.get("limits", {})
+        entry = told.get("entry")
+        if entry is not None and type(entry) is not int:
+            raise ValueError("no head")
+        flags = [told.get(flag, 0) for flag in ("mailbox", "link")]
+        if type(name) is not str or type(handles) is not str or type(limits) is not dict:
+            raise ValueError("no head")
+        if any(flag not in (0, 1) for flag in flags):
+            raise ValueError("no head")
+        numbers = handles.split(",", MOST_HANDLES) if handles else []
+        if len(numbers) > MOST_HANDLES:
+            raise TooManyHandles
+        shown = "".join(letter if letter.isprintable() else "?" for letter in name[:_LONGEST_NAME])
+        return cls(shown, bool(flags[0]), bool(flags[1]), numbers, limits, entry)
+
+
+def _bytes(text: str) -> bytes:
+    """The argument of a function of a module.
+
+    Raises:
+        ValueError: it is no text that says bytes.
+    """
+    if not text.isascii():
+        raise ValueError("no argument")
+    message = byte_messages.of_text(text, ())
+    if message.kind != byte_messages.BYTES or message.grants:
+        raise ValueError("no argument")
+    return message.data
+
+
+def _refused(word: str, why: str) -> Refused:
+    return Refused(f"!{word} {why[:_LONGEST_WORDS]}".encode("ascii", "backslashreplace").decode())
+
+
+def _size_of(variables: Mapping[str, str]) -> int:
+    """Return how many bytes of the host's memory environment variables take: as they are, and as they are told to a process."""
+    return sum(_VARIABLE + len(codec.dumps((name, text))) + 4 * len(name + text) for name, text in variables.items())

@@ -1,0 +1,186 @@
+"""Processes that a process spawns: what each may use, its start, and how its parent holds it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import attrs
+
+from capsend import codec
+from capsend.capabilities.handles import Grant
+from capsend.exceptions import LimitExceeded
+from capsend.runtime.life import Life
+from capsend.runtime.running import start
+from capsend.runtime.shipments import Runnable
+from capsend.runtime.tree import NoRoom, budget_of
+from capsend.shipping.outcomes import Outcome, outcome_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from capsend.runtime.terms import Terms
+    from capsend.shipping.ship import Shipment
+
+CHILD_MEMORY: Final = 128 << 20
+"""Bytes of memory that a child can have where its parent does not say."""
+
+PART: Final = 8 << 20
+"""Characters of a result that are handed over at once."""
+
+_NARROWED: Final = ("memory", "timeout", "cpu", "output", "result", "mailbox", "mailbox_bytes", "processes", "tree_memory")  # fmt: skip
+_FREE: Final = ("mailbox_full", "env")
+_PATIENCE: Final = 1.0
+_PAUSE: Final = 0.001
+
+
+def narrow(parent: Terms, limits: Mapping[str, Any]) -> Terms:
+    """Return the environment of a child: its parent's, with limits that are at most its parent's, and no variable but those given.
+
+    Raises:
+        LimitExceeded: a limit is above the parent's.
+        TypeError, ValueError: a limit is no limit, or is one that no child can have.
+    """
+    unknown = limits.keys() - {*_NARROWED, *_FREE}
+    if unknown:
+        raise ValueError(f"a child's environment has no {min(unknown)}: it has its parent's")
+    tree_memory = budget_of(parent)["memory"]
+    most = {**{name: getattr(parent, name) for name in _NARROWED}, "tree_memory": tree_memory}
+    given = {name: most[name] if value is None and name in most else value for name, value in limits.items()}
+    child = parent.replace(
+        **{"memory": min(parent.memory, CHILD_MEMORY), "env": {}, "tree_memory": tree_memory, **given}
+    )
+    for name in given.keys() & most.keys():
+        if most[name] is not None and getattr(child, name) > most[name]:
+            raise LimitExceeded(
+                f"{name}={given[name]} is more than the {most[name]} of the process that spawns. A child's limits are at most its parent's"
+            )
+    return child
+
+
+@attrs.define(eq=False)
+class Child:
+    """A process as the one that spawned it holds it; used on the parent's thread only.
+
+    Attributes:
+        life: the process.
+    """
+
+    life: Life
+    _taken: bool = False
+    _text: str = ""
+    _position: int = 0
+
+    def outcome(self) -> Outcome | None:
+        """Return how it ended; None when that was taken before."""
+        life = self.life
+        assert life.reason is not None
+        if self._taken:
+            return None
+        try:
+            outcome: Outcome | bytes = life.outcome()
+        except BaseException as error:  # noqa: BLE001 - whatever it ended by is told
+            return outcome_of(error, number=life.number, reason=life.reason)
+        return Outcome("v", codec.encode(outcome)) if isinstance(outcome, bytes) else outcome
+
+    def take(self, outcome: Outcome) -> str:
+        """Return the first part of the text of its outcome, which is kept here no longer than it takes to hand it over."""
+        self._taken = True
+        self._text = outcome.text
+        self.life.forget_result()
+        return self.more()
+
+    def more(self) -> str:
+        """Return the next part of the text; empty when all of it was handed over."""
+        part = self._text[self._position : self._position + PART]
+        self._position += len(part)
+        if self._position >= len(self._text):
+            self._text = ""
+            self._position = 0
+            self.life.branch.drop_result()
+        return part
+
+    def let_go(self) -> None:
+        """Nobody can ask for its result any more: it ends, and what it has ended with goes."""
+        self._taken = True
+        self._text = ""
+        self.life.branch.drop_result(abandon=True)
+        if self.life.reason is None:
+            self.life.abandon()
+        else:
+            self.life.forget_result()
+
+
+@attrs.frozen(eq=False)
+class ProcessGrant(Grant):
+    """The right to everything about a process: to wait for it, to take its result, to end it. Its parent has it, and nobody else."""
+
+    kind: ClassVar[str] = "process"
+    refusal: ClassVar[str] = "a process belongs to the one that spawned it, and ends with it. Send its address"
+
+    child: Child
+
+    def describe(self) -> object:
+        """Return its number, its name, and whether it takes messages."""
+        life = self.child.life
+        return [life.number, life.name, life.mail.takes_messages]
+
+    def handle(self) -> object:
+        """Refuse: nothing of the host stands for it."""
+        raise LookupError(self.refusal)
+
+    def let_go(self) -> None:
+        """End it."""
+        self.child.let_go()
+
+    def __str__(self) -> str:
+        return f"process {self.child.life.number}"
+
+
+def spawn(
+    parent: Life, shipment: Shipment | Runnable, environment: Terms, *, size: int = 0, linked: bool = False
+) -> Child:
+    """Start a process that belongs to another one, from the same image or a module; called on the parent's thread, within one of its host operations.
+
+    It ends with its parent, and when nobody holds it any more. What it uses is charged to all processes above it.
+
+    Args:
+        parent: the process that spawns.
+        shipment: what it runs; its grants are among the parent's.
+        environment: what it may use, made by `narrow`.
+        size: bytes of the host's memory that the shipment takes.
+        linked: whether the two are linked from the first moment.
+
+    Raises:
+        NoRoom: the processes above it have no more to give.
+        RuntimeError: no thread is left, or the interpreter is shutting down; also whatever an audit hook raises.
+    """
+    guest = parent.guest
+    assert guest is not None
+    template: Any = parent.template
+    kind = Life
+    if isinstance(shipment, Runnable):
+        template, kind = shipment.template, shipment.kind
+    cost = environment.memory + size
+    _reserve(parent, cost)
+    life = start(shipment, environment, template, kind=kind, operations=parent.operations, parent=parent, reserved=cost)
+    # Its end wakes whoever waits for it; whatever else the parent waits for, it looks again.
+    life.add_callback(guest.unpark)
+    if linked:
+        parent.mail.link(life.mail.port)
+    if parent.is_ending:  # the one that stops it may have looked for children before there was this one
+        life.abandon()
+    return Child(life)
+
+
+def _reserve(parent: Life, memory: int) -> None:
+    """Charge for one more child; where there is no room, those that are just ending are waited for."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return parent.branch.reserve(memory)
+        except NoRoom as lack:
+            guest = parent.guest
+            if guest is None or guest.interrupted or time.monotonic() >= end or not lack.branch.has_ending():
+                raise
+        guest.park(_PAUSE)

@@ -1,0 +1,517 @@
+"""The life of a process: one isolated instance, on a thread of its own, from its start to its last line of output."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+
+from capsend.capabilities.folders import Anchors, mounts_of
+from capsend.capabilities.handles import Handles
+from capsend.codec.text import Stopped, dumps
+from capsend.exceptions import (
+    CapsendError,
+    GuestTraceback,
+    MemoryLimitExceeded,
+    OutputLimitExceeded,
+    ProcessFailed,
+    ProcessKilled,
+    is_normal_exit,
+    raised_by_result,
+)
+from capsend.process import ExitReason, Stats
+from capsend.runtime.call_limits import Turns
+from capsend.runtime.mail_operations import FIRST, LAST, Mail
+from capsend.runtime.output import Lines
+from capsend.runtime.time_limits import TimeLimits
+from capsend.runtime.tree import Branch, NoRoom, budget_of
+from capsend.shipping.outcomes import ChildRaised
+from capsend.waiting import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from capsend.capabilities.folders import Mount
+    from capsend.engine import Guest, Template
+    from capsend.runtime.call_operations import HostCalls
+    from capsend.runtime.terms import Terms
+    from capsend.shipping.ship import Shipment
+
+CALL: Final = 40
+"""The number of the host operation that calls a function of the host."""
+
+_SMALL_PART: Final = 65_536
+_log: Final = logging.getLogger("capsend.process")
+
+
+_numbers = itertools.count(1)
+
+
+class Answerer(Protocol):
+    """Does the host operations of one range of numbers, for one process."""
+
+    def answer(self, operation: int, payload: str) -> str:
+        """Do one operation."""
+
+
+Operations: TypeAlias = "Sequence[tuple[range, Callable[[Life], Answerer]]]"
+"""Host operations beyond those that a life does itself: ranges of numbers, and the maker of the object that does them."""
+
+
+class Life:
+    """What the thread of a process and its handle share.
+
+    The thread holds this and not the handle, so that a handle which nobody holds can be collected and end its process.
+    """
+
+    __slots__ = (
+        "_ahead",
+        "_callbacks",
+        "_clock",
+        "_err",
+        "_error",
+        "_lock",
+        "_made",
+        "_memory",
+        "_out",
+        "_seconds",
+        "_stop",
+        "_time_limits",
+        "_written",
+        "anchors",
+        "branch",
+        "calls",
+        "environment",
+        "finished",
+        "guest",
+        "handles",
+        "mail",
+        "name",
+        "number",
+        "operations",
+        "parent",
+        "reason",
+        "shipment",
+        "template",
+        "turns",
+        "value",
+    )
+
+    def __init__(
+        self,
+        shipment: Shipment,
+        environment: Terms,
+        *,
+        operations: Operations,
+        parent: Life | None = None,
+        reserved: int = 0,
+    ) -> None:
+        """Begin a life; for one that has a parent, the parent's branch has reserved so many bytes."""
+        self.shipment: Shipment | None = shipment
+        self.environment = environment
+        self.number = next(_numbers)
+        self.name = shipment.name
+        self.guest: Guest | None = None
+        self.template: Template | None = None
+        self.parent: int | None = None if parent is None else parent.number
+        self.handles = Handles()
+        self.mail = Mail(self.number, environment, self.handles, stop=self._stop_linked, charge=self._charge)
+        self.mail.open(shipment)
+        self.calls: HostCalls | None = None
+        self.operations = operations
+        self._made: dict[range, Answerer] = {}
+        self.finished = Event()
+        self.reason: ExitReason | None = None
+        self.value: Any = None  # the result: whatever the function returned
+        self._error: BaseException | None = None
+        self._stop: BaseException | None = None
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[], None]] = []
+        self._out = Lines(environment.stdout)
+        self._err = Lines(environment.stderr)
+        self._written = 0
+        self._memory = 0
+        self.anchors: Anchors | None = None if parent is None else parent.anchors
+        self._ahead: list[str] = []
+        self._clock: int | None = None  # that of its thread while it runs
+        self._seconds = 0.0  # what its thread has used when it has ended
+        above: Branch | None = None if parent is None else parent.branch
+        self.mail.port.account = above
+        self.turns: Turns = Turns() if parent is None else parent.turns
+        self.branch: Branch = Branch(self, budget_of(environment), parent=above, memory=reserved)
+        self._time_limits = TimeLimits(environment, number=self.number, stop=self.stop)
+
+    # The side of the handle.
+
+    def stop(self, error: BaseException) -> None:
+        """End the process with this error, and all that it has spawned, unless it has ended or is already being stopped; returns at once."""
+        self.stop_alone(error)
+        self._stop_descendants()
+
+    def stop_alone(self, error: BaseException) -> None:
+        """End the process with this error, and nothing else at once."""
+        if self._stop is None and self.reason is None:
+            self._stop = error
+        guest = self.guest
+        if guest is not None:
+            guest.interrupt()
+
+    def _stop_descendants(self) -> None:
+        for life in self.branch.descendants():
+            why = f"process {self.number}, below which it was spawned, ended"
+            life.stop_alone(ProcessKilled(f"process {life.number} was killed: {why}"))
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it is being stopped, or has ended."""
+        return self._stop is not None or self.reason is not None
+
+    def kill(self) -> None:
+        """End the process because its user said so."""
+        self.stop(ProcessKilled(f"process {self.number} was killed"))
+
+    def abandon(self) -> None:
+        """End the process because nobody can ask for its result any more."""
+        self.stop(ProcessKilled(f"process {self.number} was killed: nobody held its handle any more"))
+
+    def _stop_linked(self, words: str) -> None:
+        """End the process because what it was linked to has ended."""
+        self.stop(ProcessKilled(f"process {self.number} was killed: {words}"))
+
+    def add_callback(self, callback: Callable[[], None]) -> None:
+        """Call when the process has ended, on its thread, or at once if it has; must not raise."""
+        with self._lock:
+            if self.reason is None:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def outcome(self, *, as_result: bool = False) -> Any:
+        """Return the value or raise the error of a finished process.
+
+        Args:
+            as_result: whether `Process.result` asks; see `raised_by_result`.
+        """
+        if self._error is not None:
+            raise raised_by_result(self._error) if as_result else self._error
+        return self.value
+
+    def forget_result(self) -> None:
+        """Keep what it ended with no longer: it was taken, or nobody can ask for it."""
+        self.value = self._error = None
+
+    def forget(self) -> None:
+        """Give up a life that could not begin."""
+        self.branch.end()
+        self._time_limits.cancel()
+
+    def stats(self) -> Stats:
+        """What the process has used."""
+        mail, guest = self.mail, self.guest
+        return Stats(
+            cpu_seconds=self.cpu_seconds(),
+            memory=self._memory if guest is None else guest.memory,
+            sent=mail.sent,
+            received=mail.port.received,
+            waiting=len(mail.port),
+            dropped=mail.port.dropped,
+            output_bytes=self._written,
+        )
+
+    def cpu_seconds(self) -> float:
+        """Processor time of its thread."""
+        clock = self._clock
+        try:
+            return self._seconds if clock is None else time.clock_gettime(clock)
+        except OSError:  # the thread has just ended
+            return self._seconds
+
+    # The side of the thread.
+
+    def live(self, template: Template) -> None:
+        """Run the process from beginning to end."""
+        from capsend import engine
+
+        guest: Guest | None = None
+        self.template = template
+        if hasattr(time, "pthread_getcpuclockid"):
+            # Asked for here and by nobody else: the name of a thread that has ended must not be used.
+            self._clock = time.pthread_getcpuclockid(threading.get_ident())
+        try:
+            try:
+                guest = self._make_guest(template)
+                self.guest = guest
+                self.mail.start(guest)
+                self._time_limits.watch_cpu(self.branch)
+                if self._stop is not None:
+                    raise engine.Interrupted  # noqa: TRY301 - stopped before there was a guest to interrupt
+                shipment = self.shipment
+                if shipment is not None:
+                    self._run(guest, shipment)
+                if self._stop is not None:
+                    raise engine.Interrupted  # noqa: TRY301 - stopped while its answer was read
+            except (engine.Interrupted, Stopped):
+                self._fail(self._stop or ProcessKilled(f"process {self.number} was killed"))
+            except engine.Trapped as fault:
+                self._fail(self._fault(fault))
+            except BaseException as error:  # noqa: BLE001 - belongs to whoever asks for the result
+                self._fail(error)
+            self._close_output()
+        finally:
+            if guest is not None and (self.parent is not None or self.anchors is not None):
+                # What it had, files above all, is free before anybody is told, who may spawn the next one at once.
+                guest.close()
+            self._finish()
+            if guest is not None:
+                self._memory = guest.memory
+                guest.close()
+            self.guest = None
+
+    @property
+    def stack(self) -> int:
+        """Bytes of stack that its thread needs."""
+        from capsend.engine import THREAD_STACK
+
+        return THREAD_STACK
+
+    def _run(self, guest: Guest, shipment: Shipment) -> None:
+        self._receive(shipment, guest.run(self._program(shipment), shipment.call))
+
+    def _make_guest(self, template: Template) -> Guest:
+        from capsend import engine
+        from capsend.runtime import pool
+
+        memory = self.environment.memory
+        mounts = self._mounts()
+        # What a process may open is settled when its instance is made: a ready one was made without any folder.
+        guest = None if mounts else pool.take(template)
+        if guest is None:
+            return engine.Guest(template, memory=memory, host=self._answer, mounts=mounts)
+        guest.limit(memory)
+        guest.host = self._answer
+        return guest
+
+    def _mounts(self) -> list[Mount]:
+        """The folders that it sees, each by a path that only ever leads to what the tree was given."""
+        mounts = mounts_of(self.shipment.grants) if self.shipment is not None else ()
+        if mounts and self.anchors is None:
+            self.anchors = Anchors(mounts)
+        return self.anchors.held(mounts) if self.anchors is not None else []
+
+    def _program(self, shipment: Shipment) -> str:
+        """The program, with the handles that it starts with."""
+        start = ""
+        if shipment.grants:
+            start += f'"handles":{dumps(self.handles.deliver(shipment.grants))},'
+        if self.environment.env:
+            start += f'"variables":{dumps(dict(self.environment.env))},'
+        if shipment.takes_mailbox:
+            start += '"mailbox":1,'
+        if (level := _log.getEffectiveLevel()) != logging.WARNING:
+            start += f'"logging":{level},'
+        return f"{{{start}{shipment.program[1:]}" if start else shipment.program
+
+    def _receive(self, shipment: Shipment, text: str) -> None:
+        if self._ahead:
+            text = "".join((*self._ahead, text))
+            self._ahead.clear()
+        self._check_size(len(text))
+        self.value = shipment.receive(
+            text, self.number, handles=self.handles, is_unwanted=lambda: self._stop is not None
+        )
+
+    def _receive_ahead(self, part: str) -> None:
+        """Keep a part of a large result; a result that is too large is not waited for."""
+        if self._ahead and len(self._ahead[-1]) < _SMALL_PART:
+            self._ahead[-1] += part  # the list must not grow by parts that say next to nothing
+        else:
+            self._ahead.append(part)
+        try:
+            self._check_size(sum(map(len, self._ahead)))
+        except OutputLimitExceeded as error:
+            self.stop(error)
+
+    def _check_size(self, size: int) -> None:
+        limit = self.environment.result
+        if size > limit:
+            message = (
+                f"process {self.number} ended with a result of more than the {limit} bytes in transit that its environment "
+                "allows. Return less, or allow more: Environment(result=...)"
+            )
+            raise OutputLimitExceeded(message, limit=limit)
+        try:
+            self.branch.hold_result(size)
+        except NoRoom as lack:
+            message = f"the result of process {self.number} has no room beside what else waits to be taken: {lack}"
+            raise OutputLimitExceeded(f"{message}. Take results as they come", limit=limit) from None
+
+    def _fail(self, error: BaseException) -> None:
+        self.value = None
+        if _is_told(error):
+            # Where it was raised stands in its cause; the frames of this thread would keep the whole process alive.
+            error.__traceback__ = None
+        self._error = self._translate(error)
+
+    def _translate(self, error: BaseException) -> BaseException:
+        if type(error) is not MemoryError or error.args:  # one with arguments is the user's own, whatever it means
+            return error
+        limit = self.environment.memory
+        exceeded = MemoryLimitExceeded(
+            f"process {self.number} asked for more memory than its environment's {limit} bytes. "
+            "Give it more: Environment(memory=...)",
+            limit=limit,
+        )
+        exceeded.__cause__ = error.__cause__ or error
+        return exceeded
+
+    def _fault(self, fault: Any) -> ProcessFailed:
+        details = f"\n{fault.details}" if fault.details else ""
+        return ProcessFailed(
+            f"process {self.number} ended by a fault: {fault.reason}{details}",
+            type_name="trap",
+            guest_message=fault.details,
+        )
+
+    def _answer(self, operation: int, payload: str) -> str:
+        """The host operations, by number; what is unknown does nothing."""
+        if operation in {1, 2}:
+            self._write(self._out if operation == 1 else self._err, payload)
+        elif operation == 3 and self.guest is not None:
+            self.guest.sleep(_seconds(payload))
+        elif operation == 4:
+            self._receive_ahead(payload)
+        elif operation == 5:
+            (self._out if payload == "1" else self._err).flush()
+        elif operation == 6:
+            return repr(self.cpu_seconds())
+        elif operation == 7:
+            return self._warn(payload)
+        elif FIRST <= operation <= LAST:
+            return self.mail.answer(operation, payload)
+        elif operation == CALL:
+            return self._call(payload)
+        else:
+            return self._answer_by_table(operation, payload)
+        return ""
+
+    def _answer_by_table(self, operation: int, payload: str) -> str:
+        """Do an operation of the table that the life was given."""
+        for numbers, make in self.operations:
+            if operation in numbers:
+                made = self._made.get(numbers)
+                if made is None:
+                    made = self._made[numbers] = make(self)
+                return made.answer(operation, payload)
+        return ""
+
+    def _call(self, payload: str) -> str:
+        """Call a function of the host."""
+        if self.calls is None:
+            from capsend.runtime.call_operations import HostCalls
+
+            shipment = self.shipment
+            assert shipment is not None
+            self.calls = HostCalls(self.number, self.handles, shipment, turns=self.turns)
+        return self.calls.answer(self.guest, payload)
+
+    def _warn(self, payload: str) -> str:
+        """Hand on a warning; what is written of it counts as output."""
+        from capsend.runtime import process_warnings
+
+        shipment = self.shipment
+        if self.environment.stderr is None or shipment is None or not self._charge(len(payload)):
+            return ""
+        return process_warnings.warn(
+            payload, number=self.number, files=shipment.files() if hasattr(shipment, "files") else frozenset()
+        )
+
+    def _charge(self, size: int) -> bool:
+        """Count bytes of output; false, and the end of the process, when they are too many."""
+        return self._room(size) == size
+
+    def _room(self, size: int) -> int:
+        """Count bytes of output and return how many of them may be written; the process ends when that is not all."""
+        self._written += size
+        room = self.branch.take_most("output", size)
+        if room < size:
+            limit = self.environment.output
+            also = "" if self.parent is None else ", or more than is left for all that was spawned with it"
+            message = (
+                f"process {self.number} wrote more than the {limit} bytes of output that its environment allows{also}"
+            )
+            self.stop(
+                OutputLimitExceeded(f"{message}. Write less, or allow more: Environment(output=...)", limit=limit)
+            )
+        return room
+
+    def _write(self, lines: Lines, text: str) -> None:
+        # ASCII text has as many bytes as characters, and is most of all output.
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        room = self._room(size)
+        lines.write(text if room == size else text.encode("utf-8", "replace")[:room].decode("utf-8", "ignore"))
+
+    def _close_output(self) -> None:
+        try:
+            self._out.close()
+            self._err.close()
+        except BaseException as error:  # noqa: BLE001 - a failing target of output belongs to whoever asks for the result
+            self._fail(error)
+
+    def _finish(self) -> None:
+        self._time_limits.cancel()
+        self.shipment = None
+        self.anchors = None
+        self._ahead.clear()
+        if self.calls is not None:
+            self.calls.close()
+        self._stop_descendants()
+        self._made.clear()
+        self.handles.close()
+        self._seconds, self._clock = time.thread_time(), None
+        if self._error is not None and not isinstance(self._error, ChildRaised):
+            self.branch.drop_result()
+        self.branch.end()
+        with self._lock:
+            self.reason = reason = self._reason()
+            callbacks, self._callbacks = self._callbacks, []
+        self.mail.close(reason, "" if self._error is None or reason == "normal" else _words(self._error))
+        self.finished.set()
+        callbacks.reverse()
+        while callbacks:
+            callbacks.pop()()  # each is let go before the next, with all that it holds
+
+    def _reason(self) -> ExitReason:
+        error = self._error
+        if error is None or is_normal_exit(error) or (isinstance(error, ChildRaised) and error.is_normal_exit):
+            return "normal"
+        if error is self._stop and isinstance(error, ProcessKilled):
+            return "killed"
+        if error is self._stop or isinstance(error, (MemoryLimitExceeded, OutputLimitExceeded)):
+            return "limit"
+        return "trap" if isinstance(error, ProcessFailed) and error.type_name == "trap" else "failed"
+
+
+def _is_told(error: BaseException) -> bool:
+    """Whether an error is capsend's own or came from inside, and no other code of the host raised it."""
+    return isinstance(error, CapsendError) or isinstance(error.__cause__, GuestTraceback)
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, ChildRaised):
+        return error.words[:500]
+    if not _is_told(error):
+        return type(error).__name__  # its text is the host's own affair, and this is told to other processes
+    try:
+        return f"{type(error).__name__}: {error}"[:500]
+    except Exception:  # noqa: BLE001 - __str__ of a class of the user's
+        return type(error).__name__
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return 0.0
+    return seconds if seconds > 0 else 0.0

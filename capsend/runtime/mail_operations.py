@@ -1,0 +1,443 @@
+"""The host's side of a process's mail: its port, and the operations with which it sends, receives, calls, monitors and links.
+
+Whatever a process asks for is checked here: it can name only what its table of handles holds, and everything that it makes the host keep is
+bounded. Answers are text: empty when all is well, `!` and a word when not.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from capsend.capabilities.handles import Grant, TooManyHandles
+from capsend.codec.printable import printable
+from capsend.codec.text import dumps
+from capsend.exceptions import CapsendError
+from capsend.mailbox.address import PortGrant
+from capsend.mailbox.bounds import MOST_CALLS
+from capsend.mailbox.byte_messages import text_of
+from capsend.mailbox.ports import Envelope, Offer, Port, link, put
+from capsend.runtime.dispatch import Refused, do, read_timeout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.capabilities.handles import Handles
+    from capsend.runtime.terms import Terms
+    from capsend.shipping.ship import Shipment
+
+from capsend.mailbox.bounds import MOST_WARNINGS
+from capsend.mailbox.timers import Timer
+
+FIRST: Final = 10
+LAST: Final = 39
+"""The numbers of the host operations that are the mail's."""
+
+MOST_WATCHES: Final = 1_000
+"""How many monitors, links and notices about them one process can have at a time."""
+
+MOST_TIMERS: Final = 1_000
+"""How often it is logged that a receiver drops what it cannot read; the rest is only counted, so that nobody can flood the log."""
+
+MOST_HANDLES_IN_MESSAGE: Final = 100
+_LONGEST_RECORD: Final = 65_536
+_LONGEST_DROPS: Final = 1 << 20
+
+_ANSWERS: Final = {
+    Offer.CLOSED: "!closed",
+    Offer.FULL: "!full",
+    Offer.REFUSED: "!refused",
+    Offer.TOO_LARGE: "!large",
+}
+_log: Final = logging.getLogger("capsend.process")
+
+
+def _ended(_: object) -> bool:
+    return False
+
+
+class Mail:
+    """The mail of one process; `answer` runs on its thread, everything that others do goes through the port.
+
+    Args:
+        number: the process's number.
+        environment: its limits.
+        handles: its table.
+        stop: ends the process, because what it was linked to has ended; called with words for people.
+        charge: counts so many bytes of output.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        environment: Terms,
+        handles: Handles,
+        *,
+        stop: Callable[[str], object],
+        charge: Callable[[int], bool],
+    ) -> None:
+        self.port = Port(
+            f"process {number}",
+            messages=environment.mailbox,
+            size=environment.mailbox_bytes,
+            policy=environment.mailbox_full,
+        )
+        self.port.on_exit = self._linked_ended
+        self.takes_messages = False
+        self._logs = environment.stderr is not None  # who wants nothing to be shown wants no records either
+        self.sent = 0
+        self._number = number
+        self._handles = handles
+        self._stop = stop
+        self._charge = charge
+        self._guest: Any = None  # engine.Guest, or what stands in for one
+        self._traps_exits = False
+        self.resolve: Callable[[Any], object] | None = None
+        self._calls: dict[int, tuple[Port, int]] = {}
+        self._monitors: dict[Port, int] = {}
+        self._links: dict[Port, Callable[[], None]] = {}
+        self._timers: dict[int, Timer] = {}
+
+    # --- what its Life does ---
+
+    def open(self, shipment: Shipment) -> None:
+        """Say what the process knows, before anybody has its address."""
+        self.takes_messages = shipment.takes_mailbox
+        self.port.name = shipment.message_name
+        self.resolve = shipment.resolve
+
+    def start(self, guest: Any) -> None:
+        """Begin: the guest is what waits and is woken."""
+        self._guest = guest
+        self.port.listen(guest.unpark)
+
+    def grant(self) -> PortGrant:
+        """What the process's own address stands for."""
+        return PortGrant(self.port, send=self.takes_messages)
+
+    def close(self, reason: str, words: str) -> None:
+        """End: whoever monitors or is linked is told."""
+        for timer in list(self._timers.values()):
+            timer.cancel()
+        self._timers.clear()
+        for port, token in (*self._calls.values(), *self._monitors.items()):
+            port.unwatch(token)
+        self.port.close(reason, words)
+        self._calls.clear()
+        self._monitors.clear()
+        self._links.clear()
+        self._guest = self.resolve = None
+        # Its `Life` knows it, but not the other way round any more: what the process answered with goes when nobody holds its handle.
+        self._stop = self._charge = _ended
+
+    def _linked_ended(self, gone: Port, reason: str, words: str) -> None:
+        """Runs on the thread of whatever ended."""
+        self._links.pop(gone, None)
+        self.port.linked.pop(gone, None)
+        if self._traps_exits:
+            self.port.notify(_notice("x", gone, reason, words))
+        elif reason != "normal":
+            self._stop(f"{gone.label}, to which it was linked, ended ({reason})")
+
+    # --- what the process asks for ---
+
+    def answer(self, operation: int, payload: str) -> str:
+        """Do one operation."""
+        return do(operation, payload, owner=self, table=self._operations)
+
+    def _send(self, payload: str) -> str:
+        """`number timeout tag handles:text`; with a tag the message is a call, whose answer is let in."""
+        head, _, text = payload.partition(":")
+        number, timeout, tag, names = head.split(" ", 4)
+        target = self.target(number, "send")
+        envelope = self._envelope(target, text, names)
+        call = int(tag)
+        # A call to one that has ended is told so by the answer: its notices would add up.
+        if call and target.port.reason is None:
+            self.open_call(call, target.port)
+        answer = put(target.port, envelope, parker=self._guest, timeout=read_timeout(timeout))
+        if answer is Offer.ACCEPTED:
+            self.sent += 1
+            return ""
+        if call:
+            self.close_call(call)
+        return _ANSWERS[answer]
+
+    def _envelope(self, target: PortGrant, text: str, names: str) -> Envelope:
+        # The form that begins with k is a pickle, which only the host may write.
+        if not text.isascii() or text.startswith("k"):
+            raise Refused("!malformed")
+        if not names:
+            return Envelope(text, tag=target.tag, resolve=self.resolve)
+        grants = self._grants(names)
+        refusal = next((grant.refusal for grant in grants if grant.refusal), "")
+        if refusal:
+            raise Refused(f"!handle {refusal}")
+        return Envelope(text, tuple(grants), tag=target.tag, resolve=self.resolve)
+
+    def _grants(self, names: str) -> list[Grant]:
+        """What handles in a message stand for; `r5` is the way back to this process for the answer to its call 5."""
+        parts = names.split(",", MOST_HANDLES_IN_MESSAGE)
+        if len(parts) > MOST_HANDLES_IN_MESSAGE:
+            raise Refused("!handles")
+        grants: list[Grant] = []
+        for part in parts:
+            if part.startswith("r"):
+                grants.append(PortGrant(self.port, _tag(part[1:]), monitor=False, link=False))
+                continue
+            grant = self._handles.get(int(part))
+            if grant is None:
+                raise Refused("!forged")
+            grants.append(grant)
+        return grants
+
+    def target(self, number: str | int, right: str) -> PortGrant:
+        """What messages, monitors and links go to.
+
+        Raises:
+            Refused: there is no such handle, or it has not that right.
+        """
+        grant = self._handles.get(int(number))
+        if not isinstance(grant, PortGrant):
+            raise Refused("!forged")
+        if not getattr(grant, right):
+            raise Refused(f"!right {right}")
+        return grant
+
+    def open_call(self, tag: int, target: Port) -> None:
+        """Let one answer in, or the notice that none can come.
+
+        Raises:
+            Refused: too many are open.
+        """
+        # What is answered and not yet received counts as well.
+        if tag in self._calls or len(self._calls) >= MOST_CALLS or not self.port.open_call(_tag(str(tag))):
+            raise Refused("!calls")
+
+        def down(reason: str, words: str) -> None:
+            self.port.notify(_notice("d", target, reason, words, tag=tag))
+
+        self._calls[tag] = (target, -1)
+        self._calls[tag] = (target, target.watch(down))
+
+    def await_end(self, tag: str, target: Port) -> None:
+        """Let one notice with this tag come, as for a call, when a port closes.
+
+        Raises:
+            Refused: too many are open, or it is no tag.
+        """
+        self.open_call(_tag(tag), target)
+
+    def close_call(self, tag: int) -> None:
+        """Let no answer in any more."""
+        self.port.close_call(tag)
+        call = self._calls.pop(tag, None)
+        if call is not None:
+            call[0].unwatch(call[1])
+
+    def _forget(self, payload: str) -> str:
+        """`tag`: the answer to a call is not waited for any more."""
+        self.port.forget_answer(int(payload))
+        self.close_call(int(payload))
+        return ""
+
+    def _receive(self, payload: str) -> str:
+        """`which timeout held held_bytes refused drops`; the answer is `kind tag length handles text`, or empty when time is over."""
+        which, timeout, held, held_size, refused, drops = payload.split(" ", 6)
+        if drops:
+            self._drop(drops)
+        if refused != "0":
+            self.port.dropped += min(max(int(refused), 0), self.port.messages)
+        self.port.hold(int(held), int(held_size))
+        seconds = read_timeout(timeout)
+        end = None if seconds is None else time.monotonic() + seconds
+        while True:
+            envelope = self.port.take(urgent_only=which == "1")
+            if envelope is not None:
+                told = self._tell(envelope)
+                if told:
+                    return told
+                continue
+            left = None if end is None else end - time.monotonic()
+            if self._guest.interrupted or (left is not None and left <= 0):
+                return ""
+            self._guest.park(left)
+
+    def _tell(self, envelope: Envelope) -> str:
+        """Write an envelope down for the process; empty when it would have to hold too many handles."""
+        if envelope.tag:
+            self.close_call(envelope.tag)
+        try:
+            handles = dumps(self._handles.deliver(envelope.grants)) if envelope.grants else ""
+        except TooManyHandles:
+            self.port.dropped += 1
+            if self.port.dropped <= MOST_WARNINGS:
+                _log.warning("a message to process %d was dropped: it holds too many handles", self._number)
+            return ""
+        kind = "h" if envelope.trusted else envelope.kind
+        text = envelope.text if envelope.data is None else text_of(envelope)
+        return f"{kind} {envelope.tag} {len(handles)} {handles}{text}"
+
+    def _drop(self, drops: str) -> str:
+        """`number*holds,...`: handles that the process has let go."""
+        if len(drops) > _LONGEST_DROPS:
+            # Each part costs many times its text here. What is cut off stays held, and bounded by what can be.
+            drops = drops[:_LONGEST_DROPS].rpartition(",")[0]
+        for part in drops.split(",") if drops else ():
+            number, _, holds = part.partition("*")
+            self._handles.drop(int(number), int(holds))
+        return ""
+
+    def _monitor(self, payload: str) -> str:
+        """`number`: one notice when it ends, however often it is asked for."""
+        target = self.target(payload, "monitor").port
+        if target in self._monitors and target.reason is None:
+            return ""
+        self._monitors = {port: token for port, token in self._monitors.items() if port.reason is None}
+        self.check_watches()
+        own = self.port
+        token = target.watch(lambda reason, words: own.notify(_notice("d", target, reason, words)))
+        if target.reason is None:
+            self._monitors[target] = token
+        return ""
+
+    def _demonitor(self, payload: str) -> str:
+        """`number`."""
+        target = self.target(payload, "monitor").port
+        token = self._monitors.pop(target, None)
+        if token is not None:
+            target.unwatch(token)
+        return ""
+
+    def _link(self, payload: str) -> str:
+        """`number`: each is told when the other ends."""
+        target = self.target(payload, "link").port
+        if target is self.port or target in self._links:
+            return ""
+        self.check_watches()
+        self.link(target)
+        return ""
+
+    def link(self, target: Port) -> None:
+        """Link the process to a port; also called from the host."""
+        own = self.port
+        if target is own or target in self._links or target in own.linked:
+            return
+        undo_watches = link(own, target)
+
+        def undo() -> None:
+            self._links.pop(target, None)
+            target.linked.pop(own, None)
+            undo_watches()
+
+        if target.reason is None:
+            self._links[target] = target.linked[own] = undo
+
+    def unlink(self, target: Port) -> None:
+        """Undo a link, whichever of the two made it; also called from the host."""
+        undo = self._links.get(target) or self.port.linked.get(target)
+        if undo is not None:
+            undo()
+
+    def port_of(self, address: Any) -> Port:
+        """What an address of the host's leads to, for a link.
+
+        Raises:
+            TypeError: it is no address.
+            CapsendError: it does not allow to link.
+        """
+        grant = getattr(address, "__capsend_handle__", None)
+        if not isinstance(grant, PortGrant):
+            raise TypeError(f"a process can be linked to a Process or an Address, not to {address!r}")
+        if not grant.link:
+            raise CapsendError(f"nothing can be linked to {grant.port.label} with this address: it is a weaker one")
+        return grant.port
+
+    def _unlink(self, payload: str) -> str:
+        """`number`."""
+        self.unlink(self.target(payload, "link").port)
+        return ""
+
+    def check_watches(self) -> None:
+        """Refuse when too many monitors and links are there.
+
+        Raises:
+            Refused: there are.
+        """
+        if len(self._monitors) + len(self._links) + self.port.notices >= MOST_WATCHES:
+            raise Refused("!watches")
+
+    def _trap(self, payload: str) -> str:
+        """`1` or `0`: whether exits of what is linked come as messages."""
+        self._traps_exits = payload == "1"
+        return ""
+
+    def _send_after(self, payload: str) -> str:
+        """`number seconds handles:text`; the answer is a reference for `_cancel`."""
+        head, _, text = payload.partition(":")
+        number, seconds, names = head.split(" ", 3)
+        target = self.target(number, "send")
+        envelope = self._envelope(target, text, names)
+        self._timers = {number: timer for number, timer in self._timers.items() if timer.size}
+        size = envelope.size + sum(timer.size for timer in self._timers.values())
+        if len(self._timers) >= MOST_TIMERS or size > self.port.size:
+            raise Refused("!timers")
+        delay = read_timeout(seconds)
+        if delay is None:
+            raise Refused("!malformed")
+        account = self.port.account
+        if account is not None and account.take_mail(envelope.size, self.port, urgent=False):
+            raise Refused("!timers")
+        timer = Timer(delay, target.port, envelope, account=account)
+        self._timers[timer.number] = timer
+        return str(timer.number)
+
+    def _cancel(self, payload: str) -> str:
+        """`reference`; the answer is 1 when the message had not been sent."""
+        timer = self._timers.pop(int(payload), None)
+        return "1" if timer is not None and timer.cancel() else "0"
+
+    def _own(self, _payload: str) -> str:
+        """The process's own address, as a handle."""
+        return dumps(self._handles.deliver([self.grant()]))
+
+    def _record(self, payload: str) -> str:
+        """`level name:text`: a record of the process's logging, for the host's."""
+        head, _, text = payload[:_LONGEST_RECORD].partition(":")
+        level, _, name = head.partition(" ")
+        if not self._charge(len(payload)):
+            return ""
+        number, name = min(max(int(level), 0), 50), printable(name[:200])
+        if self._logs:
+            extra = {"process_id": self._number, "process_logger": name}
+            _log.log(number, "process %d: %s: %s", self._number, name, printable(text), extra=extra)
+        return ""
+
+    _operations: ClassVar[dict[int, Callable[[Mail, str], str]]] = {
+        10: _send,
+        11: _receive,
+        12: _forget,
+        13: _monitor,
+        14: _demonitor,
+        15: _link,
+        16: _unlink,
+        17: _trap,
+        18: _send_after,
+        19: _cancel,
+        20: _own,
+        21: _record,
+        22: _drop,
+    }
+
+
+def _notice(kind: Any, port: Port, reason: str, words: str, *, tag: int = 0) -> Envelope:
+    grant = PortGrant(port, send=False, link=False)
+    return Envelope(dumps([reason, words[:500]]), (grant,), kind=kind, tag=tag)
+
+
+def _tag(text: str) -> int:
+    tag = int(text)
+    if not 0 < tag < 1 << 62:
+        raise Refused("!malformed")
+    return tag

@@ -1,0 +1,133 @@
+"""Import, before a guest first runs, what its deeds may need here: afterwards nothing that a guest does makes the host import.
+
+A guest may have written a file into a folder on `sys.path`: an import that it can cause must not find that file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+import threading
+import types
+from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from capsend_traits import table
+
+from capsend.codec import standard_types
+from capsend.shipping.exception_classes import MODULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_OWN: Final = tuple(
+    f"capsend.{name}"
+    for name in (
+        "engine",
+        "mailbox.mailbox",
+        "registry",
+        "runtime.call_operations",
+        "runtime.child_operations",
+        "runtime.pool",
+        "runtime.process_warnings",
+        "shipping.failure",
+        "wasm.module",
+        "wasm.compiled",
+    )
+)
+"""Modules of capsend that the operations of a guest import when they are first asked for."""
+
+_lock: Final = threading.RLock()
+_loaded: Final[set[str]] = set()
+_described: Final[set[str]] = set()
+
+
+class _StandardOnly:
+    """A finder that knows the standard library alone, in the folder where it is installed, and works on one thread."""
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+        folder = Path(threading.__file__).parent
+        self._path = [str(folder), str(folder / "lib-dynload")]
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return how to import a module of the standard library; None for any other module and on other threads.
+
+        Raises:
+            ModuleNotFoundError: this Python lacks that module. A file of its name elsewhere is not it.
+        """
+        if threading.get_ident() != self._thread or name.partition(".")[0] not in sys.stdlib_module_names:
+            return None
+        for finder in (BuiltinImporter, FrozenImporter):
+            if finder.find_spec(name) is not None:
+                return None  # the interpreter's own finder comes before those that look at folders
+        found = PathFinder.find_spec(name, self._path if path is None else path, target)
+        if found is None:
+            raise ModuleNotFoundError(f"no module named {name!r} in the standard library", name=name)
+        return found
+
+
+@contextlib.contextmanager
+def _from_the_standard_library() -> Iterator[None]:
+    """Import what belongs to the standard library from nowhere else, on this thread."""
+    finder = _StandardOnly()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+def _load(names: Iterable[str]) -> None:
+    with _lock:
+        missing = [name for name in names if name not in _loaded]
+        if not all(name in sys.modules for name in missing):
+            with _from_the_standard_library():
+                for name in missing:
+                    with contextlib.suppress(ImportError):  # a Python without it cannot rebuild its classes
+                        importlib.import_module(name)
+        _loaded.update(missing)
+
+
+def load() -> None:
+    """Import all that the operations and the answers of a guest may need; called before one first runs."""
+    if not _loaded.issuperset(_OWN):
+        _load((*standard_types.MODULES, *_OWN))
+    if len(sys.modules) != len(_described):
+        _read_declarations()
+
+
+def _read_declarations() -> None:
+    """Read what is declared of the modules that are there by now: a guest can name their classes."""
+    names = list(sys.modules)
+    for name in names:
+        if name not in _described:
+            table().declarations(name)
+    _described.update(names)
+
+
+def load_named_by(things: Iterable[object]) -> None:
+    """Import the modules whose exceptions a program can raise, by the names in the code that is sent.
+
+    Other modules of the standard library are asked for only if the host has imported them itself.
+    """
+    names: set[str] = set()
+    for thing in things:
+        members = vars(thing).values() if isinstance(thing, type) else (thing,)
+        codes = [member.__code__ for member in members if isinstance(member, types.FunctionType)]
+        while codes:
+            code = codes.pop()
+            names.update(code.co_names)
+            codes.extend(constant for constant in code.co_consts if isinstance(constant, types.CodeType))
+    wanted = [name for name in MODULES if name not in _loaded and _is_named(name, names)]
+    if wanted:
+        _load(wanted)
+
+
+def _is_named(module: str, names: set[str]) -> bool:
+    parts = module.split(".")
+    return any(".".join(parts[:count]) in names for count in range(1, len(parts) + 1))

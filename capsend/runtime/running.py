@@ -1,0 +1,195 @@
+"""The processes that are running: how each is started, what is known of them, and that none outlives the interpreter."""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import os
+import queue
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import attrs
+
+from capsend.exceptions import ProcessKilled
+from capsend.runtime.life import Life
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.mailbox.address import Address
+    from capsend.process import Stats
+    from capsend.runtime.life import Operations
+    from capsend.runtime.terms import Terms
+
+T = TypeVar("T")
+
+_EXIT_PATIENCE: Final = 5.0
+
+_live: set[Life] = set()
+_watchers: list[Callable[[Life], object]] = []
+_closers: list[Callable[[], None]] = []
+_start_lock = threading.Lock()
+_exiting = False
+_registered_by = 0
+
+
+@attrs.frozen
+class Running:
+    """One process that has not ended.
+
+    Attributes:
+        id: its number.
+        name: the qualified name of its function.
+        stats: what it has used so far.
+        address: what it can be monitored with.
+        parent: the number of the process that spawned it; None where this program did.
+    """
+
+    id: int
+    name: str
+    stats: Stats
+    address: Address[Any]
+    parent: int | None
+
+
+def processes() -> tuple[Running, ...]:
+    """Return what is known of every process of this program that has not ended, in the order in which they were spawned."""
+    from capsend.mailbox.address import Address
+
+    lives = sorted(_live.copy(), key=lambda life: life.number)
+    return tuple(
+        Running(life.number, life.name, life.stats(), Address(life.mail.grant()), life.parent)
+        for life in lives
+        if life.reason is None
+    )
+
+
+def start(
+    shipment: Any,
+    environment: Terms,
+    template: Any,
+    *,
+    operations: Operations,
+    kind: type[Life] = Life,
+    parent: Life | None = None,
+    reserved: int = 0,
+) -> Life:
+    """Start a process on a thread of its own.
+
+    Args:
+        shipment: what it runs.
+        environment: what it may use.
+        template: what its guest is made from.
+        operations: the host operations that it can ask for, beyond those of every life.
+        kind: what kind of guest that is.
+        parent: the process that spawns it.
+        reserved: bytes that the parent's branch has reserved for it; given back when it ends, or when this raises.
+
+    Raises:
+        RuntimeError: the interpreter is shutting down, the system has no thread left, or this OS process was forked from
+            one that had used capsend.
+    """
+    from capsend import engine
+    from capsend.runtime import preloading
+
+    preloading.load()
+    if parent is None:
+        preloading.load_named_by(getattr(shipment, "entities", ()))
+    engine.engine()  # before any lock: in a forked child another thread may have held it for ever
+    register_exit()
+    life = kind(shipment, environment, operations=operations, parent=parent, reserved=reserved)
+    _live.add(life)
+    try:
+        if _exiting:  # asked when it is among those that the exit ends: either it is seen there, or this is seen here
+            message = "no process can be spawned any more: the interpreter is shutting down"
+            raise RuntimeError(message)  # noqa: TRY301 - undone like any other failure to start
+        sys.audit("capsend.spawn", life.number, shipment.name)
+        if parent is not None:
+            sys.audit("capsend.child", life.number, parent.number)
+        for grant in shipment.grants:
+            sys.audit("capsend.grant", life.number, grant.kind, str(grant))
+        _start_thread(_live_through, life, template, stack=life.stack)
+    except BaseException:
+        _live.discard(life)
+        life.forget()
+        life.mail.close("failed", "its thread could not be started")
+        raise
+    for tell in _watchers:
+        tell(life)
+    return life
+
+
+def watch(tell: Callable[[Life], object]) -> Callable[[], None]:
+    """Call, with the life of every process that is started from now on, on the thread that starts it; return what ends that."""
+    _watchers.append(tell)
+    return lambda: _watchers.remove(tell)
+
+
+def _start_thread(act: Callable[..., None], *arguments: Any, stack: int) -> None:
+    # The size of stacks is a setting of the whole interpreter: no thread of ours may start in between.
+    with _start_lock:
+        previous = threading.stack_size(stack)
+        try:
+            _thread.start_new_thread(act, arguments)
+        finally:
+            threading.stack_size(previous)
+
+
+def on_own_thread(act: Callable[[], T], *, stack: int) -> T:
+    """Return what a function returns on a thread with that much stack; raise what it raises."""
+    done: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put((act(), None))
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
+            done.put((None, error))
+
+    _start_thread(run, stack=stack)
+    value, error = done.get()
+    if error is not None:
+        raise error
+    return value  # type: ignore[return-value]  # there is a value where there is no error
+
+
+def _live_through(life: Life, template: Any) -> None:
+    try:
+        life.live(template)
+    finally:
+        _live.discard(life)
+
+
+def register_exit() -> None:
+    """See to it that all processes are ended before the interpreter is; what is registered later runs earlier."""
+    global _registered_by  # noqa: PLW0603 - once per OS process
+    if _registered_by != os.getpid():
+        _registered_by = os.getpid()
+        _live.clear()  # in a forked child these belong to threads that do not exist here
+        atexit.register(_kill_all)
+
+
+def close_at_exit(close: Callable[[], None]) -> None:
+    """Call when the interpreter goes, after all processes have ended: for guests that run outside processes."""
+    _closers.append(close)
+
+
+def _kill_all() -> None:
+    """End every process before the interpreter goes: wasmtime must not outlive it."""
+    global _exiting  # noqa: PLW0603 - there is one interpreter
+    if _registered_by != os.getpid():
+        return
+    _exiting = True
+    deadline = time.monotonic() + _EXIT_PATIENCE
+    for life in list(_live):
+        life.stop(ProcessKilled(f"process {life.number} was killed: the interpreter is shutting down"))
+    while _live and time.monotonic() < deadline:
+        time.sleep(0.001)
+    if "capsend.runtime.pool" in sys.modules:
+        from capsend.runtime import pool
+
+        pool.close()
+    for close in _closers:
+        close()

@@ -1,0 +1,74 @@
+"""What a life asks of a call that is no Python, and of the rights from which such calls are made.
+
+Modules of WebAssembly implement these in `capsend.wasm`, which stands above this room.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, Any
+
+from capsend.capabilities.handles import Grant
+
+if TYPE_CHECKING:
+    from capsend.runtime.life import Life
+    from capsend.runtime.terms import Terms
+
+
+class Runnable(abc.ABC):
+    """A call of a function that is no Python: it knows the kind of life that runs it, and from which template."""
+
+    __slots__ = ()
+
+    name: str
+    """The name of the function, for messages."""
+
+    grants: tuple[Grant, ...]
+    """The rights behind the handles of the argument."""
+
+    @property
+    @abc.abstractmethod
+    def template(self) -> Any:
+        """The template of the guest."""
+
+    @property
+    @abc.abstractmethod
+    def kind(self) -> type[Life]:
+        """The kind of life that runs it."""
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> int:
+        """Bytes of the host's memory that the call takes."""
+
+    @abc.abstractmethod
+    def check(self, environment: Terms) -> None:
+        """Refuse an environment in which the call cannot even start."""
+
+    @abc.abstractmethod
+    def usual_memory(self, parent: Terms) -> int:
+        """Return the bytes of memory that the process can have where the process that spawns it does not say."""
+
+
+class EntryRight(Grant):
+    """A right to start processes from one function."""
+
+    __slots__ = ()
+
+    @abc.abstractmethod
+    def function(self, name: str) -> EntryRight | None:
+        """Return the right itself, by its function's name or by none; None for any other name."""
+
+    @abc.abstractmethod
+    def shipment(self, data: bytes, grants: tuple[Grant, ...]) -> Runnable:
+        """Return a call of the function, with this argument and these handles."""
+
+
+class ModuleRight(Grant):
+    """A right to start processes from any function of a module."""
+
+    __slots__ = ()
+
+    @abc.abstractmethod
+    def function(self, name: str) -> EntryRight | None:
+        """Return the right to one function; None when the module has none of that name."""

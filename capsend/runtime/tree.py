@@ -1,0 +1,294 @@
+"""Trees of processes: who spawned whom, and what a process and all that it has spawned may use together.
+
+A `Branch` is the place of one process in its tree. What a process uses is charged to every branch above its own, so that no number of
+descendants gets more than the process at the root was given. All branches of a tree share one lock.
+"""
+# ruff: noqa: SLF001 - the branches of a tree are one structure
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from capsend.runtime.terms import Terms
+
+Resource: TypeAlias = Literal["processes", "memory", "mail", "answers", "results", "output"]
+"""What is counted: live processes; bytes of memory that they may have; bytes of messages and of answers to calls that wait for them;
+bytes of results that wait to be taken; bytes of output."""
+
+MAIL_FACTOR: Final = 4
+"""How many mailboxes' worth of messages can wait for all descendants of a process together."""
+
+MEMORY_FACTOR: Final = 8
+"""How many times its own memory a process's descendants can have together, where the environment does not say."""
+
+HUSK: Final = 16 << 10
+"""Bytes of memory that a process which has ended is charged for as long as its parent holds it."""
+
+_NO_CHILDREN: Final = "process {owner} must not spawn: its environment allows no processes below it. Allow some: Environment(processes=...)"
+_WORDS: Final[dict[Resource, str]] = {
+    "processes": "process {owner} would have more than {most} processes below it. Allow more: Environment(processes=...)",
+    "memory": "what process {owner} spawns would have more than {most} bytes of memory. "
+    "Give each less: Environment(memory=...), or allow more: Environment(tree_memory=...)",
+    "mail": "more than {most} bytes of messages would wait below process {owner}. Allow more: Environment(mailbox_bytes=...)",
+    "answers": "more than {most} bytes of answers would wait below process {owner}. Allow more: Environment(mailbox_bytes=...)",
+    "results": "more than {most} bytes of results would wait for process {owner} and those below. Allow more: Environment(result=...)",
+    "output": "process {owner} and those below would write more than {most} bytes. Allow more: Environment(output=...)",
+}
+
+
+class Member(Protocol):
+    """What a branch asks of its process."""
+
+    number: int
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it is being stopped, or has ended."""
+
+    def cpu_seconds(self) -> float:
+        """Processor time of its thread."""
+
+    def stop_alone(self, error: BaseException) -> None:
+        """End it with this error, and nothing else at once."""
+
+
+class Waiting(Protocol):
+    """Somebody who waits for room in a mailbox."""
+
+    def tell_next(self) -> None:
+        """There may be room now."""
+
+
+class NoRoom(Exception):
+    """A process and its descendants would use more than they may; the text is for people."""
+
+    def __init__(self, branch: Branch, resource: Resource, most: int) -> None:
+        words = _NO_CHILDREN if resource == "processes" and most == 0 else _WORDS[resource]
+        super().__init__(words.format(most=most, owner=branch.number))
+        self.branch = branch
+
+
+def budget_of(environment: Terms) -> dict[Resource, int]:
+    """Return what all descendants of a process in this environment may use together; its own output is part of "output"."""
+    memory = environment.tree_memory
+    mail = MAIL_FACTOR * environment.mailbox_bytes
+    return {
+        "processes": environment.processes,
+        "memory": MEMORY_FACTOR * environment.memory if memory is None else memory,
+        "mail": mail,
+        "answers": mail,
+        "results": environment.result,
+        "output": environment.output,
+    }
+
+
+class Branch:
+    """The place of one process in its tree; safe to use from any thread.
+
+    Args:
+        member: the process.
+        budget: how much of each resource its descendants may use together.
+        parent: the branch of the process that spawned it, which has reserved `memory` bytes for it; None for one that the host spawned.
+        memory: bytes that were reserved.
+    """
+
+    __slots__ = (
+        "_abandoned",
+        "_children",
+        "_ended_cpu",
+        "_holder",
+        "_lock",
+        "_member",
+        "_memory",
+        "_most",
+        "_result",
+        "_used",
+        "_waiting",
+        "number",
+        "parent",
+    )
+
+    def __init__(
+        self, member: Member, budget: Mapping[Resource, int], *, parent: Branch | None = None, memory: int = 0
+    ) -> None:
+        # Reentrant: what is collected while this thread is in here may end another process of the tree.
+        self._lock: threading.RLock = threading.RLock() if parent is None else parent._lock
+        self._most = dict(budget)
+        self._used: dict[Resource, int] = dict.fromkeys(budget, 0)
+        self._member: Member | None = member
+        self._memory = memory
+        self._children: dict[int, Branch] = {}
+        self._holder = parent  # where it is among the children: its parent, until that has ended
+        self._ended_cpu = 0.0
+        self._result = 0
+        self._abandoned = False
+        self._waiting: set[Waiting] = set()
+        self.number = member.number
+        self.parent = parent
+        if parent is not None:
+            with self._lock:
+                parent._children[self.number] = self
+
+    # --- what is charged ---
+
+    def take(self, resource: Resource, amount: int) -> None:
+        """Charge this process and all above it, or nobody.
+
+        Raises:
+            NoRoom: one of them may not have so much.
+        """
+        with self._lock:
+            for branch in self._upwards():
+                if branch._used[resource] + amount > branch._most[resource]:
+                    raise NoRoom(branch, resource, branch._most[resource])
+            self.charge(resource, amount)
+
+    def charge(self, resource: Resource, amount: int) -> None:
+        """Charge this process and all above it, or give back a negative amount, whatever they may have."""
+        with self._lock:
+            for branch in self._upwards():
+                branch._used[resource] += amount
+
+    def take_most(self, resource: Resource, amount: int) -> int:
+        """Charge an amount whatever they may have, and return how much of it all of them may."""
+        with self._lock:
+            room = min(branch._most[resource] - branch._used[resource] for branch in self._upwards())
+            self.charge(resource, amount)
+        return min(max(room, 0), amount)
+
+    def used(self, resource: Resource) -> int:
+        """Return how much is charged to this process."""
+        return self._used[resource]
+
+    def _upwards(self) -> Iterator[Branch]:
+        branch: Branch | None = self
+        while branch is not None:
+            yield branch
+            branch = branch.parent
+
+    # --- mail, which the ports charge ---
+
+    def take_mail(self, amount: int, port: Waiting, *, urgent: bool) -> int:
+        """Charge a message for a child of this process, or return the bytes that are missing; then the port is told when there may be room."""
+        resource: Resource = "answers" if urgent else "mail"
+        with self._lock:
+            missing = {branch: branch._used[resource] + amount - branch._most[resource] for branch in self._upwards()}
+            most = max(missing.values())
+            if most <= 0:
+                self.charge(resource, amount)
+                return 0
+            for branch, lack in missing.items():
+                if lack > 0:
+                    branch._waiting.add(port)
+        return most
+
+    def give_mail(self, amount: int, *, urgent: bool) -> None:
+        """Give back what a message was charged; call `tell_waiting` when no lock is held."""
+        self.charge("answers" if urgent else "mail", -amount)
+
+    def tell_waiting(self) -> None:
+        """Tell the ports that had no room for a message to look again."""
+        for branch in self._upwards():
+            if branch._waiting:
+                with self._lock:
+                    waiting, branch._waiting = branch._waiting, set()
+                for port in waiting:
+                    port.tell_next()
+
+    # --- what a child costs ---
+
+    def reserve(self, memory: int) -> None:
+        """Charge for one more child.
+
+        Raises:
+            NoRoom: there are too many, or they may have too much memory.
+        """
+        with self._lock:
+            self.take("processes", 1)
+            try:
+                self.take("memory", memory)
+            except NoRoom:
+                self.charge("processes", -1)
+                raise
+
+    def release(self, memory: int) -> None:
+        """Give back what `reserve` charged."""
+        with self._lock:
+            self.charge("processes", -1)
+            self.charge("memory", -memory)
+
+    def hold_result(self, size: int) -> None:
+        """Charge what this process's result has by now, until it is taken; nothing for one whose result the host takes.
+
+        Raises:
+            NoRoom: what waits to be taken would be too much, or nobody can take it any more.
+        """
+        if self.parent is None:
+            return
+        with self._lock:
+            if self._abandoned:
+                raise NoRoom(self.parent, "results", 0)
+            self.parent.take("results", size - self._result)
+            self._result = size
+
+    def drop_result(self, *, abandon: bool = False) -> None:
+        """Give back what the result was charged; `abandon` when nobody can take it any more."""
+        if self.parent is None:
+            return
+        with self._lock:
+            if abandon and not self._abandoned:
+                self._abandoned = True
+                if self._member is None:
+                    self.parent.charge("memory", -min(HUSK, self._memory))
+            self.parent.charge("results", -self._result)
+            self._result = 0
+
+    def end(self) -> None:
+        """The process has ended: what it was charged is given back, and what it leaves running is its parent's to count.
+
+        Its time and its output stay charged, and a little memory until its parent lets it go.
+        """
+        with self._lock:
+            member, self._member = self._member, None
+            if member is None:
+                return
+            holder = self._holder
+            for child in self._children.values():
+                child._holder = holder
+            if holder is not None:
+                del holder._children[self.number]
+                holder._children.update(self._children)
+            self._children.clear()
+            if self.parent is not None:
+                self.parent.release(self._memory if self._abandoned else max(self._memory - HUSK, 0))
+                seconds = member.cpu_seconds()
+                for branch in self.parent._upwards():
+                    branch._ended_cpu += seconds
+
+    # --- the tree ---
+
+    def descendants(self) -> list[Member]:
+        """Return the processes below this one that have not ended; takes no lock: processes are stopped from anywhere."""
+        found: list[Member] = []
+        branches = [self]
+        while branches:
+            for branch in list(branches.pop()._children.values()):
+                branches.append(branch)
+                member = branch._member
+                if member is not None:
+                    found.append(member)
+        return found
+
+    def has_ending(self) -> bool:
+        """Tell whether some process below this one will soon give back what it has."""
+        return any(member.is_ending for member in self.descendants())
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time of this process and everything below it, ended ones included."""
+        with self._lock:
+            own = 0.0 if self._member is None else self._member.cpu_seconds()
+            return own + self._ended_cpu + sum(member.cpu_seconds() for member in self.descendants())

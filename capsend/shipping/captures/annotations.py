@@ -1,0 +1,128 @@
+"""The annotations of functions and classes, which only tools look at: they go along as far as they need nothing new."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import types
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from capsend_traits.wording import Kind
+
+from capsend.shipping.captures import type_expressions
+from capsend.shipping.captures.context import Place
+from capsend.source.references import Read
+from capsend.traits.fields import annotations_of
+
+if TYPE_CHECKING:
+    from capsend.shipping.captures.protocols import Walk
+    from capsend.shipping.program import Entity, Reference
+
+INTROSPECTION: Final = frozenset(
+    {
+        "Signature",
+        "__annotations__",
+        "__signature__",
+        "annotation",
+        "annotations",
+        "fields",
+        "from_callable",
+        "get_annotations",
+        "get_type_hints",
+        "getfullargspec",
+        "return_annotation",
+        "signature",
+    }
+)
+"""The names whose use says that code looks at annotations: then their classes go along too."""
+
+
+@attrs.frozen
+class _Waiting:
+    entity: Entity
+    owner: Entity
+    thing: Any
+    annotations: dict[str, Any]
+    namespace: dict[str, Any]
+
+
+class Annotations:
+    """Sends annotations, after all else is known."""
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self._context = walk.context
+        self._waiting: list[_Waiting] = []
+        self._seen: set[int] = set()
+
+    def wait(self, entity: Entity, thing: Any, *, owner: Entity | None = None) -> None:
+        """Put off the annotations of a function or class until it is known what the program has anyway.
+
+        Args:
+            entity: the entity of the function or class.
+            thing: the function or class.
+            owner: the entity with which they are filled in; the same by default.
+        """
+        if id(thing) in self._seen:
+            return
+        self._seen.add(id(thing))
+        annotations = annotations_of(thing)
+        if annotations:
+            namespace = thing.__globals__ if isinstance(thing, types.FunctionType) else _namespace_of(thing)
+            self._context.observed.table(annotations)
+            self._waiting.append(_Waiting(entity, owner or entity, thing, annotations, namespace))
+
+    def send(self) -> None:
+        """Send the annotations that wait."""
+        is_asked = self._walk.classes.mentions(INTROSPECTION)
+        while self._waiting:
+            waiting = self._waiting.pop(0)
+            if waiting.entity.kind not in {"a", "c", "f", "g"}:
+                continue
+            parts = {name: self._part(name, value, waiting, is_asked) for name, value in waiting.annotations.items()}
+            self._context.program.act(waiting.owner, "z", waiting.entity, parts)
+
+    def _part(self, name: str, value: Any, waiting: _Waiting, is_asked: bool) -> Reference:
+        values, program = self._walk.values, self._context.program
+        if isinstance(value, str):
+            if is_asked:
+                self._names_in(value, waiting)
+            return program.value(value)
+        if is_asked or self._is_known(value):
+            with self._context.tolerating():
+                reference = values.send(value, Kind.CAPTURED, name, Place(), trait="Serializable")
+                if reference is not None:
+                    return reference
+        return values.placeholder(f"the annotation of {name}", value)
+
+    def _names_in(self, text: str, waiting: _Waiting) -> None:
+        """Reach the globals that an unevaluated annotation names."""
+        try:
+            expression = ast.parse(text, mode="eval")
+        except SyntaxError:
+            return
+        module = self._walk.names.module(waiting.namespace)
+        for node in ast.walk(expression):
+            if isinstance(node, ast.Name):
+                read = Read(node.id, (), 0)
+                self._context.possibly(lambda r=read: self._walk.names.read(waiting.namespace, module, r, Place()))  # type: ignore[misc]  # mypy wants no default here
+
+    def _is_known(self, value: Any) -> bool:
+        """Tell whether an annotation is made of nothing but what the program and the image have."""
+        if value is None or value is ... or self._context.program.entity(value) is not None:
+            return True
+        if self._context.origins.name_of(value) is not None:
+            return True
+        form = type_expressions.dissect(value)
+        return form is not None and all(map(self._is_known_part, form.parts))
+
+    def _is_known_part(self, part: Any) -> bool:
+        if isinstance(part, tuple):
+            return all(map(self._is_known_part, part))
+        return isinstance(part, str | int) or self._is_known(part)
+
+
+def _namespace_of(cls: type) -> dict[str, Any]:
+    module = sys.modules.get(cls.__module__)
+    return vars(module) if module is not None else {"__name__": cls.__module__}

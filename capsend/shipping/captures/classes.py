@@ -1,0 +1,444 @@
+"""The classes of a walk: their entities, taken apart, and which of their attributes and methods are reached."""
+
+from __future__ import annotations
+
+import abc
+import ast
+import collections.abc
+import dataclasses
+import enum
+import functools
+import numbers
+import sys
+import types
+from _abc import _get_dump  # type: ignore[import-not-found]  # there is no public way to ask what was registered
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from capsend_traits.wording import Kind
+
+from capsend.capabilities.handles import grant_of
+from capsend.shipping.captures.anatomy import Anatomy, is_machinery, kind_of
+from capsend.shipping.captures.context import LRU_CACHE, Place, Refused, functions_in
+from capsend.shipping.captures.origins import Origin, is_placeholder, missing_module_cure, resolve
+from capsend.source.locate import SourceError, locate_alias
+from capsend.source.references import Read
+from capsend.traits.fields import class_fields
+from capsend.traits.judge import member_state, type_name
+from capsend.traits.markers import Impl
+from capsend.traits.parts import ATOMS
+from capsend.traits.per_process import class_declares_per_process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from capsend.shipping.captures.protocols import Walk
+    from capsend.shipping.program import Entity, Reference
+
+_ABSTRACT: Final = tuple(c for m in (collections.abc, numbers) for c in vars(m).values() if isinstance(c, abc.ABCMeta))
+_CONSTRUCTION: Final = ("__new__", "__init__", "__post_init__", "__attrs_pre_init__", "__attrs_post_init__")
+_DESCRIPTION: Final = ("__get__", "__set__", "__delete__")
+_PASSED_OVER: Final = frozenset(
+    {"__doc__", "__qualname__", "__firstlineno__", "__static_attributes__", "__parameters__", "__type_params__"}
+)
+"""What a class statement leaves in a class that is neither data nor code of the user's."""
+
+
+@attrs.frozen
+class _Reached:
+    cls: type
+    entity: Entity
+    place: Place
+
+
+class Classes:
+    """Reaches classes."""
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self._context = walk.context
+        self._anatomy = Anatomy(walk)
+        self._in_progress: set[type] = set()
+        self._reached: dict[type, _Reached] = {}
+        self._mentioned: dict[str, Place] = {}
+        self._attributes: set[tuple[type, str, bool]] = set()
+        self._constructed: set[tuple[type, bool]] = set()
+
+    def entity(self, cls: type) -> Entity:
+        """Return the entity of a class, after those that it is made of.
+
+        Raises:
+            Refused: its module is neither the user's nor in the image, or it is made of itself.
+        """
+        program, origins = self._context.program, self._context.origins
+        entity = program.entity(cls)
+        if entity is not None:
+            return entity
+        if cls in self._in_progress:
+            raise Refused(f"{cls.__qualname__} is made of something that holds {cls.__qualname__} itself")
+        named = origins.name_of(cls)
+        if named is not None:
+            return program.make(cls, "n", *named)
+        twin = _with_slots(cls)
+        if twin is not None:
+            return program.alias(cls, self.entity(twin))
+        if origins.of(cls.__module__) is Origin.MISSING:
+            raise Refused(f"the image has no module {cls.__module__}", missing_module_cure(cls.__module__))
+        return self._take_apart(cls)
+
+    def _take_apart(self, cls: type) -> Entity:
+        program, context = self._context.program, self._context
+        place = Place(cls.__qualname__.rpartition("<locals>.")[2], context.place.inner)
+        self._in_progress.add(cls)
+        try:
+            parts = self._anatomy.parts(cls, place)
+        finally:
+            self._in_progress.discard(cls)
+        known = program.entity(cls)
+        if known is not None:
+            return known
+        entity = program.make(cls, "c", parts)
+        self._reached[cls] = _Reached(cls, entity, place)
+        context.observed.table(vars(cls))
+        self._bind_in_module(cls, entity)
+        context.possibly(lambda: self._fill(cls, entity, place))
+        self._walk.annotations.wait(entity, cls)
+        return entity
+
+    def _bind_in_module(self, cls: type, entity: Entity) -> None:
+        """Messages and exceptions name classes by their module; where the host's module shows one under its name, so does the process's."""
+        module = sys.modules.get(cls.__module__)
+        if module is None or self._context.origins.of(cls.__module__) is not Origin.USER:
+            return
+        owner = self._walk.names.module(vars(module))
+        if vars(module).get(cls.__qualname__) is cls:
+            self._context.program.bind(owner, cls.__qualname__, entity)
+
+    def _fill(self, cls: type, entity: Entity, place: Place) -> None:
+        """Send all entries of a class that nobody names, where that is possible."""
+        program = self._context.program
+        kind = kind_of(cls)
+        for name, raw in list(vars(cls).items()):
+            if is_machinery(cls, kind, name, raw) or program.is_bound(entity, name):
+                continue
+            reference = None
+            if not is_placeholder(raw):
+                with self._context.tolerating():
+                    reference = self._entry(cls, name, raw, place)
+            if reference is not None:
+                program.bind(entity, name, reference)
+            else:
+                program.withhold(entity, name, f"it is {type_name(type(raw))}, which is not ProcessSend")
+        abstract = vars(cls).get("__abstractmethods__")
+        if abstract is not None:
+            program.bind(entity, "__abstractmethods__", program.value(abstract))
+        if issubclass(cls, enum.Enum):
+            self._members(cls, entity, place)
+        if vars(cls).get("_is_protocol"):
+            program.act(entity, "P", entity, bool(vars(cls).get("_is_runtime_protocol")))
+        made = vars(cls).get("__init__")
+        if (
+            isinstance(made, types.FunctionType)
+            and kind in {"attrs", "dataclass"}
+            and is_machinery(cls, kind, "__init__", made)
+        ):
+            generated = program.entity(made) or program.make(made, "a", entity, "__init__")
+            self._walk.annotations.wait(generated, made, owner=entity)
+
+    def _members(self, cls: Any, entity: Entity, place: Place) -> None:
+        """Send the fields that the members of an enum have of their own."""
+        members: dict[str, dict[str, Reference]] = {}
+        for name, member in cls.__members__.items():
+            self._context.observed.table(vars(member))
+            for field, value in member_state(member):
+                path = f"{cls.__qualname__}.{name}.{field}"
+                sent = self._walk.values.send_or_placeholder(value, Kind.CLASS_ATTRIBUTE, path, place)
+                members.setdefault(name, {})[field] = sent
+        if members:
+            self._context.program.act(entity, "M", entity, members)
+
+    def _entry(
+        self, cls: type, name: str, raw: Any, place: Place, *, kind: Kind = Kind.CLASS_ATTRIBUTE
+    ) -> Reference | None:
+        """Return the reference to an entry of a class's namespace, or None when it cannot go along."""
+        path = f"{cls.__qualname__.rpartition('<locals>.')[2]}.{name}"
+        outer, self._context.place = self._context.place, place
+        try:
+            if isinstance(raw, types.FunctionType):
+                return self._walk.values.send(raw, kind, path, place)
+            descriptor = self._descriptor(raw, path, place)
+            if descriptor is not None:
+                return descriptor
+            if type(raw) is functools.partial and sys.version_info < (3, 14):
+                # From 3.14 on, which the guest has, a partial in a class binds its first argument as a function does.
+                sent = self._walk.values.send(raw, kind, path, place)
+                return None if sent is None else self._context.program.make(_Bound(raw), "h", "static", sent)
+            held = hasattr(type(raw), "__get__") or (name not in class_fields(cls).assigned)
+            if class_declares_per_process(cls, name):
+                return self._walk.values.send_copy(raw, kind, path, place)
+            if not self._context.tolerant and self._walk.constants.holds_attribute(cls, name, raw, place):
+                return self._walk.values.send_constant(raw, kind, path, place)
+            return self._walk.values.send(raw, kind, path, place, held=held and hasattr(type(raw), "__get__"))
+        finally:
+            self._context.place = outer
+
+    def _descriptor(self, raw: Any, path: str, place: Place) -> Entity | None:
+        """Return the entity of a descriptor of the standard library around functions; None for anything else."""
+        program = self._context.program
+        known = program.entity(raw)
+        if known is not None and known.kind == "h":
+            return known
+
+        def part(value: object, noun: str) -> Reference:
+            return self.part(value, place, f"{path}.{noun}" if noun else path)
+
+        if isinstance(raw, staticmethod | classmethod) and type(raw) in {staticmethod, classmethod}:
+            kind = "static" if isinstance(raw, staticmethod) else "class"
+            return program.make(raw, "h", kind, part(raw.__func__, ""))
+        if isinstance(raw, property):
+            accessors = [part(each, "") for each in (raw.fget, raw.fset, raw.fdel)]
+            state = tuple(getattr(raw, "__dict__", {}).items())
+            doc = raw.__doc__ if raw.fget is None or raw.__doc__ != raw.fget.__doc__ else None
+            return program.make(raw, "h", "property", part(type(raw), ""), part(state, ""), *accessors, part(doc, ""))
+        if type(raw) is enum.property:
+            accessors = [part(each, "") for each in (raw.fget, raw.fset, raw.fdel)]
+            return program.make(raw, "h", "enum_property", part(raw.name, ""), *accessors)
+        if type(raw) is functools.cached_property:
+            return program.make(raw, "h", "cached_property", part(raw.func, ""), part(raw.attrname, ""))
+        if type(raw) is functools.partialmethod:
+            self._context.observed.table(raw.keywords)
+            pieces = part(raw.func, ""), part(raw.args, "args"), part(tuple(raw.keywords.items()), "keywords")
+            return program.make(raw, "h", "partial_method", *pieces)
+        if type(raw) is Impl:
+            return program.make(raw, "h", "impl", part(raw.positive, ""), part(raw.reason, ""), part(raw.owner, ""))
+        if type(raw) is functools.singledispatchmethod:
+            return program.make(raw, "h", "dispatch_method", part(raw.dispatcher, ""), part(raw.func, ""))
+        return None
+
+    def part(self, value: object, place: Place, path: str = "") -> Reference:
+        """Return the reference to a part of a descriptor, which may be a descriptor itself.
+
+        Raises:
+            Refused: it cannot go along.
+        """
+        name = path or place.function
+        descriptor = None if value is None else self._descriptor(value, name, place)
+        if descriptor is not None:
+            return descriptor
+        sent = self._walk.values.send(value, Kind.CLASS_ATTRIBUTE, name, place)
+        if sent is None:
+            raise Refused(f"{name} holds what cannot be sent")
+        return sent
+
+    def construct(self, cls: type, place: Place) -> None:
+        """A class that code names is taken to be called: what makes its instances is reached."""
+        key = (cls, self._context.tolerant)
+        if key in self._constructed:
+            return
+        self._constructed.add(key)
+        for name in _CONSTRUCTION:
+            self.attribute(cls, name, place)
+        if self._context.origins.of(cls.__module__) is not Origin.USER:
+            return
+        if type(cls).__call__ is not type.__call__:
+            self.attribute(type(cls), "__call__", place)
+        if issubclass(cls, enum.Enum):
+            for member in list(cls.__members__.values())[:1]:
+                # The judge looks at all members when it meets one.
+                self._walk.values.judge(member, Kind.CLASS_ATTRIBUTE, cls.__qualname__, place)
+        self._construct_fields(cls, place)
+
+    def _construct_fields(self, cls: Any, place: Place) -> None:
+        """Reach what the `__init__` of a dataclass or attrs class calls and gives to instances."""
+        values = self._walk.values
+        for field in getattr(cls, "__dataclass_fields__", {}).values():
+            path = f"{cls.__qualname__}.{field.name}"
+            if field.default_factory is not dataclasses.MISSING:
+                values.judge(field.default_factory, Kind.CLASS_ATTRIBUTE, f"{path}.default_factory", place)
+            elif field.default is not dataclasses.MISSING and type(field.default) not in ATOMS:
+                values.judge(field.default, Kind.CLASS_ATTRIBUTE, path, place)
+        for attribute in getattr(cls, "__attrs_attrs__", ()):
+            path = f"{cls.__qualname__}.{attribute.name}"
+            for part in ("default", "converter", "validator"):
+                value = getattr(attribute, part)
+                made = getattr(value, "factory", value) if part == "default" else value
+                if made is not None and type(made).__name__ != "_Nothing":
+                    trait = "ProcessSend" if part == "default" and made is value else "Serializable"
+                    values.judge(made, Kind.CLASS_ATTRIBUTE, f"{path}.{part}", place, trait=trait)  # type: ignore[arg-type]  # one of two literals
+
+    def attribute(self, cls: type, name: str, place: Place) -> None:
+        """An attribute of a class, or of its instances, is read by name: its functions are walked, its data must be sendable."""
+        base = next((base for base in cls.__mro__ if name in vars(base)), object)
+        if base is object and type(cls) is not type and name not in vars(object):
+            # What a class has from its metaclass.
+            metaclass: Any = type(cls)
+            meta = next((each for each in metaclass.__mro__ if name in vars(each)), type)
+            if meta is not type and self._context.origins.of(meta.__module__) is Origin.USER:
+                self.attribute(meta, name, place)
+            return
+        key = (base, name)
+        if base is object or {(*key, False), (*key, self._context.tolerant)} & self._attributes:
+            return
+        self._attributes.add((*key, self._context.tolerant))
+        if self._context.origins.of(base.__module__) is not Origin.USER:
+            return
+        self._reach(base, name, vars(base)[name], place)
+
+    def _reach(self, base: type, name: str, raw: Any, place: Place) -> None:
+        program = self._context.program
+        if is_placeholder(raw):
+            if _is_strict(base, name, raw):
+                self._entry(base, name, raw, place)
+            return
+        kind = kind_of(base)
+        if is_machinery(base, kind, name, raw) or name in _PASSED_OVER:
+            return
+        for function in functions_in(raw):
+            self._walk.functions.judge(function, place)
+        if hasattr(type(raw), "__get__"):
+            for method in _DESCRIPTION:
+                self.attribute(type(raw), method, place)
+        try:
+            entity = self.entity(base)
+        except Refused:
+            return  # whoever holds the class says so
+        if entity.number is not None and program.is_bound(entity, name):
+            return
+        if not _is_strict(base, name, raw):
+            return
+        try:
+            reference = self._entry(base, name, raw, place)
+        except Refused:
+            return  # the functions in it are refused by name
+        if reference is not None:
+            program.bind(entity, name, reference)
+
+    def mention(self, names: Iterable[str], place: Place) -> None:
+        """Attributes that are read from something unknown may be those of any class that was reached."""
+        if self._context.tolerant:
+            return
+        for name in names:
+            self._mentioned.setdefault(name, place)
+
+    def mentions(self, names: Iterable[str]) -> bool:
+        """Tell whether any of these names is mentioned."""
+        return any(name in self._mentioned for name in names)
+
+    def follow_mentions(self) -> None:
+        """Reach the mentioned attributes of all classes, until nothing new turns up."""
+        done: set[tuple[type, str]] = set()
+        while True:
+            self._subclasses()
+            pairs = [
+                (cls, name)
+                for cls in list(self._reached)
+                for name in _attribute_names(cls)
+                if name in self._mentioned and (cls, name) not in done
+            ]
+            if not pairs:
+                return
+            done.update(pairs)
+            for cls, name in pairs:
+                self.attribute(cls, name, self._mentioned[name])
+            self._context.drain()
+
+    def _subclasses(self) -> None:
+        """Where code asks for subclasses, all that there are go along."""
+        place = self._mentioned.get("__subclasses__")
+        if place is None:
+            return
+        for reached in self._reached.values():
+            cls = reached.cls
+            self._context.observed.answer(lambda c=cls: _subclasses_of(c))  # type: ignore[misc]  # mypy wants no default here
+        while new := [
+            sub
+            for reached in list(self._reached.values())
+            for sub in _subclasses_of(reached.cls)
+            if sub not in self._reached and self._context.program.entity(sub) is None
+        ]:
+            for sub in new:
+                if not self._walk.values.judge(sub, Kind.CLASS, sub.__qualname__, place):
+                    return
+
+    def register(self) -> None:
+        """Virtual subclasses: what was registered with an abstract class, and what of the user's with one of the image; the order of subclasses."""
+        if not self._reached:
+            return
+        program, origins = self._context.program, self._context.origins
+        self._context.observed.answer(abc.get_cache_token)
+        for base in [*_ABSTRACT, *self._reached]:
+            if not isinstance(base, abc.ABCMeta):
+                continue
+            own = base in self._reached
+            registered = [cls for cls in (reference() for reference in _get_dump(base)[0]) if cls is not None]
+            for cls in sorted(registered, key=lambda each: (each.__module__, each.__qualname__)):
+                named = None if cls in self._reached or not own else origins.name_of(cls)
+                if cls in self._reached or named is not None:
+                    entities = self.entity(base), self.entity(cls)
+                    program.act(entities[0] if own else entities[1], "r", *entities)
+        if "__subclasses__" in self._mentioned:
+            for reached in list(self._reached.values()):
+                for entity in filter(None, map(program.entity, _subclasses_of(reached.cls))):
+                    program.act(reached.entity, "j", entity)
+
+    def alias(self, alias: Any) -> None:
+        """Reach what a `type` statement made; what its value names is looked up when somebody asks for it, so it goes along where it can.
+
+        Raises:
+            Refused: it was made in another way.
+        """
+        names, program = self._walk.names, self._context.program
+        namespace = vars(sys.modules[alias.__module__])
+        try:
+            source = locate_alias(alias.__name__, sys.modules[alias.__module__])
+        except SourceError as error:
+            raise Refused(error.verdict, error.cure) from None
+        module = names.module(namespace)
+        program.make(alias, "l", module, source.portable(), alias.__name__)
+        place = Place(alias.__name__, self._context.place.inner, source.file, source.line)
+        for node in ast.walk(source.node):
+            if isinstance(node, ast.Name) and node.id != alias.__name__:
+                self._context.possibly(lambda n=node.id: names.read(namespace, module, Read(n, (), source.line), place))  # type: ignore[misc]  # mypy wants no default here
+
+
+@attrs.frozen(eq=False)
+class _Bound:
+    """Stands for an entry of a class whose value is an entity of its own."""
+
+    value: object
+
+
+def _subclasses_of(cls: type) -> list[type]:
+    return type.__subclasses__(cls)
+
+
+def _is_strict(cls: type, name: str, raw: object) -> bool:
+    """Tell whether an entry that code names must be sendable: code, descriptors, and data that all instances share."""
+    is_code = isinstance(raw, types.FunctionType | LRU_CACHE) or hasattr(type(raw), "__get__")
+    if not is_placeholder(raw) and (is_code or grant_of(raw) is not None):
+        return True
+    fields = class_fields(cls)
+    is_default = name in fields.assigned or name in fields.slots or name in _declared_fields(cls)
+    return not is_default or type(raw) in ATOMS
+
+
+def _with_slots(cls: type) -> type | None:
+    """`@dataclass(slots=True)` makes a second class; the first one lives on in the methods that were generated for it."""
+    fields = vars(cls).get("__dataclass_fields__")
+    if fields is None or "__slots__" in vars(cls):
+        return None
+    found = resolve(sys.modules.get(cls.__module__, types.ModuleType("")), cls.__qualname__)
+    if isinstance(found, type) and found is not cls and vars(found).get("__dataclass_fields__") is fields:
+        return found
+    return None
+
+
+def _declared_fields(cls: type) -> frozenset[str]:
+    """The names of dataclass and attrs fields; a dataclass keeps its class variables in the same table."""
+    dataclass_fields: dict[str, Any] = getattr(cls, "__dataclass_fields__", {})
+    names = {name for name, field in dataclass_fields.items() if field._field_type.name != "_FIELD_CLASSVAR"}  # noqa: SLF001 - there is no public way to ask
+    return frozenset(names | {field.name for field in getattr(cls, "__attrs_attrs__", ())})
+
+
+def _attribute_names(cls: type) -> list[str]:
+    return list(dict.fromkeys(name for base in cls.__mro__ if base is not object for name in vars(base)))

@@ -1,0 +1,282 @@
+"""Which mutable values are constants of the modules that hold them, so that a process may have a copy that cannot be told from the original.
+
+The source of a module says that all its code only reads a global, an attribute of a class, a default or a variable of a closure; see
+`capsend_traits.held`. Code of other modules that is reached must only read it as well, and the value must still be what its statement made.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from capsend_traits.constants import MAX_DEPTH, Constant, depth_of_value, reads_only, still_made
+from capsend_traits.held import Held, reads_attribute
+
+from capsend.shipping.captures.origins import MAIN
+from capsend.source.locate import SourceError
+from capsend.source.texts import texts_of
+from capsend.traits.parts import ATOMS
+from capsend.traits.per_process import declares_per_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from capsend.shipping.captures.context import Place
+    from capsend.source.locate import Source
+    from capsend.source.references import References
+
+_CONTAINERS = (list, dict, set)
+_AROUND = (tuple, frozenset)
+_NESTING = 4
+# A module is parsed once: what is asked of its text does not change while it is loaded.
+_held: dict[tuple[str, str, bool], tuple[list[ast.Module], list[Held]]] = {}
+_readers: dict[tuple[str, str, str, int, bool], bool] = {}
+
+
+@attrs.frozen
+class _Attribute:
+    """An attribute of a class that was taken for a constant.
+
+    Attributes:
+        constant: the constant.
+        path: how it is called in messages.
+        value: the value.
+        place: where it was reached.
+    """
+
+    constant: Constant
+    path: str
+    value: object
+    place: Place
+
+
+class Constants:
+    """Answers for one walk.
+
+    Args:
+        is_immutable: judges a part that is no list, dict or set.
+    """
+
+    def __init__(self, is_immutable: Callable[[object], bool]) -> None:
+        self.root: object = None
+        self._is_immutable = is_immutable
+        self._attributes: dict[str, list[_Attribute]] = {}
+        self._functions: list[tuple[Source, frozenset[str], Place]] = []
+        self._reads: dict[tuple[int, str, int, bool], bool] = {}
+
+    def holds(self, namespace: dict[str, Any], name: str, value: object) -> bool:
+        """Tell whether a global is a constant of the module that made it, and only read by the module that has it."""
+        for home, inner in _homes(namespace, name, value) if self._may_be_one(value) else ():
+            constant = self._of_module(home, inner, value)
+            if constant is not None and (home is namespace or _only_reads(namespace, name, constant)):
+                return True
+        return False
+
+    def holds_attribute(self, cls: type, name: str, value: object, place: Place) -> bool:
+        """Tell whether an attribute of a class is a constant of its module; whoever reaches an attribute of that name must only read it."""
+        module = sys.modules.get(cls.__module__)
+        if module is None or not self._may_be_one(value):
+            return False
+        constant = self._one(
+            vars(module),
+            value,
+            lambda held, depth, mapping: held.of_class(cls.__qualname__, name, depth, is_mapping=mapping),
+        )
+        if constant is None:
+            return False
+        path = f"{cls.__qualname__.rpartition('<locals>.')[2]}.{name}"
+        self._attributes.setdefault(name, []).append(_Attribute(constant, path, value, place))
+        return True
+
+    def holds_default(self, function: types.FunctionType, name: str, value: object) -> bool:
+        """Tell whether a default is written in the `def` and only read; that of the spawned function is none, as the user can pass another."""
+        if function is self.root or not self._may_be_one(value):
+            return False
+        key = function.__code__.co_name, function.__code__.co_firstlineno
+        return (
+            self._one(
+                function.__globals__,
+                value,
+                lambda held, depth, mapping: held.of_default(key, name, depth, is_mapping=mapping),
+            )
+            is not None
+        )
+
+    def holds_cell(self, function: types.FunctionType, name: str, value: object) -> bool:
+        """Tell whether a variable of the function around one that a module or class holds is a constant; a function on its way is none's."""
+        if function is self.root or not self._may_be_one(value) or not _is_held(function):
+            return False
+        key = function.__code__.co_name, function.__code__.co_firstlineno
+        return (
+            self._one(
+                function.__globals__,
+                value,
+                lambda held, depth, mapping: held.of_cell(key, name, depth, is_mapping=mapping),
+            )
+            is not None
+        )
+
+    def reached(self, source: Source, references: References, place: Place) -> None:
+        """Note a function that the process runs: it must only read what was taken for a constant."""
+        chains = (read.chain for reads in (references.globals, references.free, references.receiver) for read in reads)
+        names = {*references.attributes, *(name for chain in chains for name in chain)}
+        self._functions.append((source, frozenset(names), place))
+
+    def misused_attributes(self) -> Iterator[tuple[str, object, Place]]:
+        """Yield (path, value, place) of the constants of classes that a function of the program does more to than read them."""
+        for source, names, place in self._functions if self._attributes else ():
+            for name in names & self._attributes.keys():
+                for found in self._attributes[name]:
+                    if not reads_attribute(source.node, name, of=found.constant):
+                        yield found.path, found.value, place
+
+    def misused(
+        self, function: types.FunctionType, source: Source, references: References
+    ) -> Iterator[tuple[str, object, int]]:
+        """Yield (name, value, line) of the constants of modules that a function does more to than read them."""
+        for read in references.globals:
+            namespace, path = function.__globals__, read.name
+            for attribute in read.chain:
+                owner = namespace.get(path.rpartition(".")[2])
+                if type(owner) is not types.ModuleType:
+                    break
+                namespace, path = vars(owner), f"{path}.{attribute}"
+            name = path.rpartition(".")[2]
+            constant = self._constant(namespace, name)
+            if constant is not None and not self._only_read(source, path, constant):
+                yield path, namespace.get(name), read.line
+        for node in ast.walk(source.node) if references.imports else ():
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                home = vars(sys.modules.get(node.module or "", types))
+                for alias in node.names:
+                    constant = self._constant(home, alias.name)
+                    known_as = alias.asname or alias.name
+                    if constant is not None and not self._only_read(source, known_as, constant):
+                        yield known_as, home.get(alias.name), node.lineno
+
+    def _constant(self, namespace: dict[str, Any], name: str) -> Constant | None:
+        """Return the constant that a global is, whoever made it; None where each process has its own by declaration."""
+        value = namespace.get(name)
+        if not self._may_be_one(value) or declares_per_process(namespace, name, value):
+            return None
+        made = (self._of_module(home, inner, value) for home, inner in _homes(namespace, name, value))
+        return next((constant for constant in made if constant is not None), None)
+
+    def _may_be_one(self, value: object) -> bool:
+        return type(value) in _CONTAINERS or (type(value) in _AROUND and not self._is_immutable(value))
+
+    def _of_module(self, home: dict[str, Any], name: str, value: object) -> Constant | None:
+        return self._one(home, value, lambda held, depth, mapping: held.of_module(name, depth, is_mapping=mapping))
+
+    def _one(
+        self, home: dict[str, Any], value: object, ask: Callable[[Held, int, bool], Constant | None]
+    ) -> Constant | None:
+        """Return the constant that a value is by the source of a module, if it still is what its statement made."""
+        texts = _held_of(home)[1]
+        depth = depth_of_value(value, self._is_leaf) if len(texts) == 1 else 0
+        constant = ask(texts[0], depth, type(value) is dict) if 0 < depth <= MAX_DEPTH else None
+
+        def lookup(wanted: str) -> object:
+            found = home.get(wanted, vars(builtins).get(wanted, self))
+            if found is self:
+                raise LookupError(wanted)
+            return found
+
+        is_made = constant is not None and still_made(constant, value, leaf=self._is_leaf, lookup=lookup)
+        return constant if is_made else None
+
+    def _is_leaf(self, value: object) -> bool:
+        return type(value) in ATOMS or (type(value) not in _CONTAINERS and self._is_immutable(value))
+
+    def _only_read(self, source: Source, path: str, constant: Constant) -> bool:
+        key = (id(source.node), path, constant.depth, constant.is_mapping)
+        if key not in self._reads:
+            self._reads[key] = reads_only(source.node, path, of=constant)
+        return self._reads[key]
+
+
+def _homes(namespace: dict[str, Any], name: str, value: object) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the modules that may have made a value, with its name there: this one, or those that it may have been imported from."""
+    yield namespace, name
+    for module in list(sys.modules.values()):
+        if type(module) is types.ModuleType and vars(module) is not namespace:
+            yield from ((vars(module), key) for key, held in list(vars(module).items()) if held is value)
+
+
+def _only_reads(namespace: dict[str, Any], name: str, constant: Constant) -> bool:
+    """Tell whether a module that has imported a constant only reads it."""
+    module = str(namespace.get("__name__", ""))
+    key = (module, str(namespace.get("__file__")), name, constant.depth, constant.is_mapping)
+    if key not in _readers:
+        trees = _held_of(namespace)[0]
+        _readers[key] = bool(trees) and all(
+            reads_only(tree, name, of=constant, module=module, is_package="__path__" in namespace) for tree in trees
+        )
+    return _readers[key]
+
+
+def _held_of(namespace: dict[str, Any]) -> tuple[list[ast.Module], list[Held]]:
+    """Return the syntax trees of a module's texts, and what they say of the values that it holds; none where they are not to be had."""
+    filename, name = namespace.get("__file__"), namespace.get("__name__", "")
+    if not isinstance(filename, str):
+        return [], []
+    is_imported = _is_imported(namespace)
+    key = (name, filename, is_imported)
+    if key not in _held:
+        trees, is_package = _trees_of(namespace), "__path__" in namespace
+        _held[key] = (
+            trees,
+            [Held(tree, module=name, is_package=is_package, is_imported=is_imported) for tree in trees],
+        )
+    return _held[key]
+
+
+def _is_imported(namespace: dict[str, Any]) -> bool:
+    """Tell whether the statements of a module have all run: those of the main script may still be at it."""
+    spec = namespace.get("__spec__")
+    return spec is not None and not getattr(spec, "_initializing", False) and namespace.get("__name__") not in MAIN
+
+
+def _trees_of(namespace: dict[str, Any]) -> list[ast.Module]:
+    try:
+        texts = texts_of(str(namespace.get("__file__")), namespace)
+        return [
+            ast.parse("".join(line if line.endswith("\n") else f"{line}\n" for line in text.lines)) for text in texts
+        ]
+    except (SourceError, SyntaxError, ValueError):
+        return []
+
+
+def _is_held(function: types.FunctionType) -> bool:
+    """Tell whether the module of a function, or a class in it, holds the function, by itself or wrapped into another one."""
+    homes = {str(function.__globals__.get("__name__", "")), str(function.__module__)}
+    names = [function.__globals__, *(vars(sys.modules[home]) for home in homes if home in sys.modules)]
+    holders: list[object] = [value for namespace in names for value in list(namespace.values())]
+    for cls in list(holders):
+        if isinstance(cls, type) and cls.__module__ in homes:
+            holders += vars(cls).values()
+    return any(_reaches(holder, function, _NESTING) for holder in holders)
+
+
+def _reaches(holder: object, function: types.FunctionType, steps: int) -> bool:
+    if holder is function:
+        return True
+    inner: list[object] = []
+    if isinstance(holder, staticmethod | classmethod):
+        inner = [holder.__func__]
+    elif isinstance(holder, property):
+        inner = [holder.fget, holder.fset, holder.fdel]
+    elif isinstance(holder, types.FunctionType):
+        inner = [cell.cell_contents for cell in holder.__closure__ or () if not _is_empty(cell)]
+    return steps > 0 and any(_reaches(each, function, steps - 1) for each in inner)
+
+
+def _is_empty(cell: types.CellType) -> bool:
+    try:
+        return cell.cell_contents is None
+    except ValueError:
+        return True

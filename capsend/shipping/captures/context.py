@@ -1,0 +1,190 @@
+"""The state of one walk: its place, its findings, the program under construction, and the tasks that wait."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import functools
+import inspect
+import types
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from capsend_traits.wording import CHANGED_CURE, GLOBAL_CURE, Finding, Kind, Leaf, receiver_cure
+
+from capsend.shipping.captures.observed import ABSENT, Observed
+from capsend.shipping.program import Program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from capsend.shipping.captures.origins import Origins
+
+__all__ = ["ABSENT", "LRU_CACHE", "Context", "Place", "Refused", "callable_name", "functions_in", "place_of"]
+
+LRU_CACHE: Final = type(functools.lru_cache(lambda: None))
+CANNOT_BE_SENT: Final = "which cannot be sent"
+_SHARED: Final = frozenset({Kind.GLOBAL, Kind.CLASS_ATTRIBUTE})
+NOT_IN_IMAGE: Final = "which is not in the image"
+
+
+class Refused(Exception):
+    """Code that cannot go along; holds what its leaf says."""
+
+    def __init__(self, verdict: str, cure: str = "", predicate: str = CANNOT_BE_SENT) -> None:
+        super().__init__(verdict)
+        self.verdict = verdict
+        self.cure = cure
+        self.predicate = predicate
+
+
+@attrs.frozen
+class Place:
+    """Where a name is read: the function, how it was reached, and the line."""
+
+    function: str = ""
+    via: tuple[str, ...] = ()
+    file: str = ""
+    line: int = 0
+
+    def at(self, line: int) -> Place:
+        """Return the same function at another line."""
+        return attrs.evolve(self, line=line)
+
+    @property
+    def inner(self) -> tuple[str, ...]:
+        """The way to what this function reaches."""
+        return (*self.via, self.function) if self.function else self.via
+
+
+def _fitting(leaf: Leaf, kind: Kind, place: Place, *, is_changed: bool) -> Leaf:
+    """Fit a cure that speaks of passing an argument to what is refused."""
+    if is_changed and leaf.cure.startswith("pass it as an argument, or capture"):
+        return dataclasses.replace(leaf, cure=CHANGED_CURE)
+    if kind is Kind.RECEIVER:
+        return dataclasses.replace(leaf, cure=receiver_cure(leaf.cure, place.function))
+    if kind in _SHARED and leaf.cure.startswith("pass it as an argument, or capture"):
+        # What has a name that outlives the call can also be declared to belong to each process.
+        return dataclasses.replace(leaf, cure=GLOBAL_CURE)
+    return leaf
+
+
+def place_of(function: Any, via: tuple[str, ...] = ()) -> Place:
+    """Return where a callable is defined."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = getattr(function, "__capsend_function__", function)
+    if isinstance(function, LRU_CACHE):
+        function = inspect.unwrap(function)
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if not isinstance(code, types.CodeType):
+        return Place(callable_name(function), via)
+    return Place(callable_name(function), via, code.co_filename, code.co_firstlineno)
+
+
+def callable_name(function: Any) -> str:
+    """Name a callable in messages: its qualified name without what encloses it."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None) or type(function).__qualname__
+    return str(name).rpartition("<locals>.")[2]
+
+
+@attrs.define
+class Context:
+    """The state of one walk.
+
+    A walk is *strict* about what code is known to use: what cannot be sent is a finding. It is *tolerant* about the rest: the process has a
+    placeholder for what cannot be sent.
+
+    Attributes:
+        origins: tells what the image has.
+        defining: whether names that have no value yet are to be passed over, as at a definition.
+        program: what rebuilds all that was met.
+        findings: what cannot go along, in the order it was met.
+        observed: everything read, from which a cached program knows that it is still true.
+        reusable: whether the same observations always give the same program.
+        place: where the walk is.
+        tolerant: whether only what is possible is being included.
+        changed: {function: names} of the globals and attributes that functions change, for which another cure is right.
+    """
+
+    origins: Origins
+    defining: bool = False
+    program: Program = attrs.field(factory=Program)
+    findings: list[Finding] = attrs.field(factory=list)
+    observed: Observed = attrs.field(factory=Observed)
+    reusable: bool = True
+    place: Place = attrs.field(factory=Place)
+    tolerant: bool = False
+    changed: dict[str, frozenset[str]] = attrs.field(factory=dict)
+    _queue: collections.deque[Callable[[], object]] = attrs.field(factory=collections.deque)
+    _possible: collections.deque[Callable[[], object]] = attrs.field(factory=collections.deque)
+    _reported: set[tuple[Kind, str, str]] = attrs.field(factory=set)
+
+    def refuse(
+        self, kind: Kind, name: str, type_: str, leaves: Iterable[Leaf], place: Place, *, trait: str = "ProcessSend"
+    ) -> None:
+        """Note that something cannot go along, once; while only what is possible is included, nothing is noted."""
+        is_changed = kind in _SHARED and name.rpartition(".")[2] in self.changed.get(place.function, ())
+        leaves = tuple(_fitting(leaf, kind, place, is_changed=is_changed) for leaf in leaves)
+        key = (kind, leaves[0].path, place.function)
+        if not self.tolerant and key not in self._reported:
+            self._reported.add(key)
+            self.findings.append(
+                Finding(kind, name, type_, trait, leaves, place.function, place.via, place.file, place.line)
+            )
+
+    def later(self, task: Callable[[], object]) -> None:
+        """Put off a task until the task at hand is done; it is as strict as that one."""
+        (self._possible if self.tolerant else self._queue).append(task)
+
+    def possibly(self, task: Callable[[], object]) -> None:
+        """Put off a task that is to be done after all that must be: what cannot go along stays out."""
+        self._possible.append(task)
+
+    def drain(self) -> None:
+        """Do all strict tasks."""
+        while self._queue:
+            self._queue.popleft()()
+
+    def include_what_is_possible(self) -> None:
+        """Do the tasks whose refusals are not the user's concern; all strict ones come before."""
+        self.drain()
+        while self._possible:
+            with self.tolerating():
+                self._possible.popleft()()
+            self.drain()
+
+    @contextlib.contextmanager
+    def tolerating(self) -> Iterator[None]:
+        """Include only what is possible meanwhile; code that is refused altogether ends the block early."""
+        outer, self.tolerant = self.tolerant, True
+        try:
+            yield
+        except Refused:
+            pass
+        finally:
+            self.tolerant = outer
+
+
+def functions_in(raw: Any) -> Iterator[types.FunctionType]:
+    """Yield the functions that an entry of a class's namespace stands for."""
+    if isinstance(raw, types.FunctionType):
+        yield raw
+    elif isinstance(raw, staticmethod | classmethod):
+        yield from functions_in(raw.__func__)
+    elif isinstance(raw, property | types.DynamicClassAttribute):
+        for part in (raw.fget, raw.fset, raw.fdel):
+            yield from functions_in(part)
+    elif isinstance(raw, functools.cached_property | functools.partialmethod):
+        yield from functions_in(raw.func)
+    elif isinstance(raw, functools.singledispatchmethod):
+        yield from functions_in(raw.func)
+        for implementation in raw.dispatcher.registry.values():
+            yield from functions_in(implementation)
+    elif isinstance(raw, LRU_CACHE):
+        yield from functions_in(raw.__wrapped__)
+    elif hasattr(type(raw), "__capsend_function__"):
+        yield from functions_in(raw.__capsend_function__)

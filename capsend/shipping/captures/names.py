@@ -1,0 +1,231 @@
+"""The names of a walk: globals, the attributes read from them, modules, and imports inside functions."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import types
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from capsend_traits.wording import Kind, Leaf
+
+from capsend.shipping.captures.annotations import INTROSPECTION
+from capsend.shipping.captures.context import ABSENT, NOT_IN_IMAGE, Place, Refused
+from capsend.shipping.captures.origins import Origin, is_placeholder, missing_module_cure
+from capsend.source.references import Read
+from capsend.traits.judge import type_name
+from capsend.traits.parts import ATOMS
+from capsend.traits.per_process import declares_per_process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from capsend.shipping.captures.protocols import Walk
+    from capsend.shipping.program import Entity
+    from capsend.source.references import Import
+
+_ASKED: Final = INTROSPECTION | {"__subclasses__"}
+"""The attributes that ask for more than themselves, of whatever they are read."""
+_SHORT: Final = 200
+_MACHINERY: Final = frozenset({"__cached__", "__warningregistry__"})
+_EVERY_MODULE_HAS: Final = frozenset(
+    {
+        "__name__",
+        "__file__",
+        "__package__",
+        "__spec__",
+        "__builtins__",
+        "__debug__",
+        "__loader__",
+        "__path__",
+        "__annotations__",
+        "__class__",
+    }
+)
+
+
+class Names:
+    """Reaches what code names."""
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self._context = walk.context
+        self._modules: dict[int, Entity] = {}
+        self._namespaces: list[tuple[dict[str, Any], Entity]] = []
+        self._done: set[tuple[int, str, tuple[str, ...], bool]] = set()
+        self._taken: set[int] = set()
+
+    def read(self, namespace: dict[str, Any], module: Entity, read: Read, place: Place) -> None:
+        """Reach one global of a user's module, and the attributes read from it."""
+        context = self._context
+        key = (id(namespace), read.name, read.chain)
+        if {(*key, False), (*key, context.tolerant)} & self._done or read.name in _EVERY_MODULE_HAS:
+            return
+        self._done.add((*key, context.tolerant))
+        value = namespace.get(read.name, ABSENT)
+        context.observed.name(namespace, read.name, value)
+        if value is ABSENT:
+            return  # a built-in, or a name that does not exist: then the process fails as the host would
+        if is_placeholder(value):
+            leaf = Leaf(
+                read.name, "placeholder", "it was not sent with the program that spawns", "pass it as an argument"
+            )
+            context.refuse(Kind.GLOBAL, read.name, "placeholder", [leaf], place)
+        elif self._bind(namespace, module, read, value, place):
+            self.follow(value, [read], place)
+
+    def _bind(self, namespace: dict[str, Any], module: Entity, read: Read, value: object, place: Place) -> bool:
+        context = self._context
+        program, values = context.program, self._walk.values
+        if isinstance(value, types.ModuleType) and read.chain and self._origin(value) is Origin.USER:
+            # Only attributes of the module are read: they are what has to go along.
+            program.bind(module, read.name, self.module(vars(value)))
+            return True
+        if program.is_bound(module, read.name) and context.tolerant:
+            return True
+        if declares_per_process(namespace, read.name, value):
+            reference = values.send_copy(value, Kind.GLOBAL, read.name, place)
+            program.act(module, "e", module, read.name)
+        elif id(namespace) not in self._taken and self._walk.constants.holds(namespace, read.name, value):
+            reference = values.send_constant(value, Kind.GLOBAL, read.name, place)
+            program.act(module, "e", module, read.name)  # so that the process can hand it down in turn
+        else:
+            reference = values.send(value, Kind.GLOBAL, read.name, place)
+        if reference is None:
+            program.withhold(module, read.name, f"it is {type_name(type(value))}, which is not ProcessSend")
+            return False
+        program.bind(module, read.name, reference)
+        return True
+
+    def follow(self, value: Any, reads: Iterable[Read], place: Place) -> None:
+        """Follow the attributes that are read from a value whose identity is known."""
+        classes = self._walk.classes
+        for read in reads:
+            if isinstance(value, types.ModuleType):
+                if read.chain and self._origin(value) is Origin.USER:
+                    inner = attrs.evolve(read, name=read.chain[0], chain=read.chain[1:])
+                    if inner.name not in vars(value):
+                        inner = attrs.evolve(read, name="__getattr__", chain=())
+                    self.read(vars(value), self.module(vars(value)), inner, place)
+                continue
+            if isinstance(value, type):
+                classes.construct(value, place)
+            if not read.chain:
+                continue
+            classes.mention([name for name in read.chain if name in _ASKED], place)
+            if isinstance(value, types.FunctionType):
+                self._function_attribute(value, read.chain[0], place)
+            else:
+                classes.attribute(value if isinstance(value, type) else type(value), read.chain[0], place)
+            classes.mention(read.chain[1:], place)
+
+    def _function_attribute(self, function: types.FunctionType, name: str, place: Place) -> None:
+        value = vars(function).get(name, ABSENT)
+        if value is not ABSENT:
+            self._walk.functions.attribute(function, name, value, place)
+
+    def module(self, namespace: dict[str, Any]) -> Entity:
+        """Return the entity of a user's module, by its namespace; the packages around it come first."""
+        known = self._modules.get(id(namespace))
+        if known is not None:
+            return known
+        name = namespace.get("__name__", "__main__")
+        parent = sys.modules.get(name.rpartition(".")[0])
+        around = None
+        if parent is not None and vars(parent) is not namespace and self._origin(parent) is Origin.USER:
+            around = self.module(vars(parent))
+        module = sys.modules.get(name)
+        thing = module if module is not None and vars(module) is namespace else namespace
+        entity = self._context.program.entity(thing)
+        if entity is None:
+            step = (name, namespace.get("__file__"), namespace.get("__package__"), "__path__" in namespace, around)
+            entity = self._context.program.make(thing, "m", *step)
+        self._modules[id(namespace)] = entity
+        self._namespaces.append((namespace, entity))
+        return entity
+
+    def withhold_the_rest(self) -> None:
+        """Give the process a placeholder for every name of a module that nothing in the program names."""
+        program = self._context.program
+        for namespace, entity in self._namespaces:
+            for name in list(namespace):
+                value = namespace.get(name)
+                is_own = name in _EVERY_MODULE_HAS | _MACHINERY or (name == "__doc__" and value is None)
+                if is_own or program.knows(entity, name):
+                    continue
+                is_long = isinstance(value, bytes | str) and len(value) > _SHORT and name != "__doc__"
+                if type(value) in ATOMS and not is_long:
+                    self._context.observed.name(namespace, name, value)
+                    program.bind(entity, name, program.value(value))
+                else:
+                    program.withhold(entity, name, "no code that was sent with it names it")
+
+    def module_value(self, module: types.ModuleType) -> Entity:
+        """Reach a module that is used as a value: the image's goes by name, of the user's all that can go along.
+
+        Raises:
+            Refused: it is neither.
+        """
+        origin = self._origin(module)
+        program = self._context.program
+        if origin is Origin.MISSING:
+            raise Refused(
+                f"the image has no module {module.__name__}", missing_module_cure(module.__name__), NOT_IN_IMAGE
+            )
+        if origin is Origin.IMAGE:
+            return program.entity(module) or program.make(module, "i", module.__name__)
+        entity, place = self.module(vars(module)), self._context.place
+        self._context.possibly(lambda: self.take_all(vars(module), place))
+        return entity
+
+    def take_all(self, namespace: dict[str, Any], place: Place) -> None:
+        """Reach all names of a module that can go along, as code may look for any of them."""
+        if id(namespace) in self._taken:
+            return
+        self._taken.add(id(namespace))
+        entity = self.module(namespace)
+        for name in list(namespace):
+            if not name.startswith("__"):
+                self.read(namespace, entity, Read(name, (), 0), place)
+
+    def statement(self, statement: Import, namespace: dict[str, Any], place: Place) -> None:
+        """Reach what an import statement inside a function will import."""
+        name = statement.module
+        if statement.level:
+            try:
+                name = importlib.util.resolve_name("." * statement.level + name, namespace.get("__package__") or "")
+            except ImportError:
+                return  # it fails inside just as it fails here
+        if self._context.origins.of(name) is Origin.IMAGE:
+            return
+        module = self._imported(name)
+        if module is not None:
+            self._take(module, statement, place)
+        elif not statement.guarded:
+            leaf = Leaf(name, "module", f"the image has no module {name}", missing_module_cure(name), NOT_IN_IMAGE)
+            self._context.refuse(Kind.IMPORT, name, "module", [leaf], place)
+
+    def _take(self, module: types.ModuleType, statement: Import, place: Place) -> None:
+        entity = self.module(vars(module))
+        for attribute in statement.names:
+            submodule = sys.modules.get(f"{module.__name__}.{attribute}")
+            if submodule is not None and statement.is_from and self._context.program.entity(submodule) is None:
+                self.module_value(submodule)
+            self.read(vars(module), entity, Read(attribute, (), place.line), place)
+
+    def _imported(self, name: str) -> types.ModuleType | None:
+        """A function that imports a module of the user's when it runs: it is imported here now, to be judged."""
+        if self._context.origins.of(name) is Origin.MISSING:
+            return None
+        if name not in sys.modules:
+            try:
+                importlib.import_module(name)
+            except Exception:  # noqa: BLE001 - whatever a user's module raises, the process would meet it as well
+                return None
+        module = sys.modules.get(name)
+        return module if module is not None and self._origin(module) is Origin.USER else None
+
+    def _origin(self, module: types.ModuleType) -> Origin:
+        return self._context.origins.of(module.__name__, getattr(module, "__file__", None))

@@ -1,0 +1,268 @@
+"""Where code belongs: in the image, to the user's program, or to neither; and the name under which the image has it."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import functools
+import importlib.util
+import site
+import sys
+import sysconfig
+import types
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+_API: Final = "capsend"
+_ALIAS: Final = "PerProcess"
+_NETWORKED: Final = frozenset(
+    (
+        "aiohttp", "asyncpg", "boto3", "botocore", "elasticsearch", "httpcore", "httpx", "kafka", "paramiko", "pika", "psycopg", "psycopg2",
+        "pymongo", "pymysql", "redis", "requests", "urllib3", "websocket", "websockets",
+    )
+)  # fmt: skip
+"""Packages that are of no use without a network."""
+"""The one of its names that is no object of its own module."""
+MAIN: Final = frozenset({"__main__", "__mp_main__"})
+"""The main script, and what workers of `multiprocessing` call it."""
+_PUBLIC: Final = frozenset({"capsend.exceptions", "capsend.mailbox", "capsend.mailbox.timers", "capsend.wasm.module"})
+_INTERNALS: Final = ("capsend.", "capsend_traits", "capsend_mypy")
+
+
+class Origin(enum.Enum):
+    """Where a module's code comes from, as a process sees it."""
+
+    IMAGE = "the image has it"
+    USER = "it is sent with the program"
+    MISSING = "neither"
+
+
+class Origins:
+    """Tells the origin of modules.
+
+    Args:
+        knows: whether the image has a module of that full name.
+        own: the top-level package of the spawned function, which is the user's wherever it is installed.
+    """
+
+    def __init__(self, *, knows: Callable[[str], bool], own: str = "") -> None:
+        self._knows = knows
+        self._own = own
+        self._known: dict[str, Origin] = {}
+
+    def of(self, name: str, file: str | None = None) -> Origin:
+        """Return the origin of a module, by its full name and, if it has one, its file."""
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = self._decide(name, file)
+        return known
+
+    def _decide(self, name: str, file: str | None) -> Origin:
+        top = name.partition(".")[0]
+        if name in MAIN:
+            return Origin.USER
+        if name == _API or self._knows(name):
+            return Origin.IMAGE
+        if top == _API:
+            return Origin.MISSING
+        if top == self._own:
+            return Origin.USER
+        if top in sys.stdlib_module_names or top in sys.builtin_module_names:
+            return Origin.MISSING
+        if file is None:
+            file = getattr(sys.modules.get(name), "__file__", None) or _file_to_import(top)
+        if file is None:
+            # Notebooks, doctests and namespace packages have no file; a module of C code without one is built in.
+            return Origin.USER if sys.modules.get(name) is None or _is_open(sys.modules[name]) else Origin.MISSING
+        return Origin.USER if file.endswith((".py", ".pyc")) and not file.startswith(_installed()) else Origin.MISSING
+
+    def name_of(self, thing: object) -> tuple[str, str] | None:
+        """Return (module, qualified name) under which the image has a function, class or other named thing; None if it has not."""
+        for module_name, qualname in _claims(thing):
+            module = sys.modules.get(module_name)
+            if module is None or self.of(module_name) is not Origin.IMAGE:
+                continue
+            if resolve(module, qualname) is thing:
+                return module_name, qualname
+        return None
+
+
+EXAMINING: Final[list[object]] = []
+"""Not empty while a walk examines a program: then placeholders let themselves be looked at."""
+
+
+@contextlib.contextmanager
+def examining() -> Iterator[None]:
+    """Let placeholders be looked at without a refusal meanwhile, as a walk does that meets them in a process."""
+    EXAMINING.append(None)
+    try:
+        yield
+    finally:
+        EXAMINING.pop()
+
+
+def is_placeholder(value: object) -> bool:
+    """Tell whether a value stands, in a process, for one that stayed on the host; it must not be asked anything."""
+    return hasattr(type(value), "__capsend_unsent__")
+
+
+def resolve(module: types.ModuleType, qualname: str) -> object:
+    """Follow a dotted name from a module through classes, running no descriptor of the user's; None where it leads nowhere."""
+    found: object = module
+    for part in qualname.split("."):
+        if is_placeholder(found):
+            return None
+        if isinstance(found, types.ModuleType):
+            found = vars(found).get(part)
+        elif isinstance(found, type):
+            attribute = next((vars(base)[part] for base in found.__mro__ if part in vars(base)), None)
+            found = (
+                getattr(found, part, None)
+                if isinstance(attribute, types.ClassMethodDescriptorType | classmethod)
+                else attribute
+            )
+            found = found.__func__ if isinstance(found, staticmethod) else found
+        else:
+            return None
+    return found
+
+
+_native_code: Final[list[Callable[[str], str]]] = []
+
+
+def register_native_code(ask: Callable[[str], str]) -> None:
+    """Let cures say what no image can hold: `capsend.image`, which stands above this room, registers its own knowledge.
+
+    Args:
+        ask: returns the distribution whose native code keeps a distribution out of images; empty when none does.
+    """
+    _native_code[:] = [ask]
+
+
+def missing_module_cure(name: str) -> str:
+    """Say how a module that the image lacks can get into it, or that it cannot."""
+    top = name.partition(".")[0]
+    if top in {"ssl", "_ssl"}:
+        return (
+            "a process has no network: let a function of the host do this, made with @host_function, and capture that"
+        )
+    if top in sys.stdlib_module_names:
+        return "do without it: this part of the standard library needs the operating system and does not exist in WebAssembly"
+    distribution = _distribution(top)
+    if top in _NETWORKED:
+        return f"a process has no network: call {top} in a function of the host, made with @host_function, and capture that"
+    if culprit := next((found for ask in _native_code if (found := ask(distribution))), ""):
+        why = "it has native code" if culprit == distribution else f"it requires {culprit}, which has native code"
+        return f"call it outside, in a function made with @host_function: {why}, and no image can hold that"
+    return f'add it to the image: Environment(image=Image(packages=["{distribution}"]))'
+
+
+def _distribution(top: str) -> str:
+    import importlib.metadata
+
+    try:
+        return importlib.metadata.distribution(
+            top
+        ).name  # most have the name of their package, and looking at all takes seconds
+    except importlib.metadata.PackageNotFoundError:
+        pass
+    names = distributions().get(top)
+    return names[0] if names else top
+
+
+def distributions() -> Mapping[str, list[str]]:
+    """Return {top-level name: distributions that have it}; looked through, which takes seconds, once until something is installed."""
+    return _scanned(tuple((folder, _changed(folder)) for folder in sys.path))
+
+
+@functools.lru_cache(maxsize=1)
+def _scanned(_folders: tuple[tuple[str, int], ...]) -> Mapping[str, list[str]]:
+    import importlib.metadata
+
+    return importlib.metadata.packages_distributions()
+
+
+def _changed(folder: str) -> int:
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _file_to_import(top: str) -> str | None:
+    """Return the file of a package that is not imported yet, without importing it."""
+    if top in sys.modules:
+        return None
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        return None
+    return spec.origin if spec is not None and spec.has_location else None
+
+
+def _is_open(module: types.ModuleType) -> bool:
+    return getattr(module, "__spec__", None) is None or module.__spec__.origin != "built-in"  # type: ignore[union-attr]  # checked on the left
+
+
+@functools.cache
+def _installed() -> tuple[str, ...]:
+    paths = {sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib", "platstdlib")}
+    paths |= {*site.getsitepackages(), site.getusersitepackages()}
+    return tuple(str(Path(path)) + "/" for path in paths if path)
+
+
+def _claims(thing: Any) -> Iterator[tuple[str, str]]:
+    """Yield the names that a thing may go by, the most public first."""
+    api = vars(sys.modules.get(_API, types))
+    if api.get(_ALIAS) is thing:
+        yield _API, _ALIAS
+        return
+    owner = getattr(thing, "__self__", None)
+    if isinstance(thing, types.BuiltinFunctionType) and isinstance(owner, types.ModuleType):
+        yield owner.__name__, thing.__name__
+    cls = type(thing)
+    if cls.__module__.startswith(_INTERNALS) or str(getattr(thing, "__module__", "")).startswith(_INTERNALS):
+        # Classes that are imported later are public too, whether they are listed or not.
+        names = (*api.get("__all__", ()), *(api.get("_LATER", ()) if isinstance(thing, type) else ()))
+        yield from ((_API, name) for name in names if api.get(name) is thing)
+        if isinstance(thing, type) and thing.__module__ in _PUBLIC:
+            yield thing.__module__, thing.__qualname__
+        return
+    module = getattr(thing, "__module__", None)
+    qualname = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", None) or getattr(thing, "_name", None)
+    objclass = getattr(thing, "__objclass__", None)
+    if isinstance(objclass, type) and isinstance(qualname, str):
+        module, qualname = (
+            objclass.__module__,
+            qualname if "." in qualname else f"{objclass.__qualname__}.{thing.__name__}",
+        )
+    elif isinstance(owner, type) and isinstance(thing, types.BuiltinFunctionType):
+        module, qualname = owner.__module__, f"{owner.__qualname__}.{thing.__name__}"
+    elif isinstance(thing, types.MethodType):
+        yield type(owner).__module__, thing.__name__
+    elif isinstance(thing, types.BuiltinFunctionType) and owner is not None:
+        # `random.random` is a method of a hidden instance that its module shows by name.
+        module = type(owner).__module__
+    if not isinstance(qualname, str):
+        owner = thing.func.__module__ if isinstance(thing, functools.partial) else cls.__module__
+        # `exit` and `license` are instances of classes of another module.
+        yield from _shown_by(thing, "builtins" if owner == "_sitebuiltins" else str(owner))
+        return
+    if not isinstance(module, str):
+        module = "builtins"
+    public = module.partition("._")[0].lstrip("_")
+    yield from dict.fromkeys([(public, qualname), (module, qualname), ("typing", qualname), ("builtins", qualname)])
+    if isinstance(thing, type) and module == "builtins":
+        # `type(None)` and the class of functions say that they are built-ins; only `types` has names for them.
+        yield from _shown_by(thing, "types")
+
+
+def _shown_by(thing: object, module_name: str) -> Iterator[tuple[str, str]]:
+    """Yield the name that a module gives to a thing that does not know its own, such as `dataclasses.MISSING`."""
+    module = sys.modules.get(module_name)
+    yield from (
+        (module_name, name) for name, value in vars(module or types).items() if value is thing and name.isidentifier()
+    )

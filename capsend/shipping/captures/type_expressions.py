@@ -1,0 +1,63 @@
+"""Types that a call makes and that are no classes: type variables, `list[int]`, unions, new types."""
+
+from __future__ import annotations
+
+import collections.abc
+import types
+import typing
+from typing import Any, Final
+
+import attrs
+
+_EXPRESSIONS: Final = frozenset({"types", "typing", "typing_extensions", "builtins", "collections.abc"})
+_PARTS: Final = {"ParamSpecArgs": "args", "ParamSpecKwargs": "kwargs"}
+_VARIABLES: Final = ("TypeVar", "ParamSpec", "TypeVarTuple")
+
+
+@attrs.frozen
+class Form:
+    """How to make a type again.
+
+    Attributes:
+        kind: the name of the maker in `capsend.guest.type_expressions`.
+        data: what it needs as JSON-able data.
+        parts: the types and values it is made of, which have to be sendable themselves.
+    """
+
+    kind: str
+    data: tuple[Any, ...] = ()
+    parts: tuple[object, ...] = ()
+
+
+def dissect(value: Any) -> Form | None:
+    """Take a type expression apart; None when it is not one."""
+    cls = type(value)
+    if cls.__name__ in _VARIABLES and cls.__module__ in {"typing", "typing_extensions"}:
+        return Form("variable", (cls.__name__, value.__name__), _restrictions(value))
+    if cls.__name__ in _PARTS:
+        return Form("part", (_PARTS[cls.__name__],), (value.__origin__,))
+    if isinstance(value, typing.NewType):
+        return Form("new_type", (value.__name__, value.__module__), (value.__supertype__,))
+    origin = typing.get_origin(value)
+    if origin is collections.abc.Callable:
+        # Its parameters come as a list, which is not immutable; the guest makes one of the tuple.
+        *parameters, result = typing.get_args(value)
+        first = parameters[0] if parameters else ()
+        maker = typing.Callable if cls.__module__ == "typing" else origin
+        return Form("callable", (), (maker, tuple(first) if isinstance(first, list) else first, result))
+    if origin is typing.Union or origin is types.UnionType:
+        return Form("union", (), typing.get_args(value))
+    if origin is typing.Annotated:
+        return Form("item", (), (typing.Annotated, (value.__origin__, *value.__metadata__)))
+    if origin is not None and cls.__module__ in _EXPRESSIONS:
+        named = getattr(typing, getattr(value, "_name", None) or "", None)
+        arguments = typing.get_args(value)
+        return Form("item", (), (named if named is not None else origin, arguments))
+    return None
+
+
+def _restrictions(variable: Any) -> tuple[object, ...]:
+    """The bound and the constraints of a type variable, as far as they are built-in types; nobody needs others when the program runs."""
+    bound, constraints = getattr(variable, "__bound__", None), getattr(variable, "__constraints__", ())
+    named = [cls for cls in (bound, *constraints) if isinstance(cls, type) and cls.__module__ == "builtins"]
+    return (bound if bound in named else None, constraints if constraints and set(constraints) <= set(named) else ())

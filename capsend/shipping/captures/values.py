@@ -1,0 +1,277 @@
+"""The values of a walk: judge one, reach the code inside it, and give it a reference in the program."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+from typing import TYPE_CHECKING, Any, Final
+
+from capsend_traits.wording import CACHED_CURE, STATE_CURE, Kind, Leaf
+
+from capsend.capabilities.handles import grant_of
+from capsend.shipping.captures import type_expressions
+from capsend.shipping.captures.caches import contents
+from capsend.shipping.captures.context import LRU_CACHE, Refused
+from capsend.traits.judge import Judge, TraitName, type_name
+from capsend.traits.parts import ATOMS
+
+if TYPE_CHECKING:
+    from capsend.codec.text import NotEncodable
+    from capsend.shipping.captures.context import Place
+    from capsend.shipping.captures.protocols import Walk
+    from capsend.shipping.program import Entity, Reference
+
+_JUDGED_AGAIN: Final = frozenset("cfgm")
+"""The kinds of entities that may have been met before by code that needs less of them."""
+_BY_VALUE: Final = frozenset({Kind.ARGUMENT, Kind.RESULT})
+
+
+class Values:
+    """Judges values and names the code inside them."""
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self._context = walk.context
+        self._judge = Judge(self.reach)
+        self._met: dict[int, object] = {}
+
+    def judge(
+        self,
+        value: object,
+        kind: Kind,
+        name: str,
+        place: Place,
+        *,
+        trait: TraitName = "ProcessSend",
+        held: bool = False,
+    ) -> bool:
+        """Judge one value, and everything that it reaches; tell whether it can go along.
+
+        Args:
+            value: the value.
+            kind: how it belongs to the callable.
+            name: how the user names it.
+            place: where it is read.
+            trait: the trait that it needs.
+            held: whether it is an instance that a class holds, as a descriptor is: then only what changes it later makes it mutable.
+        """
+        judge = self._judge
+        outer = judge.singular, judge.visited, judge.held
+        judge.singular, judge.visited, judge.held = [], [], held
+        try:
+            leaves = self.leaves(value, trait, name, place)
+            if leaves:
+                self._context.refuse(kind, name, type_name(type(value)), leaves, place, trait=trait)
+            else:
+                self._keep_identity(kind, name, place, trait)
+        finally:
+            judge.singular, judge.visited, judge.held = outer
+        return not leaves
+
+    def _keep_identity(self, kind: Kind, name: str, place: Place, trait: TraitName) -> None:
+        """Make entities of the parts that are the same object wherever the process meets them."""
+        program, judge = self._context.program, self._judge
+        for part in judge.singular:
+            if program.entity(part) is None:
+                self._blame(program.make(part, "o" if type(part) is object else "v"), kind, name, place, trait)
+        if kind in _BY_VALUE:
+            return
+        for part in judge.visited:
+            if id(part) not in self._met:
+                self._met[id(part)] = part
+            elif program.entity(part) is None:
+                self._blame(program.make(part, "v"), kind, name, place, trait)
+
+    def _blame(self, entity: Entity, kind: Kind, name: str, place: Place, trait: TraitName) -> None:
+        """Say what is wrong if a value that was judged good has no encoding after all."""
+        context, tolerant = self._context, self._context.tolerant
+
+        def refuse(error: NotEncodable) -> bool:
+            leaf = Leaf(
+                path=name + error.path, type=type_name(type(error.value)), verdict=error.reason, cure=STATE_CURE
+            )
+            if not tolerant:
+                context.refuse(kind, name, type_name(type(entity.thing)), [leaf], place, trait=trait)
+            return True
+
+        if entity.kind == "v":
+            entity.blame = refuse
+
+    def send(
+        self,
+        value: object,
+        kind: Kind,
+        name: str,
+        place: Place,
+        *,
+        trait: TraitName = "ProcessSend",
+        held: bool = False,
+    ) -> Reference | None:
+        """Judge one value and return the reference to it, or None when it is refused; see `judge`."""
+        outer, rebuilt = self._judge.rebuilt, list[tuple[type, str]]()
+        self._judge.rebuilt = rebuilt
+        try:
+            if not self.judge(value, kind, name, place, trait=trait, held=held):
+                return None
+        finally:
+            self._judge.rebuilt = outer
+        program = self._context.program
+        is_new = program.entity(value) is None
+        reference = program.value(value)
+        if is_new and not isinstance(reference, str):
+            self._blame(reference, kind, name, place, trait)
+            if rebuilt:
+                self._run_when_decoded(reference, rebuilt, place)
+        return reference
+
+    def _run_when_decoded(self, entity: Entity, rebuilt: list[tuple[type, str]], place: Place) -> None:
+        """Code that runs when a value is decoded has to be there before the value."""
+        for cls, method in rebuilt:
+            self._walk.classes.attribute(cls, method, place)
+        classes = (self._context.program.entity(cls) for cls, _ in rebuilt)
+        entity.ready = tuple(dict.fromkeys(each for each in classes if each is not None))
+
+    def send_or_placeholder(
+        self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = "ProcessSend"
+    ) -> Reference:
+        """Judge one value and return the reference to it, or to a placeholder when it is refused."""
+        reference = self.send(value, kind, name, place, trait=trait)
+        return self.placeholder(name, value) if reference is None else reference
+
+    def placeholder(self, name: str, value: object) -> Entity:
+        """Return a placeholder for a value that stays on the host."""
+        reason = f"it is {type_name(type(value))}, which is not ProcessSend"
+        return self._context.program.make(_Stays(value), "u", name, reason)
+
+    def send_copy(self, value: object, kind: Kind, name: str, place: Place) -> Reference | None:
+        """Judge a value of which each process owns a copy; all names that it has on the host are names of the one copy there."""
+        self._context.reusable = False
+        return self.send(value, kind, name, place, trait="Serializable")
+
+    def send_constant(self, value: object, kind: Kind, name: str, place: Place) -> Reference | None:
+        """Judge a mutable value that nobody changes; should somebody do so after all, the program is not used again."""
+        self._context.observed.container(value)
+        return self.send(value, kind, name, place, trait="Serializable")
+
+    def leaves(self, value: object, trait: TraitName, name: str, place: Place) -> list[Leaf]:
+        """Return the parts of a value that cannot go along."""
+        outer, self._context.place = self._context.place, place
+        try:
+            leaves = self._judge.leaves(value, trait, name)
+            for part in (value, *self._judge.visited):
+                if isinstance(part, functools.partial):
+                    self._context.observed.table(part.keywords)
+                    self._context.observed.attribute(part, "args")
+                    self._context.observed.attribute(part, "func")
+            return leaves
+        finally:
+            self._context.place = outer
+            self._context.reusable &= not self._judge.has_instances
+
+    def reach(self, value: Any, trait: TraitName) -> list[Leaf] | None:
+        """Answer the judge about code: no leaves when it can go along, None when it is not code after all."""
+        entity = self._context.program.entity(value)
+        if entity is not None and entity.kind not in _JUDGED_AGAIN:
+            return []
+        try:
+            return self._code(value, trait)
+        except Refused as refused:
+            name = getattr(value, "__qualname__", None) or getattr(value, "__name__", "")
+            type_ = f"class {name}" if isinstance(value, type) else type_name(type(value))
+            return [Leaf(path="", type=type_, verdict=refused.verdict, cure=refused.cure, predicate=refused.predicate)]
+
+    def _code(self, value: Any, trait: TraitName) -> list[Leaf] | None:
+        program, origins = self._context.program, self._context.origins
+        if (grant := grant_of(value)) is not None:
+            program.carry(value, grant)
+        elif isinstance(value, types.FunctionType):
+            if "registry" in vars(value) and value.__globals__.get("__name__") == "functools":
+                return self._dispatcher(value, trait)
+            self._walk.functions.entity(value)
+        elif isinstance(value, type):
+            self._walk.classes.entity(value)
+        elif isinstance(value, types.ModuleType):
+            self._walk.names.module_value(value)
+        elif isinstance(value, types.MethodType) and origins.name_of(value) is None:
+            return None  # its receiver may hold it in turn: the judge, which does not recurse, goes on with both
+        elif (named := origins.name_of(value)) is not None:
+            program.make(value, "n", *named)
+        elif isinstance(value, functools.partial):
+            return None
+        elif hasattr(type(value), "__capsend_function__"):
+            return self._spawnable(value, trait)
+        elif isinstance(value, LRU_CACHE):
+            return self._cache(value, trait)
+        elif type(value).__name__ == "TypeAliasType":
+            self._walk.classes.alias(value)
+        elif (form := type_expressions.dissect(value)) is not None:
+            return self.type_form(value, form, trait)
+        elif isinstance(value, types.BuiltinFunctionType | types.MethodWrapperType):
+            return self._builtin_method(value, trait)
+        else:
+            return None
+        return []
+
+    def type_form(self, value: object, form: type_expressions.Form, trait: TraitName) -> list[Leaf]:
+        """Reach a type that a call made."""
+        leaves = self._judge.leaves(form.parts, trait, ".__args__")
+        if not leaves:
+            program = self._context.program
+            program.make(value, "t", form.kind, *form.data, program.value(form.parts))
+        return leaves
+
+    def _dispatcher(self, function: Any, trait: TraitName) -> list[Leaf]:
+        self._context.observed.table(function.registry)
+        registry = dict(function.registry)
+        leaves = self._judge.leaves(tuple(registry), trait, ".registry")
+        program, place = self._context.program, self._context.place
+        registered = [
+            [program.value(cls), self._walk.classes.part(made, place)] for cls, made in registry.items() if not leaves
+        ]
+        if not leaves:
+            program.make(function, "d", registered)
+        return leaves
+
+    def _cache(self, cached: Any, trait: TraitName) -> list[Leaf]:
+        function = cached.__wrapped__
+        self._context.observed.answer(lambda: cached.cache_info()[2:])
+        leaves = self.reach(function, trait) or []
+        try:
+            held = contents(cached)
+        except LookupError as error:
+            raise Refused(f"what it remembers cannot be seen: {error}", "clear it before the spawn") from None
+        leaves += self._judge.leaves([part for entry in held for part in entry], "Serializable", ".cache")
+        for args, _, result in held:
+            shown = ", ".join(map(repr, args)) if set(map(type, args)) <= ATOMS else "..."
+            found = self._judge.leaves(result, trait, f"({shown})")
+            leaves += [dataclasses.replace(leaf, cure=CACHED_CURE) for leaf in found]
+        if not leaves:
+            program, parameters = self._context.program, cached.cache_parameters()
+            entries = [
+                [program.value(args), program.value(keywords), program.value(result)] for args, keywords, result in held
+            ]
+            program.make(cached, "w", program.value(function), parameters["maxsize"], parameters["typed"], entries)
+        if held:
+            self._context.reusable = False
+        return leaves
+
+    def _spawnable(self, value: Any, trait: TraitName) -> list[Leaf]:
+        function = value.__capsend_function__
+        leaves = self._judge.leaves(function, trait, "")
+        if not leaves:
+            self._context.program.make(value, "p", self._context.program.value(function))
+        return leaves
+
+    def _builtin_method(self, method: Any, trait: TraitName) -> list[Leaf]:
+        leaves = self._judge.leaves(method.__self__, trait, ".__self__")
+        if not leaves:
+            self._context.program.make(method, "y", self._context.program.value(method.__self__), method.__name__)
+        return leaves
+
+
+class _Stays:
+    """Stands for one use of a value that stays on the host."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value

@@ -1,0 +1,142 @@
+"""The captures of a callable: everything that it reaches, judged, and taken apart into the program that rebuilds it.
+
+One walk does both, so that what is judged and what is sent cannot differ. It starts at the callable and follows closure cells, defaults,
+receivers, partials, module globals, imports and classes, through every user function that it meets. Everything that a process can read of what was
+sent is code at its place in the source, whose own state is judged in turn; a value, judged and sent as it is now; or a placeholder that
+refuses to be used.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from capsend_traits.wording import Kind
+
+from capsend.shipping.captures.annotations import Annotations
+from capsend.shipping.captures.classes import Classes
+from capsend.shipping.captures.constants import Constants
+from capsend.shipping.captures.context import ABSENT, LRU_CACHE, Context, Place, callable_name, place_of
+from capsend.shipping.captures.functions import Functions
+from capsend.shipping.captures.message_types import classes_in
+from capsend.shipping.captures.names import Names
+from capsend.shipping.captures.values import Values
+from capsend.traits.judge import type_name
+
+if TYPE_CHECKING:
+    from capsend.shipping.captures.origins import Origins
+    from capsend.shipping.program import Program, Reference
+
+__all__ = ["ABSENT", "Place", "Walk", "callable_name"]
+
+_CODE: Final = (
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.MethodWrapperType,
+    types.ClassMethodDescriptorType,
+    type,
+    LRU_CACHE,
+)
+
+
+class Walk:
+    """One walk over all that a callable captures.
+
+    Args:
+        origins: tells what the image has.
+        defining: whether names that have no value yet are to be passed over, as at a definition.
+        program: the program to add to; a new one by default.
+
+    Attributes:
+        context: what it has found and written; see `capsend.shipping.captures.context`.
+    """
+
+    def __init__(self, *, origins: Origins, defining: bool = False, program: Program | None = None) -> None:
+        self.context = Context(origins=origins, defining=defining)
+        if program is not None:
+            self.context.program = program
+        self.values = Values(self)
+        self.functions = Functions(self)
+        self.names = Names(self)
+        self.classes = Classes(self)
+        self.annotations = Annotations(self)
+        self.constants = Constants(lambda value: not self.values.leaves(value, "ProcessSend", "", Place()))
+
+    def root(self, function: Any) -> Reference | None:
+        """Walk over the spawned callable; return the reference to it, or None when something is refused."""
+        place = place_of(function)
+        self.constants.root = getattr(function, "__capsend_function__", function)
+        self._root(function, place)
+        self.finish()
+        return None if self.context.findings else self.context.program.value(function)
+
+    def messages(self, annotation: object, function: Any) -> None:
+        """Take along the classes that the messages of its mailbox are made of, as its annotation names them."""
+        place = place_of(function)
+        for cls in classes_in(annotation):
+            if self.values.judge(cls, Kind.CAPTURED, cls.__qualname__, place, trait="Serializable"):
+                self.classes.construct(cls, place)
+        self.finish()
+
+    def finish(self) -> None:
+        """Do all the work that waits, then include, where possible, all that nothing is known to use; if nothing is refused."""
+        self.context.drain()
+        self.classes.follow_mentions()
+        if self.context.findings:
+            return
+        self.context.include_what_is_possible()
+        self.classes.register()
+        self.annotations.send()
+        self.context.include_what_is_possible()
+        for path, value, place in self.constants.misused_attributes():
+            self.values.judge(value, Kind.CLASS_ATTRIBUTE, path, place)
+        self.names.withhold_the_rest()
+
+    def _root(self, function: Any, place: Place) -> None:
+        if isinstance(function, functools.partial):
+            self._partial(function, place)
+        elif isinstance(function, types.MethodType):
+            self._bound_method(function, place)
+        elif isinstance(function, _CODE) or hasattr(type(function), "__capsend_function__"):
+            self._code(function, place)
+        else:
+            self.values.judge(function, Kind.CALLABLE, place.function, place)
+            self.classes.attribute(type(function), "__call__", place)
+
+    def _code(self, function: Any, place: Place) -> None:
+        receiver = getattr(function, "__self__", None)
+        bound = receiver is not None and not isinstance(receiver, types.ModuleType | type)
+        if bound and self.context.origins.name_of(function) is None:
+            here = attrs.evolve(place, function=f"{type_name(type(receiver))}.{function.__name__}")
+            if not self.values.judge(receiver, Kind.RECEIVER, f"{function.__name__}.__self__", here):
+                return
+        leaves = self.values.leaves(function, "ProcessSend", place.function, attrs.evolve(place, function=""))
+        if leaves:
+            self.context.refuse(Kind.FUNCTION, place.function, type_name(type(function)), leaves, place)
+        elif isinstance(function, type):
+            self.classes.construct(function, place)
+
+    def _partial(self, function: functools.partial[Any], place: Place) -> None:
+        self.context.observed.table(function.keywords)
+        self._root(function.func, place)
+        pieces = [*((f"args[{index}]", piece) for index, piece in enumerate(function.args)), *function.keywords.items()]
+        for name, piece in pieces:
+            self.values.judge(piece, Kind.PIECE, name, place)
+
+    def _bound_method(self, method: types.MethodType, place: Place) -> None:
+        receiver, function = method.__self__, method.__func__
+        code = getattr(function, "__code__", None)
+        name = code.co_varnames[0] if code is not None and code.co_varnames else "self"
+        self.values.judge(receiver, Kind.RECEIVER, name, place)
+        cls = receiver if isinstance(receiver, type) else type(receiver)
+        self.classes.attribute(cls, getattr(function, "__name__", ""), _start(place))
+        self._code(function, place)
+
+
+def _start(place: Place) -> Place:
+    """Return the place as the start of a way."""
+    return attrs.evolve(place, function="")

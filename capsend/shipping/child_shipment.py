@@ -1,0 +1,83 @@
+"""Shipments that a process packed for one that it spawns: the host passes them on without reading them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+
+from capsend.shipping.outcomes import Outcome, read_outcome
+from capsend.shipping.ship import Shipment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.capabilities.handles import Grant, Handles
+
+
+@attrs.frozen
+class ChildShipment(Shipment):
+    """A call that a process packed. Its texts are opaque: with them a process can fool what it spawns, and nobody else.
+
+    Attributes:
+        root: what the host sent to the process at the root of the tree; it says which names of classes mean something here.
+    """
+
+    root: Shipment = attrs.field(kw_only=True, repr=False)
+
+    @classmethod
+    def pack(
+        cls, program: str, call: str, *, name: str, grants: tuple[Grant, ...], takes_mailbox: bool, sender: Shipment
+    ) -> Self:
+        """Return the shipment that `sender`'s process packed.
+
+        Raises:
+            ValueError: the texts are not what a process can be given.
+        """
+        if not program.startswith("{") or not program.isascii() or not call.isascii():
+            raise ValueError("no program")
+        return cls(
+            f'{{"parent":1,{program[1:]}',
+            call,
+            name,
+            [],
+            frozenset(),
+            grants,
+            takes_mailbox=takes_mailbox,
+            root=sender.root if isinstance(sender, ChildShipment) else sender,
+        )
+
+    @property
+    def size(self) -> int:
+        """Bytes of the texts."""
+        return len(self.program) + len(self.call)
+
+    def receive(
+        self,
+        text: str,
+        process_id: int,
+        *,
+        handles: Handles | None = None,
+        is_unwanted: Callable[[], bool] | None = None,  # noqa: ARG002 - nothing is decoded here
+    ) -> Outcome:
+        """Return what a process answered with, for its parent; see `read_outcome`."""
+        assert handles is not None
+        return read_outcome(text, number=process_id, handles=handles)
+
+    def files(self) -> frozenset[str]:
+        """Return the source files that the host sent to the root of the tree: what a process says of others, nobody has checked."""
+        return self.root.files()
+
+    def resolve(self, reference: Any) -> object:
+        """Return the class or function of a name in a message, as for the root of the tree.
+
+        Raises:
+            LookupError: it names anything else.
+        """
+        if not isinstance(reference, dict) or not reference.keys() & {"c", "n"}:
+            raise LookupError("it names nothing that the host sent")
+        return self.root.resolve({key: reference[key] for key in ("c", "n") if key in reference})
+
+    def message_name(self, thing: object) -> object:
+        """Return the name by which a message calls a class or function, as for the root of the tree."""
+        return self.root.message_name(thing)

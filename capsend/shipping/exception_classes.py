@@ -1,0 +1,171 @@
+"""Which exception classes may come back from a process, and how an instance is made without its `__init__`."""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import sys
+import types
+from typing import TYPE_CHECKING, Any, Final
+
+from capsend import exceptions
+from capsend.codec.instances import plan_of, set_fields
+from capsend.codec.wire import may_build
+from capsend.shipping.description import NATIVE, SYMBOL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Imported at the spawn of a program that names them; see `capsend.runtime.preloading`.
+MODULES: Final = frozenset(
+    {
+        "argparse", "asyncio.exceptions", "binascii", "calendar", "concurrent.futures._base", "configparser", "copy", "csv", "_csv",
+        "dataclasses", "decimal", "email.errors", "gettext", "getopt", "graphlib", "http.client", "http.cookies", "ipaddress",
+        "json.decoder", "locale", "netrc", "pickle", "_pickle", "plistlib", "queue", "_queue", "quopri", "re", "re._constants", "sched",
+        "shutil", "socket", "sqlite3", "statistics", "struct", "subprocess", "tarfile", "tokenize", "tomllib", "traceback",
+        "unittest.case", "urllib.error", "uuid", "wave", "xml.dom", "xml.etree.ElementTree", "xml.parsers.expat", "xml.sax._exceptions",
+        "zipfile", "zlib", "zoneinfo._common",
+    }
+)  # fmt: skip
+# The same class under the names of different Python versions.
+_RENAMED: Final = {
+    "re.PatternError": ("re", "error"),
+    "re.error": ("re", "error"),
+    "re._constants.PatternError": ("re", "error"),
+    "zipfile._path.BadZipFile": ("zipfile", "BadZipFile"),
+    "queue.Empty": ("queue", "Empty"),
+    "_queue.Empty": ("queue", "Empty"),
+    "queue.Full": ("queue", "Full"),
+}
+_OWN: Final = (exceptions.CapsendError, exceptions.GuestTraceback)
+_METHODS: Final = (
+    types.FunctionType,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.ClassMethodDescriptorType,
+    types.BuiltinFunctionType,
+    classmethod,
+    staticmethod,
+)
+_NUMBERS: Final = ("lineno", "offset", "end_lineno", "end_offset")
+
+
+def exception_class(name: str, reference: Any, resolve: Callable[[Any], Any]) -> type[BaseException]:
+    """Return the class of an exception: one that was sent, a built-in one, one of the standard library, or one of capsend's own.
+
+    Args:
+        name: module and qualified name, as the process says.
+        reference: what the process calls the class, if it has a name for it.
+        resolve: gives the object of a reference.
+
+    Raises:
+        LookupError: it is none of these.
+    """
+    cls: Any = _standard_class(name)
+    if cls is None and reference is not None:
+        try:
+            cls = resolve(reference)
+        except Exception as error:
+            raise LookupError(f"the class {name} was not sent with the program") from error
+    if not isinstance(cls, type) or not issubclass(cls, BaseException) or not may_build(cls):
+        raise LookupError(f"the class {name} was not sent with the program")
+    return cls
+
+
+def _standard_class(name: str) -> Any:
+    module, _, qualname = name.rpartition(".")
+    if name in _RENAMED:
+        module, qualname = _RENAMED[name]
+    if module == "builtins":
+        return vars(builtins).get(qualname)
+    if module in {"capsend", "capsend.exceptions"}:
+        own = vars(exceptions).get(qualname)
+        return own if isinstance(own, type) and issubclass(own, _OWN) else None
+    if module.partition(".")[0] not in sys.stdlib_module_names or module == "__main__":
+        return None
+    found: Any = vars(sys.modules[module]).get(qualname) if module in sys.modules else None
+    return found if isinstance(found, type) and issubclass(found, BaseException) else None
+
+
+def restore(
+    cls: type[BaseException], payload: Any, *, group: str | None, members: list[BaseException]
+) -> BaseException:
+    """Return an instance with the args, the fields and what its built-in class keeps; none of its own methods runs.
+
+    Raises:
+        ValueError: the payload does not fit the class.
+    """
+    if type(payload) is not tuple or [type(part) for part in payload] != [tuple, dict, dict]:
+        raise ValueError("what it holds did not arrive")
+    args, fields, native = payload
+    if issubclass(cls, OSError):
+        args = _renumbered(args, native)
+    base: Any = cls
+    while vars(builtins).get(base.__name__) is not base:
+        base = base.__base__
+    if issubclass(cls, BaseExceptionGroup):
+        error = _group(cls, base, group or "", members)
+    elif issubclass(cls, UnicodeError) and base is not UnicodeError:
+        error = _unicode_error(cls, base, native)
+    else:
+        error = base.__new__(cls, *args)
+        error.args = args
+        _restore_native(error, native)
+    set_fields(error, plan_of(cls), {name: value for name, value in fields.items() if not _is_method(cls, name)})
+    result: BaseException = error
+    return result
+
+
+def _is_method(cls: type, name: str) -> bool:
+    """Tell whether a name is that of a method, or one that the interpreter reads: a field must not stand in its place."""
+    found = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+    return (name.startswith("__") and name.endswith("__")) or isinstance(found, _METHODS)
+
+
+def _renumbered(args: tuple[Any, ...], native: dict[Any, Any]) -> tuple[Any, ...]:
+    """Put this system's number of the error in the place of the process's."""
+    number, symbol = native.get("errno"), native.get(SYMBOL)
+    own = vars(errno).get(symbol) if type(symbol) is str and symbol.startswith("E") else None
+    if type(number) is not int or type(own) is not int:
+        return args
+    native["errno"] = own
+    return (own, *args[1:]) if args and args[0] == number else args
+
+
+def _group(cls: Any, base: Any, message: str, members: list[BaseException]) -> Any:
+    if not members:
+        raise ValueError("a group without members")
+    if issubclass(cls, Exception) and not all(isinstance(member, Exception) for member in members):
+        raise ValueError("a group with a member that it cannot hold")
+    return base.__new__(cls, message, members)
+
+
+def _unicode_error(cls: Any, base: Any, native: dict[Any, Any]) -> Any:
+    # The interpreter's own str() of such an error trusts these: wrong ones would read beyond the end of the text.
+    values = [native.get(name) for name in NATIVE[base.__name__]]
+    text, start, end = values[-4:-1]
+    kind = bytes if base is UnicodeDecodeError else str
+    if type(text) is not kind or type(start) is not int or type(end) is not int or not 0 <= start < end <= len(text):
+        raise ValueError("a Unicode error about no part of its text")
+    error = base.__new__(cls)
+    base.__init__(error, *values)
+    return error
+
+
+def _restore_native(error: Any, native: dict[Any, Any]) -> None:
+    for cls in type(error).__mro__:
+        if vars(builtins).get(cls.__name__) is not cls:
+            continue
+        for name in NATIVE.get(cls.__name__, ()):
+            value = native.get(name)
+            if cls is SyntaxError and value is not None:
+                _check_syntax_error(name, value)
+            if value is not None:
+                cls.__dict__[name].__set__(error, value)
+
+
+def _check_syntax_error(name: str, value: Any) -> None:
+    # traceback prints as many carets as these numbers say.
+    good = type(value) is int and -1 <= value <= 1_000_000 if name in _NUMBERS else type(value) is str
+    if not good:
+        raise ValueError(f"a SyntaxError whose {name} makes no sense")

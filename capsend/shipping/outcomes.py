@@ -1,0 +1,125 @@
+"""How a process ended that another process spawned, in the form in which the host keeps it and passes it on: a text that it does not decode."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import attrs
+
+from capsend.codec.text import dumps
+from capsend.exceptions import (
+    LimitExceeded,
+    MemoryLimitExceeded,
+    ProcessFailed,
+    ProcessKilled,
+    SerializationError,
+)
+
+if TYPE_CHECKING:
+    from capsend.capabilities.handles import Grant, Handles
+
+_LONGEST_HEAD: Final = 10
+_MOST_NAMES: Final = 1_000
+_LONGEST_MESSAGE: Final = 2_000
+_TOLD: Final = (ProcessKilled, ProcessFailed, LimitExceeded, SerializationError)
+_NORMAL_EXITS: Final = frozenset(("SystemExit", "SystemExit: 0", "SystemExit: None", "SystemExit: False"))
+_MALFORMED: Final = "answered with what is no result"
+
+
+@attrs.frozen
+class Outcome:
+    """What a process answered.
+
+    Attributes:
+        kind: "v" a value, "u" one that has no encoding, "e" an exception, "x" an end that the host knows of.
+        text: what it wrote; JSON for "x".
+        grants: what the handles in it stand for.
+    """
+
+    kind: Literal["v", "u", "e", "x"]
+    text: str
+    grants: tuple[Grant, ...] = ()
+
+
+class ChildRaised(Exception):
+    """A process answered with an exception, or a value without an encoding, which its parent will read.
+
+    Attributes:
+        outcome: the answer.
+        words: the same for people, in one line.
+        is_normal_exit: whether it is `sys.exit()` with the code of success, as far as its text says.
+    """
+
+    def __init__(self, outcome: Outcome, words: str) -> None:
+        super().__init__(words)
+        self.outcome = outcome
+        self.words = words
+        self.is_normal_exit = outcome.kind == "e" and words in _NORMAL_EXITS
+
+
+def read_outcome(text: str, *, number: int, handles: Handles) -> Outcome:
+    """Return what a process answered with, its handles looked up in its own table.
+
+    Raises:
+        ProcessFailed: it is no answer, or names handles that it does not hold.
+        SerializationError: it holds handles that cannot be part of a result.
+        MemoryLimitExceeded: it is an uncaught `MemoryError`.
+        ChildRaised: it is an exception, or says that the result has no encoding.
+    """
+    outcome = _split(text, number, handles)
+    if outcome.kind == "v":
+        return outcome
+    words = "SerializationError: its result cannot be sent"
+    if outcome.kind == "e":
+        from capsend.shipping import failure  # only where something has failed
+
+        words = failure.summary(outcome.text)
+        if words == "MemoryError":  # with a message it is the user's own
+            raise MemoryLimitExceeded(
+                f"process {number} asked for more memory than its environment allows. Give it more: Environment(memory=...)"
+            )
+    raise ChildRaised(outcome, words)
+
+
+def _split(text: str, number: int, handles: Handles) -> Outcome:
+    kind: Any = text[:1]
+    length, colon, _ = text[1:_LONGEST_HEAD].partition(":")
+    try:
+        start = 2 + len(length)
+        end = start + int(length, 16)
+        numbers = [int(name) for name in text[start:end].split(",", _MOST_NAMES)] if end > start else []
+    except ValueError:
+        raise _malformed(number) from None
+    grants = handles.all_of(numbers)
+    # A pickle, which begins with k, is what only the host may write.
+    if kind not in ("v", "u", "e") or not colon or end > len(text) or grants is None or text.startswith("k", end):
+        raise _malformed(number)
+    refusal = next((grant.refusal for grant in grants if grant.refusal), "")
+    if refusal:
+        raise SerializationError(f"the result of process {number} cannot be sent: {refusal}", path="result")
+    rest = text[end:]
+    if not rest.isascii():
+        raise _malformed(number)
+    return Outcome(kind, rest, tuple(grants))
+
+
+def _malformed(number: int) -> ProcessFailed:
+    return ProcessFailed(f"process {number} {_MALFORMED}", type_name="malformed", guest_message=_MALFORMED)
+
+
+def outcome_of(error: BaseException, *, number: int, reason: str) -> Outcome:
+    """Return what the parent is told of a process that ended by an error.
+
+    What the host's own code raised stays there: its text may say what no process is to know.
+    """
+    if isinstance(error, ChildRaised):
+        return error.outcome
+    if not isinstance(error, _TOLD):
+        error = ProcessFailed(
+            f"process {number} could not go on: an error in the host ({type(error).__name__})",
+            type_name=type(error).__name__,
+        )
+    names = ("limit", "type_name", "guest_message")
+    data = {name: getattr(error, name) for name in names if hasattr(error, name)}
+    told = [type(error).__name__, str(error)[:_LONGEST_MESSAGE], reason, data]
+    return Outcome("x", dumps(told))

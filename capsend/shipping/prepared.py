@@ -1,0 +1,187 @@
+"""Programs of callables: walked once, and used again while everything that was read is the same."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import threading
+import types
+import weakref
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import attrs
+from capsend_traits.wording import opening, report
+
+from capsend.codec.text import dumps
+from capsend.exceptions import CaptureError
+from capsend.shipping.captures.message_types import message_type
+from capsend.shipping.captures.origins import Origins, resolve
+from capsend.shipping.captures.walk import Walk, callable_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.shipping.captures.context import Context
+    from capsend.shipping.captures.observed import Observed
+    from capsend.shipping.program import Program
+
+MOST: Final = 256
+MOST_BYTES: Final = 64 << 20
+MOST_OF_ONE_CODE: Final = 4
+_OVERHEAD: Final = 16 << 10
+_Callable: TypeAlias = types.FunctionType | types.BuiltinFunctionType | type
+_KINDS: Final = (types.FunctionType, types.BuiltinFunctionType, type)
+
+
+@attrs.define
+class Prepared:
+    """A walked callable: its program, and what has to be the same for it to be used again.
+
+    Attributes:
+        program: what calls with more arguments add to; its steps are only kept as `text`.
+        origins: tells what the image has.
+        text: the entry and the steps, for the process.
+        names: (module, qualified name) of everything of the image that the program names.
+    """
+
+    program: Program
+    origins: Origins
+    text: str
+    names: frozenset[tuple[str, str]]
+    _observed: Observed
+
+    @property
+    def size(self) -> int:
+        """Bytes that it keeps: its text, and the values that the text was made from."""
+        return _OVERHEAD + 2 * len(self.text)
+
+    def still_true(self) -> bool:
+        """Tell whether everything that was read is the same now."""
+        return self._observed.hold()
+
+
+class _Kept:
+    """The programs that can be used again.
+
+    A program keeps its function alive, with all that it captured. So one is kept at once only of a function that its module keeps as well;
+    of a closure from its second spawn on, and of closures of one `def` only a few. The oldest go when there are too many, or too many bytes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._programs: dict[tuple[int, object], tuple[_Callable, Prepared]] = {}
+        self._spawned: weakref.WeakKeyDictionary[types.CodeType, weakref.ref[types.FunctionType]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._bytes = 0
+
+    def get(self, function: object, image: object) -> Prepared | None:
+        """Return the program of a function, if it is there and still true."""
+        known = self._programs.get((id(function), image))
+        return known[1] if known is not None and known[1].still_true() else None
+
+    def keep(self, function: _Callable, image: object, prepared: Prepared) -> None:
+        """Keep the program of a function or class, if it is likely to be asked for again."""
+        with self._lock:
+            self._drop((id(function), image))
+            if prepared.size > MOST_BYTES or not self._is_worth_it(function):
+                return
+            self._programs[id(function), image] = function, prepared
+            self._bytes += prepared.size
+            code = getattr(function, "__code__", function)
+            of_one_code = [
+                key for key, (other, _) in self._programs.items() if getattr(other, "__code__", other) is code
+            ]
+            for key in of_one_code[:-MOST_OF_ONE_CODE]:
+                self._drop(key)
+            while len(self._programs) > MOST or self._bytes > MOST_BYTES:
+                self._drop(next(iter(self._programs)))
+
+    def _is_worth_it(self, function: _Callable) -> bool:
+        module = sys.modules.get(str(function.__module__))
+        if module is not None and resolve(module, function.__qualname__) is function:
+            return True
+        if not isinstance(function, types.FunctionType):
+            return False
+        before = self._spawned.get(function.__code__)
+        self._spawned[function.__code__] = weakref.ref(function)
+        return before is not None and before() is function
+
+    def _drop(self, key: tuple[int, object]) -> None:
+        known = self._programs.pop(key, None)
+        if known is not None:
+            self._bytes -= known[1].size
+
+
+_kept = _Kept()
+
+
+def prepared_for(function: Callable[..., Any], knows: Callable[[str], bool], image: object) -> Prepared:
+    """Return the program of a callable; see `capsend.shipping.ship` for the arguments and what it raises."""
+    plain: Any = getattr(function, "__capsend_function__", function)
+    known = _kept.get(plain, image)
+    if known is not None:
+        return known
+    context, entry = walked(plain, knows)
+    program = context.program
+    text = f'{{"entry":{dumps(entry)},"steps":{program.text()}{_description(program)}}}'
+    prepared = Prepared(program, context.origins, text, frozenset(program.names()), context.observed)
+    program.steps = []
+    if context.reusable and isinstance(plain, _KINDS):
+        _kept.keep(plain, image, prepared)
+    return prepared
+
+
+def _description(program: Program) -> str:
+    """Return the host's description of what it sends, for the process to compare with its own; empty unless CAPSEND_COMPARE asks for it."""
+    if not os.environ.get("CAPSEND_COMPARE"):
+        return ""
+    from capsend.shipping.entity_description import describe
+
+    return f',"description":{dumps(describe(program.objects))}'
+
+
+def walked(
+    function: Any, knows: Callable[[str], bool], *, defining: bool = False, verb: str = "spawn"
+) -> tuple[Context, int | str]:
+    """Walk over a callable, and return what was found and the rendered reference to it.
+
+    Args:
+        function: the callable.
+        knows: whether the image has a module of that full name.
+        defining: whether names without a value are to be passed over, as at a definition.
+        verb: what was going to be done with it, for the message.
+
+    Raises:
+        CaptureError: something it captures cannot go along.
+    """
+    walk = Walk(origins=Origins(knows=knows, own=package_of(function)), defining=defining)
+    reference = walk.root(function)
+    message = message_type(function)
+    if message is not None:
+        walk.messages(message[0], function)
+    context = dismantled(walk)
+    findings = context.findings
+    entry: int | str = 0
+    if reference is not None and not findings:
+        entry = context.program.render(reference)[0]
+    if findings:  # rendering finds what has no encoding
+        raise CaptureError(report(opening(callable_name(function), findings, verb=verb), findings), findings=findings)
+    return context, entry
+
+
+def dismantled(walk: Walk) -> Context:
+    """Return what a walk found, and take it apart: its parts know each other, and what they met must not wait for the garbage collector."""
+    context = walk.context
+    for part in list(vars(walk).values()):
+        if part is not context:
+            vars(part).clear()
+    vars(walk).clear()
+    return context
+
+
+def package_of(function: Any) -> str:
+    """Return the top-level package of a callable, which is the user's wherever it is installed."""
+    module = getattr(inspect.unwrap(getattr(function, "func", function)), "__module__", None)
+    return module.partition(".")[0] if isinstance(module, str) else ""

@@ -1,0 +1,412 @@
+"""A program under construction: what a process rebuilds, as a graph of entities, and its rendering as ordered steps.
+
+A walk makes *entities*, one for each thing on the host (by identity), and *fills* them with what they hold. Nothing is written before the walk is
+done: then `render` orders all that the entry reaches, so that everything is made before it is used, and numbers the entities in that order.
+A thing that is met a second time is the same entity, so names that share a value on the host share it in the process.
+
+A step is a JSON-able list. A reference is an int (the entity of that number) or a str (a value, as codec text). Handles travel beside the steps; in
+codec text `{"p": number}` is the entity and `{"h": number}` the handle of that number.
+
+==================================================  ===============================================================
+step                                                effect
+==================================================  ===============================================================
+`["m", name, file, package, is_package]`            entity: a user's module, empty
+`["i", name]`                                       entity: a module of the image
+`["n", module, qualified name]`                     entity: a thing of the image, by name
+`["f", module, source, qualified name]`             entity: a function, compiled from its source
+`["g", module, qualified name]`                     entity: a function made from the image's own code of that name
+`["c", parts]`                                      entity: a class, assembled, see `capsend.shipping.captures.anatomy`
+`["a", class, name]`                                entity: a method that the machinery of its class makes
+`["h", kind, ...]`                                  entity: a descriptor around functions (`staticmethod`, `property`, ...)
+`["d", [[class, function]]]`                        entity: a `singledispatch` function and its registry
+`["w", function, maxsize, typed, [[key, value]]]`   entity: an `lru_cache` around a function, with what it holds
+`["p", function]`                                   entity: a `Spawnable` around a function
+`["y", value, name]`                                entity: a bound method of a value of a built-in type
+`["t", kind, ...]`                                  entity: a type made by a call, see `capsend.shipping.captures.type_expressions`
+`["l", module, source, name]`                       entity: a type alias; executes its statement in the module
+`["o"]`                                             entity: an `object()`
+`["v", value, is_interned]`                         entity: any other value
+`["u", name, reason]`                               entity: a placeholder for a value that stays on the host
+`["s", function, parts]`                            fill a function: defaults, cells, attributes, annotations
+`["b", module, {name: reference}, {name: reason}]`  fill a module; the names of the second stay on the host
+`["x", class, {name: reference}, {name: type}]`     fill a class, likewise
+`["e", module, name]`                               declare a global `PerProcess[...]`
+`["z", entity, {name: reference}]`                   set the annotations of a function or class
+`["q", function, parameter, messages]`              a function's first parameter is its mailbox, for messages of that type, if it is known
+`["r", class, class]`                               register a virtual subclass with an abstract class
+`["P", class, is_runtime]`                           complete a protocol once it is filled
+`["j", class]`                                        put subclasses into the order in which the host made them
+==================================================  ===============================================================
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import attrs
+
+from capsend import codec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from capsend.capabilities.handles import Grant
+
+_SMALL: Final = range(-5, 257)
+"""The ints of which there is one object each, in every CPython."""
+
+
+@attrs.define(eq=False)
+class Entity:
+    """One thing that a process rebuilds.
+
+    Attributes:
+        thing: the thing on the host, which is kept alive.
+        kind: the letter of the step that makes it.
+        parts: the rest of the step; entities stand for references.
+        number: its place among the entities of the rendered program; None before it is rendered.
+        ready: (entity, ...) of the classes and functions whose code runs when a value is decoded.
+        blame: called with the error when a value turns out to have no encoding; returns whether a placeholder may stand for it.
+    """
+
+    thing: object = attrs.field(repr=False)
+    kind: str
+    parts: tuple[Any, ...] = attrs.field(repr=False)
+    number: int | None = None
+    ready: tuple[Entity, ...] = attrs.field(default=(), repr=False)
+    blame: Callable[[codec.NotEncodable], bool] | None = attrs.field(default=None, repr=False)
+
+
+Reference: TypeAlias = Entity | str
+
+
+@attrs.define(eq=False)
+class _Fill:
+    """What an entity is filled with: the names of modules and classes, the parts of functions, and steps of its own."""
+
+    names: dict[str, Reference] = attrs.field(factory=dict)
+    unsent: dict[str, str] = attrs.field(factory=dict)
+    parts: dict[str, Any] = attrs.field(factory=dict)
+    acts: list[list[Any]] = attrs.field(factory=list)
+
+
+_ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
+_AROUND: Final = frozenset("dhpwy")
+_FILLERS: Final = {"m": "b", "c": "x", "f": "s", "g": "s"}
+
+
+class Program:
+    """Entities with their fills, the grants of the handles that values among them hold, and the steps once they are rendered."""
+
+    def __init__(self, base: Program | None = None) -> None:
+        self.base = base
+        self.steps: list[list[Any]] = []
+        self.objects: list[object] = [] if base is None else list(base.objects)
+        self.handles: list[Grant] = [] if base is None else list(base.handles)
+        self._entities: dict[int, Entity] = {}
+        self._handles: dict[int, tuple[object, int]] = {}
+        self._fills: dict[Entity, _Fill] = {}
+        self._waiting: list[Entity] = []
+        self._filled: set[Entity] = set()
+        self._in_progress: set[Entity] = set()
+        self._readied: set[Entity] = set()
+        self._acts: list[list[Any]] = []
+
+    def extend(self) -> Program:
+        """Return a program that continues this one for one call; it begins with no steps of its own."""
+        program = Program(self)
+        # What was never rendered is not part of the copy: rendering it there would number it for others.
+        program._entities = {key: entity for key, entity in self._entities.items() if entity.number is not None}
+        program._handles = dict(self._handles)
+        return program
+
+    def entity(self, thing: object) -> Entity | None:
+        """Return the entity that stands for a thing, if there is one."""
+        return self._entities.get(id(thing))
+
+    def make(self, thing: object, kind: str, *parts: Any) -> Entity:
+        """Make the entity of a thing."""
+        entity = self._entities[id(thing)] = Entity(thing, kind, parts)
+        return entity
+
+    def alias(self, thing: object, entity: Entity) -> Entity:
+        """Let an entity stand for another thing too, which is kept alive."""
+        self._entities[id(thing)] = entity
+        self._fill(entity).parts.setdefault("", []).append(thing)
+        return entity
+
+    def withdraw(self, entity: Entity, name: str, reason: str) -> None:
+        """Turn an entity into a placeholder: what it stands for stays on the host."""
+        entity.kind, entity.parts = "u", (name, reason)
+
+    def carry(self, thing: object, grant: Grant) -> None:
+        """Let the program carry a handle, which is then known by its place among the handles."""
+        if id(thing) not in self._handles:
+            # The thing is kept alive: its identity must not be used again.
+            self._handles[id(thing)] = (thing, len(self.handles))
+            self.handles.append(grant)
+
+    def bind(self, owner: Entity, name: str, reference: Reference) -> None:
+        """Give a name of a module or class its value."""
+        fill = self._fill(owner)
+        fill.unsent.pop(name, None)
+        fill.names[name] = reference
+
+    def withhold(self, owner: Entity, name: str, reason: str) -> None:
+        """Let a name of a module or class stand for a value that stays on the host."""
+        if not self.is_bound(owner, name):
+            self._fill(owner).unsent[name] = reason
+
+    def is_bound(self, owner: Entity, name: str) -> bool:
+        """Tell whether a name of a module or class has a value already."""
+        fill = self._fills.get(owner)
+        return (fill is not None and name in fill.names) or (self.base is not None and self.base.is_bound(owner, name))
+
+    def knows(self, owner: Entity, name: str) -> bool:
+        """Tell whether a name of a module or class has a value or a placeholder."""
+        fill = self._fills.get(owner)
+        here = fill is not None and (name in fill.names or name in fill.unsent)
+        return here or (self.base is not None and self.base.knows(owner, name))
+
+    def part(self, owner: Entity, name: str, part: Any) -> None:
+        """Give a function one of the parts that it is filled with."""
+        self._fill(owner).parts[name] = part
+
+    def parts(self, owner: Entity) -> dict[str, Any]:
+        """Return the parts that a function is filled with so far."""
+        fill = self._fills.get(owner)
+        return {} if fill is None else fill.parts
+
+    def act(self, owner: Entity | None, kind: str, *parts: Any) -> None:
+        """Add a step that makes no entity: after the fill of its owner, or at the end."""
+        (self._acts if owner is None else self._fill(owner).acts).append([kind, *parts])
+
+    def value(self, value: object) -> Reference:
+        """Return the reference to a value, which is shared by all that hold the same object."""
+        entity = self._entities.get(id(value))
+        if entity is not None:
+            return entity
+        if _has_no_identity(value):
+            return codec.encode(value)
+        return self.make(value, "v")
+
+    def external(self, thing: object) -> dict[str, Any] | None:
+        """Name a thing that has an entity; the hook that the codec asks."""
+        entity = self._entities.get(id(thing))
+        if (
+            entity is not None and entity not in self._in_progress
+        ):  # the value that is being written names itself by its parts
+            return {"p": self._number(entity)}
+        handle = self._handles.get(id(thing))
+        return None if handle is None else {"h": handle[1]}
+
+    def encode(self, value: object) -> str:
+        """Return a value as codec text in which all that has an entity is named.
+
+        Raises:
+            codec.NotEncodable: some part of it cannot be encoded.
+        """
+        shared = self.shared if self.shares(value) else None
+        return codec.encode(value, externals=self.external, shared=shared)
+
+    def shares(self, value: object) -> bool:
+        """Tell whether some part of a value is an entity; instances are not looked into, as they are encoded part by part anyway."""
+        stack: list[Any] = [value]
+        seen = {id(value)}
+        while stack:
+            part = stack.pop()
+            inner: Any = ()
+            if isinstance(part, dict):
+                inner = [*part, *part.values()]
+            elif isinstance(part, list | tuple | set | frozenset):
+                inner = part
+            elif type(part) not in _ATOMS:
+                return True
+            for each in inner:
+                if id(each) in self._entities:
+                    return True
+                if type(each) not in _ATOMS and id(each) not in seen:
+                    seen.add(id(each))
+                    stack.append(each)
+        return False
+
+    def shared(self, thing: object) -> dict[str, Any] | None:
+        """Name a value that is an entity, whatever its class."""
+        entity = self._entities.get(id(thing))
+        return None if entity is None or entity in self._in_progress else {"p": self._number(entity)}
+
+    def modules(self) -> Iterator[Entity]:
+        """Yield the entities of the user's modules."""
+        yield from (entity for entity in list(self._entities.values()) if entity.kind == "m")
+
+    def render(self, *references: Reference) -> list[int | str]:
+        """Order all that the references reach into steps, and return the references as they stand in steps.
+
+        Raises:
+            codec.NotEncodable: some value cannot be encoded.
+        """
+        found = [self._placed(reference) for reference in references]
+        for entity in list(self._entities.values()):
+            if entity.kind == "m":  # code may import it
+                self._number(entity)
+        for entity in [*self._fills]:
+            if entity.number is not None:  # entities of the program that this one continues
+                self._waiting.append(entity)
+        self._fill_waiting()
+        for step in self._acts:
+            if all(part.number is not None for part in step[1:] if isinstance(part, Entity)):
+                self.steps.append(self._placed(step))
+        self._acts = []
+        self._fill_waiting()
+        for entity in self._entities.values():
+            # They refer to the entity itself: what it stands for must not wait for the garbage collector.
+            entity.blame, entity.ready = None, ()
+        return found
+
+    def text(self) -> str:
+        """Return the rendered steps as JSON."""
+        return codec.dumps(self.steps)
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Yield (module, qualified name) of everything of the image that the rendered steps name."""
+        for step in self.steps:
+            if step[0] == "n":
+                yield step[1], step[2]
+
+    def _fill(self, entity: Entity) -> _Fill:
+        return self._fills.setdefault(entity, _Fill())
+
+    def _number(self, entity: Entity) -> int:
+        if entity.number is None:
+            self._write(entity)
+        assert entity.number is not None
+        return entity.number
+
+    def _placed(self, part: Any) -> Any:
+        """Return a part of a step with numbers in place of entities."""
+        if isinstance(part, Entity):
+            return self._number(part)
+        if isinstance(part, dict):
+            return {key: self._placed(item) for key, item in part.items()}
+        if isinstance(part, list | tuple):
+            return [self._placed(item) for item in part]
+        return part
+
+    def _write(self, entity: Entity) -> None:
+        if entity in self._in_progress:
+            raise codec.NotEncodable(entity.thing, "it is made of itself")
+        if entity.kind == "v":
+            step = self._value_step(entity)
+            if entity.number is not None:
+                return  # code that it needs holds it, and was written first
+        else:
+            if entity.kind in _AROUND:
+                self._withdraw_with_parts(entity)
+            self._in_progress.add(entity)
+            try:
+                step = [entity.kind, *self._placed(entity.parts)]
+            finally:
+                self._in_progress.discard(entity)
+        entity.number = len(self.objects)
+        self.objects.append(entity.thing)
+        self.steps.append(step)
+        self._waiting.append(entity)
+
+    def _withdraw_with_parts(self, entity: Entity) -> None:
+        """What is made around something that stays on the host stays there too."""
+        for part in _entities_in(entity.parts):
+            if part.kind in _AROUND:
+                self._withdraw_with_parts(part)
+            if part.kind == "u":
+                self.withdraw(entity, *part.parts)
+                return
+
+    def _fill_names(self, entity: Entity, fill: _Fill, kind: str) -> None:
+        late = {name: reference for name, reference in fill.names.items() if _is_late(reference)}
+        early = {name: reference for name, reference in fill.names.items() if name not in late}
+        self.steps.append([kind, entity.number, self._placed(early), dict(fill.unsent)])
+        if late:
+            self.steps.append([kind, entity.number, self._placed(late), {}])
+
+    def _value_step(self, entity: Entity) -> list[Any]:
+        if entity not in self._readied:
+            self._readied.add(entity)
+            for needed in entity.ready:
+                self._make_ready(needed)
+        self._in_progress.add(entity)
+        try:
+            text = self.encode(entity.thing)
+        except codec.NotEncodable as error:
+            if entity.blame is None or not entity.blame(error):
+                raise
+            return ["u", type(entity.thing).__qualname__, error.reason]
+        finally:
+            self._in_progress.discard(entity)
+        return ["v", text, 1] if _is_interned(entity.thing) else ["v", text]
+
+    def _make_ready(self, entity: Entity) -> None:
+        """Write all that code needs when it runs, before a value that runs it is decoded."""
+        stack, seen = [entity], set[Entity]()
+        while stack:
+            current = stack.pop()
+            if current in seen:
+                continue
+            seen.add(current)
+            if current not in self._in_progress:
+                self._number(current)
+                self._fill_one(current)
+            stack += [*_entities_in(current.parts), *self._held(current)]
+
+    def _held(self, entity: Entity) -> Iterator[Entity]:
+        fill = self._fills.get(entity)
+        if fill is not None:
+            yield from _entities_in([*fill.names.values(), fill.parts, fill.acts])
+
+    def _fill_waiting(self) -> None:
+        while self._waiting:
+            self._fill_one(self._waiting.pop(0))
+
+    def _fill_one(self, entity: Entity) -> None:
+        fill = self._fills.get(entity)
+        if fill is None or entity in self._filled or entity.number is None:
+            return
+        self._filled.add(entity)
+        parts = {name: part for name, part in fill.parts.items() if name and part}
+        kind = _FILLERS.get(entity.kind)
+        if kind == "s" and parts:
+            self.steps.append(["s", entity.number, self._placed(parts)])
+        elif kind in {"b", "x"} and (fill.names or fill.unsent):
+            self._fill_names(entity, fill, kind)
+        self.steps += [self._placed(step) for step in fill.acts]
+
+
+def _is_late(reference: Reference) -> bool:
+    """Tell whether code of the program runs when a value is made, so that all else must be there first."""
+    return isinstance(reference, Entity) and reference.number is None and bool(reference.ready)
+
+
+def _entities_in(parts: Any) -> Iterator[Entity]:
+    stack = [parts]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, Entity):
+            yield part
+        elif isinstance(part, dict):
+            stack += part.values()
+        elif isinstance(part, list | tuple):
+            stack += part
+
+
+def _has_no_identity(value: object) -> bool:
+    """Tell whether every CPython has just one object of this value."""
+    kind = type(value)
+    return value is None or kind is bool or (kind is int and value in _SMALL) or (kind is str and value == "")
+
+
+def _is_interned(value: object) -> bool:
+    """Tell whether a text is the interned one of its characters, which the constants of code share."""
+    if type(value) is not str or len(value) < 2:
+        return False
+    copy = "".join((value[:1], value[1:]))
+    return copy is not value and sys.intern(copy) is value

@@ -1,0 +1,399 @@
+"""Ship a call: judge the callable and its arguments, write them down for the process, and read what comes back."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import sys
+import types
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import attrs
+from capsend_traits import Trait, table
+from capsend_traits.wording import Kind, opening, report, result_cure
+
+from capsend import codec
+from capsend.codec import wire
+from capsend.exceptions import CapsendError, CaptureError, ProcessFailed, SerializationError
+from capsend.shipping import failure
+from capsend.shipping.captures.message_types import message_type
+from capsend.shipping.captures.origins import Origins, examining, resolve
+from capsend.shipping.captures.walk import Place, Walk, callable_name
+from capsend.shipping.prepared import dismantled, package_of, prepared_for, walked
+from capsend.source.compiling import nested_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.capabilities.handles import Grant, Handles
+    from capsend.shipping.prepared import Prepared
+
+_LONGEST_REFUSAL: Final = 1 << 20
+_REFUSAL: Final = codec.Limits(max_nodes=2, max_items=3)
+_NOTICES: Final = frozenset({("capsend.mailbox", "Down"), ("capsend.mailbox", "Exit")})
+_REPORTS: Final = frozenset(
+    {("capsend.process", "Stats"), *(("capsend_traits.wording", name) for name in ("Finding", "Kind", "Leaf", "Step"))}
+)
+"""What a process that spawns may tell of it: what a child has used, and what a `CaptureError` holds."""
+_CO_VARIADIC: Final = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+
+
+@attrs.frozen
+class Shipment:
+    """One call, ready to go into a process.
+
+    Attributes:
+        program: text from which the process rebuilds the callable.
+        call: text of the arguments.
+        name: the callable's qualified name, for messages.
+        entities: what the program's numbers stand for here.
+        names: (module, qualified name) of everything of the image that the program names.
+        grants: what its handles stand for, in the order in which the process numbers them at its start.
+        origins: tells what the image has.
+        takes_mailbox: whether the process puts its mailbox before the arguments.
+    """
+
+    reads_pickles: ClassVar[bool] = True
+    """Whether the process reads the form of a message that is a pickle, where the host is the sender."""
+
+    program: str
+    call: str
+    name: str
+    entities: list[object] = attrs.field(repr=False)
+    names: frozenset[tuple[str, str]] = attrs.field(repr=False)
+    grants: tuple[Grant, ...] = attrs.field(default=(), repr=False)
+    origins: Origins | None = attrs.field(default=None, repr=False)
+    takes_mailbox: bool = False
+    _message_names: dict[type, dict[str, list[str]]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
+    _by_qualname: dict[tuple[str, str], object] = attrs.field(factory=dict, init=False, eq=False, repr=False)
+
+    def receive(
+        self,
+        text: str,
+        process_id: int,
+        *,
+        handles: Handles | None = None,
+        is_unwanted: Callable[[], bool] | None = None,
+    ) -> Any:
+        """Return the value that a process answered with, or raise what it answered with.
+
+        Args:
+            text: the answer.
+            process_id: the number of the process.
+            handles: its table.
+            is_unwanted: tells whether nobody waits for the answer any more.
+
+        Raises:
+            Stopped: it is unwanted.
+            SerializationError: the result cannot be sent, or what came is no result.
+            ProcessFailed: an exception that cannot come back as itself.
+            BaseException: the exception that the function raised.
+        """
+        kind, body = text[:1], text[1:]
+
+        def answer_names(reference: Any) -> object:
+            number = reference.get("h") if type(reference) is dict else None
+            grant = handles.get(number) if type(number) is int and handles is not None else None
+            return self.resolve(reference) if grant is None else grant.handle()
+
+        if kind == "v":
+            return self._value(body, answer_names, is_unwanted)
+        if kind == "u":
+            raise _unsendable(self.name, body)
+        raise failure.rebuild(
+            body, resolve=answer_names, process_id=process_id, files=self.files(), is_unwanted=is_unwanted
+        )
+
+    def _value(self, body: str, names: Callable[[Any], object], is_unwanted: Callable[[], bool] | None) -> Any:
+        try:
+            return wire.decode_value(body, resolve=names, is_unwanted=is_unwanted)
+        except ProcessFailed as error:
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, _NotSent):
+                cause = cause.__cause__
+            if cause is None:
+                raise
+            raise SerializationError(
+                f"cannot take the result of {self.name}: {cause}.\n\n    Instead: return what it holds, as built-in values.",
+                path="result",
+            ) from None
+
+    def resolve(self, reference: Any) -> object:
+        """Return the thing that a process names: something that was sent, or a declared class of the standard library.
+
+        Raises:
+            LookupError: it names anything else.
+        """
+        if not isinstance(reference, dict):
+            raise LookupError("a reference is an object")
+        if "c" in reference:
+            return self._in_message(reference["c"])
+        number, name = reference.get("p"), reference.get("n")
+        if type(number) is int and 0 <= number < len(self.entities):
+            return _nested(self.entities[number], reference.get("q"))
+        if type(name) is list and len(name) == 2 and all(type(part) is str for part in name):
+            return self._by_name(*name)
+        raise LookupError("it names nothing that was sent")
+
+    def message_name(self, thing: object) -> object:
+        """Return the name by which the process knows a class or function in a message; None when it does not know it."""
+        if isinstance(thing, type) and thing in self._message_names:
+            return self._message_names[thing]
+        named = self.origins.name_of(thing) if self.origins is not None else None
+        if named is None:
+            module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+            if (
+                not isinstance(module, str)
+                or not isinstance(qualname, str)
+                or self._sent(module, qualname) is not thing
+            ):
+                return None
+            named = (module, qualname)
+        name = {"c": list(named)}
+        if isinstance(thing, type):
+            self._message_names[thing] = name
+        return name
+
+    def _in_message(self, name: Any) -> object:
+        if type(name) is not list or len(name) != 2 or not all(type(part) is str for part in name):
+            raise LookupError("a name is a module and a qualified name")
+        sent = self._sent(*name)
+        return self._by_name(*name) if sent is None else sent
+
+    def _sent(self, module: str, qualname: str) -> object:
+        """Return the class or function of that name that went with the program; None if there is none."""
+        if not self._by_qualname:
+            for thing in self.entities:
+                if isinstance(thing, type | types.FunctionType):
+                    self._by_qualname[thing.__module__, thing.__qualname__] = thing
+        sent = self._by_qualname.get((module, qualname))
+        outer, _, inner = qualname.rpartition(".")
+        if sent is None and outer:
+            owner = self._sent(module, outer)
+            found = nested_in(owner, inner)
+            sent = found if isinstance(found, type) else None
+        return sent
+
+    def _by_name(self, module: str, qualname: str) -> object:
+        if not any((module, qualname) in known for known in (self.names, _NOTICES, _REPORTS)):
+            return self._not_sent(module, qualname)
+        found = _loaded(module, qualname)
+        if found is None:
+            raise LookupError(f"{module}.{qualname} is not loaded here")
+        return found
+
+    def _not_sent(self, module: str, qualname: str) -> object:
+        """Return what was not sent and may come back all the same: a declared class, or a plain one of the standard library."""
+        top = module.partition(".")[0]
+        found = _loaded(module, qualname) if top != "capsend" else None
+        declaration = table().of_class(found) if isinstance(found, type) else None
+        if declaration is not None and declaration.trait is not Trait.NEVER:
+            return found
+        # Members and named tuples are data and nothing else: no method of theirs runs when they come or go.
+        if (
+            isinstance(found, type)
+            and top in sys.stdlib_module_names
+            and issubclass(found, enum.Enum | tuple)
+            and declaration is None
+            and not hasattr(found, "__del__")
+        ):
+            return found
+        if found is None and module in sys.stdlib_module_names and module not in sys.modules:
+            raise _NotSent(f"it has a part of the class {module}.{qualname}, and {module} is not imported here")
+        raise _NotSent(
+            f"it has a part that is named {module}.{qualname}, which was not sent with the program and is not declared"
+        )
+
+    def files(self) -> frozenset[str]:
+        """Return the source files that went along."""
+        return frozenset(step[2][3] for step in codec.loads(self.program)["steps"] if step[0] in "fl")
+
+
+class _NotSent(LookupError):
+    """A process names what is here, and may be good, but nobody said so."""
+
+
+def _loaded(module: str, qualname: str) -> object:
+    """Return what a module that is loaded has under a name, running no code of it; None when there is no such thing."""
+    loaded = sys.modules.get(module)
+    return None if loaded is None else resolve(loaded, qualname)
+
+
+def _nested(thing: object, path: object) -> object:
+    found = thing if path is None else nested_in(thing, str(path))
+    if path is not None and not isinstance(found, type | types.FunctionType):
+        raise LookupError(f"no class {path} was sent")
+    return found
+
+
+def _unsendable(name: str, body: str) -> CapsendError:
+    try:
+        if len(body) > _LONGEST_REFUSAL:
+            raise ValueError("nobody reads that much")  # noqa: TRY301 - the same answer as to any other nonsense
+        path, kind, reason = (str(part)[:500] for part in codec.parse(body, _REFUSAL, depth=1))
+    except (ValueError, TypeError):
+        return ProcessFailed(
+            f"the process that ran {name} answered with what is no result", type_name="malformed", guest_message=""
+        )
+    return SerializationError(
+        f"cannot send the result of {name}: {path} is {kind}, which is not Serializable.\n\n    {reason}\n"
+        f"    Instead: {result_cure(kind, is_exception='exception' in reason)}.",
+        path=path,
+    )
+
+
+def ship(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    knows: Callable[[str], bool],
+    image: object = None,
+) -> Shipment:
+    """Judge and encode a call.
+
+    Args:
+        function: the callable.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+        knows: whether the image has a module of that full name.
+        image: what `knows` depends on, to tell cached programs apart.
+
+    Raises:
+        TypeError: it is not callable, or does not take these arguments.
+        CaptureError: something it captures cannot go along.
+        SerializationError: an argument cannot be sent.
+    """
+    with examining():
+        return _ship(function, args, kwargs, knows, image)
+
+
+def _ship(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    knows: Callable[[str], bool],
+    image: object,
+) -> Shipment:
+    _require_callable(function)
+    message = message_type(function)
+    _require_arguments(function, args if message is None else (None, *args), kwargs)
+    prepared = prepared_for(function, knows, image)
+    program = prepared.program
+    is_known = any(program.entity(arg) is not None for arg in (*args, *kwargs.values()))
+    encoded = None if is_known else encode_data(args, kwargs)
+    if encoded is not None:
+        return Shipment(
+            prepared.text,
+            "0:" + encoded,
+            callable_name(function),
+            prepared.program.objects,
+            prepared.names,
+            tuple(prepared.program.handles),
+            prepared.origins,
+            message is not None,
+        )
+    return _with_arguments(function, prepared, args, kwargs, knows)
+
+
+def check(function: Callable[..., Any], *, knows: Callable[[str], bool], defining: bool = False) -> None:
+    """Raise what `ship` would raise for the callable, whatever its arguments.
+
+    Args:
+        function: the callable.
+        knows: whether the image has a module of that full name.
+        defining: whether names without a value are to be passed over, as at a definition.
+    """
+    _require_callable(function)
+    with examining():
+        walked(function, knows, defining=defining, verb="check" if not defining else "define")
+
+
+def _with_arguments(
+    function: Callable[..., Any],
+    prepared: Prepared,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    knows: Callable[[str], bool],
+) -> Shipment:
+    program = prepared.program.extend()
+    walk = Walk(origins=Origins(knows=knows, own=package_of(function)), program=program)
+    skipped = message_type(function) is not None
+    names = _parameter_names(function, len(args) + skipped)[skipped:]
+    place = Place()
+    for name, value in [*zip(names, args, strict=True), *kwargs.items()]:
+        walk.values.judge(value, Kind.ARGUMENT, name, place, trait="Serializable")
+    walk.finish()
+    name = callable_name(function)
+    findings = dismantled(walk).findings
+    if findings:
+        kind = SerializationError if all(f.kind is Kind.ARGUMENT for f in findings) else CaptureError
+        raise kind(report(opening(name, findings), findings), findings=findings)
+    call = (args, kwargs)
+    shared = program.shared if program.shares(call) else None
+    encoded = wire.encode_value(call, externals=program.external, shared=shared, name=f"arguments of {name}, args")
+    program.render()
+    if findings:  # rendering finds what has no encoding
+        raise CaptureError(report(opening(name, findings), findings), findings=findings)
+    steps = program.text() if program.steps else ""
+    names_sent = prepared.names | frozenset(program.names())
+    return Shipment(
+        prepared.text,
+        f"{len(steps):x}:{steps}{encoded}",
+        name,
+        program.objects,
+        names_sent,
+        tuple(program.handles),
+        prepared.origins,
+        message_type(function) is not None,
+    )
+
+
+class _NeedsWalk(Exception):
+    """An argument contains code or instances of the user's classes."""
+
+
+def encode_data(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+    """Encode arguments that are data only, of which the codec alone decides; None when there is more to them, or an error to explain."""
+
+    def stop(_thing: object) -> None:
+        raise _NeedsWalk
+
+    try:
+        return wire.encode_value((args, kwargs), externals=stop)
+    except (_NeedsWalk, SerializationError):
+        return None
+
+
+def _require_callable(function: object) -> None:
+    if not callable(function):
+        cure = "write Source(text)" if isinstance(function, str) else "pass the function itself, without calling it"
+        raise TypeError(f"spawn needs a callable, not {type(function).__name__}: {cure}.")
+
+
+def _require_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    code = getattr(function, "__code__", None)
+    if isinstance(code, types.CodeType) and not kwargs and isinstance(function, types.FunctionType):
+        simple = not code.co_kwonlyargcount and not code.co_flags & _CO_VARIADIC
+        if simple and len(args) == code.co_argcount:
+            return
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError):
+        return  # many built-ins do not say
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(
+            f"{callable_name(function)}{signature} cannot be called like this: {error}. No process was started."
+        ) from None
+
+
+def _parameter_names(function: Any, count: int) -> list[str]:
+    """Name positional arguments by their parameters where the callable says."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):
+        parameters = []
+    names = [p.name for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}][:count]
+    return names + [f"args[{index}]" for index in range(len(names), count)]

@@ -1,0 +1,241 @@
+"""What a function or class refers to by name: globals and free variables with the attributes read from them, writes, and imports.
+
+The names are read off the code that its source compiles to, as the process will compile it; tools that rewrite the running code
+(pytest's asserts, coverage) therefore leave no trace here.
+"""
+
+from __future__ import annotations
+
+import ast
+import dis
+import types
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from capsend.source.operators import operators_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from capsend.source.locate import Source
+
+_ATTRIBUTE: Final = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
+_GLOBAL: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
+_FREE: Final = frozenset({"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"})
+_GETTERS: Final = frozenset({"getattr", "hasattr"})
+_DYNAMIC: Final = frozenset({"eval", "exec", "globals"})
+_IMPORT_ERRORS: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+
+
+@attrs.frozen
+class Read:
+    """One name that is read, the attributes read from it (`os.path.join` has two), and the line."""
+
+    name: str
+    chain: tuple[str, ...]
+    line: int
+
+
+@attrs.frozen
+class Write:
+    """One name of an outer scope that is assigned or deleted: `keyword` is "global" or "nonlocal"."""
+
+    name: str
+    keyword: str
+    line: int
+
+
+@attrs.frozen
+class Import:
+    """One import statement inside a function.
+
+    Attributes:
+        module: the module's name as written, without leading dots.
+        level: the number of leading dots.
+        names: what is taken from it: the names of a `from` import, or the attributes read from the module later.
+        is_from: whether it is a `from` import.
+        line: its line.
+        guarded: whether a `try` around it catches its failure.
+    """
+
+    module: str
+    level: int
+    names: tuple[str, ...]
+    is_from: bool
+    line: int
+    guarded: bool
+
+
+@attrs.frozen
+class References:
+    """All that one function refers to, its nested functions, lambdas, comprehensions and classes included.
+
+    Attributes:
+        globals: reads of global (or built-in) names, in the order of the code.
+        free: reads of names of enclosing functions.
+        receiver: reads of attributes of the first parameter, such as `self.rows`.
+        writes: assignments to names that are not its own.
+        imports: import statements in its body.
+        attributes: names of attributes read from values whose origin is not known.
+        operators: the methods that its operators, statements and built-in functions may call on instances of the user's classes.
+        is_dynamic: whether it may look up any global by a name that is computed, as `globals()` and `eval` do.
+    """
+
+    globals: tuple[Read, ...]
+    free: tuple[Read, ...]
+    receiver: tuple[Read, ...]
+    writes: tuple[Write, ...]
+    imports: tuple[Import, ...]
+    attributes: tuple[str, ...]
+    operators: tuple[str, ...]
+    is_dynamic: bool
+
+
+def function_references(source: Source) -> References:
+    """Collect what a function or lambda refers to, defaults and decorators left out: they are values, not names."""
+    code = source.compile()
+    collector = _Collector(code)
+    collector.visit(code, frozenset(code.co_freevars))
+    by_text = dict.fromkeys(_by_text(source.node))
+    for name, attribute, line in by_text:
+        for reads in (collector.globals, collector.free):
+            if any(read.name == name for read in reads):
+                reads.append(Read(name, (attribute,), line))
+    names = {read.name for read in collector.globals}
+    return References(
+        globals=tuple(collector.globals),
+        free=tuple(collector.free),
+        receiver=tuple(collector.receiver),
+        writes=tuple(collector.writes),
+        imports=tuple(_imports(source.node)),
+        attributes=tuple(dict.fromkeys([*collector.attributes, *(attribute for _, attribute, _ in by_text)])),
+        operators=tuple(dict.fromkeys(operators_of(source.node, names))),
+        is_dynamic=bool(names & _DYNAMIC) or ("__name__" in names and _looks_up_modules(collector.globals)),
+    )
+
+
+def _looks_up_modules(reads: Iterable[Read]) -> bool:
+    """Tell whether code gets at modules by names that may be computed, as `sys.modules[__name__]` does."""
+    return any(read.name == "__import__" or {"modules", "import_module"} & {read.name, *read.chain} for read in reads)
+
+
+def _by_text(root: ast.AST) -> Iterator[tuple[str, str, int]]:
+    """Yield (name, attribute, line) of every `getattr(name, "attribute")` and `hasattr`; the name is empty where it is an expression."""
+    for node in ast.walk(root):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in _GETTERS
+            and len(node.args) > 1
+        ):
+            owner, attribute = node.args[:2]
+            if isinstance(attribute, ast.Constant) and isinstance(attribute.value, str):
+                yield owner.id if isinstance(owner, ast.Name) else "", attribute.value, node.lineno
+
+
+class _Collector:
+    """Walks instructions; a load of a name begins a chain that attribute loads right behind it continue."""
+
+    def __init__(self, root: types.CodeType) -> None:
+        self.globals: list[Read] = []
+        self.free: list[Read] = []
+        self.receiver: list[Read] = []
+        self.writes: list[Write] = []
+        self.attributes: dict[str, None] = {}
+        arguments = root.co_argcount + root.co_posonlyargcount
+        self.first = root.co_varnames[0] if arguments else None
+
+    def visit(self, code: types.CodeType, free: frozenset[str]) -> None:
+        own: set[str] = set()  # so far: before `price = price` in a class body, the name is the global
+        chain: list[str] | None = None
+        for instruction in dis.get_instructions(code):
+            name, op = instruction.argval, instruction.opname
+            if op == "STORE_NAME":
+                own.add(name)
+            if op in _ATTRIBUTE:
+                if chain is None:
+                    self.attributes[name] = None
+                else:
+                    chain.append(name)
+                continue
+            self._end(chain)
+            chain = self._begin(instruction, code, free, own)
+        self._end(chain)
+        for constant in code.co_consts:
+            if isinstance(constant, types.CodeType):
+                self.visit(constant, frozenset(constant.co_freevars) & (free - frozenset(code.co_cellvars)))
+
+    def _begin(
+        self, instruction: dis.Instruction, code: types.CodeType, free: frozenset[str], own: set[str]
+    ) -> list[str] | None:
+        name, op = instruction.argval, instruction.opname
+        line = (instruction.positions and instruction.positions.lineno) or code.co_firstlineno
+        if op in _GLOBAL and name not in own:
+            return self._read(self.globals, name, line)
+        if op in _FREE:
+            if name in free:
+                return self._read(self.free, name, line)
+            if name == self.first:
+                return self._read(self.receiver, name, line)
+        if op == "LOAD_CLOSURE" and name in free:
+            return None
+        if op in {"STORE_GLOBAL", "DELETE_GLOBAL"}:
+            self.writes.append(Write(name, "global", line))
+        elif op in {"STORE_DEREF", "DELETE_DEREF"} and name in free:
+            self.writes.append(Write(name, "nonlocal", line))
+        elif op.startswith("LOAD_FAST"):
+            last = name[-1] if isinstance(name, tuple) else name
+            if last == self.first:
+                return self._read(self.receiver, last, line)
+        elif op == "LOAD_SUPER_ATTR":
+            self.attributes[str(name)] = None
+        return None
+
+    def _read(self, reads: list[Read], name: str, line: int) -> list[str]:
+        chain: list[str] = []
+        self._open = (reads, name, line)
+        return chain
+
+    def _end(self, chain: list[str] | None) -> None:
+        if chain is not None:
+            reads, name, line = self._open
+            reads.append(Read(name, tuple(chain), line))
+
+
+def _imports(root: ast.AST) -> Iterator[Import]:
+    stack: list[tuple[ast.AST, bool]] = [(root, False)]
+    while stack:
+        node, guarded = stack.pop()
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                bound = alias.asname or alias.name.partition(".")[0]
+                names = tuple(_attributes_of(root, bound, () if alias.asname else tuple(alias.name.split(".")[1:])))
+                yield Import(alias.name, 0, names, False, node.lineno, guarded)
+        elif isinstance(node, ast.ImportFrom):
+            yield Import(node.module or "", node.level, tuple(a.name for a in node.names), True, node.lineno, guarded)
+        elif isinstance(node, ast.Try):
+            caught = guarded or any(_catches_import_error(handler) for handler in node.handlers)
+            stack += [(child, caught) for child in node.body]
+            rest: list[Iterable[ast.AST]] = [node.handlers, node.orelse, node.finalbody]
+            stack += [(child, guarded) for part in rest for child in part]
+        else:
+            stack += [(child, guarded) for child in ast.iter_child_nodes(node)]
+
+
+def _catches_import_error(handler: ast.ExceptHandler) -> bool:
+    if handler.type is None:
+        return True
+    return any(isinstance(n, ast.Name) and n.id in _IMPORT_ERRORS for n in ast.walk(handler.type))
+
+
+def _attributes_of(root: ast.AST, bound: str, below: tuple[str, ...]) -> Iterator[str]:
+    """Yield the first attribute behind `bound.below...` wherever it is read."""
+    for node in ast.walk(root):
+        chain: list[str] = []
+        expression: ast.AST = node
+        while isinstance(expression, ast.Attribute):
+            chain.insert(0, expression.attr)
+            expression = expression.value
+        if isinstance(expression, ast.Name) and expression.id == bound and tuple(chain[: len(below)]) == below:
+            yield from chain[len(below) : len(below) + 1]

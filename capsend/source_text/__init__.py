@@ -1,0 +1,1 @@
+"""Python source text as a callable: read, checked and shipped."""

@@ -1,0 +1,159 @@
+"""Ship source text: its arguments judged and encoded for the entries that the image has for texts."""
+
+from __future__ import annotations
+
+import linecache
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from capsend_traits.wording import Kind, opening, report
+
+from capsend.codec import wire
+from capsend.codec.text import dumps
+from capsend.exceptions import CaptureError, SerializationError
+from capsend.shipping import records
+from capsend.shipping.captures.origins import Origins, examining
+from capsend.shipping.captures.walk import Place, Walk
+from capsend.shipping.prepared import dismantled
+from capsend.shipping.program import Program
+from capsend.shipping.ship import Shipment, encode_data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from capsend.capabilities.handles import Handles
+
+_CELLS: Final = "capsend_guest.cells"
+_MOST_SHOWN: Final = 100
+_LONGEST_LINE: Final = 2_000
+_shown: Final[dict[str, None]] = {}
+
+
+@attrs.frozen
+class TextShipment(Shipment):
+    """A call of an entry for source text.
+
+    Attributes:
+        texts: {name: text} of what is run, for the lines of tracebacks.
+    """
+
+    texts: Mapping[str, str] = attrs.field(kw_only=True, repr=False)
+
+    def files(self) -> frozenset[str]:
+        """Return the names of the texts, and the source files that were sent with the arguments."""
+        return Shipment.files(self) | self.texts.keys()
+
+    def receive(
+        self,
+        text: str,
+        process_id: int,
+        *,
+        handles: Handles | None = None,
+        is_unwanted: Callable[[], bool] | None = None,
+    ) -> Any:
+        """Return the value that a process answered with, or raise what it answered with, as `Shipment.receive`."""
+        if text.startswith("e"):
+            for name, lines in self.texts.items():
+                show_lines(name, lines)
+        return Shipment.receive(self, text, process_id, handles=handles, is_unwanted=is_unwanted)
+
+    def _by_name(self, module: str, qualname: str) -> object:
+        if qualname == "Record" and module in {"capsend", records.__name__}:
+            return records.Record
+        return Shipment._by_name(self, module, qualname)  # noqa: SLF001 - its own class
+
+
+def show_lines(name: str, text: str) -> None:
+    """Let tracebacks show the lines of a text, until many others have been shown; what does not print is shown as `?`."""
+    lines = [f"{_printable(line)}\n" for line in text.splitlines()]
+    linecache.cache[name] = (len(text), None, lines, name)
+    _shown.pop(name, None)
+    _shown[name] = None
+    while len(_shown) > _MOST_SHOWN:
+        linecache.cache.pop(oldest := next(iter(_shown)), None)
+        _shown.pop(oldest, None)
+
+
+def _printable(line: str) -> str:
+    return "".join(c if c.isprintable() or c == "\t" else "?" for c in line[:_LONGEST_LINE])
+
+
+class _Entry:
+    """Stands, on the host, for a function that only the image has."""
+
+
+class Entries:
+    """A program that holds entries of the image, to which every call adds what it needs.
+
+    Args:
+        names: the entries, as `capsend.guest.cells` calls them; the first one is what the process begins with.
+        knows: whether the image has a module of that full name.
+    """
+
+    def __init__(self, *names: str, knows: Callable[[str], bool]) -> None:
+        self.program = Program()
+        self.origins = Origins(knows=knows)
+        self._knows = knows
+        numbers = self.program.render(*(self.program.make(_Entry(), "n", _CELLS, name) for name in names))
+        self.numbers = dict(zip(names, numbers, strict=True))
+        self.text = f'{{"entry":0,"steps":{self.program.text()}}}'
+        self.program.steps = []
+
+    def pack(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], *, name: str, ahead: Sequence[str] = ()
+    ) -> tuple[str, Program]:
+        """Judge and encode the arguments of a call.
+
+        Args:
+            args: positional arguments.
+            kwargs: keyword arguments.
+            name: what messages call the callable.
+            ahead: texts that come before the positional arguments.
+
+        Returns: the text of the call, and the program with what the call has added to it.
+
+        Raises:
+            CaptureError, SerializationError: an argument cannot be sent.
+        """
+        known = any(self.program.entity(value) is not None for value in (*args, *kwargs.values()))
+        plain = None if known else encode_data((*ahead, *args), dict(kwargs))
+        if plain is not None:
+            return f"0:{plain}", self.program
+        with examining():
+            return self._judged(args, kwargs, name, ahead)
+
+    def _judged(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], name: str, ahead: Sequence[str]
+    ) -> tuple[str, Program]:
+        program = self.program.extend()
+        walk = Walk(origins=Origins(knows=self._knows), program=program)
+        labels = [f"args[{index}]" for index in range(len(args))]
+        for label, value in [*zip(labels, args, strict=True), *kwargs.items()]:
+            walk.values.judge(value, Kind.ARGUMENT, label, Place(), trait="Serializable")
+        walk.finish()
+        findings = dismantled(walk).findings
+        if not findings:
+            call = ((*ahead, *args), dict(kwargs))
+            shared = program.shared if program.shares(call) else None
+            encoded = wire.encode_value(
+                call, externals=program.external, shared=shared, name=f"arguments of {name}, args"
+            )
+            program.render()
+        if findings:  # rendering finds what has no encoding
+            kind = SerializationError if all(f.kind is Kind.ARGUMENT for f in findings) else CaptureError
+            raise kind(report(opening(name, findings), findings), findings=findings)
+        steps = program.text() if program.steps else ""
+        return f"{len(steps):x}:{steps}{encoded}", program
+
+    def shipment(self, packed: tuple[str, Program], *, name: str, texts: Mapping[str, str]) -> TextShipment:
+        """Return the shipment of the first entry with packed arguments."""
+        call, program = packed
+        names = frozenset(program.names())
+        return TextShipment(
+            self.text, call, name, program.objects, names, tuple(program.handles), self.origins, texts=texts
+        )
+
+    def head(self, entry: str, handles: Sequence[Any]) -> str:
+        """Return the text that chooses an entry in a process that runs."""
+        told = {"entry": self.numbers[entry], **({"handles": handles} if handles else {})}
+        return dumps(told)

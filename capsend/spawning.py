@@ -1,0 +1,152 @@
+"""How processes are spawned: `spawn`, functions made to be spawned, and the check of captures."""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, final
+
+from capsend.exceptions import CaptureError, SerializationError
+from capsend.process import register_spawner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.process import Process
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@final
+class Spawnable(Generic[P, R]):
+    """A function made to be spawned, by `@process`; an ordinary call runs it here."""
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        # Directly, because attributes cannot be assigned.
+        names = (name for name in functools.WRAPPER_ASSIGNMENTS if hasattr(function, name))
+        self.__dict__.update({name: getattr(function, name) for name in names}, __wrapped__=function)
+
+    @property
+    def __capsend_function__(self) -> Callable[P, R]:
+        """The function as it was written."""
+        function: Callable[P, R] = self.__dict__["__wrapped__"]
+        return function
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function here, in this program."""
+        return self.__capsend_function__(*args, **kwargs)
+
+    def spawn(self, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
+        """Run the function in a new process, in the default environment."""
+        return spawn(self.__capsend_function__, *args, **kwargs)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        """Bind it to an instance, as a method; the bound function is spawnable too, if the instance can go along."""
+        if instance is None:
+            return self
+        bind = getattr(self.__capsend_function__, "__get__", None)
+        return Spawnable(bind(instance, owner) if bind else types.MethodType(self.__capsend_function__, instance))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        message = f"a Spawnable cannot be changed: {name} stays as it is"
+        raise AttributeError(message)
+
+    def __repr__(self) -> str:
+        return f"<Spawnable {getattr(self, '__qualname__', repr(self.__capsend_function__))}>"
+
+
+@final
+class _Spawn:
+    """The type of `spawn`, so that type checkers and their plugins see an object with one signature."""
+
+    def __call__(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
+        """Run `fn(*args, **kwargs)` in a new process, in the default `Environment`, and return its handle at once.
+
+        What `fn` captures must be `ProcessSend`; arguments and the result must be `Serializable` and are copied. Both
+        are checked before the process starts, and so is the number of arguments. On an `async def` function the
+        coroutine is run on an event loop inside, and the result is what it returns.
+
+        Raises:
+            TypeError: `fn` is not a function, or the arguments do not fit its signature.
+            CaptureError: something that `fn` captures cannot go along; lists all of it.
+            SerializationError: an argument cannot be sent by value.
+            ImageError: the image cannot be built, or lacks a module that `fn` needs.
+
+        Example:
+            >>> import capsend
+            >>> numbers = (1, 2, 3)
+            >>> capsend.spawn(lambda: sum(numbers)).result()
+            6
+        """
+        from capsend.environment import default
+
+        try:
+            return default().spawn(fn, *args, **kwargs)
+        except (CaptureError, SerializationError, SyntaxError) as error:
+            raise error.with_traceback(None) from error.__cause__  # the caller's line and this one are enough
+
+    def __repr__(self) -> str:
+        return "<capsend.spawn>"
+
+
+spawn: Final = _Spawn()
+register_spawner(spawn)
+
+
+def process(fn: Callable[P, R], /) -> Spawnable[P, R]:
+    """Declare a function that is made to be spawned, and check here, at its definition, what it captures.
+
+    Names that are not defined yet are checked when it is spawned.
+
+    Raises:
+        TypeError: `fn` is not a function.
+        CaptureError: something that `fn` captures cannot go along; lists all of it.
+
+    Example:
+        >>> import capsend
+        >>> @capsend.process
+        ... def square(n: int) -> int:
+        ...     return n * n
+        >>> square(3), square.spawn(3).result()
+        (9, 9)
+    """
+    try:
+        _check(fn, defining=True)
+    except CaptureError as error:
+        raise error.with_traceback(None) from error.__cause__
+    return Spawnable(fn)
+
+
+def check(fn: Callable[..., object], /) -> None:
+    """Raise what `spawn` would raise for this function's captures, without running it.
+
+    Raises:
+        TypeError: `fn` is not a function.
+        CaptureError: something that `fn` captures cannot go along; lists all of it.
+
+    Example:
+        >>> import capsend
+        >>> box = []
+        >>> capsend.check(lambda: box.append(1))
+        Traceback (most recent call last):
+            ...
+        capsend.exceptions.CaptureError: ...
+    """
+    try:
+        _check(fn, defining=False)
+    except (CaptureError, SerializationError, SyntaxError) as error:
+        raise error.with_traceback(None) from error.__cause__
+
+
+def _check(fn: Callable[..., object], *, defining: bool) -> None:
+    if hasattr(type(fn), "__capsend_ship__"):
+        return  # a function of a module in another language captures nothing
+    from_text = getattr(type(fn), "__capsend_check__", None)
+    if from_text is not None:
+        from_text(fn)
+        return
+    from capsend.environment import default
+    from capsend.shipping import ship
+
+    ship.check(fn, knows=default().image.knows, defining=defining)

@@ -1,0 +1,7 @@
+"""Processes of WebAssembly modules in any language: their compiled code, the operations open to them, and the life of one."""
+
+from __future__ import annotations
+
+from capsend.wasm.module import WasmError, WasmFunction, WasmModule
+
+__all__ = ["WasmError", "WasmFunction", "WasmModule"]

@@ -1,0 +1,191 @@
+"""Compiled modules: kept in memory while they are used, and in a folder of the user's cache beside the images."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import logging
+import os
+import platform
+import stat
+import sys
+import tempfile
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from capsend.cache_place import module_folder
+from capsend.codec.text import dumps
+from capsend.exceptions import ImageError, WasmError
+from capsend.image.cache import check_owner, check_way, cpu, own_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from capsend.engine import CoreTemplate, WorldTemplate
+
+    Compiled: TypeAlias = "CoreTemplate | WorldTemplate"
+
+LARGEST: Final = 64 << 20
+"""Bytes of the largest module that is compiled."""
+
+MOST_KEPT: Final = 64
+"""How many compiled modules stay in the cache."""
+
+MOST_BYTES: Final = 1 << 30
+"""How many bytes they may have together."""
+
+FORMAT: Final = 1
+"""Raised with every change of the engine's settings that makes compiled modules useless."""
+
+_MAGIC: Final = b"\0asm"
+_LAYER: Final = 6  # where the header says whether it is a module or a component
+_DIGEST: Final = 32
+_log: Final = logging.getLogger("capsend.wasm")
+
+_lock = threading.Lock()
+_turns: dict[tuple[bytes, str], threading.Lock] = {}
+_loaded: weakref.WeakValueDictionary[tuple[bytes, str], Compiled] = weakref.WeakValueDictionary()
+
+
+def from_text(text: str, *, name: str) -> bytes:
+    """Return the binary form of a module in the text format.
+
+    Raises:
+        WasmError: the text is wrong.
+    """
+    from capsend import engine
+
+    try:
+        return engine.assemble(text)
+    except ValueError as error:
+        raise WasmError(f"{name or 'the text'} is not in the text format of WebAssembly: {error}") from None
+
+
+def obtain(data: bytes, *, name: str) -> Compiled:
+    """Return a module, compiled and checked; compiled once, whoever asks.
+
+    Raises:
+        WasmError: it is not valid, needs what processes do not have, or does not fit the interface.
+    """
+    if not isinstance(data, bytes):
+        raise TypeError(f"a module is loaded from bytes, not {type(data).__name__}")
+    name = name or f"module {hashlib.sha256(data).hexdigest()[:8]}"
+    if not data.startswith(_MAGIC) or len(data) <= _LAYER:
+        raise WasmError(
+            f"{name} is not WebAssembly: it does not begin with \\0asm. Build one, or load text with WasmModule.from_wat"
+        )
+    if len(data) > LARGEST:
+        raise WasmError(
+            f"{name} has {len(data)} bytes, and {LARGEST} are the most that is compiled. Strip what it does not need"
+        )
+    key = hashlib.sha256(data).digest(), name
+    found = _loaded.get(key)
+    if found is not None:
+        return found
+    with _lock:
+        turn = _turns.setdefault(key, threading.Lock())
+    try:
+        with turn:  # one that takes long to compile keeps no other waiting
+            found = _loaded.get(key)
+            if found is None:
+                found = _loaded[key] = _compile(data, name)
+    finally:
+        with _lock:
+            _turns.pop(key, None)
+    return found
+
+
+def _compile(data: bytes, name: str) -> Compiled:
+    from capsend import engine
+
+    template: Any = engine.WorldTemplate if data[_LAYER] else engine.CoreTemplate
+    path = module_folder() / _key(data)
+    code = _load(path, functools.partial(engine.load_code, template.code))
+    if code is None:
+        code = engine.compile_code(template.code, data, name)
+        _keep(path, bytes(code.serialize()))
+    made: Compiled = template(code, name)
+    return made
+
+
+def _key(data: bytes) -> str:
+    """A name for everything that the compiled form depends on."""
+    from capsend.engine import REFUSED_FEATURES  # which is not asked for again when a compiled form is loaded
+
+    parts = [
+        FORMAT,
+        REFUSED_FEATURES,
+        _wasmtime_version(),
+        sys.platform,
+        platform.machine(),
+        cpu(),
+        hashlib.sha256(data).hexdigest(),
+    ]
+    return hashlib.sha256(dumps(parts).encode()).hexdigest()[:32]
+
+
+@functools.cache
+def _wasmtime_version() -> str:
+    import importlib.metadata
+
+    return importlib.metadata.version("wasmtime")
+
+
+def _load(path: Path, load: Callable[[bytes], Any]) -> Any:
+    """Load a compiled module; None when it is not there, or not safely this user's own."""
+    try:
+        check_way(path.parent)
+        check_owner(path.parent, stat.S_ISDIR)
+        check_owner(path, stat.S_ISREG)
+        kept = path.read_bytes()
+        if hashlib.sha256(kept[_DIGEST:]).digest() != kept[:_DIGEST]:
+            raise ValueError(f"{path} is not the file that was written")  # noqa: TRY301 - as when it cannot be loaded
+        module = load(kept[_DIGEST:])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, ImageError) as error:
+        _log.warning("a compiled module is not taken from the cache: %s", error)
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # what is used stays
+    return module
+
+
+def _keep(path: Path, compiled: bytes) -> None:
+    """Write a compiled module down, whole or not at all."""
+    try:
+        own_folder(path.parent)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # which only this user may read or write
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(hashlib.sha256(compiled).digest())
+                file.write(compiled)
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+        _forget_old(path.parent)
+    except (OSError, ImageError) as error:
+        _log.warning("a compiled module is not kept: %s", error)
+
+
+def clear() -> int:
+    """Remove all compiled modules from the cache; returns the number of bytes that became free."""
+    freed = 0
+    with contextlib.suppress(FileNotFoundError):
+        for path in module_folder().iterdir():
+            freed += path.stat().st_size
+            path.unlink(missing_ok=True)
+    return freed
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove what was not used for longest, until few enough are left."""
+    kept, size = 0, 0
+    for status, path in sorted(((path.stat(), path) for path in folder.iterdir()), key=lambda each: -each[0].st_mtime):
+        kept, size = kept + 1, size + status.st_size
+        if kept > MOST_KEPT or size > MOST_BYTES:
+            path.unlink(missing_ok=True)

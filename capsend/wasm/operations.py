@@ -1,0 +1,480 @@
+"""What a guest in any language can ask of the host, as values: the words of `docs/abi.md`, version 1, one method each.
+
+A guest is hostile: every number that it gives is checked here, and everything that it makes the host keep is bounded. What cannot be done
+is a `Refusal` with one of the codes below. How the words are spoken is for `capsend.wasm.core_abi` and `capsend.wasm.component_abi` to know.
+"""
+
+from __future__ import annotations
+
+import codecs
+import enum
+import itertools
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import attrs
+
+from capsend.capabilities.handles import MOST_HANDLES
+from capsend.mailbox.address import PortGrant
+from capsend.mailbox.byte_messages import BYTES, DOWN, EXIT, Message, message_of
+from capsend.mailbox.ports import Envelope, Offer, put
+from capsend.runtime.dispatch import Refused
+from capsend.runtime.mail_operations import MOST_HANDLES_IN_MESSAGE, MOST_WATCHES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from capsend.capabilities.handles import Grant, Handles
+    from capsend.mailbox.ports import Port
+    from capsend.runtime.mail_operations import Mail
+    from capsend.runtime.terms import Terms
+
+LONGEST_PREFIX: Final = 4_096
+LONGEST_NAME: Final = 1_000
+LINK: Final = 1
+MONITOR: Final = 2
+"""The flags of `spawn`."""
+
+_LONGEST_WORDS: Final = 4_096
+_SECONDS: Final = 366 * 86_400.0
+
+
+class Code(enum.IntEnum):
+    """Why something was not done."""
+
+    MALFORMED = -1
+    FORGED = -2
+    DENIED = -3
+    CLOSED = -4
+    FULL = -5
+    REFUSED = -6
+    LARGE = -7
+    TIMEOUT = -8
+    MANY = -9
+    UNSENDABLE = -10
+    MISSING = -11
+    LIMIT = -12
+    RAISED = -13
+
+
+_OFFERS: Final = {
+    Offer.CLOSED: Code.CLOSED,
+    Offer.FULL: Code.FULL,
+    Offer.REFUSED: Code.REFUSED,
+    Offer.TOO_LARGE: Code.LARGE,
+}
+_WORDS: Final = {
+    "!forged": Code.FORGED,
+    "!right": Code.DENIED,
+    "!calls": Code.MANY,
+    "!watches": Code.MANY,
+    "!handles": Code.MANY,
+    "!malformed": Code.MALFORMED,
+}
+
+
+class Refusal(Exception):
+    """Something is not done; `code` says why."""
+
+    def __init__(self, code: Code) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def refusal_of(refused: Refused) -> Refusal:
+    """What the mail refuses, as a refusal with a code."""
+    return Refusal(_WORDS.get(str(refused).partition(" ")[0], Code.MALFORMED))
+
+
+class GuestLife(Protocol):
+    """What the operations ask of the life of their process."""
+
+    @property
+    def core(self) -> Any:
+        """The instance, whose memory the words read and write."""
+
+    @property
+    def environment(self) -> Terms:
+        """The limits of the process."""
+
+    @property
+    def handles(self) -> Handles:
+        """The table of what the process holds."""
+
+    @property
+    def mail(self) -> Mail:
+        """The messages of the process."""
+
+    @property
+    def room(self) -> int:
+        """Bytes of output that the process may still write."""
+
+    def write(self, stream: int, text: str) -> None:
+        """Write to standard output, 1, or standard error, 2."""
+
+    def check_result(self, size: int) -> None:
+        """Refuse a result that is too large."""
+
+    def invoke(self, grant: Grant, data: bytes, number: int) -> tuple[bool, Message]:
+        """Call a function of the host; return whether it raised, and its result or the reason."""
+
+    def spawn(
+        self, module: int | None, entry: str, *, data: bytes, grants: tuple[Grant, ...], linked: bool = False
+    ) -> int:
+        """Start a process, and return a handle of its address."""
+
+    def kill_child(self, grant: Grant) -> None:
+        """End a process that this one has started."""
+
+
+class Operations:
+    """What one process asks for; used on its thread only. Times are milliseconds, negative ones for ever.
+
+    Args:
+        life: whose.
+        start: what it was started with.
+    """
+
+    __slots__ = (
+        "_decoders", "_life", "_saved", "_saved_size", "_tags", "_watched", "start", "value",
+    )  # fmt: skip
+
+    def __init__(self, life: GuestLife, start: Message) -> None:
+        self.start = start
+        self.value = b""
+        self._life = life
+        self._saved: deque[Message] = deque()
+        self._saved_size = 0
+        self._tags = itertools.count(1)
+        self._decoders: dict[int, Any] = {}
+        self._watched: dict[Port, int] = {}  # the handle with which it was asked for, by what is monitored or linked
+
+    # --- the end ---
+
+    def close(self) -> None:
+        """Let go of what is no longer asked for: a handle of the process may be kept for long."""
+        self.start = Message(BYTES, b"")
+        self._saved.clear()
+        self._watched.clear()
+
+    def check_result(self, size: int) -> None:
+        """End the process if its result would be too large."""
+        self._life.check_result(size)
+
+    # --- messages ---
+
+    def receive(self, wanted: bytes, timeout: int) -> Message:
+        """Take out the next message that begins like this; the others stay, in their order.
+
+        Raises:
+            Refusal: there was none in time.
+        """
+        found = self._take_saved(wanted) or self._wait_for(wanted, end_of(timeout))
+        if found is None:
+            raise Refusal(Code.TIMEOUT)
+        if found.kind in {DOWN, EXIT}:
+            found = attrs.evolve(found, grants=tuple(self._known(grant) for grant in found.grants))
+        return found
+
+    def _take_saved(self, wanted: bytes) -> Message | None:
+        for index, message in enumerate(self._saved):
+            if _matches(message, wanted):
+                del self._saved[index]
+                self._put_by(-message.size)
+                return message
+        return None
+
+    def _put_by(self, size: int) -> None:
+        self._saved_size += size
+        self._life.mail.port.hold(len(self._saved), self._saved_size)
+
+    def _wait_for(self, wanted: bytes, end: float | None) -> Message | None:
+        life = self._life
+        core, port = life.core, life.mail.port
+        while True:
+            envelope = port.take()
+            if envelope is not None:
+                if envelope.tag:
+                    life.mail.close_call(envelope.tag)
+                    continue  # the answer to a call that nobody waits for any more
+                message = message_of(envelope)
+                if _matches(message, wanted):
+                    return message
+                self._saved.append(message)
+                self._put_by(message.size)
+                continue
+            left = None if end is None else end - time.monotonic()
+            if core.interrupted or (left is not None and left <= 0):
+                return None
+            core.park(left)
+
+    def _known(self, gone: Any) -> Grant:
+        """What has ended, by the handle that the guest knows it by, if it still holds that."""
+        number = self._watched.pop(gone.port, None)
+        grant = None if number is None else self._life.handles.get(number)
+        return grant if isinstance(grant, PortGrant) and grant.port is gone.port else gone
+
+    def hold(self, grants: Sequence[Grant]) -> list[int]:
+        """Give the guest handles of these.
+
+        Raises:
+            Refusal: it holds too many.
+        """
+        table = self._life.handles
+        if len(table) + len(grants) > MOST_HANDLES:
+            raise Refusal(Code.MANY)
+        return [table.hold(grant) for grant in grants]
+
+    def target(self, number: int, size: int) -> PortGrant:
+        """What a message of so many bytes is to go to.
+
+        Raises:
+            Refusal: there is no such handle, it has not that right, or so much never fits.
+        """
+        if not isinstance(self.grant(number), PortGrant):
+            raise Refusal(Code.DENIED)
+        try:
+            target = self._life.mail.target(number, "send")
+        except Refused as refused:
+            raise refusal_of(refused) from None
+        if size > target.port.size:
+            raise Refusal(Code.LARGE)
+        return target
+
+    def send(self, to: int, data: bytes, *, handles: Sequence[int], timeout: int) -> None:
+        """Send bytes and handles.
+
+        Raises:
+            Refusal: it was not put into the mailbox.
+        """
+        target = self.target(to, len(data))
+        self._put(target, Envelope("", self._sendable(handles), tag=target.tag, data=data), timeout)
+
+    def say(self, to: int, text: bytes, *, handles: Sequence[int], timeout: int) -> None:
+        """Send a Python value as codec text; whoever receives it reads it with care.
+
+        Raises:
+            Refusal: it was not put into the mailbox.
+        """
+        target = self.target(to, len(text))
+        grants = self._sendable(handles)
+        # The form that begins with k is a pickle, which only the host may write.
+        if not text or not text.isascii() or text.startswith(b"k"):
+            raise Refusal(Code.MALFORMED)
+        self._put(
+            target, Envelope(text.decode("ascii"), grants, tag=target.tag, resolve=self._life.mail.resolve), timeout
+        )
+
+    def _sendable(self, handles: Sequence[int]) -> tuple[Grant, ...]:
+        if len(handles) > MOST_HANDLES_IN_MESSAGE:
+            raise Refusal(Code.MANY)
+        grants = tuple(self.grant(number) for number in handles)
+        if any(grant.refusal for grant in grants):
+            raise Refusal(Code.UNSENDABLE)
+        return grants
+
+    def grant(self, number: int) -> Grant:
+        """What a handle stands for.
+
+        Raises:
+            Refusal: the guest does not hold it.
+        """
+        grant = self._life.handles.get(number)
+        if grant is None:
+            raise Refusal(Code.FORGED)
+        return grant
+
+    def _put(self, target: PortGrant, envelope: Envelope, timeout: int) -> None:
+        seconds = None if timeout < 0 else min(timeout / 1000, _SECONDS)
+        answer = put(target.port, envelope, parker=self._life.core, timeout=seconds)
+        if answer is not Offer.ACCEPTED:
+            raise Refusal(_OFFERS[answer])
+        self._life.mail.sent += 1
+
+    def call(self, to: int, data: bytes, *, handles: Sequence[int], timeout: int) -> Message:
+        """Send, with an address for the answer as the first handle, and return the answer.
+
+        Raises:
+            Refusal: it was not sent, not answered in time, or the one called has ended.
+        """
+        mail = self._life.mail
+        target = self.target(to, len(data))
+        grants = self._sendable(handles)
+        if target.port.reason is not None:
+            raise Refusal(Code.CLOSED)
+        tag, end = next(self._tags), end_of(timeout)
+        answer_to = PortGrant(mail.port, tag, monitor=False)
+        try:
+            mail.open_call(tag, target.port)
+        except Refused as refused:
+            raise refusal_of(refused) from None
+        try:
+            self._put(target, Envelope("", (answer_to, *grants), tag=target.tag, data=data), timeout)
+            envelope = self._answer_to(tag, end)
+        finally:
+            mail.close_call(tag)
+        if envelope is None:
+            raise Refusal(Code.TIMEOUT)
+        if envelope.kind != "m":
+            raise Refusal(Code.CLOSED)
+        return message_of(envelope)
+
+    def _answer_to(self, tag: int, end: float | None) -> Envelope | None:
+        core, port = self._life.core, self._life.mail.port
+        while True:
+            envelope = port.take(urgent_only=True)
+            if envelope is not None:
+                if envelope.tag == tag:
+                    return envelope
+                continue
+            left = None if end is None else end - time.monotonic()
+            if core.interrupted or (left is not None and left <= 0):
+                return None
+            core.park(left)
+
+    # --- other processes ---
+
+    def own(self) -> int:
+        """Return a handle of the process's own address."""
+        return self.hold((self._life.mail.grant(),))[0]
+
+    def drop(self, handle: int) -> None:
+        """Let go of one hold of a handle."""
+        self.grant(handle)
+        self._life.handles.drop(handle, 1)
+
+    def monitor(self, handle: int) -> None:
+        """Let one notice come when it ends."""
+        self._watch(13, handle)
+
+    def unmonitor(self, handle: int) -> None:
+        """Want no notice any more."""
+        self._watch(14, handle)
+
+    def link(self, handle: int) -> None:
+        """Let each be told when the other ends."""
+        self._watch(15, handle)
+
+    def unlink(self, handle: int) -> None:
+        """Undo that."""
+        self._watch(16, handle)
+
+    def _watch(self, operation: int, handle: int) -> None:
+        if len(self._watched) > 2 * MOST_WATCHES:
+            self._watched = {port: number for port, number in self._watched.items() if port.reason is None}
+        grant = self.grant(handle)
+        if not isinstance(grant, PortGrant):
+            raise Refusal(Code.DENIED)
+        self._watched[grant.port] = handle
+        answer = self._life.mail.answer(operation, str(handle))
+        if answer.startswith("!"):
+            raise refusal_of(Refused(answer))
+
+    def _check_watches(self) -> None:
+        try:
+            self._life.mail.check_watches()
+        except Refused as refused:
+            raise refusal_of(refused) from None
+
+    def trap(self, on: bool) -> None:
+        """Choose whether exits of what is linked come as messages."""
+        self._life.mail.answer(17, "1" if on else "0")
+
+    def check_start(self, name_size: int, size: int, *, handles: int) -> None:
+        """Refuse what is too much for a start, before it is copied.
+
+        Raises:
+            Refusal: it is.
+        """
+        if handles > MOST_HANDLES_IN_MESSAGE:
+            raise Refusal(Code.MANY)
+        if name_size > LONGEST_NAME or size > self._life.environment.mailbox_bytes:
+            raise Refusal(Code.LARGE)
+
+    def spawn(self, module: int | None, name: bytes, *, data: bytes, handles: Iterable[int], flags: int) -> int:
+        """Start a process that ends, at the latest, with this one; return a handle of its address.
+
+        Args:
+            module: a handle of the module; None for the process's own.
+            name: of the function.
+            data: its argument.
+            handles: what it can use.
+            flags: whether to link to it and to monitor it.
+
+        Raises:
+            Refusal: it was not started.
+        """
+        try:
+            entry = name.decode()
+        except UnicodeDecodeError:
+            raise Refusal(Code.MISSING) from None
+        grants = tuple(self.grant(number) for number in handles)
+        if flags:
+            self._check_watches()
+        child = self._life.spawn(module, entry, data=data, grants=grants, linked=bool(flags & LINK))
+        grant = self.grant(child)
+        if flags & LINK and isinstance(grant, PortGrant):
+            self._watched[grant.port] = child
+        if flags & MONITOR:
+            self.monitor(child)
+        return child
+
+    def kill(self, handle: int) -> None:
+        """End a process that this one has started.
+
+        Raises:
+            Refusal: this one has not.
+        """
+        self._life.kill_child(self.grant(handle))
+
+    # --- the host ---
+
+    def check_call(self, size: int) -> None:
+        """Refuse an argument that is too large for a function of the host, before it is copied.
+
+        Raises:
+            Refusal: it is.
+        """
+        if size > self._life.environment.mailbox_bytes:
+            raise Refusal(Code.LARGE)
+
+    def invoke(self, function: int, data: bytes) -> tuple[bool, Message]:
+        """Call a function of the host; return whether it raised, and what it returned or why it raised.
+
+        Raises:
+            Refusal: the handle is not that of a function.
+        """
+        self.check_call(len(data))
+        return self._life.invoke(self.grant(function), data, function)
+
+    def describe(self, handle: int) -> bytes:
+        """Return words about a handle, or the path of a folder."""
+        described = self.grant(handle).describe()
+        return str(described[0] if isinstance(described, list) else described).encode(errors="replace")[:_LONGEST_WORDS]
+
+    @property
+    def room(self) -> int:
+        """Bytes of output that may still be written."""
+        return self._life.room
+
+    def write(self, stream: int, data: bytes) -> None:
+        """Write to standard output, 1, or standard error, 2."""
+        decoder = self._decoders.get(stream)
+        if decoder is None:
+            decoder = self._decoders[stream] = codecs.getincrementaldecoder("utf-8")("replace")
+        self._life.write(stream, decoder.decode(data))
+
+    def sleep(self, milliseconds: int) -> None:
+        """Wait."""
+        end = end_of(milliseconds)
+        self._life.core.sleep(_SECONDS if end is None else end - time.monotonic())
+
+
+def _matches(message: Message, wanted: bytes) -> bool:
+    return not wanted or (message.kind == BYTES and message.data.startswith(wanted))
+
+
+def end_of(timeout: int) -> float | None:
+    """The moment at which so many milliseconds are over; None for one that never comes."""
+    return None if timeout < 0 else time.monotonic() + min(timeout / 1000, _SECONDS)
