@@ -64,8 +64,13 @@ def from_text(text: str, *, name: str) -> bytes:
         raise WasmError(f"{name or 'the text'} is not in the text format of WebAssembly: {error}") from None
 
 
-def obtain(data: bytes, *, name: str) -> Compiled:
+def obtain(data: bytes, *, name: str, isolated: bool = False) -> Compiled:
     """Return a module, compiled and checked; compiled once, whoever asks.
+
+    Args:
+        data: its binary form.
+        name: what messages call it.
+        isolated: whether it is compiled in an OS process of its own.
 
     Raises:
         WasmError: it is not valid, needs what processes do not have, or does not fit the interface.
@@ -91,20 +96,34 @@ def obtain(data: bytes, *, name: str) -> Compiled:
         with turn:  # one that takes long to compile keeps no other waiting
             found = _loaded.get(key)
             if found is None:
-                found = _loaded[key] = _compile(data, name)
+                found = _loaded[key] = _compile(data, name, isolated=isolated)
     finally:
         with _lock:
             _turns.pop(key, None)
     return found
 
 
-def _compile(data: bytes, name: str) -> Compiled:
+def template_of(data: bytes) -> Any:
+    """Return the class for what is compiled: a core module or a component."""
     from capsend import engine
 
-    template: Any = engine.WorldTemplate if data[_LAYER] else engine.CoreTemplate
+    return engine.WorldTemplate if data[_LAYER] else engine.CoreTemplate
+
+
+def _compile(data: bytes, name: str, *, isolated: bool) -> Compiled:
+    from capsend import engine
+
+    template = template_of(data)
     path = module_folder() / _key(data)
-    code = _load(path, functools.partial(engine.load_code, template.code))
-    if code is None:
+    load = functools.partial(engine.load_code, template.code)
+    code = _load(path, load)
+    if code is None and isolated:
+        from capsend.modules.isolated import compile_apart
+
+        compiled = compile_apart(data, name=name)
+        code = load(compiled)
+        _keep(path, compiled)
+    elif code is None:
         code = engine.compile_code(template.code, data, name)
         _keep(path, bytes(code.serialize()))
     made: Compiled = template(code, name)

@@ -189,30 +189,37 @@ class WasmModule:
         self.template = template
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> WasmModule:
+    def from_file(cls, path: str | os.PathLike[str], *, isolated: bool = False) -> WasmModule:
         """Load a module from a file.
+
+        Args:
+            path: the file.
+            isolated: as for `from_bytes`.
 
         Raises:
             OSError: it cannot be read.
             WasmError: it is not valid, needs what processes do not have, or does not fit the interface.
         """
         file = Path(path)
-        return cls.from_bytes(file.read_bytes(), name=file.name)
+        return cls.from_bytes(file.read_bytes(), name=file.name, isolated=isolated)
 
     @classmethod
-    def from_bytes(cls, data: bytes | bytearray | memoryview, *, name: str = "") -> WasmModule:
+    def from_bytes(cls, data: bytes | bytearray | memoryview, *, name: str = "", isolated: bool = False) -> WasmModule:
         """Load a module.
 
         Args:
             data: the binary format.
             name: what messages call it; after its digest when there is none.
+            isolated: whether it is compiled in an OS process of its own, with limits: for what a stranger wrote, which could keep all cores busy
+                for minutes and take gigabytes. It costs about half a second, once; the compiled form is kept in the cache as any other.
 
         Raises:
-            WasmError: it is not valid, needs what processes do not have, or does not fit the interface.
+            WasmError: it is not valid, needs what processes do not have, does not fit the interface, or, `isolated`, takes too much to be compiled.
         """
         from capsend.wasm.compiled import obtain
 
-        return cls(obtain(bytes(data) if isinstance(data, bytearray | memoryview) else data, name=name))
+        plain = bytes(data) if isinstance(data, bytearray | memoryview) else data
+        return cls(obtain(plain, name=name, isolated=isolated))
 
     @classmethod
     def from_wat(cls, text: str, *, name: str = "") -> WasmModule:
