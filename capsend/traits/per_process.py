@@ -8,6 +8,8 @@ import types
 import typing
 from typing import Any, Final
 
+from capsend_traits import table
+
 from capsend.traits.fields import annotations_of
 from capsend.traits.markers import PER_PROCESS, PerProcess
 
@@ -20,6 +22,8 @@ def declares_per_process(namespace: dict[str, Any], name: str, value: Any) -> bo
     annotations = _annotations(namespace)
     if name in annotations:
         return is_per_process(annotations[name], namespace)
+    if table().is_per_process(f"{namespace.get('__name__')}.{name}"):
+        return True
     if isinstance(value, _PLAIN) or value.__hash__ is not None:
         return False
     return any(
@@ -30,9 +34,12 @@ def declares_per_process(namespace: dict[str, Any], name: str, value: Any) -> bo
 
 
 def class_declares_per_process(cls: type, name: str) -> bool:
-    """Tell whether a class attribute is declared `PerProcess[...]`."""
+    """Tell whether a class attribute is declared `PerProcess[...]`, by its class or for it; a private name may be written in full or not."""
     namespace = vars(sys.modules.get(cls.__module__, types.ModuleType("")))
-    return is_per_process(annotations_of(cls).get(name), namespace)
+    if name.startswith("__") and not name.endswith("__"):
+        name = f"_{cls.__name__.lstrip('_')}{name}"
+    declared = is_per_process(annotations_of(cls).get(name), namespace)
+    return declared or table().is_per_process(f"{cls.__module__}.{cls.__qualname__}.{name}")
 
 
 def is_per_process(annotation: object, namespace: dict[str, Any]) -> bool:

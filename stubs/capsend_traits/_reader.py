@@ -89,8 +89,8 @@ class _Reader:
                     if isinstance(node.value, ast.Name):
                         target = f"{self.module}.{target}"
                     self.add(name, Alias(f"{self.module}.{name}", target, self.path, node.lineno), applies=applies)
-                case ast.AnnAssign(target=ast.Name(id=name), value=None) if is_per_process(node.annotation):
-                    self.contents.per_process.add(name)
+                case ast.AnnAssign(target=ast.Name() | ast.Attribute(), value=None) if is_per_process(node.annotation):
+                    self.contents.per_process.add(ast.unparse(node.target))
                 case ast.If():
                     holds = self.condition(node.test)
                     self.statements(node.body, prefix=prefix, applies=applies and holds)

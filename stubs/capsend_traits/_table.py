@@ -90,14 +90,19 @@ class Table:
         return None
 
     def is_per_process(self, fullname: str) -> bool:
-        """Return whether each process may own a copy of a global, given by its module and name.
+        """Return whether each process may own a copy of a global or class attribute, given by its module and name: `geo.Map.cache`.
 
         Raises:
             DeclarationError: the file that has to be read for the answer is not valid.
         """
         module, _, name = fullname.rpartition(".")
-        contents = self._read(module) if module else None
-        return contents is not None and name in contents.per_process
+        while module:
+            contents = self._read(module)
+            if contents is not None:
+                return name in contents.per_process
+            module, _, outer = module.rpartition(".")
+            name = f"{outer}.{name}"
+        return False
 
     def modules(self) -> tuple[str, ...]:
         """Return the names of all described modules."""

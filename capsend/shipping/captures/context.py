@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["ABSENT", "LRU_CACHE", "Context", "Place", "Refused", "callable_name", "functions_in", "place_of"]
 
 LRU_CACHE: Final = type(functools.lru_cache(lambda: None))
+_OF_CODE: Final = frozenset(
+    {
+        *(Kind.ATTACHED, Kind.CAPTURED, Kind.CLASS, Kind.CLASS_ATTRIBUTE, Kind.DEFAULT, Kind.FUNCTION, Kind.GLOBAL),
+        Kind.WRITTEN,
+    }
+)
+"""The kinds whose cure is to change the code where they stand."""
 CANNOT_BE_SENT: Final = "which cannot be sent"
 _SHARED: Final = frozenset({Kind.GLOBAL, Kind.CLASS_ATTRIBUTE})
 NOT_IN_IMAGE: Final = "which is not in the image"
@@ -129,6 +136,10 @@ class Context:
         """Note that something cannot go along, once; while only what is possible is included, nothing is noted."""
         is_changed = kind in _SHARED and name.rpartition(".")[2] in self.changed.get(place.function, ())
         leaves = tuple(_fitting(leaf, kind, place, is_changed=is_changed) for leaf in leaves)
+        if not self.tolerant and kind in _OF_CODE and (cure := self.origins.library_cure(place.file)):
+            leaves = tuple(
+                leaf if leaf.predicate == NOT_IN_IMAGE else dataclasses.replace(leaf, cure=cure) for leaf in leaves
+            )
         key = (kind, leaves[0].path, place.function)
         if not self.tolerant and key not in self._reported:
             self._reported.add(key)

@@ -79,6 +79,14 @@ class Origins:
             return Origin.USER if sys.modules.get(name) is None or _is_open(sys.modules[name]) else Origin.MISSING
         return Origin.USER if file.endswith((".py", ".pyc")) and not file.startswith(_installed()) else Origin.MISSING
 
+    def library_cure(self, file: str) -> str:
+        """Return the cure for code of a distribution that is installed where this program imports it from, which nobody edits; else an empty text."""
+        if not file or file.startswith("<") or sys.platform == "wasi":
+            return ""
+        distribution = _library(file)
+        is_own = distribution.replace("-", "_").lower() == self._own.lower()
+        return missing_module_cure(distribution) if distribution and not is_own else ""
+
     def name_of(self, thing: object) -> tuple[str, str] | None:
         """Return (module, qualified name) under which the image has a function, class or other named thing; None if it has not."""
         for module_name, qualname in _claims(thing):
@@ -140,6 +148,23 @@ def register_native_code(ask: Callable[[str], str]) -> None:
         ask: returns the distribution whose native code keeps a distribution out of images; empty when none does.
     """
     _native_code[:] = [ask]
+
+
+@functools.lru_cache(maxsize=4096)
+def _library(file: str) -> str:
+    """Return the distribution that a file belongs to, by what is installed in the folder that programs import it from; else an empty text."""
+    import importlib.metadata
+
+    path = Path(file)
+    while (path.parent / "__init__.py").exists():
+        path = path.parent
+    top, folder = path.name.removesuffix(".py"), str(path.parent)
+    for distribution in importlib.metadata.distributions(path=[folder]):
+        listed = distribution.read_text("top_level.txt")
+        tops = listed.split() if listed else {each.parts[0].removesuffix(".py") for each in distribution.files or ()}
+        if top in tops:
+            return distribution.name
+    return ""
 
 
 def missing_module_cure(name: str) -> str:
