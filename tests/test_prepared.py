@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from capsend import Executor, check, spawn
+from capsend import CaptureError, Executor, check, spawn
 from capsend.environment import default
 from capsend.shipping import prepared
 from capsend.shipping.captures import origins
@@ -69,6 +69,32 @@ def test_known_function_is_walked_once(monkeypatch):
         for function in (known, Named, dict, closure):
             shipped(function)
     assert [made.count(function) for function in (known, Named, dict, closure)] == [1, 1, 1, 2]
+
+
+ROWS: list[int] = []
+
+
+def refused_one() -> int:
+    """Read what cannot be sent."""
+    ROWS.append(1)
+    return len(ROWS)
+
+
+def test_refusal_is_remembered_while_nothing_changed(monkeypatch):
+    """It costs one walk, until something that was read is another."""
+    made = programs_made(monkeypatch)
+    messages = set()
+    for _ in range(3):
+        with pytest.raises(CaptureError, match="ROWS") as refusal:
+            shipped(refused_one)
+        messages.add(str(refusal.value))
+    assert (made.count(refused_one), len(messages)) == (1, 1)
+    ROWS.append(1)
+    with pytest.raises(CaptureError, match="ROWS"):
+        shipped(refused_one)
+    assert made.count(refused_one) == 2
+    monkeypatch.setattr(refused_one, "__code__", known.__code__)
+    shipped(refused_one)
 
 
 def test_fresh_closures_are_not_kept():

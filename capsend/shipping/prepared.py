@@ -18,9 +18,12 @@ from capsend.exceptions import CaptureError
 from capsend.shipping.captures.message_types import message_type
 from capsend.shipping.captures.origins import Origins, resolve
 from capsend.shipping.captures.walk import Walk, callable_name
+from capsend.shipping.refusals import Refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from capsend_traits.wording import Finding
 
     from capsend.shipping.captures.context import Context
     from capsend.shipping.captures.observed import Observed
@@ -85,7 +88,7 @@ class _Kept:
         """Keep the program of a function or class, if it is likely to be asked for again."""
         with self._lock:
             self._drop((id(function), image))
-            if prepared.size > MOST_BYTES or not self._is_worth_it(function):
+            if prepared.size > MOST_BYTES or not self.is_worth_it(function):
                 return
             self._programs[id(function), image] = function, prepared
             self._bytes += prepared.size
@@ -98,7 +101,8 @@ class _Kept:
             while len(self._programs) > MOST or self._bytes > MOST_BYTES:
                 self._drop(next(iter(self._programs)))
 
-    def _is_worth_it(self, function: _Callable) -> bool:
+    def is_worth_it(self, function: _Callable) -> bool:
+        """Tell whether a function is likely to be asked for again."""
         module = sys.modules.get(str(function.__module__))
         if module is not None and resolve(module, function.__qualname__) is function:
             return True
@@ -115,6 +119,7 @@ class _Kept:
 
 
 _kept = _Kept()
+_refused = Refusals()
 
 
 def prepared_for(function: Callable[..., Any], knows: Callable[[str], bool], image: object) -> Prepared:
@@ -123,7 +128,14 @@ def prepared_for(function: Callable[..., Any], knows: Callable[[str], bool], ima
     known = _kept.get(plain, image)
     if known is not None:
         return known
+    refused = _refused.get(plain, image)
+    if refused:
+        raise _refusal(plain, refused, "spawn")
     context, entry = walked(plain, knows)
+    if context.findings:
+        if context.reusable and isinstance(plain, _KINDS) and _kept.is_worth_it(plain):
+            _refused.keep(plain, image, context.findings, context.observed)
+        raise _refusal(plain, context.findings, "spawn")
     program = context.program
     text = f'{{"entry":{dumps(entry)},"steps":{program.text()}{_description(program)}}}'
     prepared = Prepared(program, context.origins, text, frozenset(program.names()), context.observed)
@@ -142,10 +154,10 @@ def _description(program: Program) -> str:
     return f',"description":{dumps(describe(program.objects))}'
 
 
-def walked(
+def require_sendable(
     function: Any, knows: Callable[[str], bool], *, defining: bool = False, verb: str = "spawn"
-) -> tuple[Context, int | str]:
-    """Walk over a callable, and return what was found and the rendered reference to it.
+) -> None:
+    """Raise what is wrong with a callable.
 
     Args:
         function: the callable.
@@ -156,18 +168,26 @@ def walked(
     Raises:
         CaptureError: something it captures cannot go along.
     """
+    context, _ = walked(function, knows, defining=defining)
+    if context.findings:
+        raise _refusal(function, context.findings, verb)
+
+
+def _refusal(function: object, findings: list[Finding], verb: str) -> CaptureError:
+    return CaptureError(report(opening(callable_name(function), findings, verb=verb), findings), findings=findings)
+
+
+def walked(function: Any, knows: Callable[[str], bool], *, defining: bool = False) -> tuple[Context, int | str]:
+    """Walk over a callable, and return what was found and the rendered reference to it; see `require_sendable` for the arguments."""
     walk = Walk(origins=Origins(knows=knows, own=package_of(function)), defining=defining)
     reference = walk.root(function)
     message = message_type(function)
     if message is not None:
         walk.messages(message[0], function)
     context = dismantled(walk)
-    findings = context.findings
     entry: int | str = 0
-    if reference is not None and not findings:
-        entry = context.program.render(reference)[0]
-    if findings:  # rendering finds what has no encoding
-        raise CaptureError(report(opening(callable_name(function), findings, verb=verb), findings), findings=findings)
+    if reference is not None and not context.findings:
+        entry = context.program.render(reference)[0]  # which finds what has no encoding
     return context, entry
 
 

@@ -19,7 +19,7 @@ from capsend.shipping import failure
 from capsend.shipping.captures.message_types import message_type
 from capsend.shipping.captures.origins import Origins, examining, resolve
 from capsend.shipping.captures.walk import Place, Walk, callable_name
-from capsend.shipping.prepared import dismantled, package_of, prepared_for, walked
+from capsend.shipping.prepared import dismantled, package_of, prepared_for, require_sendable
 from capsend.source.compiling import nested_in
 
 if TYPE_CHECKING:
@@ -306,7 +306,7 @@ def check(function: Callable[..., Any], *, knows: Callable[[str], bool], definin
     """
     _require_callable(function)
     with examining():
-        walked(function, knows, defining=defining, verb="check" if not defining else "define")
+        require_sendable(function, knows, defining=defining, verb="check" if not defining else "define")
 
 
 def _with_arguments(

@@ -94,6 +94,7 @@ class Names:
         else:
             reference = values.send(value, Kind.GLOBAL, read.name, place)
         if reference is None:
+            context.observed.parts(value)
             program.withhold(module, read.name, f"it is {type_name(type(value))}, which is not ProcessSend")
             return False
         program.bind(module, read.name, reference)

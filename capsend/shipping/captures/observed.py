@@ -39,6 +39,12 @@ class Observed:
         self._kept.append(container)
         self.answer(lambda: _contents(container))
 
+    def parts(self, container: object) -> None:
+        """Note what a list, dict or set holds itself: what is refused now may be good when that is as it was."""
+        if type(container) in {list, dict, set}:
+            self._kept.append(container)
+            self.answer(lambda: [*map(_Is, _flat(container))])
+
     def cell(self, cell: types.CellType, value: object) -> None:
         """Note what a cell holds."""
         self._cells.append((cell, value))
@@ -74,6 +80,10 @@ class _Is:
         return isinstance(other, _Is) and self.part is other.part
 
     __hash__ = None  # type: ignore[assignment]  # it is only compared
+
+
+def _flat(container: Any) -> list[object]:
+    return [*container, *container.values()] if type(container) is dict else list(container)
 
 
 def _contents(part: Any) -> object:
