@@ -1,4 +1,4 @@
-"""Run a function in a process with memory of its own, and be told before it runs when a capture cannot go along."""
+"""Run functions in processes with memory of their own; captures that cannot be sent are refused before a function runs."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ __all__ = [
     "unsafe_process_send",
 ]
 
-# A program that only declares what it may spawn, or only imports capsend, does not wait for these.
+# Programs that only declare spawnable functions, or only import capsend, do not wait for these modules.
 _LATER: Final = {
     "Address": "mailbox.address",
     "Dir": "capabilities.folders",
@@ -98,7 +98,7 @@ _MODULES: Final = frozenset({"registry"})
 
 
 def __getattr__(name: str) -> object:
-    """Import what is not needed by every program when it is first asked for."""
+    """Import a public name that not every program needs, when it is first asked for."""
     import importlib
 
     if name in _MODULES:

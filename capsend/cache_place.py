@@ -1,4 +1,4 @@
-"""Where compiled code is kept: images, and modules in other languages."""
+"""The folders of compiled code: images, and modules in other languages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Where images are kept: `images` in the folder that CAPSEND_CACHE_DIR names, or else in the user's cache."""
+    """Return the folder of images: `images` in the folder that CAPSEND_CACHE_DIR names, or else in the user's cache."""
     chosen = os.environ.get("CAPSEND_CACHE_DIR")
     if chosen:
         return Path(chosen).expanduser().absolute() / "images"
@@ -17,5 +17,5 @@ def cache_folder() -> Path:
 
 
 def module_folder() -> Path:
-    """Where compiled modules are kept, beside the images."""
+    """Return the folder of compiled modules, beside that of images."""
     return cache_folder().with_name("modules")

@@ -20,31 +20,31 @@ _FEW: Final = 1_000
 
 @attrs.define(eq=False)
 class Deadline:
-    """A moment at which something is called, unless it is cancelled before."""
+    """A moment at which an action is called, unless it is cancelled before."""
 
     when: float
-    """As `time.monotonic` counts."""
+    """The moment, on the clock of `time.monotonic`."""
     number: int
     action: Callable[[], None] | None
 
     def cancel(self) -> None:
-        """Forget the action, and everything that it holds."""
+        """Forget the action, and every object that it holds."""
         self.action = None
 
 
 class Deadlines:
-    """A heap of deadlines, and a daemon thread that sleeps until the first one and ends when there are none."""
+    """A heap of deadlines, and a daemon thread that sleeps until the first one and ends when the heap is empty."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        # Tuples, which are compared several times as fast as instances: there is one for every process.
+        # Tuples, which are compared several times as fast as instances: every process has one.
         self._heap: list[tuple[float, int, Deadline]] = []
         self._numbers = itertools.count()
         self._roof = _FEW
         self._watched = False
 
     def add(self, seconds: float, action: Callable[[], None]) -> Deadline:
-        """Call `action` after so many seconds, on the watching thread; it must be quick and not raise."""
+        """Call *action* after *seconds*, on the watching thread; the action must be quick and not raise."""
         deadline = Deadline(time.monotonic() + seconds, next(self._numbers), action)
         with self._changed:
             if len(self._heap) > self._roof:
@@ -60,7 +60,7 @@ class Deadlines:
     def _drop_cancelled(self) -> None:
         self._heap = [entry for entry in self._heap if entry[2].action is not None]
         heapq.heapify(self._heap)
-        # Twice what is left: then each one is looked at a constant number of times, and cancelled ones behind a live one do not pile up.
+        # Twice the rest: then each deadline is looked at a constant number of times, and cancelled ones behind a live one do not pile up.
         self._roof = max(_FEW, 2 * len(self._heap))
 
     def _watch(self) -> None:
@@ -76,7 +76,7 @@ class Deadlines:
             del due, action
 
     def _next_due(self) -> Deadline | None:
-        """Wait for the first deadline; None when there has been none for a while, and the thread may end."""
+        """Wait for the first deadline; return None after a while without any, so that the thread can end."""
         while True:
             while self._heap and self._heap[0][2].action is None:
                 heapq.heappop(self._heap)

@@ -1,4 +1,4 @@
-"""Environments: what a process may use, where its output goes, and how one is spawned in it."""
+"""Environments: the limits of a process, the targets of its output, and spawning in an environment."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ R = TypeVar("R")
 
 MIB: Final = 1 << 20
 SMALLEST_MEMORY: Final = 64 * MIB
-"""Of a process that runs Python."""
+"""The least memory of a process that runs Python, in bytes."""
 
 _PAGE: Final = 65_536
 LARGEST_MEMORY: Final = 4096 * MIB
@@ -66,7 +66,7 @@ class Variables(collections.abc.Mapping[str, str]):
         return f"<variables {', '.join(self._texts) or 'none'}>"
 
 
-# What is validated comes from callers without a type checker: hence Any.
+# Validated values come from callers without a type checker: hence Any.
 
 
 def _bytes_between(smallest: int, largest: int, why: str) -> Callable[[Any, attrs.Attribute[int], Any], None]:
@@ -94,7 +94,7 @@ def _check_seconds(_environment: object, field: attrs.Attribute[Any], value: Any
 
 def _check_cpu(environment: object, field: attrs.Attribute[Any], value: Any) -> None:
     _check_seconds(environment, field, value)
-    # Inside a process it is the host that limits.
+    # In a guest the limit is the host's to keep.
     if value is not None and sys.platform != "wasi" and not hasattr(time, "pthread_getcpuclockid"):
         message = "cpu cannot be limited on this system: it does not tell the CPU time of a thread. Use timeout"
         raise ValueError(message)
@@ -167,26 +167,27 @@ def _check_target(_environment: object, field: attrs.Attribute[Any], value: Any)
 
 @attrs.frozen(kw_only=True)
 class Environment:
-    """What a process may use; `spawn` starts one in it. Limits are on by default.
+    """The limits of a process, its image and the targets of its output. Limits are on by default.
 
     An environment is a value: it can be kept, compared and shared, and spawning does not change it.
 
     Args:
-        memory: bytes that the process can have, the interpreter's own 50 million included: one that runs Python needs at least 64 MiB.
+        memory: bytes that the process can have, the interpreter's own 50 million included: a process that runs Python needs at least 64
+            MiB.
         timeout: seconds of wall-clock time from `spawn` on, sleeps included; None for no limit.
         cpu: seconds of CPU time that it can use, sleeps and waits not counted; None for no limit but the timeout.
         output: bytes that it can write to its standard output and standard error together.
         result: bytes that its result can take in transit.
         mailbox: messages that its mailbox holds.
         mailbox_bytes: bytes that its mailbox holds; no single message can be larger.
-        mailbox_full: what happens to a message for which there is no room: "block" lets its sender wait, "fail" raises
-            `LimitExceeded` there, "drop_oldest" drops the oldest message and counts it.
-        processes: processes that it and what it spawns can have running at a time, beside itself; with 0 it cannot spawn.
+        mailbox_full: the fate of a message that does not fit: "block" lets its sender wait, "fail" raises `LimitExceeded` in the sender,
+            "drop_oldest" drops the oldest message and counts it.
+        processes: processes that it and its descendants can have running at a time, beside itself; with 0 it cannot spawn.
         tree_memory: bytes that all of those may have together, each counted with its `memory`; None for eight times `memory`.
-        image: what it starts from.
-        env: {name: value} of its environment variables, `os.environ` inside; it inherits none.
-        stdout: called with the text of one or several whole lines; the default writes them to the `sys.stdout` of that
-            moment; None discards them. It runs on the thread of the process, which waits for it.
+        image: the image that the process starts from.
+        env: {name: value} of its environment variables, `os.environ` in the guest; the host's variables are not inherited.
+        stdout: called with the text of one or several whole lines; the default writes them to the host's `sys.stdout` of that moment; None
+            discards them. The call runs on the thread of the process, which waits for it.
         stderr: the same for standard error.
 
     Raises:
@@ -221,10 +222,10 @@ class Environment:
     stderr: Callable[[str], object] | None = attrs.field(default=to_stderr, validator=_check_target)
 
     def check_python(self) -> None:
-        """Refuse less memory than a process that runs Python starts with: it would have more than it is charged.
+        """Refuse less memory than a process that runs Python starts with: the process would have more than it is charged.
 
         Raises:
-            ValueError: it is too little.
+            ValueError: `memory` is less than `SMALLEST_MEMORY`.
         """
         if self.memory < SMALLEST_MEMORY:
             least = f"{SMALLEST_MEMORY} bytes ({SMALLEST_MEMORY // MIB} MiB)"
@@ -232,7 +233,7 @@ class Environment:
             raise ValueError(message)
 
     def replace(self, **changes: Any) -> Environment:
-        """Return the same environment with other limits or targets, by the names that `Environment` takes; this one does not change.
+        """Return a copy of this environment with other limits or targets, by the names that `Environment` takes.
 
         Raises:
             TypeError, ValueError: as `Environment(...)`.
@@ -256,14 +257,15 @@ class Environment:
         except (CaptureError, SerializationError, SyntaxError) as error:
             raise error.with_traceback(
                 None
-            ) from error.__cause__  # what was refused is the caller's: none of the frames that judged it are
+            ) from error.__cause__  # the fault is the caller's: the frames that judged the call are of no use to them
         return prepared.start()
 
     def execute(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
-        r"""Run `fn(*args, **kwargs)` in a new process, wait for its end, and return all that is to be known of it in one object.
+        r"""Run `fn(*args, **kwargs)` in a new process, wait for its end, and return the run's `Outcome`.
 
-        What it writes is kept in the outcome, and handed to `stdout` and `stderr` as well where the environment has targets of its own.
-        It raises what `spawn` raises; what the process ends by is the outcome's `error`.
+        The outcome keeps the process's output, which is handed to `stdout` and `stderr` as well where the environment has targets of its
+        own.
+        Errors of `spawn` are raised; the exception that ends the process is the outcome's `error`.
 
         Example:
             >>> import capsend
@@ -277,7 +279,7 @@ class Environment:
             return run.outcome(made)
 
     async def execute_async(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
-        """Do as `execute` without blocking the event loop; cancelling it kills the process."""
+        """Run a call as `execute` does, without blocking the event loop; cancelling the waiting task kills the process."""
         run = _Run(self)
         async with run.environment.spawn(fn, *args, **kwargs) as made:
             await made._ended()  # noqa: SLF001 - same layer
@@ -300,14 +302,14 @@ class _Run:
         self._began = time.monotonic()
 
     def outcome(self, made: Process[R]) -> Outcome[R]:
-        """Return how an ended process ended."""
+        """Return the outcome of an ended process."""
         from capsend.outcome import Outcome
 
         seconds = time.monotonic() - self._began
         value, error = None, None
         try:
             value = made._life.outcome()  # noqa: SLF001 - same layer
-        except BaseException as raised:  # noqa: BLE001 - it belongs to the outcome
+        except BaseException as raised:  # noqa: BLE001 - the error is part of the outcome
             error = raised
         stats, reason = made.stats(), made.exit_reason
         assert reason is not None
@@ -324,7 +326,7 @@ class _Run:
 
 
 def _both(kept: list[str], target: Callable[[str], object] | None) -> Callable[[str], object]:
-    """Return a target of output that keeps it, and hands it on to a target of the user's."""
+    """Return a target of output that keeps the text in *kept*, and hands it on to the user's target."""
     if target is None or target is to_stdout or target is to_stderr:
         return kept.append
 
@@ -337,13 +339,13 @@ def _both(kept: list[str], target: Callable[[str], object] | None) -> Callable[[
 
 @attrs.frozen
 class Prepared:
-    """A call that was judged and encoded, and can be run once."""
+    """A call that was judged and encoded, to be run once."""
 
     environment: Environment
     shipment: Shipment
 
     def start(self) -> Process[Any]:
-        """Run it in a new process."""
+        """Run the call in a new process."""
         template = self.environment.image.template()
         kind = Actor if self.shipment.takes_mailbox else Process
         life = start(self.shipment, self.environment, template, operations=OPERATIONS)
@@ -351,35 +353,35 @@ class Prepared:
 
 
 class ForeignShipment(Protocol):
-    """A call of what is no Python, as `__capsend_ship__` packs it: it knows how it is started."""
+    """A call of a function that is not Python's, as `__capsend_ship__` packs it."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The function's name in messages."""
 
     def check(self, environment: Environment) -> None:
-        """Refuse an environment in which it cannot even start."""
+        """Refuse an environment in which the process cannot even start."""
 
     def start(self, environment: Environment) -> Life:
-        """Start it."""
+        """Start the process."""
 
 
 @attrs.frozen
 class PreparedForeign:
-    """A call of a function of a module, and can be run once."""
+    """A call of a function of a WebAssembly module, to be run once."""
 
     environment: Environment
     shipment: ForeignShipment
 
     def start(self) -> Process[Any]:
-        """Run it in a new process."""
+        """Run the call in a new process."""
         return Actor(self.shipment.start(self.environment), self.shipment.name)
 
 
 def prepare(
     environment: Environment, fn: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Prepared | PreparedForeign:
-    """Judge and encode a call: raises whatever `spawn` raises before a process starts."""
+    """Judge and encode a call; raise every error that `spawn` raises before a process starts."""
     of_text = getattr(type(fn), "__capsend_prepare__", None)
     if of_text is not None:
         prepared: Prepared = of_text(fn, environment, args, kwargs)
@@ -398,5 +400,5 @@ def prepare(
 
 @functools.cache
 def default() -> Environment:
-    """The environment of the plain `spawn`."""
+    """Return the environment of the plain `spawn`."""
     return Environment()

@@ -6,14 +6,14 @@
       CaptureError(TypeError)          a capture, or an impl that contradicts itself
       SerializationError(TypeError)    an argument, message or result that cannot be sent by value
       ProcessFailed                    an exception that could not come back as itself; a fault of the guest
-        ProcessExited                    sys.exit() inside
-        ProcessInterrupted               KeyboardInterrupt inside
+        ProcessExited                    sys.exit() in the guest
+        ProcessInterrupted               KeyboardInterrupt in the guest
       ProcessKilled
       LimitExceeded                    TimeLimitExceeded(TimeoutError), MemoryLimitExceeded(MemoryError), OutputLimitExceeded
       ImageError
       WasmError(ValueError)            a WebAssembly module that cannot be used
 
-`GuestTraceback` is no error of its own: it is the `__cause__` that shows where inside the process an exception was raised.
+`GuestTraceback` is no error of its own: it is the `__cause__` that shows the place in the guest where an exception was raised.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class CapsendError(Exception):
 
 
 class CaptureError(CapsendError, TypeError):
-    """What a callable captures cannot go along, or an impl contradicts itself.
+    """A capture of a callable cannot be sent, or an impl contradicts itself.
 
     Attributes:
         findings: one `Finding` per bad capture, in the order of the source; empty for an impl that contradicts itself.
@@ -61,8 +61,8 @@ class SerializationError(CapsendError, TypeError):
     """An argument, a message or a result cannot be sent by value.
 
     Attributes:
-        findings: one `Finding` per value that cannot be sent; empty when the process found it.
-        path: where in the value the offending part stands, such as `result["rows"][2]`; empty when `findings` say it.
+        findings: one `Finding` per value that cannot be sent; empty when the guest found the fault.
+        path: the path of the offending part in the value, such as `result["rows"][2]`; empty when `findings` have it.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -94,40 +94,42 @@ class ProcessFailed(CapsendError):
 class ProcessExited(ProcessFailed):
     """A process called `sys.exit()`.
 
-    It is no `SystemExit`: asyncio lets one end the event loop of all tasks, and with it a process would end this program.
+    `ProcessExited` is no `SystemExit`: asyncio lets a `SystemExit` end the event loop of all tasks, so a process could end the host
+    program.
 
     Attributes:
-        code: what `sys.exit` was given.
+        code: the argument of `sys.exit`.
     """
 
     code: Any = None  # as typeshed has it for SystemExit: an int, a text, or nothing
 
 
 def is_normal_exit(error: BaseException | None) -> bool:
-    """Tell whether a process ended by `sys.exit()` with the code of success: it has no result, and failed at nothing."""
+    """Return whether a process ended by `sys.exit()` with the code of success: it has no result, and failed at nothing."""
     code = error.code if type(error) is ProcessExited else 1
     return code is None or (isinstance(code, int) and code == 0)
 
 
 class ProcessInterrupted(ProcessFailed):
-    """A process raised `KeyboardInterrupt`; it is none here, for the reason that `ProcessExited` gives."""
+    """A process raised `KeyboardInterrupt`; on the host it is not one, for the reason that `ProcessExited` gives."""
 
 
 class SystemExitInside(ProcessExited, SystemExit):
-    """What `Process.result` raises for `sys.exit()` inside: both `except SystemExit` and `except Exception` catch it.
+    """The error that `Process.result` raises for `sys.exit()` in the guest: both `except SystemExit` and `except Exception` catch it.
 
-    Its `code` is never that of success: a process that ended without a result should not end this program as if all were well.
+    Its `code` is never that of success: a process that ended without a result should not end the host program as if all were well.
     """
 
 
 class KeyboardInterruptInside(ProcessInterrupted, KeyboardInterrupt):
-    """What `Process.result` raises for `KeyboardInterrupt` inside: both `except KeyboardInterrupt` and `except Exception` catch it."""
+    """The error that `Process.result` raises for `KeyboardInterrupt` in the guest; `except KeyboardInterrupt` and `except Exception` catch it."""
 
 
 def raised_by_result(error: BaseException) -> BaseException:
-    """Return what `Process.result` raises for the error of a process: an exit and an interrupt are also of their own built-in class.
+    """Return the error that `Process.result` raises for an error of a process: exits and interrupts also get their own built-in class.
 
-    Whoever waits on an event loop or through an executor gets them as they are: those would end the loop of all tasks.
+    Waiters on an event loop or through an executor get the error as it is: a `SystemExit` or `KeyboardInterrupt` would end the loop of all
+    tasks.
     """
     if type(error) is ProcessExited:
         exited = SystemExitInside(*error.args, type_name=error.type_name, guest_message=error.guest_message)
@@ -146,7 +148,7 @@ class ProcessKilled(CapsendError):
 
 
 class LimitExceeded(CapsendError):
-    """A process ran into one of its environment's limits.
+    """A process reached one of its environment's limits.
 
     Attributes:
         limit: the limit that was reached: seconds as float, memory and output in bytes as int.
@@ -176,11 +178,11 @@ class ImageError(CapsendError):
 
 
 class WasmError(CapsendError, ValueError):
-    """A WebAssembly module cannot be used: it is not valid, needs what processes do not have, or does not fit the interface."""
+    """A WebAssembly module cannot be used: its code is not valid, needs something that processes do not have, or does not fit the interface."""
 
 
 class Rendering:
-    """A text that is made when somebody reads it; only capsend makes one."""
+    """A text that is rendered at its first reading; only capsend makes one."""
 
     __slots__ = ("render",)
 
@@ -189,9 +191,9 @@ class Rendering:
 
 
 class GuestTraceback(Exception):
-    """Where inside a process an exception was raised; the `__cause__` of what `Process.result` raises.
+    """The place in the guest where an exception was raised; the `__cause__` of an error that `Process.result` raises.
 
-    `str()` of it is one line that names the innermost frame of the user's own code.
+    Its `str()` is one line that names the innermost frame of the user's own code.
     """
 
     def __init__(self, message: str, *, text: str | Rendering = "") -> None:
@@ -202,7 +204,7 @@ class GuestTraceback(Exception):
     def text(self) -> str:
         """The traceback as the process's own Python would print it, with the user's file names and line numbers.
 
-        Made when it is first read: a long chain of exceptions costs nothing as long as nobody looks.
+        The text is rendered at its first reading, so a long chain of exceptions costs nothing until somebody reads it.
         """
         rendering = self.__dict__.pop("_rendering", None)
         return rendering.render() if type(rendering) is Rendering else ""

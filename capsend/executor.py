@@ -40,9 +40,9 @@ class ProcessFuture(Future[R]):
         self._killed = False
 
     def kill(self) -> None:
-        """End the task, also when it runs, which `cancel` cannot; does nothing when it has ended.
+        """End the task, also when it runs, which `cancel` cannot; do nothing when it has ended.
 
-        Returns at once. A task that runs fails with `ProcessKilled`, one that waits is cancelled.
+        Returns at once. A running task fails with `ProcessKilled`, a waiting task is cancelled.
         """
         if not self.cancel():
             self._killed = True
@@ -56,17 +56,17 @@ class ProcessFuture(Future[R]):
 
 
 class Executor(_BaseExecutor):
-    """Runs each submitted call in a process of its own, so many at a time.
+    """Runs each submitted call in a process of its own, at most `max_workers` at a time.
 
-    It is a `concurrent.futures.Executor`: `submit`, `map` and `shutdown` do what the standard library says. Captures
-    and arguments are judged in `submit`, which raises what `spawn` would. No task sees what another left behind, and a
-    process that dies fails its own future and nothing else.
+    It is a `concurrent.futures.Executor`: `submit`, `map` and `shutdown` do what the standard library says. Captures and arguments are
+    judged in `submit`, which raises the errors of `spawn`. No task sees traces of another task, and a process that dies fails its own
+    future and nothing else.
 
     Args:
-        max_workers: how many processes run at once; as many as there are CPUs when None.
-        environment: what each may use; the default environment when None.
-        initializer: no worker lives for more than one task, so there is nothing to initialize: refused with a word on what to do instead.
-        initargs: goes with it.
+        max_workers: processes that run at once; the number of CPUs when None.
+        environment: limits of each process; the default environment when None.
+        initializer: refused, with a word on what to do instead: no worker lives for more than one task, so none can be initialized.
+        initargs: arguments of `initializer`.
 
     Example:
         >>> import capsend
@@ -91,7 +91,7 @@ class Executor(_BaseExecutor):
         _register(self._workers)
 
     def within(self, environment: Environment) -> Executor:
-        """Return this executor with other limits: the same workers, shut down together, and tasks that run in that environment.
+        """Return this executor with other limits: tasks run in *environment*, on the same workers, which are shut down together.
 
         Example:
             >>> import capsend
@@ -110,7 +110,7 @@ class Executor(_BaseExecutor):
         Raises:
             RuntimeError: the executor was shut down.
             TypeError: `fn` is not a function, or the arguments do not fit its signature.
-            CaptureError: something that `fn` captures cannot go along; lists all of it.
+            CaptureError: a capture of `fn` cannot be sent; the error lists all such captures.
             SerializationError: an argument cannot be sent by value.
             ImageError: the image cannot be built, or lacks a module that `fn` needs.
         """
@@ -132,12 +132,15 @@ class Executor(_BaseExecutor):
     ) -> Iterator[R]:
         """Call `fn` on the elements of the iterables, in parallel, and yield the results in their order.
 
+        Ordering:
+            Results come in the order of the elements, whichever process ends first.
+
         Args:
             fn: the function; each call of it runs in a process of its own.
-            iterables: one for each of its arguments.
+            iterables: one for each argument of `fn`.
             timeout: seconds from this call on, after which waiting for the next result raises `TimeoutError`.
-            chunksize: accepted so that code written for other executors works; a chunk is always one element here.
-            buffersize: how many calls may be submitted whose results have not been yielded; all at once when None.
+            chunksize: accepted so that code written for other executors works; a chunk is always one element.
+            buffersize: calls that may be submitted whose results have not been yielded; all at once when None.
 
         Raises:
             TypeError: `buffersize` is not an int.
@@ -168,26 +171,26 @@ class Executor(_BaseExecutor):
                 future.cancel()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Accept no more tasks; those that were submitted run to their end.
+        """Accept no more tasks; submitted tasks run to their end.
 
-        A callback of a future may call it, too: the task that it belongs to has ended and is not waited for.
+        A callback of a future may call it, too: the callback's own task has ended and is not waited for.
 
         Args:
-            wait: return only when all have ended.
-            cancel_futures: cancel those that have not started.
+            wait: return only when all tasks have ended.
+            cancel_futures: cancel the tasks that have not started.
         """
         self._workers.close(cancel=cancel_futures)
         if wait:
             self._workers.wait()
 
     def kill_workers(self) -> None:
-        """Accept no more tasks, cancel those that wait and kill those that run; returns at once."""
+        """Accept no more tasks, cancel the waiting ones and kill the running ones; return at once."""
         self._workers.close(cancel=True)
         self._workers.kill()
 
 
 def _result_of(future: ProcessFuture[R], end: float | None) -> R:
-    """Wait for a result; whoever yields it keeps nothing of it while the caller works."""
+    """Wait for a result; a generator that yields the result holds no reference to it while the caller works."""
     try:
         return future.result(None if end is None else end - time.monotonic())
     finally:
@@ -195,7 +198,7 @@ def _result_of(future: ProcessFuture[R], end: float | None) -> R:
 
 
 class _Workers:
-    """What waits and what runs, so many at a time."""
+    """The waiting and the running tasks, at most `max_workers` of them running."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -212,7 +215,7 @@ class _Workers:
             raise RuntimeError(message)
 
     def add(self, prepared: Prepared | PreparedForeign) -> ProcessFuture[Any]:
-        """Run a call as soon as a worker is free."""
+        """Run a call as soon as a worker is free; return its future."""
         future: ProcessFuture[Any] = ProcessFuture()
         with self._changed:
             self.check_open()
@@ -221,7 +224,7 @@ class _Workers:
         return future
 
     def close(self, *, cancel: bool) -> None:
-        """Accept nothing more."""
+        """Accept no more tasks."""
         with self._changed:
             self._shut_down = True
             cancelled = [future for future, _ in self._waiting] if cancel else []
@@ -232,24 +235,24 @@ class _Workers:
             future.set_running_or_notify_cancel()
 
     def wait(self) -> None:
-        """Wait until all have ended."""
+        """Wait until all tasks have ended."""
         own = getattr(self._ending, "future", None)
         if own is not None:
-            # A callback asks: what it belongs to has ended, and the next task needs its place.
+            # The caller is a callback of a future: its own task has ended, and the next task needs the place.
             self._forget(own)
             self._start_waiting()
         with self._changed:
             self._changed.wait_for(lambda: not self._running and not self._waiting)
 
     def kill(self) -> None:
-        """Kill all that run."""
+        """Kill all running tasks."""
         with self._changed:
             running = list(self._running)
         for future in running:
             future.kill()
 
     def _start_waiting(self) -> None:
-        """Start what is waiting, as far as workers are free."""
+        """Start waiting tasks, as far as workers are free."""
         while True:
             with self._changed:
                 if not self._waiting or len(self._running) >= self._most:
@@ -264,7 +267,7 @@ class _Workers:
     def _start(self, future: ProcessFuture[Any], prepared: Prepared | PreparedForeign) -> None:
         try:
             process = prepared.start()
-        except BaseException as error:  # noqa: BLE001 - the future is where its user looks
+        except BaseException as error:  # noqa: BLE001 - the user looks for the error in the future
             self._tell(future, None, error)
             return
         future._runs_in(process)  # noqa: SLF001 - its own module

@@ -1,4 +1,4 @@
-"""Process groups: several processes with one lifetime, as structured concurrency has it."""
+"""Process groups: several processes with one lifetime, as in structured concurrency."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ R = TypeVar("R")
 
 @final
 class ProcessGroup:
-    """Spawns processes of which none outlives its `with` or `async with` block.
+    """A group of processes of which none outlives its `with` or `async with` block.
 
-    Leaving the block waits for all of them. The first one that fails kills the others, and what failed is raised in an `ExceptionGroup`. A process
-    that is killed has not failed, whoever killed it, as little as a cancelled task: when one result is enough, kill the rest. An `async with`
-    block that is still waiting for something when one fails is cancelled. When the block itself raises, all are killed; its exception is then
-    raised as it is, or, where processes had failed as well, in the group.
+    Leaving the block waits for all of them. The first process that fails kills the others, and the failures are raised in an
+    `ExceptionGroup`. A killed process has not failed, whoever killed it, as little as a cancelled task: when one result is enough, kill the
+    rest. An `async with` block that still waits for something when a process fails is cancelled. When the block itself raises, all
+    processes are killed; the block's exception is then raised as it is, or, if processes had failed as well, in the group.
+
+    Ordering:
+        The `ExceptionGroup` lists the block's own exception first, then the failures in the order in which the processes ended.
 
     Args:
-        environment: what each process may use; the default environment when None.
+        environment: limits of each process; the default environment when None.
 
     Example:
         >>> import capsend
@@ -37,6 +40,9 @@ class ProcessGroup:
         ...     squares = [group.spawn(pow, n, 2) for n in range(3)]
         >>> [p.result() for p in squares]
         [0, 1, 4]
+
+    Source:
+        Structured concurrency, as in Trio's nurseries and `asyncio.TaskGroup`; `ExceptionGroup` is PEP 654's.
     """
 
     __slots__ = (
@@ -66,7 +72,7 @@ class ProcessGroup:
         """Run `fn(*args, **kwargs)` in a process of this group, as `capsend.spawn` does.
 
         Raises:
-            RuntimeError: the group was not entered, has been left, or a process of it has failed.
+            RuntimeError: the group was not entered, has been left, or one of its processes has failed.
         """
         from capsend.environment import default
 
@@ -85,7 +91,7 @@ class ProcessGroup:
             raise RuntimeError(f"no process can be spawned in a group that {state}")
 
     def kill(self) -> None:
-        """Kill all processes of the group; leaving the block then raises nothing for them."""
+        """Kill all processes of the group; leaving the block then raises no error for them."""
         with self._changed:
             self._killed = True
             running = list(self._running)
@@ -93,7 +99,7 @@ class ProcessGroup:
             p.kill()
 
     def _end(self, p: Process[Any]) -> None:
-        """Runs on the thread of the process."""
+        """Count the end of a process; runs on the thread of that process."""
         with self._changed:
             self._running.discard(p)
             if p.exit_reason == "killed":
@@ -119,7 +125,7 @@ class ProcessGroup:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Wait until all have ended, and raise what failed."""
+        """Wait until all processes have ended, and raise the failures."""
         if error is not None:
             self.kill()
         try:
@@ -140,12 +146,12 @@ class ProcessGroup:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Wait until all have ended, without blocking the event loop, and raise what failed; a cancellation kills them."""
+        """Wait until all processes have ended, without blocking the event loop, and raise the failures; a cancellation kills the processes."""
         import asyncio
 
         block, self._block = self._block, None
         if block is not None and block.leave(error):
-            error = None  # what failed is told instead
+            error = None  # the failures of processes are raised instead
         if error is not None:
             self.kill()
         cancelled: asyncio.CancelledError | None = None
@@ -180,7 +186,7 @@ class ProcessGroup:
             return
         if error is not None:
             errors = [each for each in errors if each is not error]
-            # The block may have waited for one that the group killed: that is no news.
+            # The block may have waited for a process that the group killed: its end is no news.
             if not (isinstance(error, ProcessKilled) and any(error is _error_of(p) for p in self._victims)):
                 errors.insert(0, error)
         raise BaseExceptionGroup("processes of a group failed", errors)
@@ -190,7 +196,7 @@ class ProcessGroup:
 
 
 class _Block:
-    """The task that is in an `async with` block, to be cancelled once when a process fails, as `asyncio.TaskGroup` does it."""
+    """The task in an `async with` block, to be cancelled once when a process fails, as `asyncio.TaskGroup` does."""
 
     def __init__(self) -> None:
         import asyncio
@@ -201,7 +207,7 @@ class _Block:
         self._is_over = self._is_cancelled = False
 
     def interrupt(self) -> None:
-        """Cancel it, from any thread."""
+        """Cancel the task, from any thread."""
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
             self._loop.call_soon_threadsafe(self._cancel)
 
@@ -210,7 +216,7 @@ class _Block:
             self._is_cancelled = self._task.cancel()
 
     def leave(self, error: BaseException | None) -> bool:
-        """End it; tell whether this error is but the cancellation, and nobody else wanted one."""
+        """End the block; return whether *error* is only the group's own cancellation, and nobody else asked for one."""
         import asyncio
 
         self._is_over = True
@@ -223,6 +229,6 @@ class _Block:
 def _error_of(p: Process[Any]) -> BaseException:
     try:
         p.result()
-    except BaseException as error:  # noqa: BLE001 - it becomes part of a group
+    except BaseException as error:  # noqa: BLE001 - the error becomes part of a group
         return error
     raise AssertionError(f"{p!r} had failed")

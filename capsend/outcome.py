@@ -1,4 +1,4 @@
-"""How a run ended, in one object: its value or error, what it wrote, and what it used."""
+"""The outcome of a run, in one object: value or error, output, and resources used."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _MOST_TEXT: Final = 2_000
 
 @attrs.frozen(kw_only=True, eq=False)
 class Outcome(Generic[R]):
-    """How a run ended.
+    """The outcome of a run.
 
     Attributes:
-        value: what it returned; None if it ended by an error.
-        error: the exception that it ended by; None if it returned.
-        stdout: what it wrote to its standard output.
-        stderr: what it wrote to its standard error.
+        value: the value that the function returned; None if the run ended by an error.
+        error: the exception that ended the run; None if the function returned.
+        stdout: text written to standard output.
+        stderr: text written to standard error.
         exit_reason: "normal", "failed", "killed", "limit" or "trap".
-        seconds: wall-clock time that it took.
-        cpu_seconds: processor time that it used.
-        memory: bytes of memory that it had when it ended, the interpreter's own included.
+        seconds: wall-clock time of the run.
+        cpu_seconds: processor time that the run used.
+        memory: bytes of the process's memory at its end, the interpreter's own included.
     """
 
     value: R | None
@@ -53,15 +53,16 @@ class Outcome(Generic[R]):
 
     @property
     def traceback(self) -> str:
-        """The traceback of the error as the process's own Python would print it; empty if there is none."""
+        """The traceback of the error as the process's own Python would print it; empty if the run ended without an error."""
         cause = None if self.error is None else self.error.__cause__
         return cause.text if isinstance(cause, GuestTraceback) else ""
 
     def to_json(self) -> str:
-        r"""Return it as one JSON object.
+        r"""Return the outcome as one JSON object.
 
-        It has the attributes as keys. An error is `{"type", "message", "traceback"}`. A value keeps its shape as far as JSON has it: tuples and
-        sets are arrays, a `Record` is `{"class", "fields"}`, and whatever else there is, is `{"repr": text}`.
+        The keys are the attributes' names. An error is `{"type", "message", "traceback"}`. A value keeps its shape as far as JSON has it:
+        tuples and
+        sets are arrays, a `Record` is `{"class", "fields"}`, and any other value is `{"repr": text}`.
 
         Example:
             >>> import capsend, json
@@ -87,7 +88,7 @@ class Outcome(Generic[R]):
 
 
 def _name(error: BaseException) -> str:
-    """Return the name of an error's class; of one that stayed in the process, that of its class there."""
+    """Return the name of an error's class; for an error that stayed in the process, the name of its class in the guest."""
     told = getattr(error, "type_name", "")
     if told and told != "trap":
         return str(told).removeprefix("builtins.").removeprefix("__main__.")
@@ -99,7 +100,7 @@ def _message(error: BaseException) -> str:
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """Return a value as what JSON can say."""
+    """Return a value in the types of JSON."""
     if value is None or type(value) in {bool, int, str}:
         return value
     if type(value) is float:
@@ -113,5 +114,5 @@ def _plain(value: Any, depth: int) -> Any:
             return {"class": value.name, "fields": _plain(value.fields, depth - 1)}
     try:
         return {"repr": repr(value)[:_MOST_TEXT]}
-    except Exception:  # noqa: BLE001 - __repr__ of a class of the user's
+    except Exception:  # noqa: BLE001 - __repr__ of a user's class
         return {"repr": f"<{type(value).__qualname__}>"}

@@ -1,4 +1,4 @@
-"""The handle of a process: its end, its result, its address, and the protocols of the life behind the handle and of the act that spawns."""
+"""The handle of a process: end, result and address, and the protocols of the life behind a handle and of the act that spawns."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _ACTS: Final = frozenset(("send", "send_async", "call", "call_async"))
 
 
 ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap"]
-"""How a process ended: with a value; by an exception; by `kill`; at a limit; by a fault of the guest."""
+"""The end of a process: with a value; by an exception; by `kill`; at a limit; by a fault of the guest."""
 
 
 @attrs.frozen
 class Stats:
-    """What a process has used.
+    """The resources that a process has used.
 
     Attributes:
         cpu_seconds: processor time of its thread.
-        memory: bytes of memory that it had when it last asked the host for something, the interpreter's own included.
+        memory: bytes of its memory at its last host operation, the interpreter's own included.
         sent, received: messages; answers to calls and notices are not counted.
-        waiting: messages in its mailbox, those put by for later included.
+        waiting: messages in its mailbox, including messages that a selective `receive` set aside.
         dropped: messages that were lost: see `Address.send`.
-        output_bytes: what it wrote, log records included.
+        output_bytes: bytes written to its standard output and standard error, log records included.
     """
 
     cpu_seconds: float
@@ -53,7 +53,7 @@ class Finished(Protocol):
     """The end of a process, as something to wait for."""
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the process has ended, or so many seconds; return whether it has ended."""
+        """Wait until the process has ended, for at most *timeout* seconds; return whether it has ended."""
 
 
 class Mail(Protocol):
@@ -84,7 +84,7 @@ class HandleMaker(Protocol):
 
 
 class Life(Protocol):
-    """The life behind a handle: on the host a thread and its guest, in a process the number of a child."""
+    """The life behind a handle: on the host a thread and its guest, in a parent process the number of a child."""
 
     @property
     def number(self) -> int:
@@ -92,7 +92,7 @@ class Life(Protocol):
 
     @property
     def reason(self) -> ExitReason | None:
-        """How the process ended; None while it runs."""
+        """The reason of the end; None while the process runs."""
 
     @property
     def mail(self) -> Mail:
@@ -109,13 +109,13 @@ class Life(Protocol):
         """Return the value or raise the error of a finished process."""
 
     def kill(self) -> None:
-        """End the process because its user said so."""
+        """End the process at the request of a holder of its handle."""
 
     def abandon(self) -> None:
-        """End the process because nobody can ask for its result any more."""
+        """End the process because nobody holds its handle any more."""
 
     def add_callback(self, callback: Callable[[], None]) -> None:
-        """Call when the process has ended, or at once if it has."""
+        """Call *callback* when the process has ended, or at once if it has."""
 
 
 class Spawner(Protocol):
@@ -129,21 +129,21 @@ _spawners: Final[list[Spawner]] = []
 
 
 def register_spawner(spawner: Spawner) -> None:
-    """Let handles start processes: `capsend.spawning`, which stands above this module, registers `spawn` when it is imported."""
+    """Register the act by which handles start processes; `capsend.spawning`, which lies above this module, registers `spawn` at its import."""
     _spawners[:] = [spawner]
 
 
 def spawner() -> Spawner:
-    """Return the act that was registered."""
+    """Return the registered act."""
     return _spawners[0]
 
 
 class Process(Generic[R_co]):
     """The handle of a running or finished process.
 
-    A process is an isolated WebAssembly instance with memory of its own, not an OS process. It runs on a thread of its
-    own and shares nothing with this program. When the last reference to an unfinished process's handle goes, it is
-    killed; so are all when the interpreter exits.
+    A process is an isolated WebAssembly instance with memory of its own, not an OS process. It runs on a thread of its own and shares
+    nothing with the host program. An unfinished process is killed when the last reference to its handle goes, and when the interpreter
+    exits.
 
     Example:
         >>> import capsend
@@ -155,41 +155,47 @@ class Process(Generic[R_co]):
     __slots__ = ("__weakref__", "_life", "_name")
 
     def __init__(self, life: Life, name: str) -> None:
-        """Made by `spawn`; not to be called."""
+        """Wrap a life; `spawn` calls this, users do not."""
         self._life = life
         self._name = name
 
     @property
     def id(self) -> int:
-        """A number that no other process of this program has; counted from 1."""
+        """A number that no other process of the host program has; counted from 1."""
         return self._life.number
 
     @property
     def exit_reason(self) -> ExitReason | None:
-        """How it ended: "normal", "failed", "killed", "limit" or "trap"; None while it runs."""
+        """The reason of the end: "normal", "failed", "killed", "limit" or "trap"; None while the process runs."""
         return self._life.reason
 
     def done(self) -> bool:
-        """Whether it has ended, in whatever way."""
+        """Return whether the process has ended, for whatever reason."""
         return self._life.reason is not None
 
     @property
     def address(self) -> Address[Any]:
-        """What stands for it in messages and captures; without a mailbox, it can only be monitored and linked to."""
-        address: Address[Any] = self._life.mail.grant().handle()  # type: ignore[assignment]  # what a port is handed out as
+        """The address that represents the process in messages and captures; a process without a mailbox can only be monitored and linked to by it."""
+        address: Address[Any] = self._life.mail.grant().handle()  # type: ignore[assignment]  # the grant of a port is handed out as an address
         return address
 
     def link(self, other: Process[Any] | Address[Any]) -> None:
-        """Link two processes: when one ends in any way but normally, the other is killed, unless it traps exits.
+        """Link two processes: when one ends for any reason but "normal", the other is killed, unless it traps exits.
+
+        Ordering:
+            An `Exit` arrives behind all messages that the ended process had sent to the other before it ended.
 
         Raises:
-            TypeError: the other is neither a process nor, outside, an address.
-            CapsendError: the address does not allow it.
+            TypeError: *other* is neither a process nor, on the host, an address.
+            CapsendError: the address lacks the right to link.
+
+        Source:
+            Links and trapped exits are Erlang/OTP's.
         """
         self._life.mail.link(self._port_of(other))
 
     def unlink(self, other: Process[Any] | Address[Any]) -> None:
-        """Undo a link, whichever of the two asked for it; does nothing when there is none.
+        """Undo a link, whichever of the two asked for it; do nothing when the two are not linked.
 
         Raises:
             TypeError, CapsendError: as `link`.
@@ -200,7 +206,7 @@ class Process(Generic[R_co]):
         return other._life.mail.port if isinstance(other, Process) else self._life.mail.port_of(other)  # noqa: SLF001 - its own class
 
     def spawn_linked(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
-        """Spawn a process in the default environment that is linked to this one from its first moment."""
+        """Spawn a process in the default environment and link it to this one."""
         made: Process[R] = spawner()(fn, *args, **kwargs)
         self.link(made)
         return made
@@ -208,7 +214,7 @@ class Process(Generic[R_co]):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name):
-            """Say what is missing when a process that takes no messages is sent one."""
+            """Name the missing mailbox when a message is sent to a process that takes none."""
             if name in _ACTS:
                 message = (
                     f"process {self.id} takes no messages, and has no {name}: its function has no mailbox. "
@@ -219,27 +225,26 @@ class Process(Generic[R_co]):
             raise AttributeError(message, name=name, obj=self)
 
     def stats(self) -> Stats:
-        """What it has used so far, or used until its end."""
+        """Return the resources that the process has used so far, or until its end."""
         return self._life.stats()
 
     def result(self, timeout: float | None = None) -> R_co:
-        """Wait until the process ends, and return what its function returned.
+        """Wait until the process ends, and return the value that its function returned.
 
-        All output of the process has been delivered by then. Waiting can be interrupted by Ctrl-C and does not affect
-        the process.
+        All output of the process has been delivered by then. Ctrl-C interrupts the wait and does not affect the process.
 
         Args:
             timeout: seconds to wait; for ever when None.
 
         Raises:
-            TimeoutError: it has not ended in time; it goes on running, and `result` can be called again.
-            ProcessKilled: it was killed.
-            TimeLimitExceeded: it ran longer than its environment's timeout.
-            MemoryLimitExceeded: it asked for more memory than its environment grants.
-            OutputLimitExceeded: it wrote or returned more than its environment allows.
-            ProcessFailed: it ended by a fault, or by an exception that cannot come back as itself.
-            Exception: what its function raised, with the traceback from inside as the cause; `SystemExit` and
-                `KeyboardInterrupt` come as errors that are `Exception`s as well.
+            TimeoutError: the process has not ended in time; it goes on running, and `result` can be called again.
+            ProcessKilled: the process was killed.
+            TimeLimitExceeded: the process ran longer than its environment's timeout.
+            MemoryLimitExceeded: the process asked for more memory than its environment grants.
+            OutputLimitExceeded: the process wrote or returned more than its environment allows.
+            ProcessFailed: the process ended by a fault, or by an exception that cannot come back as itself.
+            Exception: its function raised; the traceback in the guest is the `__cause__`. `SystemExit` and `KeyboardInterrupt` come as
+                errors that are `Exception`s as well.
         """
         if not self._life.finished.wait(timeout):
             message = f"process {self.id} is still running after {timeout:g} s of waiting"
@@ -248,7 +253,7 @@ class Process(Generic[R_co]):
         return value
 
     def kill(self) -> None:
-        """End it: a busy loop, a sleep and a blocked host operation alike; does nothing when it has ended.
+        """End the process, be it in a busy loop, a sleep or a blocked host operation; do nothing when it has ended.
 
         Returns at once; `result` then raises `ProcessKilled`.
         """
@@ -260,7 +265,7 @@ class Process(Generic[R_co]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Kill it if it has not ended, and wait until it has."""
+        """Kill the process if it has not ended, and wait until it has."""
         self._life.kill()
         self._life.finished.wait()
 
@@ -270,15 +275,15 @@ class Process(Generic[R_co]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Kill it if it has not ended, and wait until it has, without blocking the event loop."""
+        """Kill the process if it has not ended, and wait until it has, without blocking the event loop."""
         self._life.kill()
         await self._ended()
 
     def __await__(self) -> Generator[Any, None, R_co]:
-        """Wait in an asyncio event loop, without blocking it; then as `result`.
+        """Wait in an asyncio event loop, without blocking it; then return or raise as `result` does.
 
-        A waiting task that is cancelled, by `asyncio.timeout` for instance, stops waiting, and the process goes on: it can be awaited again.
-        `async with p:` kills it on the way out.
+        A waiting task that is cancelled, by `asyncio.timeout` for instance, stops waiting, and the process goes on: it can be awaited
+        again. `async with p:` kills the process when the block is left.
         """
         yield from self._ended().__await__()
         value: R_co = self._life.outcome()
@@ -308,7 +313,7 @@ class Process(Generic[R_co]):
             life = getattr(self, "_life", None)
             if life is not None and life.reason is None:
                 life.abandon()
-        except Exception:  # noqa: BLE001 - when the interpreter goes, the names of modules go first
+        except Exception:  # noqa: BLE001 - at the interpreter's exit, the names of modules go first
             return
 
     def __repr__(self) -> str:
@@ -322,21 +327,21 @@ class Actor(Process[R_co], Generic[M_contra, R_co]):
 
     @property
     def address(self) -> Address[M_contra]:
-        """Where to send its messages to; keeps nothing alive."""
+        """The address of its mailbox; an address keeps nothing alive."""
         return super().address
 
     def send(self, value: M_contra, *, timeout: float | None = None) -> bool:
-        """Send it a message; see `Address.send`."""
+        """Send a message to the process; see `Address.send`."""
         return self.address.send(value, timeout=timeout)
 
     async def send_async(self, value: M_contra, *, timeout: float | None = None) -> bool:
-        """Send it a message; see `Address.send_async`."""
+        """Send a message to the process; see `Address.send_async`."""
         return await self.address.send_async(value, timeout=timeout)
 
     def call(self, make: Callable[[Address[T]], M_contra], *, timeout: float | None = None) -> T:
-        """Send it a message and wait for the answer; see `Address.call`."""
+        """Send a message to the process and wait for the answer; see `Address.call`."""
         return self.address.call(make, timeout=timeout)
 
     async def call_async(self, make: Callable[[Address[T]], M_contra], *, timeout: float | None = None) -> T:
-        """Send it a message and wait for the answer; see `Address.call_async`."""
+        """Send a message to the process and wait for the answer; see `Address.call_async`."""
         return await self.address.call_async(make, timeout=timeout)

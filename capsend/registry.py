@@ -1,4 +1,4 @@
-"""Names for addresses: whoever knows the name of a process can find it, as long as it lives."""
+"""Names for addresses: a process can be found by its name as long as it lives."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ def register(name: str, peer: Address[Any] | Process[Any]) -> None:
     """Give an address, or that of a process, a name, until its process ends, its mailbox is closed, or `unregister` is called.
 
     Raises:
-        ValueError: something that lives has that name.
-        TypeError: what is given has no address.
+        ValueError: the name belongs to a live address.
+        TypeError: *peer* has no address.
+
+    Source:
+        Erlang's `register/2` and `whereis/1`.
     """
     address: Address[Any] = address_of(peer, kind=Address)
     port = address.__capsend_handle__.port
@@ -37,26 +40,26 @@ def register(name: str, peer: Address[Any] | Process[Any]) -> None:
 
 
 def unregister(name: str) -> None:
-    """Take a name back; does nothing when nothing has it."""
+    """Release a name; do nothing when no address has it."""
     with _lock:
         _names.pop(name, None)
         _held.pop(name, None)
 
 
 def whereis(name: str) -> Address[Any] | None:
-    """Return the address of that name; None when nothing that lives has it."""
+    """Return the address called *name*; None when no live address has that name."""
     with _lock:
         address = _names.get(name)
     return address if address is not None and address.alive else None
 
 
 def ensure(name: str, start: Callable[[], Process[Any]]) -> Address[Any]:
-    """Return the address of that name; where nothing that lives has it, start a process, keep it, and give it the name.
+    """Return the address called *name*; if no live address has that name, start a process, keep its handle, and name it.
 
     Two threads that ask at the same time get the same process.
 
     Raises:
-        TypeError: what `start` returned is no process.
+        TypeError: `start` returned no process.
     """
     with _lock:
         address = whereis(name)
@@ -73,7 +76,11 @@ def ensure(name: str, start: Callable[[], Process[Any]]) -> Address[Any]:
 
 
 def names() -> tuple[str, ...]:
-    """Return all names, sorted."""
+    """Return the names of all live addresses.
+
+    Returns:
+        A sorted tuple: `(name, ...)`.
+    """
     with _lock:
         return tuple(sorted(name for name, address in _names.items() if address.alive))
 

@@ -1,4 +1,4 @@
-"""How processes are spawned: `spawn`, functions made to be spawned, and the check of captures."""
+"""Spawning: `spawn`, functions made to be spawned, and the check of captures."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ R = TypeVar("R")
 
 @final
 class Spawnable(Generic[P, R]):
-    """A function made to be spawned, by `@process`; an ordinary call runs it here."""
+    """A function made to be spawned, by `@process`; an ordinary call runs it on the host."""
 
     def __init__(self, function: Callable[P, R]) -> None:
-        # Directly, because attributes cannot be assigned.
+        # Set directly, because this class refuses assignments to attributes.
         names = (name for name in functools.WRAPPER_ASSIGNMENTS if hasattr(function, name))
         self.__dict__.update({name: getattr(function, name) for name in names}, __wrapped__=function)
 
@@ -34,7 +34,7 @@ class Spawnable(Generic[P, R]):
         return function
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the function here, in this program."""
+        """Call the function in the calling program, without a process."""
         return self.__capsend_function__(*args, **kwargs)
 
     def spawn(self, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
@@ -42,7 +42,7 @@ class Spawnable(Generic[P, R]):
         return spawn(self.__capsend_function__, *args, **kwargs)
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        """Bind it to an instance, as a method; the bound function is spawnable too, if the instance can go along."""
+        """Bind the function to an instance, as a method; the bound function is spawnable too, if the instance can be sent."""
         if instance is None:
             return self
         bind = getattr(self.__capsend_function__, "__get__", None)
@@ -63,13 +63,13 @@ class _Spawn:
     def __call__(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
         """Run `fn(*args, **kwargs)` in a new process, in the default `Environment`, and return its handle at once.
 
-        What `fn` captures must be `ProcessSend`; arguments and the result must be `Serializable` and are copied. Both
-        are checked before the process starts, and so is the number of arguments. On an `async def` function the
-        coroutine is run on an event loop inside, and the result is what it returns.
+        Captures of `fn` must be `ProcessSend`; arguments and the result must be `Serializable` and are copied. Captures and arguments are
+        checked before the process starts, and so is the number of arguments. The coroutine of an `async def` function runs on an event loop
+        in the guest, and its value is the result.
 
         Raises:
             TypeError: `fn` is not a function, or the arguments do not fit its signature.
-            CaptureError: something that `fn` captures cannot go along; lists all of it.
+            CaptureError: a capture of `fn` cannot be sent; the error lists all such captures.
             SerializationError: an argument cannot be sent by value.
             ImageError: the image cannot be built, or lacks a module that `fn` needs.
 
@@ -78,13 +78,16 @@ class _Spawn:
             >>> numbers = (1, 2, 3)
             >>> capsend.spawn(lambda: sum(numbers)).result()
             6
+
+        Source:
+            The split between `ProcessSend` and `Serializable` follows Rust's `Send` and Lunatic's processes.
         """
         from capsend.environment import default
 
         try:
             return default().spawn(fn, *args, **kwargs)
         except (CaptureError, SerializationError, SyntaxError) as error:
-            raise error.with_traceback(None) from error.__cause__  # the caller's line and this one are enough
+            raise error.with_traceback(None) from error.__cause__  # the frames of the caller and of `spawn` are enough
 
     def __repr__(self) -> str:
         return "<capsend.spawn>"
@@ -95,13 +98,13 @@ register_spawner(spawn)
 
 
 def process(fn: Callable[P, R], /) -> Spawnable[P, R]:
-    """Declare a function that is made to be spawned, and check here, at its definition, what it captures.
+    """Declare a function that is made to be spawned, and check its captures at its definition.
 
-    Names that are not defined yet are checked when it is spawned.
+    Names that are not defined yet are checked when the function is spawned.
 
     Raises:
         TypeError: `fn` is not a function.
-        CaptureError: something that `fn` captures cannot go along; lists all of it.
+        CaptureError: a capture of `fn` cannot be sent; the error lists all such captures.
 
     Example:
         >>> import capsend
@@ -123,7 +126,7 @@ def check(fn: Callable[..., object], /) -> None:
 
     Raises:
         TypeError: `fn` is not a function.
-        CaptureError: something that `fn` captures cannot go along; lists all of it.
+        CaptureError: a capture of `fn` cannot be sent; the error lists all such captures.
 
     Example:
         >>> import capsend

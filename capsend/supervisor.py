@@ -27,7 +27,7 @@ R = TypeVar("R")
 
 Strategy: TypeAlias = Literal["one_for_one", "one_for_all", "rest_for_one"]
 Restart: TypeAlias = Literal["permanent", "transient", "temporary"]
-"""When a child is started again: always; when it did not end normally; never."""
+"""The ends after which a child is started again: all; all but "normal"; none."""
 
 _STRATEGIES: Final[tuple[str, ...]] = get_args(Strategy)
 _RESTARTS: Final[tuple[str, ...]] = get_args(Restart)
@@ -44,13 +44,13 @@ class _Child:
     stop: Callable[[Any], object] | None = None
     process: Process[Any] | Supervisor | None = None
     failures: int = 0
-    """Ends in a row that were not preceded by a quiet period."""
+    """Consecutive ends without a quiet period before them."""
     started: float = 0.0
     is_starting: bool = False
     round: _Round | None = None
 
     def kill(self) -> None:
-        """End its process, and that of every child below it, and do not wait for that."""
+        """End its process, and that of every child below it, without waiting."""
         if self.process is not None:
             _kill(self.process)
 
@@ -65,36 +65,41 @@ def _kill(p: Process[Any] | Supervisor) -> None:
 
 @attrs.define(eq=False)
 class _Round:
-    """Children that are being started again, and what is to be done after that: ends that came meanwhile."""
+    """Children that are being started again, and the ends that came meanwhile, to be handled after that."""
 
     children: list[_Child]
     later: list[Callable[[], None]] = attrs.field(factory=list)
 
 
 class RestartsExceeded(CapsendError):
-    """The children of a supervisor ended more often than it may start them again; it has killed them all."""
+    """The children of a supervisor ended more often than it may start them again; the supervisor has ended all of them."""
 
 
 @final
 class Supervisor:
-    """Starts children, and starts them again when they end.
+    """A supervisor: it starts children, and starts them again when they end.
 
-    It works on a thread of its own, from the first `spawn` until it is closed. A process has one thread: inside it works while the process
-    waits for messages, answers or results, in `wait` or on an event loop, but not in `time.sleep`. When children end more than `restarts`
-    times within `period` seconds, it gives up: it ends all of them, in reverse order, and `wait` or leaving the block raises
-    `RestartsExceeded`. A child can be a supervisor itself, which ends when it gives up.
+    It works on a thread of its own, from the first `spawn` until it is closed. A process has one thread: in a guest the supervisor works
+    while the process waits for messages, answers or results, in `wait` or on an event loop, but not in `time.sleep`. When children end more
+    than `restarts` times within `period` seconds, the supervisor gives up: it ends all of them, in reverse order, and `wait` or leaving the
+    block raises `RestartsExceeded`. A child can be a supervisor itself, which ends when it gives up.
+
+    Ordering:
+        Ends of children are handled one after the other, in the order in which they arrive. Children that one end restarts ("one_for_all",
+        "rest_for_one") are ended in the reverse order of their addition and started again in that order, each after the one before. `close`
+        ends all children in reverse order, each before the next.
 
     Args:
-        strategy: "one_for_one" starts the child again that ended; "one_for_all" kills the others and starts all again; "rest_for_one" does
-            that with those that were added after it.
-        restarts: how many restarts are allowed within the period.
+        strategy: "one_for_one" restarts the child that ended; "one_for_all" kills the others and restarts all; "rest_for_one" does that
+            with the children that were added after it.
+        restarts: restarts that are allowed within the period.
         period: seconds.
         backoff: seconds that a child waits before it is started again, and no other child; doubled with each end that follows within the
             period, up to `longest_backoff`. A child that has run for longer than the period begins anew.
         longest_backoff: seconds.
         shutdown: seconds that a child with a `stop` of its own gets to end by itself before it is killed.
-        environment: what each child may use; the default environment when None.
-        on_give_up: called, on the supervisor's thread, with the error, when it gives up.
+        environment: limits of each child; the default environment when None.
+        on_give_up: called, on the supervisor's thread, with the error, when the supervisor gives up.
 
     Example:
         >>> import capsend
@@ -102,6 +107,9 @@ class Supervisor:
         ...     name = supervisor.spawn(print, "done", restart="transient")
         ...     supervisor.wait(timeout=10)
         done
+
+    Source:
+        Strategies, restart kinds and the limit of restarts within a period are those of Erlang/OTP's `supervisor`.
     """
 
     def __init__(  # noqa: PLR0913 - options of one thing, all by keyword
@@ -154,7 +162,7 @@ class Supervisor:
         """Start a child that runs `fn(*args, **kwargs)`, and return its name; each start judges and encodes the call anew.
 
         Raises:
-            CaptureError, SerializationError, TypeError: as `capsend.spawn`; nothing is supervised then.
+            CaptureError, SerializationError, TypeError: as `capsend.spawn`; no child is added then.
         """
         from capsend.environment import default
 
@@ -169,18 +177,18 @@ class Supervisor:
         restart: Restart = "permanent",
         stop: Callable[[Any], object] | None = None,
     ) -> str:
-        """Start a child by calling a function that spawns a process, now and whenever it is to be started again; return its name.
+        """Start a child by calling a function that spawns a process, now and at each restart; return the child's name.
 
         Args:
-            start: returns the process, or a supervisor that has its children. One that raises, when it is called again, counts as a child that ended.
-                It may take its time: the others are supervised meanwhile, but not inside a process, which has one thread.
-            name: what the child is known by; made up when None.
-            restart: after which ends it is started again.
-            stop: asks the process to end, for example by sending it a message; without it, it is killed at once.
+            start: returns the process, or a supervisor with children of its own. A restart that raises counts as one more end of the child.
+                A slow `start` delays no other child on the host; in a guest, which has one thread, it does.
+            name: name of the child; made up when None.
+            restart: the ends after which the child is started again.
+            stop: asks the process to end, for example by sending it a message; a child without `stop` is killed at once.
 
         Raises:
             RuntimeError: the supervisor was closed, or has given up.
-            ValueError: a child has that name.
+            ValueError: the name belongs to another child.
         """
         if restart not in _RESTARTS:
             raise ValueError(f"restart must be one of {', '.join(_RESTARTS)}, not {restart!r}")
@@ -201,7 +209,7 @@ class Supervisor:
         return name
 
     def remove(self, name: str) -> None:
-        """End a child and supervise it no more; does nothing when there is none of that name."""
+        """End a child and supervise it no more; do nothing when no child has that name."""
         child = self._pop(name)
         if child is not None:
             self._end(child)
@@ -219,22 +227,22 @@ class Supervisor:
         return child
 
     def process(self, name: str) -> Process[Any] | None:
-        """Return the child's process of this moment; None while it waits to be started again, and when there is no such child.
+        """Return the child's process of this moment; None while the child waits for its restart, and when no child has that name.
 
-        Where it is just being started, this waits for that, for a second at most.
+        During a start of the child, the call waits for it, for a second at most.
         """
         p = self._of_this_moment(name)
         return None if isinstance(p, Supervisor) else p
 
     def supervisor(self, name: str) -> Supervisor | None:
-        """Return the child's supervisor of this moment, where the child is one."""
+        """Return the child's supervisor of this moment; None when the child is a process, or has ended."""
         s = self._of_this_moment(name)
         return s if isinstance(s, Supervisor) else None
 
     def _of_this_moment(self, name: str) -> Process[Any] | Supervisor | None:
         with self._changed:
             child = self._children.get(name)
-            # A child may be heard of before what starts it has returned.
+            # The child's messages may arrive before its `start` has returned.
             if child is not None and child.is_starting:
                 self._changed.wait_for(lambda: not child.is_starting, _STARTING)
             return None if child is None else child.process
@@ -246,16 +254,19 @@ class Supervisor:
 
     @property
     def children(self) -> tuple[str, ...]:
-        """The names of all children that run or will be started again, in the order in which they were added."""
+        """The names of all children that run or will be started again, in the order of their addition."""
         with self._changed:
             return tuple(self._children)
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until no child is left: all have ended and none is to be started again.
 
+        Args:
+            timeout: seconds to wait; for ever when None.
+
         Raises:
-            TimeoutError: there are children left.
-            RestartsExceeded: the supervisor has given up; its cause is what the last child raised.
+            TimeoutError: children are left after *timeout* seconds.
+            RestartsExceeded: the supervisor has given up; the `__cause__` is the last child's error.
         """
         with self._changed:
             ended = self._changed.wait_for(lambda: not self._children or self._error is not None, timeout)
@@ -265,7 +276,7 @@ class Supervisor:
             raise TimeoutError(f"there are still {len(self._children)} children after {timeout:g} s")
 
     async def wait_async(self) -> None:
-        """Wait as `wait` does, without blocking the event loop; cancelling the waiting task changes nothing."""
+        """Wait as `wait` does, without blocking the event loop; cancelling the waiting task leaves the children alone."""
         from capsend.mailbox.wakeups import Event
 
         changed = Event()
@@ -297,7 +308,7 @@ class Supervisor:
             self._closed_now()
 
     def _leave(self) -> list[_Child]:
-        """Supervise nothing any more, and return the children in the order in which they are to end."""
+        """End the supervision, and return the children in the order in which they are to end."""
         self._worker.stop()
         with self._changed:
             children = list(self._children.values())
@@ -314,7 +325,7 @@ class Supervisor:
 
     @property
     def exit_reason(self) -> str | None:
-        """None until it is closed; then "failed" when it had given up, else "normal"."""
+        """None until the supervisor is closed; then "failed" if it gave up, else "normal"."""
         if not self._closed:
             return None
         return "failed" if self._error is not None else "normal"
@@ -332,7 +343,7 @@ class Supervisor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close; raise `RestartsExceeded` if it had given up and the block raised nothing."""
+        """Close; raise `RestartsExceeded` if the supervisor gave up and the block raised nothing."""
         self.close()
         if self._error is not None and error is None:
             raise self._error
@@ -349,7 +360,7 @@ class Supervisor:
             raise self._error
 
     def _tell(self) -> None:
-        """Let everybody who waits look again."""
+        """Wake all threads and tasks that wait for a change."""
         self._changed.notify_all()
         for wake in tuple(self._waiting):
             wake()
@@ -359,7 +370,7 @@ class Supervisor:
             raise RuntimeError("no child can be added to a supervisor that was closed or has given up")
 
     def _start(self, child: _Child) -> bool:
-        """Start a child's process; false, and the process is killed, when meanwhile nobody wants it any more."""
+        """Start a child's process; return False, and kill the process, if the child was removed or the supervisor closed meanwhile."""
         child.is_starting = True
         try:
             return self._started(child, child.start())
@@ -394,14 +405,14 @@ class Supervisor:
             if child.stop is not None and not p.done():
                 try:
                     child.stop(p)
-                except Exception:  # noqa: BLE001 - then it is killed
+                except Exception:  # noqa: BLE001 - the process is killed then
                     p.kill()
                 p._life.finished.wait(self._shutdown)  # noqa: SLF001 - same layer
             p.kill()
             p._life.finished.wait()  # noqa: SLF001 - same layer
 
     async def _end_async(self, child: _Child) -> None:
-        """End a child's process as `_end` does; it is killed at once when the waiting task is cancelled."""
+        """End a child's process as `_end` does; the process is killed at once when the waiting task is cancelled."""
         p = child.process
         if isinstance(p, Supervisor):
             await p.close_async()
@@ -418,7 +429,7 @@ class Supervisor:
 
         try:
             stop(p)
-        except Exception:  # noqa: BLE001 - then it is killed
+        except Exception:  # noqa: BLE001 - the process is killed then
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._shutdown):
@@ -447,7 +458,7 @@ class Supervisor:
             self._begin(child, concerned)
 
     def _begin(self, child: _Child, concerned: list[_Child]) -> None:
-        """Start children again, after the back-off of the one that ended."""
+        """Start children again, after the back-off of the child that ended."""
         quiet = time.monotonic() - child.started > self._period
         child.failures = 1 if quiet else child.failures + 1
         wait = self._wait_of(child) if self._backoff else 0.0
@@ -461,7 +472,7 @@ class Supervisor:
             self._worker.aside(lambda: self._end_all(this, wait))
 
     def _concerned(self, child: _Child) -> list[_Child]:
-        """Who is to be started again, in the order of the children."""
+        """Return the children to be started again, in the order of their addition."""
         with self._changed:
             children = list(self._children.values())
         if self._strategy == "one_for_one":
@@ -473,7 +484,7 @@ class Supervisor:
         return min(wait, self._longest_backoff)
 
     def _start_failed(self, this: _Round, position: int, error: BaseException) -> None:
-        """Try again later: a child that cannot even be started counts as one that ended."""
+        """Try again later: a child that cannot even be started counts as a child that ended."""
         child = this.children[position]
         if not self._may_restart():
             self._stop(error, child.name)
@@ -503,7 +514,7 @@ class Supervisor:
                 p.wait()
             else:
                 p.result()
-        except BaseException as error:  # noqa: BLE001 - it becomes the cause
+        except BaseException as error:  # noqa: BLE001 - the error becomes the cause
             cause = error
         self._stop(cause, child.name)
 
@@ -521,7 +532,7 @@ class Supervisor:
         if self._on_give_up is not None:
             self._on_give_up(error)
 
-    # --- aside, where it delays nobody else: both may take as long as the user's functions do ---
+    # --- aside, where nobody else is delayed: both may take as long as the user's functions do ---
 
     def _end_all(self, this: _Round, wait: float) -> None:
         for child in reversed(this.children):
@@ -533,7 +544,7 @@ class Supervisor:
         self._worker.put(lambda: self._worker.aside(lambda: self._start_all(this, 0)), after=wait)
 
     def _start_all(self, this: _Round, position: int) -> None:
-        """Start the children of a round, from one position on, each after the one before."""
+        """Start the children of a round, from *position* on, each after the one before."""
         for child in this.children[position:]:
             with self._changed:
                 is_wanted = self._children.get(child.name) is child and not self._worker.is_stopping

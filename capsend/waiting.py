@@ -1,4 +1,4 @@
-"""Waiting for what other threads do, and doing things on a thread of one's own; a process, which has one thread, has another module here."""
+"""Waiting for other threads, and a worker thread. In the image the overlay's module of this name replaces it: a process has one thread."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAP: Final = 0.5
 
 
 class Condition(threading.Condition):
-    """A condition whose lock may be taken again by the thread that has it."""
+    """A condition whose lock its owning thread may take again."""
 
     def __init__(self) -> None:
         super().__init__(threading.RLock())
@@ -30,7 +30,7 @@ class Event(threading.Event):
     """An event for which the main thread waits in naps, so that no Ctrl-C is lost."""
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it is set, or so many seconds; tell whether it is set."""
+        """Wait until the event is set, for at most *timeout* seconds; return whether it is set."""
         if threading.current_thread() is not threading.main_thread():
             return super().wait(timeout)
         end = math.inf if timeout is None else time.monotonic() + timeout
@@ -41,7 +41,7 @@ class Event(threading.Event):
 
 
 class Parker:
-    """Lets the thread that makes it wait until another one says that there is something to look at."""
+    """A place for one thread, its maker, to wait until another thread reports news."""
 
     __slots__ = ("_lock", "_longest")
     interrupted: Final = False
@@ -53,7 +53,7 @@ class Parker:
         self._longest = NAP if is_main else threading.TIMEOUT_MAX
 
     def park(self, seconds: float | None) -> None:
-        """Wait until `unpark` was called since the last wait, or the time is over; it may return early, for no reason."""
+        """Wait until `unpark` has been called since the last wait, or for *seconds*; the wait may also end early, for no reason."""
         self._lock.acquire(timeout=self._longest if seconds is None else min(max(seconds, 0.0), self._longest))
 
     def unpark(self) -> None:
@@ -61,20 +61,20 @@ class Parker:
         try:
             self._lock.release()
         except RuntimeError:
-            return  # it has been released and nobody has waited since
+            return  # the parker has been released and nobody has waited since
 
 
 class Worker(Generic[T]):
-    """Hands events to a function, one after the other, on a thread of its own.
+    """A thread that hands events to a function, one after the other.
 
     Args:
-        handle: is given each event.
-        condition: guards what the function looks at.
+        handle: called with each event.
+        condition: guards the state that `handle` reads.
         name: the thread's name.
     """
 
     def __init__(self, handle: Callable[[T], object], *, condition: Condition, name: str) -> None:
-        del condition  # each thread takes it when it needs it
+        del condition  # each thread takes the condition when it needs it
         self._handle = handle
         self._name = name
         self._events: queue.SimpleQueue[tuple[float, int, T] | None] = queue.SimpleQueue()
@@ -83,17 +83,17 @@ class Worker(Generic[T]):
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to work, unless it has begun."""
+        """Begin to work; do nothing when the worker has begun."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
             self._thread.start()
 
     def put(self, event: T, *, after: float = 0.0) -> None:
-        """Add an event, or do so after so many seconds."""
+        """Add an event, at once or *after* seconds later."""
         self._events.put((time.monotonic() + after if after else 0.0, next(self._numbers), event))
 
     def aside(self, act: Callable[[], None]) -> None:
-        """Do something that may take long, or for ever, on a thread of its own."""
+        """Run an act that may take long, or for ever, on a thread of its own."""
         threading.Thread(target=act, name=f"{self._name}, aside", daemon=True).start()
 
     def stop(self) -> None:
@@ -103,11 +103,11 @@ class Worker(Generic[T]):
 
     @property
     def is_stopping(self) -> bool:
-        """Whether `stop` was called."""
+        """Return whether `stop` was called."""
         return self._stopping.is_set()
 
     def join(self) -> None:
-        """Wait until the last event has been handled, unless it is the one that calls this."""
+        """Wait until the last event has been handled; return at once on the worker's own thread."""
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
@@ -123,4 +123,4 @@ class Worker(Generic[T]):
                 heapq.heappush(later, entry)
             elif entry is not None:
                 self._handle(entry[2])
-            del entry  # nothing is kept while waiting
+            del entry  # the worker holds no event while it waits

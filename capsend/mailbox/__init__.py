@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Address", "Down", "Exit", "Mailbox", "Timer"]
 
-# A program that needs no more than the default bounds of a mailbox does not wait for the rest.
+# Programs that need only the default bounds of a mailbox do not wait for the rest.
 _MODULES: Final = {
     "Address": "address",
     "Down": "messages",

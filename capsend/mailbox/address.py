@@ -1,4 +1,4 @@
-"""Addresses: the right to send to a mailbox, and calls, which are answered to an address of their own."""
+"""Addresses: the right to send to a mailbox, and calls, whose answers go to an address of their own."""
 
 from __future__ import annotations
 
@@ -29,11 +29,15 @@ _MISSING: Final = object()
 
 @attrs.frozen
 class PortGrant(Grant):
-    """What an address stands for: a port, and what its holder may do with it.
+    """The capability behind an address: a port, and the rights of the address's holder.
 
     Attributes:
+        port: the port.
         tag: the call that messages to it answer; 0 for ordinary messages.
         send, monitor, link: the rights.
+
+    Source:
+        Ports and send rights are Mach's.
     """
 
     kind = "address"
@@ -59,10 +63,13 @@ class PortGrant(Grant):
 
 @final
 class Address(Generic[M_contra]):
-    """Where messages of a type can be sent to; can itself be captured, passed and sent.
+    """The right to send messages of one type to a mailbox; an address can itself be captured, passed and sent.
 
-    An address keeps nothing alive: neither the process nor the mailbox that it belongs to. Messages from one sender to one address arrive in
-    the order in which they were sent, each at most once.
+    An address keeps neither its process nor its mailbox alive. Each message arrives at most once.
+
+    Ordering:
+        Messages from one sender, a thread of the host or a process, to one address arrive in the order in which they were sent. Nothing is
+        promised about messages of different senders.
 
     Example:
         >>> import capsend
@@ -71,38 +78,49 @@ class Address(Generic[M_contra]):
         ...     p = capsend.spawn(lambda: answers.send(42))
         ...     inbox.receive(timeout=10)
         42
+
+    Source:
+        Erlang's signal order between a pair of processes; the rights are those of Mach ports.
     """
 
     __slots__ = ("_grant",)
 
     def __init__(self, grant: PortGrant) -> None:
-        """Made by `Mailbox.address` and `Process.address`; not to be called."""
+        """Wrap a grant; `Mailbox.address` and `Process.address` call this, users do not."""
         self._grant = grant
 
     @property
     def __capsend_handle__(self) -> PortGrant:
-        """What it stands for in a process."""
+        """The grant that a process gets for this address."""
         return self._grant
 
     @property
     def alive(self) -> bool:
-        """Whether somebody can receive there, or the process still runs."""
+        """Whether the mailbox is open, or, for a process without a mailbox, the process still runs."""
         return self._grant.port.reason is None
 
     def send(self, value: M_contra, *, timeout: float | None = None) -> bool:
-        """Send a copy of a value; return whether it was put into the mailbox.
+        """Send a copy of a value; return whether the copy was put into the mailbox.
 
-        It is not when the receiver has ended or closed its mailbox; that is no error here, and is counted there. A message that was put into
-        the mailbox is lost only when the receiver ends before it takes it, or the mailbox was told to drop the oldest; both are counted.
+        The message is not put into the mailbox of a receiver that has ended or closed it; that raises no error, and is counted in the
+        receiver's `dropped`. A message in the mailbox is lost only when the receiver ends before it takes the message, or when the mailbox
+        drops its oldest; both are counted.
+
+        Ordering:
+            Messages from one sender to one address arrive in the order in which they were sent, also when some of them waited for room.
 
         Args:
-            value: what to send; it must be `Serializable`, and made of classes that the receiver knows.
+            value: the message; it must be `Serializable`, and made of classes that the receiver knows.
             timeout: seconds to wait where the mailbox is full and lets senders wait; for ever when None.
+
+        Returns:
+            True if the mailbox took the message, False if its receiver has ended or closed it.
 
         Raises:
             SerializationError: the value cannot be sent.
             LimitExceeded: the message is larger than the mailbox, or the mailbox is full and lets no sender wait.
-            TimeoutError: there was no room in time; nothing was sent.
+            TimeoutError: the mailbox had no room in time; nothing was sent.
+            CapsendError: the address is for monitoring only.
         """
         envelope, port = self._envelope(value), self._grant.port
         answer = port.offer(envelope)
@@ -111,7 +129,7 @@ class Address(Generic[M_contra]):
         return self._sent(answer, envelope)
 
     async def send_async(self, value: M_contra, *, timeout: float | None = None) -> bool:
-        """Send as `send` does, waiting for room without blocking the event loop."""
+        """Send a value as `send` does, waiting for room without blocking the event loop."""
         envelope, port = self._envelope(value), self._grant.port
         answer = port.offer(envelope)
         if answer is Offer.FULL:
@@ -133,13 +151,13 @@ class Address(Generic[M_contra]):
         """Send a message that contains an address for the answer, and return the answer.
 
         Args:
-            make: makes the message from the address that the answer is to be sent to; often just the class of the message.
+            make: builds the message from the address for the answer; often just the class of the message.
             timeout: seconds to wait; for ever when None.
 
         Raises:
-            TimeoutError: there was no answer in time; one that comes later is dropped.
+            TimeoutError: the receiver has not answered in time; a later answer is dropped.
             ProcessKilled: the receiver was killed before it answered.
-            ProcessFailed: it ended in any other way before it answered.
+            ProcessFailed: the receiver ended in any other way before it answered.
             SerializationError, LimitExceeded: as `send`.
 
         Example:
@@ -150,6 +168,9 @@ class Address(Generic[M_contra]):
             >>> with capsend.spawn(doubler) as p:
             ...     p.address.call(lambda reply: (21, reply), timeout=10)
             42
+
+        Source:
+            `gen_server:call` of Erlang/OTP: a monitor for the time of the call, and a reply that arrives at most once.
         """
         end = None if timeout is None else time.monotonic() + timeout
         call: _Call[T] = _Call(self._grant.port)
@@ -188,9 +209,9 @@ class Address(Generic[M_contra]):
         return found
 
     def send_after(self, seconds: float, value: M_contra) -> Timer:
-        """Send a value after so many seconds, unless the returned timer's `cancel` is called before.
+        """Send a value *seconds* later, unless the returned timer's `cancel` is called before.
 
-        Nobody waits then: if the mailbox has no room, the message is dropped and counted.
+        No sender waits then: if the mailbox has no room, the message is dropped and counted.
         """
         given: Any = seconds  # from callers without a type checker
         if not isinstance(given, int | float) or math.isnan(given):
@@ -202,7 +223,7 @@ class Address(Generic[M_contra]):
         return Address(attrs.evolve(self._grant, monitor=False, link=False))
 
     def monitor_only(self) -> Address[M_contra]:
-        """Return a weaker address, to which nothing can be sent, and nobody can link."""
+        """Return a weaker address, which can neither be sent to nor linked to."""
         return Address(attrs.evolve(self._grant, send=False, link=False))
 
     def _envelope(self, value: object) -> Envelope:
@@ -240,7 +261,7 @@ class Address(Generic[M_contra]):
 
 
 class _Call(Generic[T]):
-    """One call from the host: a port for one answer, and a watch over the one who is to give it."""
+    """One call from the host: a port for one answer, and a watch over the receiver that is to answer."""
 
     def __init__(self, target: Port) -> None:
         self.port = Port(f"a call to {target.label}", messages=1)
@@ -249,7 +270,7 @@ class _Call(Generic[T]):
         self._watch = target.watch(lambda _reason, _words: self.port.tell_listeners())
 
     def answer(self) -> Any:
-        """The answer, or `_MISSING`; raises when none can come any more."""
+        """Return the answer, or `_MISSING` while it may still come; raise the receiver's end when no answer can come any more."""
         ended = self._target.reason
         envelope = self.port.take()
         if envelope is not None:
@@ -268,7 +289,7 @@ class _Call(Generic[T]):
 
 
 def ended_error(port: Port) -> CapsendError:
-    """What a call raises whose receiver has ended."""
+    """Return the error of a call whose receiver has ended."""
     how = f" ({port.words})" if port.words else ""
     if port.reason == "killed":
         return ProcessKilled(f"{port.label} was killed before it answered")

@@ -1,11 +1,11 @@
-"""The bounds that a mailbox has unless it is given others; host and guest share them."""
+"""The default bounds of a mailbox, shared by host and guest."""
 
 from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias
 
 Policy: TypeAlias = Literal["block", "fail", "drop_oldest"]
-"""What happens to a message for which a mailbox has no room: its sender waits; `send` raises; the oldest message goes."""
+"""The fate of a message that does not fit into a mailbox: its sender waits; `send` raises; the oldest message is dropped."""
 
 MESSAGES: Final = 1_000
 SIZE: Final = 16 << 20
@@ -13,7 +13,7 @@ OVERHEAD: Final = 256
 """Bytes that a message is charged beside its text, and again for every handle that it carries."""
 
 MOST_CALLS: Final = 1_000
-"""Open calls of one mailbox."""
+"""Open calls that one mailbox can have."""
 
 MOST_WARNINGS: Final = 10
-"""Messages of one mailbox about whose refusal a warning is logged."""
+"""Refused messages of one mailbox about which a warning is logged."""

@@ -1,7 +1,7 @@
-"""Messages of bytes and handles: how they stand for Python values, and the other way round.
+"""Messages of bytes and handles, and the Python values that they are read as and written from.
 
-A guest in any language sends bytes and handles, and so it receives. To Python, bytes without handles are a `bytes`, bytes with handles
-are a tuple of a `bytes` and a tuple of what the handles stand for; any other value reaches such a guest as codec text.
+A guest in any language sends and receives bytes and handles. To Python, bytes without handles are a `bytes`, bytes with handles are a tuple
+of a `bytes` and a tuple of the objects behind the handles; any other value reaches such a guest as codec text.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ EXIT: Final = 3
 """The kinds of messages, as guests see them; `docs/abi.md`."""
 
 REASONS: Final = ("normal", "failed", "killed", "limit", "trap")
-"""How something ended; guests see the position. A mailbox that was closed ended normally."""
+"""The reasons of an end; guests get the position. A mailbox that was closed ended normally."""
 
-# More than any tuple of a `bytes` and a hundred handles takes: what costs more to read is another value.
+# More than any tuple of a `bytes` and a hundred handles takes: a text that costs more to read is another value.
 _FEW: Final = codec.Limits(max_nodes=400, max_items=800, max_work=100_000)
 
 
 @attrs.frozen
 class Message:
-    """One message as a guest sees it.
+    """One message in the form that guests receive.
 
     Attributes:
         kind: one of the kinds above.
         data: bytes; codec text; the words of a notice.
-        grants: what its handles stand for.
+        grants: the grants behind its handles.
         extra: for a notice, the position of its reason.
     """
 
@@ -49,13 +49,13 @@ class Message:
 
     @property
     def size(self) -> int:
-        """The bytes that it is charged."""
+        """The bytes that the message is charged."""
         return len(self.data) + OVERHEAD * (1 + len(self.grants))
 
 
 @attrs.frozen
 class _Index:
-    """Stands for the handle of that number while a text is read."""
+    """The place of a handle, by its number, while a text is read."""
 
     number: int
 
@@ -73,7 +73,7 @@ def envelope_of(value: object) -> Envelope | None:
 
 
 def value_of(envelope: Envelope) -> object:
-    """Return what an envelope of bytes is to the host."""
+    """Return the Python value, for the host, of an envelope of bytes."""
     if not envelope.grants:
         return envelope.data
     return envelope.data, tuple(grant.handle() for grant in envelope.grants)
@@ -88,7 +88,7 @@ def text_of(envelope: Envelope) -> str:
 
 
 def message_of(envelope: Envelope) -> Message:
-    """Return an envelope as a guest sees it."""
+    """Return an envelope in the form that guests receive."""
     if envelope.data is not None:
         return Message(BYTES, envelope.data, envelope.grants)
     if envelope.kind != "m":
@@ -99,7 +99,7 @@ def message_of(envelope: Envelope) -> Message:
 
 
 def of_text(text: str, grants: tuple[Grant, ...]) -> Message:
-    """Return codec text as a guest sees it: bytes where it says bytes, and as it is otherwise."""
+    """Return codec text in the form that guests receive: as bytes where the text is of bytes, and as codec text otherwise."""
     value = _bytes_in(text)
     if type(value) is bytes:
         return Message(BYTES, value)

@@ -1,4 +1,4 @@
-"""A value of the host put into an envelope, and taken out of one."""
+"""Envelopes of the host: values put in and taken out."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def encode(value: object, port: Port, *, tag: int = 0) -> Envelope:
 
     Args:
         value: the message.
-        port: the port that is to receive it: whether its receiver reads pickles, and the names that it knows, decide on the form.
+        port: the port that is to receive it; its `reads_pickles` and `name` decide on the form.
         tag: the call that the message answers; 0 for an ordinary message.
 
     Raises:
-        SerializationError: a part of it cannot be sent, or is of a class that the receiver does not know.
+        SerializationError: a part of the value cannot be sent, or is of a class that the receiver does not know.
     """
     envelope = envelope_of(value)
     if envelope is not None:
@@ -35,7 +35,7 @@ def encode(value: object, port: Port, *, tag: int = 0) -> Envelope:
 
     def refuse(thing: object, why: str) -> NoReturn:
         refused.append(why)
-        raise codec.NotEncodable(thing, why)  # the encoder knows where it stands
+        raise codec.NotEncodable(thing, why)  # the encoder knows the path of the part
 
     def external(thing: object) -> object:
         grant = grant_of(thing)
@@ -74,7 +74,7 @@ def decode(envelope: Envelope, *, limit: int) -> Any:
         limit: the most characters of its text.
 
     Raises:
-        ProcessFailed: the text is no message, or names something that its sender was not given.
+        ProcessFailed: the text is no message, or names an object that its sender was not given.
     """
     grants = envelope.grants
     if envelope.data is not None:

@@ -1,4 +1,4 @@
-"""Mailboxes of the host: queues from which this program receives the messages of processes, and its own."""
+"""Mailboxes of the host: queues from which the host program receives messages of processes, and its own."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ _numbers = itertools.count(1)
 
 @final
 class Mailbox(Generic[M]):
-    """A queue of messages that this program receives from; any number of threads and tasks may.
+    """A queue of messages for the host program; any number of threads and tasks may receive from it.
 
-    A mailbox is bounded. It closes with its `with` block, when `close` is called, or when nobody holds it any more.
+    A mailbox is bounded. It closes with its `with` block, when `close` is called, or when the last reference to it goes.
 
     Args:
-        messages: how many messages it holds.
-        size: how many bytes; no single message can be larger.
-        full: what happens to a message for which there is no room: "block" lets its sender wait, "fail" raises `LimitExceeded` there,
+        messages: messages that it holds.
+        size: bytes that it holds; no single message can be larger.
+        full: the fate of a message that does not fit: "block" lets its sender wait, "fail" raises `LimitExceeded` in the sender,
             "drop_oldest" drops the oldest message and counts it.
 
     Example:
@@ -72,12 +72,12 @@ class Mailbox(Generic[M]):
 
     @property
     def address(self) -> Address[M]:
-        """Where to send to."""
+        """The address of the mailbox."""
         return Address(PortGrant(self._port))
 
     @property
     def dropped(self) -> int:
-        """How many messages were lost: dropped for others, refused because they could not be read, or sent after it was closed."""
+        """The number of lost messages: dropped for others, refused because they could not be read, or sent after the mailbox was closed."""
         return self._port.dropped
 
     def __len__(self) -> int:
@@ -94,14 +94,23 @@ class Mailbox(Generic[M]):
     def receive(self, timeout: float | None = None, *, kind: Any = None) -> Any:
         """Take the next message out, waiting for it.
 
+        Ordering:
+            Messages of one sender come in the order in which they were sent. With *kind*, the first match in the order of arrival is taken;
+            the messages before it stay, in their order.
+
         Args:
             timeout: seconds to wait; for ever when None.
-            kind: take the next message that is an instance of this class, or of one of these, or for which this function returns true;
-                the others stay, in their order.
+            kind: a class, a tuple of classes or a predicate: take the next message that is an instance of it, or for which it returns true.
+
+        Returns:
+            The message: a value, a `Down`, or an `Exit`.
 
         Raises:
-            TimeoutError: there was none in time.
+            TimeoutError: no such message has arrived in time.
             CapsendError: the mailbox is closed.
+
+        Source:
+            Erlang's selective receive.
         """
         check_timeout(timeout)
         end = None if timeout is None else time.monotonic() + timeout
@@ -129,7 +138,7 @@ class Mailbox(Generic[M]):
         self, timeout: float | None = None, *, kind: Callable[[M], bool] | types.UnionType
     ) -> M: ...
     async def receive_async(self, timeout: float | None = None, *, kind: Any = None) -> Any:
-        """Receive as `receive` does, without blocking the event loop; a task that is cancelled takes no message."""
+        """Receive as `receive` does, without blocking the event loop; a cancelled task takes no message."""
         check_timeout(timeout)
         return await in_time(self._received(matcher(kind)), timeout=timeout, words="no message")
 
@@ -144,7 +153,7 @@ class Mailbox(Generic[M]):
         return message
 
     def _pick(self, matches: Callable[[Any], bool] | None) -> Any:
-        """The first message that matches, or `_MISSING`; the ones before it are put by."""
+        """Return the first message that matches, or `_MISSING`; set aside the messages before it."""
         with self._lock:
             for index, (size, message) in enumerate(self._saved):
                 if matches is None or matches(message):
@@ -158,7 +167,7 @@ class Mailbox(Generic[M]):
                     continue
                 if matches is None:
                     return message
-                # Before it is looked at: a function that raises must not take the message with it.
+                # Saved before the predicate sees it: a predicate that raises must not lose the message.
                 self._saved.append((envelope.size, message))
                 self._saved_size += envelope.size
                 try:
@@ -175,7 +184,7 @@ class Mailbox(Generic[M]):
         return _MISSING
 
     def _read(self, envelope: Envelope) -> Any:
-        """What an envelope says; a process may have written anything, and nobody is to be brought down by that."""
+        """Return the message in an envelope; a process may have written anything, and no text may bring the receiver down."""
         try:
             return message_in(envelope, limit=self._port.size)
         except CapsendError as error:
@@ -203,9 +212,19 @@ class Mailbox(Generic[M]):
             yield message
 
     def monitor(self, peer: Address[Any] | HasAddress) -> None:
-        """Let one `Down` come when a process ends, or a mailbox closes; at once if that has happened.
+        """Ask for one `Down` when a process ends or a mailbox closes; it arrives at once if that has happened.
 
-        Monitoring the same again does nothing while the notice has not come.
+        A second monitor of the same address adds nothing while the notice has not come.
+
+        Ordering:
+            The `Down` arrives behind all messages that the ended process had sent to this mailbox.
+
+        Raises:
+            TypeError: *peer* is neither an address nor a process.
+            CapsendError: the address lacks the right to monitor.
+
+        Source:
+            Monitors and their `DOWN` messages are Erlang/OTP's.
         """
         address = address_of(peer, kind=Address)
         port = address.__capsend_handle__.port
@@ -225,14 +244,14 @@ class Mailbox(Generic[M]):
             self._watches[port] = token
 
     def demonitor(self, peer: Address[Any] | HasAddress) -> None:
-        """Want no notice about that any more; does nothing when it has come."""
+        """Withdraw a monitor; do nothing when its notice has come."""
         address = address_of(peer, kind=Address)
         token = self._watches.pop(address.__capsend_handle__.port, None)
         if token is not None:
             address.__capsend_handle__.port.unwatch(token)
 
     def close(self) -> None:
-        """Receive nothing any more: senders and monitors are told, what is still there counts as dropped."""
+        """Receive nothing any more: senders and monitors are notified, and the messages left count as dropped."""
         for port, token in self._watches.items():
             port.unwatch(token)
         self._watches = {}
@@ -259,7 +278,7 @@ class Mailbox(Generic[M]):
         try:
             if hasattr(self, "_watches"):
                 self.close()
-        except Exception:  # noqa: BLE001 - when the interpreter goes, the names of modules go first
+        except Exception:  # noqa: BLE001 - at the interpreter's exit, the names of modules go first
             return
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""The notices that a mailbox receives, and a message read back as a value."""
+"""The notices that a mailbox receives, and messages decoded from envelopes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Down:
-    """The message that a monitor leaves in a mailbox, once, when what it watched has ended.
+    """The notice that a monitor leaves in a mailbox, once, when the monitored process or mailbox has ended.
 
     Attributes:
-        address: of what has ended; equal to what `Mailbox.monitor` was given, weakened to `monitor_only`.
+        address: the address of the ended process or mailbox; equal to the argument of `Mailbox.monitor`, weakened to `monitor_only`.
         reason: "normal", "failed", "killed", "limit" or "trap" for a process, "closed" for a mailbox.
         message: words for people.
+
+    Source:
+        Erlang's `{'DOWN', Ref, process, Pid, Reason}`.
     """
 
     address: Address[Any]
@@ -31,19 +34,26 @@ class Down:
 
 @attrs.frozen
 class Exit:
-    """The message that comes instead of an end when something ends to which the process is linked, and it traps exits; as `Down`."""
+    """The notice that a process which traps exits receives when a linked process ends.
+
+    Attributes:
+        address, reason, message: as those of `Down`.
+
+    Source:
+        Erlang's `{'EXIT', Pid, Reason}`.
+    """
 
     address: Address[Any]
     reason: str
     message: str = ""
 
 
-# The path by which the documentation names them.
+# The path that the documentation gives for them.
 Down.__module__ = Exit.__module__ = "capsend.mailbox"
 
 
 def message_in(envelope: Envelope, *, limit: int) -> Any:
-    """Return the message in an envelope: a notice, or the value that was sent; arguments and errors as `envelopes.decode`."""
+    """Return the message in an envelope: a notice, or the sent value; arguments and errors as `envelopes.decode`."""
     if envelope.kind == "m":
         return decode(envelope, limit=limit)
     reason, words = codec.loads(envelope.text)

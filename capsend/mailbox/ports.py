@@ -1,6 +1,9 @@
 """Ports: the bounded queues behind mailboxes; they know neither processes nor the values in the envelopes.
 
-A port is what Mach calls one: a queue with one receiver, and rights to send that can be handed on.
+A port is a queue with one receiver, and rights to send that can be handed on.
+
+Source:
+    Mach ports.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ _numbers = itertools.count(1)
 
 
 class Offer(enum.Enum):
-    """What became of a message that was offered to a port."""
+    """The outcome of offering a message to a port."""
 
     ACCEPTED = "it is in the queue"
     FULL = "there is no room now, and the sender is to wait"
@@ -40,17 +43,17 @@ class Envelope:
     """One message on its way; not changed once it is made.
 
     Attributes:
-        text: what it says, as codec text; `reason` and words of a notice, as JSON; empty where `data` says it.
-        data: what it says, as bytes; see `capsend.mailbox.byte_messages`.
-        grants: what its handles stand for.
-        kind: "m" a message, "d" a notice that what was monitored is down, "x" the exit of what was linked.
-        tag: the call that it answers; 0 for none.
-        resolve: gives the host's object of a name in it.
+        text: the message as codec text; a notice's `reason` and words as JSON; empty where `data` is set.
+        data: the message as bytes; see `capsend.mailbox.byte_messages`.
+        grants: the grants behind its handles.
+        kind: "m" a message, "d" the notice of a monitor, "x" the notice of a link.
+        tag: the call that the message answers; 0 for none.
+        resolve: returns the host's object of a name in the text.
         trusted: whether the host wrote it.
         size: the bytes that it is charged.
     """
 
-    # Not an attrs class: making one is on the way of every message, and a frozen one takes three times as long.
+    # Not an attrs class: every message makes one, and making a frozen one takes three times as long.
     __slots__ = ("data", "grants", "kind", "resolve", "size", "tag", "text", "trusted")
 
     def __init__(
@@ -75,16 +78,16 @@ class Envelope:
 
 
 class Account(Protocol):
-    """What is charged for the messages that wait in a port, beside the port's own bounds; called with the port's lock held or not."""
+    """An account that is charged for the messages in a port, beside the port's own bounds; called with the port's lock held or not."""
 
     def take_mail(self, amount: int, port: Port, *, urgent: bool) -> int:
-        """Charge a message, or return the bytes that are missing; the port's `tell_next` is called when there may be room."""
+        """Charge a message, or return the missing bytes; the account calls the port's `tell_next` when it may have room."""
 
     def give_mail(self, amount: int, *, urgent: bool) -> None:
-        """Give back what a message was charged."""
+        """Refund the charge of a message."""
 
     def tell_waiting(self) -> None:
-        """Tell the ports that had no room to look again; called without any lock."""
+        """Wake the ports that had no room; called without any lock."""
 
 
 class Waiter:
@@ -98,16 +101,20 @@ class Waiter:
 
 
 class Port:
-    """A queue of envelopes with one end for receiving and any number of senders.
+    """A queue of envelopes with one receiver and any number of senders.
 
     Replies to calls and the notices that belong to calls have a queue of their own, so that no flood of messages keeps them out. Ordinary
-    notices stand among the messages, behind what their process had sent before. Safe to use from any thread.
+    notices wait among the messages. Safe to use from any thread.
+
+    Ordering:
+        Envelopes leave in the order of their arrival, urgent ones (replies, and notices of calls) first; a notice is behind all messages
+        that its process had sent before.
 
     Args:
-        label: what it is, for people: "process 3".
-        messages: how many messages it holds.
-        size: how many bytes.
-        policy: what happens to a message that does not fit.
+        label: the port's name for people: "process 3".
+        messages: messages that it holds.
+        size: bytes that it holds.
+        policy: the fate of a message that does not fit.
     """
 
     __slots__ = (
@@ -150,15 +157,15 @@ class Port:
         self.received = 0
         self.notices = 0
         self.name: Callable[[Any], object] | None = None
-        """Gives the name by which the receiver knows a class or function; None where it can be given the thing itself."""
+        """Returns the name by which the receiver knows a class or function; None where the receiver can be given the object itself."""
         self.reads_pickles = True
-        """Whether its receiver reads the form of a message that is a pickle, where the host is the sender."""
+        """Whether the receiver reads messages of the host in the form of a pickle."""
         self.on_exit: Callable[[Port, str, str], None] | None = None
         self.linked: dict[Port, Callable[[], None]] = {}
-        """What undoes the links that others made to it, by what they are."""
+        """{port: undo} of the links that others made to this port."""
         self.account: Account | None = None
-        """Whom messages are charged to as well: the tree of the process; set before anybody has an address."""
-        # Reentrant: a mailbox that is collected while this thread is in here closes its port.
+        """The account of the process tree, also charged for messages; set before anybody has an address."""
+        # Reentrant: a mailbox that is collected while this thread holds the lock closes its port.
         self._lock = threading.RLock()
         self._envelopes: collections.deque[Envelope] = collections.deque()
         self._urgent: collections.deque[Envelope] = collections.deque()
@@ -177,11 +184,11 @@ class Port:
     # --- senders ---
 
     def offer(self, envelope: Envelope, waiter: Waiter | None = None) -> Offer:
-        """Put an envelope into the queue if there is room; never wait.
+        """Put an envelope into the queue if it fits; never wait.
 
         Args:
-            envelope: what to put.
-            waiter: what `enter` returned, when the sender has been waiting: those that came earlier go first.
+            envelope: the envelope.
+            waiter: the waiter of `enter`, when the sender has been waiting: earlier waiters go first.
         """
         with self._lock:
             if self.reason is not None or (envelope.tag and envelope.tag not in self._calls):
@@ -217,9 +224,11 @@ class Port:
             oldest = next((index for index, each in enumerate(self._envelopes) if each.kind == "m"), None)
             self.dropped += 1
             if missing > self._size:
-                return Offer.REFUSED  # others have taken the room, and what could go here does not make enough
+                return (
+                    Offer.REFUSED
+                )  # others have taken the room, and dropping all messages of this port does not make enough
             if oldest is None:
-                return Offer.REFUSED  # all that could go has been taken out and put by
+                return Offer.REFUSED  # all messages that could be dropped were taken out and set aside
             size = self._envelopes[oldest].size
             self._size -= size
             del self._envelopes[oldest]
@@ -234,20 +243,24 @@ class Port:
         return len(self._envelopes) + held < self.messages and self._size + held_size + size <= self.size
 
     def _charge(self, size: int) -> int:
-        """Charge a message where it fits; return the bytes that are missing, or more than 0 where it is room for one more message."""
+        """Charge a message to the account.
+
+        Returns:
+            0 if the message was charged, else the missing bytes; 1 if the queue itself is full.
+        """
         if not self._fits(size):
             return 1
         return 0 if self.account is None else self.account.take_mail(size, self, urgent=False)
 
     def enter(self, wake: Callable[[], None], *, urgent: bool = False) -> Waiter:
-        """Stand in line for room; `wake` is called, from any thread, whenever it may be this sender's turn."""
+        """Join the line for room; `wake` is called, from any thread, whenever it may be this sender's turn."""
         waiter = Waiter(wake, urgent=urgent)
         with self._lock:
             self._waiters[urgent].append(waiter)
         return waiter
 
     def leave(self, waiter: Waiter) -> None:
-        """Leave the line, with or without having got room; the next one is told."""
+        """Leave the line, with or without having got room; the next waiter is woken."""
         with self._lock:
             line = self._waiters[waiter.urgent]
             if waiter in line:
@@ -255,7 +268,7 @@ class Port:
         self.tell_next()
 
     def notify(self, envelope: Envelope) -> None:
-        """Put a notice into the queue, which has room for as many as were asked for."""
+        """Put a notice into the queue, which has room for every notice that was asked for."""
         with self._lock:
             if self.reason is not None or (envelope.tag and envelope.tag not in self._calls):
                 return
@@ -272,7 +285,7 @@ class Port:
     # --- the receiver ---
 
     def take(self, *, urgent_only: bool = False) -> Envelope | None:
-        """Take the next envelope out, answers to calls first; None when there is none."""
+        """Take the next envelope out, answers to calls first; return None when the queue is empty."""
         with self._lock:
             if self._urgent:
                 envelope = self._urgent.popleft()
@@ -289,22 +302,22 @@ class Port:
         return envelope
 
     def _give_back(self, envelope: Envelope) -> None:
-        """Take an envelope that left the queue off the account; notices are not charged."""
+        """Refund an envelope that left the queue; notices are not charged."""
         account = self.account
         if account is not None and envelope.kind == "m":
             account.give_mail(envelope.size, urgent=bool(envelope.tag))
             account.tell_waiting()
 
     def hold(self, messages: int, size: int) -> None:
-        """Charge for messages that were taken out and put by, because the receiver wanted another one."""
+        """Charge for messages that the receiver took out and set aside, because it wanted another one."""
         self._held = (
             min(max(messages, 0), self.messages),
             min(max(size, 0), self.size),
-        )  # as a process says, and no more than fits
+        )  # as the process reports, and no more than fits
         self.tell_next()
 
     def listen(self, wake: Callable[[], None]) -> int:
-        """Call `wake`, from any thread, whenever there may be something to take; return a token for `ignore`."""
+        """Call `wake`, from any thread, whenever the queue may have an envelope; return a token for `ignore`."""
         token = next(_numbers)
         with self._lock:
             self._listeners[token] = wake
@@ -312,13 +325,13 @@ class Port:
         return token
 
     def ignore(self, token: int) -> None:
-        """Call a listener no more."""
+        """Call the listener no more."""
         with self._lock:
             self._listeners.pop(token, None)
             self._wakes = tuple(self._listeners.values())
 
     def open_call(self, tag: int) -> bool:
-        """Let one answer with this tag in; false when too many are open."""
+        """Admit one answer with this tag; return False when too many calls are open."""
         with self._lock:
             if len(self._calls) >= MOST_CALLS or self.reason is not None:
                 return False
@@ -326,12 +339,12 @@ class Port:
             return True
 
     def close_call(self, tag: int) -> None:
-        """Let no answer with this tag in any more."""
+        """Admit no answer with this tag any more."""
         with self._lock:
             self._calls.discard(tag)
 
     def forget_answer(self, tag: int) -> None:
-        """Drop the answer with this tag, if it is here and was not taken."""
+        """Drop the answer with this tag, if it is in the queue."""
         with self._lock:
             if tag in self._calls:
                 return
@@ -346,7 +359,7 @@ class Port:
     # --- its end ---
 
     def watch(self, tell: _Watch) -> int:
-        """Call once, with the reason and words for people, when the port closes, or now if it has; return a token for `unwatch`."""
+        """Call *tell* once, with the reason and words for people, when the port closes, or at once if it has; return a token for `unwatch`."""
         token = next(_numbers)
         with self._lock:
             if self.reason is None:
@@ -356,12 +369,12 @@ class Port:
         return token
 
     def unwatch(self, token: int) -> bool:
-        """Forget a watch; tell whether it was still to come."""
+        """Forget a watch; return whether its call was still to come."""
         with self._lock:
             return self._watches.pop(token, None) is not None
 
     def close(self, reason: str, words: str = "") -> None:
-        """Accept and hold nothing any more, and tell everybody who wants to know; what is still queued counts as dropped."""
+        """Accept and hold nothing any more, and call all watches, waiters and listeners; the messages left count as dropped."""
         with self._lock:
             if self.reason is not None:
                 return
@@ -387,13 +400,13 @@ class Port:
         for waiter in waiters:
             waiter.wake()
         self.tell_listeners()
-        # Addresses may keep the port alive, which is to keep nothing else.
+        # Addresses may keep the port alive, and the port must then keep nothing else alive.
         with self._lock:
             self._listeners.clear()
             self._wakes = ()
 
     def tell_next(self) -> None:
-        """Let the first of those who wait for room look again."""
+        """Wake the first sender that waits for room."""
         if not self._waiters[0] and not self._waiters[1]:
             return
         for line in self._waiters:
@@ -404,7 +417,7 @@ class Port:
                     first.wake()
 
     def tell_listeners(self) -> None:
-        """Let everybody who waits to receive look again."""
+        """Wake all receivers that wait."""
         for wake in self._wakes:
             wake()
 
@@ -412,13 +425,14 @@ class Port:
 def put(port: Port, envelope: Envelope, *, parker: Any, timeout: float | None = None) -> Offer:
     """Put an envelope into a port, waiting for room where that is the port's policy.
 
-    The answer is `FULL` when the time is over, or the guest of the waiting thread was killed.
-
     Args:
-        port: where to.
-        envelope: what.
-        parker: what this thread waits with: a `Parker`, or the guest of the process.
+        port: the port.
+        envelope: the envelope.
+        parker: the means by which this thread waits: a `Parker`, or the guest of the process.
         timeout: seconds to wait; for ever when None.
+
+    Returns:
+        The port's answer; `FULL` when the time is over, or when the guest of the waiting thread was killed.
     """
     answer = port.offer(envelope)
     if answer is not Offer.FULL or (timeout is not None and timeout <= 0):
@@ -439,7 +453,7 @@ def put(port: Port, envelope: Envelope, *, parker: Any, timeout: float | None = 
 
 
 def link(one: Port, other: Port) -> Callable[[], None]:
-    """Link two ports: when one closes, the other is told, with the reason; return what undoes it."""
+    """Link two ports: when one closes, the other's `on_exit` is called with the reason; return a function that undoes the link."""
     tokens: dict[Port, int] = {}
 
     def tell(survivor: Port, gone: Port) -> _Watch:

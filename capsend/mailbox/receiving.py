@@ -1,6 +1,6 @@
-"""What `receive` and the forms for event loops are given: times, and what kind of message is wanted.
+"""The arguments of `receive` and of its forms for event loops: timeouts, and kinds of messages.
 
-Shared: the host's mailboxes and those inside understand the same.
+Shared by the mailboxes of host and guest, so that both take the same.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ T = TypeVar("T")
 
 
 class HasAddress(Protocol):
-    """A handle of a process: it stands for its address."""
+    """A handle of a process, which represents its address."""
 
     @property
     def address(self) -> Any:
-        """The address."""
+        """The address of the process."""
 
 
 def address_of(peer: Any, *, kind: type[T]) -> T:
-    """Return the address of what is given by its address or its handle.
+    """Return the address of a peer that is given by its address or its handle.
 
     Args:
-        peer: one or the other.
+        peer: an address, or the handle of a process.
         kind: the class of addresses.
 
     Raises:
-        TypeError: it is neither.
+        TypeError: *peer* is neither.
     """
     address = getattr(peer, "address", peer)
     if not isinstance(address, kind):
@@ -40,10 +40,10 @@ def address_of(peer: Any, *, kind: type[T]) -> T:
 
 
 def check_timeout(timeout: Any) -> None:
-    """Refuse what is no time, such as a class that was meant as `kind`.
+    """Refuse a timeout that is no number, such as a class that was meant as `kind`.
 
     Raises:
-        TypeError: it is neither a number nor None.
+        TypeError: *timeout* is neither a number nor None.
     """
     if timeout is not None and not isinstance(timeout, int | float):
         message = f"timeout must be a number of seconds, or None to wait for ever, not {timeout!r}"
@@ -51,7 +51,7 @@ def check_timeout(timeout: Any) -> None:
 
 
 async def in_time(waiting: Coroutine[Any, Any, T], *, timeout: float | None, words: str) -> T:
-    """Wait; raise `TimeoutError` with these words when that takes longer."""
+    """Await *waiting*; raise `TimeoutError` with *words* after *timeout* seconds."""
     if timeout is None:
         return await waiting
     import asyncio
@@ -66,10 +66,10 @@ async def in_time(waiting: Coroutine[Any, Any, T], *, timeout: float | None, wor
 
 
 def matcher(kind: Any) -> Callable[[Any], bool] | None:
-    """What `receive` is to look for, as a function.
+    """Return *kind*, as given to `receive`, as a predicate; None matches every message.
 
     Raises:
-        TypeError: it is no class, classes or function.
+        TypeError: *kind* is no class, tuple of classes or function.
     """
     if kind is None:
         return None
@@ -77,7 +77,7 @@ def matcher(kind: Any) -> Callable[[Any], bool] | None:
         isinstance(kind, tuple) and all(isinstance(each, type | types.UnionType) for each in kind)
     ):
         with contextlib.suppress(TypeError):
-            isinstance(None, kind)  # list[int] | None cannot be asked for
+            isinstance(None, kind)  # isinstance(x, list[int] | None) raises
             return lambda message: isinstance(message, kind)
     if not callable(kind) or isinstance(kind, types.GenericAlias | types.UnionType):
         raise TypeError(

@@ -12,12 +12,12 @@ _timers: Final = Deadlines()
 
 
 class Timer:
-    """A message that will be sent later; it is dropped, and counted there, if the mailbox has no room then."""
+    """A message that will be sent later; if the mailbox has no room then, the message is dropped and counted by the mailbox."""
 
     __slots__ = ("_account", "_claimed", "_deadline", "_envelope", "_port", "number")
 
     def __init__(self, seconds: float, port: Port, envelope: Envelope, *, account: Account | None = None) -> None:
-        """Made by `Address.send_after`; not to be called."""
+        """Arm the timer; `Address.send_after` calls this, users do not."""
         self._claimed = threading.Lock()
         self._port = port
         self._account = account
@@ -27,12 +27,12 @@ class Timer:
 
     @property
     def size(self) -> int:
-        """What the message is charged; 0 when it is gone."""
+        """The bytes that the message is charged; 0 when it is gone."""
         envelope = self._envelope
         return 0 if envelope is None else envelope.size
 
     def cancel(self) -> bool:
-        """Do not send the message; tell whether that came in time."""
+        """Cancel the message; return whether the cancellation came in time."""
         if not self._claimed.acquire(blocking=False):
             return False
         self._deadline.cancel()

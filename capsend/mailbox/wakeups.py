@@ -15,11 +15,11 @@ class Event:
         self._event = asyncio.Event()
 
     def set(self) -> None:
-        """Set it, from any thread."""
+        """Set the event, from any thread."""
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
             self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self) -> None:
-        """Wait until it is set, and reset it."""
+        """Wait until the event is set, and reset it."""
         await self._event.wait()
         self._event.clear()
