@@ -1,4 +1,4 @@
-"""Folders as capabilities: `Dir`, what a process is given when it captures one, and where it is mounted."""
+"""Folders as capabilities: `Dir`, the grant that a process gets when it captures one, and its mount point."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from capsend.traits.markers import not_process_send
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
-    # To a type checker a Dir is a path: inside a process it is one, and here it delegates to one.
+    # To a type checker a Dir is a path: in a guest it is one, and on the host it delegates to one.
     _Base = Path
 else:
     _Base = object
@@ -28,7 +28,7 @@ LONGEST_PATH: Final = 4096
 """Bytes of the longest path that a process can open."""
 
 MOST_LISTINGS: Final = 32
-"""Listings of folders that a process can have open at a time: each is kept whole in the host's memory."""
+"""Listings of folders that a process can have open at a time: the host's memory holds each of them whole."""
 
 _numbers: Final = itertools.count()
 
@@ -38,9 +38,9 @@ class Mount:
     """A folder of the host that a process sees.
 
     Attributes:
-        path: where it is here.
-        inside: where it is in the process.
-        write: whether the process may change what is in it.
+        path: its path on the host.
+        inside: its path in the guest.
+        write: whether the process may change the folder's content.
     """
 
     path: str
@@ -57,7 +57,7 @@ class DirGrant(Grant):
 
     Attributes:
         mount: the folder.
-        relative: where the path leads from there; "." for the folder itself.
+        relative: the path, relative to the folder; "." for the folder itself.
     """
 
     kind: ClassVar[str] = "dir"
@@ -69,11 +69,11 @@ class DirGrant(Grant):
     relative: str
 
     def describe(self) -> object:
-        """Return the path inside, the folder's own there, and whether what is in it may be changed."""
+        """Return the path in the guest, the folder's mount point, and whether the folder's content may be changed."""
         return [str(PurePosixPath(self.mount.inside, self.relative)), self.mount.inside, self.mount.write]
 
     def read_only(self) -> DirGrant:
-        """Return the right to read only: a mount of its own, so that it stays so beside one that can be written."""
+        """Return a read-only grant of the same folder. It gets a mount of its own, so a writable grant beside it does not widen it."""
         mount = self.mount
         return attrs.evolve(self, mount=Mount(mount.path, f"{mount.inside}r", write=False)) if mount.write else self
 
@@ -81,7 +81,7 @@ class DirGrant(Grant):
         """Return the same right with another path in the folder.
 
         Raises:
-            ValueError: the path leads out of the folder, or is none.
+            ValueError: the path leads out of the folder, or is no path.
         """
         path = PurePosixPath(relative)
         if path.is_absolute() or ".." in path.parts or "\0" in relative or len(relative) > LONGEST_PATH:
@@ -89,7 +89,7 @@ class DirGrant(Grant):
         return attrs.evolve(self, relative=str(path))
 
     def handle(self) -> object:
-        """Return the path here."""
+        """Return the `Dir` on the host."""
         return _within(Path(self.mount.path, self.relative), self.mount)
 
     def __str__(self) -> str:
@@ -98,13 +98,14 @@ class DirGrant(Grant):
 
 @final
 class Dir(_Base):
-    """A folder of this machine that a process may use: whoever captures it, or is passed it at the start, sees what is in it.
+    """A folder of the host that a process may use: a process that captures it, or is passed it at the start, sees the folder's content.
 
-    `folder / "x.csv"` is a path in it that can be captured too. Inside a process both are `pathlib.Path`s, under a mount point that
-    says nothing about where the folder is; `open`, `pathlib`, `csv` and `sqlite3` take them, and what the process spawns may capture
-    them in turn. Here they can be used like paths as well, so that a function which takes one can also be called without a process.
+    `folder / "x.csv"` is a path in it that can be captured too. In a guest both are `pathlib.Path`s, under a mount point that does not
+    reveal the folder's path on the host; `open`, `pathlib`, `csv` and `sqlite3` take them, and children of the process may capture them in
+    turn. On the host they can be used like paths as well, so that a function which takes one can also be called without a process.
 
-    * A process sees this folder and what is below it. `..`, absolute paths, symbolic links, renaming and hard links lead nowhere else.
+    * A process sees this folder and the files and folders below it. `..`, absolute paths, symbolic links, renaming and hard links lead
+      nowhere else.
     * Without `write=True` it can change nothing in it.
     * Capturing a path *in* the folder grants the whole folder. To grant less, make a `Dir` of less: `Dir(folder / "sub")`.
     * Pipes, sockets and devices in the folder cannot be opened.
@@ -113,14 +114,14 @@ class Dir(_Base):
 
     Args:
         path: an absolute path; a symbolic link is followed now, and never again.
-        write: whether the process may create, change and delete what is in it.
-        importable: whether it may also write where this program imports from, or keeps compiled code: it can then run code here.
+        write: whether the process may create, change and delete files and folders in it.
+        importable: whether it may also write where the host program imports from, or keeps compiled code: it can then run code on the host.
 
     Raises:
-        TypeError: the path is not a path, or `write` is not a bool.
-        ValueError: the path is relative, or what can be written there would be imported or loaded by this program.
-        FileNotFoundError: there is nothing at this path.
-        NotADirectoryError: it is not a folder.
+        TypeError: *path* is not a path, or *write* is not a bool.
+        ValueError: the path is relative, or the host program would import or load files that are written to the folder.
+        FileNotFoundError: nothing exists at this path.
+        NotADirectoryError: the path is not that of a folder.
 
     Example:
         >>> import tempfile, capsend
@@ -130,6 +131,9 @@ class Dir(_Base):
         >>> capsend.spawn(lambda: (folder / "x.csv").read_text()).result()
         '1,2'
         >>> place.cleanup()
+
+    Source:
+        Object capabilities, and the preopened folders of WASI.
     """
 
     __slots__ = ("_mount", "_path")
@@ -138,7 +142,7 @@ class Dir(_Base):
     _mount: Mount
 
     def __init__(self, path: str | os.PathLike[str], *, write: bool = False, importable: bool = False) -> None:
-        given: Any = os.fspath(path)  # what is checked comes from callers without a type checker: hence Any
+        given: Any = os.fspath(path)  # checked values come from callers without a type checker: hence Any
         flag: Any = write
         if not isinstance(given, str) or not isinstance(flag, bool):
             raise TypeError(f"Dir needs a path and whether to write, Dir(path, write=True), not {path!r} and {write!r}")
@@ -165,13 +169,13 @@ class Dir(_Base):
 
     @property
     def write(self) -> bool:
-        """Whether a process may change what is in the folder."""
+        """Whether a process may change the folder's content."""
         return self._mount.write
 
     if not TYPE_CHECKING:
 
         def __truediv__(self, part):
-            """Return a path in the folder; what leads out of it is an ordinary path."""
+            """Return a path in the folder; a path that leads out of it is an ordinary `Path`."""
             return _within(self._path / part, self._mount)
 
         def joinpath(self, *parts):
@@ -179,14 +183,14 @@ class Dir(_Base):
             return _within(self._path.joinpath(*parts), self._mount)
 
         def __getattr__(self, name):
-            """Everything else is as the path here has it; a path that it gives is one of the folder, if it leads there."""
+            """Return an attribute of the path on the host; a path among its values is a `Dir` again if it lies in the folder."""
             if name.startswith("__"):
                 raise AttributeError(name)
             found = getattr(self._path, name)
             return DirMethod(found, self._mount) if callable(found) else _within(found, self._mount)
 
     def iterdir(self) -> Generator[Dir, None, None]:
-        """Yield the paths of what is in the folder."""
+        """Yield the paths of the folder's content."""
         return (_within(path, self._mount) for path in self._path.iterdir())
 
     def glob(self, pattern: str, **options: Any) -> Iterator[Dir]:  # type: ignore[override] # options differ between versions
@@ -230,14 +234,14 @@ class Dir(_Base):
 
 
 def check_imports(folder: str, *, allowed: bool) -> None:
-    """Refuse a folder in which this program looks for modules, or has found some, to processes that may write there.
+    """Refuse to let processes write to a folder from which the host program imports modules, or has imported some.
 
     Args:
         folder: its real path.
         allowed: whether to warn only.
 
     Raises:
-        ValueError: it is one, and not allowed.
+        ValueError: the host program imports from the folder, and *allowed* is False.
     """
     why = _imported_from(folder)
     if not why:
@@ -252,7 +256,7 @@ def check_imports(folder: str, *, allowed: bool) -> None:
 
 
 def _imported_from(folder: str) -> str:
-    """Return why what is written into a folder may be imported or loaded as code; empty when it is not."""
+    """Return why files that are written to a folder may be imported or loaded as code; empty when they are not."""
     for kept in map(os.path.realpath, (cache_folder(), module_folder())):
         if _is_in(kept, folder) or _is_in(folder, kept):
             return f"capsend keeps compiled code in {kept}, which this program loads"
@@ -262,7 +266,7 @@ def _imported_from(folder: str) -> str:
         return f"{around} is on sys.path, from which this program imports"
     if not any(_is_in(folder, entry) for entry in entries):
         return ""
-    # Below a folder of the path: a plain folder for data is no package, as long as nothing was imported from it.
+    # A folder below one of `sys.path`: a plain folder for data is no package, as long as nothing was imported from it.
     if os.path.exists(os.path.join(folder, "__init__.py")):
         return f"{folder} is a package that can be imported"
     for name, module in list(sys.modules.items()):
@@ -273,20 +277,20 @@ def _imported_from(folder: str) -> str:
 
 
 def _is_in(path: str, folder: str) -> bool:
-    """Tell whether a real path is a folder or leads to something in it."""
+    """Return whether a real path is that of a folder, or leads to a file or folder in it."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 @not_process_send("it is bound to the path that the folder has here. Capture the Dir, and call its method inside")
 @attrs.frozen
 class DirMethod:
-    """A method of the path that a `Dir` stands for here."""
+    """A method of the path behind a `Dir` on the host."""
 
     _bound: Callable[..., Any]
     _mount: Mount
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it; a path that it returns is one of the folder, if it leads there."""
+        """Call the `pathlib` method. A path that it returns is a `Dir` again if it lies in the folder."""
         return _within(self._bound(*args, **kwargs), self._mount)
 
 
@@ -298,8 +302,8 @@ def mounts_of(grants: Iterable[Grant]) -> tuple[Mount, ...]:
 class Anchors:
     """Folders held open for as long as a tree of processes lives.
 
-    A process that may write to a folder can put a symbolic link in the place of one below it. Whatever stands at its path by then, a process
-    that is spawned later gets the very folder that the first one was given.
+    A process that may write to a folder can put a symbolic link in the place of a folder below it. Whatever its path leads to by then, a
+    process that is spawned later gets the very folder that the first process was given.
 
     Raises:
         OSError: a folder cannot be opened.
@@ -321,7 +325,7 @@ class Anchors:
             ) from error
 
     def held(self, mounts: Iterable[Mount]) -> list[Mount]:
-        """Return the same folders under paths that lead to what is held open, where the system has such paths."""
+        """Return the same mounts under paths that lead to the open folders, where the system has such paths."""
         return [attrs.evolve(mount, path=self._path(mount)) for mount in mounts]
 
     def _path(self, mount: Mount) -> str:
@@ -329,18 +333,18 @@ class Anchors:
         return path if os.path.isdir(path) else mount.path
 
     def close(self) -> None:
-        """Hold nothing any more."""
+        """Close all folders."""
         while self._held:
             os.close(self._held.popitem()[1])
 
     def __del__(self) -> None:
-        """The last process of the tree that holds this has ended, or the interpreter ends, which may have lost `os` by then."""
+        """Close at the end of the last process of the tree, or of the interpreter, which may have lost `os` by then."""
         with contextlib.suppress(Exception):
             self.close()
 
 
 def _within(path: Any, mount: Mount) -> Any:
-    """Return a path of the folder as such, and anything else unchanged."""
+    """Return a path in the folder as a `Dir`, and any other value unchanged."""
     if not isinstance(path, Path) or ".." in path.parts or not path.is_relative_to(mount.path):
         return path
     made = Dir.__new__(Dir)

@@ -1,4 +1,4 @@
-"""Grants and the table of handles: what a process may name, by small numbers that mean nothing anywhere else."""
+"""Grants and the table of handles: the capabilities of a process, under small numbers that mean nothing to any other process."""
 
 from __future__ import annotations
 
@@ -9,31 +9,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 MOST_HANDLES: Final = 10_000
-"""How many different things one process can hold handles of at a time."""
+"""Different grants of which one process can hold handles at a time."""
 
 ATTRIBUTE: Final = "__capsend_handle__"
-"""The attribute of a host object that a program or a message can carry as a handle; it gives the grant."""
+"""The attribute of a host object that a program or a message can carry as a handle; its value is the grant."""
 
 
 class Grant(abc.ABC):
-    """One thing of the host and what may be done with it; equal grants share one handle in each table."""
+    """A capability: one host object, and the rights to it. Equal grants share one handle in each table.
+
+    Source:
+        Object capabilities (Dennis and Van Horn 1966).
+    """
 
     kind: ClassVar[str]
-    """What the process makes of it; a key of `capsend.guest.handles.KINDS`."""
+    """The kind of object that the guest makes of it; a key of `capsend.guest.handles.KINDS`."""
 
     refusal: ClassVar[str] = ""
-    """Why it cannot be part of a message to a running process; empty when it can."""
+    """The reason why it cannot be part of a message to a running process; empty when it can."""
 
     @abc.abstractmethod
     def describe(self) -> object:
-        """Return what the process is told of it, as JSON."""
+        """Return the description that the guest gets, as JSON."""
 
     @abc.abstractmethod
     def handle(self) -> object:
-        """Return what the host's code is given when a process sends it."""
+        """Return the object that the host's code gets when a process sends the handle."""
 
-    def let_go(self) -> None:  # noqa: B027 - most things do not care
-        """A process that held it does so no more; called on that process's thread, once per table."""
+    def let_go(self) -> None:  # noqa: B027 - most grants have nothing to release
+        """Note that a process holds the grant no more; called on that process's thread, once per table."""
 
 
 def grant_of(thing: object) -> Grant | None:
@@ -45,13 +49,13 @@ def grant_of(thing: object) -> Grant | None:
 
 
 class TooManyHandles(Exception):
-    """A process would hold more handles than it may."""
+    """A process would hold more than `MOST_HANDLES` handles."""
 
 
 class Handles:
     """The handles of one process; used on that process's thread only.
 
-    A number is never used again. Each time that a handle is delivered counts as one hold; the process says how many of them it has let go.
+    A number is never used again. Each delivery of a handle counts as one hold; the process reports how many of them it has dropped.
     """
 
     __slots__ = ("_entries", "_next", "_numbers")
@@ -65,10 +69,13 @@ class Handles:
         return len(self._entries)
 
     def deliver(self, grants: Sequence[Grant]) -> list[list[Any]]:
-        """Enter grants, in order, and return `[number, kind, description]` of each.
+        """Enter grants, in order, and return their descriptions for the guest.
+
+        Returns:
+            `[[number, kind, description], ...]`, one for each grant.
 
         Raises:
-            TooManyHandles: there is no room; nothing has been entered then.
+            TooManyHandles: the table has no room; nothing has been entered then.
         """
         if len(self._entries) + sum(grant not in self._numbers for grant in grants) > MOST_HANDLES:
             raise TooManyHandles
@@ -86,17 +93,17 @@ class Handles:
         return number
 
     def get(self, number: int) -> Grant | None:
-        """Return what a number stands for; None for one that the process does not hold."""
+        """Return the grant of a number; None for a number that the process does not hold."""
         entry = self._entries.get(number)
         return None if entry is None else entry[0]
 
     def all_of(self, numbers: Iterable[int]) -> list[Grant] | None:
-        """Return what these numbers stand for; None when one of them stands for nothing."""
+        """Return the grants of these numbers; None when the process does not hold one of them."""
         grants = [self.get(number) for number in numbers]
         return None if None in grants else [grant for grant in grants if grant is not None]
 
     def drop(self, number: int, holds: int) -> None:
-        """Take back so many holds; what is no longer held is forgotten."""
+        """Take back *holds* holds; a grant without holds is forgotten."""
         entry = self._entries.get(number)
         if entry is None or holds <= 0:
             return
@@ -108,7 +115,7 @@ class Handles:
             grant.let_go()
 
     def close(self) -> None:
-        """Forget all of them."""
+        """Forget all handles."""
         entries = list(self._entries.values())
         self._entries.clear()
         self._numbers.clear()

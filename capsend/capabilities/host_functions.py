@@ -25,15 +25,15 @@ _LONGEST: Final = 366 * 86_400.0
 
 @attrs.frozen
 class HostCall:
-    """One call of a function of the host by a process, after it ended.
+    """One call of a function of the host by a process, after its end.
 
     Attributes:
         process: the process's number.
         function: the function's name.
         arguments: {parameter: value}; empty when the arguments were refused.
-        outcome: "returned"; "raised", an exception of the function's; "refused", before the function was called.
-        error: what was raised, or why it was refused.
-        seconds: how long it took.
+        outcome: "returned"; "raised", an exception of the function's own; "refused", before the function was called.
+        error: the exception that was raised, or the reason of the refusal.
+        seconds: duration of the call.
     """
 
     process: int
@@ -46,7 +46,7 @@ class HostCall:
 
 @attrs.frozen
 class Limits:
-    """What one process may do with one function; None is no limit."""
+    """The limits of one process's calls of one function; None is no limit."""
 
     calls: int | None = None
     rate: float | None = None
@@ -66,7 +66,7 @@ class FunctionGrant(Grant):
     function: HostFunction[Any, Any]
 
     def describe(self) -> object:
-        """Return its name, and whether it is awaited."""
+        """Return the function's name, and whether it is awaited."""
         return [self.function.name, self.function.is_async]
 
     def handle(self) -> object:
@@ -79,26 +79,29 @@ class FunctionGrant(Grant):
 
 @final
 class HostFunction(Generic[P, R]):
-    """A function that runs here, in the host, whoever calls it: a process that captures it, or is passed it, may call it.
+    """A function that runs in the host and that a process may call. Capturing it, or being passed it, is the permission.
 
-    Inside, it is called like any function; the process waits until it returns. An `async def` function is awaited inside and runs
-    on an event loop of its own here; the process as a whole waits all the same. An ordinary call here is just a call.
+    In a guest it is called like any function; the process waits until it returns. An `async def` function is awaited in the guest and runs
+    on an event loop of its own in the host; the process as a whole waits all the same. A call from the host is an ordinary call.
 
-    * Arguments are rebuilt without running any code that a process chose, and checked against the annotations before the function
-      is called: number, names, classes, and what containers hold. What is *in* an instance of a class of yours is not checked.
-      The result is checked as well.
-    * Exceptions travel: inside, the one that was raised, with its args, fields, notes and members, if its class is known there; else its nearest
-      base that is, or a `RuntimeError` with its name and text. Traceback, cause and context stay here, and so does what has no encoding.
-    * It runs on a thread of its own per process, so functions for several processes must be safe for threads. Calls of one process
-      come one after the other.
+    * Arguments are rebuilt without running any code that a process chose, and checked against the annotations before the function is
+      called: number, names, classes, and the elements of containers. The fields of instances of your own classes are not checked. The
+      result is checked as well.
+    * Exceptions travel: the guest gets the exception that was raised, with its args, fields, notes and members, if the guest knows its
+      class; else one of the nearest base that the guest knows, or a `RuntimeError` with its name and text. Traceback, cause and context
+      stay on the host, and so do parts that have no encoding.
+    * It runs on a thread of its own per process, so functions for several processes must be safe for threads.
     * A process that is killed while it waits ends at once; the function goes on until it returns, or, if it is asynchronous, is cancelled.
     * Each call raises the audit event `capsend.host_call` with the process's number, the function's name and the arguments.
+
+    Ordering:
+        Calls of one process run one after the other, in the order in which the process makes them.
 
     Args:
         function: any callable with annotations: a function, a coroutine function, a bound method.
 
     Raises:
-        TypeError: it is not callable, lacks an annotation, or has one that values cannot be checked against.
+        TypeError: *function* is not callable, lacks an annotation, or has one that values cannot be checked against.
 
     Example:
         >>> import capsend
@@ -109,7 +112,8 @@ class HostFunction(Generic[P, R]):
         >>> capsend.spawn(lambda: price("tea") + price("coffee")).result()
         7
 
-    Source: object capabilities (Dennis and Van Horn 1966; Miller, "Robust Composition", 2006).
+    Source:
+        Object capabilities (Dennis and Van Horn 1966; Miller, "Robust Composition", 2006); audit events are PEP 578's.
     """
 
     def __init__(self, function: Callable[P, R], /) -> None:
@@ -124,16 +128,16 @@ class HostFunction(Generic[P, R]):
         if self.is_async:
             importlib.import_module("asyncio")  # a call, which a process makes, is no time to import anything
         self._grant = FunctionGrant(self)
-        # Wrong annotations are told here, where they are; a name that is still to be defined, when the function is given away.
+        # Wrong annotations are reported at the definition; a name that is still to be defined, when the function is given away.
         with contextlib.suppress(NameError):
             signature_of(function, self.name)
 
     @functools.cached_property
     def signature(self) -> Signature:
-        """What arguments and results are checked against.
+        """The parameters and the result, each with its check.
 
         Raises:
-            TypeError: an annotation names what does not exist here.
+            TypeError: an annotation names an object that does not exist on the host.
         """
         try:
             return signature_of(self.__wrapped__, self.name)
@@ -148,7 +152,7 @@ class HostFunction(Generic[P, R]):
         return self._grant
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the function, here."""
+        """Call the function, in the host."""
         return self.__wrapped__(*args, **kwargs)
 
     def limited(
@@ -159,14 +163,14 @@ class HostFunction(Generic[P, R]):
         timeout: float | None = None,
         log: Callable[[HostCall], object] | None = None,
     ) -> HostFunction[P, R]:
-        """Return the same function with limits, which hold for each process and all that it spawns; give it away instead of this one.
+        """Return the same function with limits, which hold for each process and its descendants together; give it away instead of this one.
 
         Args:
-            calls: how many calls a process can make; further ones raise `LimitExceeded` inside.
+            calls: calls that a process can make; further ones raise `LimitExceeded` in the guest.
             rate: calls per second; a process that calls faster is made to wait. A second's worth can be made at once.
-            timeout: seconds that a call may take; then `TimeoutError` is raised inside. An asynchronous function is cancelled, an
+            timeout: seconds that a call may take; then `TimeoutError` is raised in the guest. An asynchronous function is cancelled, an
                 ordinary one goes on and its result is dropped.
-            log: called after each call, refused ones too, with a `HostCall`; what it raises is logged and changes nothing.
+            log: called with a `HostCall` after each call, refused ones too; an exception of `log` is logged and changes nothing.
 
         Raises:
             TypeError: a limit is not a number, or `log` cannot be called.
@@ -197,12 +201,12 @@ class HostFunction(Generic[P, R]):
 
 
 def host_function(function: Callable[P, R], /) -> HostFunction[P, R]:
-    """Make a function one that runs here, in the host, and that a process may call when it captures it or is passed it.
+    """Turn a function into a `HostFunction`: it runs in the host when a process calls it.
 
-    The decorator for a `HostFunction`, whose documentation says what is promised.
+    The decorator for a `HostFunction`, whose documentation has the guarantees.
 
     Raises:
-        TypeError: it is not a function, lacks an annotation, or has one that values cannot be checked against.
+        TypeError: *function* is not callable, lacks an annotation, or has one that values cannot be checked against.
 
     Example:
         >>> import capsend

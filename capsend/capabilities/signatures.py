@@ -1,4 +1,4 @@
-"""What annotations say of values: the check of everything that a process passes to a function of the host."""
+"""Annotations as checks: each value that a process passes to a function of the host is checked against its parameter's annotation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 Check: TypeAlias = "Callable[[Any], str]"
-"""Says what is wrong with a value, or nothing."""
+"""Returns the problem of a value as text; empty if the value fits."""
 
 _SEQUENCES: Final = (
     list,
@@ -56,7 +56,7 @@ class Signature:
     """The parameters and the result of a function, each with its check.
 
     Attributes:
-        text: how it is written, such as `price(sku: str) -> Decimal`.
+        text: the signature as written, such as `price(sku: str) -> Decimal`.
         bound: binds arguments to parameters.
         checks: {parameter: check}.
         result: the check of the result.
@@ -71,7 +71,7 @@ class Signature:
         """Match arguments with parameters.
 
         Raises:
-            TypeError: they do not fit, in number, by name or by type.
+            TypeError: the arguments do not fit, in number, by name or by type.
         """
         bound = self.bound.bind(*args, **kwargs)
         with _remembering():
@@ -96,8 +96,8 @@ def signature_of(function: Any, name: str) -> Signature:
     """Read a function's annotations.
 
     Raises:
-        TypeError: a parameter or the result has none, or one that values cannot be checked against.
-        NameError: one names what does not exist, or not yet.
+        TypeError: a parameter or the result has no annotation, or one that values cannot be checked against.
+        NameError: an annotation names an object that does not exist, or not yet.
     """
     bound = inspect.signature(function)
     plain = getattr(function, "__func__", function)
@@ -114,7 +114,7 @@ def signature_of(function: Any, name: str) -> Signature:
 
 
 def _enclosed(function: Any) -> dict[str, Any]:
-    """The names of enclosing functions that a function sees."""
+    """Return the names of enclosing functions that a function sees."""
     found = {}
     for name, cell in (
         zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
@@ -127,10 +127,10 @@ def _enclosed(function: Any) -> dict[str, Any]:
 
 
 def check_of(annotation: Any, where: str) -> Check:
-    """Make the check that an annotation stands for; it looks into containers, and not into instances.
+    """Make the check of an annotation; it looks into containers, and not into instances.
 
     Raises:
-        TypeError: no value can be checked against it.
+        TypeError: no value can be checked against the annotation.
     """
     if annotation in _ANYTHING:
         return _accept
@@ -215,7 +215,7 @@ def _literal(values: tuple[Any, ...]) -> Check:
 
 @contextlib.contextmanager
 def _remembering() -> Iterator[None]:
-    """Look into each container once for each check, however often it occurs: a process can make few lists into a tree without end."""
+    """Check each container once in each call, however often it occurs: a process can make few lists into a tree without end."""
     _state.verdicts = {}
     try:
         yield
@@ -232,7 +232,7 @@ def _once(check: Check) -> Check:
         key = (id(value), id(check))
         known = verdicts.get(key)
         if known is None:
-            known = verdicts[key] = (value, check(value))  # with the value, whose id is its own while it lives
+            known = verdicts[key] = (value, check(value))  # with the value, whose id is its own while the value lives
         return known[1]
 
     return remembered
@@ -304,7 +304,7 @@ def _bare(hint: Any) -> Any:
 
 
 def _first(parts: Any) -> str:
-    """The first problem among (place, value, check)."""
+    """Return the first problem among `(place, value, check)`; empty if all values fit."""
     for place, value, check in parts:
         if problem := check(value):
             return f"[{place!r:.40}]{problem}"

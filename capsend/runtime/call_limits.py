@@ -1,4 +1,4 @@
-"""Turns: how often and how fast the processes of one tree may call a function of the host, and which of their calls go on unheeded."""
+"""Turns: the number and rate of calls of a host function by the processes of one tree, and its abandoned calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from capsend.capabilities.host_functions import FunctionGrant
 
 MOST_LATE: Final = 8
-"""How many calls of a tree may go on after nobody waits for them any more."""
+"""Calls of a tree that may go on after nobody waits for them any more."""
 
 
 class Worker(Protocol):
@@ -22,9 +22,9 @@ class Worker(Protocol):
 
 
 class Turns:
-    """The calls that a process, and all that it has spawned, have made; safe to use from any thread.
+    """The calls that a process and its descendants have made; safe to use from any thread.
 
-    Limits of a function hold for all of them together: what a process may not do, it cannot have done by its children.
+    Limits of a function hold for all of them together, so that a process gains no calls by spawning.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Turns:
         """Count a call, and return the seconds until its turn comes.
 
         Raises:
-            LimitExceeded: it cannot be made: there were too many, or too many go on although nobody waits for them.
+            LimitExceeded: the function's calls are used up, or too many abandoned calls of the tree still run.
         """
         function = grant.function
         limits = function.limits
@@ -54,13 +54,13 @@ class Turns:
             return 0.0 if limits.rate is None else usage.delay(limits.rate)
 
     def go_on(self, worker: Worker) -> None:
-        """Note that nobody waits any more for what a worker is doing."""
+        """Note that a worker's call was abandoned and still runs."""
         with self._lock:
             self._late.append(worker)
 
 
 class _Usage:
-    """How often one function was called, and when it may be again."""
+    """The calls of one function: their number, and the moment at which the next may begin."""
 
     def __init__(self) -> None:
         self.calls = 0

@@ -33,13 +33,13 @@ _log: Final = logging.getLogger("capsend.host_function")
 
 
 class HostCalls:
-    """What one process does with the functions that it holds; used on that process's thread.
+    """The calls of host functions by one process; used on that process's thread.
 
     Args:
         number: the process's number.
         handles: its table.
-        shipment: what it was sent, by which classes are named.
-        turns: what its tree has called.
+        shipment: the call that the process runs, by which classes are named.
+        turns: the calls of its tree.
     """
 
     def __init__(self, number: int, handles: Handles, shipment: Shipment, *, turns: Turns) -> None:
@@ -50,7 +50,11 @@ class HostCalls:
         self._worker: _Worker | None = None
 
     def answer(self, guest: Any, payload: str) -> str:
-        """Do `number:arguments`: "v", the length of the handles in hexadecimal, a colon, the handles, the result; or "e" and the exception."""
+        """Do `number:arguments`.
+
+        Returns:
+            "v", the length of the handles in hexadecimal, a colon, the handles, the result; or "e" and the exception.
+        """
         name, _, text = payload.partition(":")
         grant = self._handles.get(int(name)) if name.isdecimal() and len(name) < 10 else None
         if not isinstance(grant, FunctionGrant):
@@ -61,7 +65,7 @@ class HostCalls:
         except LimitExceeded as refusal:
             call.refusal = refusal
         if guest.interrupted:
-            return ""  # it was stopped while it waited for its turn
+            return ""  # the process was stopped while it waited for its turn
         worker = self._worker = self._worker or _Worker()
         worker.begin(call, guest.unpark)
         if not self._wait(guest, call):
@@ -75,7 +79,7 @@ class HostCalls:
         return call.answer if call.answer.startswith("e") else f"v{len(told):x}:{told}{call.answer}"
 
     def close(self) -> None:
-        """The process has ended: what still runs for it is cancelled where it can be."""
+        """End with the process: calls that still run for it are cancelled where they can be."""
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.end()
@@ -86,14 +90,14 @@ class HostCalls:
         """Count a call, and wait as long as its rate demands.
 
         Raises:
-            LimitExceeded: it cannot be made.
+            LimitExceeded: the call cannot be made.
         """
         end = time.monotonic() + self._turns.take(grant)
         while not guest.interrupted and (left := end - time.monotonic()) > 0:
             guest.park(left)
 
     def _wait(self, guest: Any, call: _Call) -> bool:
-        """Wait until a call has ended or its time is over; false when the process is stopped instead."""
+        """Wait until a call has ended or its time is over; return False when the process is stopped instead."""
         limit = call.function.limits.timeout
         end = None if limit is None else time.monotonic() + limit
         while not call.done:
@@ -111,10 +115,10 @@ class HostCalls:
     # --- on the thread of the worker ---
 
     def decode(self, text: str) -> Any:
-        """The arguments of a call.
+        """Return the arguments of a call.
 
         Raises:
-            CapsendError: they are no message, or name what the process does not have.
+            CapsendError: the text is no message, or names an object that the process does not have.
         """
 
         def resolve(reference: Any) -> object:
@@ -125,10 +129,13 @@ class HostCalls:
         return wire.decode_value(text, resolve=resolve, limits=_LIMITS)
 
     def encode(self, value: object, name: str) -> tuple[str, list[Grant]]:
-        """The result of a call, and what its handles stand for.
+        """Encode the result of a call.
+
+        Returns:
+            (text, the grants behind its handles).
 
         Raises:
-            SerializationError: a part of it cannot be sent.
+            SerializationError: a part of the result cannot be sent.
         """
         grants: list[Grant] = []
 
@@ -148,24 +155,24 @@ class HostCalls:
         return wire.encode_value(value, externals=external, name=f"the result of {name}", pickled=pickled), grants
 
     def audit(self, name: str, arguments: dict[str, Any]) -> None:
-        """Tell audit hooks of a call; what they raise refuses it."""
+        """Raise the audit event of a call; an exception of an audit hook refuses the call."""
         sys.audit("capsend.host_call", self._number, name, arguments)
 
     def report(self, call: _Call, outcome: Any, error: BaseException | None, seconds: float) -> None:
-        """Tell whoever wants to know that a call has ended."""
+        """Report the end of a call to the function's `log`."""
         log = call.function.limits.log
         if log is None:
             return
         try:
             log(HostCall(self._number, call.function.name, call.arguments, outcome, error, seconds))
-        except Exception:  # noqa: BLE001 - it belongs to nobody
+        except Exception:  # noqa: BLE001 - the exception is nobody's to handle
             _log.exception("the log of %s raised an exception", call.function.name)
 
     def name_of(self, thing: object) -> object:
-        """Name a class for the process.
+        """Return the name by which the process knows a class.
 
         Raises:
-            NotEncodable: it is an instance of a class that is declared not sendable.
+            NotEncodable: the object is an instance of a class that is declared not sendable.
         """
         if refusal := declared_refusal(thing):
             raise NotEncodable(thing, refusal[0])
@@ -173,7 +180,7 @@ class HostCalls:
 
 
 class _Call:
-    """One call: what was asked, and what came of it."""
+    """One call: its request, and its outcome."""
 
     def __init__(self, function: HostFunction[Any, Any], text: str, calls: HostCalls) -> None:
         self.function = function
@@ -187,7 +194,7 @@ class _Call:
         self._calls = calls
 
     def run(self, run: Callable[[Any], Any]) -> None:
-        """Do it, from the arguments to the answer; `run` awaits what an asynchronous function returned."""
+        """Make the call, from the arguments to the answer; `run` awaits the coroutine of an asynchronous function."""
         outcome, error = "refused", None
         began = time.monotonic()
         try:
@@ -198,10 +205,10 @@ class _Call:
                 result = run(result)
             problem = self.function.signature.result(result)
             if problem:
-                raise TypeError(f"the result of {self.function.name}{problem}")  # noqa: TRY301 - it is the function's error
+                raise TypeError(f"the result of {self.function.name}{problem}")  # noqa: TRY301 - the error is the function's
             self.answer, self.grants = self._calls.encode(result, self.function.name)
             outcome = "returned"
-        except BaseException as raised:  # noqa: BLE001 - it belongs to the process that called
+        except BaseException as raised:  # noqa: BLE001 - the error belongs to the calling process
             error = raised
             self.answer = _raised(raised, self._calls)
         self._calls.report(self, outcome, error, time.monotonic() - began)
@@ -233,7 +240,7 @@ def _is_call(decoded: Any) -> bool:
 
 
 def _raised(error: BaseException, calls: HostCalls | None) -> str:
-    """Write an exception down for the process."""
+    """Encode an exception for the process."""
     return "e" + (
         host_errors.describe(error) if calls is None else host_errors.describe(error, externals=calls.name_of)
     )
@@ -246,19 +253,19 @@ class _Worker:
         self.is_busy = False
         self._ended = False
         self._running: Any = None  # (event loop, task) of an asynchronous call
-        self._runner: Any = None  # made for the first of them
+        self._runner: Any = None  # made for the first asynchronous call
         self._lock = threading.Lock()
         self._jobs: queue.SimpleQueue[tuple[_Call, Callable[[], None]] | None] = queue.SimpleQueue()
         # A daemon: a function that hangs must not keep the interpreter from exiting.
         threading.Thread(target=self._work, name="capsend host functions", daemon=True).start()
 
     def begin(self, call: _Call, wake: Callable[[], None]) -> None:
-        """Make a call, and wake who waits for it when it has ended."""
+        """Make a call, and wake the waiting process when the call has ended."""
         self.is_busy = True
         self._jobs.put((call, wake))
 
     def end(self) -> None:
-        """Cancel an asynchronous call, and end as soon as nothing runs any more."""
+        """Cancel an asynchronous call, and end the thread as soon as no call runs any more."""
         with self._lock:
             self._ended = True
             self._cancel()
@@ -270,7 +277,7 @@ class _Worker:
             try:
                 loop.call_soon_threadsafe(task.cancel)
             except RuntimeError:
-                return  # it has just ended
+                return  # the call has just ended
 
     def _started(self, running: Any) -> None:
         with self._lock:
@@ -279,7 +286,7 @@ class _Worker:
                 self._cancel()
 
     def _await(self, awaitable: Any) -> Any:
-        import asyncio  # which an asynchronous function has loaded when it became a `HostFunction`
+        import asyncio  # loaded when an asynchronous function became a `HostFunction`
 
         async def watched() -> Any:
             self._started((asyncio.get_running_loop(), asyncio.current_task()))
@@ -299,7 +306,7 @@ class _Worker:
                 self.is_busy = False
                 call.done = True
                 wake()
-                del job, call, wake  # what they hold must not live until the next call
+                del job, call, wake  # the objects that they hold must not live until the next call
         finally:
             if self._runner is not None:
                 self._runner.close()

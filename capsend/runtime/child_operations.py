@@ -1,4 +1,4 @@
-"""The host operations of a process on those that it spawns: text in, text out, every part of it checked."""
+"""The host operations of a process on its children: text in, text out, every part of it checked."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _LONGEST_HEAD: Final = 2 << 20
 _HEAD: Final = codec.Limits(max_chars=_LONGEST_HEAD, max_nodes=10, max_items=5_000)
 _COPIES: Final = 2  # the host keeps the texts of a shipment, and their bytes, for as long as the process runs
 _VARIABLE: Final = 200  # bytes that the host needs for an environment variable, beside its texts
-_HANDLE: Final = 1 << 10  # bytes that the host needs for one, beside its words
+_HANDLE: Final = 1 << 10  # bytes that the host needs for a handle, beside its words
 _LONGEST_NAME: Final = 200
 _LONGEST_WORDS: Final = 500
 
 
 class ChildOperations:
-    """What one process does with those that it spawns; used on that process's thread."""
+    """The operations of one process on its children; used on that process's thread."""
 
     def __init__(self, life: Life) -> None:
         self._life = life
@@ -44,7 +44,7 @@ class ChildOperations:
         return do(operation, payload, owner=self, table=self._operations)
 
     def _spawn(self, payload: str) -> str:
-        """`head`, a line break, `program`, a line break, `call`; the head is JSON. The answer is the new handle."""
+        """Do `head`, a line break, `program`, a line break, `call`; the head is JSON. Returns: the new handle."""
         head, _, rest = payload.partition("\n")
         program, _, call = rest.partition("\n")
         told = _Head.read(head)
@@ -87,12 +87,12 @@ class ChildOperations:
             raise _refused("limit", str(lack)) from None
         except (LimitExceeded, TypeError, ValueError) as error:
             raise _refused("limit", str(error)) from None
-        except Exception as error:  # noqa: BLE001 - an audit hook may raise anything; its text is the host's own affair
+        except Exception as error:  # noqa: BLE001 - an audit hook may raise anything; its text is for the host alone
             why = str(error) if type(error) is RuntimeError else type(error).__name__
             raise _refused("refused", why) from None
 
     def _grant(self, name: str) -> Grant:
-        """What a handle in a spawn stands for; `7r/a%2Cb` is the path `a,b` in the folder of 7, to be read only."""
+        """Return the grant of a handle in a spawn; `7r/a%2Cb` is the path `a,b` in the folder of 7, read-only."""
         number, slash, quoted = name.partition("/")
         read_only = number.endswith("r")
         grant = self._life.handles.get(int(number.removesuffix("r")))
@@ -112,7 +112,7 @@ class ChildOperations:
         return grant.child
 
     def _join(self, payload: str) -> str:
-        """`number timeout`; the answer is `kind size length handles text`, or empty when time is over."""
+        """Do `number timeout`. Returns: `kind size length handles text`, or empty when time is over."""
         number, timeout = payload.split(" ", 1)
         child = self._child(number)
         if not self._wait(child, read_timeout(timeout)):
@@ -135,11 +135,11 @@ class ChildOperations:
         return True
 
     def _more(self, payload: str) -> str:
-        """`number`; the next part of a result."""
+        """Do `number`. Returns: the next part of a result."""
         return self._child(payload).more()
 
     def _function(self, payload: str) -> str:
-        """`number name`; the answer is the handle of a module's function."""
+        """Do `number name`. Returns: the handle of a module's function."""
         number, name = payload.split(" ", 1)
         grant = self._life.handles.get(int(number))
         if not isinstance(grant, ModuleRight):
@@ -150,27 +150,27 @@ class ChildOperations:
         return codec.dumps(self._life.handles.deliver([found]))
 
     def _kill(self, payload: str) -> str:
-        """`number`."""
+        """Do `number`. Returns: nothing."""
         self._child(payload).life.kill()
         return ""
 
     def _stats(self, payload: str) -> str:
-        """`number`; the answer is JSON."""
+        """Do `number`. Returns: JSON."""
         life = self._child(payload).life
         return codec.dumps({"id": life.number, "reason": life.reason, **attrs.asdict(life.stats())})
 
     def _await(self, payload: str) -> str:
-        """`tag number`: one notice with that tag, when it ends."""
+        """Do `tag number`: one notice with that tag, when the child ends."""
         tag, number = payload.split(" ", 1)
         self._life.mail.await_end(tag, self._child(number).life.mail.port)
         return ""
 
     def _address(self, payload: str) -> str:
-        """`number`; the answer is the handle of its address."""
+        """Do `number`. Returns: the handle of the child's address."""
         return codec.dumps(self._life.handles.deliver([self._child(payload).life.mail.grant()]))
 
     def _link(self, payload: str) -> str:
-        """`number number`: each is told when the other ends."""
+        """Do `number number`: each of the two is notified when the other ends."""
         one, other = (self._child(number).life.mail for number in payload.split(" ", 1))
         one.check_watches()
         other.check_watches()
@@ -178,7 +178,7 @@ class ChildOperations:
         return ""
 
     def _unlink(self, payload: str) -> str:
-        """`number number`."""
+        """Do `number number`."""
         one, other = (self._child(number).life.mail for number in payload.split(" ", 1))
         one.unlink(other.port)
         return ""
@@ -199,7 +199,7 @@ class ChildOperations:
 
 @attrs.frozen
 class _Head:
-    """What a process says of one that it spawns."""
+    """The head of a spawn: everything that a process asks of its child beside the program."""
 
     name: str
     mailbox: bool
@@ -210,15 +210,15 @@ class _Head:
 
     @property
     def size_of_handles(self) -> int:
-        """Characters of what it says of handles, which may be long paths."""
+        """Characters of its handles, which may be long paths."""
         return sum(map(len, self.handles))
 
     @classmethod
     def read(cls, text: str) -> _Head:
-        """Return what a head says.
+        """Read the text of a head.
 
         Raises:
-            ValueError: it is no head.
+            ValueError: the text is no head.
         """
         told = codec.parse(text, _HEAD, depth=4) if len(text) <= _LONGEST_HEAD else None
         if type(told) is not dict:
@@ -240,10 +240,10 @@ class _Head:
 
 
 def _bytes(text: str) -> bytes:
-    """The argument of a function of a module.
+    """Return the argument of a module's function.
 
     Raises:
-        ValueError: it is no text that says bytes.
+        ValueError: the text does not encode bytes.
     """
     if not text.isascii():
         raise ValueError("no argument")
@@ -258,5 +258,5 @@ def _refused(word: str, why: str) -> Refused:
 
 
 def _size_of(variables: Mapping[str, str]) -> int:
-    """Return how many bytes of the host's memory environment variables take: as they are, and as they are told to a process."""
+    """Return the bytes of the host's memory that environment variables take: as they are, and as they are sent to a process."""
     return sum(_VARIABLE + len(codec.dumps((name, text))) + 4 * len(name + text) for name, text in variables.items())

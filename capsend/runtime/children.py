@@ -1,4 +1,4 @@
-"""Processes that a process spawns: what each may use, its start, and how its parent holds it."""
+"""Children: the limits of each, its start, and the parent's hold on it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from capsend.shipping.ship import Shipment
 
 CHILD_MEMORY: Final = 128 << 20
-"""Bytes of memory that a child can have where its parent does not say."""
+"""Bytes of memory that a child can have where its parent sets no limit."""
 
 PART: Final = 8 << 20
 """Characters of a result that are handed over at once."""
@@ -35,7 +35,7 @@ _PAUSE: Final = 0.001
 
 
 def narrow(parent: Terms, limits: Mapping[str, Any]) -> Terms:
-    """Return the environment of a child: its parent's, with limits that are at most its parent's, and no variable but those given.
+    """Return the environment of a child: its parent's, with limits that are at most the parent's, and only the given variables.
 
     Raises:
         LimitExceeded: a limit is above the parent's.
@@ -60,7 +60,7 @@ def narrow(parent: Terms, limits: Mapping[str, Any]) -> Terms:
 
 @attrs.define(eq=False)
 class Child:
-    """A process as the one that spawned it holds it; used on the parent's thread only.
+    """A child, as its parent holds it. Used on the parent's thread only.
 
     Attributes:
         life: the process.
@@ -72,19 +72,19 @@ class Child:
     _position: int = 0
 
     def outcome(self) -> Outcome | None:
-        """Return how it ended; None when that was taken before."""
+        """Return the outcome of the child; None when it was taken before."""
         life = self.life
         assert life.reason is not None
         if self._taken:
             return None
         try:
             outcome: Outcome | bytes = life.outcome()
-        except BaseException as error:  # noqa: BLE001 - whatever it ended by is told
+        except BaseException as error:  # noqa: BLE001 - whatever the child ended by is reported
             return outcome_of(error, number=life.number, reason=life.reason)
         return Outcome("v", codec.encode(outcome)) if isinstance(outcome, bytes) else outcome
 
     def take(self, outcome: Outcome) -> str:
-        """Return the first part of the text of its outcome, which is kept here no longer than it takes to hand it over."""
+        """Return the first part of an outcome's text, and keep the rest for `more`."""
         self._taken = True
         self._text = outcome.text
         self.life.forget_result()
@@ -101,7 +101,7 @@ class Child:
         return part
 
     def let_go(self) -> None:
-        """Nobody can ask for its result any more: it ends, and what it has ended with goes."""
+        """End the child and drop its outcome: nobody can ask for the result any more."""
         self._taken = True
         self._text = ""
         self.life.branch.drop_result(abandon=True)
@@ -113,7 +113,7 @@ class Child:
 
 @attrs.frozen(eq=False)
 class ProcessGrant(Grant):
-    """The right to everything about a process: to wait for it, to take its result, to end it. Its parent has it, and nobody else."""
+    """The right to a process as a whole: to wait for it, to take its result, to end it. Only its parent has this right."""
 
     kind: ClassVar[str] = "process"
     refusal: ClassVar[str] = "a process belongs to the one that spawned it, and ends with it. Send its address"
@@ -121,16 +121,16 @@ class ProcessGrant(Grant):
     child: Child
 
     def describe(self) -> object:
-        """Return its number, its name, and whether it takes messages."""
+        """Return the process's number, its name, and whether it takes messages."""
         life = self.child.life
         return [life.number, life.name, life.mail.takes_messages]
 
     def handle(self) -> object:
-        """Refuse: nothing of the host stands for it."""
+        """Refuse: no object of the host represents a child."""
         raise LookupError(self.refusal)
 
     def let_go(self) -> None:
-        """End it."""
+        """End the child."""
         self.child.let_go()
 
     def __str__(self) -> str:
@@ -140,20 +140,20 @@ class ProcessGrant(Grant):
 def spawn(
     parent: Life, shipment: Shipment | Runnable, environment: Terms, *, size: int = 0, linked: bool = False
 ) -> Child:
-    """Start a process that belongs to another one, from the same image or a module; called on the parent's thread, within one of its host operations.
+    """Start a child, from its parent's image or a module; called on the parent's thread, within one of its host operations.
 
-    It ends with its parent, and when nobody holds it any more. What it uses is charged to all processes above it.
+    The child ends with its parent, and when nobody holds it any more. The resources that it uses are charged to all processes above it.
 
     Args:
         parent: the process that spawns.
-        shipment: what it runs; its grants are among the parent's.
-        environment: what it may use, made by `narrow`.
+        shipment: the call that the child runs; its grants are among the parent's.
+        environment: the child's limits, made by `narrow`.
         size: bytes of the host's memory that the shipment takes.
         linked: whether the two are linked from the first moment.
 
     Raises:
-        NoRoom: the processes above it have no more to give.
-        RuntimeError: no thread is left, or the interpreter is shutting down; also whatever an audit hook raises.
+        NoRoom: the budget of a process above the child is used up.
+        RuntimeError: no thread is left, or the interpreter is shutting down; also any exception of an audit hook.
     """
     guest = parent.guest
     assert guest is not None
@@ -164,17 +164,17 @@ def spawn(
     cost = environment.memory + size
     _reserve(parent, cost)
     life = start(shipment, environment, template, kind=kind, operations=parent.operations, parent=parent, reserved=cost)
-    # Its end wakes whoever waits for it; whatever else the parent waits for, it looks again.
+    # The child's end wakes whoever waits for it; a parent that waits for something else looks again.
     life.add_callback(guest.unpark)
     if linked:
         parent.mail.link(life.mail.port)
-    if parent.is_ending:  # the one that stops it may have looked for children before there was this one
+    if parent.is_ending:  # the thread that stops the parent may have looked for children before this one existed
         life.abandon()
     return Child(life)
 
 
 def _reserve(parent: Life, memory: int) -> None:
-    """Charge for one more child; where there is no room, those that are just ending are waited for."""
+    """Charge for one more child; if the budget is used up, wait for children that are just ending."""
     end = time.monotonic() + _PATIENCE
     while True:
         try:

@@ -1,4 +1,4 @@
-"""How the host answers operations of a process: a number and a text in, a text out, and what is refused with which word."""
+"""Host operations of a process: a number and a text in, a text out, and a word for each refusal."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ _LONGEST: Final = 366 * 86_400.0
 
 
 class Refused(Exception):
-    """An operation that cannot be done; its text is the answer."""
+    """An operation cannot be done; the exception's text is the answer."""
 
 
 def do(operation: int, payload: str, *, owner: T, table: Mapping[int, Callable[[T, str], str]]) -> str:
-    """Do an operation of an owner; the answer is empty or data when all is well, `!` and a word when not."""
+    """Do an operation of an owner.
+
+    Returns:
+        Data, or an empty text, on success; `!` and a word on refusal.
+    """
     handler = table.get(operation)
     if handler is None:
         return "!unknown"
@@ -38,7 +42,7 @@ def read_timeout(text: str) -> float | None:
     """Return seconds; None for no limit, written -1.
 
     Raises:
-        ValueError: it is no number.
+        ValueError: the text is no number.
     """
     if text == "-1":
         return None

@@ -61,9 +61,9 @@ Operations: TypeAlias = "Sequence[tuple[range, Callable[[Life], Answerer]]]"
 
 
 class Life:
-    """What the thread of a process and its handle share.
+    """The state that a process's thread and its handle share.
 
-    The thread holds this and not the handle, so that a handle which nobody holds can be collected and end its process.
+    The thread holds the life and not the handle, so that a handle which nobody holds can be collected and end its process.
     """
 
     __slots__ = (
@@ -108,7 +108,7 @@ class Life:
         parent: Life | None = None,
         reserved: int = 0,
     ) -> None:
-        """Begin a life; for one that has a parent, the parent's branch has reserved so many bytes."""
+        """Begin a life; if it has a parent, the parent's branch has reserved *reserved* bytes."""
         self.shipment: Shipment | None = shipment
         self.environment = environment
         self.number = next(_numbers)
@@ -135,8 +135,8 @@ class Life:
         self._memory = 0
         self.anchors: Anchors | None = None if parent is None else parent.anchors
         self._ahead: list[str] = []
-        self._clock: int | None = None  # that of its thread while it runs
-        self._seconds = 0.0  # what its thread has used when it has ended
+        self._clock: int | None = None  # the clock of its thread while the thread runs
+        self._seconds = 0.0  # CPU time of its thread, once the thread has ended
         above: Branch | None = None if parent is None else parent.branch
         self.mail.port.account = above
         self.turns: Turns = Turns() if parent is None else parent.turns
@@ -146,12 +146,12 @@ class Life:
     # The side of the handle.
 
     def stop(self, error: BaseException) -> None:
-        """End the process with this error, and all that it has spawned, unless it has ended or is already being stopped; returns at once."""
+        """End the process and its descendants with this error; do nothing if it has ended or is being stopped; return at once."""
         self.stop_alone(error)
         self._stop_descendants()
 
     def stop_alone(self, error: BaseException) -> None:
-        """End the process with this error, and nothing else at once."""
+        """End the process with this error, without its descendants; return at once."""
         if self._stop is None and self.reason is None:
             self._stop = error
         guest = self.guest
@@ -165,23 +165,23 @@ class Life:
 
     @property
     def is_ending(self) -> bool:
-        """Whether it is being stopped, or has ended."""
+        """Whether the process is being stopped, or has ended."""
         return self._stop is not None or self.reason is not None
 
     def kill(self) -> None:
-        """End the process because its user said so."""
+        """End the process at the request of a holder of its handle."""
         self.stop(ProcessKilled(f"process {self.number} was killed"))
 
     def abandon(self) -> None:
-        """End the process because nobody can ask for its result any more."""
+        """End the process because nobody holds its handle any more."""
         self.stop(ProcessKilled(f"process {self.number} was killed: nobody held its handle any more"))
 
     def _stop_linked(self, words: str) -> None:
-        """End the process because what it was linked to has ended."""
+        """End the process because a linked process or mailbox has ended."""
         self.stop(ProcessKilled(f"process {self.number} was killed: {words}"))
 
     def add_callback(self, callback: Callable[[], None]) -> None:
-        """Call when the process has ended, on its thread, or at once if it has; must not raise."""
+        """Call *callback* when the process has ended, on its thread, or at once if it has ended; the callback must not raise."""
         with self._lock:
             if self.reason is None:
                 self._callbacks.append(callback)
@@ -192,14 +192,14 @@ class Life:
         """Return the value or raise the error of a finished process.
 
         Args:
-            as_result: whether `Process.result` asks; see `raised_by_result`.
+            as_result: whether the caller is `Process.result`; see `raised_by_result`.
         """
         if self._error is not None:
             raise raised_by_result(self._error) if as_result else self._error
         return self.value
 
     def forget_result(self) -> None:
-        """Keep what it ended with no longer: it was taken, or nobody can ask for it."""
+        """Drop the result or error: it was handed over, or nobody can ask for it."""
         self.value = self._error = None
 
     def forget(self) -> None:
@@ -208,7 +208,7 @@ class Life:
         self._time_limits.cancel()
 
     def stats(self) -> Stats:
-        """What the process has used."""
+        """Return the resources that the process has used."""
         mail, guest = self.mail, self.guest
         return Stats(
             cpu_seconds=self.cpu_seconds(),
@@ -221,7 +221,7 @@ class Life:
         )
 
     def cpu_seconds(self) -> float:
-        """Processor time of its thread."""
+        """Return the processor time of its thread."""
         clock = self._clock
         try:
             return self._seconds if clock is None else time.clock_gettime(clock)
@@ -237,7 +237,7 @@ class Life:
         guest: Guest | None = None
         self.template = template
         if hasattr(time, "pthread_getcpuclockid"):
-            # Asked for here and by nobody else: the name of a thread that has ended must not be used.
+            # Asked for by the thread itself and by nobody else: the name of a thread that has ended must not be used.
             self._clock = time.pthread_getcpuclockid(threading.get_ident())
         try:
             try:
@@ -256,12 +256,12 @@ class Life:
                 self._fail(self._stop or ProcessKilled(f"process {self.number} was killed"))
             except engine.Trapped as fault:
                 self._fail(self._fault(fault))
-            except BaseException as error:  # noqa: BLE001 - belongs to whoever asks for the result
+            except BaseException as error:  # noqa: BLE001 - the error belongs to the waiter for the result
                 self._fail(error)
             self._close_output()
         finally:
             if guest is not None and (self.parent is not None or self.anchors is not None):
-                # What it had, files above all, is free before anybody is told, who may spawn the next one at once.
+                # The guest's resources, files above all, are free before anybody is notified, who may spawn the next process at once.
                 guest.close()
             self._finish()
             if guest is not None:
@@ -285,7 +285,7 @@ class Life:
 
         memory = self.environment.memory
         mounts = self._mounts()
-        # What a process may open is settled when its instance is made: a ready one was made without any folder.
+        # The folders of a process are settled when its instance is made: a ready instance was made without any.
         guest = None if mounts else pool.take(template)
         if guest is None:
             return engine.Guest(template, memory=memory, host=self._answer, mounts=mounts)
@@ -294,7 +294,7 @@ class Life:
         return guest
 
     def _mounts(self) -> list[Mount]:
-        """The folders that it sees, each by a path that only ever leads to what the tree was given."""
+        """Return the folders of the process, each by a path that only ever leads to the folder that the tree was given."""
         mounts = mounts_of(self.shipment.grants) if self.shipment is not None else ()
         if mounts and self.anchors is None:
             self.anchors = Anchors(mounts)
@@ -323,9 +323,9 @@ class Life:
         )
 
     def _receive_ahead(self, part: str) -> None:
-        """Keep a part of a large result; a result that is too large is not waited for."""
+        """Keep a part of a large result; refuse a result above the limit as soon as its parts exceed it."""
         if self._ahead and len(self._ahead[-1]) < _SMALL_PART:
-            self._ahead[-1] += part  # the list must not grow by parts that say next to nothing
+            self._ahead[-1] += part  # the list must not grow by tiny parts
         else:
             self._ahead.append(part)
         try:
@@ -350,12 +350,12 @@ class Life:
     def _fail(self, error: BaseException) -> None:
         self.value = None
         if _is_told(error):
-            # Where it was raised stands in its cause; the frames of this thread would keep the whole process alive.
+            # The cause shows where the error was raised; the frames of this thread would keep the whole process alive.
             error.__traceback__ = None
         self._error = self._translate(error)
 
     def _translate(self, error: BaseException) -> BaseException:
-        if type(error) is not MemoryError or error.args:  # one with arguments is the user's own, whatever it means
+        if type(error) is not MemoryError or error.args:  # an error with arguments is the user's own, whatever it means
             return error
         limit = self.environment.memory
         exceeded = MemoryLimitExceeded(
@@ -375,7 +375,7 @@ class Life:
         )
 
     def _answer(self, operation: int, payload: str) -> str:
-        """The host operations, by number; what is unknown does nothing."""
+        """Do a host operation, by number; an unknown number does nothing."""
         if operation in {1, 2}:
             self._write(self._out if operation == 1 else self._err, payload)
         elif operation == 3 and self.guest is not None:
@@ -417,7 +417,7 @@ class Life:
         return self.calls.answer(self.guest, payload)
 
     def _warn(self, payload: str) -> str:
-        """Hand on a warning; what is written of it counts as output."""
+        """Hand on a warning; its text counts as output."""
         from capsend.runtime import process_warnings
 
         shipment = self.shipment
@@ -428,11 +428,11 @@ class Life:
         )
 
     def _charge(self, size: int) -> bool:
-        """Count bytes of output; false, and the end of the process, when they are too many."""
+        """Count bytes of output; when the limit is exceeded, end the process and return False."""
         return self._room(size) == size
 
     def _room(self, size: int) -> int:
-        """Count bytes of output and return how many of them may be written; the process ends when that is not all."""
+        """Count bytes of output and return how many of them may be written; the process ends when not all of them may."""
         self._written += size
         room = self.branch.take_most("output", size)
         if room < size:
@@ -447,7 +447,7 @@ class Life:
         return room
 
     def _write(self, lines: Lines, text: str) -> None:
-        # ASCII text has as many bytes as characters, and is most of all output.
+        # ASCII text has as many bytes as characters, and most output is ASCII.
         size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
         room = self._room(size)
         lines.write(text if room == size else text.encode("utf-8", "replace")[:room].decode("utf-8", "ignore"))
@@ -456,7 +456,7 @@ class Life:
         try:
             self._out.close()
             self._err.close()
-        except BaseException as error:  # noqa: BLE001 - a failing target of output belongs to whoever asks for the result
+        except BaseException as error:  # noqa: BLE001 - a failing target of output belongs to the waiter for the result
             self._fail(error)
 
     def _finish(self) -> None:
@@ -480,7 +480,7 @@ class Life:
         self.finished.set()
         callbacks.reverse()
         while callbacks:
-            callbacks.pop()()  # each is let go before the next, with all that it holds
+            callbacks.pop()()  # each callback is let go before the next, with all that it holds
 
     def _reason(self) -> ExitReason:
         error = self._error
@@ -494,7 +494,7 @@ class Life:
 
 
 def _is_told(error: BaseException) -> bool:
-    """Whether an error is capsend's own or came from inside, and no other code of the host raised it."""
+    """Return whether an error is capsend's own or came from the guest, and no other code of the host raised it."""
     return isinstance(error, CapsendError) or isinstance(error.__cause__, GuestTraceback)
 
 
@@ -502,10 +502,12 @@ def _words(error: BaseException) -> str:
     if isinstance(error, ChildRaised):
         return error.words[:500]
     if not _is_told(error):
-        return type(error).__name__  # its text is the host's own affair, and this is told to other processes
+        return type(
+            error
+        ).__name__  # the error's text is for the host alone, and this name is reported to other processes
     try:
         return f"{type(error).__name__}: {error}"[:500]
-    except Exception:  # noqa: BLE001 - __str__ of a class of the user's
+    except Exception:  # noqa: BLE001 - __str__ of a user's class
         return type(error).__name__
 
 

@@ -1,7 +1,7 @@
 """The host's side of a process's mail: its port, and the operations with which it sends, receives, calls, monitors and links.
 
-Whatever a process asks for is checked here: it can name only what its table of handles holds, and everything that it makes the host keep is
-bounded. Answers are text: empty when all is well, `!` and a word when not.
+Every request of a process is checked: it can name only handles in its own table, and everything that it makes the host keep is bounded.
+Answers are text: empty on success, `!` and a word on refusal.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from capsend.mailbox.timers import Timer
 
 FIRST: Final = 10
 LAST: Final = 39
-"""The numbers of the host operations that are the mail's."""
+"""The last number of the mail's host operations."""
 
 MOST_WATCHES: Final = 1_000
-"""How many monitors, links and notices about them one process can have at a time."""
+"""Monitors, links and notices about them that one process can have at a time."""
 
 MOST_TIMERS: Final = 1_000
-"""How often it is logged that a receiver drops what it cannot read; the rest is only counted, so that nobody can flood the log."""
+"""Timers of `send_after` that one process can have at a time."""
 
 MOST_HANDLES_IN_MESSAGE: Final = 100
 _LONGEST_RECORD: Final = 65_536
@@ -58,14 +58,14 @@ def _ended(_: object) -> bool:
 
 
 class Mail:
-    """The mail of one process; `answer` runs on its thread, everything that others do goes through the port.
+    """The mail of one process; `answer` runs on its thread, and all other threads go through the port.
 
     Args:
         number: the process's number.
         environment: its limits.
         handles: its table.
-        stop: ends the process, because what it was linked to has ended; called with words for people.
-        charge: counts so many bytes of output.
+        stop: ends the process, because a linked process or mailbox has ended; called with words for people.
+        charge: counts bytes of output.
     """
 
     def __init__(
@@ -85,13 +85,15 @@ class Mail:
         )
         self.port.on_exit = self._linked_ended
         self.takes_messages = False
-        self._logs = environment.stderr is not None  # who wants nothing to be shown wants no records either
+        self._logs = (
+            environment.stderr is not None
+        )  # an environment that discards standard error wants no records either
         self.sent = 0
         self._number = number
         self._handles = handles
         self._stop = stop
         self._charge = charge
-        self._guest: Any = None  # engine.Guest, or what stands in for one
+        self._guest: Any = None  # engine.Guest, or its stand-in
         self._traps_exits = False
         self.resolve: Callable[[Any], object] | None = None
         self._calls: dict[int, tuple[Port, int]] = {}
@@ -102,22 +104,22 @@ class Mail:
     # --- what its Life does ---
 
     def open(self, shipment: Shipment) -> None:
-        """Say what the process knows, before anybody has its address."""
+        """Set the names that the process knows, before anybody has its address."""
         self.takes_messages = shipment.takes_mailbox
         self.port.name = shipment.message_name
         self.resolve = shipment.resolve
 
     def start(self, guest: Any) -> None:
-        """Begin: the guest is what waits and is woken."""
+        """Begin: the thread waits through *guest*, which others wake."""
         self._guest = guest
         self.port.listen(guest.unpark)
 
     def grant(self) -> PortGrant:
-        """What the process's own address stands for."""
+        """Return the grant of the process's own address."""
         return PortGrant(self.port, send=self.takes_messages)
 
     def close(self, reason: str, words: str) -> None:
-        """End: whoever monitors or is linked is told."""
+        """End: every process and mailbox that monitors this process or is linked to it is notified."""
         for timer in list(self._timers.values()):
             timer.cancel()
         self._timers.clear()
@@ -128,11 +130,11 @@ class Mail:
         self._monitors.clear()
         self._links.clear()
         self._guest = self.resolve = None
-        # Its `Life` knows it, but not the other way round any more: what the process answered with goes when nobody holds its handle.
+        # The `Life` holds the mail, but the mail no longer holds the `Life`: the result goes when nobody holds the handle.
         self._stop = self._charge = _ended
 
     def _linked_ended(self, gone: Port, reason: str, words: str) -> None:
-        """Runs on the thread of whatever ended."""
+        """Handle the end of a linked port; runs on the thread of the ended process."""
         self._links.pop(gone, None)
         self.port.linked.pop(gone, None)
         if self._traps_exits:
@@ -140,20 +142,20 @@ class Mail:
         elif reason != "normal":
             self._stop(f"{gone.label}, to which it was linked, ended ({reason})")
 
-    # --- what the process asks for ---
+    # --- the requests of the process ---
 
     def answer(self, operation: int, payload: str) -> str:
         """Do one operation."""
         return do(operation, payload, owner=self, table=self._operations)
 
     def _send(self, payload: str) -> str:
-        """`number timeout tag handles:text`; with a tag the message is a call, whose answer is let in."""
+        """Do `number timeout tag handles:text`; with a tag the message is a call, whose answer is let in."""
         head, _, text = payload.partition(":")
         number, timeout, tag, names = head.split(" ", 4)
         target = self.target(number, "send")
         envelope = self._envelope(target, text, names)
         call = int(tag)
-        # A call to one that has ended is told so by the answer: its notices would add up.
+        # A call to an ended process is reported in the answer: notices of such calls would add up.
         if call and target.port.reason is None:
             self.open_call(call, target.port)
         answer = put(target.port, envelope, parker=self._guest, timeout=read_timeout(timeout))
@@ -165,7 +167,7 @@ class Mail:
         return _ANSWERS[answer]
 
     def _envelope(self, target: PortGrant, text: str, names: str) -> Envelope:
-        # The form that begins with k is a pickle, which only the host may write.
+        # Only the host may write the form that begins with k, which is a pickle.
         if not text.isascii() or text.startswith("k"):
             raise Refused("!malformed")
         if not names:
@@ -177,7 +179,7 @@ class Mail:
         return Envelope(text, tuple(grants), tag=target.tag, resolve=self.resolve)
 
     def _grants(self, names: str) -> list[Grant]:
-        """What handles in a message stand for; `r5` is the way back to this process for the answer to its call 5."""
+        """Return the grants of handles in a message; `r5` is the way back to this process for the answer to its call 5."""
         parts = names.split(",", MOST_HANDLES_IN_MESSAGE)
         if len(parts) > MOST_HANDLES_IN_MESSAGE:
             raise Refused("!handles")
@@ -193,10 +195,10 @@ class Mail:
         return grants
 
     def target(self, number: str | int, right: str) -> PortGrant:
-        """What messages, monitors and links go to.
+        """Return the grant that a message, monitor or link goes to.
 
         Raises:
-            Refused: there is no such handle, or it has not that right.
+            Refused: the process holds no such handle, or the handle lacks that right.
         """
         grant = self._handles.get(int(number))
         if not isinstance(grant, PortGrant):
@@ -209,9 +211,9 @@ class Mail:
         """Let one answer in, or the notice that none can come.
 
         Raises:
-            Refused: too many are open.
+            Refused: too many calls are open.
         """
-        # What is answered and not yet received counts as well.
+        # Answers that are not yet received count as well.
         if tag in self._calls or len(self._calls) >= MOST_CALLS or not self.port.open_call(_tag(str(tag))):
             raise Refused("!calls")
 
@@ -225,7 +227,7 @@ class Mail:
         """Let one notice with this tag come, as for a call, when a port closes.
 
         Raises:
-            Refused: too many are open, or it is no tag.
+            Refused: too many calls are open, or the text is no tag.
         """
         self.open_call(_tag(tag), target)
 
@@ -237,13 +239,13 @@ class Mail:
             call[0].unwatch(call[1])
 
     def _forget(self, payload: str) -> str:
-        """`tag`: the answer to a call is not waited for any more."""
+        """Do `tag`: the process does not wait for that answer any more."""
         self.port.forget_answer(int(payload))
         self.close_call(int(payload))
         return ""
 
     def _receive(self, payload: str) -> str:
-        """`which timeout held held_bytes refused drops`; the answer is `kind tag length handles text`, or empty when time is over."""
+        """Do `which timeout held held_bytes refused drops`. Returns: `kind tag length handles text`, or empty when time is over."""
         which, timeout, held, held_size, refused, drops = payload.split(" ", 6)
         if drops:
             self._drop(drops)
@@ -265,7 +267,7 @@ class Mail:
             self._guest.park(left)
 
     def _tell(self, envelope: Envelope) -> str:
-        """Write an envelope down for the process; empty when it would have to hold too many handles."""
+        """Write an envelope down for the process; return an empty text when the process would have to hold too many handles."""
         if envelope.tag:
             self.close_call(envelope.tag)
         try:
@@ -280,9 +282,9 @@ class Mail:
         return f"{kind} {envelope.tag} {len(handles)} {handles}{text}"
 
     def _drop(self, drops: str) -> str:
-        """`number*holds,...`: handles that the process has let go."""
+        """Do `number*holds,...`: handles that the process has dropped."""
         if len(drops) > _LONGEST_DROPS:
-            # Each part costs many times its text here. What is cut off stays held, and bounded by what can be.
+            # Reading a part costs many times its text. A part that is cut off stays held, and the number of holds is bounded.
             drops = drops[:_LONGEST_DROPS].rpartition(",")[0]
         for part in drops.split(",") if drops else ():
             number, _, holds = part.partition("*")
@@ -290,7 +292,7 @@ class Mail:
         return ""
 
     def _monitor(self, payload: str) -> str:
-        """`number`: one notice when it ends, however often it is asked for."""
+        """Do `number`: one notice when the target ends, however often it is asked for."""
         target = self.target(payload, "monitor").port
         if target in self._monitors and target.reason is None:
             return ""
@@ -303,7 +305,7 @@ class Mail:
         return ""
 
     def _demonitor(self, payload: str) -> str:
-        """`number`."""
+        """Do `number`: withdraw a monitor."""
         target = self.target(payload, "monitor").port
         token = self._monitors.pop(target, None)
         if token is not None:
@@ -311,7 +313,7 @@ class Mail:
         return ""
 
     def _link(self, payload: str) -> str:
-        """`number`: each is told when the other ends."""
+        """Do `number`: each of the two is notified when the other ends."""
         target = self.target(payload, "link").port
         if target is self.port or target in self._links:
             return ""
@@ -341,11 +343,11 @@ class Mail:
             undo()
 
     def port_of(self, address: Any) -> Port:
-        """What an address of the host's leads to, for a link.
+        """Return the port of a host's address, for a link.
 
         Raises:
-            TypeError: it is no address.
-            CapsendError: it does not allow to link.
+            TypeError: *address* is no address.
+            CapsendError: the address lacks the right to link.
         """
         grant = getattr(address, "__capsend_handle__", None)
         if not isinstance(grant, PortGrant):
@@ -355,26 +357,26 @@ class Mail:
         return grant.port
 
     def _unlink(self, payload: str) -> str:
-        """`number`."""
+        """Do `number`: undo a link."""
         self.unlink(self.target(payload, "link").port)
         return ""
 
     def check_watches(self) -> None:
-        """Refuse when too many monitors and links are there.
+        """Refuse one more monitor or link.
 
         Raises:
-            Refused: there are.
+            Refused: monitors, links and waiting notices have reached `MOST_WATCHES`.
         """
         if len(self._monitors) + len(self._links) + self.port.notices >= MOST_WATCHES:
             raise Refused("!watches")
 
     def _trap(self, payload: str) -> str:
-        """`1` or `0`: whether exits of what is linked come as messages."""
+        """Do `1` or `0`: whether the ends of linked processes come as messages."""
         self._traps_exits = payload == "1"
         return ""
 
     def _send_after(self, payload: str) -> str:
-        """`number seconds handles:text`; the answer is a reference for `_cancel`."""
+        """Do `number seconds handles:text`. Returns: a reference for `_cancel`."""
         head, _, text = payload.partition(":")
         number, seconds, names = head.split(" ", 3)
         target = self.target(number, "send")
@@ -394,16 +396,16 @@ class Mail:
         return str(timer.number)
 
     def _cancel(self, payload: str) -> str:
-        """`reference`; the answer is 1 when the message had not been sent."""
+        """Do `reference`. Returns: 1 when the message had not been sent."""
         timer = self._timers.pop(int(payload), None)
         return "1" if timer is not None and timer.cancel() else "0"
 
     def _own(self, _payload: str) -> str:
-        """The process's own address, as a handle."""
+        """Return the process's own address, as a handle."""
         return dumps(self._handles.deliver([self.grant()]))
 
     def _record(self, payload: str) -> str:
-        """`level name:text`: a record of the process's logging, for the host's."""
+        """Do `level name:text`: a record of the process's logging, for the host's."""
         head, _, text = payload[:_LONGEST_RECORD].partition(":")
         level, _, name = head.partition(" ")
         if not self._charge(len(payload)):

@@ -1,4 +1,4 @@
-"""The table of host operations that a life is given by whoever starts it, and hands on to its children.
+"""The table of host operations: a life gets it from its starter, and hands it on to its children.
 
 Each entry is a range of numbers and the maker of the object that does the operations in it, made when the first of them is asked for.
 """

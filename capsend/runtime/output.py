@@ -1,4 +1,4 @@
-"""Where a process's output goes: whole lines, counted against a limit, to a stream of the host or to a callable."""
+"""The output of a process: whole lines, counted against a limit, to a stream of the host or to a callable."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _LONGEST_LINE: Final = 65_536
 
 
 def to_stdout(text: str) -> None:
-    """Write to whatever `sys.stdout` is at that moment, so that pytest and `redirect_stdout` see it."""
+    """Write to the `sys.stdout` of that moment, so that pytest and `redirect_stdout` see it."""
     if sys.stdout is not None:
         sys.stdout.write(text)
 
 
 def to_stderr(text: str) -> None:
-    """Write to whatever `sys.stderr` is at that moment."""
+    """Write to the `sys.stderr` of that moment."""
     if sys.stderr is not None:
         sys.stderr.write(text)
 
@@ -33,7 +33,7 @@ class Lines:
         self._pending = ""
 
     def write(self, text: str) -> None:
-        """Hand on what is complete."""
+        """Add text, and hand on the lines that are complete."""
         if self._target is None:
             return
         text = self._pending + text
@@ -43,7 +43,7 @@ class Lines:
             self._target(text[:end])
 
     def flush(self) -> None:
-        """Hand on what there is: a process has flushed its stream, and what it wrote is to be seen, through a pipe as well."""
+        """Hand on the rest: the process has flushed its stream, and its output is to be seen, through a pipe as well."""
         self.close()
         if self._target is to_stdout and sys.stdout is not None:
             sys.stdout.flush()

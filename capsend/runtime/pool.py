@@ -1,7 +1,7 @@
 """Ready instances: a few guests made in advance, so that a process starts in a fraction of the time.
 
-Each is handed out once and closed after its run. Filling begins with the second process of a program, since one that
-spawns once has no use for it, and waits for a moment without spawns: two threads that touch new pages at the same time
+Each is handed out once and closed after its run. Filling begins with the second process of a program, since a program that spawns once has
+no use for it, and waits for a moment without spawns: two threads that touch new pages at the same time
 are slower than one after the other, because each of them interrupts all CPUs to change the memory map.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from capsend.engine import Guest, Template
 
 SIZE: Final = 4
-"""How many guests of one image wait; each costs about 1.3 MB."""
+"""Guests of one image that wait; each costs about 1.3 MB."""
 
 _TEMPLATES: Final = 2
 _BEFORE_FILLING: Final = 2
@@ -39,7 +39,7 @@ class Ready:
         self._closed = False
 
     def take(self, template: Template) -> Guest | None:
-        """Hand out a guest that nobody else gets; None when none waits, and the caller makes its own."""
+        """Hand out a guest that nobody else gets; return None when none waits, and the caller makes its own."""
         with self._changed:
             self._taken[template] += 1
             self._last = time.monotonic()
@@ -64,7 +64,7 @@ class Ready:
                     waiting.pop().close()
 
     def _fill(self) -> None:
-        """Make guests until enough wait; ends then, and is started again when one is taken."""
+        """Make guests until enough of them wait; the thread ends then, and is started again when one is taken."""
         try:
             while (template := self._next_lack()) is not None:
                 guest = _make(template)
@@ -99,7 +99,7 @@ class Ready:
 
 
 def _make(template: Template) -> Guest | None:
-    """A guest that has run the calls it was built with once more, so that its pages are its own already."""
+    """Return a guest that has repeated the calls it was built with, so that its pages are its own already."""
     guest = engine.Guest(template, memory=engine.LARGEST_MEMORY)
     try:
         guest.run("", "ready")

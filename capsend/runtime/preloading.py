@@ -1,4 +1,4 @@
-"""Import, before a guest first runs, what its deeds may need here: afterwards nothing that a guest does makes the host import.
+"""Import, before a guest first runs, every module that its operations may need on the host: afterwards no guest makes the host import.
 
 A guest may have written a file into a folder on `sys.path`: an import that it can cause must not find that file.
 """
@@ -45,7 +45,7 @@ _described: Final[set[str]] = set()
 
 
 class _StandardOnly:
-    """A finder that knows the standard library alone, in the folder where it is installed, and works on one thread."""
+    """A finder that knows only the installed standard library, and works on one thread."""
 
     def __init__(self) -> None:
         self._thread = threading.get_ident()
@@ -55,7 +55,7 @@ class _StandardOnly:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return how to import a module of the standard library; None for any other module and on other threads.
+        """Return the spec of a module of the standard library; None for any other module and on other threads.
 
         Raises:
             ModuleNotFoundError: this Python lacks that module. A file of its name elsewhere is not it.
@@ -73,7 +73,7 @@ class _StandardOnly:
 
 @contextlib.contextmanager
 def _from_the_standard_library() -> Iterator[None]:
-    """Import what belongs to the standard library from nowhere else, on this thread."""
+    """Import modules of the standard library from its own folder and nowhere else, on this thread."""
     finder = _StandardOnly()
     sys.meta_path.insert(0, finder)
     try:
@@ -88,13 +88,13 @@ def _load(names: Iterable[str]) -> None:
         if not all(name in sys.modules for name in missing):
             with _from_the_standard_library():
                 for name in missing:
-                    with contextlib.suppress(ImportError):  # a Python without it cannot rebuild its classes
+                    with contextlib.suppress(ImportError):  # a Python without the module cannot rebuild its classes
                         importlib.import_module(name)
         _loaded.update(missing)
 
 
 def load() -> None:
-    """Import all that the operations and the answers of a guest may need; called before one first runs."""
+    """Import all modules that the operations and the answers of a guest may need; called before a guest first runs."""
     if not _loaded.issuperset(_OWN):
         _load((*standard_types.MODULES, *_OWN))
     if len(sys.modules) != len(_described):
@@ -102,7 +102,7 @@ def load() -> None:
 
 
 def _read_declarations() -> None:
-    """Read what is declared of the modules that are there by now: a guest can name their classes."""
+    """Read the declarations of the modules that are loaded by now: a guest can name their classes."""
     names = list(sys.modules)
     for name in names:
         if name not in _described:

@@ -1,4 +1,4 @@
-"""Warnings of processes in the `warnings` of this program, whose filters decide what becomes of them."""
+"""Warnings of processes in the `warnings` of the host program, whose filters decide what becomes of them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _LONGEST_NAME: Final = 200
 
 
 def warn(payload: str, *, number: int, files: Collection[str]) -> str:
-    """Issue a warning as the program's own code would; the answer is `!error` where the filters make an error of it.
+    """Issue a warning as the host program's own code would; return `!error` where the filters make an error of it.
 
     Args:
         payload: JSON of `[category, text, file, line, module]`, or anything else.
         number: the process's number.
-        files: the source files that went along: no other is named, since whoever shows a warning may look at its file.
+        files: the source files that were sent: no other is named, since the code that shows a warning may open its file.
     """
     try:
         category, text, file, line, module = codec.parse(payload, _LIMITS, depth=1)
@@ -45,7 +45,7 @@ def warn(payload: str, *, number: int, files: Collection[str]) -> str:
         return "!error"
     finally:
         if not seen:
-            _once.pop((text, kind), None)  # what a process says is kept nowhere
+            _once.pop((text, kind), None)  # no text of a process is kept
     return ""
 
 
@@ -54,7 +54,7 @@ _once: dict[Any, Any] = warnings.onceregistry  # type: ignore[attr-defined] # no
 
 @contextlib.contextmanager
 def _unopened(file: str) -> Iterator[None]:
-    """Keep whoever shows a warning from reading its file, unless its lines are known: no process makes this program open a file."""
+    """Keep the code that shows a warning from opening its file, unless its lines are known: no process makes the host program open a file."""
     before = linecache.cache.get(file)
     if before is not None and len(before) > 1:
         yield

@@ -1,4 +1,4 @@
-"""The processes that are running: how each is started, what is known of them, and that none outlives the interpreter."""
+"""The running processes: the start and the figures of each, and the end of all before the interpreter's."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Running:
     Attributes:
         id: its number.
         name: the qualified name of its function.
-        stats: what it has used so far.
-        address: what it can be monitored with.
-        parent: the number of the process that spawned it; None where this program did.
+        stats: the resources that it has used so far.
+        address: an address for monitors.
+        parent: the number of the process that spawned it; None for a process of the host program.
     """
 
     id: int
@@ -56,7 +56,11 @@ class Running:
 
 
 def processes() -> tuple[Running, ...]:
-    """Return what is known of every process of this program that has not ended, in the order in which they were spawned."""
+    """Return the figures of every process of the host program that has not ended.
+
+    Returns:
+        A tuple of `Running`, in the order of the spawns.
+    """
     from capsend.mailbox.address import Address
 
     lives = sorted(_live.copy(), key=lambda life: life.number)
@@ -80,17 +84,17 @@ def start(
     """Start a process on a thread of its own.
 
     Args:
-        shipment: what it runs.
-        environment: what it may use.
-        template: what its guest is made from.
+        shipment: the call that it runs.
+        environment: its limits.
+        template: the template of its guest.
         operations: the host operations that it can ask for, beyond those of every life.
-        kind: what kind of guest that is.
+        kind: the class of its life, by the kind of guest.
         parent: the process that spawns it.
         reserved: bytes that the parent's branch has reserved for it; given back when it ends, or when this raises.
 
     Raises:
-        RuntimeError: the interpreter is shutting down, the system has no thread left, or this OS process was forked from
-            one that had used capsend.
+        RuntimeError: the interpreter is shutting down, the system has no thread left, or this OS process was forked from one that had used
+            capsend.
     """
     from capsend import engine
     from capsend.runtime import preloading
@@ -98,12 +102,12 @@ def start(
     preloading.load()
     if parent is None:
         preloading.load_named_by(getattr(shipment, "entities", ()))
-    engine.engine()  # before any lock: in a forked child another thread may have held it for ever
+    engine.engine()  # before any lock: in a forked child another thread may have held the lock for ever
     register_exit()
     life = kind(shipment, environment, operations=operations, parent=parent, reserved=reserved)
     _live.add(life)
     try:
-        if _exiting:  # asked when it is among those that the exit ends: either it is seen there, or this is seen here
+        if _exiting:  # asked when the life is among those that the exit ends: either the exit sees it, or this thread sees the exit
             message = "no process can be spawned any more: the interpreter is shutting down"
             raise RuntimeError(message)  # noqa: TRY301 - undone like any other failure to start
         sys.audit("capsend.spawn", life.number, shipment.name)
@@ -123,13 +127,13 @@ def start(
 
 
 def watch(tell: Callable[[Life], object]) -> Callable[[], None]:
-    """Call, with the life of every process that is started from now on, on the thread that starts it; return what ends that."""
+    """Call *tell* with every `Life` started from now on, on the starting thread. Returns: a function that ends the calls."""
     _watchers.append(tell)
     return lambda: _watchers.remove(tell)
 
 
 def _start_thread(act: Callable[..., None], *arguments: Any, stack: int) -> None:
-    # The size of stacks is a setting of the whole interpreter: no thread of ours may start in between.
+    # The stack size is a setting of the whole interpreter: no thread of capsend may start in between.
     with _start_lock:
         previous = threading.stack_size(stack)
         try:
@@ -139,20 +143,20 @@ def _start_thread(act: Callable[..., None], *arguments: Any, stack: int) -> None
 
 
 def on_own_thread(act: Callable[[], T], *, stack: int) -> T:
-    """Return what a function returns on a thread with that much stack; raise what it raises."""
+    """Call *act* on a thread with *stack* bytes of stack; return its value or raise its error."""
     done: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
 
     def run() -> None:
         try:
             done.put((act(), None))
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
+        except BaseException as error:  # noqa: BLE001 - the error belongs to the waiting caller
             done.put((None, error))
 
     _start_thread(run, stack=stack)
     value, error = done.get()
     if error is not None:
         raise error
-    return value  # type: ignore[return-value]  # there is a value where there is no error
+    return value  # type: ignore[return-value]  # the value is set where there is no error
 
 
 def _live_through(life: Life, template: Any) -> None:
@@ -163,16 +167,16 @@ def _live_through(life: Life, template: Any) -> None:
 
 
 def register_exit() -> None:
-    """See to it that all processes are ended before the interpreter is; what is registered later runs earlier."""
+    """Register the end of all processes at the interpreter's exit; functions that are registered later run earlier."""
     global _registered_by  # noqa: PLW0603 - once per OS process
     if _registered_by != os.getpid():
         _registered_by = os.getpid()
-        _live.clear()  # in a forked child these belong to threads that do not exist here
+        _live.clear()  # in a forked child these belong to threads that it does not have
         atexit.register(_kill_all)
 
 
 def close_at_exit(close: Callable[[], None]) -> None:
-    """Call when the interpreter goes, after all processes have ended: for guests that run outside processes."""
+    """Call *close* at the interpreter's exit, after all processes have ended: for guests that run outside processes."""
     _closers.append(close)
 
 

@@ -1,6 +1,6 @@
-"""What a life asks of a call that is no Python, and of the rights from which such calls are made.
+"""The protocols of a call of a function that is not Python's, and of the rights from which such calls are made.
 
-Modules of WebAssembly implement these in `capsend.wasm`, which stands above this room.
+WebAssembly modules implement them in `capsend.wasm`, which lies above this room.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Runnable(abc.ABC):
-    """A call of a function that is no Python: it knows the kind of life that runs it, and from which template."""
+    """A call of a function that is not Python's: it knows the kind of life that runs it, and the template."""
 
     __slots__ = ()
 
@@ -47,7 +47,7 @@ class Runnable(abc.ABC):
 
     @abc.abstractmethod
     def usual_memory(self, parent: Terms) -> int:
-        """Return the bytes of memory that the process can have where the process that spawns it does not say."""
+        """Return the bytes of memory that the process can have where its parent sets no limit."""
 
 
 class EntryRight(Grant):
@@ -57,7 +57,7 @@ class EntryRight(Grant):
 
     @abc.abstractmethod
     def function(self, name: str) -> EntryRight | None:
-        """Return the right itself, by its function's name or by none; None for any other name."""
+        """Return this right if *name* is its function's name or empty; None for any other name."""
 
     @abc.abstractmethod
     def shipment(self, data: bytes, grants: tuple[Grant, ...]) -> Runnable:
@@ -71,4 +71,4 @@ class ModuleRight(Grant):
 
     @abc.abstractmethod
     def function(self, name: str) -> EntryRight | None:
-        """Return the right to one function; None when the module has none of that name."""
+        """Return the right to one function; None when the module has no function of that name."""

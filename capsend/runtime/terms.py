@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Terms(Protocol):
-    """What a life reads of its `Environment`, which stands above the rooms that run processes; each name as there."""
+    """The part of an `Environment` that a life reads; the class itself lies above the rooms that run processes."""
 
     @property
     def memory(self) -> int:
@@ -44,7 +44,7 @@ class Terms(Protocol):
 
     @property
     def mailbox_full(self) -> Policy:
-        """What happens to a message for which there is no room."""
+        """The fate of a message that does not fit."""
 
     @property
     def processes(self) -> int:

@@ -1,4 +1,4 @@
-"""The time limits of a process: its timeout, and the CPU time that it and all that it spawns may use."""
+"""The time limits of a process: its timeout, and the CPU time that it and its descendants may use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from capsend.runtime.tree import Branch
 
 _TICK: Final = 0.005
-_CROWD: Final = 100  # to look at so many processes takes a small part of a tick
+_CROWD: Final = 100  # looking at so many processes takes a small part of a tick
 _deadlines: Final = Deadlines()
 
 
@@ -25,12 +25,12 @@ def _nothing(_error: BaseException) -> None:
 
 
 class TimeLimits:
-    """What ends a process when its time is over; the timeout counts from here.
+    """The clocks that end a process when its time is over; the timeout counts from the making of this object.
 
     Args:
         environment: the limits.
         number: the process's number.
-        stop: ends it with an error.
+        stop: ends the process with an error.
     """
 
     __slots__ = ("_cpu", "_cpu_deadline", "_ended", "_number", "_processes", "_stop", "_timeout", "_timeout_deadline")
@@ -47,7 +47,7 @@ class TimeLimits:
         self._timeout_deadline = None if timeout is None else _deadlines.add(timeout, self._time_is_over)
 
     def watch_cpu(self, branch: Branch) -> None:
-        """Watch over the CPU time from now on; it is looked at no more often than it can have been used up."""
+        """Watch over the CPU time from now on, checking no more often than the limit can have been used up."""
         limit = self._cpu
         if limit is None:
             return
@@ -67,9 +67,9 @@ class TimeLimits:
         self._cpu_deadline = _deadlines.add(limit / at_once, look)
 
     def cancel(self) -> None:
-        """The process has ended, or could not begin."""
+        """Stop watching: the process has ended, or could not begin."""
         self._ended = True
-        self._stop = _nothing  # what has ended is kept alive by nobody
+        self._stop = _nothing  # an ended process is kept alive by nobody
         for deadline in (self._timeout_deadline, self._cpu_deadline):
             if deadline is not None:
                 deadline.cancel()

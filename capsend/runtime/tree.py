@@ -1,7 +1,7 @@
-"""Trees of processes: who spawned whom, and what a process and all that it has spawned may use together.
+"""Trees of processes: parents and children, and the resources that a process and its descendants may use together.
 
-A `Branch` is the place of one process in its tree. What a process uses is charged to every branch above its own, so that no number of
-descendants gets more than the process at the root was given. All branches of a tree share one lock.
+A `Branch` is the place of one process in its tree. The resources that a process uses are charged to every branch above its own, so that no
+number of descendants gets more than the process at the root was given. All branches of a tree share one lock.
 """
 # ruff: noqa: SLF001 - the branches of a tree are one structure
 
@@ -16,17 +16,20 @@ if TYPE_CHECKING:
     from capsend.runtime.terms import Terms
 
 Resource: TypeAlias = Literal["processes", "memory", "mail", "answers", "results", "output"]
-"""What is counted: live processes; bytes of memory that they may have; bytes of messages and of answers to calls that wait for them;
-bytes of results that wait to be taken; bytes of output."""
+"""The counted resources of a tree.
+
+"processes" are live processes; "memory" is bytes of memory that they may have; "mail" and "answers" are bytes of messages and of answers to
+calls that wait for them; "results" is bytes of results that wait to be taken; "output" is bytes of output.
+"""
 
 MAIL_FACTOR: Final = 4
-"""How many mailboxes' worth of messages can wait for all descendants of a process together."""
+"""Mailboxes' worth of messages that can wait for all descendants of a process together."""
 
 MEMORY_FACTOR: Final = 8
-"""How many times its own memory a process's descendants can have together, where the environment does not say."""
+"""The memory that a process's descendants can have together, as a multiple of its own, where the environment sets no limit."""
 
 HUSK: Final = 16 << 10
-"""Bytes of memory that a process which has ended is charged for as long as its parent holds it."""
+"""Bytes of memory that an ended process is charged for as long as its parent holds it."""
 
 _NO_CHILDREN: Final = "process {owner} must not spawn: its environment allows no processes below it. Allow some: Environment(processes=...)"
 _WORDS: Final[dict[Resource, str]] = {
@@ -41,26 +44,26 @@ _WORDS: Final[dict[Resource, str]] = {
 
 
 class Member(Protocol):
-    """What a branch asks of its process."""
+    """A process, as its branch sees it."""
 
     number: int
 
     @property
     def is_ending(self) -> bool:
-        """Whether it is being stopped, or has ended."""
+        """Whether the process is being stopped, or has ended."""
 
     def cpu_seconds(self) -> float:
         """Processor time of its thread."""
 
     def stop_alone(self, error: BaseException) -> None:
-        """End it with this error, and nothing else at once."""
+        """End the process with this error, without its descendants; return at once."""
 
 
 class Waiting(Protocol):
-    """Somebody who waits for room in a mailbox."""
+    """A sender or port that waits for room in a mailbox."""
 
     def tell_next(self) -> None:
-        """There may be room now."""
+        """Look again: the mailbox may have room now."""
 
 
 class NoRoom(Exception):
@@ -73,7 +76,7 @@ class NoRoom(Exception):
 
 
 def budget_of(environment: Terms) -> dict[Resource, int]:
-    """Return what all descendants of a process in this environment may use together; its own output is part of "output"."""
+    """Return the resources that all descendants of a process in this environment may use together; its own output is part of "output"."""
     memory = environment.tree_memory
     mail = MAIL_FACTOR * environment.mailbox_bytes
     return {
@@ -91,8 +94,9 @@ class Branch:
 
     Args:
         member: the process.
-        budget: how much of each resource its descendants may use together.
-        parent: the branch of the process that spawned it, which has reserved `memory` bytes for it; None for one that the host spawned.
+        budget: {resource: amount} that its descendants may use together.
+        parent: the branch of the process that spawned it, which has reserved `memory` bytes for it; None for a process that the host
+            spawned.
         memory: bytes that were reserved.
     """
 
@@ -115,14 +119,14 @@ class Branch:
     def __init__(
         self, member: Member, budget: Mapping[Resource, int], *, parent: Branch | None = None, memory: int = 0
     ) -> None:
-        # Reentrant: what is collected while this thread is in here may end another process of the tree.
+        # Reentrant: an object that is collected while this thread holds the lock may end another process of the tree.
         self._lock: threading.RLock = threading.RLock() if parent is None else parent._lock
         self._most = dict(budget)
         self._used: dict[Resource, int] = dict.fromkeys(budget, 0)
         self._member: Member | None = member
         self._memory = memory
         self._children: dict[int, Branch] = {}
-        self._holder = parent  # where it is among the children: its parent, until that has ended
+        self._holder = parent  # the branch among whose children this one is: its parent, until the parent has ended
         self._ended_cpu = 0.0
         self._result = 0
         self._abandoned = False
@@ -136,10 +140,10 @@ class Branch:
     # --- what is charged ---
 
     def take(self, resource: Resource, amount: int) -> None:
-        """Charge this process and all above it, or nobody.
+        """Charge this process and all above it, or none of them.
 
         Raises:
-            NoRoom: one of them may not have so much.
+            NoRoom: the budget of one of them has less than *amount* left.
         """
         with self._lock:
             for branch in self._upwards():
@@ -148,20 +152,20 @@ class Branch:
             self.charge(resource, amount)
 
     def charge(self, resource: Resource, amount: int) -> None:
-        """Charge this process and all above it, or give back a negative amount, whatever they may have."""
+        """Charge this process and all above it, or give back a negative amount, whatever their budgets are."""
         with self._lock:
             for branch in self._upwards():
                 branch._used[resource] += amount
 
     def take_most(self, resource: Resource, amount: int) -> int:
-        """Charge an amount whatever they may have, and return how much of it all of them may."""
+        """Charge an amount whatever the budgets are, and return how much of it all of them allow."""
         with self._lock:
             room = min(branch._most[resource] - branch._used[resource] for branch in self._upwards())
             self.charge(resource, amount)
         return min(max(room, 0), amount)
 
     def used(self, resource: Resource) -> int:
-        """Return how much is charged to this process."""
+        """Return the amount that is charged to this process."""
         return self._used[resource]
 
     def _upwards(self) -> Iterator[Branch]:
@@ -173,7 +177,7 @@ class Branch:
     # --- mail, which the ports charge ---
 
     def take_mail(self, amount: int, port: Waiting, *, urgent: bool) -> int:
-        """Charge a message for a child of this process, or return the bytes that are missing; then the port is told when there may be room."""
+        """Charge a message for a child of this process, or return the missing bytes; the port's `tell_next` is called when there may be room."""
         resource: Resource = "answers" if urgent else "mail"
         with self._lock:
             missing = {branch: branch._used[resource] + amount - branch._most[resource] for branch in self._upwards()}
@@ -187,11 +191,11 @@ class Branch:
         return most
 
     def give_mail(self, amount: int, *, urgent: bool) -> None:
-        """Give back what a message was charged; call `tell_waiting` when no lock is held."""
+        """Refund the charge of a message; call `tell_waiting` when no lock is held."""
         self.charge("answers" if urgent else "mail", -amount)
 
     def tell_waiting(self) -> None:
-        """Tell the ports that had no room for a message to look again."""
+        """Wake the ports that had no room for a message."""
         for branch in self._upwards():
             if branch._waiting:
                 with self._lock:
@@ -205,7 +209,7 @@ class Branch:
         """Charge for one more child.
 
         Raises:
-            NoRoom: there are too many, or they may have too much memory.
+            NoRoom: the tree has too many processes, or they may have too much memory.
         """
         with self._lock:
             self.take("processes", 1)
@@ -222,10 +226,10 @@ class Branch:
             self.charge("memory", -memory)
 
     def hold_result(self, size: int) -> None:
-        """Charge what this process's result has by now, until it is taken; nothing for one whose result the host takes.
+        """Charge the size of this process's result so far, until it is taken; charge nothing for a result that the host takes.
 
         Raises:
-            NoRoom: what waits to be taken would be too much, or nobody can take it any more.
+            NoRoom: the waiting results would be too large, or nobody can take this one any more.
         """
         if self.parent is None:
             return
@@ -236,7 +240,7 @@ class Branch:
             self._result = size
 
     def drop_result(self, *, abandon: bool = False) -> None:
-        """Give back what the result was charged; `abandon` when nobody can take it any more."""
+        """Refund the charge of the result; `abandon` when nobody can take the result any more."""
         if self.parent is None:
             return
         with self._lock:
@@ -248,7 +252,7 @@ class Branch:
             self._result = 0
 
     def end(self) -> None:
-        """The process has ended: what it was charged is given back, and what it leaves running is its parent's to count.
+        """End with the process: its charges are given back, and the processes that it leaves running are its parent's to count.
 
         Its time and its output stay charged, and a little memory until its parent lets it go.
         """
@@ -284,11 +288,11 @@ class Branch:
         return found
 
     def has_ending(self) -> bool:
-        """Tell whether some process below this one will soon give back what it has."""
+        """Return whether some process below this one will soon give back its charges."""
         return any(member.is_ending for member in self.descendants())
 
     def cpu_seconds(self) -> float:
-        """Return the processor time of this process and everything below it, ended ones included."""
+        """Return the processor time of this process and all its descendants, ended ones included."""
         with self._lock:
             own = 0.0 if self._member is None else self._member.cpu_seconds()
             return own + self._ended_cpu + sum(member.cpu_seconds() for member in self.descendants())
