@@ -15,6 +15,7 @@ import typing
 from typing import TYPE_CHECKING, Any
 
 from capsend import Dir, Mailbox, PerProcess, Spawnable, codec
+from capsend.shipping.captures.constants import HANDED_DOWN
 from capsend.source.compiling import compile_source, nested_in, requalified
 
 from . import descriptors, type_expressions, unsent
@@ -81,6 +82,7 @@ class Program:
             "z": self._annotate,
             "M": self._set_members,
             "e": self._declare,
+            "k": self._keep_constant,
             "q": self._takes_mailbox,
             "r": self._register,
             "j": self._reorder,
@@ -299,6 +301,10 @@ class Program:
 
     def _declare(self, module: int, name: str) -> None:
         vars(self.entities[module]).setdefault("__annotations__", {})[name] = _per_process[Any]
+
+    def _keep_constant(self, value: Any) -> None:
+        held = self.get(value)
+        HANDED_DOWN[id(held)] = held
 
     def _takes_mailbox(self, function: int, parameter: str, messages: Any) -> None:
         mailbox = _mailbox[Any if messages is None else self.get(messages)]

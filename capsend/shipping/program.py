@@ -31,6 +31,7 @@ step                                                effect
 `["b", module, {name: reference}, {name: reason}]`  fill a module; the names of the second stay on the host
 `["x", class, {name: reference}, {name: type}]`     fill a class, likewise
 `["e", module, name]`                               declare a global `PerProcess[...]`
+`["k", entity]`                                     a value that nobody changes: the process hands its copy down as it is
 `["z", entity, {name: reference}]`                   set the annotations of a function or class
 `["q", function, parameter, messages]`              a function's first parameter is its mailbox, for messages of that type, if it is known
 `["r", class, class]`                               register a virtual subclass with an abstract class

@@ -10,7 +10,7 @@ import ast
 import builtins
 import sys
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from capsend_traits.constants import MAX_DEPTH, Constant, depth_of_value, reads_only, still_made
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _CONTAINERS = (list, dict, set)
 _AROUND = (tuple, frozenset)
 _NESTING = 4
+HANDED_DOWN: Final[dict[int, object]] = {}
+"""The constants of the program that was sent, by identity, in a process: it has no text of their modules to ask again."""
 # A module is parsed once: what is asked of its text does not change while it is loaded.
 _held: dict[tuple[str, str, bool], tuple[list[ast.Module], list[Held]]] = {}
 _readers: dict[tuple[str, str, str, int, bool], bool] = {}
@@ -70,6 +72,8 @@ class Constants:
 
     def holds(self, namespace: dict[str, Any], name: str, value: object) -> bool:
         """Tell whether a global is a constant of the module that made it, and only read by the module that has it."""
+        if id(value) in HANDED_DOWN:
+            return True
         for home, inner in _homes(namespace, name, value) if self._may_be_one(value) else ():
             constant = self._of_module(home, inner, value)
             if constant is not None and (home is namespace or _only_reads(namespace, name, constant)):
@@ -78,6 +82,8 @@ class Constants:
 
     def holds_attribute(self, cls: type, name: str, value: object, place: Place) -> bool:
         """Tell whether an attribute of a class is a constant of its module; whoever reaches an attribute of that name must only read it."""
+        if id(value) in HANDED_DOWN:
+            return True
         module = sys.modules.get(cls.__module__)
         if module is None or not self._may_be_one(value):
             return False
@@ -94,6 +100,8 @@ class Constants:
 
     def holds_default(self, function: types.FunctionType, name: str, value: object) -> bool:
         """Tell whether a default is written in the `def` and only read; that of the spawned function is none, as the user can pass another."""
+        if id(value) in HANDED_DOWN:
+            return True
         if function is self.root or not self._may_be_one(value):
             return False
         key = function.__code__.co_name, function.__code__.co_firstlineno
@@ -108,6 +116,8 @@ class Constants:
 
     def holds_cell(self, function: types.FunctionType, name: str, value: object) -> bool:
         """Tell whether a variable of the function around one that a module or class holds is a constant; a function on its way is none's."""
+        if id(value) in HANDED_DOWN:
+            return True
         if function is self.root or not self._may_be_one(value) or not _is_held(function):
             return False
         key = function.__code__.co_name, function.__code__.co_firstlineno
@@ -129,7 +139,7 @@ class Constants:
     def misused_attributes(self) -> Iterator[tuple[str, object, Place]]:
         """Yield (path, value, place) of the constants of classes that a function of the program does more to than read them."""
         for source, names, place in self._functions if self._attributes else ():
-            for name in names & self._attributes.keys():
+            for name in sorted(names & self._attributes.keys()):
                 for found in self._attributes[name]:
                     if not reads_attribute(source.node, name, of=found.constant):
                         yield found.path, found.value, place

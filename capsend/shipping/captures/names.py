@@ -90,7 +90,6 @@ class Names:
             program.act(module, "e", module, read.name)
         elif id(namespace) not in self._taken and self._walk.constants.holds(namespace, read.name, value):
             reference = values.send_constant(value, Kind.GLOBAL, read.name, place)
-            program.act(module, "e", module, read.name)  # so that the process can hand it down in turn
         else:
             reference = values.send(value, Kind.GLOBAL, read.name, place)
         if reference is None:

@@ -152,7 +152,11 @@ class Values:
     def send_constant(self, value: object, kind: Kind, name: str, place: Place) -> Reference | None:
         """Judge a mutable value that nobody changes; should somebody do so after all, the program is not used again."""
         self._context.observed.container(value)
-        return self.send(value, kind, name, place, trait="Serializable")
+        sent = self.send(value, kind, name, place, trait="Serializable")
+        if sent is not None:
+            # The process, which has no text of the module, can hand it down in turn.
+            self._context.program.act(None, "k", sent)
+        return sent
 
     def leaves(self, value: object, trait: TraitName, name: str, place: Place) -> list[Leaf]:
         """Return the parts of a value that cannot go along."""
