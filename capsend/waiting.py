@@ -103,7 +103,7 @@ class Worker(Generic[T]):
 
     @property
     def is_stopping(self) -> bool:
-        """Return whether `stop` was called."""
+        """Whether `stop` was called."""
         return self._stopping.is_set()
 
     def join(self) -> None:

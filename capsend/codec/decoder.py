@@ -1,4 +1,4 @@
-"""Rebuilds a value from the general form of a message, whatever the message says."""
+"""The decoder of the general form of a message, whatever the message contains."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from capsend.codec.instances import Plan
     from capsend.codec.limits import Budget
 
-# Any below stands for nodes, which are JSON not looked at yet, and for the values themselves.
+# Any below is for nodes, which are JSON not looked at yet, and for the values themselves.
 _ATOMS_AND_REFS: Final = ATOMS | {list}
 _MISSING: Final = object()
 _MOST_FLAGS: Final = 1_024  # members of a `Flag` class, combinations included, up to which strangers may add some
-_LOOKS: Final = 0xFF  # a look at whether the value is still wanted for every so many nodes
+_LOOKS: Final = 0xFF  # the decoder asks whether the value is still wanted once for every so many nodes
 _SHELLS: Final[dict[str, Callable[[], Any]]] = {"l": list, "d": dict, "m": dict, "s": set}
 
 
 class _Later(Exception):
-    """A node needs another one, `index`, that is not finished yet."""
+    """A node needs another node, `index`, that is not finished yet."""
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -39,8 +39,8 @@ class _Later(Exception):
 class Decoder:
     """Decodes one message in the general form.
 
-    A node's parts stand before it, except in a cycle: there the empty shell of a mutable part is made early, and a node
-    that needs an immutable part which is not there yet waits for it.
+    A node's parts come before it, except in a cycle: there the empty shell of a mutable part is made early, and a node that needs an
+    unfinished immutable part waits for it.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Decoder:
         self._may_build = may_build
         self._budget = budget
         self._values: list[Any] = [_MISSING] * len(nodes)
-        # By index, and no dict or set of indices: which ones are in it, a hostile sender chooses.
+        # By index, and no dict or set of indices: a hostile sender chooses the indices in it.
         self._waiting: list[list[int] | None] = []
         self._waits = 0
         self._unfilled = bytearray(len(nodes))
@@ -108,7 +108,7 @@ class Decoder:
 
     def _wait(self, index: int, later: _Later) -> None:
         node = self._nodes[index]
-        # All of it is read again when it is woken.
+        # All of the node is read again when it is woken.
         self._budget.spend(len(node) + sum(len(part) for part in node if type(part) is dict))
         self._budget.look()
         self._unfilled[index] = True
@@ -332,7 +332,7 @@ class Decoder:
         return _checked_fields(cls, BASES[base].build(cls, self._base_part(plan, node)))
 
     def _is_missing(self, item: Any) -> bool:
-        """Tell whether a part of a shell is not there yet: a shell is not made for the sake of another one."""
+        """Return whether a part of a shell is not finished yet: a shell is not made for the sake of another one."""
         return type(item) is list and self._is_reference(item) and self._values[item[0]] is _MISSING
 
     def _is_reference(self, item: list[Any]) -> bool:
@@ -393,7 +393,7 @@ class Decoder:
         self._values[index] = self._flags(cls, part)
 
     def _flags(self, cls: Any, number: int) -> Any:
-        """Return a combination of flags. A new one is kept by its class for ever: of those that a stranger asks for, only so many."""
+        """Return a combination of flags. Its class keeps a new one for ever: strangers may add at most `_MOST_FLAGS`."""
         known = cls._value2member_map_
         if number in known:
             return known[number]
@@ -405,7 +405,7 @@ class Decoder:
         if self._budget.limits is None or (before < _MOST_FLAGS and not outside):
             return cls(number)
         if int not in cls.__mro__:
-            # Equal only to itself, it must be the one that the class keeps.
+            # Equal only to itself, the combination must be the one that the class keeps.
             raise Malformed(f"{cls.__qualname__}: more combinations of flags than a class keeps for strangers")
         made = cls(number)
         if len(known) > before:

@@ -1,7 +1,7 @@
-"""How deep the values of a message are nested, found out before a value is made that nobody could free again.
+"""The nesting depth of a message's values, found out before a value is made that nobody could free again.
 
-An interpreter frees what a value holds by calling itself once for each level. For lists, tuples, dicts, sets and instances of classes written
-in Python it looks at its stack meanwhile; for many classes of the table of standard ones it does not, so these are counted.
+An interpreter frees the parts of a value by calling itself once for each level. For lists, tuples, dicts, sets and instances of classes
+written in Python it looks at its stack meanwhile; for many classes of the table of standard ones it does not, so these are counted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def too_deep(limit: int) -> Malformed:
 def check_cycles(nodes: list[Any], budget: Budget) -> None:
     """Refuse a message whose references point forward, as they do in cycles, if its values are nested too deep.
 
-    What forms a cycle counts as one level, unless values that count are nested in each other there directly: then each does.
+    A cycle counts as one level, unless values that count are nested in each other directly in it: then each does.
     """
     limits = budget.limits
     if limits is None:
@@ -36,7 +36,7 @@ def check_cycles(nodes: list[Any], budget: Budget) -> None:
 
 
 class _Search:
-    """Tarjan's search for what forms cycles, which finds the parts of a value before the value; without recursion.
+    """Tarjan's search for strongly connected components, which finds the parts of a value before the value; without recursion.
 
     Source: R. Tarjan, Depth-first search and linear graph algorithms, 1972.
     """
@@ -47,7 +47,7 @@ class _Search:
         self._limit = limit
         self._found = [_NEVER] * len(nodes)
         self._low = [0] * len(nodes)
-        self._depths = [_NEVER] * len(nodes)  # as long as the cycle of the node is open
+        self._depths = [_NEVER] * len(nodes)  # the depth is _NEVER as long as the cycle of the node is open
         self._open: list[int] = []
         self._count = 0
 
@@ -108,7 +108,7 @@ class _Search:
 
 
 def parts_of(node: Any, count: int) -> list[int]:
-    """Return the nodes to which a node refers, as far as it makes sense."""
+    """Return the indices of the nodes to which a node refers, as far as the node makes sense."""
     if type(node) is not list or not node or node[0] == "x":
         return []
     items = node[1:]

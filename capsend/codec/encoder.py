@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from capsend.codec.instances import Plan
 
-# Any below stands for nodes, which are JSON, and for the values themselves.
+# Any below is for nodes, which are JSON, and for the values themselves.
 ATOMS: Final = frozenset({type(None), bool, int, float, str})
 _STR: Final = frozenset({str})
 FLOAT: Final = frozenset({float})
-MANY: Final = 32  # as many floats are packed: writing one in decimal takes ten times as long
+MANY: Final = 32  # at least so many floats are packed: writing one in decimal takes ten times as long
 _NUMBERS: Final = frozenset({type(None), bool, float})
 _BY_REFERENCE: Final = (type, FunctionType, BuiltinFunctionType, ModuleType)
 _PORTABLE_BITS: Final = 2000
@@ -37,7 +37,7 @@ _MAY_HAVE_ATTRIBUTES: Final = frozenset({"ordered", "counter"})
 
 
 class OwnEncoder(json.JSONEncoder):
-    """The encoder of the library as it was when this was imported: programs replace its methods, and `json.dumps`."""
+    """The library's encoder as it was at the import of this module: programs replace its methods, and `json.dumps`."""
 
     default = json.JSONEncoder.default
     encode = json.JSONEncoder.encode
@@ -48,7 +48,7 @@ dumps: Final = OwnEncoder(check_circular=False, separators=(",", ":")).encode
 
 
 class _Frame:
-    """One container being encoded: its value, what is encoded of it so far, what is left."""
+    """One container being encoded: its value, the encoded parts so far, the parts that are left."""
 
     __slots__ = ("keys", "out", "ref", "source", "value")
 
@@ -65,7 +65,7 @@ class _Refused(Exception):
 
 
 class Instead:
-    """What `externals` may answer with: another value, which is written where the one that was asked about stands."""
+    """An answer of `externals`: another value, which is written in the place of the one that was asked about."""
 
     __slots__ = ("value",)
 
@@ -74,7 +74,7 @@ class Instead:
 
 
 def has_surrogate(text: str) -> bool:
-    """Tell whether `text` has a code point that JSON would merge with its neighbour, or that is no character."""
+    """Return whether *text* has a code point that JSON would merge with its neighbour, or that is no character."""
     if text.isascii():
         return False
     try:
@@ -88,10 +88,10 @@ class Encoder:
     """Encodes one value in the general form.
 
     Args:
-        externals: gives the reference of what is not encoded here, or None.
-        careful: look at every str and int, since some of this value cannot stand in JSON as it is.
-        shared: gives the reference of any part that others hold too, or None.
-        stand_in: gives the value that is written instead of an instance, or None.
+        externals: returns the reference of an object that is not encoded by value, or None.
+        careful: look at every str and int, since some of this value cannot be written in JSON as it is.
+        shared: returns the reference of any part that others hold too, or None.
+        stand_in: returns the value that is written instead of an instance, or None.
     """
 
     def __init__(
@@ -106,16 +106,19 @@ class Encoder:
         self._careful = careful
         self._shared = shared
         self._stand_in = stand_in
-        # Containers of what stands in JSON as it is are written at once, unless each part has to be looked at.
+        # Containers of values that JSON holds as they are are written at once, unless each part has to be looked at.
         self._inline = frozenset() if shared is not None else _NUMBERS if careful else ATOMS
-        self._refs: dict[int, list[int]] = {}  # by identity; an empty one is a node that is not finished
+        self._refs: dict[int, list[int]] = {}  # by identity; an empty list is a node that is not finished
         self._nodes: list[Any] = []
         self._blobs: list[str] = []
         self._alive: list[Any] = []  # parts made on the way: their identities must not be used again
         self._stack: list[_Frame] = []
 
     def encode(self, root: Any) -> tuple[list[Any], list[str]]:
-        """Return the nodes of the message, and the blobs that follow them.
+        """Encode a value.
+
+        Returns:
+            (the nodes of the message, the blobs that follow them).
 
         Raises:
             NotEncodable: a part has no encoding.
@@ -126,7 +129,7 @@ class Encoder:
             value, reason = refused.args
             steps = tuple(_step(frame) for frame in self._stack[1:])
             raise NotEncodable(value, reason, steps=steps) from refused.__cause__
-        except NotEncodable as refused:  # by what names things, which does not know where this one stands
+        except NotEncodable as refused:  # raised by `externals`, which does not know the path of the part
             steps = tuple(_step(frame) for frame in self._stack[1:])
             raise NotEncodable(refused.value, refused.reason, steps=steps) from None
         return self._nodes, self._blobs
@@ -300,7 +303,11 @@ class Encoder:
 
 
 def blob(data: bytes | bytearray) -> tuple[str, int]:
-    """Return bytes as ASCII text, and its form: 7 bits as they are, base 16 or base 64."""
+    """Encode bytes as ASCII text.
+
+    Returns:
+        (text, form): 7 bits as they are, base 16 or base 64.
+    """
     if data.isascii():
         return data.decode("ascii"), 7
     if len(data) <= _HEXADECIMAL:
@@ -311,7 +318,7 @@ def blob(data: bytes | bytearray) -> tuple[str, int]:
 
 
 def _ordered(value: set[Any] | frozenset[Any]) -> Any:
-    """Return the elements of a set in an order that no hash seed decides, as far as they have one."""
+    """Return the elements of a set in an order that no hash seed decides, as far as they have an order."""
     kinds = set(map(type, value))
     if len(kinds) == 1 and kinds <= _ORDERED:
         return sorted(value)
@@ -331,7 +338,7 @@ def _finished(frame: _Frame) -> list[Any]:
 
 
 def _step(frame: _Frame) -> str:
-    """Return how the part of a container that is being encoded is reached from the container."""
+    """Return the step of a path from a container to the part that is being encoded."""
     tag, position = frame.out[0], len(frame.out) - 2
     if frame.keys is not None:
         position -= {"d": 0, "i": 1, "k": 2}[tag]

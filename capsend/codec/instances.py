@@ -1,4 +1,4 @@
-"""How instances of classes written in Python are taken apart and put together without running their `__init__`."""
+"""Instances of classes written in Python, taken apart and put together without running their `__init__`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REFUSED_BASES: Final = {
 
 
 class Base(NamedTuple):
-    """A built-in class that others may derive from: how its own part of an instance is read and rebuilt."""
+    """A built-in class that others may derive from: the reader and the builder of its own part of an instance."""
 
     read: Callable[[Any], Any]
     mutable: bool
@@ -80,14 +80,14 @@ BASES: Final[dict[type, Base]] = {
 
 
 class Plan(NamedTuple):
-    """How instances of one class travel.
+    """The encoding of instances of one class.
 
     Attributes:
         base: the built-in class it derives from; `object` for most.
-        slots: the slots of all its classes, by the (mangled) name they have in the class.
+        slots: {name: descriptor} of the slots of all its classes, by the (mangled) name they have in the class.
         has_dict: whether instances have a `__dict__`.
         own_get, own_set: the class defines `__getstate__`, `__setstate__` itself.
-        refusal: why instances do not travel; empty when they do.
+        refusal: the reason why instances do not travel; empty when they do.
     """
 
     base: type
@@ -99,7 +99,7 @@ class Plan(NamedTuple):
 
 
 def plan_of(cls: type) -> Plan:
-    """Return how instances of `cls` travel."""
+    """Return the plan of a class."""
     known: Any = cls
     try:
         return _plan(known)
@@ -144,7 +144,7 @@ def _time_bases() -> dict[type, Base]:
 
 
 def _refusal(cls: type, base: type, slots: int) -> str:
-    # The host's judge comes before the codec; in a process the decorator of the class decides here. An unsafe impl is not inherited.
+    # On the host the judge comes before the codec; in a guest the decorator of the class decides here. An unsafe impl is not inherited.
     if cls.__module__ in _OWNED:
         return f"{cls.__qualname__} belongs to the process or program that made it; to let others know a process, send its address"
     for each in cls.__mro__:
@@ -197,7 +197,7 @@ def set_fields(value: object, plan: Plan, fields: dict[str, Any]) -> None:
 
 
 def state_of(value: Any, plan: Plan) -> object:
-    """Return what `__setstate__` will be given: the class's own `__getstate__`, or the default state of `pickle`."""
+    """Return the argument for `__setstate__`: the state of the class's own `__getstate__`, or the default state of `pickle`."""
     owner: Any = type(value) if plan.own_get else object
     return owner.__getstate__(value)
 

@@ -1,4 +1,4 @@
-"""What hashing and comparing the keys of a message may cost, found out before it is done."""
+"""The cost of hashing and comparing the keys of a message, found out before the keys are hashed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from capsend.codec.standard_types import BY_TAG
 if TYPE_CHECKING:
     from capsend.codec.limits import Budget
 
-# Any below stands for nodes, which are JSON, and for the values themselves.
+# Any below is for nodes, which are JSON, and for the values themselves.
 _TEXTS: Final = frozenset({str, bytes})
-# Nobody outside can choose the hash of a text, unless the interpreter was told to make it the same each time.
+# No sender can choose the hash of a text, unless the interpreter was made to hash texts the same way each time.
 _QUICK_KEYS: Final = frozenset({type(None), bool}) | (_TEXTS if sys.flags.hash_randomization else frozenset())
 _NOT_HASHED: Final = frozenset({"l", "d", "m", "s", "f", "x", "e", "E", "b", "B", "L"})
 _INSTANCES: Final = ("i", "k", "o", "K")
@@ -47,7 +47,7 @@ class Keys:
                     raise Malformed(f"a key nested deeper than {limits.max_key_depth} levels")
                 self._budget.spend(work)
         hashes = list(map(hash, keys))
-        # Found by sorting: to count them in a dict is what they may have been chosen to make slow.
+        # Found by sorting: counting them in a dict may be the very operation that they were chosen to make slow.
         in_order = sorted(hashes)
         if any(map(eq, in_order, islice(in_order, limits.max_collisions, None))):
             raise Malformed(f"more than {limits.max_collisions} keys with the same hash")
@@ -55,7 +55,7 @@ class Keys:
             (charge_set if of_set else charge_dict)(hashes, self._budget.spend)
 
     def _weight(self, root: int) -> tuple[int, int]:
-        """Return the steps and the depth of hashing a node: those of its parts as often as it has them."""
+        """Return the steps and the depth of hashing a node: those of its parts, counted as often as they occur in it."""
         if not self._works:
             self._works, self._depths = [None] * len(self._nodes), [0] * len(self._nodes)
         works, depths = self._works, self._depths

@@ -1,4 +1,4 @@
-"""What a decoder may spend on a message, and the codec's two errors."""
+"""The limits of decoding a message, and the codec's errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_GENERAL_DEPTH: Final = 4
 
 
 class Limits(NamedTuple):
-    """Bounds on what decoding one message may cost whoever decodes it.
+    """Bounds on the cost of decoding one message.
 
     Attributes:
         max_chars: length of the message; memory stays below about 55 bytes per character.
@@ -21,7 +21,7 @@ class Limits(NamedTuple):
         max_work: hashing, comparing and compiling that a message asks for, in steps of about 100 nanoseconds.
         max_collisions: keys of one dict or set that may have the same hash.
         max_key_depth: nesting of one key of a dict or element of a set.
-        max_depth: nesting of values of the table of standard classes in each other, whatever lies between; what forms a cycle counts once.
+        max_depth: nesting of values of the table of standard classes in each other, whatever lies between; a cycle counts once.
     """
 
     max_chars: int = 256 << 20
@@ -42,7 +42,7 @@ class NotEncodable(TypeError):
 
     Attributes:
         value: the offending part.
-        reason: why it has none.
+        reason: the reason why it has none.
         steps: one text per level from the root to the part, such as `("[3]", ".lock")`.
     """
 
@@ -58,11 +58,11 @@ class NotEncodable(TypeError):
 
     @property
     def path(self) -> str:
-        """Return where the part stands in the whole value, such as `[3].lock`; empty for the value itself."""
+        """The path of the part in the whole value, such as `[3].lock`; empty for the value itself."""
         return "".join(self.steps)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The offending value is what cannot travel, so a copy of the error has to do without it.
+        # The offending value cannot travel, so a copy of the error has to do without it.
         return _without_value, (self.reason, self.steps)
 
 
@@ -71,15 +71,15 @@ def _without_value(reason: str, steps: tuple[str, ...]) -> NotEncodable:
 
 
 class Stopped(Exception):
-    """Nobody wants any more what is being decoded."""
+    """Nobody wants the value of this decoding any more."""
 
 
 class Budget:
-    """What is left of `Limits.max_work`; without limits it never ends.
+    """The rest of `Limits.max_work`; without limits it never ends.
 
     Args:
-        limits: the limits, if there are any.
-        is_unwanted: tells whether the decoding should end at once; asked every few thousand steps.
+        limits: the limits; None for no limits.
+        is_unwanted: returns whether the decoding should end at once; asked every few thousand steps.
     """
 
     __slots__ = ("_is_unwanted", "left", "limits")
@@ -90,7 +90,7 @@ class Budget:
         self._is_unwanted = is_unwanted
 
     def look(self) -> None:
-        """End the decoding if nobody wants it any more."""
+        """End the decoding if nobody wants its value any more."""
         if self._is_unwanted is not None and self._is_unwanted():
             raise Stopped
 

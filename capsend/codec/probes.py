@@ -1,7 +1,8 @@
-"""How often a dict or set looks for a free place while it is built, found out by doing it step by step, under a budget.
+"""The number of looks for a free place that building a dict or set takes, found by a rehearsal under a budget.
 
-Numbers hash to themselves, so whoever chooses them chooses where the interpreter looks; all their hashes may differ and each key still
-be compared with all that came before. The interpreter builds a dict or set in one go, which nothing can interrupt: hence the rehearsal.
+Numbers hash to themselves, so the sender who chooses them chooses where the interpreter looks; all their hashes may differ and each key
+still be compared with all that came before. The interpreter builds a dict or set in one go, which nothing can interrupt: hence the
+rehearsal.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ class _Table:
     """One table of places, into which hashes are put; each further look for a place is charged.
 
     Args:
-        size: how many places it has.
+        size: places in the table.
         spend: called with the looks.
-        neighbours: how many places beside each one a look takes in, as a set does.
+        neighbours: places beside each one that a look takes in, as a set does.
     """
 
     def __init__(self, size: int, spend: Callable[[int], None], *, neighbours: int = 0) -> None:
@@ -69,12 +70,12 @@ class _Table:
         self._spend(looks)
 
     def hashes(self) -> list[int]:
-        """Return what is in it in the order of the places, in which a set moves to a larger table."""
+        """Return its hashes in the order of the places, in which a set moves to a larger table."""
         return list(compress(self._values, self._taken))
 
 
 def charge_dict(hashes: list[int], spend: Callable[[int], None]) -> None:
-    """Charge what it costs to make a dict of keys with these hashes, the smaller tables that it outgrows included."""
+    """Charge the cost of a dict of keys with these hashes, the smaller tables that it outgrows included."""
     span = max(hashes) - min(hashes)
     size = _SMALLEST
     while True:
@@ -88,12 +89,12 @@ def charge_dict(hashes: list[int], spend: Callable[[int], None]) -> None:
 
 
 def charge_set(hashes: list[int], spend: Callable[[int], None]) -> None:
-    """Charge what it costs to make a set of elements with these hashes, and a copy of it."""
+    """Charge the cost of a set of elements with these hashes, and of a copy of it."""
     count, span = len(hashes), max(hashes) - min(hashes)
     copied = _above(2 * count)
     size, done, moved = _SMALLEST, 0, list[int]()
     while span >= size or span >= copied:
-        room = -(-3 * (size - 1) // 5)  # with so many in it, it grows
+        room = -(-3 * (size - 1) // 5)  # with so many elements the table grows
         table = _Table(size, spend, neighbours=_NEIGHBOURS)
         table.fill([*moved, *hashes[done:room]])
         if room > count:

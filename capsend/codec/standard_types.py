@@ -1,4 +1,4 @@
-"""The table of standard classes that have an encoding of their own: a tag, the parts, how they are put together."""
+"""The table of standard classes that have an encoding of their own: a tag, the parts, and a builder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from capsend.codec.limits import Budget, Malformed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Any below stands for the values themselves: a codec handles objects of every class.
+# Any below is for the values themselves: a codec handles objects of every class.
 INT: Final = frozenset({int})
 STR: Final = frozenset({str})
 FLOAT: Final = frozenset({float})
@@ -26,19 +26,19 @@ ANY: Final[frozenset[type]] = frozenset()
 
 
 class Part(NamedTuple):
-    """One part of a value: what it is called in a path, and the exact classes it may have (none: every class)."""
+    """One part of a value: its name in a path, and the exact classes it may have (none: every class)."""
 
     name: str
     kinds: frozenset[type] = ANY
 
 
 class Standard(NamedTuple):
-    """How the values of one standard class travel.
+    """The encoding of one standard class.
 
     Attributes:
         tag: the first element of its node.
         names: the classes, as module and name; a class is imported only when a value of it is met.
-        parts: what `read` gives; the last one repeats when `repeats` is set.
+        parts: the parts that `read` returns; the last one repeats when `repeats` is set.
         read: (value) -> the parts.
         build: (budget, *parts) -> the value; for a mutable class (value, *parts) -> ignored, after `make`.
         make: an empty value of a mutable class, so that it can contain itself; None for an immutable one.
@@ -53,7 +53,7 @@ class Standard(NamedTuple):
     repeats: bool = False
 
     def check(self, parts: list[Any]) -> None:
-        """Raise `Malformed` unless the parts have the number and the classes that the table says."""
+        """Raise `Malformed` unless the parts have the number and the classes of the table."""
         expected = self.parts
         if self.repeats:
             expected = expected[:-1] + expected[-1:] * (len(parts) - len(expected) + 1)
@@ -133,7 +133,7 @@ def _zone(budget: Budget, key: str) -> Any:
 
 
 def _has_zone(module: Any, key: str) -> bool:
-    """Tell whether the data of a time zone is found without an import; `tzdata` has a package for each continent."""
+    """Return whether the data of a time zone is found without an import; `tzdata` has a package for each continent."""
     package = ".".join(("tzdata.zoneinfo", *key.split("/")[:-1]))
     return package in sys.modules or any(os.path.isfile(os.path.join(folder, key)) for folder in module.TZPATH)
 
@@ -187,7 +187,7 @@ def _pattern(budget: Budget, pattern: str | bytes, flags: int) -> Any:
 
 
 def _charge_pattern(budget: Budget, text: str, flags: int) -> None:
-    """Charge what compiling a pattern can cost: the compiler walks each range of a character class, and takes long for long texts."""
+    """Charge the possible cost of compiling a pattern: the compiler walks each range of a character class, and takes long for long texts."""
     if len(text) > _LONGEST_PATTERN:
         raise Malformed(
             f"a regular expression of more than {_LONGEST_PATTERN} characters is too much work: send its text"
@@ -206,7 +206,7 @@ def _charge_pattern(budget: Budget, text: str, flags: int) -> None:
 
 
 def _is_warned_of(text: str, flags: int) -> bool:
-    """Tell whether compiling a pattern may print a warning, which the host would also keep."""
+    """Return whether compiling a pattern may print a warning, which the host would also keep."""
     if flags & _RE_VERBOSE or _HAS_COMMENTS.search(text):
         return True  # comments can hide where a class of characters begins
     bodies = [found["body"] or "" for found in _CLASS.finditer(text)]
@@ -242,7 +242,7 @@ def _array(_: Budget, code: str, size: int, data: str | bytes) -> Any:
         if sys.byteorder == "big":
             result.byteswap()
     else:
-        # `long` has another size on the other side: read the items under a code of the sender's size.
+        # `long` may have another size in the sender: read the items under a code of the sender's size.
         same = "bhiq" if code.islower() else "BHIQ"
         sent = array(next(c for c in same if array(c).itemsize == size))
         sent.frombytes(data)
@@ -414,14 +414,14 @@ STANDARD: Final[tuple[Standard, ...]] = (
 
 BY_TAG: Final = {entry.tag: entry for entry in STANDARD}
 MODULES: Final = tuple(sorted({name.rpartition(".")[0] for entry in STANDARD for name in entry.names} | {"struct"}))
-"""The modules of the table: whoever decodes what a stranger sent imports them before."""
+"""The modules of the table: a host that decodes messages of strangers imports them before."""
 
 _BY_NAME: Final = {name: entry for entry in STANDARD for name in entry.names}
 
 
 @lru_cache(maxsize=512)
 def standard(cls: type) -> Standard | None:
-    """Return how values of exactly this class travel; None for one that is not in the table or only claims to be."""
+    """Return the encoding of exactly this class; None for a class that is not in the table or only claims to be."""
     module, name = cls.__module__, cls.__qualname__
     entry = _BY_NAME.get(f"{module.removesuffix('._local') if name in _PATHS else module}.{name}")
     if entry is None:

@@ -1,4 +1,4 @@
-"""Values as text and back: the encoding in which host and process exchange everything; `docs/wire.md` documents it."""
+"""Values as text and back: the encoding in which host and guest exchange everything; `docs/wire.md` documents it."""
 
 from __future__ import annotations
 
@@ -54,21 +54,21 @@ def encode(
     shared: Callable[[Any], Any] | None = None,
     stand_in: Callable[[Any], Any] | None = None,
 ) -> str:
-    """Return the message, in ASCII, that says `value` exactly: its classes, its sharing, its cycles.
+    """Return the message for `value`, in ASCII, which keeps its classes, its sharing and its cycles.
 
     Args:
-        value: what to encode.
-        externals: may raise `NotEncodable`; called for every function, class, module and instance; returns its reference, which is JSON nested at
-            most two levels deep, `Instead` with a value that stands for it, or None. An instance without a reference goes by its fields; the others
-            are refused.
-        pickled: write values of built-in classes in the form that only a decoder without limits reads, which is several
-            times as fast: for a sender that the reader trusts anyway.
-        prefix: what stands before the message in the text that is returned.
+        value: the value to encode.
+        externals: may raise `NotEncodable`; called for every function, class, module and instance; returns its reference, which is JSON
+            nested at most two levels deep, `Instead` with a value to write in its place, or None. An instance without a reference goes by
+            its fields; the others are refused.
+        pickled: write values of built-in classes in the form that only a decoder without limits reads, which is several times as fast: for
+            a sender that the reader trusts anyway.
+        prefix: text before the message in the text that is returned.
         shared: called for every part, whatever its class, before `externals`; returns its reference or None.
         stand_in: called for every instance, before `externals`; returns another value, which is written instead, or None.
 
     Raises:
-        NotEncodable: a part has no encoding; its `path` says where it stands.
+        NotEncodable: a part has no encoding; the error's `path` leads to it.
     """
     kind = type(value)
     if kind is str and value.isascii():
@@ -101,7 +101,7 @@ def _pickler() -> type[Any]:
     import pickle
 
     class Builtins(pickle.Pickler):
-        """Writes what is of a built-in class exactly and refuses the rest."""
+        """Writes values of built-in classes exactly and refuses the rest."""
 
         def reducer_override(self, obj: object) -> Any:
             raise pickle.PicklingError(f"{type(obj)} is none of them")
@@ -122,7 +122,7 @@ def _pickle(value: Any) -> bytes | None:
 
 
 def _root(value: Any) -> tuple[str, list[Any], Any]:
-    """Return the letter of the plain form, the first layer to look at, and what JSON is asked to write."""
+    """Return the letter of the plain form, the first layer to look at, and the value for JSON to write."""
     if type(value) is tuple:
         if len(value) == 2 and type(value[0]) is tuple and type(value[1]) is dict:
             return "c", [*value[0], value[1]], [value[0], value[1]]
@@ -131,7 +131,7 @@ def _root(value: Any) -> tuple[str, list[Any], Any]:
 
 
 def _is_plain(layer: list[Any]) -> bool:
-    """Tell whether JSON says these values exactly: layer by layer, with no Python call per element."""
+    """Return whether JSON holds these values exactly: layer by layer, with no Python call per element."""
     seen: set[int] = set()
     count = 0
     lists, dicts = [layer], list[Any]()
@@ -154,7 +154,7 @@ def _is_plain(layer: list[Any]) -> bool:
 
 
 def _of(kind: type, layer: list[Any], kinds: set[type]) -> list[Any]:
-    """Return those of a layer that are of this kind; most layers are of one kind only."""
+    """Return the values of a layer that are of this kind; most layers are of one kind only."""
     if kind not in kinds:
         return []
     return layer if len(kinds) == 1 else [item for item in layer if type(item) is kind]
@@ -185,22 +185,22 @@ def decode(
     start: int = 0,
     is_unwanted: Callable[[], bool] | None = None,
 ) -> Any:
-    """Return the value that a message says.
+    """Return the value of a message.
 
-    No method of a class in it runs, except `__setstate__` where the class defines it, and `__hash__` and `__eq__` where
-    an instance is a key or an element of a set.
+    No method of a class in the message runs, except `__setstate__` where the class defines it, and `__hash__` and `__eq__` where an
+    instance is a key or an element of a set.
 
     Args:
         text: a message made by `encode`.
-        resolve: gives the object of a reference; it may raise anything.
-        may_build: tells whether a message may contain instances of a class.
-        limits: what decoding may cost; None trusts the sender.
-        start: where in the text the message begins.
-        is_unwanted: tells whether nobody waits for the value any more; asked again and again.
+        resolve: returns the object of a reference; it may raise anything.
+        may_build: returns whether a message may contain instances of a class.
+        limits: bounds on the cost of decoding; None trusts the sender.
+        start: position in the text where the message begins.
+        is_unwanted: returns whether nobody waits for the value any more; asked again and again.
 
     Raises:
-        Malformed: the text is no message, refers to what is not known, or goes beyond the limits.
-        Stopped: it is unwanted.
+        Malformed: the text is no message, has an unknown reference, or goes beyond the limits.
+        Stopped: `is_unwanted` returned true.
     """
     try:
         if limits is None and text.startswith("k", start):
@@ -210,7 +210,7 @@ def decode(
         raise
     except Exception as error:
         if limits is None and isinstance(error, MemoryError):
-            raise  # the sender is trusted: it is this process that has too little
+            raise  # the sender is trusted: the lack of memory is this process's own
         raise Malformed(f"not a message: {type(error).__name__}: {str(error)[:200]}") from error
 
 
@@ -252,12 +252,12 @@ def _decode(text: str, resolve: Callable[[Any], Any], may_build: Callable[[type]
 def _unpickled(text: str, start: int) -> Any:
     import pickle
 
-    # Trusted: the host made it. A process never sends this form, and a decoder with limits does not know it.
+    # Trusted: the host made it. A guest never sends this form, and a decoder with limits does not know it.
     return pickle.loads(unblob(text[start + 3 :], int(text[start + 1 : start + 3])))  # noqa: S301 - see above
 
 
 def parse(text: str, limits: Limits | None, *, depth: int) -> Any:
-    """Return what JSON text says, within the limits; `depth` bounds its nesting."""
+    """Parse JSON text, within the limits; `depth` bounds its nesting."""
     if limits is not None and ("[" in text or "{" in text):
         _check_structure(text, limits, depth)
     digits = sys.get_int_max_str_digits()

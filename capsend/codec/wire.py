@@ -1,4 +1,4 @@
-"""The host's side of the codec: what it says of values that cannot be sent, and what it accepts from a process."""
+"""The host's side of the codec: errors for values that cannot be sent, and limits on the values of processes."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def encode_value(
     pickled: bool = True,
     shared: Callable[[Any], Any] | None = None,
 ) -> str:
-    """Return the message that says `value` to a process, in the fastest form that is exact.
+    """Return the message for `value` to a process, in the fastest form that is exact.
 
     Args:
-        value: what to send.
+        value: the value to send.
         externals: names functions, classes, modules and handles; see `codec.encode`.
         pickled: whether the receiver reads the form that is a pickle.
         shared: names the parts that the receiver has already, whatever their class; see `codec.encode`.
-        name: what the message of an error calls the value, such as `argument rows`.
+        name: the value's name in the message of an error, such as `argument rows`.
 
     Raises:
-        SerializationError: a part of it cannot be sent; `path` says where it stands.
+        SerializationError: a part of the value cannot be sent; the error's `path` leads to it.
     """
     try:
         return codec.encode(value, externals=externals, pickled=pickled and shared is None, shared=shared)
@@ -55,13 +55,13 @@ def decode_value(
 ) -> Any:
     """Return the value that a process sent, whatever the process wrote.
 
-    Only classes that `resolve` knows are rebuilt, without running their `__init__`, `__new__` or any property. A class's
-    own `__setstate__` runs, and `__hash__` and `__eq__` do for keys and elements of sets: they see what the process chose.
+    Only classes that `resolve` knows are rebuilt, without running their `__init__`, `__new__` or any property. A class's own `__setstate__`
+    runs, and `__hash__` and `__eq__` do for keys and elements of sets: they get values that the process chose.
 
     Raises:
         OutputLimitExceeded: the message is longer than the limits allow.
-        ProcessFailed: the text is no message, names what was not sent, or would cost more than the limits allow.
-        Stopped: `is_unwanted` says so, which is asked again and again.
+        ProcessFailed: the text is no message, names an object that was not sent, or would cost more than the limits allow.
+        Stopped: `is_unwanted`, which is asked again and again, returned true.
     """
     if len(text) > limits.max_chars:
         raise OutputLimitExceeded(
@@ -77,10 +77,10 @@ def decode_value(
 
 
 def may_build(cls: type) -> bool:
-    """Tell whether a process may send instances of a class that the host knows.
+    """Return whether a process may send instances of a class that the host knows.
 
-    A class of the standard library that does something when its instances go away must not get its state from a process:
-    `tempfile` deletes the file, `subprocess` waits for the process that the state names.
+    A class of the standard library whose instances act when they are freed must not get its state from a process: `tempfile` deletes the
+    file, `subprocess` waits for the process that the state names.
     """
     outside = cls.__module__.partition(".")[0] in sys.stdlib_module_names
     return not (outside and hasattr(cls, "__del__"))

@@ -301,7 +301,7 @@ class Life:
         return self.anchors.held(mounts) if self.anchors is not None else []
 
     def _program(self, shipment: Shipment) -> str:
-        """The program, with the handles that it starts with."""
+        """Return the program, with the handles that it starts with."""
         start = ""
         if shipment.grants:
             start += f'"handles":{dumps(self.handles.deliver(shipment.grants))},'

@@ -1,1 +1,1 @@
-"""Python code as text: where it stands, the names that it uses, and how a piece of it is compiled again."""
+"""Python code as text: its place in files, the names that it uses, and compiling a piece of it again."""

@@ -1,6 +1,6 @@
 """Compile one function, lambda or class from its piece of source text, so that lines, columns and free variables stay as they were.
 
-Shared: the host compiles the same way to see what the process will see.
+Shared: the host compiles the same way as the guest, to see the same code.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def compile_source(  # noqa: PLR0913, PLR0917 - the fields of capsend.source.Sou
 ) -> types.CodeType:
     """Return the code object of a function or lambda; for a class, the code that executes its statement in a module."""
     if enclosing and list(free) == ["__class__"] and kind != "class":
-        free = []  # the class around a method gives it that one
+        free = []  # the class around a method provides it
     layers = ([_OUTER] if free else []) + ([enclosing] if enclosing and kind != "class" else [])
     head = [f"def {_OUTER}({', '.join(free)}):\n"] if free else []
     if enclosing and kind != "class":
@@ -35,7 +35,7 @@ def compile_source(  # noqa: PLR0913, PLR0917 - the fields of capsend.source.Sou
             head.append(f"{step}global {enclosing}\n")
         head.append(f"{step if free else ''}class {enclosing}:\n")
     if kind == "lambda":
-        # Inside parentheses neither indentation nor line ends mean anything.
+        # Between parentheses neither indentation nor line ends mean anything.
         head.append(" " * len(layers) + "_=(\n")
         text += "\n)"
     elif indent and not head:
@@ -50,7 +50,7 @@ def compile_source(  # noqa: PLR0913, PLR0917 - the fields of capsend.source.Sou
 
 
 def nested_in(owner: object, path: str) -> object:
-    """Return the class or function that a dotted path of names leads to from a class, through its classes; None where it leads nowhere."""
+    """Return the class or function at a dotted path of names below a class, through its classes; None if the path leads nowhere."""
     found = owner
     for name in path.split("."):
         if not isinstance(found, type):
@@ -61,7 +61,7 @@ def nested_in(owner: object, path: str) -> object:
 
 
 def _last(outer: types.CodeType, name: str) -> types.CodeType:
-    """Defaults are compiled before the function that has them: of the code objects of that name the last one is it."""
+    """Return the last code object called *name*: lambdas in a function's defaults are compiled before the function."""
     for constant in reversed(outer.co_consts):
         if isinstance(constant, types.CodeType):
             if constant.co_name == name:
@@ -72,7 +72,7 @@ def _last(outer: types.CodeType, name: str) -> types.CodeType:
 
 
 def requalified(code: types.CodeType, qualname: str) -> types.CodeType:
-    """Return the code under its full name, and what is nested in it too: it was compiled away from what encloses it."""
+    """Return the code, and the code nested in it, under their full names: the piece was compiled away from the code around it."""
     old = code.co_qualname
     return code if old == qualname else _renamed(code, old, qualname)
 

@@ -20,7 +20,7 @@ def text_of(filename: str, module_globals: dict[str, Any]) -> ParsedText:
         module_globals: the globals of its module.
 
     Raises:
-        SourceError: there is no text, or it cannot be parsed any more.
+        SourceError: linecache has no text of the file, or the text cannot be parsed any more.
     """
     if not filename.startswith("<"):
         linecache.checkcache(filename)
@@ -44,7 +44,7 @@ def _parse(filename: str, lines: tuple[str, ...]) -> ParsedText:
 def cell_files(name: str, keyword: str = "class") -> list[str]:
     """Return the cells of a notebook, or the examples of a doctest, that define a class without methods; the newest comes last."""
     statement = f"{keyword} {name}"
-    # Some kernels give their cells the names of files; nobody has seen those change.
+    # Some kernels give their cells the names of files that never change on disk.
     names = [
         file for file, entry in linecache.cache.items() if file.startswith("<") or (len(entry) > 1 and entry[1] is None)
     ]

@@ -1,4 +1,4 @@
-"""From a code object or a class to its exact piece of source text, and from there to code that another Python can compile."""
+"""From a code object or a class to its exact piece of source text, and on to code that another Python can compile."""
 
 from __future__ import annotations
 import __future__
@@ -33,10 +33,10 @@ class Source:
         kind: "def", "lambda" or "class".
         name: the name in its statement; "<lambda>" for a lambda.
         text: its text, from its first line's first character on; a class with its decorators, a function without.
-        file: the file it stands in, as its code object names it.
+        file: its file, as its code object names it.
         line: the line in that file where `text` begins, 1-based.
         indent: the white space (for a lambda: any text, as white space) in front of it on that line.
-        enclosing: the innermost class whose body it stands in, which decides how private names are mangled; else "".
+        enclosing: the innermost class whose body it is in, which decides the mangling of private names; else "".
         free: the names it takes from enclosing functions.
         flags: the future statements of its module, as compiler flags.
         node: its syntax tree, with positions in the file.
@@ -54,7 +54,7 @@ class Source:
     node: FunctionNode | ast.ClassDef = attrs.field(eq=False, repr=False)
 
     def portable(self) -> list[Any]:
-        """Return what `compile_source` takes, as JSON-able data."""
+        """Return the arguments of `compile_source`, as JSON-able data."""
         return [
             self.kind,
             self.name,
@@ -69,7 +69,7 @@ class Source:
         ]
 
     def compile(self) -> types.CodeType:
-        """Compile it here, just as the process will; no decorator and no default is evaluated."""
+        """Compile the text on the host, just as the guest will; no decorator and no default is evaluated."""
         return compile_source(*self.portable())
 
 
@@ -77,7 +77,7 @@ def locate_function(code: types.CodeType, module_globals: dict[str, Any]) -> Sou
     """Find the text that a code object was compiled from.
 
     Raises:
-        SourceError: there is no source (it came from `exec`, `eval` or a deleted file), or the file has changed since.
+        SourceError: the code has no source (it came from `exec`, `eval` or a deleted file), or its file has changed since.
     """
     error = _changed(code.co_name, code.co_filename)
     for text in texts_of(code.co_filename, module_globals, line=code.co_firstlineno):
@@ -100,7 +100,7 @@ def locate_class(cls: type) -> Source:
     """Find the text of a class statement at module level, or nested in classes only.
 
     Raises:
-        SourceError: there is no source, or no such class statement in it.
+        SourceError: the class has no source, or the source has no such class statement.
     """
     module = sys.modules.get(cls.__module__)
     own = _method_file(cls) or getattr(module, "__file__", None)
@@ -116,7 +116,7 @@ def locate_class(cls: type) -> Source:
             "has no source",
             "write it as a class statement, or restart the program if the file has changed since it was imported",
         )
-    # The last of those that agree best: in a file the lowest, of a notebook's cells the newest.
+    # The last of the statements that agree best: in a file the lowest, of a notebook's cells the newest.
     node, file, filename = max(
         reversed(found), key=lambda each: (_contains_methods(each[0], cls), _agreement(each[0], cls))
     )
@@ -151,7 +151,7 @@ def locate_alias(name: str, module: types.ModuleType) -> Source:
 
 
 def _method_file(cls: type) -> str | None:
-    """The methods of a class know its file, also where the module has none."""
+    """Return the file of a class's methods, which know it also where the module has none."""
     for value in vars(cls).values():
         function = getattr(value, "__func__", getattr(value, "fget", value))
         own = (
@@ -164,7 +164,7 @@ def _method_file(cls: type) -> str | None:
 
 
 def is_generated(code: types.CodeType) -> bool:
-    """Tell whether nobody wrote a method: dataclasses or attrs made it by `exec`, or the compiler out of annotations."""
+    """Return whether nobody wrote a method: dataclasses or attrs made it by `exec`, or the compiler out of annotations."""
     made = code.co_filename == "<string>" or code.co_filename.startswith("<attrs generated")
     return made or code.co_name == "__annotate__"  # from Python 3.14 on
 
@@ -183,7 +183,7 @@ def _contains_methods(node: ast.ClassDef, cls: type) -> bool:
 
 
 def _agreement(node: ast.ClassDef, cls: type) -> int:
-    """Of several statements for one name without methods to tell them apart, the one was executed whose names the class has."""
+    """Score a class statement by its names that the class has: of several statements without methods to compare, the best was executed."""
     stored = {child.id for child in ast.walk(node) if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store)}
     present = {*vars(cls), *cls.__dict__.get("__annotations__", ())}  # noqa: RUF063 - that would evaluate them
     bases = [ast.unparse(base) for base in node.bases] == [
@@ -193,7 +193,7 @@ def _agreement(node: ast.ClassDef, cls: type) -> int:
 
 
 def _lambdas(code: types.CodeType, file: ParsedText) -> list[tuple[FunctionNode, str]]:
-    """Return the lambdas that a code object may have been compiled from; where there are several, any that compiles to the same will do."""
+    """Return the lambdas that a code object may have been compiled from; any of several that compile to the same will do."""
     spans = [
         ((line, column), (end_line, end_column))
         for line, end_line, column, end_column in code.co_positions()
@@ -210,7 +210,7 @@ def _lambdas(code: types.CodeType, file: ParsedText) -> list[tuple[FunctionNode,
     best: tuple[FunctionNode, str] | None = None
     start = (0, 0)
     for node, enclosing in file.lambdas:
-        # The positions of a lambda's code lie in its body; the innermost lambda around them is the one.
+        # The positions of a lambda's code lie in its body; the innermost lambda around them is the right one.
         body = node.body
         begin, end = (body.lineno, body.col_offset), (body.end_lineno or 0, body.end_col_offset or 0)
         if start <= begin <= first and last <= end:
@@ -235,7 +235,8 @@ def _cut(
     lines[-1] = lines[-1][:end_column]
     before, lines[0] = lines[0][:column], lines[0][column:]
     kind = "lambda" if isinstance(node, ast.Lambda) else "def" if isinstance(node, DEFINITIONS) else "class"
-    # A form feed begins the column count anew. Columns survive when what stood in front of a lambda is replaced by as many bytes of white space.
+    # A form feed begins the column count anew. Columns survive when the text in front of a lambda is replaced by as many bytes of white
+    # space.
     indent = " " * column if kind == "lambda" else before.decode().rpartition("\f")[2]
     return Source(
         kind=kind,
@@ -252,7 +253,7 @@ def _cut(
 
 
 def _verify(source: Source, code: types.CodeType) -> None:
-    """The file may have changed since it was imported: what is about to be sent must compile to what runs here."""
+    """Refuse a source that does not compile to the code on the host: its file may have changed since it was imported."""
     try:
         compiled = requalified(source.compile(), code.co_qualname)
     except SyntaxError as error:
@@ -289,7 +290,7 @@ def _same_constants(ours: types.CodeType, theirs: types.CodeType) -> bool:
 
 
 def _operations(code: types.CodeType) -> list[str]:
-    """Return the operations of a code object, as far as they say what it does.
+    """Return the operations of a code object, as far as they show its meaning.
 
     A compiler that sees `import threading` in the same file calls `threading.Lock()` another way.
     """
@@ -303,7 +304,7 @@ def _same_constant(ours: object, theirs: object) -> bool:
 
 
 def _text_of(constant: object) -> str:
-    """Return a constant as text; sets that byte code keeps have an order that depends on the hash seed under which they were made."""
+    """Return a constant as text; sets in byte code have an order that depends on the hash seed under which they were made."""
     if isinstance(constant, frozenset):
         return f"frozenset({sorted(map(_text_of, constant))})"
     return f"({', '.join(map(_text_of, constant))})" if isinstance(constant, tuple) else repr(constant)
@@ -318,7 +319,7 @@ def _rewritten_inside(code: types.CodeType) -> bool:
 
 def _changed(what: str, filename: str) -> SourceError:
     if filename == "<string>":
-        # No file, so it cannot have changed: newer Pythons keep what stood after -c under the name that exec() uses too.
+        # No file, so it cannot have changed: newer Pythons keep the text after -c under the name that exec() uses too.
         return without_source(filename)
     return SourceError(
         f"{what} is not where it was in {filename}: the file has changed since it was imported", IMPORT_AGAIN

@@ -1,4 +1,4 @@
-"""Which methods the operators, statements and built-in functions of a piece of code may call on instances of classes."""
+"""The methods that the operators, statements and built-in functions of a piece of code may call on instances of classes."""
 
 from __future__ import annotations
 

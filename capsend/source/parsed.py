@@ -1,4 +1,4 @@
-"""A parsed text: its lines, and every function, lambda, class and type alias that stands in it."""
+"""A parsed text: its lines, and every function, lambda, class and type alias in it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _WRITE: Final = "put it into a file"
 
 
 class SourceError(Exception):
-    """The source of a function or class is not to be had, or is not the one it was made from.
+    """The source of a function or class cannot be found, or is not the text it was compiled from.
 
     Attributes:
-        verdict: why.
-        cure: what to do.
+        verdict: the reason.
+        cure: the cure.
     """
 
     def __init__(self, verdict: str, cure: str) -> None:
@@ -64,7 +64,7 @@ def parsed(tree: ast.AST, lines: tuple[str, ...], *, enclosing: str = "") -> Par
     Args:
         tree: the tree, with positions in `lines`.
         lines: the text.
-        enclosing: the class whose body the tree stands in, if it is a part of one.
+        enclosing: the class whose body contains the tree, if it is a part of one.
     """
     functions: dict[tuple[str, int], tuple[FunctionNode, str]] = {}
     lambdas: list[tuple[ast.Lambda, str]] = []

@@ -1,7 +1,7 @@
-"""What a function or class refers to by name: globals and free variables with the attributes read from them, writes, and imports.
+"""The references of a function or class by name: globals and free variables with the attributes read from them, writes, and imports.
 
-The names are read off the code that its source compiles to, as the process will compile it; tools that rewrite the running code
-(pytest's asserts, coverage) therefore leave no trace here.
+The names are read off the code that the source compiles to, as the guest will compile it; tools that rewrite the running code (pytest's
+asserts, coverage) therefore leave no trace in them.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class Write:
 
 @attrs.frozen
 class Import:
-    """One import statement inside a function.
+    """One import statement in a function.
 
     Attributes:
         module: the module's name as written, without leading dots.
         level: the number of leading dots.
-        names: what is taken from it: the names of a `from` import, or the attributes read from the module later.
+        names: the names of a `from` import, or the attributes read from the module later.
         is_from: whether it is a `from` import.
         line: its line.
         guarded: whether a `try` around it catches its failure.
@@ -69,7 +69,7 @@ class Import:
 
 @attrs.frozen
 class References:
-    """All that one function refers to, its nested functions, lambdas, comprehensions and classes included.
+    """All references of one function, its nested functions, lambdas, comprehensions and classes included.
 
     Attributes:
         globals: reads of global (or built-in) names, in the order of the code.
@@ -116,7 +116,7 @@ def function_references(source: Source) -> References:
 
 
 def _looks_up_modules(reads: Iterable[Read]) -> bool:
-    """Tell whether code gets at modules by names that may be computed, as `sys.modules[__name__]` does."""
+    """Return whether code looks up modules by names that may be computed, as `sys.modules[__name__]` does."""
     return any(read.name == "__import__" or {"modules", "import_module"} & {read.name, *read.chain} for read in reads)
 
 
@@ -230,7 +230,7 @@ def _catches_import_error(handler: ast.ExceptHandler) -> bool:
 
 
 def _attributes_of(root: ast.AST, bound: str, below: tuple[str, ...]) -> Iterator[str]:
-    """Yield the first attribute behind `bound.below...` wherever it is read."""
+    """Yield the first attribute behind each read of `bound.below...`."""
     for node in ast.walk(root):
         chain: list[str] = []
         expression: ast.AST = node

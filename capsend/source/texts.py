@@ -1,4 +1,4 @@
-"""Where the text of code is found: here, wherever linecache finds it; a process has another module in this one's place."""
+"""The texts of code: on the host those of linecache; in the image the overlay's module of this name replaces it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["cell_files", "texts_of"]
 
 
 def texts_of(filename: str, module_globals: dict[str, Any], *, line: int | None = None) -> Sequence[ParsedText]:
-    """Return the texts in which code of a file may stand, parsed.
+    """Return the texts that may contain code of a file, parsed.
 
     Args:
         filename: the file, as code objects name it.
         module_globals: the globals of its module.
-        line: the first line of a function that is looked for; None to look for classes.
+        line: the first line of the function to be found; None to find classes.
 
     Raises:
-        SourceError: there is no text, or it cannot be parsed any more.
+        SourceError: linecache has no text of the file, or the text cannot be parsed any more.
     """
-    del line  # here the one text is the whole file
+    del line  # on the host the one text is the whole file
     return (text_of(filename, module_globals),)

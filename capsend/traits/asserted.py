@@ -1,4 +1,4 @@
-"""`@process_send`: the claim that a class is ProcessSend by itself, checked where the class is defined."""
+"""`@process_send`: the claim that a class is ProcessSend by itself, checked at the class statement."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _MOST_NESTED: Final = 50
 
 
 def process_send(cls: ClassT) -> ClassT:
-    """Claim that a class is ProcessSend without an explicit impl; raise here, at the class, where it is not.
+    """Claim that a class is ProcessSend without an explicit impl; raise at the class statement if it is not.
 
-    What its fields are is read from their annotations. An annotation that says less than its values will (`Sequence`, `object`, a type
+    The types of the fields are read from their annotations. An annotation that is wider than its values (`Sequence`, `object`, a type
     variable) is left to the mypy plugin, which refuses it, and to `spawn`, which judges the values. Use it as the topmost decorator.
 
     Raises:
@@ -71,7 +71,7 @@ def _resolve(annotation: object, namespace: dict[str, Any], cls: type) -> object
     try:
         # The annotation is the user's own code, in the user's own program.
         return typing.cast("object", eval(annotation, namespace, {cls.__name__: cls, **vars(cls)}))  # noqa: S307
-    except Exception:  # noqa: BLE001 - a forward reference may fail in any way, and is then not known yet
+    except Exception:  # noqa: BLE001 - a forward reference may fail in any way, and is not known yet then
         return None
 
 
@@ -103,12 +103,14 @@ def type_leaves(
     open_: frozenset[type] = frozenset(),
     trait: TraitName = "ProcessSend",
 ) -> Iterator[Leaf]:
-    """Yield why values of a type lack a trait, as far as the type says it; nothing when all of them have it, or when only the value can tell.
+    """Yield the reasons why values of a type lack a trait, as far as the type shows them.
+
+    A type whose values all have the trait yields nothing, and so does one of which only a value can show it.
 
     Args:
         annotation: the type.
-        path: how the user names such a value.
-        steps: the way to it.
+        path: the user's name for such a value.
+        steps: the steps to the type.
         open_: the classes being judged, which are taken to have the trait.
         trait: the trait.
     """
@@ -131,7 +133,7 @@ def type_leaves(
 
 
 def is_abstract(cls: type) -> bool:
-    """Tell whether a class is an interface, behind which there may be any value."""
+    """Return whether a class is an interface, behind which there may be any value."""
     return bool(getattr(cls, "_is_protocol", False)) or (
         explicit_impl(cls) is None and bool(getattr(cls, "__abstractmethods__", None))
     )

@@ -1,4 +1,4 @@
-"""The fields of a class: which an instance has, which of them can be assigned again, and where an instance keeps them."""
+"""The fields of a class: those that an instance has, those that can be assigned again, and the places where an instance keeps them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def instance_state(value: object) -> Iterator[tuple[str, object]]:
     except AttributeError:
         namespace = {}
     if type(namespace) is dict:
-        # From Python 3.14 on functools.update_wrapper leaves the function that makes the annotations; it stays here.
+        # From Python 3.14 on functools.update_wrapper leaves the function that makes the annotations; it is not sent.
         yield from [item for item in namespace.items() if item[0] != "__annotate__"]
     for name, descriptor in class_fields(type(value)).slots.items():
         try:
@@ -90,7 +90,7 @@ def instance_state(value: object) -> Iterator[tuple[str, object]]:
 
 
 def written_in_python(cls: type) -> bool:
-    """Tell whether a class statement made a class, so that its fields can be seen."""
+    """Return whether a class statement made a class, so that its fields can be seen."""
     if not cls.__flags__ & _PYTHON_CLASS or cls.__flags__ & _IMMUTABLE:
         return False
     module = sys.modules.get(getattr(cls, "__module__", ""))
@@ -157,7 +157,7 @@ def _qualifier(annotation: object) -> str:
 
 
 def is_field(annotation: object) -> bool:
-    """Tell whether an annotated name in a class body is a field of its instances."""
+    """Return whether an annotated name in a class body is a field of its instances."""
     return _qualifier(annotation) in {"", "Final"}
 
 
@@ -168,14 +168,14 @@ def _declared(base: type) -> Iterator[str]:
 
 
 def _is_per_process(annotation: object) -> bool:
-    """Tell whether an annotation says that the class has a value of which each process owns a copy, under the usual names."""
+    """Return whether an annotation declares a class attribute of which each process owns a copy, under the usual names."""
     if isinstance(annotation, str):
         return _PER_PROCESS.match(annotation) is not None
     return PER_PROCESS in getattr(annotation, "__metadata__", ())
 
 
 def _final_of(base: type) -> set[str]:
-    """The fields that this class keeps from being assigned again."""
+    """Return the fields that this class keeps from being assigned again."""
     final = {name for name, annotation in annotations_of(base).items() if _qualifier(annotation) == "Final"}
     frozen = is_frozen(base)
     if frozen and "__dataclass_fields__" in base.__dict__:
@@ -190,7 +190,7 @@ def _final_of(base: type) -> set[str]:
 
 
 def is_frozen(base: type) -> bool:
-    """Tell whether a class was itself made frozen; a subclass that is not can be given new attributes."""
+    """Return whether a class was itself made frozen; a subclass that is not can be given new attributes."""
     if "__attrs_attrs__" in base.__dict__:
         # attrs freezes with a __setattr__, which subclasses inherit.
         return getattr(base.__setattr__, "__name__", "") == "_frozen_setattrs"
@@ -199,7 +199,7 @@ def is_frozen(base: type) -> bool:
 
 
 def _assigned(base: type, *, late: bool = False) -> list[str]:
-    """The names that the methods of a class assign on their first parameter; a frozen class's are not there to be assigned again.
+    """Return the names that the methods of a class assign on their first parameter, except those that a frozen class does not let them assign.
 
     Args:
         base: the class.
@@ -248,12 +248,12 @@ _kept_final: WeakKeyDictionary[type, frozenset[str]] = WeakKeyDictionary()
 
 
 def keep_final(cls: type, names: Iterable[str]) -> None:
-    """Remember which fields of a class its methods declare `Final`: a process has no source of its classes."""
+    """Remember the fields of a class that its methods declare `Final`: a guest has no source of its classes."""
     _kept_final[cls] = frozenset(names)
 
 
 def final_in_methods(base: type) -> set[str]:
-    """Return the fields that methods declare: `self.rows: Final = rows` leaves no trace at run time, only the source has it."""
+    """Return the fields that methods declare: only the source shows `self.rows: Final = rows`, which leaves no trace at run time."""
     if base in _kept_final:
         return set(_kept_final[base])
     try:

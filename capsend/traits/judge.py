@@ -1,7 +1,7 @@
-"""Judge a value: does it have a trait, and if not, which of its parts spoil it and why.
+"""The judge of values: whether a value has a trait, and which of its parts spoil it and why.
 
-The judge follows containers and fields by the exact class of each value. What is code (functions, classes, modules and the like) it hands to
-`external`, because whether code can go along depends on the program it belongs to. It does not recurse, so depth does not matter.
+The judge follows containers and fields by the exact class of each value. Code (functions, classes, modules and the like) goes to
+`external`, because whether code can be sent depends on the program it belongs to. The judge does not recurse, so depth does not matter.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ _CODE_CLASSES: Final = frozenset(
 
 
 class Shape(enum.Enum):
-    """What is to be done with the instances of a class."""
+    """The treatment of the instances of a class."""
 
     ATOM = "no parts"
     PARTS = "a declared class: judge its items"
@@ -94,7 +94,7 @@ class Shape(enum.Enum):
 
 @attrs.frozen
 class ClassVerdict:
-    """What the class alone says about its instances; `leaf` holds (verdict, cure) where it refuses them."""
+    """The verdict of the class alone on its instances; `leaf` holds (verdict, cure) where it refuses them."""
 
     shape: Shape
     refusal: tuple[str, str] | None = None
@@ -102,7 +102,7 @@ class ClassVerdict:
 
 @attrs.define
 class _Place:
-    """A value and how it was reached; paths are only put together when something is wrong."""
+    """A value and the way to it; paths are only put together when a part is refused."""
 
     value: object
     parent: _Place | None
@@ -114,15 +114,15 @@ class Judge:
     """Judges values.
 
     Args:
-        external: called as external(value, trait) for code; returns the leaves that refuse it (their paths are relative), or None when it
-            is not code after all and is to be judged as an instance.
+        external: called as external(value, trait) for code; returns the leaves that refuse it (their paths are relative), or None when the
+            value is not code after all and is to be judged as an instance.
 
     Attributes:
         has_instances: whether an instance was met whose fields can change without a name being bound anew.
         singular: the immutable values met that equal only themselves, outermost first; copies of one of them would not be equal.
-        rebuilt: (class, method) of everything of the user's that runs when the values met are decoded.
+        rebuilt: (class, method) of every method of the user's classes that runs when the values met are decoded.
         visited: the parts met that are no atoms.
-        held: whether the next value is an instance that a class holds: then only what changes it after it was made counts.
+        held: whether the next value is an instance that a class holds: then only changes after its making count.
     """
 
     def __init__(self, external: Callable[[object, TraitName], list[Leaf] | None]) -> None:
@@ -134,12 +134,15 @@ class Judge:
         self.held = False
 
     def leaves(self, value: object, trait: TraitName, path: str) -> list[Leaf]:
-        """Return every part of a value that lacks the trait, those declared not sendable first; empty when it has the trait.
+        """Return every part of a value that lacks the trait.
 
         Args:
-            value: what to judge.
+            value: the value to judge.
             trait: the trait it needs.
-            path: how the user names the value, such as `cfg`.
+            path: the user's name for the value, such as `cfg`.
+
+        Returns:
+            The leaves, those declared not sendable first; an empty list when the value has the trait.
         """
         if type(value) in ATOMS:
             return []
@@ -213,7 +216,7 @@ class Judge:
             at = at.parent
 
     def _reach_promised(self, value: object) -> None:
-        """Reach the code in an instance of a class with an unsafe impl; what is wrong with its parts is its author's promise."""
+        """Reach the code in an instance of a class with an unsafe impl; the faults of its parts are its author's promise."""
         self.has_instances = True
         getstate = getattr(type(value), "__getstate__", None)
         own = getstate is not None and getstate is not getattr(object, "__getstate__", None)
@@ -238,7 +241,7 @@ _verdicts: dict[tuple[TraitName, bool], WeakKeyDictionary[type, ClassVerdict]] =
 
 
 def class_verdict(cls: type, trait: TraitName, *, code: bool = True) -> ClassVerdict:
-    """Return what the class alone says; the answer is kept as long as the class lives."""
+    """Return the verdict of the class alone; the answer is kept as long as the class lives."""
     cache = _verdicts[trait, code]
     known = cache.get(cls)
     if known is None:
@@ -281,13 +284,13 @@ def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
 def _declared_shape(cls: type, declaration: Declaration, trait: Trait) -> Shape:
     if standard(cls) is not None or plan_of(cls).refusal:
         return Shape.PARTS if has_items(cls) else Shape.ATOM
-    # As in the plugin, a declaration without type parameters answers for all that an instance holds.
+    # As in the plugin, a declaration without type parameters answers for all parts of an instance.
     whole = trait is Trait.PROCESS_SEND and not declaration.parameters
     return Shape.DECLARED_WHOLE if whole else Shape.DECLARED
 
 
 def declared_refusal(thing: object) -> tuple[str, str] | None:
-    """Return (why, cure) where instances of a thing's class are declared not sendable; None where nothing declares that.
+    """Return (why, cure) where instances of an object's class are declared not sendable; None where no declaration does.
 
     For messages and results, where the codec alone decides on everything else.
     """
@@ -300,7 +303,7 @@ def _equals_only_itself(cls: Any) -> bool:
 
 
 def _is_code_like(cls: type) -> bool:
-    """Callables and type expressions that are neither functions nor classes, but stand for them."""
+    """Return whether a class is one of callables and type expressions that are neither functions nor classes, but represent them."""
     module = str(getattr(cls, "__module__", ""))
     return module in _CODE_MODULES or module.startswith("capsend.") or cls in _CODE_CLASSES
 
@@ -311,7 +314,7 @@ def member_state(member: enum.Enum) -> Iterator[tuple[str, object]]:
 
 
 def mutability(cls: type, *, held: bool = False) -> tuple[str, str] | None:
-    """Return why and what to do where a class's fields can be assigned again; None where none can.
+    """Return (why, cure) where a class's fields can be assigned again; None where none can.
 
     Args:
         cls: the class.
@@ -327,7 +330,7 @@ def mutability(cls: type, *, held: bool = False) -> tuple[str, str] | None:
 
 
 def parts_of(value: object) -> Iterator[Part]:
-    """Yield the items and fields of a value that are judged with it, as (noun, how the path goes on, part)."""
+    """Yield (noun, step of the path, part) for the items and fields of a value that are judged with it."""
     yield from items_of(value)
     if class_verdict(type(value), "Serializable").shape in {Shape.INSTANCE, Shape.DECLARED}:
         yield from fields_of(value)
@@ -374,7 +377,7 @@ def _relocate(leaf: Leaf, place: _Place) -> Leaf:
 
 
 def _of_class(leaf: Leaf, place: _Place) -> Leaf:
-    """An instance whose class cannot go along cannot either; no part of it is to blame."""
+    """Return the leaf of an instance whose class cannot be sent; no part of the instance is to blame."""
     path, steps = _steps(place)
     return Leaf(
         path,

@@ -18,17 +18,17 @@ IMPL: Final = "__capsend_impl__"
 
 
 class ProcessSend(Protocol):
-    """Marker trait of what a spawned callable may *capture*: deeply immutable values, and handles made to be sent.
+    """Marker trait of the captures of a spawned callable: deeply immutable values, and handles made to be sent.
 
-    It is an auto trait: a class has it when all its fields have it, without saying so. Naming it as a base of a class or as the bound of
-    a type variable asks for it to be checked. To a type checker without capsend's mypy plugin it is an empty protocol that every type satisfies.
+    It is an auto trait: a class has it when all its fields have it, without a declaration. Naming it as a base of a class or as the bound
+    of a type variable asks for a check. To a type checker without capsend's mypy plugin it is an empty protocol that every type satisfies.
 
     Source: Rust's auto traits (`&T: Send`); SE-0302 (Swift's `Sendable`).
     """
 
 
 class Serializable(Protocol):
-    """Marker trait of what may be an *argument*, a message or a result: what can be rebuilt from bytes, as a copy on purpose.
+    """Marker trait of arguments, messages and results: values that can be rebuilt from bytes, as a copy on purpose.
 
     Everything that is `ProcessSend` is also `Serializable`; mutable containers of such values are too.
 
@@ -41,7 +41,7 @@ PER_PROCESS: Final = "capsend.PerProcess"
 PerProcess = Annotated[T, PER_PROCESS]
 """Declare a module-level constant of which every process may own a copy: `TABLE: PerProcess[dict[str, int]] = {...}`.
 
-It then travels by value although it is mutable; what a process changes in it stays in that process.
+The constant then travels by value although it is mutable; a process's changes stay in that process.
 """
 
 
@@ -70,24 +70,30 @@ def not_process_send(reason: str) -> Callable[[ClassT], ClassT]:
     """Declare that instances of a class stay in their process, whatever its fields are; subclasses inherit this.
 
     Args:
-        reason: why; it is shown wherever an instance is refused.
+        reason: the reason; shown wherever an instance is refused.
 
     Raises:
         CaptureError: the reason is empty; the class carries an unsafe impl as well.
+
+    Source:
+        Rust's negative impls (`impl !Send for T`).
     """
     return _impl("not_process_send", reason, positive=False)
 
 
 def unsafe_process_send(reason: str) -> Callable[[ClassT], ClassT]:
-    """Promise that a class is safe to capture although its fields do not say so; a subclass has to restate it.
+    """Promise that a class is safe to capture although its fields do not show it; a subclass has to restate the promise.
 
-    The promise is not checked. What travels is the class's own `__getstate__`, or its fields, by value.
+    The promise is not checked. The class's own `__getstate__`, or its fields, travel by value.
 
     Args:
-        reason: why it is safe; it is shown in the audit listing.
+        reason: the reason why the class is safe; shown in the audit listing.
 
     Raises:
         CaptureError: the reason is empty; the class carries a negative impl as well.
+
+    Source:
+        Rust's `unsafe impl Send for T`.
     """
     return _impl("unsafe_process_send", reason, positive=True)
 

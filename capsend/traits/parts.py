@@ -1,4 +1,4 @@
-"""The parts of a value that are judged with it: the items of containers and the fields of instances, each with how a path goes on to it."""
+"""The parts of a value that are judged with it: the items of containers and the fields of instances, each with its step of the path."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from capsend.traits.fields import instance_state
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-# (noun, how the path goes on, part)
+# (noun, step of the path, part)
 Part: TypeAlias = tuple[str, str, object]
 
 ATOMS: Final = frozenset(
@@ -38,7 +38,7 @@ ATOMS: Final = frozenset(
 
 
 def fields_of(value: object) -> Iterator[Part]:
-    """Yield the fields that an instance really has."""
+    """Yield (noun, step of the path, part) for the fields that an instance really has."""
     for name, child in instance_state(value):
         if name == "__annotations__" and type(child) is dict:
             # functools.update_wrapper put it there; nobody changes the annotations of a function.
@@ -121,14 +121,14 @@ def _enumerator(cls: type[Any]) -> Callable[[Any], Iterator[Part]] | None:
 
 
 def items_of(value: object) -> Iterable[Part]:
-    """Yield the items of a container, or of an instance of a class that derives from one."""
+    """Yield (noun, step of the path, part) for the items of a container, or of an instance of a class that derives from one."""
     cls: type = type(value)
     enumerate_parts = _enumerator(cls)
     return enumerate_parts(value) if enumerate_parts else ()
 
 
 def _brief(value: object) -> str:
-    """Name a key in a path; only what has a short, harmless repr is shown."""
+    """Name a key in a path; only a key with a short, harmless repr is shown."""
     if type(value) in {int, str, bool, float, bytes, type(None)}:
         text = repr(value)
         return text if len(text) <= 40 else text[:37] + "..."
@@ -136,5 +136,5 @@ def _brief(value: object) -> str:
 
 
 def has_items(cls: type) -> bool:
-    """Tell whether instances of a class have items that are judged with them."""
+    """Return whether instances of a class have items that are judged with them."""
     return _enumerator(cls) is not None

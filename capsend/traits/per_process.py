@@ -1,4 +1,4 @@
-"""Which names are declared `PerProcess[...]`, in whatever spelling."""
+"""The declarations `PerProcess[...]` of globals and class attributes, in whatever spelling."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PLAIN: Final = (types.FunctionType, type, types.ModuleType)
 
 
 def declares_per_process(namespace: dict[str, Any], name: str, value: Any) -> bool:
-    """Tell whether a global is declared `PerProcess[...]`, in its own module or in the one that it was imported from."""
+    """Return whether a global is declared `PerProcess[...]`, in its own module or in the one that it was imported from."""
     annotations = _annotations(namespace)
     if name in annotations:
         return is_per_process(annotations[name], namespace)
@@ -34,7 +34,7 @@ def declares_per_process(namespace: dict[str, Any], name: str, value: Any) -> bo
 
 
 def class_declares_per_process(cls: type, name: str) -> bool:
-    """Tell whether a class attribute is declared `PerProcess[...]`, by its class or for it; a private name may be written in full or not."""
+    """Return whether a class attribute is declared `PerProcess[...]`, by its class or for it; a private name may be written in full or not."""
     namespace = vars(sys.modules.get(cls.__module__, types.ModuleType("")))
     if name.startswith("__") and not name.endswith("__"):
         name = f"_{cls.__name__.lstrip('_')}{name}"
@@ -43,7 +43,7 @@ def class_declares_per_process(cls: type, name: str) -> bool:
 
 
 def is_per_process(annotation: object, namespace: dict[str, Any]) -> bool:
-    """Tell whether an annotation is `PerProcess[...]`, evaluated or not, under any name, also inside `Final` or `ClassVar`.
+    """Return whether an annotation is `PerProcess[...]`, evaluated or not, under any name, also within `Final` or `ClassVar`.
 
     Args:
         annotation: the annotation.

@@ -32,16 +32,16 @@ LARGEST: Final = 64 << 20
 """Bytes of the largest module that is compiled."""
 
 MOST_KEPT: Final = 64
-"""How many compiled modules stay in the cache."""
+"""Compiled modules that stay in the cache."""
 
 MOST_BYTES: Final = 1 << 30
-"""How many bytes they may have together."""
+"""Bytes that the compiled modules of the cache may have together."""
 
 FORMAT: Final = 1
 """Raised with every change of the engine's settings that makes compiled modules useless."""
 
 _MAGIC: Final = b"\0asm"
-_LAYER: Final = 6  # where the header says whether it is a module or a component
+_LAYER: Final = 6  # offset of the byte of the header that tells modules and components apart
 _DIGEST: Final = 32
 _log: Final = logging.getLogger("capsend.wasm")
 
@@ -54,7 +54,7 @@ def from_text(text: str, *, name: str) -> bytes:
     """Return the binary form of a module in the text format.
 
     Raises:
-        WasmError: the text is wrong.
+        WasmError: the text is not valid.
     """
     from capsend import engine
 
@@ -65,15 +65,15 @@ def from_text(text: str, *, name: str) -> bytes:
 
 
 def obtain(data: bytes, *, name: str, isolated: bool = False) -> Compiled:
-    """Return a module, compiled and checked; compiled once, whoever asks.
+    """Return a module, compiled and checked; each module is compiled once for all callers.
 
     Args:
         data: its binary form.
-        name: what messages call it.
+        name: its name in messages.
         isolated: whether it is compiled in an OS process of its own.
 
     Raises:
-        WasmError: it is not valid, needs what processes do not have, or does not fit the interface.
+        WasmError: the module is not valid, needs something that processes do not have, or does not fit the interface.
     """
     if not isinstance(data, bytes):
         raise TypeError(f"a module is loaded from bytes, not {type(data).__name__}")
@@ -93,7 +93,7 @@ def obtain(data: bytes, *, name: str, isolated: bool = False) -> Compiled:
     with _lock:
         turn = _turns.setdefault(key, threading.Lock())
     try:
-        with turn:  # one that takes long to compile keeps no other waiting
+        with turn:  # a module that takes long to compile delays no other
             found = _loaded.get(key)
             if found is None:
                 found = _loaded[key] = _compile(data, name, isolated=isolated)
@@ -104,7 +104,7 @@ def obtain(data: bytes, *, name: str, isolated: bool = False) -> Compiled:
 
 
 def template_of(data: bytes) -> Any:
-    """Return the class for what is compiled: a core module or a component."""
+    """Return the class for the compiled form of *data*: that of core modules or of components."""
     from capsend import engine
 
     return engine.WorldTemplate if data[_LAYER] else engine.CoreTemplate
@@ -131,7 +131,7 @@ def _compile(data: bytes, name: str, *, isolated: bool) -> Compiled:
 
 
 def _key(data: bytes) -> str:
-    """A name for everything that the compiled form depends on."""
+    """Return a name for everything that the compiled form depends on."""
     from capsend.engine import REFUSED_FEATURES  # which is not asked for again when a compiled form is loaded
 
     parts = [
@@ -154,14 +154,14 @@ def _wasmtime_version() -> str:
 
 
 def _load(path: Path, load: Callable[[bytes], Any]) -> Any:
-    """Load a compiled module; None when it is not there, or not safely this user's own."""
+    """Load a compiled module; return None when the file is missing, or not safely this user's own."""
     try:
         check_way(path.parent)
         check_owner(path.parent, stat.S_ISDIR)
         check_owner(path, stat.S_ISREG)
         kept = path.read_bytes()
         if hashlib.sha256(kept[_DIGEST:]).digest() != kept[:_DIGEST]:
-            raise ValueError(f"{path} is not the file that was written")  # noqa: TRY301 - as when it cannot be loaded
+            raise ValueError(f"{path} is not the file that was written")  # noqa: TRY301 - handled as a file that cannot be loaded
         module = load(kept[_DIGEST:])
     except FileNotFoundError:
         return None
@@ -169,7 +169,7 @@ def _load(path: Path, load: Callable[[bytes], Any]) -> Any:
         _log.warning("a compiled module is not taken from the cache: %s", error)
         return None
     with contextlib.suppress(OSError):
-        os.utime(path)  # what is used stays
+        os.utime(path)  # the modules that are used stay
     return module
 
 
@@ -192,7 +192,7 @@ def _keep(path: Path, compiled: bytes) -> None:
 
 
 def clear() -> int:
-    """Remove all compiled modules from the cache; returns the number of bytes that became free."""
+    """Remove all compiled modules from the cache; return the number of bytes that became free."""
     freed = 0
     with contextlib.suppress(FileNotFoundError):
         for path in module_folder().iterdir():
@@ -202,7 +202,7 @@ def clear() -> int:
 
 
 def _forget_old(folder: Path) -> None:
-    """Remove what was not used for longest, until few enough are left."""
+    """Remove the modules that were not used for longest, until few enough are left."""
     kept, size = 0, 0
     for status, path in sorted(((path.stat(), path) for path in folder.iterdir()), key=lambda each: -each[0].st_mtime):
         kept, size = kept + 1, size + status.st_size

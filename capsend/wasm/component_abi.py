@@ -1,4 +1,4 @@
-"""The words of `docs/abi.md` as a component speaks them: values in, a value or the name of an error out."""
+"""The words of `docs/abi.md` for components: values in, a value or the name of an error out."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _STREAMS: Final = {"output": 1, "error": 2}
 
 
 class WorldWords:
-    """What one process says; used on its thread only.
+    """The words of one process; used on its thread only.
 
     Args:
-        life: whose.
-        start: what it was started with.
+        life: the life of the process.
+        start: the call that the process runs.
         largest: bytes that it can pass at a time.
     """
 
@@ -34,16 +34,20 @@ class WorldWords:
         self._largest = largest
 
     def close(self) -> None:
-        """Let go of what is no longer asked for."""
+        """Drop the messages and watches that nobody asks for any more."""
         self.operations.close()
 
     def answer(self, word: str, args: list[Any]) -> tuple[bool, Any]:
-        """Do what a word says; return whether it was done, and its answer or the name of an error."""
+        """Do a word.
+
+        Returns:
+            (whether it was done, its answer or the name of an error).
+        """
         try:
             if any(isinstance(each, bytes) and len(each) > self._largest for each in args):
                 raise Refusal(Code.LARGE)  # noqa: TRY301 - as any word refuses
             own = self._words.get(word)
-            # What takes and gives nothing but numbers, or words, is the same for all.
+            # Words that take and give only numbers, or words without values, are the same for all guests.
             return True, getattr(self.operations, word)(*args) if own is None else own(self, *args)
         except _Failure as failure:
             return False, (Code.RAISED.name.lower(), failure.words)
@@ -52,13 +56,13 @@ class WorldWords:
             return False, (name, b"") if word == "invoke" else name
 
     def _told(self, message: Message) -> tuple[str, bytes, bytes, list[int], str]:
-        """A message as the record of the interface."""
+        """Return a message as the record of the interface."""
         data, text = (message.data, b"") if message.kind == BYTES else (b"", message.data)
         handles = self.operations.hold(message.grants)
         return _KINDS[message.kind], data, text, handles, REASONS[message.extra]
 
     def _receive(self, prefix: bytes, timeout: int | None) -> Any:
-        """The next message that begins like this."""
+        """Return the next message that begins with *prefix*."""
         if len(prefix) > LONGEST_PREFIX:
             raise Refusal(Code.LARGE)
         return self._told(self.operations.receive(prefix, _milliseconds(timeout)))
@@ -72,7 +76,7 @@ class WorldWords:
         self.operations.say(to, text, handles=handles, timeout=_milliseconds(timeout))
 
     def _call(self, to: int, data: bytes, handles: list[int], timeout: int | None) -> Any:
-        """Send, and wait for the answer."""
+        """Send bytes and handles, and wait for the answer."""
         return self._told(self.operations.call(to, data, handles=handles, timeout=_milliseconds(timeout)))
 
     def _invoke(self, function: int, data: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""The words of `docs/abi.md` as a core module speaks them: numbers, pointers and lengths in, a number out."""
+"""The words of `docs/abi.md` for core modules: numbers, pointers and lengths in, a number out."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _STREAMS: Final = frozenset({1, 2})
 
 
 class Words:
-    """What one process says; used on its thread only.
+    """The words of one process; used on its thread only.
 
     Args:
-        life: whose.
-        start: what it was started with.
+        life: the life of the process.
+        start: the call that the process runs.
     """
 
     __slots__ = ("_current", "_held", "_life", "operations")
@@ -37,17 +37,17 @@ class Words:
         self._held: list[int] | None = None
 
     def close(self) -> None:
-        """Let go of what is no longer asked for."""
+        """Drop the current message, and the messages and watches that nobody asks for any more."""
         self._current = None
         self.operations.close()
 
     def answer(self, word: str, args: tuple[int, ...]) -> int:
-        """Do what a word says; what cannot be done is a negative number."""
+        """Do a word; return a negative number for a refusal."""
         from capsend.engine import OutOfBounds
 
         try:
             own = self._words.get(word)
-            # What takes and gives nothing but numbers is the same for all.
+            # Words that take and give only numbers are the same for all guests.
             return (getattr(self.operations, word)(*args) if own is None else own(self, *args)) or 0
         except Refusal as refusal:
             return refusal.code
@@ -60,29 +60,29 @@ class Words:
         return core
 
     def _argument(self, info: int) -> None:
-        """What the process was started with becomes the current message."""
+        """Make the process's argument the current message."""
         self._show(self.operations.start, info)
 
     def _result(self, data: int, size: int) -> None:
-        """What the process ends with; the last one counts."""
+        """Set the result of the process; the last one counts."""
         self.operations.check_result(size)
         self.operations.value = self._core.load(data, size)
 
     def _receive(self, info: int, prefix: int, prefix_size: int, timeout: int) -> None:
-        """The next message that begins like this becomes the current one."""
+        """Make the next message that begins with the prefix the current one."""
         if prefix_size > LONGEST_PREFIX:
             raise Refusal(Code.LARGE)
         self._core.check(info, _INFO.size)  # before a message is taken out, so that none is lost
         self._show(self.operations.receive(self._core.load(prefix, prefix_size), timeout), info)
 
     def _show(self, message: Message, info: int) -> None:
-        """Make a message the current one, and say what it is."""
+        """Make a message the current one, and write its kind and lengths to *info*."""
         told = _INFO.pack(message.kind, len(message.data), len(message.grants), message.extra)
         self._core.save(info, told)
         self._current, self._held = message, None
 
     def _read(self, data: int, handles: int) -> None:
-        """Copy the current message, or the part of it that is wanted."""
+        """Copy the current message, or a part of it, to the guest's memory."""
         message, core = self._current, self._core
         if message is None:
             raise Refusal(Code.MISSING)
@@ -98,7 +98,7 @@ class Words:
     def _send(self, *args: int) -> None:
         """Send bytes and handles."""
         to, data, size, handles, count, timeout = args
-        self.operations.target(to, size)  # what is too large is not even copied
+        self.operations.target(to, size)  # a message that is too large is not even copied
         said = self._core.load(data, size)
         self.operations.send(to, said, handles=self._numbers(handles, count), timeout=timeout)
 
@@ -116,7 +116,7 @@ class Words:
         return struct.unpack(f"<{count}i", self._core.load(handles, 4 * count))
 
     def _call(self, *args: int) -> None:
-        """Send, and wait until the answer is the current message."""
+        """Send bytes and handles, and wait until the answer is the current message."""
         to, data, size, handles, count, info, timeout = args
         self._core.check(info, _INFO.size)
         self.operations.target(to, size)
@@ -139,7 +139,7 @@ class Words:
         )
 
     def _invoke(self, function: int, data: int, size: int, info: int) -> int:
-        """Call a function of the host with bytes; what it returns, or why it raised, becomes the current message."""
+        """Call a function of the host with bytes; its result, or the text of its exception, becomes the current message."""
         self._core.check(info, _INFO.size)
         self.operations.check_call(size)
         raised, message = self.operations.invoke(function, self._core.load(data, size))
@@ -147,7 +147,7 @@ class Words:
         return Code.RAISED if raised else 0
 
     def _describe(self, handle: int, data: int, size: int) -> int:
-        """Write words about a handle as far as there is room; the answer is their whole length."""
+        """Write words about a handle as far as the room goes; return their whole length."""
         words = self.operations.describe(handle)
         self._core.save(data, words[:size])
         return len(words)
@@ -159,7 +159,7 @@ class Words:
         core, operations = self._core, self.operations
         core.check(data, size)
         for start in range(0, size, _PIECE):
-            # No more than what shows that it is too much.
+            # No more than the excess takes to show.
             operations.write(stream, core.load(data + start, min(size - start, _PIECE, operations.room + 1)))
             if core.interrupted:
                 return

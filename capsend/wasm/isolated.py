@@ -1,4 +1,4 @@
-"""Compiling modules of strangers in an OS process of its own, which has limits, instead of in this program."""
+"""Compiling modules of strangers in an OS process of its own, with limits, instead of in the host program."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MEMORY: Final = 4 << 30
 """Bytes of addresses that the compiler can have."""
 
 SECONDS: Final = 120
-"""CPU time that it can use on all cores together, and time that is waited for it."""
+"""CPU time that it can use on all cores together, and time that the host waits for it."""
 
 LARGEST_CODE: Final = 1 << 29
-"""Bytes of the largest compiled form that is taken."""
+"""Bytes of the largest compiled form that is accepted."""
 
 _LONGEST_MESSAGE: Final = 2_000
 _REFUSED: Final = 3
@@ -64,13 +64,13 @@ def _last_line(errors: bytes) -> str:
 
 
 def compile_here() -> NoReturn:
-    """Do it: compile what comes in, write it to the file that is named, or say why not."""
+    """Compile the module on standard input, and write it to the file that is named, or the reason of the refusal."""
     import resource
 
     target, name, memory, seconds = sys.argv[1:]
     limits = {"RLIMIT_AS": int(memory), "RLIMIT_CPU": int(seconds), "RLIMIT_FSIZE": LARGEST_CODE, "RLIMIT_CORE": 0}
     for limit, most in limits.items():
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # a system without it, or with less
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # a system without it, or with a lower one
             resource.setrlimit(getattr(resource, limit), (most, most))
     data = sys.stdin.buffer.read()
     try:

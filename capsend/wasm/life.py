@@ -28,7 +28,7 @@ _LONGEST_WORDS: Final = 2_000
 
 
 class WasmLife(Life):
-    """What the thread of such a process and its handle share."""
+    """The state that the thread and the handle of such a process share."""
 
     __slots__ = ("_core", "_kin", "_module", "_words")
 
@@ -50,7 +50,7 @@ class WasmLife(Life):
         self._words: Words | WorldWords = (
             Words(self, start) if largest is None else WorldWords(self, start, largest=largest)
         )
-        # What is a pickle to the host's own code is of no use to any other language.
+        # A pickle, which the host's own code reads, is of no use to any other language.
         self.mail.port.reads_pickles = shipment.reads_pickles
         if shipment.template.largest is not None:
             self.mail.port.size = min(self.mail.port.size, shipment.template.largest)
@@ -64,7 +64,7 @@ class WasmLife(Life):
 
     @property
     def core(self) -> Any:
-        """The instance, whose memory words read and write."""
+        """The instance, for the words, which read and write its memory."""
         assert self._core is not None
         return self._core
 
@@ -119,12 +119,16 @@ class WasmLife(Life):
         """Refuse a result that is too large.
 
         Raises:
-            OutputLimitExceeded: it is.
+            OutputLimitExceeded: *size* is above the limit of the environment.
         """
         self._check_size(size)
 
     def invoke(self, grant: Grant, data: bytes, number: int) -> tuple[bool, byte_messages.Message]:
-        """Call a function of the host; return whether it raised, and what it returned or why it raised."""
+        """Call a function of the host.
+
+        Returns:
+            (whether it raised, its result or the text of its exception).
+        """
         if not isinstance(grant, FunctionGrant):
             raise Refusal(Code.DENIED)
         call = wire.encode_value(((data,), {}), externals=lambda _: None, pickled=False)
@@ -133,24 +137,24 @@ class WasmLife(Life):
             told = loads(answer[1:])[0]  # the members of a group follow
             words = f"{told['classes'][0][1]}: {told['message']}"[:_LONGEST_WORDS]
             return True, byte_messages.Message(byte_messages.BYTES, words.encode(errors="replace"))
-        if not answer:  # it was stopped meanwhile
+        if not answer:  # the process was stopped meanwhile
             return True, byte_messages.Message(byte_messages.BYTES, b"")
         length, _, _ = answer[1:20].partition(":")
         start = 2 + len(length)
         end = start + int(length, 16)
         delivered = loads(answer[start:end])
         grants = tuple(self.handles.get(held) for held, *_ in delivered)
-        for held, *_ in delivered:  # they are held when they are read
+        for held, *_ in delivered:  # the handles are held when they are read
             self.handles.drop(held, 1)
         return False, byte_messages.of_text(answer[end:], tuple(each for each in grants if each is not None))
 
     def spawn(
         self, module: int | None, entry: str, *, data: bytes, grants: tuple[Grant, ...], linked: bool = False
     ) -> int:
-        """Start a process, and return a handle of its address.
+        """Start a child, and return a handle of its address.
 
         Raises:
-            Refusal: it was not started.
+            Refusal: the child was not started.
         """
         from capsend.runtime import children
 
@@ -161,9 +165,9 @@ class WasmLife(Life):
             environment = children.narrow(self.environment, {"memory": shipment.usual_memory(self.environment)})
             shipment.check(environment)
             child = children.spawn(self, shipment, environment, size=len(data), linked=linked)
-        except Exception:  # noqa: BLE001 - an audit hook may raise anything; whatever it is, there is no process
+        except Exception:  # noqa: BLE001 - an audit hook may raise anything; in each case no child exists
             raise Refusal(Code.LIMIT) from None
-        child.life.add_callback(child.let_go)  # nobody asks for its result
+        child.life.add_callback(child.let_go)  # nobody asks for the child's result
         grant = child.life.mail.grant()
         self._kin = {known: kin for known, kin in self._kin.items() if kin.life.reason is None}
         self._kin[grant] = child
@@ -181,10 +185,10 @@ class WasmLife(Life):
         return found.shipment(data, grants)
 
     def kill_child(self, grant: Grant) -> None:
-        """End a process that this one has started; one that has ended may be forgotten.
+        """End a child of this process; a child that has ended may be forgotten.
 
         Raises:
-            Refusal: this one has not started it.
+            Refusal: the process is no child of this one.
         """
         child = self._kin.get(grant)
         if child is not None:

@@ -1,4 +1,4 @@
-"""Modules of WebAssembly in any language: `WasmModule`, whose functions can be spawned, and where their compiled forms are kept."""
+"""WebAssembly modules in any language: `WasmModule`, whose functions can be spawned."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 USUAL_MEMORY: Final = 64 << 20
-"""Bytes of memory that a process which another one spawns can have, if neither it nor the other asks for more or less."""
+"""Bytes of memory that a child of another process can have, if neither parent nor module asks for more or less."""
 
 
 @attrs.frozen
@@ -46,7 +46,7 @@ class ModuleGrant(ModuleRight):
         return WasmModule(self.template)
 
     def function(self, name: str) -> EntryGrant | None:
-        """Return the right to one function; None when the module has none of that name to begin with."""
+        """Return the right to one function; None when no process can begin with a function of that name."""
         return EntryGrant(self.template, name) if name in self.template.entries else None
 
     def __str__(self) -> str:
@@ -71,11 +71,11 @@ class EntryGrant(EntryRight):
         return WasmModule(self.template).function(self.entry)
 
     def function(self, name: str) -> EntryGrant | None:
-        """Return the right itself, by its function's name or by none; None for any other name."""
+        """Return this right if *name* is its function's name or empty; None for any other name."""
         return self if name in {"", self.entry} else None
 
     def shipment(self, data: bytes, grants: tuple[Grant, ...]) -> WasmShipment:
-        """Return a call of it, with this argument and these handles."""
+        """Return a call of the function, with this argument and these handles."""
         return WasmShipment(self.template, self.entry, data, grants, str(self))
 
     def __str__(self) -> str:
@@ -90,8 +90,8 @@ class WasmShipment(Runnable):
         template: the module.
         entry: the function's name.
         argument: bytes for it.
-        grants: what its handles stand for.
-        name: what messages call it.
+        grants: the grants behind its handles.
+        name: its name in messages.
     """
 
     reads_pickles: ClassVar[bool] = False
@@ -104,7 +104,7 @@ class WasmShipment(Runnable):
     takes_mailbox: bool = True
 
     def check(self, environment: Terms) -> None:
-        """Refuse what cannot even start.
+        """Refuse an environment in which the call cannot even start.
 
         Raises:
             MemoryLimitExceeded: the module has more memory at the start than its environment allows.
@@ -132,7 +132,7 @@ class WasmShipment(Runnable):
 
     @property
     def module(self) -> ModuleGrant:
-        """The right to start others from the same module, which every process of a module has."""
+        """The right to start processes from the same module, which every process of a module has."""
         return ModuleGrant(self.template)
 
     @property
@@ -141,21 +141,21 @@ class WasmShipment(Runnable):
         return len(self.argument)
 
     def usual_memory(self, parent: Terms) -> int:
-        """Return the bytes of memory that it can have where the process that spawns it does not say."""
+        """Return the bytes of memory that the process can have where its parent sets no limit."""
         return min(parent.memory, max(self.template.memory, USUAL_MEMORY))
 
     def start(self, environment: Terms) -> Life:
-        """Start it in a process of its own."""
+        """Start the call in a process of its own."""
         from capsend.runtime.running import start
 
         return start(self, environment, self.template, kind=WasmLife, operations=OPERATIONS)
 
     def message_name(self, _thing: object) -> object:
-        """Return None: there are no classes of Python's in such a process."""
+        """Return None: such a process has no Python classes."""
         return None
 
     def resolve(self, _reference: Any) -> object:
-        """Refuse: it was sent nothing that it could name.
+        """Refuse: such a process was sent no object that it could name.
 
         Raises:
             LookupError: always.
@@ -167,9 +167,9 @@ class WasmShipment(Runnable):
 class WasmModule:
     """A WebAssembly module, in whatever language it was written: each of its functions can be spawned, and passed on.
 
-    It is compiled once; the compiled form is kept beside the images, in the user's cache. A process made from it has what every process
-    has: memory of its own, the limits of its environment, a mailbox, links and monitors; and nothing of this machine but what it was passed.
-    `docs/abi.md` says what a module imports and exports.
+    A module is compiled once; the compiled form is kept beside the images, in the user's cache. A process made from it has memory of its
+    own, the limits of its environment, a mailbox, links and monitors, as every process has; and no access to the host but for the
+    capabilities that it was passed. `docs/abi.md` lists the imports and exports of a module.
 
     Example:
         >>> import capsend
@@ -180,12 +180,15 @@ class WasmModule:
         ...   (func (export "hello") (drop (call $result (i32.const 0) (i32.const 5)))))''')
         >>> capsend.spawn(module.function("hello")).result()
         b'hello'
+
+    Source:
+        Lunatic's processes: one WebAssembly instance each, linked, monitored and sent messages as in Erlang.
     """
 
     __slots__ = ("template",)
 
     def __init__(self, template: Compiled) -> None:
-        """Made by the functions below; not to be called."""
+        """Wrap a compiled module; the constructors below call this, users do not."""
         self.template = template
 
     @classmethod
@@ -197,8 +200,8 @@ class WasmModule:
             isolated: as for `from_bytes`.
 
         Raises:
-            OSError: it cannot be read.
-            WasmError: it is not valid, needs what processes do not have, or does not fit the interface.
+            OSError: the file cannot be read.
+            WasmError: the module is not valid, needs something that processes do not have, or does not fit the interface.
         """
         file = Path(path)
         return cls.from_bytes(file.read_bytes(), name=file.name, isolated=isolated)
@@ -209,12 +212,14 @@ class WasmModule:
 
         Args:
             data: the binary format.
-            name: what messages call it; after its digest when there is none.
-            isolated: whether it is compiled in an OS process of its own, with limits: for what a stranger wrote, which could keep all cores busy
-                for minutes and take gigabytes. It costs about half a second, once; the compiled form is kept in the cache as any other.
+            name: its name in messages; a name from its digest when empty.
+            isolated: whether it is compiled in an OS process of its own, with limits: for modules of strangers, which could keep all cores
+                busy for minutes and take gigabytes. It costs about half a second, once; the compiled form is kept in the cache as any
+                other.
 
         Raises:
-            WasmError: it is not valid, needs what processes do not have, does not fit the interface, or, `isolated`, takes too much to be compiled.
+            WasmError: the module is not valid, needs something that processes do not have, does not fit the interface, or, `isolated`,
+                takes too much to be compiled.
         """
         from capsend.wasm.compiled import obtain
 
@@ -227,10 +232,10 @@ class WasmModule:
 
         Args:
             text: the text.
-            name: what messages call it; after its digest when there is none.
+            name: its name in messages; a name from its digest when empty.
 
         Raises:
-            WasmError: it is not valid, needs what processes do not have, or does not fit the interface.
+            WasmError: the module is not valid, needs something that processes do not have, or does not fit the interface.
         """
         from capsend.wasm.compiled import from_text
 
@@ -238,21 +243,21 @@ class WasmModule:
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """The names of the functions that can be spawned, sorted."""
+        """The names of the functions that can be spawned, sorted: `(name, ...)`."""
         return self.template.entries
 
     def function(self, name: str) -> WasmFunction:
         """Return one of its functions.
 
         Raises:
-            WasmError: there is none of that name that can be spawned.
+            WasmError: the module has no function of that name that can be spawned.
         """
         self.template.check_entry(name)
         return WasmFunction(self, name)
 
     @property
     def __capsend_handle__(self) -> Grant:
-        """What it stands for in a process."""
+        """The grant that a process gets for this module."""
         return ModuleGrant(self.template)
 
     def __eq__(self, other: object) -> bool:
@@ -279,14 +284,14 @@ class WasmModule:
 @final
 @attrs.frozen(repr=False)
 class WasmFunction:
-    """A function of a `WasmModule`, which `spawn` takes like one of Python's: bytes go in, bytes come out."""
+    """A function of a `WasmModule`, which `spawn` takes like a Python function: bytes go in, bytes come out."""
 
     module: WasmModule
     name: str
 
     @property
     def __capsend_handle__(self) -> Grant:
-        """What it stands for in a process: the right to start this function and no other."""
+        """The grant that a process gets for this function: the right to start it and no other."""
         return EntryGrant(self.module.template, self.name)
 
     def __call__(
@@ -295,11 +300,11 @@ class WasmFunction:
         /,
         *capabilities: Address[Any] | Dir | HostFunction[Any, Any] | WasmModule | WasmFunction,
     ) -> bytes:
-        """Run it in a process of its own, in the default environment, and return its result.
+        """Run the function in a process of its own, in the default environment, and return its result.
 
         Args:
-            argument: bytes for it.
-            capabilities: what it may use; it gets a handle of each, in this order.
+            argument: bytes for the function.
+            capabilities: objects that it may use; it gets a handle of each, in this order.
 
         Raises:
             TypeError, CapsendError: as `spawn` and `Process.result`.

@@ -1,7 +1,8 @@
-"""What a guest in any language can ask of the host, as values: the words of `docs/abi.md`, version 1, one method each.
+"""The operations of guests in any language, on values: the words of `docs/abi.md`, version 1, one method each.
 
-A guest is hostile: every number that it gives is checked here, and everything that it makes the host keep is bounded. What cannot be done
-is a `Refusal` with one of the codes below. How the words are spoken is for `capsend.wasm.core_abi` and `capsend.wasm.component_abi` to know.
+A guest is hostile: every number that it gives is checked, and everything that it makes the host keep is bounded. An operation that cannot
+be done raises a `Refusal` with one of the codes below. `capsend.wasm.core_abi` and `capsend.wasm.component_abi` translate words to these
+operations.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _SECONDS: Final = 366 * 86_400.0
 
 
 class Code(enum.IntEnum):
-    """Why something was not done."""
+    """The reasons of a refusal."""
 
     MALFORMED = -1
     FORGED = -2
@@ -75,7 +76,7 @@ _WORDS: Final = {
 
 
 class Refusal(Exception):
-    """Something is not done; `code` says why."""
+    """An operation is not done; `code` is the reason."""
 
     def __init__(self, code: Code) -> None:
         super().__init__(code)
@@ -83,16 +84,16 @@ class Refusal(Exception):
 
 
 def refusal_of(refused: Refused) -> Refusal:
-    """What the mail refuses, as a refusal with a code."""
+    """Return a refusal of the mail as a refusal with a code."""
     return Refusal(_WORDS.get(str(refused).partition(" ")[0], Code.MALFORMED))
 
 
 class GuestLife(Protocol):
-    """What the operations ask of the life of their process."""
+    """The life of the process, as the operations use it."""
 
     @property
     def core(self) -> Any:
-        """The instance, whose memory the words read and write."""
+        """The instance, for the words, which read and write its memory."""
 
     @property
     def environment(self) -> Terms:
@@ -100,7 +101,7 @@ class GuestLife(Protocol):
 
     @property
     def handles(self) -> Handles:
-        """The table of what the process holds."""
+        """The handles of the process."""
 
     @property
     def mail(self) -> Mail:
@@ -117,23 +118,27 @@ class GuestLife(Protocol):
         """Refuse a result that is too large."""
 
     def invoke(self, grant: Grant, data: bytes, number: int) -> tuple[bool, Message]:
-        """Call a function of the host; return whether it raised, and its result or the reason."""
+        """Call a function of the host.
+
+        Returns:
+            (whether it raised, its result or the text of its exception).
+        """
 
     def spawn(
         self, module: int | None, entry: str, *, data: bytes, grants: tuple[Grant, ...], linked: bool = False
     ) -> int:
-        """Start a process, and return a handle of its address."""
+        """Start a child, and return a handle of its address."""
 
     def kill_child(self, grant: Grant) -> None:
-        """End a process that this one has started."""
+        """End a child of this process."""
 
 
 class Operations:
-    """What one process asks for; used on its thread only. Times are milliseconds, negative ones for ever.
+    """The operations of one process; used on its thread only. Times are milliseconds, negative ones for ever.
 
     Args:
-        life: whose.
-        start: what it was started with.
+        life: the life of the process.
+        start: the call that the process runs.
     """
 
     __slots__ = (
@@ -148,12 +153,12 @@ class Operations:
         self._saved_size = 0
         self._tags = itertools.count(1)
         self._decoders: dict[int, Any] = {}
-        self._watched: dict[Port, int] = {}  # the handle with which it was asked for, by what is monitored or linked
+        self._watched: dict[Port, int] = {}  # {monitored or linked port: the handle with which the guest asked}
 
     # --- the end ---
 
     def close(self) -> None:
-        """Let go of what is no longer asked for: a handle of the process may be kept for long."""
+        """Drop the messages and watches that nobody asks for any more: a handle of the process may be kept for long."""
         self.start = Message(BYTES, b"")
         self._saved.clear()
         self._watched.clear()
@@ -165,10 +170,13 @@ class Operations:
     # --- messages ---
 
     def receive(self, wanted: bytes, timeout: int) -> Message:
-        """Take out the next message that begins like this; the others stay, in their order.
+        """Take out the next message that begins with *wanted*; the others stay, in their order.
+
+        Ordering:
+            Messages of one sender come in the order in which they were sent.
 
         Raises:
-            Refusal: there was none in time.
+            Refusal: no such message has arrived in time.
         """
         found = self._take_saved(wanted) or self._wait_for(wanted, end_of(timeout))
         if found is None:
@@ -210,16 +218,16 @@ class Operations:
             core.park(left)
 
     def _known(self, gone: Any) -> Grant:
-        """What has ended, by the handle that the guest knows it by, if it still holds that."""
+        """Return the grant under which the guest watches *gone*, if it still holds that handle, else *gone*."""
         number = self._watched.pop(gone.port, None)
         grant = None if number is None else self._life.handles.get(number)
         return grant if isinstance(grant, PortGrant) and grant.port is gone.port else gone
 
     def hold(self, grants: Sequence[Grant]) -> list[int]:
-        """Give the guest handles of these.
+        """Give the guest handles of *grants*, and return their numbers.
 
         Raises:
-            Refusal: it holds too many.
+            Refusal: the guest would hold too many handles.
         """
         table = self._life.handles
         if len(table) + len(grants) > MOST_HANDLES:
@@ -227,10 +235,10 @@ class Operations:
         return [table.hold(grant) for grant in grants]
 
     def target(self, number: int, size: int) -> PortGrant:
-        """What a message of so many bytes is to go to.
+        """Return the grant that a message of *size* bytes goes to.
 
         Raises:
-            Refusal: there is no such handle, it has not that right, or so much never fits.
+            Refusal: the guest holds no such handle, the handle lacks the right to send, or the message is larger than the mailbox.
         """
         if not isinstance(self.grant(number), PortGrant):
             raise Refusal(Code.DENIED)
@@ -246,20 +254,20 @@ class Operations:
         """Send bytes and handles.
 
         Raises:
-            Refusal: it was not put into the mailbox.
+            Refusal: the message was not put into the mailbox.
         """
         target = self.target(to, len(data))
         self._put(target, Envelope("", self._sendable(handles), tag=target.tag, data=data), timeout)
 
     def say(self, to: int, text: bytes, *, handles: Sequence[int], timeout: int) -> None:
-        """Send a Python value as codec text; whoever receives it reads it with care.
+        """Send a Python value as codec text; the receiver decodes the text under limits.
 
         Raises:
-            Refusal: it was not put into the mailbox.
+            Refusal: the message was not put into the mailbox.
         """
         target = self.target(to, len(text))
         grants = self._sendable(handles)
-        # The form that begins with k is a pickle, which only the host may write.
+        # Only the host may write the form that begins with k, which is a pickle.
         if not text or not text.isascii() or text.startswith(b"k"):
             raise Refusal(Code.MALFORMED)
         self._put(
@@ -275,10 +283,10 @@ class Operations:
         return grants
 
     def grant(self, number: int) -> Grant:
-        """What a handle stands for.
+        """Return the grant of a handle.
 
         Raises:
-            Refusal: the guest does not hold it.
+            Refusal: the guest does not hold the handle.
         """
         grant = self._life.handles.get(number)
         if grant is None:
@@ -296,7 +304,7 @@ class Operations:
         """Send, with an address for the answer as the first handle, and return the answer.
 
         Raises:
-            Refusal: it was not sent, not answered in time, or the one called has ended.
+            Refusal: the message was not sent or not answered in time, or the receiver has ended.
         """
         mail = self._life.mail
         target = self.target(to, len(data))
@@ -340,24 +348,24 @@ class Operations:
         return self.hold((self._life.mail.grant(),))[0]
 
     def drop(self, handle: int) -> None:
-        """Let go of one hold of a handle."""
+        """Drop one hold of a handle."""
         self.grant(handle)
         self._life.handles.drop(handle, 1)
 
     def monitor(self, handle: int) -> None:
-        """Let one notice come when it ends."""
+        """Ask for one notice when the process or mailbox behind *handle* ends."""
         self._watch(13, handle)
 
     def unmonitor(self, handle: int) -> None:
-        """Want no notice any more."""
+        """Withdraw a monitor."""
         self._watch(14, handle)
 
     def link(self, handle: int) -> None:
-        """Let each be told when the other ends."""
+        """Link this process to another: each is notified when the other ends."""
         self._watch(15, handle)
 
     def unlink(self, handle: int) -> None:
-        """Undo that."""
+        """Undo a link."""
         self._watch(16, handle)
 
     def _watch(self, operation: int, handle: int) -> None:
@@ -378,14 +386,14 @@ class Operations:
             raise refusal_of(refused) from None
 
     def trap(self, on: bool) -> None:
-        """Choose whether exits of what is linked come as messages."""
+        """Choose whether the ends of linked processes come as messages."""
         self._life.mail.answer(17, "1" if on else "0")
 
     def check_start(self, name_size: int, size: int, *, handles: int) -> None:
-        """Refuse what is too much for a start, before it is copied.
+        """Refuse too large a start, before it is copied.
 
         Raises:
-            Refusal: it is.
+            Refusal: the name, the argument or the number of handles is above its limit.
         """
         if handles > MOST_HANDLES_IN_MESSAGE:
             raise Refusal(Code.MANY)
@@ -397,13 +405,13 @@ class Operations:
 
         Args:
             module: a handle of the module; None for the process's own.
-            name: of the function.
+            name: name of the function.
             data: its argument.
-            handles: what it can use.
+            handles: handles of the capabilities that it can use.
             flags: whether to link to it and to monitor it.
 
         Raises:
-            Refusal: it was not started.
+            Refusal: the child was not started.
         """
         try:
             entry = name.decode()
@@ -421,10 +429,10 @@ class Operations:
         return child
 
     def kill(self, handle: int) -> None:
-        """End a process that this one has started.
+        """End a child of this process.
 
         Raises:
-            Refusal: this one has not.
+            Refusal: the process is no child of this one.
         """
         self._life.kill_child(self.grant(handle))
 
@@ -434,13 +442,16 @@ class Operations:
         """Refuse an argument that is too large for a function of the host, before it is copied.
 
         Raises:
-            Refusal: it is.
+            Refusal: the argument is too large.
         """
         if size > self._life.environment.mailbox_bytes:
             raise Refusal(Code.LARGE)
 
     def invoke(self, function: int, data: bytes) -> tuple[bool, Message]:
-        """Call a function of the host; return whether it raised, and what it returned or why it raised.
+        """Call a function of the host.
+
+        Returns:
+            (whether it raised, its result or the text of its exception).
 
         Raises:
             Refusal: the handle is not that of a function.
@@ -466,7 +477,7 @@ class Operations:
         self._life.write(stream, decoder.decode(data))
 
     def sleep(self, milliseconds: int) -> None:
-        """Wait."""
+        """Wait for *milliseconds*."""
         end = end_of(milliseconds)
         self._life.core.sleep(_SECONDS if end is None else end - time.monotonic())
 
@@ -476,5 +487,5 @@ def _matches(message: Message, wanted: bytes) -> bool:
 
 
 def end_of(timeout: int) -> float | None:
-    """The moment at which so many milliseconds are over; None for one that never comes."""
+    """Return the moment at which *timeout* milliseconds are over; None for a moment that never comes."""
     return None if timeout < 0 else time.monotonic() + min(timeout / 1000, _SECONDS)
