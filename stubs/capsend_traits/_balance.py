@@ -71,9 +71,8 @@ def _are_a_pair(tree: Tree, first: ast.stmt, last: ast.stmt, between: ast.Try) -
         return False
     if undoing == "pop":
         return not taken
-    return [ast.dump(argument) for argument in added] == [ast.dump(argument) for argument in taken] and _is_settled(
-        tree, added[0]
-    )
+    same = [ast.dump(argument) for argument in added] == [ast.dump(argument) for argument in taken]
+    return same and _is_settled(tree, added[0], between)
 
 
 def _call_of(statement: ast.stmt) -> tuple[str, str, list[ast.expr]] | None:
@@ -85,12 +84,16 @@ def _call_of(statement: ast.stmt) -> tuple[str, str, list[ast.expr]] | None:
     return function.value.id, function.attr, statement.value.args
 
 
-def _is_settled(tree: Tree, argument: ast.expr) -> bool:
-    """Return whether an argument is a constant or a variable of the function that is assigned once, so that both halves mean the same."""
+def _is_settled(tree: Tree, argument: ast.expr, between: ast.Try) -> bool:
+    """Return whether an argument is a constant, or a variable of the function that nothing in between assigns, so that both halves mean the same."""
     if isinstance(argument, ast.Constant):
         return True
     if not isinstance(argument, ast.Name):
         return False
     (owner, *others) = tree.owners(argument)
     stored = [node for node in tree.uses(owner, argument.id) if not isinstance(node.ctx, ast.Load)]
-    return not others and owner.kind == "function" and len(stored) <= 1
+    is_shared = any(
+        tree.scopes[node] is not owner for node in stored
+    )  # a function in there assigns it, whenever it is called
+    inside = set(ast.walk(between))
+    return not others and owner.kind == "function" and not is_shared and inside.isdisjoint(stored)

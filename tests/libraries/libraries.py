@@ -57,18 +57,29 @@ MANY: Final = (
 
 
 def install(library: Library, folder: Path) -> Path:
-    """Install a library into a folder of its own, which is no place of packages; return the folder."""
+    """Install a library into a folder of its own, which is no place of packages, in pure Python where there is such a wheel; return the folder."""
     target = folder / library.name
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", str(target)]
-    subprocess.run([*command, library.requirement, *library.needs], check=True, capture_output=True, text=True)
+    pure = ["--only-binary=:all:", "--platform", "any", "--implementation", "py", "--abi", "none"]
+    wanted = [library.requirement, *library.needs]
+    done = subprocess.run([*command, *pure, *wanted], check=False, capture_output=True, text=True)
+    if done.returncode:
+        subprocess.run([*command, *wanted], check=True, capture_output=True, text=True)
     return target
 
 
-def run(library: Library, target: Path) -> dict[str, dict[str, Any]]:
-    """Return {function and docstring: row} of the examples of a library that is installed in a folder."""
+def run(library: Library, target: Path, *, cured: bool = False) -> dict[str, dict[str, Any]]:
+    """Return {function and docstring: row} of the examples of a library that is installed in a folder.
+
+    Args:
+        library: the library.
+        target: the folder.
+        cured: whether what is refused is run again in the image that its cures name.
+    """
     out = target / "rows.json"
     here = Path(__file__).parent
-    command = [sys.executable, str(here / "runner.py"), str(target), str(out), str(library.every), library.prelude]
+    options = [str(library.every), "cured" if cured else "", library.prelude]
+    command = [sys.executable, str(here / "runner.py"), str(target), str(out), *options]
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     ended = subprocess.run(
         [*command, *library.packages], env=environment, check=False, capture_output=True, text=True, timeout=3000

@@ -1,12 +1,15 @@
 """Runs the examples of one library on the host, twice, and by `spawn`; the main program of a fresh interpreter.
 
-$ python runner.py FOLDER OUT.json EVERY PACKAGE [PACKAGE.MODULE ...]
+$ python runner.py FOLDER OUT.json EVERY CURED PRELUDE PACKAGE [PACKAGE.MODULE ...]
+
+With CURED, what is refused is run once more in the image that its cures name.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.metadata
 import io
 import json
 import os
@@ -25,13 +28,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 import doctests
 
 import capsend
-from capsend import CaptureError, Environment, SerializationError
+from capsend import CaptureError, Environment, Image, SerializationError
 
 if TYPE_CHECKING:
     import types
     from collections.abc import Iterator
 
 ENVIRONMENT = Environment(timeout=30, stdout=None, stderr=None)
+IMAGE = re.compile(r'Image\(packages=\["([^"]+)"\]\)')
 ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 SKIPPED = re.compile(r"(\.|^)_*tests?(\.|$)|__main__|conftest")
 
@@ -73,9 +77,14 @@ def echo(function: Any) -> dict[str, Any]:
         here, again = on_host(function), on_host(function)
     except BaseException as error:
         return {"class": "host fails", "why": repr(error)[:300]}
+    return spawned(function, here, again, ENVIRONMENT)
+
+
+def spawned(function: Any, here: tuple[str, ...], again: tuple[str, ...], environment: Environment) -> dict[str, Any]:
+    """Return the row of a function of which the host's answers are known."""
     started = time.perf_counter()
     try:
-        process = ENVIRONMENT.spawn(function)
+        process = environment.spawn(function)
     except (CaptureError, SerializationError) as error:
         findings = [
             [f.kind.value, f.variable, f.leaves[0].verdict if f.leaves else "", f.leaves[0].cure if f.leaves else ""]
@@ -99,14 +108,33 @@ def echo(function: Any) -> dict[str, Any]:
     return {"class": "differs", "differing": differing[:5], "lengths": [len(here), len(inside)]}
 
 
+def cure(rows: dict[str, dict[str, Any]], functions: dict[str, Any]) -> None:
+    """Follow the cures that name an image: note how the functions end in it that were refused."""
+    refused = {name: row for name, row in rows.items() if row["class"] == "refused"}
+    packages = {package for row in refused.values() for package in IMAGE.findall(row["text"]) if _is_installed(package)}
+    environment = Environment(timeout=60, stdout=None, stderr=None, image=Image(packages=sorted(packages)))
+    for name, row in refused.items() if packages else ():
+        if IMAGE.search(row["text"]):
+            here = on_host(functions[name])
+            row["cured"] = spawned(functions[name], here, here, environment)
+
+
+def _is_installed(package: str) -> bool:
+    """Tell whether a package is here: what an example imports in vain is not."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return bool(importlib.metadata.distribution(package))
+    return False
+
+
 def main() -> None:
     """Run everything."""
-    folder, out, every, prelude, *names = sys.argv[1:]
+    folder, out, every, cured, prelude, *names = sys.argv[1:]
     folder, out = os.path.abspath(folder), os.path.abspath(out)
     sys.path.insert(0, folder)
     os.chdir(folder)
     assert capsend
     rows: dict[str, dict[str, Any]] = {}
+    functions: dict[str, Any] = {}
     for module in {module.__name__: module for module in modules(names)}.values():
         written = doctests.write(module, Path(folder), prelude=prelude)
         if written is None:
@@ -117,7 +145,11 @@ def main() -> None:
             rows[written[0]] = {"class": "host fails", "why": repr(error)[:300]}
             continue
         for group in written[1][:: int(every)]:
-            rows[f"{written[0]}.{group.function} {group.name}"] = echo(getattr(made, group.function))
+            name = f"{written[0]}.{group.function} {group.name}"
+            functions[name] = getattr(made, group.function)
+            rows[name] = echo(functions[name])
+    if cured:
+        cure(rows, functions)
     Path(out).write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
