@@ -1,1 +1,1 @@
-"""What runs inside a process: baked into the image, standard library only."""
+"""The code of a guest: baked into the image, standard library only."""

@@ -1,4 +1,4 @@
-"""The entry of the guest: what is imported here is in the snapshot from which every process starts."""
+"""The entry of the guest: the modules imported here are in the snapshot from which every process starts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import wit_world
 
 from . import clock, host_operations, manifest, network, renewal, stdlib, streams
 
-# Before the standard library, so that what it and packages import from there is what replaces it: a sleep that can be interrupted.
+# Before the standard library, so that it and packages import the replacement: a sleep that can be interrupted.
 clock.install()
 streams.guard()
 network.install()
@@ -27,7 +27,7 @@ import capsend  # noqa: E402 - it builds on the standard library
 
 from . import cells, mailbox, package_files, process_warnings, resting, runtime, snapshot, sqlite, time_zones  # noqa: E402 - they build on `capsend`
 
-# A process has no files to import these from.
+# A process has no files to import these modules from.
 for _module in pkgutil.walk_packages(capsend.__path__, "capsend."):
     importlib.import_module(_module.name)
 for _name in capsend_traits.table().modules():
@@ -37,7 +37,7 @@ image.freeze()
 
 
 def _inventory() -> str:
-    """The names a program may import, and why others are missing."""
+    """Return the names that a program may import, and the reasons why others are missing."""
     return json.dumps(
         {"modules": sorted(image.modules_inside()), "missing": _FAILURES, "python": sys.version.split()[0]}
     )
@@ -49,14 +49,14 @@ _ACTS = {
     "room": resting.make_room,
     "signals": resting.show_signals,
 }
-"""What the host asks beside programs: of instances that have run none, or wait for the next call."""
+"""The requests of the host beside programs: to instances that have run none, or wait for the next call."""
 
 
 class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made while the image is built
-    """What the image exports."""
+    """The exports of the image."""
 
     def run(self, program: str, call: str) -> str:
-        """Run one program, once; the answer says how it went."""
+        """Run one program, once, and return its answer."""
         if call == "inventory":
             return _inventory()
         if call == "ready":
@@ -71,7 +71,7 @@ class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made whi
             return _ACTS[call](program)
         renewal.restart()
         answer = host_operations.deliver(_run(program, call))
-        host_operations.request(host_operations.END, "")  # the host learns with every request how much memory there is
+        host_operations.request(host_operations.END, "")  # the host measures the memory at every request
         return answer
 
 
@@ -79,7 +79,7 @@ def _run(program: str, call: str) -> str:
     try:
         return runtime.run(program, call)
     finally:
-        atexit._run_exitfuncs()  # noqa: SLF001 - the interpreter that would do it never ends
+        atexit._run_exitfuncs()  # noqa: SLF001 - the interpreter that would call it never ends
         streams.flush()
 
 

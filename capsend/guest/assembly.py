@@ -1,7 +1,7 @@
 """Assemble classes from their parts: no class statement, decorator, metaclass or `__init_subclass__` of the user's runs again.
 
-What the interpreter's own machinery makes (the `__init__` of a dataclass, the members of an enum) is made by this interpreter's machinery, from
-values that the host sent. All other entries of the class follow as a fill, so that they are what they were on the host.
+The parts that the interpreter's own machinery makes (the `__init__` of a dataclass, the members of an enum) are made by the guest's
+machinery, from values that the host sent. All other entries of the class follow as a fill, so that they are as they were on the host.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Assembler:
     """Makes classes.
 
     Args:
-        get: returns what a reference stands for.
-        is_own: tells whether a class was sent with the program.
+        get: returns the entity of a reference.
+        is_own: returns whether a class was sent with the program.
     """
 
     def __init__(self, get: Callable[[Any], Any], is_own: Callable[[type], bool]) -> None:
@@ -83,12 +83,12 @@ class Assembler:
         return meta
 
     def _of_image(self, meta: Any) -> Any:
-        """Return the nearest class behind a metaclass that is none of the user's."""
+        """Return the nearest class behind a metaclass that is not one of the user's."""
         return next(cls for cls in meta.__mro__ if not self._is_own(cls))
 
     @contextlib.contextmanager
     def _quiet(self, bases: tuple[type, ...]) -> Iterator[None]:
-        """Keep the user's `__init_subclass__` from running: what it did on the host is in the class already."""
+        """Keep the user's `__init_subclass__` from running: its effects on the host are in the class already."""
         hidden = []
         for cls in dict.fromkeys(cls for base in bases for cls in base.__mro__):
             if self._is_own(cls) and "__init_subclass__" in vars(cls):

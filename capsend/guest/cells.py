@@ -1,6 +1,6 @@
-"""Python source text inside a process: evaluated as the cells of a notebook are, or as a module one of whose functions is called.
+"""Python source text in a guest: evaluated like the cells of a notebook, or as a module one of whose functions is called.
 
-The functions here are the entries of the programs that `capsend.Source` and `capsend.Session` send.
+The functions of this module are the entries of the programs that `capsend.Source` and `capsend.Session` send.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ class Cell:
 
     @property
     def is_async(self) -> bool:
-        """Whether it awaits something at its top level."""
+        """Whether its top level awaits something."""
         codes = (self._body, self._end)
         return any(code is not None and code.co_flags & inspect.CO_COROUTINE for code in codes)
 
     def run(self, namespace: dict[str, Any]) -> Any:
-        """Execute it, and return its value; the coroutine that does so where it awaits something."""
+        """Execute the text, and return its value, or a coroutine for the value if the top level awaits something."""
         if self.is_async:
             return self._run_async(namespace)
         exec(self._body, namespace)  # noqa: S102 - the guest is where programs are run
@@ -78,7 +78,7 @@ def _compiled(tree: Any, name: str, mode: str) -> types.CodeType:
 
 
 def _with_text(error: SyntaxError, text: str) -> SyntaxError:
-    """Give an error the line that it is about: the compiler looks for that in a file."""
+    """Give an error its line of text, for which the compiler looks in a file."""
     lines = text.splitlines(keepends=True)
     if error.text is None and error.lineno is not None and 0 < error.lineno <= len(lines):
         error.text = lines[error.lineno - 1]
@@ -86,7 +86,11 @@ def _with_text(error: SyntaxError, text: str) -> SyntaxError:
 
 
 def syntax_error(text: str, name: str) -> list[Any] | None:
-    """Return what is wrong with a text, as [class, message, line, column, text, last line, last column]; None when it can be compiled."""
+    """Check the syntax of a text.
+
+    Returns:
+        `[class, message, line, column, text, last line, last column]` of the error; None when the text can be compiled.
+    """
     try:
         Cell(text, name)
     except SyntaxError as error:
@@ -106,7 +110,7 @@ def evaluate(text: str, name: str, /, **inputs: Any) -> Any:
 
 
 def call(text: str, name: str, function: str, /, *args: Any, **kwargs: Any) -> Any:
-    """Run a text as a module, and return what one of its functions returns."""
+    """Run a text as a module, call one of its functions, and return the function's value."""
     cell = Cell(text, name)
     stem = pathlib.PurePath(name).stem
     namespace = _module(stem if stem.isidentifier() else "source_text", name)
@@ -132,7 +136,7 @@ def _function(namespace: dict[str, Any], function: str, name: str) -> Any:
 
 
 def _module(name: str, file: str) -> dict[str, Any]:
-    """Return the globals of a new module, which is known under its name unless something else is."""
+    """Return the globals of a new module, registered in `sys.modules` unless its name is taken."""
     module = types.ModuleType(name)
     namespace = vars(module)
     namespace.update(__builtins__=builtins, __file__=file)
@@ -146,7 +150,7 @@ def _module(name: str, file: str) -> dict[str, Any]:
 
 
 def stand_in(value: Any) -> Any:
-    """Return the record of an instance whose class a source text defined; None for all others."""
+    """Return the record of an instance whose class a source text defined; None for all other values."""
     cls = type(value)
     program = mailbox.program()
     if cls.__module__ not in _own or isinstance(value, _CODE) or (program is not None and program.made(cls)):
@@ -170,7 +174,7 @@ class _Session:
 
     Attributes:
         namespace: the globals of all cells.
-        is_interruptible: whether a cell is running, so that an interrupt reaches it and not what runs it.
+        is_interruptible: whether a cell is running, so that an interrupt reaches the cell and not the code around it.
     """
 
     def __init__(self, inputs: dict[str, Any]) -> None:

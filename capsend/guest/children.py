@@ -1,4 +1,4 @@
-"""The processes that this one has spawned: the handles of them, and what can be asked of the host about them."""
+"""The children of this process: their handles, and the host operations on them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PROBLEMS = {
 
 
 class Child(Handle):
-    """A process that this one has spawned; the host ends it when this goes."""
+    """A child of this process; the host ends it when this object goes."""
 
     __slots__ = ("address", "process_id")
 
@@ -62,7 +62,11 @@ def spawn(head: dict[str, Any], program: str, call: str) -> Child:
 
 
 def join(child: Child, timeout: float | None) -> tuple[str, list[Any], str] | None:
-    """Wait for the end; return its kind, handles and text as the host tells them, or None when it has not come in time."""
+    """Wait for the end of a child.
+
+    Returns:
+        (kind, handles, text) as the host reports them, or None when the end has not come in time.
+    """
     handles.flush()
     answer = _asked(host_operations.JOIN, f"{child.number} {-1.0 if timeout is None else max(float(timeout), 0.0)!r}")
     if not answer:
@@ -71,32 +75,32 @@ def join(child: Child, timeout: float | None) -> tuple[str, list[Any], str] | No
     told, parts = rest[: int(length)], [rest[int(length) :]]
     missing = int(total) - len(parts[0])
     while missing > 0:
-        # No answer of its own: it may begin with anything.
+        # A request and not an operation with words: a part may begin with anything.
         parts.append(host_operations.request(host_operations.MORE, str(child.number)))
         if not parts[-1]:
-            break  # whoever reads the text will say that it has no end
+            break  # the reader of the text will report that it has no end
         missing -= len(parts[-1])
     return kind, handles.receive(loads(told)) if told else [], "".join(parts)
 
 
 def kill(child: Child) -> None:
-    """End it."""
+    """End a child."""
     host_operations.request(host_operations.KILL, str(child.number))
 
 
 def stats(child: Child) -> dict[str, Any]:
-    """Return what it has used, and how it ended."""
+    """Return the resources that a child has used, and the reason of its end."""
     told: dict[str, Any] = loads(_asked(host_operations.STATS, str(child.number)))
     return told
 
 
 def await_end(child: Child, tag: int) -> None:
-    """Have a notice with that tag come when it has ended."""
+    """Ask for a notice with that tag when a child has ended."""
     _asked(host_operations.AWAIT, f"{tag} {child.number}")
 
 
 def address(child: Child) -> Any:
-    """Return its address."""
+    """Return the address of a child."""
     if child.address is None:
         child.address = handles.receive(loads(_asked(host_operations.ADDRESS, str(child.number))))[0]
     return child.address

@@ -1,4 +1,4 @@
-"""Waiting inside a process: sleeps and event loops wait in the host, where they can be interrupted."""
+"""Waiting in a guest: sleeps and event loops wait in the host, where they can be interrupted."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from . import host_operations
 _DAY = 86_400.0
 
 
-def poll_mail(timeout: float | None) -> bool:  # noqa: ARG001 - what replaces it has it
-    """Tell that there is no mail to wait for; replaced where there is."""
+def poll_mail(timeout: float | None) -> bool:  # noqa: ARG001 - its replacement has the argument
+    """Report that no mail is awaited; replaced where mail is."""
     return False
 
 
@@ -25,7 +25,7 @@ def sleep(seconds: Any, /) -> None:
     except TypeError:
         message = f"'{type(seconds).__name__}' object cannot be interpreted as an integer"
         raise TypeError(message) from None
-    if seconds != seconds:  # noqa: PLR0124 - the one value that differs from itself
+    if seconds != seconds:  # noqa: PLR0124 - NaN is the one value that differs from itself
         message = "Invalid value NaN (not a number)"
         raise ValueError(message)
     if seconds < 0:
@@ -35,7 +35,7 @@ def sleep(seconds: Any, /) -> None:
         message = "timestamp out of range for platform time_t"
         raise OverflowError(message)
     if host_operations.request(host_operations.SLEEP, repr(seconds)):
-        _thread.interrupt_main()  # the host wants the cell that runs to end
+        _thread.interrupt_main()  # the host wants the running cell to end
 
 
 def process_time() -> float:
@@ -71,7 +71,7 @@ def install() -> None:
         function.__module__ = "time"
         setattr(time, function.__name__, function)
         thread = function.__name__.replace("process", "thread")
-        if hasattr(time, thread):  # there is one thread
+        if hasattr(time, thread):  # a guest has one thread
             setattr(time, thread, function)
     selectors.DefaultSelector = HostSelector  # type: ignore[misc, assignment] # replaced on purpose
     loop = asyncio.selector_events.BaseSelectorEventLoop

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from capsend.traits.markers import Impl
 
-# What a descriptor holds is of every kind.
+# The objects that descriptors hold are of every kind.
 _Maker = Callable[..., Any]
 
 

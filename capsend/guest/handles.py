@@ -1,4 +1,4 @@
-"""Handles inside a process: objects that stand for things of the host, each known there by a number of this process's own."""
+"""Handles in a guest: objects for capabilities of the host, each known to the host by a number of this process's own."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from . import host_operations
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# What each kind of handle is made into; called with the number and the description, once per number that is alive. When what is not a `Handle`
-# goes, nobody is told.
+# {kind of handle: maker}; a maker is called with the number and the description, once per number that is alive. The end of an object that
+# is not a `Handle` is reported to nobody.
 KINDS: dict[str, Callable[[int, Any], Any]] = {}
 
 _alive: weakref.WeakValueDictionary[int, Handle] = weakref.WeakValueDictionary()
@@ -23,10 +23,10 @@ FEW = 100
 class Handle:
     """The base of every handle: copies of it are itself.
 
-    When it goes, the host is told with the next request for mail or about a process, or when many have gone.
+    The host learns that a handle has gone with the next request for mail or about a process, or when many have gone.
 
     Attributes:
-        number: what the host knows it by.
+        number: the host's number for it.
     """
 
     __slots__ = ("__weakref__", "_holds", "number")
@@ -37,14 +37,14 @@ class Handle:
 
     @property
     def __capsend_handle__(self) -> Any:
-        """What a program that this process ships carries for it."""
+        """The grant by which a program that this process ships carries it."""
         from .held import HeldGrant
 
         return HeldGrant(self)
 
     @property
     def told_as(self) -> str:
-        """What the host is told when it goes along with something."""
+        """The handle's name for the host when it is sent along."""
         return str(self.number)
 
     def __copy__(self) -> Any:
@@ -62,7 +62,14 @@ class Handle:
 
 
 def receive(told: list[list[Any]]) -> list[Any]:
-    """Return the handles that the host told of, as [number, kind, description]; the same object for the same number."""
+    """Return the handles of the host's descriptions.
+
+    Args:
+        told: `[[number, kind, description], ...]`.
+
+    Returns:
+        A list of handles; the same object for the same number.
+    """
     handles: list[Any] = []
     for number, kind, description in told:
         handle: Any = _alive.get(number)
@@ -76,7 +83,7 @@ def receive(told: list[list[Any]]) -> list[Any]:
 
 
 def take_dropped() -> str:
-    """Return which handles have gone since the last time, as the host reads it: so many of them as it takes at once."""
+    """Return the handles that have gone since the last time, as the host reads them: at most as many as it takes at once."""
     if not _dropped:
         return ""
     text = ",".join(_dropped[:_PORTION])
@@ -85,6 +92,6 @@ def take_dropped() -> str:
 
 
 def flush(few: int = 0) -> None:
-    """Tell the host now which handles have gone, unless they are few."""
+    """Report now to the host which handles have gone, unless they are few."""
     while len(_dropped) > few:
         host_operations.request(host_operations.DROP, take_dropped())

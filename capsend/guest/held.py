@@ -1,4 +1,4 @@
-"""What a process holds and may pass on: the host gives what it spawns the same handles, by the numbers that they have here."""
+"""Handles of this process that it may pass on: the host gives its children the same handles, by this process's numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class HeldGrant(Grant):
     thing: Any
 
     def describe(self) -> object:
-        """Return nothing: the host knows what it is."""
+        """Return nothing: the host knows the handle."""
         return None
 
     def handle(self) -> object:

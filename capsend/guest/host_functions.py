@@ -1,4 +1,4 @@
-"""Host functions inside a process: what looks like an ordinary function here runs in the host."""
+"""Host functions in a guest: objects that are called like ordinary functions, and run in the host."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _known: list[Program] = []
 
 
 def begin(program: Program) -> None:
-    """Start with nothing but a program."""
+    """Start with only a program."""
     _known[:] = [program]
 
 
 class HostFunction(Handle):
-    """A function of the host; see `capsend.HostFunction` outside."""
+    """A function of the host; see `capsend.HostFunction` on the host."""
 
     __slots__ = ("_is_async", "_name")
 
@@ -37,7 +37,7 @@ class HostFunction(Handle):
         return types.GenericAlias(cls, item)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it: the whole process waits until it returns."""
+        """Call the function: the whole process waits until it returns."""
         return self._later(args, kwargs) if self._is_async else self._ask(args, kwargs)
 
     async def _later(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -50,7 +50,7 @@ class HostFunction(Handle):
             errors: Any = sys.modules["capsend"]
             message = f"cannot call {self._name}: args{error.path} cannot be sent: {error.reason}"
             raise errors.SerializationError(message) from None
-        handles.flush(handles.FEW)  # what functions return may be all that this process ever asks for
+        handles.flush(handles.FEW)  # a process may ask for nothing but calls, which bring handles
         answer = host_operations.request(host_operations.CALL, f"{self.number}:{text}")
         kind, body = answer[:1], answer[1:]
         if kind == "e":
@@ -73,13 +73,13 @@ def _resolve(reference: dict[str, Any], held: list[Any]) -> Any:
 
 
 class _Raised:
-    """What a function of the host raised, made again: of its own class, or of the nearest of its bases that is known here."""
+    """The exception of a host function, made again: of its own class, or of the nearest of its bases that the guest knows."""
 
     def __init__(self, told: list[dict[str, Any]]) -> None:
         self._told = told
 
     def error(self, number: int = 0) -> BaseException:
-        """Return one of them; a `RuntimeError` with its name and text where none of its classes says more than `Exception`."""
+        """Return one of the exceptions; a `RuntimeError` with its name and text where no class of it is narrower than `Exception`."""
         told = self._told[number]
         notes: list[str] = []
         error = self._nearest(told, notes)
@@ -88,7 +88,7 @@ class _Raised:
             error = RuntimeError(f"{name}: {message}" if message else name)
         notes += told.get("notes", ())
         if notes:
-            error.__notes__ = notes  # `add_note` asks for it first, and some classes answer that with an error
+            error.__notes__ = notes  # `add_note` asks for `__notes__` first, and some classes answer that with an error
         return error
 
     def _nearest(self, told: dict[str, Any], notes: list[str]) -> BaseException | None:
@@ -98,7 +98,7 @@ class _Raised:
                 return None
             try:
                 error = self._made(name, told)
-            except Exception:  # noqa: BLE001, S112 - the class is not known here, or what it holds did not arrive
+            except Exception:  # noqa: BLE001, S112 - the guest does not know the class, or a part of it did not arrive
                 continue
             if name != own:
                 text = "" if str(error) == told["message"] else f": {told['message']}"

@@ -1,6 +1,6 @@
-"""Local time inside a process: the C library there knows only UTC, so where the environment names a zone in `TZ`, Python follows it.
+"""Local time in a guest: the C library of the image knows only UTC, so Python follows the zone that the environment variable `TZ` names.
 
-Every function of `time` and `datetime` that asks for local time is replaced; the classes of `datetime` stay what they are.
+Every function of `time` and `datetime` that asks for local time is replaced; the classes of `datetime` stay as they are.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _zone: datetime.tzinfo = datetime.UTC
 
 
 def follow() -> None:
-    """Take the zone that `TZ` names now; one that nobody knows is UTC, as for a C library."""
-    global _zone  # noqa: PLW0603 - a process has one
+    """Take the zone that `TZ` names now; an unknown zone is UTC, as for a C library."""
+    global _zone  # noqa: PLW0603 - a process has one zone
     _zone = _zone_of(os.environ.get("TZ", "").removeprefix(":"))
     if not hasattr(time, "tzset"):
         _install()
@@ -66,7 +66,7 @@ def _install() -> None:
         function.__module__, function.__name__, function.__qualname__ = "time", name, name
         setattr(time, name, function)
     time.tzset = follow
-    logging.Formatter.converter = staticmethod(time.localtime)  # the one that a class of the library holds
+    logging.Formatter.converter = staticmethod(time.localtime)  # the converter that a class of the library holds
     moment = {"fromtimestamp": classmethod(_fromtimestamp), "now": classmethod(_now_in), "timestamp": _timestamp_of}
     moment |= {"today": classmethod(_today), "astimezone": _astimezone_of}
     day = {"fromtimestamp": classmethod(_date_fromtimestamp), "today": classmethod(_today)}
@@ -74,7 +74,7 @@ def _install() -> None:
         # A class made in C takes no attribute from Python, but its namespace is a dict like others.
         (namespace,) = (found for found in gc.get_referents(cls.__dict__) if type(found) is dict)
         namespace.update(methods)
-    sys._clear_internal_caches()  # type: ignore[attr-defined] # noqa: SLF001 - lookups remember what stood there
+    sys._clear_internal_caches()  # type: ignore[attr-defined] # noqa: SLF001 - lookups remember the earlier value
 
 
 # --- time ---

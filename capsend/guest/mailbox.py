@@ -1,4 +1,4 @@
-"""Mail inside a process: its mailbox, addresses, calls and notices, on top of the host's operations."""
+"""Mail in a guest: its mailbox, addresses, calls and notices, on top of the host's operations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _OVERHEAD = 256
 _LIMITS = Limits()
 _MOST_WARNINGS = 10
-_PLAIN = frozenset({int, bool, float, type(None)})  # what is always written, and names nothing
+_PLAIN = frozenset({int, bool, float, type(None)})  # these are always written, and name nothing
 _ONLY_TEXT = " 0 0 "  # no tag, and no handles
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
 
@@ -47,7 +47,7 @@ _errors: Any = _Errors()
 
 
 class _State:
-    """What is known in this process: the program, messages that were put by, and who waits for what."""
+    """The state of this process's mail: the program, the messages set aside, and the waiters."""
 
     program: Program | None = None
 
@@ -58,9 +58,9 @@ class _State:
         self.warnings = 0
         self.answers: dict[int, tuple[str, Any] | None] = {}  # by the tag of a call that somebody waits for
         self.answer_waiters: dict[int, asyncio.Future[None]] = {}
-        self.ends: dict[int, Callable[[], None]] = {}  # by tag: what is to be called when a child has ended
+        self.ends: dict[int, Callable[[], None]] = {}  # {tag: callback} for the ends of children
         self.receivers: list[asyncio.Future[None]] = []
-        self.alarms: list[tuple[float, int, Callable[[], None]]] = []  # a heap: when, and what is to be done then
+        self.alarms: list[tuple[float, int, Callable[[], None]]] = []  # a heap: (moment, number, callback)
         self.own: Any = None
         self.traps_exits = False
 
@@ -69,19 +69,19 @@ _state = _State()
 
 
 def begin(program: Program) -> None:
-    """Start with nothing but a program."""
+    """Start with only a program."""
     global _state  # noqa: PLW0603 - one process, one state
     _state = _State()
     _state.program = program
 
 
 def program() -> Program | None:
-    """Return what this process runs; None while the image is made."""
+    """Return the program of this process; None while the image is made."""
     return _state.program
 
 
 class Address(Handle):
-    """Where messages can be sent to; see `capsend.Address` outside."""
+    """The right to send messages to a mailbox; see `capsend.Address` on the host."""
 
     __slots__ = ("_label", "_monitor", "_send")
 
@@ -175,7 +175,7 @@ class Address(Handle):
         return value
 
     def send_after(self, seconds: float, value: Any) -> Timer:
-        """Send a value after so many seconds, unless the returned timer's `cancel` is called before."""
+        """Send a value *seconds* later, unless the returned timer's `cancel` is called before."""
         text, names = _write(value)
         answer = host_operations.request(
             host_operations.SEND_AFTER, f"{self.number} {max(float(seconds), 0.0)!r} {names}:{text}"
@@ -195,7 +195,7 @@ class _Reply(Address):
 
     @property
     def told_as(self) -> str:
-        """What a message that holds it calls it."""
+        """The handle's name in a message."""
         return f"r{self.number}"
 
     def send(self, value: Any, *, timeout: float | None = None) -> bool:  # noqa: ARG002 - as the base class
@@ -209,13 +209,13 @@ class Timer:
         self._reference = reference
 
     def cancel(self) -> bool:
-        """Do not send the message; tell whether that came in time."""
+        """Cancel the message; return whether the cancellation came in time."""
         return host_operations.request(host_operations.CANCEL, self._reference) == "1"
 
 
 @dataclass(frozen=True, slots=True)
 class Down:
-    """The message that a monitor leaves in the mailbox, once, when what it watched has ended."""
+    """The notice that a monitor leaves in the mailbox, once, when the monitored process or mailbox has ended."""
 
     address: Any
     reason: str
@@ -224,7 +224,7 @@ class Down:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """The message that comes instead of an end when something ends to which the process is linked, and it traps exits."""
+    """The notice that a process which traps exits receives when a linked process ends."""
 
     address: Any
     reason: str
@@ -244,7 +244,7 @@ class Mailbox:
 
     @property
     def address(self) -> Address:
-        """Where to send to."""
+        """The address of the mailbox."""
         if _state.own is None:
             _state.own = handles.receive(codec.loads(host_operations.request(host_operations.OWN, "")))[0]
         own: Address = _state.own
@@ -256,7 +256,7 @@ class Mailbox:
         return len(_state.saved)
 
     def receive(self, timeout: float | None = None, *, kind: Any = None) -> Any:
-        """Take the next message out, waiting for it; with `kind`, the next that is of that class or for which the function is true."""
+        """Take the next message out, waiting for it; with `kind`, the next that is of that class or for which the predicate is true."""
         state = _state
         at_once = kind is None and timeout is None and not state.saved and not state.alarms
         if at_once and (found := _next(state)) is not None:
@@ -275,7 +275,7 @@ class Mailbox:
                 raise TimeoutError(f"no message within {timeout:g} s")
 
     async def receive_async(self, timeout: float | None = None, *, kind: Any = None) -> Any:
-        """Receive without blocking the event loop; a task that is cancelled takes no message."""
+        """Receive without blocking the event loop; a cancelled task takes no message."""
         check_timeout(timeout)
         return await in_time(self._received(matcher(kind)), timeout=timeout, words="no message")
 
@@ -302,18 +302,18 @@ class Mailbox:
             yield await self.receive_async()
 
     def monitor(self, peer: Any) -> None:
-        """Let one `Down` come when a process ends, or a mailbox closes; at once if that has happened."""
+        """Ask for one `Down` when a process ends or a mailbox closes; it arrives at once if that has happened."""
         address = address_of(peer, kind=Address)
         answer = host_operations.request(host_operations.MONITOR, str(address.number))
         if answer.startswith("!"):
             raise address._error(answer)  # noqa: SLF001 - its own module
 
     def demonitor(self, peer: Any) -> None:
-        """Want no notice about that any more."""
+        """Withdraw a monitor."""
         host_operations.request(host_operations.DEMONITOR, str(address_of(peer, kind=Address).number))
 
     def link(self, peer: Any) -> None:
-        """Link this process to another: when one ends in any way but normally, the other is killed, unless it traps exits."""
+        """Link this process to another: when one ends for any reason but "normal", the other is killed, unless it traps exits."""
         address = address_of(peer, kind=Address)
         answer = host_operations.request(host_operations.LINK, str(address.number))
         if answer.startswith("!"):
@@ -325,7 +325,7 @@ class Mailbox:
 
     @property
     def trap_exits(self) -> bool:
-        """Whether the exits of what is linked come as `Exit` messages instead of ending this process."""
+        """Whether ends of linked processes come as `Exit` messages instead of ending this process."""
         return _state.traps_exits
 
     @trap_exits.setter
@@ -338,7 +338,7 @@ class Mailbox:
 
 
 def own_mailbox() -> Mailbox:
-    """The mailbox of this process."""
+    """Return the mailbox of this process."""
     return Mailbox.__new__(Mailbox)
 
 
@@ -369,7 +369,11 @@ def _seconds(timeout: float | None) -> str:
 
 
 def _write(value: Any) -> tuple[str, str]:
-    """Return a message as codec text, and the handles in it."""
+    """Encode a message.
+
+    Returns:
+        (codec text, the handles in it).
+    """
     if type(value) in _PLAIN:
         return codec.encode(value), ""
     names: list[str] = []
@@ -428,7 +432,7 @@ def _take(state: _State, matches: Callable[[Any], bool] | None, start: int) -> t
 
 
 def _pull(*, urgent: bool, timeout: float | None) -> bool:
-    """Get one frame from the host and put it where it belongs, or do what was to be done at this time; false when there was nothing in time."""
+    """Get one frame from the host and put it in its place, or run a callback that is due; return False when the time is over."""
     due = _state.alarms[0][0] - time.monotonic() if _state.alarms else None
     if due is None or (timeout is not None and timeout < due):
         return _frame(urgent=urgent, timeout=timeout)
@@ -451,16 +455,16 @@ def _frame(*, urgent: bool, timeout: float | None) -> bool:
 
 
 def _next(state: _State) -> tuple[Any] | None:
-    """Wait for a frame, where nothing was put by, and return the message in it.
+    """Wait for a frame, when no message is set aside, and return the message in it.
 
-    None when it was anything but a message without handles, and stands where it belongs: this is the short way for most frames.
+    None for any frame but a message without handles; that frame has then been put in its place. This is the short way for most frames.
     """
     refused, state.refused = state.refused, 0
     frame = host_operations.request(host_operations.RECEIVE, f"0 -1 0 0 {refused} {handles.take_dropped()}")
     if frame[1:6] == _ONLY_TEXT and frame[0] in "hm":
         try:
             return (_read(frame[0], "", frame[6:]),)
-        except Exception:  # noqa: BLE001, S110 - told below, as of every message that cannot be read
+        except Exception:  # noqa: BLE001, S110 - reported below, as for every message that cannot be read
             pass
     if frame:
         _sort(frame)
@@ -480,7 +484,7 @@ def _place(kind: str, tag: int, told: str, text: str) -> None:
         return
     try:
         message = _read(kind, told, text)
-    except Exception as error:  # noqa: BLE001 - another process wrote it
+    except Exception as error:  # noqa: BLE001 - another process wrote the message
         if tag:
             kind, message = "!", _errors.SerializationError(f"the answer cannot be read: {error}")
         else:
@@ -506,7 +510,7 @@ def _place(kind: str, tag: int, told: str, text: str) -> None:
 
 
 def poll(timeout: float | None) -> bool:
-    """Wait as an event loop does between its steps, for mail that a task waits for; false when none does."""
+    """Wait, as an event loop does between its steps, for mail that a task waits for; return False when none does."""
     if _state.receivers:
         _pull(urgent=False, timeout=timeout)
     elif _state.answer_waiters or _state.ends or _state.alarms:
@@ -517,24 +521,24 @@ def poll(timeout: float | None) -> bool:
 
 
 def await_end(child: children.Child, then: Callable[[], None]) -> None:
-    """Have a function called when a child has ended, while this process waits for something; at once if it has ended before."""
+    """Have a function called when a child has ended, while this process waits for something; at once if the child has ended."""
     tag = next(_tags)
     children.await_end(child, tag)
     _state.ends[tag] = then
 
 
 def wait(timeout: float | None = None) -> None:
-    """Wait until something has come that somebody else than the receiver of messages waits for."""
+    """Wait until a frame has come for a waiter other than the receiver of messages."""
     _pull(urgent=True, timeout=timeout)
 
 
 def expects_ends() -> bool:
-    """Tell whether something is to be done when a child ends, or at some time."""
+    """Return whether a callback is due when a child ends, or at some time."""
     return bool(_state.ends or _state.alarms)
 
 
 def call_later(seconds: float, then: Callable[[], None]) -> None:
-    """Have a function called after so many seconds, while this process waits for something."""
+    """Have a function called *seconds* later, while this process waits for something."""
     heapq.heappush(_state.alarms, (time.monotonic() + seconds, next(_tags), then))
 
 
@@ -546,7 +550,7 @@ class _ToHost(logging.Handler):
         try:
             name = record.name.replace(":", ".").replace(" ", "_")
             host_operations.request(host_operations.RECORD, f"{record.levelno} {name}:{self.format(record)}")
-        except Exception:  # noqa: BLE001 - as every handler
+        except Exception:  # noqa: BLE001 - as in every handler
             self.handleError(record)
 
 
@@ -554,7 +558,7 @@ _configure_as_told = logging.basicConfig
 
 
 def _configure(**told: Any) -> None:
-    """Set logging up as a program says; where it says nothing of handlers, as `logging.warning` does, records go to the host."""
+    """Set logging up as the program asks; a set-up without handlers, such as that of `logging.warning`, sends records to the host."""
     level = told.pop("level", None)
     if told:
         _configure_as_told(level=level, **told)
@@ -563,7 +567,7 @@ def _configure(**told: Any) -> None:
 
 
 def install() -> None:
-    """Let event loops wait for mail, and log records reach the host."""
+    """Let event loops wait for mail, and send log records to the host."""
     handles.KINDS["address"] = Address
     clock.poll_mail = poll
     logging.lastResort = _ToHost()

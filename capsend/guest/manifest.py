@@ -1,7 +1,7 @@
 """The packages that are baked into the image besides the standard library; the build writes the real lists."""
 
 PACKAGES: tuple[tuple[str, tuple[str, ...], bool], ...] = ()
-"""Of each its name, what is imported of it, and whether native code of it was left out."""
+"""(name, modules to import, whether native code was left out) of each package."""
 
 FILES: tuple[str, ...] = ()
-"""What they have beside their modules, by the path below the folder of packages."""
+"""The packages' files beside their modules, by the path below the folder of packages."""

@@ -1,6 +1,6 @@
-"""A process has no network: whatever would use it says so, and what to do instead, before it reaches WASI.
+"""A process has no network: every use of it raises an error with a cure before it reaches WASI.
 
-Nothing may get that far while the image is made either: the C library would keep what it was given then, which means nothing in a process.
+No use may reach WASI while the image is made either: the C library would keep its result, which means nothing in a process.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _WORDS = "a process has no network. Let a function of the host do this: decorate
 _LOOKUPS = ("getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
 
 
-class socket(_socket.socket):  # noqa: N801 - the name that it has in the standard library
+class socket(_socket.socket):  # noqa: N801 - its name in the standard library
     """A socket that cannot be made."""
 
     def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: Any = None) -> None:  # noqa: A002, ARG002 - as in the standard library
@@ -29,7 +29,7 @@ async def _look_up_later(_loop: Any, *_args: Any, **_kwargs: Any) -> NoReturn:
 
 
 def install() -> None:
-    """Put this in the place of what would use the network; before the standard library is imported."""
+    """Replace the modules that use the network; called before the standard library is imported."""
     socket.__module__ = "_socket"
     vars(_socket).update(socket=socket, SocketType=socket)
     for name in _LOOKUPS:
@@ -52,7 +52,7 @@ def _install_https() -> None:
             self._context = context
 
         def connect(self) -> None:
-            """Say that there is no network."""
+            """Refuse: a process has no network."""
             raise PermissionError(errno.EACCES, _WORDS)
 
     HTTPSConnection.__module__, HTTPSConnection.__qualname__ = "http.client", "HTTPSConnection"
@@ -61,7 +61,7 @@ def _install_https() -> None:
 
 
 def install_loops() -> None:
-    """Let event loops say so as well, which would ask a thread of their own; after asyncio is imported."""
+    """Make event loops refuse as well, which would ask a thread of their own; called after asyncio is imported."""
     import asyncio.base_events
 
     for name in ("getaddrinfo", "getnameinfo"):

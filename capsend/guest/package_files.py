@@ -1,4 +1,4 @@
-"""Files of packages beside their modules, and what is known of the packages, kept in memory: inside there is no disk to read them from."""
+"""Files of packages beside their modules, and the packages' metadata, kept in memory: a guest has no disk to read them from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _get_data = _loader.get_data
 
 
 def keep(names: Iterable[str]) -> None:
-    """Take up files, while there are any."""
+    """Take the named files into memory, during the build of the image."""
     for name in names:
         _files[name] = zlib.compress(pathlib.Path(str(_ROOT), name).read_bytes())
 
@@ -123,7 +123,7 @@ class _Distribution(importlib.metadata.Distribution):
 
 
 class _Finder:
-    """What `importlib.metadata` asks."""
+    """The finder of `importlib.metadata`."""
 
     @staticmethod
     def find_spec(_name: str, _path: object = None, _target: object = None) -> None:
@@ -131,7 +131,7 @@ class _Finder:
 
     @staticmethod
     def find_distributions(context: Any = None) -> Iterator[importlib.metadata.Distribution]:
-        """Yield what the image was made from."""
+        """Yield the distributions that the image was made from."""
         wanted = getattr(context, "name", None)
         normalize: Any = importlib.metadata.Prepared.normalize  # type: ignore[attr-defined] # not in typeshed
         for folder in sorted({name.partition("/")[0] for name in _files}):
@@ -141,7 +141,7 @@ class _Finder:
 
 
 def install() -> None:
-    """Let the standard library find them."""
+    """Let the standard library find these files."""
     sys.meta_path.append(_Finder)
     streams.FINDERS.append(find)
 

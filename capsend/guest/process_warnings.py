@@ -1,4 +1,4 @@
-"""Warnings of a process reach the `warnings` of the host, whose filters decide what becomes of them."""
+"""Warnings of a process, sent to the `warnings` of the host, whose filters decide what becomes of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONGEST = 2_000
 
 
 def _show(message: Any) -> None:
-    """Tell the host of a warning; raise it where the host makes errors of its kind."""
+    """Report a warning to the host; raise it where the host's filters make an error of its kind."""
     category = message.category
     known = next(c.__name__ for c in category.__mro__ if c.__module__ == "builtins" and issubclass(c, Warning))
     text = str(message.message)

@@ -26,7 +26,7 @@ from .unsent import Unsent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# What types are made of here, no type checker knows.
+# No type checker knows the parts of the types that are made here.
 _per_process: Any = PerProcess
 _mailbox: Any = Mailbox
 _INTERNAL = ("capsend_guest", "capsend_traits", "wit_world", "componentize_py")
@@ -37,12 +37,12 @@ class Program:
     """The entities of one process.
 
     Attributes:
-        entities: what the steps have made, by number.
-        handles: what the program carries beside its steps.
+        entities: {number: entity} that the steps have made.
+        handles: the handles that the program carries beside its steps.
         pieces: the source of its functions and classes, as `compile_source` takes it.
         has_parent: whether another process spawned this one, so that the host does not know the entities.
-        is_running: whether all of it has been rebuilt, so that what it defines now is new.
-        stand_in: returns what an answer holds instead of a value whose class the host cannot know; None when there is none.
+        is_running: whether all of it has been rebuilt, so that its later definitions are new.
+        stand_in: returns the value that an answer holds instead of one whose class the host cannot know; None when it needs none.
     """
 
     def __init__(self) -> None:
@@ -103,27 +103,27 @@ class Program:
                 entities.append(thing)
 
     def get(self, reference: int | str | None) -> Any:
-        """Return what a reference stands for."""
+        """Return the entity of a reference."""
         if type(reference) is str:
             return codec.decode(reference, resolve=self.resolve)
         return self.entities[reference] if type(reference) is int else None
 
     def resolve(self, external: dict[str, Any]) -> Any:
-        """Return the thing that a value names; the hook that the codec asks."""
+        """Return the object that a value names; the codec's hook."""
         number = external.get("p")
         return self.entities[number] if number is not None else self.handles[external["h"]]
 
     def name(self, thing: Any) -> Any:
-        """Name a thing for the host: an entity by number, a class nested in one by its path, the image's own by name.
+        """Name an object for the host: an entity by number, a class nested in one by its path, the image's own by name.
 
-        What is a right to a folder goes as the path that it is: a name, which opens nothing elsewhere.
+        A right to a folder goes as its path: a name, which opens no folder elsewhere.
 
         Raises:
-            NotEncodable: it is an instance of a class that is declared not sendable.
+            NotEncodable: the object is an instance of a class that is declared not sendable.
         """
         number = self._numbers.get(id(thing))
         if number is not None and not isinstance(thing, Handle | Dir):
-            # A value may have been changed here in spite of all: only one without any state is the one that the host has.
+            # A value may have been changed in the guest in spite of all: only one without any state is the one that the host has.
             return None if id(thing) in self._values and _has_state(thing) else {"p": number}
         if isinstance(thing, Handle):
             return {"h": thing.number}
@@ -154,7 +154,7 @@ class Program:
         return None
 
     def name_for_host(self, thing: Any) -> Any:
-        """Name a thing for the host, which knows the entities only of what it has shipped itself."""
+        """Name an object for the host, which knows only the entities that it has shipped itself."""
         by_name = isinstance(thing, Handle | Dir) or not self.has_parent
         return self.name(thing) if by_name else self.message_name(thing)
 
@@ -162,7 +162,7 @@ class Program:
         """Name a class or function for another process or the host: by module and qualified name.
 
         Raises:
-            NotEncodable: it is an instance of a class that is declared not sendable, or a right to a folder.
+            NotEncodable: the object is an instance of a class that is declared not sendable, or a right to a folder.
         """
         if isinstance(thing, Dir):
             raise codec.NotEncodable(thing, thing.__capsend_handle__.refusal)
@@ -173,10 +173,10 @@ class Program:
         return {"c": _public(module, qualname)}
 
     def by_name(self, module: str, qualname: str) -> Any:
-        """Return what a message from elsewhere names.
+        """Return the object that a message from another process or the host names.
 
         Raises:
-            LookupError: this process has nothing of that name.
+            LookupError: this process has no object of that name.
         """
         found = None if _is_internal(module) else _find(module, qualname)
         if found is None:
@@ -184,15 +184,15 @@ class Program:
         return found
 
     def has(self, cls: type) -> bool:
-        """Tell whether a class belongs to a module of the user's."""
+        """Return whether a class belongs to a module of the user's."""
         return cls.__module__ in self._own_modules
 
     def owns(self, module: str) -> bool:
-        """Tell whether a module is one of the user's."""
+        """Return whether a module is one of the user's."""
         return module in self._own_modules
 
     def made(self, thing: Any) -> bool:
-        """Tell whether a thing is an entity of the program."""
+        """Return whether an object is an entity of the program."""
         return id(thing) in self._numbers
 
     def _module(
@@ -315,7 +315,7 @@ class Program:
 
     def _complete_protocol(self, number: int, is_runtime: bool) -> None:
         cls = self.entities[number]
-        cls.__protocol_attrs__ = typing._get_protocol_attrs(cls)  # type: ignore[attr-defined]  # noqa: SLF001 - the machinery asks it before the class is filled
+        cls.__protocol_attrs__ = typing._get_protocol_attrs(cls)  # type: ignore[attr-defined]  # noqa: SLF001 - the machinery asks for it before the class is filled
         if is_runtime:
             typing.runtime_checkable(cls)
 
@@ -325,12 +325,12 @@ class Program:
 
 
 def _is_internal(module: str) -> bool:
-    """Tell whether a module is none that programs name things of."""
+    """Return whether programs name no objects of a module."""
     return module.startswith(_INTERNAL) or (module.startswith("capsend.") and module not in _PUBLIC)
 
 
 def _public(module: str, qualname: str) -> list[str]:
-    """Return the name under which the host knows a thing."""
+    """Return the name under which the host knows an object: `[module, qualname]`."""
     is_shown = module.startswith("capsend.") and qualname in vars(sys.modules["capsend"])
     return ["capsend" if is_shown else module, qualname]
 
@@ -358,7 +358,7 @@ def _named(module: str, qualname: str) -> Any:
 
 
 def _find(module: str, qualname: str) -> Any:
-    """Return the thing of that name in a module that is loaded, or None."""
+    """Return the object of that name in a loaded module, or None."""
     found: Any = sys.modules.get(module)
     for part in qualname.split("."):
         found = None if type(found) is Unsent else getattr(found, part, None)
@@ -366,7 +366,7 @@ def _find(module: str, qualname: str) -> Any:
 
 
 def _refuse_declared(thing: Any) -> None:
-    """Refuse what the codec could write and the declarations do not allow, as the host's judge does for arguments."""
+    """Refuse a value that the codec could write and a declaration forbids, as the host's judge does for arguments."""
     judge: Any = sys.modules.get("capsend.traits.judge")
     refusal = None if judge is None or isinstance(thing, type) else judge.declared_refusal(thing)
     if refusal is not None:
@@ -374,7 +374,7 @@ def _refuse_declared(thing: Any) -> None:
 
 
 def _look_up(module: str, qualname: str) -> Any:
-    """Return the thing of that name, or None."""
+    """Return the object of that name, or None."""
     found: Any = sys.modules.get(module)
     if found is None:
         try:

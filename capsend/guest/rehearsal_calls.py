@@ -1,4 +1,4 @@
-"""Calls that are made while the image is built: what ran before has its caches filled, and lies close together.
+"""Calls that are made while the image is built: code that ran before has its caches filled, and lies close together.
 
 The host loads this file as a module of its own, ships the calls like any user's, and bakes the texts in.
 """

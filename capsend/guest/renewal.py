@@ -1,4 +1,4 @@
-"""What the snapshot froze and every process must have anew."""
+"""The state that the snapshot froze and every process must have anew."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def restart() -> None:
 
 
 def forget_exits() -> None:
-    """Forget what was to be done at the exit of the interpreter that made the image."""
+    """Forget the functions registered for the exit of the interpreter that made the image."""
     atexit._clear()  # noqa: SLF001 - no other way
-    weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined] # noqa: SLF001 - it registers itself once
+    weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined] # noqa: SLF001 - finalize registers itself once
 
 
 def renew() -> None:
@@ -33,7 +33,7 @@ def renew() -> None:
     global _renewed  # noqa: PLW0603 - once per process
     _renewed = True
     random.seed()
-    sys.argv = [""]  # the interpreter resets it to what the host gave: nothing
+    sys.argv = [""]  # the interpreter sets it to the host's value, which is empty
     # A cached generator of names would repeat them.
     tempfile._name_sequence = None  # type: ignore[attr-defined] # noqa: SLF001
     uuid._last_timestamp = None  # type: ignore[attr-defined] # noqa: SLF001

@@ -1,4 +1,4 @@
-"""What the host asks an instance that is not running a program: where things are in its memory, and to have more of it."""
+"""Requests of the host to an instance that runs no program: addresses in its memory, and more memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections import deque
 from functools import partial
 from typing import Any
 
-import componentize_py_runtime  # type: ignore[import-not-found] # there is one in the image only
+import componentize_py_runtime  # type: ignore[import-not-found] # the module exists in the image only
 
 from . import host_operations
 
@@ -25,7 +25,7 @@ def place_of(text: str) -> str:
 
 
 def make_room(size: str) -> str:
-    """Let the memory have room for so many bytes more."""
+    """Grow the memory by *size* free bytes."""
     bytearray(int(size))
     return ""
 
@@ -33,7 +33,7 @@ def make_room(size: str) -> str:
 def show_signals(_program: str) -> str:
     """Let the host look at the memory, in turn with an interrupt pending and without one."""
     signal.signal(signal.SIGINT, lambda *_: None)
-    # Both are functions in C: between them nothing of Python runs, which would handle the interrupt.
+    # Both are functions in C: between them no Python code runs, which would handle the interrupt.
     look = partial(componentize_py_runtime.call_import, 0, [host_operations.LOOK, "pending"])
     for _ in range(_TIMES):
         host_operations.request(host_operations.LOOK, "none")

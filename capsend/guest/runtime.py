@@ -1,4 +1,4 @@
-"""Run one program: rebuild it, make the call, and answer with a value or a description of the exception."""
+"""Run one program: rebuild its entities, make the call, and answer with a value or a description of the exception."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ from . import children, handles, host_functions, local_time, mailbox, snapshot, 
 from .rebuild import Program
 
 _LOST_TEXT: Final = "unsupported operand type(s) for +=: '' and "
-"""What CPython says where `text += more` finds no memory, and the text is lost (cpython#146092): no class has an empty name."""
+"""CPython's words for `text += more` that finds no memory, and loses the text (cpython#146092): no class has an empty name."""
 
 
 def run(program: str, call: str) -> str:
-    """Return "v" and the result as codec text, "u" and why the result has no encoding, or "e" and the exception; nothing is ever raised.
+    """Run a program, and return its answer; nothing is ever raised.
 
     Args:
-        program: JSON of `{"entry": reference, "steps": [step], "parent": 1, "handles": [[number, kind, description]],
-            "mailbox": 1, "logging": level, "variables": {name: value}, "description": the host's, of its entities}`, of which all but the first
-            two may be missing.
+        program: JSON of `{"entry": reference, "steps": [step], "parent": 1, "handles": [[number, kind, description]], "mailbox": 1,
+            "logging": level, "variables": {name: value}, "description": the host's, of its entities}`, of which all but the first two may
+            be missing.
         call: JSON of more steps, its length in hexadecimal and a colon before it, then `(args, kwargs)` as codec text.
+
+    Returns:
+        "v" and the result as codec text, "u" and the reason why the result has no encoding, or "e" and the exception.
     """
     rebuilt = Program()
     mailbox.begin(rebuilt)
@@ -57,7 +60,7 @@ def run(program: str, call: str) -> str:
 
 
 def run_again(program: str, call: str) -> str:
-    """Make one more call in a process that has made one before; the arguments and the answer are those of `run`.
+    """Make one more call in a process that has made a call before; the arguments and the answer are those of `run`.
 
     Args:
         program: JSON of `{"entry": reference, "handles": [[number, kind, description]]}`, of which the second may be missing.
@@ -80,7 +83,7 @@ def run_again(program: str, call: str) -> str:
 
 
 def _answered(rebuilt: Program, parts: dict[str, Any], call: str, start: int) -> str:
-    """Make the call whose arguments begin at a place of a text, and return the answer."""
+    """Make the call whose arguments begin at *start* in a text, and return the answer."""
     function = rebuilt.get(parts["entry"])
     args, kwargs = codec.decode(call, start=start, resolve=rebuilt.resolve)
     if "mailbox" in parts:
@@ -88,7 +91,7 @@ def _answered(rebuilt: Program, parts: dict[str, Any], call: str, start: int) ->
     rebuilt.is_running = True
     answer = _answer(_call(function, args, kwargs), rebuilt)
     if (error := unsent.used()) is not None:
-        raise error  # whatever was made of it, it is not what the host would answer
+        raise error  # whatever became of the error, the host would not answer with it
     return answer
 
 
@@ -101,10 +104,10 @@ def _failed(rebuilt: Program, error: BaseException) -> str:
 
 
 def _compare(description: dict[str, Any], rebuilt: Program) -> None:
-    """Compare the host's description of what it sent with that of what was rebuilt.
+    """Compare the host's description of the entities that it sent with that of the rebuilt entities.
 
     Raises:
-        AssertionError: they differ.
+        AssertionError: the two differ.
     """
     difference = entity_description.compare(description, entity_description.describe(rebuilt.entities))
     if difference is not None:
@@ -123,7 +126,7 @@ async def _awaited(coroutine: Any) -> Any:
 
 
 class _Held:
-    """The names in an answer. Where the host does not read it but hands it to another process, it passes on the handles, by their place."""
+    """The names in an answer. The host passes on the handles, by their place, where it does not read the answer but hands it to another process."""
 
     def __init__(self, rebuilt: Program) -> None:
         self._name = rebuilt.name
@@ -163,7 +166,7 @@ def _answer(result: Any, rebuilt: Program) -> str:
 
 
 def _as_memory_error(error: BaseException) -> BaseException:
-    """Return the `MemoryError` that an error stands for: without arguments where the interpreter raised it, as the user's own may have some."""
+    """Return the `MemoryError` of an error: without arguments where the interpreter raised it, as the user's own may have some."""
     if type(error) is TypeError and str(error).startswith(_LOST_TEXT):
         return MemoryError().with_traceback(error.__traceback__)
     if type(error) is MemoryError and error.args and not _was_said(error):
@@ -172,7 +175,7 @@ def _as_memory_error(error: BaseException) -> BaseException:
 
 
 def _was_said(error: BaseException) -> bool:
-    """Tell whether a `raise` statement raised an error."""
+    """Return whether a `raise` statement raised an error."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next

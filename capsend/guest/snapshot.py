@@ -1,6 +1,6 @@
-"""The last things before the snapshot: rehearse, and leave the heap such that a new process touches few of its pages.
+"""The last steps before the snapshot: rehearse, and leave the heap so that a new process touches few of its pages.
 
-Every page that a process writes to is copied for it, which is most of what starting one costs.
+Every page that a process writes to is copied for it, which is most of the cost of its start.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _plugs: list[object] = []
 
 
 def rehearse(run: Callable[[str, str], str]) -> None:
-    """Make all sample calls until the interpreter has specialized what every call goes through."""
+    """Make all sample calls until the interpreter has specialized the code that every call goes through."""
     path = pathlib.Path(__file__).with_name("rehearsal.json")
     _calls.extend(json.loads(path.read_text("ascii")))
     for _ in range(_TIMES):
@@ -44,7 +44,7 @@ def rehearse_again(run: Callable[[str, str], str]) -> None:
 
 
 def _make_calls(run: Callable[[str, str], str], calls: list[tuple[str, str]]) -> None:
-    """Nothing of the calls stays, neither modules nor output."""
+    """Make calls, and leave no trace of them, neither modules nor output."""
     modules, request = dict(sys.modules), host_operations.request
     host_operations.request = lambda operation, payload: ""  # noqa: ARG005 - the names are part of the signature
     try:
@@ -64,7 +64,7 @@ def list_objects() -> None:
     # A bit for every eight bytes of memory: a dict of all objects would need more of it than many packages do.
     seen = bytearray()
     waiting: list[object] = [sys.modules, *gc.get_objects()]
-    # What is made here is gone in the snapshot.
+    # The objects that are made here are gone in the snapshot.
     mine = {id(numbers), id(seen), id(waiting)}
     while waiting:
         thing = waiting.pop()
@@ -82,7 +82,7 @@ def list_objects() -> None:
         else:
             waiting.extend(gc.get_referents(thing))
     content = numbers.tobytes()
-    # What was needed to make it goes first, so that it does not lie behind the hole that this leaves.
+    # The means of the list go first, so that it does not lie behind the hole that they leave.
     del seen, mine, waiting, thing, numbers
     header = len(content).to_bytes(4, "little") + zlib.crc32(content).to_bytes(4, "little")
     _plugs.append(b"capsend objects:" + header + content)
@@ -91,7 +91,7 @@ def list_objects() -> None:
 def plug_holes() -> None:
     """Fill the free places that the build left all over the heap, so that new objects lie side by side behind it.
 
-    An object's `id` is its address. What lies at `edge` or behind comes from the room at the end, which is kept free.
+    An object's `id` is its address. Objects at `edge` or behind come from the room at the end, which is kept free.
     """
     gc.collect()
     gc.freeze()
@@ -108,5 +108,5 @@ def plug_holes() -> None:
 
 
 def unplug_holes() -> None:
-    """Give the filled places back: a process that has used up its memory needs some to say so."""
+    """Give the filled places back: a process that has used up its memory needs some to report that."""
     _plugs.clear()

@@ -1,4 +1,4 @@
-"""sqlite3 in folders that can only be read: it locks a database by making a folder beside it, and where nothing can be made it does without."""
+"""sqlite3 on read-only folders: opened with `nolock=1`, because SQLite's lock would be a folder beside the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HOW_TO_LOCK = ("nolock=", "immutable=", "vfs=")
 
 
 def connect(database: Any, *args: Any, **kwargs: Any) -> sqlite3.Connection:
-    """Open a database, as `sqlite3.connect` does; one that this process can only read is opened without a lock."""
+    """Open a database, as `sqlite3.connect` does; a database that this process can only read is opened without a lock."""
     if not args:
         database, kwargs = _without_lock(database, kwargs)
     connection: sqlite3.Connection = _connect(database, *args, **kwargs)
@@ -37,7 +37,7 @@ def _without_lock(database: Any, options: dict[str, Any]) -> tuple[Any, dict[str
 
 
 def install() -> None:
-    """Let programs find this one."""
+    """Replace `sqlite3.connect`."""
     connect.__module__ = "sqlite3"
     for module in (sqlite3, sqlite3.dbapi2, _sqlite3):
         vars(module)["connect"] = connect

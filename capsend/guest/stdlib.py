@@ -1,4 +1,4 @@
-"""The modules of the image: all are imported while it is built, since afterwards there are no files to import from."""
+"""The modules of the image: all are imported while it is built, since a process has no files to import from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
-# Programs and their data, tests, and modules whose import does something.
+# Programs and their data, tests, and modules that act when they are imported.
 _LEFT_OUT = frozenset(
     (
         "__hello__", "__phello__", "_pyrepl", "antigravity", "ensurepip", "idlelib", "lib2to3", "pip", "poll_loop",
@@ -31,13 +31,14 @@ _MOST_STUBS = 20
 def import_all(packages: Iterable[tuple[str, tuple[str, ...], bool]]) -> dict[str, str]:
     """Import the standard library and packages, each with all its submodules.
 
-    Returns {module name: reason} for the submodules and standard modules that cannot be imported here.
-
     Args:
-        packages: of each its name, what is imported of it, and whether native code of it was left out.
+        packages: (name, modules to import, whether native code was left out) of each package.
+
+    Returns:
+        {module name: reason} for the submodules and standard modules that cannot be imported in the image.
 
     Raises:
-        ImportError: a package cannot be imported; all of them, with the reasons, are told on standard error in one line.
+        ImportError: a package cannot be imported; all of them, with the reasons, are written to standard error in one line.
     """
     failures: dict[str, str] = {}
     refused: dict[str, list[str]] = {}
@@ -67,7 +68,7 @@ def import_all(packages: Iterable[tuple[str, tuple[str, ...], bool]]) -> dict[st
 
 @contextlib.contextmanager
 def _silent() -> Any:
-    """Let nothing be written: the C library would keep the streams that it was given, which mean nothing in a process."""
+    """Let nothing be written: the C library would keep the streams of the build, which mean nothing in a process."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
     try:
@@ -96,7 +97,7 @@ def _import(name: str, failures: dict[str, str]) -> ModuleType | None:
 
 
 def _import_package(name: str, failures: dict[str, str], absent: set[str]) -> ModuleType | None:
-    """Import a package; what it imports of the standard library, and is absent here, can be imported by it and not be used."""
+    """Import a package; it can import an absent module of the standard library, and not use it."""
     before = set(sys.modules)
     try:
         for _ in range(_MOST_STUBS):
@@ -128,7 +129,7 @@ def _put_stub(name: str) -> None:
 
 
 class _Stub(types.ModuleType):
-    """Stands for a module that needs an operating system: there are classes of every name, and none can be used."""
+    """The stand-in for a module that needs an operating system: it has a class of every name, and none can be used."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -150,7 +151,7 @@ def _made_type(*_arguments: Any, **_options: Any) -> Any:
     return _Unusable("made", (), {"__module__": "ctypes"})
 
 
-# What packages call while they are imported, and what has an answer: of this machine, for one.
+# Functions that packages call while they are imported, and that have an answer: that of the build's machine, for one.
 _SIZES = {
     "c_longlong": 8,
     "c_ulonglong": 8,
@@ -174,7 +175,7 @@ class _Unusable(type):
     """A class of a stub."""
 
     def __call__(cls, *_args: Any, **_kwargs: Any) -> Any:
-        stub = cls.__mro__[-2]  # of which a package may have made classes
+        stub = cls.__mro__[-2]  # a package may have made subclasses of it
         raise OSError(f"{stub.__module__}.{stub.__name__} needs an operating system, which a process has not")
 
     def __mul__(cls, _count: int) -> Any:

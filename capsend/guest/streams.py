@@ -1,4 +1,4 @@
-"""Standard streams inside a process: text goes to the host through operations 1 and 2, whatever writes it, and there is nothing to read."""
+"""Standard streams in a guest: text goes to the host through operations 1 and 2, whatever writes it; standard input is empty."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHUNK = 65_536
 _RUNTIME = "capsend_guest"
 
 FINDERS: list[Callable[[Any], bytes | None]] = []
-"""What is asked for the content of a file that is not there."""
+"""The functions that return the content of a file that is not on the file system."""
 
 _open_file, _write_file = io.open, os.write
 
@@ -37,7 +37,7 @@ class _HostWriter(io.RawIOBase):
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
 
     def again(self) -> _HostWriter:
-        """Return another one to the same place, which can be closed by itself."""
+        """Return another writer to the same stream of the host, which can be closed by itself."""
         return _HostWriter(self._operation, self._number, self.name)
 
     def writable(self) -> bool:
@@ -55,12 +55,12 @@ class _HostWriter(io.RawIOBase):
         return len(view)
 
     def pass_on(self) -> None:
-        """Let the host show what it has, although the end of the line is missing."""
+        """Make the host show the text so far, although the end of the line is missing."""
         host_operations.request(host_operations.FLUSH, str(self._operation))
 
 
 class _Bytes(io.BufferedIOBase):
-    """The `buffer` of a stream: to flush it is to say that what is there shall be seen."""
+    """The `buffer` of a stream: a flush of it makes the host show the text so far."""
 
     def __init__(self, buffer: Any, raw: _HostWriter) -> None:
         self._buffer = buffer
@@ -85,11 +85,11 @@ class _Bytes(io.BufferedIOBase):
 
 
 class _Text(io.TextIOWrapper):
-    """A stream of text that passes on lines, and what is left of one when it is flushed."""
+    """A stream of text that passes on whole lines, and the rest of one when it is flushed."""
 
     def __init__(self, raw: _HostWriter) -> None:
         buffer = io.BufferedWriter(raw)
-        # Whole lines leave at once, as they do on a terminal: a process that is killed has shown what it did.
+        # Whole lines leave at once, as they do on a terminal: a killed process has shown its output.
         super().__init__(buffer, "utf-8", "backslashreplace", line_buffering=True)
         self._raw = raw
         self._bytes = _Bytes(buffer, raw)
@@ -140,9 +140,9 @@ def _write(fd: int, data: Any, /) -> int:
 
 
 def dump_traceback(file: Any = None, all_threads: bool = True) -> None:
-    """Dump the traceback of the one thread that there is, as text, into file."""
+    """Dump the traceback of the one thread of the guest, as text, into file."""
     lines = ["Current thread (most recent call first):" if all_threads else "Stack (most recent call first):"]
-    frame: types.FrameType | None = sys._getframe(1)  # noqa: SLF001 - as the C function sees it
+    frame: types.FrameType | None = sys._getframe(1)  # noqa: SLF001 - as the C function does
     while frame is not None:
         if not frame.f_globals.get("__name__", "").startswith(_RUNTIME):
             lines.append(f'  File "{frame.f_code.co_filename}", line {frame.f_lineno} in {frame.f_code.co_name}')
@@ -152,7 +152,7 @@ def dump_traceback(file: Any = None, all_threads: bool = True) -> None:
 
 
 def guard() -> None:
-    """Let everything that names the descriptors of the standard streams reach the host; before anything else takes hold of it."""
+    """Let everything that names the descriptors of the standard streams reach the host; called before any other module takes hold of them."""
     _open.__name__ = _open.__qualname__ = "open"
     _open.__module__ = "_io"
     _open.__doc__ = _open_file.__doc__
@@ -160,7 +160,7 @@ def guard() -> None:
     _write.__module__ = "posix"
     _write.__doc__ = _write_file.__doc__
     dump_traceback.__module__ = "faulthandler"
-    # A bound method, like the built-in function, stays what it is as an attribute of a class.
+    # A bound method, like the built-in function, stays as it is as an attribute of a class.
     opener: Any = types.MethodType(_open, _RAW)
     for module in (builtins, io, _io):
         vars(module)["open"] = opener
@@ -170,7 +170,7 @@ def guard() -> None:
 
 
 def install() -> None:
-    """Replace the three standard streams, and what `sys` remembers as the original ones."""
+    """Replace the three standard streams, and the originals that `sys` remembers."""
     streams = {
         "stdin": io.TextIOWrapper(io.BufferedReader(io.BytesIO()), "utf-8"),
         "stdout": _Text(_RAW[1].again()),
@@ -182,11 +182,11 @@ def install() -> None:
 
 
 def flush() -> None:
-    """Send what is left of the last lines; a stream that the program closed or replaced is not its business."""
+    """Send the rest of the last lines; a stream that the program closed or replaced is left alone."""
     streams: set[Any] = {sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__}
     for stream in streams:
         try:
-            # The host hands on what there is when a process ends: it need not be told.
+            # The host hands on the rest when a process ends: it need not be told.
             io.TextIOWrapper.flush(stream) if type(stream) is _Text else stream.flush()
         except (AttributeError, ValueError, OSError):
             continue

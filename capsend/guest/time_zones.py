@@ -1,4 +1,4 @@
-"""Time zones inside a process: they come from the image, since there are no files."""
+"""Time zones in a guest: they come from the image, since a guest has no files."""
 
 from __future__ import annotations
 
@@ -36,6 +36,6 @@ def available_timezones() -> set[str]:
 
 def install() -> None:
     """Let `zoneinfo` find the zones of the image."""
-    zoneinfo._common.load_tzdata = load_tzdata  # type: ignore[assignment] # noqa: SLF001 - the one place both implementations ask
+    zoneinfo._common.load_tzdata = load_tzdata  # type: ignore[assignment] # noqa: SLF001 - the one place that both implementations ask
     zoneinfo.available_timezones = zoneinfo._tzpath.available_timezones = available_timezones  # noqa: SLF001 - as above
     zoneinfo.reset_tzpath(to=())

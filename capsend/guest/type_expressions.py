@@ -1,4 +1,4 @@
-"""Make the types again that a call made: the other half of `capsend.shipping.captures.type_expressions`."""
+"""Make the types again that a call made: the guest's half of `capsend.shipping.captures.type_expressions`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import operator
 import typing
 from typing import Any
 
-# The types made here have names that no type checker sees.
+# The types that are made here have names that no type checker sees.
 _typing: Any = typing
 
 

@@ -1,4 +1,4 @@
-"""Placeholders for values that stay on the host: there for `hasattr` and `in globals()`, as on the host, and refusing every use.
+"""Placeholders for values that stay on the host: present for `hasattr` and `in globals()`, as on the host, and refusing every use.
 
 A use is remembered, so that a program which catches the error cannot answer something else than it would on the host.
 """
@@ -138,7 +138,7 @@ class Unsent:
 
     Args:
         name: the name of the value in the user's program.
-        reason: why it was not sent.
+        reason: the reason why it was not sent.
     """
 
     __slots__ = ("_message",)
@@ -149,7 +149,7 @@ class Unsent:
 
 
 def message_of(placeholder: Unsent) -> str:
-    """Return what a placeholder says when it is used."""
+    """Return the message of a placeholder's error."""
     return str(object.__getattribute__(placeholder, "_message"))
 
 

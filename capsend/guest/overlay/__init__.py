@@ -1,4 +1,4 @@
-"""capsend as a process sees it: the same names by the same rules, most of them the host's own code."""
+"""capsend in a guest: the same names by the same rules, most of them the host's own code."""
 
 from __future__ import annotations
 
@@ -82,19 +82,19 @@ __all__ = [
 
 
 def process(fn: Callable[..., Any], /) -> Any:
-    """Declare a function that is made to be spawned; what was sent with the program has been checked."""
+    """Declare a function that is made to be spawned; a function that was sent with the program has been checked."""
     return _process(fn) if _is_running() else Spawnable(fn)
 
 
 def processes() -> NoReturn:
-    """Say that the processes of the program are known outside."""
+    """Refuse: only the host knows all processes."""
     raise CapsendError(
         "capsend.processes() cannot be used inside a process: it would tell of what the process was not given. Keep the handles of what it spawns"
     )
 
 
 def process_send(cls: type) -> type:
-    """Claim that a class is ProcessSend; of a class that was sent with the program this has been checked."""
+    """Claim that a class is ProcessSend; a class that was sent with the program has been checked."""
     return _process_send(cls) if _is_running() else cls
 
 
@@ -104,7 +104,7 @@ def _is_running() -> bool:
 
 
 class Executor:
-    """Made in the host: its futures are for threads to wait for."""
+    """Made on the host: its futures are for threads to wait for."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise CapsendError(

@@ -1,4 +1,4 @@
-"""Names for addresses are kept outside: inside, nothing is reached by its name, but only by an address that the process was given."""
+"""Names for addresses are the host's: in a guest, no process is reached by its name, but only by an address that was given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for what other processes do: there is one thread, so whoever waits takes in what the host tells meanwhile."""
+"""Waiting for other processes: a process has one thread, so its waiters take in the host's reports meanwhile."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _log = logging.getLogger("capsend.supervisor")
 
 
 class Condition:
-    """What nothing may happen in the middle of: workers wait until it is left."""
+    """A block that no worker may interrupt: workers wait until it is left."""
 
     def __init__(self) -> None:
         self.depth = 0
@@ -34,10 +34,10 @@ class Condition:
             worker.work()
 
     def notify_all(self) -> None:
-        """Do nothing: whoever waits looks again after each thing that the host tells."""
+        """Do nothing: waiters look again after each report of the host."""
 
     def wait_for(self, holds: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Wait until something holds; tell whether it does."""
+        """Wait until *holds* returns true, for at most *timeout* seconds; return whether it does."""
         end = None if timeout is None else time.monotonic() + timeout
         depth, self.depth = self.depth, 0
         try:
@@ -67,10 +67,10 @@ class Worker(Generic[T]):
         condition.workers.append(self)
 
     def start(self) -> None:
-        """Do nothing: there is no thread to be started."""
+        """Do nothing: a process has no thread to be started."""
 
     def put(self, event: T, *, after: float = 0.0) -> None:
-        """Add an event, or do so after so many seconds."""
+        """Add an event, at once or *after* seconds later."""
         if after:
             mailbox.call_later(after, lambda: self.put(event))
             return
@@ -79,7 +79,7 @@ class Worker(Generic[T]):
             self.work()
 
     def aside(self, act: Callable[[], None]) -> None:
-        """Do something now: there is no other thread to do it on."""
+        """Run an act now: a process has no other thread for it."""
         act()
 
     def stop(self) -> None:
@@ -88,17 +88,17 @@ class Worker(Generic[T]):
         self._events.clear()
 
     def join(self) -> None:
-        """Do nothing: whoever calls this is the only one who could be working."""
+        """Do nothing: the caller is the only one who could be working."""
 
     def work(self) -> None:
-        """Hand over what there is, unless that is being done, or the condition is held."""
+        """Hand over the events so far, unless that is being done, or the condition is held."""
         if self._working or self._condition.depth:
             return
         self._working = True
         try:
             while self._events and not self.is_stopping:
                 self._handle(self._events.popleft())
-        except Exception:  # noqa: BLE001 - as on a thread: whoever happens to wait is not the one to be told
+        except Exception:  # noqa: BLE001 - as on a thread: the waiter at hand is not the one to be told
             _log.exception("what was to be done about the end of a process failed")
         finally:
             self._working = False

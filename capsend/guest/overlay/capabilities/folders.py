@@ -1,4 +1,4 @@
-"""Folders as capabilities inside a process: paths that can be passed on to what it spawns."""
+"""Folders as capabilities in a guest: paths that a process can pass on to its children."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class _Folder:
     """A folder that this process holds.
 
     Attributes:
-        number: what the host knows it by.
-        inside: where it is here.
-        write: whether what is in it may be changed.
-        is_weaker: whether less goes along than is held.
+        number: the host's number for it.
+        inside: its path in the guest.
+        write: whether its content may be changed.
+        is_weaker: whether a weaker right than the held one is passed on.
     """
 
     number: int
@@ -31,26 +31,27 @@ class _Folder:
 
 @attrs.frozen
 class _Place:
-    """What stands for a path in a folder, as the host reads it."""
+    """The name of a path in a folder, as the host reads it."""
 
     told_as: str
 
 
-class _DirGrant(HeldGrant):  # type: ignore[misc]  # a class of the image, which is not known here
+class _DirGrant(HeldGrant):  # type: ignore[misc]  # a class of the image, which no type checker knows
     refusal = "which folders a process may use is settled when it starts. Capture the Dir, or pass it to spawn; to tell where it is, send str(path)"
 
 
 @final
 class Dir(PosixPath):
-    """A folder that this process was given, or a path in it: a `pathlib.Path` that can be captured by and passed to what it spawns.
+    """A folder that this process was given, or a path in it: a `pathlib.Path` that its children can capture or be passed.
 
-    What it was given is one already. Paths that are derived from it, by `/`, `glob`, `parent` and all else, are too, as long as they lead
-    nowhere out of the folder. Calling the class makes another one of the same folder, with the same rights or fewer.
+    The folders that a process was given are `Dir`s already. Paths that are derived from one, by `/`, `glob`, `parent` and all else, are
+    too, as long as they lead nowhere out of the folder. Calling the class makes another one of the same folder, with the same rights or
+    fewer.
 
     Args:
         path: the folder, as this process was given it.
-        write: whether the other process may do what this one may; else it can only read.
-        importable: as outside; inside a process it changes nothing, as the right was given already.
+        write: whether the child may do all that this process may; else it can only read.
+        importable: as on the host; in a guest it changes nothing, as the right was given already.
 
     Raises:
         ValueError: this process was not given this folder, or only one around it.
@@ -80,11 +81,11 @@ class Dir(PosixPath):
 
     @property
     def write(self) -> bool:
-        """Whether a process may change what is in the folder."""
+        """Whether a process may change the folder's content."""
         return self._folder.write
 
     def with_segments(self, *segments: str | os.PathLike[str]) -> Any:
-        """Return a path in the folder as such, and any other as an ordinary one; whatever derives a path calls this."""
+        """Return a path in the folder as a `Dir`, and any other as an ordinary path; `pathlib` calls this whenever it derives a path."""
         return _within(Path(*segments), self._folder)
 
     def __copy__(self) -> Dir:
@@ -108,7 +109,7 @@ _given: dict[str, _Folder] = {}
 
 
 def _within(path: Path, folder: _Folder) -> Any:
-    """Return a path of the folder as such, and any other unchanged."""
+    """Return a path in the folder as a `Dir`, and any other unchanged."""
     if ".." in path.parts or not f"{path}/".startswith(f"{folder.inside}/"):
         return path
     made = object.__new__(Dir)

@@ -1,4 +1,4 @@
-"""Functions of the host as a process sees them, under the name that they have outside."""
+"""The guest's functions of the host, under the host's name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["HostFunction", "host_function"]
 
 
 def host_function(function: Any, /) -> Any:
-    """Say that functions of the host are made there; in a class statement that came with the program, what it made there is set later."""
+    """Refuse: functions of the host are made on the host; in a class statement that was sent with the program, the host's function is set later."""
     program = mailbox.program()
     if program is not None and not program.is_running:
         return None

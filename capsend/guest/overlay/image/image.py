@@ -1,4 +1,4 @@
-"""The image as a process sees it: the one that it runs in itself, from which all that it spawns starts as well."""
+"""`Image` in a guest: always the image that the process itself was started from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _modules: frozenset[str] = frozenset()
 
 
 def freeze() -> None:
-    """Take note of the modules that the image holds: all that are loaded when it is made."""
+    """Note the modules that the image holds: all that are loaded when it is made."""
     global _modules  # noqa: PLW0603 - there is one image
     _modules = frozenset(name for name, module in sys.modules.items() if name.partition(".")[0] not in _OWN and module)
 
@@ -38,19 +38,19 @@ def _names(value: Iterable[str]) -> tuple[str, ...]:
 
 @attrs.frozen
 class Image:
-    """What this process started from; it cannot be another one."""
+    """The image that this process started from; a process has no other."""
 
     packages: tuple[str, ...] = attrs.field(default=(), converter=_names)
 
     def knows(self, module: str) -> bool:
-        """Whether a program can import a module inside, by its full name."""
+        """Return whether a program can import a module in the guest, by its full name."""
         return module in _modules
 
     @property
     def modules(self) -> frozenset[str]:
-        """The full names of all modules inside."""
+        """The full names of all modules in the image."""
         return _modules
 
     def template(self) -> Any:
-        """Return nothing: the host knows what a process is made from."""
+        """Return nothing: the host knows the template of each process."""
         return None

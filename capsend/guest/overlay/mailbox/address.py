@@ -1,4 +1,4 @@
-"""Addresses as a process has them, under the host's name."""
+"""The guest's addresses, under the host's name."""
 
 from __future__ import annotations
 

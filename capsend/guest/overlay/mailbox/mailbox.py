@@ -1,4 +1,4 @@
-"""Mailboxes as a process has them, under the host's name."""
+"""The guest's mailboxes, under the host's name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The notices that a mailbox receives as a process has them, under the host's name."""
+"""The guest's notices of a mailbox, under the host's name."""
 
 from __future__ import annotations
 

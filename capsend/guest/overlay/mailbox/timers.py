@@ -1,4 +1,4 @@
-"""Messages that are sent later as a process has them, under the host's name."""
+"""The guest's messages that are sent later, under the host's name."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ class Event:
         self._event = asyncio.Event()
 
     def set(self) -> None:
-        """Set it."""
+        """Set the event."""
         self._event.set()
 
     async def wait(self) -> None:
-        """Wait until it is set, and reset it."""
+        """Wait until the event is set, and reset it."""
         await self._event.wait()
         self._event.clear()

@@ -1,4 +1,4 @@
-"""The life of a process that this one has spawned, as far as this one sees it: the host leads it."""
+"""The life of a child, as far as its parent in the guest sees it: the host leads the life."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap"]
 
 @attrs.frozen
 class Held:
-    """What stands for a handle that came with a result."""
+    """The stand-in for a handle that came with a result."""
 
     thing: Any
 
@@ -38,39 +38,39 @@ class _Finished:
         self._life = life
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the end; tell whether it has come."""
+        """Wait for the end, for at most *timeout* seconds; return whether it has come."""
         return self._life.join(timeout)
 
 
 class _Mail:
-    """What stands for a child in messages, and its links."""
+    """A child in messages, and its links."""
 
     def __init__(self, child: Any) -> None:
         self._child = child
 
     @property
     def port(self) -> int:
-        """What `link` is given."""
+        """The number that `link` takes."""
         number: int = self._child.number
         return number
 
     def grant(self) -> Held:
-        """Return what its address is made from."""
+        """Return the maker of the child's address."""
         return Held(children.address(self._child))
 
     def port_of(self, other: object) -> int:
-        """Say that inside children are linked by their handles."""
+        """Refuse: in a guest, children are linked by their handles."""
         raise TypeError(
             f"inside, a process that was spawned can be linked to another one, not to {other!r}. "
             "To link this process itself, write inbox.link(address)"
         )
 
     def link(self, other: int) -> None:
-        """Link it to another child."""
+        """Link the child to another child."""
         children.link(self._child, other)
 
     def unlink(self, other: int) -> None:
-        """Undo that."""
+        """Undo the link with another child."""
         children.unlink(self._child, other)
 
 
@@ -93,36 +93,36 @@ class Life:
 
     @property
     def finished(self) -> _Finished:
-        """Its end, to wait for."""
+        """The end of the child, to wait for."""
         return _Finished(self)
 
     @property
     def mail(self) -> _Mail:
-        """What stands for it in messages."""
+        """The child's messages and links."""
         return _Mail(self.child)
 
     @property
     def reason(self) -> ExitReason | None:
-        """How it ended; None while it runs."""
+        """The reason of the end; None while the child runs."""
         if self._reason is None:
             self._reason = children.stats(self.child)["reason"]
         return self._reason
 
     def stats(self) -> Stats:
-        """What it has used."""
+        """Return the resources that the child has used."""
         told = children.stats(self.child)
         return Stats(**{field.name: told[field.name] for field in attrs.fields(Stats)})
 
     def kill(self) -> None:
-        """End it."""
+        """End the child."""
         children.kill(self.child)
 
     def abandon(self) -> None:
-        """End it because nobody can ask for its result any more."""
+        """End the child because nobody holds its handle any more."""
         children.kill(self.child)
 
     def join(self, timeout: float | None) -> bool:
-        """Wait for the end, and take what it gave."""
+        """Wait for the end, and take the outcome."""
         if not self._joined and mailbox.expects_ends():
             timeout = self._watch(timeout)
         return self._joined or self._fetch(timeout)  # meanwhile a supervisor may have taken it
@@ -136,7 +136,11 @@ class Life:
         return True
 
     def _watch(self, timeout: float | None) -> float | None:
-        """Wait for the end such that what is to be done about other ends is done meanwhile; return how long to wait after that."""
+        """Wait for this child's end and run the callbacks of other children meanwhile.
+
+        Returns:
+            0.0 after the timeout, None once the child has ended.
+        """
         limit = None if timeout is None else time.monotonic() + timeout
         if not self._is_watched:
             self._is_watched = True
@@ -160,12 +164,12 @@ class Life:
             return
         self._reason = "normal" if kind == "v" else "failed"
         try:
-            table: Any = _Table(held)  # as far as it is asked, it is a table of handles
+            table: Any = _Table(held)  # as far as the decoder asks, it is a table of handles
             self._value = shipment.receive(kind + text, self.number, handles=table)
-        except BaseException as error:  # noqa: BLE001 - belongs to whoever asks for the result
+        except BaseException as error:  # noqa: BLE001 - the error belongs to the waiter for the result
             self._reason = "normal" if exceptions.is_normal_exit(error) else "failed"
             if isinstance(error, CapsendError) or isinstance(error.__cause__, exceptions.GuestTraceback):
-                error.__traceback__ = None  # where it was raised stands in its cause
+                error.__traceback__ = None  # its cause shows where it was raised
             self._error = error
 
     def outcome(self, *, as_result: bool = False) -> Any:
@@ -176,7 +180,7 @@ class Life:
         return self._value
 
     def add_callback(self, callback: Callable[[], None]) -> None:
-        """Call when the process has ended, while this one waits for something, or at once if it has."""
+        """Call *callback* when the child has ended, while the parent waits for something, or at once if it has ended."""
         if self.reason is not None:
             callback()
             return
@@ -186,7 +190,7 @@ class Life:
         try:
             mailbox.await_end(self.child, self._has_ended)
         except CapsendError:
-            # Too many are waited for: nobody could be told of this one's end, so it comes now.
+            # Too many ends are awaited: nobody could be told of this one, so it comes now.
             self.kill()
             self._fetch(None)
             self._has_ended()
@@ -205,7 +209,7 @@ class _Table:
         self._held = held
 
     def get(self, number: int) -> Held | None:
-        """Return what stands for a handle."""
+        """Return the stand-in for a handle."""
         return Held(self._held[number]) if 0 <= number < len(self._held) else None
 
 

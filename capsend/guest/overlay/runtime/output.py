@@ -1,4 +1,4 @@
-"""Where the output of what a process spawns goes: where its own goes, which the host decides."""
+"""The targets of a child's output: those of its parent, which the host decides."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import sys
 
 
 def to_stdout(text: str) -> None:
-    """Stand for the standard output of this process."""
+    """Represent the standard output of this process."""
     sys.stdout.write(text)
 
 
 def to_stderr(text: str) -> None:
-    """Stand for the standard error of this process."""
+    """Represent the standard error of this process."""
     sys.stderr.write(text)

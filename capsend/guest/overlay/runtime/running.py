@@ -1,4 +1,4 @@
-"""How a process is started from inside another one: the host is asked to."""
+"""The start of a child by a process: a request to the host."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def start(shipment: Shipment, environment: Environment, _template: object, *, op
 
     Raises:
         TypeError: the environment has targets of output of its own.
-        LimitExceeded: it would have more than this process has, or its family more than it may.
+        LimitExceeded: the child would have more than this process has, or its tree more than it may.
     """
     if environment.stdout is not to_stdout or environment.stderr is not to_stderr:
         raise TypeError(
@@ -37,12 +37,12 @@ def start(shipment: Shipment, environment: Environment, _template: object, *, op
         "limits": _limits(environment),
         **getattr(shipment, "head", {}),
     }
-    make: Any = life.Life  # the one beside this module
+    make: Any = life.Life  # the class in the overlay's own package
     return make(children.spawn(head, shipment.program, shipment.call), shipment)
 
 
 def _limits(environment: Environment) -> dict[str, Any]:
-    """What differs from the default: the rest is as the host has it for this process."""
+    """Return the limits that differ from the default: the host knows the others of this process."""
     limits: dict[str, Any] = {}
     for field in attrs.fields(type(environment)):
         value = getattr(environment, field.name)

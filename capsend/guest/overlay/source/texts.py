@@ -1,4 +1,4 @@
-"""Where the text of code is found inside a process: in the pieces from which its functions and classes were compiled, first of all."""
+"""The texts of code in a guest: first of all the pieces from which its functions and classes were compiled."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 def texts_of(filename: str, module_globals: dict[str, Any], *, line: int | None = None) -> Sequence[ParsedText]:
-    """Return the texts in which code of a file may stand: pieces of it that this process was given, or what linecache knows here.
+    """Return the texts that may contain code of a file: pieces of it that were sent to this process, or those of the guest's linecache.
 
     Args:
         filename: the file, as code objects name it.
         module_globals: the globals of its module.
-        line: the first line of a function that is looked for; None to look for classes.
+        line: the first line of the function to be found; None to find classes.
 
     Raises:
-        SourceError: there is no text.
+        SourceError: the guest has no text of the file.
     """
     pieces = [piece for piece in _pieces() if piece[3] == filename]
     if not pieces or linecache.getlines(filename, module_globals):
@@ -46,7 +46,7 @@ def _holds(piece: list[Any], line: int) -> bool:
 
 @lru_cache(maxsize=256)
 def _parse(kind: str, _name: str, text: str, file: str, line: int, indent: str, enclosing: str) -> ParsedText:
-    """Parse a piece such that its nodes have the positions that they have in the file."""
+    """Parse a piece so that its nodes have the positions that they have in the file."""
     head, tail = ("(\n", "\n)") if kind == "lambda" else ("if 1:\n", "") if indent else ("", "")
     tree = ast.parse(f"{head}{indent}{text}{tail}", file)
     node: Any = tree.body[0]
@@ -59,13 +59,13 @@ def _parse(kind: str, _name: str, text: str, file: str, line: int, indent: str, 
 
 
 def cell_files(name: str, keyword: str = "class") -> list[str]:
-    """Return the files in which a class, or type alias, may stand whose module has none; the newest comes last."""
+    """Return the files that may contain a class, or type alias, whose module has none; the newest comes last."""
     # A `type` statement travels as a class does.
     found = [str(piece[3]) for piece in _pieces() if piece[0] == "class" and piece[1] == name]
     return [*linecached.cell_files(name, keyword), *reversed(dict.fromkeys(found))]
 
 
 def _pieces() -> Iterator[list[Any]]:
-    """Yield what this process was given, the newest first."""
+    """Yield the pieces that were sent to this process, the newest first."""
     program = mailbox.program()
     yield from reversed([] if program is None else program.pieces)

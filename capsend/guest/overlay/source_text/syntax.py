@@ -1,4 +1,4 @@
-"""Whether a text can be compiled: inside a process, the process itself finds it out."""
+"""The check of a text's syntax: in a guest, the process itself compiles the text."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ def check_syntax(text: str, name: str, _image: object) -> None:
     """Compile a text without running it.
 
     Raises:
-        SyntaxError: it cannot be compiled.
+        SyntaxError: the text cannot be compiled.
     """
     cells.Cell(text, name)

@@ -1,4 +1,4 @@
-"""Modules in other languages as a process sees them: it can spawn the functions of those that it was given."""
+"""WebAssembly modules in a guest: a process can spawn the functions of those that it was given."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _HOLDS_NO_MORE = "this process holds too many handles"
 
 
-class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image, which is not known here
-    """A module in any language that the host has compiled; see `capsend.WasmModule` outside."""
+class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image, which no type checker knows
+    """A module in any language that the host has compiled; see `capsend.WasmModule` on the host."""
 
     __slots__ = ("_name", "functions")
 
@@ -30,7 +30,7 @@ class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image,
 
     @classmethod
     def from_file(cls, path: Any) -> WasmModule:
-        """Say that the host compiles modules."""
+        """Refuse: the host compiles modules."""
         raise WasmError(
             f"{path} cannot be loaded inside a process: the host compiles modules. Load it there, and capture it"
         )
@@ -41,7 +41,7 @@ class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image,
         """Return one of its functions.
 
         Raises:
-            WasmError: there is none of that name that can be spawned.
+            WasmError: the module has no function of that name that can be spawned.
         """
         if name not in self.functions:
             there_are = ", ".join(self.functions) or "none that a process can begin with"
@@ -63,7 +63,7 @@ class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image,
 
 
 class WasmFunction(handles.Handle):  # type: ignore[misc]  # as above
-    """A function of a module, which `spawn` takes like one of Python's: bytes go in, bytes come out."""
+    """A function of a module, which `spawn` takes like a Python function: bytes go in, bytes come out."""
 
     __slots__ = ("_label",)
 
@@ -73,7 +73,7 @@ class WasmFunction(handles.Handle):  # type: ignore[misc]  # as above
         self._label = f"{name} of {module}"
 
     def __call__(self, argument: bytes = b"", /, *capabilities: Any) -> bytes:
-        """Run it in a process of its own, and return its result."""
+        """Run the function in a process of its own, and return its result."""
         from capsend.spawning import spawn
 
         found: bytes = spawn(self, argument, *capabilities).result()
@@ -109,7 +109,7 @@ class WasmFunction(handles.Handle):  # type: ignore[misc]  # as above
 
 @attrs.frozen
 class WasmShipment:
-    """A call of a function of a module, ready to be told to the host."""
+    """A call of a function of a module, ready to be sent to the host."""
 
     function: WasmFunction
     argument: bytes
@@ -126,21 +126,21 @@ class WasmShipment:
 
     @property
     def head(self) -> dict[str, Any]:
-        """What the host is told of it."""
+        """The head of the request to the host."""
         return {"entry": self.function.number}
 
     def check(self, environment: Environment) -> None:
-        """Do nothing: the host knows what it needs."""
+        """Do nothing: the host checks the environment."""
 
     def start(self, environment: Environment) -> Any:
-        """Have the host start it."""
+        """Have the host start the call."""
         from capsend.runtime.running import start
 
         shipment: Any = self
         return start(shipment, environment, None, operations=())
 
     def receive(self, text: str, process_id: int, *, handles: Any = None) -> bytes:
-        """Return its result."""
+        """Return the result of the call."""
         found: bytes = codec.decode(text[1:])
         return found
 
