@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
+from capsend.modules import compiled, isolated
 
 from capsend import WasmModule, spawn
 from capsend.engine import assemble
 from capsend.exceptions import WasmError
-from capsend.modules import compiled, isolated
 
 PATIENCE = 60
 _names = itertools.count(time.time_ns())
@@ -34,7 +34,9 @@ def section(kind: int, content: bytes) -> bytes:
 
 def large(functions: int, steps: int) -> bytes:
     """A module that takes long to compile: many locals, and steps between them."""
-    body = number(1) + number(1_000 + next(_names) % 1_000) + b"\x7e" + b"\x20\x00\x20\x01\x7e\x21\x01" * steps + b"\x0b"
+    body = (
+        number(1) + number(1_000 + next(_names) % 1_000) + b"\x7e" + b"\x20\x00\x20\x01\x7e\x21\x01" * steps + b"\x0b"
+    )
     code = number(functions) + (number(len(body)) + body) * functions
     types = section(1, b"\x01\x60\x00\x00") + section(3, number(functions) + b"\x00" * functions)
     return b"\0asm\x01\0\0\0" + types + section(10, code)

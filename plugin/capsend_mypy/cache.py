@@ -91,7 +91,7 @@ class Summaries:
         own = program.summary(file.fullname)
         if own is None:
             return
-        own.tables = constants.digest(file, own)
+        own.tables, own.text = constants.digest(file, own), b""
         if self.daemon:
             text = summary.encode_refs(file, own)
         else:

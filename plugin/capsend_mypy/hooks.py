@@ -171,15 +171,15 @@ class CapsendPlugin(Plugin):
 
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], CallableType] | None:
         """Take the mailbox out of what a spawn expects; let a lambda with defaults be spawned, for which mypy cannot infer a type."""
-        if fullname in self.silent:
-            return None
-        defined = self._defined(fullname)
-        if defined not in METHODS and fullname not in CALL_METHODS:
+        if fullname in CALL_METHODS:
+            from capsend_mypy import signatures
+
+            return signatures.of_call
+        defined = fullname if fullname in self.silent else self._defined(fullname)
+        if defined not in METHODS:
             return None
         from capsend_mypy import signatures
 
-        if fullname in CALL_METHODS:
-            return signatures.of_call
         if defined in SPAWN_METHODS:
             return signatures.of_spawn
         if defined in SUPERVISED_METHODS:

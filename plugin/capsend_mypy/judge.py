@@ -39,6 +39,7 @@ from mypy.types import (
 
 from capsend_mypy import names
 from capsend_mypy.changing import is_descriptor
+from capsend_mypy.marks import is_per_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -584,15 +585,6 @@ def _as_field(node: Decorator) -> Var:
     field = Var(node.name, declared.ret_type if isinstance(declared, CallableType) else None)
     field.is_final = True  # nobody assigns it but the property itself
     return field
-
-
-def is_per_process(declared: Type) -> bool:
-    """Return whether a variable is declared `PerProcess[...]`, be it through another alias."""
-    while isinstance(declared, TypeAliasType) and declared.alias is not None:
-        if declared.alias.fullname in {names.PER_PROCESS, "capsend.PerProcess"}:
-            return True
-        declared = declared.alias.target
-    return False
 
 
 def is_class_level(node: Var) -> bool:

@@ -14,7 +14,8 @@ from mypy.typevars import fill_typevars
 from capsend_mypy import bodies, constants, names, operators, outline, shapes, summary, syntax, writes
 from capsend_mypy.bare import Bare
 from capsend_mypy.constants import Sources
-from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level, is_per_process
+from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level
+from capsend_mypy.marks import is_host_function, is_per_process, is_spawnable
 from capsend_mypy.outline import Ref
 from capsend_mypy.summary import Failure, Hop, Summary
 from capsend_mypy.values import Values, is_callable
@@ -917,24 +918,6 @@ def syntax_decorator(node: n.SymbolNode | None) -> n.Decorator | None:
     if isinstance(node, n.OverloadedFuncDef):
         node = node.impl
     return node if isinstance(node, n.Decorator) else None
-
-
-def is_spawnable(declared: Type) -> bool:
-    """Return whether a type is capsend's `Spawnable`, whose captures were checked where it was made."""
-    proper = get_proper_type(declared)
-    return isinstance(proper, Instance) and any(base.fullname == names.SPAWNABLE for base in proper.type.mro)
-
-
-def is_host_function(declared: Type) -> bool:
-    """Return whether a type is capsend's `HostFunction`: what it wraps never goes along."""
-    proper = get_proper_type(declared)
-    return isinstance(proper, Instance) and proper.type.fullname == names.HOST_FUNCTION
-
-
-def is_wasm_function(declared: Type) -> bool:
-    """Return whether a type is capsend's `WasmFunction`, which captures nothing."""
-    proper = get_proper_type(declared)
-    return isinstance(proper, Instance) and proper.type.fullname == names.WASM_FUNCTION
 
 
 def decorated(name: str, shown: str) -> Failure:

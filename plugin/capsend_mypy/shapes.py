@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from capsend_traits import table
 from mypy import nodes as n
 from mypy.traverser import NameAndMemberCollector
 from mypy.types import AnyType, CallableType, Instance, Overloaded, TypeVarType, UnionType, get_proper_type
 
 from capsend_mypy import names, outline, syntax, writes
+from capsend_mypy.marks import is_per_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,6 +70,9 @@ class Shape:
     node: n.Expression | None = field(default=None, compare=False)
 
 
+WRITTEN_OUT: Final = frozenset(
+    {n.IntExpr, n.StrExpr, n.BytesExpr, n.FloatExpr, n.ComplexExpr, n.EllipsisExpr, n.UnaryExpr, n.ComparisonExpr}
+)
 CONSTANTS: Final = frozenset({"builtins.None", "builtins.True", "builtins.False"})
 LITERAL: Final = Shape(ATOM)
 NONE: Final = Shape(ATOM, "None")
@@ -159,6 +164,8 @@ class Builder:
 
     def of(self, value: n.Expression | None) -> Shape:
         """Return the shape of an expression."""
+        if type(value) in WRITTEN_OUT:
+            return LITERAL
         if value is None or len(self._building) > MOST_DEEP:
             return Shape(UNKNOWN)
         match value:
@@ -411,13 +418,13 @@ def of_variables(file: n.MypyFile) -> Iterator[tuple[str, Shape]]:
 
 
 def _of_body(body: list[n.Statement], prefix: str, builder: Builder) -> Iterator[tuple[str, Shape]]:
-    values: dict[str, list[n.Expression | None]] = {}
+    values: dict[str, list[tuple[n.Var, n.Expression | None]]] = {}
     for binding in syntax.plain_bindings(body):
         if isinstance(binding.node, n.Var):
-            values.setdefault(binding.name, []).append(binding.value)
+            values.setdefault(binding.name, []).append((binding.node, binding.value))
     for name, bound in values.items():
-        value = bound[0]
-        if len(bound) == 1 and isinstance(value, TELLING) and _names_anything(value):
+        node, value = bound[0]
+        if len(bound) == 1 and isinstance(value, TELLING) and _is_asked_for(node, value) and _names_anything(value):
             shape = builder.value_of(value, prefix + name)
             if _is_telling(shape):
                 yield prefix + name, shape
@@ -440,6 +447,7 @@ TELLING: Final = (
     n.DictionaryComprehension,
 )
 """The expressions that may make or hold callables."""
+MUTABLE: Final = {kind: form for kind, form in outline.DISPLAYS.items() if form.startswith("builtins.")}
 SENTINEL: Final = "builtins.object"
 
 
@@ -458,6 +466,19 @@ def _names_anything(value: n.Expression) -> bool:
     collector = NameAndMemberCollector()
     value.accept(collector)
     return bool(collector.name_exprs or collector.member_exprs)
+
+
+def _is_asked_for(node: n.Var, value: n.Expression) -> bool:
+    """Return whether a check may ask for the value of a variable: of a list, dict or set only if each process owns it.
+
+    Otherwise it is mutable, whatever it holds, or a constant, which its source shows.
+    """
+    if type(value) not in MUTABLE or node.type is None:
+        return True
+    declared = get_proper_type(node.type)
+    if not isinstance(declared, Instance) or declared.type.fullname not in MUTABLE.values():
+        return True
+    return is_per_process(node.type) or table().is_per_process(node.fullname)
 
 
 def _named_in(target: n.Node) -> Iterator[n.SymbolNode]:

@@ -8,7 +8,7 @@ from mypy import nodes as n
 from mypy.types import AnyType, CallableType, Instance, Type, TypeOfAny, get_proper_type
 
 from capsend_mypy import calls, mailboxes, supervised
-from capsend_mypy.program import is_wasm_function
+from capsend_mypy.marks import is_wasm_function
 
 if TYPE_CHECKING:
     from mypy.plugin import FunctionSigContext, MethodSigContext

@@ -23,13 +23,12 @@ from mypy.types import (
 
 from capsend_mypy import names, operators, outline, shapes, syntax, writes
 from capsend_mypy.config import Transport
-from capsend_mypy.judge import Rule, Spoil, is_class_level, is_per_process
+from capsend_mypy.judge import Rule, Spoil, is_class_level
+from capsend_mypy.marks import is_per_process, is_spawnable, is_wasm_function
 from capsend_mypy.program import (
     DECORATED_CURE,
     DECORATED_VERDICT,
     Direct,
-    is_spawnable,
-    is_wasm_function,
     written,
 )
 from capsend_mypy.summary import Hop

@@ -66,6 +66,7 @@ class Summary:
         changing: the classes that have a method which changes their instances, although these look as if they stayed as they are made.
         hidden: the names whose values at run time are made in a branch that mypy skips.
         tables: a digest of what decides which mutable globals are constants.
+        text: the module's source, until the summary was attached.
     """
 
     verdicts: dict[str, tuple[Failure, ...]] | None = None
@@ -77,6 +78,7 @@ class Summary:
     changing: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
     tables: str = ""
+    text: bytes = b""
     shapes: dict[str, Shape] = field(default_factory=dict)
 
 
@@ -113,7 +115,7 @@ def from_tree(file: n.MypyFile) -> Summary:
     )
     if summary.unseen:
         return summary
-    text = _text(file)
+    text = summary.text = _text(file)
     summary.changing = frozenset(changing.changing(((local, function) for local, function, _ in found), text))
     if b"TYPE_CHECKING" in text:
         summary.hidden = outline.hidden_names(file)

@@ -20,8 +20,9 @@ def plugin(prices: list[int]) -> object:
     return spawn(source.function("total"), prices, rate=2).result()
 
 
-def twice(n: int) -> object:
-    return spawn(SHARED, n=n).result()
+def twice(n: int) -> int:
+    doubled: int = spawn(SHARED, n=n).result()
+    return doubled
 
 
 def main() -> None:

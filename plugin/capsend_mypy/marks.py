@@ -1,0 +1,34 @@
+"""The types of capsend that checks treat apart: what was checked where it was made, what captures nothing, what each process owns."""
+
+from __future__ import annotations
+
+from mypy.types import Instance, Type, TypeAliasType, get_proper_type
+
+from capsend_mypy import names
+
+
+def is_spawnable(declared: Type) -> bool:
+    """Return whether a type is capsend's `Spawnable`, whose captures were checked where it was made."""
+    proper = get_proper_type(declared)
+    return isinstance(proper, Instance) and any(base.fullname == names.SPAWNABLE for base in proper.type.mro)
+
+
+def is_host_function(declared: Type) -> bool:
+    """Return whether a type is capsend's `HostFunction`: what it wraps never goes along."""
+    proper = get_proper_type(declared)
+    return isinstance(proper, Instance) and proper.type.fullname == names.HOST_FUNCTION
+
+
+def is_wasm_function(declared: Type) -> bool:
+    """Return whether a type is capsend's `WasmFunction`, which captures nothing."""
+    proper = get_proper_type(declared)
+    return isinstance(proper, Instance) and proper.type.fullname == names.WASM_FUNCTION
+
+
+def is_per_process(declared: Type) -> bool:
+    """Return whether a variable is declared `PerProcess[...]`, be it through another alias."""
+    while isinstance(declared, TypeAliasType) and declared.alias is not None:
+        if declared.alias.fullname in {names.PER_PROCESS, "capsend.PerProcess"}:
+            return True
+        declared = declared.alias.target
+    return False
