@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from capsend.modules import compiled, isolated
 
 from capsend import WasmModule, spawn
 from capsend.engine import assemble
 from capsend.exceptions import WasmError
+from capsend.wasm import compiled, isolated
 
 PATIENCE = 60
 _names = itertools.count(time.time_ns())

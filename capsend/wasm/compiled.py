@@ -19,6 +19,7 @@ from capsend.cache_place import module_folder
 from capsend.codec.text import dumps
 from capsend.exceptions import ImageError, WasmError
 from capsend.image.cache import check_owner, check_way, cpu, own_folder
+from capsend.wasm.isolated import LAYER, compile_apart, template_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,6 @@ FORMAT: Final = 1
 """Raised with every change of the engine's settings that makes compiled modules useless."""
 
 _MAGIC: Final = b"\0asm"
-_LAYER: Final = 6  # offset of the byte of the header that tells modules and components apart
 _DIGEST: Final = 32
 _log: Final = logging.getLogger("capsend.wasm")
 
@@ -78,7 +78,7 @@ def obtain(data: bytes, *, name: str, isolated: bool = False) -> Compiled:
     if not isinstance(data, bytes):
         raise TypeError(f"a module is loaded from bytes, not {type(data).__name__}")
     name = name or f"module {hashlib.sha256(data).hexdigest()[:8]}"
-    if not data.startswith(_MAGIC) or len(data) <= _LAYER:
+    if not data.startswith(_MAGIC) or len(data) <= LAYER:
         raise WasmError(
             f"{name} is not WebAssembly: it does not begin with \\0asm. Build one, or load text with WasmModule.from_wat"
         )
@@ -103,13 +103,6 @@ def obtain(data: bytes, *, name: str, isolated: bool = False) -> Compiled:
     return found
 
 
-def template_of(data: bytes) -> Any:
-    """Return the class for the compiled form of *data*: that of core modules or of components."""
-    from capsend import engine
-
-    return engine.WorldTemplate if data[_LAYER] else engine.CoreTemplate
-
-
 def _compile(data: bytes, name: str, *, isolated: bool) -> Compiled:
     from capsend import engine
 
@@ -118,8 +111,6 @@ def _compile(data: bytes, name: str, *, isolated: bool) -> Compiled:
     load = functools.partial(engine.load_code, template.code)
     code = _load(path, load)
     if code is None and isolated:
-        from capsend.modules.isolated import compile_apart
-
         compiled = compile_apart(data, name=name)
         code = load(compiled)
         _keep(path, compiled)

@@ -24,9 +24,12 @@ SECONDS: Final = 120
 LARGEST_CODE: Final = 1 << 29
 """Bytes of the largest compiled form that is accepted."""
 
+LAYER: Final = 6
+"""Offset of the byte of the header that is different in modules and components."""
+
 _LONGEST_MESSAGE: Final = 2_000
 _REFUSED: Final = 3
-_PROGRAM: Final = "from capsend.modules.isolated import compile_here; compile_here()"
+_PROGRAM: Final = "from capsend.wasm.isolated import compile_here; compile_here()"
 
 
 def compile_apart(data: bytes, *, name: str) -> bytes:
@@ -83,8 +86,14 @@ def compile_here() -> NoReturn:
     os._exit(0)  # nothing is left to be done, and the threads of the compiler need not be waited for
 
 
+def template_of(data: bytes) -> Any:
+    """Return the class for the compiled form of *data*: that of core modules or of components."""
+    from capsend import engine
+
+    return engine.WorldTemplate if data[LAYER] else engine.CoreTemplate
+
+
 def _compiler() -> Callable[[bytes, str], Any]:
     from capsend import engine
-    from capsend.modules.compiled import template_of
 
     return lambda data, name: engine.compile_code(template_of(data).code, data, name)
