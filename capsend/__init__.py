@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from capsend.mailbox.address import Address
     from capsend.mailbox.mailbox import Mailbox
     from capsend.runtime.running import processes as processes
+    from capsend.session.session import Session
     from capsend.shipping.records import Record as Record
     from capsend.source_text.source import Source
     from capsend.supervisor import Supervisor as Supervisor
@@ -61,6 +62,7 @@ __all__ = [
     "ProcessSend",
     "Serializable",
     "SerializationError",
+    "Session",
     "Source",
     "Spawnable",
     "TimeLimitExceeded",
@@ -84,6 +86,7 @@ _LATER: Final = {
     "Mailbox": "mailbox.mailbox",
     "ProcessGroup": "group",
     "Record": "shipping.records",
+    "Session": "session.session",
     "Source": "source_text.source",
     "Supervisor": "supervisor",
     "WasmFunction": "wasm.module",

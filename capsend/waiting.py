@@ -45,6 +45,7 @@ class Parker:
 
     __slots__ = ("_lock", "_longest")
     interrupted: Final = False
+    disturbed: Final = False
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

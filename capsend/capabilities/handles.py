@@ -114,6 +114,15 @@ class Handles:
             del self._entries[number], self._numbers[grant]
             grant.let_go()
 
+    def copy(self) -> Handles:
+        """Return a table with the same numbers, without those of processes: these belong to one that spawned them."""
+        other = Handles()
+        kept = {number: entry for number, entry in self._entries.items() if entry[0].kind != "process"}
+        other._entries = kept
+        other._numbers = {entry[0]: number for number, entry in kept.items()}
+        other._next = self._next
+        return other
+
     def close(self) -> None:
         """Forget all handles."""
         entries = list(self._entries.values())

@@ -97,7 +97,7 @@ class ComponentInstance(Instance):
     def wait_until(self, ready: Callable[[], bool]) -> None:
         """Wait until something is ready or the guest is interrupted."""
         pause = _FIRST_WAIT
-        while not self.interrupted and not ready():
+        while not self.interrupted and not self.disturbed and not ready():
             self.sleep(pause)
             pause = min(2 * pause, RAW_WAIT)
 

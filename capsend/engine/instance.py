@@ -16,7 +16,7 @@ from wasmtime import _bindings as ffi
 from capsend.engine import capi
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from capsend.capabilities.folders import Mount
 
@@ -156,6 +156,8 @@ class Instance:
     def __init__(self, owner: wasmtime.Engine) -> None:
         self.engine = owner
         self._interrupted = False
+        self.disturbed = False
+        self.on_disturbance: Callable[[], object] | None = None
         self.failure: BaseException | None = None
         self.raw_output = bytearray()
         self._wake = threading.Lock()
@@ -208,6 +210,21 @@ class Instance:
             self._wake.release()
         self.engine.increment_epoch()
 
+    def disturb(self) -> None:
+        """Let `on_disturbance` be called on the thread that runs the guest, and what it waits for be over; from any thread.
+
+        Until the guest runs on, `disturbed` says that waits are to end.
+        """
+        self.disturbed = True
+        self.unpark()
+        self.engine.increment_epoch()
+
+    def tell_disturbance(self) -> None:
+        """Call `on_disturbance`; on the thread that runs the guest."""
+        self.disturbed = False
+        if self.on_disturbance is not None:
+            self.on_disturbance()
+
     @property
     def interrupted(self) -> bool:
         """Whether `interrupt` was called."""
@@ -216,7 +233,7 @@ class Instance:
     def sleep(self, seconds: float) -> None:
         """Wait inside a host operation, until the time is over or the guest is interrupted."""
         end = time.monotonic() + max(seconds, 0.0)
-        while not self.interrupted and (left := end - time.monotonic()) > 0:
+        while not self.interrupted and not self.disturbed and (left := end - time.monotonic()) > 0:
             self.park(left)
 
     def park(self, seconds: float | None) -> None:
@@ -282,5 +299,7 @@ def _on_epoch(_context: Any, number: int, delta: Any, _kind: Any) -> int | None:
     guest = guests.get(number)
     if guest is None or guest.interrupted:
         return capi.error("interrupted")
+    if guest.disturbed:
+        guest.tell_disturbance()
     delta[0] = 1
     return 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import struct
+import threading
 from typing import TYPE_CHECKING, Final
 
 import wasmtime
@@ -14,13 +16,17 @@ from wasmtime import component as wasm_component
 from capsend.engine import capi, wasi
 from capsend.engine.component_instance import ComponentInstance, Probe
 from capsend.engine.gauge import IMPORT, PAGE
-from capsend.engine.instance import Interrupted, engine, running
+from capsend.engine.instance import LARGEST_MEMORY, Interrupted, engine, running
+from capsend.engine.memory import find_memory, find_signals
+from capsend.engine.pictures import put_picture, take_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from capsend.capabilities.folders import Mount
+    from capsend.engine.memory import Memory
+    from capsend.engine.pictures import Picture
 
 _END: Final = 0  # the operation of `capsend.guest.host_operations` by which a guest only says how much memory it has
 _WORLD_PARAMETERS: Final = 2
@@ -79,11 +85,30 @@ class Template:
             message = f"{path} has no function to run"
             raise ValueError(message)
         self.export = export
+        self._signals: tuple[tuple[int, int], ...] | None = None
 
     @functools.cached_property
     def writing_linker(self) -> wasm_component.Linker:
         """The linker of guests that may write files: streams of output are wasmtime's own."""
         return _make_linker(writing=True)
+
+    @property
+    def knows_signals(self) -> bool:
+        """Whether `signals` is known already; to find it out takes a moment, once."""
+        return self._signals is not None
+
+    def signals(self) -> tuple[tuple[int, int], ...]:
+        """Return the words of memory by which a guest learns of an interrupt; () where they cannot be found."""
+        if self._signals is None:
+
+            def find() -> None:
+                self._signals = find_signals(lambda host: Guest(self, memory=LARGEST_MEMORY, host=host))
+
+            # Not on this thread, which may be running another guest.
+            finder = threading.Thread(target=find, name="capsend signals")
+            finder.start()
+            finder.join()
+        return self._signals or ()
 
     @functools.cached_property
     def probe(self) -> Probe:
@@ -126,8 +151,10 @@ class Guest(ComponentInstance):
             OSError: a folder cannot be opened.
         """
         super().__init__(engine())
+        self.template = template
         self.host = host
         self.memory = 0
+        self.seen: Memory | None = None
         self._returned = False
         try:
             self.configure(memory, mounts)
@@ -162,9 +189,7 @@ class Guest(ComponentInstance):
         result = ffi.wasmtime_component_val_t()
         running.guest = self
         try:
-            if self._returned:
-                # Owed from the call before; most guests are called once and dropped.
-                self.finish(ffi.wasmtime_component_func_post_return(ctypes.byref(self._function), self.context))
+            self.rest()
             self.finish(
                 ffi.wasmtime_component_func_call(
                     ctypes.byref(self._function), self.context, arguments, 2, ctypes.byref(result), 1
@@ -174,6 +199,32 @@ class Guest(ComponentInstance):
         finally:
             running.guest = None
         return capi.take_text(result.of.string)
+
+    def find_memory(self) -> None:
+        """Find its memory, before it runs what is not its image's: from then on `interrupt_python` reaches code that waits for nothing."""
+        self.seen = find_memory(self)
+        self.on_disturbance = self._set_signals
+
+    def take_picture(self) -> Picture | None:
+        """Return a picture of its memory, while no call is running in it; None where none can be had."""
+        return take_picture(self)
+
+    def put_picture(self, picture: Picture) -> bool:
+        """Go on from a picture of another instance of its image, before it has run anything; tell whether that can be done."""
+        return put_picture(self, picture)
+
+    def _set_signals(self) -> None:
+        """Let Python see a pending interrupt; called on the thread that runs the guest."""
+        if self.seen is not None:
+            for address, bits in self.template.signals():
+                with contextlib.suppress(OSError):
+                    self.seen.set_bits(address, bits)
+
+    def rest(self) -> None:
+        """Do what is owed from the last call, after which nothing of it is left; most guests are called once and dropped."""
+        if self._returned:
+            self._returned = False
+            self.finish(ffi.wasmtime_component_func_post_return(ctypes.byref(self._function), self.context))
 
 
 @capi.plain_host_function
@@ -199,5 +250,7 @@ def _on_host(
         return capi.error("host function failed")
     if guest.interrupted:
         return capi.error("interrupted")
+    if guest.disturbed:
+        guest.tell_disturbance()
     capi.put_text(results, answer)
     return 0

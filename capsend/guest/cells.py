@@ -185,6 +185,7 @@ class _Session:
 
     def run(self, cell: Cell) -> Any:
         """Run a cell, and return its value."""
+        signal.signal(signal.SIGINT, _interrupt)  # an earlier cell may have changed that
         try:
             self.is_interruptible = True
             value = cell.run(self.namespace)

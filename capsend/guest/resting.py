@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import io
 import operator
 import signal
 from collections import deque
@@ -13,7 +14,7 @@ import componentize_py_runtime  # type: ignore[import-not-found] # the module ex
 
 from . import host_operations
 
-_TIMES = 3
+_ORDER = (0, 1, 1, 0, 0, 1, 0, 1, 1, 0)
 _call: Any = operator.call
 _kept: list[str] = []
 
@@ -25,18 +26,19 @@ def place_of(text: str) -> str:
 
 
 def make_room(size: str) -> str:
-    """Grow the memory by *size* free bytes."""
-    bytearray(int(size))
+    """Let the memory have room for so many bytes more."""
+    io.BufferedReader(io.BytesIO(), int(size))  # memory that nothing is written to
     return ""
 
 
 def show_signals(_program: str) -> str:
-    """Let the host look at the memory, in turn with an interrupt pending and without one."""
+    """Let the host look at the memory, some times with an interrupt pending and some times without one, and nothing else different."""
     signal.signal(signal.SIGINT, lambda *_: None)
-    # Both are functions in C: between them no Python code runs, which would handle the interrupt.
-    look = partial(componentize_py_runtime.call_import, 0, [host_operations.LOOK, "pending"])
-    for _ in range(_TIMES):
-        host_operations.request(host_operations.LOOK, "none")
-        deque(map(_call, (_thread.interrupt_main, look)), maxlen=0)
-    host_operations.request(host_operations.LOOK, "none")
+    # All of them are functions in C: between them nothing of Python runs, which would handle the interrupt.
+    looks = [
+        partial(componentize_py_runtime.call_import, 0, [host_operations.LOOK, text]) for text in ("none", "pending")
+    ]
+    acts = (_thread.get_ident, _thread.interrupt_main)
+    for pending in _ORDER:
+        deque(map(_call, (acts[pending], looks[pending])), maxlen=0)
     return ""

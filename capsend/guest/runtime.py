@@ -63,7 +63,8 @@ def run_again(program: str, call: str) -> str:
     """Make one more call in a process that has made a call before; the arguments and the answer are those of `run`.
 
     Args:
-        program: JSON of `{"entry": reference, "handles": [[number, kind, description]]}`, of which the second may be missing.
+        program: JSON of `{"entry": reference, "at": [entities, handles], "handles": [[number, kind, description]]}`; "at" says how many of
+            each there are before this call, and the last may be missing.
         call: as for `run`.
     """
     rebuilt = mailbox.program()
@@ -71,6 +72,10 @@ def run_again(program: str, call: str) -> str:
     unsent.begin()
     try:
         parts = codec.loads(program)
+        # A call before may have failed while it was rebuilt: the host has counted what it was to make.
+        entities, held = parts["at"]
+        rebuilt.entities += [None] * (entities - len(rebuilt.entities))
+        rebuilt.handles += [None] * (held - len(rebuilt.handles))
         if "handles" in parts:
             rebuilt.handles += handles.receive(parts["handles"])
         start = call.index(":") + 1

@@ -93,7 +93,7 @@ class HostCalls:
             LimitExceeded: the call cannot be made.
         """
         end = time.monotonic() + self._turns.take(grant)
-        while not guest.interrupted and (left := end - time.monotonic()) > 0:
+        while not guest.interrupted and not guest.disturbed and (left := end - time.monotonic()) > 0:
             guest.park(left)
 
     def _wait(self, guest: Any, call: _Call) -> bool:
@@ -103,6 +103,11 @@ class HostCalls:
         while not call.done:
             if guest.interrupted:
                 return False
+            if guest.disturbed:
+                # The guest is about to see a KeyboardInterrupt of its own; this is what there is for it until then.
+                call.too_late = _raised(TimeoutError(f"{call.function.name} was interrupted"), None)
+                self.close()
+                return True
             left = None if end is None else end - time.monotonic()
             if left is not None and left <= 0:
                 # Not `answer`, which the worker writes, now that the call is cancelled.

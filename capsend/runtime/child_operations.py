@@ -129,7 +129,7 @@ class ChildOperations:
         end = None if seconds is None else time.monotonic() + seconds
         while child.life.reason is None:
             left = None if end is None else end - time.monotonic()
-            if guest.interrupted or (left is not None and left <= 0):
+            if guest.interrupted or guest.disturbed or (left is not None and left <= 0):
                 return False
             guest.park(left)
         return True

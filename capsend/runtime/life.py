@@ -349,7 +349,7 @@ class Life:
 
     def _fail(self, error: BaseException) -> None:
         self.value = None
-        if _is_told(error):
+        if is_told(error):
             # The cause shows where the error was raised; the frames of this thread would keep the whole process alive.
             error.__traceback__ = None
         self._error = self._translate(error)
@@ -493,7 +493,7 @@ class Life:
         return "trap" if isinstance(error, ProcessFailed) and error.type_name == "trap" else "failed"
 
 
-def _is_told(error: BaseException) -> bool:
+def is_told(error: BaseException) -> bool:
     """Return whether an error is capsend's own or came from the guest, and no other code of the host raised it."""
     return isinstance(error, CapsendError) or isinstance(error.__cause__, GuestTraceback)
 
@@ -501,7 +501,7 @@ def _is_told(error: BaseException) -> bool:
 def _words(error: BaseException) -> str:
     if isinstance(error, ChildRaised):
         return error.words[:500]
-    if not _is_told(error):
+    if not is_told(error):
         return type(
             error
         ).__name__  # the error's text is for the host alone, and this name is reported to other processes

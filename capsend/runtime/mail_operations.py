@@ -262,7 +262,7 @@ class Mail:
                     return told
                 continue
             left = None if end is None else end - time.monotonic()
-            if self._guest.interrupted or (left is not None and left <= 0):
+            if self._guest.interrupted or self._guest.disturbed or (left is not None and left <= 0):
                 return ""
             self._guest.park(left)
 

@@ -21,9 +21,9 @@ from capsend.shipping.ship import Shipment, encode_data
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from capsend.capabilities.handles import Handles
+    from capsend.capabilities.handles import Grant, Handles
 
-_CELLS: Final = "capsend_guest.cells"
+_GUEST: Final = "capsend_guest"
 _MOST_SHOWN: Final = 100
 _LONGEST_LINE: Final = 2_000
 _shown: Final[dict[str, None]] = {}
@@ -82,11 +82,17 @@ class _Entry:
     """Stands, on the host, for a function that only the image has."""
 
 
+def _place(name: str) -> tuple[str, str]:
+    """Return the module and the name of an entry."""
+    module, _, function = name.rpartition(".")
+    return f"{_GUEST}.{module or 'cells'}", function
+
+
 class Entries:
     """A program that holds entries of the image, to which every call adds what it needs.
 
     Args:
-        names: the entries, as `capsend.guest.cells` calls them; the first one is what the process begins with.
+        names: the entries, as `capsend.guest.cells` calls them, or as `module.function`; the first one is what the process begins with.
         knows: whether the image has a module of that full name.
     """
 
@@ -94,10 +100,12 @@ class Entries:
         self.program = Program()
         self.origins = Origins(knows=knows)
         self._knows = knows
-        numbers = self.program.render(*(self.program.make(_Entry(), "n", _CELLS, name) for name in names))
-        self.numbers = dict(zip(names, numbers, strict=True))
+        made = [self.program.make(_Entry(), "n", *_place(name)) for name in names]
+        numbers = self.program.render(*made)
+        self.numbers = {name: int(number) for name, number in zip(names, numbers, strict=True)}
         self.text = f'{{"entry":0,"steps":{self.program.text()}}}'
         self.program.steps = []
+        self._names: frozenset[tuple[str, str]] = frozenset()
 
     def pack(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], *, name: str, ahead: Sequence[str] = ()
@@ -153,7 +161,51 @@ class Entries:
             self.text, call, name, program.objects, names, tuple(program.handles), self.origins, texts=texts
         )
 
-    def head(self, entry: str, handles: Sequence[Any]) -> str:
-        """Return the text that chooses an entry in a process that runs."""
-        told = {"entry": self.numbers[entry], **({"handles": handles} if handles else {})}
-        return dumps(told)
+    def call(
+        self, entry: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, name: str, texts: Mapping[str, str]
+    ) -> NextCall:
+        """Return a call for a process that has been given all calls before; its steps continue theirs.
+
+        Args:
+            entry: the entry.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
+            name: what messages call it.
+            texts: as `shipment`.
+
+        Raises:
+            CaptureError, SerializationError: an argument cannot be sent.
+        """
+        before = self.program
+        text, program = self.pack(args, kwargs, name=name)
+        self._names |= frozenset(program.names())
+        self.program = program
+        at = [len(before.objects), len(before.handles)]
+        shipment = TextShipment(
+            self.text, text, name, program.objects, self._names, tuple(program.handles), self.origins, texts=texts
+        )
+        program.steps = []
+        return NextCall(self.numbers[entry], at, text, tuple(program.handles[at[1] :]), shipment)
+
+
+@attrs.frozen
+class NextCall:
+    """A call for a process that runs.
+
+    Attributes:
+        entry: the number of the entry.
+        at: how many entities and handles the process has before it.
+        text: the arguments.
+        grants: what its new handles stand for.
+        shipment: what reads the answer.
+    """
+
+    entry: int
+    at: list[int]
+    text: str
+    grants: tuple[Grant, ...]
+    shipment: TextShipment
+
+    def head(self, handles: Sequence[Any]) -> str:
+        """Return the text that chooses the entry, with the handles as the process's table has them."""
+        return dumps({"entry": self.entry, "at": self.at, **({"handles": handles} if handles else {})})

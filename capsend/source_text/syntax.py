@@ -22,6 +22,7 @@ _TIMEOUT: Final = 5.0
 _MOST_KEPT: Final = 96 << 20
 """Bytes of memory with which an instance is kept for the next text."""
 
+_LONGEST_ANSWER: Final = 32 << 20
 _MOST_IDLE: Final = 2
 _MOST_VERDICTS: Final = 1_000
 _ERRORS: Final[dict[str, type[SyntaxError]]] = {
@@ -65,7 +66,7 @@ class _Reader:
             message = f"{name} takes more than {_TIMEOUT:g} s or {_MEMORY} bytes of memory to compile. Split it"
             raise LimitExceeded(message, limit=_TIMEOUT)
         if told != "null":
-            raise _error(json.loads(told), name)
+            raise _error(json.loads(told) if len(told) <= _LONGEST_ANSWER else [], name)
         if len(self._good) >= _MOST_VERDICTS:
             self._good.clear()
         self._good[key] = None
@@ -115,6 +116,8 @@ def close() -> None:
 
 def _error(told: list[Any], name: str) -> SyntaxError:
     """Return the error that a guest has told of."""
+    if type(told) is not list or len(told) != 7:
+        return SyntaxError("it cannot be compiled", (name, 1, None, None))
     kind, message, line, column, text, end_line, end_column = told
     shown = "".join(c if c.isprintable() or c in "\t\n" else "?" for c in text[:2_000]) if type(text) is str else None
     place = [value if type(value) is int and value >= 0 else None for value in (line, column, end_line, end_column)]

@@ -65,6 +65,7 @@ __all__ = [
     "Record",
     "Serializable",
     "SerializationError",
+    "Session",
     "Source",
     "Spawnable",
     "Supervisor",
@@ -101,6 +102,15 @@ def process_send(cls: type) -> type:
 def _is_running() -> bool:
     program = mailbox.program()
     return program is not None and bool(program.is_running)
+
+
+class Session:
+    """Made in the host: a process waits for what it spawns, and cannot interrupt it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise CapsendError(
+            "a Session cannot be used inside a process. Spawn a Source for each text, or an actor that keeps the state"
+        )
 
 
 class Executor:

@@ -1,0 +1,174 @@
+"""Pictures of the memory of an instance at rest, from which other instances go on: only what it has written, and shared until it is written to again.
+
+Linux only, as `memory`: the kernel says which pages an instance has written, and maps the picture's file into other instances page by page.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import mmap
+import os
+import struct
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from capsend.engine.memory import Memory
+
+PAGE: Final = mmap.PAGESIZE
+_SLACK: Final = 1 << 18
+_EXTRA: Final = (0, 16 << 20, 64 << 20)
+_MAPPED: Final = 1 << 18
+"""Bytes of pages side by side from which on they are mapped; fewer are copied, since an OS process can have some 65,000 mappings."""
+
+_PRESENT: Final = 1 << 63
+_SWAPPED: Final = 1 << 62
+_OF_FILE: Final = 1 << 61
+_ENTRY: Final = 8
+_MAP_FIXED: Final = 0x10
+_DONTNEED: Final = 4
+
+
+class Guest(Protocol):
+    """What is asked of an instance of an image.
+
+    Attributes:
+        memory: bytes that it had when it last called the host.
+        seen: its memory, if it was found.
+    """
+
+    memory: int
+    seen: Memory | None
+
+    def run(self, program: str, call: str) -> str:
+        """Call its one function."""
+
+    def rest(self) -> None:
+        """Do what is owed from the last call."""
+
+    def find_memory(self) -> None:
+        """Find its memory."""
+
+
+class Picture:
+    """What an instance has in memory beside what its image has.
+
+    Args:
+        size: bytes of memory that an instance needs for it.
+        runs: [(address, bytes)] of pages that lie side by side.
+        file: the file that holds them, one after the other; it is closed with the picture.
+    """
+
+    def __init__(self, size: int, runs: Sequence[tuple[int, int]], file: int) -> None:
+        self.size = size
+        self.runs = tuple(runs)
+        self.file = file
+
+    @property
+    def stored(self) -> int:
+        """Bytes that it takes."""
+        return sum(length for _, length in self.runs)
+
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        close(self.file)
+
+
+def take_picture(guest: Guest) -> Picture | None:
+    """Return a picture of an instance that no call is running in; None where the kernel does not tell what it has written."""
+    if guest.seen is None:
+        return None
+    guest.rest()
+    size, base = guest.memory + _SLACK, guest.seen.base
+    try:
+        runs = list(_written(base, size))
+        file = os.memfd_create("capsend picture", os.MFD_CLOEXEC)
+    except (OSError, AttributeError):
+        return None
+    for address, length in runs:
+        view = (ctypes.c_char * length).from_address(base + address)
+        _write_all(file, memoryview(view).cast("B"))
+    return Picture(size, runs, file)
+
+
+def _write_all(file: int, data: memoryview) -> None:
+    while data:
+        data = data[os.write(file, data) :]
+
+
+def _written(base: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield (address, bytes) of the pages that were written to, as the kernel has it.
+
+    Source: Documentation/admin-guide/mm/pagemap.rst of Linux.
+    """
+    pages = -(-size // PAGE)
+    with open("/proc/self/pagemap", "rb", buffering=0) as pagemap:
+        table = os.pread(pagemap.fileno(), pages * _ENTRY, base // PAGE * _ENTRY)
+    start = None
+    for number, (entry,) in enumerate(struct.iter_unpack("=Q", table)):
+        is_written = entry & _SWAPPED or (entry & _PRESENT and not entry & _OF_FILE)
+        if is_written and start is None:
+            start = number
+        elif not is_written and start is not None:
+            yield start * PAGE, (number - start) * PAGE
+            start = None
+    if start is not None:
+        yield start * PAGE, (len(table) // _ENTRY - start) * PAGE
+
+
+def put_picture(guest: Guest, picture: Picture) -> bool:
+    """Let an instance of the same image, which has run nothing, go on from a picture; tell whether that was done.
+
+    Nothing in a picture is trusted: it is content of the instance's memory and of nothing else.
+    """
+    guest.find_memory()
+    if guest.seen is None:
+        return False
+    for extra in _EXTRA:  # what is asked for may fit into memory that it has already
+        if guest.memory < picture.size:
+            guest.run(str(picture.size - guest.memory + extra), "room")
+    guest.rest()
+    base = guest.seen.base
+    if not _is_writable(base, picture.size):
+        return False
+    libc = _libc()
+    size = max(guest.memory, picture.size)
+    if libc.madvise(base, size, _DONTNEED):  # what finding it has changed is as in the image again
+        return False
+    place = 0
+    for address, length in picture.runs:
+        if length >= _MAPPED:
+            flags = mmap.MAP_PRIVATE | _MAP_FIXED
+            found = libc.mmap(base + address, length, mmap.PROT_READ | mmap.PROT_WRITE, flags, picture.file, place)
+            if found != base + address:
+                raise MemoryError
+        else:
+            view = (ctypes.c_char * length).from_address(base + address)
+            os.preadv(picture.file, [memoryview(view).cast("B")], place)
+        place += length
+    return True
+
+
+def _is_writable(base: int, size: int) -> bool:
+    """Tell whether all of a stretch of this OS process's memory can be written to."""
+    position = base
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
+        for line in maps:
+            place, rights, _ = line.split(" ", 2)
+            start, end = (int(part, 16) for part in place.split("-"))
+            if start <= position < end and rights.startswith("rw"):
+                position = end
+                if position >= base + size:
+                    return True
+    return False
+
+
+@functools.cache
+def _libc() -> Any:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_size_t
+    libc.mmap.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+    libc.madvise.restype = ctypes.c_int
+    libc.madvise.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int]
+    return libc

@@ -1,0 +1,342 @@
+"""The life of a session: one instance that runs cell after cell, each with limits of its own, and is interrupted without being ended."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from capsend.codec.text import Stopped
+from capsend.deadlines import Deadlines
+from capsend.exceptions import CapsendError, OutputLimitExceeded, ProcessInterrupted, ProcessKilled
+from capsend.runtime.life import Life, is_told
+from capsend.runtime.output import Lines
+from capsend.runtime.time_limits import TimeLimits
+from capsend.source_text.shipment import TextShipment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.capabilities.handles import Grant, Handles
+    from capsend.deadlines import Deadline
+    from capsend.engine import Guest
+    from capsend.engine.pictures import Picture
+    from capsend.runtime.life import Operations
+    from capsend.runtime.terms import Terms
+
+GRACE: Final = 1.0
+"""Seconds that a cell has to end after it has run into a limit, before its session is ended."""
+
+_FIRST_GRACE: Final = 10.0
+"""The same where it is still to be found out how its Python is interrupted."""
+
+_AGAIN: Final = "again "
+_deadlines: Final = Deadlines()
+
+
+class Task:
+    """One thing that a session is to do, and what came of it.
+
+    Attributes:
+        error: what it ended by; None if it ended with a value, or not yet.
+        value: what it ended with.
+    """
+
+    def __init__(self) -> None:
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self._callbacks: list[Callable[[], None]] = []
+        self._done = threading.Event()
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Wait until it has ended."""
+        while not self._done.wait(0.2):  # in naps, so that no Ctrl-C is lost
+            pass
+
+    def add_callback(self, callback: Callable[[], None]) -> None:
+        """Call when it has ended, on the session's thread, or at once if it has; must not raise."""
+        with self._lock:
+            if not self._done.is_set():
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def end(self, value: Any, error: BaseException | None) -> None:
+        """End it, once; what comes later is not listened to."""
+        with self._lock:
+            if self._done.is_set():
+                return
+            self.value, self.error = value, error
+            self._done.set()
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+class Look(Task):
+    """A look at the memory of a session: its value is a `Still`."""
+
+
+@attrs.frozen
+class Still:
+    """What a session is at one moment.
+
+    Attributes:
+        picture: its memory.
+        handles: its table.
+    """
+
+    picture: Picture
+    handles: Handles
+
+
+@attrs.frozen
+class StillShipment(TextShipment):
+    """What a session is given that goes on from a moment of another one."""
+
+    still: Still = attrs.field(kw_only=True, repr=False)
+
+
+class Call(Task):
+    """A call of one of the session's entries: a cell, or something about its variables.
+
+    Args:
+        head: makes the text that chooses the entry, from the handles that go along.
+        text: the arguments.
+        grants: what the new handles in them stand for.
+        shipment: reads the answer.
+        limits: the environment whose timeout, CPU time and output it has.
+        stdout: where its output goes.
+        stderr: as `stdout`.
+    """
+
+    def __init__(
+        self,
+        head: Callable[[list[list[Any]]], str],
+        text: str,
+        *,
+        grants: tuple[Grant, ...],
+        shipment: TextShipment,
+        limits: Terms,
+        stdout: Callable[[str], object] | None,
+        stderr: Callable[[str], object] | None,
+    ) -> None:
+        super().__init__()
+        self.head = head
+        self.text = text
+        self.grants = grants
+        self.shipment = shipment
+        self.limits = limits
+        self.out = Lines(stdout)
+        self.err = Lines(stderr)
+        self.exceeded: BaseException | None = None
+        self.was_interrupted = False
+        self.written = 0
+        self.seconds = 0.0
+        self.cpu_seconds = 0.0
+
+
+class SessionLife(Life):
+    """A life that waits for calls.
+
+    Its environment's timeout, CPU time and output are those of each call; memory, handles and all that its processes may have together are
+    those of the whole session.
+    """
+
+    __slots__ = ("_current", "_grace", "_guard", "_requests")
+
+    def __init__(
+        self,
+        shipment: Any,
+        environment: Terms,
+        *,
+        operations: Operations,
+        parent: Life | None = None,
+        reserved: int = 0,
+    ) -> None:
+        self._requests: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._current: Call | None = None
+        self._grace: Deadline | None = None
+        self._guard = threading.Lock()
+        super().__init__(
+            shipment,
+            environment.replace(timeout=None, cpu=None),
+            operations=operations,
+            parent=parent,
+            reserved=reserved,
+        )
+
+    # --- from any thread ---
+
+    def add(self, call: Task) -> None:
+        """Do something as soon as all that was added before has been done."""
+        self._requests.put(call)
+        if self.reason is not None:
+            self._end_waiting()
+
+    def close(self) -> None:
+        """End when all that was added has been done."""
+        self._requests.put(None)
+
+    def stop_alone(self, error: BaseException) -> None:
+        """End the session with this error, and nothing else at once."""
+        super().stop_alone(error)
+        self._requests.put(None)
+
+    def interrupt(self) -> bool:
+        """Let the call that runs see a `KeyboardInterrupt`; tell whether one runs."""
+        with self._guard:
+            call, guest = self._current, self.guest
+            if call is None or guest is None:
+                return False
+            call.was_interrupted = True
+            guest.disturb()
+        return True
+
+    def _exceed(self, error: BaseException) -> None:
+        """Interrupt the call that runs because of a limit; the session goes on if it ends in time."""
+        with self._guard:
+            call, guest = self._current, self.guest
+            if call is None or guest is None or call.exceeded is not None:
+                return
+            call.exceeded = error
+            grace = GRACE if guest.template.knows_signals else _FIRST_GRACE
+            self._grace = _deadlines.add(grace, lambda: self.stop(error))
+            guest.disturb()
+
+    # --- on its thread ---
+
+    def _run(self, guest: Guest, shipment: Any) -> None:
+        if isinstance(shipment, StillShipment):
+            self.handles = shipment.still.handles.copy()
+            if not guest.put_picture(shipment.still.picture):
+                message = "the session cannot go on from a snapshot on this system: it must be Linux, with a readable /proc/self/pagemap"
+                raise CapsendError(message)
+        else:
+            guest.find_memory()
+            self._receive(shipment, guest.run(self._program(shipment), shipment.call))
+        while (task := self._requests.get()) is not None and self._stop is None:
+            if isinstance(task, Call):
+                self._serve(guest, task)
+            else:
+                task.end(*self._look(guest))
+
+    def _look(self, guest: Guest) -> tuple[Still | None, BaseException | None]:
+        """Return what the session is now, or why that cannot be had."""
+        if self.anchors is not None:
+            message = "a session that was given a Dir cannot be copied: the copy would not have the folder open. Pass what is in it"
+            return None, CapsendError(message)
+        picture = guest.take_picture()
+        if picture is None:
+            message = "a session cannot be copied on this system: it must be Linux, with a readable /proc/self/pagemap"
+            return None, CapsendError(message)
+        return Still(picture, self.handles.copy()), None
+
+    def _serve(self, guest: Guest, call: Call) -> None:
+        """Do one call; what ends the session is raised."""
+        self._out, self._err = call.out, call.err
+        used = self.branch.used("output")
+        self.branch.charge("output", -used)
+        before, began = self.branch.cpu_seconds(), time.monotonic()
+        with self._guard:
+            guest.disturbed = False
+            self._current = call
+        limits = TimeLimits(call.limits, number=self.number, stop=self._exceed)
+        try:
+            limits.watch_cpu(self.branch)
+            answer = guest.run(call.head(self.handles.deliver(call.grants)), _AGAIN + call.text)
+        finally:
+            limits.cancel()
+            with self._guard:
+                if self._grace is not None:
+                    self._grace.cancel()
+                    self._grace = None
+            call.seconds = time.monotonic() - began
+            call.cpu_seconds = self.branch.cpu_seconds() - before
+        value, error = self._received(call, answer)
+        if self._stop is not None:
+            raise Stopped  # the call is still there, and is told with all others
+        with self._guard:
+            self._current = None
+        call.end(value, error)
+
+    def _received(self, call: Call, answer: str) -> tuple[Any, BaseException | None]:
+        """Return the value and the error of a call."""
+        try:
+            self._out.close()
+            self._err.close()
+            if isinstance(call.exceeded, OutputLimitExceeded):
+                return None, call.exceeded
+            if self._ahead:
+                answer = "".join((*self._ahead, answer))
+                self._ahead.clear()
+            self._check_size(len(answer))
+            value = call.shipment.receive(
+                answer, self.number, handles=self.handles, is_unwanted=lambda: self._stop is not None
+            )
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the call
+            return None, self._told(call, error)
+        return value, None
+
+    def _told(self, call: Call, error: BaseException) -> BaseException:
+        """Return what the caller is told that a call ended by."""
+        if is_told(error):
+            error.__traceback__ = None  # where it was raised stands in its cause
+        error = self._translate(error)
+        if not isinstance(error, ProcessInterrupted) or not (call.exceeded or call.was_interrupted):
+            return error
+        told = call.exceeded or ProcessInterrupted(
+            f"the cell was interrupted; session {self.number} goes on",
+            type_name=error.type_name,
+            guest_message=error.guest_message,
+        )
+        told.__cause__ = error.__cause__
+        return told
+
+    def _room(self, size: int) -> int:
+        call = self._current
+        if call is None:
+            return super()._room(size)
+        self._written += size
+        call.written += size
+        room = self.branch.take_most("output", size)
+        limit = call.limits.output
+        room = min(room, max(limit - call.written + size, 0))
+        if room < size:
+            message = f"the cell wrote more than the {limit} bytes of output that it may. Write less, or allow more: Environment(output=...)"
+            self._exceed(OutputLimitExceeded(message, limit=limit))
+        return room
+
+    def _receive_ahead(self, part: str) -> None:
+        call, limit = self._current, self.environment.result
+        if call is None or sum(map(len, self._ahead)) + len(part) <= limit:
+            super()._receive_ahead(part)
+            return
+        self._ahead.clear()
+        message = f"the cell ended with a value of more than the {limit} bytes in transit that its environment allows. "
+        self._exceed(OutputLimitExceeded(f"{message}Return less, or allow more: Environment(result=...)", limit=limit))
+
+    def _answer(self, operation: int, payload: str) -> str:
+        answer = super()._answer(operation, payload)
+        guest = self.guest
+        return "!" if operation == 3 and guest is not None and guest.disturbed else answer
+
+    def _finish(self) -> None:
+        super()._finish()
+        self._end_waiting()
+
+    def _end_waiting(self) -> None:
+        """Tell all that waits that the session has ended."""
+        call, self._current = self._current, None
+        waiting: list[Task] = [] if call is None else [call]
+        while True:
+            try:
+                waiting += filter(None, [self._requests.get_nowait()])
+            except queue.Empty:
+                break
+        for each in waiting:
+            each.end(None, self._error or ProcessKilled(f"session {self.number} was closed"))

@@ -1,0 +1,468 @@
+"""Sessions: a live process that runs one piece of source text after the other, and keeps its variables in between."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import itertools
+import threading
+from typing import TYPE_CHECKING, Any, Final, final
+
+from capsend.environment import Environment, default
+from capsend.exceptions import LimitExceeded, MemoryLimitExceeded, raised_by_result
+from capsend.outcome import Outcome
+from capsend.process import Process
+from capsend.runtime.operations import OPERATIONS
+from capsend.runtime.output import to_stderr, to_stdout
+from capsend.runtime.running import start
+from capsend.session.life import Call, Look, SessionLife, Still, StillShipment, Task
+from capsend.source_text.shipment import Entries
+from capsend.source_text.source import Source, check_globals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from capsend.process import ExitReason
+    from capsend.source_text.shipment import TextShipment
+
+_ENTRIES: Final = ("open_session", "run_cell", "assign", "fetch", "delete", "names", "renewal.renew")
+_GIVEN: Final[Any] = object()
+_MOST_TEXTS: Final = 50
+"""How many cells tracebacks show lines of: the newest."""
+
+
+@final
+class Session:
+    r"""A live process that runs cells of source text, one after the other, in one namespace: as a notebook does.
+
+    The environment's `timeout`, `cpu` and `output` are limits of each cell; its memory, and all that bounds handles, messages and processes,
+    are limits of the whole session. A cell that runs into one of its limits is interrupted, and the session keeps its variables; a cell that
+    does not end within a second after that ends the session, and so does a fault. Calls of several threads are done in their order.
+
+    Args:
+        environment: the environment; the default one when None.
+        grants: the first globals: data, by value, and what gives authority, such as host functions and `Dir`s.
+
+    Example:
+        >>> import capsend
+        >>> with capsend.Session(rate=2) as session:
+        ...     session.run("prices = [1, 2, 3]")
+        ...     session["extra"] = 1
+        ...     session.run("total = sum(prices) * rate + extra\ntotal"), session["total"]
+        (13, 13)
+    """
+
+    def __init__(self, environment: Environment | None = None, /, **grants: Any) -> None:
+        """Start a session.
+
+        Raises:
+            TypeError: a grant cannot be a global.
+            CapsendError: a grant cannot be sent.
+            ImageError: the image cannot be built.
+        """
+        check_globals(grants, "a session")
+        self._begin(environment or default(), grants)
+        self._open()
+
+    def _begin(self, environment: Environment, grants: dict[str, Any]) -> None:
+        environment.check_python()
+        self._environment = environment
+        self._grants = grants
+        self._cells = itertools.count(1)
+        self._texts: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def _open(self) -> None:
+        entries = Entries(*_ENTRIES, knows=self._environment.image.knows)
+        call = entries.call("open_session", (), self._grants, name="session", texts={})
+        self._start(entries, call.shipment)
+
+    def _start(self, entries: Entries, shipment: TextShipment) -> None:
+        self._entries = entries
+        template = self._environment.image.template()
+        life = start(shipment, self._environment, template, operations=OPERATIONS, kind=SessionLife)
+        assert isinstance(life, SessionLife)
+        self._life = life
+        self._process: Process[None] = Process(life, "session")
+
+    @property
+    def process(self) -> Process[None]:
+        """The process that it runs in: its `id`, `stats()`, `exit_reason`, `kill()`; another one after a `reset`."""
+        return self._process
+
+    # --- cells ---
+
+    def run(
+        self,
+        text: str | Source,
+        /,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        timeout: float | None = _GIVEN,
+        stdout: Callable[[str], object] | None = _GIVEN,
+        stderr: Callable[[str], object] | None = _GIVEN,
+    ) -> Any:
+        """Run a cell, wait for it, and return the value of the expression at its end.
+
+        Ctrl-C while it waits interrupts the cell as well.
+
+        Args:
+            text: the cell; a `Source` has a name for tracebacks.
+            inputs: {name: value} of globals to set before it runs.
+            timeout: seconds that it may take; the environment's by default, None for no limit.
+            stdout: called with its output, whole lines, while it runs; the environment's target by default.
+            stderr: the same for standard error.
+
+        Raises:
+            SyntaxError: it cannot be compiled.
+            TimeLimitExceeded: it took longer; the session goes on.
+            OutputLimitExceeded: it wrote more than it may; the session goes on.
+            MemoryLimitExceeded: it asked for more memory than the session has; the session goes on.
+            KeyboardInterrupt: it was interrupted; an error that is an `Exception` as well.
+            ProcessKilled, ProcessFailed: the session has ended.
+            Exception: what it raised.
+        """
+        call = self._cell(text, inputs, timeout, stdout, stderr)
+        self._wait(call)
+        if call.error is not None:
+            raise raised_by_result(call.error)
+        return call.value
+
+    async def run_async(
+        self,
+        text: str | Source,
+        /,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        timeout: float | None = _GIVEN,
+        stdout: Callable[[str], object] | None = _GIVEN,
+        stderr: Callable[[str], object] | None = _GIVEN,
+    ) -> Any:
+        """Do as `run` without blocking the event loop; cancelling it interrupts the cell."""
+        call = self._cell(text, inputs, timeout, stdout, stderr)
+        await self._ended(call)
+        if call.error is not None:
+            raise call.error
+        return call.value
+
+    def execute(
+        self, text: str | Source, /, *, inputs: Mapping[str, Any] | None = None, timeout: float | None = _GIVEN
+    ) -> Outcome[Any]:
+        """Run a cell, wait for it, and return all that is to be known of it in one object; what it raises is the outcome's error."""
+        kept = _Kept(self._environment)
+        call = self._cell(text, inputs, timeout, kept.stdout, kept.stderr)
+        self._wait(call)
+        return kept.outcome(call, self._life)
+
+    async def execute_async(
+        self,
+        text: str | Source,
+        /,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        timeout: float | None = _GIVEN,
+    ) -> Outcome[Any]:
+        """Do as `execute` without blocking the event loop; cancelling it interrupts the cell."""
+        kept = _Kept(self._environment)
+        call = self._cell(text, inputs, timeout, kept.stdout, kept.stderr)
+        await self._ended(call)
+        return kept.outcome(call, self._life)
+
+    def interrupt(self) -> bool:
+        """Let the cell that runs see a `KeyboardInterrupt`; tell whether one was running.
+
+        It reaches a busy loop, a regular expression, a sleep, and a wait for the host; not a single long operation of the interpreter, such as
+        `10**10**8`, and not what catches it. The session keeps its variables.
+        """
+        return self._life.interrupt()
+
+    # --- variables ---
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a copy of a global.
+
+        Raises:
+            KeyError: there is none of that name.
+            SerializationError: it cannot be sent.
+        """
+        return self._do("fetch", (name,), {})
+
+    def __setitem__(self, name: str, value: object) -> None:
+        """Set a global to a copy of a value, or to what gives authority.
+
+        Raises:
+            TypeError: the name cannot be a global's.
+            CapsendError: the value cannot be sent.
+        """
+        check_globals({name: value}, "a session")
+        self._do("assign", (), {name: value})
+
+    def __delitem__(self, name: str) -> None:
+        """Delete a global.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        self._do("delete", (name,), {})
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names()
+
+    def names(self) -> list[str]:
+        """Return the names of its globals, without those that Python makes."""
+        found: list[str] = self._do("names", (), {})
+        return found
+
+    # --- its life ---
+
+    def reset(self) -> None:
+        """Begin anew in another process, with the grants of the start and nothing else."""
+        with self._lock:
+            self._process.kill()
+            self._open()
+
+    def snapshot(self) -> Snapshot:
+        """Return what the session is now, as soon as the cells before have ended: any number of sessions start from it.
+
+        Raises:
+            CapsendError: the session was given a `Dir`, or the system is not Linux.
+            ProcessKilled, ProcessFailed: the session has ended.
+        """
+        self._do("names", (), {})  # afterwards it is known how much memory there is
+        look = Look()
+        with self._lock:
+            entries = copy.copy(self._entries)
+            self._life.add(look)
+        self._wait(look)
+        if look.error is not None:
+            raise look.error
+        return Snapshot(look.value, entries, self._environment, self._grants, dict(self._texts))
+
+    def fork(self) -> Session:
+        """Return another session that goes on from what this one is now; their variables are their own from then on.
+
+        Raises:
+            CapsendError: as `snapshot`.
+        """
+        return self.snapshot().start()
+
+    def close(self) -> None:
+        """End it, at once, and wait until it has ended."""
+        self._process.kill()
+        self._life.finished.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._process.__aexit__(kind, error, traceback)
+
+    def __repr__(self) -> str:
+        return f"<Session in process {self._process.id}: {self._process.exit_reason or 'running'}>"
+
+    # --- how ---
+
+    def _cell(
+        self,
+        text: str | Source,
+        inputs: Mapping[str, Any] | None,
+        timeout: float | None,
+        stdout: Callable[[str], object] | None,
+        stderr: Callable[[str], object] | None,
+    ) -> Call:
+        source = text if isinstance(text, Source) else Source(text, name=f"<cell {next(self._cells)}>")
+        check_globals(dict(inputs or {}), source.name)
+        limits = self._environment if timeout is _GIVEN else self._environment.replace(timeout=timeout)
+        targets = (
+            self._environment.stdout if stdout is _GIVEN else stdout,
+            self._environment.stderr if stderr is _GIVEN else stderr,
+        )
+        args = (source.text, source.name)
+        return self._add("run_cell", args, inputs or {}, limits, source=source, targets=targets)
+
+    def _do(self, entry: str, args: tuple[str, ...], kwargs: dict[str, Any]) -> Any:
+        call = self._add(entry, args, kwargs, self._environment)
+        self._wait(call)
+        if call.error is not None:
+            raise raised_by_result(call.error)
+        return call.value
+
+    def _add(
+        self,
+        entry: str,
+        args: tuple[str, ...],
+        kwargs: Mapping[str, Any],
+        limits: Environment,
+        *,
+        source: Source | None = None,
+        targets: tuple[Callable[[str], object] | None, Callable[[str], object] | None] | None = None,
+    ) -> Call:
+        name = "session" if source is None else source.name
+        stdout, stderr = targets or (self._environment.stdout, self._environment.stderr)
+        with self._lock:
+            if source is not None:
+                self._texts.pop(source.name, None)
+                self._texts[source.name] = source.text
+                while len(self._texts) > _MOST_TEXTS:
+                    del self._texts[next(iter(self._texts))]
+            packed = self._entries.call(entry, args, kwargs, name=name, texts=dict(self._texts))
+            call = Call(
+                packed.head,
+                packed.text,
+                grants=packed.grants,
+                shipment=packed.shipment,
+                limits=limits,
+                stdout=stdout,
+                stderr=stderr,
+            )
+            self._life.add(call)
+        return call
+
+    def _wait(self, call: Task) -> None:
+        try:
+            call.wait()
+        except BaseException:
+            self._life.interrupt()  # Ctrl-C while waiting
+            raise
+
+    async def _ended(self, call: Task) -> None:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+
+        def wake() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        def wake_from_thread() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
+                loop.call_soon_threadsafe(wake)
+
+        call.add_callback(wake_from_thread)
+        try:
+            await future
+        except asyncio.CancelledError:
+            self._life.interrupt()
+            raise
+
+
+@final
+class Snapshot:
+    """A session at one moment, from which any number of sessions start; made by `Session.snapshot`.
+
+    The memory that they do not write to is shared by all of them.
+
+    Attributes:
+        size: bytes of memory that it keeps.
+    """
+
+    def __init__(
+        self,
+        still: Still,
+        entries: Entries,
+        environment: Environment,
+        grants: dict[str, Any],
+        texts: dict[str, str],
+    ) -> None:
+        """Made by `Session.snapshot`; not to be called."""
+        self._still = still
+        self._entries = entries
+        self._environment = environment
+        self._grants = grants
+        self._texts = texts
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory that it keeps: what the session had written."""
+        return self._still.picture.stored
+
+    def start(self, environment: Environment | None = None) -> Session:
+        """Return a session that goes on from it, in the environment of the first one or in another one of the same image.
+
+        Raises:
+            ValueError: the environment has another image.
+            MemoryLimitExceeded: it has less memory than the session had.
+        """
+        environment = environment or self._environment
+        if environment.image != self._environment.image:
+            message = "a snapshot can only be started in an environment with the image that it was made with"
+            raise ValueError(message)
+        needed = self._still.picture.size
+        if environment.memory < needed:
+            message = f"the snapshot needs {needed} bytes of memory, not {environment.memory}. Allow more: Environment(memory=...)"
+            raise MemoryLimitExceeded(message, limit=environment.memory)
+        session = _started(copy.copy(self._entries), self._still, environment, self._grants)
+        session._texts.update(self._texts)  # noqa: SLF001 - its own module
+        return session
+
+    def __repr__(self) -> str:
+        return f"<Snapshot of a session, {self.size} bytes>"
+
+
+def _started(entries: Entries, still: Still, environment: Environment, grants: dict[str, Any]) -> Session:
+    """Return a session that goes on from a moment of another one."""
+    session = Session.__new__(Session)
+    session._begin(environment, grants)  # noqa: SLF001 - its own module
+    shipment = StillShipment(
+        entries.text, "", "session", entries.program.objects, frozenset(), (), entries.origins, texts={}, still=still
+    )
+    session._start(entries, shipment)  # noqa: SLF001 - as above
+    session._do("renewal.renew", (), {})  # noqa: SLF001 - as above: random numbers are its own
+    return session
+
+
+class _Kept:
+    """The output of one cell, kept, and handed on to the environment's targets where it has its own."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._out: list[str] = []
+        self._err: list[str] = []
+        self._targets = (environment.stdout, environment.stderr)
+
+    def stdout(self, text: str) -> None:
+        """Take standard output."""
+        self._take(self._out, self._targets[0], text)
+
+    def stderr(self, text: str) -> None:
+        """Take standard error."""
+        self._take(self._err, self._targets[1], text)
+
+    def _take(self, kept: list[str], target: Callable[[str], object] | None, text: str) -> None:
+        kept.append(text)
+        if target is not None and target is not to_stdout and target is not to_stderr:
+            target(text)
+
+    def outcome(self, call: Call, life: SessionLife) -> Outcome[Any]:
+        """Return how a cell ended."""
+        return Outcome(
+            value=call.value,
+            error=call.error,
+            stdout="".join(self._out),
+            stderr="".join(self._err),
+            exit_reason=_reason(call, life),
+            seconds=call.seconds,
+            cpu_seconds=call.cpu_seconds,
+            memory=life.stats().memory,
+        )
+
+
+def _reason(call: Call, life: SessionLife) -> ExitReason:
+    """Return how a cell ended, in the words for processes."""
+    if call.error is None:
+        return "normal"
+    if life.reason is not None and life.reason != "normal":
+        return life.reason
+    return "limit" if isinstance(call.error, LimitExceeded) else "failed"

@@ -1,0 +1,69 @@
+"""Hostile programs as cells of a session: it goes on, or ends with its reason, and the host and other sessions are as before."""
+
+import contextlib
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+try:
+    from hostile import access, answers, authority, children, decoding, exceptions, guest, interpreter, resources
+    from hostile.expect import ATTACKS, MIB
+finally:
+    sys.path.remove(str(HERE))
+
+from capsend import Environment, Image, Session  # noqa: E402 - after the programs, whose folder is not on the path
+from tests.memory import resident  # noqa: E402 - as above
+
+MODULES = (access, answers, authority, children, decoding, exceptions, guest, interpreter, resources)
+TIMEOUT = 3.0
+SLOWEST = 60.0
+LARGEST = 500 * MIB
+MARK = Path("/tmp/capsend-was-here")
+
+
+@pytest.fixture(scope="module")
+def bystander():
+    """A session that has done nothing wrong."""
+    Image().ensure()
+    with Session(Environment(timeout=60)) as session:
+        session.run("kept = 1")
+        yield session
+
+
+def forget_the_peak():
+    """Start `VmHWM` anew."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+@pytest.mark.parametrize(
+    "attack", ATTACKS, ids=lambda attack: f"{attack.program.__module__[8:]}-{attack.program.__name__}"
+)
+def test_session_goes_on_or_ends_with_its_reason(attack, bystander, capsys):
+    """Whatever a cell does, the next one gets an answer; and nobody else notices anything."""
+    output = []
+    limits = {**attack.limits, "timeout": min(attack.limits["timeout"] or TIMEOUT, TIMEOUT)}
+    environment = Environment(**{"stdout": output.append, "stderr": output.append} | limits)
+    forget_the_peak()
+    before, start = resident(), time.monotonic()
+    with Session(environment, attack=attack.program) as session:
+        first = session.execute("attack()")
+        assert first.error is None or isinstance(first.error, Exception)
+        second = session.execute("1 + 1")
+        reason = session.process.exit_reason
+        assert reason in {None, "limit", "trap", "failed", "killed"}
+        assert (reason is None) or second.error is not None
+        assert second.error is None or isinstance(second.error, Exception)
+        with contextlib.suppress(Exception):  # a snapshot of what is left, where the session goes on
+            if reason is None:
+                session.fork().close()
+    assert time.monotonic() - start < SLOWEST
+    assert len("".join(output).encode()) <= 4 * attack.limits["output"]
+    assert bystander.run("kept") == 1
+    assert not MARK.exists()
+    assert resident("VmHWM") - before < LARGEST
+    assert capsys.readouterr() == ("", "")
