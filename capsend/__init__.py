@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from capsend.session.session import Session
     from capsend.shipping.records import Record as Record
     from capsend.source_text.source import Source
+    from capsend.streams import stream as stream
     from capsend.supervisor import Supervisor as Supervisor
     from capsend.traits.asserted import process_send
     from capsend.wasm.module import WasmFunction as WasmFunction
@@ -94,6 +95,7 @@ _LATER: Final = {
     "host_function": "capabilities.host_functions",
     "process_send": "traits.asserted",
     "processes": "runtime.running",
+    "stream": "streams",
 }
 
 

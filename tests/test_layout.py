@@ -185,6 +185,7 @@ ON_THE_HOST = {
     "Executor.": "its futures are for threads to wait for",
     "HostFunction.": "a process calls it, and knows no more of it",
     "Image.": "images are made by the host",
+    "Session.": "a process cannot interrupt what it waits for",
     "Mailbox.close": "the mailbox of a process closes with it",
     "Mailbox.dropped": "a process reads it in its parent's figures",
     "WasmModule.from_": "files are the host's",

@@ -28,8 +28,8 @@ from capsend import (
     Source,
     TimeLimitExceeded,
     host_function,
-    session,
 )
+from capsend.session import session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -449,8 +449,8 @@ def test_snapshot_starts_any_number_of_sessions(live: Session) -> None:
     assert [each.run("(big[7], big[199_999], len(big))") for each in made] == [
         (number, "199999", 200_000) for number in range(5)
     ]
-    again = made[3].fork().fork()
-    assert again.run("big[7]") == 3
+    again = made[3].fork().fork().fork()
+    assert again.run("big[7], big[100_000], len(big), sum(map(len, big[10:]))") == (3, "100000", 200_000, 1088880)
 
 
 def test_copies_have_random_numbers_of_their_own(live: Session) -> None:

@@ -155,6 +155,7 @@ class Guest(ComponentInstance):
         self.host = host
         self.memory = 0
         self.seen: Memory | None = None
+        self.picture: Picture | None = None
         self._returned = False
         try:
             self.configure(memory, mounts)

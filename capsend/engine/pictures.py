@@ -37,10 +37,12 @@ class Guest(Protocol):
     Attributes:
         memory: bytes that it had when it last called the host.
         seen: its memory, if it was found.
+        picture: what it went on from; the kernel counts what it has not written of that as the file's.
     """
 
     memory: int
     seen: Memory | None
+    picture: Picture | None
 
     def run(self, program: str, call: str) -> str:
         """Call its one function."""
@@ -82,7 +84,7 @@ def take_picture(guest: Guest) -> Picture | None:
     guest.rest()
     size, base = guest.memory + _SLACK, guest.seen.base
     try:
-        runs = list(_written(base, size))
+        runs = list(_runs(_written(base, size, guest.picture)))
         file = os.memfd_create("capsend picture", os.MFD_CLOEXEC)
     except (OSError, AttributeError):
         return None
@@ -97,24 +99,31 @@ def _write_all(file: int, data: memoryview) -> None:
         data = data[os.write(file, data) :]
 
 
-def _written(base: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield (address, bytes) of the pages that were written to, as the kernel has it.
+def _written(base: int, size: int, before: Picture | None) -> bytearray:
+    """Return a byte for each page, which is 1 if it is not as in the image: the instance has written it, or began with it.
 
     Source: Documentation/admin-guide/mm/pagemap.rst of Linux.
     """
-    pages = -(-size // PAGE)
     with open("/proc/self/pagemap", "rb", buffering=0) as pagemap:
-        table = os.pread(pagemap.fileno(), pages * _ENTRY, base // PAGE * _ENTRY)
-    start = None
-    for number, (entry,) in enumerate(struct.iter_unpack("=Q", table)):
-        is_written = entry & _SWAPPED or (entry & _PRESENT and not entry & _OF_FILE)
-        if is_written and start is None:
-            start = number
-        elif not is_written and start is not None:
-            yield start * PAGE, (number - start) * PAGE
-            start = None
-    if start is not None:
-        yield start * PAGE, (len(table) // _ENTRY - start) * PAGE
+        table = os.pread(pagemap.fileno(), -(-size // PAGE) * _ENTRY, base // PAGE * _ENTRY)
+    pages = bytearray(
+        bool(entry & _SWAPPED or (entry & _PRESENT and not entry & _OF_FILE))
+        for (entry,) in struct.iter_unpack("=Q", table)
+    )
+    for address, length in () if before is None else before.runs:
+        first, count = address // PAGE, length // PAGE
+        pages[first : first + count] = b"\1" * count
+    return pages
+
+
+def _runs(pages: bytearray) -> Iterator[tuple[int, int]]:
+    """Yield (address, bytes) of the pages that are marked, those side by side together."""
+    start = pages.find(1)
+    while start >= 0:
+        end = pages.find(0, start)
+        end = len(pages) if end < 0 else end
+        yield start * PAGE, (end - start) * PAGE
+        start = pages.find(1, end)
 
 
 def put_picture(guest: Guest, picture: Picture) -> bool:
@@ -147,6 +156,7 @@ def put_picture(guest: Guest, picture: Picture) -> bool:
             view = (ctypes.c_char * length).from_address(base + address)
             os.preadv(picture.file, [memoryview(view).cast("B")], place)
         place += length
+    guest.picture = picture
     return True
 
 

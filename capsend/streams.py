@@ -1,0 +1,197 @@
+"""Streams: generator functions that run in a process, and whose items are taken one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, final, overload
+
+from capsend.environment import Environment, default
+from capsend.mailbox.mailbox import Mailbox
+from capsend.mailbox.messages import Down
+from capsend.source_text.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+    from types import TracebackType
+    from typing import Self
+
+    from capsend.process import Process
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+WINDOW: Final = 16
+"""How many items wait to be taken before the process waits."""
+
+_SENDER: Final = Source(
+    """
+    def send(out, function, args, kwargs):
+        items = function(*args, **kwargs)
+        if hasattr(items, "__aiter__"):
+            return send_async(out, items)
+        for item in items:
+            out.send(item)
+
+    async def send_async(out, items):
+        async for item in items:
+            await out.send_async(item)
+    """,
+    name="<capsend stream>",
+).function("send")
+
+
+@final
+class Stream(Generic[T]):
+    """The items of a generator function that runs in a process: an iterator, for `for` and for `async for`.
+
+    The process is at most a window of items ahead, and waits then. Iterating ends when the generator does, and raises what it, or its
+    process, ended by, after all items that came before. A stream that is left, by `with` or because nobody holds it any more, is killed.
+
+    Attributes:
+        process: the handle of the process.
+    """
+
+    def __init__(self, process: Process[Any], inbox: Mailbox[Any]) -> None:
+        """Made by `stream`; not to be called."""
+        self.process = process
+        self._inbox = inbox
+        self._is_over = False
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        if not self._is_over:
+            item = self._inbox.receive()
+            if not self._ends(item):
+                taken: T = item
+                return taken
+            self.process.result()
+        raise StopIteration
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        if not self._is_over:
+            item = await self._inbox.receive_async()
+            if not self._ends(item):
+                taken: T = item
+                return taken
+            await self.process
+        raise StopAsyncIteration
+
+    def _ends(self, item: object) -> bool:
+        """Tell whether what came is the notice that the process has ended."""
+        self._is_over = isinstance(item, Down) and self.process.done()
+        return self._is_over
+
+    def close(self) -> None:
+        """Kill the process, unless it has ended."""
+        self._is_over = True
+        self.process.kill()
+        self._inbox.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Stream of process {self.process.id}: {self.process.exit_reason or 'running'}>"
+
+
+@final
+class _Stream:
+    """The type of `stream`."""
+
+    @overload
+    def __call__(self, fn: Callable[P, Iterable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Stream[T]: ...
+
+    @overload
+    def __call__(self, fn: Callable[P, AsyncIterable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Stream[T]: ...
+
+    def __call__(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Stream[Any]:
+        """Run a generator function, asynchronous or not, in a new process of the default environment, and return its items as a stream.
+
+        What it captures must be `ProcessSend`; arguments and items are copied.
+
+        Raises:
+            TypeError: `fn` cannot be called.
+            CaptureError: something that it captures cannot go along.
+            SerializationError: an argument cannot be sent.
+
+        Example:
+            >>> import capsend
+            >>> for word in capsend.stream(str.split, "one by one"):
+            ...     print(word)
+            one
+            by
+            one
+        """
+        return _started(default(), WINDOW, fn, args, kwargs)
+
+    def within(self, environment: Environment, *, window: int = WINDOW) -> Within:
+        """Return the same in an environment, with another window.
+
+        Args:
+            environment: the environment of the process.
+            window: items that wait to be taken before the process waits.
+
+        Example:
+            >>> import capsend
+            >>> small = capsend.stream.within(capsend.Environment(timeout=10), window=1)
+            >>> sum(small(range, 5))
+            10
+        """
+        return Within(environment, window)
+
+    def __repr__(self) -> str:
+        return "<capsend.stream>"
+
+
+@final
+class Within:
+    """`stream` in an environment, with a window; made by `stream.within`."""
+
+    def __init__(self, environment: Environment, window: int) -> None:
+        self._environment = environment
+        self._window = window
+
+    @overload
+    def __call__(self, fn: Callable[P, Iterable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Stream[T]: ...
+
+    @overload
+    def __call__(self, fn: Callable[P, AsyncIterable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Stream[T]: ...
+
+    def __call__(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Stream[Any]:
+        """Do as `stream`."""
+        return _started(self._environment, self._window, fn, args, kwargs)
+
+
+def _started(
+    environment: Environment, window: int, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Stream[Any]:
+    if not callable(fn):
+        message = (
+            f"stream needs a generator function, not {type(fn).__name__}: pass the function itself, without calling it"
+        )
+        raise TypeError(message)
+    inbox: Mailbox[Any] = Mailbox(messages=window, size=environment.mailbox_bytes)
+    function = getattr(fn, "__capsend_function__", fn)
+    process = environment.spawn(_SENDER, inbox.address, function, args, kwargs)
+    inbox.monitor(process)
+    return Stream(process, inbox)
+
+
+stream: Final = _Stream()
