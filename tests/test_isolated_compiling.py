@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import pytest
-from capsend.modules import compiled, isolated
 
 from capsend import WasmModule, spawn
 from capsend.engine import assemble
