@@ -14,17 +14,15 @@ The parts of a class are a dict. All kinds have `name`, `qualname`, `module` and
 from __future__ import annotations
 
 import dataclasses
-import enum
 import types
-import typing
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from capsend_traits.wording import Kind
 
 from capsend.shipping.captures.context import Refused
+from capsend.shipping.captures.machinery import OF_PROTOCOLS, OF_TYPE, is_made, kind_of
 from capsend.shipping.captures.origins import Origin
-from capsend.source.locate import is_generated
 from capsend.traits.fields import annotations_of, final_in_methods
 
 if TYPE_CHECKING:
@@ -36,59 +34,6 @@ if TYPE_CHECKING:
 
 _FIELD_KINDS: Final = {"_FIELD": "", "_FIELD_CLASSVAR": "C", "_FIELD_INITVAR": "I"}
 _ORDER: Final = ("__lt__", "__le__", "__gt__", "__ge__")
-_OF_CLASSES: Final = frozenset(
-    {
-        *("__abstractmethods__", "__annotate__", "__annotate_func__", "__annotations__", "__annotations_cache__"),
-        *("__dict__", "__module__", "__orig_bases__", "__slotnames__", "__weakref__", "_abc_impl"),
-    }
-)
-_OF_DATACLASSES: Final = frozenset({"__dataclass_fields__", "__dataclass_params__"})
-_OF_ATTRS: Final = frozenset(
-    {
-        "__attrs_attrs__",
-        "__attrs_own_setattr__",
-        "__attrs_props__",
-        "_attrs_cached_hash",
-        "__getstate__",
-        "__setstate__",
-    }
-)
-_OF_ENUMS: Final = frozenset(
-    {
-        *(
-            "__new__",
-            "__new_member__",
-            "_boundary_",
-            "_flag_mask_",
-            "_all_bits_",
-            "_singles_mask_",
-            "_hashable_values_",
-            "_inverted_",
-        ),
-        *("_member_map_", "_member_names_", "_member_type_", "_new_member_", "_sort_order_", "_unhashable_values_"),
-        *(
-            "_unhashable_values_map_",
-            "_use_args_",
-            "_value2member_map_",
-            "_value_repr_",
-            "_add_alias_",
-            "_add_value_alias_",
-        ),
-    }
-)
-_OF_NAMED_TUPLES: Final = frozenset({"__slots__", "_fields", "__orig_bases__", "__match_args__"})
-_OF_TYPED_DICTS: Final = frozenset({"__closed__", "__extra_items__"})
-_OF_PROTOCOLS: Final = frozenset(
-    {
-        "_is_protocol",
-        "__protocol_attrs__",
-        "__non_callable_proto_members__",
-        "__callable_proto_members_only__",
-        "__subclasshook__",
-    }
-)
-_HOMES: Final = frozenset({"attr", "collections", "dataclasses", "enum", "reprlib", "typing", "typing_extensions"})
-_PROTOCOL_HOMES: Final = frozenset({"typing", "typing_extensions"})
 _RECORDED: Final = (
     "init",
     "repr",
@@ -101,89 +46,6 @@ _RECORDED: Final = (
     "slots",
     "weakref_slot",
 )
-
-
-_OF_TYPE: Final = frozenset(
-    {
-        *(
-            "__base__",
-            "__bases__",
-            "__basicsize__",
-            "__dictoffset__",
-            "__flags__",
-            "__itemsize__",
-            "__mro__",
-            "__name__",
-        ),
-        *("__text_signature__", "__weakrefoffset__"),
-    }
-)
-"""The names that a class can only be given when it is made: later, they are attributes of its metaclass."""
-
-
-def kind_of(cls: Any) -> str:
-    """Return how a class is made: the kind of its parts."""
-    namespace = vars(cls)
-    if typing.is_typeddict(cls):
-        return "typed_dict"
-    if issubclass(cls, enum.Enum):
-        return "enum"
-    if issubclass(cls, tuple) and "_fields" in namespace and tuple in cls.__bases__:
-        return "named_tuple"
-    if "__dataclass_fields__" in namespace:
-        return "dataclass"
-    if "__attrs_attrs__" in namespace:
-        return "attrs"
-    return "plain"
-
-
-def is_machinery(cls: type, kind: str, name: str, raw: Any) -> bool:
-    """Tell whether an entry of a class is what the guest's machinery makes by itself."""
-    if name in _OF_TYPE:
-        return True
-    if name in _OF_CLASSES and not (name == "__orig_bases__" and kind == "typed_dict"):
-        return True
-    if isinstance(raw, types.MemberDescriptorType | types.GetSetDescriptorType):
-        return True
-    if kind == "dataclass" and name in _OF_DATACLASSES:
-        return True
-    if kind == "attrs" and name in _OF_ATTRS and not _is_users(raw):
-        return True
-    if kind == "enum" and (name in _OF_ENUMS or name in vars(cls).get("_member_map_", {})):
-        return not (name in {"__new_member__", "_new_member_"} and isinstance(raw, types.FunctionType))
-    if kind == "named_tuple" and name == "_field_defaults":
-        return tuple(raw.values()) == (getattr(cls.__new__, "__defaults__", None) or ())
-    if kind == "named_tuple" and (name in _OF_NAMED_TUPLES or type(raw).__name__ == "_tuplegetter"):
-        return True
-    if kind == "typed_dict" and name in _OF_TYPED_DICTS:
-        return True
-    if "_is_protocol" in vars(cls) and (_is_of(raw, _PROTOCOL_HOMES) or (name in _OF_PROTOCOLS and not _is_users(raw))):
-        return True
-    return kind != "plain" and name.startswith("_") and _is_made(raw)
-
-
-def _is_users(raw: Any) -> bool:
-    function = getattr(raw, "__func__", raw)
-    return isinstance(function, types.FunctionType) and not _is_made(function)
-
-
-def _is_made(raw: Any) -> bool:
-    """Tell whether a function is none that the user wrote: generated, or a closure of the module that makes such classes."""
-    function = getattr(raw, "__func__", raw)
-    if not isinstance(function, types.FunctionType):
-        return False
-    if is_generated(function.__code__):
-        return True
-    return _is_of(function, _HOMES) and "<locals>" in function.__code__.co_qualname
-
-
-def _is_of(raw: Any, homes: frozenset[str]) -> bool:
-    """Tell whether a function is of one of these packages."""
-    function = getattr(raw, "__func__", raw)
-    return (
-        isinstance(function, types.FunctionType)
-        and str(function.__globals__.get("__name__")).partition(".")[0] in homes
-    )
 
 
 class Anatomy:
@@ -221,7 +83,7 @@ class Anatomy:
             parts["slots"] = list(_slots(cls))
         if "__orig_bases__" in vars(cls) and kind != "typed_dict":
             parts["orig"] = self._sent(cls.__orig_bases__, "__orig_bases__", place)
-        early = {name: raw for name, raw in vars(cls).items() if name in _OF_TYPE}
+        early = {name: raw for name, raw in vars(cls).items() if name in OF_TYPE}
         if early:
             parts["hooks"] = {name: classes.part(raw, place, f"{place.function}.{name}") for name, raw in early.items()}
         final = sorted(final_in_methods(cls))
@@ -261,7 +123,7 @@ class Anatomy:
             if field.metadata:
                 options["metadata"] = self._sent(dict(field.metadata), field.name, place)
             fields.append([field.name, kind, options])
-        made = {name for name, raw in names.items() if _is_made(getattr(raw, "__wrapped__", raw))}
+        made = {name for name, raw in names.items() if is_made(getattr(raw, "__wrapped__", raw))}
         if "__init__" in made:
             every = [field for field in cls.__dataclass_fields__.values() if field.init and not field.kw_only]
             _require_defaults(cls, [field.default for field in every if field.default is not dataclasses.MISSING])
@@ -312,7 +174,7 @@ class Anatomy:
             if attribute.metadata:
                 options["metadata"] = self._sent(dict(attribute.metadata), attribute.name, place)
             fields.append([attribute.name, options])
-        made = {name for name, raw in names.items() if _is_made(raw)}
+        made = {name for name, raw in names.items() if is_made(raw)}
         if "__init__" in made:
             every = [each for each in cls.__attrs_attrs__ if each.init and not each.kw_only]
             plain = [each.default for each in every if not isinstance(each.default, attrs.Factory)]  # type: ignore[arg-type]  # as above
@@ -369,7 +231,7 @@ _NOT_MEMBERS: Final = frozenset(
         "__slots__",
     }
     | {"__init__", "__firstlineno__", "__static_attributes__", "__abstractmethods__", "__annotate__", "__type_params__"}
-    | {"__annotate_func__", "__annotations_cache__", "_is_runtime_protocol", *_OF_PROTOCOLS}
+    | {"__annotate_func__", "__annotations_cache__", "_is_runtime_protocol", *OF_PROTOCOLS}
 )
 
 

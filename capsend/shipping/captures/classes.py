@@ -18,14 +18,15 @@ import attrs
 from capsend_traits.wording import Kind
 
 from capsend.capabilities.handles import grant_of
-from capsend.shipping.captures.anatomy import Anatomy, is_machinery, kind_of
+from capsend.shipping.captures.anatomy import Anatomy
 from capsend.shipping.captures.context import LRU_CACHE, Place, Refused, functions_in
+from capsend.shipping.captures.descriptors import Descriptors
+from capsend.shipping.captures.machinery import is_machinery, kind_of
 from capsend.shipping.captures.origins import Origin, is_placeholder, missing_module_cure, resolve
 from capsend.source.locate import SourceError, locate_alias
 from capsend.source.references import Read
 from capsend.traits.fields import class_fields
 from capsend.traits.judge import member_state, type_name
-from capsend.traits.markers import Impl
 from capsend.traits.parts import ATOMS
 from capsend.traits.per_process import class_declares_per_process
 
@@ -58,6 +59,7 @@ class Classes:
         self._walk = walk
         self._context = walk.context
         self._anatomy = Anatomy(walk)
+        self._descriptors = Descriptors(walk)
         self._in_progress: set[type] = set()
         self._reached: dict[type, _Reached] = {}
         self._mentioned: dict[str, Place] = {}
@@ -166,7 +168,7 @@ class Classes:
         try:
             if isinstance(raw, types.FunctionType):
                 return self._walk.values.send(raw, kind, path, place)
-            descriptor = self._descriptor(raw, path, place)
+            descriptor = self._descriptors.entity(raw, path, place)
             if descriptor is not None:
                 return descriptor
             if type(raw) is functools.partial and sys.version_info < (3, 14):
@@ -182,53 +184,9 @@ class Classes:
         finally:
             self._context.place = outer
 
-    def _descriptor(self, raw: Any, path: str, place: Place) -> Entity | None:
-        """Return the entity of a descriptor of the standard library around functions; None for anything else."""
-        program = self._context.program
-        known = program.entity(raw)
-        if known is not None and known.kind == "h":
-            return known
-
-        def part(value: object, noun: str) -> Reference:
-            return self.part(value, place, f"{path}.{noun}" if noun else path)
-
-        if isinstance(raw, staticmethod | classmethod) and type(raw) in {staticmethod, classmethod}:
-            kind = "static" if isinstance(raw, staticmethod) else "class"
-            return program.make(raw, "h", kind, part(raw.__func__, ""))
-        if isinstance(raw, property):
-            accessors = [part(each, "") for each in (raw.fget, raw.fset, raw.fdel)]
-            state = tuple(getattr(raw, "__dict__", {}).items())
-            doc = raw.__doc__ if raw.fget is None or raw.__doc__ != raw.fget.__doc__ else None
-            return program.make(raw, "h", "property", part(type(raw), ""), part(state, ""), *accessors, part(doc, ""))
-        if type(raw) is enum.property:
-            accessors = [part(each, "") for each in (raw.fget, raw.fset, raw.fdel)]
-            return program.make(raw, "h", "enum_property", part(raw.name, ""), *accessors)
-        if type(raw) is functools.cached_property:
-            return program.make(raw, "h", "cached_property", part(raw.func, ""), part(raw.attrname, ""))
-        if type(raw) is functools.partialmethod:
-            self._context.observed.table(raw.keywords)
-            pieces = part(raw.func, ""), part(raw.args, "args"), part(tuple(raw.keywords.items()), "keywords")
-            return program.make(raw, "h", "partial_method", *pieces)
-        if type(raw) is Impl:
-            return program.make(raw, "h", "impl", part(raw.positive, ""), part(raw.reason, ""), part(raw.owner, ""))
-        if type(raw) is functools.singledispatchmethod:
-            return program.make(raw, "h", "dispatch_method", part(raw.dispatcher, ""), part(raw.func, ""))
-        return None
-
     def part(self, value: object, place: Place, path: str = "") -> Reference:
-        """Return the reference to a part of a descriptor, which may be a descriptor itself.
-
-        Raises:
-            Refused: it cannot go along.
-        """
-        name = path or place.function
-        descriptor = None if value is None else self._descriptor(value, name, place)
-        if descriptor is not None:
-            return descriptor
-        sent = self._walk.values.send(value, Kind.CLASS_ATTRIBUTE, name, place)
-        if sent is None:
-            raise Refused(f"{name} holds what cannot be sent")
-        return sent
+        """Return the reference to a part of a class; see `Descriptors.part`."""
+        return self._descriptors.part(value, place, path)
 
     def construct(self, cls: type, place: Place) -> None:
         """A class that code names is taken to be called: what makes its instances is reached."""
