@@ -48,7 +48,7 @@ def test_what_is_compiled_apart_runs_and_is_kept(monkeypatch: pytest.MonkeyPatch
     data = fresh()
     module = WasmModule.from_bytes(data, isolated=True)
     assert spawn(module.function("go")).result(PATIENCE) == b""
-    monkeypatch.setattr(isolated, "compile_apart", None)
+    monkeypatch.setattr(compiled, "compile_apart", None)
     assert WasmModule.from_bytes(data, isolated=True) == module
     del module
     compiled._loaded.clear()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from capsend_traits.absent import ABSENT
 
 from capsend.cache_place import cache_folder
 from capsend.codec.text import dumps
@@ -35,21 +36,6 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 3
 """Raised with every change of the engine's settings or of the layout of the cache that makes old images useless."""
-
-ABSENT: Final = frozenset(
-    (
-        "_bootsubprocess", "_bz2", "_crypt", "_ctypes", "_curses", "_curses_panel", "_dbm", "_gdbm", "_hashlib",
-        "_interpchannels", "_interpqueues", "_interpreters", "_lzma", "_msi", "_multiprocessing", "_overlapped",
-        "_posixshmem", "_posixsubprocess", "_scproxy", "_ssl", "_tkinter", "_uuid", "_winapi", "_wmi", "_zstd",
-        "aifc", "antigravity", "asynchat", "asyncore", "audioop", "binhex", "bz2", "cgi", "cgitb", "chunk", "crypt",
-        "ctypes", "curses", "distutils", "ensurepip", "fcntl", "grp", "idlelib", "imghdr", "imp", "lib2to3", "lzma",
-        "mailcap", "mmap", "msilib", "msvcrt", "nis", "nntplib", "nt", "ossaudiodev", "pipes", "pty", "pwd",
-        "pydoc_data", "readline", "resource", "smtpd", "sndhdr", "spwd", "ssl", "sunau", "syslog", "telnetlib",
-        "termios", "test", "this", "tkinter", "tty", "turtle", "turtledemo", "uu", "venv", "winreg", "winsound",
-        "xdrlib", "xxlimited", "xxlimited_35", "__hello__", "__phello__", "_pyrepl",
-    )
-)  # fmt: skip
-"""Top-level modules that some host's standard library has and no image does."""
 
 _lock = threading.Lock()
 _templates: dict[Path, Template] = {}

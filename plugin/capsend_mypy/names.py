@@ -7,6 +7,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, Final
 
+from capsend_traits.absent import ABSENT
+
 if TYPE_CHECKING:
     from mypy.nodes import TypeInfo
 
@@ -46,42 +48,6 @@ RECORD: Final = "capsend.shipping.records.Record"
 METADATA: Final = "capsend"
 INSTALLED: Final = re.compile(r"[\\/](site|dist)-packages[\\/]")
 
-ABSENT: Final = frozenset(
-    {
-        *(
-            "bz2",
-            "crypt",
-            "ctypes",
-            "curses",
-            "distutils",
-            "ensurepip",
-            "fcntl",
-            "grp",
-            "idlelib",
-            "lib2to3",
-            "lzma",
-            "mmap",
-            "msilib",
-        ),
-        *(
-            "msvcrt",
-            "nis",
-            "nntplib",
-            "ossaudiodev",
-            "pty",
-            "pwd",
-            "readline",
-            "resource",
-            "spwd",
-            "ssl",
-            "syslog",
-            "termios",
-        ),
-        *("tkinter", "tty", "turtle", "turtledemo", "venv", "winreg", "winsound"),
-    }
-)
-"""The standard library's modules that need the operating system, so that no image has them."""
-
 IMAGE: Final = sys.stdlib_module_names | {
     "attr",
     "attrs",
@@ -112,6 +78,12 @@ def is_installed(path: str) -> bool:
 def is_absent(module: str) -> bool:
     """Return whether a module of the standard library, or anything in it, does not exist inside a process."""
     return top(module) in ABSENT
+
+
+def absent_name(module: str) -> str:
+    """Return the name by which programs know an absent module: `ctypes` for `_ctypes`, where mypy finds what it defines."""
+    name = top(module)
+    return name.lstrip("_") if name.lstrip("_") in ABSENT else name
 
 
 def is_local(info: TypeInfo) -> bool:

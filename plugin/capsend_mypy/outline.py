@@ -205,7 +205,7 @@ def _imported(scope: n.Node, module: str) -> Iterator[Ref]:
     for node in syntax.walk(scope):
         named = imported(node)
         if named is not None and names.is_absent(named):
-            yield Ref(MODULE, names.top(named), "", place_of(node, module))
+            yield Ref(MODULE, names.absent_name(named), "", place_of(node, module))
 
 
 def imported(node: n.Node) -> str | None:
@@ -225,7 +225,7 @@ def target_of(node: n.SymbolNode, fullname: str) -> tuple[str, str] | None:
         node = target.type
     full = node.fullname or fullname
     if names.is_absent(full):
-        return MODULE, names.top(full)
+        return MODULE, names.absent_name(full)
     if isinstance(node, n.Var):
         if names.top(full) in {"builtins", "capsend"} or node.is_suppressed_import or "." not in full:
             return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from capsend_traits import Trait, table, wording
+from capsend_traits.absent import cure as cure_of_absent
 from mypy import nodes as n
 from mypy.types import CallableType, Instance, Overloaded, Type, get_proper_type
 from mypy.typevars import fill_typevars
@@ -35,9 +36,6 @@ UNSEEN_VERDICT: Final = (
     "its body is not seen: it belongs to an installed package, or to a module that mypy only follows silently"
 )
 UNSEEN_CURE: Final = "let mypy check the module, or name its package in [tool.capsend] packages if the image has it"
-ABSENT_CURE: Final = (
-    "do without it: this part of the standard library needs the operating system and does not exist in WebAssembly"
-)
 CONSTRUCTION: Final = ("__new__", "__init__", "__post_init__", "__attrs_post_init__", "__attrs_pre_init__")
 AWAITED: Final = frozenset({"typing.Coroutine", "typing.Awaitable"})
 DECORATED_VERDICT: Final = "a decorator wraps it, and what the wrapper captures is unknown"
@@ -488,7 +486,7 @@ class Program:
                 self._stored(base, attribute["name"], Hop("", ""), found)
         for base in info.mro[1:]:
             if names.is_absent(base.module_name):
-                found.failures.append(absent(names.top(base.module_name), Hop("", "")))
+                found.failures.append(absent(names.absent_name(base.module_name), Hop("", "")))
 
     def _operators(self, info: n.SymbolNode | None, found: Direct) -> None:
         """Add the methods of a class that operators, statements and built-in functions call, inherited ones included."""
@@ -908,8 +906,8 @@ def _is_wrapping(proper: Type) -> bool:
 
 def absent(module: str, hop: Hop) -> Failure:
     """Return the failure of a function that uses a module which does not exist inside a process."""
-    verdict, cure = f"the image has no module {module}", ABSENT_CURE
-    leaf = wording.Leaf(module, "a module", verdict, cure, predicate="which is not in the image")
+    verdict = f"the image has no module {module}"
+    leaf = wording.Leaf(module, "a module", verdict, cure_of_absent(module), predicate="which is not in the image")
     return Failure(wording.Finding(wording.Kind.GLOBAL, module, "module", "ProcessSend", (leaf,)), hops=(hop,))
 
 

@@ -13,6 +13,8 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from capsend_traits import absent
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -170,12 +172,8 @@ def _library(file: str) -> str:
 def missing_module_cure(name: str) -> str:
     """Say how a module that the image lacks can get into it, or that it cannot."""
     top = name.partition(".")[0]
-    if top in {"ssl", "_ssl"}:
-        return (
-            "a process has no network: let a function of the host do this, made with @host_function, and capture that"
-        )
     if top in sys.stdlib_module_names:
-        return "do without it: this part of the standard library needs the operating system and does not exist in WebAssembly"
+        return absent.cure(top)
     distribution = _distribution(top)
     if top in _NETWORKED:
         return f"a process has no network: call {top} in a function of the host, made with @host_function, and capture that"

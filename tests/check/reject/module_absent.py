@@ -1,6 +1,7 @@
 """A module that does not exist inside a process is refused where it is used."""
 
 import ctypes
+import imghdr
 import ssl
 
 from capsend import spawn
@@ -13,3 +14,12 @@ def size() -> int:
 def f() -> None:
     spawn(size)
     spawn(lambda: ssl.OPENSSL_VERSION)  # E: global "ssl" is a module, which is not in the image
+
+
+def kind(data: bytes) -> str | None:
+    return imghdr.what("", data)  # E: global "imghdr" is a module, which is not in the image  [capsend-global]
+    # N: do without it: Python 3.13 removed it
+
+
+def g() -> None:
+    spawn(kind, b"")
