@@ -147,6 +147,9 @@ class Instance:
     """A store with one instance in it, which runs on one thread at a time.
 
     After `Trapped` or `Interrupted` the instance is dead and can only be closed.
+
+    Attributes:
+        began: nanoseconds of processor time that the thread which made it had used before.
     """
 
     reasons: ClassVar[tuple[tuple[str, str], ...]] = REASONS
@@ -155,6 +158,7 @@ class Instance:
 
     def __init__(self, owner: wasmtime.Engine) -> None:
         self.engine = owner
+        self.began = time.thread_time_ns()
         self._interrupted = False
         self.disturbed = False
         self.on_disturbance: Callable[[], object] | None = None

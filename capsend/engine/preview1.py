@@ -210,19 +210,19 @@ def _module(owner: wasmtime.Engine) -> wasmtime.Module:
 
 
 def _clock_time_get(guest: Any, clock: int, _precision: int, time_pointer: int) -> int:
-    now = _now(clock)
+    now = _now(guest, clock)
     if now is None:
         return _INVAL
     guest.save(time_pointer, now.to_bytes(8, "little"))
     return _SUCCESS
 
 
-def _now(clock: int) -> int | None:
+def _now(guest: Any, clock: int) -> int | None:
     if clock == 0:
         return time.time_ns()
     if clock == 1:
         return time.monotonic_ns()
-    return time.thread_time_ns() if clock in {2, 3} else None
+    return time.thread_time_ns() - guest.began if clock in {2, 3} else None
 
 
 def _poll_oneoff(guest: Any, subscriptions: int, events: int, count: int, made: int) -> int:
@@ -234,7 +234,7 @@ def _poll_oneoff(guest: Any, subscriptions: int, events: int, count: int, made: 
     asked = list(_SUBSCRIPTION.iter_unpack(guest.load(subscriptions, count * _SUBSCRIPTION.size)))
     ready = [_EVENT.pack(data, _SUCCESS, tag, 0, 0) for data, tag, *_ in asked if tag != _CLOCK]
     if not ready:
-        waits = [_wait_of(*each[2:]) for each in asked]
+        waits = [_wait_of(guest, *each[2:]) for each in asked]
         shortest = min(waits)
         guest.sleep(shortest / 1e9)
         ready = [
@@ -247,9 +247,9 @@ def _poll_oneoff(guest: Any, subscriptions: int, events: int, count: int, made: 
     return _SUCCESS
 
 
-def _wait_of(clock: int, timeout: int, _precision: int, flags: int) -> int:
+def _wait_of(guest: Any, clock: int, timeout: int, _precision: int, flags: int) -> int:
     """Nanoseconds from now on."""
-    now = _now(clock) or 0
+    now = _now(guest, clock) or 0
     return max(timeout - now, 0) if flags & _ABSOLUTE else timeout
 
 

@@ -68,6 +68,7 @@ class Life:
 
     __slots__ = (
         "_ahead",
+        "_before",
         "_callbacks",
         "_clock",
         "_err",
@@ -136,7 +137,8 @@ class Life:
         self.anchors: Anchors | None = None if parent is None else parent.anchors
         self._ahead: list[str] = []
         self._clock: int | None = None  # the clock of its thread while the thread runs
-        self._seconds = 0.0  # CPU time of its thread, once the thread has ended
+        self._before = 0.0  # CPU time that its thread had used for other processes before
+        self._seconds = 0.0  # CPU time of its thread for this process, once it has ended
         above: Branch | None = None if parent is None else parent.branch
         self.mail.port.account = above
         self.turns: Turns = Turns() if parent is None else parent.turns
@@ -224,7 +226,7 @@ class Life:
         """Return the processor time of its thread."""
         clock = self._clock
         try:
-            return self._seconds if clock is None else time.clock_gettime(clock)
+            return self._seconds if clock is None else time.clock_gettime(clock) - self._before
         except OSError:  # the thread has just ended
             return self._seconds
 
@@ -236,6 +238,7 @@ class Life:
 
         guest: Guest | None = None
         self.template = template
+        self._before = time.thread_time()
         if hasattr(time, "pthread_getcpuclockid"):
             # Asked for by the thread itself and by nobody else: the name of a thread that has ended must not be used.
             self._clock = time.pthread_getcpuclockid(threading.get_ident())
@@ -469,7 +472,7 @@ class Life:
         self._stop_descendants()
         self._made.clear()
         self.handles.close()
-        self._seconds, self._clock = time.thread_time(), None
+        self._seconds, self._clock = time.thread_time() - self._before, None
         if self._error is not None and not isinstance(self._error, ChildRaised):
             self.branch.drop_result()
         self.branch.end()

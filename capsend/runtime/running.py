@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import _thread
 import atexit
+import functools
 import os
-import queue
 import sys
-import threading
 import time
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -24,14 +22,12 @@ if TYPE_CHECKING:
     from capsend.runtime.life import Operations
     from capsend.runtime.terms import Terms
 
-T = TypeVar("T")
 
 _EXIT_PATIENCE: Final = 5.0
 
 _live: set[Life] = set()
 _watchers: list[Callable[[Life], object]] = []
 _closers: list[Callable[[], None]] = []
-_start_lock = threading.Lock()
 _exiting = False
 _registered_by = 0
 
@@ -97,7 +93,7 @@ def start(
             capsend.
     """
     from capsend import engine
-    from capsend.runtime import preloading
+    from capsend.runtime import preloading, workers
 
     preloading.load()
     if parent is None:
@@ -115,7 +111,7 @@ def start(
             sys.audit("capsend.child", life.number, parent.number)
         for grant in shipment.grants:
             sys.audit("capsend.grant", life.number, grant.kind, str(grant))
-        _start_thread(_live_through, life, template, stack=life.stack)
+        workers.run(functools.partial(_live_through, life, template), stack=life.stack)
     except BaseException:
         _live.discard(life)
         life.forget()
@@ -130,33 +126,6 @@ def watch(tell: Callable[[Life], object]) -> Callable[[], None]:
     """Call *tell* with every `Life` started from now on, on the starting thread. Returns: a function that ends the calls."""
     _watchers.append(tell)
     return lambda: _watchers.remove(tell)
-
-
-def _start_thread(act: Callable[..., None], *arguments: Any, stack: int) -> None:
-    # The stack size is a setting of the whole interpreter: no thread of capsend may start in between.
-    with _start_lock:
-        previous = threading.stack_size(stack)
-        try:
-            _thread.start_new_thread(act, arguments)
-        finally:
-            threading.stack_size(previous)
-
-
-def on_own_thread(act: Callable[[], T], *, stack: int) -> T:
-    """Call *act* on a thread with *stack* bytes of stack; return its value or raise its error."""
-    done: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            done.put((act(), None))
-        except BaseException as error:  # noqa: BLE001 - the error belongs to the waiting caller
-            done.put((None, error))
-
-    _start_thread(run, stack=stack)
-    value, error = done.get()
-    if error is not None:
-        raise error
-    return value  # type: ignore[return-value]  # the value is set where there is no error
 
 
 def _live_through(life: Life, template: Any) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from capsend import engine
 from capsend.deadlines import Deadlines
 from capsend.exceptions import LimitExceeded
-from capsend.runtime.running import close_at_exit, on_own_thread
+from capsend.runtime import workers
+from capsend.runtime.running import close_at_exit
 
 if TYPE_CHECKING:
     from capsend.engine import Guest, Template
@@ -61,7 +62,7 @@ class _Reader:
         key = (hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), id(template))
         if key in self._good:
             return
-        told = on_own_thread(lambda: self._ask(json.dumps([text, name]), template), stack=engine.THREAD_STACK)
+        told = workers.call(lambda: self._ask(json.dumps([text, name]), template), stack=engine.THREAD_STACK)
         if told is None:
             message = f"{name} takes more than {_TIMEOUT:g} s or {_MEMORY} bytes of memory to compile. Split it"
             raise LimitExceeded(message, limit=_TIMEOUT)
