@@ -22,6 +22,13 @@ def restart() -> None:
     logging._startTime = time.time_ns()  # type: ignore[attr-defined] # noqa: SLF001 - no public way restarts its times
 
 
+def forget_start() -> None:
+    """Forget that what was rehearsed has begun a life: a process begins its own."""
+    global _renewed  # noqa: PLW0603 - once per process
+    _renewed = False
+    forget_exits()
+
+
 def forget_exits() -> None:
     """Forget the functions registered for the exit of the interpreter that made the image."""
     atexit._clear()  # noqa: SLF001 - no other way

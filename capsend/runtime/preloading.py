@@ -39,6 +39,12 @@ _OWN: Final = tuple(
 )
 """Modules of capsend that the operations of a guest import when they are first asked for."""
 
+_BY_NAME: Final = {
+    name: tuple(module for module in MODULES if f"{module}.".startswith(f"{name}."))
+    for name in {module.rsplit(".", count)[0] for module in MODULES for count in range(module.count(".") + 1)}
+}
+"""{name of a module or of a package above it: the modules of `MODULES` that code with this name may mean}."""
+
 _lock: Final = threading.RLock()
 _loaded: Final[set[str]] = set()
 _described: Final[set[str]] = set()
@@ -123,11 +129,6 @@ def load_named_by(things: Iterable[object]) -> None:
             code = codes.pop()
             names.update(code.co_names)
             codes.extend(constant for constant in code.co_consts if isinstance(constant, types.CodeType))
-    wanted = [name for name in MODULES if name not in _loaded and _is_named(name, names)]
+    wanted = [module for name in names & _BY_NAME.keys() for module in _BY_NAME[name] if module not in _loaded]
     if wanted:
         _load(wanted)
-
-
-def _is_named(module: str, names: set[str]) -> bool:
-    parts = module.split(".")
-    return any(".".join(parts[:count]) in names for count in range(1, len(parts) + 1))
