@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from tests.bench.measuring import Row
 
+_COMPARED = ("spawn", "ready", "rate", "memory", "bytes", "dicts", "inside", "start", "trip")
+"""What is compared when no row is named."""
+
 
 def main() -> int:
     """Return 0 when every promise is kept."""
@@ -25,25 +28,51 @@ def main() -> int:
     parser.add_argument("rows", nargs="*", help=f"which rows; all of them if none is named: {', '.join(rows.ROWS)}")
     parser.add_argument("--rounds", type=int, default=12, help="how often everything is measured (default: 12)")
     parser.add_argument("--json", type=Path, help="a file for the figures")
+    parser.add_argument(
+        "--compare", metavar="REV", help="measure this checkout and that commit in turn, and print ratios"
+    )
+    parser.add_argument("--pairs", type=int, default=5, help="how many pairs of runs are compared (default: 5)")
     chosen = parser.parse_args()
-    names = chosen.rows or list(rows.ROWS)
+    names = chosen.rows or (list(_COMPARED) if chosen.compare else list(rows.ROWS))
     if unknown := [name for name in names if name not in rows.ROWS]:
         parser.error(f"no such rows: {', '.join(unknown)}")
+    if chosen.compare:
+        return compared(chosen, names)
     console, measured, kept = Console(), [], True
     facts = rows.environment()
     for name, row in rows.measure(names, chosen.rounds):
         console.print(f"{name}: measured" if isinstance(row, Row) else f"[red]{name}: {row}")
         if isinstance(row, Row):
-            measured.append(row)
+            measured.append((name, row))
             kept = kept and all(holds for _, _, holds in row.verdicts())
         else:
             kept = False
-    console.print(table(measured))
+    console.print(table([row for _, row in measured]))
     console.print(f"[dim]{facts}")
     if chosen.json:
-        data = {"environment": facts, "rows": [row.as_json() for row in measured]}
+        data = {"environment": facts, "rows": [{"row": name, **row.as_json()} for name, row in measured]}
         chosen.json.write_text(json.dumps(data, indent=2) + "\n")
     return 0 if kept else 1
+
+
+def compared(chosen: argparse.Namespace, names: list[str]) -> int:
+    """Print how this checkout does beside another commit; return 0."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from tests.bench.compare import compare
+
+    made = Table(title=f"this checkout by {chosen.compare}: below 1 it takes less, of rates it does less")
+    for heading in ("what", "median", "from", "to"):
+        made.add_column(heading, justify="left" if heading == "what" else "right")
+    found = []
+    for ratio in compare(chosen.compare, names, pairs=chosen.pairs, rounds=chosen.rounds):
+        found.append(ratio.as_json())
+        made.add_row(ratio.what, *(f"{value:.2f}" for value in (ratio.median, min(ratio.ratios), max(ratio.ratios))))
+    Console().print(made)
+    if chosen.json:
+        chosen.json.write_text(json.dumps(found, indent=2) + "\n")
+    return 0
 
 
 def table(rows: list[Row]) -> Table:

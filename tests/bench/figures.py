@@ -1,0 +1,96 @@
+"""`python -m tests.bench.figures FILE`: write the figures of the README and the documents from what `--json` wrote, so that they agree."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from tests.bench.measuring import ROOT, US
+
+Figures = dict[str, dict[str, float]]
+"""{row: {contestant: figure}}."""
+
+_PLACES: Final = {
+    "README.md": (
+        (
+            "| spawn to result, fresh process |",
+            (" {spawn} ms | `multiprocessing` spawn {spawn:multiprocessing spawn} ms, pyeryx {spawn:pyeryx} ms, subinterpreter "
+            "{spawn:subinterpreter} ms |"),
+        ),
+        ("| spawns per second, one after the other |", " {rate} | pyeryx {rate:pyeryx}, `multiprocessing` fork {rate:multiprocessing fork} |"),
+        ("| one more live process |", " {memory} MB | `multiprocessing` spawn {memory:multiprocessing spawn} MB |"),
+        ("| live processes at once |", " {live}, started in {live:seconds to start} s | |"),
+        ("| two busy processes on two cores |", " {cores} times one | `multiprocessing` fork {cores:multiprocessing fork} |"),
+        ("| 1 MB of bytes there and back |", " {bytes} ms | a kept `ProcessPoolExecutor` {bytes:ProcessPoolExecutor, kept} ms |"),
+        ("| 10,000 small dicts there and back |", " {dicts} ms | a kept `ProcessPoolExecutor` {dicts:ProcessPoolExecutor, kept} ms |"),
+        ("| a number to a process and back, as messages |", " {trip} us | `multiprocessing.Pipe` {trip:multiprocessing.Pipe} us |"),
+        ("| a function of the host, called from inside |", " {call} us | pyeryx {call:pyeryx} us |"),
+        ("| messages per second into one mailbox |", " {mailbox} | |"),
+        ("| pure Python inside, of the host's speed |", " {speed} | |"),
+        ("| interpreter start to first result |", " {start} s | `multiprocessing` spawn {start:multiprocessing spawn} s |"),
+        ("| spawn to end of a process in WAT |", " {guest-spawn} ms | a process in Python {spawn} ms |"),
+    ),
+    "docs/guests.md": (
+        ("| spawn to end, of one that does nothing |", " {guest-spawn} ms | | | {spawn} ms |"),
+    ),
+    "docs/comparison.md": (
+        ("| one more costs |", " {memory} MB, {spawn} ms; compiled, 50 kB, {guest-spawn} ms |"),
+    ),
+}  # fmt: skip
+"""{document: [(how a row of a table begins, what follows with the figures in it)]}; cells behind those that follow stay."""
+
+
+def main() -> int:
+    """Write the figures of all rows that were measured; return 1 if a document lacks a row."""
+    measured: list[dict[str, Any]] = json.loads(Path(sys.argv[1]).read_text())["rows"]
+    figures: Figures = {row["row"]: row["figures"] for row in measured}
+    missing = 0
+    for document, rows in _PLACES.items():
+        path = ROOT / document
+        text = path.read_text(encoding="utf-8")
+        for begin, form in rows:
+            written = written_row(form, figures)
+            if f"\n{begin}" not in text:
+                print(f"{document} has no row {begin}")
+                missing = 1
+            elif written is not None:
+                text = replaced(text, begin, written)
+        path.write_text(text, encoding="utf-8")
+    return missing
+
+
+def written_row(form: str, figures: Figures) -> str | None:
+    """Return a form with its figures in it; None if one of them was not measured."""
+
+    def figure(found: re.Match[str]) -> str:
+        row, _, contestant = found[1].partition(":")
+        return shown(figures[row][contestant or US])
+
+    try:
+        return re.sub(r"\{(.+?)\}", figure, form)
+    except KeyError:
+        return None
+
+
+def replaced(text: str, begin: str, written: str) -> str:
+    """Return a text with the cells of one row of a table replaced, as many as are written."""
+    start = text.index(f"\n{begin}") + len(begin) + 1
+    end = start
+    for _ in range(written.count("|")):
+        end = text.index("|", end) + 1
+    return text[:start] + written + text[end:]
+
+
+def shown(value: float) -> str:
+    """Two digits that count."""
+    if value >= 100:
+        digits = len(str(int(value))) - 2
+        return f"{round(value / 10**digits) * 10**digits:,}"
+    return f"{value:.2g}" if value < 10 else f"{value:.0f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
