@@ -33,8 +33,6 @@ _OWN: Final = tuple(
         "runtime.pool",
         "runtime.process_warnings",
         "shipping.failure",
-        "wasm.module",
-        "wasm.compiled",
     )
 )
 """Modules of capsend that the operations of a guest import when they are first asked for."""
