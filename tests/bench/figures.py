@@ -34,7 +34,7 @@ _PLACES: Final = {
         ("| spawn to end of a process in WAT |", " {guest-spawn} ms | a process in Python {spawn} ms |"),
     ),
     "docs/guests.md": (
-        ("| spawn to end, of one that does nothing |", " {guest-spawn} ms | | | {spawn} ms |"),
+        ("| spawn to end of a process that does nothing |", " {guest-spawn} ms | | | {spawn} ms |"),
     ),
     "docs/comparison.md": (
         ("| one more costs |", " {memory} MB, {spawn} ms; compiled, 50 kB, {guest-spawn} ms |"),
