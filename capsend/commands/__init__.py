@@ -1,1 +1,1 @@
-"""The command line: what each command does, and how programs are named, run and shown."""
+"""The command line: the commands, and the naming, running and showing of programs."""

@@ -37,7 +37,7 @@ def _size(text: str) -> int:
 def main() -> None:
     """Run Python functions in processes with memory of their own.
 
-    A process is an isolated WebAssembly instance with a CPython inside, not an OS process. It sees no files, no network
+    A process is an isolated WebAssembly instance with a CPython in it, not an OS process. It sees no files, no network
     and no environment variables, and what a function captures is checked before it starts.
 
     \b
@@ -52,7 +52,7 @@ def demo() -> None:
     """Show a program refused and cured, then survey the standard library on all cores.
 
     The first run builds the image that processes start from, once, in about 15 seconds. Exits with 1 when a result from
-    a process differs from the same computation here.
+    a process differs from the same computation on the host.
 
     \b
     Example:
@@ -132,7 +132,7 @@ def run(
 def top(target: str, arguments: tuple[str, ...], interval: float) -> None:
     """Run a program that spawns processes, and show the tree of those that run.
 
-    FUNCTION is called here, like the main function of any program, and awaited if it is an async def; one that is decorated
+    FUNCTION is called on the host, like the main function of any program, and awaited if it is an async def; one that is decorated
     with @process runs in a process. Arguments are read as those of `capsend run`. What still runs when it returns is killed.
 
     On a terminal the tree is a table that changes; elsewhere each look is written as lines that begin with "top:". The last
@@ -154,7 +154,7 @@ def top(target: str, arguments: tuple[str, ...], interval: float) -> None:
         result = watched(program, to=display.console(), interval=interval)
     except KeyboardInterrupt:
         stop("interrupted", INTERRUPTED)
-    except Exception as error:  # noqa: BLE001 - it is whatever the function raised
+    except Exception as error:  # noqa: BLE001 - the function may raise anything
         from capsend.commands.targets import own_traceback
 
         click.echo(own_traceback(error).rstrip(), err=True)
@@ -167,9 +167,9 @@ def top(target: str, arguments: tuple[str, ...], interval: float) -> None:
 @click.option("--static", is_flag=True, help="Show what the mypy plugin thinks of it, without importing it.")
 @click.argument("target", metavar="MODULE:NAME")
 def explain(target: str, *, static: bool) -> None:
-    """Show what a function captures, or what fields a class has, and why each can go along or not.
+    """Show what a function captures, or what fields a class has, and why each can be sent or not.
 
-    The module is imported here; nothing is run in a process. Exits with 1 when something cannot go along.
+    The module is imported on the host; nothing is run in a process. Exits with 1 when a capture or field cannot be sent.
 
     \b
     Examples:
@@ -270,7 +270,7 @@ def _describe(stored: StoredImage) -> tuple[str, ...]:
     built = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.built))
     added = [package for package in record.packages if package.partition(" ")[0] not in ALWAYS]
     try:
-        # What an added package requires was added too, and naming it again changes nothing but the order of the names.
+        # The packages that an added package requires were added too, and naming them again changes only the order of the names.
         is_current = Image(packages=[package.partition(" ")[0] for package in added]).key == record.key
     except ImageError:
         is_current = False
@@ -299,9 +299,9 @@ def clear() -> None:
 
 @main.command(context_settings=_CONTEXT, short_help="Check that capsend works here.")
 def doctor() -> None:
-    """Check that capsend works here: versions, the cache, the image, the limits, and a test in a process.
+    """Check that capsend works on this machine: versions, the cache, the image, the limits, and a test in a process.
 
-    Exits with 1 when there is a problem.
+    Exits with 1 when it finds a problem.
 
     \b
     Example:

@@ -44,11 +44,11 @@ _PLAIN_STEPS: Final = 4
 
 @attrs.frozen
 class Figures:
-    """What was measured.
+    """The measured figures.
 
     Attributes:
         spawn: seconds from spawn to result of a trivial function, the median.
-        memory: bytes of private memory of one more live, idle process; None where the system does not tell.
+        memory: bytes of private memory of one more live, idle process; None where the system does not report it.
     """
 
     spawn: float
@@ -56,7 +56,7 @@ class Figures:
 
 
 def run(to: Console) -> bool:
-    """Show all of it; tell whether the processes' results were those of the host."""
+    """Show the whole demonstration; return whether the processes' results were those of the host."""
     Image().ensure()
     _forum(to)
     same = _survey(to)
@@ -122,7 +122,7 @@ def _survey(to: Console) -> bool:
                 inside.append(future.result())
                 advance()
         except BaseException:
-            # Else leaving the executor would wait for all that are still to come.
+            # Else leaving the executor would wait for all remaining tasks.
             executor.shutdown(wait=False, cancel_futures=True)
             raise
     taken = time.perf_counter() - started
@@ -225,7 +225,7 @@ def _memory_of_one(rest: Callable[[float], None]) -> float | None:
 
 
 def _private_memory() -> int | None:
-    """Return the bytes of memory that belong to this OS process alone; None where Linux is not there to ask."""
+    """Return the bytes of memory that belong to this OS process alone; None on systems other than Linux."""
     try:
         text = Path("/proc/self/smaps_rollup").read_text(encoding="ascii")
     except OSError:

@@ -1,4 +1,4 @@
-"""What differs in a process, for `capsend explain`: the names that touch it, and one sentence. `docs/differences.md` says more."""
+"""The differences of a guest, for `capsend explain`: the names that touch each, and one sentence. `docs/differences.md` has the details."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Difference:
 
     Attributes:
         row: its first column.
-        names: dotted names, each standing for all that is below it.
-        sentence: what differs and what to do, for a line of `capsend explain`.
-        until: the first version of the host's Python that does as the process's does, if there is one.
+        names: dotted names, each for itself and all names below it.
+        sentence: the difference and its cure, for a line of `capsend explain`.
+        until: the first version of the host's Python that does as the guest's does, if there is one.
     """
 
     row: str
@@ -36,7 +36,7 @@ class Difference:
 
     @property
     def applies(self) -> bool:
-        """Whether it is there with the running Python."""
+        """Whether the difference exists with the running Python."""
         return self.until is None or sys.version_info[:2] < self.until
 
 
@@ -211,7 +211,7 @@ def _is_below(name: str, topic: str) -> bool:
 
 
 def _names_of(read: Read, namespace: dict[str, Any], cells: dict[str, types.CellType]) -> Iterator[str]:
-    """Yield the dotted names of a thing of the standard library that is read, and of the attributes read from it."""
+    """Yield the dotted names of an object of the standard library that is read, and of the attributes read from it."""
     try:
         value = cells[read.name].cell_contents if read.name in cells else namespace[read.name]
     except ValueError:
@@ -225,7 +225,7 @@ def _names_of(read: Read, namespace: dict[str, Any], cells: dict[str, types.Cell
 
 
 def _below(name: str, chain: tuple[str, ...]) -> Iterator[str]:
-    """Yield a name and those below it, as they are written and as the things themselves say: `os.path` is `posixpath`."""
+    """Yield a name and those below it, as they are written and by the objects' own names: `os.path` is `posixpath`."""
     yield name
     for part in chain:
         name = f"{name}.{part}"

@@ -1,4 +1,4 @@
-"""What the command line writes: colours, boxes and moving bars on a terminal, plain lines everywhere else."""
+"""The output of the command line: colours, boxes and moving bars on a terminal, plain lines everywhere else."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def table(*columns: str, to: Console, right: Sequence[str] = (), wrapped: str = 
 
 
 def hanging(text: str, width: int) -> str:
-    """Break long lines so that what follows has the indentation of the line it belongs to, and a little more."""
+    """Break long lines so that the continuation has the indentation of its line, and a little more."""
     lines = []
     for line in text.splitlines():
         indent = line[: len(line) - len(line.lstrip())]

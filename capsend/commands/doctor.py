@@ -1,4 +1,4 @@
-"""The doctor: what is installed, where images are kept, what a process may use, and whether one really runs here."""
+"""The doctor: installed versions, the folder of images, the limits of a process, and a test of a process."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _folder() -> Finding:
 
 
 def _unwritable(folder: Path) -> str:
-    """Return what is wrong where nothing can be written, found out by writing."""
+    """Return the reason why nothing can be written to a folder, found out by writing; empty when it can."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"doctor")

@@ -1,4 +1,4 @@
-"""How commands end: their exit codes, and what they write to standard error."""
+"""The ends of commands: their exit codes, and their last words on standard error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INTERRUPTED: Final = 130
 
 
 def stop(message: str, code: int, *, details: str = "") -> NoReturn:
-    """Write what went wrong to standard error and exit."""
+    """Write a message to standard error and exit."""
     if details:
         click.echo(details.rstrip(), err=True)
     text = f"capsend: {message}"

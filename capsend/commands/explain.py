@@ -1,4 +1,4 @@
-"""Explanations: the tree of what a callable captures, or of a class's fields, with why each part may go along or not.
+"""Explanations: the tree of a callable's captures, or of a class's fields, with the reason why each part can be sent or not.
 
 The tree of a callable is recorded from the very walk that `spawn` makes, so the two cannot disagree.
 """
@@ -44,7 +44,7 @@ def explain(thing: Any) -> Node:
     """Explain a callable by its captures, a class by its fields, and any other value by its parts.
 
     Raises:
-        TypeError: it is a module, which is always named and never sent whole.
+        TypeError: *thing* is a module, which is always named and never sent whole.
     """
     if isinstance(thing, type):
         return _explain_class(thing)
@@ -57,7 +57,7 @@ def explain(thing: Any) -> Node:
 
 @attrs.frozen
 class _Entry:
-    """Something the walk judged: what and where, and how many findings there were before and after."""
+    """A value or piece of code that the walk judged: its place, and the numbers of findings before and after."""
 
     kind: Kind
     name: str
@@ -90,7 +90,7 @@ class _Recorder(Values):
         if context.tolerant:
             return super().judge(value, kind, name, place, trait=trait, held=held)
         first = len(context.findings)
-        # Noted before what it reaches is judged in turn, so that the order is that of the source.
+        # Noted before its parts are judged in turn, so that the order is that of the source.
         position = len(self.entries)
         good = super().judge(value, kind, name, place, trait=trait, held=held)
         self.entries.insert(position, _Entry(kind, name, value, trait, place, first, len(context.findings)))
@@ -123,14 +123,14 @@ class _Explanation:
         return Node(text, not count, children=(*children, *self._touches(), *self._differs()))
 
     def _touches(self) -> Iterator[Node]:
-        """Yield what the process may touch outside its own memory, which is nothing but what it captures or is passed."""
+        """Yield the objects outside its own memory that the process may touch: only those that it captures or is passed."""
         grants = dict.fromkeys(str(grant) for grant in self._walk.context.program.handles)
         if grants:
             children = tuple(Node(text, good=True) for text in grants)
             yield Node("it may touch, besides what it is passed", good=True, children=children)
 
     def _differs(self) -> Iterator[Node]:
-        """Yield what the code that was reached will see inside that is not as it is here."""
+        """Yield the differences between host and guest that the reached code will meet."""
         function = self._function
         while not isinstance(function, types.FunctionType | type(None)):
             inner = next((name for name in ("func", "__capsend_function__", "__func__") if hasattr(function, name)), "")
@@ -145,7 +145,7 @@ class _Explanation:
         return self._value(value, "the value", "it", "ProcessSend", frozenset())
 
     def _below(self, way: tuple[str, ...]) -> tuple[Node, ...]:
-        """Return what the function at the end of a way captures; each function is shown once."""
+        """Return the captures of the function at the end of a way; each function is shown once."""
         if way in self._shown:
             return ()
         self._shown.add(way)
@@ -176,7 +176,7 @@ class _Explanation:
         if not findings:
             return attrs.evolve(node, good=True, children=children)
         leaf = findings[0].leaves[0]
-        # The walk may know a better cure than the value alone does.
+        # The walk may know a better cure than the value alone shows.
         notes_ = (leaf.verdict, *_cure(leaf)) if node.notes and not leaf.steps else node.notes
         return attrs.evolve(node, good=False, notes=notes_, children=children)
 
@@ -300,7 +300,7 @@ def _field_nodes(cls: type) -> Iterator[Node]:
 
 
 def _says_nothing(annotation: Any) -> bool:
-    """Tell whether only the value can tell: Any, object, a type variable or an interface."""
+    """Return whether only the value can decide: Any, object, a type variable or an interface."""
     if typing.get_origin(annotation) in {typing.Final, typing.Annotated}:
         annotation = typing.get_args(annotation)[0]
     bare = typing.get_origin(annotation) or annotation

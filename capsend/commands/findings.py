@@ -1,4 +1,4 @@
-"""What the commands `doctor` and `explain` find, as values to be shown."""
+"""The findings of the commands `doctor` and `explain`, as values to be shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Finding:
-    """One line of the doctor's report; `problem` says what is wrong and what to do, and is empty when all is well."""
+    """One line of the doctor's report; `problem` has the fault and its cure, and is empty when all is well."""
 
     subject: str
     state: str
@@ -24,10 +24,10 @@ class Node:
     """One line of an explanation.
 
     Attributes:
-        text: what it is about, and why the answer is what it is.
-        good: whether it can go along.
+        text: its subject, and the reason of the answer.
+        good: whether it can be sent.
         notes: lines that belong to it, such as the cure.
-        children: what the answer rests on.
+        children: the lines that the answer rests on.
     """
 
     text: str

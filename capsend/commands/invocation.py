@@ -1,4 +1,4 @@
-"""What `capsend run` and `capsend top` call, in a process or here, and how the command ends by it."""
+"""The calls of `capsend run` and `capsend top`, in a process or on the host, and the ends of the commands by them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def imported(target: str) -> Any:
-    """Return what `MODULE:NAME` names; exit when there is no such thing."""
+    """Return the object that `MODULE:NAME` names; exit when it does not exist."""
     from capsend.commands.targets import TargetError, find
 
     try:
@@ -65,12 +65,12 @@ def spawned(start: Callable[[], Process[Any]]) -> Process[Any]:
 
 
 def result_of(process: Process[Any]) -> Any:
-    """Return what a process returns; exit as it ends otherwise."""
+    """Return the result of a process; exit with the code of any other end."""
     try:
         return process.result()
     except (LimitExceeded, ProcessKilled) as error:
         stop(_as_options(str(error)), LIMITED, details=_guest_traceback(error))
-    except BaseException as error:  # noqa: BLE001 - it is whatever the function raised
+    except BaseException as error:  # noqa: BLE001 - the function may raise anything
         if isinstance(error, ProcessFailed) and error.type_name == "builtins.SystemExit":
             _leave(error.guest_message)
         details = _guest_traceback(error)
@@ -112,7 +112,7 @@ def print_result(result: object) -> None:
 
 
 def program_of(function: Any, arguments: tuple[str, ...]) -> Callable[[], Any]:
-    """Return the call of a program's main function; exit when it cannot be called like that."""
+    """Return the call of a program's main function; exit when the function cannot be called with the arguments."""
     import asyncio
     import inspect
 
@@ -129,7 +129,7 @@ def program_of(function: Any, arguments: tuple[str, ...]) -> Callable[[], Any]:
     except TypeError as error:
         stop(str(error), MISUSED)
     except ValueError:
-        pass  # a built-in one that does not tell its signature
+        pass  # a built-in function that has no signature
     if inspect.iscoroutinefunction(function):
         return lambda: asyncio.run(function(*positional, **keywords))
     return lambda: function(*positional, **keywords)

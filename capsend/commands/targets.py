@@ -19,7 +19,7 @@ _HERE: Final = str(Path(__file__).parent.parent)
 
 
 class TargetError(Exception):
-    """A target that cannot be had; the message is for the user, `details` is the traceback of the user's own code."""
+    """A target cannot be imported; the message is for the user, `details` is the traceback of the user's own code."""
 
     def __init__(self, message: str, *, details: str = "") -> None:
         super().__init__(message)
@@ -27,13 +27,12 @@ class TargetError(Exception):
 
 
 def find(target: str) -> Any:
-    """Import what a target names.
+    """Import the object that a target names.
 
-    A module is looked for in the current folder first, as `python -m` does; a file finds what it imports in its own
-    folder.
+    A module is looked for in the current folder first, as `python -m` does; a file finds its imports in its own folder.
 
     Raises:
-        TargetError: the target is misspelt, there is no such module, file or name, or importing it failed.
+        TargetError: the target is misspelt, its module, file or name does not exist, or importing it failed.
     """
     place, separator, name = target.rpartition(":")
     if not separator or not place or not all(part.isidentifier() for part in name.split(".")):
@@ -49,7 +48,11 @@ def find(target: str) -> Any:
 
 
 def parse_arguments(texts: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
-    """Read arguments as Python literals, `name=literal` as keywords; what is no literal is a str."""
+    """Read arguments as Python literals, `name=literal` as keywords; a text that is no literal is a str.
+
+    Returns:
+        (positional arguments, {name: value}).
+    """
     positional: list[Any] = []
     keywords: dict[str, Any] = {}
     for text in texts:
@@ -112,7 +115,7 @@ def _failed(name: str, error: Exception) -> TargetError:
 
 
 def own_traceback(error: BaseException) -> str:
-    """Return the traceback of what the user's own code raised, without the frames that are not the user's concern."""
+    """Return the traceback of the user's own code, without the frames that are not the user's concern."""
     shown = traceback.TracebackException.from_exception(error)
     _prune(shown)
     return "".join(shown.format())

@@ -57,12 +57,12 @@ class Seen:
 
 @attrs.frozen
 class Look:
-    """What was seen at one moment.
+    """The processes at one moment.
 
     Attributes:
         seconds: since the program began.
-        processes: those that run, children behind their parents.
-        ended: {exit reason: how many have ended by it}.
+        processes: the running ones, children behind their parents.
+        ended: {exit reason: number of ended processes}.
     """
 
     seconds: float
@@ -71,13 +71,13 @@ class Look:
 
     @property
     def headline(self) -> str:
-        """How many run and how the others ended, in a line."""
+        """The numbers of running and ended processes, in a line."""
         ended = ", ".join(f"{count} {reason}" for reason, count in sorted(self.ended.items())) or "none"
         return f"{self.seconds:.1f} s: {len(self.processes)} running; ended: {ended}"
 
 
 class Watch:
-    """Knows the processes that this program starts while it is entered; any thread may look."""
+    """Knows the processes that the host program starts while it is entered; any thread may look."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -93,7 +93,7 @@ class Watch:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """End what still runs, as the end of the program would, so that it is counted."""
+        """End the processes that still run, as the end of the program would, so that they are counted."""
         self._unwatch()
         with self._lock:
             self._take_new()
@@ -103,7 +103,7 @@ class Watch:
                 life.finished.wait()
 
     def look(self) -> Look:
-        """See what runs now, and count what has ended."""
+        """Return the running processes, and count the ended ones."""
         with self._lock:
             now = time.monotonic()
             self._take_new()
@@ -126,7 +126,7 @@ class Watch:
 
 
 def in_tree(processes: Iterable[Running]) -> Iterator[tuple[Running, int]]:
-    """Yield (process, how deep it stands): each behind its parent, where that runs, and in the order in which they began."""
+    """Yield (process, depth): each behind its parent, if that runs, and in the order of their starts."""
     known = {process.id: process for process in processes}
     children: dict[int | None, list[Running]] = {}
     for process in known.values():
@@ -139,11 +139,11 @@ def in_tree(processes: Iterable[Running]) -> Iterator[tuple[Running, int]]:
 
 
 def run(program: Callable[[], T], *, to: Console, interval: float) -> T:
-    """Run a program and show its processes meanwhile; what still runs at its end is killed, and how all of them ended is told.
+    """Run a program and show its processes meanwhile; kill those that still run at its end, and report how all of them ended.
 
     Args:
-        program: what to run, on this thread.
-        to: where to show it.
+        program: the program, called on this thread.
+        to: the console.
         interval: seconds between two looks.
     """
     watch = Watch()
@@ -156,7 +156,7 @@ def run(program: Callable[[], T], *, to: Console, interval: float) -> T:
 
 @contextlib.contextmanager
 def _shown(watch: Watch, *, to: Console, interval: float) -> Iterator[None]:
-    """Show what a watch sees until the block is left: a table that changes on a terminal, lines elsewhere."""
+    """Show the looks of a watch until the block is left: a table that changes on a terminal, lines elsewhere."""
     if to.is_terminal:
         shape = _Shape(watch, to)
         with Live(get_renderable=shape.render, console=to, refresh_per_second=1 / interval, transient=True):
@@ -173,7 +173,7 @@ def _shown(watch: Watch, *, to: Console, interval: float) -> Iterator[None]:
 
 
 def _write(watch: Watch, to: Console, interval: float, over: threading.Event) -> None:
-    """Write lines at every look at which something runs."""
+    """Write lines at every look at which a process runs."""
     while not over.wait(interval):
         look = watch.look()
         to.print(f"top: {look.headline}")
@@ -182,7 +182,7 @@ def _write(watch: Watch, to: Console, interval: float, over: threading.Event) ->
 
 
 class _Shape:
-    """What is on the terminal: as many processes as there is room for."""
+    """The table on the terminal: as many processes as it has room for."""
 
     def __init__(self, watch: Watch, to: Console) -> None:
         self._watch = watch
@@ -200,7 +200,7 @@ class _Shape:
 
 
 def _cells(seen: Seen, *, named: bool = False) -> tuple[str, ...]:
-    """What is told of a process; with the names of the columns, where there is no heading."""
+    """Return the cells of a process; with the names of the columns, where there is no heading."""
     stats = seen.stats
     told = (
         str(seen.id),

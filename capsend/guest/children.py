@@ -75,7 +75,7 @@ def join(child: Child, timeout: float | None) -> tuple[str, list[Any], str] | No
     told, parts = rest[: int(length)], [rest[int(length) :]]
     missing = int(total) - len(parts[0])
     while missing > 0:
-        # A request and not an operation with words: a part may begin with anything.
+        # Not `_asked`: a part may begin with anything, a word of refusal included.
         parts.append(host_operations.request(host_operations.MORE, str(child.number)))
         if not parts[-1]:
             break  # the reader of the text will report that it has no end

@@ -1,4 +1,4 @@
-"""How an image is made: stage the files, snapshot an interpreter that imported them, compile it, try it."""
+"""The making of an image: stage the files, snapshot an interpreter that imported them, compile it, try it."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ SPACE: Final = 300_000_000
 _MOST_DATA: Final = 16_000_000
 _TOO_LARGE: Final = "fuel allocated for hostcalls has been exhausted"
 MARK: Final = "capsend cannot import: "
-"""What begins the line in which `guest/stdlib.py` tells of packages that cannot be imported."""
+"""The beginning of the line in which `guest/stdlib.py` reports packages that cannot be imported."""
 
 _STEPS: Final = ("importing its modules", "compiling it", "trying it")
 _SNAPSHOT: Final = "import componentize_py; componentize_py.script()"
 _TRANSLATE: Final = "from capsend.image import translating; translating.main()"
 _UNMERGED: Final = "unmerged"
 _SWITCH: Final = "CAPSEND_MERGE"
-"""The environment variable that keeps images unmerged when it is 0: for tests, and for finding out where a fault comes from."""
+"""The environment variable that keeps images unmerged when it is 0: for tests, and for finding the origin of a fault."""
 
 
 @attrs.frozen
 class Record:
-    """What is known about a built image without loading it; kept beside it as JSON."""
+    """The facts about a built image that are known without loading it; kept beside it as JSON."""
 
     key: str
     python: str
@@ -59,17 +59,17 @@ class Record:
     built: float
     """Seconds since the epoch."""
     unmerged: str = ""
-    """Why its modules are not merged into one, which makes processes start faster; empty if they are."""
+    """The reason why its modules are not merged into one, which makes processes start faster; empty if they are."""
 
     def save(self, path: Path) -> None:
-        """Write it as JSON."""
+        """Write the record as JSON."""
         data = attrs.asdict(self)
         data["modules"] = sorted(self.modules)
         path.write_text(dumps(data), encoding="ascii")
 
     @classmethod
     def load(cls, path: Path) -> Record:
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises:
             ValueError: the file does not hold a record.
@@ -85,7 +85,7 @@ class Record:
 
 
 def digest_of(path: Path) -> str:
-    """The SHA-256 of a file, as hexadecimal digits."""
+    """Return the SHA-256 of a file, as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -95,13 +95,12 @@ def bake(folder: Path, *, key: str, packages: Sequence[Package], rehearsal: str)
 
     Args:
         folder: the folder.
-        key: the digest of all that the image is made from.
-        packages: what it holds.
+        key: the digest of everything that the image is made from.
+        packages: the packages that it holds.
         rehearsal: the calls that it makes while it is built; see `capsend.image.rehearsal`.
 
     Raises:
-        ImageError: the disk is full; a package cannot be imported inside; a tool failed (its last words are in the
-            message).
+        ImageError: the disk is full; a package cannot be imported in the guest; a tool failed (its last words are in the message).
     """
     started = time.monotonic()
     with _progress() as step, _explained(folder):
@@ -152,7 +151,7 @@ def _stage(stage: Path, packages: Sequence[Package], rehearsal: str) -> None:
 
 
 def _data_files(packages: Sequence[Package]) -> tuple[str, ...]:
-    """Return which files beside modules are kept, up to what an image can bear: the smaller ones first."""
+    """Return the files beside modules that are kept, up to the limit of an image: the smaller ones first."""
     found = [
         (path.stat().st_size, name) for package in packages for name, path in package.files if not name.endswith(".py")
     ]
@@ -181,12 +180,12 @@ def _snapshot(folder: Path, packages: Sequence[Package]) -> None:
 
 
 def is_merging() -> bool:
-    """Whether images are merged: all are, unless the environment says otherwise."""
+    """Return whether images are merged: all are, unless the environment switches it off."""
     return os.environ.get(_SWITCH) != "0"
 
 
 def _translate(folder: Path, *, unmerged: str = "") -> str:
-    """Compile the component, merged unless there is a reason against it; return that reason."""
+    """Compile the component, merged unless a reason against it is given or found; return that reason."""
     unmerged = unmerged or ("" if is_merging() else f"{_SWITCH} is 0")
     options = [_UNMERGED] if unmerged else []
     printed = _run(_TRANSLATE, folder / "image.wasm", folder / COMPILED, *options, folder=folder)
@@ -194,12 +193,12 @@ def _translate(folder: Path, *, unmerged: str = "") -> str:
 
 
 def _run(code: str, *arguments: Path | str, folder: Path, packages: Sequence[Package] = ()) -> str:
-    """Run a tool in a Python of its own, and return what it printed: it can be interrupted, and its memory goes when it ends."""
+    """Run a tool in a Python of its own, and return its output: it can be interrupted, and its memory goes when it ends."""
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     environment = os.environ | {
-        "RUST_BACKTRACE": "0",  # it would push aside what matters
-        "RUST_LIB_BACKTRACE": "0",  # which has the last word
+        "RUST_BACKTRACE": "0",  # a backtrace would push the message aside
+        "RUST_LIB_BACKTRACE": "0",  # which takes precedence
         "PYTHONPATH": os.pathsep.join(_tool_folders()),
         "TMPDIR": str(temporary),
         "VIRTUAL_ENV": str(folder / "venv"),
@@ -217,7 +216,7 @@ def _run(code: str, *arguments: Path | str, folder: Path, packages: Sequence[Pac
 
 
 def _refused(output: str, packages: Sequence[Package]) -> str:
-    """Return which packages could not be imported, and why; empty when that is not what went wrong."""
+    """Return the packages that could not be imported, and the reasons; empty when the failure is another."""
     if _TOO_LARGE in output:
         too_much = "with these packages it takes more than 128 MiB of memory, which is as much as the tool can copy"
         return f"{too_much}. Leave some out, or make several images"
@@ -266,7 +265,7 @@ def _need_space(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _explained(folder: Path) -> Iterator[None]:
-    """Say which disk is full and how much is needed, whatever part of the build ran into it."""
+    """Name the full disk and the space needed, whatever part of the build ran into it."""
     try:
         yield
     except OSError as error:
@@ -289,7 +288,7 @@ def _say(text: str) -> None:
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[int], None]]:
-    """Yield a function that is told which step begins; what is shown says how long it has taken so far."""
+    """Yield a function to be called with the number of each step as it begins; the line shows the time so far."""
     title = "building the image (once, about 15 s; longer on a busy machine)"
     if sys.stderr is None or not sys.stderr.isatty():
         started = time.monotonic()

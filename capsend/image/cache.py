@@ -12,11 +12,11 @@ from typing import Final
 
 from capsend.exceptions import ImageError
 
-_UNKNOWN_OWNER: Final = 65_534  # in a container, of what belongs to somebody outside of it
+_UNKNOWN_OWNER: Final = 65_534  # the user ID, in a container, of users outside of it
 
 
 def cpu() -> str:
-    """What this CPU can do, as far as the system says; compiled code may use all of it."""
+    """Return the features of this CPU, as far as the system reports them; compiled code may use all of them."""
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
             for line in file:
@@ -31,7 +31,7 @@ def own_folder(folder: Path) -> None:
     """Make the cache folder, for this user alone.
 
     Raises:
-        ImageError: it cannot be made, or others may write to it: loading an image runs it as native code.
+        ImageError: the folder cannot be made, or others may write to it: loading an image runs it as native code.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -44,16 +44,16 @@ def own_folder(folder: Path) -> None:
 
 
 def unwritable(folder: Path, error: OSError) -> ImageError:
-    """The error of a cache that cannot be written."""
+    """Return the error of a cache that cannot be written."""
     return ImageError(f"images cannot be kept in {folder}: {error}. Set CAPSEND_CACHE_DIR to a folder of yours")
 
 
 def check_owner(path: Path, is_kind: object) -> None:
-    """Refuse what others may have written.
+    """Refuse a file or folder that others may have written.
 
     Raises:
-        ImageError: it is not this user's alone, or not of that kind.
-        OSError: it is not there.
+        ImageError: the path is not this user's alone, or not of that kind.
+        OSError: the path does not exist.
     """
     status = path.lstat()
     if not is_kind(status.st_mode):  # type: ignore[operator] # one of the stat.S_IS... functions
@@ -73,11 +73,11 @@ def check_owner(path: Path, is_kind: object) -> None:
 
 
 def check_way(folder: Path) -> None:
-    """Refuse a folder that others may rename: each folder around it is this user's or the system's, and nobody else may change what is in it.
+    """Refuse a folder that others may rename: each folder around it must be this user's or the system's, and writable by nobody else.
 
     Raises:
-        ImageError: somebody else could put another one in its place.
-        OSError: it is not there.
+        ImageError: somebody else could put another folder in its place.
+        OSError: the folder does not exist.
     """
     if not hasattr(os, "geteuid"):
         return
@@ -85,7 +85,7 @@ def check_way(folder: Path) -> None:
     for around in Path(os.path.realpath(folder)).parents:
         status = around.stat()
         if status.st_mode & stat.S_ISVTX and status.st_uid in trusted:
-            continue  # as in /tmp, nobody may rename what belongs to somebody else
+            continue  # as in /tmp, nobody may rename a file of somebody else
         open_to_others = status.st_mode & stat.S_IWOTH or (
             status.st_mode & stat.S_IWGRP and status.st_gid not in _own()
         )
@@ -97,5 +97,5 @@ def check_way(folder: Path) -> None:
 
 
 def _own() -> set[int]:
-    """The groups that are the system's, or this user's alone as far as one can tell."""
+    """Return the groups that are the system's, or this user's alone as far as one can tell."""
     return {0, os.getegid()}

@@ -1,7 +1,7 @@
-"""The files that an image is made of, beside its packages, and where each stands in the guest.
+"""The files that an image is made of, beside its packages, and the place of each in the guest.
 
-A process can spawn as the host can, and by the same rules: the rooms that judge and ship are baked whole, under the names that they have on the
-host. A file in `guest/overlay` comes instead of the host's file of the same path; nothing else decides which files differ in the guest.
+A process can spawn as the host can, and by the same rules: the rooms that judge and ship are baked whole, under the names that they have on
+the host. A file in `guest/overlay` replaces the host's file of the same path; nothing else decides which files differ in the guest.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SINGLE: Final = (
 
 @functools.cache
 def guest_files() -> dict[Path, Path]:
-    """Return {place inside: file}, in the order of the places: what is baked, and what decides whether an image is up to date."""
+    """Return {place in the guest: file}, in the order of the places; these files decide whether an image is up to date."""
     shared = [_HOST / f"{name}.py" for name in _SINGLE] + [
         path for room in _WHOLE for path in (_HOST / room).rglob("*.py")
     ]
@@ -48,7 +48,7 @@ def guest_files() -> dict[Path, Path]:
 
 
 def declaration_files(tops: Iterable[str]) -> dict[Path, Path]:
-    """Return {place inside: file} of the declarations that other packages have of modules below these top-level names."""
+    """Return {place in the guest: file} of the declarations that other packages have of modules below these top-level names."""
     wanted = frozenset(tops)
     return {
         Path("capsend_traits", BAKED, folder.owner, Path(path).relative_to(folder.path)): Path(path)

@@ -54,15 +54,15 @@ def _names(value: Iterable[str]) -> tuple[str, ...]:
 class Image:
     """A CPython for WebAssembly with its whole standard library, `attrs`, `typing_extensions` and chosen packages.
 
-    An image is a value: it says what shall be inside. The file is built when a process first needs it, about 15
-    seconds once per machine and user, and shared by all programs that ask for the same.
+    An image is a value that describes the content. The file is built when a process first needs it, about 15 seconds once per machine and
+    user, and shared by all programs that ask for the same content.
 
     Args:
-        packages: names of pure-Python packages that are installed here; what they require goes along.
+        packages: names of pure-Python packages that are installed on the host; the packages that they require are included.
 
     Raises:
-        ImageError: from `ensure`, when a package is not installed or contains native code, or when the image cannot
-            be built, stored or trusted.
+        ImageError: from `ensure`, when a package is not installed or contains native code, or when the image cannot be built, stored or
+            trusted.
     """
 
     packages: tuple[str, ...] = attrs.field(default=(), converter=_names)
@@ -87,25 +87,28 @@ class Image:
         return (self._folder / RECORD).exists()
 
     def ensure(self) -> Path:
-        """Build the image if it is not there, and return its file.
+        """Build the image if its file does not exist, and return the file.
 
         Programs that start at the same time build once: the others wait.
+
+        Raises:
+            ImageError: a package is not installed or contains native code, or the image cannot be built, stored or trusted.
         """
         self.template()
         return self.path
 
     @property
     def modules(self) -> frozenset[str]:
-        """The full names of all modules inside; builds the image if need be."""
+        """The full names of all modules in the image; builds the image if need be."""
         self.ensure()
         return self.record.modules
 
     @property
     def record(self) -> Record:
-        """What was noted when the image was built.
+        """The record that was written when the image was built.
 
         Raises:
-            ImageError: it is not built.
+            ImageError: the image is not built.
         """
         try:
             return _record(self._folder / RECORD)
@@ -115,10 +118,10 @@ class Image:
             ) from error
 
     def knows(self, module: str) -> bool:
-        """Whether a program can import a module inside, by its full name; answers without building.
+        """Return whether a program can import a module in the guest, by its full name; answers without building.
 
-        Before the image is built the answer follows from the names of the standard library and of the packages, which
-        is right for every module that a program is likely to import.
+        Before the image is built the answer follows from the names of the standard library and of the packages, which is right for every
+        module that a program is likely to import.
         """
         place = (self.packages, os.environ.get("CAPSEND_CACHE_DIR"))
         inventory = _inventories.get(place)
@@ -133,7 +136,7 @@ class Image:
         return top == "capsend" or any(top in package.imports for package in _packages(self.packages))
 
     def template(self) -> Template:
-        """The image, loaded into this OS process; built first if need be, loaded once."""
+        """Return the image, loaded into this OS process; built first if need be, loaded once."""
         folder = self._folder
         loaded = _templates.get(folder)
         if loaded is None:
@@ -148,7 +151,7 @@ class Image:
         if (template := _load(folder)) is not None:
             return template
         with _building(folder.parent):
-            # Another program may have built it while this one waited for the lock.
+            # Another program may have built the image while this one waited for the lock.
             if (template := _load(folder)) is not None:
                 return template
             self._build(folder)
@@ -182,11 +185,11 @@ class StoredImage:
     size: int
     """Bytes on the disk."""
     record: Record | None
-    """None when it is damaged."""
+    """None when the image is damaged."""
 
 
 def list_images() -> list[StoredImage]:
-    """Every image in the cache, the newest first, of other versions too."""
+    """Return every image in the cache, the newest first, including those of other versions."""
     found = []
     with contextlib.suppress(FileNotFoundError):
         for folder in cache_folder().iterdir():
@@ -201,9 +204,9 @@ def list_images() -> list[StoredImage]:
 
 
 def clear_images() -> int:
-    """Remove every image and everything a killed build left behind; returns the number of bytes that became free.
+    """Remove every image and all leftovers of killed builds; return the number of bytes that became free.
 
-    Programs that run go on: they have loaded what they need.
+    Running programs go on: they have loaded everything that they need.
     """
     freed = sum(image.size for image in list_images())
     folder = cache_folder()
@@ -218,7 +221,7 @@ def clear_images() -> int:
 
 _WORKSHOP: Final = ".build-"
 _KEPT: Final = 8
-"""How many images stay in the cache when a new one is built: those of a few versions, environments and package sets."""
+"""The number of images that stay in the cache when a new one is built: those of a few versions, environments and package sets."""
 
 
 @functools.cache
@@ -256,7 +259,7 @@ def _key(names: tuple[str, ...]) -> str:
 
 
 def _declarations(names: tuple[str, ...]) -> list[tuple[str, str]]:
-    """What other packages declare of the chosen ones; to look for it takes milliseconds, which the default image does not need."""
+    """Return the declarations of the chosen packages by others; the search takes milliseconds, which the default image does not need."""
     tops = [top for package in _packages(names) for top in package.imports] if names else []
     return [(str(inside), digest_of(path)) for inside, path in declaration_files(tops).items()] if tops else []
 
@@ -269,10 +272,10 @@ def _digest(package: Package) -> str:
 
 
 def _load(folder: Path) -> Template | None:
-    """Load a built image; None when there is none, or only a damaged one, which is reported.
+    """Load a built image; return None when it is missing, or damaged, which is reported.
 
     Raises:
-        ImageError: it is there, but not safely this user's own.
+        ImageError: the image exists, but is not safely this user's own.
     """
     from capsend import engine
 
@@ -292,9 +295,9 @@ def _load(folder: Path) -> Template | None:
 
 
 def _check_content(folder: Path, record: Record) -> None:
-    """Compare the file with its digest, unless it has not changed since that was last done.
+    """Compare the file with its digest, unless it has not changed since the last comparison.
 
-    The digest of 55 MB takes longer than all the rest of starting up; the change time tells of every write.
+    The digest of 55 MB takes longer than all the rest of starting up; the change time shows every write.
     """
     compiled, stamp = folder / COMPILED, folder / "verified"
     status = compiled.stat()
@@ -305,7 +308,7 @@ def _check_content(folder: Path, record: Record) -> None:
     if status.st_size != record.size or digest_of(compiled) != record.digest:
         message = f"{compiled} is not the file that was built"
         raise ValueError(message)
-    # In a cache where nothing can be written the digest is taken every time.
+    # In a cache that cannot be written the digest is taken every time.
     with contextlib.suppress(OSError):
         stamp.write_text(current, encoding="ascii")
 
@@ -330,13 +333,13 @@ def _building(folder: Path) -> Iterator[None]:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove the workshops of builds that were killed; whoever holds the lock knows that nobody works in them."""
+    """Remove the workshops of builds that were killed; the caller holds the lock, so nobody works in them."""
     for workshop in folder.glob(f"{_WORKSHOP}*"):
         shutil.rmtree(workshop, ignore_errors=True)
 
 
 def _discard(folder: Path) -> None:
-    """Remove an image such that no half of it can be taken for one."""
+    """Remove an image so that no half of it can be taken for a whole one."""
     if folder.exists() or folder.is_symlink():
         grave = folder.with_name(f"{_WORKSHOP}{folder.name}-{os.getpid()}")
         folder.rename(grave)

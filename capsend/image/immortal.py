@@ -20,7 +20,7 @@ _MARK: Final = b"capsend objects:"
 _IMMORTAL: Final = (5 << 28).to_bytes(4, "little")
 _HIGHEST_COUNT: Final = 1 << 20
 
-# Sections of the binary formats: a core module and a component inside a component; the data inside a core module.
+# Sections of the binary formats: a core module and a component within a component; the data within a core module.
 _MODULE: Final = 1
 _COMPONENT: Final = 4
 _DATA: Final = 11
@@ -31,9 +31,9 @@ Segment = tuple[int, int, int]
 
 
 def immortalize(path: Path) -> int:
-    """Set the reference counts of all listed objects in a component; returns how many there were.
+    """Set the reference counts of all listed objects in a component; return the number of objects.
 
-    An object counts only if its type stands where the list says: what was freed since is left as it is.
+    An object counts only if its type is at the listed address: objects that were freed since are left as they are.
     """
     binary = bytearray(path.read_bytes())
     segments = sorted(_snapshot(binary))
@@ -53,7 +53,7 @@ def immortalize(path: Path) -> int:
 
 
 def _listed(binary: bytearray) -> Iterator[tuple[int, int]]:
-    """The (address, address of type) pairs of the list that the guest left; none if there is no whole list."""
+    """Yield the (address, address of type) pairs of the list that the guest left; none if the list is not whole."""
     position = binary.find(_MARK)
     while position >= 0:
         header = position + len(_MARK)
@@ -67,7 +67,7 @@ def _listed(binary: bytearray) -> Iterator[tuple[int, int]]:
 
 
 def _snapshot(binary: bytearray) -> list[Segment]:
-    """The data of the module that holds most: the others only link it together."""
+    """Return the data of the module that holds most: the others only link it together."""
     modules = [list(_segments(binary, start, end)) for start, end in _modules(binary, 0, len(binary))]
     return max(modules, key=lambda segments: sum(size for _, _, size in segments))
 
@@ -109,7 +109,7 @@ def _segments(binary: bytearray, start: int, end: int) -> Iterator[Segment]:
 
 
 def _unsigned(binary: bytearray, position: int) -> tuple[int, int]:
-    """A number in LEB128, and the position behind it; addresses are signed in the format, but below 2 GiB that is the same."""
+    """Return a number in LEB128, and the position behind it; addresses are signed in the format, but below 2 GiB that is the same."""
     value = shift = 0
     while True:
         byte = binary[position]

@@ -1,4 +1,4 @@
-"""What an image bakes in besides the standard library: the files of packages of this environment, without their native code."""
+"""The packages that an image bakes in besides the standard library: files of the host's environment, without native code."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class Package:
     name: str
     version: str
     files: tuple[tuple[str, Path], ...] = attrs.field(repr=False)
-    """(path below the folder of packages, file on this machine)."""
+    """(path below the folder of packages, file on the host)."""
     native: tuple[Path, ...] = attrs.field(default=(), repr=False)
     """Its native code, which is left out."""
     needed_by: str = ""
-    """The package that requires it; empty when it was asked for."""
+    """The package that requires it; empty when the user asked for it."""
 
     @property
     def words(self) -> str:
-        """Its name in a message, with who asked for it."""
+        """Its name in a message, with the package that requires it."""
         return f"the package {self.name!r}" + (f", which {self.needed_by!r} requires," if self.needed_by else "")
 
     @property
@@ -52,12 +52,15 @@ class Package:
 
 
 def collect(names: Iterable[str]) -> tuple[Package, ...]:
-    """Find the named packages and all they require, each once, sorted by name.
+    """Find the named packages and all packages that they require.
 
     A name is a distribution's name or an import name.
 
+    Returns:
+        Each package once, sorted by name.
+
     Raises:
-        ImageError: a package is not installed, or has no Python files; one requires another that is not installed.
+        ImageError: a package is not installed, or has no Python files; a package requires another that is not installed.
     """
     found: dict[str, Package] = {}
     waiting: list[tuple[str, str]] = [(name, "") for name in names]
@@ -95,7 +98,7 @@ def _required(distribution: importlib.metadata.Distribution) -> Iterator[str]:
         marker = line.partition(";")[2]
         if match is None or re.search(r"\bextra\s*==", marker):
             continue
-        # A marker that does not hold here shows in the requirement not being installed; pip has evaluated it.
+        # A marker that does not hold on this machine shows in the requirement not being installed; pip has evaluated it.
         if not marker or _distribution(match[1]) is not None:
             yield match[1]
 
@@ -109,7 +112,7 @@ def _files(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str,
     if any(relative.endswith(".py") and "/" in relative for relative, _ in listed) or _has_modules(listed):
         yield from listed
         return
-    # An editable installation lists a link only; its import names say where the sources are.
+    # An editable installation lists only a link; its import names lead to the sources.
     for top, owners in distributions().items():
         if distribution.name in owners:
             yield from _folder_of(top)
@@ -118,7 +121,7 @@ def _files(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str,
 
 
 def _metadata(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str, Path]]:
-    """Yield what `importlib.metadata` reads, by the names that it has in a wheel."""
+    """Yield the files that `importlib.metadata` reads, by their names in a wheel."""
     folder = f"{_normal(distribution.name).replace('-', '_')}-{distribution.version}.dist-info"
     place = Path(str(getattr(distribution, "_path", "")))
     for name in _METADATA:

@@ -1,4 +1,4 @@
-"""The time zones of this machine, to be baked into an image: inside there are no files to read them from."""
+"""The time zones of the host, to be baked into an image: a guest has no files to read them from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OTHER_FORMS = ("posix", "right")
 
 
 def folder() -> Path | None:
-    """Where the zones are: the first folder that `zoneinfo` searches, or the package `tzdata`; None without either."""
+    """Return the folder of the zones: the first one that `zoneinfo` searches, or the package `tzdata`; None without either."""
     for path in map(Path, zoneinfo.TZPATH):
         if (path / "UTC").is_file():
             return path
@@ -23,7 +23,7 @@ def folder() -> Path | None:
 
 
 def version() -> str:
-    """A text that changes with the zones."""
+    """Return a text that changes with the zones."""
     path = folder()
     if path is None:
         return "none"

@@ -1,4 +1,4 @@
-"""Turn the component of an image into machine code: its modules merged where that can be done, and with a gauge."""
+"""Turn the component of an image into machine code: with a gauge, and its modules merged where that can be done."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from capsend.image.merging.sections import Unmergeable
 
 
 def translate(component: bytes) -> tuple[bytes, str]:
-    """Merge the modules of a component and compile it for this machine; compile it as it is where they cannot be merged.
+    """Merge the modules of a component and compile it for this machine; if they cannot be merged, compile it as it is.
 
-    Returns: (the compiled form, why its modules are not merged; empty if they are).
+    Returns:
+        (the compiled form, the reason why its modules are not merged; empty if they are).
 
     Raises:
-        LookupError: no gauge can be put into it.
-        ValueError: it cannot be compiled.
+        LookupError: no gauge can be put into the component.
+        ValueError: the component cannot be compiled.
     """
     try:
         return compile_gauged(merge(component)), ""
@@ -30,14 +31,14 @@ def compile_gauged(component: bytes) -> bytes:
     """Compile a component with a gauge in it.
 
     Raises:
-        LookupError: no gauge can be put into it.
-        ValueError: it cannot be compiled.
+        LookupError: no gauge can be put into the component.
+        ValueError: the component cannot be compiled.
     """
     return engine.compile_component(gauge(component, assemble=engine.assemble))
 
 
 def main() -> None:
-    """Translate the first file into the second, and print why it is not merged; only compile it if a third argument says so."""
+    """Translate the first file into the second, and print the reason why it is not merged; with a third argument, only compile it."""
     source, target, *unmerged = sys.argv[1:]
     component = Path(source).read_bytes()
     compiled, reason = (compile_gauged(component), "") if unmerged else translate(component)

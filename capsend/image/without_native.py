@@ -1,4 +1,4 @@
-"""Whether packages can do without the native code that is left out of an image: found out by importing them here without it."""
+"""Packages without the native code that is left out of an image: a trial import on the host finds out whether they can do without."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def refuse_native(packages: Iterable[Package]) -> None:
     """Refuse packages that cannot be imported without their native code.
 
     Raises:
-        ImageError: there are some; the message names them, their files, and who requires them.
+        ImageError: a package needs its native code; the message names all such packages, their files, and the packages that require them.
     """
     found = [package for package in packages if package.native]
     problems = _attempt(found) if found else {}
@@ -70,7 +70,7 @@ def refuse_native(packages: Iterable[Package]) -> None:
 
 @functools.cache
 def needs_native(name: str) -> str:
-    """Return which package keeps a package out of images, itself or one that it requires; empty when none does, or nobody knows."""
+    """Return the package that keeps a package out of images, itself or one that it requires; empty when none does, or nobody knows."""
     try:
         packages = collect([name])
     except ImageError:
@@ -81,7 +81,11 @@ def needs_native(name: str) -> str:
 
 
 def _attempt(packages: list[Package]) -> dict[str, str]:
-    """Import packages in a Python of its own, without the native code of any, and return what is wrong with those that fail."""
+    """Import packages in a Python of its own, without the native code of any.
+
+    Returns:
+        {name: error} of the packages that fail.
+    """
     native = [str(path) for package in packages for path in package.native]
     told = json.dumps([sys.path, native, _ABSENT, [[package.name, package.imports] for package in packages]])
     command = [sys.executable, "-I", "-c", _ATTEMPT, told]

@@ -1,4 +1,4 @@
-"""Shipments that a process packed for one that it spawns: the host passes them on without reading them."""
+"""Shipments that a process packed for its children: the host passes them on without reading them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class ChildShipment(Shipment):
-    """A call that a process packed. Its texts are opaque: with them a process can fool what it spawns, and nobody else.
+    """A call that a process packed. Its texts are opaque: with them a process can fool its children, and nobody else.
 
     Attributes:
-        root: what the host sent to the process at the root of the tree; it says which names of classes mean something here.
+        root: the shipment that the host sent to the process at the root of the tree; it knows which names of classes exist on the host.
     """
 
     root: Shipment = attrs.field(kw_only=True, repr=False)
@@ -32,7 +32,7 @@ class ChildShipment(Shipment):
         """Return the shipment that `sender`'s process packed.
 
         Raises:
-            ValueError: the texts are not what a process can be given.
+            ValueError: the texts are not those of a call.
         """
         if not program.startswith("{") or not program.isascii() or not call.isascii():
             raise ValueError("no program")
@@ -58,21 +58,21 @@ class ChildShipment(Shipment):
         process_id: int,
         *,
         handles: Handles | None = None,
-        is_unwanted: Callable[[], bool] | None = None,  # noqa: ARG002 - nothing is decoded here
+        is_unwanted: Callable[[], bool] | None = None,  # noqa: ARG002 - the host decodes no such answer
     ) -> Outcome:
-        """Return what a process answered with, for its parent; see `read_outcome`."""
+        """Return the outcome of the child, for its parent; see `read_outcome`."""
         assert handles is not None
         return read_outcome(text, number=process_id, handles=handles)
 
     def files(self) -> frozenset[str]:
-        """Return the source files that the host sent to the root of the tree: what a process says of others, nobody has checked."""
+        """Return the source files that the host sent to the root of the tree: nobody has checked the names of others that a process gives."""
         return self.root.files()
 
     def resolve(self, reference: Any) -> object:
         """Return the class or function of a name in a message, as for the root of the tree.
 
         Raises:
-            LookupError: it names anything else.
+            LookupError: the name is that of anything else.
         """
         if not isinstance(reference, dict) or not reference.keys() & {"c", "n"}:
             raise LookupError("it names nothing that the host sent")

@@ -1,4 +1,4 @@
-"""Exceptions as data: what a process tells of the one that ended it, however hostile that exception is."""
+"""Exceptions as data: a process's description of the exception that ended it, however hostile the exception is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ MAX_PAYLOAD: Final = 1 << 20
 MAX_NOTES: Final = 100
 MAX_TEXT: Final = 8 << 20
 
-# What the built-in classes keep beside their args, and what an exception needs to print as before. `AttributeError.obj` stays inside.
+# The attributes of the built-in classes beside their args, which an exception needs to print as before. `AttributeError.obj` stays in the
+# guest.
 NATIVE: Final[dict[str, tuple[str, ...]]] = {
     "OSError": ("errno", "strerror", "filename", "filename2"),
     "ImportError": ("msg", "name", "path"),
@@ -35,7 +36,7 @@ NATIVE: Final[dict[str, tuple[str, ...]]] = {
 }
 
 SYMBOL: Final = "symbol"
-"""What an `OSError` says beside its number, which WASI counts otherwise than the host's system: `ENOENT`."""
+"""The symbol that an `OSError` carries beside its number, such as `ENOENT`: WASI numbers errors otherwise than the host's system."""
 
 _RUNTIME: Final = "capsend_guest"
 
@@ -44,13 +45,13 @@ def describe(error: BaseException, *, externals: Callable[[Any], Any]) -> str:
     """Return an exception as JSON: itself, its causes and contexts, the members of groups, their notes and frames.
 
     Args:
-        error: what was raised.
+        error: the exception.
         externals: names classes and functions, as for `codec.encode`.
     """
     try:
         return _within_bounds(_Description(externals).all_of(error))
     except BaseException as failure:  # noqa: BLE001 - memory or stack is used up, or the exception defends itself
-        # What its frames hold is let go, and no more than a name is told.
+        # The objects in its frames are let go, and only a name is reported.
         base: Any = BaseException
         base.__traceback__.__set__(error, None)
         name = f"{type(error).__module__}.{type(error).__qualname__}"
@@ -74,7 +75,7 @@ def _within_bounds(told: list[dict[str, Any]]) -> str:
 
 
 class _Description:
-    """The exceptions met so far; each is told once, so that chains may be cyclic."""
+    """The exceptions met so far; each is described once, so that chains may be cyclic."""
 
     def __init__(self, externals: Callable[[Any], Any]) -> None:
         self._externals = externals
@@ -82,7 +83,7 @@ class _Description:
         self._numbers: dict[int, int] = {}
 
     def all_of(self, error: BaseException) -> list[dict[str, Any]]:
-        """Describe an exception and all that hang on it, outermost first."""
+        """Describe an exception and all that are linked to it, outermost first."""
         self._number(error)
         told: list[dict[str, Any]] = []
         while len(told) < len(self._found):
@@ -130,11 +131,11 @@ class _Description:
     def _class(self, cls: type) -> Any:
         try:
             return self._externals(cls)
-        except Exception:  # noqa: BLE001 - a class without a name is told by its type alone
+        except Exception:  # noqa: BLE001 - a class without a name is described by its type alone
             return None
 
     def _payload(self, error: BaseException) -> str:
-        """Return what it holds as codec text: args, fields, and what its built-in class keeps."""
+        """Return the content of an exception as codec text: args, fields, and the attributes of its built-in class."""
         base: Any = BaseException
         group = BaseExceptionGroup in type(error).__mro__
         args = () if group else base.args.__get__(error)
@@ -169,7 +170,7 @@ def message_of(error: BaseException) -> str:
 def _cut(text: Any, limit: int = MAX_MESSAGE) -> str:
     text = str.__str__(text) if str in type(text).__mro__ else ""
     text = text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
-    # JSON would merge two surrogates that stand side by side; as text for people an escape serves better.
+    # JSON would merge two surrogates side by side; as text for people an escape serves better.
     return str(text.encode("utf-8", "backslashreplace"), "utf-8")
 
 

@@ -1,8 +1,8 @@
-"""Describe entities as data, and compare two descriptions: the host's of what it sent, and the guest's of what it rebuilt.
+"""Describe entities as data, and compare two descriptions: the host's of the entities that it sent, and the guest's of those that it rebuilt.
 
-Shared: both sides run this code, each over its own entities, which have the same numbers. It knows nothing of the walk or of the steps. A
-description is JSON: `{"texts": {path: text}, "same": [[path, ...], ...]}`, where a path begins with the number of an entity (`#3.__defaults__[0]`)
-and `same` lists the places at which one object is found.
+Shared: host and guest run this code, each over its own entities, which have the same numbers. It knows nothing of the walk or of the steps.
+A description is JSON: `{"texts": {path: text}, "same": [[path, ...], ...]}`, where a path begins with the number of an entity
+(`#3.__defaults__[0]`) and `same` lists the places at which one object is found.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 UNKNOWN: Final = "..."
-"""The text of what the guest knows to exist and does not have; it equals every other."""
+"""The text of an object that the guest knows to exist and does not have; it equals every other text."""
 
 _ABSENT: Final = object()
 _MAX_DEPTH: Final = 12
@@ -29,7 +29,7 @@ _SMALL: Final = frozenset({int, bool, type(None), type(Ellipsis), type(NotImplem
 _ATOMS: Final = (str, bytes, float, complex)
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]+")
 
-# Made by the interpreter or a library for its own use; which of them there are depends on its version.
+# Made by the interpreter or a library for its own use; the set of them depends on its version.
 _OF_CLASSES: Final = frozenset(
     {
         "__dict__", "__weakref__", "__firstlineno__", "__static_attributes__", "__annotate__", "__annotate_func__", "__annotations_cache__",
@@ -48,7 +48,7 @@ _OF_PARTIALS: Final = frozenset({"func", "args", "keywords", "_phcount", "_merge
 _OF_FUNCTIONS: Final = frozenset({"__annotations__", "__annotate__", "__type_params__"})
 _LIBRARIES: Final = frozenset({"capsend", "capsend_traits", "attr", "attrs", "typing_extensions"})
 _NEW_TEXTS: Final = frozenset({"_struct.Struct"})
-# {module: name} of what moved between versions of Python: it is called as the older version does.
+# {module: name} of objects that moved between versions of Python: each is called as in the older version.
 _MOVED: Final = {
     "pathlib._local": "pathlib", "pathlib.types": "pathlib", "typing_extensions": "typing", "_decimal": "decimal", "_pydecimal": "decimal",
     "re._compiler": "re", "functools": "_functools", "string.templatelib": "string", "annotationlib": "typing", "_operator": "operator",
@@ -56,7 +56,7 @@ _MOVED: Final = {
 
 
 def stands_for_another(thing: object) -> bool:
-    """Tell whether an object is a placeholder of the guest's, or one that the walk on the host made up, and no entity of the user's."""
+    """Return whether an object is a placeholder of the guest's, or one that the walk on the host made up, and no entity of the user's."""
     cls = type(thing)
     return "__capsend_unsent__" in vars(cls) or cls.__module__.startswith("capsend.shipping.captures.")
 
@@ -67,14 +67,17 @@ def describe(
     """Return the description of entities.
 
     Args:
-        entities: the things, in the order of their numbers.
-        is_unknown: tells whether an object only stands for one that was not sent.
+        entities: the objects, in the order of their numbers.
+        is_unknown: returns whether an object only represents one that was not sent.
+
+    Returns:
+        `{"texts": {path: text}, "same": [[path, ...], ...]}`.
     """
     return _Description(list(entities), is_unknown).write()
 
 
 def compare(host: dict[str, Any], guest: dict[str, Any]) -> str | None:
-    """Return the first difference, as "PATH: TEXT on the host, TEXT in the guest"; None where there is none."""
+    """Return the first difference, as "PATH: TEXT on the host, TEXT in the guest"; None if the descriptions agree."""
     mine, other = host["texts"], guest["texts"]
     for path in [*mine, *(path for path in other if path not in mine)]:
         here, there = mine.get(path, "nothing"), other.get(path, "nothing")
@@ -139,7 +142,7 @@ class _Description:
         else:
             self._parts(path, entity)
 
-    # What things are made of
+    # The parts of objects
 
     def _module(self, path: str, namespace: dict[str, Any]) -> None:
         name = str(namespace.get("__name__"))
@@ -255,14 +258,14 @@ class _Description:
 
     def _share(self, path: str, value: object) -> None:
         if isinstance(value, str) and value.isidentifier() and self._open:
-            return  # the compiler makes one object of all that look like names, which tells nothing about those inside of others
+            return  # the compiler makes one object of all texts that look like names, so one within another constant shows nothing
         if type(value) in _SMALL or (isinstance(value, str | bytes | tuple | frozenset) and len(value) < 2):
             return
         self._kept.append(value)
         self._places.setdefault(id(value), []).append(path)
 
     def _value(self, path: str, value: Any) -> None:
-        """Write what a value is at a path, and below it what it is made of."""
+        """Write a value's text at a path, and its parts below the path."""
         number = None if type(value) in _ATOMS else self._numbered(value)
         if self._is_unknown(value):
             self._texts[path] = UNKNOWN
@@ -353,7 +356,7 @@ def _annotations_of(thing: Any) -> dict[str, object]:
         return dict(thing.__annotations__)
     if sys.version_info >= (3, 14):
         return dict(type.__dict__["__annotations__"].__get__(thing))  # noqa: RUF063 - inspect would import what it needs
-    # Asking an older Python for them would add an empty dict to a class that has none.
+    # Asking an older Python for them would add an empty dict to a class without annotations.
     return dict(vars(thing).get("__annotations__", {}))
 
 
@@ -365,7 +368,7 @@ def _contents(cell: types.CellType) -> object:
 
 
 def _is_named(thing: Any) -> bool:
-    """Tell whether a function or class belongs to the interpreter or a library of the image; what it is made of is the image's own affair."""
+    """Return whether a function or class belongs to the interpreter or a library of the image, whose parts are the image's own affair."""
     return str(thing.__module__).partition(".")[0] in sys.stdlib_module_names | _LIBRARIES
 
 
@@ -375,7 +378,7 @@ def _name(thing: Any) -> str:
 
 
 def _kind(cls: type) -> str:
-    """Some of what is a class in one version of `typing` is none in another."""
+    """Return the kind of a class: some classes of one version of `typing` are none in another."""
     return f"{'type' if cls.__module__ == 'typing' else 'class'} {_name(cls)}"
 
 
@@ -391,7 +394,7 @@ def _plain(value: object) -> str:
 
 
 def _has_generated_doc(cls: type) -> bool:
-    """A dataclass, a named tuple or an enum without words of its own gets some, whose form depends on the version."""
+    """Return whether a docstring was generated: a dataclass, a named tuple or an enum without one gets one, whose form depends on the version."""
     doc = cls.__doc__
     return doc is None or doc.startswith((f"{cls.__name__}(", "Initialize self", "An enumeration", "Method generated"))
 

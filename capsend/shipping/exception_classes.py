@@ -1,4 +1,4 @@
-"""Which exception classes may come back from a process, and how an instance is made without its `__init__`."""
+"""The exception classes that may come back from a process, and the making of an instance without its `__init__`."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def exception_class(name: str, reference: Any, resolve: Callable[[Any], Any]) ->
     """Return the class of an exception: one that was sent, a built-in one, one of the standard library, or one of capsend's own.
 
     Args:
-        name: module and qualified name, as the process says.
-        reference: what the process calls the class, if it has a name for it.
-        resolve: gives the object of a reference.
+        name: module and qualified name, as the process gives them.
+        reference: the process's name for the class, if it has one.
+        resolve: returns the object of a reference.
 
     Raises:
-        LookupError: it is none of these.
+        LookupError: the class is none of these.
     """
     cls: Any = _standard_class(name)
     if cls is None and reference is not None:
@@ -90,7 +90,7 @@ def _standard_class(name: str) -> Any:
 def restore(
     cls: type[BaseException], payload: Any, *, group: str | None, members: list[BaseException]
 ) -> BaseException:
-    """Return an instance with the args, the fields and what its built-in class keeps; none of its own methods runs.
+    """Return an instance with the args, the fields and the attributes of its built-in class; none of its own methods runs.
 
     Raises:
         ValueError: the payload does not fit the class.
@@ -117,13 +117,13 @@ def restore(
 
 
 def _is_method(cls: type, name: str) -> bool:
-    """Tell whether a name is that of a method, or one that the interpreter reads: a field must not stand in its place."""
+    """Return whether a name is that of a method, or one that the interpreter reads: a field must not take its place."""
     found = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
     return (name.startswith("__") and name.endswith("__")) or isinstance(found, _METHODS)
 
 
 def _renumbered(args: tuple[Any, ...], native: dict[Any, Any]) -> tuple[Any, ...]:
-    """Put this system's number of the error in the place of the process's."""
+    """Replace the process's number of an error by the number of the host's system."""
     number, symbol = native.get("errno"), native.get(SYMBOL)
     own = vars(errno).get(symbol) if type(symbol) is str and symbol.startswith("E") else None
     if type(number) is not int or type(own) is not int:
@@ -165,7 +165,7 @@ def _restore_native(error: Any, native: dict[Any, Any]) -> None:
 
 
 def _check_syntax_error(name: str, value: Any) -> None:
-    # traceback prints as many carets as these numbers say.
+    # traceback prints as many carets as these numbers demand.
     good = type(value) is int and -1 <= value <= 1_000_000 if name in _NUMBERS else type(value) is str
     if not good:
         raise ValueError(f"a SyntaxError whose {name} makes no sense")

@@ -1,4 +1,4 @@
-"""Rebuild the exception that ended a process, with the place where it was raised as its cause."""
+"""Rebuild the exception that ended a process, with the place in the guest where it was raised as its cause."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def rebuild(
 ) -> BaseException:
     """Return the exception that a process described, ready to be raised; its `__cause__` is a `GuestTraceback`.
 
-    It has its own class where that is a built-in one, one of the standard library's, or one that `resolve` knows; it is made without its
-    `__init__`. Else, and where it is no `Exception`, such as `SystemExit`, it is a `ProcessFailed` that says why.
+    The exception has its own class if that is a built-in one, one of the standard library's, or one that `resolve` knows; it is made
+    without its `__init__`. Else, and if it is no `Exception`, such as `SystemExit`, it is a `ProcessFailed` with the reason.
 
     Args:
-        text: what `describe` wrote in the process, or anything else.
-        resolve: gives the object of a reference.
+        text: the text of `describe` in the process, or anything else.
+        resolve: returns the object of a reference.
         process_id: the number of the process, for messages.
-        files: the source files that went along: only they are shown with their lines.
-        is_unwanted: tells whether nobody waits for the exception any more.
+        files: the source files that were sent: only they are shown with their lines.
+        is_unwanted: returns whether nobody waits for the exception any more.
 
     Raises:
-        Stopped: it is unwanted.
+        Stopped: `is_unwanted` returned true.
     """
     try:
         if len(text) > MAX_TEXT:
@@ -76,7 +76,7 @@ def summary(text: str) -> str:
 
 
 class _Told:
-    """One exception as it was described, with everything of the right type and a bearable length."""
+    """One exception as it was described, with every part of the right type and a bearable length."""
 
     def __init__(self, told: Any, files: frozenset[str]) -> None:
         self.type = _printable(_text(told.get("type"), 500))
@@ -124,7 +124,7 @@ class _Rebuilding:
         self._open: set[int] = set()
 
     def outermost(self) -> BaseException:
-        """Return the exception that ended the process; the others hang on it."""
+        """Return the exception that ended the process; the others are linked to it."""
         for number in range(len(self._told)):
             self._make(number)
         for number in range(1, len(self._told)):
@@ -151,7 +151,7 @@ class _Rebuilding:
                 error = self._original(told)
             except codec.Stopped:
                 raise
-            except Exception as failure:  # noqa: BLE001 - whatever it is, the process failed
+            except Exception as failure:  # noqa: BLE001 - whatever the error is, the process failed
                 error = self._failed(told, told.why or _first_line(failure))
             if told.notes:
                 error.__notes__ = told.notes
@@ -166,7 +166,7 @@ class _Rebuilding:
         payload = ((told.message,), {}, {}) if told.bare else self._decoded(told.payload)
         error = restore(cls, payload, group=told.group, members=members)
         if isinstance(error, OSError) and type(error.errno) is int:
-            # The number was translated: the text of the traceback says the same one.
+            # The number was translated: the text of the traceback shows the same one.
             told.message = _NUMBER.sub(f"[Errno {error.errno}]", told.message, count=1)
         return error
 
@@ -189,7 +189,7 @@ class _Rebuilding:
         )
 
     def _contained(self, told: _Told, error: BaseException) -> ProcessFailed:
-        """Return what is raised for an exception that is no `Exception`: left as it is, it would end more than the process."""
+        """Return the error for an exception that is no `Exception`: raised as it is, it would end more than the process."""
         failed = self._failed(told, "raised here it would end more than the process")
         if type(error) is SystemExit:
             exited = ProcessExited(str(failed), type_name=told.type, guest_message=told.message)

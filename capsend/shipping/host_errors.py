@@ -1,4 +1,4 @@
-"""Exceptions of functions of the host, written down for the process that called: it makes them again without their `__init__`."""
+"""Exceptions of host functions, written down for the calling process, which makes them again without their `__init__`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _LONGEST: Final = 2_000
 def describe(error: BaseException, *, externals: Callable[[Any], Any] = lambda _: None) -> str:
     """Return an exception as JSON: itself, then the members of groups, and of each its classes, nearest first.
 
-    Causes, contexts and frames stay here: they say what no process is to know. So do those arguments and fields that have no encoding.
+    Causes, contexts and frames stay on the host: no process is to know their content. So do arguments and fields that have no encoding.
 
     Args:
-        error: what was raised.
+        error: the exception.
         externals: names the classes that the process knows, as for `wire.encode_value`.
     """
     found, told = [error], []
@@ -57,12 +57,12 @@ def _name(cls: type) -> list[str]:
 def _text(error: BaseException) -> str:
     try:
         return str(error)[:_LONGEST]
-    except Exception:  # noqa: BLE001 - __str__ of a class of the user's
+    except Exception:  # noqa: BLE001 - __str__ of a user's class
         return ""
 
 
 def _payload(error: BaseException, message: str, externals: Callable[[Any], Any]) -> str:
-    """Return as codec text what it holds and what can be sent of that: args, fields, and what its built-in classes keep."""
+    """Return the content of an exception as codec text, as far as it can be sent: args, fields, and the attributes of its built-in classes."""
     plan = plan_of(type(error))
     args = () if isinstance(error, BaseExceptionGroup) else error.args
     fields = {name: value for name, value in fields_of(error, plan).items() if name != "__notes__"}
@@ -85,7 +85,7 @@ def _payload(error: BaseException, message: str, externals: Callable[[Any], Any]
 
 
 def _encoded(value: object, externals: Callable[[Any], Any]) -> str | None:
-    """Return a value as text; None where it has no encoding, or is larger than an exception should be."""
+    """Return a value as text; None if it has no encoding, or is larger than an exception should be."""
     try:
         text = wire.encode_value(value, externals=externals)
     except Exception:  # noqa: BLE001 - `__getstate__` and the like are the user's

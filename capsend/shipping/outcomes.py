@@ -1,4 +1,4 @@
-"""How a process ended that another process spawned, in the form in which the host keeps it and passes it on: a text that it does not decode."""
+"""The outcome of a child, kept by the host as text that only the parent decodes."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _MALFORMED: Final = "answered with what is no result"
 
 @attrs.frozen
 class Outcome:
-    """What a process answered.
+    """The answer of a child.
 
     Attributes:
-        kind: "v" a value, "u" one that has no encoding, "e" an exception, "x" an end that the host knows of.
-        text: what it wrote; JSON for "x".
-        grants: what the handles in it stand for.
+        kind: "v" a value, "u" a value that has no encoding, "e" an exception, "x" an end that the host knows of.
+        text: the child's text; JSON for "x".
+        grants: the grants behind its handles.
     """
 
     kind: Literal["v", "u", "e", "x"]
@@ -42,12 +42,12 @@ class Outcome:
 
 
 class ChildRaised(Exception):
-    """A process answered with an exception, or a value without an encoding, which its parent will read.
+    """A child answered with an exception, or with a value without an encoding, which its parent will read.
 
     Attributes:
         outcome: the answer.
-        words: the same for people, in one line.
-        is_normal_exit: whether it is `sys.exit()` with the code of success, as far as its text says.
+        words: the answer for people, in one line.
+        is_normal_exit: whether it is `sys.exit()` with the code of success, as far as its text shows.
     """
 
     def __init__(self, outcome: Outcome, words: str) -> None:
@@ -58,13 +58,13 @@ class ChildRaised(Exception):
 
 
 def read_outcome(text: str, *, number: int, handles: Handles) -> Outcome:
-    """Return what a process answered with, its handles looked up in its own table.
+    """Return the outcome that a process answered with, its handles looked up in its own table.
 
     Raises:
-        ProcessFailed: it is no answer, or names handles that it does not hold.
-        SerializationError: it holds handles that cannot be part of a result.
-        MemoryLimitExceeded: it is an uncaught `MemoryError`.
-        ChildRaised: it is an exception, or says that the result has no encoding.
+        ProcessFailed: the text is no answer, or names handles that the process does not hold.
+        SerializationError: the result has handles that cannot be part of a result.
+        MemoryLimitExceeded: the answer is an uncaught `MemoryError`.
+        ChildRaised: the answer is an exception, or a result that has no encoding.
     """
     outcome = _split(text, number, handles)
     if outcome.kind == "v":
@@ -108,9 +108,9 @@ def _malformed(number: int) -> ProcessFailed:
 
 
 def outcome_of(error: BaseException, *, number: int, reason: str) -> Outcome:
-    """Return what the parent is told of a process that ended by an error.
+    """Return the outcome, for its parent, of a process that ended by an error.
 
-    What the host's own code raised stays there: its text may say what no process is to know.
+    Errors of the host's own code stay on the host: no process is to know their text.
     """
     if isinstance(error, ChildRaised):
         return error.outcome

@@ -1,4 +1,4 @@
-"""Programs of callables: walked once, and used again while everything that was read is the same."""
+"""Programs of callables: walked once, and used again while all objects that were read are the same."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ _KINDS: Final = (types.FunctionType, types.BuiltinFunctionType, type)
 
 @attrs.define
 class Prepared:
-    """A walked callable: its program, and what has to be the same for it to be used again.
+    """A walked callable: its program, and the observations that must still hold for it to be used again.
 
     Attributes:
-        program: what calls with more arguments add to; its steps are only kept as `text`.
-        origins: tells what the image has.
+        program: the program that calls with more arguments add to; its steps are only kept as `text`.
+        origins: knows what the image has.
         text: the entry and the steps, for the process.
-        names: (module, qualified name) of everything of the image that the program names.
+        names: (module, qualified name) of every object of the image that the program names.
     """
 
     program: Program
@@ -60,15 +60,16 @@ class Prepared:
         return _OVERHEAD + 2 * len(self.text)
 
     def still_true(self) -> bool:
-        """Tell whether everything that was read is the same now."""
+        """Return whether all objects that were read are the same now."""
         return self._observed.hold()
 
 
 class _Kept:
     """The programs that can be used again.
 
-    A program keeps its function alive, with all that it captured. So one is kept at once only of a function that its module keeps as well;
-    of a closure from its second spawn on, and of closures of one `def` only a few. The oldest go when there are too many, or too many bytes.
+    A program keeps its function alive, with all its captures. So a program is kept at once only if the module keeps the function as well;
+    that of a closure from its second spawn on, and of closures of one `def` only a few. The oldest go when there are too many, or too many
+    bytes.
     """
 
     def __init__(self) -> None:
@@ -80,7 +81,7 @@ class _Kept:
         self._bytes = 0
 
     def get(self, function: object, image: object) -> Prepared | None:
-        """Return the program of a function, if it is there and still true."""
+        """Return the program of a function, if it is kept and still true."""
         known = self._programs.get((id(function), image))
         return known[1] if known is not None and known[1].still_true() else None
 
@@ -102,7 +103,7 @@ class _Kept:
                 self._drop(next(iter(self._programs)))
 
     def is_worth_it(self, function: _Callable) -> bool:
-        """Tell whether a function is likely to be asked for again."""
+        """Return whether a function is likely to be asked for again."""
         module = sys.modules.get(str(function.__module__))
         if module is not None and resolve(module, function.__qualname__) is function:
             return True
@@ -123,7 +124,7 @@ _refused = Refusals()
 
 
 def prepared_for(function: Callable[..., Any], knows: Callable[[str], bool], image: object) -> Prepared:
-    """Return the program of a callable; see `capsend.shipping.ship` for the arguments and what it raises."""
+    """Return the program of a callable; see `capsend.shipping.ship` for the arguments and the errors."""
     plain: Any = getattr(function, "__capsend_function__", function)
     known = _kept.get(plain, image)
     if known is not None:
@@ -146,7 +147,7 @@ def prepared_for(function: Callable[..., Any], knows: Callable[[str], bool], ima
 
 
 def _description(program: Program) -> str:
-    """Return the host's description of what it sends, for the process to compare with its own; empty unless CAPSEND_COMPARE asks for it."""
+    """Return the host's description of the sent entities, for the process to compare with its own; empty unless CAPSEND_COMPARE asks for it."""
     if not os.environ.get("CAPSEND_COMPARE"):
         return ""
     from capsend.shipping.entity_description import describe
@@ -157,16 +158,16 @@ def _description(program: Program) -> str:
 def require_sendable(
     function: Any, knows: Callable[[str], bool], *, defining: bool = False, verb: str = "spawn"
 ) -> None:
-    """Raise what is wrong with a callable.
+    """Raise the error of a callable that cannot be sent.
 
     Args:
         function: the callable.
-        knows: whether the image has a module of that full name.
+        knows: returns whether the image has a module of that full name.
         defining: whether names without a value are to be passed over, as at a definition.
-        verb: what was going to be done with it, for the message.
+        verb: the intended act, for the message.
 
     Raises:
-        CaptureError: something it captures cannot go along.
+        CaptureError: a capture of the callable cannot be sent.
     """
     context, _ = walked(function, knows, defining=defining)
     if context.findings:
@@ -178,7 +179,11 @@ def _refusal(function: object, findings: list[Finding], verb: str) -> CaptureErr
 
 
 def walked(function: Any, knows: Callable[[str], bool], *, defining: bool = False) -> tuple[Context, int | str]:
-    """Walk over a callable, and return what was found and the rendered reference to it; see `require_sendable` for the arguments."""
+    """Walk over a callable; see `require_sendable` for the arguments.
+
+    Returns:
+        (the context of the walk, the rendered reference to the callable).
+    """
     walk = Walk(origins=Origins(knows=knows, own=package_of(function)), defining=defining)
     reference = walk.root(function)
     message = message_type(function)
@@ -187,12 +192,15 @@ def walked(function: Any, knows: Callable[[str], bool], *, defining: bool = Fals
     context = dismantled(walk)
     entry: int | str = 0
     if reference is not None and not context.findings:
-        entry = context.program.render(reference)[0]  # which finds what has no encoding
+        entry = context.program.render(reference)[0]  # raises for values that have no encoding
     return context, entry
 
 
 def dismantled(walk: Walk) -> Context:
-    """Return what a walk found, and take it apart: its parts know each other, and what they met must not wait for the garbage collector."""
+    """Take a walk apart, and return its context.
+
+    The parts of a walk know each other, and the objects that they met must not wait for the garbage collector.
+    """
     context = walk.context
     for part in list(vars(walk).values()):
         if part is not context:

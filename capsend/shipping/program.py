@@ -1,10 +1,12 @@
-"""A program under construction: what a process rebuilds, as a graph of entities, and its rendering as ordered steps.
+"""A program under construction: a graph of the entities that a process rebuilds, and its rendering as ordered steps.
 
-A walk makes *entities*, one for each thing on the host (by identity), and *fills* them with what they hold. Nothing is written before the walk is
+A walk makes *entities*, one for each object on the host (by identity), and *fills* them with their parts. Nothing is written before the
+walk is
 done: then `render` orders all that the entry reaches, so that everything is made before it is used, and numbers the entities in that order.
-A thing that is met a second time is the same entity, so names that share a value on the host share it in the process.
+An object that is met a second time is the same entity, so names that share a value on the host share it in the process.
 
-A step is a JSON-able list. A reference is an int (the entity of that number) or a str (a value, as codec text). Handles travel beside the steps; in
+A step is a JSON-able list. A reference is an int (the entity of that number) or a str (a value, as codec text). Handles travel beside the
+steps; in
 codec text `{"p": number}` is the entity and `{"h": number}` the handle of that number.
 
 ==================================================  ===============================================================
@@ -12,14 +14,14 @@ step                                                effect
 ==================================================  ===============================================================
 `["m", name, file, package, is_package]`            entity: a user's module, empty
 `["i", name]`                                       entity: a module of the image
-`["n", module, qualified name]`                     entity: a thing of the image, by name
+`["n", module, qualified name]`                     entity: an object of the image, by name
 `["f", module, source, qualified name]`             entity: a function, compiled from its source
 `["g", module, qualified name]`                     entity: a function made from the image's own code of that name
 `["c", parts]`                                      entity: a class, assembled, see `capsend.shipping.captures.anatomy`
 `["a", class, name]`                                entity: a method that the machinery of its class makes
 `["h", kind, ...]`                                  entity: a descriptor around functions (`staticmethod`, `property`, ...)
 `["d", [[class, function]]]`                        entity: a `singledispatch` function and its registry
-`["w", function, maxsize, typed, [[key, value]]]`   entity: an `lru_cache` around a function, with what it holds
+`["w", function, maxsize, typed, [[key, value]]]`   entity: an `lru_cache` around a function, with its content
 `["p", function]`                                   entity: a `Spawnable` around a function
 `["y", value, name]`                                entity: a bound method of a value of a built-in type
 `["t", kind, ...]`                                  entity: a type made by a call, see `capsend.shipping.captures.type_expressions`
@@ -31,7 +33,7 @@ step                                                effect
 `["b", module, {name: reference}, {name: reason}]`  fill a module; the names of the second stay on the host
 `["x", class, {name: reference}, {name: type}]`     fill a class, likewise
 `["e", module, name]`                               declare a global `PerProcess[...]`
-`["k", entity]`                                     a value that nobody changes: the process hands its copy down as it is
+`["k", entity]`                                     a value that nobody changes: children get its copy as it is
 `["z", entity, {name: reference}]`                   set the annotations of a function or class
 `["q", function, parameter, messages]`              a function's first parameter is its mailbox, for messages of that type, if it is known
 `["r", class, class]`                               register a virtual subclass with an abstract class
@@ -60,15 +62,15 @@ _SMALL: Final = range(-5, 257)
 
 @attrs.define(eq=False)
 class Entity:
-    """One thing that a process rebuilds.
+    """One object that a process rebuilds.
 
     Attributes:
-        thing: the thing on the host, which is kept alive.
+        thing: the object on the host, which is kept alive.
         kind: the letter of the step that makes it.
-        parts: the rest of the step; entities stand for references.
+        parts: the rest of the step; entities are in the places of references.
         number: its place among the entities of the rendered program; None before it is rendered.
         ready: (entity, ...) of the classes and functions whose code runs when a value is decoded.
-        blame: called with the error when a value turns out to have no encoding; returns whether a placeholder may stand for it.
+        blame: called with the error when a value turns out to have no encoding; returns whether a placeholder may represent it.
     """
 
     thing: object = attrs.field(repr=False)
@@ -84,7 +86,7 @@ Reference: TypeAlias = Entity | str
 
 @attrs.define(eq=False)
 class _Fill:
-    """What an entity is filled with: the names of modules and classes, the parts of functions, and steps of its own."""
+    """The fill of an entity: the names of modules and classes, the parts of functions, and steps of its own."""
 
     names: dict[str, Reference] = attrs.field(factory=dict)
     unsent: dict[str, str] = attrs.field(factory=dict)
@@ -117,34 +119,34 @@ class Program:
     def extend(self) -> Program:
         """Return a program that continues this one for one call; it begins with no steps of its own."""
         program = Program(self)
-        # What was never rendered is not part of the copy: rendering it there would number it for others.
+        # Entities that were never rendered are not part of the copy: rendering one in it would number it for others.
         program._entities = {key: entity for key, entity in self._entities.items() if entity.number is not None}
         program._handles = dict(self._handles)
         return program
 
     def entity(self, thing: object) -> Entity | None:
-        """Return the entity that stands for a thing, if there is one."""
+        """Return the entity of an object, if it has one."""
         return self._entities.get(id(thing))
 
     def make(self, thing: object, kind: str, *parts: Any) -> Entity:
-        """Make the entity of a thing."""
+        """Make the entity of an object."""
         entity = self._entities[id(thing)] = Entity(thing, kind, parts)
         return entity
 
     def alias(self, thing: object, entity: Entity) -> Entity:
-        """Let an entity stand for another thing too, which is kept alive."""
+        """Make an entity that of another object too, which is kept alive."""
         self._entities[id(thing)] = entity
         self._fill(entity).parts.setdefault("", []).append(thing)
         return entity
 
     def withdraw(self, entity: Entity, name: str, reason: str) -> None:
-        """Turn an entity into a placeholder: what it stands for stays on the host."""
+        """Turn an entity into a placeholder: its object stays on the host."""
         entity.kind, entity.parts = "u", (name, reason)
 
     def carry(self, thing: object, grant: Grant) -> None:
         """Let the program carry a handle, which is then known by its place among the handles."""
         if id(thing) not in self._handles:
-            # The thing is kept alive: its identity must not be used again.
+            # The object is kept alive: its identity must not be used again.
             self._handles[id(thing)] = (thing, len(self.handles))
             self.handles.append(grant)
 
@@ -155,17 +157,17 @@ class Program:
         fill.names[name] = reference
 
     def withhold(self, owner: Entity, name: str, reason: str) -> None:
-        """Let a name of a module or class stand for a value that stays on the host."""
+        """Make a name of a module or class a placeholder for a value that stays on the host."""
         if not self.is_bound(owner, name):
             self._fill(owner).unsent[name] = reason
 
     def is_bound(self, owner: Entity, name: str) -> bool:
-        """Tell whether a name of a module or class has a value already."""
+        """Return whether a name of a module or class has a value already."""
         fill = self._fills.get(owner)
         return (fill is not None and name in fill.names) or (self.base is not None and self.base.is_bound(owner, name))
 
     def knows(self, owner: Entity, name: str) -> bool:
-        """Tell whether a name of a module or class has a value or a placeholder."""
+        """Return whether a name of a module or class has a value or a placeholder."""
         fill = self._fills.get(owner)
         here = fill is not None and (name in fill.names or name in fill.unsent)
         return here or (self.base is not None and self.base.knows(owner, name))
@@ -184,7 +186,7 @@ class Program:
         (self._acts if owner is None else self._fill(owner).acts).append([kind, *parts])
 
     def value(self, value: object) -> Reference:
-        """Return the reference to a value, which is shared by all that hold the same object."""
+        """Return the reference to a value; all holders of the same object share it."""
         entity = self._entities.get(id(value))
         if entity is not None:
             return entity
@@ -193,7 +195,7 @@ class Program:
         return self.make(value, "v")
 
     def external(self, thing: object) -> dict[str, Any] | None:
-        """Name a thing that has an entity; the hook that the codec asks."""
+        """Name an object that has an entity; the codec's hook."""
         entity = self._entities.get(id(thing))
         if (
             entity is not None and entity not in self._in_progress
@@ -203,16 +205,16 @@ class Program:
         return None if handle is None else {"h": handle[1]}
 
     def encode(self, value: object) -> str:
-        """Return a value as codec text in which all that has an entity is named.
+        """Return a value as codec text in which all objects with an entity are named.
 
         Raises:
-            codec.NotEncodable: some part of it cannot be encoded.
+            codec.NotEncodable: some part of the value cannot be encoded.
         """
         shared = self.shared if self.shares(value) else None
         return codec.encode(value, externals=self.external, shared=shared)
 
     def shares(self, value: object) -> bool:
-        """Tell whether some part of a value is an entity; instances are not looked into, as they are encoded part by part anyway."""
+        """Return whether some part of a value is an entity; instances are not looked into, as they are encoded part by part anyway."""
         stack: list[Any] = [value]
         seen = {id(value)}
         while stack:
@@ -242,7 +244,10 @@ class Program:
         yield from (entity for entity in list(self._entities.values()) if entity.kind == "m")
 
     def render(self, *references: Reference) -> list[int | str]:
-        """Order all that the references reach into steps, and return the references as they stand in steps.
+        """Order all entities that the references reach into steps.
+
+        Returns:
+            The references as steps have them: numbers of entities, and values as codec text.
 
         Raises:
             codec.NotEncodable: some value cannot be encoded.
@@ -261,7 +266,7 @@ class Program:
         self._acts = []
         self._fill_waiting()
         for entity in self._entities.values():
-            # They refer to the entity itself: what it stands for must not wait for the garbage collector.
+            # They refer to the entity itself: its object must not wait for the garbage collector.
             entity.blame, entity.ready = None, ()
         return found
 
@@ -270,7 +275,7 @@ class Program:
         return codec.dumps(self.steps)
 
     def names(self) -> Iterator[tuple[str, str]]:
-        """Yield (module, qualified name) of everything of the image that the rendered steps name."""
+        """Yield (module, qualified name) of every object of the image that the rendered steps name."""
         for step in self.steps:
             if step[0] == "n":
                 yield step[1], step[2]
@@ -300,7 +305,7 @@ class Program:
         if entity.kind == "v":
             step = self._value_step(entity)
             if entity.number is not None:
-                return  # code that it needs holds it, and was written first
+                return  # code that the entity needs holds it, and was written first
         else:
             if entity.kind in _AROUND:
                 self._withdraw_with_parts(entity)
@@ -315,7 +320,7 @@ class Program:
         self._waiting.append(entity)
 
     def _withdraw_with_parts(self, entity: Entity) -> None:
-        """What is made around something that stays on the host stays there too."""
+        """Withdraw an entity and all that are made around it: they stay on the host too."""
         for part in _entities_in(entity.parts):
             if part.kind in _AROUND:
                 self._withdraw_with_parts(part)
@@ -347,7 +352,7 @@ class Program:
         return ["v", text, 1] if _is_interned(entity.thing) else ["v", text]
 
     def _make_ready(self, entity: Entity) -> None:
-        """Write all that code needs when it runs, before a value that runs it is decoded."""
+        """Write all entities that code needs when it runs, before a value that runs the code is decoded."""
         stack, seen = [entity], set[Entity]()
         while stack:
             current = stack.pop()
@@ -383,7 +388,7 @@ class Program:
 
 
 def _is_late(reference: Reference) -> bool:
-    """Tell whether code of the program runs when a value is made, so that all else must be there first."""
+    """Return whether code of the program runs when a value is made, so that all else must be written first."""
     return isinstance(reference, Entity) and reference.number is None and bool(reference.ready)
 
 
@@ -400,13 +405,13 @@ def _entities_in(parts: Any) -> Iterator[Entity]:
 
 
 def _has_no_identity(value: object) -> bool:
-    """Tell whether every CPython has just one object of this value."""
+    """Return whether every CPython has just one object of this value."""
     kind = type(value)
     return value is None or kind is bool or (kind is int and value in _SMALL) or (kind is str and value == "")
 
 
 def _is_interned(value: object) -> bool:
-    """Tell whether a text is the interned one of its characters, which the constants of code share."""
+    """Return whether a text is the interned one of its characters, which the constants of code share."""
     if type(value) is not str or len(value) < 2:
         return False
     copy = "".join((value[:1], value[1:]))

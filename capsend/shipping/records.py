@@ -1,4 +1,4 @@
-"""Records: what instances of classes that only a process knows come back as."""
+"""Records: the host's form of instances whose classes only a process knows."""
 
 from __future__ import annotations
 

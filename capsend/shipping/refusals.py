@@ -1,4 +1,4 @@
-"""Refusals that are remembered: a callable that was refused is refused again, at once, while everything that was read is the same."""
+"""Remembered refusals: a refused callable is refused again, at once, while all objects that were read are the same."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Refusals:
         self._known: dict[tuple[int, object], tuple[Any, list[Finding], Observed]] = {}
 
     def get(self, function: object, image: object) -> list[Finding]:
-        """Return what was found about a callable, if it was refused and nothing has changed since; else nothing."""
+        """Return the findings about a callable, if it was refused and nothing has changed since; else an empty list."""
         known = self._known.get((id(function), image))
         return known[1] if known is not None and known[2].hold() else []
 
     def keep(self, function: object, image: object, findings: list[Finding], observed: Observed) -> None:
-        """Remember why a callable was refused; it is kept alive meanwhile, so that its identity stays its own."""
+        """Remember the findings about a refused callable; it is kept alive meanwhile, so that its identity stays its own."""
         with self._lock:
             self._known.pop((id(function), image), None)
             self._known[id(function), image] = function, findings, observed

@@ -1,4 +1,4 @@
-"""Ship a call: judge the callable and its arguments, write them down for the process, and read what comes back."""
+"""Ship a call: judge the callable and its arguments, write them down for the process, and read the answer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NOTICES: Final = frozenset({("capsend.mailbox", "Down"), ("capsend.mailbox", "E
 _REPORTS: Final = frozenset(
     {("capsend.process", "Stats"), *(("capsend_traits.wording", name) for name in ("Finding", "Kind", "Leaf", "Step"))}
 )
-"""What a process that spawns may tell of it: what a child has used, and what a `CaptureError` holds."""
+"""The classes of a parent's reports that it may return: the figures of a child, and the parts of a `CaptureError`."""
 _CO_VARIADIC: Final = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 
@@ -46,15 +46,15 @@ class Shipment:
         program: text from which the process rebuilds the callable.
         call: text of the arguments.
         name: the callable's qualified name, for messages.
-        entities: what the program's numbers stand for here.
-        names: (module, qualified name) of everything of the image that the program names.
-        grants: what its handles stand for, in the order in which the process numbers them at its start.
-        origins: tells what the image has.
+        entities: the host's objects, by the program's numbers.
+        names: (module, qualified name) of every object of the image that the program names.
+        grants: the grants behind its handles, in the order in which the process numbers them at its start.
+        origins: knows what the image has.
         takes_mailbox: whether the process puts its mailbox before the arguments.
     """
 
     reads_pickles: ClassVar[bool] = True
-    """Whether the process reads the form of a message that is a pickle, where the host is the sender."""
+    """Whether the process reads messages of the host in the form of a pickle."""
 
     program: str
     call: str
@@ -75,19 +75,19 @@ class Shipment:
         handles: Handles | None = None,
         is_unwanted: Callable[[], bool] | None = None,
     ) -> Any:
-        """Return the value that a process answered with, or raise what it answered with.
+        """Return the value, or raise the exception, of a process's answer.
 
         Args:
             text: the answer.
             process_id: the number of the process.
             handles: its table.
-            is_unwanted: tells whether nobody waits for the answer any more.
+            is_unwanted: returns whether nobody waits for the answer any more.
 
         Raises:
-            Stopped: it is unwanted.
-            SerializationError: the result cannot be sent, or what came is no result.
-            ProcessFailed: an exception that cannot come back as itself.
-            BaseException: the exception that the function raised.
+            Stopped: `is_unwanted` returned true.
+            SerializationError: the result cannot be sent, or the answer has none.
+            ProcessFailed: the function raised an exception that cannot come back as itself.
+            BaseException: the function raised it.
         """
         kind, body = text[:1], text[1:]
 
@@ -119,10 +119,10 @@ class Shipment:
             ) from None
 
     def resolve(self, reference: Any) -> object:
-        """Return the thing that a process names: something that was sent, or a declared class of the standard library.
+        """Return the object that a process names: one that was sent, or a declared class of the standard library.
 
         Raises:
-            LookupError: it names anything else.
+            LookupError: the name is that of anything else.
         """
         if not isinstance(reference, dict):
             raise LookupError("a reference is an object")
@@ -161,7 +161,7 @@ class Shipment:
         return self._by_name(*name) if sent is None else sent
 
     def _sent(self, module: str, qualname: str) -> object:
-        """Return the class or function of that name that went with the program; None if there is none."""
+        """Return the class or function of that name that was sent with the program; None if there is none."""
         if not self._by_qualname:
             for thing in self.entities:
                 if isinstance(thing, type | types.FunctionType):
@@ -183,7 +183,7 @@ class Shipment:
         return found
 
     def _not_sent(self, module: str, qualname: str) -> object:
-        """Return what was not sent and may come back all the same: a declared class, or a plain one of the standard library."""
+        """Return a class that was not sent and may come back all the same: a declared one, or a plain one of the standard library."""
         top = module.partition(".")[0]
         found = _loaded(module, qualname) if top != "capsend" else None
         declaration = table().of_class(found) if isinstance(found, type) else None
@@ -205,16 +205,16 @@ class Shipment:
         )
 
     def files(self) -> frozenset[str]:
-        """Return the source files that went along."""
+        """Return the source files that were sent."""
         return frozenset(step[2][3] for step in codec.loads(self.program)["steps"] if step[0] in "fl")
 
 
 class _NotSent(LookupError):
-    """A process names what is here, and may be good, but nobody said so."""
+    """A process names an object that the host has, and that may be harmless, but that no declaration allows."""
 
 
 def _loaded(module: str, qualname: str) -> object:
-    """Return what a module that is loaded has under a name, running no code of it; None when there is no such thing."""
+    """Return the object of that name in a loaded module, running no code of the module; None when it does not exist."""
     loaded = sys.modules.get(module)
     return None if loaded is None else resolve(loaded, qualname)
 
@@ -256,12 +256,12 @@ def ship(
         function: the callable.
         args: its positional arguments.
         kwargs: its keyword arguments.
-        knows: whether the image has a module of that full name.
-        image: what `knows` depends on, to tell cached programs apart.
+        knows: returns whether the image has a module of that full name.
+        image: the image behind `knows`, to tell cached programs apart.
 
     Raises:
-        TypeError: it is not callable, or does not take these arguments.
-        CaptureError: something it captures cannot go along.
+        TypeError: *function* is not callable, or does not take these arguments.
+        CaptureError: a capture of the callable cannot be sent.
         SerializationError: an argument cannot be sent.
     """
     with examining():
@@ -297,11 +297,11 @@ def _ship(
 
 
 def check(function: Callable[..., Any], *, knows: Callable[[str], bool], defining: bool = False) -> None:
-    """Raise what `ship` would raise for the callable, whatever its arguments.
+    """Raise the errors that `ship` would raise for the callable, whatever its arguments.
 
     Args:
         function: the callable.
-        knows: whether the image has a module of that full name.
+        knows: returns whether the image has a module of that full name.
         defining: whether names without a value are to be passed over, as at a definition.
     """
     _require_callable(function)
@@ -333,7 +333,7 @@ def _with_arguments(
     shared = program.shared if program.shares(call) else None
     encoded = wire.encode_value(call, externals=program.external, shared=shared, name=f"arguments of {name}, args")
     program.render()
-    if findings:  # rendering finds what has no encoding
+    if findings:  # rendering finds values that have no encoding
         raise CaptureError(report(opening(name, findings), findings), findings=findings)
     steps = program.text() if program.steps else ""
     names_sent = prepared.names | frozenset(program.names())
@@ -354,7 +354,7 @@ class _NeedsWalk(Exception):
 
 
 def encode_data(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-    """Encode arguments that are data only, of which the codec alone decides; None when there is more to them, or an error to explain."""
+    """Encode arguments that are data only, on which the codec alone decides; return None when they are more than data, or an error needs a walk."""
 
     def stop(_thing: object) -> None:
         raise _NeedsWalk
@@ -380,7 +380,7 @@ def _require_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, A
     try:
         signature = inspect.signature(function)
     except (ValueError, TypeError):
-        return  # many built-ins do not say
+        return  # many built-ins have no signature
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
@@ -390,7 +390,7 @@ def _require_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, A
 
 
 def _parameter_names(function: Any, count: int) -> list[str]:
-    """Name positional arguments by their parameters where the callable says."""
+    """Name positional arguments by the callable's parameters, if its signature is known."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError):

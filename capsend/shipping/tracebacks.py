@@ -42,7 +42,7 @@ class Frame:
 
     @property
     def place(self) -> str:
-        """Where it is, in few words."""
+        """The place of the frame, in few words."""
         return f"{PurePath(self.file).name}:{self.line} in {self.function}"
 
 
@@ -72,10 +72,10 @@ def _within(value: Any, low: int, high: int) -> int | None:
 
 
 def _labelled(file: str) -> str:
-    """Return a file of the image, or code that was made inside, such as a plug-in's, as a label that names no file of the host."""
+    """Return a label that names no file of the host, for a file of the image or code that was made in the guest, such as a plug-in's."""
     if re.fullmatch(r"<[\w .-]{1,100}>", file):
         return file
-    # The other two: made below, in a process that has read the frames of another one.
+    # The other two come from a process that has read the frames of another one.
     known = file.startswith(_IN_IMAGE) and file.endswith(">")
     found = _LIBRARY.match(file[:500])
     start = len(_IN_IMAGE) if known else found.end() if found else 0
@@ -107,8 +107,8 @@ def _template() -> CodeType:
     return next(constant for constant in module.co_consts if isinstance(constant, CodeType))
 
 
-# Compiled once: that a process has failed is no time to compile anything. In a function, since its code begins at its own line:
-# debuggers and pytest look there.
+# Compiled once: the failure of a process is no time to compile anything. In a function, since its code begins at its own line: debuggers
+# and pytest look at it.
 _TEMPLATE: Final = _template()
 _UNITS_OF_ENTRY: Final = 8
 _LONG_FORM: Final = 14
@@ -140,7 +140,7 @@ def _positions(frame: Frame) -> bytes:
 
 
 def _number(value: int) -> bytes:
-    """Return a number of that table, six bits in a byte, the lowest first; a signed one is 0 here, and so the same."""
+    """Return a number of that table, six bits in a byte, the lowest first; signed numbers are 0 in it, and so the same."""
     text = bytearray()
     while value >= 0x40:
         text.append(0x40 | value & 0x3F)

@@ -34,7 +34,7 @@ class TextShipment(Shipment):
     """A call of an entry for source text.
 
     Attributes:
-        texts: {name: text} of what is run, for the lines of tracebacks.
+        texts: {name: text} of the texts that run, for the lines of tracebacks.
     """
 
     texts: Mapping[str, str] = attrs.field(kw_only=True, repr=False)
@@ -51,7 +51,7 @@ class TextShipment(Shipment):
         handles: Handles | None = None,
         is_unwanted: Callable[[], bool] | None = None,
     ) -> Any:
-        """Return the value that a process answered with, or raise what it answered with, as `Shipment.receive`."""
+        """Return the value, or raise the exception, of a process's answer, as `Shipment.receive` does."""
         if text.startswith("e"):
             for name, lines in self.texts.items():
                 show_lines(name, lines)
@@ -64,7 +64,7 @@ class TextShipment(Shipment):
 
 
 def show_lines(name: str, text: str) -> None:
-    """Let tracebacks show the lines of a text, until many others have been shown; what does not print is shown as `?`."""
+    """Let tracebacks show the lines of a text, until many others have been shown; characters that do not print are shown as `?`."""
     lines = [f"{_printable(line)}\n" for line in text.splitlines()]
     linecache.cache[name] = (len(text), None, lines, name)
     _shown.pop(name, None)
@@ -79,7 +79,7 @@ def _printable(line: str) -> str:
 
 
 class _Entry:
-    """Stands, on the host, for a function that only the image has."""
+    """The host's stand-in for a function that only the image has."""
 
 
 def _place(name: str) -> tuple[str, str]:
@@ -92,8 +92,8 @@ class Entries:
     """A program that holds entries of the image, to which every call adds what it needs.
 
     Args:
-        names: the entries, as `capsend.guest.cells` calls them, or as `module.function`; the first one is what the process begins with.
-        knows: whether the image has a module of that full name.
+        names: the entries, by their names in `capsend.guest.cells`, or as `module.function`; the process begins with the first one.
+        knows: returns whether the image has a module of that full name.
     """
 
     def __init__(self, *names: str, knows: Callable[[str], bool]) -> None:
@@ -115,10 +115,11 @@ class Entries:
         Args:
             args: positional arguments.
             kwargs: keyword arguments.
-            name: what messages call the callable.
+            name: the callable's name in messages.
             ahead: texts that come before the positional arguments.
 
-        Returns: the text of the call, and the program with what the call has added to it.
+        Returns:
+            (the text of the call, the program with the additions of the call).
 
         Raises:
             CaptureError, SerializationError: an argument cannot be sent.
@@ -147,7 +148,7 @@ class Entries:
                 call, externals=program.external, shared=shared, name=f"arguments of {name}, args"
             )
             program.render()
-        if findings:  # rendering finds what has no encoding
+        if findings:  # rendering finds values that have no encoding
             kind = SerializationError if all(f.kind is Kind.ARGUMENT for f in findings) else CaptureError
             raise kind(report(opening(name, findings), findings), findings=findings)
         steps = program.text() if program.steps else ""
@@ -164,14 +165,14 @@ class Entries:
     def call(
         self, entry: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, name: str, texts: Mapping[str, str]
     ) -> NextCall:
-        """Return a call for a process that has been given all calls before; its steps continue theirs.
+        """Return a call for a process that has got all earlier calls; its steps continue theirs.
 
         Args:
             entry: the entry.
             args: its positional arguments.
             kwargs: its keyword arguments.
-            name: what messages call it.
-            texts: as `shipment`.
+            name: its name in messages.
+            texts: as for `shipment`.
 
         Raises:
             CaptureError, SerializationError: an argument cannot be sent.
@@ -194,10 +195,10 @@ class NextCall:
 
     Attributes:
         entry: the number of the entry.
-        at: how many entities and handles the process has before it.
+        at: [entities, handles] that the process has before the call.
         text: the arguments.
-        grants: what its new handles stand for.
-        shipment: what reads the answer.
+        grants: the grants behind its new handles.
+        shipment: the reader of the answer.
     """
 
     entry: int

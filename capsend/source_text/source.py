@@ -23,7 +23,7 @@ LONGEST: Final = 4 << 20
 
 
 def _text(value: Any) -> str:
-    """Check a text; one whose first line is indented, as in the middle of a program, is moved to the left."""
+    """Return a text after a check; a text whose first line is indented, as in the middle of a program, is moved to the left."""
     if not isinstance(value, str):
         message = f"the text of a Source must be a str, not {type(value).__name__}. Decode bytes, or write Source.from_file(path)"
         raise TypeError(message)
@@ -49,11 +49,12 @@ def _check_name(_source: object, _field: attrs.Attribute[str], value: Any) -> No
 class Source:
     r"""Python source text that `spawn` takes like a function: arguments are its globals, the value is its last expression's.
 
-    It runs as a notebook cell does: `await` is allowed at its top level, and its `__name__` is `"__main__"`. The text is compiled in a process,
-    never by the host. What its own classes make comes back as a `Record`.
+    It runs as a notebook cell does: `await` is allowed at its top level, and its `__name__` is `"__main__"`. The text is compiled in the
+    guest,
+    never by the host. Instances of its own classes come back as `Record`s.
 
     Args:
-        text: the text. One whose first line is indented is moved to the left as a whole.
+        text: the text. A text whose first line is indented is moved to the left as a whole.
         name: the file name that tracebacks show; after a digest of the text by default.
 
     Raises:
@@ -79,15 +80,15 @@ class Source:
         """Read a file of UTF-8 text; its path is the name.
 
         Raises:
-            OSError: it cannot be read.
-            UnicodeDecodeError: it is not UTF-8.
+            OSError: the file cannot be read.
+            UnicodeDecodeError: the file is not UTF-8.
         """
         return cls(Path(path).read_text(encoding="utf-8"), name=str(path))
 
     def function(self, name: str) -> SourceFunction:
         r"""Return one of the functions that the text defines: `spawn` runs the text as a module, and then calls it.
 
-        That there is such a function is found out in the process, which ends with `NameError` if there is none.
+        Only the process finds out whether the function exists; without it, the process ends with `NameError`.
 
         Example:
             >>> import capsend
@@ -96,20 +97,23 @@ class Source:
             12
 
         Raises:
-            ValueError: it is no name.
+            ValueError: *name* is no identifier.
         """
         return SourceFunction(self, name)
 
     def check(self, /, **inputs: Any) -> tuple[Problem, ...]:
-        """Return the type errors that mypy finds in it, without running it.
+        """Return the type errors that mypy finds in the text, without running it.
 
         mypy runs as a program of its own, with capsend's plugin, and has to be installed.
 
         Args:
-            inputs: the globals that it will be given: for each a type, a host function, or a value of the type.
+            inputs: the globals of the run: for each a type, a host function, or a value of the type.
+
+        Returns:
+            A tuple of `Problem`, in the order of the lines; empty when mypy finds none.
 
         Raises:
-            SyntaxError: it cannot be compiled.
+            SyntaxError: the text cannot be compiled.
             CapsendError: mypy is not installed, or could not do its work.
 
         Example:
@@ -128,7 +132,7 @@ class Source:
         return problems(self.text, self.name, inputs)
 
     def __call__(self, /, **inputs: Any) -> Any:
-        """Run it in a process of its own, in the default environment, and return its value.
+        """Run the text in a process of its own, in the default environment, and return its value.
 
         Args:
             inputs: its globals.
@@ -144,7 +148,7 @@ class Source:
         """Return the call as `spawn` makes it.
 
         Raises:
-            TypeError: there are positional arguments, or an argument cannot be a global.
+            TypeError: the call has positional arguments, or an argument cannot be a global.
             SyntaxError: the text cannot be compiled.
             CapsendError: an argument cannot be sent.
         """
@@ -155,10 +159,10 @@ class Source:
         return _prepared(environment, self, "evaluate", (), kwargs)
 
     def __capsend_check__(self) -> None:
-        """Raise what `spawn` would raise for the text.
+        """Raise the errors that `spawn` would raise for the text.
 
         Raises:
-            SyntaxError: it cannot be compiled.
+            SyntaxError: the text cannot be compiled.
         """
         from capsend.environment import default
         from capsend.source_text.syntax import check_syntax
@@ -174,7 +178,7 @@ def check_globals(names: dict[str, Any], source: str) -> None:
     """Refuse globals of a text that would take the place of Python's own.
 
     Raises:
-        TypeError: a name is no name, or begins and ends with two underscores.
+        TypeError: a name is no identifier, or begins and ends with two underscores.
     """
     for name in names:
         if not name.isidentifier() or (name.startswith("__") and name.endswith("__")):
@@ -197,7 +201,7 @@ class SourceFunction:
     name: str = attrs.field(validator=_check_function)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Call it in a process of its own, in the default environment, and return what it returns.
+        """Call the function in a process of its own, in the default environment, and return its value.
 
         Raises:
             SyntaxError, TypeError, CapsendError: as `spawn` and `Process.result`.
@@ -216,7 +220,7 @@ class SourceFunction:
         return _prepared(environment, self.source, "call", (self.name, *args), kwargs)
 
     def __capsend_check__(self) -> None:
-        """Raise what `spawn` would raise for the text."""
+        """Raise the errors that `spawn` would raise for the text."""
         self.source.__capsend_check__()
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Whether a text can be compiled: an instance that runs nothing else finds it out, so that the host never compiles what a stranger wrote."""
+"""The check of a text's syntax: by an instance that runs nothing else, so that the host never compiles a stranger's text."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def check_syntax(text: str, name: str, image: Image) -> None:
         image: the image that it is for.
 
     Raises:
-        SyntaxError: it cannot be compiled.
-        LimitExceeded: to compile it takes more than five seconds, or 512 MiB.
+        SyntaxError: the text cannot be compiled.
+        LimitExceeded: compiling the text takes more than five seconds, or 512 MiB.
         ImageError: the image cannot be built.
     """
     global _reader, _owner
@@ -58,7 +58,7 @@ class _Reader:
         self._good: dict[tuple[bytes, int], None] = {}
 
     def check(self, text: str, name: str, template: Template) -> None:
-        """Raise what is wrong with a text."""
+        """Raise the error of a text that cannot be compiled."""
         key = (hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), id(template))
         if key in self._good:
             return
@@ -73,7 +73,7 @@ class _Reader:
         self._good[key] = None
 
     def _ask(self, question: str, template: Template) -> str | None:
-        """Return a guest's answer; None if it ended, which a text can bring about."""
+        """Return a guest's answer; None if the guest ended, which a text can bring about."""
         guest = self._take(template)
         deadline = _deadlines.add(_TIMEOUT, guest.interrupt)
         try:
@@ -116,7 +116,7 @@ def close() -> None:
 
 
 def _error(told: list[Any], name: str) -> SyntaxError:
-    """Return the error that a guest has told of."""
+    """Return the error that a guest has described."""
     if type(told) is not list or len(told) != 7:
         return SyntaxError("it cannot be compiled", (name, 1, None, None))
     kind, message, line, column, text, end_line, end_column = told

@@ -1,4 +1,4 @@
-"""Find the type errors of source text before it runs: mypy checks it against the types of what it will be given."""
+"""Find the type errors of source text before it runs: mypy checks it against the types of its inputs."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Problem:
 
     Attributes:
         name: the name of the text.
-        line: where it is, counted from 1.
+        line: the line of the error, counted from 1.
         column: as `line`.
-        message: what is wrong.
+        message: mypy's words for the error.
         code: mypy's name for this kind of error, such as `arg-type`.
     """
 
@@ -56,13 +56,16 @@ class Problem:
 
 
 def problems(text: str, name: str, inputs: Mapping[str, Any], *, declared: str = "") -> tuple[Problem, ...]:
-    """Return the type errors of a text, in the order of its lines.
+    """Return the type errors of a text.
 
     Args:
         text: the text.
         name: its name.
         inputs: {global: a type, a host function, or a value of the type}.
         declared: more globals, as lines of a stub file: `prices: list[int]`.
+
+    Returns:
+        A tuple of `Problem`, in the order of the lines.
 
     Raises:
         CapsendError: mypy is not installed, or could not do its work.
@@ -94,7 +97,7 @@ def _mypy(folder: Path) -> list[str]:
     command += [f"--cache-dir={cache_folder().parent / 'mypy'}", str(folder / f"{_TEXT}.py")]
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("MYPYPATH")]), str(Path.cwd())])
     try:
-        # Strangers' text is parsed there, and not by this program.
+        # Strangers' text is parsed by mypy, in an OS process of its own, and not by the host program.
         done = subprocess.run(  # noqa: S603 - its own interpreter, and paths of its own
             command, capture_output=True, text=True, timeout=_TIMEOUT, check=False, env={**os.environ, "MYPYPATH": path}
         )
@@ -111,7 +114,7 @@ def _mypy(folder: Path) -> list[str]:
 
 
 def _stub(inputs: Mapping[str, Any], declared: str) -> tuple[str, list[str]]:
-    """Return a stub file that declares globals, and their names."""
+    """Return a stub file that declares globals, and their names: `(text, [name, ...])`."""
     modules: set[str] = {"typing"}
     lines = [_declaration(name, given, modules) for name, given in inputs.items()]
     names = list(inputs)
@@ -137,7 +140,7 @@ def _function(name: str, function: HostFunction[Any, Any], modules: set[str]) ->
     wrapped = function.__wrapped__
     try:
         hints = typing.get_type_hints(wrapped)
-    except Exception:  # noqa: BLE001 - annotations of the user's may name what is not there
+    except Exception:  # noqa: BLE001 - annotations of the user's may name objects that do not exist
         hints = {}
     signature = inspect.signature(wrapped)
     parameters = [
@@ -163,7 +166,7 @@ class _Shown:
 
 
 def _written(given: Any, modules: set[str]) -> str:
-    """Return a type as a stub writes it; `Any` where it has no name there."""
+    """Return a type as a stub writes it; `Any` where a stub has no name for it."""
     origin, args = typing.get_origin(given), typing.get_args(given)
     if given is None or given is type(None):
         return "None"
@@ -189,7 +192,7 @@ def _written_parameters(given: Any, modules: set[str]) -> str:
 
 def _name(cls: type, modules: set[str]) -> str:
     if issubclass(cls, Dir):
-        cls = Path  # which it is, inside
+        cls = Path  # a Dir is a Path in the guest
     module, name = cls.__module__, cls.__qualname__
     if module == "builtins":
         return name

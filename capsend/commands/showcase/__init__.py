@@ -1,6 +1,6 @@
-"""Small programs that the command line runs: to show what capsend does, and to test that it works here.
+"""Small programs that the command line runs: a demonstration of capsend, and a test of the installation.
 
-They are loaded as modules of their own, as a user's files are: what belongs to the package `capsend` is not sent to processes.
+They are loaded as modules of their own, as a user's files are: modules of the package `capsend` are not sent to processes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def load(name: str) -> types.ModuleType:
     """Return one of the programs as a module named `showcase_<name>`.
 
     Raises:
-        ImportError: there is none of that name.
+        ImportError: no program has that name.
     """
     own_name = f"showcase_{name}"
     if own_name in sys.modules:

@@ -1,4 +1,4 @@
-"""What `capsend doctor` runs in processes."""
+"""The functions that `capsend doctor` runs in processes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def spin() -> None:
 
 
 def rest(seconds: float) -> None:
-    """Say so, and sleep."""
+    """Print a line, and sleep."""
     print("resting")
     import time
 

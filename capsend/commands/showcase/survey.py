@@ -1,4 +1,4 @@
-"""A survey of Python source: what a module is made of, by its syntax tree."""
+"""A survey of Python source: the parts of a module, by its syntax tree."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.Wi
 
 
 class Part:
-    """A node of the syntax tree with the name of what it stands in, and what was counted in it so far."""
+    """A node of the syntax tree with the name of its definition, and its counts so far."""
 
     def __init__(self, node: ast.AST, around: Part | None, name: str) -> None:
         self.node = node
@@ -24,7 +24,7 @@ class Part:
 
 
 def survey(module: str, source: str) -> dict[str, Any]:
-    """Return what one module is made of, and its extremes as (size, name of the function)."""
+    """Return the counts of one module, and its extremes as (size, name of the function)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         parts = measure(ast.parse(source), module)
@@ -63,7 +63,7 @@ def length(node: ast.AST) -> int:
 
 
 def is_elif(around: ast.AST, node: ast.AST) -> bool:
-    """Tell an `elif` from an `if` in an `else`: to a reader it is no deeper than the `if` before it."""
+    """Return whether an `if` is an `elif` and not in an `else`: to a reader an `elif` is no deeper than the `if` before it."""
     if not isinstance(around, ast.If) or not isinstance(node, ast.If):
         return False
     return around.orelse == [node] and node.col_offset == around.col_offset

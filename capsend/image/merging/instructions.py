@@ -1,6 +1,6 @@
-"""Renumber what the instructions of a function refer to: functions, types, globals, tables and segments of elements.
+"""Renumber the operands of a function's instructions: functions, types, globals, tables and segments of elements.
 
-Most instructions refer to nothing that is renumbered. One regular expression passes over a run of those and stops behind the next other one.
+Most instructions have no operand that is renumbered. One regular expression passes over a run of those and stops behind the next other one.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Renumbering(dict[bytes, bytes]):
 
 @attrs.frozen
 class Numbers:
-    """The new number of everything in one module, by its old number."""
+    """The new numbers of one module, by the old ones."""
 
     types: Sequence[int]
     functions: Sequence[int]
@@ -80,7 +80,7 @@ class Code:
     """Renumbers the functions of one module.
 
     Attributes:
-        written: the old numbers of the globals that they set.
+        written: the old numbers of the globals that the functions set.
     """
 
     def __init__(self, numbers: Numbers) -> None:
@@ -111,7 +111,7 @@ class Code:
         """Return the body of a function, without its size, with new numbers.
 
         Raises:
-            Unmergeable: it holds an instruction that is not known here.
+            Unmergeable: the body holds an instruction that the merger does not know.
         """
         reader = Reader(body)
         for _ in range(reader.number()):

@@ -25,10 +25,10 @@ _INSTANCE: Final = 0x12
 _LIFT, _LOWER, _RESOURCE_REP = 0, 1, 4
 _PLAIN: Final = frozenset((0, 1, 2))
 _NAMING: Final = {3: MEMORY, 4: FUNCTION, 5: FUNCTION}
-"""{option of a canonical function: the sort of what it names}; the plain ones are encodings of text."""
+"""{option of a canonical function: the sort of its operand}; the plain options are encodings of text."""
 
 _Export: TypeAlias = "tuple[int, str]"
-"""What an instance of a module exports: the number of the instance, and the name."""
+"""An export of a module's instance: the number of the instance, and the name."""
 
 _Symbol: TypeAlias = "_Export | int"
 """A core function, table or memory: an export, or a canonical function, by its place among those."""
@@ -36,7 +36,7 @@ _Symbol: TypeAlias = "_Export | int"
 
 @attrs.frozen
 class _Instance:
-    """An instance of a module, with the instances that it is given; or a bundle of what others export."""
+    """An instance of a module, with the instances of its imports; or a bundle of exports of others."""
 
     module: int = -1
     given: dict[str, int] = attrs.Factory(dict)
@@ -50,7 +50,7 @@ class _Canonical:
     Attributes:
         before: its definition, up to the core function that it lifts.
         core: that function, or None.
-        options: [(option, number of what it names)]; None where there is no place for them.
+        options: [(option, number of its operand)]; the number is None for an option without one.
         behind: the rest of the definition.
         symbol: its place among those that are core functions; None if it lifts one.
     """
@@ -62,14 +62,14 @@ class _Canonical:
     symbol: int | None = None
 
     def named(self) -> list[tuple[int, int]]:
-        """Return [(sort, number)] of all that it names."""
+        """Return [(sort, number)] of all its operands."""
         found = [(_NAMING[option], number) for option, number in self.options or () if number is not None]
         return found if self.core is None else [*found, (FUNCTION, self.core)]
 
 
 @attrs.frozen
 class _Step:
-    """One thing that the component does, in its order: a section that is kept, an instance of a module, or a canonical function."""
+    """One step of the component, in its order: a section that is kept, an instance of a module, or a canonical function."""
 
     kept: bytes = b""
     instance: int | None = None
@@ -77,20 +77,20 @@ class _Step:
 
 
 class _Linked:
-    """How a component is linked from modules.
+    """The links of a component's modules.
 
     Attributes:
         modules: (first byte, byte behind the last) of each core module.
         instances: the core instances.
         symbols: {sort: [symbol]} of the core functions, tables, memories and so on, by their numbers.
-        steps: what it does, in order.
+        steps: its steps, in order.
     """
 
     def __init__(self, binary: bytes) -> None:
         """Read a component.
 
         Raises:
-            Unmergeable: it is linked otherwise than componentize-py did it when this was written.
+            Unmergeable: the component is linked otherwise than componentize-py did it when this was written.
         """
         self.modules: list[tuple[int, int]] = []
         self.instances: list[_Instance] = []
@@ -110,7 +110,7 @@ class _Linked:
                 self.steps.append(_Step(kept=section(kind, reader.taken(behind - reader.at))))
 
     def exported(self, sort: int, number: int) -> _Symbol:
-        """Return a symbol by its number, or what it leads to through bundles."""
+        """Return a symbol by its number, or the symbol that it leads to through bundles."""
         symbol = self.symbols[sort][number]
         while not isinstance(symbol, int):
             holder = self.instances[symbol[0]]
@@ -121,7 +121,7 @@ class _Linked:
         return symbol
 
     def given(self, instance: int, module: str, name: str) -> _Symbol:
-        """Return what an instance of a module is given for one of its imports."""
+        """Return the symbol for one import of an instance of a module."""
         holder = self.instances[instance].given[module]
         if self.instances[holder].module >= 0:
             return holder, name
@@ -192,7 +192,7 @@ def _options(reader: Reader) -> list[tuple[int, int | None]]:
 
 
 class _Merging:
-    """A component on its way to three modules: the merged one, and the two that stand apart."""
+    """A component on its way to three modules: the merged one, and the two that stay apart."""
 
     def __init__(self, binary: bytes) -> None:
         self._header = binary[:HEADER]
@@ -253,7 +253,7 @@ class _Merging:
         return Definition(self._merged[instance], *self._module(instance).exports[name])
 
     def _wanted(self) -> list[_Export]:
-        """Return what others need of the modules that are merged."""
+        """Return the exports of the merged modules that others need."""
         named: list[tuple[int, int]] = []
         for step in self._linked.steps:
             if step.canonical is not None:
@@ -309,7 +309,7 @@ class _Merging:
             self._counts[FUNCTION] += 1
 
     def _number(self, sort: int, symbol: _Symbol) -> int:
-        """Return the new number of a symbol; an export is made known where it is first needed."""
+        """Return the new number of a symbol; an export gets one when it is first needed."""
         known = self._numbers.get((sort, symbol))
         if known is not None:
             return known
@@ -317,7 +317,7 @@ class _Merging:
             raise Unmergeable("a canonical function is needed before it is made")
         instance, name = symbol
         if instance in self._merged and instance not in self._placed:
-            # No code runs while modules are instantiated, so it does not matter that some of them were so later.
+            # No code runs while modules are instantiated, so it does not matter that some are instantiated later.
             self._write_merged()
         exported = _exported_name(instance, name) if instance in self._merged else name
         alias = bytes((_CORE, sort, _EXPORTED)) + leb(self._placed[instance]) + text(exported)
@@ -332,10 +332,10 @@ def _exported_name(instance: int, name: str) -> str:
 
 
 def merge(component: bytes) -> bytes:
-    """Return a component that does the same, linked from three modules.
+    """Return a component with the same behaviour, linked from three modules.
 
     Raises:
-        Unmergeable: it is linked otherwise than componentize-py did it when this was written; it is used as it is then.
+        Unmergeable: the component is linked otherwise than componentize-py did it when this was written; the caller then uses it as it is.
     """
     try:
         return _Merging(component).merge()

@@ -1,6 +1,6 @@
 """Join the modules of a component that call each other into one, whose functions, globals and tables are numbered anew.
 
-An import that another of the modules exports becomes what it stands for; what nobody exports stays an import.
+An import that another of the modules exports becomes the exported definition; an import that no module exports stays an import.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 FUNCTION, TABLE, MEMORY, GLOBAL = range(4)
-"""The kinds of what a module imports and exports."""
+"""The kinds of imports and exports of a module."""
 
 _TYPES, _IMPORTS, _FUNCTIONS, _TABLES, _MEMORIES, _GLOBALS, _EXPORTS, _START, _ELEMENTS, _CODE, _DATA, _DATA_COUNT = (
     range(1, 13)
@@ -32,14 +32,14 @@ _MAGIC: Final = b"\0asm\1\0\0\0"
 
 @attrs.frozen
 class Outside:
-    """What a joined module imports in the end, by the name under which it does."""
+    """A remaining import of a joined module, by its name."""
 
     name: str
 
 
 @attrs.frozen
 class Definition:
-    """What one of the modules defines: its place among the modules, the kind, and the number that it has there."""
+    """A definition of one of the modules: its place among the modules, the kind, and its number in that module."""
 
     module: int
     kind: int
@@ -51,7 +51,7 @@ Meaning: TypeAlias = "Outside | Definition"
 
 @attrs.frozen
 class Import:
-    """What a module imports."""
+    """An import of a module."""
 
     module: str
     name: str
@@ -64,15 +64,15 @@ class Module:
     Attributes:
         imports: {kind: [import]}.
         bodies: its functions, without their sizes.
-        globals: [(type, the constant expression that it begins with)].
+        globals: [(type, the constant expression of its first value)].
         segments: its initialized memory, as the content of a section; empty if it has none.
     """
 
     def __init__(self, data: bytes, start: int, end: int) -> None:
-        """Read a module that stands in a binary.
+        """Read a module within a binary.
 
         Raises:
-            Unmergeable: it has a section, a type or an element segment of a kind that is not known here.
+            Unmergeable: the module has a section, a type or an element segment of a kind that the merger does not know.
         """
         self.types: list[bytes] = []
         self.imports: dict[int, list[Import]] = {kind: [] for kind in (FUNCTION, TABLE, MEMORY, GLOBAL)}
@@ -148,7 +148,7 @@ class Module:
 
     @property
     def only_fills(self) -> bool:
-        """Whether nobody can call its own functions: it does no more than to put those of others into the table."""
+        """Whether nobody can call its own functions: it only puts functions of others into the table."""
         own = len(self.imports[FUNCTION])
         return not self.exports and all(number < own for _, numbers in self.elements for number in numbers)
 
@@ -190,7 +190,7 @@ class Joining:
     """Several modules on their way to be one.
 
     Args:
-        modules: those that are joined, in the order in which they are instantiated.
+        modules: the modules that are joined, in the order in which they are instantiated.
         links: for each of them, {(module, name): meaning} of its imports.
     """
 
@@ -218,17 +218,17 @@ class Joining:
 
     @property
     def outside(self) -> list[str]:
-        """The names of all that the joined module imports, each a function, from the module without a name."""
+        """The names of all imports of the joined module, each a function, from the module without a name."""
         return [entry.name for entry in self._imports]
 
     def join(self, exports: Mapping[str, Definition]) -> bytes:
         """Return the joined module.
 
         Args:
-            exports: {name: definition} of all that it exports.
+            exports: {name: definition} of all its exports.
 
         Raises:
-            Unmergeable: it cannot be made, since one of the modules needs more than is known here.
+            Unmergeable: one of the modules needs more than the merger knows.
         """
         written: set[int] = set()
         bodies = [body for place in range(len(self._modules)) for body in self._code(place, written)]
@@ -267,7 +267,7 @@ class Joining:
                     raise Unmergeable("an import of two types")
 
     def _meaning(self, entry: Definition) -> Meaning:
-        """Follow imports to what is defined, or comes from outside."""
+        """Follow imports to a definition, or to an import of the joined module."""
         while True:
             imported = self._modules[entry.module].imports[entry.kind]
             if entry.number >= len(imported):
@@ -281,7 +281,7 @@ class Joining:
             entry = found
 
     def _number(self, entry: Definition) -> int:
-        """Return the new number of what a module defines or imports."""
+        """Return the new number of a definition or import of a module."""
         meaning = self._meaning(entry)
         if isinstance(meaning, Outside):
             if meaning not in self._imports or entry.kind != FUNCTION:
@@ -322,7 +322,7 @@ class Joining:
         return found
 
     def _globals(self, written: set[int]) -> list[bytes]:
-        """Return the globals; one that no code sets is a constant, which the compiler writes into the code."""
+        """Return the globals; a global that no code sets is a constant, which the compiler writes into the code."""
         found: list[bytes] = []
         for place, module in enumerate(self._modules):
             for kind, value in module.globals:
@@ -331,7 +331,7 @@ class Joining:
         return found
 
     def _value(self, place: int, expression: bytes) -> bytes:
-        """Return a constant expression as one constant: only those let a table be filled when it is first used."""
+        """Return a constant expression as one constant: only constants let a table be filled when it is first used."""
         reader, stack = Reader(expression), list[int]()
         while reader.at < len(expression):
             code = reader.byte()

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 HEADER: Final = 8
-"""Bytes of the magic number and the version, which stand before the first section."""
+"""Bytes of the magic number and the version, before the first section."""
 
 
 class Unmergeable(Exception):
