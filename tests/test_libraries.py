@@ -28,7 +28,8 @@ MODE = os.environ.get("CAPSEND_LIBRARIES", "")
 CHOSEN = (*libraries.SMALL, *(libraries.MANY if MODE else ()))
 GOOD = frozenset({"equal", "refused", "late", "unstable", "host fails"})
 KEEPING_STATE = frozenset({"glom", "mpmath", "networkx", "pyrsistent"})
-"""Libraries that note something in themselves whatever they are asked, which a process would lose: they are for an image."""
+"""Libraries that note something in themselves whatever they are asked, which a process would lose, or whose own persistent structures are made of
+lists: they are for an image, as their cures say, and are left out of the share that has to be equal."""
 FILES_THREADS_AND_NETWORK = re.compile(
     r"boltons\.(fileutils|ioutils|pathutils)\.|callback_iter|validators\.(IsDir|IsFile|PathExists|truth)|petl\.(io|util\.lookups)\.|readwrite"
 )
