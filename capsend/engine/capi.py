@@ -1,4 +1,4 @@
-"""wasmtime's C functions: those that are called directly, and what passing values to and from them takes."""
+"""wasmtime's C functions that are called directly, and the passing of values to and from them."""
 # ruff: noqa: SLF001 - wasmtime-py has no public way to its C functions
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _quick(name: str) -> Any:
-    """A C function called without letting go of the GIL: for what takes less time than getting it back."""
+    """Return a C function that is called without letting go of the GIL: for calls that take less time than getting it back."""
     original = getattr(ffi, f"_{name}")
     function = _holding[name]
     function.restype, function.argtypes = original.restype, original.argtypes
@@ -56,7 +56,7 @@ trap_new.restype = ctypes.c_void_p
 
 VALUE: Final = ctypes.sizeof(ffi.wasmtime_component_val_t)
 OF: Final = ffi.wasmtime_component_val_t.of.offset
-"""How long a value of a component is, and where behind its kind it begins."""
+"""The size of a component's value, and the offset of its content behind its kind."""
 
 _fill_bytes: Final = ctypes.PyDLL("wasmtime", handle=ffi_constants.dll._handle)["wasm_byte_vec_new"]
 _fill_bytes.restype, _fill_bytes.argtypes = None, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p]
@@ -74,10 +74,10 @@ STRING: Final = ffi_constants.WASMTIME_COMPONENT_STRING.value
 
 
 class Kept:
-    """A thing of wasmtime's that can be freed even while the interpreter goes, when the names of modules go first.
+    """An object of wasmtime's that can be freed even at the interpreter's exit, when the names of modules go first.
 
     Args:
-        managed: what wasmtime-py made; it is of no use any more.
+        managed: the object of wasmtime-py, which is of no use any more.
         delete: the C function that frees it.
     """
 
@@ -86,7 +86,7 @@ class Kept:
         self._delete = delete
 
     def ptr(self) -> Any:
-        """What C functions take."""
+        """The pointer that C functions take."""
         return self._pointer
 
     def __del__(self) -> None:
@@ -94,101 +94,101 @@ class Kept:
 
 
 def last_cause(text: str) -> str:
-    """The innermost cause in the text of an error."""
+    """Return the innermost cause in the text of an error."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return re.sub(r"^\d+: ", "", lines[-1])[:300] if lines else "no reason given"
 
 
 def first_line(error: wasmtime.WasmtimeError) -> str:
-    """The outermost sentence of an error."""
+    """Return the outermost sentence of an error."""
     return str(error).split("\n", 1)[0]
 
 
 def sentence(error: wasmtime.WasmtimeError) -> str:
-    """What a parser of text says, in one line, with the place instead of a picture of it."""
+    """Return the message of a parser of text, in one line, with the place instead of a picture of it."""
     text = str(error)
     place = re.search(r"--> .*?:(\d+):(\d+)", text)
     return first_line(error) + (f" (line {place[1]}, column {place[2]})" if place else "")
 
 
 def functions_in(problem: Exception) -> list[str]:
-    """The names of the functions that were running, innermost first; a few of them, each once where it called itself."""
+    """Return the names of the functions that were running, innermost first; a few of them, each once where it called itself."""
     names = [name if name.isprintable() else ascii(name) for name in _FRAME.findall(str(problem))]
     calls = [name[:_LONGEST_SHOWN] for name, inner in zip(names, [None, *names], strict=False) if name != inner]
     return calls[:_MOST_CALLS]
 
 
 def problem(error: Any) -> wasmtime.WasmtimeError:
-    """What a C function returned, as an exception, and freed."""
+    """Return the error of a C function as an exception, and free it."""
     return wasmtime.WasmtimeError._from_ptr(error)
 
 
 def trapped(trap: Any) -> wasmtime.Trap:
-    """A trap that a C function gave, as an exception, and freed."""
+    """Return the trap of a C function as an exception, and free it."""
     return wasmtime.Trap._from_ptr(trap)
 
 
 def check(error: Any) -> None:
-    """Raise what a C function returned, if that is an error."""
+    """Raise the error of a C function, if it returned one."""
     if error:
         raise problem(error)
 
 
 def take_text(vector: Any) -> str:
-    """The text in a vector of bytes that is freed with it."""
+    """Return the text in a vector of bytes, and free the vector."""
     text = ctypes.string_at(vector.data, vector.size).decode("utf-8", "replace") if vector.size else ""
     byte_vec_delete(ctypes.byref(vector))
     return text
 
 
 def error(text: str) -> int | None:
-    """A new wasmtime error, handed over to wasmtime: returned from a host function, it ends the guest."""
+    """Return a new wasmtime error, handed over to wasmtime: returned from a host function, it ends the guest."""
     error = wasmtime.WasmtimeError(text)
     return ctypes.cast(error._consume(), ctypes.c_void_p).value
 
 
 def trap(text: bytes) -> int:
-    """A new trap, handed over to wasmtime: returned from an import of a core module, it ends the guest."""
+    """Return a new trap, handed over to wasmtime: returned from an import of a core module, it ends the guest."""
     made: int = trap_new(text, len(text))
     return made
 
 
 def texts(these: Iterable[str]) -> Any:
-    """An array of C strings; it keeps them alive."""
+    """Return an array of C strings, which keeps them alive."""
     encoded = [text.encode() for text in these]
     return ctypes.cast((ctypes.c_char_p * len(encoded))(*encoded), ctypes.POINTER(ctypes.POINTER(ctypes.c_char)))
 
 
 def address(data: bytes) -> Any:
-    """Where these bytes are; they have to be kept alive."""
+    """Return the address of bytes, which have to be kept alive."""
     return ctypes.cast(ctypes.c_char_p(data), BYTE_POINTER)
 
 
 def host_function(function: Callable[..., int | None]) -> Any:
-    """A callback for an import of a component."""
+    """Return a callback for an import of a component."""
     return ffi.wasmtime_component_func_callback_t(function)
 
 
 def plain_host_function(function: Callable[..., int | None]) -> Any:
-    """A callback for an import of a component, which is given addresses: what ctypes makes of typed pointers costs more than a call does."""
+    """Return a callback for an import of a component that gets plain addresses: typed pointers of ctypes cost more than a call does."""
     raw = _plain(function)
     _plains.append(raw)
     return ctypes.cast(raw, ffi.wasmtime_component_func_callback_t)
 
 
 def put_text(place: int, text: bytes) -> None:
-    """Let a result, which stands at an address, be a text; wasmtime frees it."""
+    """Write a text to a result at an address; wasmtime frees the text."""
     ctypes.c_uint8.from_address(place).value = STRING
     _fill_bytes(place + OF, len(text), text)
 
 
 def destructor(function: Callable[..., int | None]) -> Any:
-    """A callback for a resource of the host's."""
+    """Return a callback for a resource of the host's."""
     return ffi.wasmtime_component_resource_destructor_t(function)
 
 
 def epoch_callback(function: Callable[..., int | None]) -> Any:
-    """A callback for a tick of the epoch."""
+    """Return a callback for a tick of the epoch."""
     context, kind = ctypes.POINTER(ffi.wasmtime_context_t), ctypes.POINTER(ffi.wasmtime_update_deadline_kind_t)
     pointer = ctypes.POINTER(ctypes.c_uint64)
     return ctypes.CFUNCTYPE(ctypes.c_size_t, context, ctypes.c_void_p, pointer, kind)(function)

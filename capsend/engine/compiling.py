@@ -1,4 +1,4 @@
-"""Modules and components as code of this machine: compiled, loaded again, and why something cannot be."""
+"""Modules and components as code of this machine: compiled, loaded again, and the errors of those that cannot be."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FEATURES: Final = (
 
 
 def refused(name: str, error: wasmtime.WasmtimeError) -> WasmError:
-    """Say why wasmtime does not compile something."""
+    """Return the error of a module or component that wasmtime does not compile."""
     text = str(error)
     for sign, feature in _FEATURES:
         if sign in text.lower():
@@ -48,12 +48,12 @@ def compile_code(kind: type[Code], wasm: bytes, name: str) -> Code:
     """Compile a module or a component for the CPU of this machine.
 
     Args:
-        kind: which of the two it is.
+        kind: the class of the two that it is.
         wasm: its binary form.
-        name: what messages call it.
+        name: its name in messages.
 
     Raises:
-        WasmError: the bytes are none, or one that uses what is switched off here.
+        WasmError: the bytes are no module or component, or one that uses a feature that is switched off.
     """
     try:
         return kind(engine(small=True), wasm)
@@ -62,10 +62,10 @@ def compile_code(kind: type[Code], wasm: bytes, name: str) -> Code:
 
 
 def load_code(kind: type[Code], data: bytes) -> Code:
-    """Load what `serialize` gave; the caller vouches for it.
+    """Load the bytes of `serialize`; the caller vouches for them.
 
     Raises:
-        ValueError: it was made by another wasmtime, with other settings, or for another CPU.
+        ValueError: the code was made by another wasmtime, with other settings, or for another CPU.
     """
     try:
         return kind.deserialize(engine(small=True), data)

@@ -54,7 +54,7 @@ _write_failure: Final = component_values.write_record(
     ("error", component_values.write_name), ("words", component_values.write_text)
 )
 
-# {word: (its type, what writes a good answer, what writes a bad one)}; None writes nothing.
+# {word: (its type, the writer of a good answer, the writer of a bad one)}; None writes nothing.
 _Word = tuple[str, "Writer | None", "Writer | None"]
 WORDS: Final[dict[str, _Word]] = {
     "receive": (f"(list<u8>,option<u64>)->result<{_MESSAGE},{_ERRORS}>", _write_message, component_values.write_name),
@@ -90,7 +90,7 @@ class WorldTemplate:
 
     Attributes:
         entries: the names of the functions that a process can begin with, sorted.
-        memory: 0: a component does not say what it needs at the start.
+        memory: 0: a component does not declare its memory at the start.
     """
 
     is_component: Final = True
@@ -99,10 +99,10 @@ class WorldTemplate:
     memory: Final = 0
 
     def __init__(self, component: wasm_component.Component, name: str) -> None:
-        """Check what it imports and exports.
+        """Check the imports and exports of a component.
 
         Raises:
-            WasmError: it does not fit the interface.
+            WasmError: the component does not fit the interface.
         """
         self.name = name
         kind = component.type
@@ -125,10 +125,10 @@ class WorldTemplate:
         self.component = capi.Kept(component, capi.component_delete)
 
     def check_entry(self, entry: str) -> None:
-        """Refuse a name that is none of a function to begin with.
+        """Refuse a name that is not that of a function to begin with.
 
         Raises:
-            WasmError: there is no such function, or it is of another type.
+            WasmError: the component has no such function, or the function is of another type.
         """
         if entry in self.entries:
             return
@@ -149,7 +149,7 @@ class WorldTemplate:
         mounts: Sequence[Mount] = (),
         variables: Mapping[str, str] | None = None,
     ) -> WorldInstance:
-        """Make what one process runs in; nothing of the guest runs before `run`."""
+        """Make the instance of one process; nothing of the guest runs before `run`."""
         return WorldInstance(self, memory=memory, host=host, mounts=mounts, variables=variables)
 
 
@@ -187,7 +187,7 @@ def _shape(kind: wasm_component.FuncType) -> str:
 
 
 def _type(kind: Any) -> str:
-    """A type in the words of WIT, its names of records and enumerations replaced by what they hold."""
+    """Return a type in the words of WIT, its names of records and enumerations replaced by their content."""
     match type(kind).__name__:
         case "ListType":
             return f"list<{_type(kind.element)}>"
@@ -223,7 +223,7 @@ def _probe() -> Probe:
 
 
 def _callback(word: str, good: Writer | None, bad: Writer | None) -> Any:
-    """What answers one word; it never raises: see `capsend.engine.instance`."""
+    """Return the callback that answers one word; it never raises: see `capsend.engine.instance`."""
 
     def call(
         _data: Any, _context: Any, _type: Any, arguments: Any, count: int, results: Any, wanted: int
@@ -288,9 +288,12 @@ class WorldInstance(ComponentInstance):
             raise
 
     def run(self, entry: str, argument: bytes, handles: Sequence[int]) -> tuple[bool, bytes]:
-        """Make the instance and call an entry; return whether all went well, and its result or its words.
+        """Make the instance and call an entry.
 
         The thread must have `SMALL_STACK` bytes of stack.
+
+        Returns:
+            (True, its result) or (False, the words of its error).
 
         Raises:
             Trapped: the guest faulted, exhausted its stack, or ended itself.
@@ -330,5 +333,5 @@ class WorldInstance(ComponentInstance):
         return is_ok, bytes(told or b"")
 
     def keep_output(self, data: bytes) -> None:
-        """Write what comes through WASI to the process's standard output."""
+        """Write output that comes through WASI to the process's standard output."""
         self.host("write", ["output", data])

@@ -1,4 +1,4 @@
-"""Instances of components: how they are made, and how they reach the functions of WASI that the engine answers itself."""
+"""Instances of components: their making, and their access to the functions of WASI that the engine answers itself."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ComponentInstance(Instance):
     """An instance of a component."""
 
     longest_output: ClassVar = 4_096
-    """Bytes that `keep_output` is given at a time at most."""
+    """Bytes that `keep_output` gets at a time at most."""
 
     def __init__(self, owner: wasmtime.Engine) -> None:
         super().__init__(owner)
@@ -60,22 +60,22 @@ class ComponentInstance(Instance):
         return instance
 
     def export(self, instance: Any, index: Any) -> Any:
-        """An exported function, by its index."""
+        """Return an exported function, by its index."""
         function = ffi.wasmtime_component_func_t()
         capi.get_func(ctypes.byref(instance), self.context, index.ptr(), ctypes.byref(function))
         return function
 
     def attach(self, probe: Probe) -> None:
-        """Give a guest with files what it takes to wait for them and to count them."""
+        """Give a guest with files the probe for waiting for them and counting them."""
         instance = self.instantiate(probe.linker, probe.component)
         self.functions = {name: self.export(instance, index) for name, index in probe.exports.items()}
 
     def keep_output(self, data: bytes) -> None:
-        """Keep the first few kilobytes of what it writes through WASI, for the text of a trap."""
+        """Keep the first few kilobytes of output through WASI, for the text of a trap."""
         self.raw_output.extend(data[: self.longest_output - len(self.raw_output)])
 
     def pass_on(self, name: str, arguments: Any, count: int) -> Any:
-        """Call a function of the probe from within a host function; None when it failed."""
+        """Call a function of the probe from within a host function; return None when it failed."""
         result = ffi.wasmtime_component_val_t()
         function = self.functions[name]
         error = ffi.wasmtime_component_func_call(
@@ -90,18 +90,18 @@ class ComponentInstance(Instance):
         return result
 
     def is_ready(self, pollable: Any) -> bool:
-        """Tell whether what is waited for is there; it is, too, when it cannot be found out."""
+        """Return whether a pollable is ready; True, too, when that cannot be found out."""
         result = self.pass_on("ready", pollable, 1)
         return result is None or bool(result.of.boolean)
 
     def wait_until(self, ready: Callable[[], bool]) -> None:
-        """Wait until something is ready or the guest is interrupted."""
+        """Wait until *ready* returns true or the guest is interrupted."""
         pause = _FIRST_WAIT
         while not self.interrupted and not self.disturbed and not ready():
             self.sleep(pause)
             pause = min(2 * pause, RAW_WAIT)
 
     def release(self) -> None:
-        """Free the listings of folders that it has open."""
+        """Free the open listings of folders."""
         while self.listings:
             ffi.wasmtime_component_resource_any_delete(self.listings.popitem()[1])

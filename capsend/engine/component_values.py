@@ -1,4 +1,4 @@
-"""Values as they cross into components and out of them: read by what they are, written by what they are to be."""
+"""Values that cross into components and out of them: read by their kind, written by the type of the result."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def read(value: Any, *, most: int) -> Any:
     """Return a value as one of Python's: a list of bytes as `bytes`, an option as its value or None, flags as a set of names.
 
     Args:
-        value: what wasmtime gave.
-        most: how many bytes of a list or a string are copied at most.
+        value: wasmtime's value.
+        most: the most bytes of a list or a string that are copied.
 
     Raises:
-        Unexpected: it is of no kind that the interface has.
+        Unexpected: the interface has no such kind of value.
     """
     kind = value.kind
     if kind == _BOOL:
@@ -124,7 +124,7 @@ def write_name(slot: Any, name: str) -> None:
 
 
 def write_record(*fields: tuple[str, Writer]) -> Writer:
-    """Return what writes a record, from a tuple of the values of these fields."""
+    """Return a writer of a record, from a tuple of the values of these fields."""
 
     def write(slot: Any, values: Sequence[Any]) -> None:
         slot.kind = _RECORD
@@ -138,7 +138,7 @@ def write_record(*fields: tuple[str, Writer]) -> Writer:
 
 
 def write_result(slot: Any, value: Any, *, writer: Writer | None, is_ok: bool) -> None:
-    """Write a result; without a writer it holds nothing."""
+    """Write a result; without a writer it is empty."""
     held = None
     if writer is not None:
         inner = ffi.wasmtime_component_val_t()

@@ -47,14 +47,14 @@ class CoreTemplate:
     """Bytes that an argument, a message or a result can have at most, beside the limits of the environment."""
 
     def __init__(self, module: wasmtime.Module, name: str) -> None:
-        """Check what it imports and exports, and link it.
+        """Check the imports and exports of a module, and link it.
 
         Args:
-            module: what was compiled.
-            name: what messages call it.
+            module: the compiled module.
+            name: its name in messages.
 
         Raises:
-            WasmError: it does not fit the interface.
+            WasmError: the module does not fit the interface.
         """
         self.name = name
         exports = {export.name: export.type for export in module.exports}
@@ -77,10 +77,10 @@ class CoreTemplate:
             raise WasmError(f"{name} cannot be used: {capi.last_cause(str(error))}") from None
 
     def check_entry(self, entry: str) -> None:
-        """Refuse a name that is none of a function to begin with.
+        """Refuse a name that is not that of a function to begin with.
 
         Raises:
-            WasmError: there is no such function, or it takes arguments.
+            WasmError: the module has no such function, or the function takes arguments.
         """
         if entry in self.entries:
             return
@@ -102,11 +102,11 @@ class CoreTemplate:
         mounts: Sequence[Mount] = (),
         variables: Mapping[str, str] | None = None,
     ) -> CoreInstance:
-        """Make what one process runs in; nothing of the guest runs before `run`."""
+        """Make the instance of one process; nothing of the guest runs before `run`."""
         return CoreInstance(self, memory=memory, host=host, mounts=mounts, variables=variables)
 
     def __del__(self, delete: Any = capi.instance_pre_delete) -> None:
-        # A default argument: when the interpreter goes, the names of modules go first.
+        # A default argument: at the interpreter's exit, the names of modules go first.
         pre = getattr(self, "pre", None)
         if pre:
             delete(pre)
@@ -134,13 +134,13 @@ def _check_imports(module: wasmtime.Module, name: str) -> None:
 
 
 def shown(name: str | None) -> str:
-    """A name that a module chose, as it can stand in a message."""
+    """Return a name that a module chose in a form fit for a message."""
     text = name or "a nameless thing"
     return (text if text.isprintable() else ascii(text)[1:-1])[:_LONGEST_SHOWN]
 
 
 def listed(names: Sequence[str]) -> str:
-    """The first of many such names."""
+    """Return the first few of such names."""
     more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
     return ", ".join(map(shown, names[:_MOST_SHOWN])) + more
 
@@ -210,7 +210,7 @@ class CoreInstance(Instance):
         self.has_files = bool(mounts)
         self.probe: Any = None
         self.memory = template.memory
-        """Bytes of memory that it had when it last asked the host for something."""
+        """Bytes of memory that it had at its last host operation."""
         try:
             capi.store_limiter(self.store, memory, _TABLE_ELEMENTS, 2, _TABLES, 1)
             self.watch()
@@ -260,20 +260,20 @@ class CoreInstance(Instance):
         self.finish(error, trap)
         return slots[0].i32 if name in self._template.answers else 0
 
-    # --- inside host operations ---
+    # --- within host operations ---
 
     def find_memory(self, caller: Any) -> None:
-        """Find its memory; called before the first operation."""
+        """Find the guest's memory; called before the first operation."""
         found = ffi.wasmtime_extern_t()
         if capi.caller_export_get(caller, b"memory", 6, ctypes.byref(found)) and int(found.kind) == _MEMORY:
             self.exported_memory = found.of.memory
         self.has_memory = True
 
     def check(self, pointer: int, size: int) -> int:
-        """Return the address of what a pointer and a length stand for, for this moment.
+        """Return the host's address of a guest's pointer, after a check of its length, for this moment.
 
         Raises:
-            OutOfBounds: they are not in the memory that the guest has now.
+            OutOfBounds: the bytes are not in the memory that the guest has now.
         """
         if self.exported_memory is None:
             raise OutOfBounds
@@ -286,19 +286,19 @@ class CoreInstance(Instance):
         return address + pointer
 
     def load(self, pointer: int, size: int) -> bytes:
-        """Copy bytes out of its memory.
+        """Copy bytes out of the guest's memory.
 
         Raises:
-            OutOfBounds: they are not all there.
+            OutOfBounds: some of the bytes are outside the memory.
         """
         address = self.check(pointer, size)
         return ctypes.string_at(address, size) if size else b""
 
     def save(self, pointer: int, data: bytes) -> None:
-        """Copy bytes into its memory.
+        """Copy bytes into the guest's memory.
 
         Raises:
-            OutOfBounds: there is no such room.
+            OutOfBounds: some of the bytes would be outside the memory.
         """
         address = self.check(pointer, len(data))
         if data:

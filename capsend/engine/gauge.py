@@ -1,8 +1,8 @@
-"""Let every host operation of a process say how much memory it has: the C interface of wasmtime cannot be asked for that.
+"""The gauge: every host operation of a process reports the size of its memory, for which wasmtime's C interface cannot be asked.
 
-A component is linked inside itself: what its modules import from the host they reach through a table that the last module fills.
-Here one more module is put behind that one. It takes the place of the one import, `host`, in the table, and passes every call on to
-another import, `gauged-host`, with the size of the memory beside it. What is added stands at the end, so that nothing is renumbered.
+A component is linked within itself: its modules reach the host's imports through a table that the last module fills. The gauge is one more
+module behind that one. It takes the place of the one import, `host`, in the table, and passes every call on to another import,
+`gauged-host`, with the size of the memory beside it. The additions are at the end, so that nothing is renumbered.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PAGE: Final = 65_536
 _GAUGED: Final = "host"
 _TABLE: Final = "$imports"
 
-# Sections of the binary format of components, and what they define.
+# Sections of the binary format of components, and the kinds that they define.
 _CORE_MODULE, _CORE_INSTANCE, _COMPONENT, _INSTANCE, _ALIAS, _TYPE, _CANON, _IMPORT, _EXPORT = (
     1,
     2,
@@ -53,7 +53,7 @@ _MODULE: Final = """
 
 @attrs.frozen
 class _Lowered:
-    """How the import `host` is lowered: the core function that it became, and with what."""
+    """The lowering of the import `host`: the core function that it became, and its options."""
 
     function: int
     memory: int
@@ -61,7 +61,7 @@ class _Lowered:
 
 
 class _Survey:
-    """What a component defines, counted per kind, and where the import and its table stand."""
+    """The definitions of a component, counted per kind, and the places of the import and its table."""
 
     def __init__(self, binary: bytes) -> None:
         self.counts: collections.Counter[str] = collections.Counter()
@@ -89,7 +89,7 @@ class _Survey:
                 self.counts[_COUNTED[section]] += self._number()
 
     def slot(self) -> tuple[int, int]:
-        """Return the place of the import in the table, and how many places there are."""
+        """Return (the place of the import in the table, the number of places)."""
         assert self.lowered is not None
         for exports in reversed(self.filled):
             places = {index: int(name) for name, sort, index in exports if sort == 0 and name.isdigit()}
@@ -179,7 +179,7 @@ class _Survey:
         self.counts[sort] += 1
 
     def _described(self) -> str:
-        """What is imported: its sort; its type is not of interest."""
+        """Return the sort of an import; its type is not of interest."""
         sort = self._sort()
         if sort == "type" and self._number():
             return sort  # any resource
@@ -191,11 +191,11 @@ def gauge(component: bytes, *, assemble: Callable[[str], bytes]) -> bytes:
     """Return a component whose operation `host` passes on the size of its memory; see `IMPORT`.
 
     Args:
-        component: what componentize-py made.
+        component: the component that componentize-py made.
         assemble: turns the text of a module into its binary form.
 
     Raises:
-        LookupError: it is not linked as it was when this was written.
+        LookupError: the component is not linked as it was when this was written.
     """
     survey = _Survey(component)
     lowered, table, counts = survey.lowered, survey.table, survey.counts

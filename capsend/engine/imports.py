@@ -66,11 +66,11 @@ def define(
     """Put one function into a linker.
 
     Args:
-        linker: where to.
+        linker: the linker.
         module: the name of its module.
         name: its name.
         signature: its parameters, as in `SIGNATURES`.
-        callback: what `guarded` made.
+        callback: a callback of `guarded`.
         answers: whether it has a result, an i32.
     """
     kinds = {"i": wasmtime.ValType.i32, "I": wasmtime.ValType.i64}
@@ -86,9 +86,9 @@ def define(
 
 
 def guarded(signature: str, function: Callable[..., int]) -> Any:
-    """A callback that calls a function with the guest that runs on this thread and the arguments, and never raises.
+    """Return a callback that calls a function with the guest that runs on this thread and the arguments, and never raises.
 
-    See `capsend.engine.instance` for why; what the function raises ends the guest, and is raised again by `Instance.finish`.
+    See `capsend.engine.instance` for the reason; an error of the function ends the guest, and is raised again by `Instance.finish`.
     """
     layout = struct.Struct("<" + "".join("I12x" if letter == "i" else "q8x" for letter in signature))
     size, unpack = _SLOT * len(signature), layout.unpack

@@ -1,4 +1,4 @@
-"""What every guest has: a store of its own with limits, a way to be interrupted, and a way to wait inside host operations."""
+"""The common part of all guests: a store of its own with limits, a way to be interrupted, and a way to wait in host operations."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 THREAD_STACK: Final = 69_206_016
 """Bytes of stack that a thread needs to run a guest: wasmtime's own limit plus room for the host functions.
 
-They are addresses and not memory until they are used. CPython inside counts its stack in linear memory, of which it has
-1 MB; with this much of the other stack its own check comes first, and endless recursion in C is a `RecursionError`.
+They are addresses and not memory until they are used. CPython in the guest counts its stack in linear memory, of which it has 1 MB; with
+this much of the other stack its own check comes first, and endless recursion in C is a `RecursionError`.
 """
 
 SMALL_STACK: Final = 3_145_728
@@ -37,7 +37,7 @@ REFUSED_FEATURES: Final = (
     "wasm_stack_switching", "shared_memory", "wasm_component_model_async", "wasm_component_model_more_async_builtins",
     "wasm_component_model_async_stackful",
 )  # fmt: skip
-"""What modules may not use, by wasmtime's names: each would escape a limit, or be of no use to one thread."""
+"""The features that modules may not use, by wasmtime's names: each would escape a limit, or be of no use to one thread."""
 
 LARGEST_MEMORY: Final = 1 << 32
 """Bytes that a guest can address at most."""
@@ -67,7 +67,7 @@ class Exited(Exception):
     """A guest ended itself, as the `proc_exit` of WASI does.
 
     Attributes:
-        code: what it said about it; 0 when all is well.
+        code: the guest's exit code; 0 is success.
     """
 
     def __init__(self, code: int) -> None:
@@ -88,14 +88,14 @@ running = threading.local()
 
 
 def engine(*, small: bool = False) -> wasmtime.Engine:
-    """One of the two engines of this OS process, made when it is first asked for.
+    """Return one of the two engines of this OS process, made when it is first asked for.
 
     Args:
         small: whether it is the one for guests in any language, whose threads have less stack, or that of Python images.
 
     Raises:
-        RuntimeError: this OS process was forked from one that already had an engine, whose threads and memory maps
-            did not survive the fork.
+        RuntimeError: this OS process was forked from one that already had an engine, whose threads and memory maps did not survive the
+            fork.
     """
     global _owner  # noqa: PLW0603 - the engines belong to one OS process
     found = _engines.get(small)
@@ -140,7 +140,7 @@ REASONS: Final = (
     ("concurrent memory limit", "too many processes are alive at once in this program"),
     ("memory minimum size", "the environment's memory is smaller than what the image needs to start"),
 )
-"""[(part of a message of wasmtime's, what it means)]."""
+"""[(part of a message of wasmtime's, its meaning)]."""
 
 
 class Instance:
@@ -154,7 +154,7 @@ class Instance:
 
     reasons: ClassVar[tuple[tuple[str, str], ...]] = REASONS
     exits: ClassVar = False
-    """Whether it is a program of its own: it may end itself and say how, and the names of its functions tell its author something."""
+    """Whether the guest is a program of its own: it may end itself with an exit code, and the names of its functions help its author."""
 
     def __init__(self, owner: wasmtime.Engine) -> None:
         self.engine = owner
@@ -172,22 +172,22 @@ class Instance:
         guests[self._number] = self
 
     def limit(self, memory: int) -> None:
-        """Let it have at most so many bytes from now on; what it has already stays."""
+        """Let the guest have at most *memory* bytes from now on; it keeps the memory that it has."""
         capi.store_limiter(self.store, memory, _TABLE_ELEMENTS, -1, -1, -1)
 
     def configure(self, memory: int, mounts: Sequence[Mount]) -> None:
-        """Set its limits and what it sees of the host."""
+        """Set the guest's limits and the folders of the host that it sees."""
         self.limit(memory)
         self.watch()
         self.set_wasi(mounts)
 
     def watch(self) -> None:
-        """Let `interrupt` reach it while it runs."""
+        """Let `interrupt` reach the guest while it runs."""
         capi.epoch_deadline_callback(self.store, _on_epoch, self._number, capi.NO_FINALIZER)
         capi.set_epoch_deadline(self.context, 1)
 
     def set_wasi(self, mounts: Sequence[Mount], variables: Mapping[str, str] | None = None) -> None:
-        """Give it WASI, with these folders and environment variables and nothing else."""
+        """Give the guest WASI, with these folders and environment variables and nothing else."""
         # A fresh configuration grants nothing: no files, arguments, variables or network, and nothing to read.
         config = capi.wasi_config_new()
         for mount in mounts:
@@ -215,9 +215,9 @@ class Instance:
         self.engine.increment_epoch()
 
     def disturb(self) -> None:
-        """Let `on_disturbance` be called on the thread that runs the guest, and what it waits for be over; from any thread.
+        """Call `on_disturbance` on the thread that runs the guest, and end the guest's wait; from any thread.
 
-        Until the guest runs on, `disturbed` says that waits are to end.
+        `disturbed` is true, and ends waits, until the guest runs on.
         """
         self.disturbed = True
         self.unpark()
@@ -235,15 +235,15 @@ class Instance:
         return self._interrupted
 
     def sleep(self, seconds: float) -> None:
-        """Wait inside a host operation, until the time is over or the guest is interrupted."""
+        """Wait in a host operation, until the time is over or the guest is interrupted."""
         end = time.monotonic() + max(seconds, 0.0)
         while not self.interrupted and not self.disturbed and (left := end - time.monotonic()) > 0:
             self.park(left)
 
     def park(self, seconds: float | None) -> None:
-        """Wait inside a host operation until `unpark` was called since the last wait, the time is over, or the guest is interrupted.
+        """Wait in a host operation until `unpark` was called since the last wait, the time is over, or the guest is interrupted.
 
-        It may return early for no reason: whoever waits for something looks again. None waits for ever.
+        The wait may end early for no reason: the waiter looks again. None waits for ever.
         """
         timeout = -1.0 if seconds is None else min(max(seconds, 0.0), threading.TIMEOUT_MAX)
         if self._wake.acquire(timeout=timeout) and self.interrupted:
@@ -273,10 +273,10 @@ class Instance:
         return f"the process faulted: {capi.last_cause(text)}"
 
     def release(self) -> None:
-        """Free what it holds beside the store."""
+        """Free the resources that the instance holds beside the store."""
 
     def finish(self, error: Any, trap: Any = None) -> None:
-        """Turn what a wasmtime call returned into the exception that it means."""
+        """Raise the exception for the result of a wasmtime call, if it is an error or a trap."""
         if not error and not trap:
             return
         failure, self.failure = self.failure, None
@@ -299,7 +299,7 @@ class Instance:
 
 @capi.epoch_callback
 def _on_epoch(_context: Any, number: int, delta: Any, _kind: Any) -> int | None:
-    """Go on, unless it is this guest that has to stop: a tick of the epoch reaches every guest of the engine."""
+    """Go on, unless this guest has to stop: a tick of the epoch reaches every guest of the engine."""
     guest = guests.get(number)
     if guest is None or guest.interrupted:
         return capi.error("interrupted")

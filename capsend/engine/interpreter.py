@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from capsend.engine.memory import Memory
     from capsend.engine.pictures import Picture
 
-_END: Final = 0  # the operation of `capsend.guest.host_operations` by which a guest only says how much memory it has
+_END: Final = 0  # the operation of `capsend.guest.host_operations` by which a guest only reports the size of its memory
 _WORLD_PARAMETERS: Final = 2
 _REST: Final = capi.VALUE - capi.OF
 _WORLD: Final = struct.Struct(f"={capi.OF}xI{_REST - 4}x{capi.OF}xQQ{_REST - 16}x")
 _GAUGED: Final = struct.Struct(f"{_WORLD.format}{capi.OF}xI{_REST - 4}x")
-"""The arguments of the world's import as they lie in memory: a number; a text, as its size and its place; a number."""
+"""The arguments of the world's import, as they lie in memory: a number; a text, as its size and its place; a number."""
 
 _LARGEST_PAYLOAD: Final = 1 << 25  # as much as `capsend.guest.host_operations.deliver` sends at once
 
@@ -42,7 +42,7 @@ def assemble(text: str) -> bytes:
     """Return the binary form of a module in WebAssembly's text format.
 
     Raises:
-        ValueError: the text is wrong.
+        ValueError: the text is not valid.
     """
     try:
         return bytes(wasmtime.wat2wasm(text))
@@ -94,7 +94,7 @@ class Template:
 
     @property
     def knows_signals(self) -> bool:
-        """Whether `signals` is known already; to find it out takes a moment, once."""
+        """Whether `signals` is known already; finding it takes a moment, once."""
         return self._signals is not None
 
     def signals(self) -> tuple[tuple[int, int], ...]:
@@ -112,7 +112,7 @@ class Template:
 
     @functools.cached_property
     def probe(self) -> Probe:
-        """What guests with files have beside them."""
+        """The probe beside guests with files."""
         return Probe(engine())
 
 
@@ -125,10 +125,10 @@ def _make_linker(*, writing: bool) -> wasm_component.Linker:
 
 
 class Guest(ComponentInstance):
-    """One instance of an image; `run` calls into it.
+    """One instance of an image; `run` calls its one function.
 
     Attributes:
-        memory: bytes that it had when it last called the host.
+        memory: bytes of its memory at its last host operation.
     """
 
     def __init__(
@@ -142,10 +142,10 @@ class Guest(ComponentInstance):
         """Instantiate a template.
 
         Args:
-            template: what it is an instance of.
-            memory: bytes that it can have.
-            host: the answer to its host operations.
-            mounts: folders of the host that it sees.
+            template: the template.
+            memory: bytes that the guest can have.
+            host: called with each host operation, (number, payload) -> answer.
+            mounts: folders of the host that the guest sees.
 
         Raises:
             OSError: a folder cannot be opened.
@@ -202,16 +202,16 @@ class Guest(ComponentInstance):
         return capi.take_text(result.of.string)
 
     def find_memory(self) -> None:
-        """Find its memory, before it runs what is not its image's: from then on `interrupt_python` reaches code that waits for nothing."""
+        """Find the guest's memory, before it runs code beyond its image: from then on `interrupt_python` reaches code that waits for nothing."""
         self.seen = find_memory(self)
         self.on_disturbance = self._set_signals
 
     def take_picture(self) -> Picture | None:
-        """Return a picture of its memory, while no call is running in it; None where none can be had."""
+        """Return a picture of the guest's memory, while no call is running in it; None where no picture can be taken."""
         return take_picture(self)
 
     def put_picture(self, picture: Picture) -> bool:
-        """Go on from a picture of another instance of its image, before it has run anything; tell whether that can be done."""
+        """Go on from a picture of another instance of the image, before the guest has run anything; return whether that can be done."""
         return put_picture(self, picture)
 
     def _set_signals(self) -> None:
@@ -222,7 +222,7 @@ class Guest(ComponentInstance):
                     self.seen.set_bits(address, bits)
 
     def rest(self) -> None:
-        """Do what is owed from the last call, after which nothing of it is left; most guests are called once and dropped."""
+        """Finish the last call, after which nothing of it is left; most guests are called once and dropped."""
         if self._returned:
             self._returned = False
             self.finish(ffi.wasmtime_component_func_post_return(ctypes.byref(self._function), self.context))

@@ -1,6 +1,6 @@
-"""The memory of a guest as the host sees it: found by a mark that the guest has put there, since the C interface shows none of a component's.
+"""The memory of a guest as the host sees it: found by a mark of the guest's, since the C interface shows no memory of a component.
 
-Linux only, by `/proc/self`; elsewhere nothing is found, and what needs it does without.
+Linux only, by `/proc/self`; elsewhere no memory is found, and its users do without.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _STATIC: Final = 16 << 20
 _TEXT: Final = 256
 _WORD: Final = struct.Struct("<I")
 _PENDING: Final = frozenset({1, 2})
-"""What the words about pending signals are while one is pending: a flag, or a bit among others."""
+"""The values of the words about pending signals while one is pending: a flag, or a bit among others."""
 
 _PAGE: Final = 4096
 _WORDS: Final = 3
@@ -29,13 +29,13 @@ _last: list[int] = []
 
 
 class Guest(Protocol):
-    """What is asked of an instance of an image."""
+    """An instance of an image, as this module uses it."""
 
     def run(self, program: str, call: str) -> str:
-        """Call its one function."""
+        """Call the guest's one function."""
 
     def close(self) -> None:
-        """Free it."""
+        """Free the instance."""
 
 
 class Memory:
@@ -51,10 +51,10 @@ class Memory:
         self.base = base
 
     def read(self, address: int, size: int) -> bytes:
-        """Return what stands at an address of the guest; less than asked for where its memory ends.
+        """Return the bytes at an address of the guest; fewer than asked for where its memory ends.
 
         Raises:
-            OSError: there is nothing.
+            OSError: no memory is at that address.
         """
         return os.pread(_file(), size, self.base + address)
 
@@ -62,7 +62,7 @@ class Memory:
         """Put bytes at an address of the guest.
 
         Raises:
-            OSError: there is no memory.
+            OSError: no memory is at that address.
         """
         os.pwrite(_file(), data, self.base + address)
 
@@ -73,7 +73,7 @@ class Memory:
 
 
 def _file() -> int:
-    """Return the file by which this OS process reads and writes its memory: it says no where there is none, instead of a fault."""
+    """Return the file by which this OS process reads and writes its own memory: where no memory is, the file gives an error instead of a fault."""
     process = os.getpid()
     if process not in _opened:
         _opened[process] = os.open("/proc/self/mem", os.O_RDWR | os.O_CLOEXEC)
@@ -81,9 +81,9 @@ def _file() -> int:
 
 
 def find_memory(guest: Guest) -> Memory | None:
-    """Return the memory of an instance that has run nothing but what its image holds; None where it cannot be found.
+    """Return the memory of an instance that has run only its image's code; None where it cannot be found.
 
-    What the guest does later cannot move it, nor lead the host elsewhere: it is found before.
+    No later act of the guest can move the memory, nor lead the host elsewhere: it is found before.
     """
     mark = secrets.token_hex(32)
     address = int(guest.run(mark, "place"))
@@ -98,7 +98,7 @@ def find_memory(guest: Guest) -> Memory | None:
 
 
 def _candidates() -> Iterator[int]:
-    """Yield where memories may begin: beside those that were found last, then wherever a mapping begins."""
+    """Yield the addresses at which memories may begin: beside those that were found last, then wherever a mapping begins."""
     if len(_last) > 1:
         step = _last[-1] - _last[-2]
         yield _last[-1] + step
@@ -113,7 +113,7 @@ def _candidates() -> Iterator[int]:
 def _holds(place: int, mark: str) -> bool:
     try:
         return mark.encode() in os.pread(_file(), _TEXT, place)
-    except (OSError, OverflowError, ValueError):  # there is no memory
+    except (OSError, OverflowError, ValueError):  # no memory is at that address
         return False
 
 
@@ -146,7 +146,7 @@ def find_signals(make: Callable[[Callable[[int, str], str]], Guest]) -> tuple[tu
 
 
 def _pending_words(without: list[bytes], pending: list[bytes]) -> Iterator[tuple[int, int]]:
-    """Yield (address, value) of the words that are 0 in all of the first, and one of the values of a pending signal in all of the others."""
+    """Yield (address, value) of the words that are 0 in all looks *without*, and a value of a pending signal in all looks *pending*."""
     for start in range(0, min(map(len, [*without, *pending])), _PAGE):
         pages = [shot[start : start + _PAGE] for shot in without]
         others = [shot[start : start + _PAGE] for shot in pending]

@@ -33,7 +33,7 @@ _ACTION: Final = 512  # bytes that a struct sigaction fits into
 
 
 class _Watch:
-    """Looks at the opens that are under way, on a thread of its own which ends when there are none."""
+    """Watches the opens under way, on a thread of its own which ends when none is."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -41,7 +41,7 @@ class _Watch:
         self._runs = False
 
     def begin(self, guest: Instance, patience: float) -> None:
-        """Interrupt the open of a guest when it takes more than so many seconds, or when the guest is to end."""
+        """Interrupt the open of a guest when it takes more than *patience* seconds, or when the guest is to end."""
         with self._lock:
             self._open[guest] = time.monotonic() + patience
             if not self._runs:
@@ -49,7 +49,7 @@ class _Watch:
                 self._runs = True
 
     def end(self, guest: Instance) -> None:
-        """The open is over."""
+        """Watch the open of a guest no more: it is over."""
         with self._lock:
             self._open.pop(guest, None)
 
@@ -72,12 +72,12 @@ _watch: Final = _Watch()
 
 
 def opened(guest: Instance, attempt: Callable[[], _Answer], was_interrupted: Callable[[_Answer], bool]) -> _Answer:
-    """Open something for a guest, again and with more patience where the open was interrupted; a guest that is to end does not wait.
+    """Open a file for a guest, again and with more patience where the open was interrupted; a guest that is to end does not wait.
 
     Args:
         guest: the guest that runs on this thread.
-        attempt: looks at what is there, and opens it.
-        was_interrupted: tells whether an answer says so.
+        attempt: looks at the type of the file, and opens it.
+        was_interrupted: returns whether an answer is that of an interrupted open.
     """
     patience = _PATIENCE
     while True:
@@ -92,7 +92,7 @@ def opened(guest: Instance, attempt: Callable[[], _Answer], was_interrupted: Cal
 
 
 def _interrupt_workers() -> None:
-    """Interrupt what wasmtime's threads wait for in the kernel; they wait again where they have to."""
+    """Interrupt the waits of wasmtime's threads in the kernel; they wait again where they have to."""
     number = _signal()
     if number is None:
         return
@@ -104,7 +104,7 @@ def _interrupt_workers() -> None:
 
 
 def _signal() -> int | None:
-    """A signal that nobody else uses, with a handler that does nothing and does not restart system calls; None where there is none."""
+    """Return a signal that nobody else uses, with a handler that does nothing and does not restart system calls; None if there is none."""
     try:
         libc = _libc()
         nothing = ctypes.cast(libc.abs, ctypes.c_void_p).value
@@ -118,7 +118,7 @@ def _signal() -> int | None:
                 libc.signal(number, nothing)
                 signal.siginterrupt(number, True)
                 return number
-    except (AttributeError, OSError):  # a system without them
+    except (AttributeError, OSError):  # a system without signals
         pass
     return None
 

@@ -1,6 +1,7 @@
-"""Pictures of the memory of an instance at rest, from which other instances go on: only what it has written, and shared until it is written to again.
+"""Pictures of an instance's memory at rest, from which other instances go on: only its written pages, shared until an instance writes to them.
 
-Linux only, as `memory`: the kernel says which pages an instance has written, and maps the picture's file into other instances page by page.
+Linux only, as `memory`: the kernel reports which pages an instance has written, and maps the picture's file into other instances page by
+page.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ _DONTNEED: Final = 4
 
 
 class Guest(Protocol):
-    """What is asked of an instance of an image.
+    """An instance of an image, as this module uses it.
 
     Attributes:
-        memory: bytes that it had when it last called the host.
+        memory: bytes of its memory at its last host operation.
         seen: its memory, if it was found.
-        picture: what it went on from; the kernel counts what it has not written of that as the file's.
+        picture: the picture that it went on from; the kernel counts the pages of it that the instance has not written as the file's.
     """
 
     memory: int
@@ -45,17 +46,17 @@ class Guest(Protocol):
     picture: Picture | None
 
     def run(self, program: str, call: str) -> str:
-        """Call its one function."""
+        """Call the guest's one function."""
 
     def rest(self) -> None:
-        """Do what is owed from the last call."""
+        """Finish the last call."""
 
     def find_memory(self) -> None:
-        """Find its memory."""
+        """Find the guest's memory."""
 
 
 class Picture:
-    """What an instance has in memory beside what its image has.
+    """The memory of an instance beside that of its image.
 
     Args:
         size: bytes of memory that an instance needs for it.
@@ -70,7 +71,7 @@ class Picture:
 
     @property
     def stored(self) -> int:
-        """Bytes that it takes."""
+        """Bytes that the picture takes."""
         return sum(length for _, length in self.runs)
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
@@ -78,7 +79,7 @@ class Picture:
 
 
 def take_picture(guest: Guest) -> Picture | None:
-    """Return a picture of an instance that no call is running in; None where the kernel does not tell what it has written."""
+    """Return a picture of an instance that no call is running in; None where the kernel does not report its written pages."""
     if guest.seen is None:
         return None
     guest.rest()
@@ -127,14 +128,14 @@ def _runs(pages: bytearray) -> Iterator[tuple[int, int]]:
 
 
 def put_picture(guest: Guest, picture: Picture) -> bool:
-    """Let an instance of the same image, which has run nothing, go on from a picture; tell whether that was done.
+    """Let an instance of the same image, which has run nothing, go on from a picture; return whether that was done.
 
     Nothing in a picture is trusted: it is content of the instance's memory and of nothing else.
     """
     guest.find_memory()
     if guest.seen is None:
         return False
-    for extra in _EXTRA:  # what is asked for may fit into memory that it has already
+    for extra in _EXTRA:  # the memory asked for may fit into memory that the instance has already
         if guest.memory < picture.size:
             guest.run(str(picture.size - guest.memory + extra), "room")
     guest.rest()
@@ -143,7 +144,7 @@ def put_picture(guest: Guest, picture: Picture) -> bool:
         return False
     libc = _libc()
     size = max(guest.memory, picture.size)
-    if libc.madvise(base, size, _DONTNEED):  # what finding it has changed is as in the image again
+    if libc.madvise(base, size, _DONTNEED):  # the pages that finding the memory has changed are as in the image again
         return False
     place = 0
     for address, length in picture.runs:
@@ -161,7 +162,7 @@ def put_picture(guest: Guest, picture: Picture) -> bool:
 
 
 def _is_writable(base: int, size: int) -> bool:
-    """Tell whether all of a stretch of this OS process's memory can be written to."""
+    """Return whether all of a stretch of this OS process's memory can be written to."""
     position = base
     with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
         for line in maps:

@@ -1,4 +1,4 @@
-"""WASI preview 1 for core modules: wasmtime's own, of which what writes, waits or may take long is replaced."""
+"""WASI preview 1 for core modules: wasmtime's own, except for the functions that write, wait or may take long."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def define_preview1(linker: wasmtime.Linker) -> None:
 
 
 def _checked(function: Callable[..., int]) -> Callable[..., int]:
-    """A function that answers with the error code of WASI when a pointer leads out of memory."""
+    """Return a function that answers with the error code of WASI when a pointer leads out of memory."""
 
     def call(guest: Any, *args: int) -> int:
         try:
@@ -75,7 +75,7 @@ def _checked(function: Callable[..., int]) -> Callable[..., int]:
 
 
 def _fd_write(guest: Any, descriptor: int, vectors: int, count: int, written: int) -> int:
-    """Standard output and standard error are the process's; whatever else is open is a file that was granted."""
+    """Write to the process's standard output or standard error; any other open descriptor is a file that was granted."""
     if descriptor not in {1, 2}:
         return _pass_on(guest, "fd_write", (descriptor, vectors, count, written))
     if count > _MOST_PIECES:
@@ -91,7 +91,7 @@ def _fd_write(guest: Any, descriptor: int, vectors: int, count: int, written: in
 
 
 def _path_open(guest: Any, *args: int) -> int:
-    """WASI's own, for files, folders and symbolic links alone, unless this program would run out of files."""
+    """Open by WASI's own function, for files, folders and symbolic links alone, unless the host program would run out of files."""
     if args[_PATH_SIZE] > LONGEST_PATH:
         return _NAME_TOO_LONG
     if not guest.has_files:
@@ -102,7 +102,7 @@ def _path_open(guest: Any, *args: int) -> int:
 
 
 def _open(guest: Any, args: tuple[int, ...]) -> int:
-    """To open a pipe or a device could block, or do something, in the host; what was looked at may be another thing by the time it is opened."""
+    """Open a path that has been looked at, and look again: opening a pipe or a device could block, or do something, in the host."""
     if _type_of(guest, args) not in _MAY_BE_OPENED:
         return _ACCESS
     error = _pass_on(guest, "path_open", args)
@@ -116,7 +116,7 @@ def _open(guest: Any, args: tuple[int, ...]) -> int:
 
 
 def _type_of_opened(guest: Any, descriptor: int, beside: int) -> int | None:
-    """The type of what is open; None when that cannot be found out."""
+    """Return the type of an open descriptor; None when that cannot be found out."""
     place = 0 if beside >= _FDSTAT_SIZE else (beside + 11) & ~7
     before = guest.load(place, _FDSTAT_SIZE)
     error = _pass_on(guest, "fd_fdstat_get", (descriptor, place))
@@ -126,10 +126,10 @@ def _type_of_opened(guest: Any, descriptor: int, beside: int) -> int | None:
 
 
 def _type_of(guest: Any, args: tuple[int, ...]) -> int | None:
-    """The type of what a path leads to; None when that cannot be found out, and opening it will say why."""
+    """Return the type of the file that a path leads to; None when that cannot be found out, and opening it will give the reason."""
     path, size = args[_PATH], args[_PATH_SIZE]
     guest.check(path, size)
-    # WASI writes into memory of the guest's: a place beside the path, where everything is as it was afterwards.
+    # WASI writes into the guest's memory: to a place beside the path, which is restored afterwards.
     place = 0 if path >= _STAT_SIZE else (path + size + 7) & ~7
     before = guest.load(place, _STAT_SIZE)
     error = _pass_on(guest, "path_filestat_get", (*args[: _PATH_SIZE + 1], place))
@@ -139,7 +139,7 @@ def _type_of(guest: Any, args: tuple[int, ...]) -> int | None:
 
 
 def _pass_on(guest: Any, name: str, args: tuple[int, ...]) -> int:
-    """Call WASI's own function, which reaches memory only by way of an instance; there is nothing to call where no folder is granted."""
+    """Call WASI's own function, which reaches memory only by way of an instance; a guest without a folder has nothing to call."""
     if not guest.has_files:
         return _BADF
     return Probe.of(guest).call(name, args)
@@ -175,17 +175,17 @@ class Probe:
 
     @classmethod
     def of(cls, guest: Any) -> Probe:
-        """The one of a guest, made when it is first needed."""
+        """Return the probe of a guest, made when it is first needed."""
         if guest.probe is None:
             guest.probe = cls(guest)
         probe: Probe = guest.probe
         return probe
 
     def call(self, name: str, args: tuple[int, ...]) -> int:
-        """Call one of its functions; the answer is an error code of WASI."""
+        """Call one of its functions; return an error code of WASI."""
         slots = (ffi.wasmtime_val_raw_t * len(args))()
         for slot, value in zip(slots, args, strict=True):
-            slot.i64 = value  # of which a function takes the half that it wants
+            slot.i64 = value  # each function takes the half that it wants
         trap = ctypes.POINTER(ffi.wasm_trap_t)()
         function = self._functions[name]
         error = ffi.wasmtime_func_call_unchecked(
@@ -226,7 +226,7 @@ def _now(guest: Any, clock: int) -> int | None:
 
 
 def _poll_oneoff(guest: Any, subscriptions: int, events: int, count: int, made: int) -> int:
-    """Files are always ready; what is left to wait for is time, and that wait can be interrupted."""
+    """Wait for time, which can be interrupted; files are always ready."""
     if not 0 < count <= _MOST_PIECES:
         return _INVAL
     guest.check(made, 4)
@@ -248,13 +248,13 @@ def _poll_oneoff(guest: Any, subscriptions: int, events: int, count: int, made: 
 
 
 def _wait_of(guest: Any, clock: int, timeout: int, _precision: int, flags: int) -> int:
-    """Nanoseconds from now on."""
+    """Return the nanoseconds from now on."""
     now = _now(guest, clock) or 0
     return max(timeout - now, 0) if flags & _ABSOLUTE else timeout
 
 
 def _random_get(guest: Any, buffer: int, size: int) -> int:
-    """In pieces: wasmtime's own fills gigabytes without a look at whether the process was killed."""
+    """Fill in pieces: wasmtime's own fills gigabytes without a look at whether the process was killed."""
     guest.check(buffer, size)
     for start in range(0, size, _RANDOM_PIECE):
         if guest.interrupted:

@@ -1,4 +1,4 @@
-"""WASI for components: wasmtime's own, of which what blocks, costs the host or writes is replaced."""
+"""WASI for components: wasmtime's own, except for the functions that block, cost the host or write."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _on_block(
 def _on_poll(
     _data: Any, context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int
 ) -> int | None:
-    """`wasi:io/poll.poll`: can be interrupted; says after a moment that nothing is ready where only time is waited for."""
+    """`wasi:io/poll.poll`: can be interrupted; reports after a moment that nothing is ready where only time is waited for."""
     pollables = arguments[0].of.list
     guest = running.guest
     ready: list[int] = []
@@ -84,7 +84,7 @@ def _on_poll(
 def _on_open(
     _data: Any, context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
 ) -> int | None:
-    """`descriptor.open-at`: WASI's own, unless this program would run out of files."""
+    """`descriptor.open-at`: WASI's own, unless the host program would run out of files."""
     guest = running.guest
     if arguments[2].of.string.size > LONGEST_PATH:
         answer = None
@@ -102,7 +102,7 @@ def _on_open(
 
 
 def _was_interrupted(answer: Any) -> bool:
-    """Whether an answer is the error that a system call which was interrupted gives; if so, it is freed."""
+    """Return whether an answer is the error of an interrupted system call; if so, free it."""
     if answer is None or answer.of.result.is_ok:
         return False
     interrupted: bool = component_values.read(answer, most=_LONGEST_CODE) == (False, "interrupted")
@@ -115,7 +115,7 @@ def _was_interrupted(answer: Any) -> bool:
 def _on_list(
     _data: Any, context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
 ) -> int | None:
-    """`descriptor.read-directory`: WASI's own reads the whole folder into memory of the host, so only so many at a time."""
+    """`descriptor.read-directory`: WASI's own reads the whole folder into memory of the host, so the open listings of a guest are limited."""
     guest = running.guest
     answer = guest.pass_on("list", arguments, count) if len(guest.listings) < MOST_LISTINGS else None
     capi.resource_drop(context, arguments[0].of.resource)
@@ -144,7 +144,7 @@ def _host_resource(context: Any, number: int) -> Any:
 def _on_entry(
     _data: Any, context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
 ) -> int | None:
-    """`directory-entry-stream.read-directory-entry`: of the listing that the number stands for."""
+    """`directory-entry-stream.read-directory-entry`: of the listing with that number."""
     guest = running.guest
     handle = ctypes.POINTER(ffi.wasmtime_component_resource_host_t)()
     error = ffi.wasmtime_component_resource_any_to_host(context, arguments[0].of.resource, ctypes.byref(handle))
@@ -152,7 +152,7 @@ def _on_entry(
     if error:
         capi.problem(error)  # frees it
         capi.resource_drop(context, arguments[0].of.resource)
-    else:  # which gave back what was borrowed
+    else:  # which gave back the borrowed listing
         listing = ffi.wasmtime_component_val_t()
         listing.kind = arguments[0].kind
         listing.of.resource = guest.listings.get(ffi.wasmtime_component_resource_host_rep(handle))
@@ -167,7 +167,7 @@ def _on_entry(
 
 @capi.destructor
 def _on_listing_dropped(_data: Any, context: Any, number: int) -> int | None:
-    """A guest has closed a listing."""
+    """Free a listing that a guest has closed."""
     listing = running.guest.listings.pop(number, None)
     if listing is not None:
         error = capi.resource_drop(context, listing)
@@ -178,7 +178,7 @@ def _on_listing_dropped(_data: Any, context: Any, number: int) -> int | None:
 
 
 def has_room_for_files() -> bool:
-    """Tell whether less than three quarters of the files that this OS process may open are open.
+    """Return whether less than three quarters of the files that this OS process may open are open.
 
     A new descriptor has the lowest free number.
     """
@@ -244,7 +244,7 @@ _SHADOWED_OUTPUT: Final = (
 
 
 def make_linker(owner: wasmtime.Engine, *, writing: bool) -> wasm_component.Linker:
-    """A linker with WASI, of which what blocks or costs the host is replaced.
+    """Return a linker with WASI, of which the functions that block or cost the host are replaced.
 
     Args:
         owner: the engine.
@@ -263,7 +263,7 @@ def make_linker(owner: wasmtime.Engine, *, writing: bool) -> wasm_component.Link
 
 
 def _add_listing(instance: wasm_component.LinkerInstance) -> None:
-    """Put a resource of the engine's own in the place of `directory-entry-stream`."""
+    """Replace `directory-entry-stream` by a resource of the engine's own."""
     name = b"directory-entry-stream"
     kind = ffi.wasmtime_component_resource_type_new_host(_LISTING)
     capi.check(

@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from capsend.runtime.terms import Terms
 
 GRACE: Final = 1.0
-"""Seconds that a cell has to end after it has run into a limit, before its session is ended."""
+"""Seconds that a cell has to end after it has reached a limit, before its session is ended."""
 
 _FIRST_GRACE: Final = 10.0
-"""The same where it is still to be found out how its Python is interrupted."""
+"""The same while the words by which its Python is interrupted are still to be found."""
 
 _AGAIN: Final = "again "
 _deadlines: Final = Deadlines()
 
 
 class Task:
-    """One thing that a session is to do, and what came of it.
+    """One task of a session, and its outcome.
 
     Attributes:
-        error: what it ended by; None if it ended with a value, or not yet.
-        value: what it ended with.
+        error: the error that ended it; None if it ended with a value, or not yet.
+        value: the value that it ended with.
     """
 
     def __init__(self) -> None:
@@ -53,12 +53,12 @@ class Task:
         self._lock = threading.Lock()
 
     def wait(self) -> None:
-        """Wait until it has ended."""
+        """Wait until the task has ended."""
         while not self._done.wait(0.2):  # in naps, so that no Ctrl-C is lost
             pass
 
     def add_callback(self, callback: Callable[[], None]) -> None:
-        """Call when it has ended, on the session's thread, or at once if it has; must not raise."""
+        """Call *callback* when the task has ended, on the session's thread, or at once if it has; the callback must not raise."""
         with self._lock:
             if not self._done.is_set():
                 self._callbacks.append(callback)
@@ -66,7 +66,7 @@ class Task:
         callback()
 
     def end(self, value: Any, error: BaseException | None) -> None:
-        """End it, once; what comes later is not listened to."""
+        """End the task, once; later ends are ignored."""
         with self._lock:
             if self._done.is_set():
                 return
@@ -83,7 +83,7 @@ class Look(Task):
 
 @attrs.frozen
 class Still:
-    """What a session is at one moment.
+    """The state of a session at one moment.
 
     Attributes:
         picture: its memory.
@@ -96,21 +96,21 @@ class Still:
 
 @attrs.frozen
 class StillShipment(TextShipment):
-    """What a session is given that goes on from a moment of another one."""
+    """The shipment of a session that goes on from a moment of another one."""
 
     still: Still = attrs.field(kw_only=True, repr=False)
 
 
 class Call(Task):
-    """A call of one of the session's entries: a cell, or something about its variables.
+    """A call of one of the session's entries: a cell, or an operation on its variables.
 
     Args:
-        head: makes the text that chooses the entry, from the handles that go along.
+        head: returns the text that chooses the entry, from the handles that are sent along.
         text: the arguments.
-        grants: what the new handles in them stand for.
+        grants: the grants behind the new handles in them.
         shipment: reads the answer.
         limits: the environment whose timeout, CPU time and output it has.
-        stdout: where its output goes.
+        stdout: the target of its output.
         stderr: as `stdout`.
     """
 
@@ -143,8 +143,8 @@ class Call(Task):
 class SessionLife(Life):
     """A life that waits for calls.
 
-    Its environment's timeout, CPU time and output are those of each call; memory, handles and all that its processes may have together are
-    those of the whole session.
+    Its environment's timeout, CPU time and output are limits of each call; memory, handles and the resources of all its processes together
+    are limits of the whole session.
     """
 
     __slots__ = ("_current", "_grace", "_guard", "_requests")
@@ -173,22 +173,26 @@ class SessionLife(Life):
     # --- from any thread ---
 
     def add(self, call: Task) -> None:
-        """Do something as soon as all that was added before has been done."""
+        """Do a task as soon as all earlier tasks are done.
+
+        Ordering:
+            Tasks are done one after the other, in the order of these calls.
+        """
         self._requests.put(call)
         if self.reason is not None:
             self._end_waiting()
 
     def close(self) -> None:
-        """End when all that was added has been done."""
+        """End the session when all tasks added so far are done."""
         self._requests.put(None)
 
     def stop_alone(self, error: BaseException) -> None:
-        """End the session with this error, and nothing else at once."""
+        """End the session with this error, without its descendants; return at once."""
         super().stop_alone(error)
         self._requests.put(None)
 
     def interrupt(self) -> bool:
-        """Let the call that runs see a `KeyboardInterrupt`; tell whether one runs."""
+        """Raise `KeyboardInterrupt` in the running call; return whether one runs."""
         with self._guard:
             call, guest = self._current, self.guest
             if call is None or guest is None:
@@ -198,7 +202,7 @@ class SessionLife(Life):
         return True
 
     def _exceed(self, error: BaseException) -> None:
-        """Interrupt the call that runs because of a limit; the session goes on if it ends in time."""
+        """Interrupt the running call because of a limit; the session goes on if the call ends in time."""
         with self._guard:
             call, guest = self._current, self.guest
             if call is None or guest is None or call.exceeded is not None:
@@ -226,7 +230,7 @@ class SessionLife(Life):
                 task.end(*self._look(guest))
 
     def _look(self, guest: Guest) -> tuple[Still | None, BaseException | None]:
-        """Return what the session is now, or why that cannot be had."""
+        """Return (the session's state, None), or (None, the reason why it cannot be taken)."""
         if self.anchors is not None:
             message = "a session that was given a Dir cannot be copied: the copy would not have the folder open. Pass what is in it"
             return None, CapsendError(message)
@@ -237,7 +241,7 @@ class SessionLife(Life):
         return Still(picture, self.handles.copy()), None
 
     def _serve(self, guest: Guest, call: Call) -> None:
-        """Do one call; what ends the session is raised."""
+        """Do one call; raise the errors that end the session."""
         self._out, self._err = call.out, call.err
         used = self.branch.used("output")
         self.branch.charge("output", -used)
@@ -278,14 +282,14 @@ class SessionLife(Life):
             value = call.shipment.receive(
                 answer, self.number, handles=self.handles, is_unwanted=lambda: self._stop is not None
             )
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the call
+        except BaseException as error:  # noqa: BLE001 - the error belongs to the waiter for the call
             return None, self._told(call, error)
         return value, None
 
     def _told(self, call: Call, error: BaseException) -> BaseException:
-        """Return what the caller is told that a call ended by."""
+        """Return the error that the caller gets for a call that ended by *error*."""
         if is_told(error):
-            error.__traceback__ = None  # where it was raised stands in its cause
+            error.__traceback__ = None  # the cause shows where the error was raised
         error = self._translate(error)
         if not isinstance(error, ProcessInterrupted) or not (call.exceeded or call.was_interrupted):
             return error
@@ -330,7 +334,7 @@ class SessionLife(Life):
         self._end_waiting()
 
     def _end_waiting(self) -> None:
-        """Tell all that waits that the session has ended."""
+        """End all waiting tasks with the session's end."""
         call, self._current = self._current, None
         waiting: list[Task] = [] if call is None else [call]
         while True:

@@ -30,20 +30,23 @@ if TYPE_CHECKING:
 _ENTRIES: Final = ("open_session", "run_cell", "assign", "fetch", "delete", "names", "renewal.renew")
 _GIVEN: Final[Any] = object()
 _MOST_TEXTS: Final = 50
-"""How many cells tracebacks show lines of: the newest."""
+"""The number of cells whose lines tracebacks show: the newest."""
 
 
 @final
 class Session:
     r"""A live process that runs cells of source text, one after the other, in one namespace: as a notebook does.
 
-    The environment's `timeout`, `cpu` and `output` are limits of each cell; its memory, and all that bounds handles, messages and processes,
-    are limits of the whole session. A cell that runs into one of its limits is interrupted, and the session keeps its variables; a cell that
-    does not end within a second after that ends the session, and so does a fault. Calls of several threads are done in their order.
+    The environment's `timeout`, `cpu` and `output` are limits of each cell; its memory, and its limits of handles, messages and processes,
+    are limits of the whole session. A cell that reaches one of its limits is interrupted, and the session keeps its variables; a cell that
+    does not end within a second after that ends the session, and so does a fault.
+
+    Ordering:
+        Cells and operations on variables, of any number of threads, are done one after the other, in the order of the calls.
 
     Args:
         environment: the environment; the default one when None.
-        grants: the first globals: data, by value, and what gives authority, such as host functions and `Dir`s.
+        grants: the first globals: data, by value, and capabilities, such as host functions and `Dir`s.
 
     Example:
         >>> import capsend
@@ -89,7 +92,7 @@ class Session:
 
     @property
     def process(self) -> Process[None]:
-        """The process that it runs in: its `id`, `stats()`, `exit_reason`, `kill()`; another one after a `reset`."""
+        """The process of the session: its `id`, `stats()`, `exit_reason`, `kill()`; another one after a `reset`."""
         return self._process
 
     # --- cells ---
@@ -106,7 +109,7 @@ class Session:
     ) -> Any:
         """Run a cell, wait for it, and return the value of the expression at its end.
 
-        Ctrl-C while it waits interrupts the cell as well.
+        Ctrl-C during the wait interrupts the cell as well.
 
         Args:
             text: the cell; a `Source` has a name for tracebacks.
@@ -116,13 +119,13 @@ class Session:
             stderr: the same for standard error.
 
         Raises:
-            SyntaxError: it cannot be compiled.
-            TimeLimitExceeded: it took longer; the session goes on.
-            OutputLimitExceeded: it wrote more than it may; the session goes on.
-            MemoryLimitExceeded: it asked for more memory than the session has; the session goes on.
-            KeyboardInterrupt: it was interrupted; an error that is an `Exception` as well.
+            SyntaxError: the cell cannot be compiled.
+            TimeLimitExceeded: the cell took longer than *timeout*; the session goes on.
+            OutputLimitExceeded: the cell wrote more than the environment allows; the session goes on.
+            MemoryLimitExceeded: the cell asked for more memory than the session has; the session goes on.
+            KeyboardInterrupt: the cell was interrupted; the error is an `Exception` as well.
             ProcessKilled, ProcessFailed: the session has ended.
-            Exception: what it raised.
+            Exception: the cell raised it.
         """
         call = self._cell(text, inputs, timeout, stdout, stderr)
         self._wait(call)
@@ -140,7 +143,7 @@ class Session:
         stdout: Callable[[str], object] | None = _GIVEN,
         stderr: Callable[[str], object] | None = _GIVEN,
     ) -> Any:
-        """Do as `run` without blocking the event loop; cancelling it interrupts the cell."""
+        """Run a cell as `run` does, without blocking the event loop; cancelling the waiting task interrupts the cell."""
         call = self._cell(text, inputs, timeout, stdout, stderr)
         await self._ended(call)
         if call.error is not None:
@@ -150,7 +153,7 @@ class Session:
     def execute(
         self, text: str | Source, /, *, inputs: Mapping[str, Any] | None = None, timeout: float | None = _GIVEN
     ) -> Outcome[Any]:
-        """Run a cell, wait for it, and return all that is to be known of it in one object; what it raises is the outcome's error."""
+        """Run a cell, wait for it, and return its `Outcome`; an exception of the cell is the outcome's `error`."""
         kept = _Kept(self._environment)
         call = self._cell(text, inputs, timeout, kept.stdout, kept.stderr)
         self._wait(call)
@@ -164,17 +167,17 @@ class Session:
         inputs: Mapping[str, Any] | None = None,
         timeout: float | None = _GIVEN,
     ) -> Outcome[Any]:
-        """Do as `execute` without blocking the event loop; cancelling it interrupts the cell."""
+        """Run a cell as `execute` does, without blocking the event loop; cancelling the waiting task interrupts the cell."""
         kept = _Kept(self._environment)
         call = self._cell(text, inputs, timeout, kept.stdout, kept.stderr)
         await self._ended(call)
         return kept.outcome(call, self._life)
 
     def interrupt(self) -> bool:
-        """Let the cell that runs see a `KeyboardInterrupt`; tell whether one was running.
+        """Raise `KeyboardInterrupt` in the running cell; return whether one was running.
 
-        It reaches a busy loop, a regular expression, a sleep, and a wait for the host; not a single long operation of the interpreter, such as
-        `10**10**8`, and not what catches it. The session keeps its variables.
+        The interrupt reaches a busy loop, a regular expression, a sleep, and a wait for the host; not a single long operation of the
+        interpreter, such as `10**10**8`, and not code that catches it. The session keeps its variables.
         """
         return self._life.interrupt()
 
@@ -184,13 +187,13 @@ class Session:
         """Return a copy of a global.
 
         Raises:
-            KeyError: there is none of that name.
-            SerializationError: it cannot be sent.
+            KeyError: the session has no global of that name.
+            SerializationError: the value cannot be sent.
         """
         return self._do("fetch", (name,), {})
 
     def __setitem__(self, name: str, value: object) -> None:
-        """Set a global to a copy of a value, or to what gives authority.
+        """Set a global to a copy of a value, or to a capability.
 
         Raises:
             TypeError: the name cannot be a global's.
@@ -203,7 +206,7 @@ class Session:
         """Delete a global.
 
         Raises:
-            KeyError: there is none of that name.
+            KeyError: the session has no global of that name.
         """
         self._do("delete", (name,), {})
 
@@ -211,7 +214,7 @@ class Session:
         return name in self.names()
 
     def names(self) -> list[str]:
-        """Return the names of its globals, without those that Python makes."""
+        """Return the names of the session's globals, without those that Python makes: `[name, ...]`."""
         found: list[str] = self._do("names", (), {})
         return found
 
@@ -224,13 +227,13 @@ class Session:
             self._open()
 
     def snapshot(self) -> Snapshot:
-        """Return what the session is now, as soon as the cells before have ended: any number of sessions start from it.
+        """Return a snapshot of the session, as soon as the earlier cells have ended: any number of sessions start from it.
 
         Raises:
             CapsendError: the session was given a `Dir`, or the system is not Linux.
             ProcessKilled, ProcessFailed: the session has ended.
         """
-        self._do("names", (), {})  # afterwards it is known how much memory there is
+        self._do("names", (), {})  # afterwards the size of the memory is known
         look = Look()
         with self._lock:
             entries = copy.copy(self._entries)
@@ -241,7 +244,7 @@ class Session:
         return Snapshot(look.value, entries, self._environment, self._grants, dict(self._texts))
 
     def fork(self) -> Session:
-        """Return another session that goes on from what this one is now; their variables are their own from then on.
+        """Return another session that goes on from the state of this one; their variables are their own from then on.
 
         Raises:
             CapsendError: as `snapshot`.
@@ -249,7 +252,7 @@ class Session:
         return self.snapshot().start()
 
     def close(self) -> None:
-        """End it, at once, and wait until it has ended."""
+        """End the session, at once, and wait until it has ended."""
         self._process.kill()
         self._life.finished.wait()
 
@@ -377,7 +380,7 @@ class Snapshot:
         grants: dict[str, Any],
         texts: dict[str, str],
     ) -> None:
-        """Made by `Session.snapshot`; not to be called."""
+        """Wrap a state; `Session.snapshot` calls this, users do not."""
         self._still = still
         self._entries = entries
         self._environment = environment
@@ -390,11 +393,11 @@ class Snapshot:
         return self._still.picture.stored
 
     def start(self, environment: Environment | None = None) -> Session:
-        """Return a session that goes on from it, in the environment of the first one or in another one of the same image.
+        """Return a session that goes on from the snapshot, in its environment or in another one of the same image.
 
         Raises:
             ValueError: the environment has another image.
-            MemoryLimitExceeded: it has less memory than the session had.
+            MemoryLimitExceeded: the environment grants less memory than the session had.
         """
         environment = environment or self._environment
         if environment.image != self._environment.image:
@@ -425,7 +428,7 @@ def _started(entries: Entries, still: Still, environment: Environment, grants: d
 
 
 class _Kept:
-    """The output of one cell, kept, and handed on to the environment's targets where it has its own."""
+    """The output of one cell, kept, and handed on to the environment's own targets if it has some."""
 
     def __init__(self, environment: Environment) -> None:
         self._out: list[str] = []
@@ -446,7 +449,7 @@ class _Kept:
             target(text)
 
     def outcome(self, call: Call, life: SessionLife) -> Outcome[Any]:
-        """Return how a cell ended."""
+        """Return the outcome of a cell."""
         return Outcome(
             value=call.value,
             error=call.error,
@@ -460,7 +463,7 @@ class _Kept:
 
 
 def _reason(call: Call, life: SessionLife) -> ExitReason:
-    """Return how a cell ended, in the words for processes."""
+    """Return the reason of a cell's end, in the words for processes."""
     if call.error is None:
         return "normal"
     if life.reason is not None and life.reason != "normal":
