@@ -13,6 +13,7 @@ import wasmtime
 from wasmtime import _bindings as ffi
 from wasmtime import component as wasm_component
 
+from capsend.codec.operations import LARGEST_PAYLOAD
 from capsend.engine import capi, wasi
 from capsend.engine.component_instance import ComponentInstance, Probe
 from capsend.engine.gauge import IMPORT, PAGE
@@ -34,8 +35,6 @@ _REST: Final = capi.VALUE - capi.OF
 _WORLD: Final = struct.Struct(f"={capi.OF}xI{_REST - 4}x{capi.OF}xQQ{_REST - 16}x")
 _GAUGED: Final = struct.Struct(f"{_WORLD.format}{capi.OF}xI{_REST - 4}x")
 """The arguments of the world's import, as they lie in memory: a number; a text, as its size and its place; a number."""
-
-_LARGEST_PAYLOAD: Final = 1 << 25  # as much as `capsend.guest.host_operations.deliver` sends at once
 
 
 def assemble(text: str) -> bytes:
@@ -242,7 +241,7 @@ def _on_host(
     if guest.interrupted or guest.host is None:
         return capi.error("interrupted")
     try:
-        if size > _LARGEST_PAYLOAD:
+        if size > LARGEST_PAYLOAD:
             return capi.error("it sent too much at once")
         text = ctypes.string_at(start, size).decode("utf-8", "replace") if size else ""
         answer = guest.host(operation, text).encode("ascii") if operation != _END else b""

@@ -11,6 +11,8 @@ import sys
 
 import wit_world
 
+from capsend.codec.operations import Operation
+
 from . import clock, host_operations, manifest, network, renewal, stdlib, streams
 
 # Before the standard library, so that it and packages import the replacement: a sleep that can be interrupted.
@@ -65,7 +67,7 @@ class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made whi
             return ""
         if call.startswith(_AGAIN):
             answer = host_operations.deliver(_run_again(program, call.removeprefix(_AGAIN)))
-            host_operations.request(host_operations.END, "")
+            host_operations.request(Operation.END, "")
             return answer
         if call in _ACTS:
             answer = _ACTS[call](program)
@@ -73,7 +75,7 @@ class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made whi
             return answer
         renewal.restart()
         answer = host_operations.deliver(_run(program, call))
-        host_operations.request(host_operations.END, "")  # the host measures the memory at every request
+        host_operations.request(Operation.END, "")  # the host measures the memory at every request
         return answer
 
 

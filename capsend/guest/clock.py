@@ -34,13 +34,17 @@ def sleep(seconds: Any, /) -> None:
     if seconds > 1e10:
         message = "timestamp out of range for platform time_t"
         raise OverflowError(message)
-    if host_operations.request(host_operations.SLEEP, repr(seconds)):
+    from capsend.codec.operations import Operation  # imported after this module, which replaces the clock first of all
+
+    if host_operations.request(Operation.SLEEP, repr(seconds)):
         _thread.interrupt_main()  # the host wants the running cell to end
 
 
 def process_time() -> float:
     """Process time for profiling: sum of the kernel and user-space CPU time, in which no sleep counts."""
-    return float(host_operations.request(host_operations.CPU, "") or 0)
+    from capsend.codec.operations import Operation  # as above
+
+    return float(host_operations.request(Operation.CPU, "") or 0)
 
 
 def process_time_ns() -> int:

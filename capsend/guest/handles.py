@@ -5,6 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from capsend.codec.operations import Operation
+
 from . import host_operations
 
 if TYPE_CHECKING:
@@ -94,4 +96,4 @@ def take_dropped() -> str:
 def flush(few: int = 0) -> None:
     """Report now to the host which handles have gone, unless they are few."""
     while len(_dropped) > few:
-        host_operations.request(host_operations.DROP, take_dropped())
+        host_operations.request(Operation.DROP, take_dropped())

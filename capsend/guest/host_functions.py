@@ -7,6 +7,8 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from capsend import codec
+from capsend.codec.headers import Call
+from capsend.codec.operations import Operation
 
 from . import handles, host_operations
 from .handles import Handle
@@ -51,7 +53,7 @@ class HostFunction(Handle):
             message = f"cannot call {self._name}: args{error.path} cannot be sent: {error.reason}"
             raise errors.SerializationError(message) from None
         handles.flush(handles.FEW)  # a process may ask for nothing but calls, which bring handles
-        answer = host_operations.request(host_operations.CALL, f"{self.number}:{text}")
+        answer = host_operations.request(Operation.CALL, Call(str(self.number), text).write())
         kind, body = answer[:1], answer[1:]
         if kind == "e":
             raise _Raised(codec.loads(body)).error()

@@ -1,47 +1,8 @@
-"""The way out of a process: the numbered operations that the host answers."""
+"""The way out of a process: operations that the host does, by the numbers in `capsend.codec.operations`."""
 
 from __future__ import annotations
 
 import wit_world
-
-END = 0
-STDOUT = 1
-STDERR = 2
-SLEEP = 3
-ANSWER = 4
-FLUSH = 5
-CPU = 6
-WARN = 7
-LOOK = 8
-
-_LARGEST = 1 << 25
-
-SEND = 10
-RECEIVE = 11
-FORGET = 12
-MONITOR = 13
-DEMONITOR = 14
-LINK = 15
-UNLINK = 16
-TRAP = 17
-SEND_AFTER = 18
-CANCEL = 19
-OWN = 20
-RECORD = 21
-DROP = 22
-
-CALL = 40
-
-SPAWN = 50
-JOIN = 51
-KILL = 52
-STATS = 53
-AWAIT = 54
-ADDRESS = 55
-LINK_CHILDREN = 56
-MORE = 57
-ENTRY = 58
-UNLINK_CHILDREN = 59
 
 
 def request(operation: int, payload: str) -> str:
@@ -52,8 +13,11 @@ def request(operation: int, payload: str) -> str:
 
 def deliver(answer: str) -> str:
     """Send the beginning of an answer ahead, in parts, and return the rest: one call carries 128 MiB at most."""
+    # `capsend` is imported after this module, which the clock needs.
+    from capsend.codec.operations import LARGEST_PAYLOAD, Operation
+
     start = 0
-    while len(answer) - start > _LARGEST:
-        request(ANSWER, answer[start : start + _LARGEST])
-        start += _LARGEST
+    while len(answer) - start > LARGEST_PAYLOAD:
+        request(Operation.ANSWER, answer[start : start + LARGEST_PAYLOAD])
+        start += LARGEST_PAYLOAD
     return answer[start:] if start else answer

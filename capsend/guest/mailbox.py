@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from capsend import codec
+from capsend.codec.headers import Receive, Received, Record, Send, SendAfter
 from capsend.codec.limits import Limits
+from capsend.codec.operations import Operation, RefusalWord, read_refusal
+from capsend.mailbox.bounds import MOST_WARNINGS, OVERHEAD
 from capsend.mailbox.receiving import address_of, check_timeout, in_time, matcher
 
 from . import children, clock, handles, host_operations
@@ -25,9 +28,7 @@ if TYPE_CHECKING:
 
     from .rebuild import Program
 
-_OVERHEAD = 256
 _LIMITS = Limits()
-_MOST_WARNINGS = 10
 _PLAIN = frozenset({int, bool, float, type(None)})  # these are always written, and name nothing
 _ONLY_TEXT = " 0 0 "  # no tag, and no handles
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
@@ -106,23 +107,23 @@ class Address(Handle):
     async def _post_async(self, text: str, names: str, tag: int) -> str:
         pause = _FIRST_PAUSE
         while (
-            answer := host_operations.request(host_operations.SEND, f"{self.number} 0 {tag} {names}:{text}")
-        ) == "!full":
+            answer := host_operations.request(Operation.SEND, Send(str(self.number), 0.0, tag, names, text).write())
+        ) == RefusalWord.FULL:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
         return answer
 
     def _post(self, value: Any, timeout: float | None, tag: int = 0) -> str:
         text, names = _write(value)
-        return host_operations.request(host_operations.SEND, f"{self.number} {_seconds(timeout)} {tag} {names}:{text}")
+        return host_operations.request(Operation.SEND, Send(str(self.number), timeout, tag, names, text).write())
 
     def _sent(self, answer: str) -> bool:
-        if answer in {"", "!closed"}:
+        if answer in {"", RefusalWord.CLOSED}:
             return not answer
         raise self._error(answer)
 
     def _error(self, answer: str) -> Exception:
-        word, _, rest = answer.partition(" ")
+        word, rest = read_refusal(answer)
         kind, text = _PROBLEMS.get(word, ("CapsendError", "the host refused it ({1})"))
         cls: type[Exception] = TimeoutError if kind == "TimeoutError" else getattr(_errors, kind)
         return cls(text.format(self._label, rest or word))
@@ -142,7 +143,7 @@ class Address(Handle):
                     raise TimeoutError(f"{self._label} has not answered within {timeout:g} s")
         finally:
             if answers.pop(tag) is None:
-                host_operations.request(host_operations.FORGET, str(tag))
+                host_operations.request(Operation.FORGET, str(tag))
         return self._answer(answer)
 
     async def call_async(self, make: Callable[[Address], Any], *, timeout: float | None = None) -> Any:
@@ -163,7 +164,7 @@ class Address(Handle):
         finally:
             waiters.pop(tag, None)
             if answers.pop(tag) is None:
-                host_operations.request(host_operations.FORGET, str(tag))
+                host_operations.request(Operation.FORGET, str(tag))
         return self._answer(answer)
 
     def _answer(self, answer: tuple[str, Any]) -> Any:
@@ -178,7 +179,7 @@ class Address(Handle):
         """Send a value *seconds* later, unless the returned timer's `cancel` is called before."""
         text, names = _write(value)
         answer = host_operations.request(
-            host_operations.SEND_AFTER, f"{self.number} {max(float(seconds), 0.0)!r} {names}:{text}"
+            Operation.SEND_AFTER, SendAfter(str(self.number), max(float(seconds), 0.0), names, text).write()
         )
         if answer.startswith("!"):
             raise self._error(answer)
@@ -210,7 +211,7 @@ class Timer:
 
     def cancel(self) -> bool:
         """Cancel the message; return whether the cancellation came in time."""
-        return host_operations.request(host_operations.CANCEL, self._reference) == "1"
+        return host_operations.request(Operation.CANCEL, self._reference) == "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +247,7 @@ class Mailbox:
     def address(self) -> Address:
         """The address of the mailbox."""
         if _state.own is None:
-            _state.own = handles.receive(codec.loads(host_operations.request(host_operations.OWN, "")))[0]
+            _state.own = handles.receive(codec.loads(host_operations.request(Operation.OWN, "")))[0]
         own: Address = _state.own
         return own
 
@@ -304,24 +305,24 @@ class Mailbox:
     def monitor(self, peer: Any) -> None:
         """Ask for one `Down` when a process ends or a mailbox closes; it arrives at once if that has happened."""
         address = address_of(peer, kind=Address)
-        answer = host_operations.request(host_operations.MONITOR, str(address.number))
+        answer = host_operations.request(Operation.MONITOR, str(address.number))
         if answer.startswith("!"):
             raise address._error(answer)  # noqa: SLF001 - its own module
 
     def demonitor(self, peer: Any) -> None:
         """Withdraw a monitor."""
-        host_operations.request(host_operations.DEMONITOR, str(address_of(peer, kind=Address).number))
+        host_operations.request(Operation.DEMONITOR, str(address_of(peer, kind=Address).number))
 
     def link(self, peer: Any) -> None:
         """Link this process to another: when one ends for any reason but "normal", the other is killed, unless it traps exits."""
         address = address_of(peer, kind=Address)
-        answer = host_operations.request(host_operations.LINK, str(address.number))
+        answer = host_operations.request(Operation.LINK, str(address.number))
         if answer.startswith("!"):
             raise address._error(answer)  # noqa: SLF001 - its own module
 
     def unlink(self, peer: Any) -> None:
         """Undo `link`."""
-        host_operations.request(host_operations.UNLINK, str(address_of(peer, kind=Address).number))
+        host_operations.request(Operation.UNLINK, str(address_of(peer, kind=Address).number))
 
     @property
     def trap_exits(self) -> bool:
@@ -331,7 +332,7 @@ class Mailbox:
     @trap_exits.setter
     def trap_exits(self, value: bool) -> None:
         _state.traps_exits = bool(value)
-        host_operations.request(host_operations.TRAP, "1" if value else "0")
+        host_operations.request(Operation.TRAP, "1" if value else "0")
 
     def __repr__(self) -> str:
         return "<Mailbox of this process>"
@@ -343,16 +344,16 @@ def own_mailbox() -> Mailbox:
 
 
 _PROBLEMS = {
-    "!full": ("TimeoutError", "the mailbox of {0} was full, and had no room in time"),
-    "!refused": ("LimitExceeded", "the mailbox of {0} is full. Send less"),
-    "!large": ("LimitExceeded", "the message is larger than the mailbox of {0}. Send less at a time"),
-    "!handle": ("SerializationError", "message cannot be sent: {1}"),
-    "!forged": ("CapsendError", "this process does not hold that address"),
-    "!right": ("CapsendError", "this address of {0} does not allow to {1}"),
-    "!calls": ("LimitExceeded", "too many calls are waiting for their answers"),
-    "!handles": ("LimitExceeded", "a message, or this process, holds too many handles"),
-    "!watches": ("LimitExceeded", "too many processes are being monitored"),
-    "!timers": ("LimitExceeded", "too many messages wait to be sent later"),
+    RefusalWord.FULL: ("TimeoutError", "the mailbox of {0} was full, and had no room in time"),
+    RefusalWord.REFUSED: ("LimitExceeded", "the mailbox of {0} is full. Send less"),
+    RefusalWord.LARGE: ("LimitExceeded", "the message is larger than the mailbox of {0}. Send less at a time"),
+    RefusalWord.HANDLE: ("SerializationError", "message cannot be sent: {1}"),
+    RefusalWord.FORGED: ("CapsendError", "this process does not hold that address"),
+    RefusalWord.RIGHT: ("CapsendError", "this address of {0} does not allow to {1}"),
+    RefusalWord.CALLS: ("LimitExceeded", "too many calls are waiting for their answers"),
+    RefusalWord.HANDLES: ("LimitExceeded", "a message, or this process, holds too many handles"),
+    RefusalWord.WATCHES: ("LimitExceeded", "too many processes are being monitored"),
+    RefusalWord.TIMERS: ("LimitExceeded", "too many messages wait to be sent later"),
 }
 
 
@@ -362,10 +363,6 @@ def _ended(label: str, reason: str, words: str) -> Exception:
     text = f"{label} was killed before it answered" if killed else f"{label} ended before it answered ({how})"
     error: Exception = (_errors.ProcessKilled if killed else _errors.ProcessFailed)(text)
     return error
-
-
-def _seconds(timeout: float | None) -> str:
-    return "-1" if timeout is None else repr(max(float(timeout), 0.0))
 
 
 def _write(value: Any) -> tuple[str, str]:
@@ -443,11 +440,10 @@ def _pull(*, urgent: bool, timeout: float | None) -> bool:
 
 def _frame(*, urgent: bool, timeout: float | None) -> bool:
     state = _state
-    wait = "-1" if timeout is None else repr(timeout)
     drops = handles.take_dropped()
     refused, state.refused = state.refused, 0
-    head = f"{int(urgent)} {wait} {len(state.saved)} {state.saved_size} {refused} {drops}"
-    frame = host_operations.request(host_operations.RECEIVE, head)
+    head = Receive(urgent, timeout, len(state.saved), state.saved_size, refused, drops).write()
+    frame = host_operations.request(Operation.RECEIVE, head)
     if not frame:
         return False
     _sort(frame)
@@ -460,7 +456,7 @@ def _next(state: _State) -> tuple[Any] | None:
     None for any frame but a message without handles; that frame has then been put in its place. This is the short way for most frames.
     """
     refused, state.refused = state.refused, 0
-    frame = host_operations.request(host_operations.RECEIVE, f"0 -1 0 0 {refused} {handles.take_dropped()}")
+    frame = host_operations.request(Operation.RECEIVE, f"0 -1 0 0 {refused} {handles.take_dropped()}")
     if frame[1:6] == _ONLY_TEXT and frame[0] in "hm":
         try:
             return (_read(frame[0], "", frame[6:]),)
@@ -472,9 +468,7 @@ def _next(state: _State) -> tuple[Any] | None:
 
 
 def _sort(frame: str) -> None:
-    kind, tag, size, rest = frame.split(" ", 3)
-    length = int(size)
-    _place(kind, int(tag), rest[:length], rest[length:])
+    _place(*Received.read(frame))
 
 
 def _place(kind: str, tag: int, told: str, text: str) -> None:
@@ -490,7 +484,7 @@ def _place(kind: str, tag: int, told: str, text: str) -> None:
         else:
             state.refused += 1
             state.warnings += 1
-            if state.warnings <= _MOST_WARNINGS:
+            if state.warnings <= MOST_WARNINGS:
                 _log.warning("a message was refused: %s", error)
             return
     if tag:
@@ -500,7 +494,7 @@ def _place(kind: str, tag: int, told: str, text: str) -> None:
             if waiter is not None and not waiter.done():
                 waiter.set_result(None)
         return
-    size = len(text) + _OVERHEAD
+    size = len(text) + OVERHEAD
     state.saved.append((size, message))
     state.saved_size += size
     receivers, state.receivers = state.receivers, []
@@ -549,7 +543,7 @@ class _ToHost(logging.Handler):
         """Send one record."""
         try:
             name = record.name.replace(":", ".").replace(" ", "_")
-            host_operations.request(host_operations.RECORD, f"{record.levelno} {name}:{self.format(record)}")
+            host_operations.request(Operation.RECORD, Record(record.levelno, name, self.format(record)).write())
         except Exception:  # noqa: BLE001 - as in every handler
             self.handleError(record)
 

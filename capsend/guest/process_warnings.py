@@ -6,6 +6,7 @@ import sys
 import warnings
 from typing import Any
 
+from capsend.codec.operations import Operation, RefusalWord
 from capsend.codec.text import dumps
 
 from . import host_operations
@@ -22,7 +23,7 @@ def _show(message: Any) -> None:
         text = f"{category.__qualname__}: {text}"
     module = next((n for n, m in sys.modules.items() if getattr(m, "__file__", None) == message.filename), "")
     told = [known, text[:_LONGEST], message.filename, message.lineno, module]
-    if host_operations.request(host_operations.WARN, dumps(told)) == "!error":
+    if host_operations.request(Operation.WARN, dumps(told)) == RefusalWord.ERROR:
         raise message.message
 
 

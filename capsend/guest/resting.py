@@ -12,6 +12,8 @@ from typing import Any
 
 import componentize_py_runtime  # type: ignore[import-not-found] # the module exists in the image only
 
+from capsend.codec.operations import Operation
+
 from . import host_operations
 
 _ORDER = (0, 1, 1, 0, 0, 1, 0, 1, 1, 0)
@@ -36,7 +38,7 @@ def show_signals(_program: str) -> str:
     signal.signal(signal.SIGINT, lambda *_: None)
     # All of them are functions in C: between them nothing of Python runs, which would handle the interrupt.
     looks = [
-        partial(componentize_py_runtime.call_import, 0, [host_operations.LOOK, text]) for text in ("none", "pending")
+        partial(componentize_py_runtime.call_import, 0, [Operation.LOOK.value, text]) for text in ("none", "pending")
     ]
     acts = (_thread.get_ident, _thread.interrupt_main)
     for pending in _ORDER:

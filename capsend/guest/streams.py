@@ -56,7 +56,11 @@ class _HostWriter(io.RawIOBase):
 
     def pass_on(self) -> None:
         """Make the host show the text so far, although the end of the line is missing."""
-        host_operations.request(host_operations.FLUSH, str(self._operation))
+        from capsend.codec.operations import (
+            Operation,  # imported after this module, which guards the streams first of all
+        )
+
+        host_operations.request(Operation.FLUSH, str(self._operation))
 
 
 class _Bytes(io.BufferedIOBase):
@@ -104,9 +108,10 @@ class _Text(io.TextIOWrapper):
         self._raw.pass_on()
 
 
+# The numbers of the operations are those of the descriptors; `capsend.codec.operations` is imported after this module.
 _RAW = {
-    1: _HostWriter(host_operations.STDOUT, 1, "<stdout>"),
-    2: _HostWriter(host_operations.STDERR, 2, "<stderr>"),
+    1: _HostWriter(1, 1, "<stdout>"),
+    2: _HostWriter(2, 2, "<stderr>"),
 }
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from capsend.capabilities.handles import TooManyHandles, grant_of
 from capsend.capabilities.host_functions import FunctionGrant, HostCall
 from capsend.codec import wire
+from capsend.codec.headers import Call
 from capsend.codec.text import NotEncodable, dumps
 from capsend.exceptions import CapsendError, LimitExceeded, SerializationError
 from capsend.shipping import host_errors
@@ -55,7 +56,7 @@ class HostCalls:
         Returns:
             "v", the length of the handles in hexadecimal, a colon, the handles, the result; or "e" and the exception.
         """
-        name, _, text = payload.partition(":")
+        name, text = Call.read(payload)
         grant = self._handles.get(int(name)) if name.isdecimal() and len(name) < 10 else None
         if not isinstance(grant, FunctionGrant):
             return _raised(PermissionError("this process holds no such function of the host"), None)

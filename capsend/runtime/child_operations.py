@@ -11,10 +11,12 @@ import attrs
 from capsend import codec
 from capsend.capabilities.folders import DirGrant
 from capsend.capabilities.handles import MOST_HANDLES, Grant, TooManyHandles
+from capsend.codec.headers import Join, Joined, Pair, Spawn
+from capsend.codec.operations import Operation, RefusalWord
 from capsend.exceptions import LimitExceeded
 from capsend.mailbox import byte_messages
 from capsend.runtime.children import Child, ProcessGrant, narrow, spawn
-from capsend.runtime.dispatch import Refused, do, read_timeout
+from capsend.runtime.dispatch import Refused, do
 from capsend.runtime.shipments import EntryRight, ModuleRight, Runnable
 from capsend.runtime.tree import NoRoom
 from capsend.shipping.child_shipment import ChildShipment
@@ -45,8 +47,7 @@ class ChildOperations:
 
     def _spawn(self, payload: str) -> str:
         """Do `head`, a line break, `program`, a line break, `call`; the head is JSON. Returns: the new handle."""
-        head, _, rest = payload.partition("\n")
-        program, _, call = rest.partition("\n")
+        head, program, call = Spawn.read(payload)
         told = _Head.read(head)
         life = self._life
         if len(life.handles) >= MOST_HANDLES:
@@ -67,7 +68,7 @@ class ChildOperations:
     def _entry(self, number: int) -> EntryRight:
         grant = self._life.handles.get(number)
         if not isinstance(grant, EntryRight):
-            raise Refused("!forged")
+            raise Refused(RefusalWord.FORGED)
         return grant
 
     def _start(self, shipment: ChildShipment | Runnable, told: _Head) -> Child:
@@ -84,12 +85,12 @@ class ChildOperations:
             size = _COPIES * texts + _HANDLE * len(shipment.grants)
             return spawn(self._life, shipment, environment, size=size, linked=told.link)
         except NoRoom as lack:
-            raise _refused("limit", str(lack)) from None
+            raise _refused(RefusalWord.LIMIT, str(lack)) from None
         except (LimitExceeded, TypeError, ValueError) as error:
-            raise _refused("limit", str(error)) from None
+            raise _refused(RefusalWord.LIMIT, str(error)) from None
         except Exception as error:  # noqa: BLE001 - an audit hook may raise anything; its text is for the host alone
             why = str(error) if type(error) is RuntimeError else type(error).__name__
-            raise _refused("refused", why) from None
+            raise _refused(RefusalWord.REFUSED, why) from None
 
     def _grant(self, name: str) -> Grant:
         """Return the grant of a handle in a spawn; `7r/a%2Cb` is the path `a,b` in the folder of 7, read-only."""
@@ -97,31 +98,31 @@ class ChildOperations:
         read_only = number.endswith("r")
         grant = self._life.handles.get(int(number.removesuffix("r")))
         if grant is None or isinstance(grant, ProcessGrant):
-            raise Refused("!forged" if grant is None else f"!handle {grant.refusal}")
+            raise Refused(RefusalWord.FORGED) if grant is None else Refused(RefusalWord.HANDLE, grant.refusal)
         if not read_only and not slash:
             return grant
         if not isinstance(grant, DirGrant):
-            raise Refused("!malformed")
+            raise Refused(RefusalWord.MALFORMED)
         held = grant.read_only() if read_only else grant
         return held.at(unquote(quoted, errors="surrogatepass")) if slash else held
 
     def _child(self, number: str) -> Child:
         grant = self._life.handles.get(int(number))
         if not isinstance(grant, ProcessGrant):
-            raise Refused("!forged")
+            raise Refused(RefusalWord.FORGED)
         return grant.child
 
     def _join(self, payload: str) -> str:
         """Do `number timeout`. Returns: `kind size length handles text`, or empty when time is over."""
-        number, timeout = payload.split(" ", 1)
+        number, timeout = Join.read(payload)
         child = self._child(number)
-        if not self._wait(child, read_timeout(timeout)):
+        if not self._wait(child, timeout):
             return ""
         outcome = child.outcome()
         if outcome is None:
-            raise Refused("!taken")
+            raise Refused(RefusalWord.TAKEN)
         handles = codec.dumps(self._life.handles.deliver(outcome.grants)) if outcome.grants else ""
-        return f"{outcome.kind} {len(outcome.text)} {len(handles)} {handles}{child.take(outcome)}"
+        return Joined(outcome.kind, len(outcome.text), handles, child.take(outcome)).write()
 
     def _wait(self, child: Child, seconds: float | None) -> bool:
         guest = self._life.guest
@@ -140,13 +141,13 @@ class ChildOperations:
 
     def _function(self, payload: str) -> str:
         """Do `number name`. Returns: the handle of a module's function."""
-        number, name = payload.split(" ", 1)
+        number, name = Pair.read(payload)
         grant = self._life.handles.get(int(number))
         if not isinstance(grant, ModuleRight):
-            raise Refused("!forged")
+            raise Refused(RefusalWord.FORGED)
         found = grant.function(name)
         if found is None:
-            raise Refused("!missing")
+            raise Refused(RefusalWord.MISSING)
         return codec.dumps(self._life.handles.deliver([found]))
 
     def _kill(self, payload: str) -> str:
@@ -161,7 +162,7 @@ class ChildOperations:
 
     def _await(self, payload: str) -> str:
         """Do `tag number`: one notice with that tag, when the child ends."""
-        tag, number = payload.split(" ", 1)
+        tag, number = Pair.read(payload)
         self._life.mail.await_end(tag, self._child(number).life.mail.port)
         return ""
 
@@ -171,7 +172,7 @@ class ChildOperations:
 
     def _link(self, payload: str) -> str:
         """Do `number number`: each of the two is notified when the other ends."""
-        one, other = (self._child(number).life.mail for number in payload.split(" ", 1))
+        one, other = (self._child(number).life.mail for number in Pair.read(payload))
         one.check_watches()
         other.check_watches()
         one.link(other.port)
@@ -179,21 +180,21 @@ class ChildOperations:
 
     def _unlink(self, payload: str) -> str:
         """Do `number number`."""
-        one, other = (self._child(number).life.mail for number in payload.split(" ", 1))
+        one, other = (self._child(number).life.mail for number in Pair.read(payload))
         one.unlink(other.port)
         return ""
 
     _operations: ClassVar[dict[int, Callable[[ChildOperations, str], str]]] = {
-        50: _spawn,
-        51: _join,
-        52: _kill,
-        53: _stats,
-        54: _await,
-        55: _address,
-        56: _link,
-        57: _more,
-        58: _function,
-        59: _unlink,
+        Operation.SPAWN: _spawn,
+        Operation.JOIN: _join,
+        Operation.KILL: _kill,
+        Operation.STATS: _stats,
+        Operation.AWAIT: _await,
+        Operation.ADDRESS: _address,
+        Operation.LINK_CHILDREN: _link,
+        Operation.MORE: _more,
+        Operation.ENTRY: _function,
+        Operation.UNLINK_CHILDREN: _unlink,
     }
 
 
@@ -253,8 +254,8 @@ def _bytes(text: str) -> bytes:
     return message.data
 
 
-def _refused(word: str, why: str) -> Refused:
-    return Refused(f"!{word} {why[:_LONGEST_WORDS]}".encode("ascii", "backslashreplace").decode())
+def _refused(word: RefusalWord, why: str) -> Refused:
+    return Refused(word, why[:_LONGEST_WORDS].encode("ascii", "backslashreplace").decode())
 
 
 def _size_of(variables: Mapping[str, str]) -> int:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from capsend.capabilities.handles import TooManyHandles
+from capsend.codec.operations import RefusalWord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
-_LONGEST: Final = 366 * 86_400.0
-
 
 class Refused(Exception):
-    """An operation cannot be done; the exception's text is the answer."""
+    """An operation that cannot be done; its text is the answer.
+
+    Args:
+        word: the first word of the answer.
+        details: the rest of the answer.
+    """
+
+    def __init__(self, word: RefusalWord, details: str = "") -> None:
+        super().__init__(f"{word} {details}" if details else str(word))
+        self.word = word
 
 
 def do(operation: int, payload: str, *, owner: T, table: Mapping[int, Callable[[T, str], str]]) -> str:
@@ -27,26 +34,12 @@ def do(operation: int, payload: str, *, owner: T, table: Mapping[int, Callable[[
     """
     handler = table.get(operation)
     if handler is None:
-        return "!unknown"
+        return RefusalWord.UNKNOWN
     try:
         return handler(owner, payload)
     except Refused as refused:
         return str(refused)
     except TooManyHandles:
-        return "!handles"
+        return RefusalWord.HANDLES
     except (ValueError, OverflowError):
-        return "!malformed"
-
-
-def read_timeout(text: str) -> float | None:
-    """Return seconds; None for no limit, written -1.
-
-    Raises:
-        ValueError: the text is no number.
-    """
-    if text == "-1":
-        return None
-    seconds = float(text)
-    if math.isnan(seconds):
-        raise ValueError("no number")
-    return None if seconds < 0 else min(seconds, _LONGEST)
+        return RefusalWord.MALFORMED

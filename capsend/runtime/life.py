@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from capsend.capabilities.folders import Anchors, mounts_of
 from capsend.capabilities.handles import Handles
+from capsend.codec.operations import MAIL, Operation
 from capsend.codec.text import Stopped, dumps
 from capsend.exceptions import (
     CapsendError,
@@ -23,7 +24,7 @@ from capsend.exceptions import (
 )
 from capsend.process import ExitReason, Stats
 from capsend.runtime.call_limits import Turns
-from capsend.runtime.mail_operations import FIRST, LAST, Mail
+from capsend.runtime.mail_operations import Mail
 from capsend.runtime.output import Lines
 from capsend.runtime.time_limits import TimeLimits
 from capsend.runtime.tree import Branch, NoRoom, budget_of
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     from capsend.runtime.call_operations import HostCalls
     from capsend.runtime.terms import Terms
     from capsend.shipping.ship import Shipment
-
-CALL: Final = 40
-"""The number of the host operation that calls a function of the host."""
 
 _SMALL_PART: Final = 65_536
 _log: Final = logging.getLogger("capsend.process")
@@ -379,21 +377,21 @@ class Life:
 
     def _answer(self, operation: int, payload: str) -> str:
         """Do a host operation, by number; an unknown number does nothing."""
-        if operation in {1, 2}:
-            self._write(self._out if operation == 1 else self._err, payload)
-        elif operation == 3 and self.guest is not None:
+        if operation in {Operation.STDOUT, Operation.STDERR}:
+            self._write(self._out if operation == Operation.STDOUT else self._err, payload)
+        elif operation == Operation.SLEEP and self.guest is not None:
             self.guest.sleep(_seconds(payload))
-        elif operation == 4:
+        elif operation == Operation.ANSWER:
             self._receive_ahead(payload)
-        elif operation == 5:
-            (self._out if payload == "1" else self._err).flush()
-        elif operation == 6:
+        elif operation == Operation.FLUSH:
+            (self._out if payload == str(Operation.STDOUT.value) else self._err).flush()
+        elif operation == Operation.CPU:
             return repr(self.cpu_seconds())
-        elif operation == 7:
+        elif operation == Operation.WARN:
             return self._warn(payload)
-        elif FIRST <= operation <= LAST:
+        elif operation in MAIL:
             return self.mail.answer(operation, payload)
-        elif operation == CALL:
+        elif operation == Operation.CALL:
             return self._call(payload)
         else:
             return self._answer_by_table(operation, payload)

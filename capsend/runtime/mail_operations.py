@@ -11,6 +11,8 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from capsend.capabilities.handles import Grant, TooManyHandles
+from capsend.codec.headers import Receive, Received, Record, Send, SendAfter
+from capsend.codec.operations import Operation, RefusalWord
 from capsend.codec.printable import printable
 from capsend.codec.text import dumps
 from capsend.exceptions import CapsendError
@@ -18,7 +20,7 @@ from capsend.mailbox.address import PortGrant
 from capsend.mailbox.bounds import MOST_CALLS
 from capsend.mailbox.byte_messages import text_of
 from capsend.mailbox.ports import Envelope, Offer, Port, link, put
-from capsend.runtime.dispatch import Refused, do, read_timeout
+from capsend.runtime.dispatch import Refused, do
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
 from capsend.mailbox.bounds import MOST_WARNINGS
 from capsend.mailbox.timers import Timer
 
-FIRST: Final = 10
-LAST: Final = 39
 """The last number of the mail's host operations."""
 
 MOST_WATCHES: Final = 1_000
@@ -45,10 +45,10 @@ _LONGEST_RECORD: Final = 65_536
 _LONGEST_DROPS: Final = 1 << 20
 
 _ANSWERS: Final = {
-    Offer.CLOSED: "!closed",
-    Offer.FULL: "!full",
-    Offer.REFUSED: "!refused",
-    Offer.TOO_LARGE: "!large",
+    Offer.CLOSED: RefusalWord.CLOSED,
+    Offer.FULL: RefusalWord.FULL,
+    Offer.REFUSED: RefusalWord.REFUSED,
+    Offer.TOO_LARGE: RefusalWord.LARGE,
 }
 _log: Final = logging.getLogger("capsend.process")
 
@@ -150,15 +150,13 @@ class Mail:
 
     def _send(self, payload: str) -> str:
         """Do `number timeout tag handles:text`; with a tag the message is a call, whose answer is let in."""
-        head, _, text = payload.partition(":")
-        number, timeout, tag, names = head.split(" ", 4)
+        number, timeout, call, names, text = Send.read(payload)
         target = self.target(number, "send")
         envelope = self._envelope(target, text, names)
-        call = int(tag)
         # A call to an ended process is reported in the answer: notices of such calls would add up.
         if call and target.port.reason is None:
             self.open_call(call, target.port)
-        answer = put(target.port, envelope, parker=self._guest, timeout=read_timeout(timeout))
+        answer = put(target.port, envelope, parker=self._guest, timeout=timeout)
         if answer is Offer.ACCEPTED:
             self.sent += 1
             return ""
@@ -169,20 +167,20 @@ class Mail:
     def _envelope(self, target: PortGrant, text: str, names: str) -> Envelope:
         # Only the host may write the form that begins with k, which is a pickle.
         if not text.isascii() or text.startswith("k"):
-            raise Refused("!malformed")
+            raise Refused(RefusalWord.MALFORMED)
         if not names:
             return Envelope(text, tag=target.tag, resolve=self.resolve)
         grants = self._grants(names)
         refusal = next((grant.refusal for grant in grants if grant.refusal), "")
         if refusal:
-            raise Refused(f"!handle {refusal}")
+            raise Refused(RefusalWord.HANDLE, refusal)
         return Envelope(text, tuple(grants), tag=target.tag, resolve=self.resolve)
 
     def _grants(self, names: str) -> list[Grant]:
         """Return the grants of handles in a message; `r5` is the way back to this process for the answer to its call 5."""
         parts = names.split(",", MOST_HANDLES_IN_MESSAGE)
         if len(parts) > MOST_HANDLES_IN_MESSAGE:
-            raise Refused("!handles")
+            raise Refused(RefusalWord.HANDLES)
         grants: list[Grant] = []
         for part in parts:
             if part.startswith("r"):
@@ -190,7 +188,7 @@ class Mail:
                 continue
             grant = self._handles.get(int(part))
             if grant is None:
-                raise Refused("!forged")
+                raise Refused(RefusalWord.FORGED)
             grants.append(grant)
         return grants
 
@@ -202,9 +200,9 @@ class Mail:
         """
         grant = self._handles.get(int(number))
         if not isinstance(grant, PortGrant):
-            raise Refused("!forged")
+            raise Refused(RefusalWord.FORGED)
         if not getattr(grant, right):
-            raise Refused(f"!right {right}")
+            raise Refused(RefusalWord.RIGHT, right)
         return grant
 
     def open_call(self, tag: int, target: Port) -> None:
@@ -215,7 +213,7 @@ class Mail:
         """
         # Answers that are not yet received count as well.
         if tag in self._calls or len(self._calls) >= MOST_CALLS or not self.port.open_call(_tag(str(tag))):
-            raise Refused("!calls")
+            raise Refused(RefusalWord.CALLS)
 
         def down(reason: str, words: str) -> None:
             self.port.notify(_notice("d", target, reason, words, tag=tag))
@@ -246,16 +244,15 @@ class Mail:
 
     def _receive(self, payload: str) -> str:
         """Do `which timeout held held_bytes refused drops`. Returns: `kind tag length handles text`, or empty when time is over."""
-        which, timeout, held, held_size, refused, drops = payload.split(" ", 6)
+        urgent, seconds, held, held_size, refused, drops = Receive.read(payload)
         if drops:
             self._drop(drops)
-        if refused != "0":
-            self.port.dropped += min(max(int(refused), 0), self.port.messages)
-        self.port.hold(int(held), int(held_size))
-        seconds = read_timeout(timeout)
+        if refused:
+            self.port.dropped += min(max(refused, 0), self.port.messages)
+        self.port.hold(held, held_size)
         end = None if seconds is None else time.monotonic() + seconds
         while True:
-            envelope = self.port.take(urgent_only=which == "1")
+            envelope = self.port.take(urgent_only=urgent)
             if envelope is not None:
                 told = self._tell(envelope)
                 if told:
@@ -279,7 +276,7 @@ class Mail:
             return ""
         kind = "h" if envelope.trusted else envelope.kind
         text = envelope.text if envelope.data is None else text_of(envelope)
-        return f"{kind} {envelope.tag} {len(handles)} {handles}{text}"
+        return Received(kind, envelope.tag, handles, text).write()
 
     def _drop(self, drops: str) -> str:
         """Do `number*holds,...`: handles that the process has dropped."""
@@ -368,7 +365,7 @@ class Mail:
             Refused: monitors, links and waiting notices have reached `MOST_WATCHES`.
         """
         if len(self._monitors) + len(self._links) + self.port.notices >= MOST_WATCHES:
-            raise Refused("!watches")
+            raise Refused(RefusalWord.WATCHES)
 
     def _trap(self, payload: str) -> str:
         """Do `1` or `0`: whether the ends of linked processes come as messages."""
@@ -377,20 +374,18 @@ class Mail:
 
     def _send_after(self, payload: str) -> str:
         """Do `number seconds handles:text`. Returns: a reference for `_cancel`."""
-        head, _, text = payload.partition(":")
-        number, seconds, names = head.split(" ", 3)
+        number, delay, names, text = SendAfter.read(payload)
         target = self.target(number, "send")
         envelope = self._envelope(target, text, names)
         self._timers = {number: timer for number, timer in self._timers.items() if timer.size}
         size = envelope.size + sum(timer.size for timer in self._timers.values())
         if len(self._timers) >= MOST_TIMERS or size > self.port.size:
-            raise Refused("!timers")
-        delay = read_timeout(seconds)
+            raise Refused(RefusalWord.TIMERS)
         if delay is None:
-            raise Refused("!malformed")
+            raise Refused(RefusalWord.MALFORMED)
         account = self.port.account
         if account is not None and account.take_mail(envelope.size, self.port, urgent=False):
-            raise Refused("!timers")
+            raise Refused(RefusalWord.TIMERS)
         timer = Timer(delay, target.port, envelope, account=account)
         self._timers[timer.number] = timer
         return str(timer.number)
@@ -406,30 +401,29 @@ class Mail:
 
     def _record(self, payload: str) -> str:
         """Do `level name:text`: a record of the process's logging, for the host's."""
-        head, _, text = payload[:_LONGEST_RECORD].partition(":")
-        level, _, name = head.partition(" ")
+        level, name, text = Record.read(payload[:_LONGEST_RECORD])
         if not self._charge(len(payload)):
             return ""
-        number, name = min(max(int(level), 0), 50), printable(name[:200])
+        number, name = min(max(level, 0), 50), printable(name[:200])
         if self._logs:
             extra = {"process_id": self._number, "process_logger": name}
             _log.log(number, "process %d: %s: %s", self._number, name, printable(text), extra=extra)
         return ""
 
     _operations: ClassVar[dict[int, Callable[[Mail, str], str]]] = {
-        10: _send,
-        11: _receive,
-        12: _forget,
-        13: _monitor,
-        14: _demonitor,
-        15: _link,
-        16: _unlink,
-        17: _trap,
-        18: _send_after,
-        19: _cancel,
-        20: _own,
-        21: _record,
-        22: _drop,
+        Operation.SEND: _send,
+        Operation.RECEIVE: _receive,
+        Operation.FORGET: _forget,
+        Operation.MONITOR: _monitor,
+        Operation.DEMONITOR: _demonitor,
+        Operation.LINK: _link,
+        Operation.UNLINK: _unlink,
+        Operation.TRAP: _trap,
+        Operation.SEND_AFTER: _send_after,
+        Operation.CANCEL: _cancel,
+        Operation.OWN: _own,
+        Operation.RECORD: _record,
+        Operation.DROP: _drop,
     }
 
 
@@ -441,5 +435,5 @@ def _notice(kind: Any, port: Port, reason: str, words: str, *, tag: int = 0) -> 
 def _tag(text: str) -> int:
     tag = int(text)
     if not 0 < tag < 1 << 62:
-        raise Refused("!malformed")
+        raise Refused(RefusalWord.MALFORMED)
     return tag

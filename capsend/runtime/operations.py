@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from capsend.codec.operations import CHILDREN
 from capsend.runtime.child_operations import ChildOperations
 
 if TYPE_CHECKING:
     from capsend.runtime.life import Operations
 
-OPERATIONS: Final[Operations] = ((range(50, 60), ChildOperations),)
+OPERATIONS: Final[Operations] = ((CHILDREN, ChildOperations),)

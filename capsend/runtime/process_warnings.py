@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend import codec
+from capsend.codec.operations import RefusalWord
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -42,7 +43,7 @@ def warn(payload: str, *, number: int, files: Collection[str]) -> str:
         with _unopened(place):
             warnings.warn_explicit(text, kind, place, line, module=_printable(module[:_LONGEST_NAME]) or None)
     except Warning:
-        return "!error"
+        return RefusalWord.ERROR
     finally:
         if not seen:
             _once.pop((text, kind), None)  # no text of a process is kept

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import attrs
 
 from capsend.capabilities.handles import MOST_HANDLES
+from capsend.codec.operations import Operation, RefusalWord, read_refusal
 from capsend.mailbox.address import PortGrant
 from capsend.mailbox.byte_messages import BYTES, DOWN, EXIT, Message, message_of
 from capsend.mailbox.ports import Envelope, Offer, put
@@ -66,12 +67,12 @@ _OFFERS: Final = {
     Offer.TOO_LARGE: Code.LARGE,
 }
 _WORDS: Final = {
-    "!forged": Code.FORGED,
-    "!right": Code.DENIED,
-    "!calls": Code.MANY,
-    "!watches": Code.MANY,
-    "!handles": Code.MANY,
-    "!malformed": Code.MALFORMED,
+    RefusalWord.FORGED: Code.FORGED,
+    RefusalWord.RIGHT: Code.DENIED,
+    RefusalWord.CALLS: Code.MANY,
+    RefusalWord.WATCHES: Code.MANY,
+    RefusalWord.HANDLES: Code.MANY,
+    RefusalWord.MALFORMED: Code.MALFORMED,
 }
 
 
@@ -85,7 +86,7 @@ class Refusal(Exception):
 
 def refusal_of(refused: Refused) -> Refusal:
     """Return a refusal of the mail as a refusal with a code."""
-    return Refusal(_WORDS.get(str(refused).partition(" ")[0], Code.MALFORMED))
+    return Refusal(_WORDS.get(refused.word, Code.MALFORMED))
 
 
 class GuestLife(Protocol):
@@ -354,19 +355,19 @@ class Operations:
 
     def monitor(self, handle: int) -> None:
         """Ask for one notice when the process or mailbox behind *handle* ends."""
-        self._watch(13, handle)
+        self._watch(Operation.MONITOR, handle)
 
     def unmonitor(self, handle: int) -> None:
         """Withdraw a monitor."""
-        self._watch(14, handle)
+        self._watch(Operation.DEMONITOR, handle)
 
     def link(self, handle: int) -> None:
         """Link this process to another: each is notified when the other ends."""
-        self._watch(15, handle)
+        self._watch(Operation.LINK, handle)
 
     def unlink(self, handle: int) -> None:
         """Undo a link."""
-        self._watch(16, handle)
+        self._watch(Operation.UNLINK, handle)
 
     def _watch(self, operation: int, handle: int) -> None:
         if len(self._watched) > 2 * MOST_WATCHES:
@@ -377,7 +378,7 @@ class Operations:
         self._watched[grant.port] = handle
         answer = self._life.mail.answer(operation, str(handle))
         if answer.startswith("!"):
-            raise refusal_of(Refused(answer))
+            raise refusal_of(Refused(*read_refusal(answer)))
 
     def _check_watches(self) -> None:
         try:
@@ -387,7 +388,7 @@ class Operations:
 
     def trap(self, on: bool) -> None:
         """Choose whether the ends of linked processes come as messages."""
-        self._life.mail.answer(17, "1" if on else "0")
+        self._life.mail.answer(Operation.TRAP, "1" if on else "0")
 
     def check_start(self, name_size: int, size: int, *, handles: int) -> None:
         """Refuse too large a start, before it is copied.

@@ -9,6 +9,8 @@ from capsend_guest import handles, host_operations
 
 from capsend import codec
 from capsend.capabilities.handles import grant_of
+from capsend.codec.headers import Pair
+from capsend.codec.operations import Operation, RefusalWord
 from capsend.exceptions import LimitExceeded, WasmError
 
 if TYPE_CHECKING:
@@ -48,11 +50,11 @@ class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image,
             raise WasmError(
                 f"{self._name} exports no function {name}. It has: {there_are}. Export it, or spawn one of these"
             )
-        answer = host_operations.request(host_operations.ENTRY, f"{self.number} {name}")
+        answer = host_operations.request(Operation.ENTRY, Pair(str(self.number), name).write())
         if answer.startswith("!"):
             raise (
                 LimitExceeded(_HOLDS_NO_MORE)
-                if answer == "!handles"
+                if answer == RefusalWord.HANDLES
                 else WasmError(f"{name} cannot be had: {answer[1:]}")
             )
         function: WasmFunction = handles.receive(codec.loads(answer))[0]

@@ -1,0 +1,232 @@
+"""The headers of host operations, written by one side and read by the other: words with spaces between them, then a text as it is.
+
+Each class has the fields of one header; `write` and `read` are inverses. Untrusted code wrote what is read: `read` raises `ValueError` for a
+text that is no header, and the reader checks what the fields mean.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+LONGEST_TIMEOUT: Final = 366 * 86_400.0
+
+
+def write_timeout(seconds: float | None) -> str:
+    """Return seconds as a word; `-1` for None, which is no limit."""
+    return "-1" if seconds is None else repr(max(float(seconds), 0.0))
+
+
+def read_timeout(text: str) -> float | None:
+    """Return seconds, at most a year; None for no limit.
+
+    Raises:
+        ValueError: the text is no number.
+    """
+    if text == "-1":
+        return None
+    seconds = float(text)
+    if math.isnan(seconds):
+        raise ValueError("no number")
+    return None if seconds < 0 else min(seconds, LONGEST_TIMEOUT)
+
+
+class Send(NamedTuple):
+    """`number timeout tag handles:text` of `SEND`: a message to the address with that handle; with a tag it is a call."""
+
+    number: str
+    timeout: float | None
+    tag: int
+    handles: str
+    text: str
+
+    def write(self) -> str:
+        """Return the payload."""
+        return f"{self.number} {write_timeout(self.timeout)} {self.tag} {self.handles}:{self.text}"
+
+    @classmethod
+    def read(cls, payload: str) -> Send:
+        """Return the fields of a payload."""
+        head, _, text = payload.partition(":")
+        number, timeout, tag, handles = head.split(" ", 4)
+        return cls(number, read_timeout(timeout), int(tag), handles, text)
+
+
+class SendAfter(NamedTuple):
+    """`number seconds handles:text` of `SEND_AFTER`."""
+
+    number: str
+    seconds: float | None
+    handles: str
+    text: str
+
+    def write(self) -> str:
+        """Return the payload."""
+        return f"{self.number} {write_timeout(self.seconds)} {self.handles}:{self.text}"
+
+    @classmethod
+    def read(cls, payload: str) -> SendAfter:
+        """Return the fields of a payload."""
+        head, _, text = payload.partition(":")
+        number, seconds, handles = head.split(" ", 3)
+        return cls(number, read_timeout(seconds), handles, text)
+
+
+class Receive(NamedTuple):
+    """`urgent timeout held held_size refused drops` of `RECEIVE`.
+
+    Attributes:
+        urgent: whether only answers to calls are wanted.
+        timeout: seconds to wait.
+        held: messages that the guest has set aside.
+        held_size: bytes of those.
+        refused: messages that the guest could not read since the last time.
+        drops: `number*holds,...`, the handles that the guest has let go.
+    """
+
+    urgent: bool
+    timeout: float | None
+    held: int
+    held_size: int
+    refused: int
+    drops: str
+
+    def write(self) -> str:
+        """Return the payload."""
+        wait = write_timeout(self.timeout)
+        return f"{int(self.urgent)} {wait} {self.held} {self.held_size} {self.refused} {self.drops}"
+
+    @classmethod
+    def read(cls, payload: str) -> Receive:
+        """Return the fields of a payload."""
+        urgent, timeout, held, held_size, refused, drops = payload.split(" ", 6)
+        return cls(urgent == "1", read_timeout(timeout), int(held), int(held_size), int(refused), drops)
+
+
+class Received(NamedTuple):
+    """`kind tag length handles text`, the answer to `RECEIVE`; `length` counts the characters of `handles`."""
+
+    kind: str
+    tag: int
+    handles: str
+    text: str
+
+    def write(self) -> str:
+        """Return the answer."""
+        return f"{self.kind} {self.tag} {len(self.handles)} {self.handles}{self.text}"
+
+    @classmethod
+    def read(cls, answer: str) -> Received:
+        """Return the fields of an answer."""
+        kind, tag, size, rest = answer.split(" ", 3)
+        length = int(size)
+        return cls(kind, int(tag), rest[:length], rest[length:])
+
+
+class Record(NamedTuple):
+    """`level name:text` of `RECORD`: a record of the guest's logging."""
+
+    level: int
+    name: str
+    text: str
+
+    def write(self) -> str:
+        """Return the payload; a name has neither spaces nor colons."""
+        return f"{self.level} {self.name}:{self.text}"
+
+    @classmethod
+    def read(cls, payload: str) -> Record:
+        """Return the fields of a payload."""
+        head, _, text = payload.partition(":")
+        level, _, name = head.partition(" ")
+        return cls(int(level), name, text)
+
+
+class Join(NamedTuple):
+    """`number timeout` of `JOIN`."""
+
+    number: str
+    timeout: float | None
+
+    def write(self) -> str:
+        """Return the payload."""
+        return f"{self.number} {write_timeout(self.timeout)}"
+
+    @classmethod
+    def read(cls, payload: str) -> Join:
+        """Return the fields of a payload."""
+        number, timeout = payload.split(" ", 1)
+        return cls(number, read_timeout(timeout))
+
+
+class Joined(NamedTuple):
+    """`kind total length handles text`, the answer to `JOIN`: `total` characters of text in all, of which `text` is the first part."""
+
+    kind: str
+    total: int
+    handles: str
+    text: str
+
+    def write(self) -> str:
+        """Return the answer."""
+        return f"{self.kind} {self.total} {len(self.handles)} {self.handles}{self.text}"
+
+    @classmethod
+    def read(cls, answer: str) -> Joined:
+        """Return the fields of an answer."""
+        kind, total, size, rest = answer.split(" ", 3)
+        length = int(size)
+        return cls(kind, int(total), rest[:length], rest[length:])
+
+
+class Pair(NamedTuple):
+    """`first second` of `AWAIT` (tag, number), `ENTRY` (number, name), `LINK_CHILDREN` and `UNLINK_CHILDREN` (number, number)."""
+
+    first: str
+    second: str
+
+    def write(self) -> str:
+        """Return the payload."""
+        return f"{self.first} {self.second}"
+
+    @classmethod
+    def read(cls, payload: str) -> Pair:
+        """Return the fields of a payload."""
+        first, second = payload.split(" ", 1)
+        return cls(first, second)
+
+
+class Spawn(NamedTuple):
+    """`head`, `program` and `call` of `SPAWN`, with line breaks between them; the head is JSON."""
+
+    head: str
+    program: str
+    call: str
+
+    def write(self) -> str:
+        """Return the payload; neither head nor program has a line break."""
+        return f"{self.head}\n{self.program}\n{self.call}"
+
+    @classmethod
+    def read(cls, payload: str) -> Spawn:
+        """Return the fields of a payload."""
+        head, _, rest = payload.partition("\n")
+        program, _, call = rest.partition("\n")
+        return cls(head, program, call)
+
+
+class Call(NamedTuple):
+    """`number:arguments` of `CALL`: the function with that handle."""
+
+    number: str
+    arguments: str
+
+    def write(self) -> str:
+        """Return the payload."""
+        return f"{self.number}:{self.arguments}"
+
+    @classmethod
+    def read(cls, payload: str) -> Call:
+        """Return the fields of a payload."""
+        number, _, arguments = payload.partition(":")
+        return cls(number, arguments)
