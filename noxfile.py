@@ -1,0 +1,57 @@
+"""The sessions that contributors and the continuous integration share; `nox -l` lists them."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, format and the direction of imports."""
+    session.install(".[dev]")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly, with capsend's own plugin."""
+    session.install(".[dev]")
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests in the default Python; arguments after `--` go to pytest."""
+    session.install(".[dev]")
+    session.run("pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def every_python(session: nox.Session) -> None:
+    """Run the tests in each Python that is supported and installed."""
+    session.install(".[dev]")
+    session.run("pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure the branch coverage of the host's code and the plugin's; there is no gate."""
+    session.install(".[dev]", "pytest-cov")
+    packages = [f"--cov={package}" for package in ("capsend", "capsend_mypy", "capsend_traits")]
+    session.run(
+        "pytest", "-n", "2", "--dist", "worksteal", "--cov-branch", "--cov-report=term", *packages, *session.posargs
+    )
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks beside their peers."""
+    session.install(".[dev]")
+    session.run("python", "-m", "tests.bench", *session.posargs)
