@@ -13,7 +13,7 @@ from capsend.engine.imports import SIGNATURES
 from capsend.wasm.operations import Code
 from tests.guests.languages import ToolchainMissing, compile_c
 
-ABI = Path(capsend.__file__).parent / "abi"
+ABI = Path(capsend.__file__).parent / "wasm" / "abi"
 HEADER = (ABI / "capsend.h").read_text(encoding="utf-8")
 WIT = (ABI / "process.wit").read_text(encoding="utf-8")
 DOCUMENT = Path(__file__).parent.parent / "docs" / "abi.md"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
-ABI = Path(capsend.__file__).parent / "abi"
+ABI = Path(capsend.__file__).parent / "wasm" / "abi"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"(?:#|//) ([\w./]+)\n")
 ELSEWHERE = ("pip ", "pytest")

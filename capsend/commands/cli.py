@@ -393,7 +393,7 @@ def include() -> None:
     \b
     zig cc --target=wasm32-freestanding -nostdlib -Wl,--no-entry -I"$(capsend include)" -o guest.wasm guest.c
     """
-    click.echo(Path(__file__).parent.parent / "abi")
+    click.echo(Path(__file__).parent.parent / "wasm" / "abi")
 
 
 def _mypy(*arguments: str) -> NoReturn:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE: Final = Path(__file__).parent
-HEADERS: Final = Path(capsend.__file__).parent / "abi"
+HEADERS: Final = Path(capsend.__file__).parent / "wasm" / "abi"
 TOOLCHAINS: Final = Path(os.environ.get("CAPSEND_CACHE_DIR") or platformdirs.user_cache_dir("capsend")) / "toolchains"
 INSTALLING: Final = 300.0
 """Seconds."""
