@@ -9,7 +9,7 @@ from pathlib import Path
 import capsend
 
 FLAGS = ["--target=wasm32-freestanding", "-nostdlib", "-mbulk-memory", "-O2", "-s", "-Wl,--no-entry"]
-INCLUDE = Path(capsend.__file__).parent / "abi"  # what `capsend include` prints
+INCLUDE = Path(capsend.__file__).parent / "wasm" / "abi"  # what `capsend include` prints
 
 
 def compiled(source: Path, folder: Path) -> Path:
