@@ -475,6 +475,6 @@ def test_the_handle_of_an_ended_process_keeps_no_argument(ends: WasmModule):
 
 def test_the_example_of_a_module_is_true():
     """In its docstring."""
-    done = doctest.testmod(wasm)
+    done = doctest.testmod(wasm.module)
     assert done.attempted > 0
     assert not done.failed

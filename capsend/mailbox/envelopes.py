@@ -44,6 +44,8 @@ def encode(value: object, port: Port, *, tag: int = 0) -> Envelope:
                 refuse(thing, grant.refusal)
             grants.append(grant)
             return {"h": len(grants) - 1}
+        if why := getattr(type(thing), "__capsend_refusal__", ""):
+            refuse(thing, why)
         if refusal := declared_refusal(thing):
             refuse(thing, f"{refusal[0]}. Instead: {refusal[1]}")
         if port.name is not None:

@@ -7,7 +7,7 @@ import itertools
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, final, overload
 
 from capsend import codec
 from capsend.codec.printable import printable
@@ -56,6 +56,11 @@ class Mailbox(Generic[M]):
         ...     inbox.receive()
         'hello'
     """
+
+    __capsend_refusal__: ClassVar = (
+        "a mailbox belongs to the one who receives from it. Instead: send its address, mailbox.address"
+    )
+    """Why it cannot be part of a message."""
 
     __slots__ = ("__weakref__", "_lock", "_port", "_saved", "_saved_size", "_watches")
 
