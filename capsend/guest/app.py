@@ -71,7 +71,7 @@ class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made whi
             return answer
         if call in _ACTS:
             answer = _ACTS[call](program)
-            host_operations.request(host_operations.END, "")
+            host_operations.request(Operation.END, "")
             return answer
         renewal.restart()
         answer = host_operations.deliver(_run(program, call))

@@ -14,8 +14,6 @@ import componentize_py_runtime  # type: ignore[import-not-found] # the module ex
 
 from capsend.codec.operations import Operation
 
-from . import host_operations
-
 _ORDER = (0, 1, 1, 0, 0, 1, 0, 1, 1, 0)
 _call: Any = operator.call
 _kept: list[str] = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from capsend.codec.operations import Operation
 from capsend.codec.text import Stopped
 from capsend.deadlines import Deadlines
 from capsend.exceptions import CapsendError, OutputLimitExceeded, ProcessInterrupted, ProcessKilled
@@ -327,7 +328,7 @@ class SessionLife(Life):
     def _answer(self, operation: int, payload: str) -> str:
         answer = super()._answer(operation, payload)
         guest = self.guest
-        return "!" if operation == 3 and guest is not None and guest.disturbed else answer
+        return "!" if operation == Operation.SLEEP and guest is not None and guest.disturbed else answer
 
     def _finish(self) -> None:
         super()._finish()
