@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from capsend_traits import Trait, table, wording
-from capsend_traits.absent import cure as cure_of_absent
 from mypy import nodes as n
 from mypy.types import CallableType, Instance, Overloaded, Type, get_proper_type
 from mypy.typevars import fill_typevars
@@ -15,9 +14,11 @@ from mypy.typevars import fill_typevars
 from capsend_mypy import bodies, constants, names, operators, outline, shapes, summary, syntax, writes
 from capsend_mypy.bare import Bare
 from capsend_mypy.constants import Sources
+from capsend_mypy.failures import absent, decorated, of_global, short, with_global_cure, written
 from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level
 from capsend_mypy.marks import is_host_function, is_per_process, is_spawnable
 from capsend_mypy.outline import Ref
+from capsend_mypy.solving import Direct, Found, Solver
 from capsend_mypy.summary import Failure, Hop, Summary
 from capsend_mypy.values import Values, is_callable
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
     from capsend_mypy.shapes import Shape
 
-MAX_FAILURES: Final = 8
-MAX_OPEN: Final = 64
 BUILT_IN: Final = frozenset(dir(builtins))
 UNSEEN_VERDICT: Final = (
     "its body is not seen: it belongs to an installed package, or to a module that mypy only follows silently"
@@ -38,8 +37,6 @@ UNSEEN_VERDICT: Final = (
 UNSEEN_CURE: Final = "let mypy check the module, or name its package in [tool.capsend] packages if the image has it"
 CONSTRUCTION: Final = ("__new__", "__init__", "__post_init__", "__attrs_post_init__", "__attrs_pre_init__")
 AWAITED: Final = frozenset({"typing.Coroutine", "typing.Awaitable"})
-DECORATED_VERDICT: Final = "a decorator wraps it, and what the wrapper captures is unknown"
-DECORATED_CURE: Final = "let the decorator return Spawnable[...], or return the function it is given"
 TRANSPARENT: Final = frozenset(
     {
         "functools.wraps()",
@@ -81,8 +78,6 @@ WRAPPING: Final = frozenset(
 )
 """The classes whose instances in a class body are part of the class: what they wrap is code of it."""
 
-Found = tuple[tuple[Failure, ...], frozenset[str]]
-
 
 @dataclass
 class State:
@@ -103,16 +98,6 @@ class State:
     def daemon(self) -> bool:
         """Whether modules may change under others within this run, or within one that reads this run's cache."""
         return bool(self.options.fine_grained_incremental or self.options.cache_fine_grained)
-
-
-@dataclass(slots=True)
-class Direct:
-    """What one function leads to by itself: its own failures, the functions it uses, and the modules that this rests on."""
-
-    failures: list[Failure] = field(default_factory=list)
-    edges: list[tuple[str, Hop]] = field(default_factory=list)
-    modules: set[str] = field(default_factory=set)
-    provisional: bool = False
 
 
 class Program:
@@ -138,8 +123,7 @@ class Program:
         self.modules: set[str] = set()
         self.provisional = False
         self.bodies: dict[str, n.FuncItem] = {}
-        self._memo: dict[str, Found] = {} if state.daemon else state.functions
-        self._unsure: dict[str, Found] = {}
+        self._solver = Solver({} if state.daemon else state.functions, self._direct)
         self._split: dict[str, tuple[str, str]] = {}
         self._bases: dict[n.TypeInfo, frozenset[str]] = {}
 
@@ -273,96 +257,13 @@ class Program:
 
     def open_failures(self, fullname: str) -> tuple[Failure, ...]:
         """Return the failures of `failures` before those about constants are taken out, which needs sources to be read."""
-        found = self._known(fullname)
+        found = self._solver.known(fullname)
         if found is None:
-            self._solve(fullname)
-            found = self._known(fullname) or ((), frozenset())
+            self._solver.solve(fullname)
+            self.provisional |= self._solver.provisional
+            found = self._solver.known(fullname) or ((), frozenset())
         self.modules |= found[1]
         return found[0]
-
-    def _known(self, fullname: str) -> Found | None:
-        return self._memo.get(fullname) or self._unsure.get(fullname)
-
-    def _solve(self, root: str) -> None:
-        """Find the components reachable from a function, innermost first (Tarjan's algorithm, without recursion)."""
-        index: dict[str, int] = {}
-        low: dict[str, int] = {}
-        direct: dict[str, Direct] = {}
-        pending: list[str] = []
-        work: list[tuple[str, Iterator[tuple[str, Hop]]]] = []
-
-        def enter(name: str) -> None:
-            index[name] = low[name] = len(index)
-            direct[name] = self._direct(name)
-            pending.append(name)
-            work.append((name, iter(direct[name].edges)))
-
-        enter(root)
-        while work:
-            name, edges = work[-1]
-            for target, _ in edges:
-                if target in index:
-                    if target in direct:
-                        low[name] = min(low[name], index[target])
-                elif self._known(target) is None:
-                    enter(target)
-                    break
-            else:
-                work.pop()
-                if work:
-                    low[work[-1][0]] = min(low[work[-1][0]], low[name])
-                if low[name] == index[name]:
-                    at = pending.index(name)
-                    self._close(pending[at:], direct)
-                    del pending[at:]
-
-    def _close(self, members: list[str], direct: dict[str, Direct]) -> None:
-        if len(members) == 1 and not direct[members[0]].edges and not direct[members[0]].provisional:
-            here = direct.pop(members[0])
-            self._memo[members[0]] = capped(here.failures), frozenset(here.modules)
-            return
-        found: dict[str, dict[tuple[object, ...], Failure]] = {}
-        modules: set[str] = set()
-        provisional = False
-        for member in members:
-            here = direct[member]
-            modules |= here.modules
-            provisional |= here.provisional
-            found[member] = {}
-            for failure in here.failures:
-                found[member].setdefault(failure.key, failure)
-            for target, hop in here.edges:
-                known = self._known(target)
-                if known is not None and target not in members:
-                    modules |= known[1]
-                    provisional |= target in self._unsure
-                    self._merge(found[member], known[0], hop)
-        changed = len(members) > 1
-        while changed:
-            changed = False
-            for member in members:
-                for target, hop in direct[member].edges:
-                    if target in found and target != member:
-                        changed |= self._merge(found[member], tuple(found[target].values()), hop)
-        self.provisional |= provisional
-        memo = self._unsure if provisional else self._memo
-        for member in members:
-            memo[member] = tuple(found[member].values()), frozenset(modules)
-            del direct[member]
-
-    @staticmethod
-    def _merge(into: dict[tuple[object, ...], Failure], failures: tuple[Failure, ...], hop: Hop) -> bool:
-        before = len(into)
-        final = sum(not failure.unless for failure in into.values())
-        for failure in failures:
-            if final >= MAX_FAILURES:
-                break
-            if failure.key not in into:
-                # Too many that a source may yet refute must not hide one that it cannot.
-                unless = failure.unless if len(into) < MAX_OPEN else ""
-                into[failure.key] = Failure(failure.finding, failure.rule, (hop, *failure.hops), unless)
-                final += not unless
-        return len(into) > before
 
     # What one function refers to
 
@@ -419,9 +320,9 @@ class Program:
         if kind == writes.MODULE:
             found.modules.add(name)
             node = self.symbol(f"{name}.{ref.member}")
-            owner, read = _short(name), (f"{name}.{ref.member}", "")
+            owner, read = short(name), (f"{name}.{ref.member}", "")
         elif kind == writes.OF_FUNCTION:
-            node, owner, read = None, _short(name), (name, ref.member)
+            node, owner, read = None, short(name), (name, ref.member)
         else:
             info = self.receiver(ref.target, found)[0]
             if info is None:
@@ -435,7 +336,7 @@ class Program:
         if kind == writes.MODULE and table().is_per_process(f"{name}.{ref.member}"):
             return set()
         shown = f"{owner}.{ref.member}"
-        found.failures.append(written(shown, _short(function), Hop(function, ref.member, ref.place)))
+        found.failures.append(written(shown, short(function), Hop(function, ref.member, ref.place)))
         return {read}
 
     def _unseen(self, fullname: str, what: str = "function") -> Failure:
@@ -526,7 +427,7 @@ class Program:
             case outline.MODULE:
                 found.failures.append(absent(ref.target, hop))
             case outline.WRITTEN:
-                found.failures.append(written(ref.target.rpartition(".")[2], _short(function), hop))
+                found.failures.append(written(ref.target.rpartition(".")[2], short(function), hop))
             case outline.DEFAULT:
                 self._default(function, ref, hop, found)
             case outline.DECORATED:
@@ -561,7 +462,7 @@ class Program:
         if known is not None and local in known.rebound:
             cure = wording.CHANGED_CURE if fullname in self.changes(hop.function) else wording.GLOBAL_CURE
             leaf = wording.Leaf(name, self.judge.name(node.type), wording.REBOUND_VERDICT, cure)
-            found.failures.append(_global(kind, name, self.judge.name(node.type), "ProcessSend", [leaf], hop=hop))
+            found.failures.append(of_global(kind, name, self.judge.name(node.type), "ProcessSend", [leaf], hop=hop))
             return
         proper = get_proper_type(node.type)
         if isinstance(proper, CallableType | Overloaded) and not proper.is_type_obj():
@@ -574,11 +475,11 @@ class Program:
 
     def _hidden(self, fullname: str, hop: Hop, found: Direct) -> None:
         """Add what reading a name comes to that has a value at run time which mypy does not see."""
-        name, node = _short(fullname), self.symbol(fullname)
+        name, node = short(fullname), self.symbol(fullname)
         shown = self.judge.name(node.type) if isinstance(node, n.Var) and node.type is not None else "unknown"
         leaf = wording.Leaf(name, shown, wording.HIDDEN_VERDICT, wording.HIDDEN_CURE, predicate=wording.UNKNOWN)
         found.failures.append(
-            _global(wording.Kind.GLOBAL, name, shown, "ProcessSend", [leaf], rule=Rule.OPAQUE, hop=hop)
+            of_global(wording.Kind.GLOBAL, name, shown, "ProcessSend", [leaf], rule=Rule.OPAQUE, hop=hop)
         )
 
     def changes(self, function: str) -> frozenset[str]:
@@ -597,17 +498,17 @@ class Program:
         found: Direct,
         variable: str = "",
     ) -> None:
-        of = f"*.{_short(variable)}" if kind is wording.Kind.CLASS_ATTRIBUTE else variable
+        of = f"*.{short(variable)}" if kind is wording.Kind.CLASS_ATTRIBUTE else variable
         spoils, classes = self.judged(judged, trait, found)
         if spoils and variable and self._is_told(variable, spoils, found, hop):
             spoils = ()
         if spoils:
-            leaves = [_with_global_cure(spoil.of(name), kind) for spoil in spoils]
+            leaves = [with_global_cure(spoil.of(name), kind) for spoil in spoils]
             if kind is wording.Kind.CACHED:
                 leaves = [replace(leaf, cure=wording.CACHED_CURE) for leaf in leaves]
             if of and of in self.changes(hop.function):
                 leaves = [replace(leaf, cure=wording.CHANGED_CURE) for leaf in leaves]
-            failure = _global(kind, name, self.judge.name(judged), trait.value, leaves, rule=spoils[0].rule, hop=hop)
+            failure = of_global(kind, name, self.judge.name(judged), trait.value, leaves, rule=spoils[0].rule, hop=hop)
             may_be_constant = (
                 kind in {wording.Kind.GLOBAL, wording.Kind.CLASS_ATTRIBUTE}
                 and trait is Trait.PROCESS_SEND
@@ -771,7 +672,7 @@ class Program:
                 if spoils:
                     leaves = [spoil.of(ref.target) for spoil in spoils]
                     found.failures.append(
-                        _global(
+                        of_global(
                             wording.Kind.DEFAULT,
                             ref.target,
                             info.name,
@@ -805,7 +706,7 @@ class Program:
                 declared.ret_type,
                 Trait.PROCESS_SEND,
                 kind=wording.Kind.CACHED,
-                name=_short(ref.target),
+                name=short(ref.target),
                 hop=hop,
                 found=found,
             )
@@ -841,7 +742,7 @@ class Program:
 
     def _descriptor(self, declared: Type, ref: Ref, found: Direct) -> None:
         """Add what looking up an attribute runs that a subclass of `property`, `cached_property` and the like makes."""
-        hop = Hop(ref.target, _short(ref.target), ref.place)
+        hop = Hop(ref.target, short(ref.target), ref.place)
         info = self._class_of(declared)
         if info is not None:
             for name in DESCRIPTORS:
@@ -883,13 +784,6 @@ class Program:
         return known is not None and local + decorator[len(decorator.removesuffix("()")) :] in known.identity
 
 
-def capped(failures: list[Failure]) -> tuple[Failure, ...]:
-    """Return as many failures as are reported, and those that a source may yet refute."""
-    final = [failure for failure in failures if not failure.unless][:MAX_FAILURES]
-    still_open = [failure for failure in failures if failure.unless] if len(final) < MAX_FAILURES else []
-    return (*final, *still_open)
-
-
 def is_sentinel(shape: Shape | None) -> bool:
     """Return whether a variable is bound once, to `object()`: it travels by its name."""
     return (
@@ -904,52 +798,8 @@ def _is_wrapping(proper: Type) -> bool:
     return isinstance(proper, Instance) and any(base.fullname in WRAPPING for base in proper.type.mro)
 
 
-def absent(module: str, hop: Hop) -> Failure:
-    """Return the failure of a function that uses a module which does not exist inside a process."""
-    verdict = f"the image has no module {module}"
-    leaf = wording.Leaf(module, "a module", verdict, cure_of_absent(module), predicate="which is not in the image")
-    return Failure(wording.Finding(wording.Kind.GLOBAL, module, "module", "ProcessSend", (leaf,)), hops=(hop,))
-
-
 def syntax_decorator(node: n.SymbolNode | None) -> n.Decorator | None:
     """Return the decorator that a symbol is, or that wraps its overloaded implementation."""
     if isinstance(node, n.OverloadedFuncDef):
         node = node.impl
     return node if isinstance(node, n.Decorator) else None
-
-
-def decorated(name: str, shown: str) -> Failure:
-    """Return the failure of a function that an opaque decorator wraps."""
-    leaf = wording.Leaf(name, shown, DECORATED_VERDICT, DECORATED_CURE, predicate=wording.UNKNOWN_CAPTURES)
-    return Failure(wording.Finding(wording.Kind.GLOBAL, name, shown, "ProcessSend", (leaf,)), Rule.OPAQUE)
-
-
-def written(name: str, function: str, hop: Hop) -> Failure:
-    """Return the failure of a function that assigns a variable which is not its own."""
-    leaf = wording.Leaf(name, "", wording.WRITTEN_VERDICT, wording.WRITTEN_CURE)
-    finding = wording.Finding(wording.Kind.WRITTEN, name, "", "ProcessSend", (leaf,), function=function)
-    return Failure(finding, hops=(hop,))
-
-
-def _global(
-    kind: wording.Kind,
-    name: str,
-    shown: str,
-    trait: str,
-    leaves: list[wording.Leaf],
-    *,
-    hop: Hop,
-    rule: Rule = Rule.BAD,
-) -> Failure:
-    finding = wording.Finding(kind, name, shown, trait, tuple(leaves), function=_short(hop.function))
-    return Failure(finding, rule, (hop,))
-
-
-def _with_global_cure(leaf: wording.Leaf, kind: wording.Kind) -> wording.Leaf:
-    """What has a name that outlives the call can also be declared to belong to each process."""
-    shared = kind is not wording.Kind.DEFAULT and leaf.cure.startswith("pass it as an argument, or capture")
-    return replace(leaf, cure=wording.GLOBAL_CURE) if shared else leaf
-
-
-def _short(fullname: str) -> str:
-    return fullname.rpartition(".")[2]

@@ -23,14 +23,10 @@ from mypy.types import (
 
 from capsend_mypy import names, operators, outline, shapes, syntax, writes
 from capsend_mypy.config import Transport
+from capsend_mypy.failures import DECORATED_CURE, DECORATED_VERDICT, written
 from capsend_mypy.judge import Rule, Spoil, is_class_level
 from capsend_mypy.marks import is_per_process, is_spawnable, is_wasm_function
-from capsend_mypy.program import (
-    DECORATED_CURE,
-    DECORATED_VERDICT,
-    Direct,
-    written,
-)
+from capsend_mypy.solving import Direct
 from capsend_mypy.summary import Hop
 from capsend_mypy.values import Values
 from capsend_mypy.values import is_callable as is_callable_part

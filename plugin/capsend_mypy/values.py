@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from capsend_mypy.judge import Spoil
-    from capsend_mypy.program import Direct, Program
+    from capsend_mypy.program import Program
+    from capsend_mypy.solving import Direct
 
 MOST_STEPS: Final = 400
 GIVES_BACK: Final = frozenset(

@@ -1,0 +1,61 @@
+"""The failures that references lead to, one function for each kind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from capsend_traits import wording
+from capsend_traits.absent import cure as cure_of_absent
+
+from capsend_mypy.judge import Rule
+from capsend_mypy.summary import Failure, Hop
+
+DECORATED_VERDICT: Final = "a decorator wraps it, and what the wrapper captures is unknown"
+DECORATED_CURE: Final = "let the decorator return Spawnable[...], or return the function it is given"
+
+
+def absent(module: str, hop: Hop) -> Failure:
+    """Return the failure of a function that uses a module which does not exist inside a process."""
+    verdict = f"the image has no module {module}"
+    leaf = wording.Leaf(module, "a module", verdict, cure_of_absent(module), predicate="which is not in the image")
+    return Failure(wording.Finding(wording.Kind.GLOBAL, module, "module", "ProcessSend", (leaf,)), hops=(hop,))
+
+
+def decorated(name: str, shown: str) -> Failure:
+    """Return the failure of a function that an opaque decorator wraps."""
+    leaf = wording.Leaf(name, shown, DECORATED_VERDICT, DECORATED_CURE, predicate=wording.UNKNOWN_CAPTURES)
+    return Failure(wording.Finding(wording.Kind.GLOBAL, name, shown, "ProcessSend", (leaf,)), Rule.OPAQUE)
+
+
+def written(name: str, function: str, hop: Hop) -> Failure:
+    """Return the failure of a function that assigns a variable which is not its own."""
+    leaf = wording.Leaf(name, "", wording.WRITTEN_VERDICT, wording.WRITTEN_CURE)
+    finding = wording.Finding(wording.Kind.WRITTEN, name, "", "ProcessSend", (leaf,), function=function)
+    return Failure(finding, hops=(hop,))
+
+
+def of_global(
+    kind: wording.Kind,
+    name: str,
+    shown: str,
+    trait: str,
+    leaves: list[wording.Leaf],
+    *,
+    hop: Hop,
+    rule: Rule = Rule.BAD,
+) -> Failure:
+    """Return the failure of a function that refers to a global, a class attribute or a default that spoils."""
+    finding = wording.Finding(kind, name, shown, trait, tuple(leaves), function=short(hop.function))
+    return Failure(finding, rule, (hop,))
+
+
+def with_global_cure(leaf: wording.Leaf, kind: wording.Kind) -> wording.Leaf:
+    """Return a leaf with the cure for a global: what has a name that outlives the call can be declared to belong to each process."""
+    shared = kind is not wording.Kind.DEFAULT and leaf.cure.startswith("pass it as an argument, or capture")
+    return replace(leaf, cure=wording.GLOBAL_CURE) if shared else leaf
+
+
+def short(fullname: str) -> str:
+    """Return the last part of a full name."""
+    return fullname.rpartition(".")[2]

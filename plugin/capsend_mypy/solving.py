@@ -1,0 +1,138 @@
+"""Solves what functions lead to: the failures of all that a function reaches, found component by component of the graph of references."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from capsend_mypy.summary import Failure, Hop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MAX_FAILURES: Final = 8
+MAX_OPEN: Final = 64
+
+Found = tuple[tuple[Failure, ...], frozenset[str]]
+"""The failures of a function, and the modules that this rests on."""
+
+
+@dataclass(slots=True)
+class Direct:
+    """What one function leads to by itself: its own failures, the functions it uses, and the modules that this rests on."""
+
+    failures: list[Failure] = field(default_factory=list)
+    edges: list[tuple[str, Hop]] = field(default_factory=list)
+    modules: set[str] = field(default_factory=set)
+    provisional: bool = False
+
+
+class Solver:
+    """Finds the failures of functions, each once.
+
+    Args:
+        memo: what was found, kept for other checks.
+        direct: gives what one function leads to by itself.
+
+    Attributes:
+        unsure: what was found while a type was not inferred yet; of this check alone.
+        provisional: whether there was any such.
+    """
+
+    def __init__(self, memo: dict[str, Found], direct: Callable[[str], Direct]) -> None:
+        self.memo = memo
+        self.direct = direct
+        self.unsure: dict[str, Found] = {}
+        self.provisional = False
+
+    def known(self, fullname: str) -> Found | None:
+        """Return what was found for a function; None if it was not solved yet."""
+        return self.memo.get(fullname) or self.unsure.get(fullname)
+
+    def solve(self, root: str) -> None:
+        """Find the components reachable from a function, innermost first (Tarjan's algorithm, without recursion)."""
+        index: dict[str, int] = {}
+        low: dict[str, int] = {}
+        direct: dict[str, Direct] = {}
+        pending: list[str] = []
+        work: list[tuple[str, Iterator[tuple[str, Hop]]]] = []
+
+        def enter(name: str) -> None:
+            index[name] = low[name] = len(index)
+            direct[name] = self.direct(name)
+            pending.append(name)
+            work.append((name, iter(direct[name].edges)))
+
+        enter(root)
+        while work:
+            name, edges = work[-1]
+            for target, _ in edges:
+                if target in index:
+                    if target in direct:
+                        low[name] = min(low[name], index[target])
+                elif self.known(target) is None:
+                    enter(target)
+                    break
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[name])
+                if low[name] == index[name]:
+                    at = pending.index(name)
+                    self._close(pending[at:], direct)
+                    del pending[at:]
+
+    def _close(self, members: list[str], direct: dict[str, Direct]) -> None:
+        if len(members) == 1 and not direct[members[0]].edges and not direct[members[0]].provisional:
+            here = direct.pop(members[0])
+            self.memo[members[0]] = capped(here.failures), frozenset(here.modules)
+            return
+        found: dict[str, dict[tuple[object, ...], Failure]] = {}
+        modules: set[str] = set()
+        provisional = False
+        for member in members:
+            here = direct[member]
+            modules |= here.modules
+            provisional |= here.provisional
+            found[member] = {}
+            for failure in here.failures:
+                found[member].setdefault(failure.key, failure)
+            for target, hop in here.edges:
+                known = self.known(target)
+                if known is not None and target not in members:
+                    modules |= known[1]
+                    provisional |= target in self.unsure
+                    self._merge(found[member], known[0], hop)
+        changed = len(members) > 1
+        while changed:
+            changed = False
+            for member in members:
+                for target, hop in direct[member].edges:
+                    if target in found and target != member:
+                        changed |= self._merge(found[member], tuple(found[target].values()), hop)
+        self.provisional |= provisional
+        memo = self.unsure if provisional else self.memo
+        for member in members:
+            memo[member] = tuple(found[member].values()), frozenset(modules)
+            del direct[member]
+
+    @staticmethod
+    def _merge(into: dict[tuple[object, ...], Failure], failures: tuple[Failure, ...], hop: Hop) -> bool:
+        before = len(into)
+        final = sum(not failure.unless for failure in into.values())
+        for failure in failures:
+            if final >= MAX_FAILURES:
+                break
+            if failure.key not in into:
+                # Too many that a source may yet refute must not hide one that it cannot.
+                unless = failure.unless if len(into) < MAX_OPEN else ""
+                into[failure.key] = Failure(failure.finding, failure.rule, (hop, *failure.hops), unless)
+                final += not unless
+        return len(into) > before
+
+
+def capped(failures: list[Failure]) -> tuple[Failure, ...]:
+    """Return as many failures as are reported, and those that a source may yet refute."""
+    final = [failure for failure in failures if not failure.unless][:MAX_FAILURES]
+    still_open = [failure for failure in failures if failure.unless] if len(final) < MAX_FAILURES else []
+    return (*final, *still_open)
