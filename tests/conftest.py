@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -20,8 +22,38 @@ if TYPE_CHECKING:
     from capsend.engine import Template
 
 
+# Every process of the tests, those of programs that they start too, compares what it has rebuilt with what the host describes.
+os.environ["CAPSEND_COMPARE"] = "1"
+
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every program that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+SLOWEST: Final = (
+    "test_plugin_incremental", "test_echo", "test_packages", "test_agreement", "test_libraries", "test_image", "test_forms", "test_children",
+    "test_spawning_inside", "test_cli", "test_capabilities", "test_declarations", "test_plugin",
+)  # fmt: skip
+"""The files that take longest, which begin, so that no worker is left with one of them when the other has nothing to do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the slowest files begin."""
+    places = {name: place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_heap() -> None:
+    """Set aside all that earlier modules left, such as what mypy knows: a test that collects garbage would look through it each time."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _not_compared(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the comparison out where a test says why."""
+    if request.node.get_closest_marker("not_compared") is not None:
+        monkeypatch.delenv("CAPSEND_COMPARE")
 
 
 @pytest.fixture(scope="session")

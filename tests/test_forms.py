@@ -19,20 +19,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from form_cases import CASES, Case, assert_equal, expected_of, load
 
-NOT_COMPARED = {
-    "huge_ints_surrogates": "the description is JSON, which does not take ints of that many digits",
-    "table_of_the_built_in_names": "the table holds `open`, for which the process has a method that asks the host",
-    "partial_in_a_class": "a partial in a class stands in a staticmethod inside, so that it is called as on the host",
-    "perprocess_class_attribute": "the types within an annotation are not the same objects",
-}
-"""Programs whose rebuilt entities are not compared with the host's, with the reason."""
-
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_a_program_is_taken_or_refused_as_it_says(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_is_taken_or_refused_as_it_says(case: Case, folder: Path) -> None:
     """Whatever is taken is rebuilt as it is here and behaves so, and what could not is refused with the variable and the reason."""
-    if case.name not in NOT_COMPARED:
-        monkeypatch.setenv("CAPSEND_COMPARE", "1")
     if sys.version_info < case.python:
         pytest.skip(f"needs Python {case.python}")
     if case.refused:

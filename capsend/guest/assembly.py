@@ -22,6 +22,20 @@ _set: Final[Any] = type.__setattr__
 _FIELD_KINDS: Final = {"": Any, "C": typing.ClassVar[Any], "I": dataclasses.InitVar(Any)}
 
 
+def keep_field_types(cls: type, types_: dict[str, Any]) -> None:
+    """Give the fields of a class, and those that its subclasses have from it, the types that its annotations say."""
+    for name, field in vars(cls).get("__dataclass_fields__", {}).items():
+        if name in types_:
+            field.type = types_[name]
+    stack = [cls]
+    while stack:
+        current = stack.pop()
+        for attribute in vars(current).get("__attrs_attrs__", ()):
+            if attribute.name in types_ and (current is cls or attribute.inherited):
+                object.__setattr__(attribute, "type", types_[attribute.name])
+        stack += type.__subclasses__(current)
+
+
 class Assembler:
     """Makes classes.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import functools
 from collections.abc import Callable
@@ -51,8 +52,24 @@ MAKERS: Final[dict[str, _Maker]] = {
 }
 
 
-def filled_cache(target: Any, maxsize: int | None, typed: bool, held: list[list[Any]]) -> Any:
-    """Return an `lru_cache` around a function that holds these (arguments, keywords, result) already, the oldest first."""
+_UNKNOWN: Final = object()
+
+
+def _miss(_argument: object) -> None:
+    """Fail: then a cache counts a call, and remembers nothing."""
+    raise LookupError
+
+
+def filled_cache(target: Any, maxsize: int | None, typed: bool, held: list[list[Any]], counts: list[int]) -> Any:
+    """Return an `lru_cache` around a function that holds these (arguments, keywords, result) already, the oldest first.
+
+    Args:
+        target: the function.
+        maxsize: as `lru_cache` takes it.
+        typed: likewise.
+        held: the calls that it remembers.
+        counts: `[hits, misses]` that it shall count so far; empty where nobody asks.
+    """
     answers = iter(result for _, _, result in held)
 
     def run(*args: Any, **keywords: Any) -> Any:
@@ -62,6 +79,13 @@ def filled_cache(target: Any, maxsize: int | None, typed: bool, held: list[list[
     cached = functools.lru_cache(maxsize, typed)(run)
     for args, keywords, _ in held:
         cached(*args, **keywords)
+    if counts:
+        run_now[0] = _miss
+        for _ in range(counts[1] - len(held)):
+            with contextlib.suppress(LookupError):
+                cached(_UNKNOWN)
+        for _ in range(counts[0] if held else 0):
+            cached(*held[-1][0], **held[-1][1])
     run_now[0] = target
     functools.update_wrapper(cached, target)
     return cached

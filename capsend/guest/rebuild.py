@@ -15,11 +15,12 @@ import typing
 from typing import TYPE_CHECKING, Any
 
 from capsend import Dir, Mailbox, PerProcess, Spawnable, codec
+from capsend.shipping import entity_description
 from capsend.shipping.captures.constants import HANDED_DOWN
 from capsend.source.compiling import compile_source, nested_in, requalified
 
 from . import descriptors, type_expressions, unsent
-from .assembly import Assembler
+from .assembly import Assembler, keep_field_types
 from .handles import Handle
 from .unsent import Unsent
 
@@ -73,6 +74,7 @@ class Program:
             "l": self._alias,
             "o": object,
             "v": self._value,
+            "I": self._item,
             "u": Unsent,
         }
         self._actors: dict[str, Callable[..., None]] = {
@@ -87,6 +89,8 @@ class Program:
             "r": self._register,
             "j": self._reorder,
             "P": self._complete_protocol,
+            "O": lambda function: typing.overload(self.get(function)),
+            "=": self._compare,
         }
         unsent.begin()
 
@@ -240,6 +244,11 @@ class Program:
         self._values.add(id(value))
         return sys.intern(value) if is_interned else value
 
+    def _item(self, value: int, place: int) -> Any:
+        item = self.entities[value][place]
+        self._values.add(id(item))
+        return item
+
     def _attribute(self, owner: int, name: str) -> Any:
         for base in self.entities[owner].__mro__:
             if name in vars(base):
@@ -254,11 +263,12 @@ class Program:
             made.register(cls, implementation)
         return made
 
-    def _cache(self, function: Any, maxsize: int | None, typed: bool, held: list[list[Any]]) -> Any:
+    def _cache(self, function: Any, maxsize: int | None, typed: bool, held: list[list[Any]], counts: list[int]) -> Any:
         target = self.get(function)
-        if not held:
+        if not held and not counts:
             return functools.lru_cache(maxsize, typed)(target)
-        return descriptors.filled_cache(target, maxsize, typed, [list(map(self.get, entry)) for entry in held])
+        filled = [list(map(self.get, entry)) for entry in held]
+        return descriptors.filled_cache(target, maxsize, typed, filled, counts)
 
     def _fill(self, function: int, parts: dict[str, Any]) -> None:
         made, get = self.entities[function], self.get
@@ -275,13 +285,15 @@ class Program:
         for name, reference in parts.get("names", {}).items():
             setattr(made, name, get(reference))
 
-    def _bind(self, module: int, names: dict[str, Any], unsent_names: dict[str, str]) -> None:
+    def _bind(self, module: int, names: dict[str, Any]) -> None:
         namespace = vars(self.entities[module])
         for name, reference in names.items():
-            namespace[name] = self.get(reference)
-        for name, reason in unsent_names.items():
-            if namespace.get(name) is None:
-                namespace[name] = Unsent(name, reason)
+            if reference is None:
+                namespace.setdefault(name, None)
+            elif type(reference) is not list:
+                namespace[name] = self.get(reference)
+            elif namespace.get(name) is None:
+                namespace[name] = Unsent(name, *reference)
 
     def _set(self, owner: int, names: dict[str, Any], unsent_names: dict[str, str]) -> None:
         cls = self.entities[owner]
@@ -290,17 +302,25 @@ class Program:
         for name, reason in unsent_names.items():
             type.__setattr__(cls, name, Unsent(f"{cls.__qualname__}.{name}", reason))
 
-    def _annotate(self, owner: int, annotations: dict[str, Any]) -> None:
-        self.entities[owner].__annotations__ = {name: self.get(reference) for name, reference in annotations.items()}
+    def _annotate(self, owner: int, annotations: dict[str, Any], types_: dict[str, Any]) -> None:
+        thing = self.entities[owner]
+        made = {name: self.get(reference) for name, reference in annotations.items()}
+        if isinstance(thing, dict):
+            thing["__annotations__"] = made
+            return
+        thing.__annotations__ = made
+        if isinstance(thing, type):
+            keep_field_types(thing, made | {name: self.get(reference) for name, reference in types_.items()})
 
     def _set_members(self, owner: int, members: dict[str, dict[str, Any]]) -> None:
         for name, fields in members.items():
-            member = self.entities[owner].__members__[name]
+            cls = self.entities[owner]
+            member = cls.__members__[name] if name in cls.__members__ else cls(int(name))
             for field, reference in fields.items():
                 member.__dict__[field] = self.get(reference)
 
     def _declare(self, module: int, name: str) -> None:
-        vars(self.entities[module]).setdefault("__annotations__", {})[name] = _per_process[Any]
+        vars(self.entities[module]).setdefault("__annotations__", {}).setdefault(name, _per_process[Any])
 
     def _keep_constant(self, value: Any) -> None:
         held = self.get(value)
@@ -322,6 +342,17 @@ class Program:
     def _reorder(self, number: int) -> None:
         cls = self.entities[number]
         cls.__bases__ = cls.__bases__  # which puts it at the end of the subclasses of its bases
+
+    def _compare(self, description: dict[str, Any]) -> None:
+        """Compare the host's description of what it sent with that of what was rebuilt.
+
+        Raises:
+            AssertionError: they differ.
+        """
+        entity_description.ask()
+        difference = entity_description.compare(description, entity_description.describe(self.entities))
+        if difference is not None:
+            raise AssertionError(f"CAPSEND_COMPARE: the process has rebuilt something else than was sent: {difference}")
 
 
 def _is_internal(module: str) -> bool:

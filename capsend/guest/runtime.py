@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from capsend import codec
 from capsend.shipping import description as failure
-from capsend.shipping import entity_description
 
 from . import children, handles, host_functions, local_time, mailbox, snapshot, unsent
 from .rebuild import Program
@@ -24,9 +23,8 @@ def run(program: str, call: str) -> str:
     """Run a program, and return its answer; nothing is ever raised.
 
     Args:
-        program: JSON of `{"entry": reference, "steps": [step], "parent": 1, "handles": [[number, kind, description]], "mailbox": 1,
-            "logging": level, "variables": {name: value}, "description": the host's, of its entities}`, of which all but the first two may
-            be missing.
+        program: JSON of `{"entry": reference, "steps": [step], "parent": 1, "handles": [[number, kind, description]],
+            "mailbox": 1, "logging": level, "variables": {name: value}}`, of which all but the first two may be missing.
         call: JSON of more steps, its length in hexadecimal and a colon before it, then `(args, kwargs)` as codec text.
 
     Returns:
@@ -47,8 +45,6 @@ def run(program: str, call: str) -> str:
             rebuilt.handles = handles.receive(parts["handles"])
         rebuilt.has_parent = "parent" in parts
         rebuilt.execute(parts["steps"])
-        if "description" in parts:
-            _compare(parts["description"], rebuilt)
         # No part of a call is copied without need: arguments may be large.
         start = call.index(":") + 1
         end = start + int(call[: start - 1], 16)
@@ -106,17 +102,6 @@ def _failed(rebuilt: Program, error: BaseException) -> str:
         snapshot.unplug_holes()
     held = _Held(rebuilt)
     return "e" + held.before(failure.describe(unsent.used() or error, externals=held.name))
-
-
-def _compare(description: dict[str, Any], rebuilt: Program) -> None:
-    """Compare the host's description of the entities that it sent with that of the rebuilt entities.
-
-    Raises:
-        AssertionError: the two differ.
-    """
-    difference = entity_description.compare(description, entity_description.describe(rebuilt.entities))
-    if difference is not None:
-        raise AssertionError(f"CAPSEND_COMPARE: the process has rebuilt something else than was sent: {difference}")
 
 
 def _call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -11,10 +11,12 @@ from typing import Any
 _typing: Any = typing
 
 
-def _variable(kind: str, name: str, parts: Any) -> Any:
+def _variable(kind: str, name: str, variances: list[str], parts: Any) -> Any:
     bound, constraints = parts
-    maker = getattr(_typing, kind)
-    return maker(name) if bound is None and not constraints else maker(name, *constraints, bound=bound)
+    options: dict[str, Any] = dict.fromkeys(variances, True)
+    if bound is not None:
+        options["bound"] = bound
+    return getattr(_typing, kind)(name, *constraints, **options)
 
 
 def _new_type(name: str, module: str, parts: Any) -> Any:

@@ -153,13 +153,18 @@ def message_of(placeholder: Unsent) -> str:
     return str(object.__getattribute__(placeholder, "_message"))
 
 
+def _cure(placeholder: Unsent) -> str:
+    if message_of(placeholder).endswith("which is not ProcessSend"):
+        return "pass it as an argument; or make it immutable, or declare it PerProcess[...], where it is a list, dict or set"
+    return (
+        "name it in a function that the process runs, so that it is judged before the start, or pass it as an argument"
+    )
+
+
 def _refuse(self: Unsent, *_args: Any, **_keywords: Any) -> NoReturn:
     if EXAMINING:
         raise TypeError(message_of(self))
-    error = CaptureError(
-        f"{message_of(self)}.\n\n    Instead: name it in a function that the process runs, so that it is judged before the start, "
-        "or pass it as an argument."
-    )
+    error = CaptureError(f"{message_of(self)}.\n\n    Instead: {_cure(self)}.")
     _uses.append(error)
     raise error
 

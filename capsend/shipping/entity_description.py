@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import os
 import re
 import sys
 import types
@@ -47,12 +48,27 @@ _OF_TUPLES: Final = frozenset({"__orig_bases__", "__class_getitem__", "__match_a
 _OF_PARTIALS: Final = frozenset({"func", "args", "keywords", "_phcount", "_merger"})
 _OF_FUNCTIONS: Final = frozenset({"__annotations__", "__annotate__", "__type_params__"})
 _LIBRARIES: Final = frozenset({"capsend", "capsend_traits", "attr", "attrs", "typing_extensions"})
+_OF_THE_PLACE: Final = frozenset({"capsend", "capsend_guest", "_sitebuiltins"})
 _NEW_TEXTS: Final = frozenset({"_struct.Struct"})
 # {module: name} of objects that moved between versions of Python: each is called as in the older version.
 _MOVED: Final = {
     "pathlib._local": "pathlib", "pathlib.types": "pathlib", "typing_extensions": "typing", "_decimal": "decimal", "_pydecimal": "decimal",
     "re._compiler": "re", "functools": "_functools", "string.templatelib": "string", "annotationlib": "typing", "_operator": "operator",
 }  # fmt: skip
+
+
+_asked = False
+
+
+def is_asked() -> bool:
+    """Tell whether what is sent is to be compared: CAPSEND_COMPARE asks for it, and a process whose own parent did."""
+    return _asked or bool(os.environ.get("CAPSEND_COMPARE"))
+
+
+def ask() -> None:
+    """Have what this process sends compared as well."""
+    global _asked  # noqa: PLW0603 - a process has one thread, and one parent
+    _asked = True
 
 
 def stands_for_another(thing: object) -> bool:
@@ -200,7 +216,7 @@ class _Description:
         members = vars(cls).get("__members__") or {}
         for name, value in vars(cls).items():
             if name not in passed and name not in members and type(value).__name__ not in _DESCRIPTORS_IN_C:
-                self._value(f"{path}.{name}", value)
+                self._entry(f"{path}.{name}", value)
         if issubclass(cls, enum.Enum):
             for name, member in cls.__members__.items():
                 self._texts[f"{path}[{name}]"] = f"member {member._name_}"
@@ -210,9 +226,19 @@ class _Description:
         for name, field in vars(cls).get("__dataclass_fields__", {}).items():
             for part in ("default", "default_factory", "init", "repr", "compare", "kw_only"):
                 self._value(f"{path}<{name}>.{part}", getattr(field, part))
+            self._annotation(f"{path}<{name}>.type", field.type)
         for attribute in vars(cls).get("__attrs_attrs__", ()):
             for part in ("default", "init", "repr", "kw_only", "converter", "validator"):
                 self._value(f"{path}<{attribute.name}>.{part}", getattr(attribute, part))
+            self._annotation(f"{path}<{attribute.name}>.type", attribute.type)
+
+    def _entry(self, path: str, value: Any) -> None:
+        if type(value) is functools.partial and sys.version_info < (3, 14):
+            self._texts[path] = (
+                UNKNOWN  # from 3.14 on, which the guest has, it would bind its first argument: a staticmethod is around it there
+            )
+        else:
+            self._value(path, value)
 
     def _registered(self, path: str, cls: type) -> None:
         if "_abc_impl" not in vars(cls):
@@ -231,7 +257,10 @@ class _Description:
             self._texts[f"{path}.__annotations__"] = f"fail with {type(error).__name__}"
             return
         for name, value in found.items():
-            self._texts[f"{path}.__annotations__[{name}]"] = UNKNOWN if self._is_unknown(value) else self._type(value)
+            self._annotation(f"{path}.__annotations__[{name}]", value)
+
+    def _annotation(self, path: str, value: Any) -> None:
+        self._texts[path] = UNKNOWN if self._is_unknown(value) else self._type(value)
 
     def _type(self, value: Any) -> str:
         """Return an annotation as text; Python's versions write them in several ways."""
@@ -257,8 +286,8 @@ class _Description:
         return None if number is None else f"#{number}"
 
     def _share(self, path: str, value: object) -> None:
-        if isinstance(value, str) and value.isidentifier() and self._open:
-            return  # the compiler makes one object of all texts that look like names, so one within another constant shows nothing
+        if type(value) in _ATOMS and self._open and value == value:  # noqa: PLR0124 - only a NaN differs from itself
+            return  # the compiler makes one object of equal constants, which tells nothing about those inside of others
         if type(value) in _SMALL or (isinstance(value, str | bytes | tuple | frozenset) and len(value) < 2):
             return
         self._kept.append(value)
@@ -279,7 +308,7 @@ class _Description:
     def _parts(self, path: str, value: Any) -> None:
         cls = type(value)
         if cls in _SMALL or cls in _ATOMS:
-            self._texts[path] = f"{cls.__name__} {value!r}"[:200]
+            self._texts[path] = f"{cls.__name__} {_atom(value)}"[:200]
             self._share(path, value)
             return
         if id(value) in self._open or path.count(".") + path.count("[") + path.count("(") > _MAX_DEPTH:
@@ -299,6 +328,10 @@ class _Description:
             self._texts[path] = _kind(value)
         elif isinstance(value, types.FunctionType):
             self._function(path, value)
+        elif isinstance(value, types.BuiltinFunctionType) and isinstance(value.__self__, types.ModuleType):
+            self._texts[path] = UNKNOWN  # the image has it by name, and may have it as a function written in Python
+        elif cls.__module__.partition(".")[0] in _OF_THE_PLACE:
+            self._texts[path] = UNKNOWN  # a right to something of the host, or a text about the interpreter
         elif isinstance(value, enum.Enum):
             self._texts[path] = f"{_name(cls)}.{value._name_}"
         elif cls in _TAKEN_APART:
@@ -308,7 +341,7 @@ class _Description:
         elif cls in {set, frozenset}:
             self._texts[path] = f"{cls.__name__} {sorted(map(self._alone, value))}"
         elif hasattr(value, "__wrapped__") and hasattr(value, "cache_parameters"):
-            self._texts[path] = f"cache {value.cache_parameters()}"
+            self._texts[path] = f"cache {value.cache_parameters()} {value.cache_info().currsize}"
             self._value(f"{path}.__wrapped__", value.__wrapped__)
         elif typing.get_origin(value) is not None:
             self._texts[path] = f"type {self._type(value)}"
@@ -374,12 +407,19 @@ def _is_named(thing: Any) -> bool:
 
 def _name(thing: Any) -> str:
     module = str(getattr(thing, "__module__", None))
+    if module.startswith("capsend."):
+        module = "capsend"  # the image has other modules for some of it
     return f"{_MOVED.get(module, module)}.{getattr(thing, '__qualname__', getattr(thing, '__name__', '?'))}"
 
 
 def _kind(cls: type) -> str:
     """Return the kind of a class: some classes of one version of `typing` are none in another."""
     return f"{'type' if cls.__module__ == 'typing' else 'class'} {_name(cls)}"
+
+
+def _atom(value: Any) -> str:
+    """Python writes no long number in decimal."""
+    return hex(value) if type(value) is int and value.bit_length() > 1000 else repr(value)
 
 
 def _plain(value: object) -> str:

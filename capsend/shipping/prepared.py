@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 import threading
 import types
@@ -138,21 +137,12 @@ def prepared_for(function: Callable[..., Any], knows: Callable[[str], bool], ima
             _refused.keep(plain, image, context.findings, context.observed)
         raise _refusal(plain, context.findings, "spawn")
     program = context.program
-    text = f'{{"entry":{dumps(entry)},"steps":{program.text()}{_description(program)}}}'
+    text = f'{{"entry":{dumps(entry)},"steps":{program.text()}}}'
     prepared = Prepared(program, context.origins, text, frozenset(program.names()), context.observed)
     program.steps = []
     if context.reusable and isinstance(plain, _KINDS):
         _kept.keep(plain, image, prepared)
     return prepared
-
-
-def _description(program: Program) -> str:
-    """Return the host's description of the sent entities, for the process to compare with its own; empty unless CAPSEND_COMPARE asks for it."""
-    if not os.environ.get("CAPSEND_COMPARE"):
-        return ""
-    from capsend.shipping.entity_description import describe
-
-    return f',"description":{dumps(describe(program.objects))}'
 
 
 def require_sendable(

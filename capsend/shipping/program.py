@@ -21,24 +21,27 @@ step                                                effect
 `["a", class, name]`                                entity: a method that the machinery of its class makes
 `["h", kind, ...]`                                  entity: a descriptor around functions (`staticmethod`, `property`, ...)
 `["d", [[class, function]]]`                        entity: a `singledispatch` function and its registry
-`["w", function, maxsize, typed, [[key, value]]]`   entity: an `lru_cache` around a function, with its content
+`["w", function, maxsize, typed, held, counts]`     entity: an `lru_cache` around a function, with what it holds and has counted
 `["p", function]`                                   entity: a `Spawnable` around a function
 `["y", value, name]`                                entity: a bound method of a value of a built-in type
 `["t", kind, ...]`                                  entity: a type made by a call, see `capsend.shipping.captures.type_expressions`
 `["l", module, source, name]`                       entity: a type alias; executes its statement in the module
 `["o"]`                                             entity: an `object()`
 `["v", value, is_interned]`                         entity: any other value
+`["I", value, place]`                                entity: an item of a value; those that hold each other are written as one
 `["u", name, reason]`                               entity: a placeholder for a value that stays on the host
 `["s", function, parts]`                            fill a function: defaults, cells, attributes, annotations
-`["b", module, {name: reference}, {name: reason}]`  fill a module; the names of the second stay on the host
-`["x", class, {name: reference}, {name: type}]`     fill a class, likewise
+`["b", module, {name: reference}]`                  fill a module; `[reason]` stands for what stays on the host, null for what comes later
+`["x", class, {name: reference}, {name: reason}]`   fill a class; the names of the second stay on the host
 `["e", module, name]`                               declare a global `PerProcess[...]`
 `["k", entity]`                                     a value that nobody changes: children get its copy as it is
-`["z", entity, {name: reference}]`                   set the annotations of a function or class
+`["z", entity, {name: reference}, {name: type}]`     set the annotations of a function, class or module; fields that have other types
 `["q", function, parameter, messages]`              a function's first parameter is its mailbox, for messages of that type, if it is known
 `["r", class, class]`                               register a virtual subclass with an abstract class
 `["P", class, is_runtime]`                           complete a protocol once it is filled
 `["j", class]`                                        put subclasses into the order in which the host made them
+`["O", function]`                                     register an overload of a function
+`["=", description]`                                  compare the host's description of all entities with the guest's
 ==================================================  ===============================================================
 """
 
@@ -50,6 +53,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import attrs
 
 from capsend import codec
+from capsend.shipping.entity_description import describe, is_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,6 +103,19 @@ _AROUND: Final = frozenset("dhpwy")
 _FILLERS: Final = {"m": "b", "c": "x", "f": "s", "g": "s"}
 
 
+class _Cycle(Exception):
+    """A value holds one that is being written and holds it in turn.
+
+    Attributes:
+        entity: the one that is being written.
+        passed: those on the way to it.
+    """
+
+    def __init__(self, entity: Entity) -> None:
+        self.entity = entity
+        self.passed: list[Entity] = []
+
+
 class Program:
     """Entities with their fills, the grants of the handles that values among them hold, and the steps once they are rendered."""
 
@@ -113,6 +130,7 @@ class Program:
         self._waiting: list[Entity] = []
         self._filled: set[Entity] = set()
         self._in_progress: set[Entity] = set()
+        self._group: list[Entity] = []
         self._readied: set[Entity] = set()
         self._acts: list[list[Any]] = []
 
@@ -195,12 +213,10 @@ class Program:
         return self.make(value, "v")
 
     def external(self, thing: object) -> dict[str, Any] | None:
-        """Name an object that has an entity; the codec's hook."""
-        entity = self._entities.get(id(thing))
-        if (
-            entity is not None and entity not in self._in_progress
-        ):  # the value that is being written names itself by its parts
-            return {"p": self._number(entity)}
+        """Name a thing that has an entity; the hook that the codec asks."""
+        named = self.shared(thing)
+        if named is not None:
+            return named
         handle = self._handles.get(id(thing))
         return None if handle is None else {"h": handle[1]}
 
@@ -235,13 +251,23 @@ class Program:
         return False
 
     def shared(self, thing: object) -> dict[str, Any] | None:
-        """Name a value that is an entity, whatever its class."""
+        """Name a value that is an entity, whatever its class; the one that is being written names itself by its parts."""
         entity = self._entities.get(id(thing))
-        return None if entity is None or entity in self._in_progress else {"p": self._number(entity)}
+        if entity is None:
+            return None
+        if entity not in self._in_progress:
+            return {"p": self._number(entity)}
+        if entity.kind == "v" and entity not in self._group:
+            raise _Cycle(entity)
+        return None
 
     def modules(self) -> Iterator[Entity]:
         """Yield the entities of the user's modules."""
         yield from (entity for entity in list(self._entities.values()) if entity.kind == "m")
+
+    def functions(self) -> Iterator[Entity]:
+        """Yield the entities of the user's functions."""
+        yield from (entity for entity in list(self._entities.values()) if entity.kind == "f")
 
     def render(self, *references: Reference) -> list[int | str]:
         """Order all entities that the references reach into steps.
@@ -271,8 +297,11 @@ class Program:
         return found
 
     def text(self) -> str:
-        """Return the rendered steps as JSON."""
-        return codec.dumps(self.steps)
+        """Return the rendered steps as JSON; where CAPSEND_COMPARE is set, the last one has the guest compare what it has made with what is here."""
+        steps = self.steps
+        if steps and is_asked():
+            steps = [*steps, ["=", describe(self.objects)]]
+        return codec.dumps(steps)
 
     def names(self) -> Iterator[tuple[str, str]]:
         """Yield (module, qualified name) of every object of the image that the rendered steps name."""
@@ -314,9 +343,7 @@ class Program:
                 step = [entity.kind, *self._placed(entity.parts)]
             finally:
                 self._in_progress.discard(entity)
-        entity.number = len(self.objects)
-        self.objects.append(entity.thing)
-        self.steps.append(step)
+        entity.number = self._append(entity.thing, step)
         self._waiting.append(entity)
 
     def _withdraw_with_parts(self, entity: Entity) -> None:
@@ -327,6 +354,24 @@ class Program:
             if part.kind == "u":
                 self.withdraw(entity, *part.parts)
                 return
+
+    def _fill_module(self, entity: Entity, fill: _Fill) -> None:
+        """Write the names of a module in the order that they have on the host."""
+        here = entity.thing if isinstance(entity.thing, dict) else vars(entity.thing)
+        order = [name for name in here if name in fill.names or name in fill.unsent]
+        names: dict[str, Any] = {}
+        late: dict[str, Reference] = {}
+        for name in dict.fromkeys([*order, *fill.names, *fill.unsent]):
+            reference = fill.names.get(name)
+            if reference is None:
+                names[name] = [fill.unsent[name]]
+            elif _is_late(reference):
+                names[name], late[name] = None, reference
+            else:
+                names[name] = self._placed(reference)
+        self.steps.append(["b", entity.number, names])
+        if late:
+            self.steps.append(["b", entity.number, self._placed(late)])
 
     def _fill_names(self, entity: Entity, fill: _Fill, kind: str) -> None:
         late = {name: reference for name, reference in fill.names.items() if _is_late(reference)}
@@ -340,16 +385,47 @@ class Program:
             self._readied.add(entity)
             for needed in entity.ready:
                 self._make_ready(needed)
-        self._in_progress.add(entity)
+        group = [entity]
+        while True:
+            try:
+                return self._values_step(group)
+            except codec.NotEncodable as error:
+                if entity.blame is None or not entity.blame(error):
+                    raise
+                return ["u", type(entity.thing).__qualname__, error.reason]
+            except _Cycle as cycle:
+                if cycle.entity not in group:
+                    cycle.passed += group
+                    raise
+                group += cycle.passed
+
+    def _values_step(self, group: list[Entity]) -> list[Any]:
+        """Return the step of the first of some values; values that hold each other are written as one, and the others taken out of it.
+
+        Raises:
+            _Cycle: another value that is being written is reached, and holds these.
+            codec.NotEncodable: some value cannot be encoded.
+        """
+        outer, self._group = self._group, group
+        self._in_progress.update(group)
         try:
-            text = self.encode(entity.thing)
-        except codec.NotEncodable as error:
-            if entity.blame is None or not entity.blame(error):
-                raise
-            return ["u", type(entity.thing).__qualname__, error.reason]
+            whole = group[0].thing if len(group) == 1 else tuple(entity.thing for entity in group)
+            text = self.encode(whole)
         finally:
-            self._in_progress.discard(entity)
-        return ["v", text, 1] if _is_interned(entity.thing) else ["v", text]
+            self._group = outer
+            self._in_progress.difference_update(group)
+        if len(group) == 1:
+            return ["v", text, 1] if _is_interned(whole) else ["v", text]
+        number = self._append(whole, ["v", text])
+        for place, entity in enumerate(group[1:], 1):
+            entity.number = self._append(entity.thing, ["I", number, place])
+            self._waiting.append(entity)
+        return ["I", number, 0]
+
+    def _append(self, thing: object, step: list[Any]) -> int:
+        self.objects.append(thing)
+        self.steps.append(step)
+        return len(self.objects) - 1
 
     def _make_ready(self, entity: Entity) -> None:
         """Write all entities that code needs when it runs, before a value that runs the code is decoded."""
@@ -382,7 +458,9 @@ class Program:
         kind = _FILLERS.get(entity.kind)
         if kind == "s" and parts:
             self.steps.append(["s", entity.number, self._placed(parts)])
-        elif kind in {"b", "x"} and (fill.names or fill.unsent):
+        elif kind == "b" and (fill.names or fill.unsent):
+            self._fill_module(entity, fill)
+        elif kind == "x" and (fill.names or fill.unsent):
             self._fill_names(entity, fill, kind)
         self.steps += [self._placed(step) for step in fill.acts]
 

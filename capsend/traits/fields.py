@@ -134,8 +134,8 @@ def _slots(base: type) -> dict[str, types.MemberDescriptorType]:
     return {name: value for name, value in vars(base).items() if isinstance(value, types.MemberDescriptorType)}
 
 
-def annotations_of(base: type | types.FunctionType) -> dict[str, Any]:
-    """Return the own annotations of a class or function, unevaluated where the host's Python keeps them so."""
+def annotations_of(base: type | types.FunctionType | types.ModuleType) -> dict[str, Any]:
+    """Return the own annotations of a class, function or module, unevaluated where the host's Python keeps them so."""
     if sys.version_info >= (3, 14):
         import annotationlib
 

@@ -25,6 +25,7 @@ from capsend_traits.wording import (
     HANDLE_VERDICT,
     IMPL_CURE,
     MUTABLE_CURES,
+    NO_MEMBER_CURE,
     Leaf,
     Step,
     c_class_cure,
@@ -32,6 +33,7 @@ from capsend_traits.wording import (
     declared,
     fit,
     mutable_field,
+    no_member,
 )
 
 from capsend.codec.instances import plan_of
@@ -153,7 +155,7 @@ class Judge:
             place = stack.pop()
             children: list[_Place] = []
             for noun, part, child in self._parts(place, trait, found):
-                if type(child) in ATOMS or id(child) in seen:
+                if (type(child) in ATOMS and child == child) or id(child) in seen:  # noqa: PLR0124 - a NaN is equal only as the same object
                     continue
                 seen.add(id(child))
                 self.visited.append(child)
@@ -184,6 +186,9 @@ class Judge:
             self._reach_promised(value)
             return ()
         if verdict.shape is Shape.ENUM:
+            assert isinstance(value, enum.Enum)
+            if type(value).__members__.get(value._name_) is not value and not isinstance(value, enum.Flag):
+                found.append((True, _leaf(place, no_member(cls.__qualname__), NO_MEMBER_CURE)))
             found += [(True, _of_class(leaf, place)) for leaf in self._external(cls, trait) or ()]
             if trait == "ProcessSend" and (refusal := mutability(cls, held=True)) is not None:
                 found.append((False, _leaf(place, *refusal)))
@@ -226,7 +231,7 @@ class Judge:
 
     def _members(self, value: object) -> Iterator[Part]:
         assert isinstance(value, enum.Enum)
-        for name, member in type(value).__members__.items():
+        for name, member in members_of(type(value)):
             yield "member", f".{name}", member.value
             for field, child in member_state(member):
                 yield "field", f".{name}.{field}", child
@@ -306,6 +311,15 @@ def _is_code_like(cls: type) -> bool:
     """Return whether a class is one of callables and type expressions that are neither functions nor classes, but represent them."""
     module = str(getattr(cls, "__module__", ""))
     return module in _CODE_MODULES or module.startswith("capsend.") or cls in _CODE_CLASSES
+
+
+def members_of(cls: Any) -> Iterator[tuple[str, enum.Enum]]:
+    """Yield (name, member) of an enum, and (value as text, combination) of the combinations of flags that hold something of their own."""
+    yield from cls.__members__.items()
+    if issubclass(cls, enum.Flag):
+        for value, member in cls._value2member_map_.items():
+            if cls.__members__.get(member._name_) is not member and any(member_state(member)):
+                yield str(value), member
 
 
 def member_state(member: enum.Enum) -> Iterator[tuple[str, object]]:

@@ -158,6 +158,11 @@ def bad_part(step: Step, trait: str) -> str:
     return f"{step.path}: {step.type} has {_article(step.noun)} {step.noun} that is not {trait}: {step.part}"
 
 
+def no_member(type_name: str) -> str:
+    """Say that a member of an enum was made while the program ran."""
+    return f"it was made by a method of {type_name}, whose members do not include it"
+
+
 def mutable_field(type_name: str, name: str) -> str:
     """Say that a class is spoilt by a field that can be assigned."""
     return f"{type_name} has a field that is not ProcessSend: {name} can be assigned, so a captured copy could differ"
@@ -172,6 +177,7 @@ MUTABLE_CURES: Final = {
 HIDDEN_VERDICT: Final = "at run time it is what the branch beside `if TYPE_CHECKING` makes it, which mypy does not read"
 HIDDEN_CURE: Final = "assign it outside of `if TYPE_CHECKING`, or pass it as an argument"
 CHANGING_CURE: Final = "let the method return a new object, or pass it as an argument"
+NO_MEMBER_CURE: Final = "send its value, and make it inside, or name it in the class"
 CACHED_CURE: Final = "return an immutable value, or do without the cache: each process would have its own"
 
 

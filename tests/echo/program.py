@@ -56,6 +56,7 @@ class Program:
         late: whether the changes are made by the function that spawns.
         is_raw: whether `work` returns the values themselves and not their texts.
         imports: the lines by which the first module reaches the second.
+        is_again: whether it spawns `work` before the late changes as well.
     """
 
     index: int
@@ -65,6 +66,7 @@ class Program:
     late: bool = False
     is_raw: bool = False
     imports: tuple[str, ...] = ()
+    is_again: bool = False
 
     @property
     def name(self) -> str:
@@ -112,17 +114,33 @@ class Program:
             text = ["def main() -> None:", *(_indented(block) for block in body)]
         else:
             text = [*own, *([] if self.late else changes), *work]
-            text += ["def main() -> None:", *(_indented(block) for block in changes if self.late)]
+            late = changes if self.late else []
+            if self.is_again:
+                # The first spawn leaves a prepared program, which the changes must make useless.
+                late = ["spawn(work)", *late]
+                text.append("SPAWNS: Final = 2")
+            text += ["def main() -> None:", *(_indented(block) for block in late)]
             text.append(_indented(self._spawning()))
         return HEADER + "\n".join([*imports, *text]) + "\n"
 
     def _work(self) -> list[str]:
         reads = [read for piece in self.pieces for read in piece.reads]
+        form = "object" if self.is_raw else "str"
+        if self.way == "argument":
+            call = f"def call(f: Callable[[], tuple[{form}, ...]]) -> tuple[{form}, ...]:\n    return f()"
+            return [*self._function("work", reads), call]
+        if self.way == "both":
+            half = len(reads) // 2
+            call = f"def call(f: Callable[[], tuple[{form}, ...]]) -> tuple[{form}, ...]:\n    return work() + f()"
+            return [*self._function("work", reads[:half]), *self._function("more", reads[half:]), call]
+        return self._function("work", reads)
+
+    def _function(self, name: str, reads: list[tuple[str, str]]) -> list[str]:
         statements = [_indented(before) for before, _ in reads if before]
         form, result = ("{}", "object") if self.is_raw else ("repr({})", "str")
         values = "".join(f"        {form.format(expression)},\n" for _, expression in reads)
         return [
-            f"def work() -> tuple[{result}, ...]:\n"
+            f"def {name}() -> tuple[{result}, ...]:\n"
             + "".join(f"{s}\n" for s in statements)
             + f"    return (\n{values}    )"
         ]
@@ -132,6 +150,8 @@ class Program:
             "function": "spawn(work)",
             "lambda": "spawn(lambda: work())",
             "partial": "spawn(functools.partial(work))",
+            "argument": "spawn(call, work)",
+            "both": "spawn(call, more)",
             "nested": "def start() -> object:\n    return work()\nspawn(start)",
         }[self.way]
 
@@ -145,7 +165,8 @@ class Program:
             for place in range(len(getattr(piece, part)))
         ]
         way = [("way", 0, 0)] * (self.way != "function") + [("late", 0, 0)] * self.late
-        return [*whole, *parts, *way]
+        again = [("again", 0, 0)] * self.is_again
+        return [*whole, *parts, *way, *again]
 
     def cut(self, cuts: Iterable[tuple[str, int, int]]) -> Program:
         """Return the program without some of what it has."""
@@ -163,7 +184,8 @@ class Program:
             pieces.append(replace(piece, **kept))
         way = "function" if ("way", 0, 0) in gone else self.way
         late = self.late and ("late", 0, 0) not in gone
-        return replace(self, pieces=tuple(pieces), way=way, late=late)
+        is_again = self.is_again and ("again", 0, 0) not in gone
+        return replace(self, pieces=tuple(pieces), way=way, late=late, is_again=is_again)
 
 
 def _indented(block: str) -> str:

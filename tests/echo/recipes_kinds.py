@@ -426,7 +426,7 @@ def subclass_registry(w: Writer) -> None:
         w.change(
             w.pick(
                 f"setattr({w.ref(a)}, 'n', 100)",
-                f"type('Late', ({ref},), {{}})",
+                f"setattr({ref}, '_late', type('Late', ({ref},), {{}}))",
                 {
                     "tuple": f"{ref}.names = ('only',)",
                     "keyword": f"{w.ref(a)}.key = 'new'",

@@ -5,6 +5,7 @@ python runner.py FOLDER OUT.json NAME,NAME,... [only-prepare]
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import hashlib
 import importlib
@@ -109,8 +110,15 @@ def run(name: str, *, only_prepare: bool) -> dict[str, Any]:
     try:
         module = importlib.import_module(name)
 
+        spawns = iter(range(vars(module).get("SPAWNS", 1)))
+
         def stand_in(function: Any, /, *args: Any) -> None:
             vars(module)["spawn"] = capsend.spawn
+            if next(spawns) < vars(module).get("SPAWNS", 1) - 1:
+                with contextlib.suppress(CaptureError, SerializationError):
+                    prepare(ENVIRONMENT, function, args, {})
+                vars(module)["spawn"] = stand_in
+                return
             raise Escape(judge(function, args, only_prepare=only_prepare))
 
         vars(module)["spawn"] = stand_in

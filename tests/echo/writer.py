@@ -73,9 +73,14 @@ class Writer:
                     keeps=self.keeps,
                 )
             )
-        way = self.rng.choice(("function", "function", "function", "lambda", "partial", "nested"))
+        way = self.rng.choice(("function", "function", "function", "lambda", "partial", "nested", "argument", "both"))
         is_raw = self.maybe(0.2)
-        return Program(self.index, tuple(self.pieces), self.is_local, way, self.late, is_raw, tuple(self.imports))
+        is_again = self.late and self.maybe(0.7)
+        if is_again:
+            way = "function"  # whose program is kept
+        return Program(
+            self.index, tuple(self.pieces), self.is_local, way, self.late, is_raw, tuple(self.imports), is_again
+        )
 
     @property
     def other(self) -> str:
@@ -367,7 +372,7 @@ def _indented(text: str) -> str:
 
 def program(index: int) -> Program:
     """Return the program of a number: always the same."""
-    for name in ("values", "functions", "classes", "kinds"):
+    for name in ("values", "functions", "classes", "kinds", "more"):
         importlib.import_module(f"recipes_{name}")  # they list themselves
 
     return Writer(index).write()

@@ -26,7 +26,7 @@ from capsend.shipping.captures.origins import Origin
 from capsend.traits.fields import annotations_of, final_in_methods
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from capsend.shipping.captures.context import Place
     from capsend.shipping.captures.protocols import Walk
@@ -113,6 +113,7 @@ class Anatomy:
             options: dict[str, Any] = {
                 option: [getattr(field, option)] for option in ("init", "repr", "hash", "compare")
             }
+            self._walk.context.observed.made_table(lambda f=field: {each: getattr(f, each) for each in _OF_FIELDS})  # type: ignore[misc]  # mypy wants no default here
             kind = _FIELD_KINDS[field._field_type.name]  # noqa: SLF001 - there is no public way to ask
             if kind != "C":
                 options["kw_only"] = [field.kw_only is True]
@@ -125,8 +126,11 @@ class Anatomy:
             fields.append([field.name, kind, options])
         made = {name for name, raw in names.items() if is_made(getattr(raw, "__wrapped__", raw))}
         if "__init__" in made:
-            every = [field for field in cls.__dataclass_fields__.values() if field.init and not field.kw_only]
-            _require_defaults(cls, [field.default for field in every if field.default is not dataclasses.MISSING])
+            every = [
+                field for field in _given(cls.__dataclass_fields__.values()) if field.default is not dataclasses.MISSING
+            ]
+            keywords = {field.name: field.default for field in every if field.kw_only}
+            self._require_defaults(cls, [field.default for field in every if not field.kw_only], keywords)
         options = {
             "init": "__init__" in made,
             "repr": "__repr__" in made,
@@ -176,9 +180,13 @@ class Anatomy:
             fields.append([attribute.name, options])
         made = {name for name, raw in names.items() if is_made(raw)}
         if "__init__" in made:
-            every = [each for each in cls.__attrs_attrs__ if each.init and not each.kw_only]
-            plain = [each.default for each in every if not isinstance(each.default, attrs.Factory)]  # type: ignore[arg-type]  # as above
-            _require_defaults(cls, [default for default in plain if default is not attrs.NOTHING])
+            every = [
+                each
+                for each in cls.__attrs_attrs__
+                if each.init and not isinstance(each.default, attrs.Factory) and each.default is not attrs.NOTHING  # type: ignore[arg-type]  # as above
+            ]
+            keywords = {each.alias or each.name.lstrip("_"): each.default for each in every if each.kw_only}
+            self._require_defaults(cls, [each.default for each in every if not each.kw_only], keywords)
         frozen = getattr(names.get("__setattr__"), "__name__", "") == "_frozen_setattrs"
         params = {
             "init": "__init__" in made,
@@ -207,7 +215,28 @@ class Anatomy:
             parts["boundary"] = boundary.value
         return parts
 
+    def _require_defaults(self, cls: Any, expected: list[object], keywords: dict[str, object]) -> None:
+        """See to it that a generated `__init__` has the defaults of the fields, from which the guest makes it again.
+
+        Raises:
+            Refused: they were replaced.
+        """
+        made = cls.__init__
+        for name in ("__defaults__", "__kwdefaults__"):
+            self._walk.context.observed.attribute(made, name)
+        self._walk.context.observed.table(made.__kwdefaults__ or {})
+        given = [default for default in made.__defaults__ or () if not _is_sentinel(default)]
+        by_name = {name: value for name, value in (made.__kwdefaults__ or {}).items() if not _is_sentinel(value)}
+        if (
+            len(given) != len(expected)
+            or any(one is not other for one, other in zip(given, expected, strict=True))
+            or by_name.keys() != keywords.keys()
+            or any(by_name[name] is not keywords[name] for name in by_name)
+        ):
+            raise Refused("the defaults of its generated __init__ were replaced", "give the fields these defaults")
+
     def _named_tuple(self, cls: Any, place: Place) -> dict[str, Any]:
+        self._walk.context.observed.attribute(cls.__new__, "__defaults__")
         values = cls.__new__.__defaults__ or ()
         names = cls._fields[len(cls._fields) - len(values) :]
         defaults = [self._sent(value, name, place) for name, value in zip(names, values, strict=True)]
@@ -218,6 +247,7 @@ class Anatomy:
         return {"items": items, "total": bool(getattr(cls, "__total__", True)), "bases": []}
 
 
+_OF_FIELDS: Final = ("default", "default_factory", "init", "repr", "hash", "compare", "kw_only", "metadata", "type")
 _NOT_MEMBERS: Final = frozenset(
     {
         "__module__",
@@ -242,15 +272,11 @@ def _slots(cls: type) -> Iterator[str]:
             yield name
 
 
-def _require_defaults(cls: Any, expected: list[object]) -> None:
-    """See to it that a generated `__init__` has the defaults of the fields, from which the guest makes it again.
-
-    Raises:
-        Refused: they were replaced.
-    """
-    given = [default for default in cls.__init__.__defaults__ or () if not _is_sentinel(default)]
-    if len(given) != len(expected) or any(one is not other for one, other in zip(given, expected, strict=True)):
-        raise Refused("the defaults of its generated __init__ were replaced", "give the fields these defaults")
+def _given(fields: Iterable[Any]) -> Iterator[Any]:
+    """Yield the fields of a dataclass that are parameters of its `__init__`."""
+    for field in fields:
+        if field.init and field._field_type.name != "_FIELD_CLASSVAR":  # noqa: SLF001 - there is no public way to ask
+            yield field
 
 
 def _is_sentinel(default: object) -> bool:

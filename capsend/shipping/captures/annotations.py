@@ -29,6 +29,7 @@ INTROSPECTION: Final = frozenset(
         "fields",
         "from_callable",
         "get_annotations",
+        "get_overloads",
         "get_type_hints",
         "getfullargspec",
         "return_annotation",
@@ -36,6 +37,7 @@ INTROSPECTION: Final = frozenset(
     }
 )
 """The names whose use says that code looks at annotations: then their classes go along too."""
+_OF_MODULES: Final = frozenset({"__annotations__", "get_annotations", "get_type_hints"})
 
 
 @attrs.frozen
@@ -67,21 +69,28 @@ class Annotations:
         if id(thing) in self._seen:
             return
         self._seen.add(id(thing))
-        annotations = annotations_of(thing)
-        if annotations:
-            namespace = thing.__globals__ if isinstance(thing, types.FunctionType) else _namespace_of(thing)
-            self._context.observed.table(annotations)
+        annotations = _annotations_of(thing)
+        if annotations or _other_types(thing, annotations) or entity.kind == "m":
+            namespace = _namespace_of(thing)
+            self._context.observed.made_table(lambda: _annotations_of(thing))
             self._waiting.append(_Waiting(entity, owner or entity, thing, annotations, namespace))
 
     def send(self) -> None:
         """Send the annotations that wait."""
         is_asked = self._walk.classes.mentions(INTROSPECTION)
+        if self._walk.classes.mentions(_OF_MODULES):
+            for module in self._context.program.modules():
+                self.wait(module, module.thing)
         while self._waiting:
             waiting = self._waiting.pop(0)
-            if waiting.entity.kind not in {"a", "c", "f", "g"}:
+            if waiting.entity.kind not in {"a", "c", "f", "g", "m"}:
                 continue
             parts = {name: self._part(name, value, waiting, is_asked) for name, value in waiting.annotations.items()}
-            self._context.program.act(waiting.owner, "z", waiting.entity, parts)
+            types_ = {
+                name: self._part(name, value, waiting, is_asked)
+                for name, value in _other_types(waiting.thing, waiting.annotations).items()
+            }
+            self._context.program.act(waiting.owner, "z", waiting.entity, parts, types_)
 
     def _part(self, name: str, value: Any, waiting: _Waiting, is_asked: bool) -> Reference:
         values, program = self._walk.values, self._context.program
@@ -123,6 +132,31 @@ class Annotations:
         return isinstance(part, str | int) or self._is_known(part)
 
 
-def _namespace_of(cls: type) -> dict[str, Any]:
-    module = sys.modules.get(cls.__module__)
-    return vars(module) if module is not None else {"__name__": cls.__module__}
+def _annotations_of(thing: Any) -> dict[str, Any]:
+    if isinstance(thing, types.ModuleType):
+        if sys.version_info >= (3, 14):
+            return annotations_of(thing)
+        thing = vars(thing)
+    return dict(thing.get("__annotations__", {})) if isinstance(thing, dict) else annotations_of(thing)
+
+
+def _other_types(thing: Any, own: dict[str, Any]) -> dict[str, Any]:
+    """Return the types of the fields of a class that are not its annotations: one of both was replaced."""
+    if not isinstance(thing, type):
+        return {}
+    fields = {name: field.type for name, field in thing.__dict__.get("__dataclass_fields__", {}).items() if name in own}
+    for attribute in thing.__dict__.get("__attrs_attrs__", ()):
+        if not attribute.inherited:
+            fields[attribute.name] = attribute.type
+    return {name: type_ for name, type_ in fields.items() if type_ is not own.get(name)}
+
+
+def _namespace_of(thing: Any) -> dict[str, Any]:
+    if isinstance(thing, types.FunctionType):
+        return thing.__globals__
+    if isinstance(thing, dict):
+        return thing
+    if isinstance(thing, types.ModuleType):
+        return vars(thing)
+    module = sys.modules.get(thing.__module__)
+    return vars(module) if module is not None else {"__name__": thing.__module__}

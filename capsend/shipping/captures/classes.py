@@ -26,7 +26,7 @@ from capsend.shipping.captures.origins import Origin, is_placeholder, missing_mo
 from capsend.source.locate import SourceError, locate_alias
 from capsend.source.references import Read
 from capsend.traits.fields import class_fields
-from capsend.traits.judge import member_state, type_name
+from capsend.traits.judge import member_state, members_of, type_name
 from capsend.traits.parts import ATOMS
 from capsend.traits.per_process import class_declares_per_process
 
@@ -150,7 +150,9 @@ class Classes:
     def _members(self, cls: Any, entity: Entity, place: Place) -> None:
         """Send the fields that the members of an enum have of their own."""
         members: dict[str, dict[str, Reference]] = {}
-        for name, member in cls.__members__.items():
+        if issubclass(cls, enum.Flag):
+            self._context.observed.answer(lambda: [name for name, _ in members_of(cls)])
+        for name, member in members_of(cls):
             self._context.observed.table(vars(member))
             for field, value in member_state(member):
                 path = f"{cls.__qualname__}.{name}.{field}"
@@ -210,6 +212,8 @@ class Classes:
         """Reach what the `__init__` of a dataclass or attrs class calls and gives to instances."""
         values = self._walk.values
         for field in getattr(cls, "__dataclass_fields__", {}).values():
+            if field._field_type.name == "_FIELD_CLASSVAR":  # noqa: SLF001 - there is no public way to ask
+                continue  # no instance gets it
             path = f"{cls.__qualname__}.{field.name}"
             if field.default_factory is not dataclasses.MISSING:
                 values.judge(field.default_factory, Kind.CLASS_ATTRIBUTE, f"{path}.default_factory", place)
@@ -277,6 +281,10 @@ class Classes:
             return
         for name in names:
             self._mentioned.setdefault(name, place)
+
+    def mentioned(self, name: str) -> Place | None:
+        """Return the place where a name is mentioned."""
+        return self._mentioned.get(name)
 
     def mentions(self, names: Iterable[str]) -> bool:
         """Tell whether any of these names is mentioned."""

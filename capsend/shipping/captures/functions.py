@@ -6,7 +6,8 @@ import ast
 import dataclasses
 import sys
 import types
-from typing import TYPE_CHECKING, Any, Final
+import typing
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from capsend_traits import wording
 from capsend_traits.wording import Kind, Leaf
@@ -57,6 +58,17 @@ class Functions:
         if entity.kind in {"f", "g"} and entity.number is None:
             self._judge_later(function, entity)
         return entity
+
+    def take_overloads(self) -> None:
+        """Send the overloads of all functions, where code asks for them."""
+        context, place = self._context, self._walk.classes.mentioned("get_overloads")
+        if place is None:
+            return
+        for entity in list(context.program.functions()):
+            context.observed.answer(lambda f=entity.thing: typing.get_overloads(f))  # type: ignore[misc]  # mypy wants no default here
+            for overload in typing.get_overloads(cast("types.FunctionType", entity.thing)):
+                self.judge(cast("types.FunctionType", overload), place)
+                context.program.act(entity, "O", context.program.entity(overload))
 
     def judge(self, function: types.FunctionType, place: Place) -> None:
         """Judge a function that is reached by name, as a method or a part of a descriptor is."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from capsend.shipping.program import Entity
     from capsend.source.references import Import
 
-_ASKED: Final = INTROSPECTION | {"__subclasses__"}
+_ASKED: Final = INTROSPECTION | {"__subclasses__", "cache_info"}
 """The attributes that ask for more than themselves, of whatever they are read."""
 _SHORT: Final = 200
 _MACHINERY: Final = frozenset({"__cached__", "__warningregistry__"})
@@ -60,6 +60,8 @@ class Names:
     def read(self, namespace: dict[str, Any], module: Entity, read: Read, place: Place) -> None:
         """Reach one global of a user's module, and the attributes read from it."""
         context = self._context
+        if read.name == "__annotations__":
+            self._walk.classes.mention((read.name,), place)
         key = (id(namespace), read.name, read.chain)
         if {(*key, False), (*key, context.tolerant)} & self._done or read.name in _EVERY_MODULE_HAS:
             return
@@ -103,6 +105,7 @@ class Names:
         """Follow the attributes that are read from a value whose identity is known."""
         classes = self._walk.classes
         for read in reads:
+            classes.mention([name for name in read.chain if name in _ASKED], place)
             if isinstance(value, types.ModuleType):
                 if read.chain and self._origin(value) is Origin.USER:
                     inner = attrs.evolve(read, name=read.chain[0], chain=read.chain[1:])
@@ -114,7 +117,6 @@ class Names:
                 classes.construct(value, place)
             if not read.chain:
                 continue
-            classes.mention([name for name in read.chain if name in _ASKED], place)
             if isinstance(value, types.FunctionType):
                 self._function_attribute(value, read.chain[0], place)
             else:
@@ -186,6 +188,7 @@ class Names:
             return
         self._taken.add(id(namespace))
         entity = self.module(namespace)
+        self._walk.annotations.wait(entity, entity.thing)
         for name in list(namespace):
             if not name.startswith("__"):
                 self.read(namespace, entity, Read(name, (), 0), place)

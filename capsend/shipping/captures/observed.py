@@ -18,6 +18,7 @@ class Observed:
         self._names: list[tuple[Mapping[str, Any], str, object]] = []
         self._attributes: list[tuple[object, str, object]] = []
         self._tables: list[tuple[Mapping[Any, Any], dict[Any, Any]]] = []
+        self._made_tables: list[tuple[Callable[[], Mapping[Any, Any]], dict[Any, Any]]] = []
         self._cells: list[tuple[types.CellType, object]] = []
         self._kept: list[object] = []
         self._answers: list[tuple[Callable[[], object], object]] = []
@@ -45,6 +46,10 @@ class Observed:
             self._kept.append(container)
             self.answer(lambda: [*map(_Is, _flat(container))])
 
+    def made_table(self, ask: Callable[[], Mapping[Any, Any]]) -> None:
+        """Note all entries of a table that is made when somebody asks for it."""
+        self._made_tables.append((ask, dict(ask())))
+
     def cell(self, cell: types.CellType, value: object) -> None:
         """Note what a cell holds."""
         self._cells.append((cell, value))
@@ -60,6 +65,7 @@ class Observed:
             and all(getattr(thing, name, ABSENT) is value for thing, name, value in self._attributes)
             and all(_holds(cell, value) for cell, value in self._cells)
             and all(_same(table, known) for table, known in self._tables)
+            and all(_same(ask(), known) for ask, known in self._made_tables)
             and all(ask() == known for ask, known in self._answers)
         )
 

@@ -98,6 +98,9 @@ class Classes(Protocol):
     def mention(self, names: Iterable[str], place: Place) -> None:
         """Note names that are read from something unknown."""
 
+    def mentioned(self, name: str) -> Place | None:
+        """Return the place where a name was noted."""
+
     def mentions(self, names: Iterable[str]) -> bool:
         """Return whether any of these names was noted."""
 

@@ -12,6 +12,7 @@ import attrs
 _EXPRESSIONS: Final = frozenset({"types", "typing", "typing_extensions", "builtins", "collections.abc"})
 _PARTS: Final = {"ParamSpecArgs": "args", "ParamSpecKwargs": "kwargs"}
 _VARIABLES: Final = ("TypeVar", "ParamSpec", "TypeVarTuple")
+_VARIANCES: Final = ("covariant", "contravariant", "infer_variance")
 
 
 @attrs.frozen
@@ -33,7 +34,8 @@ def dissect(value: Any) -> Form | None:
     """Take a type expression apart; None when it is not one."""
     cls = type(value)
     if cls.__name__ in _VARIABLES and cls.__module__ in {"typing", "typing_extensions"}:
-        return Form("variable", (cls.__name__, value.__name__), _restrictions(value))
+        variances = [name for name in _VARIANCES if getattr(value, f"__{name}__", False)]
+        return Form("variable", (cls.__name__, value.__name__, variances), _restrictions(value))
     if cls.__name__ in _PARTS:
         return Form("part", (_PARTS[cls.__name__],), (value.__origin__,))
     if isinstance(value, typing.NewType):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _JUDGED_AGAIN: Final = frozenset("cfgm")
 """The kinds of entities that may have been met before by code that needs less of them."""
+_MOST_CALLS: Final = 100_000
+"""The calls of a cache that the guest repeats so that it counts what the host counts."""
 _BY_VALUE: Final = frozenset({Kind.ARGUMENT, Kind.RESULT})
 
 
@@ -255,10 +257,19 @@ class Values:
             entries = [
                 [program.value(args), program.value(keywords), program.value(result)] for args, keywords, result in held
             ]
-            program.make(cached, "w", program.value(function), parameters["maxsize"], parameters["typed"], entries)
+            pieces = program.value(function), parameters["maxsize"], parameters["typed"], entries
+            entity = program.make(cached, "w", *pieces, [])
+            self._context.possibly(lambda: self._count(entity, pieces, cached))
         if held:
             self._context.reusable = False
         return leaves
+
+    def _count(self, entity: Entity, pieces: tuple[Any, ...], cached: Any) -> None:
+        """Send how often a cache was asked, where code looks at that."""
+        info = cached.cache_info()
+        if self._walk.classes.mentions({"cache_info"}) and max(info.hits, info.misses) <= _MOST_CALLS:
+            entity.parts = (*pieces, [info.hits, info.misses])
+            self._context.observed.answer(cached.cache_info)
 
     def _spawnable(self, value: Any, trait: TraitName) -> list[Leaf]:
         function = value.__capsend_function__

@@ -89,6 +89,8 @@ class Walk:
         if self.context.findings:
             return
         self.context.include_what_is_possible()
+        self.functions.take_overloads()
+        self.context.include_what_is_possible()
         self.classes.register()
         self.annotations.send()
         self.context.include_what_is_possible()
