@@ -7,7 +7,9 @@ Run as a program, it changes the state of this interpreter as the page says, cal
 from __future__ import annotations
 
 import array
+import builtins
 import calendar
+import csv
 import datetime
 import decimal
 import errno
@@ -59,6 +61,10 @@ def first_day_of_the_week() -> str:
 
 def kinds_of_files() -> str | None:
     return mimetypes.guess_type("a.mine")[0]
+
+
+def registrations() -> tuple[bool, list[str]]:
+    return hasattr(builtins, "given"), csv.list_dialects()
 
 
 def changes_to_the_standard_library() -> str:
@@ -170,6 +176,8 @@ def prepare() -> None:
     locale.setlocale(locale.LC_ALL, "C.UTF-8")
     calendar.setfirstweekday(calendar.SUNDAY)
     mimetypes.add_type("text/x-mine", ".mine")
+    csv.register_dialect("semicolons", delimiter=";")
+    vars(builtins)["given"] = 1
     json.JSONEncoder.item_separator = ";"
     os.environ |= {"MODE": "strict", "TZ": "America/New_York"}
     time.tzset()
@@ -182,6 +190,7 @@ ROWS: Final[dict[str, Callable[[], object]]] = {
     "locale": locale_settings,
     "calendar": first_day_of_the_week,
     "kinds of files": kinds_of_files,
+    "registrations": registrations,
     "changed library": changes_to_the_standard_library,
     "interpreter": settings_of_the_interpreter,
     "environment variables": environment_variables,

@@ -36,6 +36,26 @@ def keep_field_types(cls: type, types_: dict[str, Any]) -> None:
         stack += type.__subclasses__(current)
 
 
+@contextlib.contextmanager
+def _assigned(cls: type) -> Iterator[None]:
+    """Have the generated `__init__` assign the defaults of fields that it does not take: with slots no attribute of the class stands for them."""
+    own = [field for field in vars(cls).values() if isinstance(field, dataclasses.Field)]
+    every = [
+        *own,
+        *(field for base in cls.__mro__[1:] for field in vars(base).get("__dataclass_fields__", {}).values()),
+    ]
+    changed = []
+    for field in dict.fromkeys(every):
+        if not field.init and field.default is not dataclasses.MISSING:
+            changed.append((field, field.default))
+            field.default_factory, field.default = (lambda value=field.default: value), dataclasses.MISSING
+    try:
+        yield
+    finally:
+        for field, default in changed:
+            field.default, field.default_factory = default, dataclasses.MISSING
+
+
 class Assembler:
     """Makes classes.
 
@@ -123,7 +143,8 @@ class Assembler:
             given = {key: self._get(item) if type(item) in {int, str} else item[0] for key, item in options.items()}
             _set(made, name, dataclasses.field(**given))
         made.__annotations__ = annotations
-        dataclasses.dataclass(**parts["params"])(made)
+        with _assigned(made) if "slots" in parts else contextlib.nullcontext():
+            dataclasses.dataclass(**parts["params"])(made)
         for name, _kind, _options in parts["fields"]:
             if name in vars(made):
                 type.__delattr__(made, name)

@@ -207,6 +207,8 @@ class Anatomy:
     def _enum(self, cls: Any, place: Place) -> dict[str, Any]:
         members = []
         for name, member in cls.__members__.items():
+            if not _is_under_its_value(cls, member):
+                raise Refused(f"the value of {cls.__qualname__}.{name} was replaced", "give it this value in the class")
             data = [self._sent(part, name, place) for part in _data_of(cls, member)]
             members.append([name, self._sent(member._value_, name, place), data])
         boundary = vars(cls).get("_boundary_")
@@ -263,6 +265,13 @@ _NOT_MEMBERS: Final = frozenset(
     | {"__init__", "__firstlineno__", "__static_attributes__", "__abstractmethods__", "__annotate__", "__type_params__"}
     | {"__annotate_func__", "__annotations_cache__", "_is_runtime_protocol", *OF_PROTOCOLS}
 )
+
+
+def _is_under_its_value(cls: Any, member: Any) -> bool:
+    try:
+        return bool(cls._value2member_map_.get(member._value_) is member)
+    except TypeError:
+        return True  # what cannot be hashed is looked for from member to member
 
 
 def _slots(cls: type) -> Iterator[str]:

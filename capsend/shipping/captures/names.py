@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from capsend.shipping.program import Entity
     from capsend.source.references import Import
 
-_ASKED: Final = INTROSPECTION | {"__subclasses__", "cache_info"}
+_ASKED: Final = INTROSPECTION | {"__subclasses__", "__bound__", "__constraints__", "cache_info"}
 """The attributes that ask for more than themselves, of whatever they are read."""
 _SHORT: Final = 200
 _MACHINERY: Final = frozenset({"__cached__", "__warningregistry__"})

@@ -224,8 +224,21 @@ class Values:
         leaves = self._judge.leaves(form.parts, trait, ".__args__")
         if not leaves:
             program = self._context.program
-            program.make(value, "t", form.kind, *form.data, program.value(form.parts))
+            entity = program.make(value, "t", form.kind, *form.data, program.value(form.parts))
+            if form.kind == "variable":
+                self._context.possibly(lambda: self._send_bounds(entity, value))
         return leaves
+
+    def _send_bounds(self, entity: Entity, variable: Any) -> None:
+        """Send all that a type variable is restricted to, where code looks at that."""
+        bounds = getattr(variable, "__bound__", None), getattr(variable, "__constraints__", ())
+        is_own = any(variable in getattr(cls, "__parameters__", ()) for cls in (bounds[0], *bounds[1]))
+        if is_own or not self._walk.classes.mentions({"__bound__", "__constraints__"}):
+            return
+        place = self._context.place
+        reference = self.send(bounds, Kind.CAPTURED, variable.__name__, place, trait="Serializable")
+        if reference is not None:
+            entity.parts = (*entity.parts[:-1], reference)
 
     def _dispatcher(self, function: Any, trait: TraitName) -> list[Leaf]:
         self._context.observed.table(function.registry)
