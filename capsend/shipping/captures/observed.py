@@ -46,6 +46,13 @@ class Observed:
             self._kept.append(container)
             self.answer(lambda: [*map(_Is, _flat(container))])
 
+    def partial(self, partial: Any) -> None:
+        """Note all that a `functools.partial` is made of, and its attributes."""
+        self.table(partial.keywords)
+        for name in ("args", "func"):
+            self.attribute(partial, name)
+        self.made_table(lambda: vars(partial))
+
     def made_table(self, ask: Callable[[], Mapping[Any, Any]]) -> None:
         """Note all entries of a table that is made when somebody asks for it."""
         self._made_tables.append((ask, dict(ask())))

@@ -167,9 +167,7 @@ class Values:
             leaves = self._judge.leaves(value, trait, name)
             for part in (value, *self._judge.visited):
                 if isinstance(part, functools.partial):
-                    self._context.observed.table(part.keywords)
-                    self._context.observed.attribute(part, "args")
-                    self._context.observed.attribute(part, "func")
+                    self._context.observed.partial(part)
             return leaves
         finally:
             self._context.place = outer

@@ -123,7 +123,7 @@ class Walk:
             self.classes.construct(function, place)
 
     def _partial(self, function: functools.partial[Any], place: Place) -> None:
-        self.context.observed.table(function.keywords)
+        self.context.observed.partial(function)
         self._root(function.func, place)
         pieces = [*((f"args[{index}]", piece) for index, piece in enumerate(function.args)), *function.keywords.items()]
         for name, piece in pieces:
