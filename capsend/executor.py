@@ -271,7 +271,7 @@ class _Workers:
             self._tell(future, None, error)
             return
         future._runs_in(process)  # noqa: SLF001 - its own module
-        # Two, so that nothing of a result is held here while the next process starts.
+        # Two callbacks, so that no part of a result is held while the next process starts.
         process._life.add_callback(lambda: self._end(future, process))  # noqa: SLF001 - same layer
         process._life.add_callback(self._start_waiting)  # noqa: SLF001 - same layer
 
@@ -302,7 +302,7 @@ class _Workers:
 
 
 def _check_arguments(max_workers: Any, environment: Any, initializer: Any) -> None:
-    """Refuse what cannot be meant; callers without a type checker may pass anything."""
+    """Refuse arguments that make no sense; callers without a type checker may pass anything."""
     if not isinstance(max_workers, int) or isinstance(max_workers, bool):
         message = f"max_workers must be an int, or None for the number of CPUs, not {max_workers!r}"
         raise TypeError(message)
@@ -326,7 +326,7 @@ def _check_environment(environment: Any) -> None:
 
 
 def _check_buffersize(buffersize: Any) -> None:
-    """Refuse what cannot be meant, in the words of the standard library."""
+    """Refuse a senseless `buffersize`, in the words of the standard library."""
     if buffersize is not None and not isinstance(buffersize, int):
         message = "buffersize must be an integer or None"
         raise TypeError(message)

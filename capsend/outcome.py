@@ -61,8 +61,7 @@ class Outcome(Generic[R]):
         r"""Return the outcome as one JSON object.
 
         The keys are the attributes' names. An error is `{"type", "message", "traceback"}`. A value keeps its shape as far as JSON has it:
-        tuples and
-        sets are arrays, a `Record` is `{"class", "fields"}`, and any other value is `{"repr": text}`.
+        tuples and sets are arrays, a `Record` is `{"class", "fields"}`, and any other value is `{"repr": text}`.
 
         Example:
             >>> import capsend, json

@@ -122,7 +122,7 @@ def process(fn: Callable[P, R], /) -> Spawnable[P, R]:
 
 
 def check(fn: Callable[..., object], /) -> None:
-    """Raise what `spawn` would raise for this function's captures, without running it.
+    """Raise the error that `spawn` would raise for this function's captures, without running the function.
 
     Raises:
         TypeError: `fn` is not a function.

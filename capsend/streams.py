@@ -20,7 +20,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 WINDOW: Final = 16
-"""How many items wait to be taken before the process waits."""
+"""Items that may wait to be taken before the process waits."""
 
 _SENDER: Final = Source(
     """
@@ -43,15 +43,19 @@ _SENDER: Final = Source(
 class Stream(Generic[T]):
     """The items of a generator function that runs in a process: an iterator, for `for` and for `async for`.
 
-    The process is at most a window of items ahead, and waits then. Iterating ends when the generator does, and raises what it, or its
-    process, ended by, after all items that came before. A stream that is left, by `with` or because nobody holds it any more, is killed.
+    The process is at most a window of items ahead, and waits then. A stream that is left, by `with` or because nobody holds it any more,
+    kills its process.
+
+    Ordering:
+        Items come in the order in which the generator yields them; the end of the generator or process, and its error, come after all items
+        before it.
 
     Attributes:
         process: the handle of the process.
     """
 
     def __init__(self, process: Process[Any], inbox: Mailbox[Any]) -> None:
-        """Made by `stream`; not to be called."""
+        """Wrap a process and its mailbox; `stream` calls this, users do not."""
         self.process = process
         self._inbox = inbox
         self._is_over = False
@@ -81,7 +85,7 @@ class Stream(Generic[T]):
         raise StopAsyncIteration
 
     def _ends(self, item: object) -> bool:
-        """Tell whether what came is the notice that the process has ended."""
+        """Return whether a message is the notice that the process has ended."""
         self._is_over = isinstance(item, Down) and self.process.done()
         return self._is_over
 
@@ -124,11 +128,11 @@ class _Stream:
     def __call__(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Stream[Any]:
         """Run a generator function, asynchronous or not, in a new process of the default environment, and return its items as a stream.
 
-        What it captures must be `ProcessSend`; arguments and items are copied.
+        Captures of `fn` must be `ProcessSend`; arguments and items are copied.
 
         Raises:
             TypeError: `fn` cannot be called.
-            CaptureError: something that it captures cannot go along.
+            CaptureError: a capture of `fn` cannot be sent.
             SerializationError: an argument cannot be sent.
 
         Example:
@@ -142,7 +146,7 @@ class _Stream:
         return _started(default(), WINDOW, fn, args, kwargs)
 
     def within(self, environment: Environment, *, window: int = WINDOW) -> Within:
-        """Return the same in an environment, with another window.
+        """Return `stream` for another environment and window.
 
         Args:
             environment: the environment of the process.
@@ -175,7 +179,7 @@ class Within:
     def __call__(self, fn: Callable[P, AsyncIterable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Stream[T]: ...
 
     def __call__(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Stream[Any]:
-        """Do as `stream`."""
+        """Run a generator function as `stream` does."""
         return _started(self._environment, self._window, fn, args, kwargs)
 
 

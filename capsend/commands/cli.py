@@ -133,10 +133,10 @@ def top(target: str, arguments: tuple[str, ...], interval: float) -> None:
     """Run a program that spawns processes, and show the tree of those that run.
 
     FUNCTION is called on the host, like the main function of any program, and awaited if it is an async def; one that is decorated
-    with @process runs in a process. Arguments are read as those of `capsend run`. What still runs when it returns is killed.
+    with @process runs in a process. Arguments are read as those of `capsend run`. Processes that still run when it returns are killed.
 
     On a terminal the tree is a table that changes; elsewhere each look is written as lines that begin with "top:". The last
-    line says how many processes ended, and how.
+    line reports how many processes ended, and how.
 
     \b
     Examples:
@@ -279,7 +279,7 @@ def _describe(stored: StoredImage) -> tuple[str, ...]:
 
 @image.command("clear", context_settings=_CONTEXT)
 def clear() -> None:
-    """Remove all images and compiled modules; the next spawn builds what it needs again.
+    """Remove all images and compiled modules; later spawns build them again.
 
     \b
     Example:

@@ -44,7 +44,7 @@ class Seen:
     """One process at one moment.
 
     Attributes:
-        depth: how many of its ancestors run.
+        depth: number of its ancestors that run.
         state: whether it has computed since the last look.
     """
 

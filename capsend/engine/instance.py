@@ -28,7 +28,7 @@ this much of the other stack its own check comes first, and endless recursion in
 """
 
 SMALL_STACK: Final = 3_145_728
-"""The same for guests in any language, which have less of it; host functions run on what is left."""
+"""The same for guests in any language, which have less of it; host functions run on the rest."""
 
 _WASM_STACK: Final = 67_108_864
 _SMALL_WASM_STACK: Final = 1_048_576

@@ -23,7 +23,7 @@ def restart() -> None:
 
 
 def forget_start() -> None:
-    """Forget that what was rehearsed has begun a life: a process begins its own."""
+    """Forget that the rehearsal has begun a life: a process begins its own."""
     global _renewed  # noqa: PLW0603 - once per process
     _renewed = False
     forget_exits()

@@ -26,7 +26,7 @@ def place_of(text: str) -> str:
 
 
 def make_room(size: str) -> str:
-    """Let the memory have room for so many bytes more."""
+    """Make sure that the memory has room for *size* more bytes."""
     io.BufferedReader(io.BytesIO(), int(size))  # memory that nothing is written to
     return ""
 

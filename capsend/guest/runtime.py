@@ -59,7 +59,7 @@ def run_again(program: str, call: str) -> str:
     """Make one more call in a process that has made a call before; the arguments and the answer are those of `run`.
 
     Args:
-        program: JSON of `{"entry": reference, "at": [entities, handles], "handles": [[number, kind, description]]}`; "at" says how many of
+        program: JSON of `{"entry": reference, "at": [entities, handles], "handles": [[number, kind, description]]}`; "at" is the number of
             each there are before this call, and the last may be missing.
         call: as for `run`.
     """

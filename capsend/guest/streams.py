@@ -28,7 +28,7 @@ _open_file, _write_file = io.open, os.write
 
 
 class _HostWriter(io.RawIOBase):
-    """A raw stream whose bytes reach the host as text; what is not UTF-8 arrives as backslash escapes."""
+    """A raw stream whose bytes reach the host as text; bytes that are not UTF-8 arrive as backslash escapes."""
 
     def __init__(self, operation: int, number: int, name: str) -> None:
         self.name = name

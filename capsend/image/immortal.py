@@ -1,8 +1,8 @@
 """Make the objects of a snapshot immortal, so that using one does not write to its page.
 
-CPython counts references in the object itself: merely looking at a shared constant writes to memory, and every page that
-a process writes to is copied for it. Objects with a very high count are left alone by the interpreter (PEP 683). The guest
-lists its objects as the last thing before the snapshot; here their counts are set in the data of the component.
+CPython counts references in the object itself: merely looking at a shared constant writes to memory, and every page that a process writes
+to is copied for it. Objects with a very high count are left alone by the interpreter (PEP 683). The guest lists its objects as the last
+step before the snapshot; this module sets their counts in the data of the component.
 """
 
 from __future__ import annotations

@@ -220,7 +220,7 @@ class Branch:
                 raise
 
     def release(self, memory: int) -> None:
-        """Give back what `reserve` charged."""
+        """Refund the charge of `reserve`."""
         with self._lock:
             self.charge("processes", -1)
             self.charge("memory", -memory)

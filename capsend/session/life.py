@@ -264,7 +264,7 @@ class SessionLife(Life):
             call.cpu_seconds = self.branch.cpu_seconds() - before
         value, error = self._received(call, answer)
         if self._stop is not None:
-            raise Stopped  # the call is still there, and is told with all others
+            raise Stopped  # the call is still the current one, and is ended with all others
         with self._guard:
             self._current = None
         call.end(value, error)

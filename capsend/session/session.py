@@ -389,7 +389,7 @@ class Snapshot:
 
     @property
     def size(self) -> int:
-        """Bytes of memory that it keeps: what the session had written."""
+        """Bytes of memory that it keeps: the pages that the session had written."""
         return self._still.picture.stored
 
     def start(self, environment: Environment | None = None) -> Session:

@@ -93,7 +93,7 @@ class References:
 
 
 def function_references(source: Source) -> References:
-    """Collect what a function or lambda refers to, defaults and decorators left out: they are values, not names."""
+    """Collect the references of a function or lambda, defaults and decorators left out: they are values, not names."""
     code = source.compile()
     collector = _Collector(code)
     collector.visit(code, frozenset(code.co_freevars))

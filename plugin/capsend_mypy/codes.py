@@ -43,5 +43,5 @@ _BY_RULE: Final = {Rule.ANY: ANY, Rule.OPAQUE: OPAQUE, Rule.BOUND: BOUND}
 
 
 def code_of(finding: Finding, rule: Rule) -> ErrorCode:
-    """Return the code of a finding: what it says too little about comes first, then the position that it has."""
+    """Return the error code of a finding: by its rule if the type says too little, else by its position."""
     return _BY_RULE.get(rule) or _BY_KIND.get(finding.kind, CAPTURE)

@@ -105,7 +105,7 @@ def _is_running() -> bool:
 
 
 class Session:
-    """Made in the host: a process waits for what it spawns, and cannot interrupt it."""
+    """Made on the host: a process waits for its children, and cannot interrupt them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise CapsendError(

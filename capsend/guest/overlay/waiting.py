@@ -98,7 +98,7 @@ class Worker(Generic[T]):
         try:
             while self._events and not self.is_stopping:
                 self._handle(self._events.popleft())
-        except Exception:  # noqa: BLE001 - as on a thread: the waiter at hand is not the one to be told
+        except Exception:  # noqa: BLE001 - as on a thread: the error is not for the waiter at hand
             _log.exception("what was to be done about the end of a process failed")
         finally:
             self._working = False

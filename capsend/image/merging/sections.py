@@ -114,6 +114,6 @@ def section(kind: int, content: bytes) -> bytes:
 
 
 def repeated(reader: Reader, read: Callable[[], object]) -> None:
-    """Call a reading function as often as the number at the reader says."""
+    """Read a number, and call a reading function that many times."""
     for _ in range(reader.number()):
         read()

@@ -348,10 +348,10 @@ class Classes:
                     program.act(reached.entity, "j", entity)
 
     def alias(self, alias: Any) -> None:
-        """Reach what a `type` statement made; what its value names is looked up when somebody asks for it, so it goes along where it can.
+        """Write the step of a `type` alias. Its value is evaluated lazily, so the names in it are included only where they can be sent.
 
         Raises:
-            Refused: it was made in another way.
+            Refused: the alias was made in another way.
         """
         names, program = self._walk.names, self._context.program
         namespace = vars(sys.modules[alias.__module__])
