@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import capsend
-from tests.bench import guests, messages, peers
+from tests.bench import guests, messages, peers, sessions
 from tests.bench.measuring import ROOT, US, Promise, Row, contest, median_of, probe
 
 if TYPE_CHECKING:
@@ -238,6 +238,7 @@ ROWS: dict[str, Callable[[int], Row]] = {
     "start": first_result,
     "import": import_time,
     **messages.ROWS,
+    **sessions.ROWS,
     "guest-spawn": guests.spawn,
     "guest-memory": guests.memory,
     "guest-many": guests.many,
