@@ -15,7 +15,7 @@ CURIOSITY: Final = "it is part of CPython's own tests, documentation or jokes, w
 REMOVED: Final = "Python {} removed it, and processes run Python 3.14"
 
 _REASONS: Final = {
-    SYSTEM: "fcntl grp mmap _posixshmem pty pwd readline resource syslog termios tty _pyrepl",
+    SYSTEM: "fcntl grp mmap _posixshmem pty pwd readline resource syslog termios tty",
     LIBRARY: "bz2 _bz2 ctypes _ctypes curses _curses _curses_panel _dbm _gdbm _hashlib lzma _lzma _uuid _zstd",
     NETWORK: "ssl _ssl",
     WINDOW: "idlelib tkinter _tkinter turtle turtledemo",
