@@ -78,6 +78,6 @@ def test_compiling_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPat
 
 def test_compiling_that_takes_too_much_memory_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """As above."""
-    monkeypatch.setattr(isolated, "MEMORY", 600 << 20)
+    monkeypatch.setattr(isolated, "MEMORY", 250 << 20)
     with pytest.raises(WasmError, match="was given up"):
-        WasmModule.from_bytes(large(4, 700_000), isolated=True)
+        WasmModule.from_bytes(large(2, 900_000), isolated=True)

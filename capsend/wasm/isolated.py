@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -38,9 +37,14 @@ def compile_apart(data: bytes, *, name: str) -> bytes:
     Raises:
         WasmError: the module is refused, or the compiler has reached a limit.
     """
+    import subprocess
+
     with tempfile.TemporaryDirectory(prefix="capsend-") as folder:
         target = Path(folder, "compiled")
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry or os.curdir for entry in sys.path)}
+        environment = os.environ | {
+            "RUST_BACKTRACE": "0",
+            "PYTHONPATH": os.pathsep.join(entry or os.curdir for entry in sys.path),
+        }
         command = [sys.executable, "-P", "-c", _PROGRAM, str(target), name.replace("\0", ""), str(MEMORY), str(SECONDS)]
         try:
             done = subprocess.run(  # noqa: S603 - our own interpreter, our own arguments

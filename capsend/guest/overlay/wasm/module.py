@@ -1,4 +1,4 @@
-"""WebAssembly modules in a guest: a process can spawn the functions of those that it was given."""
+"""Modules in other languages as a process sees them: it can spawn the functions of those that it was given."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _HOLDS_NO_MORE = "this process holds too many handles"
 
 
-class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image, which no type checker knows
-    """A module in any language that the host has compiled; see `capsend.WasmModule` on the host."""
+class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image, which is not known here
+    """A module in any language that the host has compiled; see `capsend.WasmModule` outside."""
 
     __slots__ = ("_name", "functions")
 
@@ -31,19 +31,27 @@ class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image,
         self.functions = tuple(functions)
 
     @classmethod
-    def from_file(cls, path: Any) -> WasmModule:
-        """Refuse: the host compiles modules."""
+    def from_file(cls, path: Any, *, isolated: bool = False) -> WasmModule:
+        """Say that the host compiles modules."""
         raise WasmError(
             f"{path} cannot be loaded inside a process: the host compiles modules. Load it there, and capture it"
         )
 
-    from_bytes = from_wat = from_file
+    @classmethod
+    def from_bytes(cls, data: bytes, *, name: str = "", isolated: bool = False) -> WasmModule:
+        """As `from_file`."""
+        return cls.from_file(name or "the module", isolated=isolated)
+
+    @classmethod
+    def from_wat(cls, text: str, *, name: str = "") -> WasmModule:
+        """As `from_file`."""
+        return cls.from_file(name or "the module")
 
     def function(self, name: str) -> WasmFunction:
         """Return one of its functions.
 
         Raises:
-            WasmError: the module has no function of that name that can be spawned.
+            WasmError: there is none of that name that can be spawned.
         """
         if name not in self.functions:
             there_are = ", ".join(self.functions) or "none that a process can begin with"
@@ -65,7 +73,7 @@ class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image,
 
 
 class WasmFunction(handles.Handle):  # type: ignore[misc]  # as above
-    """A function of a module, which `spawn` takes like a Python function: bytes go in, bytes come out."""
+    """A function of a module, which `spawn` takes like one of Python's: bytes go in, bytes come out."""
 
     __slots__ = ("_label",)
 
@@ -75,7 +83,7 @@ class WasmFunction(handles.Handle):  # type: ignore[misc]  # as above
         self._label = f"{name} of {module}"
 
     def __call__(self, argument: bytes = b"", /, *capabilities: Any) -> bytes:
-        """Run the function in a process of its own, and return its result."""
+        """Run it in a process of its own, and return its result."""
         from capsend.spawning import spawn
 
         found: bytes = spawn(self, argument, *capabilities).result()
@@ -111,7 +119,7 @@ class WasmFunction(handles.Handle):  # type: ignore[misc]  # as above
 
 @attrs.frozen
 class WasmShipment:
-    """A call of a function of a module, ready to be sent to the host."""
+    """A call of a function of a module, ready to be told to the host."""
 
     function: WasmFunction
     argument: bytes
@@ -128,21 +136,21 @@ class WasmShipment:
 
     @property
     def head(self) -> dict[str, Any]:
-        """The head of the request to the host."""
+        """What the host is told of it."""
         return {"entry": self.function.number}
 
     def check(self, environment: Environment) -> None:
-        """Do nothing: the host checks the environment."""
+        """Do nothing: the host knows what it needs."""
 
     def start(self, environment: Environment) -> Any:
-        """Have the host start the call."""
+        """Have the host start it."""
         from capsend.runtime.running import start
 
         shipment: Any = self
         return start(shipment, environment, None, operations=())
 
     def receive(self, text: str, process_id: int, *, handles: Any = None) -> bytes:
-        """Return the result of the call."""
+        """Return its result."""
         found: bytes = codec.decode(text[1:])
         return found
 
