@@ -20,6 +20,7 @@ from capsend.codec.text import dumps
 from capsend.exceptions import ImageError, WasmError
 from capsend.image.cache import check_owner, check_way, cpu, own_folder
 from capsend.wasm.isolated import LAYER, compile_apart, template_of
+from capsend.wasm.vectors import refuse_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,6 +118,8 @@ def _compile(data: bytes, name: str, *, isolated: bool) -> Compiled:
     elif code is None:
         code = engine.compile_code(template.code, data, name)
         _keep(path, bytes(code.serialize()))
+    if not data[LAYER]:
+        refuse_vectors(data, name=name)
     made: Compiled = template(code, name)
     return made
 
