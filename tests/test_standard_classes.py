@@ -96,7 +96,7 @@ def test_declared_class_of_a_package_travels_by_its_declaration(run_script, tmp_
     (tmp_path / "geo.py").write_text("class Point:\n    def __init__(self, x):\n        self.x = [x]\n")
     done = run_script(
         """
-        from capsend.shipping import ship
+        from capsend.shipping.ship import ship
         from geo import Point
 
         point = Point(3)
