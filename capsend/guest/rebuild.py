@@ -344,10 +344,10 @@ class Program:
         cls.__bases__ = cls.__bases__  # which puts it at the end of the subclasses of its bases
 
     def _compare(self, description: dict[str, Any]) -> None:
-        """Compare the host's description of what it sent with that of what was rebuilt.
+        """Compare the host's description of the sent entities with that of the rebuilt ones.
 
         Raises:
-            AssertionError: they differ.
+            AssertionError: the two differ.
         """
         entity_description.ask()
         difference = entity_description.compare(description, entity_description.describe(self.entities))

@@ -51,7 +51,7 @@ class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image,
         """Return one of its functions.
 
         Raises:
-            WasmError: there is none of that name that can be spawned.
+            WasmError: the module has no function of that name that can be spawned.
         """
         if name not in self.functions:
             there_are = ", ".join(self.functions) or "none that a process can begin with"
