@@ -221,7 +221,7 @@ class _Description:
             for name, member in cls.__members__.items():
                 self._texts[f"{path}[{name}]"] = f"member {member._name_}"
                 for field, value in sorted(vars(member).items()):
-                    if field not in {"_sort_order_", "__objclass__"}:
+                    if field not in {"_sort_order_", "__objclass__", "_inverted_"}:
                         self._value(f"{path}[{name}].{field}", value)
         for name, field in vars(cls).get("__dataclass_fields__", {}).items():
             for part in ("default", "default_factory", "init", "repr", "compare", "kw_only"):

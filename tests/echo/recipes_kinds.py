@@ -18,7 +18,7 @@ def data_class(w: Writer) -> None:
         "(kw_only=True, frozen=True)",
         "(eq=False)",
         "(slots=True)",
-        "(frozen=True, repr=False)",
+        "(frozen=True, match_args=False)",
     )
     w.define(f"{const}: int = {w.value('int')}", f"def {make}() -> int:\n    return {const} + 1")
     third = w.pick(
