@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend import engine
+from capsend.codec import dumps, loads
 from capsend.deadlines import Deadlines
 from capsend.exceptions import LimitExceeded
 from capsend.runtime import workers
@@ -62,12 +62,12 @@ class _Reader:
         key = (hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), id(template))
         if key in self._good:
             return
-        told = workers.call(lambda: self._ask(json.dumps([text, name]), template), stack=engine.THREAD_STACK)
+        told = workers.call(lambda: self._ask(dumps([text, name]), template), stack=engine.THREAD_STACK)
         if told is None:
             message = f"{name} takes more than {_TIMEOUT:g} s or {_MEMORY} bytes of memory to compile. Split it"
             raise LimitExceeded(message, limit=_TIMEOUT)
         if told != "null":
-            raise _error(json.loads(told) if len(told) <= _LONGEST_ANSWER else [], name)
+            raise _error(loads(told) if len(told) <= _LONGEST_ANSWER else [], name)
         if len(self._good) >= _MOST_VERDICTS:
             self._good.clear()
         self._good[key] = None
