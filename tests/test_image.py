@@ -128,7 +128,9 @@ def test_tampered_image_is_not_loaded(copied, capsys):
     image._load(copied)
     with (copied / baking.COMPILED).open("r+b") as file:
         file.seek(20_000_000)
-        file.write(b"\xff")
+        byte = file.read(1)[0]
+        file.seek(20_000_000)
+        file.write(bytes([byte ^ 0xFF]))
     assert image._load(copied) is None
     assert "is not the file that was built" in capsys.readouterr().err
 

@@ -90,7 +90,8 @@ def _answered(rebuilt: Program, parts: dict[str, Any], call: str, start: int) ->
     if "mailbox" in parts:
         args = (mailbox.own_mailbox(), *args)
     rebuilt.is_running = True
-    answer = _answer(_call(function, args, kwargs), rebuilt)
+    result = _call(function, args, kwargs)
+    answer = _answer(result, rebuilt)
     if (error := unsent.used()) is not None:
         raise error  # whatever became of the error, the host would not answer with it
     return answer

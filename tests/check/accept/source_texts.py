@@ -25,7 +25,7 @@ def twice(n: int) -> int:
     return doubled
 
 
-def main() -> None:
+def run() -> None:
     print(total([1, 2]), plugin([1, 2]), spawn(twice, 2).result())
     print(spawn(lambda: SHARED.text).result())
     print(Environment().execute(Source("fetch('a')"), fetch=fetch).result())
@@ -38,4 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run()
