@@ -343,13 +343,13 @@ def answer_with_a_subclass_of_text():
 
 @attack("failed or trap", ProcessFailed)
 def answer_with_garbage_from_the_codec():
-    sys.modules["capsend.codec.text"].encode = lambda *_, **__: "\0\1\2 garbage"
+    sys.modules["capsend.codec"].encode = lambda *_, **__: "\0\1\2 garbage"
 
 
 @attack("failed or trap", Exception)
 def patch_json():
     vars(json)["dumps"] = lambda *_, **__: '{"errors": "all of them"}'
-    sys.modules["capsend.codec.text"].dumps = json.dumps
+    sys.modules["capsend.codec"].dumps = json.dumps
     raise ValueError
 
 
