@@ -146,6 +146,14 @@ class Program:
         """Return the entity of an object, if it has one."""
         return self._entities.get(id(thing))
 
+    def classes(self) -> dict[type, Entity]:
+        """Return the classes that are assembled in the process, and their entities."""
+        return {
+            entity.thing: entity
+            for entity in self._entities.values()
+            if isinstance(entity.thing, type) and entity.kind == "c"
+        }
+
     def make(self, thing: object, kind: str, *parts: Any) -> Entity:
         """Make the entity of an object."""
         entity = self._entities[id(thing)] = Entity(thing, kind, parts)

@@ -62,6 +62,8 @@ class Classes:
         self._descriptors = Descriptors(walk)
         self._in_progress: set[type] = set()
         self._reached: dict[type, _Reached] = {}
+        # Arguments are walked after the program that they are for: what they ask of its classes holds for those as well.
+        self._before = {cls: _Reached(cls, entity, Place()) for cls, entity in self._context.program.classes().items()}
         self._mentioned: dict[str, Place] = {}
         self._attributes: set[tuple[type, str, bool]] = set()
         self._constructed: set[tuple[type, bool]] = set()
@@ -308,17 +310,21 @@ class Classes:
                 self.attribute(cls, name, self._mentioned[name])
             self._context.drain()
 
+    def _known(self) -> dict[type, _Reached]:
+        """Return the classes of this walk and of the program that it continues."""
+        return {**self._before, **self._reached}
+
     def _subclasses(self) -> None:
         """Where code asks for subclasses, all that there are go along."""
         place = self._mentioned.get("__subclasses__")
         if place is None:
             return
-        for reached in self._reached.values():
+        for reached in self._known().values():
             cls = reached.cls
             self._context.observed.answer(lambda c=cls: _subclasses_of(c))  # type: ignore[misc]  # mypy wants no default here
         while new := [
             sub
-            for reached in list(self._reached.values())
+            for reached in self._known().values()
             for sub in _subclasses_of(reached.cls)
             if sub not in self._reached and self._context.program.entity(sub) is None
         ]:
@@ -328,24 +334,24 @@ class Classes:
 
     def register(self) -> None:
         """Virtual subclasses: what was registered with an abstract class, and what of the user's with one of the image; the order of subclasses."""
-        if not self._reached:
+        if not self._reached and "__subclasses__" not in self._mentioned:
             return
         program, origins = self._context.program, self._context.origins
+        known = self._known()
         self._context.observed.answer(abc.get_cache_token)
-        for base in [*_ABSTRACT, *self._reached]:
+        for base in [*_ABSTRACT, *known]:
             if not isinstance(base, abc.ABCMeta):
                 continue
             own = base in self._reached
             registered = [cls for cls in (reference() for reference in _get_dump(base)[0]) if cls is not None]
             for cls in sorted(registered, key=lambda each: (each.__module__, each.__qualname__)):
-                named = None if cls in self._reached or not own else origins.name_of(cls)
-                if cls in self._reached or named is not None:
+                if cls in self._reached or (own and (cls in known or origins.name_of(cls) is not None)):
                     entities = self.entity(base), self.entity(cls)
                     program.act(entities[0] if own else entities[1], "r", *entities)
         if "__subclasses__" in self._mentioned:
-            for reached in list(self._reached.values()):
+            for reached in known.values():
                 for entity in filter(None, map(program.entity, _subclasses_of(reached.cls))):
-                    program.act(reached.entity, "j", entity)
+                    program.act(reached.entity if reached.cls in self._reached else None, "j", entity)
 
     def alias(self, alias: Any) -> None:
         """Write the step of a `type` alias. Its value is evaluated lazily, so the names in it are included only where they can be sent.
