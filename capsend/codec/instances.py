@@ -107,6 +107,12 @@ def plan_of(cls: type) -> Plan:
         return _plan.__wrapped__(known)
 
 
+def slots_of(cls: type) -> dict[str, MemberDescriptorType]:
+    """Return {name: descriptor} of the slots that a class itself has; a descriptor that it only holds belongs to another class or name."""
+    found = ((n, d) for n, d in cls.__dict__.items() if type(d) is MemberDescriptorType)
+    return {name: slot for name, slot in found if slot.__objclass__ is cls and slot.__name__ == name}
+
+
 @lru_cache(maxsize=512)
 def _plan(cls: Any) -> Plan:
     mro = cls.__mro__
@@ -116,7 +122,7 @@ def _plan(cls: Any) -> Plan:
     slots: dict[str, Any] = {}
     for each in reversed(mro):
         if "__slots__" in each.__dict__:
-            slots.update((n, d) for n, d in each.__dict__.items() if type(d) is MemberDescriptorType)
+            slots.update(slots_of(each))
     written = mro[: mro.index(base)]
     own_get, own_set = _defines(written, "__getstate__"), _defines(written, "__setstate__")
     return Plan(base, slots, cls.__dictoffset__ != 0, own_get, own_set, _refusal(cls, base, len(slots)))

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 import attrs
 
+from capsend.codec.instances import slots_of
 from capsend.source.locate import SourceError, is_generated, locate_class
 from capsend.traits.markers import PER_PROCESS
 
@@ -110,7 +111,7 @@ def _collect(cls: type) -> ClassFields:
     for base in reversed(cls.__mro__):
         if base is object or not written_in_python(base) or base.__module__ in _NO_FIELDS:
             continue
-        names = _slots(base)
+        names = slots_of(base)
         slots.update(names)
         kept = _final_of(base)
         final |= kept
@@ -128,10 +129,6 @@ def _collect(cls: type) -> ClassFields:
     return ClassFields(
         mutable=tuple(mutable), style=style, slots=slots, assigned=frozenset(assigned), changed=tuple(changed)
     )
-
-
-def _slots(base: type) -> dict[str, types.MemberDescriptorType]:
-    return {name: value for name, value in vars(base).items() if isinstance(value, types.MemberDescriptorType)}
 
 
 def annotations_of(base: type | types.FunctionType | types.ModuleType) -> dict[str, Any]:

@@ -14,12 +14,12 @@ The parts of a class are a dict. All kinds have `name`, `qualname`, `module` and
 from __future__ import annotations
 
 import dataclasses
-import types
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from capsend_traits.wording import Kind
 
+from capsend.codec.instances import slots_of
 from capsend.shipping.captures.context import Refused
 from capsend.shipping.captures.machinery import OF_PROTOCOLS, OF_TYPE, is_made, kind_of
 from capsend.shipping.captures.origins import Origin
@@ -80,7 +80,9 @@ class Anatomy:
         if self._walk.context.origins.of(type(cls).__module__) is Origin.USER:
             parts["meta"] = classes.entity(type(cls))
         if "__slots__" in vars(cls) and kind != "named_tuple":
-            parts["slots"] = list(_slots(cls))
+            parts["slots"] = [
+                name for name in vars(cls) if name in slots_of(cls) or name in {"__dict__", "__weakref__"}
+            ]
         if "__orig_bases__" in vars(cls) and kind != "typed_dict":
             parts["orig"] = self._sent(cls.__orig_bases__, "__orig_bases__", place)
         early = {name: raw for name, raw in vars(cls).items() if name in OF_TYPE}
@@ -272,13 +274,6 @@ def _is_under_its_value(cls: Any, member: Any) -> bool:
         return bool(cls._value2member_map_.get(member._value_) is member)
     except TypeError:
         return True  # what cannot be hashed is looked for from member to member
-
-
-def _slots(cls: type) -> Iterator[str]:
-    """Yield what `__slots__` declared, as far as it shows; in no order that matters."""
-    for name, raw in vars(cls).items():
-        if isinstance(raw, types.MemberDescriptorType) or name in {"__dict__", "__weakref__"}:
-            yield name
 
 
 def _given(fields: Iterable[Any]) -> Iterator[Any]:

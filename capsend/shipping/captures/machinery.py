@@ -103,7 +103,7 @@ def is_machinery(cls: type, kind: str, name: str, raw: Any) -> bool:
     if name in _OF_CLASSES and not (name == "__orig_bases__" and kind == "typed_dict"):
         return True
     if isinstance(raw, types.MemberDescriptorType | types.GetSetDescriptorType):
-        return True
+        return raw.__objclass__ is cls and raw.__name__ == name  # one of another class is a value like any other
     if kind == "dataclass" and name in _OF_DATACLASSES:
         return True
     if kind == "attrs" and name in _OF_ATTRS and not _is_users(raw):
