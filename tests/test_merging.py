@@ -10,11 +10,12 @@ from wasmtime import component as wasm_component
 
 from capsend import engine
 from capsend.commands import doctor
+from capsend.engine.binary import Reader, leb, sections, signed_leb
 from capsend.image import Image
 from capsend.image.bake import Record
+from capsend.image.merging import Unmergeable
 from capsend.image.merging.instructions import Code, Numbers
 from capsend.image.merging.merge import merge
-from capsend.image.merging.sections import Reader, Unmergeable, leb, sections, signed_leb
 from capsend.image.translating import translate
 
 # A component as componentize-py links them: a module with the memory and the table, another that calls it and fills the table, one

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from capsend.engine.binary import leb, section, sections, text, vector
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -68,25 +70,20 @@ class _Survey:
         self.lowered: _Lowered | None = None
         self.table: int | None = None
         self.filled: list[list[tuple[str, int, int]]] = []
-        self._binary = binary
-        self._at = 0
         self._host: int | None = None
         parsers: dict[int, Callable[[], None]] = {_ALIAS: self._alias, _CANON: self._canon, _IMPORT: self._import}
         parsers |= {_EXPORT: self._export, _CORE_INSTANCE: self._core_instance}
-        position = 8  # behind the magic number and the version
-        while position < len(binary):
-            self._at = position + 1
-            size = self._number()
-            section, position = binary[position], self._at + size
-            if section == _CORE_MODULE:
+        for kind, reader, _ in sections(binary):
+            self._reader = reader
+            if kind == _CORE_MODULE:
                 self.counts["core module"] += 1
-            elif section == _COMPONENT:
+            elif kind == _COMPONENT:
                 self.counts["component"] += 1
-            elif section in parsers:
-                for _ in range(self._number()):
-                    parsers[section]()
-            elif section in _COUNTED:
-                self.counts[_COUNTED[section]] += self._number()
+            elif kind in parsers:
+                for _ in range(reader.number()):
+                    parsers[kind]()
+            elif kind in _COUNTED:
+                self.counts[_COUNTED[kind]] += reader.number()
 
     def slot(self) -> tuple[int, int]:
         """Return (the place of the import in the table, the number of places)."""
@@ -97,93 +94,81 @@ class _Survey:
                 return places[self.lowered.function], len(places)
         raise LookupError("the import is not in a table")
 
-    def _number(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self._binary[self._at]
-            self._at += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if not byte & 0x80:
-                return value
-
-    def _name(self) -> str:
-        size = self._number()
-        self._at += size
-        return self._binary[self._at - size : self._at].decode()
-
     def _sort(self) -> str:
-        sort = self._number()
-        return f"core {self._number()}" if sort == 0 else _SORTS[sort]
+        sort = self._reader.number()
+        return f"core {self._reader.number()}" if sort == 0 else _SORTS[sort]
 
     def _core_instance(self) -> None:
         self.counts["core instance"] += 1
         exports = []
-        if self._number() == 0:
-            self._number()
-            for _ in range(self._number()):
-                self._name()
-                self._number()
-                self._number()
+        if self._reader.number() == 0:
+            self._reader.number()
+            for _ in range(self._reader.number()):
+                self._reader.name()
+                self._reader.number()
+                self._reader.number()
         else:
-            exports = [(self._name(), self._number(), self._number()) for _ in range(self._number())]
+            exports = [
+                (self._reader.name(), self._reader.number(), self._reader.number())
+                for _ in range(self._reader.number())
+            ]
         self.filled.append(exports)
 
     def _alias(self) -> None:
         sort = self._sort()
-        target = self._number()
-        self._number()
+        target = self._reader.number()
+        self._reader.number()
         if target == 2:  # of a component around this one: two numbers, no name
-            self._number()
-        elif (self._name(), sort) == (_TABLE, _CORE_TABLE):
+            self._reader.number()
+        elif (self._reader.name(), sort) == (_TABLE, _CORE_TABLE):
             self.table = self.counts[sort]
         self.counts[sort] += 1
 
     def _canon(self) -> None:
-        kind = self._number()
+        kind = self._reader.number()
         if kind > 4:
             raise LookupError(f"a canonical function of kind {kind}")
         if kind > _LOWER:  # of a resource
-            self._number()
+            self._reader.number()
             self.counts[_CORE_FUNC] += 1
             return
-        self._number()
-        function = self._number()
+        self._reader.number()
+        function = self._reader.number()
         options = {}
-        for _ in range(self._number()):
-            option = self._number()
-            options[option] = self._number() if option in {3, 4, 5, 7} else 0
+        for _ in range(self._reader.number()):
+            option = self._reader.number()
+            options[option] = self._reader.number() if option in {3, 4, 5, 7} else 0
         if kind == _LOWER:
             if function == self._host:
                 self.lowered = _Lowered(self.counts[_CORE_FUNC], options[3], options[4])
             self.counts[_CORE_FUNC] += 1
         else:
-            self._number()
+            self._reader.number()
             self.counts["func"] += 1
 
     def _import(self) -> None:
-        self._number()
-        name = self._name()
+        self._reader.number()
+        name = self._reader.name()
         sort = self._described()
         if (name, sort) == (_GAUGED, "func"):
             self._host = self.counts[sort]
         self.counts[sort] += 1
 
     def _export(self) -> None:
-        self._number()
-        self._name()
+        self._reader.number()
+        self._reader.name()
         sort = self._sort()
-        self._number()
-        if self._number():
+        self._reader.number()
+        if self._reader.number():
             self._described()
         self.counts[sort] += 1
 
     def _described(self) -> str:
         """Return the sort of an import; its type is not of interest."""
         sort = self._sort()
-        if sort == "type" and self._number():
+        if sort == "type" and self._reader.number():
             return sort  # any resource
-        self._number()
+        self._reader.number()
         return sort
 
 
@@ -204,53 +189,32 @@ def gauge(component: bytes, *, assemble: Callable[[str], bytes]) -> bytes:
     slot, slots = survey.slot()
     module = assemble(_MODULE.format(slot=slot, slots=slots))
     instance = counts["core instance"]
-    parameters = _vector(
-        _text("operation") + _byte(_U32), _text("payload") + _byte(_STRING), _text("pages") + _byte(_U32)
+    parameters = vector(
+        [text("operation") + bytes((_U32,)), text("payload") + bytes((_STRING,)), text("pages") + bytes((_U32,))]
     )
-    options = _vector(b"\x00", b"\x03" + _leb(lowered.memory), b"\x04" + _leb(lowered.realloc))
-    exports = _vector(
-        _text("host") + b"\x00" + _leb(counts[_CORE_FUNC]),
-        _text("memory") + b"\x02" + _leb(lowered.memory),
-        _text(_TABLE) + b"\x01" + _leb(table),
+    options = vector([b"\x00", b"\x03" + leb(lowered.memory), b"\x04" + leb(lowered.realloc)])
+    exports = vector(
+        [
+            text("host") + b"\x00" + leb(counts[_CORE_FUNC]),
+            text("memory") + b"\x02" + leb(lowered.memory),
+            text(_TABLE) + b"\x01" + leb(table),
+        ]
     )
     return b"".join(
         (
             component,
-            _section(_TYPE, _vector(b"\x40" + parameters + b"\x00" + _byte(_STRING))),
-            _section(_IMPORT, _vector(b"\x00" + _text(IMPORT) + b"\x01" + _leb(counts["type"]))),
-            _section(_CANON, _vector(b"\x01\x00" + _leb(counts["func"]) + options)),
-            _section(_CORE_MODULE, module),
-            _section(
+            section(_TYPE, vector([b"\x40" + parameters + b"\x00" + bytes((_STRING,))])),
+            section(_IMPORT, vector([b"\x00" + text(IMPORT) + b"\x01" + leb(counts["type"])])),
+            section(_CANON, vector([b"\x01\x00" + leb(counts["func"]) + options])),
+            section(_CORE_MODULE, module),
+            section(
                 _CORE_INSTANCE,
-                _vector(
-                    b"\x01" + exports,
-                    b"\x00" + _leb(counts["core module"]) + _vector(_text("") + b"\x12" + _leb(instance)),
+                vector(
+                    [
+                        b"\x01" + exports,
+                        b"\x00" + leb(counts["core module"]) + vector([text("") + b"\x12" + leb(instance)]),
+                    ]
                 ),
             ),
         )
     )
-
-
-def _leb(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _byte(value: int) -> bytes:
-    return bytes((value,))
-
-
-def _text(text: str) -> bytes:
-    return _leb(len(text)) + text.encode()
-
-
-def _vector(*items: bytes) -> bytes:
-    return _leb(len(items)) + b"".join(items)
-
-
-def _section(kind: int, content: bytes) -> bytes:
-    return _byte(kind) + _leb(len(content)) + content

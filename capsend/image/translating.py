@@ -7,8 +7,8 @@ from pathlib import Path
 
 from capsend import engine
 from capsend.engine.gauge import gauge
+from capsend.image.merging import Unmergeable
 from capsend.image.merging.merge import merge
-from capsend.image.merging.sections import Unmergeable
 
 
 def translate(component: bytes) -> tuple[bytes, str]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from capsend.image.merging.sections import Reader, Unmergeable, leb, signed_leb
+from capsend.engine.binary import Reader, leb, signed_leb
+from capsend.image.merging import Unmergeable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

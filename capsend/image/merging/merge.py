@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
+from capsend.engine.binary import HEADER, Reader, leb, section, sections, text, vector
+from capsend.image.merging import Unmergeable
 from capsend.image.merging.modules import FUNCTION, MEMORY, Definition, Joining, Module, Outside
-from capsend.image.merging.sections import HEADER, Reader, Unmergeable, leb, section, sections, text, vector
 
 if TYPE_CHECKING:
     from capsend.image.merging.modules import Meaning

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
+from capsend.engine.binary import Reader, leb, section, sections, signed_leb, text, vector
+from capsend.image.merging import Unmergeable
 from capsend.image.merging.instructions import Code, Numbers
-from capsend.image.merging.sections import Reader, Unmergeable, leb, section, sections, signed_leb, text, vector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,18 +1,14 @@
-"""The binary formats of modules and components, as far as merging needs them: numbers, names, vectors and sections."""
+"""The binary formats of modules and components, as far as gauging, merging and the search for vectors need them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 HEADER: Final = 8
 """Bytes of the magic number and the version, before the first section."""
-
-
-class Unmergeable(Exception):
-    """A component holds a form that the merger does not know; it runs as well unmerged, only slower."""
 
 
 class Reader:
@@ -111,9 +107,3 @@ def vector(items: Iterable[bytes]) -> bytes:
 def section(kind: int, content: bytes) -> bytes:
     """Return a section."""
     return bytes((kind,)) + leb(len(content)) + content
-
-
-def repeated(reader: Reader, read: Callable[[], object]) -> None:
-    """Read a number, and call a reading function that many times."""
-    for _ in range(reader.number()):
-        read()
