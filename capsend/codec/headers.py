@@ -31,6 +31,16 @@ def read_timeout(text: str) -> float | None:
     return None if seconds < 0 else min(seconds, LONGEST_TIMEOUT)
 
 
+def _write_answer(kind: str, number: int, handles: str, text: str) -> str:
+    return f"{kind} {number} {len(handles)} {handles}{text}"
+
+
+def _read_answer(answer: str) -> tuple[str, int, str, str]:
+    kind, number, size, rest = answer.split(" ", 3)
+    length = int(size)
+    return kind, int(number), rest[:length], rest[length:]
+
+
 class Send(NamedTuple):
     """`number timeout tag handles:text` of `SEND`: a message to the address with that handle; with a tag it is a call."""
 
@@ -113,14 +123,12 @@ class Received(NamedTuple):
 
     def write(self) -> str:
         """Return the answer."""
-        return f"{self.kind} {self.tag} {len(self.handles)} {self.handles}{self.text}"
+        return _write_answer(self.kind, self.tag, self.handles, self.text)
 
     @classmethod
     def read(cls, answer: str) -> Received:
         """Return the fields of an answer."""
-        kind, tag, size, rest = answer.split(" ", 3)
-        length = int(size)
-        return cls(kind, int(tag), rest[:length], rest[length:])
+        return cls(*_read_answer(answer))
 
 
 class Record(NamedTuple):
@@ -169,14 +177,12 @@ class Joined(NamedTuple):
 
     def write(self) -> str:
         """Return the answer."""
-        return f"{self.kind} {self.total} {len(self.handles)} {self.handles}{self.text}"
+        return _write_answer(self.kind, self.total, self.handles, self.text)
 
     @classmethod
     def read(cls, answer: str) -> Joined:
         """Return the fields of an answer."""
-        kind, total, size, rest = answer.split(" ", 3)
-        length = int(size)
-        return cls(kind, int(total), rest[:length], rest[length:])
+        return cls(*_read_answer(answer))
 
 
 class Pair(NamedTuple):

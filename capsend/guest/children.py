@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from capsend.codec.headers import Join, Joined, Pair, Spawn
-from capsend.codec.operations import LARGEST_PAYLOAD, Operation, RefusalWord, read_refusal
+from capsend.codec.operations import LARGEST_PAYLOAD, Operation, RefusalWord
 from capsend.codec.text import dumps, loads
+from capsend.exceptions import CapsendError, CaptureError, LimitExceeded
 
 from . import handles, host_operations
 from .handles import Handle
+from .refusals import Problems, refusal_of
 
 _LONGEST_HEAD = 2 << 20
-_PROBLEMS = {
-    RefusalWord.LIMIT: ("LimitExceeded", "{0}"),
-    RefusalWord.HANDLE: ("CaptureError", "{0}"),
-    RefusalWord.HANDLES: ("LimitExceeded", "this process holds too many handles"),
-    RefusalWord.CALLS: ("LimitExceeded", "too many calls are waiting for their answers"),
-    RefusalWord.WATCHES: ("LimitExceeded", "too many processes are being monitored"),
-    RefusalWord.FORGED: ("CapsendError", "this process does not hold that process"),
-    RefusalWord.REFUSED: ("CapsendError", "{0}"),
+_PROBLEMS: Problems = {
+    RefusalWord.LIMIT: (LimitExceeded, "{1}"),
+    RefusalWord.HANDLE: (CaptureError, "{1}"),
+    RefusalWord.HANDLES: (LimitExceeded, "this process holds too many handles"),
+    RefusalWord.FORGED: (CapsendError, "this process does not hold that process"),
+    RefusalWord.REFUSED: (CapsendError, "{1}"),
 }
 
 
@@ -44,16 +43,15 @@ def spawn(head: dict[str, Any], program: str, call: str) -> Child:
     Raises:
         CapsendError: the host refuses.
     """
-    errors: Any = sys.modules["capsend"]
     told = dumps(head)
     if len(told) > _LONGEST_HEAD:
-        raise errors.LimitExceeded(
+        raise LimitExceeded(
             f"the rights of {head['name']} take {len(told)} bytes to tell, and {_LONGEST_HEAD} can be told. "
             "Give it folders rather than the paths in them"
         )
     payload = Spawn(told, program, call).write()
     if len(payload) > LARGEST_PAYLOAD:
-        raise errors.LimitExceeded(
+        raise LimitExceeded(
             f"{head['name']} and its arguments take {len(payload)} bytes in transit, and what a process spawns can take {LARGEST_PAYLOAD}. "
             "Send large data in messages, in parts"
         )
@@ -120,8 +118,5 @@ def unlink(child: Child, other: int) -> None:
 def _asked(operation: int, payload: str) -> str:
     answer = host_operations.request(operation, payload)
     if answer.startswith("!"):
-        word, rest = read_refusal(answer)
-        errors: Any = sys.modules["capsend"]
-        kind, text = _PROBLEMS.get(word, ("CapsendError", "the host refused it ({0})"))
-        raise getattr(errors, kind)(text.format(rest or word))
+        raise refusal_of(answer, _PROBLEMS)
     return answer

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from capsend import codec
 from capsend.codec.headers import Call
 from capsend.codec.operations import Operation
+from capsend.exceptions import SerializationError
 
 from . import handles, host_operations
 from .handles import Handle
@@ -49,9 +50,8 @@ class HostFunction(Handle):
         try:
             text = codec.encode((args, kwargs), externals=_program().name_for_host)
         except codec.NotEncodable as error:
-            errors: Any = sys.modules["capsend"]
             message = f"cannot call {self._name}: args{error.path} cannot be sent: {error.reason}"
-            raise errors.SerializationError(message) from None
+            raise SerializationError(message) from None
         handles.flush(handles.FEW)  # a process may ask for nothing but calls, which bring handles
         answer = host_operations.request(Operation.CALL, Call(str(self.number), text).write())
         kind, body = answer[:1], answer[1:]

@@ -7,7 +7,6 @@ import collections
 import heapq
 import itertools
 import logging
-import sys
 import time
 import types
 from dataclasses import dataclass
@@ -16,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from capsend import codec
 from capsend.codec.headers import Receive, Received, Record, Send, SendAfter
 from capsend.codec.limits import Limits
-from capsend.codec.operations import Operation, RefusalWord, read_refusal
+from capsend.codec.operations import Operation, RefusalWord
+from capsend.exceptions import CapsendError, LimitExceeded, ProcessFailed, ProcessKilled, SerializationError
 from capsend.mailbox.bounds import MOST_WARNINGS, OVERHEAD
 from capsend.mailbox.receiving import address_of, check_timeout, in_time, matcher
 
 from . import children, clock, handles, host_operations
 from .handles import Handle
+from .refusals import Problems, refusal_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -35,16 +36,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
 
 _log = logging.getLogger("capsend.mailbox")
 _tags = itertools.count(1)
-
-
-class _Errors:
-    """The error classes of the `capsend` that programs see, which imports this module."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(sys.modules["capsend"], name)
-
-
-_errors: Any = _Errors()
 
 
 class _State:
@@ -123,10 +114,7 @@ class Address(Handle):
         raise self._error(answer)
 
     def _error(self, answer: str) -> Exception:
-        word, rest = read_refusal(answer)
-        kind, text = _PROBLEMS.get(word, ("CapsendError", "the host refused it ({1})"))
-        cls: type[Exception] = TimeoutError if kind == "TimeoutError" else getattr(_errors, kind)
-        return cls(text.format(self._label, rest or word))
+        return refusal_of(answer, _PROBLEMS, self._label)
 
     def call(self, make: Callable[[Address], Any], *, timeout: float | None = None) -> Any:
         """Send a message that contains an address for the answer, and return the answer."""
@@ -200,7 +188,7 @@ class _Reply(Address):
         return f"r{self.number}"
 
     def send(self, value: Any, *, timeout: float | None = None) -> bool:  # noqa: ARG002 - as the base class
-        raise _errors.CapsendError("an address for an answer is for the one who is called")
+        raise CapsendError("an address for an answer is for the one who is called")
 
 
 class Timer:
@@ -236,7 +224,7 @@ class Mailbox:
     """The one queue that a process receives from."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
-        raise _errors.CapsendError(
+        raise CapsendError(
             "a process has one mailbox: the first parameter of its function, annotated Mailbox[...]. More are made in the host."
         )
 
@@ -343,17 +331,15 @@ def own_mailbox() -> Mailbox:
     return Mailbox.__new__(Mailbox)
 
 
-_PROBLEMS = {
-    RefusalWord.FULL: ("TimeoutError", "the mailbox of {0} was full, and had no room in time"),
-    RefusalWord.REFUSED: ("LimitExceeded", "the mailbox of {0} is full. Send less"),
-    RefusalWord.LARGE: ("LimitExceeded", "the message is larger than the mailbox of {0}. Send less at a time"),
-    RefusalWord.HANDLE: ("SerializationError", "message cannot be sent: {1}"),
-    RefusalWord.FORGED: ("CapsendError", "this process does not hold that address"),
-    RefusalWord.RIGHT: ("CapsendError", "this address of {0} does not allow to {1}"),
-    RefusalWord.CALLS: ("LimitExceeded", "too many calls are waiting for their answers"),
-    RefusalWord.HANDLES: ("LimitExceeded", "a message, or this process, holds too many handles"),
-    RefusalWord.WATCHES: ("LimitExceeded", "too many processes are being monitored"),
-    RefusalWord.TIMERS: ("LimitExceeded", "too many messages wait to be sent later"),
+_PROBLEMS: Problems = {
+    RefusalWord.FULL: (TimeoutError, "the mailbox of {0} was full, and had no room in time"),
+    RefusalWord.REFUSED: (LimitExceeded, "the mailbox of {0} is full. Send less"),
+    RefusalWord.LARGE: (LimitExceeded, "the message is larger than the mailbox of {0}. Send less at a time"),
+    RefusalWord.HANDLE: (SerializationError, "message cannot be sent: {1}"),
+    RefusalWord.FORGED: (CapsendError, "this process does not hold that address"),
+    RefusalWord.RIGHT: (CapsendError, "this address of {0} does not allow to {1}"),
+    RefusalWord.HANDLES: (LimitExceeded, "a message, or this process, holds too many handles"),
+    RefusalWord.TIMERS: (LimitExceeded, "too many messages wait to be sent later"),
 }
 
 
@@ -361,7 +347,7 @@ def _ended(label: str, reason: str, words: str) -> Exception:
     killed = reason == "killed"
     how = ": ".join(part for part in (reason, words) if part)
     text = f"{label} was killed before it answered" if killed else f"{label} ended before it answered ({how})"
-    error: Exception = (_errors.ProcessKilled if killed else _errors.ProcessFailed)(text)
+    error: Exception = (ProcessKilled if killed else ProcessFailed)(text)
     return error
 
 
@@ -384,7 +370,7 @@ def _write(value: Any) -> tuple[str, str]:
     try:
         return codec.encode(value, externals=external), ",".join(names)
     except codec.NotEncodable as error:
-        raise _errors.SerializationError(f"message{error.path} cannot be sent: {error.reason}") from error
+        raise SerializationError(f"message{error.path} cannot be sent: {error.reason}") from error
 
 
 def _read(kind: str, told: str, text: str) -> Any:
@@ -480,7 +466,7 @@ def _place(kind: str, tag: int, told: str, text: str) -> None:
         message = _read(kind, told, text)
     except Exception as error:  # noqa: BLE001 - another process wrote the message
         if tag:
-            kind, message = "!", _errors.SerializationError(f"the answer cannot be read: {error}")
+            kind, message = "!", SerializationError(f"the answer cannot be read: {error}")
         else:
             state.refused += 1
             state.warnings += 1
