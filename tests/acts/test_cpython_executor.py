@@ -6,7 +6,7 @@ What is left out, and why:
 
 ======================================  ==========================================================================================
 `test_interpreter_shutdown`             they start a program that imports the class from `concurrent.futures`;
-`test_submit_after_interpreter_...`     `tests/test_executor.py` makes the same claims of programs with a `capsend.Executor`
+`test_submit_after_interpreter_...`     `tests/acts/test_executor.py` makes the same claims of programs with a `capsend.Executor`
 `test_hang_gh83386`
 `test_initializer` (both)               an executor has no workers that live on, so nothing could be initialized
 `ExecutorDeadlockTest`                  it is about the pickles and queues of `ProcessPoolExecutor`

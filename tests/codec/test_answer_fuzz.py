@@ -1,6 +1,6 @@
 """Fuzz what the host does with the answer of a process: mutated answers of real processes, received as real ones are.
 
-`CAPSEND_FUZZ_SECONDS=600 pytest -s tests/test_answer_fuzz.py` fuzzes for ten minutes instead of a few seconds, and prints how many answers it tried.
+`CAPSEND_FUZZ_SECONDS=600 pytest -s tests/codec/test_answer_fuzz.py` fuzzes for ten minutes, not a few seconds, and prints how many answers it tried.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Fuzz the host's decoder: whatever the text, a value or Malformed, in bounded time.
 
-`CAPSEND_FUZZ_SECONDS=600 pytest tests/test_codec_fuzz.py` fuzzes for ten minutes instead of a few seconds.
+`CAPSEND_FUZZ_SECONDS=600 pytest tests/codec/test_codec_fuzz.py` fuzzes for ten minutes instead of a few seconds.
 """
 
 from __future__ import annotations
@@ -9,21 +9,16 @@ import contextlib
 import json
 import os
 import random
-import sys
 import time
-from pathlib import Path
 
 import pytest
+import values
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from capsend import codec
 from capsend.codec.text import TAGS
 from capsend.shipping.failure import rebuild
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import values
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::hypothesis.errors.HypothesisWarning")
 SECONDS = float(os.environ.get("CAPSEND_FUZZ_SECONDS", "4"))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from capsend.codec import headers
 from capsend.codec.operations import CHILDREN, MAIL, Operation, RefusalWord, read_refusal
 
-ROOT = Path(__file__).parent.parent / "capsend"
+ROOT = Path(__file__).parents[2] / "capsend"
 
 word = st.text(st.characters(codec="ascii", exclude_characters=" :\n"), min_size=1, max_size=20)
 free = st.text(max_size=50)

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from values import same
 
 from capsend import Mailbox, WasmModule, codec, spawn
 from capsend.codec import wire
-
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-
-from values import same  # noqa: E402 - after its folder is on the path
-
-from tests.guests.languages import HERE as GUESTS  # noqa: E402 - as above
-from tests.guests.languages import ToolchainMissing, compile_c  # noqa: E402 - as above
+from tests.guests.languages import HERE as GUESTS
+from tests.guests.languages import ToolchainMissing, compile_c
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PATIENCE = 20.0
+HERE = Path(__file__).parents[1]
 VECTORS = json.loads((HERE / "vectors" / "wire.json").read_text(encoding="utf-8"))
 WRITTEN, READ, REFUSED = VECTORS["written"], VECTORS["read"], VECTORS["refused"]
 NAMES = """

@@ -23,17 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import values
 from hypothesis import HealthCheck, given, settings
+from values import Colour, Frozen, MyDict, MyList, Open, OwnState, Place, Private, Slotted, same
 
 from capsend import codec
 from capsend.codec import wire
 from capsend.codec.text import TAGS
 from capsend.exceptions import OutputLimitExceeded, ProcessFailed, SerializationError
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import values
-from values import Colour, Frozen, MyDict, MyList, Open, OwnState, Place, Private, Slotted, same
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::hypothesis.errors.HypothesisWarning")
 LIMITS = wire.LIMITS
@@ -283,7 +280,7 @@ def test_nothing_of_the_class_runs() -> None:
 
 def test_the_documented_format_is_the_real_one() -> None:
     """docs/wire.md names every tag, and its examples are what the encoder writes."""
-    text = (Path(__file__).parent.parent / "docs" / "wire.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "wire.md").read_text()
     assert all(f"`{tag}`" in text for tag in TAGS)
     examples = dict(re.findall(r"^    (\S.*?)  +([gk]\S+)$", text, re.MULTILINE))
     loop: list[Any] = []

@@ -205,7 +205,7 @@ else:
 
 def test_documented_example_is_valid(tmp_path):
     """The file shown in docs/declarations.md is read without complaint."""
-    page = (Path(__file__).parents[1] / "docs" / "declarations.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "declarations.md").read_text()
     example = page.partition("```python\n")[2].partition("```")[0]
     mine = table_of(tmp_path, geo=example)
     assert mine.by_name("geo.OldPoint").trait is SEND

@@ -25,7 +25,7 @@ import mypy.types
 import pytest
 from capsend_traits import Declaration, Trait, table
 
-SAMPLES = Path(__file__).parent / "declarations"
+SAMPLES = Path(__file__).parent
 TRAITS = {"process_send": Trait.PROCESS_SEND, "serializable": Trait.SERIALIZABLE, "never": Trait.NEVER}
 SUBMODULES = (
     "collections.abc",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).parent.parent / "examples" / "compiled"
+EXAMPLES = Path(__file__).parents[2] / "examples" / "compiled"
 
 pytest.importorskip("ziglang", reason="there is no C compiler: pip install '.[guests]'")
 

@@ -16,7 +16,7 @@ from capsend import Environment
 from capsend.commands.differences import DIFFERENCES, sentences
 from tests import differences
 
-PAGE = Path(__file__).parent.parent / "docs" / "differences.md"
+PAGE = Path(__file__).parents[2] / "docs" / "differences.md"
 OF_PYTHON_3_14 = dict.fromkeys(("partials in a class", "paths", "Unicode", "version of Python"), (3, 14))
 UNTIL = {"sum of floats": (3, 12), "private addresses": (3, 13), **OF_PYTHON_3_14}
 
@@ -132,7 +132,7 @@ def test_local_time_is_that_of_the_zone_in_the_environment(zone, tmp_path, templ
     lines = [
         "import json, sys",
         f"sys.path.insert(0, {str(PAGE.parent.parent)!r})",
-        "from tests.test_differences import read_clock",
+        "from tests.documents.test_differences import read_clock",
         f"print(json.dumps([read_clock(moment) for moment in {moments}]))",
     ]
     script.write_text("\n".join(lines))

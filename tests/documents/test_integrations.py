@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-FOLDER = Path(__file__).parent.parent / "examples" / "integrations"
+FOLDER = Path(__file__).parents[2] / "examples" / "integrations"
 
 
 def load(name: str) -> Any:

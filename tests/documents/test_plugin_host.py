@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "plugin_host" / "host.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "plugin_host" / "host.py"
 EXPECTED = {
     "advisor": ("normal", "tea for"),
     "careless": ("failed", "KeyError: 'chai'"),

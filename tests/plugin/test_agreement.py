@@ -20,7 +20,7 @@ from mypy import api
 import capsend
 from capsend.environment import default, prepare
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 COUNT = int(os.environ.get("CAPSEND_PROGRAMS", "2000"))
 BATCH = 250
 if TYPE_CHECKING:

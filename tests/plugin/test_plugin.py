@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Check = Callable[..., str]
 
 PLUGIN = Path(capsend_mypy.__file__).parent
-DOCS = Path(__file__).parent.parent / "docs" / "mypy.md"
+DOCS = Path(__file__).parents[2] / "docs" / "mypy.md"
 # They hold no expression or statement of the user's, or only such as mypy has analysed away.
 EMPTY = {
     "BreakStmt", "BytesExpr", "ComplexExpr", "ContinueStmt", "EllipsisExpr", "EnumCallExpr", "FakeExpression", "FakeInfo", "FloatExpr",

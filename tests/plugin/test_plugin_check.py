@@ -18,7 +18,7 @@ import pytest
 
 api = pytest.importorskip("mypy.api")
 
-HERE: Path = Path(__file__).parent
+HERE: Path = Path(__file__).parents[1]
 ACCEPT = sorted((HERE / "check" / "accept").glob("*.py"))
 REJECT = sorted((HERE / "check" / "reject").glob("*.py"))
 CASES: list[dict[str, Any]] = json.loads((HERE / "capture_cases" / "cases.json").read_text())

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from form_cases import CASES, Case, assert_equal, expected_of, load
 
 import capsend
 from capsend import (
@@ -51,10 +52,6 @@ from capsend import (
     registry,
     spawn,
 )
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from form_cases import CASES, Case, assert_equal, expected_of, load
 
 DIFFERENT = {
     "third_party_not_in_image": "what is not in the image cannot be imported inside in the first place",

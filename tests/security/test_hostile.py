@@ -10,18 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+from hostile import access, answers, authority, children, decoding, exceptions, guest, interpreter, resources
+from hostile.expect import ANYTHING, ATTACKS, MIB
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-try:
-    from hostile import access, answers, authority, children, decoding, exceptions, guest, interpreter, resources
-    from hostile.expect import ANYTHING, ATTACKS, MIB
-finally:
-    sys.path.remove(str(HERE))
-
-from capsend import Environment, Executor, HostFunction, Image, Mailbox, ProcessFailed, ProcessKilled, process, spawn  # noqa: E402 - after the programs, whose folder is not on the path
-from capsend.deadlines import Deadlines  # noqa: E402 - as above
-from tests.memory import resident  # noqa: E402 - as above
+from capsend import Environment, Executor, HostFunction, Image, Mailbox, ProcessFailed, ProcessKilled, process, spawn
+from capsend.deadlines import Deadlines
+from tests.memory import resident
 
 MODULES = (access, answers, authority, children, decoding, exceptions, guest, interpreter, resources)
 SLOWEST = 45.0

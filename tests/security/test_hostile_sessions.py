@@ -1,22 +1,15 @@
 """Hostile programs as cells of a session: it goes on, or ends with its reason, and the host and other sessions are as before."""
 
 import contextlib
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from hostile import access, answers, authority, children, decoding, exceptions, guest, interpreter, resources
+from hostile.expect import ATTACKS, MIB
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-try:
-    from hostile import access, answers, authority, children, decoding, exceptions, guest, interpreter, resources
-    from hostile.expect import ATTACKS, MIB
-finally:
-    sys.path.remove(str(HERE))
-
-from capsend import Environment, Image, Session  # noqa: E402 - after the programs, whose folder is not on the path
-from tests.memory import resident  # noqa: E402 - as above
+from capsend import Environment, Image, Session
+from tests.memory import resident
 
 MODULES = (access, answers, authority, children, decoding, exceptions, guest, interpreter, resources)
 TIMEOUT = 3.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 PAGE = HERE.parent / "SECURITY.md"
 
 
@@ -20,7 +20,7 @@ def rows():
 
 def functions():
     """Names of all functions in the tests and the hostile programs."""
-    paths = [*HERE.glob("test_*.py"), *(HERE / "hostile").glob("*.py")]
+    paths = [*HERE.rglob("test_*.py"), *(HERE / "hostile").glob("*.py")]
     return {
         node.name
         for path in paths

@@ -15,7 +15,7 @@ import capsend
 if TYPE_CHECKING:
     import types
 
-HERE = Path(__file__).parent / "capture_cases"
+HERE = Path(__file__).parents[1] / "capture_cases"
 CASES = [case for case in json.loads((HERE / "cases.json").read_text()) if case["runtime"] is not None]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "echo"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "echo"))
 
 import driver
 from driver import SEEDS, Verdict

@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from form_cases import CASES, Case, assert_equal, expected_of, load
 
 import capsend
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from form_cases import CASES, Case, assert_equal, expected_of, load
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

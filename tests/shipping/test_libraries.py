@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "libraries"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "libraries"))
 
 import libraries
 

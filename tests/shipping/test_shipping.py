@@ -377,7 +377,7 @@ def test_an_unsafe_impl_travels_by_its_fields() -> None:
 
 def test_package_of_several_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     """Relative imports, submodules, aliases and functions of other modules of a package are found inside."""
-    monkeypatch.syspath_prepend(Path(__file__).parent)
+    monkeypatch.syspath_prepend(Path(__file__).parents[1])
     from programs import shop
 
     assert spawn(shop.total, ("tea", "cup")).result(60) == 13

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from pathlib import Path
 
 import pytest
 
 from capsend import spawn
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 WORKLOADS = ["cards", "constraints", "database", "digits", "documents", "nbody", "patterns", "scheduler", "words"]
 
@@ -34,5 +31,5 @@ def test_a_workload_takes_its_size_as_an_argument(name: str) -> None:
 
 def test_every_workload_is_listed() -> None:
     """A program that is added to the folder is tested."""
-    files = {path.stem for path in (Path(__file__).parent / "programs" / "workloads").glob("*.py")}
+    files = {path.stem for path in (Path(__file__).parents[1] / "programs" / "workloads").glob("*.py")}
     assert files - {"__init__"} == set(WORKLOADS)

@@ -16,7 +16,7 @@ from tests.guests.languages import ToolchainMissing, compile_c
 ABI = Path(capsend.__file__).parent / "wasm" / "abi"
 HEADER = (ABI / "capsend.h").read_text(encoding="utf-8")
 WIT = (ABI / "process.wit").read_text(encoding="utf-8")
-DOCUMENT = Path(__file__).parent.parent / "docs" / "abi.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "abi.md"
 ONE_PAGE = 70
 CPP = """
 #include <capsend.h>

@@ -1,4 +1,4 @@
-// The cases of tests/test_conformance.py in AssemblyScript: one entry each.
+// The cases of tests/wasm/test_conformance.py in AssemblyScript: one entry each.
 import * as capsend from "./capsend";
 import { FOR_EVER, Info, LINK, MONITOR, THIS_MODULE } from "./capsend";
 

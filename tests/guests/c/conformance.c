@@ -1,4 +1,4 @@
-/* The cases of tests/test_conformance.py in C, without a libc: one entry each. */
+/* The cases of tests/wasm/test_conformance.py in C, without a libc: one entry each. */
 #include <capsend.h>
 
 CAPSEND_PROGRAM

@@ -1,4 +1,4 @@
-// The cases of tests/test_conformance.py in JavaScript: one entry each.
+// The cases of tests/wasm/test_conformance.py in JavaScript: one entry each.
 import * as capsend from "capsend:process/operations@1.0.0";
 
 const CODES = ["malformed", "forged", "denied", "closed", "full", "refused", "large", "timeout", "many", "unsendable", "missing", "limit", "raised"];

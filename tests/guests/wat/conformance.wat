@@ -1,4 +1,4 @@
-;; The cases of tests/test_conformance.py by hand: one entry each.
+;; The cases of tests/wasm/test_conformance.py by hand: one entry each.
 ;; Memory: 0 info (kind, size, handles, extra), 64 handles, 256 results, 512 names, 65536 data.
 (module
   (import "capsend" "argument" (func $argument (param i32) (result i32)))
