@@ -16,16 +16,9 @@ from capsend import Address, CapsendError, Environment, Mailbox, ProcessFailed, 
 from capsend.mailbox import Down, Exit
 from capsend.mailbox.bounds import MOST_CALLS
 from capsend.runtime.mail_operations import MOST_WATCHES
+from tests.eventually import eventually
 
 PATIENCE = 10.0
-
-
-def eventually(condition):
-    """Wait until something is so that no message tells of."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.001)
 
 
 @attrs.frozen
