@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, get_
 
 import attrs
 
-from capsend.exceptions import CaptureError, SerializationError
+from capsend.exceptions import hide_own_frames
 from capsend.image.image import Image
 from capsend.mailbox.bounds import MESSAGES, SIZE, Policy
 from capsend.process import Actor, Process
@@ -253,12 +253,10 @@ class Environment:
     def spawn(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
         """Run `fn(*args, **kwargs)` in a new process, as `capsend.spawn` does."""
         try:
-            prepared = prepare(self, fn, args, kwargs)
-        except (CaptureError, SerializationError, SyntaxError) as error:
-            raise error.with_traceback(
-                None
-            ) from error.__cause__  # the fault is the caller's: the frames that judged the call are of no use to them
-        return prepared.start()
+            return started(self, fn, args, kwargs)
+        except Exception as error:
+            hide_own_frames(error)
+            raise
 
     def execute(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
         r"""Run `fn(*args, **kwargs)` in a new process, wait for its end, and return the run's `Outcome`.
@@ -274,14 +272,24 @@ class Environment:
             ('hi\n', ZeroDivisionError('division by zero'))
         """
         run = _Run(self)
-        with run.environment.spawn(fn, *args, **kwargs) as made:
+        try:
+            made: Process[R] = started(run.environment, fn, args, kwargs)
+        except Exception as error:
+            hide_own_frames(error)
+            raise
+        with made:
             made._life.finished.wait()  # noqa: SLF001 - same layer
             return run.outcome(made)
 
     async def execute_async(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
         """Run a call as `execute` does, without blocking the event loop; cancelling the waiting task kills the process."""
         run = _Run(self)
-        async with run.environment.spawn(fn, *args, **kwargs) as made:
+        try:
+            made: Process[R] = started(run.environment, fn, args, kwargs)
+        except Exception as error:
+            hide_own_frames(error)
+            raise
+        async with made:
             await made._ended()  # noqa: SLF001 - same layer
             return run.outcome(made)
 
@@ -396,6 +404,13 @@ def prepare(
     environment.check_python()
     image = environment.image
     return Prepared(environment, ship(fn, args, kwargs, knows=image.knows, image=image))
+
+
+def started(
+    environment: Environment, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Process[Any]:
+    """Judge and encode a call, and run it in a new process: for the public functions, each of which hides capsend's frames."""
+    return prepare(environment, fn, args, kwargs).start()
 
 
 @functools.cache

@@ -19,12 +19,17 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+import opcode
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from capsend_traits.wording import Finding
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def _rebuild(cls: type[CapsendError], args: tuple[Any, ...], state: dict[str, Any]) -> CapsendError:
@@ -215,3 +220,52 @@ class GuestTraceback(Exception):
 
 def _rebuild_traceback(message: str, text: str) -> GuestTraceback:
     return GuestTraceback(message, text=text)
+
+
+_OWN: Final = frozenset(("capsend", "capsend_guest", "capsend_traits"))
+_RAISE: Final = opcode.opmap["RAISE_VARARGS"]
+
+
+def hide_own_frames(error: BaseException) -> None:
+    """Take capsend's frames out of the traceback of an error that the caller, or code of the caller's, made.
+
+    The public functions call it in their `except` and end that with a bare `raise`, which adds no frame of its own: the traceback then
+    ends where the user's code does. An error that capsend's code raised without a `raise` is a defect of capsend, and keeps all frames.
+    """
+    frames: list[TracebackType] = []
+    at = error.__traceback__
+    while at is not None:
+        frames.append(at)
+        at = at.tb_next
+    kept: TracebackType | None = None
+    if frames and not _is_own(frames[-1]):
+        for frame in reversed(frames):
+            if not _is_own(frame):
+                kept = TracebackType(kept, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    elif frames and not isinstance(error, (CapsendError, SyntaxError)) and not _is_raised(frames[-1], error):
+        return
+    error.__traceback__ = kept
+
+
+def shown_at_caller(act: Callable[P, R]) -> Callable[P, R]:
+    """Hide capsend's own frames from errors of a public function: see `hide_own_frames`."""
+
+    @functools.wraps(act)
+    def done(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return act(*args, **kwargs)
+        except Exception as error:
+            hide_own_frames(error)
+            raise
+
+    return done
+
+
+def _is_own(frame: TracebackType) -> bool:
+    module = frame.tb_frame.f_globals.get("__name__")
+    return type(module) is str and module.partition(".")[0] in _OWN
+
+
+def _is_raised(frame: TracebackType, error: BaseException) -> bool:
+    """Return whether a `raise` raised the error in this frame, and nothing that went wrong."""
+    return frame.tb_frame.f_code.co_code[frame.tb_lasti] == _RAISE and not isinstance(error, AssertionError)

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from capsend.environment import Environment, default, prepare
-from capsend.exceptions import CaptureError, SerializationError
+from capsend.exceptions import hide_own_frames
 from capsend.runtime.running import register_exit
 
 if TYPE_CHECKING:
@@ -114,12 +114,17 @@ class Executor(_BaseExecutor):
             SerializationError: an argument cannot be sent by value.
             ImageError: the image cannot be built, or lacks a module that `fn` needs.
         """
-        self._workers.check_open()
         try:
-            prepared = prepare(self._environment, fn, args, kwargs)
-        except (CaptureError, SerializationError, SyntaxError) as error:
-            raise error.with_traceback(None) from error.__cause__  # as `Environment.spawn`
-        return self._workers.add(prepared)
+            return self._submitted(fn, args, kwargs)
+        except Exception as error:
+            hide_own_frames(error)
+            raise
+
+    def _submitted(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
+    ) -> ProcessFuture[Any]:
+        self._workers.check_open()
+        return self._workers.add(prepare(self._environment, fn, args, kwargs or {}))
 
     def map(
         self,
@@ -146,13 +151,14 @@ class Executor(_BaseExecutor):
             TypeError: `buffersize` is not an int.
             ValueError: `chunksize` or `buffersize` is less than 1.
         """
-        if chunksize < 1:
-            message = "chunksize must be >= 1."
-            raise ValueError(message)
-        _check_buffersize(buffersize)
-        end = None if timeout is None else time.monotonic() + timeout
-        calls = zip(*iterables, strict=False)
-        futures = collections.deque(self.submit(fn, *args) for args in itertools.islice(calls, buffersize))
+        try:
+            _check_sizes(chunksize, buffersize)
+            end = None if timeout is None else time.monotonic() + timeout
+            calls = zip(*iterables, strict=False)
+            futures = collections.deque(self._submitted(fn, args) for args in itertools.islice(calls, buffersize))
+        except Exception as error:
+            hide_own_frames(error)
+            raise
         return self._results(fn, calls, futures, end)
 
     def _results(
@@ -164,8 +170,11 @@ class Executor(_BaseExecutor):
     ) -> Iterator[R]:
         try:
             while futures:
-                futures.extend(self.submit(fn, *args) for args in itertools.islice(calls, 1))
+                futures.extend(self._submitted(fn, args) for args in itertools.islice(calls, 1))
                 yield _result_of(futures.popleft(), end)
+        except Exception as error:
+            hide_own_frames(error)
+            raise
         finally:
             for future in futures:
                 future.cancel()
@@ -192,7 +201,10 @@ class Executor(_BaseExecutor):
 def _result_of(future: ProcessFuture[R], end: float | None) -> R:
     """Wait for a result; a generator that yields the result holds no reference to it while the caller works."""
     try:
-        return future.result(None if end is None else end - time.monotonic())
+        error = future.exception(None if end is None else end - time.monotonic())
+        if error is not None:
+            raise error
+        return future.result()
     finally:
         future.cancel()
 
@@ -325,8 +337,11 @@ def _check_environment(environment: Any) -> None:
         raise TypeError(message)
 
 
-def _check_buffersize(buffersize: Any) -> None:
-    """Refuse a senseless `buffersize`, in the words of the standard library."""
+def _check_sizes(chunksize: Any, buffersize: Any) -> None:
+    """Refuse senseless sizes, in the words of the standard library."""
+    if chunksize < 1:
+        message = "chunksize must be >= 1."
+        raise ValueError(message)
     if buffersize is not None and not isinstance(buffersize, int):
         message = "buffersize must be an integer or None"
         raise TypeError(message)

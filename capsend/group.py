@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, final
 
-from capsend.exceptions import ProcessKilled
+from capsend.exceptions import ProcessKilled, hide_own_frames, shown_at_caller
 from capsend.waiting import Condition
 
 if TYPE_CHECKING:
@@ -74,10 +74,14 @@ class ProcessGroup:
         Raises:
             RuntimeError: the group was not entered, has been left, or one of its processes has failed.
         """
-        from capsend.environment import default
+        from capsend.environment import default, started
 
-        self._check_open()
-        made = (self._environment or default()).spawn(fn, *args, **kwargs)
+        try:
+            self._check_open()
+            made: Process[R] = started(self._environment or default(), fn, args, kwargs)
+        except Exception as error:
+            hide_own_frames(error)
+            raise
         with self._changed:
             self._running.add(made)
             if self._killed:
@@ -122,6 +126,7 @@ class ProcessGroup:
         self._entered = True
         return self
 
+    @shown_at_caller
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
@@ -164,7 +169,11 @@ class ProcessGroup:
         if cancelled is not None:
             self._entered = False
             raise cancelled
-        self._leave(error)
+        try:
+            self._leave(error)
+        except Exception as failure:
+            hide_own_frames(failure)
+            raise
 
     async def _all_ended(self) -> None:
         from capsend.mailbox.wakeups import Event
@@ -228,7 +237,8 @@ class _Block:
 
 def _error_of(p: Process[Any]) -> BaseException:
     try:
-        p.result()
+        p._life.outcome(as_result=True)  # noqa: SLF001 - same layer; it has ended
     except BaseException as error:  # noqa: BLE001 - the error becomes part of a group
+        hide_own_frames(error)
         return error
     raise AssertionError(f"{p!r} had failed")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import attrs
 
-from capsend.exceptions import GuestTraceback
+from capsend.exceptions import GuestTraceback, shown_at_caller
 from capsend.shipping.records import Record
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Outcome(Generic[R]):
     cpu_seconds: float
     memory: int
 
+    @shown_at_caller
     def result(self) -> R:
         """Return the value, or raise the error."""
         if self.error is not None:

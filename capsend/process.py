@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Proto
 
 import attrs
 
+from capsend.exceptions import hide_own_frames, shown_at_caller
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import TracebackType
@@ -207,8 +209,12 @@ class Process(Generic[R_co]):
 
     def spawn_linked(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
         """Spawn a process in the default environment and link it to this one."""
-        made: Process[R] = spawner()(fn, *args, **kwargs)
-        self.link(made)
+        try:
+            made: Process[R] = spawner()(fn, *args, **kwargs)
+            self.link(made)
+        except Exception as error:
+            hide_own_frames(error)
+            raise
         return made
 
     if not TYPE_CHECKING:
@@ -246,10 +252,14 @@ class Process(Generic[R_co]):
             Exception: its function raised; the traceback in the guest is the `__cause__`. `SystemExit` and `KeyboardInterrupt` come as
                 errors that are `Exception`s as well.
         """
-        if not self._life.finished.wait(timeout):
-            message = f"process {self.id} is still running after {timeout:g} s of waiting"
-            raise TimeoutError(message)
-        value: R_co = self._life.outcome(as_result=True)
+        try:
+            if not self._life.finished.wait(timeout):
+                message = f"process {self.id} is still running after {timeout:g} s of waiting"
+                raise TimeoutError(message)  # noqa: TRY301 - without the frames of this module, as all errors of a caller
+            value: R_co = self._life.outcome(as_result=True)
+        except Exception as error:
+            hide_own_frames(error)
+            raise
         return value
 
     def kill(self) -> None:
@@ -286,7 +296,11 @@ class Process(Generic[R_co]):
         again. `async with p:` kills the process when the block is left.
         """
         yield from self._ended().__await__()
-        value: R_co = self._life.outcome()
+        try:
+            value: R_co = self._life.outcome()
+        except Exception as error:
+            hide_own_frames(error)
+            raise
         return value
 
     async def _ended(self) -> None:
@@ -330,6 +344,7 @@ class Actor(Process[R_co], Generic[M_contra, R_co]):
         """The address of its mailbox; an address keeps nothing alive."""
         return super().address
 
+    @shown_at_caller
     def send(self, value: M_contra, *, timeout: float | None = None) -> bool:
         """Send a message to the process; see `Address.send`."""
         return self.address.send(value, timeout=timeout)
@@ -338,6 +353,7 @@ class Actor(Process[R_co], Generic[M_contra, R_co]):
         """Send a message to the process; see `Address.send_async`."""
         return await self.address.send_async(value, timeout=timeout)
 
+    @shown_at_caller
     def call(self, make: Callable[[Address[T]], M_contra], *, timeout: float | None = None) -> T:
         """Send a message to the process and wait for the answer; see `Address.call`."""
         return self.address.call(make, timeout=timeout)

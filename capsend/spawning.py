@@ -6,7 +6,7 @@ import functools
 import types
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, final
 
-from capsend.exceptions import CaptureError, SerializationError
+from capsend.exceptions import hide_own_frames
 from capsend.process import register_spawner
 
 if TYPE_CHECKING:
@@ -39,7 +39,13 @@ class Spawnable(Generic[P, R]):
 
     def spawn(self, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
         """Run the function in a new process, in the default environment."""
-        return spawn(self.__capsend_function__, *args, **kwargs)
+        from capsend.environment import default, started
+
+        try:
+            return started(default(), self.__capsend_function__, args, kwargs)
+        except Exception as error:
+            hide_own_frames(error)
+            raise
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         """Bind the function to an instance, as a method; the bound function is spawnable too, if the instance can be sent."""
@@ -82,12 +88,13 @@ class _Spawn:
         Source:
             The split between `ProcessSend` and `Serializable` follows Rust's `Send` and Lunatic's processes.
         """
-        from capsend.environment import default
+        from capsend.environment import default, started
 
         try:
-            return default().spawn(fn, *args, **kwargs)
-        except (CaptureError, SerializationError, SyntaxError) as error:
-            raise error.with_traceback(None) from error.__cause__  # the frames of the caller and of `spawn` are enough
+            return started(default(), fn, args, kwargs)
+        except Exception as error:
+            hide_own_frames(error)
+            raise
 
     def __repr__(self) -> str:
         return "<capsend.spawn>"
@@ -116,8 +123,9 @@ def process(fn: Callable[P, R], /) -> Spawnable[P, R]:
     """
     try:
         _check(fn, defining=True)
-    except CaptureError as error:
-        raise error.with_traceback(None) from error.__cause__
+    except Exception as error:
+        hide_own_frames(error)
+        raise
     return Spawnable(fn)
 
 
@@ -138,8 +146,9 @@ def check(fn: Callable[..., object], /) -> None:
     """
     try:
         _check(fn, defining=False)
-    except (CaptureError, SerializationError, SyntaxError) as error:
-        raise error.with_traceback(None) from error.__cause__
+    except Exception as error:
+        hide_own_frames(error)
+        raise
 
 
 def _check(fn: Callable[..., object], *, defining: bool) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, final, overload
 
-from capsend.environment import Environment, default
+from capsend.environment import Environment, default, started
+from capsend.exceptions import hide_own_frames
 from capsend.mailbox.mailbox import Mailbox
 from capsend.mailbox.messages import Down
 from capsend.source_text.source import Source
@@ -69,7 +70,11 @@ class Stream(Generic[T]):
             if not self._ends(item):
                 taken: T = item
                 return taken
-            self.process.result()
+            try:
+                self.process._life.outcome(as_result=True)  # noqa: SLF001 - same package; it has ended
+            except Exception as error:
+                hide_own_frames(error)
+                raise
         raise StopIteration
 
     def __aiter__(self) -> AsyncIterator[T]:
@@ -81,7 +86,11 @@ class Stream(Generic[T]):
             if not self._ends(item):
                 taken: T = item
                 return taken
-            await self.process
+            try:
+                self.process._life.outcome()  # noqa: SLF001 - as above
+            except Exception as error:
+                hide_own_frames(error)
+                raise
         raise StopAsyncIteration
 
     def _ends(self, item: object) -> bool:
@@ -143,7 +152,11 @@ class _Stream:
             by
             one
         """
-        return _started(default(), WINDOW, fn, args, kwargs)
+        try:
+            return _started(default(), WINDOW, fn, args, kwargs)
+        except Exception as error:
+            hide_own_frames(error)
+            raise
 
     def within(self, environment: Environment, *, window: int = WINDOW) -> Within:
         """Return `stream` for another environment and window.
@@ -180,7 +193,11 @@ class Within:
 
     def __call__(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Stream[Any]:
         """Run a generator function as `stream` does."""
-        return _started(self._environment, self._window, fn, args, kwargs)
+        try:
+            return _started(self._environment, self._window, fn, args, kwargs)
+        except Exception as error:
+            hide_own_frames(error)
+            raise
 
 
 def _started(
@@ -193,7 +210,7 @@ def _started(
         raise TypeError(message)
     inbox: Mailbox[Any] = Mailbox(messages=window, size=environment.mailbox_bytes)
     function = getattr(fn, "__capsend_function__", fn)
-    process = environment.spawn(_SENDER, inbox.address, function, args, kwargs)
+    process = started(environment, _SENDER, (inbox.address, function, args, kwargs), {})
     inbox.monitor(process)
     return Stream(process, inbox)
 

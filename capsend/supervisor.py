@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeAlias, Typ
 
 import attrs
 
-from capsend.exceptions import CapsendError
+from capsend.exceptions import CapsendError, hide_own_frames, shown_at_caller
 from capsend.waiting import Condition, Worker
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ class Supervisor:
         self._error: BaseException | None = None
         self.restarted = 0
 
+    @shown_at_caller
     def spawn(
         self,
         fn: Callable[..., Any],
@@ -164,11 +165,12 @@ class Supervisor:
         Raises:
             CaptureError, SerializationError, TypeError: as `capsend.spawn`; no child is added then.
         """
-        from capsend.environment import default
+        from capsend.environment import default, started
 
         environment = self._environment or default()
-        return self.add(lambda: environment.spawn(fn, *args, **kwargs), name=name, restart=restart, stop=stop)
+        return self._added(lambda: started(environment, fn, args, kwargs), name, restart, stop)
 
+    @shown_at_caller
     def add(
         self,
         start: Callable[[], Process[Any] | Supervisor],
@@ -190,6 +192,15 @@ class Supervisor:
             RuntimeError: the supervisor was closed, or has given up.
             ValueError: the name belongs to another child.
         """
+        return self._added(start, name, restart, stop)
+
+    def _added(
+        self,
+        start: Callable[[], Process[Any] | Supervisor],
+        name: str | None,
+        restart: Restart,
+        stop: Callable[[Any], object] | None,
+    ) -> str:
         if restart not in _RESTARTS:
             raise ValueError(f"restart must be one of {', '.join(_RESTARTS)}, not {restart!r}")
         with self._changed:
@@ -258,6 +269,7 @@ class Supervisor:
         with self._changed:
             return tuple(self._children)
 
+    @shown_at_caller
     def wait(self, timeout: float | None = None) -> None:
         """Wait until no child is left: all have ended and none is to be started again.
 
@@ -270,10 +282,13 @@ class Supervisor:
         """
         with self._changed:
             ended = self._changed.wait_for(lambda: not self._children or self._error is not None, timeout)
-        if self._error is not None:
-            raise self._error
+        self._raise_error()
         if not ended:
             raise TimeoutError(f"there are still {len(self._children)} children after {timeout:g} s")
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
 
     async def wait_async(self) -> None:
         """Wait as `wait` does, without blocking the event loop; cancelling the waiting task leaves the children alone."""
@@ -286,8 +301,11 @@ class Supervisor:
                 await changed.wait()
         finally:
             self._waiting.remove(changed.set)
-        if self._error is not None:
-            raise self._error
+        try:
+            self._raise_error()
+        except Exception as error:
+            hide_own_frames(error)
+            raise
 
     def close(self) -> None:
         """End all children, the last one first, each before the next, and wait until they have ended."""
@@ -340,13 +358,14 @@ class Supervisor:
     def __enter__(self) -> Supervisor:
         return self
 
+    @shown_at_caller
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close; raise `RestartsExceeded` if the supervisor gave up and the block raised nothing."""
         self.close()
-        if self._error is not None and error is None:
-            raise self._error
+        if error is None:
+            self._raise_error()
 
     async def __aenter__(self) -> Supervisor:
         return self
@@ -356,8 +375,12 @@ class Supervisor:
     ) -> None:
         """Close without blocking the event loop; raises as `__exit__` does."""
         await self.close_async()
-        if self._error is not None and error is None:
-            raise self._error
+        try:
+            if error is None:
+                self._raise_error()
+        except Exception as failure:
+            hide_own_frames(failure)
+            raise
 
     def _tell(self) -> None:
         """Wake all threads and tasks that wait for a change."""

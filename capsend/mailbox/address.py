@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, final
 import attrs
 
 from capsend.capabilities.handles import Grant
-from capsend.exceptions import CapsendError, LimitExceeded, ProcessFailed, ProcessKilled
+from capsend.exceptions import CapsendError, LimitExceeded, ProcessFailed, ProcessKilled, shown_at_caller
 from capsend.mailbox.envelopes import decode, encode
 from capsend.mailbox.ports import Envelope, Offer, Port, put
 from capsend.mailbox.receiving import in_time
@@ -99,6 +99,7 @@ class Address(Generic[M_contra]):
         """Whether the mailbox is open, or, for a process without a mailbox, the process still runs."""
         return self._grant.port.reason is None
 
+    @shown_at_caller
     def send(self, value: M_contra, *, timeout: float | None = None) -> bool:
         """Send a copy of a value; return whether the copy was put into the mailbox.
 
@@ -147,6 +148,7 @@ class Address(Generic[M_contra]):
             port.leave(waiter)
         return answer
 
+    @shown_at_caller
     def call(self, make: Callable[[Address[T]], M_contra], *, timeout: float | None = None) -> T:
         """Send a message that contains an address for the answer, and return the answer.
 
@@ -208,6 +210,7 @@ class Address(Generic[M_contra]):
             call.close()
         return found
 
+    @shown_at_caller
     def send_after(self, seconds: float, value: M_contra) -> Timer:
         """Send a value *seconds* later, unless the returned timer's `cancel` is called before.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, final,
 
 from capsend import codec
 from capsend.codec.printable import printable
-from capsend.exceptions import CapsendError
+from capsend.exceptions import CapsendError, shown_at_caller
 from capsend.mailbox.address import Address, PortGrant
 from capsend.mailbox.bounds import MESSAGES, MOST_WARNINGS, SIZE, Policy
 from capsend.mailbox.messages import message_in
@@ -96,6 +96,7 @@ class Mailbox(Generic[M]):
     def receive(self, timeout: float | None = None, *, kind: type[T] | tuple[type[T], ...]) -> T: ...
     @overload
     def receive(self, timeout: float | None = None, *, kind: Callable[[M], bool] | types.UnionType) -> M: ...
+    @shown_at_caller
     def receive(self, timeout: float | None = None, *, kind: Any = None) -> Any:
         """Take the next message out, waiting for it.
 

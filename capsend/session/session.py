@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, final
 
 from capsend.environment import Environment, default
-from capsend.exceptions import LimitExceeded, MemoryLimitExceeded, raised_by_result
+from capsend.exceptions import LimitExceeded, MemoryLimitExceeded, hide_own_frames, raised_by_result, shown_at_caller
 from capsend.outcome import Outcome
 from capsend.process import Process
 from capsend.runtime.operations import OPERATIONS
@@ -57,6 +57,7 @@ class Session:
         (13, 13)
     """
 
+    @shown_at_caller
     def __init__(self, environment: Environment | None = None, /, **grants: Any) -> None:
         """Start a session.
 
@@ -97,6 +98,7 @@ class Session:
 
     # --- cells ---
 
+    @shown_at_caller
     def run(
         self,
         text: str | Source,
@@ -144,12 +146,17 @@ class Session:
         stderr: Callable[[str], object] | None = _GIVEN,
     ) -> Any:
         """Run a cell as `run` does, without blocking the event loop; cancelling the waiting task interrupts the cell."""
-        call = self._cell(text, inputs, timeout, stdout, stderr)
-        await self._ended(call)
-        if call.error is not None:
-            raise call.error
+        try:
+            call = self._cell(text, inputs, timeout, stdout, stderr)
+            await self._ended(call)
+            if call.error is not None:
+                raise call.error  # noqa: TRY301 - without the frames of this module, as all errors of a caller
+        except Exception as error:
+            hide_own_frames(error)
+            raise
         return call.value
 
+    @shown_at_caller
     def execute(
         self, text: str | Source, /, *, inputs: Mapping[str, Any] | None = None, timeout: float | None = _GIVEN
     ) -> Outcome[Any]:
@@ -169,7 +176,11 @@ class Session:
     ) -> Outcome[Any]:
         """Run a cell as `execute` does, without blocking the event loop; cancelling the waiting task interrupts the cell."""
         kept = _Kept(self._environment)
-        call = self._cell(text, inputs, timeout, kept.stdout, kept.stderr)
+        try:
+            call = self._cell(text, inputs, timeout, kept.stdout, kept.stderr)
+        except Exception as error:
+            hide_own_frames(error)
+            raise
         await self._ended(call)
         return kept.outcome(call, self._life)
 
@@ -183,6 +194,7 @@ class Session:
 
     # --- variables ---
 
+    @shown_at_caller
     def __getitem__(self, name: str) -> Any:
         """Return a copy of a global.
 
@@ -192,6 +204,7 @@ class Session:
         """
         return self._do("fetch", (name,), {})
 
+    @shown_at_caller
     def __setitem__(self, name: str, value: object) -> None:
         """Set a global to a copy of a value, or to a capability.
 
@@ -202,6 +215,7 @@ class Session:
         check_globals({name: value}, "a session")
         self._do("assign", (), {name: value})
 
+    @shown_at_caller
     def __delitem__(self, name: str) -> None:
         """Delete a global.
 
@@ -210,9 +224,11 @@ class Session:
         """
         self._do("delete", (name,), {})
 
+    @shown_at_caller
     def __contains__(self, name: object) -> bool:
-        return name in self.names()
+        return name in self._do("names", (), {})
 
+    @shown_at_caller
     def names(self) -> list[str]:
         """Return the names of the session's globals, without those that Python makes: `[name, ...]`."""
         found: list[str] = self._do("names", (), {})
@@ -220,12 +236,14 @@ class Session:
 
     # --- its life ---
 
+    @shown_at_caller
     def reset(self) -> None:
         """Begin anew in another process, with the grants of the start and nothing else."""
         with self._lock:
             self._process.kill()
             self._open()
 
+    @shown_at_caller
     def snapshot(self) -> Snapshot:
         """Return a snapshot of the session, as soon as the earlier cells have ended: any number of sessions start from it.
 
@@ -243,6 +261,7 @@ class Session:
             raise look.error
         return Snapshot(look.value, entries, self._environment, self._grants, dict(self._texts))
 
+    @shown_at_caller
     def fork(self) -> Session:
         """Return another session that goes on from the state of this one; their variables are their own from then on.
 
@@ -392,6 +411,7 @@ class Snapshot:
         """Bytes of memory that it keeps: the pages that the session had written."""
         return self._still.picture.stored
 
+    @shown_at_caller
     def start(self, environment: Environment | None = None) -> Session:
         """Return a session that goes on from the snapshot, in its environment or in another one of the same image.
 
