@@ -110,7 +110,7 @@ def run(
     function = imported(target)
     positional, keywords = parse_arguments(arguments)
     environment = environment_of(memory, timeout, packages)
-    process = spawned(lambda: environment.spawn(function, *positional, **keywords))
+    process = spawned(lambda: environment.spawn(function, *positional, **keywords), arguments=arguments)
     result = result_of(process)
     if result is not None:
         print_result(result)

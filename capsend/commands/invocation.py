@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from capsend.environment import Environment
     from capsend.process import Process
+
+
+_OPTIONS: Final = frozenset(("--memory", "--timeout", "--package"))
 
 
 def imported(target: str) -> Any:
@@ -48,18 +51,26 @@ def environment_of(memory: int | None, timeout: float | None, packages: tuple[st
         )
         environment.check_python()
     except (ValueError, TypeError) as error:
-        stop(str(error), MISUSED)
+        # The command has no None: it is the argument of `Environment`.
+        stop(re.sub("^(memory|timeout) ", r"--\1 ", str(error).removesuffix("; None is no limit")), MISUSED)
     return environment
 
 
-def spawned(start: Callable[[], Process[Any]]) -> Process[Any]:
-    """Start a process; exit when it is refused."""
+def spawned(start: Callable[[], Process[Any]], *, arguments: tuple[str, ...] = ()) -> Process[Any]:
+    """Start a process; exit when it is refused.
+
+    Args:
+        start: starts it.
+        arguments: the texts behind the target, among which an option of capsend may stand by mistake.
+    """
     try:
         return start()
     except (CaptureError, SerializationError, ImageError) as error:
         stop(_as_options(str(error)), REFUSED)
     except TypeError as error:
-        stop(str(error), MISUSED)
+        option = next((text for text in arguments if text.partition("=")[0] in _OPTIONS), None)
+        hint = f" Options of capsend, such as {option}, stand before MODULE:FUNCTION." if option is not None else ""
+        stop(f"{error}{hint}", MISUSED)
     except KeyboardInterrupt:
         stop("interrupted", INTERRUPTED)
 

@@ -14,9 +14,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--config-file", default="", help="mypy's configuration file")
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser(
-        "check", help="run mypy with the plugin and print capsend's errors only; its options are passed on"
+        "check",
+        help="run mypy with the plugin and print capsend's errors only; paths and mypy's options are passed on",
+        allow_abbrev=False,
     )
-    check.add_argument("paths", nargs="*")
     form = check.add_mutually_exclusive_group()
     form.add_argument("--json", dest="form", action="store_const", const="json", default="text")
     form.add_argument("--sarif", dest="form", action="store_const", const="sarif")
@@ -28,7 +29,7 @@ def main(arguments: list[str]) -> int:
     if rest and given.command != "check":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if given.command == "check":
-        return command.check([*rest, *given.paths], form=given.form, config=given.config_file)
+        return command.check(rest, form=given.form, config=given.config_file)
     if given.command == "explain":
         return command.explain(given.name, config=given.config_file)
     return command.audit(given.paths, config=given.config_file)

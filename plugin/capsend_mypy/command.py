@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -105,19 +106,29 @@ def _options(paths: Sequence[str], config: str) -> tuple[list[BuildSource], Opti
     arguments = ["--output=json", "--check-untyped-defs", "--show-column-numbers"]
     if config:
         arguments.append(f"--config-file={config}")
+    said = io.StringIO()
     try:
-        sources, options = process_options([*arguments, *paths], require_targets=False)
+        sources, options = process_options([*arguments, *paths], require_targets=False, stderr=said)
         if not sources:  # neither here nor in the configuration
-            sources, options = process_options([*arguments, *paths, "."], require_targets=True)
+            sources, options = process_options([*arguments, *paths, "."], require_targets=True, stderr=said)
     except SystemExit as stopped:
-        message = "mypy did not accept these paths or its configuration."
-        raise Failed(message) from stopped
+        raise Failed(_refusal(said.getvalue())) from stopped
+    sys.stderr.write(said.getvalue())
     options.output = "json"
     # mypy loads no plugin where there is no configuration file, and only looks into it to number the line of a complaint.
     options.config_file = options.config_file or __file__
     if PLUGIN not in options.plugins:
         options.plugins = [*options.plugins, PLUGIN]
     return sources, options
+
+
+def _refusal(said: str) -> str:
+    """Return mypy's complaint about its arguments, without its usage: the user called `capsend`."""
+    unknown = re.search(r"unrecognized arguments: (.+)", said)
+    if unknown is not None:
+        return f"Error: No such option '{unknown[1].split()[0]}', neither of capsend's nor of mypy's."
+    complaint = re.sub(r"(?s)\Ausage: .*?^mypy: error: ", "", said, flags=re.MULTILINE).strip()
+    return f"mypy did not accept these paths or its configuration{f': {complaint}' if complaint else '.'}"
 
 
 def _build(sources: list[BuildSource], options: Options, lines: list[str]) -> build.BuildResult:
@@ -132,7 +143,8 @@ def _readable(line: str) -> str:
     if not line.startswith("{"):
         return line
     data = json.loads(line)
-    return f"{data['file']}:{data['line']}: {data['message']}"
+    place = f":{data['line']}" if data["line"] > 0 else ""
+    return f"{data['file']}{place}: {data['message']}"
 
 
 def _message(data: dict[str, Any]) -> Iterator[Message]:

@@ -206,11 +206,15 @@ def test_a_result_that_cannot_be_sent_names_the_path(capsend) -> None:
         (["nowhere.py:f"], "there is no file nowhere.py"),
         (["shop:total", "mony=3"], "unexpected keyword argument 'mony'"),
         (["shop:PRICES"], "spawn needs a callable, not dict"),
-        (["--memory", "1K", "shop:silent"], "memory must be between"),
-        (["--memory", "20M", "shop:silent"], "memory must be at least"),
+        (["--memory", "1K", "shop:silent"], "--memory must be between"),
+        (["--memory", "20M", "shop:silent"], "--memory must be at least"),
         (["--memory", "lots", "shop:silent"], "is not a size"),
         (["--memroy", "1G", "shop:silent"], "No such option '--memroy'"),
-        (["--timeout", "-1", "shop:silent"], "timeout must be more than 0"),
+        (
+            ["--timeout", "-1", "shop:silent"],
+            "--timeout must be more than 0 and at most 31622400 s (a year), not -1.0\n",
+        ),
+        (["shop:silent", "--timeout", "3"], "Options of capsend, such as --timeout, stand before MODULE:FUNCTION."),
     ],
 )
 def test_a_wrong_command_says_what_is_wrong(capsend, arguments: list[str], message: str) -> None:

@@ -102,6 +102,23 @@ def test_check_exits_with_2_when_mypy_cannot_check(project: Path, run: Run) -> N
         assert name.removesuffix(".py") in done.stderr
 
 
+def test_check_passes_paths_and_options_on_in_their_order(project: Path, run: Run) -> None:
+    """An option of mypy's with a value may stand behind a path."""
+    done = run("check", ".", "--exclude", "bad.py")
+    assert (done.returncode, done.stdout) == (0, "all is well: nothing is captured or sent that cannot go along\n")
+    assert run("check", "--exclude", "good.py", ".").returncode == 1
+
+
+def test_check_names_an_unknown_option_and_prints_no_usage_of_mypys(project: Path, run: Run) -> None:
+    """Two modules of one name are reported without a line that no file has."""
+    done = run("check", "--frobnicate", ".")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "Error: No such option '--frobnicate', neither of capsend's nor of mypy's.\n"
+    (project / "sub").mkdir()
+    (project / "sub" / "good.py").write_text("")
+    assert "good.py: Duplicate module" in run("check", ".").stderr
+
+
 def test_explain_judges_a_class_by_both_traits(run: Run) -> None:
     """By its full name; functions are explained in `test_cli.py`, where `audit` is called as well."""
     done = run("explain", "bad.Table")
