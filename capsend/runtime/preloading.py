@@ -127,6 +127,8 @@ def load_named_by(things: Iterable[object]) -> None:
             code = codes.pop()
             names.update(code.co_names)
             codes.extend(constant for constant in code.co_consts if isinstance(constant, types.CodeType))
+    # `urllib.request` raises the exceptions of `urllib.error`: a module without any stands for its package.
+    names.update(name.rpartition(".")[0] for name in names - _BY_NAME.keys() if "." in name)
     wanted = [module for name in names & _BY_NAME.keys() for module in _BY_NAME[name] if module not in _loaded]
     if wanted:
         _load(wanted)
