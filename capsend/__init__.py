@@ -16,6 +16,7 @@ from capsend.exceptions import (
     SerializationError,
     TimeLimitExceeded,
 )
+from capsend.exceptions import SnapshotError as SnapshotError
 from capsend.process import Process
 from capsend.spawning import Spawnable, check, process, spawn
 from capsend.traits.markers import PerProcess, ProcessSend, Serializable, not_process_send, unsafe_process_send
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from capsend.mailbox.mailbox import Mailbox
     from capsend.runtime.running import processes as processes
     from capsend.session.session import Session
+    from capsend.session.session import Snapshot as Snapshot
     from capsend.shipping.records import Record as Record
     from capsend.source_text.source import Source
     from capsend.streams import stream as stream
@@ -88,6 +90,7 @@ _LATER: Final = {
     "ProcessGroup": "group",
     "Record": "shipping.records",
     "Session": "session.session",
+    "Snapshot": "session.session",
     "Source": "source_text.source",
     "Supervisor": "supervisor",
     "WasmFunction": "wasm.module",

@@ -11,6 +11,7 @@
       ProcessKilled
       LimitExceeded                    TimeLimitExceeded(TimeoutError), MemoryLimitExceeded(MemoryError), OutputLimitExceeded
       ImageError
+      SnapshotError(ValueError)        a file that holds no snapshot, or one of another image
       WasmError(ValueError)            a WebAssembly module that cannot be used
 
 `GuestTraceback` is no error of its own: it is the `__cause__` that shows the place in the guest where an exception was raised.
@@ -180,6 +181,10 @@ class OutputLimitExceeded(LimitExceeded):
 
 class ImageError(CapsendError):
     """The image could not be built, loaded or trusted, or lacks a module."""
+
+
+class SnapshotError(CapsendError, ValueError):
+    """A file holds no snapshot of a session: it is damaged, incomplete or something else, or the snapshot is of another image."""
 
 
 class WasmError(CapsendError, ValueError):

@@ -56,14 +56,22 @@ class Handles:
     """The handles of one process; used on that process's thread only.
 
     A number is never used again. Each delivery of a handle counts as one hold; the process reports how many of them it has dropped.
+
+    Args:
+        first: the first number that it gives out.
     """
 
     __slots__ = ("_entries", "_next", "_numbers")
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 0) -> None:
         self._entries: dict[int, tuple[Grant, int]] = {}
         self._numbers: dict[Grant, int] = {}
-        self._next = 0
+        self._next = first
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next grant that is entered: none at or above it was ever given out."""
+        return self._next
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -116,11 +124,10 @@ class Handles:
 
     def copy(self) -> Handles:
         """Return a table with the same numbers, without those of processes: these belong to one that spawned them."""
-        other = Handles()
+        other = Handles(self._next)
         kept = {number: entry for number, entry in self._entries.items() if entry[0].kind != "process"}
         other._entries = kept
         other._numbers = {entry[0]: number for number, entry in kept.items()}
-        other._next = self._next
         return other
 
     def close(self) -> None:

@@ -14,15 +14,19 @@ import struct
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from capsend.engine.memory import Memory
 
 PAGE: Final = mmap.PAGESIZE
 _SLACK: Final = 1 << 18
+_PART: Final = 1 << 20
 _EXTRA: Final = (0, 16 << 20, 64 << 20)
 _MAPPED: Final = 1 << 18
-"""Bytes of pages side by side from which on they are mapped; fewer are copied, since an OS process can have some 65,000 mappings."""
+"""Bytes of pages side by side from which on they are mapped; fewer are copied."""
+
+_MOST_MAPPINGS: Final = 32
+"""Mappings in the memory of one instance; further pages are copied. An OS process can have 65,000, and guests choose the pages they write."""
 
 _PRESENT: Final = 1 << 63
 _SWAPPED: Final = 1 << 62
@@ -74,6 +78,30 @@ class Picture:
         """Bytes that the picture takes."""
         return sum(length for _, length in self.runs)
 
+    @classmethod
+    def of_file(cls, size: int, runs: Sequence[tuple[int, int]], parts: Iterable[bytes]) -> Picture:
+        """Return the picture whose pages are in these parts, one after the other.
+
+        Raises:
+            ValueError: the pages are not pages of a memory of that size, in order, or the parts are not as long as the pages.
+            OSError: the system has no room for them, or is not Linux.
+        """
+        _check_runs(size, runs)
+        picture = cls(size, runs, _memory_file())
+        for part in parts:
+            _write_all(picture.file, memoryview(part))
+        if os.lseek(picture.file, 0, os.SEEK_CUR) != picture.stored:
+            message = "its pages are not complete"
+            raise ValueError(message)
+        return picture
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield its pages, one after the other, in parts of a bounded size."""
+        place = 0
+        while part := os.pread(self.file, _PART, place):
+            yield part
+            place += len(part)
+
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
         close(self.file)
 
@@ -86,13 +114,34 @@ def take_picture(guest: Guest) -> Picture | None:
     size, base = guest.memory + _SLACK, guest.seen.base
     try:
         runs = list(_runs(_written(base, size, guest.picture)))
-        file = os.memfd_create("capsend picture", os.MFD_CLOEXEC)
-    except (OSError, AttributeError):
+        file = _memory_file()
+    except OSError:
         return None
     for address, length in runs:
         view = (ctypes.c_char * length).from_address(base + address)
         _write_all(file, memoryview(view).cast("B"))
     return Picture(size, runs, file)
+
+
+def _memory_file() -> int:
+    try:
+        return os.memfd_create("capsend picture", os.MFD_CLOEXEC)
+    except AttributeError as error:
+        message = "only Linux has files in memory"
+        raise OSError(message) from error
+
+
+def _check_runs(size: int, runs: Sequence[tuple[int, int]]) -> None:
+    """Refuse runs that are not made of whole pages, in order, within a memory of *size* bytes."""
+    end = 0
+    for address, length in runs:
+        if address < end or length <= 0 or address % PAGE or length % PAGE:
+            message = "its pages are not in order"
+            raise ValueError(message)
+        end = address + length
+    if end > size or size % PAGE:
+        message = "its pages are not within its memory"
+        raise ValueError(message)
 
 
 def _write_all(file: int, data: memoryview) -> None:
@@ -146,19 +195,25 @@ def put_picture(guest: Guest, picture: Picture) -> bool:
     size = max(guest.memory, picture.size)
     if libc.madvise(base, size, _DONTNEED):  # the pages that finding the memory has changed are as in the image again
         return False
-    place = 0
+    place = mappings = 0
     for address, length in picture.runs:
-        if length >= _MAPPED:
+        if length >= _MAPPED and mappings < _MOST_MAPPINGS:
+            mappings += 1
             flags = mmap.MAP_PRIVATE | _MAP_FIXED
             found = libc.mmap(base + address, length, mmap.PROT_READ | mmap.PROT_WRITE, flags, picture.file, place)
             if found != base + address:
                 raise MemoryError
         else:
             view = (ctypes.c_char * length).from_address(base + address)
-            os.preadv(picture.file, [memoryview(view).cast("B")], place)
+            _read_all(picture.file, memoryview(view).cast("B"), place)
         place += length
     guest.picture = picture
     return True
+
+
+def _read_all(file: int, target: memoryview, place: int) -> None:
+    while target and (count := os.preadv(file, [target], place)):
+        target, place = target[count:], place + count
 
 
 def _is_writable(base: int, size: int) -> bool:

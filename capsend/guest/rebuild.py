@@ -195,6 +195,19 @@ class Program:
         """Return whether a module is one of the user's."""
         return module in self._own_modules
 
+    def forget(self, entities: int) -> set[str]:
+        """Forget all entities but the first ones, and all handles: the host is another program, which never sent them.
+
+        Returns:
+            The names of the user's modules that were rebuilt.
+        """
+        del self.entities[entities:]
+        self.handles.clear()
+        self._values.clear()
+        self._numbers = {id(thing): number for number, thing in enumerate(self.entities)}
+        modules, self._own_modules = self._own_modules, set()
+        return modules
+
     def made(self, thing: Any) -> bool:
         """Return whether an object is an entity of the program."""
         return id(thing) in self._numbers

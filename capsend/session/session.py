@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import itertools
 import threading
 from typing import TYPE_CHECKING, Any, Final, final
 
+import attrs
+
+from capsend.capabilities.handles import Handles
 from capsend.environment import Environment, default
-from capsend.exceptions import LimitExceeded, MemoryLimitExceeded, hide_own_frames, raised_by_result, shown_at_caller
+from capsend.exceptions import LimitExceeded, hide_own_frames, raised_by_result, shown_at_caller
 from capsend.outcome import Outcome
 from capsend.process import Process
 from capsend.runtime.operations import OPERATIONS
 from capsend.runtime.output import to_stderr, to_stdout
 from capsend.runtime.running import start
+from capsend.session import snapshot_file
 from capsend.session.life import Call, Look, SessionLife, Still, StillShipment, Task
+from capsend.session.snapshot_file import Contents
 from capsend.source_text.shipment import Entries
 from capsend.source_text.source import Source, check_globals
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping
     from types import TracebackType
     from typing import Self
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
     from capsend.process import ExitReason
     from capsend.source_text.shipment import TextShipment
 
-_ENTRIES: Final = ("open_session", "run_cell", "assign", "fetch", "delete", "names", "renewal.renew")
+_ENTRIES: Final = ("open_session", "run_cell", "assign", "fetch", "delete", "names", "renewal.renew", "resume")
 _GIVEN: Final[Any] = object()
 _MOST_TEXTS: Final = 50
 """The number of cells whose lines tracebacks show: the newest."""
@@ -74,7 +79,7 @@ class Session:
         environment.check_python()
         self._environment = environment
         self._grants = grants
-        self._cells = itertools.count(1)
+        self._next_cell = 1
         self._texts: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -254,12 +259,12 @@ class Session:
         self._do("names", (), {})  # afterwards the size of the memory is known
         look = Look()
         with self._lock:
-            entries = copy.copy(self._entries)
+            state = State(copy.copy(self._entries), self._environment, self._grants, dict(self._texts), self._next_cell)
             self._life.add(look)
         self._wait(look)
         if look.error is not None:
             raise look.error
-        return Snapshot(look.value, entries, self._environment, self._grants, dict(self._texts))
+        return Snapshot(look.value, state)
 
     @shown_at_caller
     def fork(self) -> Session:
@@ -304,7 +309,7 @@ class Session:
         stdout: Callable[[str], object] | None,
         stderr: Callable[[str], object] | None,
     ) -> Call:
-        source = text if isinstance(text, Source) else Source(text, name=f"<cell {next(self._cells)}>")
+        source = text if isinstance(text, Source) else Source(text, name=f"<cell {self._number_of_cell()}>")
         check_globals(dict(inputs or {}), source.name)
         limits = self._environment if timeout is _GIVEN else self._environment.replace(timeout=timeout)
         targets = (
@@ -314,7 +319,12 @@ class Session:
         args = (source.text, source.name)
         return self._add("run_cell", args, inputs or {}, limits, source=source, targets=targets)
 
-    def _do(self, entry: str, args: tuple[str, ...], kwargs: dict[str, Any]) -> Any:
+    def _number_of_cell(self) -> int:
+        with self._lock:
+            number, self._next_cell = self._next_cell, self._next_cell + 1
+        return number
+
+    def _do(self, entry: str, args: tuple[str | int, ...], kwargs: dict[str, Any]) -> Any:
         call = self._add(entry, args, kwargs, self._environment)
         self._wait(call)
         if call.error is not None:
@@ -324,7 +334,7 @@ class Session:
     def _add(
         self,
         entry: str,
-        args: tuple[str, ...],
+        args: tuple[str | int, ...],
         kwargs: Mapping[str, Any],
         limits: Environment,
         *,
@@ -381,30 +391,48 @@ class Session:
             raise
 
 
+@attrs.frozen
+class State:
+    """The part of a session that its host program keeps.
+
+    Attributes:
+        entries: the program of its calls.
+        environment: its environment.
+        grants: the globals that it begins with.
+        texts: {name: text} of its last cells.
+        next_cell: the number of its next cell.
+        is_foreign: whether another program has made the session, so that it holds what this one never sent.
+    """
+
+    entries: Entries
+    environment: Environment
+    grants: dict[str, Any]
+    texts: Mapping[str, str]
+    next_cell: int
+    is_foreign: bool = False
+
+
 @final
 class Snapshot:
-    """A session at one moment, from which any number of sessions start; made by `Session.snapshot`.
+    """A session at one moment, from which any number of sessions start; made by `Session.snapshot`, or loaded from a file.
 
     The memory that they do not write to is shared by all of them.
 
-    Attributes:
-        size: bytes of memory that it keeps.
+    Example:
+        >>> import capsend, pathlib, tempfile
+        >>> file = pathlib.Path(tempfile.mkdtemp(), "prices.snapshot")
+        >>> with capsend.Session() as session:
+        ...     session.run("prices = [1, 2, 3]")
+        ...     session.snapshot().save(file)
+        >>> with capsend.Snapshot.load(file, rate=2).start() as session:  # in another program, perhaps
+        ...     session.run("sum(prices) * rate")
+        12
     """
 
-    def __init__(
-        self,
-        still: Still,
-        entries: Entries,
-        environment: Environment,
-        grants: dict[str, Any],
-        texts: dict[str, str],
-    ) -> None:
+    def __init__(self, still: Still, state: State) -> None:
         """Wrap a state; `Session.snapshot` calls this, users do not."""
         self._still = still
-        self._entries = entries
-        self._environment = environment
-        self._grants = grants
-        self._texts = texts
+        self._state = state
 
     @property
     def size(self) -> int:
@@ -418,32 +446,80 @@ class Snapshot:
         Raises:
             ValueError: the environment has another image.
             MemoryLimitExceeded: the environment grants less memory than the session had.
+            CapsendError: a grant of `load` cannot be sent, or the loaded memory is not that of a session.
         """
-        environment = environment or self._environment
-        if environment.image != self._environment.image:
+        environment = environment or self._state.environment
+        if environment.image != self._state.environment.image:
             message = "a snapshot can only be started in an environment with the image that it was made with"
             raise ValueError(message)
-        needed = self._still.picture.size
-        if environment.memory < needed:
-            message = f"the snapshot needs {needed} bytes of memory, not {environment.memory}. Allow more: Environment(memory=...)"
-            raise MemoryLimitExceeded(message, limit=environment.memory)
-        session = _started(copy.copy(self._entries), self._still, environment, self._grants)
-        session._texts.update(self._texts)  # noqa: SLF001 - its own module
-        return session
+        if environment.memory < self._still.picture.size:
+            raise snapshot_file.too_large(self._still.picture.size, environment.memory)
+        return _started(self._still, attrs.evolve(self._state, environment=environment))
+
+    @shown_at_caller
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the snapshot to a file that only this user can read: the file holds all that the session did, secrets included.
+
+        A file of that name is replaced when the new one is complete.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        image = self._state.environment.image.record.digest
+        handle = self._still.handles.next_number
+        contents = Contents(image, self._still.picture, handle, self._state.next_cell, self._state.texts)
+        snapshot_file.write(path, contents)
+
+    @classmethod
+    @shown_at_caller
+    def load(cls, path: str | os.PathLike[str], environment: Environment | None = None, /, **grants: Any) -> Snapshot:
+        """Read a snapshot from a file, which need not be trusted: whoever wrote it, its sessions are held as those of any hostile code.
+
+        The sessions have the variables of the snapshot and these grants, and no capability but these. Instances of classes that the
+        saving program had sent are records, as those of the session's own classes.
+
+        Args:
+            path: the file that `save` wrote, with the same image.
+            environment: the environment; the default one when None.
+            grants: globals to set: data, by value, and capabilities.
+
+        Raises:
+            SnapshotError: the file holds no snapshot, is damaged or incomplete, or was made with another image.
+            MemoryLimitExceeded: the environment grants less memory than the session had.
+            OSError: the file cannot be read.
+            TypeError: a grant cannot be a global.
+        """
+        check_globals(grants, "a session")
+        environment = environment or default()
+        environment.check_python()
+        environment.image.ensure()
+        read = snapshot_file.read(path, image=environment.image.record.digest, memory=environment.memory)
+        entries = Entries(*_ENTRIES, knows=environment.image.knows)
+        state = State(entries, environment, grants, read.texts, read.next_cell, is_foreign=True)
+        return cls(Still(read.picture, Handles(read.next_handle)), state)
 
     def __repr__(self) -> str:
         return f"<Snapshot of a session, {self.size} bytes>"
 
 
-def _started(entries: Entries, still: Still, environment: Environment, grants: dict[str, Any]) -> Session:
+def _started(still: Still, state: State) -> Session:
     """Return a session that goes on from a moment of another one."""
-    session = Session.__new__(Session)
-    session._begin(environment, grants)  # noqa: SLF001 - its own module
+    session, entries = Session.__new__(Session), copy.copy(state.entries)
+    session._begin(state.environment, state.grants)  # noqa: SLF001 - its own module
+    session._next_cell = state.next_cell  # noqa: SLF001 - as above
+    session._texts.update(state.texts)  # noqa: SLF001 - as above
     shipment = StillShipment(
         entries.text, "", "session", entries.program.objects, frozenset(), (), entries.origins, texts={}, still=still
     )
     session._start(entries, shipment)  # noqa: SLF001 - as above
-    session._do("renewal.renew", (), {})  # noqa: SLF001 - as above: random numbers are its own
+    try:
+        if state.is_foreign:
+            session._do("resume", (len(_ENTRIES),), {})  # noqa: SLF001 - as above
+            session._do("assign", (), state.grants)  # noqa: SLF001 - as above
+        session._do("renewal.renew", (), {})  # noqa: SLF001 - as above: random numbers are its own
+    except BaseException:
+        session.close()
+        raise
     return session
 
 
