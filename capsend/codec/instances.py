@@ -19,6 +19,8 @@ _OWNED: Final = frozenset(
     f"capsend.{name}"
     for name in ("environment", "executor", "group", "image.image", "process", "spawning", "supervisor")
 )
+_FIGURES: Final = frozenset({"Stats"})
+"""The classes of these modules whose instances are values."""
 _REFUSED_BASES: Final = {
     "BaseException": "an exception is not a value",
     "PurePath": "a subclass of a path keeps state that differs between Python versions",
@@ -151,7 +153,7 @@ def _time_bases() -> dict[type, Base]:
 
 def _refusal(cls: type, base: type, slots: int) -> str:
     # On the host the judge comes before the codec; in a guest the decorator of the class decides here. An unsafe impl is not inherited.
-    if cls.__module__ in _OWNED:
+    if cls.__module__ in _OWNED and cls.__qualname__ not in _FIGURES:
         return f"{cls.__qualname__} belongs to the process or program that made it; to let others know a process, send its address"
     for each in cls.__mro__:
         impl = each.__dict__.get("__capsend_impl__")
