@@ -30,7 +30,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 SLOWEST: Final = (
-    "test_plugin_incremental", "test_echo", "test_packages", "test_agreement", "test_libraries", "test_image", "test_forms", "test_spawning_inside",
+    "test_plugin_incremental", "test_echo", "test_packages", "test_agreement", "test_libraries", "test_image", "test_forms", "test_forms_inside",
     "test_cli", "test_declarations", "test_plugin",
 )  # fmt: skip
 """The files that take longest, which begin, so that no worker is left with one of them when the other has nothing to do."""

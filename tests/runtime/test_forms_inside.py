@@ -1,0 +1,87 @@
+"""All programs of `tests/forms`, spawned from inside a process: once as programs that the process itself made, once as programs that it was given.
+
+What is taken gives the same value as outside, and what is refused is refused in the same words.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from form_cases import CASES, Case, assert_equal, expected_of, load
+
+import capsend
+from tests.runtime.inside import FORMS, outcome, spawn_again, spawn_made_inside
+
+BATCH = 32
+"""Programs that one process imports and spawns, each in a child of its own: a process apiece takes ten times as long."""
+
+DIFFERENT = {
+    "third_party_not_in_image": "what is not in the image cannot be imported inside in the first place",
+    "third_party_class_instance": "the same",
+    "third_party_unused_name": "the same",
+    "native_module": "the same",
+    "numpy_like_absent": "the same",
+    "file_cure": "a process has no /dev/null to open",
+    "executor_handle": "a process has no Executor",
+    "stdout_captured": "sys.stdout is of another class inside",
+    "stdout_from_import": "the same",
+    "third_party_that_a_function_imports": "under which name a package is installed is not known inside",
+    "annotations_of_a_module": "newer Pythons make the annotations of a module when somebody asks for the attribute",
+    "empty_annotations_of_a_module": "the same",
+    "dataclass_make": "newer Pythons know the module of what make_dataclass() makes",
+}
+"""Programs of which a process cannot make what the host can: {name: why}."""
+
+DIFFERENT_AGAIN = {
+    "lru_state": "how often a cache was asked is counted anew",
+    "setstate_globals": "its own __setstate__ does something each time that it travels",
+    "result_logger": "a process takes a logger from another one only if it has one of that name itself",
+}
+"""Programs whose result cannot pass through a process that knows nothing of it: {name: why}."""
+
+TAKEN = [case for case in CASES if not case.refused and not case.raises and sys.version_info >= case.python]
+
+
+def bare(text: str) -> str:
+    """Leave out what differs from one Python, or one run of it, to the next."""
+    return re.sub(r" at 0x[0-9a-f]+", "", text).replace("EncodedFile", "TextIOWrapper")
+
+
+@functools.cache
+def inside(batch: int) -> dict[str, tuple[str, str]]:
+    """Return {program: what came of it} of one process."""
+    cases = CASES[batch * BATCH : (batch + 1) * BATCH]
+    programs = [(f"form_{case.name}", {f"form_{case.name}.py": case.source, **case.files}) for case in cases]
+    outcomes = capsend.spawn(spawn_made_inside, programs).result(240)
+    return {case.name: outcome for case, outcome in zip(cases, outcomes, strict=True)}
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_a_program_made_inside_is_taken_or_refused_as_outside(case: Case, folder: Path) -> None:
+    """The verdict, its words and the result are those that the program gets when the host spawns it."""
+    verdict, words = inside(CASES.index(case) // BATCH)[case.name]
+    if case.name in DIFFERENT:
+        return
+    if sys.version_info < case.python:
+        assert verdict == "same", words
+        return
+    load(case, folder)
+    outside = outcome(f"form_{case.name}")
+    assert verdict == outside[0], words
+    if verdict == "refused":
+        assert bare(words) == bare(outside[1].replace(str(folder), FORMS))
+
+
+@pytest.mark.parametrize("case", TAKEN, ids=[case.name for case in TAKEN])
+def test_what_a_process_was_given_it_can_spawn_in_turn(case: Case, folder: Path) -> None:
+    """A function that was shipped is shipped again from the pieces that came with it, three processes deep."""
+    module = load(case, folder)
+    target, args = module.TARGET, getattr(module, "ARGS", ())
+    if case.name in DIFFERENT_AGAIN:
+        return
+    result = capsend.spawn(spawn_again, target, args, 2).result(120)
+    assert_equal(result, expected_of(module))  # after the spawn: a call here can change what would have been sent
