@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, final, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, final
 
 from capsend.environment import Environment, default, started
 from capsend.exceptions import hide_own_frames
@@ -128,13 +128,9 @@ class Stream(Generic[T]):
 class _Stream:
     """The type of `stream`."""
 
-    @overload
-    def __call__(self, fn: Callable[P, Iterable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Stream[T]: ...
-
-    @overload
-    def __call__(self, fn: Callable[P, AsyncIterable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Stream[T]: ...
-
-    def __call__(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Stream[Any]:
+    def __call__(
+        self, fn: Callable[P, Iterable[T] | AsyncIterable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Stream[T]:
         """Run a generator function, asynchronous or not, in a new process of the default environment, and return its items as a stream.
 
         Captures of `fn` must be `ProcessSend`; arguments and items are copied.
@@ -185,13 +181,9 @@ class Within:
         self._environment = environment
         self._window = window
 
-    @overload
-    def __call__(self, fn: Callable[P, Iterable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Stream[T]: ...
-
-    @overload
-    def __call__(self, fn: Callable[P, AsyncIterable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Stream[T]: ...
-
-    def __call__(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Stream[Any]:
+    def __call__(
+        self, fn: Callable[P, Iterable[T] | AsyncIterable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Stream[T]:
         """Run a generator function as `stream` does."""
         try:
             return _started(self._environment, self._window, fn, args, kwargs)

@@ -188,6 +188,17 @@ def supervise(ctx: Ctx, check: Check) -> None:
             check.result(awaited_result(result), ctx.args[0][0], "the result")
 
 
+def stream_items(ctx: Ctx, check: Check) -> None:
+    """Check a stream: the generator function, what it is given, its items."""
+    if not ctx.args or not ctx.args[0]:
+        return
+    check.callable(ctx.args[0][0])
+    _arguments(ctx, check, parameter_names(ctx.arg_types[0][0]), start=1)
+    made = get_proper_type(ctx.default_return_type)
+    if isinstance(made, Instance) and made.args:
+        check.result(made.args[0], ctx.args[0][0], "the items")
+
+
 def map_items(ctx: Ctx, check: Check) -> None:
     """Check `Executor.map`: the callable, the items, the result."""
     if not ctx.args or not ctx.args[0]:

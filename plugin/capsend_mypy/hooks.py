@@ -48,11 +48,13 @@ SPAWN_METHODS: Final = frozenset(
     }
 )
 SUPERVISED_METHODS: Final = frozenset({"capsend.supervisor.Supervisor.spawn"})
+STREAM_METHODS: Final = frozenset({"capsend.streams._Stream.__call__", "capsend.streams.Within.__call__"})
 SPAWNABLE_METHODS: Final = frozenset({"capsend.spawning.Spawnable.spawn"})
 METHODS: Final = {
     **dict.fromkeys(SPAWN_METHODS, "spawn"),
     **dict.fromkeys(SUPERVISED_METHODS, "supervise"),
     **dict.fromkeys(SPAWNABLE_METHODS, "spawn_decorated"),
+    **dict.fromkeys(STREAM_METHODS, "stream_items"),
     "capsend.executor.Executor.map": "map_items",
 }
 """{method: the act of `checks` that checks a call of it}."""
@@ -184,6 +186,8 @@ class CapsendPlugin(Plugin):
             return signatures.of_spawn
         if defined in SUPERVISED_METHODS:
             return signatures.of_supervised
+        if defined in STREAM_METHODS:
+            return signatures.of_stream
         return signatures.of_spawnable if fullname in SPAWNABLE_METHODS else None
 
     def get_function_hook(self, fullname: str) -> Hook | None:

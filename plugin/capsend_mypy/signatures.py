@@ -33,6 +33,11 @@ def of_supervised(ctx: MethodSigContext) -> CallableType:
     return ctx.default_signature if spawned is None else supervised.of_child(ctx.default_signature, spawned)
 
 
+def of_stream(ctx: MethodSigContext) -> CallableType:
+    """Return the signature of a stream for its generator function, which takes no mailbox."""
+    return _loose(ctx)
+
+
 def of_call(ctx: MethodSigContext) -> CallableType:
     """Return the signature of an address's `call` with the type of the answer put in."""
     try:
