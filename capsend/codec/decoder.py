@@ -9,14 +9,15 @@ from array import array
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from capsend.codec.depth import check_cycles, too_deep
-from capsend.codec.encoder import ATOMS
+from capsend.codec.encoder import ATOMS, RAW
 from capsend.codec.instances import BASES, plan_of, set_fields, set_state
 from capsend.codec.keys import Keys
 from capsend.codec.limits import Malformed
+from capsend.codec.segments import Reader
 from capsend.codec.standard_types import BY_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from capsend.codec.instances import Plan
     from capsend.codec.limits import Budget
@@ -52,6 +53,7 @@ class Decoder:
         resolve: Callable[[Any], Any],
         may_build: Callable[[type], bool],
         budget: Budget,
+        segments: Sequence[bytes] = (),
     ) -> None:
         self._nodes = nodes
         self._text = text
@@ -70,6 +72,7 @@ class Decoder:
         self._keys = Keys(nodes, self._values, budget)
         self._buildable: dict[type, Plan] = {}
         self._offset = start
+        self._segments = Reader(segments)
 
     def decode(self) -> Any:
         """Return the value, which is the last node."""
@@ -85,8 +88,8 @@ class Decoder:
                     self._wake(index)
         if self._waits:
             raise Malformed("a cycle that no value can have")
-        if self._offset != len(self._text):
-            raise Malformed("text after the message")
+        if self._offset != len(self._text) or not self._segments.is_empty:
+            raise Malformed("text or bytes after the message")
         return self._values[-1]
 
     def _step(self, index: int) -> None:
@@ -263,16 +266,19 @@ class Decoder:
     def _blob(self, node: list[Any]) -> bytes:
         _expect(node, 3)
         size, form = node[1:]
+        if type(size) is int and form == RAW:
+            return self._segments.read(size)
         if type(size) is not int or not 0 <= size <= len(self._text) - self._offset:
             raise Malformed("bytes beyond the end of the message")
         start, self._offset = self._offset, self._offset + size
         return unblob(self._text[start : self._offset], form)
 
-    def _floats(self, index: int, node: list[Any]) -> None:
-        packed = array("d", self._blob(node))
+    def _numbers(self, index: int, node: list[Any]) -> None:
+        packed = array("d" if node[0] in "LU" else "q", self._blob(node))
+        self._budget.count(len(packed))
         if sys.byteorder == "big":
             packed.byteswap()
-        self._values[index] = packed.tolist() if node[0] == "L" else tuple(packed)
+        self._values[index] = packed.tolist() if node[0] in "Lq" else tuple(packed)
 
     def _bytes(self, index: int, node: list[Any]) -> None:
         self._values[index] = self._blob(node)
@@ -421,8 +427,10 @@ class Decoder:
         "f": _frozenset,
         "b": _bytes,
         "B": _bytearray,
-        "L": _floats,
-        "U": _floats,
+        "L": _numbers,
+        "U": _numbers,
+        "q": _numbers,
+        "Q": _numbers,
         "u": _odd_str,
         "n": _huge_int,
         "x": _external,

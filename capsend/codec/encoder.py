@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from capsend.codec.instances import BASES, fields_of, plan_of, state_of
 from capsend.codec.limits import NotEncodable
+from capsend.codec.segments import Writer
 from capsend.codec.standard_types import standard
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ _STR: Final = frozenset({str})
 FLOAT: Final = frozenset({float})
 MANY: Final = 32  # at least so many floats are packed: writing one in decimal takes ten times as long
 _NUMBERS: Final = frozenset({type(None), bool, float})
+_INT: Final = frozenset({int})
+MANY_INTS: Final = 512  # fewer ints are read as fast in decimal
+RAW: Final = 8
+"""The form of bytes that are in a segment."""
+
 _BY_REFERENCE: Final = (type, FunctionType, BuiltinFunctionType, ModuleType)
 _PORTABLE_BITS: Final = 2000
 _CHUNK: Final = 3 << 20
@@ -92,6 +98,7 @@ class Encoder:
         careful: look at every str and int, since some of this value cannot be written in JSON as it is.
         shared: returns the reference of any part that others hold too, or None.
         stand_in: returns the value that is written instead of an instance, or None.
+        segments: the list for bytes that go beside the text; None writes all of them in the text.
     """
 
     def __init__(
@@ -101,6 +108,7 @@ class Encoder:
         careful: bool,
         shared: Callable[[Any], Any] | None = None,
         stand_in: Callable[[Any], Any] | None = None,
+        segments: list[bytes] | None = None,
     ) -> None:
         self._externals = externals
         self._careful = careful
@@ -111,6 +119,7 @@ class Encoder:
         self._refs: dict[int, list[int]] = {}  # by identity; an empty list is a node that is not finished
         self._nodes: list[Any] = []
         self._blobs: list[str] = []
+        self._beside = None if segments is None else Writer(segments)
         self._alive: list[Any] = []  # parts made on the way: their identities must not be used again
         self._stack: list[_Frame] = []
 
@@ -132,6 +141,8 @@ class Encoder:
         except NotEncodable as refused:  # raised by `externals`, which does not know the path of the part
             steps = tuple(_step(frame) for frame in self._stack[1:])
             raise NotEncodable(refused.value, refused.reason, steps=steps) from None
+        if self._beside is not None:
+            self._beside.close()
         return self._nodes, self._blobs
 
     def _run(self, root: Any) -> None:
@@ -241,14 +252,14 @@ class Encoder:
     def _open_list(self, value: list[Any], ref: list[int]) -> _Frame | None:
         kinds = set(map(type, value))
         if kinds <= self._inline:
-            self._emit(ref, self._floats("L", value) if kinds == FLOAT and len(value) >= MANY else ["l", *value])
+            self._emit(ref, self._packed("L", "q", value, kinds) or ["l", *value])
             return None
         return _Frame(value, ["l"], iter(value), ref=ref)
 
     def _open_tuple(self, value: tuple[Any, ...], ref: list[int]) -> _Frame | None:
         kinds = set(map(type, value))
         if kinds <= self._inline:
-            self._emit(ref, self._floats("U", value) if kinds == FLOAT and len(value) >= MANY else ["t", *value])
+            self._emit(ref, self._packed("U", "Q", value, kinds) or ["t", *value])
             return None
         return _Frame(value, ["t"], iter(value), ref=ref)
 
@@ -290,13 +301,27 @@ class Encoder:
         int: _open_int,
     }
 
-    def _floats(self, tag: str, value: list[float] | tuple[float, ...]) -> list[Any]:
-        packed = array("d", value)
+    def _packed(self, floats: str, ints: str, value: list[Any] | tuple[Any, ...], kinds: set[type]) -> list[Any] | None:
+        """Return the node of many floats, or of many ints of at most 64 bits; None for other values, and ints that go in the text."""
+        if kinds == FLOAT and len(value) >= MANY:
+            packed = array("d", value)
+            tag = floats
+        elif kinds == _INT and len(value) >= MANY_INTS and self._beside is not None:
+            try:
+                packed = array("q", value)
+            except OverflowError:
+                return None
+            tag = ints
+        else:
+            return None
         if sys.byteorder == "big":
             packed.byteswap()
         return [tag, *self._blob(packed.tobytes())]
 
     def _blob(self, data: bytes | bytearray) -> tuple[int, int]:
+        if self._beside is not None and self._beside.wants(len(data)):
+            self._beside.put(bytes(data))
+            return len(data), RAW
         text, form = blob(data)
         self._blobs.append(text)
         return len(text), form

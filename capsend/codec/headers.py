@@ -31,6 +31,13 @@ def read_timeout(text: str) -> float | None:
     return None if seconds < 0 else min(seconds, LONGEST_TIMEOUT)
 
 
+def _only(words: list[str]) -> str:
+    """Return the one word that may be there."""
+    if len(words) > 1:
+        raise ValueError("too many words")
+    return words[0] if words else ""
+
+
 def _write_answer(kind: str, number: int, handles: str, text: str) -> str:
     return f"{kind} {number} {len(handles)} {handles}{text}"
 
@@ -42,44 +49,51 @@ def _read_answer(answer: str) -> tuple[str, int, str, str]:
 
 
 class Send(NamedTuple):
-    """`number timeout tag handles:text` of `SEND`: a message to the address with that handle; with a tag it is a call."""
+    """`number timeout tag handles segments:text` of `SEND`: a message to the address with that handle; with a tag it is a call.
+
+    The last word is missing where there are no segments.
+    """
 
     number: str
     timeout: float | None
     tag: int
     handles: str
+    segments: str
     text: str
 
     def write(self) -> str:
         """Return the payload."""
-        return f"{self.number} {write_timeout(self.timeout)} {self.tag} {self.handles}:{self.text}"
+        beside = f" {self.segments}" if self.segments else ""
+        return f"{self.number} {write_timeout(self.timeout)} {self.tag} {self.handles}{beside}:{self.text}"
 
     @classmethod
     def read(cls, payload: str) -> Send:
         """Return the fields of a payload."""
         head, _, text = payload.partition(":")
-        number, timeout, tag, handles = head.split(" ", 4)
-        return cls(number, read_timeout(timeout), int(tag), handles, text)
+        number, timeout, tag, handles, *beside = head.split(" ", 5)
+        return cls(number, read_timeout(timeout), int(tag), handles, _only(beside), text)
 
 
 class SendAfter(NamedTuple):
-    """`number seconds handles:text` of `SEND_AFTER`."""
+    """`number seconds handles segments:text` of `SEND_AFTER`; the last word as in `Send`."""
 
     number: str
     seconds: float | None
     handles: str
+    segments: str
     text: str
 
     def write(self) -> str:
         """Return the payload."""
-        return f"{self.number} {write_timeout(self.seconds)} {self.handles}:{self.text}"
+        beside = f" {self.segments}" if self.segments else ""
+        return f"{self.number} {write_timeout(self.seconds)} {self.handles}{beside}:{self.text}"
 
     @classmethod
     def read(cls, payload: str) -> SendAfter:
         """Return the fields of a payload."""
         head, _, text = payload.partition(":")
-        number, seconds, handles = head.split(" ", 3)
-        return cls(number, read_timeout(seconds), handles, text)
+        number, seconds, handles, *beside = head.split(" ", 4)
+        return cls(number, read_timeout(seconds), handles, _only(beside), text)
 
 
 class Receive(NamedTuple):
@@ -114,7 +128,10 @@ class Receive(NamedTuple):
 
 
 class Received(NamedTuple):
-    """`kind tag length handles text`, the answer to `RECEIVE`; `length` counts the characters of `handles`."""
+    """`kind tag length handles text`, the answer to `RECEIVE`; `length` counts the characters of `handles`.
+
+    A kind in upper case has segments: their sizes and a colon are before the text.
+    """
 
     kind: str
     tag: int
@@ -222,17 +239,19 @@ class Spawn(NamedTuple):
 
 
 class Call(NamedTuple):
-    """`number:arguments` of `CALL`: the function with that handle."""
+    """`number segments:arguments` of `CALL`: the function with that handle; the last word as in `Send`."""
 
     number: str
+    segments: str
     arguments: str
 
     def write(self) -> str:
         """Return the payload."""
-        return f"{self.number}:{self.arguments}"
+        return f"{self.number} {self.segments}:{self.arguments}" if self.segments else f"{self.number}:{self.arguments}"
 
     @classmethod
     def read(cls, payload: str) -> Call:
         """Return the fields of a payload."""
-        number, _, arguments = payload.partition(":")
-        return cls(number, arguments)
+        head, _, arguments = payload.partition(":")
+        number, _, segments = head.partition(" ")
+        return cls(number, segments, arguments)

@@ -15,7 +15,7 @@ class Limits(NamedTuple):
     """Bounds on the cost of decoding one message.
 
     Attributes:
-        max_chars: length of the message; memory stays below about 55 bytes per character.
+        max_chars: length of the message, its segments included; memory stays below about 55 bytes per character.
         max_nodes: containers and nodes.
         max_items: elements of all of them together.
         max_work: hashing, comparing and compiling that a message asks for, in steps of about 100 nanoseconds.
@@ -82,17 +82,25 @@ class Budget:
         is_unwanted: returns whether the decoding should end at once; asked every few thousand steps.
     """
 
-    __slots__ = ("_is_unwanted", "left", "limits")
+    __slots__ = ("_is_unwanted", "items", "left", "limits")
 
     def __init__(self, limits: Limits | None, is_unwanted: Callable[[], bool] | None = None) -> None:
         self.limits = limits
         self.left = 0 if limits is None else limits.max_work
+        self.items = 0 if limits is None else limits.max_items
         self._is_unwanted = is_unwanted
 
     def look(self) -> None:
         """End the decoding if nobody wants its value any more."""
         if self._is_unwanted is not None and self._is_unwanted():
             raise Stopped
+
+    def count(self, items: int) -> None:
+        """Take elements of a list or tuple that were packed as bytes from the items that a message may have."""
+        if self.limits is not None:
+            self.items -= items
+            if self.items < 0:
+                raise Malformed(f"a message of more than {self.limits.max_items} items")
 
     def spend(self, work: int) -> None:
         """Take `work` steps of about 100 nanoseconds from the budget."""

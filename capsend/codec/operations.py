@@ -24,6 +24,8 @@ class Operation(enum.IntEnum):
     WARN = 7
     LOOK = 8
     """The host may look at the memory of an instance that runs no program."""
+    TAKE = 9
+    """Copy the segments that wait for the process to places in its memory."""
 
     SEND = 10
     RECEIVE = 11
@@ -41,6 +43,8 @@ class Operation(enum.IntEnum):
 
     CALL = 40
     """Call a function of the host."""
+    GIVE = 41
+    """Segments of the answer, ahead of it."""
 
     SPAWN = 50
     JOIN = 51
@@ -80,6 +84,8 @@ class RefusalWord(enum.StrEnum):
     REFUSED = "!refused"
     RIGHT = "!right"
     TAKEN = "!taken"
+    TEXT = "!text"
+    """The receiver reads no segments: all of the message has to be in its text."""
     TIMERS = "!timers"
     UNKNOWN = "!unknown"
     WATCHES = "!watches"

@@ -11,12 +11,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend.codec.decoder import Decoder, unblob
-from capsend.codec.encoder import ATOMS, FLOAT, MANY, Encoder, Instead, OwnEncoder, blob, dumps
+from capsend.codec.encoder import ATOMS, FLOAT, MANY, MANY_INTS, RAW, Encoder, Instead, OwnEncoder, blob, dumps
 from capsend.codec.limits import MAX_GENERAL_DEPTH, MAX_PLAIN_DEPTH, Budget, Limits, Malformed, NotEncodable, Stopped
+from capsend.codec.segments import SMALLEST, size_of
 from capsend.codec.standard_types import BY_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = [
     "TAGS",
@@ -35,6 +36,9 @@ __all__ = [
 TAGS: Final = tuple(BY_TAG)
 _PLAIN: Final = ATOMS | {list, dict}
 _STR: Final = frozenset({str})
+_INT: Final = frozenset({int})
+_BYTES: Final = frozenset({bytes, bytearray})
+_ATOMS_AND_BYTES: Final = ATOMS | _BYTES
 _MAX_DIGITS: Final = 4300
 _SHORT: Final = 1 << 63  # numbers below are written without asking whether JSON can be read back
 _SAFE_RECURSION: Final = 5000  # beyond this a deep value could overflow the stack of the pickler
@@ -53,6 +57,7 @@ def encode(
     prefix: str = "",
     shared: Callable[[Any], Any] | None = None,
     stand_in: Callable[[Any], Any] | None = None,
+    segments: list[bytes] | None = None,
 ) -> str:
     """Return the message for `value`, in ASCII, which keeps its classes, its sharing and its cycles.
 
@@ -66,6 +71,7 @@ def encode(
         prefix: text before the message in the text that is returned.
         shared: called for every part, whatever its class, before `externals`; returns its reference or None.
         stand_in: called for every instance, before `externals`; returns another value, which is written instead, or None.
+        segments: an empty list, to which large bytes are appended that the receiver gets beside the text; None writes them in the text.
 
     Raises:
         NotEncodable: a part has no encoding; the error's `path` leads to it.
@@ -77,19 +83,25 @@ def encode(
         return f"{prefix}p{value}"
     if value is None:
         return f"{prefix}pnull"
-    if pickled:
+    if pickled and (segments is None or not _is_bytes(value)):
         data = _pickle(value)
         if data is not None:
+            if segments is not None and len(data) >= SMALLEST:
+                segments.append(data)
+                return f"{prefix}k{RAW:02}"
             body, form = blob(data)
             return f"{prefix}k{form:02}{body}"
     letter, layer, root = _root(value)
-    plain = shared is None and _is_plain(layer)
+    plain = shared is None and _is_plain(layer, ints=MANY_INTS if segments is not None else sys.maxsize)
     if plain:
         text = _json(root)
         if text is not None:
             return f"{prefix}{letter}{text}"
     for careful in (True,) if plain else (False, True):
-        nodes, blobs = Encoder(externals, careful=careful, shared=shared, stand_in=stand_in).encode(value)
+        if segments is not None:
+            segments.clear()
+        encoder = Encoder(externals, careful=careful, shared=shared, stand_in=stand_in, segments=segments)
+        nodes, blobs = encoder.encode(value)
         text = _json(nodes)
         if text is not None:
             return "".join([prefix, f"g{len(text):x}:", text, *blobs])
@@ -121,6 +133,19 @@ def _pickle(value: Any) -> bytes | None:
     return file.getvalue()
 
 
+def _is_bytes(value: Any) -> bool:
+    """Return whether a call has large bytes as arguments and beside them nothing that a pickle writes faster."""
+    if type(value) is not tuple or len(value) != 2 or type(value[0]) is not tuple or type(value[1]) is not dict:
+        return False
+    arguments = (*value[0], *value[1].values())
+    kinds = set(map(type, arguments))
+    return (
+        not kinds.isdisjoint(_BYTES)
+        and kinds <= _ATOMS_AND_BYTES
+        and any(type(each) in _BYTES and len(each) >= SMALLEST for each in arguments)
+    )
+
+
 def _root(value: Any) -> tuple[str, list[Any], Any]:
     """Return the letter of the plain form, the first layer to look at, and the value for JSON to write."""
     if type(value) is tuple:
@@ -130,8 +155,13 @@ def _root(value: Any) -> tuple[str, list[Any], Any]:
     return "p", [value], value
 
 
-def _is_plain(layer: list[Any]) -> bool:
-    """Return whether JSON holds these values exactly: layer by layer, with no Python call per element."""
+def _is_plain(layer: list[Any], *, ints: int = sys.maxsize) -> bool:
+    """Return whether JSON holds these values exactly, and well: layer by layer, with no Python call per element.
+
+    Args:
+        layer: the values.
+        ints: the number of ints in each list, on an average, from which on lists of ints are packed.
+    """
     seen: set[int] = set()
     count = 0
     lists, dicts = [layer], list[Any]()
@@ -139,7 +169,8 @@ def _is_plain(layer: list[Any]) -> bool:
         kinds = set(map(type, chain.from_iterable(lists)))
         kinds.update(map(type, chain.from_iterable(map(dict.values, dicts))))
         if kinds <= ATOMS:
-            return kinds != FLOAT or not lists or sum(map(len, lists)) < MANY * len(lists)
+            many = MANY if kinds == FLOAT else ints if kinds == _INT else sys.maxsize
+            return not lists or sum(map(len, lists)) < many * len(lists)
         if not kinds <= _PLAIN:
             return False
         layer = [*chain.from_iterable(lists), *chain.from_iterable(map(dict.values, dicts))]
@@ -184,6 +215,7 @@ def decode(
     limits: Limits | None = None,
     start: int = 0,
     is_unwanted: Callable[[], bool] | None = None,
+    segments: Sequence[bytes] = (),
 ) -> Any:
     """Return the value of a message.
 
@@ -197,6 +229,7 @@ def decode(
         limits: bounds on the cost of decoding; None trusts the sender.
         start: position in the text where the message begins.
         is_unwanted: returns whether nobody waits for the value any more; asked again and again.
+        segments: the bytes beside the text.
 
     Raises:
         Malformed: the text is no message, has an unknown reference, or goes beyond the limits.
@@ -204,8 +237,8 @@ def decode(
     """
     try:
         if limits is None and text.startswith("k", start):
-            return _unpickled(text, start)
-        return _decode(text[start:] if start else text, resolve, may_build, Budget(limits, is_unwanted))
+            return _unpickled(text, start, segments)
+        return _decode(text[start:] if start else text, resolve, may_build, Budget(limits, is_unwanted), segments)
     except (Malformed, Stopped):
         raise
     except Exception as error:
@@ -214,13 +247,21 @@ def decode(
         raise Malformed(f"not a message: {type(error).__name__}: {str(error)[:200]}") from error
 
 
-def _decode(text: str, resolve: Callable[[Any], Any], may_build: Callable[[type], bool], budget: Budget) -> Any:
+def _decode(
+    text: str,
+    resolve: Callable[[Any], Any],
+    may_build: Callable[[type], bool],
+    budget: Budget,
+    segments: Sequence[bytes],
+) -> Any:
     limits = budget.limits
     if type(text) is not str or not text.isascii():
         raise Malformed("a message is ASCII text")
-    if limits is not None and len(text) > limits.max_chars:
-        raise Malformed(f"a message of {len(text)} characters is above the limit of {limits.max_chars}")
+    if limits is not None and (total := len(text) + size_of(segments)) > limits.max_chars:
+        raise Malformed(f"a message of {total} characters is above the limit of {limits.max_chars}")
     letter = text[:1]
+    if segments and letter != "g":
+        raise Malformed("bytes beside a text that has none")
     if letter == "s":
         return text[1:]
     if letter == "g":
@@ -233,7 +274,9 @@ def _decode(text: str, resolve: Callable[[Any], Any], may_build: Callable[[type]
         if type(nodes) is not list or not nodes:
             raise Malformed("a message without nodes")
         budget.look()
-        decoder = Decoder(nodes, text, start=end, resolve=resolve, may_build=may_build, budget=budget)
+        decoder = Decoder(
+            nodes, text, start=end, resolve=resolve, may_build=may_build, budget=budget, segments=segments
+        )
         return decoder.decode()
     if letter not in ("p", "t", "c"):
         raise Malformed("a message of an unknown form")
@@ -249,11 +292,14 @@ def _decode(text: str, resolve: Callable[[Any], Any], may_build: Callable[[type]
     return tuple(root[0]), root[1]
 
 
-def _unpickled(text: str, start: int) -> Any:
+def _unpickled(text: str, start: int, segments: Sequence[bytes]) -> Any:
     import pickle
 
+    form = int(text[start + 1 : start + 3])
+    data = segments[0] if form == RAW else unblob(text[start + 3 :], form)
+
     # Trusted: the host made it. A guest never sends this form, and a decoder with limits does not know it.
-    return pickle.loads(unblob(text[start + 3 :], int(text[start + 1 : start + 3])))  # noqa: S301 - see above
+    return pickle.loads(data)  # noqa: S301 - see above
 
 
 def parse(text: str, limits: Limits | None, *, depth: int) -> Any:

@@ -6,11 +6,12 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend import codec
+from capsend.codec.segments import size_of
 from capsend.codec.text import Limits
 from capsend.exceptions import OutputLimitExceeded, ProcessFailed, SerializationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["LIMITS", "Limits", "decode_value", "encode_value", "may_build"]
 
@@ -24,6 +25,7 @@ def encode_value(
     name: str = "the value",
     pickled: bool = True,
     shared: Callable[[Any], Any] | None = None,
+    segments: list[bytes] | None = None,
 ) -> str:
     """Return the message for `value` to a process, in the fastest form that is exact.
 
@@ -33,12 +35,15 @@ def encode_value(
         pickled: whether the receiver reads the form that is a pickle.
         shared: names the parts that the receiver has already, whatever their class; see `codec.encode`.
         name: the value's name in the message of an error, such as `argument rows`.
+        segments: an empty list for bytes beside the text; see `codec.encode`.
 
     Raises:
         SerializationError: a part of the value cannot be sent; the error's `path` leads to it.
     """
     try:
-        return codec.encode(value, externals=externals, pickled=pickled and shared is None, shared=shared)
+        return codec.encode(
+            value, externals=externals, pickled=pickled and shared is None, shared=shared, segments=segments
+        )
     except codec.NotEncodable as error:
         raise SerializationError(
             f"{name}{error.path} cannot be sent: {error.reason}. Send plain data and make the rest inside the process.",
@@ -52,6 +57,7 @@ def decode_value(
     resolve: Callable[[Any], Any],
     limits: Limits = LIMITS,
     is_unwanted: Callable[[], bool] | None = None,
+    segments: Sequence[bytes] = (),
 ) -> Any:
     """Return the value that a process sent, whatever the process wrote.
 
@@ -63,13 +69,15 @@ def decode_value(
         ProcessFailed: the text is no message, names an object that was not sent, or would cost more than the limits allow.
         Stopped: `is_unwanted`, which is asked again and again, returned true.
     """
-    if len(text) > limits.max_chars:
+    if (size := len(text) + size_of(segments)) > limits.max_chars:
         raise OutputLimitExceeded(
-            f"the process sent {len(text)} characters, above the limit of {limits.max_chars}. Send less at a time.",
+            f"the process sent {size} characters, above the limit of {limits.max_chars}. Send less at a time.",
             limit=limits.max_chars,
         )
     try:
-        return codec.decode(text, resolve=resolve, may_build=may_build, limits=limits, is_unwanted=is_unwanted)
+        return codec.decode(
+            text, resolve=resolve, may_build=may_build, limits=limits, is_unwanted=is_unwanted, segments=segments
+        )
     except codec.Malformed as error:
         raise ProcessFailed(
             f"the process sent what cannot be accepted: {error}", type_name="malformed", guest_message=str(error)

@@ -18,15 +18,15 @@ from capsend.engine import capi, wasi
 from capsend.engine.component_instance import ComponentInstance, Probe
 from capsend.engine.gauge import IMPORT, PAGE
 from capsend.engine.instance import LARGEST_MEMORY, Interrupted, engine, running
-from capsend.engine.memory import find_memory, find_signals
+from capsend.engine.memory import Memory, find_memory, find_signals
 from capsend.engine.pictures import put_picture, take_picture
+from capsend.engine.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from capsend.capabilities.folders import Mount
-    from capsend.engine.memory import Memory
     from capsend.engine.pictures import Picture
 
 _END: Final = 0  # the operation of `capsend.guest.host_operations` by which a guest only reports the size of its memory
@@ -65,10 +65,14 @@ def compile_component(wasm: bytes) -> bytes:
 class Template:
     """A compiled component, loaded and ready to be instantiated any number of times, on any thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, instance: int | None = None) -> None:
         """Load a file that `compile_component` made.
 
         Loading maps machine code into this OS process: the caller vouches for the file.
+
+        Args:
+            path: the file.
+            instance: the number of the instance that has the memory, if it was found; see `capsend.engine.place`.
 
         Raises:
             ValueError: the file was made by another wasmtime, with other settings, or for another CPU.
@@ -84,6 +88,7 @@ class Template:
             message = f"{path} has no function to run"
             raise ValueError(message)
         self.export = export
+        self.instance = instance
         self._signals: tuple[tuple[int, int], ...] | None = None
 
     @functools.cached_property
@@ -128,6 +133,7 @@ class Guest(ComponentInstance):
 
     Attributes:
         memory: bytes of its memory at its last host operation.
+        place: its memory in place; None where that was not found.
     """
 
     def __init__(
@@ -162,6 +168,10 @@ class Guest(ComponentInstance):
             linker = template.writing_linker if writes else template.linker
             instance = self.instantiate(linker, template.component)
             self._function = self.export(instance, template.export)
+            self.place = None
+            if template.instance is not None:
+                store = self._function._anon_1.store_id  # noqa: SLF001 - the C interface names no part of it
+                self.place = Place(self.context, store=store, instance=template.instance)
             if mounts:
                 self.attach(template.probe)
         except BaseException:
@@ -202,7 +212,10 @@ class Guest(ComponentInstance):
 
     def find_memory(self) -> None:
         """Find the guest's memory, before it runs code beyond its image: from then on `interrupt_python` reaches code that waits for nothing."""
-        self.seen = find_memory(self)
+        if self.place is None:
+            self.seen = find_memory(self)
+        else:
+            self.seen, self.memory = Memory(self.place.base), self.place.size
         self.on_disturbance = self._set_signals
 
     def take_picture(self) -> Picture | None:

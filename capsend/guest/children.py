@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from capsend.codec.headers import Join, Joined, Pair, Spawn
 from capsend.codec.operations import LARGEST_PAYLOAD, Operation, RefusalWord
+from capsend.codec.segments import size_of
 from capsend.codec.text import dumps, loads
 from capsend.exceptions import CapsendError, CaptureError, LimitExceeded
 
-from . import handles, host_operations
+from . import handles, host_operations, transit
 from .handles import Handle
 from .refusals import Problems, refusal_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _LONGEST_HEAD = 2 << 20
 _PROBLEMS: Problems = {
@@ -37,22 +41,29 @@ class Child(Handle):
 handles.KINDS["process"] = Child
 
 
-def spawn(head: dict[str, Any], program: str, call: str) -> Child:
+def spawn(head: dict[str, Any], program: str, call: str, segments: Sequence[bytes] = ()) -> Child:
     """Have the host start a process.
+
+    Args:
+        head: the name, the limits and more, by the words of `capsend.runtime.child_operations`.
+        program: the text of the program.
+        call: the text of the arguments.
+        segments: the bytes beside it.
 
     Raises:
         CapsendError: the host refuses.
     """
-    told = dumps(head)
+    told = dumps({**head, "segments": transit.name(segments)} if segments else head)
     if len(told) > _LONGEST_HEAD:
         raise LimitExceeded(
             f"the rights of {head['name']} take {len(told)} bytes to tell, and {_LONGEST_HEAD} can be told. "
             "Give it folders rather than the paths in them"
         )
     payload = Spawn(told, program, call).write()
-    if len(payload) > LARGEST_PAYLOAD:
+    size = len(payload) + size_of(segments)
+    if size > LARGEST_PAYLOAD:
         raise LimitExceeded(
-            f"{head['name']} and its arguments take {len(payload)} bytes in transit, and what a process spawns can take {LARGEST_PAYLOAD}. "
+            f"{head['name']} and its arguments take {size} bytes in transit, and what a process spawns can take {LARGEST_PAYLOAD}. "
             "Send large data in messages, in parts"
         )
     handles.flush()

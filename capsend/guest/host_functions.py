@@ -11,7 +11,7 @@ from capsend.codec.headers import Call
 from capsend.codec.operations import Operation
 from capsend.exceptions import SerializationError
 
-from . import handles, host_operations
+from . import handles, host_operations, transit
 from .handles import Handle
 
 if TYPE_CHECKING:
@@ -47,20 +47,23 @@ class HostFunction(Handle):
         return self._ask(args, kwargs)
 
     def _ask(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        segments: list[bytes] = []
         try:
-            text = codec.encode((args, kwargs), externals=_program().name_for_host)
+            text = codec.encode((args, kwargs), externals=_program().name_for_host, segments=segments)
         except codec.NotEncodable as error:
             message = f"cannot call {self._name}: args{error.path} cannot be sent: {error.reason}"
             raise SerializationError(message) from None
         handles.flush(handles.FEW)  # a process may ask for nothing but calls, which bring handles
-        answer = host_operations.request(Operation.CALL, Call(str(self.number), text).write())
+        payload = Call(str(self.number), transit.name(segments), text).write()
+        answer = host_operations.request(Operation.CALL, payload)
         kind, body = answer[:1], answer[1:]
         if kind == "e":
             raise _Raised(codec.loads(body)).error()
         size, _, rest = body.partition(":")
         told = codec.loads(rest[: int(size, 16)])
         held = handles.receive(told)
-        return codec.decode(rest[int(size, 16) :], resolve=lambda reference: _resolve(reference, held))
+        text, brought = transit.received(rest[int(size, 16) :], has_segments=kind == "V")
+        return codec.decode(text, resolve=lambda reference: _resolve(reference, held), segments=brought)
 
     def __repr__(self) -> str:
         return f"<HostFunction {self._name}>"

@@ -20,7 +20,7 @@ from capsend.exceptions import CapsendError, LimitExceeded, ProcessFailed, Proce
 from capsend.mailbox.bounds import MOST_WARNINGS, OVERHEAD
 from capsend.mailbox.receiving import address_of, check_timeout, in_time, matcher
 
-from . import children, clock, handles, host_operations
+from . import children, clock, handles, host_operations, transit
 from .handles import Handle
 from .refusals import Problems, refusal_of
 
@@ -91,22 +91,28 @@ class Address(Handle):
 
     async def send_async(self, value: Any, *, timeout: float | None = None) -> bool:
         """Send a copy of a value, waiting for room without blocking the event loop."""
-        text, names = _write(value)
         words = f"the mailbox of {self._label} was full, and had no room"
-        return self._sent(await in_time(self._post_async(text, names, 0), timeout=timeout, words=words))
+        return self._sent(await in_time(self._post_async(value, 0), timeout=timeout, words=words))
 
-    async def _post_async(self, text: str, names: str, tag: int) -> str:
-        pause = _FIRST_PAUSE
-        while (
-            answer := host_operations.request(Operation.SEND, Send(str(self.number), 0.0, tag, names, text).write())
-        ) == RefusalWord.FULL:
+    async def _post_async(self, value: Any, tag: int) -> str:
+        written, pause = _write(value), _FIRST_PAUSE
+        while (answer := self._offer(written, 0.0, tag)) in {RefusalWord.FULL, RefusalWord.TEXT}:
+            if answer == RefusalWord.TEXT:
+                written = _write(value, in_text=True)
+                continue
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
         return answer
 
     def _post(self, value: Any, timeout: float | None, tag: int = 0) -> str:
-        text, names = _write(value)
-        return host_operations.request(Operation.SEND, Send(str(self.number), timeout, tag, names, text).write())
+        answer = self._offer(_write(value), timeout, tag)
+        return self._offer(_write(value, in_text=True), timeout, tag) if answer == RefusalWord.TEXT else answer
+
+    def _offer(self, written: tuple[str, str, list[bytes]], timeout: float | None, tag: int) -> str:
+        text, names, segments = written
+        beside = transit.name(segments) if segments else ""
+        payload = Send(str(self.number), timeout, tag, names, beside, text).write()
+        return host_operations.request(Operation.SEND, payload)
 
     def _sent(self, answer: str) -> bool:
         if answer in {"", RefusalWord.CLOSED}:
@@ -143,8 +149,7 @@ class Address(Handle):
         answers, waiters = _state.answers, _state.answer_waiters
         answers[tag] = None
         try:
-            text, names = _write(make(_Reply(tag)))
-            if not self._sent(await self._post_async(text, names, tag)):
+            if not self._sent(await self._post_async(make(_Reply(tag)), tag)):
                 raise _ended(self._label, "", "it had ended before")
             while (answer := answers[tag]) is None:
                 waiters[tag] = asyncio.get_running_loop().create_future()
@@ -165,10 +170,15 @@ class Address(Handle):
 
     def send_after(self, seconds: float, value: Any) -> Timer:
         """Send a value *seconds* later, unless the returned timer's `cancel` is called before."""
-        text, names = _write(value)
-        answer = host_operations.request(
-            Operation.SEND_AFTER, SendAfter(str(self.number), max(float(seconds), 0.0), names, text).write()
-        )
+        number, delay = str(self.number), max(float(seconds), 0.0)
+        text, names, segments = _write(value)
+        beside = transit.name(segments)
+        payload = SendAfter(number, delay, names, beside, text).write()
+        answer = host_operations.request(Operation.SEND_AFTER, payload)
+        if answer == RefusalWord.TEXT:
+            text, names, _ = _write(value, in_text=True)
+            payload = SendAfter(number, delay, names, "", text).write()
+            answer = host_operations.request(Operation.SEND_AFTER, payload)
         if answer.startswith("!"):
             raise self._error(answer)
         return Timer(answer)
@@ -351,14 +361,19 @@ def _ended(label: str, reason: str, words: str) -> Exception:
     return error
 
 
-def _write(value: Any) -> tuple[str, str]:
+def _write(value: Any, *, in_text: bool = False) -> tuple[str, str, list[bytes]]:
     """Encode a message.
 
+    Args:
+        value: the message.
+        in_text: whether it is to have no segments.
+
     Returns:
-        (codec text, the handles in it).
+        (codec text, the handles in it, the bytes beside it).
     """
+    segments: list[bytes] = []
     if type(value) in _PLAIN:
-        return codec.encode(value), ""
+        return codec.encode(value), "", segments
     names: list[str] = []
 
     def external(thing: Any) -> Any:
@@ -368,12 +383,17 @@ def _write(value: Any) -> tuple[str, str]:
         return _state.program.message_name(thing) if _state.program is not None else None
 
     try:
-        return codec.encode(value, externals=external), ",".join(names)
+        text = codec.encode(value, externals=external, segments=None if in_text else segments)
     except codec.NotEncodable as error:
         raise SerializationError(f"message{error.path} cannot be sent: {error.reason}") from error
+    return text, ",".join(names), segments
 
 
 def _read(kind: str, told: str, text: str) -> Any:
+    segments: list[bytes] = []
+    if kind in "HM":
+        kind = kind.lower()
+        text, segments = transit.received(text, has_segments=True)
     held = handles.receive(codec.loads(told)) if told else []
     if kind in "dx":
         reason, words = codec.loads(text)
@@ -388,8 +408,8 @@ def _read(kind: str, told: str, text: str) -> Any:
         return program.by_name(*reference["c"])
 
     if kind == "h":
-        return codec.decode(text, resolve=resolve)
-    return codec.decode(text, resolve=resolve, may_build=_may_build, limits=_LIMITS)
+        return codec.decode(text, resolve=resolve, segments=segments)
+    return codec.decode(text, resolve=resolve, may_build=_may_build, limits=_LIMITS, segments=segments)
 
 
 def _may_build(cls: type) -> bool:
@@ -480,7 +500,7 @@ def _place(kind: str, tag: int, told: str, text: str) -> None:
             if waiter is not None and not waiter.done():
                 waiter.set_result(None)
         return
-    size = len(text) + OVERHEAD
+    size = len(text) + OVERHEAD + (sum(map(int, text.partition(":")[0].split(","))) if kind in "HM" else 0)
     state.saved.append((size, message))
     state.saved_size += size
     receivers, state.receivers = state.receivers, []

@@ -12,7 +12,7 @@ from typing import Any, Final
 from capsend import codec
 from capsend.shipping import description as failure
 
-from . import children, handles, host_functions, local_time, mailbox, snapshot, unsent
+from . import children, handles, host_functions, local_time, mailbox, snapshot, transit, unsent
 from .rebuild import Program
 
 _LOST_TEXT: Final = "unsupported operand type(s) for +=: '' and "
@@ -41,6 +41,7 @@ def run(program: str, call: str) -> str:
             os.environ.update(parts["variables"])
             if "TZ" in parts["variables"]:
                 local_time.follow()
+        segments = transit.begin(parts)
         if "handles" in parts:
             rebuilt.handles = handles.receive(parts["handles"])
         rebuilt.has_parent = "parent" in parts
@@ -50,7 +51,7 @@ def run(program: str, call: str) -> str:
         end = start + int(call[: start - 1], 16)
         if end > start:
             rebuilt.execute(codec.loads(call[start:end]))
-        return _answered(rebuilt, parts, call, end)
+        return _answered(rebuilt, parts, call, end, segments)
     except BaseException as error:  # noqa: BLE001 - nothing may leave the exported function: that would be a trap
         return _failed(rebuilt, error)
 
@@ -72,28 +73,31 @@ def run_again(program: str, call: str) -> str:
         entities, held = parts["at"]
         rebuilt.entities += [None] * (entities - len(rebuilt.entities))
         rebuilt.handles += [None] * (held - len(rebuilt.handles))
+        segments = transit.begin(parts)
         if "handles" in parts:
             rebuilt.handles += handles.receive(parts["handles"])
         start = call.index(":") + 1
         end = start + int(call[: start - 1], 16)
         if end > start:
             rebuilt.execute(codec.loads(call[start:end]))
-        return _answered(rebuilt, parts, call, end)
+        return _answered(rebuilt, parts, call, end, segments)
     except BaseException as error:  # noqa: BLE001 - as for `run`
         return _failed(rebuilt, error)
 
 
-def _answered(rebuilt: Program, parts: dict[str, Any], call: str, start: int) -> str:
+def _answered(rebuilt: Program, parts: dict[str, Any], call: str, start: int, segments: list[bytes]) -> str:
     """Make the call whose arguments begin at *start* in a text, and return the answer."""
     function = rebuilt.get(parts["entry"])
-    args, kwargs = codec.decode(call, start=start, resolve=rebuilt.resolve)
+    args, kwargs = codec.decode(call, start=start, resolve=rebuilt.resolve, segments=segments)
+    segments.clear()
     if "mailbox" in parts:
         args = (mailbox.own_mailbox(), *args)
     rebuilt.is_running = True
     result = _call(function, args, kwargs)
-    answer = _answer(result, rebuilt)
+    answer = _answer(result, rebuilt, segments)
     if (error := unsent.used()) is not None:
         raise error  # whatever became of the error, the host would not answer with it
+    transit.give(segments)
     return answer
 
 
@@ -141,13 +145,14 @@ class _Held:
         return f"{len(names):x}:{names}{text}"
 
 
-def _answer(result: Any, rebuilt: Program) -> str:
+def _answer(result: Any, rebuilt: Program, segments: list[bytes]) -> str:
     held = _Held(rebuilt)
     try:
         if rebuilt.has_parent:
             return "v" + held.before(codec.encode(result, externals=held.name, stand_in=rebuilt.stand_in))
-        return codec.encode(result, externals=rebuilt.name, prefix="v", stand_in=rebuilt.stand_in)
+        return codec.encode(result, externals=rebuilt.name, prefix="v", stand_in=rebuilt.stand_in, segments=segments)
     except codec.NotEncodable as error:
+        segments.clear()
         path, value, reason = f"result{error.path}", error.value, error.reason
         kind = type(value).__qualname__
         if isinstance(value, type) and path.endswith(".__class__"):

@@ -40,6 +40,7 @@ MARK: Final = "capsend cannot import: "
 _STEPS: Final = ("importing its modules", "compiling it", "trying it")
 _SNAPSHOT: Final = "import componentize_py; componentize_py.script()"
 _TRANSLATE: Final = "from capsend.image import translating; translating.main()"
+_LOCATE: Final = "import sys, pathlib; from capsend import engine; print(engine.instance_of(pathlib.Path(sys.argv[1])))"
 _UNMERGED: Final = "unmerged"
 _SWITCH: Final = "CAPSEND_MERGE"
 """The environment variable that keeps images unmerged when it is 0: for tests, and for finding the origin of a fault."""
@@ -58,6 +59,8 @@ class Record:
     size: int
     built: float
     """Seconds since the epoch."""
+    instance: int | None = None
+    """The number of the instance that has its memory, by which the host reaches the memory in place; None where it was not found."""
     unmerged: str = ""
     """The reason why its modules are not merged into one, which makes processes start faster; empty if they are."""
 
@@ -118,6 +121,7 @@ def bake(folder: Path, *, key: str, packages: Sequence[Package], rehearsal: str)
                 raise
             unmerged = _translate(folder, unmerged=str(error))
             inventory = _try_out(folder / COMPILED)
+        instance = _locate(folder)
         for leftover in ("stage", "tmp", "venv"):
             shutil.rmtree(folder / leftover, ignore_errors=True)
         (folder / "image.wasm").unlink()
@@ -130,6 +134,7 @@ def bake(folder: Path, *, key: str, packages: Sequence[Package], rehearsal: str)
             digest=digest_of(folder / COMPILED),
             size=(folder / COMPILED).stat().st_size,
             built=time.time(),
+            instance=instance,
             unmerged=unmerged,
         ).save(folder / RECORD)
     _say(f"the image is ready ({time.monotonic() - started:.0f} s)")
@@ -190,6 +195,12 @@ def _translate(folder: Path, *, unmerged: str = "") -> str:
     options = [_UNMERGED] if unmerged else []
     printed = _run(_TRANSLATE, folder / "image.wasm", folder / COMPILED, *options, folder=folder)
     return unmerged or printed.strip()
+
+
+def _locate(folder: Path) -> int | None:
+    """Return the number of the instance that has the memory, if it can be found: without it bytes are sent as text."""
+    printed = _run(_LOCATE, folder / COMPILED, folder=folder).strip()
+    return int(printed) if printed.isdecimal() else None
 
 
 def _run(code: str, *arguments: Path | str, folder: Path, packages: Sequence[Package] = ()) -> str:

@@ -79,12 +79,17 @@ def value_of(envelope: Envelope) -> object:
     return envelope.data, tuple(grant.handle() for grant in envelope.grants)
 
 
-def text_of(envelope: Envelope) -> str:
-    """Return an envelope of bytes as the text that a Python process reads."""
+def text_of(envelope: Envelope) -> tuple[str, list[bytes]]:
+    """Return an envelope of bytes as the text and the segments that a Python process reads."""
+    segments: list[bytes] = []
     if not envelope.grants:
-        return codec.encode(envelope.data)
-    indices = tuple(_Index(number) for number in range(len(envelope.grants)))
-    return codec.encode((envelope.data, indices), externals=lambda thing: {"h": getattr(thing, "number", None)})
+        return codec.encode(envelope.data, segments=segments), segments
+    value = envelope.data, tuple(_Index(number) for number in range(len(envelope.grants)))
+    return codec.encode(value, externals=_number_of, segments=segments), segments
+
+
+def _number_of(thing: Any) -> object:
+    return {"h": getattr(thing, "number", None)}
 
 
 def message_of(envelope: Envelope) -> Message:

@@ -55,8 +55,11 @@ def encode(value: object, port: Port, *, tag: int = 0) -> Envelope:
             return {"o": len(things) - 1}
         return None
 
+    segments: list[bytes] | None = [] if port.reads_pickles else None
     try:
-        text = wire.encode_value(value, externals=external, name="message", pickled=port.reads_pickles)
+        text = wire.encode_value(
+            value, externals=external, name="message", pickled=port.reads_pickles, segments=segments
+        )
     except SerializationError as error:
         if not refused:
             raise
@@ -65,7 +68,7 @@ def encode(value: object, port: Port, *, tag: int = 0) -> Envelope:
     def resolve(reference: Any) -> object:
         return things[reference["o"]]
 
-    return Envelope(text, tuple(grants), tag=tag, resolve=resolve, trusted=True)
+    return Envelope(text, tuple(grants), tag=tag, resolve=resolve, trusted=True, segments=segments or ())
 
 
 def decode(envelope: Envelope, *, limit: int) -> Any:
@@ -93,6 +96,6 @@ def decode(envelope: Envelope, *, limit: int) -> Any:
         return envelope.resolve(reference)
 
     if envelope.trusted:
-        return codec.decode(envelope.text, resolve=resolve)
+        return codec.decode(envelope.text, resolve=resolve, segments=envelope.segments)
     limits = wire.LIMITS if limit >= wire.LIMITS.max_chars else wire.LIMITS._replace(max_chars=limit)
-    return wire.decode_value(envelope.text, resolve=resolve, limits=limits)
+    return wire.decode_value(envelope.text, resolve=resolve, limits=limits, segments=envelope.segments)

@@ -16,10 +16,11 @@ import time
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from capsend.capabilities.handles import Grant
 
+from capsend.codec.segments import size_of
 from capsend.mailbox.bounds import MESSAGES, MOST_CALLS, OVERHEAD, SIZE, Policy
 
 Kind: TypeAlias = Literal["m", "d", "x"]
@@ -50,13 +51,14 @@ class Envelope:
         tag: the call that the message answers; 0 for none.
         resolve: returns the host's object of a name in the text.
         trusted: whether the host wrote it.
+        segments: the bytes beside the text.
         size: the bytes that it is charged.
     """
 
     # Not an attrs class: every message makes one, and making a frozen one takes three times as long.
-    __slots__ = ("data", "grants", "kind", "resolve", "size", "tag", "text", "trusted")
+    __slots__ = ("data", "grants", "kind", "resolve", "segments", "size", "tag", "text", "trusted")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each attribute
         self,
         text: str,
         grants: tuple[Grant, ...] = (),
@@ -66,6 +68,7 @@ class Envelope:
         resolve: Callable[[Any], object] | None = None,
         trusted: bool = False,
         data: bytes | None = None,
+        segments: Sequence[bytes] = (),
     ) -> None:
         self.text = text
         self.data = data
@@ -74,7 +77,10 @@ class Envelope:
         self.tag = tag
         self.resolve = resolve
         self.trusted = trusted
+        self.segments = segments
         self.size = (len(text) if data is None else len(data)) + OVERHEAD * (1 + len(grants))
+        if segments:
+            self.size += size_of(segments)
 
 
 class Account(Protocol):
@@ -159,7 +165,7 @@ class Port:
         self.name: Callable[[Any], object] | None = None
         """Returns the name by which the receiver knows a class or function; None where the receiver can be given the object itself."""
         self.reads_pickles = True
-        """Whether the receiver reads messages of the host in the form of a pickle."""
+        """Whether the receiver reads messages of the host in the form of a pickle, and segments."""
         self.on_exit: Callable[[Port, str, str], None] | None = None
         self.linked: dict[Port, Callable[[], None]] = {}
         """{port: undo} of the links that others made to this port."""

@@ -19,11 +19,12 @@ from capsend.shipping import host_errors
 from capsend.traits.judge import declared_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from capsend.capabilities.handles import Grant, Handles
     from capsend.capabilities.host_functions import HostFunction
     from capsend.runtime.call_limits import Turns
+    from capsend.runtime.transit import Transit
     from capsend.shipping.ship import Shipment
 
 MOST_ARGUMENTS: Final = 16 << 20
@@ -41,30 +42,36 @@ class HostCalls:
         handles: its table.
         shipment: the call that the process runs, by which classes are named.
         turns: the calls of its tree.
+        transit: its segments.
     """
 
-    def __init__(self, number: int, handles: Handles, shipment: Shipment, *, turns: Turns) -> None:
+    def __init__(self, number: int, handles: Handles, shipment: Shipment, *, turns: Turns, transit: Transit) -> None:
         self._number = number
         self._handles = handles
         self._shipment = shipment
         self._turns = turns
+        self._transit = transit
         self._worker: _Worker | None = None
 
     def answer(self, guest: Any, payload: str) -> str:
-        """Do `number:arguments`.
+        """Do `number segments:arguments`.
 
         Returns:
-            "v", the length of the handles in hexadecimal, a colon, the handles, the result; or "e" and the exception.
+            "v", the length of the handles in hexadecimal, a colon, the handles, the result; "V" and the same for a result with segments, whose
+            sizes and a colon are before it; or "e" and the exception.
         """
-        name, text = Call.read(payload)
+        name, beside, text = Call.read(payload)
         grant = self._handles.get(int(name)) if name.isdecimal() and len(name) < 10 else None
         if not isinstance(grant, FunctionGrant):
             return _raised(PermissionError("this process holds no such function of the host"), None)
         call = _Call(grant.function, text, self)
         try:
+            call.segments = self._transit.read(beside, charge=_check_size)
             self._wait_for_turn(guest, grant)
         except LimitExceeded as refusal:
             call.refusal = refusal
+        except ValueError:
+            return _raised(TypeError(f"the arguments of {grant.function.name} are no arguments"), None)
         if guest.interrupted:
             return ""  # the process was stopped while it waited for its turn
         worker = self._worker = self._worker or _Worker()
@@ -77,7 +84,11 @@ class HostCalls:
             told = dumps(self._handles.deliver(call.grants))
         except TooManyHandles:
             return _raised(LimitExceeded("the result holds more handles than this process can have"), None)
-        return call.answer if call.answer.startswith("e") else f"v{len(told):x}:{told}{call.answer}"
+        if call.answer.startswith("e"):
+            return call.answer
+        if call.result_segments:
+            return f"V{len(told):x}:{told}{self._transit.hand_out(call.result_segments)}:{call.answer}"
+        return f"v{len(told):x}:{told}{call.answer}"
 
     def close(self) -> None:
         """End with the process: calls that still run for it are cancelled where they can be."""
@@ -120,7 +131,7 @@ class HostCalls:
 
     # --- on the thread of the worker ---
 
-    def decode(self, text: str) -> Any:
+    def decode(self, text: str, segments: Sequence[bytes]) -> Any:
         """Return the arguments of a call.
 
         Raises:
@@ -132,13 +143,13 @@ class HostCalls:
             grant = self._handles.get(number) if type(number) is int else None
             return self._shipment.resolve(reference) if grant is None else grant.handle()
 
-        return wire.decode_value(text, resolve=resolve, limits=_LIMITS)
+        return wire.decode_value(text, resolve=resolve, limits=_LIMITS, segments=segments)
 
-    def encode(self, value: object, name: str) -> tuple[str, list[Grant]]:
+    def encode(self, value: object, name: str) -> tuple[str, list[Grant], list[bytes]]:
         """Encode the result of a call.
 
         Returns:
-            (text, the grants behind its handles).
+            (text, the grants behind its handles, the bytes beside it).
 
         Raises:
             SerializationError: a part of the result cannot be sent.
@@ -157,8 +168,15 @@ class HostCalls:
             grants.append(grant)
             return {"h": len(grants) - 1}
 
-        pickled = self._shipment.reads_pickles
-        return wire.encode_value(value, externals=external, name=f"the result of {name}", pickled=pickled), grants
+        pickled, segments = self._shipment.reads_pickles, list[bytes]()
+        text = wire.encode_value(
+            value,
+            externals=external,
+            name=f"the result of {name}",
+            pickled=pickled,
+            segments=segments if pickled else None,
+        )
+        return text, grants, segments
 
     def audit(self, name: str, arguments: dict[str, Any]) -> None:
         """Raise the audit event of a call; an exception of an audit hook refuses the call."""
@@ -196,6 +214,8 @@ class _Call:
         self.done = False
         self.answer = ""
         self.grants: list[Grant] = []
+        self.segments: list[bytes] = []
+        self.result_segments: list[bytes] = []
         self._text = text
         self._calls = calls
 
@@ -212,7 +232,7 @@ class _Call:
             problem = self.function.signature.result(result)
             if problem:
                 raise TypeError(f"the result of {self.function.name}{problem}")  # noqa: TRY301 - the error is the function's
-            self.answer, self.grants = self._calls.encode(result, self.function.name)
+            self.answer, self.grants, self.result_segments = self._calls.encode(result, self.function.name)
             outcome = "returned"
         except BaseException as raised:  # noqa: BLE001 - the error belongs to the calling process
             error = raised
@@ -224,7 +244,7 @@ class _Call:
             raise self.refusal
         name = self.function.name
         try:
-            decoded = self._calls.decode(self._text)
+            decoded = self._calls.decode(self._text, self.segments)
         except CapsendError as error:
             raise TypeError(f"the arguments of {name} are not acceptable: {error}") from error
         if not _is_call(decoded):
@@ -236,6 +256,18 @@ class _Call:
         self.arguments = dict(bound.arguments)
         self._calls.audit(name, self.arguments)
         return bound
+
+
+def _check_size(size: int) -> None:
+    """Refuse arguments that are too large.
+
+    Raises:
+        LimitExceeded: they are.
+    """
+    if size > MOST_ARGUMENTS:
+        raise LimitExceeded(
+            f"the arguments take {size} bytes in transit, and those of a call can take {MOST_ARGUMENTS}"
+        )
 
 
 def _is_call(decoded: Any) -> bool:

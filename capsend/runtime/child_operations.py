@@ -12,7 +12,7 @@ from capsend import codec
 from capsend.capabilities.folders import DirGrant
 from capsend.capabilities.handles import MOST_HANDLES, Grant, TooManyHandles
 from capsend.codec.headers import Join, Joined, Pair, Spawn
-from capsend.codec.operations import Operation, RefusalWord
+from capsend.codec.operations import LARGEST_PAYLOAD, Operation, RefusalWord
 from capsend.exceptions import LimitExceeded
 from capsend.mailbox import byte_messages
 from capsend.runtime.children import Child, ProcessGrant, narrow, spawn
@@ -60,7 +60,13 @@ class ChildOperations:
             return codec.dumps(life.handles.deliver([ProcessGrant(child)]))
         assert life.shipment is not None
         shipment = ChildShipment.pack(
-            program, call, name=told.name, grants=grants, takes_mailbox=told.mailbox, sender=life.shipment
+            program,
+            call,
+            name=told.name,
+            grants=grants,
+            takes_mailbox=told.mailbox,
+            sender=life.shipment,
+            segments=life.transit.read(told.segments, charge=_check_payload),
         )
         child = self._start(shipment, told)
         return codec.dumps(life.handles.deliver([ProcessGrant(child)]))
@@ -208,6 +214,7 @@ class _Head:
     handles: list[str]
     limits: dict[str, Any]
     entry: int | None
+    segments: str
 
     @property
     def size_of_handles(self) -> int:
@@ -228,8 +235,9 @@ class _Head:
         entry = told.get("entry")
         if entry is not None and type(entry) is not int:
             raise ValueError("no head")
+        segments = told.get("segments", "")
         flags = [told.get(flag, 0) for flag in ("mailbox", "link")]
-        if type(name) is not str or type(handles) is not str or type(limits) is not dict:
+        if type(name) is not str or type(handles) is not str or type(segments) is not str or type(limits) is not dict:
             raise ValueError("no head")
         if any(flag not in (0, 1) for flag in flags):
             raise ValueError("no head")
@@ -237,7 +245,15 @@ class _Head:
         if len(numbers) > MOST_HANDLES:
             raise TooManyHandles
         shown = "".join(letter if letter.isprintable() else "?" for letter in name[:_LONGEST_NAME])
-        return cls(shown, bool(flags[0]), bool(flags[1]), numbers, limits, entry)
+        return cls(shown, bool(flags[0]), bool(flags[1]), numbers, limits, entry, segments)
+
+
+def _check_payload(size: int) -> None:
+    """Refuse segments of arguments that are more than a text could be."""
+    if size > LARGEST_PAYLOAD:
+        raise _refused(
+            RefusalWord.LIMIT, f"arguments of {size} bytes, and what a process spawns can take {LARGEST_PAYLOAD}"
+        )
 
 
 def _bytes(text: str) -> bytes:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from capsend.capabilities.folders import Anchors, mounts_of
 from capsend.capabilities.handles import Handles
-from capsend.codec.operations import MAIL, Operation
+from capsend.codec.operations import MAIL, Operation, RefusalWord
+from capsend.codec.segments import size_of
 from capsend.codec.text import Stopped, dumps
 from capsend.exceptions import (
     CapsendError,
@@ -27,6 +28,7 @@ from capsend.runtime.call_limits import Turns
 from capsend.runtime.mail_operations import Mail
 from capsend.runtime.output import Lines
 from capsend.runtime.time_limits import TimeLimits
+from capsend.runtime.transit import Transit, charged
 from capsend.runtime.tree import Branch, NoRoom, budget_of
 from capsend.shipping.outcomes import ChildRaised
 from capsend.waiting import Event
@@ -71,6 +73,7 @@ class Life:
         "_clock",
         "_err",
         "_error",
+        "_given",
         "_lock",
         "_made",
         "_memory",
@@ -94,6 +97,7 @@ class Life:
         "reason",
         "shipment",
         "template",
+        "transit",
         "turns",
         "value",
     )
@@ -116,7 +120,15 @@ class Life:
         self.template: Template | None = None
         self.parent: int | None = None if parent is None else parent.number
         self.handles = Handles()
-        self.mail = Mail(self.number, environment, self.handles, stop=self._stop_linked, charge=self._charge)
+        self.transit = Transit()
+        self.mail = Mail(
+            self.number,
+            environment,
+            self.handles,
+            transit=self.transit,
+            stop=self._stop_linked,
+            charge=self._charge,
+        )
         self.mail.open(shipment)
         self.calls: HostCalls | None = None
         self.operations = operations
@@ -133,7 +145,8 @@ class Life:
         self._written = 0
         self._memory = 0
         self.anchors: Anchors | None = None if parent is None else parent.anchors
-        self._ahead: list[str] = []
+        self._ahead: list[str] = []  # parts of the answer that came before it
+        self._given: list[bytes] = []  # segments of the answer
         self._clock: int | None = None  # the clock of its thread while the thread runs
         self._before = 0.0  # CPU time that its thread had used for other processes before
         self._seconds = 0.0  # CPU time of its thread for this process, once it has ended
@@ -243,7 +256,7 @@ class Life:
         try:
             try:
                 guest = self._make_guest(template)
-                self.guest = guest
+                self.guest = self.transit.guest = guest
                 self.mail.start(guest)
                 self._time_limits.watch_cpu(self.branch)
                 if self._stop is not None:
@@ -308,6 +321,10 @@ class Life:
             start += f'"handles":{dumps(self.handles.deliver(shipment.grants))},'
         if self.environment.env:
             start += f'"variables":{dumps(dict(self.environment.env))},'
+        if shipment.segments:
+            start += f'"segments":"{self.transit.hand_out(shipment.segments)}",'
+        if not self.transit.is_in_place:
+            start += '"by_text":1,'
         if shipment.takes_mailbox:
             start += '"mailbox":1,'
         if (level := _log.getEffectiveLevel()) != logging.WARNING:
@@ -318,9 +335,14 @@ class Life:
         if self._ahead:
             text = "".join((*self._ahead, text))
             self._ahead.clear()
-        self._check_size(len(text))
+        segments, self._given = self._given, []
+        self._check_size(charged(text, segments))
         self.value = shipment.receive(
-            text, self.number, handles=self.handles, is_unwanted=lambda: self._stop is not None
+            text,
+            self.number,
+            handles=self.handles,
+            is_unwanted=lambda: self._stop is not None,
+            segments=segments,
         )
 
     def _receive_ahead(self, part: str) -> None:
@@ -330,9 +352,37 @@ class Life:
         else:
             self._ahead.append(part)
         try:
-            self._check_size(sum(map(len, self._ahead)))
+            self._check_size(self._size_ahead())
         except OutputLimitExceeded as error:
-            self.stop(error)
+            self._refuse_ahead(error)
+
+    def _receive_segments(self, names: str) -> str:
+        """Keep segments of a result; refuse those above the limit before they are copied."""
+        before = self._size_ahead()
+        try:
+            if names.startswith("+"):  # the rest of a segment that was sent as text
+                more = self.transit.read(f"={names[1:]}", charge=lambda size: self._check_size(before + size))
+                self._given[-1] += more[0]
+            else:
+                self._given += self.transit.read(names, charge=lambda size: self._check_size(before + size))
+        except OutputLimitExceeded as error:
+            self._refuse_ahead(error)
+        except (ValueError, LookupError):
+            return RefusalWord.MALFORMED
+        return ""
+
+    def _take_segments(self, places: str) -> str:
+        try:
+            return self.transit.take(places)
+        except ValueError:
+            return RefusalWord.MALFORMED
+
+    def _size_ahead(self) -> int:
+        return sum(map(len, self._ahead)) + size_of(self._given)
+
+    def _refuse_ahead(self, error: OutputLimitExceeded) -> None:
+        """End the process because of the size of its result."""
+        self.stop(error)
 
     def _check_size(self, size: int) -> None:
         limit = self.environment.result
@@ -383,6 +433,10 @@ class Life:
             self.guest.sleep(_seconds(payload))
         elif operation == Operation.ANSWER:
             self._receive_ahead(payload)
+        elif operation == Operation.GIVE:
+            return self._receive_segments(payload)
+        elif operation == Operation.TAKE:
+            return self._take_segments(payload)
         elif operation == Operation.FLUSH:
             (self._out if payload == str(Operation.STDOUT.value) else self._err).flush()
         elif operation == Operation.CPU:
@@ -414,7 +468,7 @@ class Life:
 
             shipment = self.shipment
             assert shipment is not None
-            self.calls = HostCalls(self.number, self.handles, shipment, turns=self.turns)
+            self.calls = HostCalls(self.number, self.handles, shipment, turns=self.turns, transit=self.transit)
         return self.calls.answer(self.guest, payload)
 
     def _warn(self, payload: str) -> str:
@@ -465,6 +519,9 @@ class Life:
         self.shipment = None
         self.anchors = None
         self._ahead.clear()
+        self._given.clear()
+        self.transit.guest = None
+        self.transit.hand_out(())
         if self.calls is not None:
             self.calls.close()
         self._stop_descendants()

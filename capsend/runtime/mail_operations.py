@@ -23,10 +23,11 @@ from capsend.mailbox.ports import Envelope, Offer, Port, link, put
 from capsend.runtime.dispatch import Refused, do
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from capsend.capabilities.handles import Handles
     from capsend.runtime.terms import Terms
+    from capsend.runtime.transit import Transit
     from capsend.shipping.ship import Shipment
 
 from capsend.mailbox.bounds import MOST_WARNINGS
@@ -64,6 +65,7 @@ class Mail:
         number: the process's number.
         environment: its limits.
         handles: its table.
+        transit: its segments.
         stop: ends the process, because a linked process or mailbox has ended; called with words for people.
         charge: counts bytes of output.
     """
@@ -74,6 +76,7 @@ class Mail:
         environment: Terms,
         handles: Handles,
         *,
+        transit: Transit,
         stop: Callable[[str], object],
         charge: Callable[[int], bool],
     ) -> None:
@@ -91,6 +94,7 @@ class Mail:
         self.sent = 0
         self._number = number
         self._handles = handles
+        self._transit = transit
         self._stop = stop
         self._charge = charge
         self._guest: Any = None  # engine.Guest, or its stand-in
@@ -149,10 +153,10 @@ class Mail:
         return do(operation, payload, owner=self, table=self._operations)
 
     def _send(self, payload: str) -> str:
-        """Do `number timeout tag handles:text`; with a tag the message is a call, whose answer is let in."""
-        number, timeout, call, names, text = Send.read(payload)
+        """Do `number timeout tag handles segments:text`; with a tag the message is a call, whose answer is let in."""
+        number, timeout, call, names, beside, text = Send.read(payload)
         target = self.target(number, "send")
-        envelope = self._envelope(target, text, names)
+        envelope = self._envelope(target, text, names, beside)
         # A call to an ended process is reported in the answer: notices of such calls would add up.
         if call and target.port.reason is None:
             self.open_call(call, target.port)
@@ -164,17 +168,33 @@ class Mail:
             self.close_call(call)
         return _ANSWERS[answer]
 
-    def _envelope(self, target: PortGrant, text: str, names: str) -> Envelope:
+    def _envelope(self, target: PortGrant, text: str, names: str, beside: str) -> Envelope:
         # Only the host may write the form that begins with k, which is a pickle.
         if not text.isascii() or text.startswith("k"):
             raise Refused(RefusalWord.MALFORMED)
+        segments = self._segments(target.port, beside) if beside else ()
         if not names:
-            return Envelope(text, tag=target.tag, resolve=self.resolve)
+            return Envelope(text, tag=target.tag, resolve=self.resolve, segments=segments)
         grants = self._grants(names)
         refusal = next((grant.refusal for grant in grants if grant.refusal), "")
         if refusal:
             raise Refused(RefusalWord.HANDLE, refusal)
-        return Envelope(text, tuple(grants), tag=target.tag, resolve=self.resolve)
+        return Envelope(text, tuple(grants), tag=target.tag, resolve=self.resolve, segments=segments)
+
+    def _segments(self, port: Port, names: str) -> Sequence[bytes]:
+        """Return the segments of a message to a port.
+
+        Raises:
+            Refused: the port has never room for them, or its receiver reads none.
+        """
+        if not port.reads_pickles:
+            raise Refused(RefusalWord.TEXT)
+
+        def charge(size: int) -> None:
+            if size > port.size:
+                raise Refused(RefusalWord.LARGE)
+
+        return self._transit.read(names, charge=charge)
 
     def _grants(self, names: str) -> list[Grant]:
         """Return the grants of handles in a message; `r5` is the way back to this process for the answer to its call 5."""
@@ -274,8 +294,10 @@ class Mail:
             if self.port.dropped <= MOST_WARNINGS:
                 _log.warning("a message to process %d was dropped: it holds too many handles", self._number)
             return ""
-        kind = "h" if envelope.trusted else envelope.kind
-        text = envelope.text if envelope.data is None else text_of(envelope)
+        kind: str = "h" if envelope.trusted else envelope.kind
+        text, segments = (envelope.text, envelope.segments) if envelope.data is None else text_of(envelope)
+        if segments:
+            kind, text = kind.upper(), f"{self._transit.hand_out(segments)}:{text}"
         return Received(kind, envelope.tag, handles, text).write()
 
     def _drop(self, drops: str) -> str:
@@ -373,10 +395,10 @@ class Mail:
         return ""
 
     def _send_after(self, payload: str) -> str:
-        """Do `number seconds handles:text`. Returns: a reference for `_cancel`."""
-        number, delay, names, text = SendAfter.read(payload)
+        """Do `number seconds handles segments:text`. Returns: a reference for `_cancel`."""
+        number, delay, names, beside, text = SendAfter.read(payload)
         target = self.target(number, "send")
-        envelope = self._envelope(target, text, names)
+        envelope = self._envelope(target, text, names, beside)
         self._timers = {number: timer for number, timer in self._timers.items() if timer.size}
         size = envelope.size + sum(timer.size for timer in self._timers.values())
         if len(self._timers) >= MOST_TIMERS or size > self.port.size:

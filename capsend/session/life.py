@@ -16,6 +16,7 @@ from capsend.exceptions import CapsendError, OutputLimitExceeded, ProcessInterru
 from capsend.runtime.life import Life, is_told
 from capsend.runtime.output import Lines
 from capsend.runtime.time_limits import TimeLimits
+from capsend.runtime.transit import charged
 from capsend.source_text.shipment import TextShipment
 
 if TYPE_CHECKING:
@@ -271,6 +272,7 @@ class SessionLife(Life):
 
     def _received(self, call: Call, answer: str) -> tuple[Any, BaseException | None]:
         """Return the value and the error of a call."""
+        segments, self._given = self._given, []
         try:
             self._out.close()
             self._err.close()
@@ -279,9 +281,13 @@ class SessionLife(Life):
             if self._ahead:
                 answer = "".join((*self._ahead, answer))
                 self._ahead.clear()
-            self._check_size(len(answer))
+            self._check_size(charged(answer, segments))
             value = call.shipment.receive(
-                answer, self.number, handles=self.handles, is_unwanted=lambda: self._stop is not None
+                answer,
+                self.number,
+                handles=self.handles,
+                is_unwanted=lambda: self._stop is not None,
+                segments=segments,
             )
         except BaseException as error:  # noqa: BLE001 - the error belongs to the waiter for the call
             return None, self._told(call, error)
@@ -316,12 +322,13 @@ class SessionLife(Life):
             self._exceed(OutputLimitExceeded(message, limit=limit))
         return room
 
-    def _receive_ahead(self, part: str) -> None:
-        call, limit = self._current, self.environment.result
-        if call is None or sum(map(len, self._ahead)) + len(part) <= limit:
-            super()._receive_ahead(part)
+    def _refuse_ahead(self, error: OutputLimitExceeded) -> None:
+        if self._current is None:
+            super()._refuse_ahead(error)
             return
         self._ahead.clear()
+        self._given.clear()
+        limit = self.environment.result
         message = f"the cell ended with a value of more than the {limit} bytes in transit that its environment allows. "
         self._exceed(OutputLimitExceeded(f"{message}Return less, or allow more: Environment(result=...)", limit=limit))
 

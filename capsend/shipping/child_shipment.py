@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
+from capsend.codec.segments import size_of
 from capsend.shipping.outcomes import Outcome, read_outcome
 from capsend.shipping.ship import Shipment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from capsend.capabilities.handles import Grant, Handles
 
@@ -27,7 +28,15 @@ class ChildShipment(Shipment):
 
     @classmethod
     def pack(
-        cls, program: str, call: str, *, name: str, grants: tuple[Grant, ...], takes_mailbox: bool, sender: Shipment
+        cls,
+        program: str,
+        call: str,
+        *,
+        name: str,
+        grants: tuple[Grant, ...],
+        takes_mailbox: bool,
+        sender: Shipment,
+        segments: Sequence[bytes] = (),
     ) -> Self:
         """Return the shipment that `sender`'s process packed.
 
@@ -44,13 +53,14 @@ class ChildShipment(Shipment):
             frozenset(),
             grants,
             takes_mailbox=takes_mailbox,
+            segments=tuple(segments),
             root=sender.root if isinstance(sender, ChildShipment) else sender,
         )
 
     @property
     def size(self) -> int:
-        """Bytes of the texts."""
-        return len(self.program) + len(self.call)
+        """Bytes of the texts, and of the segments."""
+        return len(self.program) + len(self.call) + size_of(self.segments)
 
     def receive(
         self,
@@ -59,6 +69,7 @@ class ChildShipment(Shipment):
         *,
         handles: Handles | None = None,
         is_unwanted: Callable[[], bool] | None = None,  # noqa: ARG002 - the host decodes no such answer
+        segments: Sequence[bytes] = (),  # noqa: ARG002 - the answer has none
     ) -> Outcome:
         """Return the outcome of the child, for its parent; see `read_outcome`."""
         assert handles is not None

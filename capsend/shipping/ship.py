@@ -23,7 +23,7 @@ from capsend.shipping.prepared import dismantled, package_of, prepared_for, requ
 from capsend.source.compiling import nested_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from capsend.capabilities.handles import Grant, Handles
     from capsend.shipping.prepared import Prepared
@@ -51,6 +51,7 @@ class Shipment:
         grants: the grants behind its handles, in the order in which the process numbers them at its start.
         origins: knows what the image has.
         takes_mailbox: whether the process puts its mailbox before the arguments.
+        segments: the bytes beside the text of the arguments.
     """
 
     reads_pickles: ClassVar[bool] = True
@@ -64,6 +65,7 @@ class Shipment:
     grants: tuple[Grant, ...] = attrs.field(default=(), repr=False)
     origins: Origins | None = attrs.field(default=None, repr=False)
     takes_mailbox: bool = False
+    segments: tuple[bytes, ...] = attrs.field(default=(), repr=False)
     _message_names: dict[type, dict[str, list[str]]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
     _by_qualname: dict[tuple[str, str], object] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
@@ -74,6 +76,7 @@ class Shipment:
         *,
         handles: Handles | None = None,
         is_unwanted: Callable[[], bool] | None = None,
+        segments: Sequence[bytes] = (),
     ) -> Any:
         """Return the value, or raise the exception, of a process's answer.
 
@@ -82,6 +85,7 @@ class Shipment:
             process_id: the number of the process.
             handles: its table.
             is_unwanted: returns whether nobody waits for the answer any more.
+            segments: the bytes beside the text of a result.
 
         Raises:
             Stopped: `is_unwanted` returned true.
@@ -97,16 +101,22 @@ class Shipment:
             return self.resolve(reference) if grant is None else grant.handle()
 
         if kind == "v":
-            return self._value(body, answer_names, is_unwanted)
+            return self._value(body, answer_names, is_unwanted, segments)
         if kind == "u":
             raise _unsendable(self.name, body)
         raise failure.rebuild(
             body, resolve=answer_names, process_id=process_id, files=self.files(), is_unwanted=is_unwanted
         )
 
-    def _value(self, body: str, names: Callable[[Any], object], is_unwanted: Callable[[], bool] | None) -> Any:
+    def _value(
+        self,
+        body: str,
+        names: Callable[[Any], object],
+        is_unwanted: Callable[[], bool] | None,
+        segments: Sequence[bytes],
+    ) -> Any:
         try:
-            return wire.decode_value(body, resolve=names, is_unwanted=is_unwanted)
+            return wire.decode_value(body, resolve=names, is_unwanted=is_unwanted, segments=segments)
         except ProcessFailed as error:
             cause: BaseException | None = error
             while cause is not None and not isinstance(cause, _NotSent):
@@ -281,7 +291,8 @@ def _ship(
     prepared = prepared_for(function, knows, image)
     program = prepared.program
     is_known = any(program.entity(arg) is not None for arg in (*args, *kwargs.values()))
-    encoded = None if is_known else encode_data(args, kwargs)
+    segments: list[bytes] = []
+    encoded = None if is_known else encode_data(args, kwargs, segments)
     if encoded is not None:
         return Shipment(
             prepared.text,
@@ -292,6 +303,7 @@ def _ship(
             tuple(prepared.program.handles),
             prepared.origins,
             message is not None,
+            tuple(segments),
         )
     return _with_arguments(function, prepared, args, kwargs, knows)
 
@@ -331,7 +343,10 @@ def _with_arguments(
         raise kind(report(opening(name, findings), findings), findings=findings)
     call = (args, kwargs)
     shared = program.shared if program.shares(call) else None
-    encoded = wire.encode_value(call, externals=program.external, shared=shared, name=f"arguments of {name}, args")
+    segments: list[bytes] = []
+    encoded = wire.encode_value(
+        call, externals=program.external, shared=shared, name=f"arguments of {name}, args", segments=segments
+    )
     program.render()
     if findings:  # rendering finds values that have no encoding
         raise CaptureError(report(opening(name, findings), findings), findings=findings)
@@ -346,6 +361,7 @@ def _with_arguments(
         tuple(program.handles),
         prepared.origins,
         message_type(function) is not None,
+        tuple(segments),
     )
 
 
@@ -353,14 +369,20 @@ class _NeedsWalk(Exception):
     """An argument contains code or instances of the user's classes."""
 
 
-def encode_data(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-    """Encode arguments that are data only, on which the codec alone decides; return None when they are more than data, or an error needs a walk."""
+def encode_data(args: tuple[Any, ...], kwargs: dict[str, Any], segments: list[bytes] | None = None) -> str | None:
+    """Encode arguments that are data only, on which the codec alone decides; return None when they are more than data, or an error needs a walk.
+
+    Args:
+        args: the positional ones.
+        kwargs: those by name.
+        segments: an empty list for bytes beside the text; see `codec.encode`.
+    """
 
     def stop(_thing: object) -> None:
         raise _NeedsWalk
 
     try:
-        return wire.encode_value((args, kwargs), externals=stop)
+        return wire.encode_value((args, kwargs), externals=stop, segments=segments)
     except (_NeedsWalk, SerializationError):
         return None
 

@@ -50,12 +50,13 @@ class TextShipment(Shipment):
         *,
         handles: Handles | None = None,
         is_unwanted: Callable[[], bool] | None = None,
+        segments: Sequence[bytes] = (),
     ) -> Any:
         """Return the value, or raise the exception, of a process's answer, as `Shipment.receive` does."""
         if text.startswith("e"):
             for name, lines in self.texts.items():
                 show_lines(name, lines)
-        return Shipment.receive(self, text, process_id, handles=handles, is_unwanted=is_unwanted)
+        return Shipment.receive(self, text, process_id, handles=handles, is_unwanted=is_unwanted, segments=segments)
 
     def _by_name(self, module: str, qualname: str) -> object:
         if qualname == "Record" and module in {"capsend", records.__name__}:

@@ -22,11 +22,12 @@ free = st.text(max_size=50)
 number = st.integers(0, 1 << 62)
 seconds = st.one_of(st.none(), st.floats(0, headers.LONGEST_TIMEOUT, allow_nan=False))
 handles = st.lists(st.integers(0, 10_000)).map(lambda numbers: ",".join(map(str, numbers)))
+segments = st.lists(st.tuples(number, number)).map(lambda pairs: ",".join(f"{at}+{size}" for at, size in pairs))
 line = st.text(st.characters(exclude_characters="\n"), max_size=50)
 
 HEADERS: list[Any] = [
-    st.builds(headers.Send, number.map(str), seconds, number, handles, free),
-    st.builds(headers.SendAfter, number.map(str), seconds, handles, free),
+    st.builds(headers.Send, number.map(str), seconds, number, handles, segments, free),
+    st.builds(headers.SendAfter, number.map(str), seconds, handles, segments, free),
     st.builds(headers.Receive, st.booleans(), seconds, number, number, number, handles),
     st.builds(headers.Received, st.sampled_from("hmdx"), number, free, free),
     st.builds(headers.Record, st.integers(0, 50), word, free),
@@ -34,7 +35,7 @@ HEADERS: list[Any] = [
     st.builds(headers.Joined, st.sampled_from("vuex"), number, free, free),
     st.builds(headers.Pair, number.map(str), word),
     st.builds(headers.Spawn, line, line, free),
-    st.builds(headers.Call, number.map(str), free),
+    st.builds(headers.Call, number.map(str), segments, free),
 ]
 
 
@@ -70,7 +71,7 @@ def test_a_refusal_is_read_as_a_word_and_details() -> None:
 
 def test_operations_are_dispatched_by_their_numbers() -> None:
     """Mail and children have ranges of their own, and no operation is without a place."""
-    others = {Operation.END, Operation.LOOK, Operation.CALL}
+    others = {Operation.END, Operation.LOOK, Operation.CALL, Operation.GIVE}
     small = {each for each in Operation if each < MAIL.start} - others
     assert {each for each in Operation if each in MAIL or each in CHILDREN} | others | small == set(Operation)
     # The streams of a process are made before the table is there, by the numbers of their descriptors.

@@ -29,6 +29,36 @@ def send_answers_without_end():
         host()(4, "x" * 1_000_000)
 
 
+@attack("normal", returns=["!malformed"] * 12)
+def name_segments_that_are_not_there():
+    names = [f"{at}+{size}" for at, size in ((0, 0), (0, -5), (-1, 5), (4_294_967_295, 9), (134_217_000, 4_000))]
+    names += ["x", "+", ",", "5+5,", "1+1+1", "9" * 5_000 + "+1", "1+1," * 9_000]
+    return [host()(41, name) for name in names]
+
+
+@attack("normal", returns=["!malformed"] * 8)
+def take_segments_to_wherever():
+    return [host()(9, places) for places in ("0", "-1", "4294967290", "0,0", "x", "9" * 5_000, ",", "0," * 9_000)]
+
+
+@attack("limit", OutputLimitExceeded)
+def give_the_same_memory_again_and_again():
+    while True:
+        host()(41, ",".join(["0+1000000"] * 100))
+
+
+@attack("limit", OutputLimitExceeded)
+def give_very_many_small_segments():
+    for _ in range(1_000):
+        host()(41, ",".join(["0+1"] * 8_000))
+
+
+@attack("failed", ProcessFailed)
+def give_segments_that_nothing_uses():
+    host()(41, "0+1000000")
+    return 1
+
+
 @attack("normal or trap")
 def ask_for_operations_that_are_no_numbers():
     for operation in (-1, 2**32, 2**64, 1.5, "1", None, [], b"1"):

@@ -38,7 +38,7 @@ def start(shipment: Shipment, environment: Environment, _template: object, *, op
         **getattr(shipment, "head", {}),
     }
     make: Any = life.Life  # the class in the overlay's own package
-    return make(children.spawn(head, shipment.program, shipment.call), shipment)
+    return make(children.spawn(head, shipment.program, shipment.call, shipment.segments), shipment)
 
 
 def _limits(environment: Environment) -> dict[str, Any]:

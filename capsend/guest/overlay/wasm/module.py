@@ -127,6 +127,7 @@ class WasmShipment:
     name: str
     takes_mailbox: bool = True
     program: str = ""
+    segments: tuple[bytes, ...] = ()
 
     @property
     def call(self) -> str:
