@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import attrs
 
+from capsend.codec.expansion import can_be_shown
 from capsend.exceptions import GuestTraceback, shown_at_caller
 from capsend.shipping.records import Record
 
@@ -18,6 +19,8 @@ R = TypeVar("R")
 
 _DEPTH: Final = 100
 _MOST_TEXT: Final = 2_000
+_MOST_PARTS: Final = 1_000_000
+"""Characters of a value that holds parts twice: a few lists that hold each other twice are a tree without end."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -62,7 +65,8 @@ class Outcome(Generic[R]):
         r"""Return the outcome as one JSON object.
 
         The keys are the attributes' names. An error is `{"type", "message", "traceback"}`. A value keeps its shape as far as JSON has it:
-        tuples and sets are arrays, a `Record` is `{"class", "fields"}`, and any other value is `{"repr": text}`.
+        tuples and sets are arrays, a `Record` is `{"class", "fields"}`, and any other value is `{"repr": text}`. So is a value whose parts
+        contain each other in so many ways that nobody could write it down.
 
         Example:
             >>> import capsend, json
@@ -73,7 +77,9 @@ class Outcome(Generic[R]):
         """
         error = self.error
         told = {
-            "value": _plain(self.value, _DEPTH),
+            "value": _plain(self.value, _DEPTH)
+            if can_be_shown(self.value, most=_MOST_PARTS)
+            else _name_only(self.value),
             "error": None
             if error is None
             else {"type": _name(error), "message": _message(error), "traceback": self.traceback},
@@ -99,6 +105,10 @@ def _message(error: BaseException) -> str:
     return str(getattr(error, "guest_message", "") or error)
 
 
+def _name_only(value: object) -> dict[str, str]:
+    return {"repr": f"<{type(value).__qualname__}>"}
+
+
 def _plain(value: Any, depth: int) -> Any:
     """Return a value in the types of JSON."""
     if value is None or type(value) in {bool, int, str}:
@@ -115,4 +125,4 @@ def _plain(value: Any, depth: int) -> Any:
     try:
         return {"repr": repr(value)[:_MOST_TEXT]}
     except Exception:  # noqa: BLE001 - __repr__ of a user's class
-        return {"repr": f"<{type(value).__qualname__}>"}
+        return _name_only(value)

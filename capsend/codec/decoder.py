@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import collections
 import enum
 import sys
 from array import array
@@ -27,6 +28,9 @@ _ATOMS_AND_REFS: Final = ATOMS | {list}
 _MISSING: Final = object()
 _MOST_FLAGS: Final = 1_024  # members of a `Flag` class, combinations included, up to which strangers may add some
 _LOOKS: Final = 0xFF  # the decoder asks whether the value is still wanted once for every so many nodes
+_COPIED: Final = frozenset(
+    {list, tuple, dict, set, frozenset, collections.deque, collections.OrderedDict, collections.defaultdict}
+)
 _SHELLS: Final[dict[str, Callable[[], Any]]] = {"l": list, "d": dict, "m": dict, "s": set}
 
 
@@ -65,6 +69,7 @@ class Decoder:
         self._waiting: list[list[int] | None] = []
         self._waits = 0
         self._unfilled = bytearray(len(nodes))
+        self._copied = bytearray(len(nodes))
         self._depths = [0] * len(nodes)
         self._deepest = 0
         self._most_depth = sys.maxsize if budget.limits is None else budget.limits.max_depth
@@ -178,6 +183,14 @@ class Decoder:
             return fields
         return dict(zip(fields, self._parts(list(fields.values())), strict=True))
 
+    def _charge_copies(self, items: list[Any]) -> None:
+        """Charge for parts that are copied once more: the length of the message pays for one copy of each."""
+        for item in items:
+            if type(item) is list and self._is_reference(item):
+                if self._copied[item[0]]:
+                    self._budget.spend(_cost_of_copy(self._values[item[0]]))
+                self._copied[item[0]] = True
+
     def _filled(self, item: Any) -> None:
         """Wait for a part whose content, not just its identity, is needed."""
         if type(item) is list and self._is_reference(item) and self._unfilled[item[0]]:
@@ -249,6 +262,8 @@ class Decoder:
         if entry.make is None:
             parts = self._parts(items)
             entry.check(parts)
+            if entry.copies:
+                self._charge_copies(items)
             self._values[index] = entry.build(self._budget, *parts)
             return
         value = self._shell(index, entry.make)
@@ -258,6 +273,8 @@ class Decoder:
                 self._filled(item)
         parts = self._parts(items)
         entry.check(parts)
+        if entry.copies:
+            self._charge_copies(items)
         entry.build(value, *parts)
         self._unfilled[index] = False
 
@@ -347,6 +364,7 @@ class Decoder:
     def _base_part(self, plan: Plan, node: list[Any]) -> Any:
         self._filled(node[2])
         part = self._parts([node[2]])[0]
+        self._charge_copies([node[2]])
         if type(part) is not (BASES[plan.base].part or plan.base):
             raise Malformed(f"the built-in part of an instance is a {type(part).__qualname__}")
         return part
@@ -370,6 +388,7 @@ class Decoder:
             set_fields(value, plan, self._fields(node[-1]))
         else:
             self._filled(node[-1])
+            self._charge_copies([node[-1]])
             set_state(value, plan, self._parts([node[-1]])[0])
         if mutable:
             BASES[plan.base].build(value, part)
@@ -453,6 +472,15 @@ def unblob(text: str, form: Any) -> bytes:
     if form != 64:
         raise Malformed("bytes in an unknown form")
     return binascii.a2b_base64(text, strict_mode=True)
+
+
+def _cost_of_copy(value: Any) -> int:
+    """Return the steps that pay for one more copy of a value."""
+    if type(value) is int:
+        return value.bit_length() >> 3
+    if type(value) in {str, bytes, bytearray}:
+        return 8 * len(value)
+    return 32 * len(value) if type(value) in _COPIED else 0
 
 
 def _expect(node: list[Any], length: int) -> None:

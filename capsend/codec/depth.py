@@ -14,7 +14,7 @@ from capsend.codec.standard_types import BY_TAG
 if TYPE_CHECKING:
     from capsend.codec.limits import Budget
 
-_NEVER: Final = -1
+NEVER: Final = -1
 
 
 def too_deep(limit: int) -> Malformed:
@@ -30,40 +30,41 @@ def check_cycles(nodes: list[Any], budget: Budget) -> None:
     limits = budget.limits
     if limits is None:
         return
-    search = _Search(nodes, budget, limits.max_depth)
+    search = _Depths(nodes, budget, limits.max_depth)
     for root in range(len(nodes)):
         search.visit(root)
 
 
-class _Search:
+class Components:
     """Tarjan's search for strongly connected components, which finds the parts of a value before the value; without recursion.
+
+    A subclass gives each component its measure, which stays `NEVER` as long as the component is open.
 
     Source: R. Tarjan, Depth-first search and linear graph algorithms, 1972.
     """
 
-    def __init__(self, nodes: list[Any], budget: Budget, limit: int) -> None:
+    def __init__(self, nodes: list[Any], budget: Budget) -> None:
         self._nodes = nodes
         self._budget = budget
-        self._limit = limit
-        self._found = [_NEVER] * len(nodes)
+        self._found = [NEVER] * len(nodes)
         self._low = [0] * len(nodes)
-        self._depths = [_NEVER] * len(nodes)  # the depth is _NEVER as long as the cycle of the node is open
+        self._measures = [NEVER] * len(nodes)
         self._open: list[int] = []
         self._count = 0
 
     def visit(self, root: int) -> None:
         """Find the depth of a node and of all that it refers to."""
-        if self._found[root] != _NEVER:
+        if self._found[root] != NEVER:
             return
         way = [(root, iter(self._enter(root)))]
         low, found = self._low, self._found
         while way:
             index, parts = way[-1]
             for part in parts:
-                if found[part] == _NEVER:
+                if found[part] == NEVER:
                     way.append((part, iter(self._enter(part))))
                     break
-                if self._depths[part] == _NEVER:
+                if self._measures[part] == NEVER:
                     low[index] = min(low[index], found[part])
             else:
                 way.pop()
@@ -72,6 +73,10 @@ class _Search:
                     low[above] = min(low[above], low[index])
                 if low[index] == found[index]:
                     self._close(index)
+
+    def measure(self, members: list[int], inside: set[int]) -> int:
+        """Return the measure of the nodes of one cycle, or of a node that is in none; the parts outside have theirs."""
+        raise NotImplementedError
 
     def _enter(self, index: int) -> list[int]:
         self._found[index] = self._low[index] = self._count
@@ -82,11 +87,21 @@ class _Search:
         return parts
 
     def _close(self, first: int) -> None:
-        """Give the nodes of one cycle, or a node that is in none, their depth."""
         members = [self._open.pop()]
         while members[-1] != first:
             members.append(self._open.pop())
-        inside = set(members)
+        measure = self.measure(members, set(members))
+        for index in members:
+            self._measures[index] = measure
+
+
+class _Depths(Components):
+    def __init__(self, nodes: list[Any], budget: Budget, limit: int) -> None:
+        super().__init__(nodes, budget)
+        self._limit = limit
+
+    def measure(self, members: list[int], inside: set[int]) -> int:
+        """Return the depth."""
         below, chained = 0, False
         for index in members:
             own = self._frees_by_itself(index)
@@ -94,13 +109,12 @@ class _Search:
                 if part in inside:
                     chained = chained or (own and self._frees_by_itself(part))
                 else:
-                    below = max(below, self._depths[part])
+                    below = max(below, self._measures[part])
         counted = sum(map(self._frees_by_itself, members))
         depth = below + (counted if chained else min(counted, 1))
         if depth > self._limit:
             raise too_deep(self._limit)
-        for index in members:
-            self._depths[index] = depth
+        return depth
 
     def _frees_by_itself(self, index: int) -> bool:
         node = self._nodes[index]

@@ -42,6 +42,7 @@ class Standard(NamedTuple):
         read: (value) -> the parts.
         build: (budget, *parts) -> the value; for a mutable class (value, *parts) -> ignored, after `make`.
         make: an empty value of a mutable class, so that it can contain itself; None for an immutable one.
+        copies: whether the value holds copies of its parts, and not the parts.
     """
 
     tag: str
@@ -51,6 +52,7 @@ class Standard(NamedTuple):
     build: Callable[..., Any]
     make: Callable[[], Any] | None = None
     repeats: bool = False
+    copies: bool = True
 
     def check(self, parts: list[Any]) -> None:
         """Raise `Malformed` unless the parts have the number and the classes of the table."""
@@ -310,7 +312,7 @@ STANDARD: Final[tuple[Standard, ...]] = (
     ),
     Standard(
         "slice", ("builtins.slice",), (Part("start"), Part("stop"), Part("step")),
-        _slice_parts, lambda _, *parts: slice(*parts),
+        _slice_parts, lambda _, *parts: slice(*parts), copies=False,
     ),
     Standard("decimal", ("decimal.Decimal",), (Part("text", STR),), lambda v: (str(v),), _decimal),
     Standard(
@@ -367,7 +369,7 @@ STANDARD: Final[tuple[Standard, ...]] = (
     ),
     Standard(
         "itemgetter", _names("operator", "itemgetter"), (Part("item"),),
-        lambda v: v.__reduce__()[1], lambda _, *items: _module("operator").itemgetter(*items), repeats=True,
+        lambda v: v.__reduce__()[1], lambda _, *items: _module("operator").itemgetter(*items), repeats=True, copies=False,
     ),
     Standard(
         "attrgetter", _names("operator", "attrgetter"), (Part("name", STR),),
@@ -381,17 +383,18 @@ STANDARD: Final[tuple[Standard, ...]] = (
     Standard(
         "alias", ("types.GenericAlias",), (Part("origin"), Part("args", TUPLE)),
         lambda v: (v.__origin__, v.__args__), lambda _, origin, args: types.GenericAlias(origin, args),
+        copies=False,
     ),
     Standard("method", ("builtins.method",), (Part("__func__"), Part("__self__")),
-             lambda v: (v.__func__, v.__self__), _method),
+             lambda v: (v.__func__, v.__self__), _method, copies=False),
     Standard(
         "partial", _names("functools", "partial"),
         (Part("func"), Part("args", TUPLE), Part("keywords", DICT), Part("attributes", DICT)),
-        _partial_state, _fill_partial, make=lambda: partial(_module),
+        _partial_state, _fill_partial, make=lambda: partial(_module), copies=False,
     ),
     Standard(
         "deque", _names("collections", "deque"), (Part("maxlen", frozenset({int, type(None)})), Part("item")),
-        lambda v: (v.maxlen, *v), _fill_deque, make=lambda: _module("collections").deque(), repeats=True,
+        lambda v: (v.maxlen, *v), _fill_deque, make=lambda: _module("collections").deque(), repeats=True, copies=False,
     ),
     Standard(
         "defaultdict", _names("collections", "defaultdict"), (Part("default_factory"), *_CONTENT),

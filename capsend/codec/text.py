@@ -216,6 +216,7 @@ def decode(
     start: int = 0,
     is_unwanted: Callable[[], bool] | None = None,
     segments: Sequence[bytes] = (),
+    check: Callable[[list[Any], Budget], object] | None = None,
 ) -> Any:
     """Return the value of a message.
 
@@ -230,6 +231,7 @@ def decode(
         start: position in the text where the message begins.
         is_unwanted: returns whether nobody waits for the value any more; asked again and again.
         segments: the bytes beside the text.
+        check: called with the nodes of a general message before they are decoded; it may raise `Malformed`.
 
     Raises:
         Malformed: the text is no message, has an unknown reference, or goes beyond the limits.
@@ -238,7 +240,9 @@ def decode(
     try:
         if limits is None and text.startswith("k", start):
             return _unpickled(text, start, segments)
-        return _decode(text[start:] if start else text, resolve, may_build, Budget(limits, is_unwanted), segments)
+        return _decode(
+            text[start:] if start else text, resolve, may_build, Budget(limits, is_unwanted), segments, check
+        )
     except (Malformed, Stopped):
         raise
     except Exception as error:
@@ -253,6 +257,7 @@ def _decode(
     may_build: Callable[[type], bool],
     budget: Budget,
     segments: Sequence[bytes],
+    check: Callable[[list[Any], Budget], object] | None,
 ) -> Any:
     limits = budget.limits
     if type(text) is not str or not text.isascii():
@@ -274,6 +279,8 @@ def _decode(
         if type(nodes) is not list or not nodes:
             raise Malformed("a message without nodes")
         budget.look()
+        if check is not None:
+            check(nodes, budget)
         decoder = Decoder(
             nodes, text, start=end, resolve=resolve, may_build=may_build, budget=budget, segments=segments
         )

@@ -13,6 +13,8 @@ from capsend.exceptions import OutputLimitExceeded, ProcessFailed, Serialization
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from capsend.codec.limits import Budget
+
 __all__ = ["LIMITS", "Limits", "decode_value", "encode_value", "may_build"]
 
 LIMITS: Final = Limits()
@@ -58,6 +60,7 @@ def decode_value(
     limits: Limits = LIMITS,
     is_unwanted: Callable[[], bool] | None = None,
     segments: Sequence[bytes] = (),
+    check: Callable[[list[Any], Budget], object] | None = None,
 ) -> Any:
     """Return the value that a process sent, whatever the process wrote.
 
@@ -76,7 +79,13 @@ def decode_value(
         )
     try:
         return codec.decode(
-            text, resolve=resolve, may_build=may_build, limits=limits, is_unwanted=is_unwanted, segments=segments
+            text,
+            resolve=resolve,
+            may_build=may_build,
+            limits=limits,
+            is_unwanted=is_unwanted,
+            segments=segments,
+            check=check,
         )
     except codec.Malformed as error:
         raise ProcessFailed(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from capsend import codec
 from capsend.codec import wire
+from capsend.codec.expansion import expansion
 from capsend.exceptions import GuestTraceback, ProcessExited, ProcessFailed, ProcessInterrupted, Rendering
 from capsend.shipping.description import MAX_ERRORS, MAX_MESSAGE, MAX_NOTES, MAX_TEXT
 from capsend.shipping.exception_classes import exception_class, restore
@@ -17,11 +18,18 @@ from capsend.shipping.tracebacks import Frame, read_frames, synthetic_traceback
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from capsend.codec.limits import Budget
+
 _DEPTH: Final = 8
 _MAX_LINE: Final = 300
 _NUMBER: Final = re.compile(r"^\[Errno -?\d+\]")
 _MAX_TRACEBACK: Final = 1 << 20
 _MOST_FRAMES: Final = 1_000  # of all exceptions of one description
+_MOST_SHOWN: Final = (
+    4 << 20
+)  # characters that show one exception, with its members and all that it holds; more if it is described in many
+_SHOWN_EACH: Final = 8  # characters that show what one character describes, at most, where nothing is held twice
+_LINE: Final = 200
 _CAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n\n"
 _CONTEXT: Final = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
@@ -56,7 +64,10 @@ def rebuild(
         described = [_Told(each, files) for each in told]
         for each in described:
             each.frames = _some_of(each.frames, _MOST_FRAMES // len(described))
-        return _Rebuilding(described, resolve=resolve, process_id=process_id, is_unwanted=is_unwanted).outermost()
+        most = max(_MOST_SHOWN, _SHOWN_EACH * len(text))
+        return _Rebuilding(
+            described, resolve=resolve, process_id=process_id, is_unwanted=is_unwanted, most=most
+        ).outermost()
     except codec.Stopped:
         raise
     except Exception as error:  # noqa: BLE001 - a process may answer with anything at all
@@ -98,6 +109,11 @@ class _Told:
         return self.type.removeprefix("builtins.").removeprefix("__main__.")
 
     @property
+    def size(self) -> int:
+        """About how many characters show it, without what it holds."""
+        return len(self.message) + sum(map(len, self.notes)) + _LINE * (len(self.frames) + 1)
+
+    @property
     def line(self) -> str:
         """The last line of its traceback."""
         return f"{self.name}: {self.message}" if self.message else self.name
@@ -113,8 +129,10 @@ class _Rebuilding:
         resolve: Callable[[Any], Any],
         process_id: int,
         is_unwanted: Callable[[], bool] | None,
+        most: int,
     ) -> None:
         self._told = told
+        self._most = most
         # All of them together may cost as much as one result.
         self._limits = wire.LIMITS._replace(max_work=wire.LIMITS.max_work // len(told))
         self._is_unwanted = is_unwanted
@@ -122,6 +140,7 @@ class _Rebuilding:
         self._process_id = process_id
         self._made: dict[int, BaseException] = {}
         self._open: set[int] = set()
+        self._shown: dict[int, int] = {}  # about how many characters show each exception
 
     def outermost(self) -> BaseException:
         """Return the exception that ended the process; the others are linked to it."""
@@ -147,31 +166,53 @@ class _Rebuilding:
                 raise LookupError("an exception that contains itself")
             self._open.add(number)
             told = self._told[number]
+            self._shown[number] = told.size
             try:
-                error = self._original(told)
+                error = self._original(number, told)
             except codec.Stopped:
                 raise
             except Exception as failure:  # noqa: BLE001 - whatever the error is, the process failed
                 error = self._failed(told, told.why or _first_line(failure))
+                self._shown[number] = told.size
             if told.notes:
                 error.__notes__ = told.notes
             self._made[number] = error
         return self._made[number]
 
-    def _original(self, told: _Told) -> BaseException:
+    def _original(self, number: int, told: _Told) -> BaseException:
         if told.why:
             raise ValueError(told.why)
         cls = exception_class(told.type, told.reference, self._resolve)
         members = [self._make(member) for member in told.members if member is not None and member < len(self._told)]
-        payload = ((told.message,), {}, {}) if told.bare else self._decoded(told.payload)
+        payload, size = (((told.message,), {}, {}), 0) if told.bare else self._decoded(told.payload)
+        # A member that two groups have is shown twice.
+        self._shown[number] += size + sum(self._shown[member] for member in told.members if member in self._made)
+        if self._shown[number] > self._most:
+            raise ValueError(f"it takes more than {self._most} characters to show")
         error = restore(cls, payload, group=told.group, members=members)
         if isinstance(error, OSError) and type(error.errno) is int:
             # The number was translated: the text of the traceback shows the same one.
             told.message = _NUMBER.sub(f"[Errno {error.errno}]", told.message, count=1)
         return error
 
-    def _decoded(self, payload: str) -> Any:
-        return wire.decode_value(payload, resolve=self._reference, limits=self._limits, is_unwanted=self._is_unwanted)
+    def _decoded(self, payload: str) -> tuple[Any, int]:
+        """Return what an exception holds, and about how many characters show it."""
+        size = _SHOWN_EACH * len(payload)
+
+        def check(nodes: list[Any], budget: Budget) -> None:
+            nonlocal size
+            size = expansion(nodes, budget, most=self._most, of_external=self._size_of)
+
+        value = wire.decode_value(
+            payload, resolve=self._reference, limits=self._limits, is_unwanted=self._is_unwanted, check=check
+        )
+        return value, size
+
+    def _size_of(self, reference: Any) -> int:
+        if type(reference) is dict and "e" in reference:
+            self._reference(reference)
+            return self._shown[reference["e"]]
+        return _LINE
 
     def _reference(self, reference: Any) -> Any:
         if type(reference) is dict and "e" in reference:

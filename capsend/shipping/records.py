@@ -7,6 +7,9 @@ from typing import Any, Final
 
 import attrs
 
+from capsend.codec.expansion import can_be_shown
+
+_MOST_PARTS: Final = 100_000
 _REPR: Final = reprlib.Repr()
 _REPR.maxother = _REPR.maxstring = 200
 
@@ -40,6 +43,8 @@ class Record:
 
     @reprlib.recursive_repr()
     def __repr__(self) -> str:
+        if not can_be_shown(self.fields, most=_MOST_PARTS) or not can_be_shown(self.content, most=_MOST_PARTS):
+            return f"{self.name}(...)"
         parts = [] if self.content is None else [_REPR.repr(self.content)]
         parts += [f"{name}={_REPR.repr(value)}" for name, value in self.fields.items()]
         return f"{self.name}({', '.join(parts)})"
