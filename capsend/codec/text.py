@@ -207,7 +207,7 @@ def _long_digits(text: str) -> bool:
     return re.search(rf"\d{{{_MAX_DIGITS + 1}}}", text) is not None
 
 
-def decode(
+def decode(  # noqa: PLR0913 - options of one thing, all by keyword
     text: str,
     *,
     resolve: Callable[[Any], Any] = lambda _: _no_references(),
