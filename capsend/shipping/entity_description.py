@@ -40,7 +40,7 @@ _OF_CLASSES: Final = frozenset(
         "_hashable_values_", "_use_args_", "_value_repr_", "_generate_next_value_", "__new_member__", "_boundary_", "_flag_mask_",
         "_all_bits_", "_singles_mask_", "_inverted_", "_numeric_repr_", "__protocol_attrs__", "__non_callable_proto_members__",
         "__callable_proto_members_only__", "_is_protocol", "_is_runtime_protocol", "__parameters__", "__getstate__", "__setstate__",
-        "__attrs_own_setattr__", "__attrs_base_of_slotted__", "__readonly_keys__", "__mutable_keys__", "__closed__", "__extra_items__",
+        "__attrs_own_setattr__", "__attrs_base_of_slotted__", "__slotnames__", "__readonly_keys__", "__mutable_keys__", "__closed__", "__extra_items__",
     }
 )  # fmt: skip
 _OF_PROTOCOLS: Final = frozenset({"__init__", "__subclasshook__"})

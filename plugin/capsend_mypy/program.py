@@ -393,9 +393,16 @@ class Program:
         """Add the methods of a class that operators, statements and built-in functions call, inherited ones included."""
         if not isinstance(info, n.TypeInfo):
             return
-        own = {name for base in info.mro if not self.is_in_image(base.module_name) for name in base.names}
-        for name in sorted(own & operators.METHODS):
-            self._reach(info, name, Hop("", ""), found)
+        own: dict[str, n.TypeInfo] = {}
+        for base in info.mro:
+            if not self.is_in_image(base.module_name):
+                own |= {name: base for name in base.names if name in operators.METHODS and name not in own}
+        for name, owner in sorted(own.items()):
+            known = self.summary(owner.module_name)
+            if known is None or known.unseen:  # one report for the class, not one for each of its methods
+                found.failures.append(self._unseen(owner.fullname, "class"))
+            else:
+                self._reach(info, name, Hop("", ""), found)
 
     def _changes_itself(self, info: n.TypeInfo) -> bool:
         known = None if self.is_in_image(info.module_name) else self.summary(info.module_name)
