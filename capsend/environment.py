@@ -8,7 +8,7 @@ import math
 import re
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, get_args, overload
 
 import attrs
 
@@ -21,14 +21,16 @@ from capsend.runtime.output import to_stderr, to_stdout
 from capsend.runtime.running import start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Coroutine, Iterator, Mapping
 
+    from capsend.mailbox.mailbox import Mailbox
     from capsend.outcome import Outcome
     from capsend.runtime.life import Life
     from capsend.shipping.ship import Shipment
 
 P = ParamSpec("P")
 R = TypeVar("R")
+M = TypeVar("M")
 
 MIB: Final = 1 << 20
 SMALLEST_MEMORY: Final = 64 * MIB
@@ -250,6 +252,18 @@ class Environment:
             raise TypeError(message)
         return attrs.evolve(self, **changes)
 
+    @overload
+    def spawn(self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]: ...
+    @overload
+    def spawn(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]: ...
+    @overload
+    def spawn(
+        self, fn: Callable[Concatenate[Mailbox[M], P], Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Actor[M, R]: ...
+    @overload
+    def spawn(
+        self, fn: Callable[Concatenate[Mailbox[M], P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Actor[M, R]: ...
     def spawn(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
         """Run `fn(*args, **kwargs)` in a new process, as `capsend.spawn` does."""
         try:
@@ -258,6 +272,18 @@ class Environment:
             hide_own_frames(error)
             raise
 
+    @overload
+    def execute(self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]: ...
+    @overload
+    def execute(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]: ...
+    @overload
+    def execute(
+        self, fn: Callable[Concatenate[Mailbox[M], P], Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Outcome[R]: ...
+    @overload
+    def execute(
+        self, fn: Callable[Concatenate[Mailbox[M], P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Outcome[R]: ...
     def execute(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
         r"""Run `fn(*args, **kwargs)` in a new process, wait for its end, and return the run's `Outcome`.
 
@@ -281,6 +307,20 @@ class Environment:
             made._life.finished.wait()  # noqa: SLF001 - same layer
             return run.outcome(made)
 
+    @overload
+    async def execute_async(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Outcome[R]: ...
+    @overload
+    async def execute_async(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]: ...
+    @overload
+    async def execute_async(
+        self, fn: Callable[Concatenate[Mailbox[M], P], Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Outcome[R]: ...
+    @overload
+    async def execute_async(
+        self, fn: Callable[Concatenate[Mailbox[M], P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Outcome[R]: ...
     async def execute_async(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
         """Run a call as `execute` does, without blocking the event loop; cancelling the waiting task kills the process."""
         run = _Run(self)

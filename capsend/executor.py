@@ -12,20 +12,22 @@ import time
 import weakref
 from concurrent.futures import Executor as _BaseExecutor
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
 from capsend.environment import Environment, default, prepare
 from capsend.exceptions import hide_own_frames
 from capsend.runtime.running import register_exit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
 
     from capsend.environment import Prepared, PreparedForeign
+    from capsend.mailbox.mailbox import Mailbox
     from capsend.process import Process
 
 P = ParamSpec("P")
 R = TypeVar("R")
+M = TypeVar("M")
 
 _all_workers: weakref.WeakSet[_Workers] = weakref.WeakSet()
 _registered_by = 0
@@ -104,6 +106,20 @@ class Executor(_BaseExecutor):
         other._environment = environment  # noqa: SLF001 - its own class
         return other
 
+    @overload
+    def submit(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> ProcessFuture[R]: ...
+    @overload
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> ProcessFuture[R]: ...
+    @overload
+    def submit(
+        self, fn: Callable[Concatenate[Mailbox[M], P], Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> ProcessFuture[R]: ...
+    @overload
+    def submit(
+        self, fn: Callable[Concatenate[Mailbox[M], P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> ProcessFuture[R]: ...
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> ProcessFuture[R]:
         """Run `fn(*args, **kwargs)` in a process as soon as one of the workers is free, and return its future.
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, final
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, final, overload
 
 from capsend.exceptions import ProcessKilled, hide_own_frames, shown_at_caller
 from capsend.waiting import Condition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from types import TracebackType
 
     from capsend.environment import Environment
-    from capsend.process import Process
+    from capsend.mailbox.mailbox import Mailbox
+    from capsend.process import Actor, Process
 
 P = ParamSpec("P")
 R = TypeVar("R")
+M = TypeVar("M")
 
 
 @final
@@ -68,6 +70,18 @@ class ProcessGroup:
         self._victims: list[Process[Any]] = []
         self._block: _Block | None = None
 
+    @overload
+    def spawn(self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]: ...
+    @overload
+    def spawn(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]: ...
+    @overload
+    def spawn(
+        self, fn: Callable[Concatenate[Mailbox[M], P], Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Actor[M, R]: ...
+    @overload
+    def spawn(
+        self, fn: Callable[Concatenate[Mailbox[M], P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Actor[M, R]: ...
     def spawn(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
         """Run `fn(*args, **kwargs)` in a process of this group, as `capsend.spawn` does.
 

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Final,
+    Generic,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    overload,
+)
 
 import attrs
 
 from capsend.exceptions import hide_own_frames, shown_at_caller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Coroutine, Generator
     from types import TracebackType
     from typing import Self
 
     from capsend.mailbox.address import Address
+    from capsend.mailbox.mailbox import Mailbox
 
 
 P = ParamSpec("P")
 R = TypeVar("R")
+M = TypeVar("M")
 R_co = TypeVar("R_co", covariant=True)
 M_contra = TypeVar("M_contra", contravariant=True)
 T = TypeVar("T")
@@ -207,6 +221,20 @@ class Process(Generic[R_co]):
     def _port_of(self, other: Process[Any] | Address[Any]) -> Any:
         return other._life.mail.port if isinstance(other, Process) else self._life.mail.port_of(other)  # noqa: SLF001 - its own class
 
+    @overload
+    def spawn_linked(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Process[R]: ...
+    @overload
+    def spawn_linked(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]: ...
+    @overload
+    def spawn_linked(
+        self, fn: Callable[Concatenate[Mailbox[M], P], Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Actor[M, R]: ...
+    @overload
+    def spawn_linked(
+        self, fn: Callable[Concatenate[Mailbox[M], P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Actor[M, R]: ...
     def spawn_linked(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
         """Spawn a process in the default environment and link it to this one."""
         try:

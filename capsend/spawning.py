@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import functools
 import types
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, final
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar, final, overload
 
 from capsend.exceptions import hide_own_frames
 from capsend.process import register_spawner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
-    from capsend.process import Process
+    from capsend.mailbox.mailbox import Mailbox
+    from capsend.process import Actor, Process
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
+T = TypeVar("T")
+M = TypeVar("M")
 
 
 @final
@@ -37,6 +41,16 @@ class Spawnable(Generic[P, R]):
         """Call the function in the calling program, without a process."""
         return self.__capsend_function__(*args, **kwargs)
 
+    @overload
+    def spawn(self: Callable[Q, Coroutine[Any, Any, T]], *args: Q.args, **kwargs: Q.kwargs) -> Process[T]: ...
+    @overload
+    def spawn(self: Callable[Q, T], *args: Q.args, **kwargs: Q.kwargs) -> Process[T]: ...
+    @overload
+    def spawn(
+        self: Callable[Concatenate[Mailbox[M], Q], Coroutine[Any, Any, T]], *args: Q.args, **kwargs: Q.kwargs
+    ) -> Actor[M, T]: ...
+    @overload
+    def spawn(self: Callable[Concatenate[Mailbox[M], Q], T], *args: Q.args, **kwargs: Q.kwargs) -> Actor[M, T]: ...
     def spawn(self, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
         """Run the function in a new process, in the default environment."""
         from capsend.environment import default, started
@@ -66,6 +80,18 @@ class Spawnable(Generic[P, R]):
 class _Spawn:
     """The type of `spawn`, so that type checkers and their plugins see an object with one signature."""
 
+    @overload
+    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]: ...
+    @overload
+    def __call__(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[Concatenate[Mailbox[M], P], Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Actor[M, R]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[Concatenate[Mailbox[M], P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Actor[M, R]: ...
     def __call__(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
         """Run `fn(*args, **kwargs)` in a new process, in the default `Environment`, and return its handle at once.
 

@@ -38,9 +38,9 @@ _OF_CLASSES: Final = frozenset(
         "__dataclass_params__", "__dataclass_fields__", "__attrs_attrs__", "__attrs_props__", "__replace__", "__classdictcell__", "__signature__",
         "_member_map_", "_value2member_map_", "_member_names_", "_member_type_", "_new_member_", "_unhashable_values_", "_unhashable_values_map_",
         "_hashable_values_", "_use_args_", "_value_repr_", "_generate_next_value_", "__new_member__", "_boundary_", "_flag_mask_",
-        "_all_bits_", "_singles_mask_", "_inverted_", "_numeric_repr_", "__protocol_attrs__", "__non_callable_proto_members__",
+        "_all_bits_", "_singles_mask_", "_inverted_", "_numeric_repr_", "__slotnames__", "__protocol_attrs__", "__non_callable_proto_members__",
         "__callable_proto_members_only__", "_is_protocol", "_is_runtime_protocol", "__parameters__", "__getstate__", "__setstate__",
-        "__attrs_own_setattr__", "__attrs_base_of_slotted__", "__slotnames__", "__readonly_keys__", "__mutable_keys__", "__closed__", "__extra_items__",
+        "__attrs_own_setattr__", "__attrs_base_of_slotted__", "__readonly_keys__", "__mutable_keys__", "__closed__", "__extra_items__",
     }
 )  # fmt: skip
 _OF_PROTOCOLS: Final = frozenset({"__init__", "__subclasshook__"})

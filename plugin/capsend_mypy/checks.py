@@ -316,6 +316,6 @@ def _arguments(
 
 
 def _result(ctx: Ctx, check: Check, spawned: n.Expression) -> None:
-    returned = get_proper_type(awaited(ctx.default_return_type))
+    returned = get_proper_type(awaited_result(awaited(ctx.default_return_type)))
     if isinstance(returned, Instance) and returned.args:
         check.result(returned.args[-1], spawned, "the result")

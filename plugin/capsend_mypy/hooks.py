@@ -13,7 +13,7 @@ from mypy import nodes as n
 from mypy.errors import CompileError
 from mypy.plugin import Plugin
 
-from capsend_mypy import markers, names
+from capsend_mypy import markers, names, overloads
 from capsend_mypy.cache import Summaries
 from capsend_mypy.config import Boundary, Configuration, ConfigurationError, load
 
@@ -110,7 +110,8 @@ class CapsendPlugin(Plugin):
     # Summaries
 
     def get_additional_deps(self, file: n.MypyFile) -> list[tuple[int, str, int]]:
-        """Forget the summary of a file that was parsed anew: this is the daemon's first word of a change."""
+        """Forget the summary of a file that was parsed anew: this is the daemon's first word of a change; see also `overloads`."""
+        overloads.take_away(file)
         self.summaries.note(file)
         if self._is_checking:
             self.checks.forget(file.fullname)

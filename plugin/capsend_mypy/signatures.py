@@ -65,7 +65,8 @@ def awaited(returned: Type) -> Type:
     proper = get_proper_type(returned)
     if not isinstance(proper, Instance) or not proper.args:
         return returned
-    inner = awaited_result(proper.args[-1])
+    given = proper.args[-1]  # of `execute_async`, the coroutine that gives an `Outcome[R]`
+    inner = awaited(given) if proper.type.fullname in COROUTINES else awaited_result(given)
     return returned if inner is proper.args[-1] else proper.copy_modified(args=[*proper.args[:-1], inner])
 
 

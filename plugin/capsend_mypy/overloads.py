@@ -1,0 +1,35 @@
+"""Takes the overloads of capsend's own calls away, which say to other type checkers what this plugin says itself, and better.
+
+mypy tries an overloaded call once for each variant: it would infer a lambda without the types that `spawn` expects, let errors of the plugin
+decide which variant fits (python/mypy#7367), and list all variants where one argument is wrong. What is left is the implementation.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy import nodes as n
+
+MODULES: Final = frozenset(f"capsend.{name}" for name in ("environment", "executor", "group", "process", "spawning"))
+
+
+def take_away(file: n.MypyFile) -> None:
+    """Leave each overloaded method of a parsed module with its implementation alone."""
+    if file.fullname not in MODULES:
+        return
+    for statement in file.defs:
+        if isinstance(statement, n.ClassDef):
+            body = statement.defs.body
+            body[:] = [_implementation(each) for each in body]
+
+
+def _implementation(statement: n.Statement) -> n.Statement:
+    if not isinstance(statement, n.OverloadedFuncDef):
+        return statement
+    *variants, last = statement.unanalyzed_items
+    overloaded = all(isinstance(each, n.Decorator) and _is_overload(each.original_decorators) for each in variants)
+    return last if variants and overloaded else statement
+
+
+def _is_overload(decorators: list[n.Expression]) -> bool:
+    return any(isinstance(each, n.NameExpr) and each.name == "overload" for each in decorators)
