@@ -15,7 +15,7 @@ import attrs
 from capsend.exceptions import hide_own_frames
 from capsend.image.image import Image
 from capsend.mailbox.bounds import MESSAGES, SIZE, Policy
-from capsend.process import Actor, Process
+from capsend.process import Actor, ForeignFunction, Process
 from capsend.runtime.operations import OPERATIONS
 from capsend.runtime.output import to_stderr, to_stdout
 from capsend.runtime.running import start
@@ -252,6 +252,8 @@ class Environment:
             raise TypeError(message)
         return attrs.evolve(self, **changes)
 
+    @overload
+    def spawn(self, fn: ForeignFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Actor[object, R]: ...
     @overload
     def spawn(self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]: ...
     @overload

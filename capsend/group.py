@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from capsend.environment import Environment
     from capsend.mailbox.mailbox import Mailbox
-    from capsend.process import Actor, Process
+    from capsend.process import Actor, ForeignFunction, Process
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,6 +70,8 @@ class ProcessGroup:
         self._victims: list[Process[Any]] = []
         self._block: _Block | None = None
 
+    @overload
+    def spawn(self, fn: ForeignFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Actor[object, R]: ...
     @overload
     def spawn(self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]: ...
     @overload

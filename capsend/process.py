@@ -134,6 +134,21 @@ class Life(Protocol):
         """Call *callback* when the process has ended, or at once if it has."""
 
 
+class ForeignFunction(Protocol[P, R_co]):
+    """A function that is not written in Python: its process takes messages, whatever its parameters are."""
+
+    @property
+    def __capsend_handle__(self) -> Any:
+        """The right to start it."""
+
+    def __capsend_ship__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return a call of it as a new process gets it."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Run it in a process of its own, and return its result."""
+        ...
+
+
 class Spawner(Protocol):
     """The act that starts a process in the default environment."""
 
@@ -221,6 +236,8 @@ class Process(Generic[R_co]):
     def _port_of(self, other: Process[Any] | Address[Any]) -> Any:
         return other._life.mail.port if isinstance(other, Process) else self._life.mail.port_of(other)  # noqa: SLF001 - its own class
 
+    @overload
+    def spawn_linked(self, fn: ForeignFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Actor[object, R]: ...
     @overload
     def spawn_linked(
         self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from capsend.mailbox.mailbox import Mailbox
-    from capsend.process import Actor, Process
+    from capsend.process import Actor, ForeignFunction, Process
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -80,6 +80,8 @@ class Spawnable(Generic[P, R]):
 class _Spawn:
     """The type of `spawn`, so that type checkers and their plugins see an object with one signature."""
 
+    @overload
+    def __call__(self, fn: ForeignFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Actor[object, R]: ...
     @overload
     def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]: ...
     @overload

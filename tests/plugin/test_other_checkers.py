@@ -1,0 +1,128 @@
+"""Programs with capsend, judged by type checkers that know nothing of it: mypy without the plugin, and pyright as basedpyright packs it.
+
+The handles that calls give are those of the plugin, every example and every block of the documents passes, and errors stand where the plugin
+sees them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HANDLES = ROOT / "tests" / "check" / "typing" / "handles.py"
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"# ([\w./]+\.py)\n")
+LINE = re.compile(r"^(.*?):(\d+): error: (.*)$")
+SOURCE_TEXTS = "examples/plugin_host/plugins"
+"""Texts that get their names when they run, and are checked by `capsend check --text`."""
+
+Errors = dict[str, dict[int, list[str]]]
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs, each document's blocks in a folder of its own as its reader would save them."""
+    folder = tmp_path_factory.mktemp("programs")
+    (folder / "handles.py").write_text(HANDLES.read_text(encoding="utf-8"), encoding="utf-8")
+    for document in DOCUMENTS:
+        for number, match in enumerate(BLOCK.finditer(document.read_text(encoding="utf-8"))):
+            named = NAMED.match(match[1])
+            path = folder / "docs" / document.stem / (named[1] if named else f"block_{number}.py")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(match[1], encoding="utf-8")
+    for program in sorted((ROOT / "examples").rglob("*.py")):
+        if SOURCE_TEXTS not in program.as_posix():
+            path = folder / program.relative_to(ROOT)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(program.read_text(encoding="utf-8"), encoding="utf-8")
+    return folder
+
+
+def run_mypy(folder: Path, configuration: str) -> Errors:
+    """Return mypy's errors, {file: {line: [message]}}; programs of different folders may share a name, so each folder is a run."""
+    (folder / "mypy.ini").write_text(f"[mypy]\n{configuration}", encoding="utf-8")
+    found: Errors = defaultdict(lambda: defaultdict(list))
+    for place in sorted({path.parent for path in folder.rglob("*.py")}):
+        if not any((above / "__init__.py").exists() for above in (place, *place.parents)):
+            files = sorted(str(path.relative_to(place)) for path in place.glob("*.py"))
+            done = subprocess.run(
+                [
+                    *(sys.executable, "-m", "mypy", "--config-file", folder / "mypy.ini", "--no-error-summary"),
+                    *("--cache-dir", folder / ".mypy_cache", *files),
+                ],
+                cwd=place,
+                capture_output=True,
+                text=True,
+                timeout=250,
+                check=False,
+            )
+            assert not done.stderr, done.stderr
+            for match in filter(None, map(LINE.match, done.stdout.splitlines())):
+                found[str((place / match[1]).relative_to(folder))][int(match[2])].append(match[3])
+    return found
+
+
+@pytest.fixture(scope="module")
+def pyright(programs: Path) -> Errors:
+    """What pyright's standard rules find."""
+    settings = {"typeCheckingMode": "standard", "enableTypeIgnoreComments": True, "reportImplicitRelativeImport": False}
+    (programs / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "basedpyright", "--outputjson", "-p", programs],
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    found: Errors = defaultdict(lambda: defaultdict(list))
+    for each in json.loads(done.stdout)["generalDiagnostics"]:
+        if each["severity"] == "error":
+            name = str(Path(each["file"]).relative_to(programs.resolve()))
+            found[name][each["range"]["start"]["line"] + 1].append(each["message"])
+    return found
+
+
+@pytest.fixture(scope="module")
+def bare_mypy(programs: Path) -> Errors:
+    """What mypy finds without the plugin."""
+    return run_mypy(programs, "allow_redefinition = True\n")
+
+
+def marked() -> set[int]:
+    """Return the lines of `handles.py` that have an error."""
+    lines = HANDLES.read_text(encoding="utf-8").splitlines()
+    return {number for number, line in enumerate(lines, 1) if line.endswith("# E")}
+
+
+def test_mypy_without_the_plugin_sees_the_handles(bare_mypy: Errors) -> None:
+    """Every `assert_type` holds, and each wrong call is an error."""
+    assert set(bare_mypy["handles.py"]) == marked(), bare_mypy["handles.py"]
+
+
+def test_pyright_sees_the_handles(pyright: Errors) -> None:
+    """Every `assert_type` holds, and each wrong call is an error."""
+    assert set(pyright["handles.py"]) == marked(), pyright["handles.py"]
+
+
+def test_plugin_sees_the_handles_and_says_each_error_once(tmp_path: Path) -> None:
+    """The plugin answers without overloads: an error comes once, and names the argument."""
+    (tmp_path / "handles.py").write_text(HANDLES.read_text(encoding="utf-8"), encoding="utf-8")
+    found = run_mypy(tmp_path, "plugins = capsend_mypy\nstrict = True\n")["handles.py"]
+    assert set(found) == marked(), found
+    assert {len(messages) for messages in found.values()} == {1}, found
+    assert not any("overload" in message for messages in found.values() for message in messages), found
+
+
+@pytest.mark.parametrize("checker", ["bare_mypy", "pyright"])
+def test_programs_of_documents_and_examples_pass(checker: str, request: pytest.FixtureRequest) -> None:
+    """No newcomer sees an error that is not theirs."""
+    errors: Errors = request.getfixturevalue(checker)
+    assert {name: dict(found) for name, found in errors.items() if name != "handles.py" and found} == {}
