@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 from mypy import nodes as n
 
-from capsend_mypy import outline, syntax
+from capsend_mypy import names, outline, syntax
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REGISTER: Final = "register"
+
+
+def local_name(generic: str) -> str:
+    """Return the name under which a module keeps what it registers with a generic function of another module."""
+    return f"@{generic}"
 
 
 def implementations(file: n.MypyFile) -> Iterator[tuple[str, list[outline.Ref]]]:
@@ -38,7 +43,7 @@ def _of_body(body: list[n.Statement], module: str) -> Iterator[tuple[str, list[o
 
 
 def _generic(expression: n.Expression, module: str) -> str | None:
-    """Return the local name of the function on which `register` is called or looked up, if it is one of the module's."""
+    """Return the function on which `register` is called or looked up: its local name if it is the module's own, else its `local_name`."""
     while isinstance(expression, n.CallExpr):
         expression = expression.callee
     if (
@@ -48,6 +53,8 @@ def _generic(expression: n.Expression, module: str) -> str | None:
     ):
         return None
     node = expression.expr.node
-    if not isinstance(node, n.Decorator) or not node.func.fullname.startswith(f"{module}."):
+    if not isinstance(node, n.Decorator) or names.is_known(node.func.fullname):
         return None
-    return node.func.fullname[len(module) + 1 :]
+    own = f"{module}."
+    fullname = node.func.fullname
+    return fullname.removeprefix(own) if fullname.startswith(own) else local_name(fullname)

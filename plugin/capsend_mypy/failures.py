@@ -12,6 +12,8 @@ from capsend_mypy.judge import Rule
 from capsend_mypy.summary import Failure, Hop
 
 DECORATED_VERDICT: Final = "a decorator wraps it, and what the wrapper captures is unknown"
+ELSEWHERE_VERDICT: Final = "modules add functions or classes to it, too many to follow"
+ELSEWHERE_CURE: Final = "call the function or make the class that is meant by its own name"
 DECORATED_CURE: Final = "let the decorator return Spawnable[...], or return the function it is given"
 
 
@@ -26,6 +28,13 @@ def decorated(name: str, shown: str) -> Failure:
     """Return the failure of a function that an opaque decorator wraps."""
     leaf = wording.Leaf(name, shown, DECORATED_VERDICT, DECORATED_CURE, predicate=wording.UNKNOWN_CAPTURES)
     return Failure(wording.Finding(wording.Kind.GLOBAL, name, shown, "ProcessSend", (leaf,)), Rule.OPAQUE)
+
+
+def elsewhere(name: str, unless: str, hop: Hop) -> Failure:
+    """Return the failure of a function that uses what other modules add to, unless what they add can be sent."""
+    leaf = wording.Leaf(name, "", ELSEWHERE_VERDICT, ELSEWHERE_CURE, predicate=wording.UNKNOWN_CAPTURES)
+    finding = wording.Finding(wording.Kind.GLOBAL, name, "function", "ProcessSend", (leaf,))
+    return Failure(finding, Rule.OPAQUE, (hop,), unless)
 
 
 def written(name: str, function: str, hop: Hop) -> Failure:

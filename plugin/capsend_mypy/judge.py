@@ -599,6 +599,12 @@ def is_class_level(node: Var) -> bool:
     return node.is_inferred or (node.is_final and node.has_explicit_value)
 
 
+def is_default(node: Var) -> bool:
+    """Return whether a variable of a plain class has its value in the class body: its instances read the class's, unless they assign one."""
+    made = (node.info.metadata.get("dataclass") or node.info.metadata.get("attrs")) if node.info else None
+    return node.is_initialized_in_class and node.has_explicit_value and not made and not node.info.is_named_tuple
+
+
 def is_frozen(info: TypeInfo) -> bool:
     """Return whether instances of a class refuse assignment: a frozen dataclass, a frozen attrs class, a named tuple."""
     return info.is_named_tuple or any(info.metadata.get(kind, {}).get("frozen") for kind in ("dataclass", "attrs"))

@@ -57,7 +57,9 @@ METHODS: Final = frozenset(
             "ceil",
         ),
         *("neg", "pos", "invert", "get", "set", "delete", "getattr", "getattribute", "setattr", "delattr"),
-        *("instancecheck", "subclasscheck"),
+        *("instancecheck", "subclasscheck", "subclasshook", "class_getitem", "dir", "sizeof", "del"),
+        *("copy", "deepcopy", "replace", "reduce", "reduce_ex", "getstate", "setstate"),
+        *("getnewargs", "getnewargs_ex", "buffer"),
         *(prefix + name for name in _ARITHMETIC for prefix in ("", "r", "i")),
     )
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mypy import nodes as n
+from mypy.patterns import ClassPattern
 from mypy.traverser import NameAndMemberCollector
 from mypy.types import Instance, TypeType, get_proper_type
 
-from capsend_mypy import names, syntax, writes
+from capsend_mypy import names, reflection, syntax, writes
+from capsend_mypy.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -25,14 +27,22 @@ HIDDEN: Final = "h"
 DEFAULT: Final = "d"
 DECORATED: Final = "@"
 OPAQUE: Final = "o"
-
+SUBCLASS: Final = "s"
 
 MAX_PATH: Final = 8
+TYPE_ARGUMENTS: Final = 3
+"""How many arguments `type` has where it makes a class."""
 IMPORTED: Final = "M "
 IMPORT_MODULE: Final = "importlib.import_module"
 UNKNOWN: Final = ("", "")
 
-Known = dict[n.SymbolNode, tuple[str, str] | None]
+
+class Known:
+    """What module-level things came to before, shared by the functions of a module."""
+
+    def __init__(self) -> None:
+        self.targets: dict[n.SymbolNode, tuple[str, str] | None] = {}
+        self.vocabulary = Vocabulary()
 
 
 class Place(NamedTuple):
@@ -92,10 +102,7 @@ def refs_of(
     collector = NameAndMemberCollector()
     function.body.accept(collector)
     owner = function.info if isinstance(function, n.FuncDef) and function.info else None
-    known = {} if known is None else known
-    found = list(
-        _globals(collector.name_exprs, collector.member_exprs, module, owner=owner, scope=function, known=known)
-    )
+    found = list(_reached(collector, module, owner=owner, scope=function, known=known or Known()))
     found += hidden_refs(collector.name_exprs, module, hidden)
     found += writes.attributes(
         function,
@@ -127,9 +134,69 @@ def refs_in(expression: n.Node, module: str, *, owner: n.TypeInfo | None = None)
     """Return what an expression refers to."""
     collector = NameAndMemberCollector()
     expression.accept(collector)
-    return _in_order(
-        list(_globals(collector.name_exprs, collector.member_exprs, module, owner=owner, scope=expression, known={}))
-    )
+    return _in_order(list(_reached(collector, module, owner=owner, scope=expression, known=Known())))
+
+
+def _reached(
+    collector: NameAndMemberCollector, module: str, *, owner: n.TypeInfo | None, scope: n.Node, known: Known
+) -> Iterator[Ref]:
+    name_exprs, member_exprs = collector.name_exprs, collector.member_exprs
+    if reflection.may_reflect(name_exprs, member_exprs):
+        member_exprs = [*member_exprs, *reflection.members(scope)]
+        for name, place in reflection.globals_of(scope):
+            yield Ref(VARIABLE, f"{module}.{name}", "", place_of(place, module))
+    for named, member in reflection.of_modules(member_exprs):
+        yield Ref(VARIABLE, f"{named or module}.{member.name}", "", place_of(member, module))
+    yield from _globals(name_exprs, member_exprs, module, owner=owner, scope=scope, known=known)
+    yield from _of_classes_inside(scope, name_exprs, module)
+
+
+def _of_classes_inside(scope: n.Node, name_exprs: list[n.NameExpr], module: str) -> Iterator[Ref]:
+    """Yield what making classes in a function runs, and the attributes that its patterns read."""
+    body = scope.body.body if isinstance(scope, n.FuncItem) else scope.body if isinstance(scope, n.Block) else [scope]
+    for statement in syntax.statements(body):
+        if isinstance(statement, n.ClassDef) and names.is_local(statement.info):
+            yield from _made(statement, module)
+        elif isinstance(statement, n.MatchStmt):
+            yield from _matched(statement, module)
+    if any(name.fullname == "builtins.type" for name in name_exprs):
+        for node in syntax.walk(scope):
+            if isinstance(node, n.CallExpr) and len(node.args) == TYPE_ARGUMENTS and _is_type(node.callee):
+                for base in syntax.walk(node.args[1]):
+                    yield from _subclassed(base, module)
+
+
+def _made(definition: n.ClassDef, module: str) -> Iterator[Ref]:
+    for base in definition.info.mro[1:]:
+        if not names.is_known(base.fullname) and not names.is_local(base):
+            yield Ref(SUBCLASS, base.fullname, "", place_of(definition, module))
+    metaclass = definition.info.metaclass_type
+    if metaclass is not None and not names.is_known(metaclass.type.fullname):
+        yield Ref(SUBCLASS, metaclass.type.fullname, "", place_of(definition, module))
+    for binding in syntax.plain_bindings(definition.defs.body):
+        made = binding.value.callee if isinstance(binding.value, n.CallExpr) else None
+        info = made.node if isinstance(made, n.RefExpr) else None
+        path = _class_path("C", info) if isinstance(info, n.TypeInfo) else None
+        if path is not None:
+            yield Ref(MEMBER, path, "__set_name__", place_of(binding.place, module))
+
+
+def _is_type(callee: n.Expression) -> bool:
+    return isinstance(callee, n.RefExpr) and callee.fullname == "builtins.type"
+
+
+def _subclassed(base: n.Node, module: str) -> Iterator[Ref]:
+    info = base.node if isinstance(base, n.RefExpr) else None
+    if isinstance(info, n.TypeInfo) and _class_path("C", info) is not None:
+        yield Ref(SUBCLASS, info.fullname, "", place_of(base, module))
+
+
+def _matched(statement: n.MatchStmt, module: str) -> Iterator[Ref]:
+    for node in (inner for pattern in statement.patterns for inner in syntax.walk(pattern)):
+        info = node.class_ref.node if isinstance(node, ClassPattern) else None
+        path = _class_path("C", info) if isinstance(info, n.TypeInfo) else None
+        for name in node.keyword_keys if isinstance(node, ClassPattern) and path is not None else ():
+            yield Ref(MEMBER, path or "", name, place_of(node, module))
 
 
 def hidden_refs(name_exprs: list[n.NameExpr], module: str, hidden: Collection[str]) -> Iterator[Ref]:
@@ -184,14 +251,16 @@ def _globals(
         if node is None or (name.kind != n.GDEF and not isinstance(node, n.TypeInfo | n.MypyFile)) or node in seen:
             continue
         seen.add(node)
-        target = known.get(node, UNKNOWN)
+        target = known.targets.get(node, UNKNOWN)
         if target is UNKNOWN:
-            target = known[node] = target_of(node, name.fullname)
+            target = known.targets[node] = target_of(node, name.fullname)
         if target is not None:
             yield Ref(*target, "", place_of(name, module))
     receivers = Receivers(owner, scope)
+    unknown: list[n.MemberExpr] = []
     for member in member_exprs:
-        yield from member_refs(member, module, receivers)
+        yield from member_refs(member, module, receivers, unknown)
+    yield from _guessed(unknown, known.vocabulary.classes(owner, name_exprs, member_exprs), module)
     if any(ref.fullname == IMPORT_MODULE for ref in (*name_exprs, *member_exprs)):
         yield from _imported(scope, module)
     if calls_super and owner is not None:
@@ -243,8 +312,25 @@ def global_ref(node: n.SymbolNode, fullname: str, place: Place) -> Ref | None:
     return Ref(*target, "", place) if target is not None else None
 
 
-def member_refs(member: n.MemberExpr, module: str, receivers: Receivers) -> Iterator[Ref]:
-    """Yield what `base.name` refers to, if the base is a module, a class, or something whose class its declarations show."""
+def _guessed(
+    unknown: list[n.MemberExpr], vocabulary: tuple[list[n.TypeInfo], list[n.TypeInfo]], module: str
+) -> Iterator[Ref]:
+    """Yield the attributes of the classes that a function mentions which it, or who it hands their instances to, may read."""
+    classes, protocols = vocabulary
+    for info in classes:
+        for member in unknown:
+            if info.get(member.name) is not None:
+                yield Ref(MEMBER, f"C {info.fullname}", member.name, place_of(member, module))
+        for protocol in protocols:
+            if all(info.get(name) is not None for name in protocol.protocol_members):
+                for name in protocol.protocol_members:
+                    yield Ref(MEMBER, f"C {info.fullname}", name)
+
+
+def member_refs(
+    member: n.MemberExpr, module: str, receivers: Receivers, unknown: list[n.MemberExpr]
+) -> Iterator[Ref]:
+    """Yield what `base.name` refers to, if the base is a module, a class, or something whose class its declarations show; else note it."""
     if member.kind == n.GDEF and member.node is not None:
         # A module's own variables stay with the module, which every process has; those of the user's modules are sent.
         if not (isinstance(member.node, n.Var) and names.is_known(member.node.fullname)) or names.is_absent(
@@ -259,6 +345,8 @@ def member_refs(member: n.MemberExpr, module: str, receivers: Receivers) -> Iter
     path = receivers.path(member.expr)
     if path is not None:
         yield Ref(MEMBER, path, member.name, place_of(member, module))
+    else:
+        unknown.append(member)
 
 
 class Receivers:

@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING, Final
 
 from capsend_traits import Trait, table, wording
 from mypy import nodes as n
-from mypy.types import CallableType, Instance, Overloaded, Type, get_proper_type
+from mypy.types import (
+    CallableType,
+    Instance,
+    Overloaded,
+    TupleType,
+    Type,
+    TypeType,
+    TypeVarType,
+    UnionType,
+    get_proper_type,
+)
 from mypy.typevars import fill_typevars
 
-from capsend_mypy import bodies, constants, names, operators, outline, shapes, summary, syntax, writes
+from capsend_mypy import bodies, constants, dispatch, names, operators, outline, shapes, summary, syntax, writes
 from capsend_mypy.bare import Bare
 from capsend_mypy.constants import Sources
-from capsend_mypy.failures import absent, decorated, of_global, short, with_global_cure, written
-from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level
+from capsend_mypy.failures import absent, decorated, elsewhere, of_global, short, with_global_cure, written
+from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level, is_default
 from capsend_mypy.marks import is_host_function, is_per_process, is_spawnable
 from capsend_mypy.outline import Ref
 from capsend_mypy.solving import Direct, Found, Solver
@@ -35,7 +45,13 @@ UNSEEN_VERDICT: Final = (
     "its body is not seen: it belongs to an installed package, or to a module that mypy only follows silently"
 )
 UNSEEN_CURE: Final = "let mypy check the module, or name its package in [tool.capsend] packages if the image has it"
+MAKING_CLASSES: Final = ("__prepare__", "__new__", "__init__")
 CONSTRUCTION: Final = ("__new__", "__init__", "__post_init__", "__attrs_post_init__", "__attrs_pre_init__")
+OBJECT: Final = "builtins.object"
+SUBCLASSES: Final = "__subclasses__"
+OF_SUBCLASSES: Final = "< "
+OF_GENERIC: Final = "@ "
+"""What the condition of a failure begins with that holds unless other modules make nothing bad: subclasses, implementations."""
 AWAITED: Final = frozenset({"typing.Coroutine", "typing.Awaitable"})
 TRANSPARENT: Final = frozenset(
     {
@@ -197,7 +213,7 @@ class Program:
         while waiting:
             failure = waiting.pop(0)
             reader = self.split(failure.hops[-1].function)[0] or here if failure.unless else ""
-            held = self._held_by_constant(failure.unless, reader) if failure.unless else None
+            held = self._refuted(failure.unless, reader) if failure.unless else None
             if held is None:
                 yield failure
             elif (failure.unless, failure.hops[0]) not in seen:
@@ -207,6 +223,36 @@ class Program:
                     for function in held
                     for inner in self.open_failures(function)
                 ]
+
+    def _refuted(self, unless: str, reader: str) -> list[str] | None:
+        """Return what counts in the place of a failure; None if it holds."""
+        if unless.startswith(OF_SUBCLASSES):
+            return self._subclasses(unless.removeprefix(OF_SUBCLASSES))
+        if unless.startswith(OF_GENERIC):
+            return self._implementations(unless.removeprefix(OF_GENERIC))
+        return self._held_by_constant(unless, reader)
+
+    def _subclasses(self, fullname: str) -> list[str]:
+        """Return the subclasses of a class in all modules of the build."""
+        base = self.symbol(fullname)
+        found: list[str] = []
+        for module, file in self.files.items():
+            if not file.is_stub and not self.is_in_image(module):
+                found += [info.fullname for info in _classes(file.names, module) if base in info.mro[1:]]
+        return found
+
+    def _implementations(self, generic: str) -> list[str]:
+        """Return what other modules register with a generic function, as names that `open_failures` knows."""
+        key = dispatch.local_name(generic)
+        found: list[str] = []
+        for module, file in self.files.items():
+            known = self.state.summaries.get(module)
+            text = summary.attached(file) if known is None and file.is_cache_skeleton else None
+            if text is not None and key in text:
+                known = self.summary(module)
+            if known is not None and (key in known.refs or key in (known.verdicts or ())):
+                found.append(f"{module}.{key}")
+        return found
 
     def _held_by_constant(self, fullname: str, reader: str) -> list[str] | None:
         """Return the functions and classes in a constant of a module; None if a variable is none, or its reader does more than read it."""
@@ -371,8 +417,10 @@ class Program:
             finding = wording.Finding(wording.Kind.GLOBAL, info.name, leaf.type, "ProcessSend", (leaf,))
             found.failures.append(Failure(finding, Rule.OPAQUE))
             return
-        for name in CONSTRUCTION:
+        for name in (*CONSTRUCTION, *_overriding(info)):
             self._reach(info, name, Hop("", ""), found)
+        if len(info.bases) > 1:
+            self._cooperating(info, found)
         found.edges.append((operators.of(info.fullname), Hop("", "")))
         if info.is_enum:
             here = Hop("", info.name)
@@ -403,6 +451,25 @@ class Program:
                 found.failures.append(self._unseen(owner.fullname, "class"))
             else:
                 self._reach(info, name, Hop("", ""), found)
+
+    def _cooperating(self, info: n.TypeInfo, found: Direct) -> None:
+        """Add all that `super()` may find in a class with several bases, in an order that no single class knows."""
+        for name in _overriding(info):
+            for base in info.mro:
+                node = base.names[name].node if name in base.names else None
+                if node is not None and not self.is_in_image(node.fullname) and syntax.function_of(node) is not None:
+                    found.edges.append((node.fullname, Hop("", "")))
+
+    def _subclassed(self, fullname: str, hop: Hop, found: Direct) -> None:
+        """Add what making a subclass of a class runs."""
+        info = self.symbol(fullname)
+        if not isinstance(info, n.TypeInfo):
+            return
+        self._reach(info, "__init_subclass__", hop, found)
+        made_by = info if info.is_metaclass() else info.metaclass_type.type if info.metaclass_type else None
+        if made_by is not None:
+            for name in MAKING_CLASSES:
+                self._reach(made_by, name, hop, found)
 
     def _changes_itself(self, info: n.TypeInfo) -> bool:
         known = None if self.is_in_image(info.module_name) else self.summary(info.module_name)
@@ -439,9 +506,13 @@ class Program:
                 self._default(function, ref, hop, found)
             case outline.DECORATED:
                 self._cached(ref, hop, found)
+                if not GENERIC.isdisjoint(ref.member.split(",")):
+                    found.failures.append(elsewhere(short(ref.target), f"{OF_GENERIC}{ref.target}", hop))
                 return self._decorated(ref, found)
             case outline.HIDDEN:
                 self._hidden(ref.target, hop, found)
+            case outline.SUBCLASS:
+                self._subclassed(ref.target, hop, found)
             case outline.OPAQUE:
                 node = self.symbol(function)
                 found.failures.append(self._opaque(function, node.type if isinstance(node, n.Var) else None))
@@ -546,8 +617,9 @@ class Program:
         if ref.target.startswith(outline.IMPORTED):
             self._of_module(ref, hop, found)
             return
-        info, through_class = self.receiver(ref.target, found)
-        if info is not None:
+        for info, through_class in self._receivers(ref.target, found):
+            if ref.member == SUBCLASSES:
+                found.failures.append(elsewhere(f"{info.name}.{SUBCLASSES}()", f"{OF_SUBCLASSES}{info.fullname}", hop))
             self._reach(info, ref.member, hop, found, through_class=through_class)
 
     def _of_module(self, ref: Ref, hop: Hop, found: Direct) -> None:
@@ -566,54 +638,56 @@ class Program:
 
     def receiver(self, target: str, found: Direct) -> tuple[n.TypeInfo | None, bool]:
         """Return the class that a path leads to, and whether it is that of the class itself, not of an instance."""
+        return next(iter(self._receivers(target, found)), (None, False))
+
+    def _receivers(self, target: str, found: Direct) -> list[tuple[n.TypeInfo, bool]]:
+        """Return the classes that a path may lead to, each as `receiver` does: a declared union has several."""
         kind, _, path = target.partition(" ")
         start, *parts = path.split("/")
-        info, through_class = self._start(kind, start, found)
+        reached = self._start(kind, start, found)
         for part in parts:
-            info = self._step(info, part, found)
-            through_class = False
-        return info, through_class
+            reached = [step for info, _ in reached for step in self._step(info, part, found)]
+        return reached
 
-    def _start(self, kind: str, name: str, found: Direct) -> tuple[n.TypeInfo | None, bool]:
+    def _start(self, kind: str, name: str, found: Direct) -> list[tuple[n.TypeInfo, bool]]:
         found.modules.add(self.split(name)[0])
         node = self.symbol(name)
         if kind in "CT":
-            return (node, kind == "T") if isinstance(node, n.TypeInfo) else (None, False)
+            return [(node, kind == "T")] if isinstance(node, n.TypeInfo) else []
         if kind == "V" and isinstance(node, n.Var):
             if node.type is None:
                 found.provisional = True
-            return self._class_of(node.type), False
+            return classes_of(node.type)
         function = node.func if isinstance(node, n.Decorator) else node
         declared = function.type if isinstance(function, n.FuncDef) else None
-        return (self._class_of(declared.ret_type), False) if isinstance(declared, CallableType) else (None, False)
+        return classes_of(declared.ret_type) if isinstance(declared, CallableType) else []
 
-    def _step(self, info: n.TypeInfo | None, part: str, found: Direct) -> n.TypeInfo | None:
-        symbol = info.get(part.removesuffix("()")) if info is not None else None
-        if info is None or symbol is None:
-            return None
+    def _step(self, info: n.TypeInfo, part: str, found: Direct) -> list[tuple[n.TypeInfo, bool]]:
+        symbol = info.get(part.removesuffix("()"))
+        if symbol is None:
+            return []
         found.modules |= self._modules_of(info)
-        node = symbol.node
+        node, called = symbol.node, part.endswith("()")
+        if isinstance(node, n.TypeInfo):
+            return [(node, not called)]
         if isinstance(node, n.Var) and node.type is None:
             found.provisional = True
         if isinstance(node, n.Var):
-            return None if part.endswith("()") else self._class_of(node.type)
-        function = node.func if isinstance(node, n.Decorator) else node
-        declared = function.type if isinstance(function, n.FuncDef) else None
-        called = part.endswith("()") or (isinstance(function, n.FuncDef) and function.is_property)
-        return self._class_of(declared.ret_type) if called and isinstance(declared, CallableType) else None
-
-    @staticmethod
-    def _class_of(declared: Type | None) -> n.TypeInfo | None:
-        proper = get_proper_type(declared) if declared is not None else None
-        if isinstance(proper, Instance) and proper.type.fullname in AWAITED and proper.args:
-            proper = get_proper_type(proper.args[-1])
-        return proper.type if isinstance(proper, Instance) else None
+            return [] if called else classes_of(node.type)
+        function = syntax.function_of(node)
+        declared = function.type if function is not None else None
+        if not isinstance(declared, CallableType) or not (called or (function is not None and function.is_property)):
+            return []
+        return classes_of(declared.ret_type, of_self=info)
 
     def _reach(self, info: n.TypeInfo, name: str, hop: Hop, found: Direct, *, through_class: bool = False) -> None:
         """Add what reaching an attribute of a class leads to: a method runs, a class attribute is read."""
         found.modules |= self._modules_of(info)
         symbol = info.get(name)
         node = symbol.node if symbol is not None else None
+        if through_class and (node is None or self.is_in_image(node.fullname)) and info.metaclass_type is not None:
+            self._reach(info.metaclass_type.type, name, hop, found)
+            return
         if node is None or symbol is None or self.is_in_image(node.fullname):
             return
         if syntax.function_of(node) is not None:
@@ -622,8 +696,8 @@ class Program:
         elif isinstance(node, n.TypeInfo):
             found.edges.append((node.fullname, hop))
         elif isinstance(node, n.Var) and not info.is_enum and not node.is_property:
-            of_class = is_class_level(node) and not (
-                node.is_inferred and node.info and name in self._assigned(node.info)
+            of_class = (is_class_level(node) or is_default(node)) and not (
+                not node.is_classvar and node.info and name in self._assigned(node.info)
             )
             if of_class or (through_class and node.is_initialized_in_class):
                 owner = node.info.name if node.info else info.name
@@ -750,8 +824,7 @@ class Program:
     def _descriptor(self, declared: Type, ref: Ref, found: Direct) -> None:
         """Add what looking up an attribute runs that a subclass of `property`, `cached_property` and the like makes."""
         hop = Hop(ref.target, short(ref.target), ref.place)
-        info = self._class_of(declared)
-        if info is not None:
+        for info, _ in classes_of(declared):
             for name in DESCRIPTORS:
                 self._reach(info, name, hop, found)
 
@@ -789,6 +862,53 @@ class Program:
         known = self.summary(module) if module else None
         self.modules.add(module)
         return known is not None and local + decorator[len(decorator.removesuffix("()")) :] in known.identity
+
+
+def _classes(table: n.SymbolTable, around: str) -> Iterator[n.TypeInfo]:
+    for name, symbol in table.items():
+        info = symbol.node
+        if isinstance(info, n.TypeInfo) and info.fullname == f"{around}.{name}":
+            yield info
+            yield from _classes(info.names, info.fullname)
+
+
+def _overriding(info: n.TypeInfo) -> list[str]:
+    """Return the methods of a class that replace a base's: whoever has an instance under the base's name may call them."""
+    if len(info.mro) < 3:  # itself and `object`
+        return []
+    found: dict[str, None] = {}
+    for place, cls in enumerate(info.mro):
+        if names.is_known(cls.module_name):
+            continue
+        for name, symbol in cls.names.items():
+            if syntax.function_of(symbol.node) is None or symbol.plugin_generated or (name.startswith("__") and name.endswith("__")):
+                continue
+            if any(name in base.names for base in info.mro[place + 1 :]):
+                found[name] = None
+    return list(found)
+
+
+def classes_of(declared: Type | None, *, of_self: n.TypeInfo | None = None) -> list[tuple[n.TypeInfo, bool]]:
+    """Return the classes of the values of a type, each with whether such a value is the class itself.
+
+    Args:
+        declared: the type.
+        of_self: the class that a method is called on, for a method that returns `Self`.
+    """
+    proper = get_proper_type(declared) if declared is not None else None
+    if isinstance(proper, UnionType):
+        return [found for item in proper.items for found in classes_of(item, of_self=of_self)]
+    if isinstance(proper, TypeVarType):
+        bounds = classes_of(proper.upper_bound)
+        is_self = of_self is not None and any(bound in of_self.mro and bound.fullname != OBJECT for bound, _ in bounds)
+        return [(of_self, False)] if is_self and of_self is not None else bounds
+    if isinstance(proper, TypeType):
+        return [(info, True) for info, _ in classes_of(proper.item, of_self=of_self)]
+    if isinstance(proper, TupleType):
+        proper = proper.partial_fallback
+    if isinstance(proper, Instance) and proper.type.fullname in AWAITED and proper.args:
+        return classes_of(proper.args[-1], of_self=of_self)
+    return [(proper.type, False)] if isinstance(proper, Instance) else []
 
 
 def is_sentinel(shape: Shape | None) -> bool:

@@ -18,6 +18,8 @@ from mypy.types import (
     PartialType,
     Type,
     TypeType,
+    TypeVarType,
+    UnionType,
     get_proper_type,
 )
 
@@ -470,16 +472,16 @@ class Check:
             if member.kind == n.GDEF and member.node is not None:
                 continue
             judged = self.type_of(member.expr)
-            proper = get_proper_type(judged) if judged is not None else None
-            info = class_of(proper)
-            if info is None or names.is_known(info.fullname):
-                continue
-            if names.is_local(info):
-                if info not in own:
-                    self.local_class(info, member)
-                continue
-            kind = "C" if isinstance(proper, Instance) else "T"
-            yield outline.Ref(outline.MEMBER, f"{kind} {info.fullname}", member.name, self._spot(member))
+            for item in parts_of(judged) if judged is not None else ():
+                info = class_of(item)
+                if info is None or names.is_known(info.fullname):
+                    continue
+                if names.is_local(info):
+                    if info not in own:
+                        self.local_class(info, member)
+                    continue
+                kind = "C" if isinstance(item, Instance) else "T"
+                yield outline.Ref(outline.MEMBER, f"{kind} {info.fullname}", member.name, self._spot(member))
 
     def refs(self, refs: Iterable[outline.Ref | None], place: n.Context, *, spawned: bool = False) -> None:
         """Follow references to module-level things, and report what they lead to.
@@ -782,6 +784,14 @@ def class_of(judged: Type | None) -> n.TypeInfo | None:
     ):
         proper = fallback
     return proper.type if isinstance(proper, Instance) else None
+
+
+def parts_of(judged: Type) -> list[Type]:
+    """Return the types that a value of a type may have: the items of a union, the bound of a type variable."""
+    proper = get_proper_type(judged)
+    if isinstance(proper, UnionType):
+        return [part for item in proper.items for part in parts_of(item)]
+    return parts_of(proper.upper_bound) if isinstance(proper, TypeVarType) else [proper]
 
 
 def item_type(judged: Type) -> Type | None:

@@ -97,6 +97,8 @@ def _functions(
         function = syntax.function_of(node)
         if function is not None:
             yield prefix + name, function, syntax.decorator_of(node)
+            if isinstance(node, n.OverloadedFuncDef) and syntax.is_property(node):
+                yield from ((prefix + name, part.func, None) for part in node.items[1:] if isinstance(part, n.Decorator))
         elif isinstance(node, n.TypeInfo):
             yield from _functions(node.names, module, f"{prefix}{name}.")
 
@@ -107,7 +109,7 @@ def from_tree(file: n.MypyFile) -> Summary:
     rebound: set[str] = set()
     identity: set[str] = set()
     assigned: dict[str, list[n.Expression | None]] = {}
-    known: outline.Known = {}
+    known = outline.Known()
     found = list(functions(file))
     summary.assigned = frozenset(_assigned(found))
     summary.unseen = any(
@@ -128,7 +130,7 @@ def from_tree(file: n.MypyFile) -> Summary:
         if decorator is not None:
             refs.insert(0, outline.Ref(outline.DECORATED, f"{file.fullname}.{local}", outline.decorators(decorator)))
             summary.shapes[f"{local}@"] = shapes.of_decorated(decorator, shapes.Builder(file.fullname))
-        summary.refs[local] = refs
+        summary.refs[local] = [*summary.refs[local], *refs] if local in summary.refs else refs
         _note_maker(summary, function, local, file.fullname)
         if outline.is_identity(function):
             identity.add(local)
@@ -193,7 +195,7 @@ def _assigned(found: Iterable[tuple[str, n.FuncDef, n.Decorator | None]]) -> Ite
 
 def _has_class_variables(info: n.TypeInfo) -> bool:
     return any(
-        isinstance(s.node, n.Var) and s.node.is_initialized_in_class and s.node.is_inferred and not s.node.is_classvar
+        isinstance(s.node, n.Var) and s.node.is_initialized_in_class and not s.node.is_classvar
         for s in info.names.values()
     )
 

@@ -221,8 +221,16 @@ def function_of(node: object) -> n.FuncDef | None:
         return node.func
     if isinstance(node, n.OverloadedFuncDef):
         implementation = node.impl
+        if implementation is None and is_property(node):
+            implementation = node.items[0]
         return implementation.func if isinstance(implementation, n.Decorator) else implementation
     return None
+
+
+def is_property(node: object) -> bool:
+    """Return whether a symbol is a property with a setter or a deleter, which mypy keeps as an overload without an implementation."""
+    first = node.items[0] if isinstance(node, n.OverloadedFuncDef) and node.items else None
+    return isinstance(first, n.Decorator) and first.func.is_property
 
 
 def decorator_of(node: object) -> n.Decorator | None:

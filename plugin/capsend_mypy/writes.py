@@ -8,7 +8,7 @@ from capsend_traits.wording import CHANGING_METHODS, LENT_MODULES
 from mypy import nodes as n
 from mypy.types import Instance, TypeType, get_proper_type
 
-from capsend_mypy import names, outline, syntax
+from capsend_mypy import names, outline, reflection, syntax
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MODULE: Final = "M"
 OF_FUNCTION: Final = "D"
+ANY_NAME: Final = "..."
+"""Stands for an attribute whose name is computed."""
 SETTERS: Final = frozenset({"builtins.setattr", "builtins.delattr"})
 
 
@@ -38,6 +40,8 @@ def attributes(
                     yield outline.Ref(outline.ATTRIBUTE, held, target.name, outline.place_of(target, module))
     if any(name.fullname in SETTERS for name in name_exprs):
         yield from _set_by_name(function, module, holders)
+    if reflection.may_reflect(name_exprs, member_exprs):
+        yield from _set_in_namespaces(function, module, holders)
 
 
 def _set_by_name(function: n.FuncItem, module: str, holders: Holders) -> Iterator[outline.Ref]:
@@ -47,11 +51,28 @@ def _set_by_name(function: n.FuncItem, module: str, holders: Holders) -> Iterato
             and isinstance(call.callee, n.RefExpr)
             and call.callee.fullname in SETTERS
             and len(call.args) > 1
-            and isinstance(call.args[1], n.StrExpr)
         ):
-            held = holders.of(call.args[0])
-            if held is not None:
-                yield outline.Ref(outline.ATTRIBUTE, held, call.args[1].value, outline.place_of(call, module))
+            yield from _written(call.args[0], call.args[1], call, module, holders)
+
+
+def _set_in_namespaces(function: n.FuncItem, module: str, holders: Holders) -> Iterator[outline.Ref]:
+    """Yield what `vars(config)["level"] = 3` and `config.__dict__.update(...)` assign."""
+    for target in targets(function):
+        if isinstance(target, n.IndexExpr):
+            yield from _written(reflection.holder(target.base), target.index, target, module, holders)
+    for call in syntax.walk(function):
+        callee = call.callee if isinstance(call, n.CallExpr) else None
+        if isinstance(callee, n.MemberExpr) and callee.name in CHANGING_METHODS:
+            yield from _written(reflection.holder(callee.expr), None, callee, module, holders)
+
+
+def _written(
+    owner: n.Expression | None, name: n.Expression | None, place: n.Context, module: str, holders: Holders
+) -> Iterator[outline.Ref]:
+    held = holders.of(owner) if owner is not None else None
+    if held is not None:
+        shown = name.value if isinstance(name, n.StrExpr) else ANY_NAME
+        yield outline.Ref(outline.ATTRIBUTE, held, shown, outline.place_of(place, module))
 
 
 def targets(function: n.FuncItem) -> Iterator[n.Node]:
@@ -77,6 +98,7 @@ class Holders:
     def __init__(self, function: n.FuncItem, receivers: Receivers) -> None:
         self.receivers = receivers
         self.first = function.arguments[0].variable if function.arguments else None
+        self._is_metaclass = receivers.owner is not None and receivers.owner.is_metaclass()
 
     def may_be(self, member: n.MemberExpr) -> bool:
         """Return whether an attribute may be one of a class, a module or a function; quick, as it is asked of every attribute."""
@@ -91,7 +113,7 @@ class Holders:
         if isinstance(node, n.MypyFile):
             return member.node is None or isinstance(member.node, n.Var)
         if isinstance(node, n.Var):
-            return node.is_cls or _is_class(node) or (isinstance(base, n.MemberExpr) and base.name == "__class__")
+            return node.is_cls or self._is_metaclass or _is_class(node) or (isinstance(base, n.MemberExpr) and base.name == "__class__")
         return node is not None or (isinstance(base, n.MemberExpr) and base.name == "__class__")
 
     def of(self, base: n.Expression) -> str | None:
@@ -119,7 +141,7 @@ class Holders:
         return self._variable(node) if isinstance(node, n.Var) else None
 
     def _variable(self, node: n.Var) -> str | None:
-        if node.is_cls:
+        if node.is_cls or (self._is_metaclass and node is self.first):
             return self.receivers.path_of_receiver() if node is self.first else None
         declared = get_proper_type(node.type) if node.type is not None and not node.is_inferred else None
         if isinstance(declared, TypeType) and isinstance(declared.item, Instance):

@@ -21,7 +21,7 @@ has no constants.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from capsend_traits._dynamic import imports_itself, is_dynamic
 from capsend_traits._made import Constant, depth_of, depth_of_value, is_mapping, still_made
@@ -42,6 +42,8 @@ __all__ = [
     "reads_only",
     "still_made",
 ]
+
+_LOOKUPS: Final = frozenset({"delattr", "getattr", "hasattr", "setattr"})
 
 
 def constants(tree: ast.Module, *, module: str = "", is_package: bool = False) -> dict[str, Constant]:
@@ -107,9 +109,23 @@ def every_use_reads(
     nodes: list[ast.Name | ast.Attribute] = [name for found in scopes.names.values() for name in found]
     nodes += [attribute for found in scopes.attributes.values() for attribute in found]
     uses = [node for node in nodes if any(is_it(full) for full in _imported_as(scopes, node))]
+    if _is_looked_up(scopes, of.name):
+        return False
     return not uses or (
         not is_dynamic(scopes)
         and all(readings.reads_constant(node, of.depth, is_mapping=of.is_mapping) for node in uses)
+    )
+
+
+def _is_looked_up(scopes: Tree, name: str) -> bool:
+    """Return whether some call of `getattr` or the like names a constant by a text."""
+    return any(
+        isinstance(node, ast.Constant)
+        and node.value == name
+        and isinstance(parent, ast.Call)
+        and isinstance(parent.func, ast.Name)
+        and parent.func.id in _LOOKUPS
+        for node, parent in scopes.parents.items()
     )
 
 
