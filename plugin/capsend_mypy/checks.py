@@ -60,8 +60,9 @@ class Checks:
 
     def forget(self, module: str) -> None:
         """Forget what is known of a module that was parsed anew."""
-        for kept in (self.state.summaries, self.named, self.asserted, self.state.sources.known):
+        for kept in (self.state.summaries, self.named, self.asserted):
             kept.pop(module, None)
+        self.state.sources.forget(module)
 
     def finish(self, file: n.MypyFile) -> None:
         """Run the checks that had to wait until a file is done."""

@@ -56,6 +56,22 @@ class Sources:
 
     def __init__(self) -> None:
         self.known: dict[str, Source | None] = {}
+        self._texts: dict[str, bytes] = {}
+
+    def text(self, file: n.MypyFile) -> bytes:
+        """Return the text of a module; empty if there is none to read."""
+        if file.fullname not in self._texts:
+            try:
+                with open(source_path(file.path), "rb") as text:
+                    self._texts[file.fullname] = text.read()
+            except OSError:
+                self._texts[file.fullname] = b""
+        return self._texts[file.fullname]
+
+    def forget(self, module: str) -> None:
+        """Forget a module that was parsed anew."""
+        self.known.pop(module, None)
+        self._texts.pop(module, None)
 
     def of(self, file: n.MypyFile) -> Source | None:
         """Return the source of a module; None if there is none to read."""

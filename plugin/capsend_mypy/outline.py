@@ -327,9 +327,7 @@ def _guessed(
                     yield Ref(MEMBER, f"C {info.fullname}", name)
 
 
-def member_refs(
-    member: n.MemberExpr, module: str, receivers: Receivers, unknown: list[n.MemberExpr]
-) -> Iterator[Ref]:
+def member_refs(member: n.MemberExpr, module: str, receivers: Receivers, unknown: list[n.MemberExpr]) -> Iterator[Ref]:
     """Yield what `base.name` refers to, if the base is a module, a class, or something whose class its declarations show; else note it."""
     if member.kind == n.GDEF and member.node is not None:
         # A module's own variables stay with the module, which every process has; those of the user's modules are sent.

@@ -28,7 +28,7 @@ from capsend_mypy.failures import absent, decorated, elsewhere, of_global, short
 from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level, is_default
 from capsend_mypy.marks import is_host_function, is_per_process, is_spawnable
 from capsend_mypy.outline import Ref
-from capsend_mypy.solving import Direct, Found, Solver
+from capsend_mypy.solving import OF_NAME, Direct, Found, Solver
 from capsend_mypy.summary import Failure, Hop, Summary
 from capsend_mypy.values import Values, is_callable
 
@@ -230,6 +230,8 @@ class Program:
             return self._subclasses(unless.removeprefix(OF_SUBCLASSES))
         if unless.startswith(OF_GENERIC):
             return self._implementations(unless.removeprefix(OF_GENERIC))
+        if unless.startswith(OF_NAME):
+            return None if self._is_read(unless.removeprefix(OF_NAME)) else []
         return self._held_by_constant(unless, reader)
 
     def _subclasses(self, fullname: str) -> list[str]:
@@ -240,6 +242,15 @@ class Program:
             if not file.is_stub and not self.is_in_image(module):
                 found += [info.fullname for info in _classes(file.names, module) if base in info.mro[1:]]
         return found
+
+    def _is_read(self, name: str) -> bool:
+        """Return whether any module of the user's reads an attribute of a name, as far as its text shows."""
+        spelled = f".{name}".encode()
+        return any(
+            spelled in self.state.sources.text(file)
+            for module, file in self.files.items()
+            if not (file.is_stub or self.is_in_image(module) or names.is_installed(file.path))
+        )
 
     def _implementations(self, generic: str) -> list[str]:
         """Return what other modules register with a generic function, as names that `open_failures` knows."""
@@ -417,8 +428,10 @@ class Program:
             finding = wording.Finding(wording.Kind.GLOBAL, info.name, leaf.type, "ProcessSend", (leaf,))
             found.failures.append(Failure(finding, Rule.OPAQUE))
             return
-        for name in (*CONSTRUCTION, *_overriding(info)):
+        for name in CONSTRUCTION:
             self._reach(info, name, Hop("", ""), found)
+        for name, by_library in _overriding(info):
+            self._reach(info, name, Hop("", "", when="" if by_library else name), found)
         if len(info.bases) > 1:
             self._cooperating(info, found)
         found.edges.append((operators.of(info.fullname), Hop("", "")))
@@ -454,11 +467,11 @@ class Program:
 
     def _cooperating(self, info: n.TypeInfo, found: Direct) -> None:
         """Add all that `super()` may find in a class with several bases, in an order that no single class knows."""
-        for name in _overriding(info):
+        for name, _ in _overriding(info):
             for base in info.mro:
                 node = base.names[name].node if name in base.names else None
                 if node is not None and not self.is_in_image(node.fullname) and syntax.function_of(node) is not None:
-                    found.edges.append((node.fullname, Hop("", "")))
+                    found.edges.append((node.fullname, Hop("", "", when=name)))
 
     def _subclassed(self, fullname: str, hop: Hop, found: Direct) -> None:
         """Add what making a subclass of a class runs."""
@@ -872,20 +885,27 @@ def _classes(table: n.SymbolTable, around: str) -> Iterator[n.TypeInfo]:
             yield from _classes(info.names, info.fullname)
 
 
-def _overriding(info: n.TypeInfo) -> list[str]:
-    """Return the methods of a class that replace a base's: whoever has an instance under the base's name may call them."""
-    if len(info.mro) < 3:  # itself and `object`
-        return []
-    found: dict[str, None] = {}
-    for place, cls in enumerate(info.mro):
+def _overriding(info: n.TypeInfo) -> Iterator[tuple[str, bool]]:
+    """Yield the methods of a class that replace a base's, which whoever has an instance under the base's name may call.
+
+    Each comes with whether the base is one of the library, which calls its methods by itself.
+    """
+    for place, cls in enumerate(
+        info.mro[:-2]
+    ):  # the last two: the one below `object` replaces nothing, nor does `object`
         if names.is_known(cls.module_name):
             continue
         for name, symbol in cls.names.items():
-            if syntax.function_of(symbol.node) is None or symbol.plugin_generated or (name.startswith("__") and name.endswith("__")):
+            if syntax.function_of(symbol.node) is None or symbol.plugin_generated or is_dunder(name):
                 continue
-            if any(name in base.names for base in info.mro[place + 1 :]):
-                found[name] = None
-    return list(found)
+            replaced = [base for base in info.mro[place + 1 :] if name in base.names]
+            if replaced:
+                yield name, any(names.is_known(base.module_name) for base in replaced)
+
+
+def is_dunder(name: str) -> bool:
+    """Return whether Python itself knows a name, such as `__len__`."""
+    return name.startswith("__") and name.endswith("__")
 
 
 def classes_of(declared: Type | None, *, of_self: n.TypeInfo | None = None) -> list[tuple[n.TypeInfo, bool]]:

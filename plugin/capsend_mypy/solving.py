@@ -10,6 +10,8 @@ from capsend_mypy.summary import Failure, Hop
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+OF_NAME: Final = ". "
+"""What the condition of a failure begins with that holds unless no code reads an attribute of a name."""
 MAX_FAILURES: Final = 8
 MAX_OPEN: Final = 64
 
@@ -125,7 +127,8 @@ class Solver:
                 break
             if failure.key not in into:
                 # Too many that a source may yet refute must not hide one that it cannot.
-                unless = failure.unless if len(into) < MAX_OPEN else ""
+                open_ = failure.unless or (f"{OF_NAME}{hop.when}" if hop.when else "")
+                unless = open_ if len(into) < MAX_OPEN else ""
                 into[failure.key] = Failure(failure.finding, failure.rule, (hop, *failure.hops), unless)
                 final += not unless
         return len(into) > before

@@ -24,11 +24,16 @@ VERSION: Final = 2
 
 
 class Hop(NamedTuple):
-    """One step from function to function: what `function` refers to as `label`, and where if its tree was at hand."""
+    """One step from function to function: what `function` refers to as `label`, and where if its tree was at hand.
+
+    Attributes:
+        when: the name of the attribute that some code has to read for the step to be taken; empty where it always is.
+    """
 
     function: str
     label: str
     place: outline.Place | None = None
+    when: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,9 @@ def _functions(
         if function is not None:
             yield prefix + name, function, syntax.decorator_of(node)
             if isinstance(node, n.OverloadedFuncDef) and syntax.is_property(node):
-                yield from ((prefix + name, part.func, None) for part in node.items[1:] if isinstance(part, n.Decorator))
+                yield from (
+                    (prefix + name, part.func, None) for part in node.items[1:] if isinstance(part, n.Decorator)
+                )
         elif isinstance(node, n.TypeInfo):
             yield from _functions(node.names, module, f"{prefix}{name}.")
 

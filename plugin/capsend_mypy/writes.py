@@ -113,7 +113,12 @@ class Holders:
         if isinstance(node, n.MypyFile):
             return member.node is None or isinstance(member.node, n.Var)
         if isinstance(node, n.Var):
-            return node.is_cls or self._is_metaclass or _is_class(node) or (isinstance(base, n.MemberExpr) and base.name == "__class__")
+            return (
+                node.is_cls
+                or self._is_metaclass
+                or _is_class(node)
+                or (isinstance(base, n.MemberExpr) and base.name == "__class__")
+            )
         return node is not None or (isinstance(base, n.MemberExpr) and base.name == "__class__")
 
     def of(self, base: n.Expression) -> str | None:

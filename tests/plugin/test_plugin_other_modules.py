@@ -1,0 +1,76 @@
+"""What modules add to functions and classes of other modules: implementations of single dispatch, subclasses that somebody asks for."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+
+api = pytest.importorskip("mypy.api")
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BASE = """
+import functools
+
+class Base:
+    def size(self) -> int:
+        return 0
+
+@functools.singledispatch
+def show(x: object) -> str:
+    return "object"
+
+def sizes() -> int:
+    return sum(each().size() for each in Base.__subclasses__())
+"""
+ADDED = """
+from base import Base, show
+
+SEEN: list[int] = []
+
+def see() -> None:
+    SEEN.append(1)
+
+@show.register
+def _(x: int) -> str:
+    return str({value})
+
+class Sub(Base):
+    def size(self) -> int:
+        return {value}
+"""
+MAIN = """
+import added
+from base import show, sizes
+from capsend import spawn
+
+spawn(show, 3)
+spawn(sizes)
+"""
+
+
+def errors(folder: Path, *files: str) -> list[str]:
+    """Return the errors that mypy reports of a folder, with its cache there."""
+    (folder / "mypy.ini").write_text("[mypy]\nplugins = capsend_mypy\nstrict = True\n")
+    paths = [str(folder / name) for name in files]
+    output = api.run(["--config-file", str(folder / "mypy.ini"), "--cache-dir", str(folder / "cache"), *paths])[0]
+    return [line for line in output.splitlines() if ": error: " in line]
+
+
+def test_what_other_modules_add_is_followed_with_a_cache_and_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bad implementation or subclass of another module is an error at the spawn, in a run that reads that module from the cache as well."""
+    monkeypatch.chdir(tmp_path)
+    files = {"base.py": BASE, "added.py": ADDED.format(value="len(SEEN)"), "main.py": MAIN}
+    for name, text in files.items():
+        (tmp_path / name).write_text(textwrap.dedent(text))
+    first = errors(tmp_path, *files)
+    assert [line.split(":")[1] for line in first if 'global "SEEN"' in line] == ["6", "7"], first
+    (tmp_path / "main.py").write_text(MAIN + "\n")
+    assert len(errors(tmp_path, *files)) == 2
+    (tmp_path / "added.py").write_text(ADDED.format(value="3"))
+    assert errors(tmp_path, *files) == []
