@@ -13,18 +13,10 @@ from capsend.capabilities.handles import Handles
 from capsend.codec.operations import MAIL, Operation, RefusalWord
 from capsend.codec.segments import size_of
 from capsend.codec.text import Stopped, dumps
-from capsend.exceptions import (
-    CapsendError,
-    GuestTraceback,
-    MemoryLimitExceeded,
-    OutputLimitExceeded,
-    ProcessFailed,
-    ProcessKilled,
-    is_normal_exit,
-    raised_by_result,
-)
+from capsend.exceptions import OutputLimitExceeded, ProcessKilled, raised_by_result
 from capsend.process import ExitReason, Stats
 from capsend.runtime.call_limits import Turns
+from capsend.runtime.endings import fault_of, is_told, reason_of, translated, words_of
 from capsend.runtime.mail_operations import Mail
 from capsend.runtime.output import Lines
 from capsend.runtime.time_limits import TimeLimits
@@ -269,7 +261,7 @@ class Life:
             except (engine.Interrupted, Stopped):
                 self._fail(self._stop or ProcessKilled(f"process {self.number} was killed"))
             except engine.Trapped as fault:
-                self._fail(self._fault(fault))
+                self._fail(fault_of(fault, number=self.number))
             except BaseException as error:  # noqa: BLE001 - the error belongs to the waiter for the result
                 self._fail(error)
             self._close_output()
@@ -403,27 +395,7 @@ class Life:
         if is_told(error):
             # The cause shows where the error was raised; the frames of this thread would keep the whole process alive.
             error.__traceback__ = None
-        self._error = self._translate(error)
-
-    def _translate(self, error: BaseException) -> BaseException:
-        if type(error) is not MemoryError or error.args:  # an error with arguments is the user's own, whatever it means
-            return error
-        limit = self.environment.memory
-        exceeded = MemoryLimitExceeded(
-            f"process {self.number} asked for more memory than its environment's {limit} bytes. "
-            "Give it more: Environment(memory=...)",
-            limit=limit,
-        )
-        exceeded.__cause__ = error.__cause__ or error
-        return exceeded
-
-    def _fault(self, fault: Any) -> ProcessFailed:
-        details = f"\n{fault.details}" if fault.details else ""
-        return ProcessFailed(
-            f"process {self.number} ended by a fault: {fault.reason}{details}",
-            type_name="trap",
-            guest_message=fault.details,
-        )
+        self._error = translated(error, number=self.number, limit=self.environment.memory)
 
     def _answer(self, operation: int, payload: str) -> str:
         """Do a host operation, by number; an unknown number does nothing."""
@@ -532,41 +504,13 @@ class Life:
             self.branch.drop_result()
         self.branch.end()
         with self._lock:
-            self.reason = reason = self._reason()
+            self.reason = reason = reason_of(self._error, stop=self._stop)
             callbacks, self._callbacks = self._callbacks, []
-        self.mail.close(reason, "" if self._error is None or reason == "normal" else _words(self._error))
+        self.mail.close(reason, "" if self._error is None or reason == "normal" else words_of(self._error))
         self.finished.set()
         callbacks.reverse()
         while callbacks:
             callbacks.pop()()  # each callback is let go before the next, with all that it holds
-
-    def _reason(self) -> ExitReason:
-        error = self._error
-        if error is None or is_normal_exit(error) or (isinstance(error, ChildRaised) and error.is_normal_exit):
-            return "normal"
-        if error is self._stop and isinstance(error, ProcessKilled):
-            return "killed"
-        if error is self._stop or isinstance(error, (MemoryLimitExceeded, OutputLimitExceeded)):
-            return "limit"
-        return "trap" if isinstance(error, ProcessFailed) and error.type_name == "trap" else "failed"
-
-
-def is_told(error: BaseException) -> bool:
-    """Return whether an error is capsend's own or came from the guest, and no other code of the host raised it."""
-    return isinstance(error, CapsendError) or isinstance(error.__cause__, GuestTraceback)
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, ChildRaised):
-        return error.words[:500]
-    if not is_told(error):
-        return type(
-            error
-        ).__name__  # the error's text is for the host alone, and this name is reported to other processes
-    try:
-        return f"{type(error).__name__}: {error}"[:500]
-    except Exception:  # noqa: BLE001 - __str__ of a user's class
-        return type(error).__name__
 
 
 def _seconds(text: str) -> float:

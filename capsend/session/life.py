@@ -13,7 +13,8 @@ from capsend.codec.operations import Operation
 from capsend.codec.text import Stopped
 from capsend.deadlines import Deadlines
 from capsend.exceptions import CapsendError, OutputLimitExceeded, ProcessInterrupted, ProcessKilled
-from capsend.runtime.life import Life, is_told
+from capsend.runtime.endings import is_told, translated
+from capsend.runtime.life import Life
 from capsend.runtime.output import Lines
 from capsend.runtime.time_limits import TimeLimits
 from capsend.runtime.transit import charged
@@ -297,7 +298,7 @@ class SessionLife(Life):
         """Return the error that the caller gets for a call that ended by *error*."""
         if is_told(error):
             error.__traceback__ = None  # the cause shows where the error was raised
-        error = self._translate(error)
+        error = translated(error, number=self.number, limit=self.environment.memory)
         if not isinstance(error, ProcessInterrupted) or not (call.exceeded or call.was_interrupted):
             return error
         told = call.exceeded or ProcessInterrupted(
