@@ -16,14 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
-# Programs and their data, tests, and modules that act when they are imported.
-_LEFT_OUT = frozenset(
-    (
-        "__hello__", "__phello__", "_pyrepl", "antigravity", "ensurepip", "idlelib", "lib2to3", "pip", "poll_loop",
-        "pydoc_data", "test", "this", "tkinter", "turtle", "turtledemo", "venv", "wit_world", "xxlimited",
-        "xxlimited_35",
-    )
-)  # fmt: skip
+_NO_STANDARD_MODULES = frozenset({"_pyrepl", "pip", "poll_loop", "wit_world"})
+"""Modules beside the standard library's, or private to a program of its: the prompt, an installer, and two of the tool that makes images."""
 _MARK = "capsend cannot import: "
 _MOST_STUBS = 20
 
@@ -40,6 +34,12 @@ def import_all(packages: Iterable[tuple[str, tuple[str, ...], bool]]) -> dict[st
     Raises:
         ImportError: a package cannot be imported; all of them, with the reasons, are written to standard error in one line.
     """
+    # Only now: `clock.install` comes before all modules that keep a function of `time`.
+    from capsend_traits.absent import ABSENT, CURIOSITY, INSTALLING, WINDOW
+
+    left_out = _NO_STANDARD_MODULES.union(
+        name for name, reason in ABSENT.items() if reason in {CURIOSITY, INSTALLING, WINDOW}
+    )
     failures: dict[str, str] = {}
     refused: dict[str, list[str]] = {}
     real = sys.stderr
@@ -49,7 +49,7 @@ def import_all(packages: Iterable[tuple[str, tuple[str, ...], bool]]) -> dict[st
             _import(name, failures)
         # Only the folders of the standard library: those of the app come first and hold the packages.
         folders = [folder for folder in sys.path if folder.split("/")[1] == "python"]
-        _walk(folders, "", failures)
+        _walk(folders, "", failures, left_out)
         absent = {name.partition(".")[0] for name in failures}
         for package, tops, is_native in packages:
             found = {top: _import_package(top, failures, set() if is_native else absent) for top in tops}
@@ -57,7 +57,7 @@ def import_all(packages: Iterable[tuple[str, tuple[str, ...], bool]]) -> dict[st
             if bad and (len(bad) == len([top for top in tops if not top.startswith("_")]) or package in bad):
                 refused[package] = [bad[0], failures[bad[0]]]
             for top, module in found.items():
-                _walk(getattr(module, "__path__", ()), f"{top}.", failures)
+                _walk(getattr(module, "__path__", ()), f"{top}.", failures, left_out)
     # multiprocessing leaves the main module under the name that its workers know it by; a program may have one of its own.
     sys.modules.pop("__mp_main__", None)
     if refused:
@@ -77,15 +77,16 @@ def _silent() -> Any:
         sys.stdout, sys.stderr = before
 
 
-def _walk(folders: Iterable[str], prefix: str, failures: dict[str, str]) -> None:
+def _walk(folders: Iterable[str], prefix: str, failures: dict[str, str], left_out: frozenset[str]) -> None:
+    """Import all modules of some folders; not those that are left out, nor programs and tests."""
     for found in pkgutil.iter_modules(folders, prefix):
         name = found.name
         last = name.rpartition(".")[2]
-        if name in _LEFT_OUT or last in {"__main__", "tests", "test", "conftest"} or last.startswith("test_"):
+        if name in left_out or last in {"__main__", "tests", "test", "conftest"} or last.startswith("test_"):
             continue
         module = _import(name, failures)
         if found.ispkg and module is not None:
-            _walk(module.__path__, f"{name}.", failures)
+            _walk(module.__path__, f"{name}.", failures, left_out)
 
 
 def _import(name: str, failures: dict[str, str]) -> ModuleType | None:

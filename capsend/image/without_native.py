@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
+from capsend_traits.absent import ABSENT, LIBRARY, NETWORK, SYSTEM
+
 from capsend.exceptions import ImageError
 from capsend.image.packages import collect
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from capsend.image.packages import Package
 
 _PATIENCE: Final = 60.0
-_ABSENT: Final = ("_ctypes", "ctypes", "_ssl", "ssl", "mmap", "_bz2", "_lzma", "fcntl", "termios")
+_ABSENT: Final = tuple(name for name, reason in ABSENT.items() if reason in {SYSTEM, LIBRARY, NETWORK})
+"""The absent modules that the trial hides; not those by which OS processes start, as the host's own `subprocess` needs them to be imported."""
 _ATTEMPT: Final = """
 import importlib, json, sys
 from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
