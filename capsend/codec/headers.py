@@ -203,7 +203,10 @@ class Joined(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """`first second` of `AWAIT` (tag, number), `ENTRY` (number, name), `LINK_CHILDREN` and `UNLINK_CHILDREN` (number, number)."""
+    """`first second` of `AWAIT` (tag, number), `ENTRY` (number, name) and `WEAKEN` (number, right).
+
+    `LINK_CHILDREN` and `UNLINK_CHILDREN` have it for two numbers.
+    """
 
     first: str
     second: str

@@ -40,6 +40,10 @@ class Operation(enum.IntEnum):
     OWN = 20
     RECORD = 21
     DROP = 22
+    ALIVE = 23
+    """Whether the mailbox behind an address is open."""
+    WEAKEN = 24
+    """An address with one of the rights of another."""
 
     CALL = 40
     """Call a function of the host."""

@@ -10,8 +10,10 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+import attrs
+
 from capsend.capabilities.handles import Grant, TooManyHandles
-from capsend.codec.headers import Receive, Received, Record, Send, SendAfter
+from capsend.codec.headers import Pair, Receive, Received, Record, Send, SendAfter
 from capsend.codec.operations import Operation, RefusalWord
 from capsend.codec.printable import printable
 from capsend.codec.text import dumps
@@ -218,11 +220,20 @@ class Mail:
         Raises:
             Refused: the process holds no such handle, or the handle lacks that right.
         """
+        grant = self._held(number)
+        if not getattr(grant, right):
+            raise Refused(RefusalWord.RIGHT, right)
+        return grant
+
+    def _held(self, number: str | int) -> PortGrant:
+        """Return the grant of an address.
+
+        Raises:
+            Refused: the process holds no such handle.
+        """
         grant = self._handles.get(int(number))
         if not isinstance(grant, PortGrant):
             raise Refused(RefusalWord.FORGED)
-        if not getattr(grant, right):
-            raise Refused(RefusalWord.RIGHT, right)
         return grant
 
     def open_call(self, tag: int, target: Port) -> None:
@@ -421,6 +432,19 @@ class Mail:
         """Return the process's own address, as a handle."""
         return dumps(self._handles.deliver([self.grant()]))
 
+    def _alive(self, payload: str) -> str:
+        """Do `number`. Returns: 1 while the mailbox behind the address is open, else 0."""
+        return "1" if self._held(payload).port.reason is None else "0"
+
+    def _weaken(self, payload: str) -> str:
+        """Do `number right`. Returns: a handle of the same address that allows to send, or to monitor, only, and no more than before."""
+        number, right = Pair.read(payload)
+        grant = self._held(number)
+        if right not in {"send", "monitor"}:
+            raise Refused(RefusalWord.MALFORMED)
+        send, monitor = grant.send and right == "send", grant.monitor and right == "monitor"
+        return dumps(self._handles.deliver([attrs.evolve(grant, send=send, monitor=monitor, link=False)]))
+
     def _record(self, payload: str) -> str:
         """Do `level name:text`: a record of the process's logging, for the host's."""
         level, name, text = Record.read(payload[:_LONGEST_RECORD])
@@ -446,6 +470,8 @@ class Mail:
         Operation.OWN: _own,
         Operation.RECORD: _record,
         Operation.DROP: _drop,
+        Operation.ALIVE: _alive,
+        Operation.WEAKEN: _weaken,
     }
 
 
