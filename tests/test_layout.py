@@ -191,9 +191,6 @@ def test_an_overlaid_file_has_what_others_import_from_it(path: Path) -> None:
 
 PUBLIC = sorted({*capsend.__all__, "WasmFunction", "host_function", "mailbox.Down", "mailbox.Exit", "mailbox.Timer"})
 ON_THE_HOST = {
-    "Address.alive": "a process learns of an end from a monitor",
-    "Address.monitor_only": "a process hands on the rights that it holds, as they are",
-    "Address.send_only": "as above",
     "Executor.": "its futures are for threads to wait for",
     "HostFunction.": "a process calls it, and knows no more of it",
     "Image.": "images are made by the host",

@@ -27,7 +27,18 @@ import capsend_traits  # noqa: E402 - as above
 
 import capsend  # noqa: E402 - it builds on the standard library
 
-from . import cells, mailbox, package_files, process_warnings, resting, runtime, snapshot, sqlite, time_zones  # noqa: E402 - they build on `capsend`
+from . import (  # noqa: E402 - they build on `capsend`
+    cells,
+    log_records,
+    mailbox,
+    package_files,
+    process_warnings,
+    resting,
+    runtime,
+    snapshot,
+    sqlite,
+    time_zones,
+)
 
 # A process has no files to import these modules from.
 for _module in pkgutil.walk_packages(capsend.__path__, "capsend."):
@@ -100,6 +111,7 @@ network.install_loops()
 package_files.keep(manifest.FILES)
 package_files.install()
 mailbox.install()
+log_records.install()
 streams.install()
 process_warnings.install()
 renewal.forget_exits()

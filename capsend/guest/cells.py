@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from capsend.codec.instances import BASES, fields_of, plan_of
 
-from . import mailbox
+from . import inbox
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -140,7 +140,7 @@ def _module(name: str, file: str) -> dict[str, Any]:
     module = types.ModuleType(name)
     namespace = vars(module)
     namespace.update(__builtins__=builtins, __file__=file)
-    program = mailbox.program()
+    program = inbox.program()
     if (name == _MAIN and (program is None or not program.owns(_MAIN))) or name not in sys.modules:
         sys.modules[name] = module
     _own.add(name)
@@ -152,7 +152,7 @@ def _module(name: str, file: str) -> dict[str, Any]:
 def stand_in(value: Any) -> Any:
     """Return the record of an instance whose class a source text defined; None for all other values."""
     cls = type(value)
-    program = mailbox.program()
+    program = inbox.program()
     if cls.__module__ not in _own or isinstance(value, _CODE) or (program is not None and program.made(cls)):
         return None
     record = sys.modules["capsend.shipping.records"].Record
@@ -223,7 +223,7 @@ def resume(entries: int) -> None:
     Args:
         entries: the number of entities that the program knows.
     """
-    program = mailbox.program()
+    program = inbox.program()
     assert program is not None
     _own.update(program.forget(entries))
     program.stand_in = stand_in

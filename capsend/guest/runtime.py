@@ -12,7 +12,7 @@ from typing import Any, Final
 from capsend import codec
 from capsend.shipping import description as failure
 
-from . import children, handles, host_functions, local_time, mailbox, snapshot, transit, unsent
+from . import children, handles, host_functions, inbox, local_time, mailbox, snapshot, transit, unsent
 from .rebuild import Program
 
 _LOST_TEXT: Final = "unsupported operand type(s) for +=: '' and "
@@ -31,7 +31,7 @@ def run(program: str, call: str) -> str:
         "v" and the result as codec text, "u" and the reason why the result has no encoding, or "e" and the exception.
     """
     rebuilt = Program()
-    mailbox.begin(rebuilt)
+    inbox.begin(rebuilt)
     host_functions.begin(rebuilt)
     try:
         parts = codec.loads(program)
@@ -64,7 +64,7 @@ def run_again(program: str, call: str) -> str:
             each there are before this call, and the last may be missing.
         call: as for `run`.
     """
-    rebuilt = mailbox.program()
+    rebuilt = inbox.program()
     assert rebuilt is not None
     unsent.begin()
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -131,6 +132,50 @@ def test_cancelled_call_in_the_host_is_forgotten():
             assert not inbox._port._watches
 
     asyncio.run(asyncio.wait_for(main(), PATIENCE))
+
+
+def try_all(inbox: Mailbox[Any], address):
+    """Say which of the acts an address allows."""
+    acts = (lambda: address.send(1), lambda: inbox.monitor(address), lambda: inbox.link(address))
+    allowed = []
+    for act in acts:
+        try:
+            act()
+        except CapsendError as error:
+            allowed.append("does not allow" not in str(error))
+        else:
+            allowed.append(True)
+    return allowed
+
+
+def test_process_gives_on_fewer_rights_than_it_holds():
+    """A process weakens an address as the host does, also before it gives it to a child, and gets back no right that it had lost."""
+
+    def attempt(address):
+        again = address.monitor_only().send_only().monitor_only()
+        weak = address, address.send_only(), address.monitor_only(), again
+        return [spawn(try_all, each).result() for each in weak], weak[1] == weak[1].send_only()
+
+    with Mailbox[int]() as inbox:
+        found = spawn(attempt, inbox.address).result(PATIENCE)
+    assert found == ([[True, True, True], [True, False, False], [False, True, False], [False, False, False]], True)
+
+
+def test_process_sees_whether_a_mailbox_is_open():
+    """`alive` is that of the host: true until the mailbox has been closed, or the process has ended."""
+
+    def look(inbox: Mailbox[Any], address):
+        child = spawn(see_itself)
+        return child.result(), address.alive, child.address.alive
+
+    def see_itself(inbox: Mailbox[Any]):
+        return inbox.address.alive
+
+    with Mailbox[int]() as inbox:
+        p = spawn(look, inbox.address)
+        assert p.result(PATIENCE) == (True, True, False)
+        address = inbox.address
+    assert spawn(lambda: address.alive).result(PATIENCE) is False
 
 
 def test_weak_addresses_allow_what_they_say():

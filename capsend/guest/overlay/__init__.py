@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from capsend_guest import mailbox
+from capsend_guest import inbox
+from capsend_guest.address import Address
 from capsend_guest.host_functions import HostFunction
-from capsend_guest.mailbox import Address, Mailbox
+from capsend_guest.mailbox import Mailbox
 
 from capsend.capabilities.folders import Dir
 from capsend.capabilities.host_functions import host_function
@@ -100,7 +101,7 @@ def process_send(cls: type) -> type:
 
 
 def _is_running() -> bool:
-    program = mailbox.program()
+    program = inbox.program()
     return program is not None and bool(program.is_running)
 
 

@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from capsend_guest import mailbox
+from capsend_guest import inbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ class Condition:
                 for worker in self.workers:
                     worker.work()
                 if not holds():
-                    mailbox.wait(left)
+                    inbox.wait(left)
             return True
         finally:
             self.depth = depth
@@ -72,7 +72,7 @@ class Worker(Generic[T]):
     def put(self, event: T, *, after: float = 0.0) -> None:
         """Add an event, at once or *after* seconds later."""
         if after:
-            mailbox.call_later(after, lambda: self.put(event))
+            inbox.call_later(after, lambda: self.put(event))
             return
         if not self.is_stopping:
             self._events.append(event)

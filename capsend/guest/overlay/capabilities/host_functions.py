@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from capsend_guest import mailbox
+from capsend_guest import inbox
 from capsend_guest.host_functions import HostFunction
 
 from capsend.exceptions import CapsendError
@@ -14,7 +14,7 @@ __all__ = ["HostFunction", "host_function"]
 
 def host_function(function: Any, /) -> Any:
     """Refuse: functions of the host are made on the host; in a class statement that was sent with the program, the host's function is set later."""
-    program = mailbox.program()
+    program = inbox.program()
     if program is not None and not program.is_running:
         return None
     name = getattr(function, "__qualname__", type(function).__name__)

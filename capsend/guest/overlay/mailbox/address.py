@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from capsend_guest.mailbox import Address
+from capsend_guest.address import Address
 
 __all__ = ["Address"]

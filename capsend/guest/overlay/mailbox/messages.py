@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from capsend_guest.mailbox import Down, Exit
+from capsend_guest.messages import Down, Exit
 
 __all__ = ["Down", "Exit"]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from capsend_guest.mailbox import Timer
+from capsend_guest.address import Timer
 
 __all__ = ["Timer"]

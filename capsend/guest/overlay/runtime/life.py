@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
-from capsend_guest import children, mailbox
+from capsend_guest import children, inbox
 
 from capsend import codec, exceptions
 from capsend.exceptions import CapsendError, raised_by_result
@@ -123,7 +123,7 @@ class Life:
 
     def join(self, timeout: float | None) -> bool:
         """Wait for the end, and take the outcome."""
-        if not self._joined and mailbox.expects_ends():
+        if not self._joined and inbox.expects_ends():
             timeout = self._watch(timeout)
         return self._joined or self._fetch(timeout)  # meanwhile a supervisor may have taken it
 
@@ -149,7 +149,7 @@ class Life:
             left = None if limit is None else limit - time.monotonic()
             if left is not None and left <= 0:
                 return 0.0
-            mailbox.wait(left)
+            inbox.wait(left)
         return None
 
     def _note_end(self) -> None:
@@ -188,7 +188,7 @@ class Life:
         if len(self._callbacks) > 1:
             return
         try:
-            mailbox.await_end(self.child, self._has_ended)
+            inbox.await_end(self.child, self._has_ended)
         except CapsendError:
             # Too many ends are awaited: nobody could be told of this one, so it comes now.
             self.kill()

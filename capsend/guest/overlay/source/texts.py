@@ -7,7 +7,7 @@ import linecache
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from capsend_guest import mailbox
+from capsend_guest import inbox
 
 from capsend.source import linecached
 from capsend.source.linecached import text_of
@@ -67,5 +67,5 @@ def cell_files(name: str, keyword: str = "class") -> list[str]:
 
 def _pieces() -> Iterator[list[Any]]:
     """Yield the pieces that were sent to this process, the newest first."""
-    program = mailbox.program()
+    program = inbox.program()
     yield from reversed([] if program is None else program.pieces)
