@@ -51,6 +51,13 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def integrations(session: nox.Session) -> None:
+    """Test the examples of integrations with all packages, those too that `.[dev]` leaves out for their size."""
+    session.install(".[dev,integrations]")
+    session.run("pytest", "-n", "0", "tests/documents/test_integrations.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run the benchmarks beside their peers."""
     session.install(".[dev]")

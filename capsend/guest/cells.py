@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import base64
 import builtins
 import enum
 import inspect
@@ -22,10 +23,20 @@ from capsend.codec.instances import BASES, fields_of, plan_of
 from . import inbox
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
 _MAIN: Final = "__main__"
 _CODE: Final = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType, BaseException)
+_FORMS: Final = {
+    "text/html": "_repr_html_",
+    "text/markdown": "_repr_markdown_",
+    "text/latex": "_repr_latex_",
+    "image/svg+xml": "_repr_svg_",
+    "image/png": "_repr_png_",
+    "image/jpeg": "_repr_jpeg_",
+}
+"""{MIME type: method}."""
+
 _own: set[str] = set()
 """The names of the modules that source text was run in."""
 
@@ -183,13 +194,14 @@ class _Session:
         self.is_interruptible = False
         self._runner: asyncio.Runner | None = None
 
-    def run(self, cell: Cell) -> Any:
-        """Run a cell, and return its value."""
+    def run(self, cell: Cell, show: Callable[[Any], Any] | None = None) -> Any:
+        """Run a cell, and return its value, or what *show* makes of it."""
         signal.signal(signal.SIGINT, _interrupt)  # an earlier cell may have changed that
         try:
             self.is_interruptible = True
             value = cell.run(self.namespace)
-            return self._awaited(value) if inspect.iscoroutine(value) else value
+            value = self._awaited(value) if inspect.iscoroutine(value) else value
+            return value if show is None else show(value)
         finally:
             self.is_interruptible = False
 
@@ -240,6 +252,37 @@ def run_cell(text: str, name: str, /, **inputs: Any) -> Any:
     cell = Cell(text, name)
     session.namespace.update(inputs)
     return session.run(cell)
+
+
+def display_cell(text: str, name: str, /, **inputs: Any) -> Any:
+    """Run a text as `run_cell` does, and return what a notebook shows of its value: `{MIME type: text}`, or None if the value is None."""
+    session = _sessions[0]
+    cell = Cell(text, name)
+    session.namespace.update(inputs)
+    return session.run(cell, _display)
+
+
+def _display(value: Any) -> dict[str, str] | None:
+    """Ask a value for its forms, by the methods that IPython asks."""
+    if value is None:
+        return None
+    forms: dict[str, Any] = {}
+    for kind, method in _FORMS.items():
+        made = getattr(type(value), method, None)
+        if callable(made) and (form := made(value)) is not None:
+            forms[kind] = form
+    many = getattr(type(value), "_repr_mimebundle_", None)
+    if callable(many):
+        made = many(value, include=None, exclude=None)
+        forms.update(made[0] if isinstance(made, tuple) else made)
+    shown = {"text/plain": repr(value)}
+    for kind, form in forms.items():
+        shown[str(kind)] = base64.b64encode(form).decode() if isinstance(form, bytes) else str(form)
+    return shown
+
+
+def pass_over(*_args: Any, **_kwargs: Any) -> None:
+    """Take what a call brings, and do nothing with it: nobody waits for the call any more, but later ones build on what it brings."""
 
 
 def assign(**values: Any) -> None:

@@ -110,11 +110,11 @@ class Call(Task):
     Args:
         head: returns the text that chooses the entry, from the handles that are sent along.
         text: the arguments.
+        passed_over: as `head`, for an entry that only takes what the call brings.
         grants: the grants behind the new handles in them.
         shipment: reads the answer.
         limits: the environment whose timeout, CPU time and output it has.
-        stdout: the target of its output.
-        stderr: as `stdout`.
+        targets: the targets of its standard output and standard error.
     """
 
     def __init__(
@@ -122,20 +122,21 @@ class Call(Task):
         head: Callable[[list[list[Any]]], str],
         text: str,
         *,
+        passed_over: Callable[[list[list[Any]]], str],
         grants: tuple[Grant, ...],
         shipment: TextShipment,
         limits: Terms,
-        stdout: Callable[[str], object] | None,
-        stderr: Callable[[str], object] | None,
+        targets: tuple[Callable[[str], object] | None, Callable[[str], object] | None],
     ) -> None:
         super().__init__()
         self.head = head
         self.text = text
+        self.passed_over = passed_over
+        self.is_wanted = True
         self.grants = grants
         self.shipment = shipment
         self.limits = limits
-        self.out = Lines(stdout)
-        self.err = Lines(stderr)
+        self.out, self.err = map(Lines, targets)
         self.exceeded: BaseException | None = None
         self.was_interrupted = False
         self.written = 0
@@ -197,12 +198,23 @@ class SessionLife(Life):
     def interrupt(self) -> bool:
         """Raise `KeyboardInterrupt` in the running call; return whether one runs."""
         with self._guard:
-            call, guest = self._current, self.guest
-            if call is None or guest is None:
-                return False
-            call.was_interrupted = True
-            guest.disturb()
+            return self._interrupt()
+
+    def _interrupt(self) -> bool:
+        call, guest = self._current, self.guest
+        if call is None or guest is None:
+            return False
+        call.was_interrupted = True
+        guest.disturb()
         return True
+
+    def withdraw(self, task: Task) -> None:
+        """Interrupt a task that runs, and keep one that waits from running: nobody waits for its end any more."""
+        with self._guard:
+            if self._current is task:
+                self._interrupt()
+            elif isinstance(task, Call):
+                task.is_wanted = False
 
     def _exceed(self, error: BaseException) -> None:
         """Interrupt the running call because of a limit; the session goes on if the call ends in time."""
@@ -252,10 +264,11 @@ class SessionLife(Life):
         with self._guard:
             guest.disturbed = False
             self._current = call
+            head = call.head if call.is_wanted else call.passed_over
         limits = TimeLimits(call.limits, number=self.number, stop=self._exceed)
         try:
             limits.watch_cpu(self.branch)
-            answer = guest.run(call.head(self.handles.deliver(call.grants)), _AGAIN + call.text)
+            answer = guest.run(head(self.handles.deliver(call.grants)), _AGAIN + call.text)
         finally:
             limits.cancel()
             with self._guard:

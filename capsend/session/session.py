@@ -27,12 +27,25 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
     from types import TracebackType
-    from typing import Self
+    from typing import Self, TypeAlias
 
     from capsend.process import ExitReason
     from capsend.source_text.shipment import TextShipment
 
-_ENTRIES: Final = ("open_session", "run_cell", "assign", "fetch", "delete", "names", "renewal.renew", "resume")
+    Target: TypeAlias = Callable[[str], object] | None
+
+_ENTRIES: Final = (
+    "open_session",
+    "run_cell",
+    "assign",
+    "fetch",
+    "delete",
+    "names",
+    "renewal.renew",
+    "resume",
+    "display_cell",
+    "pass_over",
+)
 _GIVEN: Final[Any] = object()
 _MOST_TEXTS: Final = 50
 """The number of cells whose lines tracebacks show: the newest."""
@@ -113,6 +126,7 @@ class Session:
         timeout: float | None = _GIVEN,
         stdout: Callable[[str], object] | None = _GIVEN,
         stderr: Callable[[str], object] | None = _GIVEN,
+        display: bool = False,
     ) -> Any:
         """Run a cell, wait for it, and return the value of the expression at its end.
 
@@ -124,6 +138,7 @@ class Session:
             timeout: seconds that it may take; the environment's by default, None for no limit.
             stdout: called with its output, whole lines, while it runs; the environment's target by default.
             stderr: the same for standard error.
+            display: return what a notebook shows of the value instead of the value, `{MIME type: text}`; None if the value is None.
 
         Raises:
             SyntaxError: the cell cannot be compiled.
@@ -134,7 +149,7 @@ class Session:
             ProcessKilled, ProcessFailed: the session has ended.
             Exception: the cell raised it.
         """
-        call = self._cell(text, inputs, timeout, stdout, stderr)
+        call = self._cell(text, inputs, timeout, (stdout, stderr), display=display)
         self._wait(call)
         if call.error is not None:
             raise raised_by_result(call.error)
@@ -149,10 +164,14 @@ class Session:
         timeout: float | None = _GIVEN,
         stdout: Callable[[str], object] | None = _GIVEN,
         stderr: Callable[[str], object] | None = _GIVEN,
+        display: bool = False,
     ) -> Any:
-        """Run a cell as `run` does, without blocking the event loop; cancelling the waiting task interrupts the cell."""
+        """Run a cell as `run` does, without blocking the event loop.
+
+        Cancelling the waiting task interrupts the cell, or keeps it from starting; the cells of other tasks go on.
+        """
         try:
-            call = self._cell(text, inputs, timeout, stdout, stderr)
+            call = self._cell(text, inputs, timeout, (stdout, stderr), display=display)
             await self._ended(call)
             if call.error is not None:
                 raise call.error  # noqa: TRY301 - without the frames of this module, as all errors of a caller
@@ -163,11 +182,23 @@ class Session:
 
     @shown_at_caller
     def execute(
-        self, text: str | Source, /, *, inputs: Mapping[str, Any] | None = None, timeout: float | None = _GIVEN
+        self,
+        text: str | Source,
+        /,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        timeout: float | None = _GIVEN,
+        stdout: Callable[[str], object] | None = _GIVEN,
+        stderr: Callable[[str], object] | None = _GIVEN,
+        display: bool = False,
     ) -> Outcome[Any]:
-        """Run a cell, wait for it, and return its `Outcome`; an exception of the cell is the outcome's `error`."""
-        kept = _Kept(self._environment)
-        call = self._cell(text, inputs, timeout, kept.stdout, kept.stderr)
+        """Run a cell as `run` does, wait for it, and return its `Outcome`; an exception of the cell is the outcome's `error`.
+
+        The outcome has all output. *stdout* and *stderr* get it too, while the cell runs; by default the environment's targets do, unless
+        they are those of this program.
+        """
+        kept = _Kept(self._environment, stdout, stderr)
+        call = self._cell(text, inputs, timeout, (kept.stdout, kept.stderr), display=display)
         self._wait(call)
         return kept.outcome(call, self._life)
 
@@ -178,11 +209,17 @@ class Session:
         *,
         inputs: Mapping[str, Any] | None = None,
         timeout: float | None = _GIVEN,
+        stdout: Callable[[str], object] | None = _GIVEN,
+        stderr: Callable[[str], object] | None = _GIVEN,
+        display: bool = False,
     ) -> Outcome[Any]:
-        """Run a cell as `execute` does, without blocking the event loop; cancelling the waiting task interrupts the cell."""
-        kept = _Kept(self._environment)
+        """Run a cell as `execute` does, without blocking the event loop.
+
+        Cancelling the waiting task interrupts the cell, or keeps it from starting; the cells of other tasks go on.
+        """
+        kept = _Kept(self._environment, stdout, stderr)
         try:
-            call = self._cell(text, inputs, timeout, kept.stdout, kept.stderr)
+            call = self._cell(text, inputs, timeout, (kept.stdout, kept.stderr), display=display)
         except Exception as error:
             hide_own_frames(error)
             raise
@@ -306,18 +343,18 @@ class Session:
         text: str | Source,
         inputs: Mapping[str, Any] | None,
         timeout: float | None,
-        stdout: Callable[[str], object] | None,
-        stderr: Callable[[str], object] | None,
+        targets: tuple[Target, Target],
+        *,
+        display: bool,
     ) -> Call:
         source = text if isinstance(text, Source) else Source(text, name=f"<cell {self._number_of_cell()}>")
         check_globals(dict(inputs or {}), source.name)
         limits = self._environment if timeout is _GIVEN else self._environment.replace(timeout=timeout)
-        targets = (
-            self._environment.stdout if stdout is _GIVEN else stdout,
-            self._environment.stderr if stderr is _GIVEN else stderr,
-        )
+        own = (self._environment.stdout, self._environment.stderr)
+        stdout, stderr = (mine if given is _GIVEN else given for given, mine in zip(targets, own, strict=True))
         args = (source.text, source.name)
-        return self._add("run_cell", args, inputs or {}, limits, source=source, targets=targets)
+        entry = "display_cell" if display else "run_cell"
+        return self._add(entry, args, inputs or {}, limits, source=source, targets=(stdout, stderr))
 
     def _number_of_cell(self) -> int:
         with self._lock:
@@ -339,7 +376,7 @@ class Session:
         limits: Environment,
         *,
         source: Source | None = None,
-        targets: tuple[Callable[[str], object] | None, Callable[[str], object] | None] | None = None,
+        targets: tuple[Target, Target] | None = None,
     ) -> Call:
         name = "session" if source is None else source.name
         stdout, stderr = targets or (self._environment.stdout, self._environment.stderr)
@@ -353,11 +390,11 @@ class Session:
             call = Call(
                 packed.head,
                 packed.text,
+                passed_over=attrs.evolve(packed, entry=self._entries.numbers["pass_over"]).head,
                 grants=packed.grants,
                 shipment=packed.shipment,
                 limits=limits,
-                stdout=stdout,
-                stderr=stderr,
+                targets=(stdout, stderr),
             )
             self._life.add(call)
         return call
@@ -366,7 +403,7 @@ class Session:
         try:
             call.wait()
         except BaseException:
-            self._life.interrupt()  # Ctrl-C while waiting
+            self._life.withdraw(call)  # Ctrl-C while waiting
             raise
 
     async def _ended(self, call: Task) -> None:
@@ -387,7 +424,7 @@ class Session:
         try:
             await future
         except asyncio.CancelledError:
-            self._life.interrupt()
+            self._life.withdraw(call)
             raise
 
 
@@ -524,12 +561,16 @@ def _started(still: Still, state: State) -> Session:
 
 
 class _Kept:
-    """The output of one cell, kept, and handed on to the environment's own targets if it has some."""
+    """The output of one cell, kept, and handed on to the cell's targets, or to the environment's own if it has some."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, stdout: Target, stderr: Target) -> None:
         self._out: list[str] = []
         self._err: list[str] = []
-        self._targets = (environment.stdout, environment.stderr)
+        own = (environment.stdout, environment.stderr)
+        self._targets = tuple(
+            (None if mine is to_stdout or mine is to_stderr else mine) if given is _GIVEN else given
+            for given, mine in zip((stdout, stderr), own, strict=True)
+        )
 
     def stdout(self, text: str) -> None:
         """Take standard output."""
@@ -539,9 +580,9 @@ class _Kept:
         """Take standard error."""
         self._take(self._err, self._targets[1], text)
 
-    def _take(self, kept: list[str], target: Callable[[str], object] | None, text: str) -> None:
+    def _take(self, kept: list[str], target: Target, text: str) -> None:
         kept.append(text)
-        if target is not None and target is not to_stdout and target is not to_stderr:
+        if target is not None:
             target(text)
 
     def outcome(self, call: Call, life: SessionLife) -> Outcome[Any]:

@@ -380,6 +380,38 @@ def test_cancelled_cell_is_interrupted(live: Session) -> None:
     assert asyncio.run(run()) == (1, 2)
 
 
+def test_cancelled_cell_that_waits_never_runs_and_interrupts_nobody(live: Session) -> None:
+    """What it would have brought is there for later calls."""
+
+    async def run() -> object:
+        running = asyncio.create_task(live.run_async("import time\nfor _ in range(100): time.sleep(0.005)\n'done'"))
+        waiting = asyncio.create_task(live.run_async("ran = True", inputs={"basket": Basket([1])}))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        return await running
+
+    assert asyncio.run(run()) == "done"
+    assert "ran" not in live
+    assert live.run("basket.total()", inputs={"basket": Basket([2])}) == 2
+
+
+# --- what is shown ---
+
+
+def test_display_is_what_a_notebook_shows(live: Session) -> None:
+    """Of any value, also of one that cannot be sent."""
+    live.run("class Table:\n    def _repr_html_(self): return '<table>'\n    def __repr__(self): return 'Table()'")
+    assert live.run("Table()", display=True) == {"text/plain": "Table()", "text/html": "<table>"}
+    assert live.run("None", display=True) is None
+    assert live.run("lambda: 1", display=True)["text/plain"].startswith("<function <lambda>")
+    outcome = live.execute("class Dot:\n    def _repr_png_(self): return b'dot'\nDot()", display=True)
+    assert outcome.value["image/png"] == "ZG90"
+    assert "division" in str(live.execute("class Bad:\n    def __repr__(self): 1 / 0\nBad()", display=True).error)
+    live.run("class Many:\n    def _repr_mimebundle_(self, **_): return {'text/x': 'y'}, {}")
+    assert live.run("Many()", display=True)["text/x"] == "y"
+
+
 # --- its life ---
 
 

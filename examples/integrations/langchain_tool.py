@@ -1,0 +1,38 @@
+"""A tool for LangChain: the model's Python code runs in a session.
+
+pip install capsend langchain-core
+agent = create_agent(model, tools=[python_tool(session)])
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from langchain_core.tools import StructuredTool, ToolException
+
+from capsend import Environment, Session
+
+if TYPE_CHECKING:
+    from capsend.outcome import Outcome
+
+LIMITS = Environment(memory=256 << 20, timeout=10, output=64 << 10, stdout=None, stderr=None)
+
+
+def python_tool(session: Session) -> StructuredTool:
+    """Return a tool that runs code in a session; each conversation should have a session of its own."""
+
+    def run_python(code: str) -> str:
+        """Run Python code, and return what it prints and the value of its last expression. Variables stay from call to call."""
+        return told(session.execute(code, display=True))
+
+    async def run_python_async(code: str) -> str:
+        return told(await session.execute_async(code, display=True))
+
+    return StructuredTool.from_function(run_python, run_python_async, handle_tool_error=True)
+
+
+def told(outcome: Outcome[dict[str, str] | None]) -> str:
+    """Return an outcome as the model reads it; an error is a traceback of its own code."""
+    if outcome.error is not None:
+        raise ToolException(outcome.stdout + (outcome.traceback or str(outcome.error)))
+    return outcome.stdout + (outcome.value["text/plain"] if outcome.value else "")
