@@ -13,10 +13,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import zmq
-import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.session import Session as Wire
+from zmq import SocketType
+from zmq.asyncio import Context
 
 from capsend import Environment, Session
 
@@ -45,8 +45,9 @@ class Kernel:
         self._session = Session(LIMITS)
         self._count = 0
         self._is_over = asyncio.Event()
-        context = zmq.asyncio.Context()
-        kinds = {"shell": zmq.ROUTER, "control": zmq.ROUTER, "stdin": zmq.ROUTER, "iopub": zmq.PUB, "hb": zmq.REP}
+        context = Context()
+        kinds = dict.fromkeys(("shell", "control", "stdin"), SocketType.ROUTER)
+        kinds |= {"iopub": SocketType.PUB, "hb": SocketType.REP}
         self._sockets = {name: context.socket(kind) for name, kind in kinds.items()}
         for name, socket in self._sockets.items():
             socket.linger = 1000

@@ -10,6 +10,7 @@ def test_untrusted_parser(sample): ...
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
         return None
     names = inspect.signature(pyfuncitem.obj).parameters
     given = {name: pyfuncitem.funcargs[name] for name in names}
-    outcome = Environment(**{"timeout": 60, **mark.kwargs}).execute(pyfuncitem.obj, **given)
+    execute: Any = Environment(**{"timeout": 60, **mark.kwargs}).execute  # what a test captures is judged when it runs
+    outcome = execute(pyfuncitem.obj, **given)
     for name, text in (("stdout", outcome.stdout), ("stderr", outcome.stderr)):
         if text:
             pyfuncitem.add_report_section("call", f"{name} of the process", text)

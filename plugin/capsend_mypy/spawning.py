@@ -262,6 +262,9 @@ class Check:
         info = class_of(proper)
         symbol = info.get(value.name) if info is not None else None
         node = symbol.node if symbol is not None else None
+        if _is_property(node) and not through_class:
+            self._object(value, kind)  # the value of the property is spawned, and its receiver stays
+            return
         if isinstance(node, n.Var) and not through_class:
             judged = self.type_of(value)
             if judged is not None and not is_spawnable(judged) and not self._is_field_shown(value, judged):
@@ -746,6 +749,11 @@ def _with_result_cure(leaf: wording.Leaf, rule: Rule) -> wording.Leaf:
         return leaf
     name = leaf.type.partition("[")[0]
     return replace(leaf, cure=wording.result_cure(RESULT_NAMES.get(name, name)))
+
+
+def _is_property(node: n.SymbolNode | None) -> bool:
+    function = syntax.function_of(node)
+    return function is not None and function.is_property
 
 
 def _takes_no_receiver(node: n.SymbolNode | None) -> bool:

@@ -19,6 +19,20 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = [path for path in sorted(EXAMPLES.rglob("*.py")) if "plugins" not in path.parts]
 
 
+INTEGRATED = (
+    "fastapi", "jupyter_client", "langchain_core", "mcp", "pydantic", "pydantic_ai", "pytest", "smolagents",
+)  # fmt: skip
+WITHOUT_PACKAGES = f"""
+disallow_subclassing_any = false
+disallow_untyped_decorators = false
+warn_return_any = false
+[mypy-{",".join(f"{name}.*" for name in INTEGRATED)}]
+follow_imports = skip
+ignore_missing_imports = true
+"""
+"""To look into all packages takes minutes, and some have no types."""
+
+
 def run(example: str, *arguments: str) -> list[str]:
     """Run an example and return the lines that it prints."""
     command = [sys.executable, EXAMPLES / example, *arguments]
@@ -31,7 +45,10 @@ def run(example: str, *arguments: str) -> list[str]:
 def test_examples_pass_the_plugin_in_strict_mode(program: Path, tmp_path: Path, mypy_caches: Path) -> None:
     """Without a `type: ignore`: newcomers check what they copy."""
     assert "type: ignore" not in program.read_text(encoding="utf-8")
-    (tmp_path / "mypy.ini").write_text("[mypy]\nplugins = capsend_mypy\nstrict = true\n", encoding="utf-8")
+    settings = "[mypy]\nplugins = capsend_mypy\nstrict = true\n"
+    if program.parent.name == "integrations":
+        settings += WITHOUT_PACKAGES
+    (tmp_path / "mypy.ini").write_text(settings, encoding="utf-8")
     command = [
         sys.executable,
         "-m",

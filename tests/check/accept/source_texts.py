@@ -1,5 +1,8 @@
 """Source text is a callable whose globals are its arguments; it can be captured, and what it gives is Any."""
 
+import asyncio
+from typing import assert_type
+
 from capsend import Environment, Executor, ProcessGroup, Record, Source, host_function, spawn
 
 SHARED = Source("n * 2", name="shared.py")
@@ -37,5 +40,18 @@ def run() -> None:
         group.spawn(SHARED, n=1)
 
 
+async def doubled(n: int) -> int:
+    return 2 * n
+
+
+async def run_async() -> None:
+    assert_type((await Environment().execute_async(twice, 2)).result(), int)
+    assert_type((await Environment().execute_async(doubled, 2)).result(), int)
+    assert_type(Environment().execute(doubled, 2).value, int | None)
+    outcome = await Environment().execute_async(Source("1"))
+    print(outcome.value)
+
+
 if __name__ == "__main__":
     run()
+    asyncio.run(run_async())

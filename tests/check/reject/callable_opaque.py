@@ -18,3 +18,16 @@ def f(cb: Callable[[], int], anything: Any, many: list[Callable[[], int]]) -> No
 
 def make(n: int) -> Callable[[], int]:
     return [lambda: n, lambda: -n][n % 2]
+
+
+class Item:
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+
+    @property
+    def act(self) -> Callable[[int], int]:
+        return abs
+
+
+def property_is_no_method(item: Item) -> None:
+    spawn(item.act, 3)  # E: Callable[[int], int], whose captures are unknown  [capsend-opaque]
