@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, 
 
 import attrs
 
+from capsend.codec.instances import class_attribute
 from capsend.exceptions import hide_own_frames
 from capsend.image.image import Image
 from capsend.mailbox.bounds import MESSAGES, SIZE, Policy
@@ -432,11 +433,11 @@ def prepare(
     environment: Environment, fn: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Prepared | PreparedForeign:
     """Judge and encode a call; raise every error that `spawn` raises before a process starts."""
-    of_text = getattr(type(fn), "__capsend_prepare__", None)
+    of_text = class_attribute(type(fn), "__capsend_prepare__")
     if of_text is not None:
         prepared: Prepared = of_text(fn, environment, args, kwargs)
         return prepared
-    pack = getattr(type(fn), "__capsend_ship__", None)
+    pack = class_attribute(type(fn), "__capsend_ship__")
     if pack is not None:
         shipment: ForeignShipment = pack(fn, args, kwargs)
         shipment.check(environment)

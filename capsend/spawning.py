@@ -6,6 +6,7 @@ import functools
 import types
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar, final, overload
 
+from capsend.codec.instances import class_attribute, defines
 from capsend.exceptions import hide_own_frames
 from capsend.process import register_spawner
 
@@ -180,9 +181,9 @@ def check(fn: Callable[..., object], /) -> None:
 
 
 def _check(fn: Callable[..., object], *, defining: bool) -> None:
-    if hasattr(type(fn), "__capsend_ship__"):
+    if defines(type(fn), "__capsend_ship__"):
         return  # a function of a module in another language captures nothing
-    from_text = getattr(type(fn), "__capsend_check__", None)
+    from_text = class_attribute(type(fn), "__capsend_check__")
     if from_text is not None:
         from_text(fn)
         return

@@ -27,6 +27,8 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
+import typing
 import unicodedata
 import urllib.request
 from typing import TYPE_CHECKING, Final
@@ -163,6 +165,17 @@ def unicode_tables() -> str:
     return unicodedata.unidata_version
 
 
+def source_lines_in_tracebacks() -> bool:
+    try:
+        raise ValueError("this line")
+    except ValueError:
+        return 'raise ValueError("this line")' in traceback.format_exc()
+
+
+def texts_of_python() -> str:
+    return repr(typing.Optional[int])  # noqa: UP045 - its text is what differs
+
+
 def version_of_python() -> tuple[int, int]:
     return sys.version_info[:2]
 
@@ -201,6 +214,7 @@ ROWS: Final[dict[str, Callable[[], object]]] = {
     "programs": other_programs,
     "terminal": terminal,
     "names of the machine": names_of_the_machine,
+    "tracebacks": source_lines_in_tracebacks,
     "platform": platform_names,
     "error numbers": error_numbers,
     "32 bits": sizes_of_numbers,
@@ -211,6 +225,7 @@ ROWS: Final[dict[str, Callable[[], object]]] = {
     "private addresses": private_addresses,
     "paths": paths,
     "Unicode": unicode_tables,
+    "texts": texts_of_python,
     "version of Python": version_of_python,
 }
 

@@ -2,6 +2,7 @@
 
 A program begins with `[case] NAME`; `TARGET` in it is what is spawned, with `ARGS` if there are any. `[refused] REGEX` says what the message
 of the refusal matches, `[raises] REGEX` what the traceback of the result does; without either the result equals that of an ordinary call.
+With `CHANGE` in it, `TARGET` is spawned twice, `CHANGE` is called, and what counts is the spawn after that.
 `[python] VERSION` is the first version that can compile it, `[file] PATH` begins another file.
 """
 

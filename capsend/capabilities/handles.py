@@ -5,6 +5,8 @@ from __future__ import annotations
 import abc
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from capsend.codec.instances import defines
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -42,7 +44,7 @@ class Grant(abc.ABC):
 
 def grant_of(thing: object) -> Grant | None:
     """Return the grant of a host object that travels as a handle, else None."""
-    if not hasattr(type(thing), ATTRIBUTE):
+    if not defines(type(thing), ATTRIBUTE):
         return None
     grant = getattr(thing, ATTRIBUTE)
     return grant if isinstance(grant, Grant) else None

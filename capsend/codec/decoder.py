@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from capsend.codec.depth import check_cycles, too_deep
 from capsend.codec.encoder import ATOMS, RAW
-from capsend.codec.instances import BASES, plan_of, set_fields, set_state
+from capsend.codec.instances import BASES, class_attribute, plan_of, set_fields, set_state
 from capsend.codec.keys import Keys
 from capsend.codec.limits import Malformed
 from capsend.codec.segments import Reader
@@ -495,7 +495,7 @@ def _expect_class(node: list[Any]) -> None:
 
 def _checked_fields(cls: type, value: Any) -> Any:
     """Refuse a NamedTuple with another number of items than it has fields."""
-    names = getattr(cls, "_fields", None) if isinstance(value, tuple) else None
+    names = class_attribute(cls, "_fields") if isinstance(value, tuple) else None
     if type(names) is tuple and len(names) != len(value):
         raise Malformed(f"{cls.__qualname__} has {len(names)} fields, not {len(value)}")
     return value

@@ -11,7 +11,7 @@ from itertools import chain
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from capsend.codec.instances import BASES, fields_of, plan_of, state_of
+from capsend.codec.instances import BASES, class_attribute, fields_of, plan_of, state_of
 from capsend.codec.limits import NotEncodable
 from capsend.codec.segments import Writer
 from capsend.codec.standard_types import standard
@@ -378,7 +378,7 @@ def _step(frame: _Frame) -> str:
     if tag in ("s", "f"):
         return f"{{item {position}}}"
     if tag == "T":
-        names = getattr(type(frame.value), "_fields", ())
+        names = class_attribute(type(frame.value), "_fields", ())
         return f".{names[position - 1]}" if 0 < position <= len(names) else f"[{position - 1}]"
     kind: Any = type(frame.value)
     entry = standard(kind)

@@ -115,6 +115,16 @@ def slots_of(cls: type) -> dict[str, MemberDescriptorType]:
     return {name: slot for name, slot in found if slot.__objclass__ is cls and slot.__name__ == name}
 
 
+def class_attribute(cls: type, name: str, default: Any = None) -> Any:
+    """Return what a class, or one that it inherits from, has under a name; no metaclass is asked, and no descriptor runs."""
+    return next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), default)
+
+
+def defines(cls: type, name: str) -> bool:
+    """Return whether a class, or one that it inherits from, has a name; see `class_attribute`."""
+    return any(name in base.__dict__ for base in cls.__mro__)
+
+
 @lru_cache(maxsize=512)
 def _plan(cls: Any) -> Plan:
     mro = cls.__mro__

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend import codec
+from capsend.codec.instances import defines
 from capsend.codec.segments import size_of
 from capsend.codec.text import Limits
 from capsend.exceptions import OutputLimitExceeded, ProcessFailed, SerializationError
@@ -100,4 +101,4 @@ def may_build(cls: type) -> bool:
     file, `subprocess` waits for the process that the state names.
     """
     outside = cls.__module__.partition(".")[0] in sys.stdlib_module_names
-    return not (outside and hasattr(cls, "__del__"))
+    return not (outside and defines(cls, "__del__"))

@@ -142,6 +142,11 @@ DIFFERENCES: Final = (
         "it does not learn the machine's names; pass them as arguments",
     ),
     Difference(
+        "tracebacks",
+        ("traceback.format_exc", "traceback.format_exception", "traceback.format_tb", "traceback.print_exc"),
+        "tracebacks have files and lines, without the text of the lines; the exception that result() raises has it",
+    ),
+    Difference(
         "platform",
         ("sys.platform", "platform.system", "platform.machine", "platform.platform", "os.uname"),
         "the platform is wasi on wasm32",
@@ -178,6 +183,12 @@ DIFFERENCES: Final = (
         "Unicode",
         ("unicodedata",),
         "the tables of Unicode are those of Python 3.14",
+        until=(3, 14),
+    ),
+    Difference(
+        "texts",
+        ("typing.Union", "typing.Optional"),
+        "repr of unions and of some enums, and messages of errors, are those of Python 3.14; compare types and attributes",
         until=(3, 14),
     ),
     Difference(

@@ -40,9 +40,16 @@ def _enum_property(name: str, *accessors: Any) -> Any:
     return made
 
 
+def _with_state(made: Any, state: Any) -> Any:
+    made.__dict__.update(state)
+    return made
+
+
 MAKERS: Final[dict[str, _Maker]] = {
     "static": staticmethod,
     "class": classmethod,
+    "static_with": lambda function, state: _with_state(staticmethod(function), state),
+    "class_with": lambda function, state: _with_state(classmethod(function), state),
     "property": _property,
     "enum_property": _enum_property,
     "cached_property": _cached_property,

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import builtins
 import functools
+import gc
 import importlib
+import linecache
 import pathlib
 import sys
 import types
 import typing
+from importlib.machinery import ModuleSpec
 from typing import TYPE_CHECKING, Any
 
 from capsend import Dir, Mailbox, PerProcess, Spawnable, codec
 from capsend.shipping import entity_description
 from capsend.shipping.captures.constants import HANDED_DOWN
 from capsend.source.compiling import compile_source, nested_in, requalified
+from capsend.source.modules import code_in
 
 from . import descriptors, type_expressions, unsent
 from .assembly import Assembler, keep_field_types
 from .handles import Handle
+from .imports import SentModule
 from .unsent import Unsent
 
 if TYPE_CHECKING:
@@ -56,6 +61,7 @@ class Program:
         self._numbers: dict[int, int] = {}
         self._values: set[int] = set()
         self._own_modules: set[str] = set()
+        self._cells: dict[int, types.CellType] = {}
         self._assembler = Assembler(self.get, self.has)
         self._makers: dict[str, Any] = {
             "m": self._module,
@@ -90,6 +96,7 @@ class Program:
             "j": self._reorder,
             "P": self._complete_protocol,
             "O": lambda function: typing.overload(self.get(function)),
+            "L": self._keep_text,
             "=": self._compare,
         }
         unsent.begin()
@@ -213,15 +220,27 @@ class Program:
         return id(thing) in self._numbers
 
     def _module(
-        self, name: str, file: str | None, package: str | None, is_package: bool, _around: int | None
+        self,
+        name: str,
+        file: str | None,
+        package: str | None,
+        folders: list[str] | None,
+        has_spec: bool,
+        _around: int | None,
     ) -> types.ModuleType:
         module = types.ModuleType(name)
         vars(module)["__builtins__"] = builtins  # C code that imports looks for it in the caller's globals
         module.__package__ = package
         if file is not None:
             module.__file__ = file
-        if is_package:
-            module.__path__ = []
+        if has_spec:
+            loader: Any = SentModule(name)
+            module.__loader__ = loader
+            spec = module.__spec__ = ModuleSpec(name, loader, origin=file, is_package=folders is not None)
+            if folders is not None:
+                spec.submodule_search_locations = list(folders)
+        if folders is not None:
+            module.__path__ = folders
         # The first one: libraries that generate code make namespaces that go by the name of the user's module.
         if name not in self._own_modules and (name == "__main__" or name not in sys.modules):
             sys.modules[name] = module
@@ -231,19 +250,17 @@ class Program:
             setattr(sys.modules[parent], child, module)
         return module
 
-    def _function(self, module: int, source: list[Any], qualname: str) -> types.FunctionType:
+    def _function(self, module: int, source: list[Any], qualname: str, cells: dict[str, int]) -> types.FunctionType:
         self.pieces.append(source)
         code = requalified(compile_source(*source), qualname)
-        return _make_function(code, vars(self.entities[module]), qualname)
+        closure = tuple(self._cells.setdefault(cells[name], types.CellType()) for name in code.co_freevars)
+        return _make_function(code, vars(self.entities[module]), qualname, closure)
 
     def _image_function(self, module: str, qualname: str) -> types.FunctionType:
         namespace = vars(importlib.import_module(module))
-        parts = qualname.split(".<locals>.")
-        code = _look_up(module, parts[0]).__code__
-        for part in parts[1:]:
-            code = next(
-                c for c in code.co_consts if isinstance(c, types.CodeType) and c.co_name == part.rpartition(".")[2]
-            )
+        code = code_in(_look_up(module, qualname.split(".<locals>.", maxsplit=1)[0]), qualname)
+        if code is None:
+            raise AttributeError(f"{module} has no function {qualname}")
         return _make_function(code, namespace, qualname)
 
     def _alias(self, module: int, source: list[Any], name: str) -> Any:
@@ -305,7 +322,7 @@ class Program:
                 namespace.setdefault(name, None)
             elif type(reference) is not list:
                 namespace[name] = self.get(reference)
-            elif namespace.get(name) is None:
+            else:
                 namespace[name] = Unsent(name, *reference)
 
     def _set(self, owner: int, names: dict[str, Any], unsent_names: dict[str, str]) -> None:
@@ -315,12 +332,15 @@ class Program:
         for name, reason in unsent_names.items():
             type.__setattr__(cls, name, Unsent(f"{cls.__qualname__}.{name}", reason))
 
-    def _annotate(self, owner: int, annotations: dict[str, Any], types_: dict[str, Any]) -> None:
+    def _annotate(self, owner: int, annotations: dict[str, Any], types_: dict[str, Any], is_entry: bool) -> None:
         thing = self.entities[owner]
         made = {name: self.get(reference) for name, reference in annotations.items()}
         if isinstance(thing, dict):
             thing["__annotations__"] = made
             return
+        if is_entry:
+            # From 3.14 on the interpreter updates the entry where there is one, and makes none.
+            gc.get_referents(vars(thing))[0]["__annotations__"] = made
         thing.__annotations__ = made
         if isinstance(thing, type):
             keep_field_types(thing, made | {name: self.get(reference) for name, reference in types_.items()})
@@ -356,6 +376,9 @@ class Program:
         cls = self.entities[number]
         cls.__bases__ = cls.__bases__  # which puts it at the end of the subclasses of its bases
 
+    def _keep_text(self, file: str, text: str) -> None:
+        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+
     def _compare(self, description: dict[str, Any]) -> None:
         """Compare the host's description of the sent entities with that of the rebuilt ones.
 
@@ -384,9 +407,12 @@ def _has_state(value: Any) -> bool:
     return cls.__eq__ is not object.__eq__ or object.__getstate__(value) is not None
 
 
-def _make_function(code: types.CodeType, namespace: dict[str, Any], qualname: str) -> types.FunctionType:
-    cells = tuple(types.CellType() for _ in code.co_freevars)
-    function = types.FunctionType(code, namespace, code.co_name, None, cells)
+def _make_function(
+    code: types.CodeType, namespace: dict[str, Any], qualname: str, closure: tuple[types.CellType, ...] | None = None
+) -> types.FunctionType:
+    if closure is None:
+        closure = tuple(types.CellType() for _ in code.co_freevars)
+    function = types.FunctionType(code, namespace, code.co_name, None, closure)
     function.__qualname__ = qualname
     function.__module__ = namespace["__name__"]
     return function

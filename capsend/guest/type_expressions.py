@@ -12,10 +12,12 @@ _typing: Any = typing
 
 
 def _variable(kind: str, name: str, variances: list[str], parts: Any) -> Any:
-    bound, constraints = parts
+    bound, constraints, *default = parts
     options: dict[str, Any] = dict.fromkeys(variances, True)
     if bound is not None:
         options["bound"] = bound
+    if default:
+        options["default"] = default[0]
     return getattr(_typing, kind)(name, *constraints, **options)
 
 

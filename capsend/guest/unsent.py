@@ -161,6 +161,21 @@ def _cure(placeholder: Unsent) -> str:
     )
 
 
+def refuse(reason: str, cure: str) -> NoReturn:
+    """Refuse something that was not sent and that no placeholder represents.
+
+    Args:
+        reason: the reason, which begins with the name.
+        cure: what to do instead.
+
+    Raises:
+        CaptureError: always; the process ends with it.
+    """
+    error = CaptureError(f"{reason}.\n\n    Instead: {cure}.")
+    _uses.append(error)
+    raise error
+
+
 def _refuse(self: Unsent, *_args: Any, **_keywords: Any) -> NoReturn:
     if EXAMINING:
         raise TypeError(message_of(self))

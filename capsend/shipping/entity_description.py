@@ -17,9 +17,10 @@ import typing
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend.codec.instances import BASES, fields_of, plan_of
+from capsend.shipping.abstract import abstract_subclasses, virtual_subclasses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 UNKNOWN: Final = "..."
 """The text of an object that the guest knows to exist and does not have; it equals every other text."""
@@ -78,18 +79,22 @@ def stands_for_another(thing: object) -> bool:
 
 
 def describe(
-    entities: Iterable[object], *, is_unknown: Callable[[object], bool] = stands_for_another
+    entities: Iterable[object],
+    *,
+    is_unknown: Callable[[object], bool] = stands_for_another,
+    namespaces: Collection[int] = (),
 ) -> dict[str, Any]:
     """Return the description of entities.
 
     Args:
         entities: the objects, in the order of their numbers.
         is_unknown: returns whether an object only represents one that was not sent.
+        namespaces: the identities of dicts that represent modules.
 
     Returns:
         `{"texts": {path: text}, "same": [[path, ...], ...]}`.
     """
-    return _Description(list(entities), is_unknown).write()
+    return _Description(list(entities), is_unknown, namespaces).write()
 
 
 def compare(host: dict[str, Any], guest: dict[str, Any]) -> str | None:
@@ -123,7 +128,10 @@ def _identity(
 class _Description:
     """One description under way."""
 
-    def __init__(self, entities: list[object], is_unknown: Callable[[object], bool]) -> None:
+    def __init__(
+        self, entities: list[object], is_unknown: Callable[[object], bool], namespaces: Collection[int] = ()
+    ) -> None:
+        self._namespaces = namespaces
         self._entities = entities
         self._is_unknown = is_unknown
         self._numbers: dict[int, int] = {}
@@ -133,6 +141,8 @@ class _Description:
         self._open: set[int] = set()
         for number, entity in enumerate(entities):
             self._numbers.setdefault(id(entity), number)
+            if not self._is_unknown(entity) and isinstance(entity, types.ModuleType):
+                self._numbers.setdefault(id(vars(entity)), number)
 
     def write(self) -> dict[str, Any]:
         """Describe all entities."""
@@ -149,7 +159,7 @@ class _Description:
             self._texts[path] = UNKNOWN
         elif isinstance(entity, types.ModuleType):
             self._module(path, vars(entity))
-        elif isinstance(entity, dict) and "__name__" in entity and "__builtins__" in entity:
+        elif id(entity) in self._namespaces:
             self._module(path, entity)
         elif isinstance(entity, type):
             self._class(path, entity)
@@ -161,7 +171,7 @@ class _Description:
     # The parts of objects
 
     def _module(self, path: str, namespace: dict[str, Any]) -> None:
-        name = str(namespace.get("__name__"))
+        name = str(namespace.get("__name__", "__main__"))
         self._texts[path] = f"module {name}"
         if name.partition(".")[0] in sys.stdlib_module_names | _LIBRARIES:
             return
@@ -243,9 +253,9 @@ class _Description:
     def _registered(self, path: str, cls: type) -> None:
         if "_abc_impl" not in vars(cls):
             return
-        from _abc import _get_dump  # type: ignore[import-not-found]  # there is no public way to ask
-
-        known = (each for each in (reference() for reference in _get_dump(cls)[0]) if each is not None)
+        # What subclasses that stay on the host know is registered with this class in the guest.
+        asked = [cls, *(sub for sub in abstract_subclasses(cls) if self._numbered(sub) is None)]
+        known = dict.fromkeys(each for base in asked for each in virtual_subclasses(base))
         # A class that no code can name makes no difference.
         names = (_name(each) for each in known if _is_named(each) or self._numbered(each))
         self._texts[f"{path}.register()"] = ", ".join(sorted(names))
@@ -295,7 +305,8 @@ class _Description:
 
     def _value(self, path: str, value: Any) -> None:
         """Write a value's text at a path, and its parts below the path."""
-        number = None if type(value) in _ATOMS else self._numbered(value)
+        is_module = not self._is_unknown(value) and isinstance(value, types.ModuleType)
+        number = None if type(value) in _ATOMS else self._numbered(vars(value) if is_module else value)
         if self._is_unknown(value):
             self._texts[path] = UNKNOWN
         elif number is not None:

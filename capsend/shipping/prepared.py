@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 import threading
 import types
 import weakref
@@ -18,6 +17,7 @@ from capsend.shipping.captures.message_types import message_type
 from capsend.shipping.captures.origins import Origins, resolve
 from capsend.shipping.captures.walk import Walk, callable_name
 from capsend.shipping.refusals import Refusals
+from capsend.source.modules import loaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +103,7 @@ class _Kept:
 
     def is_worth_it(self, function: _Callable) -> bool:
         """Return whether a function is likely to be asked for again."""
-        module = sys.modules.get(str(function.__module__))
+        module = loaded(str(function.__module__))
         if module is not None and resolve(module, function.__qualname__) is function:
             return True
         if not isinstance(function, types.FunctionType):

@@ -12,10 +12,10 @@ codec text `{"p": number}` is the entity and `{"h": number}` the handle of that 
 ==================================================  ===============================================================
 step                                                effect
 ==================================================  ===============================================================
-`["m", name, file, package, is_package]`            entity: a user's module, empty
+`["m", name, file, package, folders, has_spec, around]`  entity: a user's module, empty; the last is that of its package
 `["i", name]`                                       entity: a module of the image
 `["n", module, qualified name]`                     entity: an object of the image, by name
-`["f", module, source, qualified name]`             entity: a function, compiled from its source
+`["f", module, source, qualified name, cells]`      entity: a function, compiled from its source; with {name: number} of its cells
 `["g", module, qualified name]`                     entity: a function made from the image's own code of that name
 `["c", parts]`                                      entity: a class, assembled, see `capsend.shipping.captures.anatomy`
 `["a", class, name]`                                entity: a method that the machinery of its class makes
@@ -35,12 +35,14 @@ step                                                effect
 `["x", class, {name: reference}, {name: reason}]`   fill a class; the names of the second stay on the host
 `["e", module, name]`                               declare a global `PerProcess[...]`
 `["k", entity]`                                     a value that nobody changes: children get its copy as it is
-`["z", entity, {name: reference}, {name: type}]`     set the annotations of a function, class or module; fields that have other types
+`["z", entity, {name: reference}, {name: type}, is_entry]`  set the annotations of a function, class or module; fields that have other
+                                                    types; whether the class's namespace has them, as before Python 3.14
 `["q", function, parameter, messages]`              a function's first parameter is its mailbox, for messages of that type, if it is known
 `["r", class, class]`                               register a virtual subclass with an abstract class
 `["P", class, is_runtime]`                           complete a protocol once it is filled
 `["j", class]`                                        put subclasses into the order in which the host made them
 `["O", function]`                                     register an overload of a function
+`["L", file, text]`                                 give the source text of a file to `inspect`
 `["=", description]`                                  compare the host's description of all entities with the guest's
 ==================================================  ===============================================================
 """
@@ -56,6 +58,7 @@ from capsend import codec
 from capsend.shipping.entity_description import describe, is_asked
 
 if TYPE_CHECKING:
+    import types
     from collections.abc import Callable, Iterator
 
     from capsend.capabilities.handles import Grant
@@ -125,6 +128,9 @@ class Program:
         self.objects: list[object] = [] if base is None else list(base.objects)
         self.handles: list[Grant] = [] if base is None else list(base.handles)
         self._entities: dict[int, Entity] = {}
+        self._cells: dict[int, tuple[types.CellType, int]] = {}
+        if base is not None:
+            self._cells.update(base._cells)  # noqa: SLF001 - the program that this one continues
         self._handles: dict[int, tuple[object, int]] = {}
         self._fills: dict[Entity, _Fill] = {}
         self._waiting: list[Entity] = []
@@ -133,6 +139,7 @@ class Program:
         self._group: list[Entity] = []
         self._readied: set[Entity] = set()
         self._acts: list[list[Any]] = []
+        self._needed: list[Entity] = []
 
     def extend(self) -> Program:
         """Return a program that continues this one for one call; it begins with no steps of its own."""
@@ -164,6 +171,10 @@ class Program:
         self._entities[id(thing)] = entity
         self._fill(entity).parts.setdefault("", []).append(thing)
         return entity
+
+    def cell(self, cell: types.CellType) -> int:
+        """Return the number of a cell; functions that share it on the host share it in the process."""
+        return self._cells.setdefault(id(cell), (cell, len(self._cells)))[1]
 
     def withdraw(self, entity: Entity, name: str, reason: str) -> None:
         """Turn an entity into a placeholder: its object stays on the host."""
@@ -210,6 +221,10 @@ class Program:
     def act(self, owner: Entity | None, kind: str, *parts: Any) -> None:
         """Add a step that makes no entity: after the fill of its owner, or at the end."""
         (self._acts if owner is None else self._fill(owner).acts).append([kind, *parts])
+
+    def need(self, *entities: Entity | None) -> None:
+        """Have entities made, whether anything else refers to them or not."""
+        self._needed += filter(None, entities)
 
     def value(self, value: object) -> Reference:
         """Return the reference to a value; all holders of the same object share it."""
@@ -290,6 +305,8 @@ class Program:
         for entity in list(self._entities.values()):
             if entity.kind == "m":  # code may import it
                 self._number(entity)
+        for entity in self._needed:
+            self._number(entity)
         for entity in [*self._fills]:
             if entity.number is not None:  # entities of the program that this one continues
                 self._waiting.append(entity)
@@ -308,7 +325,8 @@ class Program:
         """Return the rendered steps as JSON; where CAPSEND_COMPARE is set, the last one has the guest compare what it has made with what is here."""
         steps = self.steps
         if steps and is_asked():
-            steps = [*steps, ["=", describe(self.objects)]]
+            namespaces = {id(entity.thing) for entity in self.modules()}
+            steps = [*steps, ["=", describe(self.objects, namespaces=namespaces)]]
         return codec.dumps(steps)
 
     def names(self) -> Iterator[tuple[str, str]]:

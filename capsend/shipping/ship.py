@@ -14,6 +14,7 @@ from capsend_traits.wording import Kind, opening, report, result_cure
 
 from capsend import codec
 from capsend.codec import wire
+from capsend.codec.instances import defines
 from capsend.exceptions import CapsendError, CaptureError, ProcessFailed, SerializationError
 from capsend.shipping import failure
 from capsend.shipping.captures.message_types import message_type
@@ -205,7 +206,7 @@ class Shipment:
             and top in sys.stdlib_module_names
             and issubclass(found, enum.Enum | tuple)
             and declaration is None
-            and not hasattr(found, "__del__")
+            and not defines(found, "__del__")
         ):
             return found
         if found is None and module in sys.stdlib_module_names and module not in sys.modules:

@@ -13,6 +13,7 @@ import attrs
 
 from capsend.source.compiling import compile_source, requalified
 from capsend.source.linecached import IMPORT_AGAIN
+from capsend.source.modules import loaded
 from capsend.source.parsed import DEFINITIONS, TYPE_STATEMENT, FunctionNode, ParsedText, SourceError, without_source
 from capsend.source.texts import cell_files, texts_of
 
@@ -102,7 +103,7 @@ def locate_class(cls: type) -> Source:
     Raises:
         SourceError: the class has no source, or the source has no such class statement.
     """
-    module = sys.modules.get(cls.__module__)
+    module = loaded(cls.__module__)
     own = _method_file(cls) or getattr(module, "__file__", None)
     cells = cell_files(cls.__name__)
     if module is None or (own is None and not cells):

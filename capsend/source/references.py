@@ -25,6 +25,9 @@ _GLOBAL: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBA
 _FREE: Final = frozenset({"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"})
 _GETTERS: Final = frozenset({"getattr", "hasattr"})
 _DYNAMIC: Final = frozenset({"eval", "exec", "globals"})
+_SHORTEST_PREFIX: Final = 3
+_IMPORTING: Final = frozenset({"import_module", "__import__"})
+_LOOKING_UP: Final = frozenset({"get", "__getitem__"})
 _IMPORT_ERRORS: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
 
@@ -57,6 +60,7 @@ class Import:
         is_from: whether it is a `from` import.
         line: its line.
         guarded: whether a `try` around it catches its failure.
+        form: "statement"; "call" of `import_module`; "lookup" in `sys.modules`, which imports nothing.
     """
 
     module: str
@@ -65,6 +69,7 @@ class Import:
     is_from: bool
     line: int
     guarded: bool
+    form: str = "statement"
 
 
 @attrs.frozen
@@ -79,6 +84,7 @@ class References:
         imports: import statements in its body.
         attributes: names of attributes read from values whose origin is not known.
         operators: the methods that its operators, statements and built-in functions may call on instances of the user's classes.
+        prefixes: the beginnings of attribute names that it computes, as `getattr(self, f"visit_{kind}")` does.
         is_dynamic: whether it may look up any global by a name that is computed, as `globals()` and `eval` do.
     """
 
@@ -89,6 +95,7 @@ class References:
     imports: tuple[Import, ...]
     attributes: tuple[str, ...]
     operators: tuple[str, ...]
+    prefixes: tuple[str, ...]
     is_dynamic: bool
 
 
@@ -111,6 +118,7 @@ def function_references(source: Source) -> References:
         imports=tuple(_imports(source.node)),
         attributes=tuple(dict.fromkeys([*collector.attributes, *(attribute for _, attribute, _ in by_text)])),
         operators=tuple(dict.fromkeys(operators_of(source.node, names))),
+        prefixes=tuple(dict.fromkeys(_prefixes(source.node))),
         is_dynamic=bool(names & _DYNAMIC) or ("__name__" in names and _looks_up_modules(collector.globals)),
     )
 
@@ -132,6 +140,31 @@ def _by_text(root: ast.AST) -> Iterator[tuple[str, str, int]]:
             owner, attribute = node.args[:2]
             if isinstance(attribute, ast.Constant) and isinstance(attribute.value, str):
                 yield owner.id if isinstance(owner, ast.Name) else "", attribute.value, node.lineno
+
+
+def _prefixes(root: ast.AST) -> Iterator[str]:
+    """Yield the beginning of every computed name in a call of `getattr`, where it is long enough to say something."""
+    for node in ast.walk(root):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in _GETTERS
+            and len(node.args) > 1
+        ):
+            beginning = _beginning(node.args[1])
+            if len(beginning.strip("_")) >= _SHORTEST_PREFIX:
+                yield beginning
+
+
+def _beginning(node: ast.expr) -> str:
+    """Return the text with which a computed text begins: of an f-string, of a sum, or of a text with `%`."""
+    if isinstance(node, ast.JoinedStr) and len(node.values) > 1:
+        return _folded(node.values[0])
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return _folded(node.left) or _beginning(node.left)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
+        return _folded(node.left).partition("%")[0]
+    return ""
 
 
 class _Collector:
@@ -220,7 +253,45 @@ def _imports(root: ast.AST) -> Iterator[Import]:
             rest: list[Iterable[ast.AST]] = [node.handlers, node.orelse, node.finalbody]
             stack += [(child, guarded) for part in rest for child in part]
         else:
+            yield from _by_name(node, guarded)
             stack += [(child, guarded) for child in ast.iter_child_nodes(node)]
+
+
+def _by_name(node: ast.AST, guarded: bool) -> Iterator[Import]:
+    """Yield the modules that a constant names: in `import_module("x")`, `sys.modules["x"]` and the like, with the attribute read from it."""
+    names = (node.attr,) if isinstance(node, ast.Attribute) else ()
+    place = node.value if isinstance(node, ast.Attribute) else node
+    if isinstance(place, ast.Call) and place.args:
+        called = place.func.attr if isinstance(place.func, ast.Attribute) else getattr(place.func, "id", "")
+        is_lookup = called in _LOOKING_UP and _is_modules(getattr(place.func, "value", None))
+        if is_lookup or called in _IMPORTING:
+            yield from _named(place.args[0], names, place.lineno, guarded, is_lookup)
+    elif isinstance(place, ast.Subscript) and _is_modules(place.value):
+        yield from _named(place.slice, names, place.lineno, guarded, True)
+    elif (
+        isinstance(place, ast.Compare)
+        and _is_modules(place.comparators[0])
+        and isinstance(place.ops[0], ast.In | ast.NotIn)
+    ):
+        yield from _named(place.left, (), place.lineno, guarded, True)
+
+
+def _is_modules(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "modules"
+
+
+def _named(node: ast.expr, names: tuple[str, ...], line: int, guarded: bool, is_lookup: bool) -> Iterator[Import]:
+    name = _folded(node)
+    if name and not name.startswith("."):
+        yield Import(name, 0, names, False, line, guarded, "lookup" if is_lookup else "call")
+
+
+def _folded(node: ast.expr) -> str:
+    """Return the text of a constant, or of constants that the compiler joins; else an empty text."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        left, right = _folded(node.left), _folded(node.right)
+        return left + right if left and right else ""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def _catches_import_error(handler: ast.ExceptHandler) -> bool:

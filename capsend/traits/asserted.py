@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import types
 import typing
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from capsend_traits import table
 from capsend_traits.wording import Finding, Kind, Leaf, Step, fit, opening, report
 
+from capsend.codec.instances import class_attribute
 from capsend.exceptions import CaptureError
+from capsend.source.modules import loaded
 from capsend.traits.fields import annotations_of, is_field
 from capsend.traits.judge import Shape, class_verdict, mutability, type_name
 from capsend.traits.markers import explicit_impl
@@ -56,7 +57,7 @@ def field_types(cls: type) -> dict[str, object]:
     """Return {field: type} of a class's annotated fields, inherited ones included; names that cannot be resolved yet are left out."""
     found: dict[str, object] = {}
     for base in reversed(cls.__mro__):
-        namespace = vars(sys.modules.get(base.__module__, types.ModuleType("")))
+        namespace = vars(loaded(base.__module__) or types.ModuleType(""))
         for name, annotation in annotations_of(base).items():
             if is_field(annotation):
                 resolved = _resolve(annotation, namespace, base)
@@ -134,6 +135,6 @@ def type_leaves(
 
 def is_abstract(cls: type) -> bool:
     """Return whether a class is an interface, behind which there may be any value."""
-    return bool(getattr(cls, "_is_protocol", False)) or (
-        explicit_impl(cls) is None and bool(getattr(cls, "__abstractmethods__", None))
+    return bool(class_attribute(cls, "_is_protocol")) or (
+        explicit_impl(cls) is None and bool(class_attribute(cls, "__abstractmethods__"))
     )

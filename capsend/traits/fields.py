@@ -17,6 +17,7 @@ import attrs
 
 from capsend.codec.instances import slots_of
 from capsend.source.locate import SourceError, is_generated, locate_class
+from capsend.source.modules import loaded
 from capsend.traits.markers import PER_PROCESS
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def written_in_python(cls: type) -> bool:
     """Return whether a class statement made a class, so that its fields can be seen."""
     if not cls.__flags__ & _PYTHON_CLASS or cls.__flags__ & _IMMUTABLE:
         return False
-    module = sys.modules.get(getattr(cls, "__module__", ""))
+    module = loaded(getattr(cls, "__module__", ""))
     if module is None or module.__name__ == "__main__":
         return True
     if module.__name__ in sys.builtin_module_names:

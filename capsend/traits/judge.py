@@ -36,7 +36,7 @@ from capsend_traits.wording import (
     no_member,
 )
 
-from capsend.codec.instances import plan_of
+from capsend.codec.instances import class_attribute, defines, plan_of
 from capsend.codec.standard_types import standard
 from capsend.traits.fields import class_fields, instance_state, is_frozen, written_in_python
 from capsend.traits.markers import explicit_impl
@@ -223,8 +223,8 @@ class Judge:
     def _reach_promised(self, value: object) -> None:
         """Reach the code in an instance of a class with an unsafe impl; the faults of its parts are its author's promise."""
         self.has_instances = True
-        getstate = getattr(type(value), "__getstate__", None)
-        own = getstate is not None and getstate is not getattr(object, "__getstate__", None)
+        getstate = class_attribute(type(value), "__getstate__")
+        own = getstate is not None and getstate is not vars(object).get("__getstate__")
         self.leaves(value.__getstate__() if own else dict(instance_state(value)), "Serializable", "")
         for _, _, part in items_of(value):
             self.leaves(part, "Serializable", "")
@@ -255,7 +255,7 @@ def class_verdict(cls: type, trait: TraitName, *, code: bool = True) -> ClassVer
 
 
 def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
-    if hasattr(cls, "__capsend_unsent__"):
+    if defines(cls, "__capsend_unsent__"):
         return ClassVerdict(Shape.REFUSED, ("it was not sent with the program that spawns", IMPL_CURE))
     impl = explicit_impl(cls)
     if impl is not None:

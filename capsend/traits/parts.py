@@ -10,6 +10,7 @@ import types
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from capsend.codec.instances import defines
 from capsend.traits.fields import instance_state
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ _ITEMS: Final[dict[type, Callable[[Any], Iterator[Part]]]] = {
 
 
 def _enumerator(cls: type[Any]) -> Callable[[Any], Iterator[Part]] | None:
-    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+    if issubclass(cls, tuple) and defines(cls, "_fields"):
         return _named_tuple
     return next((_ITEMS[base] for base in cls.__mro__ if base in _ITEMS), None)
 

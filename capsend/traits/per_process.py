@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from capsend_traits import table
 
+from capsend.source.modules import loaded
 from capsend.traits.fields import annotations_of
 from capsend.traits.markers import PER_PROCESS, PerProcess
 
@@ -35,7 +36,7 @@ def declares_per_process(namespace: dict[str, Any], name: str, value: Any) -> bo
 
 def class_declares_per_process(cls: type, name: str) -> bool:
     """Return whether a class attribute is declared `PerProcess[...]`, by its class or for it; a private name may be written in full or not."""
-    namespace = vars(sys.modules.get(cls.__module__, types.ModuleType("")))
+    namespace = vars(loaded(cls.__module__) or types.ModuleType(""))
     if name.startswith("__") and not name.endswith("__"):
         name = f"_{cls.__name__.lstrip('_')}{name}"
     declared = is_per_process(annotations_of(cls).get(name), namespace)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = Environment(timeout=30, stdout=None, stderr=None)
 IMAGE = re.compile(r'Image\(packages=\["([^"]+)"\]\)')
-ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+ADDRESS = re.compile(r"0x[0-9a-fA-F]+|(?<=id=)\d+")
 SKIPPED = re.compile(r"(\.|^)_*tests?(\.|$)|__main__|conftest")
 
 

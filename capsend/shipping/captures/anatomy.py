@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from capsend_traits.wording import Kind
 
-from capsend.codec.instances import slots_of
+from capsend.codec.instances import class_attribute, defines, slots_of
 from capsend.shipping.captures.context import Refused
-from capsend.shipping.captures.machinery import OF_PROTOCOLS, OF_TYPE, is_made, kind_of
+from capsend.shipping.captures.machinery import OF_PROTOCOLS, is_given_when_made, is_made, kind_of
 from capsend.shipping.captures.origins import Origin
 from capsend.traits.fields import annotations_of, final_in_methods
 
@@ -85,7 +85,7 @@ class Anatomy:
             ]
         if "__orig_bases__" in vars(cls) and kind != "typed_dict":
             parts["orig"] = self._sent(cls.__orig_bases__, "__orig_bases__", place)
-        early = {name: raw for name, raw in vars(cls).items() if name in OF_TYPE}
+        early = {name: raw for name, raw in vars(cls).items() if is_given_when_made(cls, name, raw)}
         if early:
             parts["hooks"] = {name: classes.part(raw, place, f"{place.function}.{name}") for name, raw in early.items()}
         final = sorted(final_in_methods(cls))
@@ -147,7 +147,7 @@ class Anatomy:
             for name in _RECORDED
             if hasattr(params, name) and options.get(name, False) != getattr(params, name)
         }
-        extra = ["__post_init__"] if hasattr(cls, "__post_init__") else []
+        extra = ["__post_init__"] if defines(cls, "__post_init__") else []
         return {"fields": fields, "params": options, "recorded": recorded, "names": extra}
 
     def _attrs(self, cls: Any, place: Place) -> dict[str, Any]:
@@ -202,7 +202,7 @@ class Anatomy:
             "auto_exc": issubclass(cls, BaseException),
             "getstate_setstate": "__getstate__" in made,
         }
-        extra = [name for name in ("__attrs_pre_init__", "__attrs_post_init__") if hasattr(cls, name)]
+        extra = [name for name in ("__attrs_pre_init__", "__attrs_post_init__") if defines(cls, name)]
         hooked = {name: self._sent(names[name], name, place) for name in extra if name in names}
         return {"fields": fields, "params": params, **({"hooks": hooked} if hooked else {})}
 
@@ -248,7 +248,7 @@ class Anatomy:
 
     def _typed_dict(self, cls: Any, place: Place) -> dict[str, Any]:
         items = {name: self._sent(value, name, place) for name, value in annotations_of(cls).items()}
-        return {"items": items, "total": bool(getattr(cls, "__total__", True)), "bases": []}
+        return {"items": items, "total": bool(class_attribute(cls, "__total__", True)), "bases": []}
 
 
 _OF_FIELDS: Final = ("default", "default_factory", "init", "repr", "hash", "compare", "kw_only", "metadata", "type")

@@ -12,6 +12,7 @@ from capsend_traits.wording import Kind
 
 from capsend.shipping.captures import type_expressions
 from capsend.shipping.captures.context import Place
+from capsend.source.modules import loaded
 from capsend.source.references import Read
 from capsend.traits.fields import annotations_of
 
@@ -70,7 +71,11 @@ class Annotations:
             return
         self._seen.add(id(thing))
         annotations = _annotations_of(thing)
-        if annotations or _other_types(thing, annotations) or entity.kind == "m":
+        if (
+            annotations
+            or _other_types(thing, annotations)
+            or (entity.kind == "m" and "__annotations__" in _names_of(thing))
+        ):
             namespace = _namespace_of(thing)
             self._context.observed.made_table(lambda: _annotations_of(thing))
             self._waiting.append(_Waiting(entity, owner or entity, thing, annotations, namespace))
@@ -90,7 +95,8 @@ class Annotations:
                 name: self._part(name, value, waiting, is_asked)
                 for name, value in _other_types(waiting.thing, waiting.annotations).items()
             }
-            self._context.program.act(waiting.owner, "z", waiting.entity, parts, types_)
+            is_entry = isinstance(waiting.thing, type) and "__annotations__" in vars(waiting.thing)
+            self._context.program.act(waiting.owner, "z", waiting.entity, parts, types_, is_entry)
 
     def _part(self, name: str, value: Any, waiting: _Waiting, is_asked: bool) -> Reference:
         values, program = self._walk.values, self._context.program
@@ -132,6 +138,10 @@ class Annotations:
         return isinstance(part, str | int) or self._is_known(part)
 
 
+def _names_of(thing: Any) -> dict[str, Any]:
+    return thing if isinstance(thing, dict) else vars(thing)
+
+
 def _annotations_of(thing: Any) -> dict[str, Any]:
     if isinstance(thing, types.ModuleType):
         if sys.version_info >= (3, 14):
@@ -158,5 +168,5 @@ def _namespace_of(thing: Any) -> dict[str, Any]:
         return thing
     if isinstance(thing, types.ModuleType):
         return vars(thing)
-    module = sys.modules.get(thing.__module__)
+    module = loaded(thing.__module__)
     return vars(module) if module is not None else {"__name__": thing.__module__}

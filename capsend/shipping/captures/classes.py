@@ -11,19 +11,21 @@ import functools
 import numbers
 import sys
 import types
-from _abc import _get_dump  # type: ignore[import-not-found]  # there is no public way to ask what was registered
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from capsend_traits.wording import Kind
 
 from capsend.capabilities.handles import grant_of
+from capsend.codec.instances import class_attribute, defines
+from capsend.shipping.abstract import abstract_subclasses, virtual_subclasses
 from capsend.shipping.captures.anatomy import Anatomy
 from capsend.shipping.captures.context import LRU_CACHE, Place, Refused, functions_in
 from capsend.shipping.captures.descriptors import Descriptors
 from capsend.shipping.captures.machinery import is_machinery, kind_of
 from capsend.shipping.captures.origins import Origin, is_placeholder, missing_module_cure, resolve
 from capsend.source.locate import SourceError, locate_alias
+from capsend.source.modules import loaded
 from capsend.source.references import Read
 from capsend.traits.fields import class_fields
 from capsend.traits.judge import member_state, members_of, type_name
@@ -65,6 +67,7 @@ class Classes:
         # Arguments are walked after the program that they are for: what they ask of its classes holds for those as well.
         self._before = {cls: _Reached(cls, entity, Place()) for cls, entity in self._context.program.classes().items()}
         self._mentioned: dict[str, Place] = {}
+        self._beginnings: dict[str, Place] = {}
         self._attributes: set[tuple[type, str, bool]] = set()
         self._constructed: set[tuple[type, bool]] = set()
 
@@ -101,9 +104,14 @@ class Classes:
         known = program.entity(cls)
         if known is not None:
             return known
+        if type.mro(cls) != [*cls.__mro__]:
+            raise Refused(
+                f"its metaclass {type(cls).__qualname__} has put its bases into another order", "let mro() alone"
+            )
         entity = program.make(cls, "c", parts)
         self._reached[cls] = _Reached(cls, entity, place)
         context.observed.table(vars(cls))
+        context.observed.ancestry(cls)
         self._bind_in_module(cls, entity)
         context.possibly(lambda: self._fill(cls, entity, place))
         self._walk.annotations.wait(entity, cls)
@@ -111,7 +119,7 @@ class Classes:
 
     def _bind_in_module(self, cls: type, entity: Entity) -> None:
         """Messages and exceptions name classes by their module; where the host's module shows one under its name, so does the process's."""
-        module = sys.modules.get(cls.__module__)
+        module = loaded(cls.__module__)
         if module is None or self._context.origins.of(cls.__module__) is not Origin.USER:
             return
         owner = self._walk.names.module(vars(module))
@@ -179,12 +187,12 @@ class Classes:
                 # From 3.14 on, which the guest has, a partial in a class binds its first argument as a function does.
                 sent = self._walk.values.send(raw, kind, path, place)
                 return None if sent is None else self._context.program.make(_Bound(raw), "h", "static", sent)
-            held = hasattr(type(raw), "__get__") or (name not in class_fields(cls).assigned)
+            held = defines(type(raw), "__get__") or (name not in class_fields(cls).assigned)
             if class_declares_per_process(cls, name):
                 return self._walk.values.send_copy(raw, kind, path, place)
             if not self._context.tolerant and self._walk.constants.holds_attribute(cls, name, raw, place):
                 return self._walk.values.send_constant(raw, kind, path, place)
-            return self._walk.values.send(raw, kind, path, place, held=held and hasattr(type(raw), "__get__"))
+            return self._walk.values.send(raw, kind, path, place, held=held and defines(type(raw), "__get__"))
         finally:
             self._context.place = outer
 
@@ -213,7 +221,7 @@ class Classes:
     def _construct_fields(self, cls: Any, place: Place) -> None:
         """Reach what the `__init__` of a dataclass or attrs class calls and gives to instances."""
         values = self._walk.values
-        for field in getattr(cls, "__dataclass_fields__", {}).values():
+        for field in class_attribute(cls, "__dataclass_fields__", {}).values():
             if field._field_type.name == "_FIELD_CLASSVAR":  # noqa: SLF001 - there is no public way to ask
                 continue  # no instance gets it
             path = f"{cls.__qualname__}.{field.name}"
@@ -221,7 +229,7 @@ class Classes:
                 values.judge(field.default_factory, Kind.CLASS_ATTRIBUTE, f"{path}.default_factory", place)
             elif field.default is not dataclasses.MISSING and type(field.default) not in ATOMS:
                 values.judge(field.default, Kind.CLASS_ATTRIBUTE, path, place)
-        for attribute in getattr(cls, "__attrs_attrs__", ()):
+        for attribute in class_attribute(cls, "__attrs_attrs__", ()):
             path = f"{cls.__qualname__}.{attribute.name}"
             for part in ("default", "converter", "validator"):
                 value = getattr(attribute, part)
@@ -259,7 +267,7 @@ class Classes:
             return
         for function in functions_in(raw):
             self._walk.functions.judge(function, place)
-        if hasattr(type(raw), "__get__"):
+        if defines(type(raw), "__get__"):
             for method in _DESCRIPTION:
                 self.attribute(type(raw), method, place)
         try:
@@ -284,6 +292,19 @@ class Classes:
         for name in names:
             self._mentioned.setdefault(name, place)
 
+    def mention_beginnings(self, prefixes: Iterable[str], place: Place) -> None:
+        """Attributes whose names begin so may be read from any class that was reached."""
+        if not self._context.tolerant:
+            for prefix in prefixes:
+                self._beginnings.setdefault(prefix, place)
+
+    def _mention_of(self, name: str) -> Place | None:
+        """Return the place where an attribute is mentioned by its name, or by the beginning of it."""
+        place = self._mentioned.get(name)
+        if place is None and self._beginnings:
+            place = next((at for prefix, at in self._beginnings.items() if name.startswith(prefix)), None)
+        return place
+
     def mentioned(self, name: str) -> Place | None:
         """Return the place where a name is mentioned."""
         return self._mentioned.get(name)
@@ -301,13 +322,15 @@ class Classes:
                 (cls, name)
                 for cls in list(self._reached)
                 for name in _attribute_names(cls)
-                if name in self._mentioned and (cls, name) not in done
+                if (cls, name) not in done and self._mention_of(name) is not None
             ]
             if not pairs:
                 return
             done.update(pairs)
             for cls, name in pairs:
-                self.attribute(cls, name, self._mentioned[name])
+                place = self._mention_of(name)
+                assert place is not None
+                self.attribute(cls, name, place)
             self._context.drain()
 
     def _known(self) -> dict[type, _Reached]:
@@ -319,9 +342,6 @@ class Classes:
         place = self._mentioned.get("__subclasses__")
         if place is None:
             return
-        for reached in self._known().values():
-            cls = reached.cls
-            self._context.observed.answer(lambda c=cls: _subclasses_of(c))  # type: ignore[misc]  # mypy wants no default here
         while new := [
             sub
             for reached in self._known().values()
@@ -334,8 +354,7 @@ class Classes:
 
     def register(self) -> None:
         """Virtual subclasses: what was registered with an abstract class, and what of the user's with one of the image; the order of subclasses."""
-        if not self._reached and "__subclasses__" not in self._mentioned:
-            return
+        self._ask_subclasses()
         program, origins = self._context.program, self._context.origins
         known = self._known()
         self._context.observed.answer(abc.get_cache_token)
@@ -343,15 +362,39 @@ class Classes:
             if not isinstance(base, abc.ABCMeta):
                 continue
             own = base in self._reached
-            registered = [cls for cls in (reference() for reference in _get_dump(base)[0]) if cls is not None]
-            for cls in sorted(registered, key=lambda each: (each.__module__, each.__qualname__)):
-                if cls in self._reached or (own and (cls in known or origins.name_of(cls) is not None)):
+            beneath = self._registered_beneath(base)
+            for cls in _in_order([*virtual_subclasses(base), *beneath]):
+                in_process = cls in known or origins.name_of(cls) is not None
+                if cls in self._reached or (in_process and (own or cls in beneath)):
                     entities = self.entity(base), self.entity(cls)
-                    program.act(entities[0] if own else entities[1], "r", *entities)
+                    owner = entities[0] if own else entities[1] if cls in self._reached else None
+                    if owner is None:
+                        program.need(*entities)
+                    program.act(owner, "r", *entities)
         if "__subclasses__" in self._mentioned:
             for reached in known.values():
+                self._context.observed.answer(lambda c=reached.cls: _subclasses_of(c))  # type: ignore[misc]  # mypy wants no default here
                 for entity in filter(None, map(program.entity, _subclasses_of(reached.cls))):
                     program.act(reached.entity if reached.cls in self._reached else None, "j", entity)
+
+    def _registered_beneath(self, base: abc.ABCMeta) -> list[type]:
+        """Return what is registered with subclasses that stay on the host: an abstract class asks them as well."""
+        return [
+            cls
+            for sub in abstract_subclasses(base)
+            if sub not in self._reached and self._context.origins.of(sub.__module__) is not Origin.IMAGE
+            for cls in virtual_subclasses(sub)
+        ]
+
+    def _ask_subclasses(self) -> None:
+        """An abstract class asks the `__subclasshook__` of all its subclasses: those that have one of their own go along."""
+        for reached in list(self._reached.values()):
+            for sub in abstract_subclasses(reached.cls) if isinstance(reached.cls, abc.ABCMeta) else ():
+                hook = vars(sub).get("__subclasshook__")
+                if hook is not None and sub not in self._reached and not vars(sub).get("_is_protocol"):
+                    self._walk.values.judge(sub, Kind.CLASS, sub.__qualname__, reached.place)
+                    self.attribute(sub, "__subclasshook__", reached.place)
+        self._context.include_what_is_possible()
 
     def alias(self, alias: Any) -> None:
         """Write the step of a `type` alias. Its value is evaluated lazily, so the names in it are included only where they can be sent.
@@ -380,13 +423,17 @@ class _Bound:
     value: object
 
 
+def _in_order(classes: list[type]) -> list[type]:
+    return sorted(dict.fromkeys(classes), key=lambda each: (each.__module__, each.__qualname__))
+
+
 def _subclasses_of(cls: type) -> list[type]:
     return type.__subclasses__(cls)
 
 
 def _is_strict(cls: type, name: str, raw: object) -> bool:
     """Tell whether an entry that code names must be sendable: code, descriptors, and data that all instances share."""
-    is_code = isinstance(raw, types.FunctionType | LRU_CACHE) or hasattr(type(raw), "__get__")
+    is_code = isinstance(raw, types.FunctionType | LRU_CACHE) or defines(type(raw), "__get__")
     if not is_placeholder(raw) and (is_code or grant_of(raw) is not None):
         return True
     fields = class_fields(cls)
@@ -399,7 +446,7 @@ def _with_slots(cls: type) -> type | None:
     fields = vars(cls).get("__dataclass_fields__")
     if fields is None or "__slots__" in vars(cls):
         return None
-    found = resolve(sys.modules.get(cls.__module__, types.ModuleType("")), cls.__qualname__)
+    found = resolve((loaded(cls.__module__) or types.ModuleType("")), cls.__qualname__)
     if isinstance(found, type) and found is not cls and vars(found).get("__dataclass_fields__") is fields:
         return found
     return None
@@ -407,9 +454,9 @@ def _with_slots(cls: type) -> type | None:
 
 def _declared_fields(cls: type) -> frozenset[str]:
     """The names of dataclass and attrs fields; a dataclass keeps its class variables in the same table."""
-    dataclass_fields: dict[str, Any] = getattr(cls, "__dataclass_fields__", {})
+    dataclass_fields: dict[str, Any] = class_attribute(cls, "__dataclass_fields__", {})
     names = {name for name, field in dataclass_fields.items() if field._field_type.name != "_FIELD_CLASSVAR"}  # noqa: SLF001 - there is no public way to ask
-    return frozenset(names | {field.name for field in getattr(cls, "__attrs_attrs__", ())})
+    return frozenset(names | {field.name for field in class_attribute(cls, "__attrs_attrs__", ())})
 
 
 def _attribute_names(cls: type) -> list[str]:

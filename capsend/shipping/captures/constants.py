@@ -18,6 +18,7 @@ from capsend_traits.held import Held, reads_attribute
 
 from capsend.shipping.captures.origins import MAIN
 from capsend.source.locate import SourceError
+from capsend.source.modules import loaded
 from capsend.source.texts import texts_of
 from capsend.traits.parts import ATOMS
 from capsend.traits.per_process import declares_per_process
@@ -84,7 +85,7 @@ class Constants:
         """Tell whether an attribute of a class is a constant of its module; whoever reaches an attribute of that name must only read it."""
         if id(value) in HANDED_DOWN:
             return True
-        module = sys.modules.get(cls.__module__)
+        module = loaded(cls.__module__)
         if module is None or not self._may_be_one(value):
             return False
         constant = self._one(
@@ -161,7 +162,7 @@ class Constants:
                 yield path, namespace.get(name), read.line
         for node in ast.walk(source.node) if references.imports else ():
             if isinstance(node, ast.ImportFrom) and not node.level:
-                home = vars(sys.modules.get(node.module or "", types))
+                home = vars(loaded(node.module or "") or types)
                 for alias in node.names:
                     constant = self._constant(home, alias.name)
                     known_as = alias.asname or alias.name
@@ -264,7 +265,7 @@ def _trees_of(namespace: dict[str, Any]) -> list[ast.Module]:
 def _is_held(function: types.FunctionType) -> bool:
     """Tell whether the module of a function, or a class in it, holds the function, by itself or wrapped into another one."""
     homes = {str(function.__globals__.get("__name__", "")), str(function.__module__)}
-    names = [function.__globals__, *(vars(sys.modules[home]) for home in homes if home in sys.modules)]
+    names = [function.__globals__, *(vars(module) for module in map(loaded, homes) if module is not None)]
     holders: list[object] = [value for namespace in names for value in list(namespace.values())]
     for cls in list(holders):
         if isinstance(cls, type) and cls.__module__ in homes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from capsend_traits.wording import CHANGED_CURE, GLOBAL_CURE, Finding, Kind, Leaf, receiver_cure
 
+from capsend.codec.instances import defines
 from capsend.shipping.captures.observed import ABSENT, Observed
 from capsend.shipping.program import Program
 
@@ -197,5 +198,5 @@ def functions_in(raw: Any) -> Iterator[types.FunctionType]:
             yield from functions_in(implementation)
     elif isinstance(raw, LRU_CACHE):
         yield from functions_in(raw.__wrapped__)
-    elif hasattr(type(raw), "__capsend_function__"):
+    elif defines(type(raw), "__capsend_function__"):
         yield from functions_in(raw.__capsend_function__)

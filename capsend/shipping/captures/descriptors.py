@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from capsend_traits.wording import Kind
 
@@ -36,6 +36,10 @@ class Descriptors:
 
         if isinstance(raw, staticmethod | classmethod) and type(raw) in {staticmethod, classmethod}:
             kind = "static" if isinstance(raw, staticmethod) else "class"
+            self._context.observed.table(vars(raw))
+            state = tuple((name, value) for name, value in vars(raw).items() if not _is_taken_over(raw, name, value))
+            if state:
+                return program.make(raw, "h", f"{kind}_with", part(raw.__func__, ""), part(state, "__dict__"))
             return program.make(raw, "h", kind, part(raw.__func__, ""))
         if isinstance(raw, property):
             accessors = [part(each, "") for each in (raw.fget, raw.fset, raw.fdel)]
@@ -71,3 +75,13 @@ class Descriptors:
         if sent is None:
             raise Refused(f"{name} holds what cannot be sent")
         return sent
+
+
+def _is_taken_over(raw: Any, name: str, value: object) -> bool:
+    """Tell whether a `staticmethod` or `classmethod` has an attribute from its function."""
+    if name in {"__annotations__", "__annotate__", "__type_params__", "__wrapped__"}:
+        return True
+    return name in _OF_FUNCTIONS and getattr(raw.__func__, name, None) is value
+
+
+_OF_FUNCTIONS: Final = frozenset({"__module__", "__name__", "__qualname__", "__doc__"})

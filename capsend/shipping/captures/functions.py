@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import dataclasses
 import sys
 import types
@@ -19,6 +20,7 @@ from capsend.shipping.captures.origins import Origin, missing_module_cure, resol
 from capsend.shipping.captures.source_cache import function_reads, function_source
 from capsend.shipping.captures.writes import changed_names, lost_writes
 from capsend.source.locate import SourceError, is_generated
+from capsend.source.modules import code_in, loaded
 from capsend.source.references import Read
 from capsend.traits.parts import ATOMS
 
@@ -68,7 +70,9 @@ class Functions:
             context.observed.answer(lambda f=entity.thing: typing.get_overloads(f))  # type: ignore[misc]  # mypy wants no default here
             for overload in typing.get_overloads(cast("types.FunctionType", entity.thing)):
                 self.judge(cast("types.FunctionType", overload), place)
-                context.program.act(entity, "O", context.program.entity(overload))
+                made = context.program.entity(overload)
+                context.program.need(made)
+                context.program.act(None, "O", made)
 
     def judge(self, function: types.FunctionType, place: Place) -> None:
         """Judge a function that is reached by name, as a method or a part of a descriptor is."""
@@ -110,10 +114,19 @@ class Functions:
         if owner is not None and (is_generated(function.__code__) or module_name == "typing"):
             # dataclass, attrs or NamedTuple makes it again
             return program.make(function, "a", self._walk.classes.entity(owner), function.__name__)
+        if getattr(function, "__builtins__", None) is not vars(builtins):  # typeshed does not know it
+            raise Refused(
+                "its module has built-in names of its own in __builtins__", "give the names to the module itself"
+            )
         origin = self._origin(function)
         if origin is Origin.MISSING:
             raise Refused(f"the image has no module {module_name}", missing_module_cure(module_name))
         if origin is Origin.IMAGE:
+            if not _has_code_in_its_module(function):
+                raise Refused(
+                    f"its globals name the module {module_name}, which has no such function",
+                    "write it in a module of your own",
+                )
             # The image's own code of that name: it may differ from the host's where their Python versions do.
             return program.make(function, "g", module_name, function.__code__.co_qualname)
         try:
@@ -121,7 +134,9 @@ class Functions:
         except SourceError as error:
             raise Refused(error.verdict, error.cure) from None
         module = self._walk.names.module(function.__globals__)
-        return program.make(function, "f", module, source.portable(), function.__code__.co_qualname)
+        names = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        cells = {name: program.cell(cell) for name, cell in names}
+        return program.make(function, "f", module, source.portable(), function.__code__.co_qualname, cells)
 
     def _observe(self, function: types.FunctionType) -> None:
         observed = self._context.observed
@@ -285,6 +300,7 @@ class Functions:
         mentioned = [*references.attributes, *(name for read in references.receiver for name in read.chain)]
         mentioned += [read.name for read in references.globals if read.name in INTROSPECTION]
         self._walk.classes.mention([*mentioned, *references.operators], place)
+        self._walk.classes.mention_beginnings(references.prefixes, place)
         if references.is_dynamic:
             context.possibly(lambda: names.take_all(function.__globals__, place))
         self._mailboxes_inside(function, source, place)
@@ -306,7 +322,7 @@ class Functions:
 def owner_of(function: types.FunctionType) -> type | None:
     """Return the class in whose namespace a function stands under its own name, as far as its module shows it."""
     prefix, _, _ = function.__qualname__.rpartition(".")
-    module = sys.modules.get(function.__module__)
+    module = loaded(function.__module__)
     if (
         not prefix
         or prefix.endswith("<locals>")
@@ -316,6 +332,14 @@ def owner_of(function: types.FunctionType) -> type | None:
         return None
     owner = resolve(module, prefix)
     return owner if isinstance(owner, type) else None
+
+
+def _has_code_in_its_module(function: types.FunctionType) -> bool:
+    """Tell whether a module of the image shows the code of a function under its qualified name, as the guest looks for it."""
+    code, module = function.__code__, loaded(function.__globals__.get("__name__", ""))
+    if module is None or vars(module) is not function.__globals__:
+        return False
+    return code_in(resolve(module, code.co_qualname.split(".<locals>.")[0]), code.co_qualname) is not None
 
 
 def _compiles_to_doc(function: types.FunctionType) -> bool:

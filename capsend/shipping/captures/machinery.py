@@ -7,6 +7,7 @@ import types
 import typing
 from typing import Any, Final
 
+from capsend.codec.instances import class_attribute, defines
 from capsend.source.locate import is_generated
 
 _OF_CLASSES: Final = frozenset(
@@ -62,12 +63,14 @@ OF_PROTOCOLS: Final = frozenset(
 )
 _HOMES: Final = frozenset({"attr", "collections", "dataclasses", "enum", "reprlib", "typing", "typing_extensions"})
 _PROTOCOL_HOMES: Final = frozenset({"typing", "typing_extensions"})
-OF_TYPE: Final = frozenset(
+_OF_TYPE: Final = frozenset(
     {
         *(
             "__base__",
             "__bases__",
             "__basicsize__",
+            "__class__",
+            "__dict__",
             "__dictoffset__",
             "__flags__",
             "__itemsize__",
@@ -96,9 +99,17 @@ def kind_of(cls: Any) -> str:
     return "plain"
 
 
+def is_given_when_made(cls: type, name: str, raw: object) -> bool:
+    """Tell whether a class can have a name only from the time when it is made: later, its metaclass would take the assignment."""
+    if name in _OF_TYPE:
+        return not isinstance(raw, types.GetSetDescriptorType)
+    meta = type(cls)
+    return meta is not type and name not in vars(type) and defines(type(class_attribute(meta, name)), "__set__")
+
+
 def is_machinery(cls: type, kind: str, name: str, raw: Any) -> bool:
     """Tell whether an entry of a class is what the guest's machinery makes by itself."""
-    if name in OF_TYPE:
+    if is_given_when_made(cls, name, raw):
         return True
     if name in _OF_CLASSES and not (name == "__orig_bases__" and kind == "typed_dict"):
         return True

@@ -11,6 +11,8 @@ import types
 import typing
 from typing import TYPE_CHECKING, Any, Final
 
+from capsend.codec.instances import class_attribute, defines
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -47,9 +49,9 @@ def _behind(spawned: Any) -> tuple[Any, int]:
         elif isinstance(spawned, types.MethodType):
             given += 1
             spawned = spawned.__func__
-        elif hasattr(type(spawned), "__capsend_function__"):
+        elif defines(type(spawned), "__capsend_function__"):
             spawned = spawned.__capsend_function__
-        elif isinstance(call := getattr(type(spawned), "__call__", None), types.FunctionType):  # noqa: B004 - which, not whether
+        elif isinstance(call := class_attribute(type(spawned), "__call__"), types.FunctionType):
             return call, given + 1
         else:
             return spawned, given

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from capsend_traits.wording import Kind, Leaf
 
+from capsend.codec.instances import defines
 from capsend.shipping.captures.annotations import INTROSPECTION
-from capsend.shipping.captures.context import ABSENT, NOT_IN_IMAGE, Place, Refused
+from capsend.shipping.captures.context import ABSENT, CANNOT_BE_SENT, NOT_IN_IMAGE, Place, Refused
 from capsend.shipping.captures.origins import Origin, is_placeholder, missing_module_cure
+from capsend.shipping.captures.texts import ASKING
+from capsend.source.modules import loaded
 from capsend.source.references import Read
 from capsend.traits.judge import type_name
 from capsend.traits.parts import ATOMS
@@ -26,10 +29,28 @@ if TYPE_CHECKING:
     from capsend.shipping.program import Entity
     from capsend.source.references import Import
 
-_ASKED: Final = INTROSPECTION | {"__subclasses__", "__bound__", "__constraints__", "cache_info"}
+_ASKED: Final = (
+    INTROSPECTION
+    | ASKING
+    | {
+        "__subclasses__",
+        "__bound__",
+        "__constraints__",
+        "__default__",
+        "cache_info",
+        "has_default",
+    }
+)
 """The attributes that ask for more than themselves, of whatever they are read."""
 _SHORT: Final = 200
 _MACHINERY: Final = frozenset({"__cached__", "__warningregistry__"})
+_HARMLESS: Final = frozenset(
+    {
+        *("__dict__", "__dir__", "__doc__", "__firstlineno__", "__getattr__", "__init__", "__module__", "__qualname__"),
+        *("__reduce__", "__repr__", "__static_attributes__", "__weakref__"),
+    }
+)
+"""What a class of modules may have that no code asks a module for."""
 _EVERY_MODULE_HAS: Final = frozenset(
     {
         "__name__",
@@ -108,10 +129,7 @@ class Names:
             classes.mention([name for name in read.chain if name in _ASKED], place)
             if isinstance(value, types.ModuleType):
                 if read.chain and self._origin(value) is Origin.USER:
-                    inner = attrs.evolve(read, name=read.chain[0], chain=read.chain[1:])
-                    if inner.name not in vars(value):
-                        inner = attrs.evolve(read, name="__getattr__", chain=())
-                    self.read(vars(value), self.module(vars(value)), inner, place)
+                    self._attribute_of_module(value, read, place)
                 continue
             if isinstance(value, type):
                 classes.construct(value, place)
@@ -122,6 +140,22 @@ class Names:
             else:
                 classes.attribute(value if isinstance(value, type) else type(value), read.chain[0], place)
             classes.mention(read.chain[1:], place)
+
+    def _attribute_of_module(self, module: types.ModuleType, read: Read, place: Place) -> None:
+        inner = attrs.evolve(read, name=read.chain[0], chain=read.chain[1:])
+        entity = self.module(vars(module))
+        if inner.name not in vars(module):
+            cls = next((cls for cls in type(module).__mro__ if inner.name in vars(cls)), types.ModuleType)
+            if cls not in types.ModuleType.__mro__:
+                path, verdict = (
+                    f"{module.__name__}.{inner.name}",
+                    f"the class {cls.__qualname__} of its module makes it",
+                )
+                leaf = Leaf(path, "attribute", verdict, "pass it as an argument", CANNOT_BE_SENT)
+                self._context.refuse(Kind.GLOBAL, path, "attribute", [leaf], place)
+                return
+            inner = attrs.evolve(read, name="__getattr__", chain=())
+        self.read(vars(module), entity, inner, place)
 
     def _function_attribute(self, function: types.FunctionType, name: str, place: Place) -> None:
         value = vars(function).get(name, ABSENT)
@@ -134,19 +168,51 @@ class Names:
         if known is not None:
             return known
         name = namespace.get("__name__", "__main__")
-        parent = sys.modules.get(name.rpartition(".")[0])
+        parent = loaded(name.rpartition(".")[0])
         around = None
         if parent is not None and vars(parent) is not namespace and self._origin(parent) is Origin.USER:
             around = self.module(vars(parent))
-        module = sys.modules.get(name)
+        module = loaded(name)
         thing = module if module is not None and vars(module) is namespace else namespace
         entity = self._context.program.entity(thing)
         if entity is None:
-            step = (name, namespace.get("__file__"), namespace.get("__package__"), "__path__" in namespace, around)
+            spec, path = namespace.get("__spec__"), namespace.get("__path__")
+            folders = None if path is None else [str(folder) for folder in path]
+            step = (name, namespace.get("__file__"), namespace.get("__package__"), folders, spec is not None, around)
             entity = self._context.program.make(thing, "m", *step)
         self._modules[id(namespace)] = entity
         self._namespaces.append((namespace, entity))
+        self._context.observed.order(namespace)
+        if isinstance(thing, types.ModuleType):
+            self._made_by_class(thing, entity)
+            if around is not None and parent is not None:
+                child = name.rpartition(".")[2]
+                if vars(parent).get(child) is not thing:
+                    place = self._context.place
+                    self._context.possibly(lambda: self.read(vars(parent), around, Read(child, (), 0), place))
         return entity
+
+    def _made_by_class(self, module: types.ModuleType, entity: Entity) -> None:
+        """Withhold what a module of a class of its own gets from the class, and refuse a class that acts in other ways."""
+        cls = type(module)
+        if cls is types.ModuleType:
+            return
+        self._context.observed.ancestry_of(module)
+        given = {
+            name: raw
+            for base in cls.__mro__
+            if base not in types.ModuleType.__mro__
+            for name, raw in vars(base).items()
+        }
+        acts = [name for name in given if name.startswith("__") and name not in _HARMLESS]
+        both = [name for name, raw in given.items() if name in vars(module) and defines(type(raw), "__set__")]
+        if acts or both:
+            verdict = f"its class {cls.__qualname__} has {(acts + both)[0]}, and in a process modules are plain"
+            leaf = Leaf(module.__name__, "module", verdict, "pass what it gives as an argument", CANNOT_BE_SENT)
+            self._context.refuse(Kind.GLOBAL, module.__name__, "module", [leaf], self._context.place)
+        for name in given:
+            if name not in vars(module) and (not name.startswith("__") or name == "__getattr__"):
+                self._context.program.withhold(entity, name, f"the class {cls.__qualname__} of its module makes it")
 
     def withhold_the_rest(self) -> None:
         """Give the process a placeholder for every name of a module that nothing in the program names."""
@@ -156,6 +222,10 @@ class Names:
                 value = namespace.get(name)
                 is_own = name in _EVERY_MODULE_HAS | _MACHINERY or (name == "__doc__" and value is None)
                 if is_own or program.knows(entity, name):
+                    continue
+                submodule = self._modules.get(id(vars(value))) if isinstance(value, types.ModuleType) else None
+                if submodule is not None:
+                    program.bind(entity, name, submodule)
                     continue
                 is_long = isinstance(value, bytes | str) and len(value) > _SHORT and name != "__doc__"
                 if type(value) in ATOMS and not is_long:
@@ -203,20 +273,35 @@ class Names:
                 return  # it fails inside just as it fails here
         if self._context.origins.of(name) is Origin.IMAGE:
             return
+        self._context.observed.name(sys.modules, name, sys.modules.get(name, ABSENT))
+        if statement.form == "lookup" and name not in sys.modules:
+            return
         module = self._imported(name)
         if module is not None:
             self._take(module, statement, place)
-        elif not statement.guarded:
+        elif not statement.guarded or statement.form == "lookup":
             leaf = Leaf(name, "module", f"the image has no module {name}", missing_module_cure(name), NOT_IN_IMAGE)
             self._context.refuse(Kind.IMPORT, name, "module", [leaf], place)
 
     def _take(self, module: types.ModuleType, statement: Import, place: Place) -> None:
         entity = self.module(vars(module))
+        if statement.form != "statement":
+            self.module_value(module)
+        elif not statement.is_from:
+            self._read_from_packages(module.__name__, place)
         for attribute in statement.names:
-            submodule = sys.modules.get(f"{module.__name__}.{attribute}")
+            submodule = loaded(f"{module.__name__}.{attribute}")
             if submodule is not None and statement.is_from and self._context.program.entity(submodule) is None:
                 self.module_value(submodule)
             self.read(vars(module), entity, Read(attribute, (), place.line), place)
+
+    def _read_from_packages(self, name: str, place: Place) -> None:
+        """`import a.b as c` takes what *a* calls *b*, which may be another thing than the module `a.b`."""
+        package, _, child = name.rpartition(".")
+        module = loaded(package)
+        if module is not None and self._origin(module) is Origin.USER:
+            self.read(vars(module), self.module(vars(module)), Read(child, (), place.line), place)
+            self._read_from_packages(package, place)
 
     def _imported(self, name: str) -> types.ModuleType | None:
         """A function that imports a module of the user's when it runs: it is imported here now, to be judged."""
@@ -227,7 +312,7 @@ class Names:
                 importlib.import_module(name)
             except Exception:  # noqa: BLE001 - whatever a user's module raises, the process would meet it as well
                 return None
-        module = sys.modules.get(name)
+        module = loaded(name)
         return module if module is not None and self._origin(module) is Origin.USER else None
 
     def _origin(self, module: types.ModuleType) -> Origin:

@@ -22,6 +22,8 @@ class Observed:
         self._cells: list[tuple[types.CellType, object]] = []
         self._kept: list[object] = []
         self._answers: list[tuple[Callable[[], object], object]] = []
+        self._orders: list[tuple[Mapping[str, Any], list[str]]] = []
+        self._classes: list[tuple[type, type, object]] = []
 
     def name(self, namespace: Mapping[str, Any], name: str, value: object) -> None:
         """Note the value of one name; `ABSENT` where there is none."""
@@ -34,6 +36,18 @@ class Observed:
     def table(self, table: Mapping[Any, Any]) -> None:
         """Note all entries of a namespace or registry."""
         self._tables.append((table, dict(table)))
+
+    def order(self, table: Mapping[str, Any]) -> None:
+        """Note the names in a namespace, and their order: code may look for one that no code names."""
+        self._orders.append((table, [*table]))
+
+    def ancestry(self, cls: type) -> None:
+        """Note the bases of a class and its metaclass."""
+        self._classes.append((cls, type(cls), _bases_of(cls)))
+
+    def ancestry_of(self, thing: object) -> None:
+        """Note the class of an instance whose class can be assigned."""
+        self.answer(lambda: _Is(type(thing)))
 
     def container(self, container: object) -> None:
         """Note all that is in a list, dict or set, and in those that it holds."""
@@ -71,6 +85,8 @@ class Observed:
             all(namespace.get(name, ABSENT) is value for namespace, name, value in self._names)
             and all(getattr(thing, name, ABSENT) is value for thing, name, value in self._attributes)
             and all(_holds(cell, value) for cell, value in self._cells)
+            and all([*table] == known for table, known in self._orders)
+            and all(type(cls) is meta and _bases_of(cls) is bases for cls, meta, bases in self._classes)
             and all(_same(table, known) for table, known in self._tables)
             and all(_same(ask(), known) for ask, known in self._made_tables)
             and all(ask() == known for ask, known in self._answers)
@@ -78,7 +94,14 @@ class Observed:
 
 
 def _same(table: Mapping[Any, Any], known: dict[Any, Any]) -> bool:
-    return len(table) == len(known) and all(table.get(key, ABSENT) is value for key, value in known.items())
+    if len(table) != len(known):
+        return False
+    pairs = zip(table.items(), known.items(), strict=False)
+    return all(key is other and value is before for (key, value), (other, before) in pairs)
+
+
+_bases_of: Final = type.__dict__["__bases__"].__get__
+"""Asks the class itself: a metaclass may answer otherwise, and runs code of the user's."""
 
 
 class _Is:

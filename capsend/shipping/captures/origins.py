@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from capsend_traits import absent
 
+from capsend.codec.instances import defines
+from capsend.source.modules import loaded
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -75,7 +78,7 @@ class Origins:
         if top in sys.stdlib_module_names or top in sys.builtin_module_names:
             return Origin.MISSING
         if file is None:
-            file = getattr(sys.modules.get(name), "__file__", None) or _file_to_import(top)
+            file = getattr(loaded(name), "__file__", None) or _file_to_import(top)
         if file is None:
             # Notebooks, doctests and namespace packages have no file; a module of C code without one is built in.
             return Origin.USER if sys.modules.get(name) is None or _is_open(sys.modules[name]) else Origin.MISSING
@@ -92,7 +95,7 @@ class Origins:
     def name_of(self, thing: object) -> tuple[str, str] | None:
         """Return (module, qualified name) under which the image has a function, class or other named thing; None if it has not."""
         for module_name, qualname in _claims(thing):
-            module = sys.modules.get(module_name)
+            module = loaded(module_name)
             if module is None or self.of(module_name) is not Origin.IMAGE:
                 continue
             if resolve(module, qualname) is thing:
@@ -116,7 +119,7 @@ def examining() -> Iterator[None]:
 
 def is_placeholder(value: object) -> bool:
     """Tell whether a value stands, in a process, for one that stayed on the host; it must not be asked anything."""
-    return hasattr(type(value), "__capsend_unsent__")
+    return defines(type(value), "__capsend_unsent__")
 
 
 def resolve(module: types.ModuleType, qualname: str) -> object:
@@ -285,7 +288,7 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:
 
 def _shown_by(thing: object, module_name: str) -> Iterator[tuple[str, str]]:
     """Yield the name that a module gives to a thing that does not know its own, such as `dataclasses.MISSING`."""
-    module = sys.modules.get(module_name)
+    module = loaded(module_name)
     yield from (
         (module_name, name) for name, value in vars(module or types).items() if value is thing and name.isidentifier()
     )

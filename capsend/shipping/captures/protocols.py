@@ -101,6 +101,9 @@ class Classes(Protocol):
     def mentioned(self, name: str) -> Place | None:
         """Return the place where a name was noted."""
 
+    def mention_beginnings(self, prefixes: Iterable[str], place: Place) -> None:
+        """Note beginnings of names of attributes that are read from something unknown."""
+
     def mentions(self, names: Iterable[str]) -> bool:
         """Return whether any of these names was noted."""
 

@@ -60,6 +60,18 @@ def dissect(value: Any) -> Form | None:
 
 def _restrictions(variable: Any) -> tuple[object, ...]:
     """The bound and the constraints of a type variable, as far as they are built-in types; nobody needs others when the program runs."""
-    bound, constraints = getattr(variable, "__bound__", None), getattr(variable, "__constraints__", ())
-    named = [cls for cls in (bound, *constraints) if isinstance(cls, type) and cls.__module__ == "builtins"]
-    return (bound if bound in named else None, constraints if constraints and set(constraints) <= set(named) else ())
+    bound, constraints, *default = restrictions_of(variable)
+    named = [cls for cls in (bound, *constraints, *default) if isinstance(cls, type) and cls.__module__ == "builtins"]
+    kept = constraints if constraints and set(constraints) <= set(named) else ()
+    return (bound if bound in named else None, kept, *(each for each in default if each in named))
+
+
+def restrictions_of(variable: Any) -> tuple[Any, ...]:
+    """Return the bound and the constraints of a type variable, and its default where it has one."""
+    default = getattr(variable, "__default__", None)
+    has_default = default is not None and not repr(default).endswith("NoDefault")
+    return (
+        getattr(variable, "__bound__", None),
+        getattr(variable, "__constraints__", ()),
+        *([default] if has_default else []),
+    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from capsend_traits.wording import CACHED_CURE, STATE_CURE, Kind, Leaf
 
 from capsend.capabilities.handles import grant_of
+from capsend.codec.instances import class_attribute, defines
 from capsend.shipping.captures import type_expressions
 from capsend.shipping.captures.caches import contents
 from capsend.shipping.captures.context import LRU_CACHE, Refused
@@ -26,6 +27,7 @@ _JUDGED_AGAIN: Final = frozenset("cfgm")
 """The kinds of entities that may have been met before by code that needs less of them."""
 _MOST_CALLS: Final = 100_000
 """The calls of a cache that the guest repeats so that it counts what the host counts."""
+_OF_VARIABLES: Final = frozenset({"__bound__", "__constraints__", "__default__", "has_default"})
 _BY_VALUE: Final = frozenset({Kind.ARGUMENT, Kind.RESULT})
 
 
@@ -203,7 +205,7 @@ class Values:
             program.make(value, "n", *named)
         elif isinstance(value, functools.partial):
             return None
-        elif hasattr(type(value), "__capsend_function__"):
+        elif defines(type(value), "__capsend_function__"):
             return self._spawnable(value, trait)
         elif isinstance(value, LRU_CACHE):
             return self._cache(value, trait)
@@ -229,9 +231,12 @@ class Values:
 
     def _send_bounds(self, entity: Entity, variable: Any) -> None:
         """Send all that a type variable is restricted to, where code looks at that."""
-        bounds = getattr(variable, "__bound__", None), getattr(variable, "__constraints__", ())
-        is_own = any(variable in getattr(cls, "__parameters__", ()) for cls in (bounds[0], *bounds[1]))
-        if is_own or not self._walk.classes.mentions({"__bound__", "__constraints__"}):
+        bounds = type_expressions.restrictions_of(variable)
+        is_own = any(
+            variable in class_attribute(cls, "__parameters__", ()) if isinstance(cls, type) else ()
+            for cls in (bounds[0], *bounds[1], *bounds[2:])
+        )
+        if is_own or not self._walk.classes.mentions(_OF_VARIABLES):
             return
         place = self._context.place
         reference = self.send(bounds, Kind.CAPTURED, variable.__name__, place, trait="Serializable")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from capsend_traits.wording import Kind
 
+from capsend.codec.instances import defines
 from capsend.shipping.captures.annotations import Annotations
 from capsend.shipping.captures.classes import Classes
 from capsend.shipping.captures.constants import Constants
@@ -22,6 +23,7 @@ from capsend.shipping.captures.context import ABSENT, LRU_CACHE, Context, Place,
 from capsend.shipping.captures.functions import Functions
 from capsend.shipping.captures.message_types import classes_in
 from capsend.shipping.captures.names import Names
+from capsend.shipping.captures.texts import Texts
 from capsend.shipping.captures.values import Values
 from capsend.traits.judge import type_name
 
@@ -64,6 +66,7 @@ class Walk:
         self.names = Names(self)
         self.classes = Classes(self)
         self.annotations = Annotations(self)
+        self.texts = Texts(self)
         self.constants = Constants(lambda value: not self.values.leaves(value, "ProcessSend", "", Place()))
 
     def root(self, function: Any) -> Reference | None:
@@ -90,6 +93,7 @@ class Walk:
             return
         self.context.include_what_is_possible()
         self.functions.take_overloads()
+        self.texts.send()
         self.context.include_what_is_possible()
         self.classes.register()
         self.annotations.send()
@@ -103,7 +107,7 @@ class Walk:
             self._partial(function, place)
         elif isinstance(function, types.MethodType):
             self._bound_method(function, place)
-        elif isinstance(function, _CODE) or hasattr(type(function), "__capsend_function__"):
+        elif isinstance(function, _CODE) or defines(type(function), "__capsend_function__"):
             self._code(function, place)
         else:
             self.values.judge(function, Kind.CALLABLE, place.function, place)

@@ -13,6 +13,7 @@ import attrs
 from capsend_traits.wording import CHANGING_METHODS, LENT_MODULES
 
 from capsend.shipping.captures.origins import resolve
+from capsend.source.modules import loaded
 from capsend.source.references import Write
 from capsend.traits.per_process import class_declares_per_process, declares_per_process
 
@@ -161,7 +162,7 @@ def _owner(chain: _Chain, function: types.FunctionType, source: Source, imports:
     if not isinstance(chain.root, ast.Name):
         return "", None
     name = chain.root.id
-    imported = sys.modules.get(imports.get(name, ""))
+    imported = loaded(imports.get(name, ""))
     if imported is not None:
         return name, imported
     if chain.of_class:
@@ -226,7 +227,7 @@ def _class_around(function: types.FunctionType) -> type | None:
             except ValueError:
                 return None
     prefix = function.__code__.co_qualname.rpartition(".")[0]
-    module = sys.modules.get(function.__globals__.get("__name__", ""))
+    module = loaded(function.__globals__.get("__name__", ""))
     found = resolve(module, prefix) if prefix and module is not None and "<locals>" not in prefix else None
     return found if isinstance(found, type) else None
 

@@ -1,0 +1,80 @@
+"""Imports in a process: modules come with the program, and what a program looks for in vain was not sent, or does not exist."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from . import unsent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MACHINERY = ("importlib", "_frozen_importlib", "_frozen_importlib_external", __name__)
+_NAME_IT = "name inspect.getsource in a function that the process runs"
+_UNNAMED = "no code that was sent with it names it by a constant"
+
+
+class SentModule:
+    """The loader of a module that came with the program: it has no files.
+
+    Args:
+        name: the full name of the module.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def get_source(self, name: str) -> str:
+        """Return nothing: the process has the source of single functions.
+
+        Raises:
+            ImportError: always; `traceback` does without.
+            CaptureError: `inspect` asks, and would tell the program that there is no source.
+        """
+        frame: Any = sys._getframe(1)  # noqa: SLF001 - there is no public way to see who asks
+        while frame is not None and frame.f_globals.get("__name__") in {"linecache", "inspect"}:
+            if frame.f_globals["__name__"] == "inspect":
+                unsent.refuse(f"the source text of {name} was not sent with the program", _NAME_IT)
+            frame = frame.f_back
+        raise ImportError(f"the source of {name} was not sent with the program")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in {"create_module", "exec_module", "find_spec", "invalidate_caches"}:
+            raise AttributeError(name)
+        unsent.refuse(f"the files of {self._name} were not sent with the program", "pass what they hold as an argument")
+
+
+class _LastFinder:
+    """Finds no module; asked for one that the code of the program computes the name of, it refuses: the host may have it."""
+
+    def __init__(self, program: Callable[[], Any]) -> None:
+        self._program = program
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+        """Return None for a module that code names in an `import` statement or by a constant: the host has looked for it."""
+        program = self._program()
+        frame: Any = sys._getframe(1)  # noqa: SLF001 - there is no public way to see who imports
+        while frame is not None and frame.f_globals.get("__name__", "").startswith(_MACHINERY):
+            frame = frame.f_back
+        if program is None or frame is None or not program.owns(frame.f_globals.get("__name__")):
+            return
+        code = frame.f_code
+        if any(
+            name == known or name.startswith(f"{known}.") or known.startswith(f"{name}.") for known in code.co_names
+        ):
+            return
+        if name in code.co_consts or name.rpartition(".")[2] in code.co_names:
+            return
+        unsent.refuse(
+            f"the module {name} was not sent with the program: {_UNNAMED}", f'write "{name}" where it is imported'
+        )
+
+
+def install(program: Callable[[], Any]) -> None:
+    """Ask the finder after all others.
+
+    Args:
+        program: returns the program of the process; None before there is one.
+    """
+    sys.meta_path.append(_LastFinder(program))

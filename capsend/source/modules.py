@@ -1,0 +1,30 @@
+"""Loaded modules and their code, as host and guest find them by name."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+
+def loaded(name: str) -> types.ModuleType | None:
+    """Return the loaded module of a name; None where there is none, or where `sys.modules` holds another object for it."""
+    module = sys.modules.get(name)
+    return module if isinstance(module, types.ModuleType) else None
+
+
+def code_in(found: Any, qualname: str) -> types.CodeType | None:
+    """Return the code of a function that stands in a module, or in a function of it; None where there is none.
+
+    Args:
+        found: what the module shows under the first part of the name; it may be a decorator around the function.
+        qualname: the qualified name of the code.
+    """
+    first, *parts = qualname.split(".<locals>.")
+    while found is not None and getattr(getattr(found, "__code__", None), "co_qualname", None) != first:
+        found = getattr(found, "__wrapped__", None)
+    code: types.CodeType | None = getattr(found, "__code__", None)
+    for part in parts:
+        inner = [each for each in (code.co_consts if code is not None else ()) if isinstance(each, types.CodeType)]
+        code = next((each for each in inner if each.co_name == part.rpartition(".")[2]), None)
+    return code
