@@ -17,7 +17,7 @@ from capsend.commands.differences import DIFFERENCES, sentences
 from tests import differences
 
 PAGE = Path(__file__).parents[2] / "docs" / "differences.md"
-OF_PYTHON_3_14 = dict.fromkeys(("partials in a class", "paths", "Unicode", "version of Python"), (3, 14))
+OF_PYTHON_3_14 = dict.fromkeys(("partials in a class", "paths", "Unicode", "texts", "version of Python"), (3, 14))
 UNTIL = {"sum of floats": (3, 12), "private addresses": (3, 13), **OF_PYTHON_3_14}
 
 
