@@ -30,6 +30,7 @@ import capsend  # noqa: E402 - it builds on the standard library
 from . import (  # noqa: E402 - they build on `capsend`
     cells,
     imports,
+    inbox,
     log_records,
     mailbox,
     package_files,
@@ -48,7 +49,7 @@ for _name in capsend_traits.table().modules():
     capsend_traits.table().declarations(_name)
 image = importlib.import_module("capsend.image.image")
 image.freeze()
-imports.install(mailbox.program)
+imports.install(inbox.program)
 
 
 def _inventory() -> str:
