@@ -3,20 +3,18 @@
 import asyncio
 import contextlib
 import functools
-import gc
 import itertools
 import os
 import queue
 import sys
 import threading
-import time
 from collections import Counter
 
 import attrs
 import pytest
+from census import settled
 
-from capsend import Dir, Environment, Mailbox, ProcessKilled, host_function, processes, spawn
-from capsend.deadlines import Deadline
+from capsend import Dir, Environment, Mailbox, ProcessKilled, host_function, spawn
 from capsend.runtime import running
 
 PATIENCE = 60
@@ -99,44 +97,15 @@ def steps(monkeypatch):
     return Steps(monkeypatch)
 
 
-def census():
-    """Threads, descriptors, running processes, and objects of capsend's and wasmtime's classes.
-
-    Cancelled deadlines are left out: they hold nothing, and `test_cancelled_timers_behind_a_live_one_do_not_pile_up` bounds them.
-    """
-    gc.collect()
-    kinds = Counter(
-        f"{type(each).__module__}.{type(each).__qualname__}"
-        for each in gc.get_objects()
-        if type(each).__module__.partition(".")[0] in {"capsend", "wasmtime"} and type(each) is not Deadline
-    )
-    return len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task")), len(processes()), kinds
-
-
 @contextlib.contextmanager
 def nothing_stays(run):
     """Whatever was there before is there afterwards, and no more, but for the instances that are kept ready."""
     for _ in range(8):
         run()
-    before = settled(census())
+    before = settled()
     yield
-    after = settled(before)
-    assert after[:3] <= before[:3]
+    assert settled(before).more_than(before) == {}
     assert running._live == set()
-    more = {kind: (before[3][kind], count) for kind, count in after[3].items() if count > before[3][kind] + 4}
-    assert more == {}
-
-
-def settled(wanted):
-    """Return the census as soon as it is at most *wanted*, or after a while: threads end and instances are made a moment later."""
-    until, last = time.monotonic() + 10, None
-    while time.monotonic() < until:
-        time.sleep(0.6)
-        found = census()
-        if found == last or (found[:3] <= wanted[:3] and found[3] <= wanted[3]):
-            return found
-        last = found
-    return last
 
 
 def in_another_thread(life):

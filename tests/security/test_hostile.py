@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from census import settled
 from hostile import access, answers, authority, children, decoding, exceptions, guest, interpreter, resources
-from hostile.expect import ANYTHING, ATTACKS, MIB
+from hostile.expect import ANYTHING, ATTACKS, LIMITS, MIB
 
 from capsend import Environment, Executor, HostFunction, Image, Mailbox, ProcessFailed, ProcessKilled, process, spawn
 from capsend.deadlines import Deadlines
@@ -66,6 +67,17 @@ def ready():
     Image().ensure()
     yield
     del os.environ["CAPSEND_TEST_SECRET"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def before(ready, bystander):
+    """What there is before the attacks: a bystander, what is made once for all processes, and what is kept of the functions themselves."""
+    for attack in ATTACKS:
+        with Environment(**{"stdout": None, "stderr": None} | attack.limits).spawn(attack.program) as killed:
+            killed.kill()
+    for _ in range(8):
+        outcome(Environment(**LIMITS, stdout=None, stderr=None).spawn(attempt))
+    return settled()
 
 
 def outcome(process):
@@ -126,6 +138,21 @@ def interrupt():
 def cancel():
     """As the cancellation of a task does."""
     raise asyncio.CancelledError
+
+
+def attempt():
+    """Do a little of what attacks do: what is made once for all of them is there before."""
+    import warnings
+
+    warnings.warn("text", stacklevel=1)
+    spawn(pow, 2, 3).result()
+    raise ValueError({1: {2}})
+
+
+def test_nothing_of_the_attacks_stays(before):
+    """Threads, descriptors, objects by class, and what modules keep are as many as before all of the attacks above."""
+    more = settled(before).more_than(before)
+    assert more == {}, more
 
 
 def test_there_are_enough_attacks():
