@@ -289,6 +289,7 @@ class Process(Generic[R_co]):
 
         Raises:
             TimeoutError: the process has not ended in time; it goes on running, and `result` can be called again.
+            RuntimeError: a target of the process's own output called it: the process would wait for itself.
             ProcessKilled: the process was killed.
             TimeLimitExceeded: the process ran longer than its environment's timeout.
             MemoryLimitExceeded: the process asked for more memory than its environment grants.

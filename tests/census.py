@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from capsend import processes
+from capsend.codec.instances import Plan
 from capsend.deadlines import Deadline
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ _CONTAINERS: Final = (
     weakref.WeakKeyDictionary,
     weakref.WeakValueDictionary,
 )
+_BOUNDED: Final = (Deadline, Plan)
+"""Classes of what is bounded elsewhere: cancelled deadlines, which hold nothing, and the plans of 512 classes of the program."""
+
 _READY: Final = 4
 """Instances that the pool keeps ready, and workers that wait."""
 
@@ -42,8 +46,7 @@ class Census:
 
     Attributes:
         counts: {what: number} of threads, descriptors and processes.
-        objects: {class: number} of the objects of capsend's and wasmtime's classes. Cancelled deadlines hold nothing, and are bounded
-            elsewhere: they are left out.
+        objects: {class: number} of the objects of capsend's and wasmtime's classes.
         kept: {name: size} of what modules of capsend and some of the standard library keep.
     """
 
@@ -72,7 +75,7 @@ def census() -> Census:
     objects = collections.Counter(
         f"{kind.__module__}.{kind.__qualname__}"
         for kind in kinds
-        if kind is not Deadline and str(kind.__module__).partition(".")[0] in {"capsend", "wasmtime"}
+        if kind not in _BOUNDED and str(kind.__module__).partition(".")[0] in {"capsend", "wasmtime"}
     )
     counts = collections.Counter(f"descriptor {kind}" for kind in _descriptors())
     counts["threads"] = len(os.listdir("/proc/self/task"))

@@ -52,6 +52,36 @@ Operations: TypeAlias = "Sequence[tuple[range, Callable[[Life], Answerer]]]"
 """Host operations beyond those that a life does itself: ranges of numbers, and the maker of the object that does them."""
 
 
+class End(Event):
+    """The end of a process, for which any thread can wait but the process's own: a target of output runs on that.
+
+    Attributes:
+        thread: the thread on which the process runs, once it does.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.thread = 0
+        self._number = number
+
+    def check_waiter(self) -> None:
+        """Refuse to wait on the thread of the process.
+
+        Raises:
+            RuntimeError: the thread that asks is that of the process.
+        """
+        if self.thread == threading.get_ident() and not self.is_set():
+            raise RuntimeError(
+                f"process {self._number} cannot be waited for on its own thread, on which a target of its output is called: it "
+                "would never end. Wait on another thread"
+            )
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the process has ended, for at most *timeout* seconds; return whether it has ended."""
+        self.check_waiter()
+        return super().wait(timeout)
+
+
 class Life:
     """The state that a process's thread and its handle share.
 
@@ -125,7 +155,7 @@ class Life:
         self.calls: HostCalls | None = None
         self.operations = operations
         self._made: dict[range, Answerer] = {}
-        self.finished = Event()
+        self.finished = End(self.number)
         self.reason: ExitReason | None = None
         self.value: Any = None  # the result: whatever the function returned
         self._error: BaseException | None = None
@@ -242,6 +272,7 @@ class Life:
         guest: Guest | None = None
         self.template = template
         self._before = time.thread_time()
+        self.finished.thread = threading.get_ident()
         if hasattr(time, "pthread_getcpuclockid"):
             # Asked for by the thread itself and by nobody else: the name of a thread that has ended must not be used.
             self._clock = time.pthread_getcpuclockid(threading.get_ident())

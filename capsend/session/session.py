@@ -400,6 +400,7 @@ class Session:
         return call
 
     def _wait(self, call: Task) -> None:
+        self._life.finished.check_waiter()
         try:
             call.wait()
         except BaseException:
