@@ -19,6 +19,7 @@ R = TypeVar("R")
 
 _DEPTH: Final = 100
 _MOST_TEXT: Final = 2_000
+_LARGEST: Final = 10**4_300  # Python writes no decimal number of more digits
 _MOST_PARTS: Final = 1_000_000
 """Characters of a value that holds parts twice: a few lists that hold each other twice are a tree without end."""
 
@@ -102,7 +103,10 @@ def _name(error: BaseException) -> str:
 
 
 def _message(error: BaseException) -> str:
-    return str(getattr(error, "guest_message", "") or error)
+    try:
+        return str(getattr(error, "guest_message", "") or error)
+    except Exception as failure:  # noqa: BLE001 - __str__ of a user's class
+        return f"<its __str__ failed with {type(failure).__name__}>"
 
 
 def _name_only(value: object) -> dict[str, str]:
@@ -111,8 +115,10 @@ def _name_only(value: object) -> dict[str, str]:
 
 def _plain(value: Any, depth: int) -> Any:
     """Return a value in the types of JSON."""
-    if value is None or type(value) in {bool, int, str}:
+    if value is None or type(value) in {bool, str}:
         return value
+    if type(value) is int:
+        return value if abs(value) < _LARGEST else {"repr": hex(value)[:_MOST_TEXT]}
     if type(value) is float:
         return value if math.isfinite(value) else {"repr": repr(value)}
     if depth > 0:

@@ -47,6 +47,9 @@ _METHODS: Final = (
     classmethod,
     staticmethod,
 )
+_READ_BY_TRACEBACK: Final = frozenset(("name_from", "obj", "_metadata"))
+"""What `traceback` reads to suggest other names: from 3.12 on it imports the module of an `ImportError` for that."""
+
 _NUMBERS: Final = ("lineno", "offset", "end_lineno", "end_offset")
 
 
@@ -118,6 +121,8 @@ def restore(
 
 def _is_method(cls: type, name: str) -> bool:
     """Return whether a name is that of a method, or one that the interpreter reads: a field must not take its place."""
+    if name in _READ_BY_TRACEBACK and issubclass(cls, (ImportError, AttributeError, NameError, SyntaxError)):
+        return True
     found = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
     return (name.startswith("__") and name.endswith("__")) or isinstance(found, _METHODS)
 

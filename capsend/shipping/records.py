@@ -8,6 +8,7 @@ from typing import Any, Final
 import attrs
 
 from capsend.codec.expansion import can_be_shown
+from capsend.codec.printable import printable
 
 _MOST_PARTS: Final = 100_000
 _REPR: Final = reprlib.Repr()
@@ -44,7 +45,7 @@ class Record:
     @reprlib.recursive_repr()
     def __repr__(self) -> str:
         if not can_be_shown(self.fields, most=_MOST_PARTS) or not can_be_shown(self.content, most=_MOST_PARTS):
-            return f"{self.name}(...)"
+            return f"{printable(self.name)}(...)"
         parts = [] if self.content is None else [_REPR.repr(self.content)]
-        parts += [f"{name}={_REPR.repr(value)}" for name, value in self.fields.items()]
-        return f"{self.name}({', '.join(parts)})"
+        parts += [f"{printable(name)}={_REPR.repr(value)}" for name, value in self.fields.items()]
+        return f"{printable(self.name)}({', '.join(parts)})"

@@ -14,7 +14,18 @@ from census import settled
 from hostile import access, answers, authority, children, decoding, exceptions, guest, interpreter, resources
 from hostile.expect import ANYTHING, ATTACKS, LIMITS, MIB
 
-from capsend import Environment, Executor, HostFunction, Image, Mailbox, ProcessFailed, ProcessKilled, process, spawn
+from capsend import (
+    Dir,
+    Environment,
+    Executor,
+    HostFunction,
+    Image,
+    Mailbox,
+    ProcessFailed,
+    ProcessKilled,
+    process,
+    spawn,
+)
 from capsend.deadlines import Deadlines
 from tests.memory import resident
 
@@ -140,12 +151,24 @@ def cancel():
     raise asyncio.CancelledError
 
 
+def length(word: str) -> int:
+    """Return the length of a word."""
+    return len(word)
+
+
+named = HostFunction(length)
+folder = Dir(Path(__file__).parent)
+
+
 def attempt():
     """Do a little of what attacks do: what is made once for all of them is there before."""
     import select
     import warnings
 
     select.select([], [], [], 0.01)
+    assert named("word") == 4
+    with (folder / "test_hostile.py").open() as file:
+        file.read(10)
     warnings.warn("text", stacklevel=1)
     spawn(pow, 2, 3).result()
     raise ValueError({1: {2}})
