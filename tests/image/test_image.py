@@ -248,58 +248,17 @@ def test_key_depends_on_what_is_inside():
     assert Image(packages=["sortedcontainers"]).key != Image().key
 
 
-BUILD = "from capsend.image import Image; Image(packages={!r}).ensure(); print('built')"
-
-
-def _building(cache, packages=()):
-    environment = os.environ | {"CAPSEND_CACHE_DIR": str(cache.parent)}
-    command = [sys.executable, "-c", BUILD.format(packages)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
 def test_build_that_is_killed_leaves_nothing_that_is_taken_for_an_image(cache):
     """Neither half an image nor a lock; the next one to hold the lock cleans up."""
-    with _building(cache) as program:
+    command = [sys.executable, "-c", "from capsend.image import Image; Image().ensure()"]
+    environment = os.environ | {"CAPSEND_CACHE_DIR": str(cache.parent)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as program:
         assert "building" in program.stderr.readline()
         program.send_signal(signal.SIGKILL)
     assert list_images() == []
     assert not Image().is_built
     clear_images()
     assert [path.name for path in cache.iterdir() if path.name != ".lock"] == []
-
-
-@pytest.fixture(scope="module")
-def built_at_once(tmp_path_factory):
-    """A cache in which two programs wanted the same image at the same time, and what they wrote."""
-    cache = tmp_path_factory.mktemp("at_once") / "images"
-    with _building(cache, ("sortedcontainers",)) as first, _building(cache, ("sortedcontainers",)) as second:
-        return cache, [first.communicate(timeout=200), second.communicate(timeout=200)]
-
-
-def test_programs_that_start_at_once_build_once(built_at_once, monkeypatch):
-    """The second waits for the first, and both have it."""
-    cache, [(out1, err1), (out2, err2)] = built_at_once
-    monkeypatch.setenv("CAPSEND_CACHE_DIR", str(cache.parent))
-    assert (out1, out2) == ("built\n", "built\n")
-    assert (err1 + err2).count("building the image") == 1
-    assert (err1 + err2).count("waiting for another program") == 1
-    assert len(list_images()) == 1
-
-
-def test_packages_of_this_environment_can_be_baked_in(built_at_once, monkeypatch):
-    """With what they require."""
-    monkeypatch.setenv("CAPSEND_CACHE_DIR", str(built_at_once[0].parent))
-    with_package = Image(packages=["sortedcontainers"])
-
-    def attempt():
-        from sortedcontainers import SortedList
-
-        return list(SortedList([3, 1, 2]))
-
-    assert with_package.is_built
-    assert Environment(image=with_package).spawn(attempt).result() == [1, 2, 3]
-    assert with_package.knows("sortedcontainers.sortedlist")
-    assert not Image().knows("sortedcontainers")
 
 
 def where_things_lie() -> tuple[int, list[int]]:

@@ -12,15 +12,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from capsend import Environment, Image, ImageError
 from capsend.image import bake as baking
 from capsend.image import without_native
+from capsend.image.image import list_images
 from capsend.image.packages import collect
 from capsend.shipping.captures.origins import missing_module_cure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PATIENCE = 120
 pytestmark = pytest.mark.timeout(1_800)  # an image is built, perhaps beside much else
@@ -169,18 +173,66 @@ def connect() -> None:
     socket.create_connection(("127.0.0.1", 1), timeout=1)
 
 
+FILLED = ("filled", "sortedcontainers")
+BUILD = f"from capsend.image import Image; Image(packages={FILLED}).ensure(); print('built')"
+
+
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """An image with a package that has data, optional native code, and imports that only an operating system has."""
+def built_at_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[tuple[str, str]]]]:
+    """A cache in which two programs wanted the same image at the same time, and what they wrote: the one image of these tests.
+
+    It has a package that has data, optional native code, and imports that only an operating system has, and one that is installed here.
+    """
+    site, cache = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("cache")
+    install(site, "filled", PACKAGE)
+    environment = os.environ | {
+        "CAPSEND_CACHE_DIR": str(cache),
+        "PYTHONPATH": str(site),
+        "RUST_BACKTRACE": "1",
+        "RUST_LIB_BACKTRACE": "1",
+    }
+
+    def start() -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", BUILD]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    with start() as first, start() as second:
+        written = [first.communicate(timeout=900), second.communicate(timeout=900)]
     with pytest.MonkeyPatch.context() as patch:
-        site = tmp_path_factory.mktemp("site")
         patch.syspath_prepend(site)
-        patch.setenv("RUST_BACKTRACE", "1")
-        patch.setenv("RUST_LIB_BACKTRACE", "1")
-        install(site, "filled", PACKAGE)
-        image = Image(packages=["filled"])
-        image.ensure()
-        yield Environment(image=image)
+        yield cache, written
+
+
+@pytest.fixture
+def filled(built_at_once: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """An environment with that image."""
+    monkeypatch.setenv("CAPSEND_CACHE_DIR", str(built_at_once[0]))
+    return Environment(image=Image(packages=FILLED))
+
+
+def test_programs_that_start_at_once_build_once(
+    built_at_once: tuple[Path, list[tuple[str, str]]], filled: Environment
+) -> None:
+    """The second waits for the first, and both have it."""
+    (out1, err1), (out2, err2) = built_at_once[1]
+    assert (out1, out2) == ("built\n", "built\n"), err1 + err2
+    assert (err1 + err2).count("building the image") == 1
+    assert (err1 + err2).count("waiting for another program") == 1
+    assert len(list_images()) == 1
+
+
+def sort() -> list[int]:
+    from sortedcontainers import SortedList
+
+    return list(SortedList([3, 1, 2]))
+
+
+def test_packages_of_this_environment_can_be_baked_in(filled: Environment) -> None:
+    """And only that image has them."""
+    assert filled.image.is_built
+    assert filled.spawn(sort).result(PATIENCE) == [1, 2, 3]
+    assert filled.image.knows("sortedcontainers.sortedlist")
+    assert not Image().knows("sortedcontainers")
 
 
 def test_data_and_metadata_of_a_package_go_in(filled: Environment) -> None:
