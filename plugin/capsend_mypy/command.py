@@ -216,6 +216,11 @@ def explain(name: str, *, config: str = "") -> int:
     except Failed as failed:
         sys.stderr.write(f"{failed}\n")
         return FAILED
+    return show(program, name)
+
+
+def show(program: Program, name: str) -> int:
+    """Print the verdict on a class, function or variable of a program; return as `explain` does."""
     node = program.symbol(name)
     if node is None:
         sys.stderr.write(

@@ -13,9 +13,14 @@ import pytest
 
 pytest.importorskip("mypy")
 
+from capsend_mypy import command
+from mypy.modulefinder import BuildSource
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from capsend_mypy.program import Program
 
     Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -119,18 +124,36 @@ def test_check_names_an_unknown_option_and_prints_no_usage_of_mypys(project: Pat
     assert "good.py: Duplicate module" in run("check", ".").stderr
 
 
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """What `explain` asks of the project; it is built without a cache, which takes as long as all else here."""
+    folder = tmp_path_factory.mktemp("explained")
+    (folder / "bad.py").write_text(BAD)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return command._program([BuildSource(None, None, "import bad\n")], "")
+
+
 def test_explain_judges_a_class_by_both_traits(run: Run) -> None:
     """By its full name; functions are explained in `test_cli.py`, where `audit` is called as well."""
     done = run("explain", "bad.Table")
-    assert done.stdout == "bad.Table: ProcessSend\nbad.Table: Serializable\n"
-    assert run("explain", "bad.nothing").returncode == 2
+    assert (done.returncode, done.stdout) == (0, "bad.Table: ProcessSend\nbad.Table: Serializable\n")
 
 
-def test_explain_judges_a_value_by_both_traits(run: Run) -> None:
+def test_explain_judges_a_value_by_both_traits(program: Program, capsys: pytest.CaptureFixture[str]) -> None:
     """A variable is judged as a capture, with the reason and the cure, and as an argument."""
-    done = run("explain", "bad.COUNTS")
-    assert done.stdout.startswith("bad.COUNTS: dict[str, int], not ProcessSend\n")
-    assert "mutable: a captured dict would silently become a copy" in done.stdout
-    assert done.stdout.endswith("bad.COUNTS: Serializable\n")
-    assert run("explain", "bad.LOCK").stdout.count("bad.LOCK: not Serializable") == 1
-    assert run("explain", "bad.NAMES").stdout == "bad.NAMES: tuple[str], ProcessSend\nbad.NAMES: Serializable\n"
+    assert command.show(program, "bad.COUNTS") == 1
+    shown = capsys.readouterr().out
+    assert shown.startswith("bad.COUNTS: dict[str, int], not ProcessSend\n")
+    assert "mutable: a captured dict would silently become a copy" in shown
+    assert shown.endswith("bad.COUNTS: Serializable\n")
+    assert command.show(program, "bad.LOCK") == 1
+    assert capsys.readouterr().out.count("bad.LOCK: not Serializable") == 1
+    assert command.show(program, "bad.NAMES") == 0
+    assert capsys.readouterr().out == "bad.NAMES: tuple[str], ProcessSend\nbad.NAMES: Serializable\n"
+
+
+def test_explain_names_what_does_not_exist(program: Program, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the form that a name has, and exit code 2."""
+    assert command.show(program, "bad.nothing") == 2
+    assert "bad.nothing: mypy knows no such class, function or variable" in capsys.readouterr().err
