@@ -25,6 +25,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TIMEOUT: Final = 300.0
+MEMORY: Final = 4 << 30
+"""Bytes of addresses that mypy can have."""
+
+_LIMITED: Final = """
+import contextlib, runpy, sys
+with contextlib.suppress(ImportError, OSError, ValueError):  # a system without it, or with a lower limit
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
+sys.argv[:2] = ["mypy"]
+runpy.run_module("mypy", run_name="__main__", alter_sys=True)
+"""
+"""A program that runs mypy within so many bytes of addresses: untrusted text can make it ask for any amount."""
+
 _INPUTS: Final = "capsend_inputs"
 _TEXT: Final = "capsend_text"
 _OPTIONS: Final = (
@@ -93,7 +106,8 @@ def problems(text: str, name: str, inputs: Mapping[str, Any], *, declared: str =
 def _mypy(folder: Path) -> list[str]:
     from capsend.cache_place import cache_folder
 
-    command = [sys.executable, "-m", "mypy", *_OPTIONS, f"--config-file={folder / 'mypy.ini'}"]
+    # Without the current folder on its path: a process may have been given that to write to.
+    command = [sys.executable, "-P", "-c", _LIMITED, str(MEMORY), *_OPTIONS, f"--config-file={folder / 'mypy.ini'}"]
     command += [f"--cache-dir={cache_folder().parent / 'mypy'}", str(folder / f"{_TEXT}.py")]
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("MYPYPATH")]), str(Path.cwd())])
     try:
@@ -107,7 +121,7 @@ def _mypy(folder: Path) -> list[str]:
     if "No module named mypy" in done.stderr:
         message = "source.check() needs mypy, which is not installed here. Install it: pip install mypy"
         raise CapsendError(message)
-    if done.returncode not in {0, 1} and not done.stdout.startswith("{"):
+    if done.returncode and not done.stdout.startswith("{"):
         message = f"mypy could not check the text: {(done.stderr or done.stdout).strip()[-1_000:]}"
         raise CapsendError(message)
     return done.stdout.splitlines()

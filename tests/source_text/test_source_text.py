@@ -30,7 +30,7 @@ from capsend import (
     spawn,
 )
 from capsend.shipping import records
-from capsend.source_text import shipment
+from capsend.source_text import shipment, type_check
 from capsend.source_text import source as source_text
 
 if TYPE_CHECKING:
@@ -431,3 +431,38 @@ def test_type_errors_are_found_before_the_text_runs() -> None:
 def test_text_without_type_errors_has_none() -> None:
     """And the command says so as well."""
     assert Source("import json\njson.dumps(rows)").check(rows=list[dict[str, Any]]) == ()
+
+
+def test_checking_a_text_runs_nothing_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may have been given it to write to: mypy is that of this Python."""
+    for name in ("mypy", "runpy", "capsend_mypy", "sitecustomize", "resource"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    assert [problem.line for problem in Source("1\n1 + rows").check(rows=str)] == [2]
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 3_000 + ")" * 3_000,
+        "x = " + "[" * 3_000,
+        "\0",
+        "a" * 100_000,
+        "# mypy: plugins=evil\n1",
+        "# type: ignore[" * 99,
+    ],
+)
+def test_text_that_is_hard_on_mypy_is_checked_or_refused(text: str) -> None:
+    """In an OS process of its own, which may end as it likes."""
+    told: list[object] = []
+    with contextlib.suppress(capsend.CapsendError, SyntaxError, ValueError):
+        told += Source(text).check()
+    assert all(len(str(problem)) < 200_000 for problem in told)
+
+
+def test_a_check_that_takes_too_much_memory_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The OS process of mypy ends, and this program does not."""
+    monkeypatch.setattr(type_check, "MEMORY", 60 << 20)
+    with pytest.raises(capsend.CapsendError, match="mypy could not check the text"):
+        Source("1 + rows").check(rows=str)
