@@ -236,7 +236,7 @@ class Environment:
             raise ValueError(message)
 
     def replace(self, **changes: Any) -> Environment:
-        """Return a copy of this environment with other limits or targets, by the names that `Environment` takes.
+        """Return a copy of this environment with other limits or targets: *changes* have the names that `Environment` takes.
 
         Raises:
             TypeError, ValueError: as `Environment(...)`.

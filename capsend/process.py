@@ -253,7 +253,7 @@ class Process(Generic[R_co]):
         self, fn: Callable[Concatenate[Mailbox[M], P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> Actor[M, R]: ...
     def spawn_linked(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
-        """Spawn a process in the default environment and link it to this one."""
+        """Run `fn(*args, **kwargs)` in a new process, in the default environment, and link the process to this one."""
         try:
             made: Process[R] = spawner()(fn, *args, **kwargs)
             self.link(made)

@@ -53,7 +53,7 @@ class Spawnable(Generic[P, R]):
     @overload
     def spawn(self: Callable[Concatenate[Mailbox[M], Q], T], *args: Q.args, **kwargs: Q.kwargs) -> Actor[M, T]: ...
     def spawn(self, *args: P.args, **kwargs: P.kwargs) -> Process[R]:
-        """Run the function in a new process, in the default environment."""
+        """Run the function in a new process, in the default environment; *args* and *kwargs* are its own."""
         from capsend.environment import default, started
 
         try:
@@ -124,6 +124,9 @@ class _Spawn:
         except Exception as error:
             hide_own_frames(error)
             raise
+
+    def __init__(self) -> None:
+        self.__doc__ = type(self).__call__.__doc__  # `help(spawn)` describes the call
 
     def __repr__(self) -> str:
         return "<capsend.spawn>"

@@ -128,12 +128,15 @@ class Stream(Generic[T]):
 class _Stream:
     """The type of `stream`."""
 
+    def __init__(self) -> None:
+        self.__doc__ = type(self).__call__.__doc__  # `help(stream)` describes the call
+
     def __call__(
         self, fn: Callable[P, Iterable[T] | AsyncIterable[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> Stream[T]:
-        """Run a generator function, asynchronous or not, in a new process of the default environment, and return its items as a stream.
+        """Run `fn(*args, **kwargs)`, a generator function, in a new process of the default environment, and return its items as a stream.
 
-        Captures of `fn` must be `ProcessSend`; arguments and items are copied.
+        `fn` may be asynchronous. Captures of `fn` must be `ProcessSend`; arguments and items are copied.
 
         Raises:
             TypeError: `fn` cannot be called.

@@ -179,7 +179,7 @@ class Dir(_Base):
             return _within(self._path / part, self._mount)
 
         def joinpath(self, *parts):
-            """Return a path in the folder, as `/` does."""
+            """Return a path in the folder, as `/` does with each of the *parts*."""
             return _within(self._path.joinpath(*parts), self._mount)
 
         def __getattr__(self, name):
@@ -194,11 +194,11 @@ class Dir(_Base):
         return (_within(path, self._mount) for path in self._path.iterdir())
 
     def glob(self, pattern: str, **options: Any) -> Iterator[Dir]:  # type: ignore[override] # options differ between versions
-        """Yield the paths that match."""
+        """Yield the paths that match *pattern*; *options* are those of `pathlib.Path.glob`."""
         return (_within(path, self._mount) for path in self._path.glob(pattern, **options))
 
     def rglob(self, pattern: str, **options: Any) -> Iterator[Dir]:  # type: ignore[override] # as above
-        """Yield the paths that match, at any depth."""
+        """Yield the paths that match *pattern* at any depth; *options* are those of `pathlib.Path.rglob`."""
         return (_within(path, self._mount) for path in self._path.rglob(pattern, **options))
 
     def __fspath__(self) -> str:

@@ -250,7 +250,7 @@ class Mailbox(Generic[M]):
             self._watches[port] = token
 
     def demonitor(self, peer: Address[Any] | HasAddress) -> None:
-        """Withdraw a monitor; do nothing when its notice has come."""
+        """Withdraw the monitor of *peer*; do nothing when its notice has come."""
         address = address_of(peer, kind=Address)
         token = self._watches.pop(address.__capsend_handle__.port, None)
         if token is not None:

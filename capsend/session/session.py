@@ -496,7 +496,7 @@ class Snapshot:
 
     @shown_at_caller
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the snapshot to a file that only this user can read: the file holds all that the session did, secrets included.
+        """Write the snapshot to *path*, a file that only this user can read: the file holds all that the session did, secrets included.
 
         A file of that name is replaced when the new one is complete.
 

@@ -68,6 +68,7 @@ def agrees(shown: list[str], had: list[str]) -> bool:
 DOCUMENTS = [
     ROOT / "README.md",
     *(ROOT / "docs" / name for name in ("guide.md", "source-text.md", "processes.md", "authority.md", "guests.md")),
+    *sorted((ROOT / "docs" / "cookbook").glob("*.md")),
 ]
 
 
@@ -95,7 +96,7 @@ def test_a_document_shows_what_really_happens(document: Path, tmp_path: Path, te
 
 def test_what_the_documents_link_to_is_there() -> None:
     """Relative links lead to files of this repository."""
-    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.md")]:
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.md")]:
         for link in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
             if "://" not in link:
                 assert (document.parent / link).exists(), f"{document.name}: {link}"
