@@ -17,7 +17,7 @@ from capsend.engine.instance import (
     guests,
 )
 from capsend.engine.interpreter import Guest, Template, assemble, compile_component
-from capsend.engine.locating import instance_of
+from capsend.engine.locating import survey
 
 __all__ = [
     "LARGEST_MEMORY",
@@ -39,6 +39,6 @@ __all__ = [
     "compile_component",
     "engine",
     "guests",
-    "instance_of",
     "load_code",
+    "survey",
 ]

@@ -21,6 +21,7 @@ from capsend.engine.instance import LARGEST_MEMORY, Interrupted, engine, running
 from capsend.engine.memory import Memory, find_memory, find_signals
 from capsend.engine.pictures import put_picture, take_picture
 from capsend.engine.place import Place
+from capsend.engine.prefault import prefault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +66,7 @@ def compile_component(wasm: bytes) -> bytes:
 class Template:
     """A compiled component, loaded and ready to be instantiated any number of times, on any thread."""
 
-    def __init__(self, path: Path, *, instance: int | None = None) -> None:
+    def __init__(self, path: Path, *, instance: int | None = None, written: Sequence[tuple[int, int]] = ()) -> None:
         """Load a file that `compile_component` made.
 
         Loading maps machine code into this OS process: the caller vouches for the file.
@@ -73,6 +74,7 @@ class Template:
         Args:
             path: the file.
             instance: the number of the instance that has the memory, if it was found; see `capsend.engine.place`.
+            written: [(address, bytes)] of the pages that every process writes to.
 
         Raises:
             ValueError: the file was made by another wasmtime, with other settings, or for another CPU.
@@ -89,6 +91,7 @@ class Template:
             raise ValueError(message)
         self.export = export
         self.instance = instance
+        self.written = tuple(written)
         self._signals: tuple[tuple[int, int], ...] | None = None
 
     @functools.cached_property
@@ -209,6 +212,11 @@ class Guest(ComponentInstance):
         finally:
             running.guest = None
         return capi.take_text(result.of.string)
+
+    def prefault(self) -> None:
+        """Copy the pages for the guest that every process writes to, before it runs."""
+        if self.place is not None:
+            prefault(self.place.base, self.template.written)
 
     def find_memory(self) -> None:
         """Find the guest's memory, before it runs code beyond its image: from then on `interrupt_python` reaches code that waits for nothing."""

@@ -1,4 +1,4 @@
-"""The search for the instance that has an image's memory, done once when the image is made."""
+"""Facts about an image's memory that are found out once, when the image is made: the instance that has it, and the pages that are written to."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import resource
 from typing import TYPE_CHECKING, Final
 
 from capsend.engine.interpreter import Guest, Template
+from capsend.engine.pictures import stretches, written
+from capsend.engine.prefault import MOST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,15 +19,39 @@ _LIKELY: Final = 2
 
 _MARK: Final = "the place of the memory"
 _TEXT: Final = 256
+_LOOKS: Final = 3
 
 
-def instance_of(path: Path) -> int | None:
-    """Return the number of the instance that has the memory of a compiled image; None where none of the likely ones has it.
+def survey(path: Path) -> tuple[int | None, list[tuple[int, int]]]:
+    """Find the memory of a compiled image, and the pages of it that every process writes to.
 
     wasmtime ends the whole OS process at a number that is none, so each is tried in a fork: the caller must not have an engine yet.
+
+    Returns:
+        (the number of the instance that has the memory, [(address, bytes)]); (None, []) where none of the likely ones has it, and no pages
+        where the system does not report them.
     """
     numbers = (_LIKELY, *(number for number in range(_MOST_INSTANCES) if number != _LIKELY))
-    return next((number for number in numbers if _is_right(number, path)), None)
+    instance = next((number for number in numbers if _is_right(number, path)), None)
+    return instance, [] if instance is None else _written(Template(path, instance=instance))
+
+
+def _written(template: Template) -> list[tuple[int, int]]:
+    """Return the pages of the image that instances write to when they are made ready, each time the same."""
+    found: list[bytearray] = []
+    for _ in range(_LOOKS):
+        guest = Guest(template, memory=1 << 30, host=_answer_nothing)
+        assert guest.place is not None
+        size = guest.place.size
+        guest.run("", "ready")
+        try:
+            found.append(written(guest.place.base, size))
+        except OSError:  # no such file: not Linux
+            return []
+        finally:
+            guest.close()
+    pages = bytearray(map(min, zip(*found, strict=True)))
+    return list(stretches(pages))[:MOST]
 
 
 def _is_right(number: int, path: Path) -> bool:
@@ -36,9 +62,13 @@ def _is_right(number: int, path: Path) -> bool:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             template = Template(path, instance=number)
-            guest = Guest(template, memory=1 << 30, host=lambda _operation, _payload: "")
+            guest = Guest(template, memory=1 << 30, host=_answer_nothing)
             address = int(guest.run(_MARK, "place"))
             status = 0 if guest.place is not None and _MARK.encode() in guest.place.read(address, _TEXT) else 1
         finally:
             os._exit(status)
     return os.waitpid(child, 0)[1] == 0
+
+
+def _answer_nothing(_operation: int, _payload: str) -> str:
+    return ""

@@ -113,7 +113,7 @@ def take_picture(guest: Guest) -> Picture | None:
     guest.rest()
     size, base = guest.memory + _SLACK, guest.seen.base
     try:
-        runs = list(_runs(_written(base, size, guest.picture)))
+        runs = list(stretches(written(base, size, guest.picture)))
         file = _memory_file()
     except OSError:
         return None
@@ -149,7 +149,7 @@ def _write_all(file: int, data: memoryview) -> None:
         data = data[os.write(file, data) :]
 
 
-def _written(base: int, size: int, before: Picture | None) -> bytearray:
+def written(base: int, size: int, before: Picture | None = None) -> bytearray:
     """Return a byte for each page, which is 1 if it is not as in the image: the instance has written it, or began with it.
 
     Source: Documentation/admin-guide/mm/pagemap.rst of Linux.
@@ -166,7 +166,7 @@ def _written(base: int, size: int, before: Picture | None) -> bytearray:
     return pages
 
 
-def _runs(pages: bytearray) -> Iterator[tuple[int, int]]:
+def stretches(pages: bytearray) -> Iterator[tuple[int, int]]:
     """Yield (address, bytes) of the pages that are marked, those side by side together."""
     start = pages.find(1)
     while start >= 0:

@@ -39,8 +39,8 @@ def rehearse(run: Callable[[str, str], str]) -> None:
 
 
 def rehearse_again(run: Callable[[str, str], str]) -> None:
-    """Make the plainest calls once more, in an instance that waits for its program: its pages are its own then."""
-    _make_calls(run, _calls[1:])
+    """Make the plainest call once more, in an instance that waits for its program: its pages are its own then."""
+    _make_calls(run, _calls[-1:])
 
 
 def _make_calls(run: Callable[[str, str], str], calls: list[tuple[str, str]]) -> None:

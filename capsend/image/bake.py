@@ -40,7 +40,9 @@ MARK: Final = "capsend cannot import: "
 _STEPS: Final = ("importing its modules", "compiling it", "trying it")
 _SNAPSHOT: Final = "import componentize_py; componentize_py.script()"
 _TRANSLATE: Final = "from capsend.image import translating; translating.main()"
-_LOCATE: Final = "import sys, pathlib; from capsend import engine; print(engine.instance_of(pathlib.Path(sys.argv[1])))"
+_SURVEY: Final = (
+    "import sys, json, pathlib; from capsend import engine; print(json.dumps(engine.survey(pathlib.Path(sys.argv[1]))))"
+)
 _UNMERGED: Final = "unmerged"
 _SWITCH: Final = "CAPSEND_MERGE"
 """The environment variable that keeps images unmerged when it is 0: for tests, and for finding the origin of a fault."""
@@ -61,6 +63,8 @@ class Record:
     """Seconds since the epoch."""
     instance: int | None = None
     """The number of the instance that has its memory, by which the host reaches the memory in place; None where it was not found."""
+    written: tuple[tuple[int, int], ...] = attrs.field(default=(), repr=False)
+    """(address, bytes) of the pages of its memory that every process writes to."""
     unmerged: str = ""
     """The reason why its modules are not merged into one, which makes processes start faster; empty if they are."""
 
@@ -81,6 +85,7 @@ class Record:
             data = loads(path.read_text(encoding="ascii"))
             data["modules"] = frozenset(data["modules"])
             data["packages"] = tuple(data["packages"])
+            data["written"] = tuple((address, length) for address, length in data["written"])
             return cls(**data)
         except (TypeError, KeyError, ValueError) as error:
             message = f"{path} is damaged"
@@ -121,7 +126,7 @@ def bake(folder: Path, *, key: str, packages: Sequence[Package], rehearsal: str)
                 raise
             unmerged = _translate(folder, unmerged=str(error))
             inventory = _try_out(folder / COMPILED)
-        instance = _locate(folder)
+        instance, written = _survey(folder)
         for leftover in ("stage", "tmp", "venv"):
             shutil.rmtree(folder / leftover, ignore_errors=True)
         (folder / "image.wasm").unlink()
@@ -135,6 +140,7 @@ def bake(folder: Path, *, key: str, packages: Sequence[Package], rehearsal: str)
             size=(folder / COMPILED).stat().st_size,
             built=time.time(),
             instance=instance,
+            written=written,
             unmerged=unmerged,
         ).save(folder / RECORD)
     _say(f"the image is ready ({time.monotonic() - started:.0f} s)")
@@ -197,10 +203,10 @@ def _translate(folder: Path, *, unmerged: str = "") -> str:
     return unmerged or printed.strip()
 
 
-def _locate(folder: Path) -> int | None:
-    """Return the number of the instance that has the memory, if it can be found: without it bytes are sent as text."""
-    printed = _run(_LOCATE, folder / COMPILED, folder=folder).strip()
-    return int(printed) if printed.isdecimal() else None
+def _survey(folder: Path) -> tuple[int | None, tuple[tuple[int, int], ...]]:
+    """Return the number of the instance that has the memory, and the pages that every process writes to, as far as they can be found."""
+    instance, written = loads(_run(_SURVEY, folder / COMPILED, folder=folder))
+    return instance, tuple((address, length) for address, length in written)
 
 
 def _run(code: str, *arguments: Path | str, folder: Path, packages: Sequence[Package] = ()) -> str:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from capsend.engine import Template
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 """Raised with every change of the engine's settings or of the layout of the cache that makes old images useless."""
 
 _lock = threading.Lock()
@@ -292,7 +292,9 @@ def _load(folder: Path) -> Template | None:
         check_owner(folder / COMPILED, stat.S_ISREG)
         _check_content(folder, record)
         in_place = os.environ.get(_IN_PLACE) != "0"
-        return engine.Template(folder / COMPILED, instance=record.instance if in_place else None)
+        return engine.Template(
+            folder / COMPILED, instance=record.instance if in_place else None, written=record.written
+        )
     except (OSError, ValueError) as error:
         print(f"capsend: the cached image is not used: {error}", file=sys.stderr)  # noqa: T201 - explains the wait
         return None

@@ -325,7 +325,9 @@ class Life:
         # The folders of a process are settled when its instance is made: a ready instance was made without any.
         guest = None if mounts else pool.take(template)
         if guest is None:
-            return engine.Guest(template, memory=memory, host=self._answer, mounts=mounts)
+            guest = engine.Guest(template, memory=memory, host=self._answer, mounts=mounts)
+            guest.prefault()
+            return guest
         guest.limit(memory)
         guest.host = self._answer
         return guest

@@ -102,6 +102,7 @@ def _make(template: Template) -> Guest | None:
     """Return a guest that has repeated the calls it was built with, so that its pages are its own already."""
     guest = engine.Guest(template, memory=engine.LARGEST_MEMORY)
     try:
+        guest.prefault()
         guest.run("", "ready")
     except (engine.Trapped, engine.Interrupted):
         guest.close()
