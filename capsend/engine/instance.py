@@ -149,6 +149,7 @@ class Instance:
     After `Trapped` or `Interrupted` the instance is dead and can only be closed.
 
     Attributes:
+        is_running: whether it runs code, or is about to, and does not wait.
         began: nanoseconds of processor time that the thread which made it had used before.
     """
 
@@ -166,6 +167,7 @@ class Instance:
         self.raw_output = bytearray()
         self._wake = threading.Lock()
         self._wake.acquire()
+        self.is_running = True
         self._number = next(numbers)
         self.store: Any = capi.store_new(owner.ptr(), None, capi.NO_FINALIZER)
         self.context: Any = capi.store_context(self.store)
@@ -246,8 +248,10 @@ class Instance:
         The wait may end early for no reason: the waiter looks again. None waits for ever.
         """
         timeout = -1.0 if seconds is None else min(max(seconds, 0.0), threading.TIMEOUT_MAX)
+        self.is_running = False
         if self._wake.acquire(timeout=timeout) and self.interrupted:
             self._wake.release()
+        self.is_running = True
 
     def unpark(self) -> None:
         """End the wait of `park`, or the next one; from any thread."""

@@ -201,6 +201,7 @@ class Guest(ComponentInstance):
             slot.of.string.data = capi.address(text)
         result = ffi.wasmtime_component_val_t()
         running.guest = self
+        self.is_running = True
         try:
             self.rest()
             self.finish(
@@ -211,6 +212,7 @@ class Guest(ComponentInstance):
             self._returned = True
         finally:
             running.guest = None
+            self.is_running = False
         return capi.take_text(result.of.string)
 
     def prefault(self) -> None:

@@ -304,7 +304,13 @@ class Life:
             if guest is not None:
                 self._memory = guest.memory
                 guest.close()
+                self._tell_end()
             self.guest = None
+
+    def _tell_end(self) -> None:
+        from capsend.runtime import pool
+
+        pool.ended()
 
     @property
     def stack(self) -> int:

@@ -1,8 +1,8 @@
 """Ready instances: a few guests made in advance, so that a process starts in a fraction of the time.
 
 Each is handed out once and closed after its run. Filling begins with the second process of a program, since a program that spawns once has
-no use for it, and waits for a moment without spawns: two threads that touch new pages at the same time
-are slower than one after the other, because each of them interrupts all CPUs to change the memory map.
+no use for it. It waits for a moment without spawns, unless few guests are left and a processor is idle: two threads that touch new pages at
+the same time are slower than one after the other, because each of them interrupts all CPUs to change the memory map.
 """
 
 from __future__ import annotations
@@ -24,7 +24,12 @@ SIZE: Final = 4
 
 _TEMPLATES: Final = 2
 _BEFORE_FILLING: Final = 2
+_LOW: Final = 3
+"""Guests below which the stock is filled while processes are spawned, if a processor is idle."""
+
 _QUIET: Final = 0.01
+_FEW_GUESTS: Final = 64
+_PROCESSORS: Final = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Ready:
@@ -48,10 +53,24 @@ class Ready:
             waiting = self._waiting.setdefault(template, collections.deque())
             self._waiting.move_to_end(template)
             guest = waiting.popleft() if waiting else None
+            if guest is not None:
+                guest.is_running = True
             if not self._filling:
                 self._filling = True
                 _thread.start_new_thread(self._fill, ())
         return guest
+
+    def _pause(self) -> float:
+        """Return the seconds for which the stock stays as it is."""
+        if any(len(waiting) < _LOW for waiting in self._waiting.values()) and _has_idle_processor():
+            return 0.0
+        return self._last + _QUIET - time.monotonic()
+
+    def ended(self) -> None:
+        """Look again whether a processor is idle; called when a process has ended."""
+        if self._filling:
+            with self._changed:
+                self._changed.notify_all()
 
     def close(self) -> None:
         """Close all that wait, and make no more; called before the interpreter exits."""
@@ -84,8 +103,8 @@ class Ready:
     def _next_lack(self) -> Template | None:
         dropped: list[Guest] = []
         with self._changed:
-            while not self._closed and (quiet := time.monotonic() - self._last) < _QUIET:
-                self._changed.wait(_QUIET - quiet)
+            while not self._closed and (left := self._pause()) > 0:
+                self._changed.wait(left)
             while len(self._waiting) > _TEMPLATES:
                 dropped.extend(self._waiting.popitem(last=False)[1])
             lacking = [template for template, waiting in self._waiting.items() if len(waiting) < SIZE]
@@ -98,6 +117,13 @@ class Ready:
         return lacking[-1] if lacking else None
 
 
+def _has_idle_processor() -> bool:
+    """Return whether this program has a processor that neither a guest nor its starter needs, as far as that is known at little cost."""
+    if len(engine.guests) > _FEW_GUESTS:
+        return False
+    return sum(guest.is_running for guest in list(engine.guests.values())) < _PROCESSORS
+
+
 def _make(template: Template) -> Guest | None:
     """Return a guest that has repeated the calls it was built with, so that its pages are its own already."""
     guest = engine.Guest(template, memory=engine.LARGEST_MEMORY)
@@ -107,6 +133,7 @@ def _make(template: Template) -> Guest | None:
     except (engine.Trapped, engine.Interrupted):
         guest.close()
         raise
+    guest.is_running = False
     return guest
 
 
@@ -120,6 +147,11 @@ def take(template: Template) -> Guest | None:
     if _owner != os.getpid():
         _ready, _owner = Ready(), os.getpid()
     return _ready.take(template)
+
+
+def ended() -> None:
+    """Tell that a process has ended."""
+    _ready.ended()
 
 
 def close() -> None:
