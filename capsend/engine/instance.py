@@ -149,6 +149,7 @@ class Instance:
     After `Trapped` or `Interrupted` the instance is dead and can only be closed.
 
     Attributes:
+        afterwards: calls at the end of the host operation that the guest makes: what they wake finds the GIL free then.
         is_running: whether it runs code, or is about to, and does not wait.
         began: nanoseconds of processor time that the thread which made it had used before.
     """
@@ -168,6 +169,7 @@ class Instance:
         self._wake = threading.Lock()
         self._wake.acquire()
         self.is_running = True
+        self.afterwards: list[Callable[[], object]] = []
         self._number = next(numbers)
         self.store: Any = capi.store_new(owner.ptr(), None, capi.NO_FINALIZER)
         self.context: Any = capi.store_context(self.store)
@@ -224,6 +226,11 @@ class Instance:
         self.disturbed = True
         self.unpark()
         self.engine.increment_epoch()
+
+    def call_afterwards(self) -> None:
+        """Make the calls of `afterwards`; on the thread that runs the guest."""
+        while self.afterwards:
+            self.afterwards.pop(0)()
 
     def tell_disturbance(self) -> None:
         """Call `on_disturbance`; on the thread that runs the guest."""

@@ -270,10 +270,14 @@ def _on_host(
         answer = guest.host(operation, text).encode("ascii") if operation != _END else b""
     except BaseException as failure:  # noqa: BLE001 - raised again by `finish`, on this side of wasmtime
         guest.failure = failure
+        guest.call_afterwards()
         return capi.error("host function failed")
     if guest.interrupted:
+        guest.call_afterwards()
         return capi.error("interrupted")
     if guest.disturbed:
         guest.tell_disturbance()
     capi.put_text(results, answer)
+    if guest.afterwards:
+        guest.call_afterwards()
     return 0

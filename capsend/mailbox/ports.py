@@ -189,12 +189,19 @@ class Port:
 
     # --- senders ---
 
-    def offer(self, envelope: Envelope, waiter: Waiter | None = None) -> Offer:
+    def offer(
+        self,
+        envelope: Envelope,
+        waiter: Waiter | None = None,
+        *,
+        later: list[Callable[[], object]] | None = None,
+    ) -> Offer:
         """Put an envelope into the queue if it fits; never wait.
 
         Args:
             envelope: the envelope.
             waiter: the waiter of `enter`, when the sender has been waiting: earlier waiters go first.
+            later: a list for the functions that wake the receivers, which the caller calls soon; None calls them at once.
         """
         with self._lock:
             if self.reason is not None or (envelope.tag and envelope.tag not in self._calls):
@@ -207,7 +214,10 @@ class Port:
                 return Offer.FULL
             answer = self._place_urgent(envelope) if envelope.tag else self._place(envelope)
         if answer is Offer.ACCEPTED:
-            self.tell_listeners()
+            if later is None:
+                self.tell_listeners()
+            else:
+                later += self._wakes
         return answer
 
     def _place_urgent(self, envelope: Envelope) -> Offer:
@@ -316,6 +326,8 @@ class Port:
 
     def hold(self, messages: int, size: int) -> None:
         """Charge for messages that the receiver took out and set aside, because it wanted another one."""
+        if (messages, size) == self._held:
+            return
         self._held = (
             min(max(messages, 0), self.messages),
             min(max(size, 0), self.size),
@@ -428,7 +440,14 @@ class Port:
             wake()
 
 
-def put(port: Port, envelope: Envelope, *, parker: Any, timeout: float | None = None) -> Offer:
+def put(
+    port: Port,
+    envelope: Envelope,
+    *,
+    parker: Any,
+    timeout: float | None = None,
+    later: list[Callable[[], object]] | None = None,
+) -> Offer:
     """Put an envelope into a port, waiting for room where that is the port's policy.
 
     Args:
@@ -436,11 +455,12 @@ def put(port: Port, envelope: Envelope, *, parker: Any, timeout: float | None = 
         envelope: the envelope.
         parker: the means by which this thread waits: a `Parker`, or the guest of the process.
         timeout: seconds to wait; for ever when None.
+        later: as for `Port.offer`, for an envelope that needs no wait.
 
     Returns:
         The port's answer; `FULL` when the time is over, or when the guest of the waiting thread was killed.
     """
-    answer = port.offer(envelope)
+    answer = port.offer(envelope, later=later)
     if answer is not Offer.FULL or (timeout is not None and timeout <= 0):
         return answer
     end = None if timeout is None else time.monotonic() + timeout

@@ -438,6 +438,8 @@ class Life:
 
     def _answer(self, operation: int, payload: str) -> str:
         """Do a host operation, by number; an unknown number does nothing."""
+        if operation in MAIL:
+            return self.mail.answer(operation, payload)
         if operation in {Operation.STDOUT, Operation.STDERR}:
             self._write(self._out if operation == Operation.STDOUT else self._err, payload)
         elif operation == Operation.SLEEP and self.guest is not None:
@@ -454,8 +456,6 @@ class Life:
             return repr(self.cpu_seconds())
         elif operation == Operation.WARN:
             return self._warn(payload)
-        elif operation in MAIL:
-            return self.mail.answer(operation, payload)
         elif operation == Operation.CALL:
             return self._call(payload)
         else:

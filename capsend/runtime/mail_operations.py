@@ -44,6 +44,7 @@ MOST_TIMERS: Final = 1_000
 """Timers of `send_after` that one process can have at a time."""
 
 MOST_HANDLES_IN_MESSAGE: Final = 100
+_ONLY_RECEIVE: Final = Receive(urgent=False, timeout=None, held=0, held_size=0, refused=0, drops="").write()
 _LONGEST_RECORD: Final = 65_536
 _LONGEST_DROPS: Final = 1 << 20
 
@@ -90,6 +91,7 @@ class Mail:
         )
         self.port.on_exit = self._linked_ended
         self.takes_messages = False
+        self._own_grant: PortGrant | None = None
         self._logs = (
             environment.stderr is not None
         )  # an environment that discards standard error wants no records either
@@ -112,6 +114,7 @@ class Mail:
     def open(self, shipment: Shipment) -> None:
         """Set the names that the process knows, before anybody has its address."""
         self.takes_messages = shipment.takes_mailbox
+        self._own_grant = None
         self.port.name = shipment.message_name
         self.resolve = shipment.resolve
 
@@ -122,7 +125,10 @@ class Mail:
 
     def grant(self) -> PortGrant:
         """Return the grant of the process's own address."""
-        return PortGrant(self.port, send=self.takes_messages)
+        grant = self._own_grant
+        if grant is None:
+            grant = self._own_grant = PortGrant(self.port, send=self.takes_messages)
+        return grant
 
     def close(self, reason: str, words: str) -> None:
         """End: every process and mailbox that monitors this process or is linked to it is notified."""
@@ -162,7 +168,7 @@ class Mail:
         # A call to an ended process is reported in the answer: notices of such calls would add up.
         if call and target.port.reason is None:
             self.open_call(call, target.port)
-        answer = put(target.port, envelope, parker=self._guest, timeout=timeout)
+        answer = put(target.port, envelope, parker=self._guest, timeout=timeout, later=self._guest.afterwards)
         if answer is Offer.ACCEPTED:
             self.sent += 1
             return ""
@@ -275,12 +281,16 @@ class Mail:
 
     def _receive(self, payload: str) -> str:
         """Do `which timeout held held_bytes refused drops`. Returns: `kind tag length handles text`, or empty when time is over."""
-        urgent, seconds, held, held_size, refused, drops = Receive.read(payload)
-        if drops:
-            self._drop(drops)
-        if refused:
-            self.port.dropped += min(max(refused, 0), self.port.messages)
-        self.port.hold(held, held_size)
+        if payload == _ONLY_RECEIVE:
+            urgent, seconds = False, None
+            self.port.hold(0, 0)
+        else:
+            urgent, seconds, held, held_size, refused, drops = Receive.read(payload)
+            if drops:
+                self._drop(drops)
+            if refused:
+                self.port.dropped += min(max(refused, 0), self.port.messages)
+            self.port.hold(held, held_size)
         end = None if seconds is None else time.monotonic() + seconds
         while True:
             envelope = self.port.take(urgent_only=urgent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import inspect
 import sys
 import types
@@ -401,7 +402,7 @@ def _require_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, A
         if simple and len(args) == code.co_argcount:
             return
     try:
-        signature = inspect.signature(function)
+        signature = _signature_of(function)
     except (ValueError, TypeError):
         return  # many built-ins have no signature
     try:
@@ -410,6 +411,17 @@ def _require_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, A
         raise TypeError(
             f"{callable_name(function)}{signature} cannot be called like this: {error}. No process was started."
         ) from None
+
+
+def _signature_of(function: Any) -> inspect.Signature:
+    is_fixed = type(function) is types.BuiltinFunctionType and isinstance(function.__self__, types.ModuleType)
+    return _fixed_signature(function) if is_fixed else inspect.signature(function)
+
+
+@functools.lru_cache(maxsize=256)
+def _fixed_signature(function: types.BuiltinFunctionType) -> inspect.Signature:
+    """Return the signature of a function of a module written in C, which is read from a text: that takes as long as all the rest."""
+    return inspect.signature(function)
 
 
 def _parameter_names(function: Any, count: int) -> list[str]:
