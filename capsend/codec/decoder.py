@@ -14,8 +14,9 @@ from capsend.codec.encoder import ATOMS, RAW
 from capsend.codec.instances import BASES, class_attribute, plan_of, set_fields, set_state
 from capsend.codec.keys import Keys
 from capsend.codec.limits import Malformed
-from capsend.codec.segments import Reader
+from capsend.codec.segments import Reader, size_of
 from capsend.codec.standard_types import BY_TAG
+from capsend.codec.tables import MEMORY_PER_CHARACTER, cost_of, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,6 +79,7 @@ class Decoder:
         self._buildable: dict[type, Plan] = {}
         self._offset = start
         self._segments = Reader(segments)
+        self._room = MEMORY_PER_CHARACTER * (len(text) + size_of(segments))
 
     def decode(self) -> Any:
         """Return the value, which is the last node."""
@@ -229,6 +231,25 @@ class Decoder:
     def _list(self, index: int, node: list[Any]) -> None:
         value = self._shell(index, list)
         value += self._parts(node[1:])
+
+    def _table(self, index: int, node: list[Any]) -> None:
+        """["D", key, column, key, column, ...] of a list of dicts."""
+        parts = self._parts(node[1:])
+        for item in node[2::2]:
+            self._filled(item)
+        keys, columns = parts[::2], parts[1::2]
+        if not keys or len(keys) != len(columns) or set(map(type, keys)) != {str} or len(set(keys)) < len(keys):
+            raise Malformed("a table without proper keys")
+        if set(map(type, columns)) != {list} or len(set(map(len, columns))) != 1:
+            raise Malformed("columns of several lengths")
+        rows = len(columns[0])
+        self._budget.count(rows * len(keys))
+        self._room -= cost_of(rows, len(keys))
+        if self._room < 0 and self._budget.limits is not None:
+            raise Malformed("tables that are too large for their message")
+        if not all(set(map(type, column)) <= ATOMS for column in columns):
+            raise Malformed("a table of something other than atoms")
+        self._values[index] = rows_of(keys, columns)
 
     def _dict(self, index: int, node: list[Any]) -> None:
         _expect(node, 2)
@@ -448,6 +469,7 @@ class Decoder:
         "B": _bytearray,
         "L": _numbers,
         "U": _numbers,
+        "D": _table,
         "q": _numbers,
         "Q": _numbers,
         "u": _odd_str,

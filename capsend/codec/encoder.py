@@ -99,6 +99,7 @@ class Encoder:
         shared: returns the reference of any part that others hold too, or None.
         stand_in: returns the value that is written instead of an instance, or None.
         segments: the list for bytes that go beside the text; None writes all of them in the text.
+        tables: {identity of a list: its columns} of lists that are written as tables.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Encoder:
         shared: Callable[[Any], Any] | None = None,
         stand_in: Callable[[Any], Any] | None = None,
         segments: list[bytes] | None = None,
+        tables: dict[int, list[Any]] | None = None,
     ) -> None:
         self._externals = externals
         self._careful = careful
@@ -119,6 +121,7 @@ class Encoder:
         self._refs: dict[int, list[int]] = {}  # by identity; an empty list is a node that is not finished
         self._nodes: list[Any] = []
         self._blobs: list[str] = []
+        self._tables = tables or {}
         self._beside = None if segments is None else Writer(segments)
         self._alive: list[Any] = []  # parts made on the way: their identities must not be used again
         self._stack: list[_Frame] = []
@@ -250,6 +253,8 @@ class Encoder:
         return _Frame(value, [tag], chain(parts, fields.values()), ref=ref, keys=tuple(fields))
 
     def _open_list(self, value: list[Any], ref: list[int]) -> _Frame | None:
+        if self._tables and (table := self._tables.get(id(value))) is not None:
+            return _Frame(value, ["D"], iter(table), ref=ref)
         kinds = set(map(type, value))
         if kinds <= self._inline:
             self._emit(ref, self._packed("L", "q", value, kinds) or ["l", *value])

@@ -15,6 +15,7 @@ from capsend.codec.encoder import ATOMS, FLOAT, MANY, MANY_INTS, RAW, Encoder, I
 from capsend.codec.limits import MAX_GENERAL_DEPTH, MAX_PLAIN_DEPTH, Budget, Limits, Malformed, NotEncodable, Stopped
 from capsend.codec.segments import SMALLEST, size_of
 from capsend.codec.standard_types import BY_TAG
+from capsend.codec.tables import FEWEST_ROWS, columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +40,9 @@ _STR: Final = frozenset({str})
 _INT: Final = frozenset({int})
 _BYTES: Final = frozenset({bytes, bytearray})
 _ATOMS_AND_BYTES: Final = ATOMS | _BYTES
+_SHORT_TEXT: Final = 64
+_BRACKETS: Final = frozenset("[{")
+_NO_ATOM: Final = object()
 _MAX_DIGITS: Final = 4300
 _SHORT: Final = 1 << 63  # numbers below are written without asking whether JSON can be read back
 _SAFE_RECURSION: Final = 5000  # beyond this a deep value could overflow the stack of the pickler
@@ -92,7 +96,8 @@ def encode(
             body, form = blob(data)
             return f"{prefix}k{form:02}{body}"
     letter, layer, root = _root(value)
-    plain = shared is None and _is_plain(layer, ints=MANY_INTS if segments is not None else sys.maxsize)
+    tables = _tables(layer) if segments is not None and shared is None else None
+    plain = shared is None and not tables and _is_plain(layer, ints=MANY_INTS if segments is not None else sys.maxsize)
     if plain:
         text = _json(root)
         if text is not None:
@@ -100,7 +105,9 @@ def encode(
     for careful in (True,) if plain else (False, True):
         if segments is not None:
             segments.clear()
-        encoder = Encoder(externals, careful=careful, shared=shared, stand_in=stand_in, segments=segments)
+        encoder = Encoder(
+            externals, careful=careful, shared=shared, stand_in=stand_in, segments=segments, tables=tables
+        )
         nodes, blobs = encoder.encode(value)
         text = _json(nodes)
         if text is not None:
@@ -131,6 +138,15 @@ def _pickle(value: Any) -> bytes | None:
     except Exception:  # noqa: BLE001 - a cause that matters comes up again in the general form
         return None
     return file.getvalue()
+
+
+def _tables(layer: list[Any]) -> dict[int, list[Any]]:
+    """Return {identity: columns} of the lists among these values that are tables."""
+    tables = {}
+    for each in layer:
+        if type(each) is list and len(each) >= FEWEST_ROWS and (columns := columns_of(each)) is not None:
+            tables[id(each)] = columns
+    return tables
 
 
 def _is_bytes(value: Any) -> bool:
@@ -237,6 +253,10 @@ def decode(  # noqa: PLR0913 - options of one thing, all by keyword
         Malformed: the text is no message, has an unknown reference, or goes beyond the limits.
         Stopped: `is_unwanted` returned true.
     """
+    if len(text) - start <= _SHORT_TEXT and text.startswith("p", start) and not segments:
+        atom = _atom(text[start + 1 :])
+        if atom is not _NO_ATOM:
+            return atom
     try:
         if limits is None and text.startswith("k", start):
             return _unpickled(text, start, segments)
@@ -249,6 +269,17 @@ def decode(  # noqa: PLR0913 - options of one thing, all by keyword
         if limits is None and isinstance(error, MemoryError):
             raise  # the sender is trusted: the lack of memory is this process's own
         raise Malformed(f"not a message: {type(error).__name__}: {str(error)[:200]}") from error
+
+
+def _atom(text: str) -> Any:
+    """Return the value of a short JSON text that is a number, a text or a constant; `_NO_ATOM` for any other."""
+    if text[:1] in _BRACKETS or not text.isascii():
+        return _NO_ATOM
+    try:
+        value, end = _scan(text)
+    except ValueError:
+        return _NO_ATOM
+    return value if end == len(text) else _NO_ATOM
 
 
 def _decode(

@@ -61,7 +61,10 @@ class Address(Handle):
 
     def send(self, value: Any, *, timeout: float | None = None) -> bool:
         """Send a copy of a value; return whether it was put into the mailbox."""
-        answer = self._post(value, timeout)
+        if type(value) in messages.PLAIN and timeout is None:  # the short way of many messages
+            answer = host_operations.request(Operation.SEND, f"{self.number} -1 0 :{codec.encode(value)}")
+        else:
+            answer = self._post(value, timeout)
         return not answer or self._sent(answer)
 
     async def send_async(self, value: Any, *, timeout: float | None = None) -> bool:

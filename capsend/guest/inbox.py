@@ -112,7 +112,9 @@ def next_message(state: State) -> tuple[Any] | None:
     frame = host_operations.request(Operation.RECEIVE, f"0 -1 0 0 {refused} {handles.take_dropped()}")
     if frame[1:6] == _ONLY_TEXT and frame[0] in "hm":
         try:
-            return (messages.read(frame[0], "", frame[6:], state.program),)
+            text = frame[6:]
+            short = text[:1] == "p"
+            return (messages.read_text(text) if short else messages.read(frame[0], "", text, state.program),)
         except Exception:  # noqa: BLE001, S110 - reported below, as for every message that cannot be read
             pass
     if frame:

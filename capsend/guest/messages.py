@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .rebuild import Program
 
 _LIMITS = Limits()
-_PLAIN = frozenset({int, bool, float, type(None)})  # these are always written, and name nothing
+PLAIN = frozenset({int, bool, float, type(None)})  # these are always written, and name nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def write(value: Any, program: Program | None, *, in_text: bool = False) -> tupl
         (codec text, the handles in it, the bytes beside it).
     """
     segments: list[bytes] = []
-    if type(value) in _PLAIN:
+    if type(value) in PLAIN:
         return codec.encode(value), "", segments
     names: list[str] = []
 
@@ -64,6 +64,11 @@ def write(value: Any, program: Program | None, *, in_text: bool = False) -> tupl
     except codec.NotEncodable as error:
         raise SerializationError(f"message{error.path} cannot be sent: {error.reason}") from error
     return text, ",".join(names), segments
+
+
+def read_text(text: str) -> Any:
+    """Return the value of a text of the form that names nothing."""
+    return codec.decode(text, limits=_LIMITS)
 
 
 def read(kind: str, told: str, text: str, program: Program | None) -> Any:

@@ -438,7 +438,7 @@ class Life:
 
     def _answer(self, operation: int, payload: str) -> str:
         """Do a host operation, by number; an unknown number does nothing."""
-        if operation in MAIL:
+        if operation in MAIL:  # first: messages are frequent
             return self.mail.answer(operation, payload)
         if operation in {Operation.STDOUT, Operation.STDERR}:
             self._write(self._out if operation == Operation.STDOUT else self._err, payload)

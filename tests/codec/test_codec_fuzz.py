@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::hypoth
 SECONDS = float(os.environ.get("CAPSEND_FUZZ_SECONDS", "4"))
 LIMITS = codec.Limits(max_work=200_000)
 SLOW = 10.0
-TAGS = [*"ltdmsfbBunTiokKxeELU", *TAGS]
+TAGS = [*"ltdmsfbBunTiokKxeELUqQD", *TAGS]
 QUIET = settings(
     max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink]
 )

@@ -39,7 +39,26 @@ large = st.builds(
 ints = st.lists(st.sampled_from([0, -1, 2**63 - 1, -(2**63), 10]), min_size=1, max_size=9).map(lambda few: few * 200)
 too_large = st.sampled_from([[2**63] * 600, [-(2**63) - 1] * 600, [True] * 600, [*[1] * 600, True], [1.5, *[1] * 600]])
 floats = st.lists(st.floats(), min_size=1, max_size=9).map(lambda few: few * 200)
+cells = st.sampled_from([0, 1, -(2**63), 2**63, 2**70, 1.5, math.inf, "a", "", "\ud800", "\xe9", None, True])
+rows = st.builds(
+    lambda row, other, count, index: (
+        [dict(row) for _ in range(count)][:index] + [dict(other)] + [dict(row) for _ in range(count)]
+    ),
+    st.dictionaries(st.text(max_size=3), cells, max_size=4),
+    st.dictionaries(st.sampled_from(["a", "b"]), cells | st.just([]), max_size=2),
+    st.sampled_from([300, 600]),
+    st.integers(0, 300),
+)
+tables = st.builds(
+    lambda row, more: [{**row, "n": n, "m": more} for n in range(600)],
+    st.dictionaries(st.text(max_size=3), cells, max_size=4),
+    cells | st.just([]),
+)
 pieces = st.one_of(
+    rows,
+    tables,
+    tables.map(lambda table: [*table, table[0]]),
+    tables.map(lambda table: [*table, dict(reversed(table[0].items()))]),
     large,
     large.map(bytearray),
     ints,
@@ -129,7 +148,74 @@ def test_a_message_has_a_bounded_number_of_segments() -> None:
     assert wire.LIMITS.max_chars // 65_536 * 2 <= MOST
 
 
+class Name(str):  # noqa: SLOT000 - as users write it
+    """A text that is more than a text."""
+
+
+def test_many_dicts_are_columns() -> None:
+    """Numbers are packed, and every dict comes back on its own, in order."""
+    table: list[Any] = [{"id": n, "name": f"n{n}", "price": n / 4} for n in range(1_000)]
+    text, segments = there(table)
+    assert '["D","id",' in text
+    assert len(segments) == 1
+    made = back(text, segments)
+    assert made == table
+    assert len(set(map(id, made))) == 1_000
+    assert list(made[0]) == ["id", "name", "price"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"id": 1},
+        {"price": 1, "id": 1},
+        {"id": 1, "price": []},
+        {"id": 1, "price": 1, "x": 1},
+        {Name("id"): 1, "price": 1},
+        5,
+        {},
+    ],
+    ids=repr,
+)
+def test_a_list_with_one_odd_row_is_no_table(odd: Any) -> None:
+    """Other keys, another order, other values, or no dict at all."""
+    table: list[Any] = [{"id": n, "price": n / 4} for n in range(1_000)] + [odd]
+    with contextlib.suppress(codec.NotEncodable):  # a class of the test's own
+        text, segments = there(table)
+        assert '["D"' not in text
+        assert same(table, back(text, segments))
+
+
+def test_small_rows_are_no_table() -> None:
+    """A dict takes much memory, and a message no more than so much for each character."""
+    assert there([{"a": "x"} for _ in range(1_000)])[0].startswith("p")
+
+
 # What strangers write
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [["D"]],
+        [["l", 1], ["D", "a", [0], "a", [0]]],
+        [["l", 1], ["l"], ["D", "a", [0], "b", [1]]],
+        [["l", 1], ["D", 5, [0]]],
+        [["l", 1], ["D", "a", [0], "b"]],
+        [["t", 1], ["D", "a", [0]]],
+        [["l"], ["l", [0]], ["D", "a", [1]]],
+        [["D", "a", [0]]],
+        [["D", "a", [1]], ["l", [0]], ["l", [0]]],
+        [["l", *[0] * 100], *[["D", "a", [0]]] * 20],
+        [["l", *[0] * 2_000], ["D", "a", [0]]],
+    ],
+    ids=lambda nodes: json.dumps(nodes)[:40],
+)
+def test_tables_that_are_none_are_refused(nodes: list[Any]) -> None:
+    """Columns that are missing, not lists, of several lengths or of something other than atoms; and more dicts than the text is worth."""
+    text = json.dumps(nodes, separators=(",", ":"))
+    with pytest.raises(codec.Malformed):
+        back(f"g{len(text):x}:{text}", [])
 
 
 nodes = st.lists(
