@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ def main() -> int:
     from tests.bench import rows
     from tests.bench.measuring import Row
 
+    started = time.monotonic()
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("rows", nargs="*", help=f"which rows; all of them if none is named: {', '.join(rows.ROWS)}")
     parser.add_argument("--rounds", type=int, default=12, help="how often everything is measured (default: 12)")
@@ -49,6 +51,9 @@ def main() -> int:
             kept = False
     console.print(table([row for _, row in measured]))
     console.print(f"[dim]{facts}")
+    console.print(f"[dim]{time.monotonic() - started:.0f} s")
+    for peer in rows.absent():
+        console.print(f"[dim]not measured, since it is not there: {peer}")
     if chosen.json:
         data = {"environment": facts, "rows": [{"row": name, **row.as_json()} for name, row in measured]}
         chosen.json.write_text(json.dumps(data, indent=2) + "\n")
@@ -79,6 +84,8 @@ def table(rows: list[Row]) -> Table:
     """Return the rows as a table: figures of all, and each promise with what it is kept by."""
     from rich.table import Table
 
+    from tests.bench.measuring import US
+
     made = Table(title="capsend beside its peers: medians", show_lines=True)
     for heading in ("what", "figures", "promise", "measured", ""):
         made.add_column(heading, justify="right" if heading in {"measured"} else "left")
@@ -87,6 +94,7 @@ def table(rows: list[Row]) -> Table:
         verdicts = row.verdicts()
         promises = "\n".join(
             f"{'at least' if p.at_least else 'at most'} {shown(p.bound)}{f' of {p.against}' if p.against else ' ' + row.unit}"
+            f"{'' if p.of == US else f' ({p.of})'}"
             for p, _, _ in verdicts
         )
         values = "\n".join(shown(value) for _, value, _ in verdicts)

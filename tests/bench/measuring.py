@@ -30,17 +30,19 @@ class Promise:
         against: the contestant it is compared with; empty for a figure on its own.
         bound: the ratio of ours to theirs, or the figure.
         at_least: whether more is better.
+        of: the contestant that promises.
     """
 
     against: str
     bound: float
     at_least: bool = False
+    of: str = US
 
     def reached(self, figures: dict[str, float]) -> float | None:
         """Return the ratio or figure that is compared with the bound; None when the peer is not there."""
-        if US not in figures or (self.against and self.against not in figures):
+        if self.of not in figures or (self.against and self.against not in figures):
             return None
-        return figures[US] / figures[self.against] if self.against else figures[US]
+        return figures[self.of] / figures[self.against] if self.against else figures[self.of]
 
     def holds(self, value: float) -> bool:
         """Whether the promise is kept."""
@@ -64,7 +66,7 @@ class Row:
     def as_json(self) -> dict[str, Any]:
         """Return the row as data."""
         verdicts = [
-            {"against": p.against, "value": v, "bound": p.bound, "at_least": p.at_least, "kept": k}
+            {"of": p.of, "against": p.against, "value": v, "bound": p.bound, "at_least": p.at_least, "kept": k}
             for p, v, k in self.verdicts()
         ]
         return {"what": self.what, "unit": self.unit, "figures": self.figures, "promises": verdicts}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import concurrent.futures
+import functools
 import importlib.util
 import multiprocessing
 import os
@@ -66,6 +68,21 @@ def through_eryx() -> None:
     import eryx
 
     assert eryx.Sandbox().execute(f"print({NUMBER})").stdout.split() == [str(NUMBER).encode()]
+
+
+def through_monty() -> None:
+    """Run one program in a fresh interpreter of a subset of Python, on a kept pool of its workers."""
+    with _monty().checkout() as session:
+        assert session.feed_run(str(NUMBER)) == NUMBER
+
+
+@functools.cache
+def _monty() -> Any:
+    import pydantic_monty
+
+    pool: Any = pydantic_monty.Monty().__enter__()
+    atexit.register(pool.__exit__, None, None, None)
+    return pool
 
 
 def callbacks_through_eryx(count: int) -> None:
