@@ -99,7 +99,7 @@ class Encoder:
         shared: returns the reference of any part that others hold too, or None.
         stand_in: returns the value that is written instead of an instance, or None.
         segments: the list for bytes that go beside the text; None writes all of them in the text.
-        tables: {identity of a list: its columns} of lists that are written as tables.
+        prepared: {identity of a list: (tag, content)}: the key, column, key, column and so on of a table, or packed numbers.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Encoder:
         shared: Callable[[Any], Any] | None = None,
         stand_in: Callable[[Any], Any] | None = None,
         segments: list[bytes] | None = None,
-        tables: dict[int, list[Any]] | None = None,
+        prepared: dict[int, tuple[str, Any]] | None = None,
     ) -> None:
         self._externals = externals
         self._careful = careful
@@ -121,7 +121,7 @@ class Encoder:
         self._refs: dict[int, list[int]] = {}  # by identity; an empty list is a node that is not finished
         self._nodes: list[Any] = []
         self._blobs: list[str] = []
-        self._tables = tables or {}
+        self._prepared = prepared or {}
         self._beside = None if segments is None else Writer(segments)
         self._alive: list[Any] = []  # parts made on the way: their identities must not be used again
         self._stack: list[_Frame] = []
@@ -253,8 +253,12 @@ class Encoder:
         return _Frame(value, [tag], chain(parts, fields.values()), ref=ref, keys=tuple(fields))
 
     def _open_list(self, value: list[Any], ref: list[int]) -> _Frame | None:
-        if self._tables and (table := self._tables.get(id(value))) is not None:
-            return _Frame(value, ["D"], iter(table), ref=ref)
+        if self._prepared and (known := self._prepared.get(id(value))) is not None:
+            tag, content = known
+            if tag == "D":
+                return _Frame(value, [tag], iter(content), ref=ref)
+            self._emit(ref, [tag, *self._blob(content)])
+            return None
         kinds = set(map(type, value))
         if kinds <= self._inline:
             self._emit(ref, self._packed("L", "q", value, kinds) or ["l", *value])
@@ -307,21 +311,10 @@ class Encoder:
     }
 
     def _packed(self, floats: str, ints: str, value: list[Any] | tuple[Any, ...], kinds: set[type]) -> list[Any] | None:
-        """Return the node of many floats, or of many ints of at most 64 bits; None for other values, and ints that go in the text."""
-        if kinds == FLOAT and len(value) >= MANY:
-            packed = array("d", value)
-            tag = floats
-        elif kinds == _INT and len(value) >= MANY_INTS and self._beside is not None:
-            try:
-                packed = array("q", value)
-            except OverflowError:
-                return None
-            tag = ints
-        else:
-            return None
-        if sys.byteorder == "big":
-            packed.byteswap()
-        return [tag, *self._blob(packed.tobytes())]
+        """Return the node of many numbers, ints only where there are segments; None for other values."""
+        least = MANY if kinds == FLOAT else MANY_INTS if self._beside is not None else sys.maxsize
+        found = pack(value, kinds) if len(value) >= least else None
+        return None if found is None else [floats if found[0] == "L" else ints, *self._blob(found[1])]
 
     def _blob(self, data: bytes | bytearray) -> tuple[int, int]:
         if self._beside is not None and self._beside.wants(len(data)):
@@ -330,6 +323,25 @@ class Encoder:
         text, form = blob(data)
         self._blobs.append(text)
         return len(text), form
+
+
+def pack(value: list[Any] | tuple[Any, ...], kinds: set[type]) -> tuple[str, bytes] | None:
+    """Return the tag and the bytes of a list of floats, or of ints of at most 64 bits; None for any other.
+
+    Args:
+        value: the list, or a tuple.
+        kinds: the classes of its elements.
+    """
+    is_floats = kinds == FLOAT
+    if not is_floats and kinds != _INT:
+        return None
+    try:
+        packed = array("d" if is_floats else "q", value)
+    except OverflowError:
+        return None
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return "L" if is_floats else "q", packed.tobytes()
 
 
 def blob(data: bytes | bytearray) -> tuple[str, int]:

@@ -24,8 +24,8 @@ def cost_of(rows: int, keys: int) -> int:
     return rows * (_DICT + _ENTRY * keys)
 
 
-def columns_of(rows: list[Any]) -> list[Any] | None:
-    """Return key, column, key, column and so on of a list of dicts; None if they are no table, or too small for the memory that they take.
+def columns_of(rows: list[Any]) -> tuple[list[str], list[list[Any]], list[set[type]]] | None:
+    """Return the keys of a list of dicts, its columns and their classes; None if they are no table, or too small for the memory that they take.
 
     A table has dicts only, each of them once, with the same keys, which are texts, in the same order, and with values that are atoms.
     """
@@ -43,7 +43,7 @@ def columns_of(rows: list[Any]) -> list[Any] | None:
     least = sum(_PACKED if kind in _NUMBERS else _WRITTEN for kind in kinds)
     if cost_of(1, len(keys)) > least * MEMORY_PER_CHARACTER:
         return None
-    return list(chain.from_iterable(zip(keys, columns, strict=True)))
+    return list(keys), columns, kinds
 
 
 def rows_of(keys: list[str], columns: list[list[Any]]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend.codec.decoder import Decoder, unblob
-from capsend.codec.encoder import ATOMS, FLOAT, MANY, MANY_INTS, RAW, Encoder, Instead, OwnEncoder, blob, dumps
+from capsend.codec.encoder import ATOMS, FLOAT, MANY, MANY_INTS, RAW, Encoder, Instead, OwnEncoder, blob, dumps, pack
 from capsend.codec.limits import MAX_GENERAL_DEPTH, MAX_PLAIN_DEPTH, Budget, Limits, Malformed, NotEncodable, Stopped
 from capsend.codec.segments import SMALLEST, size_of
 from capsend.codec.standard_types import BY_TAG
@@ -38,6 +38,7 @@ TAGS: Final = tuple(BY_TAG)
 _PLAIN: Final = ATOMS | {list, dict}
 _STR: Final = frozenset({str})
 _INT: Final = frozenset({int})
+_NUMBERS: Final = frozenset({int, float})
 _BYTES: Final = frozenset({bytes, bytearray})
 _ATOMS_AND_BYTES: Final = ATOMS | _BYTES
 _SHORT_TEXT: Final = 64
@@ -96,8 +97,10 @@ def encode(
             body, form = blob(data)
             return f"{prefix}k{form:02}{body}"
     letter, layer, root = _root(value)
-    tables = _tables(layer) if segments is not None and shared is None else None
-    plain = shared is None and not tables and _is_plain(layer, ints=MANY_INTS if segments is not None else sys.maxsize)
+    prepared = _prepared(layer) if segments is not None and shared is None else None
+    plain = (
+        shared is None and not prepared and _is_plain(layer, ints=MANY_INTS if segments is not None else sys.maxsize)
+    )
     if plain:
         text = _json(root)
         if text is not None:
@@ -106,7 +109,7 @@ def encode(
         if segments is not None:
             segments.clear()
         encoder = Encoder(
-            externals, careful=careful, shared=shared, stand_in=stand_in, segments=segments, tables=tables
+            externals, careful=careful, shared=shared, stand_in=stand_in, segments=segments, prepared=prepared
         )
         nodes, blobs = encoder.encode(value)
         text = _json(nodes)
@@ -140,13 +143,23 @@ def _pickle(value: Any) -> bytes | None:
     return file.getvalue()
 
 
-def _tables(layer: list[Any]) -> dict[int, list[Any]]:
-    """Return {identity: columns} of the lists among these values that are tables."""
-    tables = {}
+def _prepared(layer: list[Any]) -> dict[int, tuple[str, Any]]:
+    """Return {identity: (tag, content)} of the long lists of numbers and the tables among these values."""
+    made: dict[int, tuple[str, Any]] = {}
     for each in layer:
-        if type(each) is list and len(each) >= FEWEST_ROWS and (columns := columns_of(each)) is not None:
-            tables[id(each)] = columns
-    return tables
+        if type(each) is not list or len(each) < FEWEST_ROWS:
+            continue
+        kind = type(each[0])
+        if kind is dict:
+            table = columns_of(each)
+            if table is not None:
+                keys, columns, kinds = table
+                made[id(each)] = "D", list(chain.from_iterable(zip(keys, columns, strict=True)))
+                packed = [(column, pack(column, kinds)) for column, kinds in zip(columns, kinds, strict=True)]
+                made |= {id(column): numbers for column, numbers in packed if numbers is not None}
+        elif kind is type(each[-1]) and kind in _NUMBERS and (numbers := pack(each, set(map(type, each)))) is not None:
+            made[id(each)] = numbers
+    return made
 
 
 def _is_bytes(value: Any) -> bool:
