@@ -79,6 +79,7 @@ class Decoder:
         self._buildable: dict[type, Plan] = {}
         self._offset = start
         self._segments = Reader(segments)
+        self._has_segments = bool(segments)
         self._room = MEMORY_PER_CHARACTER * (len(text) + size_of(segments))
 
     def decode(self) -> Any:
@@ -234,6 +235,8 @@ class Decoder:
 
     def _table(self, index: int, node: list[Any]) -> None:
         """["D", key, column, key, column, ...] of a list of dicts."""
+        if not self._has_segments:
+            raise Malformed("a table in a message without segments")
         parts = self._parts(node[1:])
         for item in node[2::2]:
             self._filled(item)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from capsend.codec.limits import Budget
 
 _ATOM: Final = 8
-_BLOBS: Final = frozenset("bBuLU")
+_BLOBS: Final = frozenset("bBuLUqQ")
 
 
 def expansion(nodes: list[Any], budget: Budget, *, most: int, of_external: Callable[[Any], int]) -> int:

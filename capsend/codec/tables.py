@@ -27,7 +27,8 @@ def cost_of(rows: int, keys: int) -> int:
 def columns_of(rows: list[Any]) -> tuple[list[str], list[list[Any]], list[set[type]]] | None:
     """Return the keys of a list of dicts, its columns and their classes; None if they are no table, or too small for the memory that they take.
 
-    A table has dicts only, each of them once, with the same keys, which are texts, in the same order, and with values that are atoms.
+    A table has dicts only, each of them once, with the same keys, which are texts, in the same order, and with values that are atoms, some
+    of them numbers.
     """
     if len(rows) < FEWEST_ROWS or type(rows[0]) is not dict or set(map(type, rows)) != {dict}:
         return None
@@ -40,8 +41,9 @@ def columns_of(rows: list[Any]) -> tuple[list[str], list[list[Any]], list[set[ty
     kinds: list[set[type]] = [set(map(type, column)) for column in columns]
     if not all(kind <= _ATOMS for kind in kinds):
         return None
-    least = sum(_PACKED if kind in _NUMBERS else _WRITTEN for kind in kinds)
-    if cost_of(1, len(keys)) > least * MEMORY_PER_CHARACTER:
+    packed = sum(kind in _NUMBERS for kind in kinds)
+    least = packed * _PACKED + (len(kinds) - packed) * _WRITTEN
+    if not packed or cost_of(1, len(keys)) > least * MEMORY_PER_CHARACTER:
         return None
     return list(keys), columns, kinds
 

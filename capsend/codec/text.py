@@ -40,7 +40,7 @@ _STR: Final = frozenset({str})
 _INT: Final = frozenset({int})
 _NUMBERS: Final = frozenset({int, float})
 _BYTES: Final = frozenset({bytes, bytearray})
-_ATOMS_AND_BYTES: Final = ATOMS | _BYTES
+_ATOMS_AND_BYTES: Final = ATOMS | _BYTES | {list}
 _SHORT_TEXT: Final = 64
 _BRACKETS: Final = frozenset("[{")
 _NO_ATOM: Final = object()
@@ -88,7 +88,7 @@ def encode(
         return f"{prefix}p{value}"
     if value is None:
         return f"{prefix}pnull"
-    if pickled and (segments is None or not _is_bytes(value)):
+    if pickled and (segments is None or not _is_packed(value)):
         data = _pickle(value)
         if data is not None:
             if segments is not None and len(data) >= SMALLEST:
@@ -157,22 +157,27 @@ def _prepared(layer: list[Any]) -> dict[int, tuple[str, Any]]:
                 made[id(each)] = "D", list(chain.from_iterable(zip(keys, columns, strict=True)))
                 packed = [(column, pack(column, kinds)) for column, kinds in zip(columns, kinds, strict=True)]
                 made |= {id(column): numbers for column, numbers in packed if numbers is not None}
-        elif kind is type(each[-1]) and kind in _NUMBERS and (numbers := pack(each, set(map(type, each)))) is not None:
+        elif _is_of_numbers(each) and (numbers := pack(each, set(map(type, each)))) is not None:
             made[id(each)] = numbers
     return made
 
 
-def _is_bytes(value: Any) -> bool:
-    """Return whether a call has large bytes as arguments and beside them nothing that a pickle writes faster."""
+def _is_packed(value: Any) -> bool:
+    """Return whether a call has large bytes or long lists of numbers as arguments, and beside them nothing that a pickle writes faster."""
     if type(value) is not tuple or len(value) != 2 or type(value[0]) is not tuple or type(value[1]) is not dict:
         return False
     arguments = (*value[0], *value[1].values())
     kinds = set(map(type, arguments))
-    return (
-        not kinds.isdisjoint(_BYTES)
-        and kinds <= _ATOMS_AND_BYTES
-        and any(type(each) in _BYTES and len(each) >= SMALLEST for each in arguments)
-    )
+    if kinds <= ATOMS or not kinds <= _ATOMS_AND_BYTES:
+        return False
+    if list in kinds and not all(_is_of_numbers(each) for each in arguments if type(each) is list):
+        return False
+    return any(type(each) not in ATOMS and len(each) >= FEWEST_ROWS for each in arguments)
+
+
+def _is_of_numbers(value: list[Any]) -> bool:
+    """Return whether a list is long and probably of numbers of one class."""
+    return len(value) >= FEWEST_ROWS and type(value[0]) in _NUMBERS and type(value[-1]) is type(value[0])
 
 
 def _root(value: Any) -> tuple[str, list[Any], Any]:

@@ -208,14 +208,19 @@ def test_small_rows_are_no_table() -> None:
         [["D", "a", [1]], ["l", [0]], ["l", [0]]],
         [["l", *[0] * 100], *[["D", "a", [0]]] * 20],
         [["l", *[0] * 2_000], ["D", "a", [0]]],
+        [["l", "x" * 50], ["D", "a", [0]]],
     ],
     ids=lambda nodes: json.dumps(nodes)[:40],
 )
 def test_tables_that_are_none_are_refused(nodes: list[Any]) -> None:
     """Columns that are missing, not lists, of several lengths or of something other than atoms; and more dicts than the text is worth."""
-    text = json.dumps(nodes, separators=(",", ":"))
-    with pytest.raises(codec.Malformed):
-        back(f"g{len(text):x}:{text}", [])
+    for beside in ([], [["b", 10, 8], ["l", [0]]]):
+        shifted = [[part if type(part) is not list else [part[0] + len(beside)] for part in node] for node in nodes]
+        text = json.dumps([*beside, *shifted], separators=(",", ":"))
+        if beside and nodes[0][0] == "l" and nodes[0][1:] == ["x" * 50]:
+            continue  # a proper one
+        with pytest.raises(codec.Malformed):
+            back(f"g{len(text):x}:{text}", [bytes(10)] if beside else [])
 
 
 nodes = st.lists(
