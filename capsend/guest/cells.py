@@ -37,6 +37,11 @@ _FORMS: Final = {
 }
 """{MIME type: method}."""
 
+_MOST_KEPT: Final = 500
+_MOST_CHARACTERS: Final = 4_000_000
+_kept: dict[str, int] = {}
+"""{name: characters} of the texts whose lines tracebacks show."""
+
 _own: set[str] = set()
 """The names of the modules that source text was run in."""
 
@@ -59,7 +64,7 @@ class Cell:
             raise SyntaxError(
                 f"it cannot be compiled: {error or type(error).__name__}", (name, 1, None, None)
             ) from None
-        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+        _keep_lines(name, text)
 
     @property
     def is_async(self) -> bool:
@@ -81,6 +86,17 @@ class Cell:
             if inspect.iscoroutine(value):
                 value = await value
         return value
+
+
+def _keep_lines(name: str, text: str) -> None:
+    """Let tracebacks show the lines of a text, as long as it is one of the newest: a session runs any number of cells."""
+    _kept.pop(name, None)
+    _kept[name] = len(text)
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    while len(_kept) > 1 and (len(_kept) > _MOST_KEPT or sum(_kept.values()) > _MOST_CHARACTERS):
+        oldest = next(iter(_kept))
+        del _kept[oldest]
+        linecache.cache.pop(oldest, None)
 
 
 def _compiled(tree: Any, name: str, mode: str) -> types.CodeType:
@@ -109,6 +125,7 @@ def syntax_error(text: str, name: str) -> list[Any] | None:
         return [type(error).__name__, error.msg, *place]
     finally:
         linecache.cache.pop(name, None)
+        _kept.pop(name, None)
     return None
 
 

@@ -79,7 +79,7 @@ class ChildOperations:
 
     def _start(self, shipment: ChildShipment | Runnable, told: _Head) -> Child:
         try:
-            limits, parent = told.limits, self._life.environment
+            limits, parent = told.limits, self._life.terms_of_children
             if isinstance(shipment, Runnable):
                 limits = {"memory": shipment.usual_memory(parent), **limits}
             environment = narrow(parent, limits)

@@ -255,6 +255,11 @@ class Life:
             output_bytes=self._written,
         )
 
+    @property
+    def terms_of_children(self) -> Terms:
+        """The environment that limits the processes which it spawns."""
+        return self.environment
+
     def cpu_seconds(self) -> float:
         """Return the processor time of its thread."""
         clock = self._clock

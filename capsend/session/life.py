@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from capsend.capabilities.handles import MOST_HANDLES, TooManyHandles
 from capsend.codec.operations import Operation
 from capsend.codec.text import Stopped
 from capsend.deadlines import Deadlines
-from capsend.exceptions import CapsendError, OutputLimitExceeded, ProcessInterrupted, ProcessKilled
+from capsend.exceptions import CapsendError, LimitExceeded, OutputLimitExceeded, ProcessInterrupted, ProcessKilled
 from capsend.runtime.endings import is_told, translated
 from capsend.runtime.life import Life
 from capsend.runtime.output import Lines
@@ -36,6 +37,10 @@ GRACE: Final = 1.0
 _FIRST_GRACE: Final = 10.0
 """The same while the words by which its Python is interrupted are still to be found."""
 
+_TOO_MANY: Final = (
+    "session {} has been given {} host functions, addresses and folders, and can hold no more. "
+    "Give it the same HostFunction again instead of a new one for each cell, or reset() the session"
+)
 _AGAIN: Final = "again "
 _deadlines: Final = Deadlines()
 
@@ -151,7 +156,7 @@ class SessionLife(Life):
     are limits of the whole session.
     """
 
-    __slots__ = ("_current", "_grace", "_guard", "_requests")
+    __slots__ = ("_current", "_grace", "_guard", "_requests", "_terms_of_calls")
 
     def __init__(
         self,
@@ -173,6 +178,12 @@ class SessionLife(Life):
             parent=parent,
             reserved=reserved,
         )
+        self._terms_of_calls = environment
+
+    @property
+    def terms_of_children(self) -> Terms:
+        """The environment that limits the processes which it spawns: they go on after the call that spawned them, but not for ever."""
+        return self._terms_of_calls
 
     # --- from any thread ---
 
@@ -266,9 +277,17 @@ class SessionLife(Life):
             self._current = call
             head = call.head if call.is_wanted else call.passed_over
         limits = TimeLimits(call.limits, number=self.number, stop=self._exceed)
+        self._ahead.clear()  # of an earlier call, which was interrupted while it answered
+        refusal: LimitExceeded | None = None
+        handles: list[list[Any]] = []
+        try:
+            handles = self.handles.deliver(call.grants)
+        except TooManyHandles:
+            refusal = LimitExceeded(_TOO_MANY.format(self.number, MOST_HANDLES), limit=MOST_HANDLES)
+            head = call.passed_over  # later calls build on the classes that it brings
         try:
             limits.watch_cpu(self.branch)
-            answer = guest.run(head(self.handles.deliver(call.grants)), _AGAIN + call.text)
+            answer = guest.run(head(handles), _AGAIN + call.text)
         finally:
             limits.cancel()
             with self._guard:
@@ -277,7 +296,7 @@ class SessionLife(Life):
                     self._grace = None
             call.seconds = time.monotonic() - began
             call.cpu_seconds = self.branch.cpu_seconds() - before
-        value, error = self._received(call, answer)
+        value, error = (None, refusal) if refusal is not None else self._received(call, answer)
         if self._stop is not None:
             raise Stopped  # the call is still the current one, and is ended with all others
         with self._guard:

@@ -20,7 +20,7 @@ from capsend.runtime.running import start
 from capsend.session import snapshot_file
 from capsend.session.life import Call, Look, SessionLife, Still, StillShipment, Task
 from capsend.session.snapshot_file import Contents
-from capsend.source_text.shipment import Entries
+from capsend.source_text.shipment import LONGEST_SHOWN, Entries
 from capsend.source_text.source import Source, check_globals
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ _ENTRIES: Final = (
 )
 _GIVEN: Final[Any] = object()
 _MOST_TEXTS: Final = 50
-"""The number of cells whose lines tracebacks show: the newest."""
+"""The number of cells whose lines tracebacks show: the newest, as long as they have `LONGEST_SHOWN` characters together."""
 
 
 @final
@@ -384,7 +384,7 @@ class Session:
             if source is not None:
                 self._texts.pop(source.name, None)
                 self._texts[source.name] = source.text
-                while len(self._texts) > _MOST_TEXTS:
+                while len(self._texts) > _MOST_TEXTS or sum(map(len, self._texts.values())) > LONGEST_SHOWN:
                     del self._texts[next(iter(self._texts))]
             packed = self._entries.call(entry, args, kwargs, name=name, texts=dict(self._texts))
             call = Call(

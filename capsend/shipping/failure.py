@@ -16,7 +16,7 @@ from capsend.shipping.exception_classes import exception_class, restore
 from capsend.shipping.tracebacks import Frame, read_frames, synthetic_traceback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from capsend.codec.limits import Budget
 
@@ -39,7 +39,7 @@ def rebuild(
     *,
     resolve: Callable[[Any], Any],
     process_id: int,
-    files: frozenset[str] = frozenset(),
+    files: Collection[str] = frozenset(),
     is_unwanted: Callable[[], bool] | None = None,
 ) -> BaseException:
     """Return the exception that a process described, ready to be raised; its `__cause__` is a `GuestTraceback`.
@@ -89,7 +89,7 @@ def summary(text: str) -> str:
 class _Told:
     """One exception as it was described, with every part of the right type and a bearable length."""
 
-    def __init__(self, told: Any, files: frozenset[str]) -> None:
+    def __init__(self, told: Any, files: Collection[str]) -> None:
         self.type = _printable(_text(told.get("type"), 500))
         self.message = _text(told.get("message"), MAX_MESSAGE + 100)
         self.why = _text(told.get("why"), 600)

@@ -25,7 +25,7 @@ from capsend.shipping.prepared import dismantled, package_of, prepared_for, requ
 from capsend.source.compiling import nested_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from capsend.capabilities.handles import Grant, Handles
     from capsend.shipping.prepared import Prepared
@@ -107,7 +107,7 @@ class Shipment:
         if kind == "u":
             raise _unsendable(self.name, body)
         raise failure.rebuild(
-            body, resolve=answer_names, process_id=process_id, files=self.files(), is_unwanted=is_unwanted
+            body, resolve=answer_names, process_id=process_id, files=self.shown_files(), is_unwanted=is_unwanted
         )
 
     def _value(
@@ -215,6 +215,10 @@ class Shipment:
         raise _NotSent(
             f"it has a part that is named {module}.{qualname}, which was not sent with the program and is not declared"
         )
+
+    def shown_files(self) -> Collection[str]:
+        """Return the names that frames of the process may have; in a mapping, the names under which tracebacks show them."""
+        return self.files()
 
     def files(self) -> frozenset[str]:
         """Return the source files that were sent."""

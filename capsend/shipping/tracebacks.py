@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from pathlib import PurePath
 from types import CodeType, FunctionType, TracebackType
 from typing import Any, Final
@@ -46,12 +47,12 @@ class Frame:
         return f"{PurePath(self.file).name}:{self.line} in {self.function}"
 
 
-def read_frames(frames: list[Any], files: frozenset[str]) -> list[Frame]:
+def read_frames(frames: list[Any], files: Collection[str]) -> list[Frame]:
     """Return frames that a process described, as far as they make sense; files that were not sent lose their path."""
     return [frame for frame in (_read(each, files) for each in frames[:_MAX_FRAMES]) if frame is not None]
 
 
-def _read(told: Any, files: frozenset[str]) -> Frame | None:
+def _read(told: Any, files: Collection[str]) -> Frame | None:
     if type(told) is not list or len(told) != 6 or type(told[0]) is not str or type(told[5]) is not str:
         return None
     file, line, end_line, column, end_column, function = told
@@ -64,7 +65,8 @@ def _read(told: Any, files: frozenset[str]) -> Frame | None:
         first_column = last_column = None
     is_own = file in files
     name = "".join(c for c in function[:200] if c.isprintable())
-    return Frame(file if is_own else _labelled(file), line, last, first_column, last_column, name, is_own)
+    shown = files[file] if is_own and isinstance(files, Mapping) else file
+    return Frame(shown if is_own else _labelled(file), line, last, first_column, last_column, name, is_own)
 
 
 def _within(value: Any, low: int, high: int) -> int | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections.abc
 import linecache
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -19,14 +21,19 @@ from capsend.shipping.program import Program
 from capsend.shipping.ship import Shipment, encode_data
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from capsend.capabilities.handles import Grant, Handles
+    from capsend.capabilities.handles import Grant
 
 _GUEST: Final = "capsend_guest"
+LONGEST_SHOWN: Final = 1 << 18
+"""Characters of the longest text whose lines tracebacks show: a line costs 60 bytes, however short it is."""
+
 _MOST_SHOWN: Final = 100
+_MOST_CHARACTERS: Final = 2 * LONGEST_SHOWN
 _LONGEST_LINE: Final = 2_000
-_shown: Final[dict[str, None]] = {}
+_shown: Final[dict[tuple[str, str], _Label]] = {}
+_showing: Final = threading.Lock()
 
 
 @attrs.frozen
@@ -43,20 +50,9 @@ class TextShipment(Shipment):
         """Return the names of the texts, and the source files that were sent with the arguments."""
         return Shipment.files(self) | self.texts.keys()
 
-    def receive(
-        self,
-        text: str,
-        process_id: int,
-        *,
-        handles: Handles | None = None,
-        is_unwanted: Callable[[], bool] | None = None,
-        segments: Sequence[bytes] = (),
-    ) -> Any:
-        """Return the value, or raise the exception, of a process's answer, as `Shipment.receive` does."""
-        if text.startswith("e"):
-            for name, lines in self.texts.items():
-                show_lines(name, lines)
-        return Shipment.receive(self, text, process_id, handles=handles, is_unwanted=is_unwanted, segments=segments)
+    def shown_files(self) -> Mapping[str, str]:
+        """Return the names under which tracebacks show the files: a text has one of its own, so that another text of its name is never shown."""
+        return _ShownFiles(self.files(), self.texts)
 
     def _by_name(self, module: str, qualname: str) -> object:
         if qualname == "Record" and module in {"capsend", records.__name__}:
@@ -64,15 +60,57 @@ class TextShipment(Shipment):
         return Shipment._by_name(self, module, qualname)  # noqa: SLF001 - its own class
 
 
-def show_lines(name: str, text: str) -> None:
-    """Let tracebacks show the lines of a text, until many others have been shown; characters that do not print are shown as `?`."""
-    lines = [f"{_printable(line)}\n" for line in text.splitlines()]
-    linecache.cache[name] = (len(text), None, lines, name)
-    _shown.pop(name, None)
-    _shown[name] = None
-    while len(_shown) > _MOST_SHOWN:
-        linecache.cache.pop(oldest := next(iter(_shown)), None)
-        _shown.pop(oldest, None)
+class _Label(str):
+    """The name of one text in tracebacks: equal to itself only, since strangers give their texts the same names."""
+
+    __slots__ = ()
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+
+class _ShownFiles(collections.abc.Mapping[str, str]):
+    """`{name: name in tracebacks}`; the lines of a text are shown from the first time that it is asked for."""
+
+    def __init__(self, files: frozenset[str], texts: Mapping[str, str]) -> None:
+        self._files = files
+        self._texts = texts
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._files:
+            raise KeyError(name)
+        text = self._texts.get(name)
+        return name if text is None else show_lines(name, text)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+def show_lines(name: str, text: str) -> str:
+    """Let tracebacks show the lines of a text, until many others have been shown; characters that do not print are shown as `?`.
+
+    Returns:
+        The name that frames must have to show these lines; *name* where the text is too long to be shown.
+    """
+    if len(text) > LONGEST_SHOWN:
+        return _Label(name)
+    with _showing:
+        label = _shown.pop((name, text), None) or _Label(name)
+        _shown[name, text] = label
+        if label not in linecache.cache:
+            lines = [f"{_printable(line)}\n" for line in text.splitlines()]
+            linecache.cache[label] = (len(text), None, lines, label)
+        while len(_shown) > _MOST_SHOWN or sum(len(text) for _, text in _shown) > _MOST_CHARACTERS:
+            linecache.cache.pop(_shown.pop(next(iter(_shown))), None)
+    return label
 
 
 def _printable(line: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import doctest
 import json
+import linecache
 import threading
 import time
 import traceback
@@ -18,6 +19,9 @@ from capsend import (
     CapsendError,
     Dir,
     Environment,
+    HostFunction,
+    LimitExceeded,
+    Mailbox,
     MemoryLimitExceeded,
     OutputLimitExceeded,
     ProcessFailed,
@@ -29,6 +33,7 @@ from capsend import (
     TimeLimitExceeded,
     host_function,
 )
+from capsend.capabilities import handles
 from capsend.session import session
 
 if TYPE_CHECKING:
@@ -303,6 +308,71 @@ def test_result_that_is_too_large_is_refused_and_the_session_goes_on() -> None:
         with pytest.raises(OutputLimitExceeded):
             live.run("'x' * 20_000")
         assert live.run("1") == 1
+
+
+def test_processes_that_a_cell_leaves_behind_end_by_the_limits_of_a_cell() -> None:
+    """They go on after the cell that spawned them, but not for ever."""
+    with Session(Environment(timeout=1, stdout=None, stderr=None)) as live:
+        live.run("import capsend\nchild = capsend.spawn(capsend.Source('while True: pass'))")
+        children = [each for each in capsend.processes() if each.parent == live.process.id]
+        with Mailbox[object]() as inbox:
+            inbox.monitor(children[0].address)
+            assert inbox.receive(timeout=PATIENCE).reason == "limit"
+        assert live.run("child.exit_reason") == "limit"
+    with Session(Environment(cpu=0.3, timeout=PATIENCE, stdout=None, stderr=None)) as live:
+        live.run("import capsend\nchild = capsend.spawn(capsend.Source('while True: pass'))")
+        assert live.execute("child.result()").error is not None
+        assert live.run("1") == 1
+
+
+def test_more_capabilities_than_a_session_holds_are_an_error_of_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which says what to do; the session goes on."""
+    monkeypatch.setattr(handles, "MOST_HANDLES", 5)
+    with Session(LIMITED) as live:
+
+        def again() -> HostFunction[[], int]:
+            def fresh() -> int:
+                return 1
+
+            return host_function(fresh)
+
+        for _ in range(5):
+            assert live.run("f()", inputs={"f": again()}) == 1
+        for _ in range(3):
+            with pytest.raises(LimitExceeded, match="the same HostFunction again"):
+                live.run("f()", inputs={"f": again(), "b": Basket([1])})
+        assert live.run("f()") == 1
+        assert live.run("b.total()", inputs={"b": Basket([2])}) == 2
+
+
+def test_interrupted_answer_is_no_part_of_the_next_one() -> None:
+    """Parts that came ahead are forgotten."""
+    with Session(Environment(result=20_000, output=1_000, timeout=PATIENCE, stdout=None, stderr=None)) as live:
+        for _ in range(3):
+            with pytest.raises(OutputLimitExceeded):
+                live.run("print('x' * 2_000)\n'y' * 50_000")
+            assert live.run("'z' * 10_000") == "z" * 10_000
+
+
+def test_hundred_cells_of_megabytes_cost_the_host_little() -> None:
+    """Texts are kept as long as tracebacks can show them, in the host and in the guest."""
+    with Session(Environment(memory=128 << 20, timeout=PATIENCE)) as live:
+        for _ in range(100):
+            live.run("x = 1" + " " * 1_000_000)
+        assert live.execute("\n" * 1_000_000 + "1 / 0").error is not None
+        assert sum(map(len, live._texts.values())) < 1 << 20
+        assert max(len(entry[2]) for name, entry in linecache.cache.items() if str(name).startswith("<cell ")) < 1_000
+        assert "1 / 0" in live.execute("1 / 0").traceback
+
+
+def test_lines_of_one_session_are_never_shown_for_another() -> None:
+    """Cells of the same name are not the same text."""
+    with Session(LIMITED) as one, Session(LIMITED) as other:
+        first, second = one.execute("'mine'; 1 / 0"), other.execute("'yours'; 1 / 0")
+        for mine, yours, outcome in (("mine", "yours", first), ("yours", "mine", second)):
+            shown = outcome.traceback + "".join(traceback.format_exception(outcome.error))
+            assert shown.count(f"'{mine}'; 1 / 0") == 2
+            assert yours not in shown
 
 
 # --- interrupts ---

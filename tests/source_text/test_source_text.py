@@ -243,10 +243,35 @@ def test_lines_shown_on_the_host_print_nothing_but_text() -> None:
     """A text could hold what a terminal obeys; and there are never more than a hundred texts to show."""
     with pytest.raises(ZeroDivisionError):
         spawn(Source("1 / 0 # \x1b[31m", name="red.py")).result()
-    assert linecache.getline("red.py", 1) == "1 / 0 # ?[31m\n"
+    (label,) = [name for name in linecache.cache if str(name) == "red.py"]
+    assert linecache.getline(label, 1) == "1 / 0 # ?[31m\n"
     for number in range(200):
         shipment.show_lines(f"<many {number}>", "x")
     assert len([name for name in linecache.cache if name.startswith("<many ")]) == 100
+
+
+def test_long_text_has_no_lines_in_tracebacks_and_costs_the_host_nothing() -> None:
+    """A line costs the host more than its character."""
+    with pytest.raises(ZeroDivisionError) as caught:
+        spawn(Source("\n" * 3_000_000 + "1 / 0", name="long.py")).result()
+    assert 'File "long.py", line 3000001' in "".join(traceback.format_exception(caught.value))
+    assert "long.py" not in map(str, linecache.cache)
+
+
+def test_two_texts_of_one_name_are_shown_with_their_own_lines() -> None:
+    """Nobody sees what somebody else wrote."""
+    errors = []
+    for line in ("1 / 0  # mine", "1 / 0  # yours"):
+        with pytest.raises(ZeroDivisionError) as caught:
+            spawn(Source(line, name="same.py")).result()
+        errors.append(caught.value)
+    shown = ["".join(traceback.format_exception(error)) for error in errors]
+    assert ["# mine" in shown[0], "# yours" in shown[0], "# mine" in shown[1], "# yours" in shown[1]] == [
+        True,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_error_of_a_class_of_the_text_s_own_says_its_name() -> None:
