@@ -350,23 +350,11 @@ class Process(Generic[R_co]):
         return value
 
     async def _ended(self) -> None:
-        import asyncio
+        from capsend.mailbox.wakeups import Event
 
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-
-        def wake() -> None:
-            if not future.done():
-                future.set_result(None)
-
-        def wake_from_thread() -> None:
-            try:
-                loop.call_soon_threadsafe(wake)
-            except RuntimeError:
-                return  # the loop was closed meanwhile: nobody waits any more
-
-        self._life.add_callback(wake_from_thread)
-        await future
+        ended = Event()
+        self._life.add_callback(ended.set)
+        await ended.wait()
 
     def __del__(self) -> None:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import threading
 from typing import TYPE_CHECKING, Any, Final, final
@@ -12,6 +11,7 @@ import attrs
 from capsend.capabilities.handles import Handles
 from capsend.environment import Environment, default
 from capsend.exceptions import LimitExceeded, hide_own_frames, raised_by_result, shown_at_caller
+from capsend.mailbox.wakeups import Event
 from capsend.outcome import Outcome
 from capsend.process import Process
 from capsend.runtime.operations import OPERATIONS
@@ -410,20 +410,10 @@ class Session:
     async def _ended(self, call: Task) -> None:
         import asyncio
 
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-
-        def wake() -> None:
-            if not future.done():
-                future.set_result(None)
-
-        def wake_from_thread() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
-                loop.call_soon_threadsafe(wake)
-
-        call.add_callback(wake_from_thread)
+        ended = Event()
+        call.add_callback(ended.set)
         try:
-            await future
+            await ended.wait()
         except asyncio.CancelledError:
             self._life.withdraw(call)
             raise
