@@ -110,8 +110,7 @@ class CapsendPlugin(Plugin):
     # Summaries
 
     def get_additional_deps(self, file: n.MypyFile) -> list[tuple[int, str, int]]:
-        """Forget the summary of a file that was parsed anew: this is the daemon's first word of a change; see also `overloads`."""
-        overloads.take_away(file)
+        """Forget the summary of a file that was parsed anew: this is the daemon's first word of a change."""
         self.summaries.note(file)
         if self._is_checking:
             self.checks.forget(file.fullname)
@@ -237,6 +236,10 @@ class CapsendPlugin(Plugin):
         if not isinstance(info, n.TypeInfo) or not any(markers.bound_of(variable) for variable in info.defn.type_vars):
             return None
         return lambda ctx: self.checks.name(ctx, info)
+
+    def get_customize_class_mro_hook(self, fullname: str) -> Callable[[ClassDefContext], None] | None:
+        """Take the overloads of capsend's own calls away."""
+        return overloads.take_away if fullname in overloads.CLASSES else None
 
     def get_base_class_hook(self, fullname: str) -> Callable[[ClassDefContext], None] | None:
         """Note classes that name a trait as their base: they promise to have it."""

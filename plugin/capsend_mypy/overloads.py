@@ -6,21 +6,33 @@ decide which variant fits (python/mypy#7367), and list all variants where one ar
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mypy import nodes as n
 
-MODULES: Final = frozenset(f"capsend.{name}" for name in ("environment", "executor", "group", "process", "spawning"))
+if TYPE_CHECKING:
+    from mypy.plugin import ClassDefContext
+
+CLASSES: Final = frozenset(
+    {
+        "capsend.environment.Environment",
+        "capsend.executor.Executor",
+        "capsend.group.ProcessGroup",
+        "capsend.process.Process",
+        "capsend.spawning.Spawnable",
+        "capsend.spawning._Spawn",
+    }
+)
 
 
-def take_away(file: n.MypyFile) -> None:
-    """Leave each overloaded method of a parsed module with its implementation alone."""
-    if file.fullname not in MODULES:
-        return
-    for statement in file.defs:
-        if isinstance(statement, n.ClassDef):
-            body = statement.defs.body
-            body[:] = [_implementation(each) for each in body]
+def take_away(ctx: ClassDefContext) -> None:
+    """Leave each overloaded method of a class with its implementation alone, before mypy analyses the body of the class.
+
+    mypy analyses a class of a module that it reads from its cache only when something that the module depends on has changed; then it parses the
+    module anew, and asks no hook for that.
+    """
+    body = ctx.cls.defs.body
+    body[:] = [_implementation(each) for each in body]
 
 
 def _implementation(statement: n.Statement) -> n.Statement:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT = Path(__file__).parents[2]
 HANDLES = ROOT / "tests" / "check" / "typing" / "handles.py"
@@ -46,11 +51,11 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run_mypy(folder: Path, configuration: str) -> Errors:
+def run_mypy(folder: Path, configuration: str, places: Iterable[Path] = ()) -> Errors:
     """Return mypy's errors, {file: {line: [message]}}; programs of different folders may share a name, so each folder is a run."""
     (folder / "mypy.ini").write_text(f"[mypy]\n{configuration}", encoding="utf-8")
     found: Errors = defaultdict(lambda: defaultdict(list))
-    for place in sorted({path.parent for path in folder.rglob("*.py")}):
+    for place in places or sorted({path.parent for path in folder.rglob("*.py")}):
         if not any((above / "__init__.py").exists() for above in (place, *place.parents)):
             files = sorted(str(path.relative_to(place)) for path in place.glob("*.py"))
             done = subprocess.run(
@@ -124,6 +129,20 @@ def test_plugin_sees_the_handles_and_says_each_error_once(tmp_path: Path) -> Non
     assert set(found) == marked(), found
     assert {len(messages) for messages in found.values()} == {1}, found
     assert not any("overload" in message for messages in found.values() for message in messages), found
+
+
+def test_plugin_needs_no_overloads_of_a_module_that_is_analysed_again(tmp_path: Path) -> None:
+    """A module of capsend in mypy's cache is parsed again when one that it depends on has changed."""
+    shutil.copytree(ROOT / "capsend", tmp_path / "capsend", ignore=shutil.ignore_patterns("guest", "__pycache__"))
+    (tmp_path / "use.py").write_text(
+        'from capsend import spawn\n\ndef f(n: int) -> str:\n    return str(n)\n\nspawn(f, "4")\n', encoding="utf-8"
+    )
+    configuration = "plugins = capsend_mypy\n[mypy-capsend.*]\nignore_errors = True\n"
+    first = run_mypy(tmp_path, configuration, places=(tmp_path,))["use.py"]
+    assert ["overload" in text for text in first[6]] == [False]
+    with (tmp_path / "capsend" / "process.py").open("a", encoding="utf-8") as file:
+        file.write("\n\nADDED = 1\n")
+    assert run_mypy(tmp_path, configuration, places=(tmp_path,))["use.py"] == first
 
 
 @pytest.mark.parametrize("checker", ["bare_mypy", "pyright"])
