@@ -8,6 +8,8 @@ nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+# Each file is one worker's: what a file makes once, such as one run of mypy over hundreds of programs, is made once.
+PYTEST = ("pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 @nox.session
@@ -30,14 +32,14 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests in the default Python; arguments after `--` go to pytest."""
     session.install(".[dev]")
-    session.run("pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
+    session.run(*PYTEST, *session.posargs)
 
 
 @nox.session(python=PYTHONS)
 def every_python(session: nox.Session) -> None:
     """Run the tests in each Python that is supported and installed."""
     session.install(".[dev]")
-    session.run("pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
+    session.run(*PYTEST, *session.posargs)
 
 
 @nox.session
@@ -45,9 +47,7 @@ def coverage(session: nox.Session) -> None:
     """Measure the branch coverage of the host's code and the plugin's; there is no gate."""
     session.install(".[dev]", "pytest-cov")
     packages = [f"--cov={package}" for package in ("capsend", "capsend_mypy", "capsend_traits")]
-    session.run(
-        "pytest", "-n", "2", "--dist", "worksteal", "--cov-branch", "--cov-report=term", *packages, *session.posargs
-    )
+    session.run(*PYTEST, "--cov-branch", "--cov-report=term", *packages, *session.posargs)
 
 
 @nox.session

@@ -30,8 +30,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 SLOWEST: Final = (
-    "test_plugin_incremental", "test_echo", "test_packages", "test_agreement", "test_libraries", "test_image", "test_forms", "test_forms_inside",
-    "test_cli", "test_declarations", "test_plugin",
+    "test_plugin_incremental", "test_hostile", "test_echo", "test_agreement", "test_forms_inside", "test_packages", "test_plugin_command",
+    "test_readme", "test_hostile_sessions", "test_libraries", "test_every_step", "test_cli", "test_libc_guest", "test_examples",
+    "test_declarations", "test_plugin", "test_standard_classes", "test_plugin_check",
 )  # fmt: skip
 """The files that take longest, which begin, so that no worker is left with one of them when the other has nothing to do."""
 
