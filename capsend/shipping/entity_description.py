@@ -22,6 +22,7 @@ from capsend.shipping.abstract import abstract_subclasses, virtual_subclasses
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
+_CACHE: Final = type(functools.lru_cache(lambda: None))
 UNKNOWN: Final = "..."
 """The text of an object that the guest knows to exist and does not have; it equals every other text."""
 
@@ -351,7 +352,7 @@ class _Description:
                 self._value(f"{path}.{name}", part)
         elif cls in {set, frozenset}:
             self._texts[path] = f"{cls.__name__} {sorted(map(self._alone, value))}"
-        elif hasattr(value, "__wrapped__") and hasattr(value, "cache_parameters"):
+        elif isinstance(value, _CACHE):
             self._texts[path] = f"cache {value.cache_parameters()} {value.cache_info().currsize}"
             self._value(f"{path}.__wrapped__", value.__wrapped__)
         elif typing.get_origin(value) is not None:

@@ -24,7 +24,8 @@ def text_of(filename: str, module_globals: dict[str, Any]) -> ParsedText:
     """
     if not filename.startswith("<"):
         linecache.checkcache(filename)
-    lines = linecache.getlines(filename, module_globals)
+    # A name that exec() was given is no name of a file: linecache would ask the loader of the module for the module's own text.
+    lines = linecache.getlines(filename, None if filename.startswith("<") else module_globals)
     if not lines:
         raise without_source(filename)
     try:

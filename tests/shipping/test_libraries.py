@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -29,36 +29,54 @@ CHOSEN = (*libraries.SMALL, *(libraries.MANY if MODE else ()))
 GOOD = frozenset({"equal", "refused", "late", "unstable", "host fails"})
 KEEPING_STATE = frozenset({"glom", "mpmath", "networkx", "pyrsistent"})
 """Libraries that note something in themselves whatever they are asked, which a process would lose, or whose own persistent structures are made of
-lists: they are for an image, as their cures say, and are left out of the share that has to be equal."""
+lists: they are for an image, as their cures say. They are left out of the share that has to be equal at once, not of the share that has to be
+equal at once or in the image that the cure names."""
+ORDER_OF_SETS = re.compile(r"min_edge_dominating_set|minimum_cycle_basis")
 FILES_THREADS_AND_NETWORK = re.compile(
     r"boltons\.(fileutils|ioutils|pathutils)\.|callback_iter|validators\.(IsDir|IsFile|PathExists|truth)|petl\.(io|util\.lookups)\.|readwrite"
 )
 
 
 @pytest.fixture(scope="module")
-def counts() -> Iterator[collections.Counter[str]]:
-    """The classes of all that was run of the libraries that keep no state."""
-    total: collections.Counter[str] = collections.Counter()
+def counts() -> Iterator[dict[bool, collections.Counter[str]]]:
+    """The classes of all that was run, by whether the library keeps state; what is equal in the image of its cure is "cured"."""
+    total: dict[bool, collections.Counter[str]] = {True: collections.Counter(), False: collections.Counter()}
     yield total
-    judged = sum(total.values()) - total["unstable"] - total["host fails"]
-    print(f"{judged} groups: {dict(total)}")
-    assert total["equal"] >= 0.85 * judged
+    plain, every = total[False], total[False] + total[True]
+    print(f"{_judged(plain)} groups: {dict(plain)}; with the libraries that keep state {_judged(every)}: {dict(every)}")
+    assert plain["equal"] + plain["cured"] >= 0.85 * _judged(plain)
+    if MODE == "cured":
+        assert every["equal"] + every["cured"] >= 0.9 * _judged(every)
+
+
+def _judged(counted: collections.Counter[str]) -> int:
+    return sum(counted.values()) - counted["unstable"] - counted["host fails"]
+
+
+def _class_of(row: dict[str, Any]) -> str:
+    return "cured" if row.get("cured", {}).get("class") == "equal" else str(row["class"])
 
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("library", CHOSEN, ids=[library.name for library in CHOSEN])
 def test_examples_answer_as_on_the_host_or_are_refused(
-    library: Library, tmp_path: Path, counts: collections.Counter[str]
+    library: Library, tmp_path: Path, counts: dict[bool, collections.Counter[str]]
 ) -> None:
     """What is accepted gives the same, and nothing but an error of capsend's comes out of `spawn`."""
     rows = libraries.run(library, libraries.install(library, tmp_path), cured=MODE == "cured")
-    if library.name not in KEEPING_STATE:
-        counts.update(row["class"] for row in rows.values())
+    counts[library.name in KEEPING_STATE].update(map(_class_of, rows.values()))
     cures = collections.Counter(row["cured"]["class"] for row in rows.values() if "cured" in row)
     print(library.name, len(rows), dict(collections.Counter(row["class"] for row in rows.values())), dict(cures))
     bad = {
         name: row
         for name, row in rows.items()
         if row["class"] not in GOOD and not (row["class"] == "differs" and FILES_THREADS_AND_NETWORK.search(name))
+    }
+    bad |= {
+        name: row["cured"]
+        for name, row in rows.items()
+        if row.get("cured", {}).get("class") in {"raw error", "fails inside", "differs"}
+        and not FILES_THREADS_AND_NETWORK.search(name)
+        and not ORDER_OF_SETS.search(name)
     }
     assert not bad, "\n".join(f"{name}: {row}" for name, row in list(bad.items())[:5])

@@ -132,7 +132,9 @@ class Functions:
         try:
             source, _ = function_source(function)
         except SourceError as error:
-            raise Refused(error.verdict, error.cure) from None
+            file = function.__globals__.get("__file__")
+            cure = self._context.origins.library_cure(file) if isinstance(file, str) else ""
+            raise Refused(error.verdict, cure or error.cure) from None
         module = self._walk.names.module(function.__globals__)
         names = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         cells = {name: program.cell(cell) for name, cell in names}

@@ -61,31 +61,37 @@ class Values:
             held: whether it is an instance that a class holds, as a descriptor is: then only what changes it later makes it mutable.
         """
         judge = self._judge
-        outer = judge.singular, judge.visited, judge.held
-        judge.singular, judge.visited, judge.held = [], [], held
+        outer, before = (judge.singular, judge.visited, judge.held), judge.rebuilt
+        judge.singular, judge.visited, judge.held, judge.rebuilt = [], [], held, []
         try:
             leaves = self.leaves(value, trait, name, place)
             if leaves:
                 self._context.refuse(kind, name, type_name(type(value)), leaves, place, trait=trait)
             else:
-                self._keep_identity(kind, name, place, trait)
+                made = self._keep_identity(kind, name, place, trait)
+                self._run_when_decoded(made, judge.rebuilt, place)
         finally:
+            before += judge.rebuilt
+            judge.rebuilt = before
             judge.singular, judge.visited, judge.held = outer
         return not leaves
 
-    def _keep_identity(self, kind: Kind, name: str, place: Place, trait: TraitName) -> None:
-        """Make entities of the parts that are the same object wherever the process meets them."""
+    def _keep_identity(self, kind: Kind, name: str, place: Place, trait: TraitName) -> list[Entity]:
+        """Make entities of the parts that are the same object wherever the process meets them, and return them."""
         program, judge = self._context.program, self._judge
-        for part in judge.singular:
-            if program.entity(part) is None:
-                self._blame(program.make(part, "o" if type(part) is object else "v"), kind, name, place, trait)
-        if kind in _BY_VALUE:
-            return
-        for part in judge.visited:
+        made = [
+            program.make(part, "o" if type(part) is object else "v")
+            for part in judge.singular
+            if program.entity(part) is None
+        ]
+        for part in judge.visited if kind not in _BY_VALUE else ():
             if id(part) not in self._met:
                 self._met[id(part)] = part
             elif program.entity(part) is None:
-                self._blame(program.make(part, "v"), kind, name, place, trait)
+                made.append(program.make(part, "v"))
+        for entity in made:
+            self._blame(entity, kind, name, place, trait)
+        return made
 
     def _blame(self, entity: Entity, kind: Kind, name: str, place: Place, trait: TraitName) -> None:
         """Say what is wrong if a value that was judged good has no encoding after all."""
@@ -125,16 +131,20 @@ class Values:
         reference = program.value(value)
         if is_new and not isinstance(reference, str):
             self._blame(reference, kind, name, place, trait)
-            if rebuilt:
-                self._run_when_decoded(reference, rebuilt, place)
+            self._run_when_decoded([reference], rebuilt, place)
         return reference
 
-    def _run_when_decoded(self, entity: Entity, rebuilt: list[tuple[type, str]], place: Place) -> None:
-        """Code that runs when a value is decoded has to be there before the value."""
+    def _run_when_decoded(self, made: list[Entity], rebuilt: list[tuple[type, str]], place: Place) -> None:
+        """Code that runs when values are decoded has to be there before the values."""
+        if not rebuilt:
+            return
         for cls, method in rebuilt:
             self._walk.classes.attribute(cls, method, place)
         classes = (self._context.program.entity(cls) for cls, _ in rebuilt)
-        entity.ready = tuple(dict.fromkeys(each for each in classes if each is not None))
+        ready = tuple(dict.fromkeys(each for each in classes if each is not None))
+        for entity in made:
+            if entity.kind == "v":
+                entity.ready = ready
 
     def send_or_placeholder(
         self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = "ProcessSend"
