@@ -163,7 +163,7 @@ def top(target: str, arguments: tuple[str, ...], interval: float) -> None:
         print_result(result)
 
 
-@main.command(context_settings=_CONTEXT, short_help="Show what can go along, what cannot, and why.")
+@main.command(context_settings=_CONTEXT, short_help="Show what can be sent, what cannot, and why.")
 @click.option("--static", is_flag=True, help="Show what the mypy plugin thinks of it, without importing it.")
 @click.argument("target", metavar="MODULE:NAME")
 def explain(target: str, *, static: bool) -> None:
@@ -297,7 +297,7 @@ def clear() -> None:
     click.echo(f"removed {count} image{'' if count == 1 else 's'}, {megabytes(freed)}")
 
 
-@main.command(context_settings=_CONTEXT, short_help="Check that capsend works here.")
+@main.command(context_settings=_CONTEXT, short_help="Check that capsend works on this machine.")
 def doctor() -> None:
     """Check that capsend works on this machine: versions, the cache, the image, the limits, and a test in a process.
 

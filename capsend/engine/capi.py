@@ -74,7 +74,7 @@ STRING: Final = ffi_constants.WASMTIME_COMPONENT_STRING.value
 
 
 class Kept:
-    """An object of wasmtime's that can be freed even at the interpreter's exit, when the names of modules go first.
+    """An object of wasmtime that can be freed even at the interpreter's exit, when the names of modules go first.
 
     Args:
         managed: the object of wasmtime-py, which is of no use any more.

@@ -54,7 +54,7 @@ class Place:
         """Return a copy of bytes of the guest.
 
         Raises:
-            OutOfBounds: they are not all in its memory.
+            OutOfBounds: a part of the bytes is outside the guest's memory.
         """
         return ctypes.string_at(self._at(address, size), size)
 

@@ -262,7 +262,7 @@ def _check_size(size: int) -> None:
     """Refuse arguments that are too large.
 
     Raises:
-        LimitExceeded: they are.
+        LimitExceeded: the arguments are larger than the limit.
     """
     if size > MOST_ARGUMENTS:
         raise LimitExceeded(

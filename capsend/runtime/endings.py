@@ -1,4 +1,4 @@
-"""How a process ended: the error that its waiter gets, the exit reason, and the words for whoever monitors it."""
+"""The end of a process: the error for the waiter, the exit reason, and the words for monitors."""
 
 from __future__ import annotations
 

@@ -223,7 +223,7 @@ class Anatomy:
         """See to it that a generated `__init__` has the defaults of the fields, from which the guest makes it again.
 
         Raises:
-            Refused: they were replaced.
+            Refused: defaults were replaced.
         """
         made = cls.__init__
         for name in ("__defaults__", "__kwdefaults__"):

@@ -1,4 +1,4 @@
-"""What an `lru_cache` holds: the interpreter has no way to ask but the references that its garbage collector follows."""
+"""The contents of an `lru_cache`: the interpreter has no way to ask but the references that its garbage collector follows."""
 
 from __future__ import annotations
 

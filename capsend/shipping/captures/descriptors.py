@@ -65,7 +65,7 @@ class Descriptors:
         """Return the reference to a part of a descriptor, which may be a descriptor itself.
 
         Raises:
-            Refused: it cannot go along.
+            Refused: the part cannot be sent.
         """
         name = path or place.function
         descriptor = None if value is None else self.entity(value, name, place)

@@ -50,7 +50,7 @@ class Functions:
         """Return the entity of a function; what it holds and needs when it runs is put off.
 
         Raises:
-            Refused: it has no source, or its module is neither the user's nor in the image.
+            Refused: the function has no source, or its module is neither the user's nor in the image.
         """
         program = self._context.program
         entity = program.entity(function)

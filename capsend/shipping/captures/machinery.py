@@ -1,4 +1,4 @@
-"""What a class has that the guest's own machinery makes by itself: by the kind of the class, its name, and who made it."""
+"""The attributes of a class that the guest's own machinery makes by itself: by the kind of the class, its name, and who made it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the annotation of a process function says about its mailbox."""
+"""The types of messages that the annotation of a process function names."""
 
 from __future__ import annotations
 

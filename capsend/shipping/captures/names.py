@@ -238,7 +238,7 @@ class Names:
         """Reach a module that is used as a value: the image's goes by name, of the user's all that can go along.
 
         Raises:
-            Refused: it is neither.
+            Refused: the module is neither in the image nor the user's.
         """
         origin = self._origin(module)
         program = self._context.program

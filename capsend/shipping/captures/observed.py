@@ -12,7 +12,7 @@ ABSENT: Final = object()
 
 
 class Observed:
-    """What was read, and the values that it had. Captured values are immutable, so identity is enough."""
+    """The names that were read, and their values. Captured values are immutable, so identity is enough."""
 
     def __init__(self) -> None:
         self._names: list[tuple[Mapping[str, Any], str, object]] = []

@@ -17,7 +17,7 @@ _VARIANCES: Final = ("covariant", "contravariant", "infer_variance")
 
 @attrs.frozen
 class Form:
-    """How to make a type again.
+    """The call that makes a type again.
 
     Attributes:
         kind: the name of the maker in `capsend.guest.type_expressions`.

@@ -137,7 +137,7 @@ class WasmShipment:
 
     @property
     def head(self) -> dict[str, Any]:
-        """What the host is told of it."""
+        """The description of the call for the host."""
         return {"entry": self.function.number}
 
     def check(self, environment: Environment) -> None:
