@@ -72,12 +72,18 @@ def through_eryx() -> None:
 
 def through_monty() -> None:
     """Run one program in a fresh interpreter of a subset of Python, on a kept pool of its workers."""
-    with _monty().checkout() as session:
-        assert session.feed_run(str(NUMBER)) == NUMBER
+    assert in_monty(str(NUMBER)) == NUMBER
+
+
+def in_monty(text: str) -> Any:
+    """Return the value of a text in a fresh interpreter of monty."""
+    with monty_pool().checkout() as session:
+        return session.feed_run(text)
 
 
 @functools.cache
-def _monty() -> Any:
+def monty_pool() -> Any:
+    """Return a pool of monty's workers, which is kept."""
     import pydantic_monty
 
     pool: Any = pydantic_monty.Monty().__enter__()

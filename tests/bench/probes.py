@@ -9,9 +9,12 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.bench import peers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def private(pid: int | str = "self") -> int:
@@ -124,6 +127,43 @@ def live(count: str) -> dict[str, float]:
     return lived(handles, started=time.perf_counter() - start, before=before)
 
 
+def idle_sessions(count: str) -> dict[str, float]:
+    """So many idle sessions: bytes of each, and seconds for one more cell in each."""
+    import capsend
+
+    environment = capsend.Environment(timeout=None)
+
+    def start() -> capsend.Session:
+        session = capsend.Session(environment)
+        session.run("x = 1")
+        return session
+
+    return _idle(start, int(count))
+
+
+def idle_copies(count: str) -> dict[str, float]:
+    """The same for sessions that start from one snapshot."""
+    import capsend
+
+    with capsend.Session(capsend.Environment(timeout=None)) as session:
+        session.run("x = 1")
+        snapshot = session.snapshot()
+    return _idle(snapshot.start, int(count))
+
+
+def _idle(start: Callable[[], Any], count: int) -> dict[str, float]:
+    sessions = [start() for _ in range(5)]
+    before = private()
+    sessions += [start() for _ in range(count)]
+    size = (private() - before) / count
+    begin = time.perf_counter()
+    assert all(each.run("x") == 1 for each in sessions)
+    cell = (time.perf_counter() - begin) / len(sessions)
+    for each in sessions:
+        each.close()
+    return {"bytes": size, "cell": cell}
+
+
 def lived(handles: list[Any], *, started: float, before: int) -> dict[str, float]:
     """Look at processes that all run, and kill them.
 
@@ -154,6 +194,7 @@ def main() -> None:
     """Run the probe that the command line names."""
     name, *arguments = sys.argv[1:]
     probes: dict[str, Any] = {"memory": memory, "live": live, "imports": imports}
+    probes |= {"idle_sessions": idle_sessions, "idle_copies": idle_copies}
     if name not in probes:
         from tests.bench import guests  # it imports capsend, whose import is one of the figures
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import capsend
 from tests.bench import guests, messages, peers, sessions
 from tests.bench.measuring import ROOT, US, Promise, Row, contest, median_of, probe
+from tests.bench.sessions import MONTY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MIB = 1 << 20
-MONTY = "monty, a subset of Python"
 
 
 def fresh() -> None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import capsend
 from tests.bench import peers
-from tests.bench.measuring import US, Row, contest
+from tests.bench.measuring import US, Row, contest, probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+MONTY: Final = "monty, a subset of Python"
 _STATE: Final = "big = [bytes(120) + str(i).encode() for i in range(350_000)]\nlen(big)"
 """A cell that makes some 50 MB of objects."""
 
@@ -27,6 +28,8 @@ def text_spawn(rounds: int) -> Row:
         import eryx
 
         everybody["pyeryx"] = lambda: eryx.Sandbox().execute(f"print(1 + {next(numbers)})")
+    if peers.has("pydantic_monty"):
+        everybody[MONTY] = lambda: peers.in_monty(f"1 + {next(numbers)}")
     return Row("source text, spawn to result", "ms", _milliseconds(contest(everybody, rounds=rounds * 8)))
 
 
@@ -40,6 +43,9 @@ def round_trip(rounds: int) -> Row:
 
             kept: Any = eryx.Session()
             everybody["pyeryx"] = lambda: kept.execute("print(1 + 1)")
+        if peers.has("pydantic_monty"):
+            monty = stack.enter_context(peers.monty_pool().checkout())
+            everybody[MONTY] = lambda: monty.feed_run("1 + 1")
         if peers.has("ipykernel") and peers.has("jupyter_client"):
             client = stack.enter_context(_kernel())
             everybody["Jupyter kernel"] = lambda: client.execute_interactive(
@@ -88,6 +94,18 @@ def fork(rounds: int) -> Row:
         )
 
 
+def idle(_rounds: int) -> Row:
+    """A thousand sessions that have run a cell and wait for the next one, beside a thousand processes that sleep."""
+    live, sessions, copies = probe("live", "1000"), probe("idle_sessions", "1000"), probe("idle_copies", "1000")
+    figures = {
+        US: sessions["bytes"] / 1e6,
+        f"{US}, started from one snapshot": copies["bytes"] / 1e6,
+        f"{US}, processes": live["bytes"] / 1e6,
+        "ms for one more cell in each, each": sessions["cell"] * 1000,
+    }
+    return Row("1,000 idle sessions, each", "MB", figures)
+
+
 def _milliseconds(figures: dict[str, float]) -> dict[str, float]:
     return {name: seconds * 1000 for name, seconds in figures.items()}
 
@@ -96,4 +114,5 @@ ROWS: Final[dict[str, Callable[[int], Row]]] = {
     "text_spawn": text_spawn,
     "session_round_trip": round_trip,
     "session_fork": fork,
+    "session_idle": idle,
 }
