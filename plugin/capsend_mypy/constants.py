@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from capsend_traits import constants
+from capsend_traits._made import is_mapping as makes_dict
 from capsend_traits.held import Held, reads_attribute
 from mypy import nodes as n
 from mypy.types import Instance, TupleType, Type, TypedDictType, UnionType, get_proper_type
@@ -38,17 +39,31 @@ CONTAINERS: Final = frozenset(
         *("typing.Collection", "typing.Iterable", "typing.Container"),
     }
 )
+FIXED: Final = frozenset({"builtins.frozenset", "builtins.tuple"})
 REFLECTION: Final = (
-    *("globals", "vars", "locals", "exec", "eval", "f_globals", "sys.modules", "import_module", "import *"),
+    *("__main__", "globals", "vars", "locals", "exec", "eval", "f_globals", "sys.modules", "import_module", "import *"),
 )
 
 
+STARTING: Final = frozenset({"main", "print", "run", "spawn"})
+"""What a script calls at module level; a module that is imported rarely does."""
+DEFAULTS: Final = frozenset({"class builtins.dict", "class builtins.list", "class builtins.set"})
+
+
 class Source(NamedTuple):
-    """The source of a module: its tree, the constants in it, and what it says of the attributes of classes."""
+    """The source of a module: its tree, the constants in it, and what it says of values that it holds.
+
+    Attributes:
+        tree: the syntax tree.
+        constants: the constants, by name.
+        held: what it says of the attributes of its classes, and of defaults.
+        filled: what it says of globals that its statements fill while it is imported; for a script, whose statements go on, as `held`.
+    """
 
     tree: ast.Module
     constants: dict[str, Constant]
     held: Held
+    filled: Held
 
 
 class Sources:
@@ -84,6 +99,33 @@ class Sources:
         source = self.of(file)
         return source.constants.get(name) if source is not None else None
 
+    def filled(self, file: n.MypyFile, name: str, declared: Type) -> Constant | None:
+        """Return a global that the statements of its module fill, and that nothing changes after the import."""
+        source, depth = self.of(file), depth_of(declared)
+        if source is None or not 0 < depth <= constants.MAX_DEPTH:
+            return None
+        found = source.filled.of_module(name, depth, is_mapping=is_mapping(declared))
+        return found if found is not None and not found.is_lent else None
+
+    def default(self, file: n.MypyFile, function: str, parameter: str) -> Constant | None:
+        """Return a default that is a display in the `def`, of a parameter that its function only reads.
+
+        Args:
+            file: the module.
+            function: the local name of the function, as `Class.method`.
+            parameter: the name of the parameter.
+        """
+        source = self.of(file)
+        node = _definition(source.tree, function) if source is not None else None
+        if source is None or node is None:
+            return None
+        line = min(each.lineno for each in (*node.decorator_list, node))
+        for depth, mapping in ((1, True), (1, False), (2, True), (2, False)):
+            found = source.held.of_default((node.name, line), parameter, depth, is_mapping=mapping)
+            if found is not None and (mapping, depth) == (makes_dict(found.value), _depth_of_display(found.value)):
+                return found
+        return None
+
     def class_constant(self, file: n.MypyFile, name: str) -> Constant | None:
         """Return an attribute of a class that its module only reads, by its name there, as `Class.attribute`."""
         source, (cls, _, attribute) = self.of(file), name.rpartition(".")
@@ -110,7 +152,44 @@ def _read(file: n.MypyFile) -> Source | None:
         return None
     module, is_package = file.fullname, _is_package(file)
     held = Held(tree, module=module, is_package=is_package, is_imported=False)
-    return Source(tree, constants.constants(tree, module=module, is_package=is_package), held)
+    filled = held if _is_script(tree) else Held(tree, module=module, is_package=is_package)
+    return Source(tree, constants.constants(tree, module=module, is_package=is_package), held, filled)
+
+
+def _is_script(tree: ast.Module) -> bool:
+    """Return whether a module begins something when it is executed: a process may start before its last statement has run."""
+    for statement in tree.body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Constant) and node.value == "__main__":
+                return True
+            if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in STARTING:
+                return True
+    return False
+
+
+def _definition(tree: ast.Module, local: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """Return the one function of a module or class that has a local name."""
+    node: ast.AST = tree
+    for part in local.split("."):
+        kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+        found = [inner for inner in getattr(node, "body", ()) if isinstance(inner, kinds) and inner.name == part]
+        if len(found) != 1:
+            return None
+        node = found[0]
+    return node if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else None
+
+
+def _depth_of_display(value: ast.expr) -> int:
+    match value:
+        case ast.List() | ast.Set():
+            parts: list[ast.expr] = value.elts
+        case ast.Dict():
+            parts = value.values
+        case _:
+            return 0
+    return 1 + max((_depth_of_display(part) for part in parts), default=0)
 
 
 def source_path(path: str) -> str:
@@ -162,6 +241,31 @@ def is_container(judged: Type | None) -> bool:
     )
 
 
+def is_mapping(judged: Type) -> bool:
+    """Return whether a value of a type is a dict."""
+    proper = get_proper_type(judged)
+    return isinstance(proper, TypedDictType) or (
+        isinstance(proper, Instance)
+        and proper.type.fullname in {"builtins.dict", "typing.Mapping", "typing.MutableMapping"}
+    )
+
+
+def depth_of(judged: Type) -> int:
+    """Return how deep lists, dicts and sets stand in each other in a value of a type, at most."""
+    proper = get_proper_type(judged)
+    if isinstance(proper, UnionType):
+        return max(map(depth_of, proper.items), default=0)
+    if isinstance(proper, TypedDictType):
+        return 1 + max(map(depth_of, proper.items.values()), default=0)
+    if isinstance(proper, TupleType):
+        inner = max(map(depth_of, proper.items), default=0)
+        return inner + 1 if inner else 0
+    if not isinstance(proper, Instance) or proper.type.fullname not in CONTAINERS:
+        return 0
+    inner = max(map(depth_of, proper.args), default=0)
+    return inner + 1 if inner or proper.type.fullname not in FIXED else 0
+
+
 def contents(judged: Type, depth: int) -> list[Type]:
     """Return the types of what is in containers that stand in each other up to that depth."""
     proper = get_proper_type(judged)
@@ -189,6 +293,7 @@ def digest(file: n.MypyFile, own: Summary) -> str:
         and is_container(symbol.node.type)
     }
     names |= _foreign(file, own) | _of_classes(file.names, file.fullname)
+    names |= {ref.target for refs in own.refs.values() for ref in refs if ref.member in DEFAULTS}
     if not names:
         return ""
     # Most words are nowhere in a source: to ask that of all of it first is many times quicker than of each statement.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -33,9 +34,9 @@ from capsend_mypy.summary import Failure, Hop, Summary
 from capsend_mypy.values import Values, is_callable
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Iterable, Iterator, Mapping
 
+    from capsend_traits.constants import Constant
     from mypy.options import Options
 
     from capsend_mypy.shapes import Shape
@@ -51,6 +52,7 @@ OBJECT: Final = "builtins.object"
 SUBCLASSES: Final = "__subclasses__"
 OF_SUBCLASSES: Final = "< "
 OF_GENERIC: Final = "@ "
+OF_DEFAULT: Final = "= "
 """What the condition of a failure begins with that holds unless other modules make nothing bad: subclasses, implementations."""
 AWAITED: Final = frozenset({"typing.Coroutine", "typing.Awaitable"})
 TRANSPARENT: Final = frozenset(
@@ -165,7 +167,7 @@ class Program:
         for part in local.split("."):
             symbol = table.get(part)
             node = symbol.node if symbol is not None else None
-            table = node.names if isinstance(node, n.TypeInfo) else n.SymbolTable()
+            table = node.names if isinstance(node, n.TypeInfo | n.MypyFile) else n.SymbolTable()
         return node
 
     def _modules_of(self, info: n.TypeInfo) -> frozenset[str]:
@@ -213,7 +215,10 @@ class Program:
         while waiting:
             failure = waiting.pop(0)
             reader = self.split(failure.hops[-1].function)[0] or here if failure.unless else ""
-            held = self._refuted(failure.unless, reader) if failure.unless else None
+            is_of_spawned = (
+                failure.unless.startswith(OF_DEFAULT) and len(failure.hops) == 2 and not failure.hops[0].function
+            )
+            held = self._refuted(failure.unless, reader) if failure.unless and not is_of_spawned else None
             if held is None:
                 yield failure
             elif (failure.unless, failure.hops[0]) not in seen:
@@ -230,6 +235,8 @@ class Program:
             return self._subclasses(unless.removeprefix(OF_SUBCLASSES))
         if unless.startswith(OF_GENERIC):
             return self._implementations(unless.removeprefix(OF_GENERIC))
+        if unless.startswith(OF_DEFAULT):
+            return self._held_by_default(unless.removeprefix(OF_DEFAULT))
         if unless.startswith(OF_NAME):
             return None if self._is_read(unless.removeprefix(OF_NAME)) else []
         return self._held_by_constant(unless, reader)
@@ -270,10 +277,14 @@ class Program:
         module, name = self.split(fullname)
         node, file = self.symbol(fullname), self.files.get(module)
         sources, is_global = self.state.sources, "." not in name
-        find = sources.constant if is_global else sources.class_constant
-        constant = find(file, name) if file is not None else None
         self.modules |= {module, reader} & set(self.files)
-        if constant is None or not isinstance(node, n.Var) or node.type is None:
+        if file is None or not isinstance(node, n.Var) or node.type is None:
+            return None
+        constant = sources.constant(file, name) if is_global else sources.class_constant(file, name)
+        is_filled = constant is None and is_global
+        if is_filled:
+            constant = sources.filled(file, name, node.type)
+        if constant is None:
             return None
         if reader != module:
             other = self.files.get(reader)
@@ -283,13 +294,50 @@ class Program:
                 else sources.only_reads_attribute(other, constant)
             ):
                 return None
-        held = [
-            self._function_at(module, leaf)
-            for leaf in constants.leaves(constant.value)
-            if not constants.is_literal(leaf)
-        ]
+        if is_filled:  # its expression does not make all of it
+            return self._classes_of_contents(node.type, constant.depth, [])
+        held = self._leaves(module, constant, name if is_global else "")
         known = [function for function in held if function]
         return known if None not in held else self._classes_of_contents(node.type, constant.depth, known)
+
+    def _leaves(self, module: str, constant: Constant, table_: str = "") -> list[str | None]:
+        """Return the functions and classes in a display; empty for what every process has, None for what the source does not show.
+
+        Args:
+            module: the module where it stands.
+            constant: the constant that it makes.
+            table_: the global that holds it, if lambdas in it are known by that name.
+        """
+        found: list[str | None] = []
+        for leaf in constants.leaves(constant.value):
+            if isinstance(leaf, ast.Lambda) and table_:
+                found.append(f"{module}.{summary.lambdas_of(table_)}")
+            elif isinstance(leaf, ast.Call) and self._is_plain_partial(module, leaf):
+                found.append(self._function_at(module, leaf.args[0]))
+            elif not constants.is_literal(leaf):
+                found.append(self._function_at(module, leaf))
+        return found
+
+    def _is_plain_partial(self, module: str, call: ast.Call) -> bool:
+        """Return whether an expression is `functools.partial(function, ...)` with literals for all other arguments."""
+        named = constants.dotted(call.func)
+        node = self.symbol(f"{module}.{named}") if named else None
+        given = [*call.args[1:], *(keyword.value for keyword in call.keywords)]
+        return (
+            isinstance(node, n.TypeInfo)
+            and node.fullname == "functools.partial"
+            and bool(call.args)
+            and all(map(constants.is_literal, given))
+        )
+
+    def _held_by_default(self, described: str) -> list[str] | None:
+        """Return the functions and classes in a default that its function only reads; None if it does more."""
+        fullname, _, parameter = described.partition("(")
+        module, local = self.split(fullname)
+        file = self.files.get(module)
+        constant = self.state.sources.default(file, local, parameter) if file is not None else None
+        held = self._leaves(module, constant) if constant is not None else [None]
+        return [function for function in held if function] if None not in held else None
 
     def _classes_of_contents(self, declared: Type, depth: int, known: list[str]) -> list[str] | None:
         """Judge what is in a constant by the types of its containers, where the source does not show it."""
@@ -305,7 +353,8 @@ class Program:
     def _function_at(self, module: str, leaf: ast.expr) -> str | None:
         """Return the full name of the function or class that an expression of a module names; empty if every process has it."""
         name = constants.dotted(leaf)
-        if name in BUILT_IN and name not in self.files[module].names:
+        first = name.partition(".")[0]
+        if first in BUILT_IN and first not in self.files[module].names:
             return ""
         node = self.symbol(f"{module}.{name}") if name else None
         if not isinstance(node, n.TypeInfo | n.OverloadedFuncDef) and syntax.function_of(node) is None:
@@ -765,17 +814,11 @@ class Program:
                 found.modules |= self.judge.modules
                 if spoils:
                     leaves = [spoil.of(ref.target) for spoil in spoils]
-                    found.failures.append(
-                        of_global(
-                            wording.Kind.DEFAULT,
-                            ref.target,
-                            info.name,
-                            "ProcessSend",
-                            leaves,
-                            rule=spoils[0].rule,
-                            hop=hop,
-                        )
-                    )
+                    kind, rule = wording.Kind.DEFAULT, spoils[0].rule
+                    failure = of_global(kind, ref.target, info.name, "ProcessSend", leaves, rule=rule, hop=hop)
+                    may_be_constant = ref.member in constants.DEFAULTS and "@" not in function
+                    unless = f"{OF_DEFAULT}{function}({ref.target}" if may_be_constant else ""
+                    found.failures.append(replace(failure, unless=unless))
         else:
             declared = self._parameter(function, ref.target)
             if declared is not None:

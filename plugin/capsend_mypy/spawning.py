@@ -26,8 +26,9 @@ from mypy.types import (
 from capsend_mypy import names, operators, outline, shapes, syntax, writes
 from capsend_mypy.config import Transport
 from capsend_mypy.failures import DECORATED_CURE, DECORATED_VERDICT, written
-from capsend_mypy.judge import Rule, Spoil, is_class_level
+from capsend_mypy.judge import Rule, Spoil, is_class_level, is_default
 from capsend_mypy.marks import is_per_process, is_spawnable, is_wasm_function
+from capsend_mypy.program import CACHES
 from capsend_mypy.solving import Direct
 from capsend_mypy.summary import Hop
 from capsend_mypy.values import Values
@@ -135,6 +136,8 @@ class Check:
 
     def _local_function(self, value: Named, node: n.SymbolNode) -> None:
         decorator = syntax.decorator_of(node)
+        if decorator is not None:
+            self._cached(value, decorator)
         if decorator is not None and not self._is_transparent(decorator):
             if decorator in self.seen:
                 return
@@ -146,6 +149,12 @@ class Check:
         function = syntax.function_of(node)
         if function is not None:
             self.function(function, function.name)
+
+    def _cached(self, value: Named, decorator: n.Decorator) -> None:
+        """Check what a function that keeps its results would share with its callers: the process has a cache of its own."""
+        declared = decorator.func.type
+        if isinstance(declared, CallableType) and not CACHES.isdisjoint(outline.decorators(decorator).split(",")):
+            self._judge(Kind.CACHED, value.name, declared.ret_type, value, cure=wording.CACHED_CURE)
 
     def _builder(self) -> shapes.Builder:
         return shapes.Builder(self.module, bound=False)
@@ -363,6 +372,7 @@ class Check:
         member_exprs = [node for node in nodes if isinstance(node, n.MemberExpr)]
         own = syntax.own_symbols(function, nodes, name_exprs)
         lost = self._written(function, nodes, own)
+        self._lost_attributes([node for node in (function, *nodes) if isinstance(node, n.FuncItem)], own)
         for name in sorted(name_exprs, key=lambda name: (name.line, name.column)):
             node = name.node
             if node is None or name.kind != n.LDEF or node in own or node in lost:
@@ -401,12 +411,19 @@ class Check:
         functions = [node for node in nodes if isinstance(node, n.FuncItem)]
         own = {info, *syntax.own_symbols(info.defn, nodes, name_exprs)}
         lost = self._written(functions[0], nodes, own) if functions else set()
+        self._lost_attributes(functions, own - {info})
         for name in sorted(name_exprs, key=lambda name: (name.line, name.column)):
             if name.node is not None and name.kind == n.LDEF and name.node not in own and name.node not in lost:
                 self._captured(name, name.node, member_exprs)
+        assigned = {target.name for f in functions for target in writes.targets(f) if isinstance(target, n.MemberExpr)}
+        read = {member.name for member in member_exprs}
+        for body in self.program.bodies.values():
+            read.update(part.name for part in syntax.walk(body) if isinstance(part, n.MemberExpr))
         for binding in syntax.plain_bindings(info.defn.defs.body):
             node, target = binding.node, binding.place
-            if isinstance(node, n.Var) and isinstance(target, n.NameExpr) and node.type and is_class_level(node):
+            if not isinstance(node, n.Var) or not isinstance(target, n.NameExpr) or node.type is None:
+                continue
+            if is_class_level(node) or (is_default(node) and node.name in read and node.name not in assigned):
                 trait = Trait.SERIALIZABLE if is_per_process(node.type) else Trait.PROCESS_SEND
                 if not is_callable(node.type):
                     self._judge(Kind.CLASS_ATTRIBUTE, f"{info.name}.{node.name}", node.type, target, trait=trait)
@@ -428,6 +445,22 @@ class Check:
                 failure = written(name, self.trail[-1], Hop(self.trail[-1], name, self._spot(place)))
                 self.reporter.finding(failure.finding, failure.rule, place)
         return lost
+
+    def _lost_attributes(self, functions: list[n.FuncItem], own: set[object]) -> None:
+        """Report the attributes of classes made around the callable that it assigns: nobody outside the process would see that."""
+        for function in functions:
+            owner = function.info if isinstance(function, n.FuncDef) and function.info else None
+            for target in writes.targets(function):
+                info = _local_holder(target.expr, owner) if isinstance(target, n.MemberExpr) else None
+                if info is None or info in own or not isinstance(target, n.MemberExpr) or target in self.seen:
+                    continue
+                self.seen.add(target)
+                symbol = info.get(target.name)
+                declared = symbol.node.type if symbol is not None and isinstance(symbol.node, n.Var) else None
+                if declared is None or not is_per_process(declared):
+                    hop = Hop(self.trail[-1], target.name, self._spot(target))
+                    failure = written(f"{info.name}.{target.name}", self.trail[-1], hop)
+                    self.reporter.finding(failure.finding, failure.rule, target)
 
     def _captured(self, name: n.NameExpr, node: n.SymbolNode, members: list[n.MemberExpr]) -> None:
         if isinstance(node, n.MypyFile):
@@ -760,6 +793,26 @@ def _takes_no_receiver(node: n.SymbolNode | None) -> bool:
     """Return whether a method, reached through an instance, is bound to its class or to nothing."""
     function = syntax.function_of(node)
     return function is not None and (function.is_static or function.is_class)
+
+
+def _local_holder(base: n.Expression, owner: n.TypeInfo | None) -> n.TypeInfo | None:
+    """Return the local class that an expression stands for; None if it is something else.
+
+    Args:
+        base: the expression.
+        owner: the class of the method around it.
+    """
+    if isinstance(base, n.CallExpr) and isinstance(base.callee, n.RefExpr) and base.callee.fullname == "builtins.type":
+        held = base.args[0] if len(base.args) == 1 else None
+    else:
+        held = base.expr if isinstance(base, n.MemberExpr) and base.name == "__class__" else None
+    node = base.node if isinstance(base, n.RefExpr) else None
+    if isinstance(held, n.NameExpr) and isinstance(held.node, n.Var):
+        proper = get_proper_type(held.node.type) if held.node.type is not None else None
+        node = owner if held.node.is_self else proper.type if isinstance(proper, Instance) else None
+    elif isinstance(node, n.Var) and node.is_cls:
+        node = owner
+    return node if isinstance(node, n.TypeInfo) and names.is_local(node) else None
 
 
 def is_callable(judged: Type) -> bool:

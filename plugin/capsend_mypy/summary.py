@@ -156,10 +156,28 @@ def from_tree(file: n.MypyFile) -> Summary:
         called = [outline.callable_refs(value, file.fullname) if value is not None else None for value in values]
         if None not in called:
             summary.refs.setdefault(name, [ref for refs in called for ref in refs or ()])
+        inner = [lambda_ for value in values if value is not None for lambda_ in _lambdas(value)]
+        if inner:
+            refs_ = [ref for lambda_ in inner for ref in outline.refs_of(lambda_, file.fullname)]
+            summary.refs[lambdas_of(name)] = refs_
     for local, refs in bodies.stored(file):
         summary.refs.setdefault(local, refs)
     summary.rebound, summary.identity = frozenset(rebound), frozenset(identity)
     return summary
+
+
+def lambdas_of(name: str) -> str:
+    """Return the local name under which a summary keeps what the lambdas refer to that a display of a global holds."""
+    return f"{name}[]"
+
+
+def _lambdas(value: n.Expression) -> Iterator[n.LambdaExpr]:
+    if isinstance(value, n.LambdaExpr):
+        yield value
+    elif isinstance(value, n.ListExpr | n.TupleExpr | n.SetExpr | n.DictExpr):
+        for part in syntax.children(value):
+            if isinstance(part, n.Expression):
+                yield from _lambdas(part)
 
 
 def _note_maker(summary: Summary, function: n.FuncDef, local: str, module: str) -> None:

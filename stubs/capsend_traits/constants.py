@@ -118,15 +118,14 @@ def every_use_reads(
 
 
 def _is_looked_up(scopes: Tree, name: str) -> bool:
-    """Return whether some call of `getattr` or the like names a constant by a text."""
-    return any(
-        isinstance(node, ast.Constant)
-        and node.value == name
-        and isinstance(parent, ast.Call)
-        and isinstance(parent.func, ast.Name)
-        and parent.func.id in _LOOKUPS
-        for node, parent in scopes.parents.items()
-    )
+    """Return whether a module may reach a constant by a text: by `getattr` or the like, or in the namespace of its module."""
+    has_namespaces = is_dynamic(scopes) or "vars" in scopes.names or "__dict__" in scopes.attributes
+    for node, parent in scopes.parents.items():
+        if isinstance(node, ast.Constant) and node.value == name:
+            function = parent.func if isinstance(parent, ast.Call) else None
+            if has_namespaces or (isinstance(function, ast.Name) and function.id in _LOOKUPS):
+                return True
+    return False
 
 
 def _imported_as(scopes: Tree, node: ast.Name | ast.Attribute) -> set[str]:

@@ -5,19 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-OPEN: Final = (
-    ("differs", r"typing\.Optional", "Python 3.14 prints a union as `int | None`"),
-    (
-        "static",
-        r"\n +held: object = \[",
-        "the plugin takes an attribute of a local class that is declared `object` for data",
-    ),
-    (
-        "static",
-        r"\n +@functools\.(lru_)?cache",
-        "the plugin does not judge what caches that are local to a function return",
-    ),
-)
+OPEN: Final = (("differs", r"typing\.Optional", "Python 3.14 prints a union as `int | None`"),)
 
 
 def is_open(kind: str, texts: str) -> bool:

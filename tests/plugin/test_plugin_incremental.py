@@ -88,7 +88,7 @@ EDITS: Final = (
     ),
     Edit("a body writes a global", "    return 5", "    global LIMIT\n    LIMIT += 1\n    return 5", (5, 8)),
     Edit("an impl is added", "class D:", '@not_process_send("it is mine")\nclass D:', (7,)),
-    Edit("a global becomes mutable", "LIMIT = 5", "LIMIT = [5]\nLIMIT.append(6)", (5, 8)),
+    Edit("a global becomes mutable", "LIMIT = 5", "LIMIT = [5]\ndef extend() -> None:\n    LIMIT.append(6)", (5, 8)),
     Edit(
         "a field changes its type", "x: Final[int]\n    def __init__(self) -> None:\n        self.x = 1", "x: int", (7,)
     ),
@@ -96,7 +96,7 @@ EDITS: Final = (
     Edit(
         "a declaration goes",
         "TABLE: PerProcess[dict[str, int]] = {}",
-        "TABLE: dict[str, int] = {}\nTABLE['a'] = 1",
+        "TABLE: dict[str, int] = {}\ndef extend() -> None:\n    TABLE['a'] = 1",
         (5, 8),
     ),
     Edit("an instance gets another field", "self.x = 1", "self.x = 1; self.rows: Final = [1]", (7,)),

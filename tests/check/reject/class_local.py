@@ -30,7 +30,7 @@ def f() -> None:
             return len(ROWS)  # E: global "ROWS"
 
     class Shared:
-        rows: list[int] = []
+        rows: list[int] = []  # E: class attribute "Shared.rows" is list[int]
 
         def size(self) -> int:
             return len(self.rows)

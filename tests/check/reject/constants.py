@@ -7,7 +7,6 @@ from typing import ClassVar
 from capsend import spawn
 
 WRITTEN = [1]
-WRITTEN = [2]
 CHANGED = {"a": 1}
 RETURNED = [1]
 PASSED = [1]
@@ -28,6 +27,11 @@ def counts() -> int:
 
 
 CACHE_OF_TABLE: dict[str, Callable[[str], int]] = {"uses": uses_cache}
+
+
+def rewrite() -> None:
+    global WRITTEN
+    WRITTEN = [2]
 
 
 def register() -> None:

@@ -1,0 +1,52 @@
+"""A table, or a default, that some code does more to than read it; and what the lambdas in a table reach."""
+
+from collections.abc import Callable
+
+from capsend import spawn
+
+SIZES: dict[str, int] = {}
+for index, name in enumerate(("small", "large")):
+    SIZES[name] = 2**index
+GIVEN: dict[str, int] = {}
+GIVEN["a"] = 1
+ROWS: list[int] = []
+
+
+def grow() -> None:
+    SIZES["huge"] = 8
+    ROWS.append(1)
+
+
+def give() -> dict[str, int]:
+    return GIVEN
+
+
+LAMBDAS: dict[str, Callable[[], int]] = {"rows": lambda: len(ROWS)}  # E: global "ROWS" is list[int]
+
+
+def sizes() -> int:
+    return len(SIZES)  # E: global "SIZES" is dict[str, int]
+
+
+def given() -> int:
+    return len(GIVEN)  # E: global "GIVEN" is dict[str, int]
+
+
+def lambdas() -> int:
+    return LAMBDAS["rows"]()
+
+
+def append(n: int, to: list[int] = []) -> int:  # E: the default of parameter "to" is list
+    to.append(n)
+    return len(to)
+
+
+def spawned(of: list[int] = [1]) -> int:  # E: the default of parameter "of" is list
+    return len(of)
+
+
+spawn(sizes)
+spawn(given)
+spawn(lambdas)
+spawn(lambda: append(3))
+spawn(spawned)
