@@ -217,7 +217,7 @@ def first_result(rounds: int) -> Row:
         return lambda: subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
 
     everybody = {
-        US: run("import capsend; assert capsend.spawn(lambda: 42).result() == 42"),
+        US: run("import capsend; assert capsend.spawn(abs, -42).result() == 42"),
         "an interpreter that does nothing": run("pass"),
         "multiprocessing spawn": run("from tests.bench import peers; peers.through_multiprocessing('spawn')"),
     }
