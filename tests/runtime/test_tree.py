@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+
 import attrs
 import pytest
 
@@ -12,6 +15,7 @@ from capsend.runtime.children import CHILD_MEMORY, narrow
 from capsend.runtime.tree import HUSK, MAIL_FACTOR, Branch, NoRoom, budget_of
 
 MIB = 1 << 20
+PATIENCE = 60
 
 
 @attrs.define(eq=False)
@@ -266,3 +270,20 @@ def test_budget_of_an_environment_is_bounded_by_its_fields():
     assert budget["mail"] == MAIL_FACTOR * 4_096
     assert (budget["processes"], budget["results"], budget["output"]) == (7, 2_000, 1_000)
     assert budget_of(attrs.evolve(SMALL, tree_memory=5))["memory"] == 5
+
+
+def spawn_with_variables(size: int) -> str:
+    """Spawn a child with variables of this size together, past capsend's own code in the process; return what the host says."""
+    variables = json.dumps({f"V{n}": "x" * (size // 2_000) for n in range(2_000)})
+    program = '{"entry":{"n":["time","sleep"]},"steps":[]}'
+    limits = f'"limits":{{"memory":{64 * MIB},"env":{variables}}}'
+    answer: str = sys.modules["wit_world"].host(50, f'{{"name":"x",{limits}}}\n{program}\n0:c[[50],{{}}]')
+    return answer
+
+
+def test_variables_of_children_are_charged() -> None:
+    """The host keeps them as long as the child lives: they have their place in `tree_memory`, beside the memory of the child."""
+    environment = Environment(memory=256 * MIB, timeout=PATIENCE, stdout=None, stderr=None)
+    for tree_memory, start in ((66 * MIB, "!limit"), (90 * MIB, "[[")):
+        said = environment.replace(tree_memory=tree_memory).spawn(spawn_with_variables, 1_900_000).result(PATIENCE)
+        assert said.startswith(start)
