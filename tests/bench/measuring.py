@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -91,10 +93,17 @@ def contest(contestants: dict[str, Callable[[], object]], *, rounds: int, pause:
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
+def with_byte_code() -> dict[str, str]:
+    """Return the environment of an interpreter that finds byte code, as that of an installed package is, and keeps its own."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {"PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / f"capsend-bench-{os.getuid()}"), **environment}
+
+
 def probe(name: str, *arguments: str) -> Any:
     """Measure something in a fresh interpreter, which prints its figures as JSON."""
     command = [sys.executable, "-m", "tests.bench.probes", name, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    environment = with_byte_code()
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
     if done.returncode:
         raise RuntimeError(f"probe {name} {arguments}: {done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])

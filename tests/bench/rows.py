@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import capsend
 from tests.bench import guests, messages, peers, sessions
-from tests.bench.measuring import ROOT, US, Promise, Row, contest, median_of, probe
+from tests.bench.measuring import ROOT, US, Promise, Row, contest, median_of, probe, with_byte_code
 from tests.bench.sessions import MONTY
 
 if TYPE_CHECKING:
@@ -214,7 +214,8 @@ def first_result(rounds: int) -> Row:
     """From the start of the interpreter to the first result, the image being built."""
 
     def run(code: str) -> Callable[[], object]:
-        return lambda: subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+        command, environment = [sys.executable, "-c", code], with_byte_code()
+        return lambda: subprocess.run(command, check=True, cwd=ROOT, capture_output=True, env=environment)
 
     everybody = {
         US: run("import capsend; assert capsend.spawn(abs, -42).result() == 42"),
