@@ -13,7 +13,15 @@ from capsend.capabilities.handles import MOST_HANDLES, TooManyHandles
 from capsend.codec.operations import Operation
 from capsend.codec.text import Stopped
 from capsend.deadlines import Deadlines
-from capsend.exceptions import CapsendError, LimitExceeded, OutputLimitExceeded, ProcessInterrupted, ProcessKilled
+from capsend.exceptions import (
+    CapsendError,
+    GuestTraceback,
+    LimitExceeded,
+    OutputLimitExceeded,
+    ProcessInterrupted,
+    ProcessKilled,
+    Rendering,
+)
 from capsend.runtime.endings import is_told, translated
 from capsend.runtime.life import Life
 from capsend.runtime.output import Lines
@@ -43,6 +51,21 @@ _TOO_MANY: Final = (
 )
 _AGAIN: Final = "again "
 _deadlines: Final = Deadlines()
+
+
+def _ending(place: BaseException | None, error: BaseException) -> BaseException | None:
+    """Return the place where a cell was interrupted, with the limit below its traceback: a reader of the text has no other word of the limit."""
+    if not isinstance(place, GuestTraceback):
+        return place
+    told = GuestTraceback(
+        str(place), text=Rendering(lambda: f"{place.text.rstrip()}\n{type(error).__name__}: {error}\n")
+    )
+    told.__cause__, told.__context__, told.__suppress_context__ = (
+        place.__cause__,
+        place.__context__,
+        place.__suppress_context__,
+    )
+    return told.with_traceback(place.__traceback__)
 
 
 class Task:
@@ -338,7 +361,7 @@ class SessionLife(Life):
             type_name=error.type_name,
             guest_message=error.guest_message,
         )
-        told.__cause__ = error.__cause__
+        told.__cause__ = _ending(error.__cause__, told) if call.exceeded else error.__cause__
         return told
 
     def _room(self, size: int) -> int:

@@ -7,6 +7,7 @@ import contextlib
 import doctest
 import json
 import linecache
+import re
 import threading
 import time
 import traceback
@@ -255,6 +256,9 @@ def test_cell_that_takes_too_long_is_interrupted_and_the_state_is_kept(live: Ses
     with pytest.raises(TimeLimitExceeded, match=r"timeout of 0.2 s"):
         live.run("while True: n += 1", timeout=0.2)
     assert live["n"] > 0
+    shown = live.execute("while True: n += 1", timeout=0.2).traceback
+    assert shown.splitlines()[-2] == "KeyboardInterrupt"
+    assert re.match(r"TimeLimitExceeded: .*timeout of 0.2 s", shown.splitlines()[-1])
     with Session(Environment(timeout=0.2)) as short:
         for _ in range(3):
             assert isinstance(short.execute("import time; time.sleep(60)").error, TimeLimitExceeded)
