@@ -119,7 +119,7 @@ def _mypy(folder: Path) -> list[str]:
         message = f"mypy took more than {_TIMEOUT:g} s for the text"
         raise CapsendError(message) from None
     if "No module named mypy" in done.stderr:
-        message = "source.check() needs mypy, which is not installed here. Install it: pip install mypy"
+        message = "source.check() needs mypy, which is not installed here. Install it: pip install 'capsend[mypy]'"
         raise CapsendError(message)
     if done.returncode and not done.stdout.startswith("{"):
         message = f"mypy could not check the text: {(done.stderr or done.stdout).strip()[-1_000:]}"
