@@ -2,6 +2,7 @@
 
 import os
 
+from capsend import CaptureError
 from hostile.expect import attack
 
 
@@ -273,6 +274,16 @@ def load_native_code():
     return granted(attempts | {"file": lambda: from_file("/lib/x86_64-linux-gnu/libc.so.6"), "sqlite": extension})
 
 
+@attack("failed", CaptureError)
+def import_by_a_name_that_nothing_names():
+    import importlib
+    import sys
+
+    sys.path[:] = ["/", "..", "/usr/lib/python3", "/0"]
+    sys.path_importer_cache.clear()
+    return importlib._bootstrap._gcd_import("etc.passwd")
+
+
 @attack("normal", returns={})
 def import_from_the_host():
     import importlib
@@ -289,7 +300,6 @@ def import_from_the_host():
 
     return granted(
         {
-            "name": lambda: importlib.import_module("etc.passwd"),
             "path": lambda: load("/etc/passwd.py"),
             "zip": lambda: zipimport.zipimporter("/tmp/x.zip"),
             "run": lambda: __import__("runpy").run_path("/etc/passwd"),
