@@ -6,7 +6,6 @@ import functools
 import types
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar, final, overload
 
-from capsend.codec.instances import class_attribute, defines
 from capsend.exceptions import hide_own_frames
 from capsend.process import register_spawner
 
@@ -184,6 +183,9 @@ def check(fn: Callable[..., object], /) -> None:
 
 
 def _check(fn: Callable[..., object], *, defining: bool) -> None:
+    # Not at the top: whoever only imports capsend needs nothing of the codec.
+    from capsend.codec.instances import class_attribute, defines
+
     if defines(type(fn), "__capsend_ship__"):
         return  # a function of a module in another language captures nothing
     from_text = class_attribute(type(fn), "__capsend_check__")
