@@ -7,6 +7,7 @@ with what it was when a module was cached, so the first run with capsend checks 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -77,10 +78,15 @@ class Summaries:
 
         if summary.SYMBOL in file.names and not self.daemon:
             return
+        collects = gc.isenabled()
+        gc.disable()  # what is made here lives shortly, and would cost collections of all that mypy holds
         try:
             self._attach(file, modules)
         except Exception:  # noqa: BLE001 - a crash here would take mypy down; without its summary a module's functions count as unseen
             summary.attach(file, modules, UNSEEN)
+        finally:
+            if collects:
+                gc.enable()
 
     def _attach(self, file: n.MypyFile, modules: Modules) -> None:
         from capsend_mypy import constants, summary

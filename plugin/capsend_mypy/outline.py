@@ -38,9 +38,14 @@ UNKNOWN: Final = ("", "")
 
 
 class Known:
-    """What module-level things came to before, shared by the functions of a module."""
+    """What module-level things came to before, shared by the functions of a module.
 
-    def __init__(self) -> None:
+    Attributes:
+        makes_classes: whether some function of the module may make a class or match a pattern, as far as its text shows.
+    """
+
+    def __init__(self, *, makes_classes: bool = True) -> None:
+        self.makes_classes = makes_classes
         self.targets: dict[n.SymbolNode, tuple[str, str] | None] = {}
         self.vocabulary = Vocabulary()
 
@@ -148,7 +153,8 @@ def _reached(
     for named, member in reflection.of_modules(member_exprs):
         yield Ref(VARIABLE, f"{named or module}.{member.name}", "", place_of(member, module))
     yield from _globals(name_exprs, member_exprs, module, owner=owner, scope=scope, known=known)
-    yield from _of_classes_inside(scope, name_exprs, module)
+    if known.makes_classes:
+        yield from _of_classes_inside(scope, name_exprs, module)
 
 
 def _of_classes_inside(scope: n.Node, name_exprs: list[n.NameExpr], module: str) -> Iterator[Ref]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from capsend_mypy.shapes import Shape
 
 SYMBOL: Final = "__capsend__"
-VERSION: Final = 2
+VERSION: Final = 3
+MAKING: Final = re.compile(rb"^[ \t]+(?:class|match)[ (]|\btype\((?:\s*\n|.*,)", re.MULTILINE)
+"""What a text holds in which a function makes a class or matches a pattern."""
 
 
 class Hop(NamedTuple):
@@ -116,7 +119,6 @@ def from_tree(file: n.MypyFile) -> Summary:
     rebound: set[str] = set()
     identity: set[str] = set()
     assigned: dict[str, list[n.Expression | None]] = {}
-    known = outline.Known()
     found = list(functions(file))
     summary.assigned = frozenset(_assigned(found))
     summary.unseen = any(
@@ -125,6 +127,7 @@ def from_tree(file: n.MypyFile) -> Summary:
     if summary.unseen:
         return summary
     text = summary.text = _text(file)
+    known = outline.Known(makes_classes=MAKING.search(text) is not None)
     summary.changing = frozenset(changing.changing(((local, function) for local, function, _ in found), text))
     if b"TYPE_CHECKING" in text:
         summary.hidden = outline.hidden_names(file)
@@ -156,7 +159,7 @@ def from_tree(file: n.MypyFile) -> Summary:
         called = [outline.callable_refs(value, file.fullname) if value is not None else None for value in values]
         if None not in called:
             summary.refs.setdefault(name, [ref for refs in called for ref in refs or ()])
-        inner = [lambda_ for value in values if value is not None for lambda_ in _lambdas(value)]
+        inner = [each for value in values if value is not None for each in _lambdas(value)] if b"lambda" in text else []
         if inner:
             refs_ = [ref for lambda_ in inner for ref in outline.refs_of(lambda_, file.fullname)]
             summary.refs[lambdas_of(name)] = refs_
@@ -194,7 +197,7 @@ def _text(file: n.MypyFile) -> bytes:
         with open(file.path, "rb") as text:
             return text.read()
     except OSError:
-        return b" ".join((b"global", b"TYPE_CHECKING", *changing.TRICKS))
+        return b"\n match lambda ".join((b"global", b"TYPE_CHECKING", *changing.TRICKS))
 
 
 def _assigned(found: Iterable[tuple[str, n.FuncDef, n.Decorator | None]]) -> Iterator[str]:
