@@ -155,7 +155,18 @@ def test_notebook_runs_in_a_session(kernel: Any) -> None:
         "import asyncio\nawait asyncio.sleep(0.01, x)",
     ]
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    nbclient.NotebookClient(book, km=kernel, allow_errors=True, timeout=60).execute()
+
+    async def run() -> None:
+        notebook = nbclient.NotebookClient(book, km=kernel, allow_errors=True, timeout=60)
+        try:
+            await notebook.async_execute()
+        finally:  # the client ends only a kernel that it has made itself
+            if notebook.kc is not None:
+                notebook.kc.stop_channels()
+            await kernel.shutdown_kernel()
+            kernel.context.destroy(linger=0)
+
+    asyncio.run(run())
     outputs = [cell.outputs for cell in book.cells]
     assert {output["name"]: output["text"] for output in outputs[0]} == {"stdout": "seen\n", "stderr": "err\n"}
     assert outputs[1][0]["data"] == {"text/plain": "42"}
@@ -188,6 +199,7 @@ def test_interrupted_notebook_keeps_its_variables(kernel: Any) -> None:
         finally:
             client.stop_channels()
             await kernel.shutdown_kernel()
+            kernel.context.destroy(linger=0)
 
     assert asyncio.run(run()) == ("KeyboardInterrupt", "1\n")
 
