@@ -197,7 +197,7 @@ class Rendering:
     __slots__ = ("render",)
 
     def __init__(self, render: Callable[[], str]) -> None:
-        self.render = render
+        self.render: Callable[[], str] = render
 
 
 class GuestTraceback(Exception):

@@ -147,7 +147,7 @@ class Supervisor:
         self._waiting: list[Callable[[], None]] = []
         self._closed = False
         self._error: BaseException | None = None
-        self.restarted = 0
+        self.restarted: int = 0
 
     @shown_at_caller
     def spawn(

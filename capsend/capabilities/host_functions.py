@@ -122,9 +122,9 @@ class HostFunction(Generic[P, R]):
             raise TypeError(f"a host function is made of a function, not of {given!r}")
         self.__wrapped__ = function
         functools.update_wrapper(self, function, updated=())
-        self.limits = Limits()
-        self.name = getattr(function, "__qualname__", type(function).__qualname__).rpartition("<locals>.")[2]
-        self.is_async = inspect.iscoroutinefunction(function)
+        self.limits: Limits = Limits()
+        self.name: str = getattr(function, "__qualname__", type(function).__qualname__).rpartition("<locals>.")[2]
+        self.is_async: bool = inspect.iscoroutinefunction(function)
         if self.is_async:
             importlib.import_module("asyncio")  # a call, which a process makes, is no time to import anything
         self._grant = FunctionGrant(self)

@@ -45,12 +45,12 @@ _MAY_HAVE_ATTRIBUTES: Final = frozenset({"ordered", "counter"})
 class OwnEncoder(json.JSONEncoder):
     """The library's encoder as it was at the import of this module: programs replace its methods, and `json.dumps`."""
 
-    default = json.JSONEncoder.default
-    encode = json.JSONEncoder.encode
-    iterencode = json.JSONEncoder.iterencode
+    default: Any = json.JSONEncoder.default
+    encode: Any = json.JSONEncoder.encode
+    iterencode: Any = json.JSONEncoder.iterencode
 
 
-dumps: Final = OwnEncoder(check_circular=False, separators=(",", ":")).encode
+dumps: Final[Callable[[Any], str]] = OwnEncoder(check_circular=False, separators=(",", ":")).encode
 
 
 class _Frame:
@@ -76,7 +76,7 @@ class Instead:
     __slots__ = ("value",)
 
     def __init__(self, value: Any) -> None:
-        self.value = value
+        self.value: Any = value
 
 
 def has_surrogate(text: str) -> bool:

@@ -85,9 +85,9 @@ class Budget:
     __slots__ = ("_is_unwanted", "items", "left", "limits")
 
     def __init__(self, limits: Limits | None, is_unwanted: Callable[[], bool] | None = None) -> None:
-        self.limits = limits
-        self.left = 0 if limits is None else limits.max_work
-        self.items = 0 if limits is None else limits.max_items
+        self.limits: Limits | None = limits
+        self.left: int = 0 if limits is None else limits.max_work
+        self.items: int = 0 if limits is None else limits.max_items
         self._is_unwanted = is_unwanted
 
     def look(self) -> None:

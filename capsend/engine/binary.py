@@ -21,7 +21,7 @@ class Reader:
 
     def __init__(self, data: bytes, at: int = 0) -> None:
         self.data = data
-        self.at = at
+        self.at: int = at
 
     def byte(self) -> int:
         """Return the next byte."""

@@ -111,18 +111,18 @@ class WorldTemplate:
         )
         _check_imports(imports, name)
         functions = {key: each for key, each in exports.items() if isinstance(each, wasm_component.FuncType)}
-        self.functions = tuple(sorted(functions))
-        self.entries = tuple(key for key in self.functions if _shape(functions[key]) == _ENTRY)
+        self.functions: tuple[str, ...] = tuple(sorted(functions))
+        self.entries: tuple[str, ...] = tuple(key for key in self.functions if _shape(functions[key]) == _ENTRY)
         if not self.entries:
             raise WasmError(
                 f"{name} is a component of another world: it exports {listed(sorted(exports)) or 'nothing'}, and no function that a process "
                 "can begin with. Export one of type func(argument: list<u8>, handles: list<u32>) "
                 "-> result<list<u8>, string>; see docs/abi.md"
             )
-        self.indices = {
+        self.indices: dict[str, capi.Kept] = {
             key: capi.Kept(component.get_export_index(key), capi.export_index_delete) for key in self.entries
         }
-        self.component = capi.Kept(component, capi.component_delete)
+        self.component: capi.Kept = capi.Kept(component, capi.component_delete)
 
     def check_entry(self, entry: str) -> None:
         """Refuse a name that is not that of a function to begin with.
@@ -249,7 +249,7 @@ def _callback(word: str, good: Writer | None, bad: Writer | None) -> Any:
 class WorldInstance(ComponentInstance):
     """One instance of a component; `run` makes it and calls its entry."""
 
-    reasons: ClassVar = (
+    reasons: ClassVar[tuple[tuple[str, str], ...]] = (
         ("`unreachable` instruction", "it ran into an instruction that is never to be reached, as abort() does"),
         ("memory minimum size", "the environment's memory is smaller than what the component needs to start"),
         ("memory count too high", "it has more memories than a process may have"),
@@ -260,8 +260,8 @@ class WorldInstance(ComponentInstance):
         *REASONS,
     )
 
-    longest_output: ClassVar = LARGEST_MESSAGE
-    exits: ClassVar = True
+    longest_output: ClassVar[int] = LARGEST_MESSAGE
+    exits: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -28,16 +28,18 @@ class Probe:
     """A component of a few instructions that passes calls on to WASI functions which the guest itself does not reach."""
 
     def __init__(self, owner: wasmtime.Engine) -> None:
-        self.component = wasm_component.Component(owner, _PROBE.read_text(encoding="ascii"))
-        self.linker = wasm_component.Linker(owner)
+        self.component: wasm_component.Component = wasm_component.Component(owner, _PROBE.read_text(encoding="ascii"))
+        self.linker: wasm_component.Linker = wasm_component.Linker(owner)
         self.linker.add_wasip2()
-        self.exports = {name: self.component.get_export_index(name) for name in ("ready", "open", "list", "entry")}
+        self.exports: dict[str, Any] = {
+            name: self.component.get_export_index(name) for name in ("ready", "open", "list", "entry")
+        }
 
 
 class ComponentInstance(Instance):
     """An instance of a component."""
 
-    longest_output: ClassVar = 4_096
+    longest_output: ClassVar[int] = 4_096
     """Bytes that `keep_output` gets at a time at most."""
 
     def __init__(self, owner: wasmtime.Engine) -> None:

@@ -61,14 +61,14 @@ class CoreTemplate:
         functions = {key: kind for key, kind in exports.items() if isinstance(kind, wasmtime.FuncType)}
         _check_imports(module, name)
         uses_capsend = any(each.module == MODULE for each in module.imports)
-        self.has_wasi = any(each.module == PREVIEW1 for each in module.imports)
+        self.has_wasi: bool = any(each.module == PREVIEW1 for each in module.imports)
         _check_exports(name, exports, uses_capsend=uses_capsend)
-        self.functions = tuple(sorted(key for key in functions if not key.startswith(_VERSIONS)))
-        self.entries = tuple(key for key in self.functions if _is_entry(functions[key]))
-        self.initializes = "_initialize" in self.entries
-        self.answers = frozenset(key for key in self.entries if functions[key].results)
+        self.functions: tuple[str, ...] = tuple(sorted(key for key in functions if not key.startswith(_VERSIONS)))
+        self.entries: tuple[str, ...] = tuple(key for key in self.functions if _is_entry(functions[key]))
+        self.initializes: bool = "_initialize" in self.entries
+        self.answers: frozenset[str] = frozenset(key for key in self.entries if functions[key].results)
         kind = exports.get("memory")
-        self.memory = kind.limits.min << 16 if isinstance(kind, wasmtime.MemoryType) else 0
+        self.memory: int = kind.limits.min << 16 if isinstance(kind, wasmtime.MemoryType) else 0
         self.pre: Any = ctypes.POINTER(ffi.wasmtime_instance_pre_t)()
         linker = _linker(preview1=self.has_wasi)
         try:
@@ -184,8 +184,8 @@ def _linker(*, preview1: bool) -> wasmtime.Linker:
 class CoreInstance(Instance):
     """One instance of a core module; `run` makes it and calls its entry, `load` and `store` reach its memory from host operations."""
 
-    exits: ClassVar = True
-    reasons: ClassVar = (
+    exits: ClassVar[bool] = True
+    reasons: ClassVar[tuple[tuple[str, str], ...]] = (
         ("`unreachable` instruction", "it ran into an instruction that is never to be reached, as abort() does"),
         ("memory minimum size", "the environment's memory is smaller than what the module needs to start"),
         ("memory count too high", "it has more memories than a process may have"),
@@ -206,10 +206,10 @@ class CoreInstance(Instance):
         self.host = host
         self._template = template
         self.exported_memory: Any = None
-        self.has_memory = False
-        self.has_files = bool(mounts)
+        self.has_memory: bool = False
+        self.has_files: bool = bool(mounts)
         self.probe: Any = None
-        self.memory = template.memory
+        self.memory: int = template.memory
         """Bytes of memory that it had at its last host operation."""
         try:
             capi.store_limiter(self.store, memory, _TABLE_ELEMENTS, 2, _TABLES, 1)

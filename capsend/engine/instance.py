@@ -82,9 +82,9 @@ class OutOfBounds(Exception):
 _lock = threading.Lock()
 _engines: dict[bool, wasmtime.Engine] = {}
 _owner = 0
-numbers = itertools.count(1)
+numbers: Final = itertools.count(1)
 guests: dict[int, Instance] = {}
-running = threading.local()
+running: Final = threading.local()
 
 
 def engine(*, small: bool = False) -> wasmtime.Engine:
@@ -155,20 +155,20 @@ class Instance:
     """
 
     reasons: ClassVar[tuple[tuple[str, str], ...]] = REASONS
-    exits: ClassVar = False
+    exits: ClassVar[bool] = False
     """Whether the guest is a program of its own: it may end itself with an exit code, and the names of its functions help its author."""
 
     def __init__(self, owner: wasmtime.Engine) -> None:
         self.engine = owner
-        self.began = time.thread_time_ns()
+        self.began: int = time.thread_time_ns()
         self._interrupted = False
-        self.disturbed = False
+        self.disturbed: bool = False
         self.on_disturbance: Callable[[], object] | None = None
         self.failure: BaseException | None = None
-        self.raw_output = bytearray()
+        self.raw_output: bytearray = bytearray()
         self._wake = threading.Lock()
         self._wake.acquire()
-        self.is_running = True
+        self.is_running: bool = True
         self.afterwards: list[Callable[[], object]] = []
         self._number = next(numbers)
         self.store: Any = capi.store_new(owner.ptr(), None, capi.NO_FINALIZER)

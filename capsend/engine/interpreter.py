@@ -80,8 +80,8 @@ class Template:
             ValueError: the file was made by another wasmtime, with other settings, or for another CPU.
         """
         try:
-            self.component = wasm_component.Component.deserialize_file(engine(), str(path))
-            self.linker = _make_linker(writing=False)
+            self.component: wasm_component.Component = wasm_component.Component.deserialize_file(engine(), str(path))
+            self.linker: wasm_component.Linker = _make_linker(writing=False)
         except wasmtime.WasmtimeError as error:
             message = f"{path} cannot be loaded: {capi.first_line(error)}"
             raise ValueError(message) from None
@@ -91,7 +91,7 @@ class Template:
             raise ValueError(message)
         self.export = export
         self.instance = instance
-        self.written = tuple(written)
+        self.written: tuple[tuple[int, int], ...] = tuple(written)
         self._signals: tuple[tuple[int, int], ...] | None = None
 
     @functools.cached_property
@@ -161,7 +161,7 @@ class Guest(ComponentInstance):
         super().__init__(engine())
         self.template = template
         self.host = host
-        self.memory = 0
+        self.memory: int = 0
         self.seen: Memory | None = None
         self.picture: Picture | None = None
         self._returned = False
@@ -171,7 +171,7 @@ class Guest(ComponentInstance):
             linker = template.writing_linker if writes else template.linker
             instance = self.instantiate(linker, template.component)
             self._function = self.export(instance, template.export)
-            self.place = None
+            self.place: Place | None = None
             if template.instance is not None:
                 store = self._function._anon_1.store_id  # noqa: SLF001 - the C interface names no part of it
                 self.place = Place(self.context, store=store, instance=template.instance)
@@ -201,7 +201,7 @@ class Guest(ComponentInstance):
             slot.of.string.data = capi.address(text)
         result = ffi.wasmtime_component_val_t()
         running.guest = self
-        self.is_running = True
+        self.is_running: bool = True
         try:
             self.rest()
             self.finish(
@@ -226,7 +226,7 @@ class Guest(ComponentInstance):
             self.seen = find_memory(self)
         else:
             self.seen, self.memory = Memory(self.place.base), self.place.size
-        self.on_disturbance = self._set_signals
+        self.on_disturbance: Callable[[], object] | None = self._set_signals
 
     def take_picture(self) -> Picture | None:
         """Return a picture of the guest's memory, while no call is running in it; None where no picture can be taken."""

@@ -48,7 +48,7 @@ class Memory:
     __slots__ = ("base",)
 
     def __init__(self, base: int) -> None:
-        self.base = base
+        self.base: int = base
 
     def read(self, address: int, size: int) -> bytes:
         """Return the bytes at an address of the guest; fewer than asked for where its memory ends.

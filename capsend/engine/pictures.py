@@ -70,7 +70,7 @@ class Picture:
 
     def __init__(self, size: int, runs: Sequence[tuple[int, int]], file: int) -> None:
         self.size = size
-        self.runs = tuple(runs)
+        self.runs: tuple[tuple[int, int], ...] = tuple(runs)
         self.file = file
 
     @property

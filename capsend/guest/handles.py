@@ -34,7 +34,7 @@ class Handle:
     __slots__ = ("__weakref__", "_holds", "number")
 
     def __init__(self, number: int) -> None:
-        self.number = number
+        self.number: int = number
         self._holds = 0
 
     @property

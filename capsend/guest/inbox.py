@@ -7,7 +7,7 @@ import heapq
 import itertools
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from capsend.codec.headers import Receive, Received
 from capsend.codec.operations import Operation
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _ONLY_TEXT = " 0 0 "  # no tag, and no handles
 _log = logging.getLogger("capsend.mailbox")
-tags = itertools.count(1)
+tags: Final = itertools.count(1)
 """The tags by which answers and ends of children find their waiters."""
 
 
@@ -50,7 +50,7 @@ class State:
         self.traps_exits = False
 
 
-state = State()
+state: Final = State()
 """The one state of this process; `begin` empties it."""
 
 

@@ -57,7 +57,7 @@ class Mailbox(Generic[M]):
         'hello'
     """
 
-    __capsend_refusal__: ClassVar = (
+    __capsend_refusal__: ClassVar[str] = (
         "a mailbox belongs to the one who receives from it. Instead: send its address, mailbox.address"
     )
     """Why it cannot be part of a message."""

@@ -70,15 +70,15 @@ class Envelope:
         data: bytes | None = None,
         segments: Sequence[bytes] = (),
     ) -> None:
-        self.text = text
-        self.data = data
-        self.grants = grants
+        self.text: str = text
+        self.data: bytes | None = data
+        self.grants: tuple[Grant, ...] = grants
         self.kind = kind
-        self.tag = tag
-        self.resolve = resolve
-        self.trusted = trusted
-        self.segments = segments
-        self.size = (len(text) if data is None else len(data)) + OVERHEAD * (1 + len(grants))
+        self.tag: int = tag
+        self.resolve: Callable[[Any], object] | None = resolve
+        self.trusted: bool = trusted
+        self.segments: Sequence[bytes] = segments
+        self.size: int = (len(text) if data is None else len(data)) + OVERHEAD * (1 + len(grants))
         if segments:
             self.size += size_of(segments)
 
@@ -102,8 +102,8 @@ class Waiter:
     __slots__ = ("urgent", "wake")
 
     def __init__(self, wake: Callable[[], None], *, urgent: bool) -> None:
-        self.wake = wake
-        self.urgent = urgent
+        self.wake: Callable[[], None] = wake
+        self.urgent: bool = urgent
 
 
 class Port:
@@ -153,18 +153,18 @@ class Port:
     )
 
     def __init__(self, label: str, *, messages: int = MESSAGES, size: int = SIZE, policy: Policy = "block") -> None:
-        self.label = label
-        self.messages = messages
-        self.size = size
+        self.label: str = label
+        self.messages: int = messages
+        self.size: int = size
         self.policy: Policy = policy
         self.reason: str | None = None
-        self.words = ""
-        self.dropped = 0
-        self.received = 0
-        self.notices = 0
+        self.words: str = ""
+        self.dropped: int = 0
+        self.received: int = 0
+        self.notices: int = 0
         self.name: Callable[[Any], object] | None = None
         """Returns the name by which the receiver knows a class or function; None where the receiver can be given the object itself."""
-        self.reads_pickles = True
+        self.reads_pickles: bool = True
         """Whether the receiver reads messages of the host in the form of a pickle, and segments."""
         self.on_exit: Callable[[Port, str, str], None] | None = None
         self.linked: dict[Port, Callable[[], None]] = {}

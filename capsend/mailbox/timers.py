@@ -23,7 +23,7 @@ class Timer:
         self._account = account
         self._envelope: Envelope | None = envelope
         self._deadline = _timers.add(max(seconds, 0.0), self._send)
-        self.number = self._deadline.number
+        self.number: int = self._deadline.number
 
     @property
     def size(self) -> int:

@@ -207,12 +207,12 @@ class _Call:
     """One call: its request, and its outcome."""
 
     def __init__(self, function: HostFunction[Any, Any], text: str, calls: HostCalls) -> None:
-        self.function = function
+        self.function: HostFunction[Any, Any] = function
         self.arguments: dict[str, Any] = {}
         self.refusal: Exception | None = None
-        self.too_late = ""
-        self.done = False
-        self.answer = ""
+        self.too_late: str = ""
+        self.done: bool = False
+        self.answer: str = ""
         self.grants: list[Grant] = []
         self.segments: list[bytes] = []
         self.result_segments: list[bytes] = []

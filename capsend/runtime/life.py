@@ -135,15 +135,15 @@ class Life:
     ) -> None:
         """Begin a life; if it has a parent, the parent's branch has reserved *reserved* bytes."""
         self.shipment: Shipment | None = shipment
-        self.environment = environment
-        self.number = next(_numbers)
-        self.name = shipment.name
+        self.environment: Terms = environment
+        self.number: int = next(_numbers)
+        self.name: str = shipment.name
         self.guest: Guest | None = None
         self.template: Template | None = None
         self.parent: int | None = None if parent is None else parent.number
-        self.handles = Handles()
-        self.transit = Transit()
-        self.mail = Mail(
+        self.handles: Handles = Handles()
+        self.transit: Transit = Transit()
+        self.mail: Mail = Mail(
             self.number,
             environment,
             self.handles,
@@ -153,9 +153,9 @@ class Life:
         )
         self.mail.open(shipment)
         self.calls: HostCalls | None = None
-        self.operations = operations
+        self.operations: Operations = operations
         self._made: dict[range, Answerer] = {}
-        self.finished = End(self.number)
+        self.finished: End = End(self.number)
         self.reason: ExitReason | None = None
         self.value: Any = None  # the result: whatever the function returned
         self._error: BaseException | None = None

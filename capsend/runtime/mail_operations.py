@@ -83,19 +83,19 @@ class Mail:
         stop: Callable[[str], object],
         charge: Callable[[int], bool],
     ) -> None:
-        self.port = Port(
+        self.port: Port = Port(
             f"process {number}",
             messages=environment.mailbox,
             size=environment.mailbox_bytes,
             policy=environment.mailbox_full,
         )
         self.port.on_exit = self._linked_ended
-        self.takes_messages = False
+        self.takes_messages: bool = False
         self._own_grant: PortGrant | None = None
         self._logs = (
             environment.stderr is not None
         )  # an environment that discards standard error wants no records either
-        self.sent = 0
+        self.sent: int = 0
         self._number = number
         self._handles = handles
         self._transit = transit

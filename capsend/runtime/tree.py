@@ -131,8 +131,8 @@ class Branch:
         self._result = 0
         self._abandoned = False
         self._waiting: set[Waiting] = set()
-        self.number = member.number
-        self.parent = parent
+        self.number: int = member.number
+        self.parent: Branch | None = parent
         if parent is not None:
             with self._lock:
                 parent._children[self.number] = self

@@ -164,12 +164,13 @@ class Call(Task):
         self.grants = grants
         self.shipment = shipment
         self.limits = limits
-        self.out, self.err = map(Lines, targets)
+        self.out: Lines = Lines(targets[0])
+        self.err: Lines = Lines(targets[1])
         self.exceeded: BaseException | None = None
         self.was_interrupted = False
         self.written = 0
-        self.seconds = 0.0
-        self.cpu_seconds = 0.0
+        self.seconds: float = 0.0
+        self.cpu_seconds: float = 0.0
 
 
 class SessionLife(Life):
@@ -265,7 +266,7 @@ class SessionLife(Life):
 
     def _run(self, guest: Guest, shipment: Any) -> None:
         if isinstance(shipment, StillShipment):
-            self.handles = shipment.still.handles.copy()
+            self.handles: Handles = shipment.still.handles.copy()
             if not guest.put_picture(shipment.still.picture):
                 message = "the session cannot go on from a snapshot on this system: it must be Linux, with a readable /proc/self/pagemap"
                 raise CapsendError(message)

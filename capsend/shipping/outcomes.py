@@ -54,7 +54,7 @@ class ChildRaised(Exception):
         super().__init__(words)
         self.outcome = outcome
         self.words = words
-        self.is_normal_exit = outcome.kind == "e" and words in _NORMAL_EXITS
+        self.is_normal_exit: bool = outcome.kind == "e" and words in _NORMAL_EXITS
 
 
 def read_outcome(text: str, *, number: int, handles: Handles) -> Outcome:

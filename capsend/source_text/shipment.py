@@ -136,13 +136,13 @@ class Entries:
     """
 
     def __init__(self, *names: str, knows: Callable[[str], bool]) -> None:
-        self.program = Program()
-        self.origins = Origins(knows=knows)
+        self.program: Program = Program()
+        self.origins: Origins = Origins(knows=knows)
         self._knows = knows
         made = [self.program.make(_Entry(), "n", *_place(name)) for name in names]
         numbers = self.program.render(*made)
-        self.numbers = {name: int(number) for name, number in zip(names, numbers, strict=True)}
-        self.text = f'{{"entry":0,"steps":{dumps(self.program.steps)}}}'
+        self.numbers: dict[str, int] = {name: int(number) for name, number in zip(names, numbers, strict=True)}
+        self.text: str = f'{{"entry":0,"steps":{dumps(self.program.steps)}}}'
         self.program.steps = []
         self._names: frozenset[tuple[str, str]] = frozenset()
 

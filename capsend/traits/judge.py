@@ -129,7 +129,7 @@ class Judge:
 
     def __init__(self, external: Callable[[object, TraitName], list[Leaf] | None]) -> None:
         self._external = external
-        self.has_instances = False
+        self.has_instances: bool = False
         self.singular: list[object] = []
         self.rebuilt: list[tuple[type, str]] = []
         self.visited: list[object] = []

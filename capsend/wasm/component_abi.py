@@ -30,7 +30,7 @@ class WorldWords:
     __slots__ = ("_largest", "operations")
 
     def __init__(self, life: GuestLife, start: Message, *, largest: int) -> None:
-        self.operations = Operations(life, start)
+        self.operations: Operations = Operations(life, start)
         self._largest = largest
 
     def close(self) -> None:

@@ -31,7 +31,7 @@ class Words:
     __slots__ = ("_current", "_held", "_life", "operations")
 
     def __init__(self, life: GuestLife, start: Message) -> None:
-        self.operations = Operations(life, start)
+        self.operations: Operations = Operations(life, start)
         self._life = life
         self._current: Message | None = None
         self._held: list[int] | None = None

@@ -86,7 +86,7 @@ class WasmLife(Life):
             raise ProcessFailed(
                 f"process {self.number} ended with exit code {code}", type_name="exit", guest_message=str(code)
             )
-        self.value = self._words.operations.value
+        self.value: Any = self._words.operations.value
 
     def _run_component(self, guest: WorldInstance, shipment: Any) -> None:
         operations = self._words.operations

@@ -189,7 +189,7 @@ class WasmModule:
 
     def __init__(self, template: Compiled) -> None:
         """Wrap a compiled module; the constructors below call this, users do not."""
-        self.template = template
+        self.template: Compiled = template
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], *, isolated: bool = False) -> WasmModule:

@@ -147,8 +147,8 @@ class Operations:
     )  # fmt: skip
 
     def __init__(self, life: GuestLife, start: Message) -> None:
-        self.start = start
-        self.value = b""
+        self.start: Message = start
+        self.value: bytes = b""
         self._life = life
         self._saved: deque[Message] = deque()
         self._saved_size = 0

@@ -19,7 +19,7 @@ class Part:
         self.node = node
         self.around = around
         self.name = name
-        self.branches = int(isinstance(node, BRANCHES))
+        self.branches: int = int(isinstance(node, BRANCHES))
         self.depth = 0
 
 

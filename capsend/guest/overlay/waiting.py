@@ -21,7 +21,7 @@ class Condition:
     """A block that no worker may interrupt: workers wait until it is left."""
 
     def __init__(self) -> None:
-        self.depth = 0
+        self.depth: int = 0
         self.workers: list[Worker[Any]] = []
 
     def __enter__(self) -> Self:
@@ -63,7 +63,7 @@ class Worker(Generic[T]):
         self._condition = condition
         self._events: collections.deque[T] = collections.deque()
         self._working = False
-        self.is_stopping = False
+        self.is_stopping: bool = False
         condition.workers.append(self)
 
     def start(self) -> None:

@@ -84,8 +84,8 @@ class Module:
         self.exports: dict[str, tuple[int, int]] = {}
         self.elements: list[tuple[bytes, list[int]]] = []
         self.bodies: list[bytes] = []
-        self.segments = b""
-        self.segment_count = b""
+        self.segments: bytes = b""
+        self.segment_count: bytes = b""
         readers: dict[int, Callable[[Reader], None]] = {
             _TYPES: self._type, _IMPORTS: self._import, _FUNCTIONS: lambda reader: self.functions.append(reader.number()),
             _TABLES: lambda reader: self.tables.append(_table(reader)), _MEMORIES: lambda reader: self.memories.append(_limits(reader)),

@@ -58,16 +58,16 @@ class Walk:
     """
 
     def __init__(self, *, origins: Origins, defining: bool = False, program: Program | None = None) -> None:
-        self.context = Context(origins=origins, defining=defining)
+        self.context: Context = Context(origins=origins, defining=defining)
         if program is not None:
             self.context.program = program
-        self.values = Values(self)
-        self.functions = Functions(self)
-        self.names = Names(self)
-        self.classes = Classes(self)
-        self.annotations = Annotations(self)
-        self.texts = Texts(self)
-        self.constants = Constants(lambda value: not self.values.leaves(value, "ProcessSend", "", Place()))
+        self.values: Values = Values(self)
+        self.functions: Functions = Functions(self)
+        self.names: Names = Names(self)
+        self.classes: Classes = Classes(self)
+        self.annotations: Annotations = Annotations(self)
+        self.texts: Texts = Texts(self)
+        self.constants: Constants = Constants(lambda value: not self.values.leaves(value, "ProcessSend", "", Place()))
 
     def root(self, function: Any) -> Reference | None:
         """Walk over the spawned callable; return the reference to it, or None when something is refused."""

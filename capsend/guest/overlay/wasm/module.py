@@ -28,7 +28,7 @@ class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image,
     def __init__(self, number: int, description: Any) -> None:
         super().__init__(number)
         self._name, functions = description
-        self.functions = tuple(functions)
+        self.functions: tuple[Any, ...] = tuple(functions)
 
     @classmethod
     def from_file(cls, path: Any, *, isolated: bool = False) -> WasmModule:
