@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from capsend import codec
 from capsend.codec.headers import Pair, Send, SendAfter
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
+
+_NOBODY: Final = (1 << 31) - 1
+"""A handle that no process ever gets: the host refuses whatever is asked of it."""
 
 
 class Address(Handle):
@@ -171,14 +174,18 @@ class Address(Handle):
 
 
 class _Reply(Address):
-    """The way back to this process for the answer to one call; it exists in messages only."""
+    """The way back to this process for the answer to one call; it exists in messages only, and this process cannot use it."""
 
-    __slots__ = ()
+    __slots__ = ("_tag",)
+
+    def __init__(self, tag: int) -> None:
+        super().__init__(_NOBODY)
+        self._tag = tag
 
     @property
     def told_as(self) -> str:
         """The handle's name in a message."""
-        return f"r{self.number}"
+        return f"r{self._tag}"
 
     def send(self, value: Any, *, timeout: float | None = None) -> bool:  # noqa: ARG002 - as the base class
         raise CapsendError("an address for an answer is for the one who is called")

@@ -197,3 +197,27 @@ def test_weak_addresses_allow_what_they_say():
         with pytest.raises(CapsendError):
             watcher.monitor(weak[0])
         watcher.monitor(weak[1])
+
+
+def test_an_address_for_an_answer_is_nobody_to_the_caller():
+    """Whatever the caller does with it while it makes the message: it never stands for an address that the caller holds."""
+
+    def misuse(address: Any, other: Any) -> list[str]:
+        names = []
+        uses = (
+            lambda reply: reply.send(1),
+            lambda reply: reply.send_after(0, 1),
+            lambda reply: reply.call(lambda inner: inner, timeout=1),
+            lambda reply: reply.alive,
+            lambda reply: reply.send_only(),
+        )
+        for use in uses * 3:  # the calls are numbered as handles are
+            try:
+                address.call(use, timeout=1)
+            except Exception as error:
+                names.append(type(error).__name__)
+        return names
+
+    with Mailbox[Any]() as first, Mailbox[Any]() as second:
+        assert spawn(misuse, first.address, second.address).result(PATIENCE) == ["CapsendError"] * 15
+        assert (len(first), len(second)) == (0, 0)
