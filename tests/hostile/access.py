@@ -238,7 +238,7 @@ def start_threads():
     )
 
 
-@attack("normal", returns={})
+@attack("normal or failed", returns=lambda found: not found)  # asking for a module that nothing names ends the process
 def load_native_code():
     import importlib
     import importlib.machinery

@@ -30,6 +30,7 @@ from capsend import (
 from capsend.deadlines import Deadlines
 from tests.memory import resident
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # attacks warn
 MODULES = (access, answers, authority, children, decoding, exceptions, guest, interpreter, resources)
 SLOWEST = 45.0
 LARGEST = 400 * MIB

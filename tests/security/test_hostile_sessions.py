@@ -11,6 +11,7 @@ from hostile.expect import ATTACKS, MIB
 from capsend import Environment, Image, Session
 from tests.memory import resident
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # attacks warn
 MODULES = (access, answers, authority, children, decoding, exceptions, guest, interpreter, resources)
 TIMEOUT = 3.0
 SLOWEST = 60.0
