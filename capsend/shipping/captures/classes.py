@@ -18,7 +18,7 @@ from capsend_traits.wording import Kind
 
 from capsend.capabilities.handles import grant_of
 from capsend.codec.instances import class_attribute, defines
-from capsend.shipping.abstract import abstract_subclasses, virtual_subclasses
+from capsend.shipping.abstract import abstract_subclasses, registering_subclasses, virtual_subclasses
 from capsend.shipping.captures.anatomy import Anatomy
 from capsend.shipping.captures.context import LRU_CACHE, Place, Refused, functions_in
 from capsend.shipping.captures.descriptors import Descriptors
@@ -364,8 +364,8 @@ class Classes:
             own = base in self._reached
             beneath = self._registered_beneath(base)
             for cls in _in_order([*virtual_subclasses(base), *beneath]):
-                in_process = cls in known or origins.name_of(cls) is not None
-                if cls in self._reached or (in_process and (own or cls in beneath)):
+                is_wanted = own or cls in beneath
+                if cls in self._reached or (is_wanted and (cls in known or origins.name_of(cls) is not None)):
                     entities = self.entity(base), self.entity(cls)
                     owner = entities[0] if own else entities[1] if cls in self._reached else None
                     if owner is None:
@@ -381,7 +381,7 @@ class Classes:
         """Return what is registered with subclasses that stay on the host: an abstract class asks them as well."""
         return [
             cls
-            for sub in abstract_subclasses(base)
+            for sub in registering_subclasses(base)
             if sub not in self._reached and self._context.origins.of(sub.__module__) is not Origin.IMAGE
             for cls in virtual_subclasses(sub)
         ]
