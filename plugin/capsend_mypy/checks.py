@@ -11,11 +11,12 @@ from mypy.plugin import MethodContext
 from mypy.types import AnyType, CallableType, Instance, Type, get_proper_type
 
 from capsend_mypy import bounds, impls, mailboxes, names, outline, summary, supervised
+from capsend_mypy.expressions import item_type
 from capsend_mypy.marks import is_spawnable
 from capsend_mypy.program import Program
 from capsend_mypy.reporting import Reporter, forget
 from capsend_mypy.signatures import awaited, awaited_result, parameter_names
-from capsend_mypy.spawning import Check, item_type
+from capsend_mypy.spawning import Check
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,9 +21,9 @@ from mypy.nodes import TypeInfo, Var
 from mypy.typevars import fill_typevars
 
 from capsend_mypy import codes, names
+from capsend_mypy.expressions import is_callable
 from capsend_mypy.program import Program, State
 from capsend_mypy.solving import Direct
-from capsend_mypy.spawning import is_callable
 from capsend_mypy.summary import Hop
 
 if TYPE_CHECKING:
