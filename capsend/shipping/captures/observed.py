@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import is_
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -96,8 +97,7 @@ class Observed:
 def _same(table: Mapping[Any, Any], known: dict[Any, Any]) -> bool:
     if len(table) != len(known):
         return False
-    pairs = zip(table.items(), known.items(), strict=False)
-    return all(key is other and value is before for (key, value), (other, before) in pairs)
+    return all(map(is_, table, known)) and all(map(is_, table.values(), known.values()))
 
 
 _bases_of: Final = type.__dict__["__bases__"].__get__
