@@ -135,7 +135,7 @@ def test_an_exception_passes_through_processes_with_all_tracebacks() -> None:
     printed = "".join(traceback.format_exception(failure.value))
     assert 'raise KeyError("deep")' in printed
     assert "spawn(grandchild_fails).result()" in printed
-    assert "<image capsend/process.py>" in printed
+    assert "capsend/process.py" not in printed  # whose frames are nobody's fault
     assert f"test_spawning_inside.py:{grandchild_fails.__code__.co_firstlineno + 1} in grandchild_fails" in printed
 
 
