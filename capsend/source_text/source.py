@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import attrs
 
-from capsend.exceptions import CapsendError
+from capsend.exceptions import CapsendError, shown_at_caller
 
 if TYPE_CHECKING:
     import os
@@ -101,6 +101,7 @@ class Source:
         """
         return SourceFunction(self, name)
 
+    @shown_at_caller
     def check(self, /, **inputs: Any) -> tuple[Problem, ...]:
         """Return the type errors that mypy finds in the text, without running it.
 
@@ -131,6 +132,7 @@ class Source:
         self.__capsend_check__()
         return problems(self.text, self.name, inputs)
 
+    @shown_at_caller
     def __call__(self, /, **inputs: Any) -> Any:
         """Run the text in a process of its own, in the default environment, and return its value.
 
@@ -200,6 +202,7 @@ class SourceFunction:
     source: Source
     name: str = attrs.field(validator=_check_function)
 
+    @shown_at_caller
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the function in a process of its own, in the default environment, and return its value.
 

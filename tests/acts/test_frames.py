@@ -159,6 +159,8 @@ MISTAKES = {
     "unknown keyword": lambda: spawn(fails, colour=1),
     "little memory": lambda: Environment(memory=1 << 20).spawn(fails),
     "no syntax": lambda: spawn(Source("1 +", name="plugin.py")),
+    "no syntax to check": lambda: Source("1 +", name="plugin.py").check(),
+    "no syntax to call": lambda: Source("1 +", name="plugin.py")(),
     "a cell without syntax": lambda: with_session(lambda session: session.run("1 +")),
     "no result yet": lambda: with_mailbox(lambda p: p.result(timeout=0)),
     "a group that was left": lambda: ProcessGroup().spawn(fails),
