@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+import threading
 from typing import Any, Final
 
 import attrs
@@ -11,8 +12,6 @@ from capsend.codec.expansion import can_be_shown
 from capsend.codec.printable import printable
 
 _MOST_PARTS: Final = 100_000
-_REPR: Final = reprlib.Repr()
-_REPR.maxother = _REPR.maxstring = 200
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -42,10 +41,42 @@ class Record:
     fields: dict[str, Any]
     content: Any = None
 
-    @reprlib.recursive_repr()
     def __repr__(self) -> str:
         if not can_be_shown(self.fields, most=_MOST_PARTS) or not can_be_shown(self.content, most=_MOST_PARTS):
             return f"{printable(self.name)}(...)"
-        parts = [] if self.content is None else [_REPR.repr(self.content)]
-        parts += [f"{printable(name)}={_REPR.repr(value)}" for name, value in self.fields.items()]
-        return f"{printable(self.name)}({', '.join(parts)})"
+        return _REPR.text(self, _REPR.maxlevel)
+
+
+class _Repr(reprlib.Repr):
+    """Shows records within records to a few levels: each level that showed itself would look at all below it again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxother = self.maxstring = 200
+        self._shown: set[tuple[int, int]] = set()
+
+    def text(self, record: Record, level: int) -> str:
+        """Return the text of a record; "..." where it is a part of itself."""
+        key = (id(record), threading.get_ident())
+        if key in self._shown:
+            return "..."
+        self._shown.add(key)
+        try:
+            parts = [] if record.content is None else [self.repr1(record.content, level)]
+            parts += [f"{printable(name)}={self.repr1(value, level)}" for name, value in record.fields.items()]
+        finally:
+            self._shown.discard(key)
+        return f"{printable(record.name)}({', '.join(parts)})"
+
+    def repr_Record(self, record: Any, level: int) -> str:  # noqa: N802 - the name that the library looks for
+        """Return the text of a record that is a part of another, of `maxother` characters at most."""
+        if type(record) is not Record:
+            return self.repr_instance(record, level)
+        if level <= 0:
+            return f"{printable(record.name)}(...)"
+        text = self.text(record, level - 1)
+        half = (self.maxother - len("...")) // 2
+        return text if len(text) <= self.maxother else f"{text[:half]}...{text[-half:]}"
+
+
+_REPR: Final = _Repr()

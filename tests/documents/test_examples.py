@@ -8,7 +8,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
@@ -97,7 +97,11 @@ def test_word_index_of_an_empty_folder_is_empty(template: object, tmp_path: Path
 class Client:
     """Somebody who chats, over a real socket; waits at most a minute for a line."""
 
+    made: ClassVar[list[Client]] = []
+    """All that a test has made, which its server closes."""
+
     def __init__(self, port: int) -> None:
+        self.made.append(self)
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self._lines = self.socket.makefile("r", encoding="utf-8")
         self.name = self.read().split()[1]
@@ -126,6 +130,8 @@ def port(template: object) -> Iterator[int]:
             assert server.stdout is not None
             yield int(server.stdout.readline().rsplit(maxsplit=1)[1])
         finally:
+            while Client.made:
+                Client.made.pop().close()
             server.terminate()
             _, errors = server.communicate()
     assert "Traceback" not in errors

@@ -30,6 +30,7 @@ from capsend import (
 )
 from capsend.codec.printable import printable
 from capsend.engine import assemble
+from capsend.shipping.records import Record
 from capsend.supervisor import RestartsExceeded
 from tests.memory import resident
 
@@ -553,3 +554,17 @@ def test_there_are_as_many_attacks_as_were_promised():
     """Sixty kinds, and none was lost."""
     assert len(CELLS) >= 55
     assert Path(__file__).read_text(encoding="utf-8").count("\ndef test_") >= 15
+
+
+def test_a_deep_record_is_shown_soon():
+    """Also where somebody has raised the limit of recursion, as mypy does: a level does not look at all below it again."""
+    limit, deep = sys.getrecursionlimit(), None
+    for _ in range(5_000):
+        deep = Record("R", {"a": deep})
+    sys.setrecursionlimit(max(limit, 16_384))
+    try:
+        began = time.monotonic()
+        assert repr(deep) == "R(a=R(a=R(a=R(a=R(a=R(a=R(a=R(...))))))))"
+        assert time.monotonic() - began < 5
+    finally:
+        sys.setrecursionlimit(limit)
