@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MACHINERY = ("importlib", "_frozen_importlib", "_frozen_importlib_external", __name__)
+_IMPORTING = frozenset({"import_module", "__import__"})
 _NAME_IT = "name inspect.getsource in a function that the process runs"
 _UNNAMED = "no code that was sent with it names it by a constant"
 
@@ -52,12 +53,17 @@ class _LastFinder:
         self._program = program
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
-        """Return None for a module that code names in an `import` statement or by a constant: the host has looked for it."""
+        """Return None for a module that code names in an `import` statement or by a constant, as the host has looked for it.
+
+        The same holds for modules of the standard library: what of it is not here is in no image.
+        """
         program = self._program()
         frame: Any = sys._getframe(1)  # noqa: SLF001 - there is no public way to see who imports
         while frame is not None and frame.f_globals.get("__name__", "").startswith(_MACHINERY):
             frame = frame.f_back
         if program is None or frame is None or not program.owns(frame.f_globals.get("__name__")):
+            return
+        if name.partition(".")[0] in sys.stdlib_module_names:
             return
         code = frame.f_code
         if any(
@@ -66,6 +72,10 @@ class _LastFinder:
             return
         if name in code.co_consts or name.rpartition(".")[2] in code.co_names:
             return
+        while frame is not None:
+            if name in frame.f_code.co_consts and not _IMPORTING.isdisjoint(frame.f_code.co_names):
+                return  # it handed `import_module` and the name to somebody
+            frame = frame.f_back
         unsent.refuse(
             f"the module {name} was not sent with the program: {_UNNAMED}", f'write "{name}" where it is imported'
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import dis
+import itertools
 import types
 from typing import TYPE_CHECKING, Final
 
@@ -60,7 +61,7 @@ class Import:
         is_from: whether it is a `from` import.
         line: its line.
         guarded: whether a `try` around it catches its failure.
-        form: "statement"; "call" of `import_module`; "lookup" in `sys.modules`, which imports nothing.
+        form: "statement"; "call" of `import_module`, or a call that is handed it; "lookup" in `sys.modules`, which imports nothing.
     """
 
     module: str
@@ -266,6 +267,10 @@ def _by_name(node: ast.AST, guarded: bool) -> Iterator[Import]:
         is_lookup = called in _LOOKING_UP and _is_modules(getattr(place.func, "value", None))
         if is_lookup or called in _IMPORTING:
             yield from _named(place.args[0], names, place.lineno, guarded, is_lookup)
+        for passed, name in itertools.pairwise(place.args):
+            # `run(import_module, "x")`: what it is handed to deals with the failure, as far as anybody can know here.
+            if (passed.attr if isinstance(passed, ast.Attribute) else getattr(passed, "id", "")) in _IMPORTING:
+                yield from _named(name, (), place.lineno, True, False)
     elif isinstance(place, ast.Subscript) and _is_modules(place.value):
         yield from _named(place.slice, names, place.lineno, guarded, True)
     elif (

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from capsend import Environment, Image, ImageError
+from capsend import CaptureError, Environment, Image, ImageError
 from capsend.image import bake as baking
 from capsend.image import without_native
 from capsend.image.image import list_images
@@ -167,6 +167,15 @@ def import_what_is_absent() -> None:
     importlib.import_module("bz2")
 
 
+def try_to_import_what_is_absent() -> None:
+    import importlib
+
+    try:
+        importlib.import_module("bz2")
+    except ImportError as error:
+        raise error.with_traceback(None) from None
+
+
 def connect() -> None:
     import socket
 
@@ -255,7 +264,9 @@ def test_absent_modules_can_be_imported_by_a_package_and_not_be_used(filled: Env
     with pytest.raises(OSError, match=r"ctypes\.Structure needs an operating system"):
         filled.spawn(use_what_is_absent).result(PATIENCE)
     with pytest.raises(ModuleNotFoundError, match="bz2"):
-        filled.spawn(import_what_is_absent).result(PATIENCE)
+        filled.spawn(try_to_import_what_is_absent).result(PATIENCE)
+    with pytest.raises(CaptureError, match="the image has no module bz2"):
+        filled.spawn(import_what_is_absent)
     assert not filled.image.knows("ctypes")
 
 

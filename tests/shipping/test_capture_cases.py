@@ -19,6 +19,7 @@ HERE = Path(__file__).parents[1] / "capture_cases"
 CASES = [case for case in json.loads((HERE / "cases.json").read_text()) if case["runtime"] is not None]
 
 
+@pytest.mark.filterwarnings("ignore:.*unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 def test_spawn_gives_the_expected_verdict(
     case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

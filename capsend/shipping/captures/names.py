@@ -42,6 +42,8 @@ _ASKED: Final = (
     }
 )
 """The attributes that ask for more than themselves, of whatever they are read."""
+_RUN_TIME: Final = frozenset({"capsend_guest", "capsend_traits", "componentize_py", "wit_world"})
+"""The packages that are in every image, and that no list of what programs can import names."""
 _SHORT: Final = 200
 _MACHINERY: Final = frozenset({"__cached__", "__warningregistry__"})
 _HARMLESS: Final = frozenset(
@@ -271,7 +273,7 @@ class Names:
                 name = importlib.util.resolve_name("." * statement.level + name, namespace.get("__package__") or "")
             except ImportError:
                 return  # it fails inside just as it fails here
-        if self._context.origins.of(name) is Origin.IMAGE:
+        if self._context.origins.of(name) is Origin.IMAGE or name.partition(".")[0] in _RUN_TIME:
             return
         self._context.observed.name(sys.modules, name, sys.modules.get(name, ABSENT))
         if statement.form == "lookup" and name not in sys.modules:
@@ -279,7 +281,7 @@ class Names:
         module = self._imported(name)
         if module is not None:
             self._take(module, statement, place)
-        elif not statement.guarded or statement.form == "lookup":
+        elif statement.form == "lookup" or not (statement.guarded or (statement.form == "call" and not _exists(name))):
             leaf = Leaf(name, "module", f"the image has no module {name}", missing_module_cure(name), NOT_IN_IMAGE)
             self._context.refuse(Kind.IMPORT, name, "module", [leaf], place)
 
@@ -317,3 +319,15 @@ class Names:
 
     def _origin(self, module: types.ModuleType) -> Origin:
         return self._context.origins.of(module.__name__, getattr(module, "__file__", None))
+
+
+def _exists(name: str) -> bool:
+    """Return whether this program could import a module. It imports nothing that is not imported, but parts of the standard library."""
+    top = name.partition(".")[0]
+    is_light = top in sys.stdlib_module_names or name.rpartition(".")[0] in sys.modules
+    try:
+        return importlib.util.find_spec(name if is_light else top) is not None
+    except ValueError:
+        return True  # it is imported, in a way of its own
+    except (ImportError, AttributeError):
+        return False
