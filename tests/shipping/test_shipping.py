@@ -629,8 +629,8 @@ def test_instance_that_holds_its_own_method_travels() -> None:
 
 def test_an_argument_that_cannot_be_sent_is_named() -> None:
     """The error names the parameter and the path to the bad part."""
-    with pytest.raises(SerializationError) as caught:
-        spawn(lambda rows: rows, [1, {"k": open(os.devnull)}])
+    with open(os.devnull) as file, pytest.raises(SerializationError) as caught:
+        spawn(lambda rows: rows, [1, {"k": file}])
     assert "argument \"rows[1]['k']\"" in str(caught.value)
     assert caught.value.findings[0].variable == "rows"
 
