@@ -19,7 +19,8 @@ R = TypeVar("R")
 
 _DEPTH: Final = 100
 _MOST_TEXT: Final = 2_000
-_LARGEST: Final = 10**4_300  # Python writes no decimal number of more digits
+_LARGEST: Final = pow(10, 4_300)
+"""Python writes no decimal number of more digits. A call makes it: mypy would write the value of an operator into its cache of JSON."""
 _MOST_PARTS: Final = 1_000_000
 """Characters of a value that holds parts twice: a few lists that hold each other twice are a tree without end."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard
 
 from capsend_traits import constants
 from capsend_traits._made import is_mapping as makes_dict
@@ -236,9 +236,16 @@ def is_container(judged: Type | None) -> bool:
     proper = get_proper_type(judged) if judged is not None else None
     if isinstance(proper, UnionType):
         return any(is_container(item) for item in proper.items)
-    return isinstance(proper, TupleType | TypedDictType) or (
-        isinstance(proper, Instance) and proper.type.fullname in CONTAINERS
+    return (
+        _is_plain_tuple(proper)
+        or isinstance(proper, TypedDictType)
+        or (isinstance(proper, Instance) and proper.type.fullname in CONTAINERS)
     )
+
+
+def _is_plain_tuple(judged: object) -> TypeGuard[TupleType]:
+    """Return whether a type is that of tuples of the built-in class: an instance of a named tuple is judged by its fields."""
+    return isinstance(judged, TupleType) and judged.partial_fallback.type.fullname == "builtins.tuple"
 
 
 def is_mapping(judged: Type) -> bool:
@@ -257,7 +264,7 @@ def depth_of(judged: Type) -> int:
         return max(map(depth_of, proper.items), default=0)
     if isinstance(proper, TypedDictType):
         return 1 + max(map(depth_of, proper.items.values()), default=0)
-    if isinstance(proper, TupleType):
+    if _is_plain_tuple(proper):
         inner = max(map(depth_of, proper.items), default=0)
         return inner + 1 if inner else 0
     if not isinstance(proper, Instance) or proper.type.fullname not in CONTAINERS:
@@ -269,7 +276,7 @@ def depth_of(judged: Type) -> int:
 def contents(judged: Type, depth: int) -> list[Type]:
     """Return the types of what is in containers that stand in each other up to that depth."""
     proper = get_proper_type(judged)
-    if depth > 0 and isinstance(proper, TupleType):
+    if depth > 0 and _is_plain_tuple(proper):
         return [inner for item in proper.items for inner in contents(item, depth - 1)]
     if depth > 0 and isinstance(proper, Instance) and proper.type.fullname in CONTAINERS:
         return [inner for item in proper.args for inner in contents(item, depth - 1)]

@@ -1,6 +1,7 @@
 """A table, or a default, that some code does more to than read it; and what the lambdas in a table reach."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from capsend import spawn
 
@@ -10,6 +11,15 @@ for index, name in enumerate(("small", "large")):
 GIVEN: dict[str, int] = {}
 GIVEN["a"] = 1
 ROWS: list[int] = []
+
+
+class Row(NamedTuple):
+    name: str
+    counts: dict[str, int]
+
+
+ROW = Row("a", {"b": 1})
+ROWS_OF = [Row("a", {"b": 1})]
 
 
 def grow() -> None:
@@ -36,6 +46,14 @@ def lambdas() -> int:
     return LAMBDAS["rows"]()
 
 
+def row() -> int:
+    return len(ROW)  # E: global "ROW.counts" is dict[str, int]
+
+
+def rows_of() -> int:
+    return len(ROWS_OF)  # E: global "ROWS_OF" is list[Row]
+
+
 def append(n: int, to: list[int] = []) -> int:  # E: the default of parameter "to" is list
     to.append(n)
     return len(to)
@@ -48,5 +66,7 @@ def spawned(of: list[int] = [1]) -> int:  # E: the default of parameter "of" is 
 spawn(sizes)
 spawn(given)
 spawn(lambdas)
+spawn(row)
+spawn(rows_of)
 spawn(lambda: append(3))
 spawn(spawned)
