@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import abc
+import sys
 from _abc import _get_dump  # type: ignore[import-not-found]  # there is no public way to ask what was registered
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary, ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_BY_THE_LIBRARY: Final = frozenset(
+    (
+        *(("Set", "frozenset"), ("MutableSet", "set"), ("MutableSet", "WeakSet")),
+        *(("Mapping", "mappingproxy"), ("MutableMapping", "dict")),
+        *(("KeysView", "dict_keys"), ("ItemsView", "dict_items"), ("ValuesView", "dict_values")),
+        *(("Sequence", name) for name in ("bytes", "memoryview", "range", "Row", "str", "tuple")),
+        *(("MutableSequence", name) for name in ("array", "bytearray", "deque", "list")),
+        *(("ByteString", "bytearray"), ("ByteString", "bytes")),
+        *(("Number", "Decimal"), ("Complex", "complex"), ("Real", "float"), ("Integral", "int")),
+    )
+)
+"""What the standard library itself registers with the classes of `collections.abc` and `numbers`."""
 _registered: WeakKeyDictionary[type, tuple[Any, list[Any]]] = WeakKeyDictionary()
 _registering: WeakKeyDictionary[type, tuple[Any, list[Any]]] = WeakKeyDictionary()
 
@@ -31,6 +44,14 @@ def registering_subclasses(base: type) -> Iterator[type]:
         found = [ref(cls) for cls in abstract_subclasses(base) if any(True for _ in virtual_subclasses(cls))]
         known = _registering[base] = token, found
     yield from (cls for cls in (reference() for reference in known[1]) if cls is not None)
+
+
+def is_registered_by_a_program(base: type, cls: type) -> bool:
+    """Return whether a class of the standard library is registered with one of `collections.abc` or `numbers` by others than the library."""
+    return (
+        str(cls.__module__).partition(".")[0] in sys.stdlib_module_names
+        and (base.__name__, cls.__name__) not in _BY_THE_LIBRARY
+    )
 
 
 def abstract_subclasses(base: type) -> Iterator[type]:

@@ -32,6 +32,11 @@ DIFFERENT = {
     "third_party_that_a_function_imports": "under which name a package is installed is not known inside",
     "annotations_of_a_module": "newer Pythons make the annotations of a module when somebody asks for the attribute",
     "empty_annotations_of_a_module": "the same",
+    "annotations_in_vars": "newer Pythons make the annotations of a class when somebody asks for the attribute: they are not in its __dict__",
+    "lambda_globals_of_capsend": "which distribution a module belongs to, and that it has native code, is not known inside",
+    "module_not_in_sys_modules": "the texts inside lie in no files that spec_from_file_location could load once more",
+    "two_modules_same_name": "the same",
+    "two_modules_same_file": "the same",
     "dataclass_make": "newer Pythons know the module of what make_dataclass() makes",
 }
 """Programs of which a process cannot make what the host can: {name: why}."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import collections
+import collections.abc
 import contextlib
 import dataclasses
 import doctest
@@ -665,3 +667,15 @@ def test_spawnable_is_checked_where_it_is_made() -> None:
 
 def defined_later() -> int:
     return 1
+
+
+def test_a_registration_between_two_classes_of_the_image_goes_along() -> None:
+    """A process has what the program registered with an abstract class of the library, not only what the library did."""
+    collections.abc.Sized.register(textwrap.TextWrapper)
+    try:
+        assert spawn(lambda: isinstance(textwrap.TextWrapper(), collections.abc.Sized)).result(60)
+    finally:
+        collections.abc.Sized._abc_registry_clear()
+        collections.abc.Sized._abc_caches_clear()
+        abc.ABCMeta("New", (), {}).register(int)  # which tells that there is something new
+    assert not spawn(lambda: isinstance(textwrap.TextWrapper(), collections.abc.Sized)).result(60)

@@ -18,7 +18,12 @@ from capsend_traits.wording import Kind
 
 from capsend.capabilities.handles import grant_of
 from capsend.codec.instances import class_attribute, defines
-from capsend.shipping.abstract import abstract_subclasses, registering_subclasses, virtual_subclasses
+from capsend.shipping.abstract import (
+    abstract_subclasses,
+    is_registered_by_a_program,
+    registering_subclasses,
+    virtual_subclasses,
+)
 from capsend.shipping.captures.anatomy import Anatomy
 from capsend.shipping.captures.context import LRU_CACHE, Place, Refused, functions_in
 from capsend.shipping.captures.descriptors import Descriptors
@@ -364,7 +369,7 @@ class Classes:
             own = base in self._reached
             beneath = self._registered_beneath(base)
             for cls in _in_order([*virtual_subclasses(base), *beneath]):
-                is_wanted = own or cls in beneath
+                is_wanted = own or cls in beneath or (base in _ABSTRACT and is_registered_by_a_program(base, cls))
                 if cls in self._reached or (is_wanted and (cls in known or origins.name_of(cls) is not None)):
                     entities = self.entity(base), self.entity(cls)
                     owner = entities[0] if own else entities[1] if cls in self._reached else None
