@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final, NoReturn
 
 from capsend.exceptions import CaptureError
-from capsend.shipping.captures.origins import EXAMINING
+from capsend.shipping.examining import EXAMINING
 
 _uses: list[CaptureError] = []
 _OPERATIONS: Final = (

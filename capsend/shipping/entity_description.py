@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from capsend.codec.instances import BASES, fields_of, plan_of
 from capsend.shipping.abstract import abstract_subclasses, virtual_subclasses
+from capsend.shipping.examining import examining
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -436,13 +437,18 @@ def _atom(value: Any) -> str:
 
 def _plain(value: object) -> str:
     name = _name(type(value))
-    text = type(value).__repr__
-    own = (
-        text is not object.__repr__
-        and name not in _NEW_TEXTS
-        and (_is_named(type(value)) or not isinstance(text, types.FunctionType))
-    )
-    return f"{name} {_ADDRESS.sub('0x', repr(value))[:200]}" if own else name
+    # A process may have a placeholder for the method that an instance of a library's class, or one in it, is written with.
+    with examining():
+        text = type(value).__repr__
+        own = (
+            text is not object.__repr__
+            and name not in _NEW_TEXTS
+            and (_is_named(type(value)) or not isinstance(text, types.FunctionType))
+        )
+        try:
+            return f"{name} {_ADDRESS.sub('0x', repr(value))[:200]}" if own else name
+        except TypeError:
+            return UNKNOWN
 
 
 def _has_generated_doc(cls: type) -> bool:

@@ -19,8 +19,9 @@ from capsend.codec.instances import defines
 from capsend.exceptions import CapsendError, CaptureError, ProcessFailed, SerializationError
 from capsend.shipping import failure
 from capsend.shipping.captures.message_types import message_type
-from capsend.shipping.captures.origins import Origins, examining, resolve
+from capsend.shipping.captures.origins import Origins, resolve
 from capsend.shipping.captures.walk import Place, Walk, callable_name
+from capsend.shipping.examining import examining
 from capsend.shipping.prepared import dismantled, package_of, prepared_for, require_sendable
 from capsend.source.compiling import nested_in
 

@@ -14,8 +14,9 @@ from capsend.codec import wire
 from capsend.codec.text import dumps
 from capsend.exceptions import CaptureError, SerializationError
 from capsend.shipping import records
-from capsend.shipping.captures.origins import Origins, examining
+from capsend.shipping.captures.origins import Origins
 from capsend.shipping.captures.walk import Place, Walk
+from capsend.shipping.examining import examining
 from capsend.shipping.prepared import dismantled
 from capsend.shipping.program import Program
 from capsend.shipping.ship import Shipment, encode_data

@@ -171,6 +171,15 @@ def test_a_process_that_has_rebuilt_something_else_fails_with_the_path(
         changed.start().result()
 
 
+def test_an_instance_of_a_library_s_class_that_has_lost_its_name_is_compared(
+    template: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`enum` keeps the one instance of a class under the name of the class, so the class is sent, without its `__repr__`."""
+    monkeypatch.setenv("CAPSEND_COMPARE", "1")
+    value = enum.auto()
+    assert prepare(default(), lambda: type(value) is enum.auto, (), {}).start().result()
+
+
 def test_nothing_is_described_unless_asked_for(template: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """What users spawn holds no description."""
     monkeypatch.delenv("CAPSEND_COMPARE", raising=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import functools
 import importlib.util
@@ -101,20 +100,6 @@ class Origins:
             if resolve(module, qualname) is thing:
                 return module_name, qualname
         return None
-
-
-EXAMINING: Final[list[object]] = []
-"""Not empty while a walk examines a program: then placeholders let themselves be looked at."""
-
-
-@contextlib.contextmanager
-def examining() -> Iterator[None]:
-    """Let placeholders be looked at without a refusal meanwhile, as a walk does that meets them in a process."""
-    EXAMINING.append(None)
-    try:
-        yield
-    finally:
-        EXAMINING.pop()
 
 
 def is_placeholder(value: object) -> bool:
