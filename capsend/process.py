@@ -279,6 +279,7 @@ class Process(Generic[R_co]):
         """Return the resources that the process has used so far, or until its end."""
         return self._life.stats()
 
+    @shown_at_caller
     def result(self, timeout: float | None = None) -> R_co:
         """Wait until the process ends, and return the value that its function returned.
 
@@ -298,14 +299,10 @@ class Process(Generic[R_co]):
             Exception: its function raised; the traceback in the guest is the `__cause__`. `SystemExit` and `KeyboardInterrupt` come as
                 errors that are `Exception`s as well.
         """
-        try:
-            if not self._life.finished.wait(timeout):
-                message = f"process {self.id} is still running after {timeout:g} s of waiting"
-                raise TimeoutError(message)  # noqa: TRY301 - without the frames of this module, as all errors of a caller
-            value: R_co = self._life.outcome(as_result=True)
-        except Exception as error:
-            hide_own_frames(error)
-            raise
+        if not self._life.finished.wait(timeout):
+            message = f"process {self.id} is still running after {timeout:g} s of waiting"
+            raise TimeoutError(message)
+        value: R_co = self._life.outcome(as_result=True)
         return value
 
     def kill(self) -> None:

@@ -6,7 +6,7 @@ import functools
 import types
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar, final, overload
 
-from capsend.exceptions import hide_own_frames
+from capsend.exceptions import hide_own_frames, shown_at_caller
 from capsend.process import register_spawner
 
 if TYPE_CHECKING:
@@ -160,6 +160,7 @@ def process(fn: Callable[P, R], /) -> Spawnable[P, R]:
     return Spawnable(fn)
 
 
+@shown_at_caller
 def check(fn: Callable[..., object], /) -> None:
     """Raise the error that `spawn` would raise for this function's captures, without running the function.
 
@@ -175,11 +176,7 @@ def check(fn: Callable[..., object], /) -> None:
             ...
         capsend.exceptions.CaptureError: ...
     """
-    try:
-        _check(fn, defining=False)
-    except Exception as error:
-        hide_own_frames(error)
-        raise
+    _check(fn, defining=False)
 
 
 def _check(fn: Callable[..., object], *, defining: bool) -> None:
