@@ -47,12 +47,12 @@ def main() -> None:
     """
 
 
-@main.command(context_settings=_CONTEXT, short_help="See it work: a program refused, cured, and a real job.")
+@main.command(context_settings=_CONTEXT, short_help="See it work: a refusal, contained attacks, a real job.")
 def demo() -> None:
-    """Show a program refused and cured, then survey the standard library on all cores.
+    """Show a capture refused, hostile functions contained, a crash that stays alone, and all cores at work.
 
-    The first run builds the image that processes start from, once, in about 15 seconds. Exits with 1 when a result from
-    a process differs from the same computation on the host.
+    The first run builds the image that processes start from, once, in about 15 seconds; the rest takes as long again.
+    Exits with 1 when an attack is not contained, or a process answers something else than the host does.
 
     \b
     Example:
@@ -62,13 +62,13 @@ def demo() -> None:
     from capsend.commands.demo import run as show
 
     try:
-        same = show(display.console())
+        good = show(display.console())
     except KeyboardInterrupt:
         stop("interrupted", INTERRUPTED)
     except CapsendError as error:
         stop(str(error), FAILED)
-    if not same:
-        stop("the results of the processes differ from the host's; please report this", FAILED)
+    if not good:
+        stop("not everything went as it should: look for the red line above, and please report it", FAILED)
 
 
 @main.command(

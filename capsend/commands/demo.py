@@ -1,4 +1,4 @@
-"""The demonstration: the forum program refused and cured, a survey of the standard library in processes, and figures."""
+"""The demonstration: a capture refused, hostile functions contained, a crash that stays alone, and all cores at work."""
 
 from __future__ import annotations
 
@@ -12,34 +12,45 @@ import sysconfig
 import threading
 import time
 import tokenize
-from collections import Counter
 from concurrent.futures import as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.rule import Rule
 from rich.syntax import Syntax
+from rich.table import Table
 from rich.text import Text
 
 from capsend.commands import showcase
-from capsend.commands.display import hanging, table
+from capsend.commands.display import hanging
 from capsend.environment import Environment
-from capsend.exceptions import CaptureError
+from capsend.exceptions import CapsendError, CaptureError, ProcessFailed
 from capsend.executor import Executor
 from capsend.image.image import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from capsend_traits.wording import Finding
     from rich.console import Console
 
 _NOT_THE_LIBRARY: Final = frozenset({"site-packages", "dist-packages", "test", "tests", "idle_test", "__pycache__"})
+_NOT_SURVEYED: Final = frozenset(
+    {"distutils", "encodings", "idlelib", "lib2to3", "pydoc_data", "tkinter", "turtledemo"}
+)
+"""Packages of tables, of the desktop and of the past: they would only make the demonstration longer."""
+
 _LATENCIES: Final = 51
+_WARM: Final = 5
 _IDLE: Final = 32
-_PLAIN_STEPS: Final = 4
+_MARGIN: Final = "  "
+_SUBJECT: Final = 17
+"""Columns for the first words of a line."""
+
+_SMALL: Final = 128 << 20
+_SHORT: Final = 0.5
 
 
 @attrs.frozen
@@ -56,66 +67,148 @@ class Figures:
 
 
 def run(to: Console) -> bool:
-    """Show the whole demonstration; return whether the processes' results were those of the host."""
+    """Show the whole demonstration; return whether it went as it should: all is contained, and processes answer as the host does."""
+    to.print(
+        "capsend runs Python functions in processes with memory of their own: WebAssembly instances with a CPython in each."
+    )
     Image().ensure()
     _forum(to)
+    figures = measure()
+    contained = _hostile(to)
+    alone = _crash(to)
     same = _survey(to)
-    _show_figures(measure(), to)
-    return same
+    _show_figures(figures, to)
+    return contained and alone and same
 
 
 def _forum(to: Console) -> None:
     forum = showcase.load("forum")
-    _title(to, "The forum program: a captured list")
-    _source(forum.as_it_was, to)
-    output, refusal = _refused(forum.as_it_was)
-    to.print(output.rstrip())
-    message = f"CaptureError: {refusal}".replace(f"{showcase.FOLDER}{os.sep}", "")
-    if to.is_terminal:
-        # The border and its padding take four columns.
-        message = hanging(message, to.width - 4)
-        to.print(Panel(Text(message), border_style="red", title="refused before it ran"))
-    else:
-        to.print(message)
-    for cure, title in ((forum.by_value, "Cured: passed by value"), (forum.immutable, "Cured: captured as a tuple")):
+    _title(to, "A captured list is refused, before anything runs")
+    _source(forum.as_it_was, to, refused=_refused(forum.as_it_was))
+    for title, cure in (
+        ("Cured: passed, as a copy on purpose", forum.by_value),
+        ("Cured: captured as a tuple", forum.immutable),
+    ):
         _title(to, title)
         _source(cure, to)
         with contextlib.redirect_stdout(io.StringIO()) as written:
             cure()
-        to.print(written.getvalue().rstrip())
+        to.print(Text(f"{_MARGIN}prints: {written.getvalue().rstrip()}", style="green"))
 
 
-def _refused(program: Callable[[], None]) -> tuple[str, CaptureError]:
-    with contextlib.redirect_stdout(io.StringIO()) as written:
-        try:
-            program()
-        except CaptureError as error:
-            return written.getvalue(), error
+def _refused(program: Callable[[], None]) -> Finding:
+    try:
+        program()
+    except CaptureError as error:
+        return error.findings[0]
     message = "the forum program was not refused; please report this"
     raise AssertionError(message)
 
 
-def _source(function: Callable[[], None], to: Console) -> None:
-    lines, _ = inspect.getsourcelines(function)
-    shown = [line for line in lines if not line.strip().startswith('"""')]
-    code = "".join(line.partition("  # type:")[0].rstrip() + "\n" for line in shown).rstrip()
-    if to.is_terminal:
-        to.print(Syntax(code, "python", background_color="default"))
-    else:
-        to.print(code)
-    to.print()
+def _source(function: Callable[[], None], to: Console, *, refused: Finding | None = None) -> None:
+    """Show the body of a function, with the refusal below the captured name."""
+    lines, first = inspect.getsourcelines(function)
+    for number, line in enumerate(lines, first):
+        if number == first or line.strip().startswith('"""'):
+            continue
+        code = _MARGIN + line.strip()
+        to.print(Syntax(code, "python", theme="ansi_dark", background_color="default") if to.is_terminal else code)
+        if refused is not None and number == refused.line:
+            leaf = refused.leaves[0]
+            column = len(_MARGIN) + column_of(line.strip(), refused.variable)
+            to.print(Text(" " * column + "^", style="bold red"))
+            to.print(
+                _wrapped(
+                    f'CaptureError: captured "{refused.variable}" is {refused.type}, which is not {refused.trait}',
+                    to,
+                    "bold red",
+                )
+            )
+            to.print(_wrapped(leaf.verdict, to, "red"))
+            to.print(_wrapped(f"Instead: {leaf.cure}.", to, "cyan"))
+
+
+def column_of(line: str, name: str) -> int:
+    """Return the column of the last use of a name in a line of Python."""
+    tokens = tokenize.generate_tokens(io.StringIO(line).readline)
+    return max(token.start[1] for token in tokens if token.type == tokenize.NAME and token.string == name)
+
+
+def _wrapped(text: str, to: Console, style: str) -> Text:
+    indented = _MARGIN + text
+    return Text(hanging(indented, to.width) if to.is_terminal else indented, style=style)
+
+
+def _hostile(to: Console) -> bool:
+    program = showcase.load("hostile")
+    _title(to, "Hostile functions are contained")
+    memory = _ended(program.hoard, Environment(memory=_SMALL))
+    _line(
+        to,
+        "memory limit",
+        f"takes all it can get, of {_SMALL >> 20} MiB: {memory}",
+        good="MemoryLimitExceeded" in memory,
+    )
+    spinning = _ended(program.spin, Environment(timeout=_SHORT))
+    _line(
+        to,
+        "time limit",
+        f"loops for ever, and catches whatever would end it: {spinning}",
+        good="TimeLimitExceeded" in spinning,
+    )
+    attempts = Environment().spawn(program.steal).result()
+    met = ", ".join(f"{attempt} {error}" for attempt, error in attempts.items())
+    untouched = "SUCCEEDED" not in attempts.values()
+    _line(to, "files, network", met, good=untouched)
+    return "MemoryLimitExceeded" in memory and "TimeLimitExceeded" in spinning and untouched
+
+
+def _ended(function: Callable[[], object], environment: Environment) -> str:
+    """Return how a function ends in a process, and when."""
+    started = time.perf_counter()
+    try:
+        outcome = f"returned {environment.spawn(function).result()!r}"
+    except CapsendError as error:
+        outcome = type(error).__name__
+    return f"{outcome} after {time.perf_counter() - started:.2f} s"
+
+
+def _crash(to: Console) -> bool:
+    program = showcase.load("hostile")
+    _title(to, "A crash takes nothing along")
+    beside = [Environment().spawn(program.bystander) for _ in range(2)]
+    try:
+        fault = f"returned {Environment().spawn(program.crash).result()!r}"
+    except ProcessFailed as error:
+        fault = str(error).partition(": ")[2]
+    for number, process in enumerate(beside, 1):
+        process.address.send(number)
+    answers = [process.result() for process in beside]
+    good = not fault.startswith("returned") and answers == [2, 4]
+    _line(to, "one process", f"runs bytecode that makes CPython read wild memory: {fault}", good=good)
+    _line(to, "two beside it", f"answer afterwards: {answers[0]} and {answers[1]}", good=good)
+    return good
+
+
+def _line(to: Console, subject: str, text: str, *, good: bool) -> None:
+    if not to.is_terminal:
+        to.print(f"{_MARGIN}{subject:{_SUBJECT}}{text}")
+        return
+    line = Table.grid(padding=(0, 1))
+    line.add_column(width=len(_MARGIN) + _SUBJECT, style="bold green" if good else "bold red")
+    line.add_column(overflow="fold")
+    line.add_row(_MARGIN + subject, text)
+    to.print(line)
 
 
 def _survey(to: Console) -> bool:
     program = showcase.load("survey")
     sources = list(standard_library())
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    cores = f"on {workers} core" + ("s" if workers > 1 else "")
-    _title(to, "A job: survey the standard library")
-    to.print(f"{len(sources)} modules of this Python, a fresh process for each, {cores}.")
-    to.print()
+    plural = "s" if workers > 1 else ""
+    _title(to, f"A job: survey the standard library, with {workers} worker{plural}")
     inside = []
-    started = time.perf_counter()
+    started, busy = time.perf_counter(), time.process_time()
     with _progress(len(sources), to) as advance, Executor(workers) as executor:
         try:
             for future in as_completed([executor.submit(program.survey, *source) for source in sources]):
@@ -125,76 +218,50 @@ def _survey(to: Console) -> bool:
             # Else leaving the executor would wait for all remaining tasks.
             executor.shutdown(wait=False, cancel_futures=True)
             raise
-    taken = time.perf_counter() - started
-    started = time.perf_counter()
-    here = [program.survey(*source) for source in sources]
-    host = time.perf_counter() - started
-    inside.sort(key=operator.itemgetter("module"))
-    here.sort(key=operator.itemgetter("module"))
+    taken, busy = time.perf_counter() - started, time.process_time() - busy
     _results(inside, to)
-    same = inside == here
+    cores = busy / taken
+    job = f"{len(sources)} modules, each in a process of its own, in {taken:.1f} s"
+    _line(to, "cores", f"{job}: {busy:.1f} s of work, which kept {cores:.1f} of {workers} core{plural} busy", good=True)
+    inside.sort(key=operator.itemgetter("module"))
+    same = inside == sorted((program.survey(*source) for source in sources), key=operator.itemgetter("module"))
     verdict = "identical" if same else "DIFFERENT"
-    to.print(f"in {len(sources)} processes: {taken:.1f} s, {cores}")
-    to.print(f"here, without any: {host:.1f} s, on one core")
-    to.print(Text(f"Results of the processes and of the host: {verdict}.", style="green" if same else "bold red"))
+    _line(to, "answers", f"Results of the processes and of the host: {verdict}.", good=same)
     return same
 
 
 def standard_library() -> Iterator[tuple[str, str]]:
-    """Yield (module, source) of every module of this Python's standard library, its own tests left out."""
+    """Yield (module, source) of every module of this Python's standard library, without tests and `_NOT_SURVEYED`."""
     root = Path(sysconfig.get_path("stdlib"))
     for path in sorted(root.rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts
-        if _NOT_THE_LIBRARY.isdisjoint(parts):
+        if (_NOT_THE_LIBRARY | _NOT_SURVEYED).isdisjoint(parts):
             with tokenize.open(path) as file:
                 yield ".".join(parts).removesuffix(".__init__"), file.read()
 
 
 def _results(surveys: list[dict[str, Any]], to: Console) -> None:
-    columns = ("modules", "lines", "functions", "classes", "branches")
-    totals: dict[str, Counter[str]] = {}
-    for survey in surveys:
-        package = survey["module"].partition(".")[0]
-        count = totals.setdefault(package, Counter())
-        count.update({"modules": 1, **{column: survey[column] for column in columns[1:]}})
-    shown = table("package", *columns, to=to, right=columns)
-    largest = sorted(totals.items(), key=lambda pair: -pair[1]["lines"])
-    for package, count in largest[:8]:
-        shown.add_row(package, *(f"{count[column]:,}" for column in columns))
-    rest: Counter[str] = sum((count for _, count in largest[8:]), Counter())
-    shown.add_row(f"{len(largest[8:])} others", *(f"{rest[column]:,}" for column in columns))
-    total: Counter[str] = sum(totals.values(), Counter())
-    shown.add_row("all", *(f"{total[column]:,}" for column in columns), style="bold")
-    to.print(shown)
-    to.print()
+    total = {column: sum(survey[column] for survey in surveys) for column in ("lines", "functions", "classes")}
+    _line(to, "found", ", ".join(f"{count:,} {column}" for column, count in total.items()), good=True)
     for title, field, unit in (
-        ("longest function", "longest", "lines"),
+        ("longest", "longest", "lines"),
         ("most branches", "branchiest", "branches"),
         ("deepest nesting", "deepest", "blocks"),
     ):
         size, where = max(survey[field] for survey in surveys)
-        to.print(f"{title + ':':18}{where}, {size} {unit}")
-    to.print()
+        _line(to, title, f"{where}, {size} {unit}", good=True)
 
 
 @contextlib.contextmanager
 def _progress(total: int, to: Console) -> Iterator[Callable[[], None]]:
-    """Yield a function to be called for each process that is done."""
-    if to.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=to, transient=True) as progress:
-            task = progress.add_task("processes", total=total)
-            yield lambda: progress.advance(task)
+    """Yield a function to be called for each process that is done; only a terminal shows the progress."""
+    if not to.is_terminal:
+        yield lambda: None
         return
-    done = 0
-
-    def advance() -> None:
-        nonlocal done
-        done += 1
-        if done * _PLAIN_STEPS // total > (done - 1) * _PLAIN_STEPS // total:
-            to.print(f"{done} of {total} processes are done")
-
-    yield advance
+    columns = (TextColumn(_MARGIN + "{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=to, transient=True) as progress:
+        task = progress.add_task("processes", total=total)
+        yield lambda: progress.advance(task)
 
 
 def measure() -> Figures:
@@ -211,17 +278,22 @@ def measure() -> Figures:
 
 
 def _memory_of_one(rest: Callable[[float], None]) -> float | None:
+    """Measure as `tests/bench` does: what the first ones need once, the later ones use too."""
     ready = threading.Semaphore(0)
     environment = Environment(stdout=lambda _text: ready.release())
-    before = _private_memory()
-    if before is None:
-        return None
     with contextlib.ExitStack() as stack:
-        for _ in range(_IDLE):
-            stack.enter_context(environment.spawn(rest, 60.0))
-        for _ in range(_IDLE):
-            ready.acquire(timeout=60)
-        return ((_private_memory() or before) - before) / _IDLE
+
+        def start(count: int) -> None:
+            for _ in range(count):
+                stack.enter_context(environment.spawn(rest, 60.0))
+            for _ in range(count):
+                ready.acquire(timeout=60)
+
+        start(_WARM)
+        before = _private_memory()
+        start(_IDLE)
+        after = _private_memory()
+    return None if before is None or after is None else (after - before) / _IDLE
 
 
 def _private_memory() -> int | None:
@@ -235,9 +307,15 @@ def _private_memory() -> int | None:
 
 def _show_figures(figures: Figures, to: Console) -> None:
     _title(to, "Figures, measured here and now")
-    to.print(f"from spawn to result, a fresh process: {figures.spawn * 1000:.1f} ms (median of {_LATENCIES})")
+    _line(
+        to,
+        "start",
+        f"{figures.spawn * 1000:.1f} ms from spawn to result, a fresh process (median of {_LATENCIES})",
+        good=True,
+    )
     if figures.memory is not None:
-        to.print(f"memory of one more live, idle process: {figures.memory / 1e6:.1f} MB (mean of {_IDLE})")
+        text = f"{figures.memory / 1e6:.1f} MB for one more live, idle process (mean of {_IDLE})"
+        _line(to, "memory", text, good=True)
 
 
 def _title(to: Console, title: str) -> None:
