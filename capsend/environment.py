@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from capsend.mailbox.mailbox import Mailbox
     from capsend.outcome import Outcome
-    from capsend.runtime.life import Life
+    from capsend.process import Life
     from capsend.shipping.ship import Shipment
 
 P = ParamSpec("P")
@@ -168,6 +168,27 @@ def _check_target(_environment: object, field: attrs.Attribute[Any], value: Any)
         raise TypeError(message)
 
 
+class Place(Protocol):
+    """Where processes run that do not run in this program: a cluster, or a node of one."""
+
+    @property
+    def cpus(self) -> int:
+        """The number of its processors."""
+
+    def start(self, shipment: Any, environment: Environment) -> Life:
+        """Start a process; arguments as those of `capsend.runtime.running.start`.
+
+        Raises:
+            CapsendError: the call cannot leave this machine, or no node is there.
+        """
+
+
+def _check_place(_environment: object, _field: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and not (callable(getattr(value, "start", None)) and hasattr(value, "cpus")):
+        message = f"on must be a Cluster or one of its nodes, or None for this program, not {value!r}"
+        raise TypeError(message)
+
+
 @attrs.frozen(kw_only=True)
 class Environment:
     """The limits of a process, its image and the targets of its output. Limits are on by default.
@@ -192,6 +213,7 @@ class Environment:
         stdout: called with the text of one or several whole lines; the default writes them to the host's `sys.stdout` of that moment; None
             discards them. The call runs on the thread of the process, which waits for it.
         stderr: the same for standard error.
+        on: the cluster, or the node of one, on which the process runs; None for this program.
 
     Raises:
         TypeError: a limit is not a number, or a target of output cannot be called.
@@ -223,6 +245,7 @@ class Environment:
     env: Mapping[str, str] = attrs.field(factory=dict, converter=_variables)
     stdout: Callable[[str], object] | None = attrs.field(default=to_stdout, validator=_check_target)
     stderr: Callable[[str], object] | None = attrs.field(default=to_stderr, validator=_check_target)
+    on: Place | None = attrs.field(default=None, validator=_check_place)
 
     def check_python(self) -> None:
         """Refuse less memory than a process that runs Python starts with: the process would have more than it is charged.
@@ -397,8 +420,10 @@ class Prepared:
 
     def start(self) -> Process[Any]:
         """Run the call in a new process."""
-        template = self.environment.image.template()
         kind = Actor if self.shipment.takes_mailbox else Process
+        if self.environment.on is not None:
+            return kind(self.environment.on.start(self.shipment, self.environment), self.shipment.name)
+        template = self.environment.image.template()
         life = start(self.shipment, self.environment, template, operations=OPERATIONS)
         return kind(life, self.shipment.name)
 
@@ -426,7 +451,9 @@ class PreparedForeign:
 
     def start(self) -> Process[Any]:
         """Run the call in a new process."""
-        return Actor(self.shipment.start(self.environment), self.shipment.name)
+        place = self.environment.on
+        life = self.shipment.start(self.environment) if place is None else place.start(self.shipment, self.environment)
+        return Actor(life, self.shipment.name)
 
 
 def prepare(

@@ -9,6 +9,7 @@
         ProcessExited                    sys.exit() in the guest
         ProcessInterrupted               KeyboardInterrupt in the guest
       ProcessKilled
+      NodeLost                         the machine of a process was lost
       LimitExceeded                    TimeLimitExceeded(TimeoutError), MemoryLimitExceeded(MemoryError), OutputLimitExceeded
       ImageError
       SnapshotError(ValueError)        a file that holds no snapshot, or one of another image
@@ -151,6 +152,20 @@ def raised_by_result(error: BaseException) -> BaseException:
 
 class ProcessKilled(CapsendError):
     """The process was ended by `kill()`, or because nobody held its handle any more."""
+
+
+class NodeLost(CapsendError):
+    """The node on which a process ran was lost: whether the function has run, in part or to its end, is not known.
+
+    Attributes:
+        node: the node's name.
+    """
+
+    node: str = ""
+
+    def __init__(self, message: str, *, node: str = "") -> None:
+        super().__init__(message)
+        self.node = node
 
 
 class LimitExceeded(CapsendError):

@@ -65,7 +65,7 @@ class Executor(_BaseExecutor):
     future and nothing else.
 
     Args:
-        max_workers: processes that run at once; the number of CPUs when None.
+        max_workers: processes that run at once; the number of CPUs when None, of those of the cluster that the environment names.
         environment: limits of each process; the default environment when None.
         initializer: refused, with a word on what to do instead: no worker lives for more than one task, so none can be initialized.
         initargs: arguments of `initializer`.
@@ -86,7 +86,8 @@ class Executor(_BaseExecutor):
         initargs: tuple[()] = (),
     ) -> None:
         if max_workers is None:
-            max_workers = getattr(os, "process_cpu_count", os.cpu_count)() or 1
+            place = getattr(environment, "on", None)
+            max_workers = (getattr(os, "process_cpu_count", os.cpu_count)() or 1) if place is None else place.cpus
         _check_arguments(max_workers, environment, (initializer, initargs) != (None, ()))
         self._environment = environment or default()
         self._workers = _Workers(max_workers)

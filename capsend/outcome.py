@@ -34,7 +34,7 @@ class Outcome(Generic[R]):
         error: the exception that ended the run; None if the function returned.
         stdout: text written to standard output.
         stderr: text written to standard error.
-        exit_reason: "normal", "failed", "killed", "limit" or "trap".
+        exit_reason: "normal", "failed", "killed", "limit", "trap" or "lost".
         seconds: wall-clock time of the run.
         cpu_seconds: processor time that the run used.
         memory: bytes of the process's memory at its end, the interpreter's own included.

@@ -39,8 +39,8 @@ T = TypeVar("T")
 _ACTS: Final = frozenset(("send", "send_async", "call", "call_async"))
 
 
-ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap"]
-"""The end of a process: with a value; by an exception; by `kill`; at a limit; by a fault of the guest."""
+ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap", "lost"]
+"""The end of a process: with a value; by an exception; by `kill`; at a limit; by a fault of the guest; with the node on which it ran."""
 
 
 @attrs.frozen
@@ -134,6 +134,14 @@ class Life(Protocol):
         """Call *callback* when the process has ended, or at once if it has."""
 
 
+class Node(Protocol):
+    """A place where processes run, elsewhere than in this program; `capsend.cluster` has them."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+
 class ForeignFunction(Protocol[P, R_co]):
     """A function that is not written in Python: its process takes messages, whatever its parameters are."""
 
@@ -197,8 +205,14 @@ class Process(Generic[R_co]):
 
     @property
     def exit_reason(self) -> ExitReason | None:
-        """The reason of the end: "normal", "failed", "killed", "limit" or "trap"; None while the process runs."""
+        """The reason of the end: "normal", "failed", "killed", "limit", "trap" or "lost"; None while the process runs."""
         return self._life.reason
+
+    @property
+    def node(self) -> Node | None:
+        """The node of a cluster on which the process runs or ran; None for a process of this program."""
+        node: Node | None = getattr(self._life, "node", None)
+        return node
 
     def done(self) -> bool:
         """Return whether the process has ended, for whatever reason."""
@@ -292,6 +306,7 @@ class Process(Generic[R_co]):
             TimeoutError: the process has not ended in time; it goes on running, and `result` can be called again.
             RuntimeError: a target of the process's own output called it: the process would wait for itself.
             ProcessKilled: the process was killed.
+            NodeLost: the node on which the process ran was lost.
             TimeLimitExceeded: the process ran longer than its environment's timeout.
             MemoryLimitExceeded: the process asked for more memory than its environment grants.
             OutputLimitExceeded: the process wrote or returned more than its environment allows.

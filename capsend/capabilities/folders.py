@@ -68,6 +68,11 @@ class DirGrant(Grant):
     mount: Mount
     relative: str
 
+    @property
+    def stays(self) -> str:
+        """The reason why it cannot be given to a process on another machine."""
+        return "it is a folder of this machine. Instead: pass what is in it, as bytes, or give a host function that reads it"
+
     def describe(self) -> object:
         """Return the path in the guest, the folder's mount point, and whether the folder's content may be changed."""
         return [str(PurePosixPath(self.mount.inside, self.relative)), self.mount.inside, self.mount.write]

@@ -30,6 +30,11 @@ class Grant(abc.ABC):
     refusal: ClassVar[str] = ""
     """The reason why it cannot be part of a message to a running process; empty when it can."""
 
+    @property
+    def stays(self) -> str:
+        """The reason why it cannot be given to a process on another machine; empty when it can."""
+        return self.refusal
+
     @abc.abstractmethod
     def describe(self) -> object:
         """Return the description that the guest gets, as JSON."""

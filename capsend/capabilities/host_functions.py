@@ -7,7 +7,7 @@ import functools
 import importlib
 import inspect
 import math
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, ParamSpec, TypeVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, ParamSpec, TypeVar, final, overload
 
 import attrs
 
@@ -65,6 +65,13 @@ class FunctionGrant(Grant):
 
     function: HostFunction[Any, Any]
 
+    @property
+    def stays(self) -> str:
+        """The reason why it cannot be given to a process on another machine; empty for a function that is made for that."""
+        if self.function.remote:
+            return ""
+        return "it runs in this program, and may be called from this machine only. Instead: make it with host_function(remote=True)"
+
     def describe(self) -> object:
         """Return the function's name, and whether it is awaited."""
         return [self.function.name, self.function.is_async]
@@ -99,6 +106,7 @@ class HostFunction(Generic[P, R]):
 
     Args:
         function: any callable with annotations: a function, a coroutine function, a bound method.
+        remote: whether processes on other nodes of a cluster may call it, too; it runs in this program all the same.
 
     Raises:
         TypeError: *function* is not callable, lacks an annotation, or has one that values cannot be checked against.
@@ -116,13 +124,14 @@ class HostFunction(Generic[P, R]):
         Object capabilities (Dennis and Van Horn 1966; Miller, "Robust Composition", 2006); audit events are PEP 578's.
     """
 
-    def __init__(self, function: Callable[P, R], /) -> None:
+    def __init__(self, function: Callable[P, R], /, *, remote: bool = False) -> None:
         given: Any = function  # from callers without a type checker
         if not callable(given) or isinstance(given, type):
             raise TypeError(f"a host function is made of a function, not of {given!r}")
         self.__wrapped__ = function
         functools.update_wrapper(self, function, updated=())
         self.limits: Limits = Limits()
+        self.remote: bool = remote
         self.name: str = getattr(function, "__qualname__", type(function).__qualname__).rpartition("<locals>.")[2]
         self.is_async: bool = inspect.iscoroutinefunction(function)
         if self.is_async:
@@ -181,7 +190,7 @@ class HostFunction(Generic[P, R]):
         _check("timeout", timeout, (int, float))
         if log is not None and not callable(log):
             raise TypeError(f"log must be a function that is given a HostCall, not {log!r}")
-        made = HostFunction(self.__wrapped__)
+        made = HostFunction(self.__wrapped__, remote=self.remote)
         made.limits = Limits(calls=calls, rate=rate, timeout=timeout, log=log)
         return made
 
@@ -200,10 +209,18 @@ class HostFunction(Generic[P, R]):
         return f"<HostFunction {self.name}{self.limits_text()}>"
 
 
-def host_function(function: Callable[P, R], /) -> HostFunction[P, R]:
+@overload
+def host_function(function: Callable[P, R], /, *, remote: bool = False) -> HostFunction[P, R]: ...
+@overload
+def host_function(*, remote: bool) -> Callable[[Callable[P, R]], HostFunction[P, R]]: ...
+def host_function(function: Callable[..., Any] | None = None, /, *, remote: bool = False) -> Any:
     """Turn a function into a `HostFunction`: it runs in the host when a process calls it.
 
     The decorator for a `HostFunction`, whose documentation has the guarantees.
+
+    Args:
+        function: the function; none where the decorator is written with `remote`.
+        remote: whether processes on other nodes of a cluster may call it, too; it runs in this program all the same.
 
     Raises:
         TypeError: *function* is not callable, lacks an annotation, or has one that values cannot be checked against.
@@ -216,7 +233,9 @@ def host_function(function: Callable[P, R], /) -> HostFunction[P, R]:
         >>> capsend.spawn(lambda: double(21)).result()
         42
     """
-    return HostFunction(function)
+    if function is None:
+        return functools.partial(HostFunction, remote=remote)
+    return HostFunction(function, remote=remote)
 
 
 def _check(name: str, value: Any, classes: type | tuple[type, ...]) -> None:

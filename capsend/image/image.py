@@ -82,6 +82,11 @@ class Image:
         return _key(self.packages)
 
     @property
+    def content_key(self) -> str:
+        """A name for what the image holds: as `key`, without the machine that it is built for."""
+        return _digest_of(_content(self.packages))
+
+    @property
     def is_built(self) -> bool:
         """Whether the file is in the cache."""
         return (self._folder / RECORD).exists()
@@ -244,11 +249,20 @@ def _record(path: Path) -> Record:
 
 @functools.cache
 def _key(names: tuple[str, ...]) -> str:
+    return _digest_of([*_content(names), ("machine", [sys.platform, platform.machine(), cpu()])])
+
+
+def _digest_of(parts: list[tuple[str, Any]]) -> str:
+    return hashlib.sha256(dumps(parts).encode()).hexdigest()[:24]
+
+
+@functools.cache
+def _content(names: tuple[str, ...]) -> list[tuple[str, Any]]:
     import importlib.metadata
 
     from capsend.image import time_zones
 
-    parts = [
+    return [
         ("format", FORMAT),
         ("tools", [(tool, importlib.metadata.version(tool)) for tool in ("componentize-py", "wasmtime")]),
         ("guest", [(str(inside), digest_of(path)) for inside, path in guest_files().items()]),
@@ -256,9 +270,7 @@ def _key(names: tuple[str, ...]) -> str:
         ("packages", [(package.name, package.version, _digest(package)) for package in _packages(names)]),
         ("merged", is_merging()),
         ("zones", time_zones.version()),
-        ("machine", [sys.platform, platform.machine(), cpu()]),
     ]
-    return hashlib.sha256(dumps(parts).encode()).hexdigest()[:24]
 
 
 def _declarations(names: tuple[str, ...]) -> list[tuple[str, str]]:

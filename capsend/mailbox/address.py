@@ -268,6 +268,7 @@ class _Call(Generic[T]):
 
     def __init__(self, target: Port) -> None:
         self.port = Port(f"a call to {target.label}", messages=1)
+        self.port.is_brief = True
         self.address: Address[T] = Address(PortGrant(self.port, monitor=False, link=False))
         self._target = target
         self._watch = target.watch(lambda _reason, _words: self.port.tell_listeners())

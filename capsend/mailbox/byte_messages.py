@@ -24,8 +24,8 @@ DOWN: Final = 2
 EXIT: Final = 3
 """The kinds of messages, as guests see them; `docs/abi.md`."""
 
-REASONS: Final = ("normal", "failed", "killed", "limit", "trap")
-"""The reasons of an end; guests get the position. A mailbox that was closed ended normally."""
+REASONS: Final = ("normal", "failed", "killed", "limit", "trap", "lost")
+"""The reasons of an end; guests get the position. A mailbox that was closed ended normally; a reason that is none of these is "failed"."""
 
 # More than any tuple of a `bytes` and a hundred handles takes: a text that costs more to read is another value.
 _FEW: Final = codec.Limits(max_nodes=400, max_items=800, max_work=100_000)
@@ -98,7 +98,7 @@ def message_of(envelope: Envelope) -> Message:
         return Message(BYTES, envelope.data, envelope.grants)
     if envelope.kind != "m":
         reason, words = codec.loads(envelope.text)
-        extra = REASONS.index(reason) if reason in REASONS else 0
+        extra = REASONS.index("normal" if reason == "closed" else reason if reason in REASONS else "failed")
         return Message(DOWN if envelope.kind == "d" else EXIT, words.encode(errors="replace"), envelope.grants, extra)
     return of_text(envelope.text, envelope.grants)
 

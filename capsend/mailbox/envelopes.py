@@ -45,8 +45,8 @@ def encode(value: object, port: Port, *, tag: int = 0) -> Envelope:
     def external(thing: object) -> object:
         grant = grant_of(thing)
         if grant is not None:
-            if grant.refusal:
-                refuse(thing, grant.refusal)
+            if why := port.refuses(grant):
+                refuse(thing, why)
             grants.append(grant)
             return {"h": len(grants) - 1}
         if why := getattr(type(thing), "__capsend_refusal__", ""):
@@ -70,10 +70,21 @@ def encode(value: object, port: Port, *, tag: int = 0) -> Envelope:
             raise
         raise SerializationError(f"{error.path} cannot be sent: {refused[-1]}", path=error.path) from None
 
-    def resolve(reference: Any) -> object:
-        return things[reference["o"]]
+    origin = _Things(things) if things else None
+    return Envelope(text, tuple(grants), tag=tag, origin=origin, trusted=True, segments=segments or ())
 
-    return Envelope(text, tuple(grants), tag=tag, resolve=resolve, trusted=True, segments=segments or ())
+
+class _Things:
+    """The objects of a message from host to host, which are named by their place."""
+
+    __slots__ = ("_things",)
+
+    def __init__(self, things: list[object]) -> None:
+        self._things = things
+
+    def resolve(self, reference: Any) -> object:
+        """Return the object at the place that a text names."""
+        return self._things[reference["o"]]
 
 
 def decode(envelope: Envelope, *, limit: int) -> Any:
@@ -100,9 +111,9 @@ def decode(envelope: Envelope, *, limit: int) -> Any:
         number = reference.get("h")
         if type(number) is int and 0 <= number < len(grants):
             return grants[number].handle()
-        if envelope.resolve is None:
+        if envelope.origin is None:
             raise LookupError("its sender has ended")
-        return envelope.resolve(reference)
+        return envelope.origin.resolve(reference)
 
     if envelope.trusted:
         return codec.decode(envelope.text, resolve=resolve, segments=envelope.segments)

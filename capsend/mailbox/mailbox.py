@@ -245,7 +245,7 @@ class Mailbox(Generic[M]):
             own.notify(Envelope(codec.dumps([reason, words]), (grant,), kind="d"))
 
         self._watches = {p: token for p, token in self._watches.items() if p.reason is None}
-        token = port.watch(down)
+        token = port.watch(down, owner=own)
         if port.reason is None:
             self._watches[port] = token
 

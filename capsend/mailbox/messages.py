@@ -20,7 +20,7 @@ class Down:
 
     Attributes:
         address: the address of the ended process or mailbox; equal to the argument of `Mailbox.monitor`, weakened to `monitor_only`.
-        reason: "normal", "failed", "killed", "limit" or "trap" for a process, "closed" for a mailbox.
+        reason: "normal", "failed", "killed", "limit", "trap" or "lost" for a process, "closed" for a mailbox.
         message: words for people.
 
     Source:

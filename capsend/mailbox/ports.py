@@ -40,6 +40,17 @@ class Offer(enum.Enum):
     CLOSED = "nobody receives there any more"
 
 
+class Origin(Protocol):
+    """The call from which a message came: it knows the objects that its text names."""
+
+    def resolve(self, reference: Any) -> object:
+        """Return the host's object of a name in the text.
+
+        Raises:
+            LookupError: the name is that of nothing that the sender may name.
+        """
+
+
 class Envelope:
     """One message on its way; not changed once it is made.
 
@@ -49,14 +60,14 @@ class Envelope:
         grants: the grants behind its handles.
         kind: "m" a message, "d" the notice of a monitor, "x" the notice of a link.
         tag: the call that the message answers; 0 for none.
-        resolve: returns the host's object of a name in the text.
+        origin: knows the names in the text; None where it has none, or where its sender has ended.
         trusted: whether the host wrote it.
         segments: the bytes beside the text.
         size: the bytes that it is charged.
     """
 
     # Not an attrs class: every message makes one, and making a frozen one takes three times as long.
-    __slots__ = ("data", "grants", "kind", "resolve", "segments", "size", "tag", "text", "trusted")
+    __slots__ = ("data", "grants", "kind", "origin", "segments", "size", "tag", "text", "trusted")
 
     def __init__(  # noqa: PLR0913 - one for each attribute
         self,
@@ -65,7 +76,7 @@ class Envelope:
         *,
         kind: Kind = "m",
         tag: int = 0,
-        resolve: Callable[[Any], object] | None = None,
+        origin: Origin | None = None,
         trusted: bool = False,
         data: bytes | None = None,
         segments: Sequence[bytes] = (),
@@ -75,7 +86,7 @@ class Envelope:
         self.grants: tuple[Grant, ...] = grants
         self.kind = kind
         self.tag: int = tag
-        self.resolve: Callable[[Any], object] | None = resolve
+        self.origin: Origin | None = origin
         self.trusted: bool = trusted
         self.segments: Sequence[bytes] = segments
         self.size: int = (len(text) if data is None else len(data)) + OVERHEAD * (1 + len(grants))
@@ -138,6 +149,7 @@ class Port:
         "_watches",
         "account",
         "dropped",
+        "is_brief",
         "label",
         "linked",
         "messages",
@@ -166,6 +178,8 @@ class Port:
         """Returns the name by which the receiver knows a class or function; None where the receiver can be given the object itself."""
         self.reads_pickles: bool = True
         """Whether the receiver reads messages of the host in the form of a pickle, and segments."""
+        self.is_brief: bool = False
+        """Whether the port takes the one answer of a call and closes: nobody asks whether it is alive."""
         self.on_exit: Callable[[Port, str, str], None] | None = None
         self.linked: dict[Port, Callable[[], None]] = {}
         """{port: undo} of the links that others made to this port."""
@@ -374,10 +388,43 @@ class Port:
         self._give_back(envelope)
         self.tell_next()
 
+    def refuses(self, grant: Grant) -> str:
+        """Return the reason why a grant cannot be part of a message to this port; empty when it can."""
+        return grant.refusal
+
     # --- its end ---
 
-    def watch(self, tell: _Watch) -> int:
-        """Call *tell* once, with the reason and words for people, when the port closes, or at once if it has; return a token for `unwatch`."""
+    def follow(self, gone: Port, end: Callable[[], None]) -> Callable[[bool], None]:
+        """Call this port's `on_exit` when *gone* closes, which is half of a link.
+
+        Args:
+            gone: the other port.
+            end: called before `on_exit`: the link is over.
+
+        Returns:
+            A function that undoes this half; its argument is whether one of the two ports has closed.
+        """
+
+        def closed(reason: str, words: str) -> None:
+            end()
+            if self.on_exit is not None:
+                self.on_exit(gone, reason, words)
+
+        token = gone.watch(closed, owner=self)
+
+        def undo(_is_over: bool) -> None:
+            gone.unwatch(token)
+
+        return undo
+
+    def watch(self, tell: _Watch, *, owner: Port | None = None) -> int:  # noqa: ARG002 - see `owner`
+        """Call *tell* once when the port closes, or at once if it has; return a token for `unwatch`.
+
+        Args:
+            tell: called with the reason and words for people.
+            owner: the port that *tell* notifies, if any. All messages that the closed port's process sent to it are in it by then; a port
+                of another machine, whose messages may still wait for room, sees to that.
+        """
         token = next(_numbers)
         with self._lock:
             if self.reason is None:
@@ -480,24 +527,18 @@ def put(
 
 def link(one: Port, other: Port) -> Callable[[], None]:
     """Link two ports: when one closes, the other's `on_exit` is called with the reason; return a function that undoes the link."""
-    tokens: dict[Port, int] = {}
+    halves: list[Callable[[bool], None]] = []
 
-    def tell(survivor: Port, gone: Port) -> _Watch:
-        def closed(reason: str, words: str) -> None:
-            token = tokens.get(survivor)
-            if token is not None:
-                survivor.unwatch(token)
-            if survivor.on_exit is not None:
-                survivor.on_exit(gone, reason, words)
-
-        return closed
+    def end() -> None:
+        for undo in halves:
+            undo(True)
 
     def unlink() -> None:
-        for port, token in list(tokens.items()):
-            port.unwatch(token)
+        for undo in halves:
+            undo(False)
 
-    tokens[one] = one.watch(tell(other, one))
-    tokens[other] = other.watch(tell(one, other))
+    halves.append(other.follow(one, end))
+    halves.append(one.follow(other, end))
     if one.reason is not None or other.reason is not None:
-        unlink()
+        end()
     return unlink

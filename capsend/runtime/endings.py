@@ -66,6 +66,8 @@ def reason_of(error: BaseException | None, *, stop: BaseException | None) -> Exi
         return "killed"
     if error is stop or isinstance(error, (MemoryLimitExceeded, OutputLimitExceeded)):
         return "limit"
+    if isinstance(error, ChildRaised) and error.is_limit:
+        return "limit"
     return "trap" if isinstance(error, ProcessFailed) and error.type_name == "trap" else "failed"
 
 

@@ -17,6 +17,7 @@ from capsend.exceptions import OutputLimitExceeded, ProcessKilled, raised_by_res
 from capsend.process import ExitReason, Stats
 from capsend.runtime.call_limits import Turns
 from capsend.runtime.endings import fault_of, is_told, reason_of, translated, words_of
+from capsend.runtime.home import THIS_PROGRAM
 from capsend.runtime.mail_operations import Mail
 from capsend.runtime.output import Lines
 from capsend.runtime.time_limits import TimeLimits
@@ -30,15 +31,25 @@ if TYPE_CHECKING:
 
     from capsend.capabilities.folders import Mount
     from capsend.engine import Guest, Template
-    from capsend.runtime.call_operations import HostCalls
+    from capsend.runtime.home import Calls, Home
     from capsend.runtime.terms import Terms
     from capsend.shipping.ship import Shipment
 
 _SMALL_PART: Final = 65_536
-_log: Final = logging.getLogger("capsend.process")
 
 
 _numbers = itertools.count(1)
+
+
+def next_number() -> int:
+    """Return a number that no other process of this program has."""
+    return next(_numbers)
+
+
+def count_from(number: int) -> None:
+    """Number the processes of this program from *number* on, so that programs which run processes together give no number twice."""
+    global _numbers  # noqa: PLW0603 - one OS process, one sequence
+    _numbers = itertools.count(number)
 
 
 class Answerer(Protocol):
@@ -111,6 +122,7 @@ class Life:
         "finished",
         "guest",
         "handles",
+        "home",
         "mail",
         "name",
         "number",
@@ -132,11 +144,14 @@ class Life:
         operations: Operations,
         parent: Life | None = None,
         reserved: int = 0,
+        number: int | None = None,
+        home: Home = THIS_PROGRAM,
     ) -> None:
-        """Begin a life; if it has a parent, the parent's branch has reserved *reserved* bytes."""
+        """Begin a life; arguments as those of `capsend.runtime.running.start`."""
         self.shipment: Shipment | None = shipment
         self.environment: Terms = environment
-        self.number: int = next(_numbers)
+        self.number: int = next_number() if number is None else number
+        self.home: Home = home if parent is None else parent.home
         self.name: str = shipment.name
         self.guest: Guest | None = None
         self.template: Template | None = None
@@ -150,9 +165,10 @@ class Life:
             transit=self.transit,
             stop=self._stop_linked,
             charge=self._charge,
+            record=self.home.record,
         )
         self.mail.open(shipment)
-        self.calls: HostCalls | None = None
+        self.calls: Calls | None = None
         self.operations: Operations = operations
         self._made: dict[range, Answerer] = {}
         self.finished: End = End(self.number)
@@ -270,12 +286,15 @@ class Life:
 
     # The side of the thread.
 
-    def live(self, template: Template) -> None:
-        """Run the process from beginning to end."""
+    def live(self, template: Template | Callable[[], Template]) -> None:
+        """Run the process from beginning to end.
+
+        Args:
+            template: the template of its guest, or a function that returns it, whose error ends the process.
+        """
         from capsend import engine
 
         guest: Guest | None = None
-        self.template = template
         self._before = time.thread_time()
         self.finished.thread = threading.get_ident()
         if hasattr(time, "pthread_getcpuclockid"):
@@ -283,7 +302,8 @@ class Life:
             self._clock = time.pthread_getcpuclockid(threading.get_ident())
         try:
             try:
-                guest = self._make_guest(template)
+                self.template = template() if callable(template) else template
+                guest = self._make_guest(self.template)
                 self.guest = self.transit.guest = guest
                 self.mail.start(guest)
                 self._time_limits.watch_cpu(self.branch)
@@ -363,7 +383,7 @@ class Life:
             start += '"by_text":1,'
         if shipment.takes_mailbox:
             start += '"mailbox":1,'
-        if (level := _log.getEffectiveLevel()) != logging.WARNING:
+        if (level := self.home.log_level) != logging.WARNING:
             start += f'"logging":{level},'
         return f"{{{start}{shipment.program[1:]}" if start else shipment.program
 
@@ -480,23 +500,14 @@ class Life:
     def _call(self, payload: str) -> str:
         """Call a function of the host."""
         if self.calls is None:
-            from capsend.runtime.call_operations import HostCalls
-
-            shipment = self.shipment
-            assert shipment is not None
-            self.calls = HostCalls(self.number, self.handles, shipment, turns=self.turns, transit=self.transit)
+            self.calls = self.home.calls_of(self)
         return self.calls.answer(self.guest, payload)
 
     def _warn(self, payload: str) -> str:
         """Hand on a warning; its text counts as output."""
-        from capsend.runtime import process_warnings
-
-        shipment = self.shipment
-        if self.environment.stderr is None or shipment is None or not self._charge(len(payload)):
+        if self.environment.stderr is None or self.shipment is None or not self._charge(len(payload)):
             return ""
-        return process_warnings.warn(
-            payload, number=self.number, files=shipment.files() if hasattr(shipment, "files") else frozenset()
-        )
+        return self.home.warn(self, payload)
 
     def _charge(self, size: int) -> bool:
         """Count bytes of output; when the limit is exceeded, end the process and return False."""

@@ -21,7 +21,7 @@ from capsend.exceptions import CapsendError
 from capsend.mailbox.address import PortGrant
 from capsend.mailbox.bounds import MOST_CALLS
 from capsend.mailbox.byte_messages import text_of
-from capsend.mailbox.ports import Envelope, Offer, Port, link, put
+from capsend.mailbox.ports import Envelope, Offer, Origin, Port, link, put
 from capsend.runtime.dispatch import Refused, do
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class Mail:
         transit: its segments.
         stop: ends the process, because a linked process or mailbox has ended; called with words for people.
         charge: counts bytes of output.
+        record: takes a log record; see `Home.record`.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Mail:
         transit: Transit,
         stop: Callable[[str], object],
         charge: Callable[[int], bool],
+        record: Callable[[int, int, str, str], object],
     ) -> None:
         self.port: Port = Port(
             f"process {number}",
@@ -101,9 +103,10 @@ class Mail:
         self._transit = transit
         self._stop = stop
         self._charge = charge
+        self._take_record = record
         self._guest: Any = None  # engine.Guest, or its stand-in
         self._traps_exits = False
-        self.resolve: Callable[[Any], object] | None = None
+        self.origin: Origin | None = None
         self._calls: dict[int, tuple[Port, int]] = {}
         self._monitors: dict[Port, int] = {}
         self._links: dict[Port, Callable[[], None]] = {}
@@ -116,7 +119,7 @@ class Mail:
         self.takes_messages = shipment.takes_mailbox
         self._own_grant = None
         self.port.name = shipment.message_name
-        self.resolve = shipment.resolve
+        self.origin = shipment
 
     def start(self, guest: Any) -> None:
         """Begin: the thread waits through *guest*, which others wake."""
@@ -141,7 +144,7 @@ class Mail:
         self._calls.clear()
         self._monitors.clear()
         self._links.clear()
-        self._guest = self.resolve = None
+        self._guest = self.origin = None
         # The `Life` holds the mail, but the mail no longer holds the `Life`: the result goes when nobody holds the handle.
         self._stop = self._charge = _ended
 
@@ -182,12 +185,12 @@ class Mail:
             raise Refused(RefusalWord.MALFORMED)
         segments = self._segments(target.port, beside) if beside else ()
         if not names:
-            return Envelope(text, tag=target.tag, resolve=self.resolve, segments=segments)
+            return Envelope(text, tag=target.tag, origin=self.origin, segments=segments)
         grants = self._grants(names)
-        refusal = next((grant.refusal for grant in grants if grant.refusal), "")
+        refusal = next(filter(None, map(target.port.refuses, grants)), "")
         if refusal:
             raise Refused(RefusalWord.HANDLE, refusal)
-        return Envelope(text, tuple(grants), tag=target.tag, resolve=self.resolve, segments=segments)
+        return Envelope(text, tuple(grants), tag=target.tag, origin=self.origin, segments=segments)
 
     def _segments(self, port: Port, names: str) -> Sequence[bytes]:
         """Return the segments of a message to a port.
@@ -256,7 +259,7 @@ class Mail:
             self.port.notify(_notice("d", target, reason, words, tag=tag))
 
         self._calls[tag] = (target, -1)
-        self._calls[tag] = (target, target.watch(down))
+        self._calls[tag] = (target, target.watch(down, owner=self.port))
 
     def await_end(self, tag: str, target: Port) -> None:
         """Let one notice with this tag come, as for a call, when a port closes.
@@ -339,7 +342,7 @@ class Mail:
         self._monitors = {port: token for port, token in self._monitors.items() if port.reason is None}
         self.check_watches()
         own = self.port
-        token = target.watch(lambda reason, words: own.notify(_notice("d", target, reason, words)))
+        token = target.watch(lambda reason, words: own.notify(_notice("d", target, reason, words)), owner=own)
         if target.reason is None:
             self._monitors[target] = token
         return ""
@@ -462,8 +465,7 @@ class Mail:
             return ""
         number, name = min(max(level, 0), 50), printable(name[:200])
         if self._logs:
-            extra = {"process_id": self._number, "process_logger": name}
-            _log.log(number, "process %d: %s: %s", self._number, name, printable(text), extra=extra)
+            self._take_record(self._number, number, name, printable(text))
         return ""
 
     _operations: ClassVar[dict[int, Callable[[Mail, str], str]]] = {

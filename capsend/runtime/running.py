@@ -7,18 +7,20 @@ import functools
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
 from capsend.exceptions import ProcessKilled
+from capsend.runtime.home import THIS_PROGRAM
 from capsend.runtime.life import Life
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from capsend.mailbox.address import Address
-    from capsend.process import Stats
+    from capsend.process import ExitReason, Node, Stats
+    from capsend.runtime.home import Home
     from capsend.runtime.life import Operations
     from capsend.runtime.terms import Terms
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _EXIT_PATIENCE: Final = 5.0
 
 _live: set[Life] = set()
+_distant: set[DistantLife] = set()
 _watchers: list[Callable[[Life], object]] = []
 _closers: list[Callable[[], None]] = []
 _exiting = False
@@ -42,6 +45,7 @@ class Running:
         stats: the resources that it has used so far.
         address: an address for monitors.
         parent: the number of the process that spawned it; None for a process of the host program.
+        node: the node of a cluster on which it runs; None for this program.
     """
 
     id: int
@@ -49,25 +53,68 @@ class Running:
     stats: Stats
     address: Address[Any]
     parent: int | None
+    node: Node | None = None
+
+
+class DistantLife(Protocol):
+    """The life of a process that runs elsewhere, as `processes` lists it."""
+
+    @property
+    def number(self) -> int:
+        """The number of the process."""
+
+    @property
+    def name(self) -> str:
+        """The qualified name of its function."""
+
+    @property
+    def node(self) -> Node:
+        """The node on which it runs."""
+
+    @property
+    def reason(self) -> ExitReason | None:
+        """The reason of the end; None while the process runs."""
+
+    @property
+    def mail(self) -> Any:
+        """The messages and links of the process."""
+
+    def last_stats(self) -> Stats:
+        """Return the figures that were known last."""
 
 
 def processes() -> tuple[Running, ...]:
-    """Return the figures of every process of the host program that has not ended.
+    """Return the figures of every process of the host program that has not ended, those on nodes of its clusters included.
 
     Returns:
-        A tuple of `Running`, in the order of the spawns.
+        A tuple of `Running`, in the order of the spawns. The figures of processes on nodes are at most a heartbeat old.
     """
     from capsend.mailbox.address import Address
 
-    lives = sorted(_live.copy(), key=lambda life: life.number)
-    return tuple(
+    here = [
         Running(life.number, life.name, life.stats(), Address(life.mail.grant()), life.parent)
-        for life in lives
+        for life in _live.copy()
         if life.reason is None
-    )
+    ]
+    there = [
+        Running(life.number, life.name, life.last_stats(), Address(life.mail.grant()), None, life.node)
+        for life in _distant.copy()
+        if life.reason is None
+    ]
+    return tuple(sorted((*here, *there), key=lambda running: running.id))
 
 
-def start(
+def enlist(life: DistantLife) -> None:
+    """List a process that runs elsewhere among the processes of this program, until `strike`."""
+    _distant.add(life)
+
+
+def strike(life: DistantLife) -> None:
+    """List a process no more."""
+    _distant.discard(life)
+
+
+def start(  # noqa: PLR0913 - what a life is made of, all by keyword but three
     shipment: Any,
     environment: Terms,
     template: Any,
@@ -76,17 +123,23 @@ def start(
     kind: type[Life] = Life,
     parent: Life | None = None,
     reserved: int = 0,
+    number: int | None = None,
+    home: Home = THIS_PROGRAM,
+    before: Callable[[Life], object] | None = None,
 ) -> Life:
     """Start a process on a thread of its own.
 
     Args:
         shipment: the call that it runs.
         environment: its limits.
-        template: the template of its guest.
+        template: the template of its guest, or a function that returns it and that its thread calls.
         operations: the host operations that it can ask for, beyond those of every life.
         kind: the class of its life, by the kind of guest.
         parent: the process that spawns it.
         reserved: bytes that the parent's branch has reserved for it; given back when it ends, or when this raises.
+        number: its number; the next of this program when None.
+        home: the program that it answers to, for a process with a given number; a child answers to that of its parent.
+        before: called with the life before its thread starts.
 
     Raises:
         RuntimeError: the interpreter is shutting down, the system has no thread left, or this OS process was forked from one that had used
@@ -100,7 +153,8 @@ def start(
         preloading.load_named_by(getattr(shipment, "entities", ()))
     engine.engine()  # before any lock: in a forked child another thread may have held the lock for ever
     register_exit()
-    life = kind(shipment, environment, operations=operations, parent=parent, reserved=reserved)
+    given: dict[str, Any] = {} if number is None else {"number": number, "home": home}
+    life = kind(shipment, environment, operations=operations, parent=parent, reserved=reserved, **given)
     _live.add(life)
     try:
         if _exiting:  # asked when the life is among those that the exit ends: either the exit sees it, or this thread sees the exit
@@ -111,6 +165,8 @@ def start(
             sys.audit("capsend.child", life.number, parent.number)
         for grant in shipment.grants:
             sys.audit("capsend.grant", life.number, grant.kind, str(grant))
+        if before is not None:
+            before(life)
         workers.run(functools.partial(_live_through, life, template), stack=life.stack)
     except BaseException:
         _live.discard(life)

@@ -6,7 +6,7 @@ WebAssembly modules implement them in `capsend.wasm`, which lies above this room
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from capsend.capabilities.handles import Grant
 
@@ -50,10 +50,18 @@ class Runnable(abc.ABC):
         """Return the bytes of memory that the process can have where its parent sets no limit."""
 
 
+_STAYS: Final = "a module stays with the program that compiled it. Instead: spawn its functions there"
+
+
 class EntryRight(Grant):
     """A right to start processes from one function."""
 
     __slots__ = ()
+
+    @property
+    def stays(self) -> str:
+        """The reason why it cannot be given to a process on another machine."""
+        return _STAYS
 
     @abc.abstractmethod
     def function(self, name: str) -> EntryRight | None:
@@ -68,6 +76,11 @@ class ModuleRight(Grant):
     """A right to start processes from any function of a module."""
 
     __slots__ = ()
+
+    @property
+    def stays(self) -> str:
+        """The reason why it cannot be given to a process on another machine."""
+        return _STAYS
 
     @abc.abstractmethod
     def function(self, name: str) -> EntryRight | None:

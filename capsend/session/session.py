@@ -90,6 +90,11 @@ class Session:
 
     def _begin(self, environment: Environment, grants: dict[str, Any]) -> None:
         environment.check_python()
+        if environment.on is not None:
+            message = (
+                "a Session runs in this program. Give it an environment without `on`: environment.replace(on=None)"
+            )
+            raise ValueError(message)
         self._environment = environment
         self._grants = grants
         self._next_cell = 1

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 
-from capsend.codec.text import dumps
+from capsend.codec.text import dumps, loads
 from capsend.exceptions import (
+    CapsendError,
+    ImageError,
     LimitExceeded,
     MemoryLimitExceeded,
+    OutputLimitExceeded,
     ProcessFailed,
     ProcessKilled,
     SerializationError,
+    TimeLimitExceeded,
 )
 
 if TYPE_CHECKING:
@@ -21,8 +25,21 @@ if TYPE_CHECKING:
 _LONGEST_HEAD: Final = 10
 _MOST_NAMES: Final = 1_000
 _LONGEST_MESSAGE: Final = 2_000
-_TOLD: Final = (ProcessKilled, ProcessFailed, LimitExceeded, SerializationError)
+_TOLD: Final = (ProcessKilled, ProcessFailed, LimitExceeded, SerializationError, ImageError)
 _NORMAL_EXITS: Final = frozenset(("SystemExit", "SystemExit: 0", "SystemExit: None", "SystemExit: False"))
+_BY_NAME: Final = {
+    error.__name__: error
+    for error in (
+        ProcessKilled,
+        ProcessFailed,
+        LimitExceeded,
+        TimeLimitExceeded,
+        MemoryLimitExceeded,
+        OutputLimitExceeded,
+        SerializationError,
+        ImageError,
+    )
+}
 _MALFORMED: Final = "answered with what is no result"
 
 
@@ -48,6 +65,7 @@ class ChildRaised(Exception):
         outcome: the answer.
         words: the answer for people, in one line.
         is_normal_exit: whether it is `sys.exit()` with the code of success, as far as its text shows.
+        is_limit: whether it is the uncaught `MemoryError` of a process that has reached its limit, as far as its text shows.
     """
 
     def __init__(self, outcome: Outcome, words: str) -> None:
@@ -55,6 +73,7 @@ class ChildRaised(Exception):
         self.outcome = outcome
         self.words = words
         self.is_normal_exit: bool = outcome.kind == "e" and words in _NORMAL_EXITS
+        self.is_limit: bool = outcome.kind == "e" and words == "MemoryError"
 
 
 def read_outcome(text: str, *, number: int, handles: Handles) -> Outcome:
@@ -123,3 +142,20 @@ def outcome_of(error: BaseException, *, number: int, reason: str) -> Outcome:
     data = {name: getattr(error, name) for name in names if hasattr(error, name)}
     told = [type(error).__name__, str(error)[:_LONGEST_MESSAGE], reason, data]
     return Outcome("x", dumps(told))
+
+
+def error_of(text: str) -> tuple[CapsendError, str]:
+    """Return the error of an outcome of the kind "x", and the exit reason: the inverse of `outcome_of`.
+
+    Raises:
+        ValueError: the text is not that of such an outcome.
+    """
+    try:
+        name, message, reason, data = loads(text)
+        kind = _BY_NAME[name]
+        if type(message) is not str or type(reason) is not str or type(data) is not dict:
+            raise ValueError("no outcome")  # noqa: TRY301 - the same answer as to any other nonsense
+        given = {key: data[key] for key in ("limit", "type_name", "guest_message") if key in data}
+        return kind(message, **given), reason
+    except (ValueError, TypeError, LookupError):
+        raise ValueError("what is no outcome of the host's") from None

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from capsend.wasm.operations import GuestLife
 
 _KINDS: Final = ("bytes", "value", "down", "exit")
+_REASONS: Final = tuple("failed" if reason == "lost" else reason for reason in REASONS)
+"""The reasons as components know them: the interface is fixed, and has no word for a lost machine."""
 _FOR_EVER: Final = -1
 _FLAGS: Final = {"link": LINK, "monitor": MONITOR}
 _STREAMS: Final = {"output": 1, "error": 2}
@@ -59,7 +61,7 @@ class WorldWords:
         """Return a message as the record of the interface."""
         data, text = (message.data, b"") if message.kind == BYTES else (b"", message.data)
         handles = self.operations.hold(message.grants)
-        return _KINDS[message.kind], data, text, handles, REASONS[message.extra]
+        return _KINDS[message.kind], data, text, handles, _REASONS[message.extra]
 
     def _receive(self, prefix: bytes, timeout: int | None) -> Any:
         """Return the next message that begins with *prefix*."""

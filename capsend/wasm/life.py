@@ -11,6 +11,7 @@ from capsend.codec.text import loads
 from capsend.exceptions import OutputLimitExceeded, ProcessFailed
 from capsend.mailbox import byte_messages
 from capsend.mailbox.address import PortGrant
+from capsend.runtime.home import THIS_PROGRAM
 from capsend.runtime.life import Life
 from capsend.runtime.shipments import EntryRight, ModuleRight
 from capsend.wasm.component_abi import WorldWords
@@ -20,6 +21,7 @@ from capsend.wasm.operations import Code, Refusal
 if TYPE_CHECKING:
     from capsend.engine import WorldInstance
     from capsend.runtime.children import Child
+    from capsend.runtime.home import Home
     from capsend.runtime.life import Operations
     from capsend.runtime.shipments import Runnable
     from capsend.runtime.terms import Terms
@@ -40,8 +42,12 @@ class WasmLife(Life):
         operations: Operations,
         parent: Life | None = None,
         reserved: int = 0,
+        number: int | None = None,
+        home: Home = THIS_PROGRAM,
     ) -> None:
-        super().__init__(shipment, environment, operations=operations, parent=parent, reserved=reserved)
+        super().__init__(
+            shipment, environment, operations=operations, parent=parent, reserved=reserved, number=number, home=home
+        )
         self._core: Any = None
         self._module: ModuleRight = shipment.module
         self._kin: dict[Grant, Child] = {}

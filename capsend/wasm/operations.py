@@ -258,7 +258,7 @@ class Operations:
             Refusal: the message was not put into the mailbox.
         """
         target = self.target(to, len(data))
-        self._put(target, Envelope("", self._sendable(handles), tag=target.tag, data=data), timeout)
+        self._put(target, Envelope("", self._sendable(target.port, handles), tag=target.tag, data=data), timeout)
 
     def say(self, to: int, text: bytes, *, handles: Sequence[int], timeout: int) -> None:
         """Send a Python value as codec text; the receiver decodes the text under limits.
@@ -267,19 +267,19 @@ class Operations:
             Refusal: the message was not put into the mailbox.
         """
         target = self.target(to, len(text))
-        grants = self._sendable(handles)
+        grants = self._sendable(target.port, handles)
         # Only the host may write the form that begins with k, which is a pickle.
         if not text or not text.isascii() or text.startswith(b"k"):
             raise Refusal(Code.MALFORMED)
         self._put(
-            target, Envelope(text.decode("ascii"), grants, tag=target.tag, resolve=self._life.mail.resolve), timeout
+            target, Envelope(text.decode("ascii"), grants, tag=target.tag, origin=self._life.mail.origin), timeout
         )
 
-    def _sendable(self, handles: Sequence[int]) -> tuple[Grant, ...]:
+    def _sendable(self, port: Port, handles: Sequence[int]) -> tuple[Grant, ...]:
         if len(handles) > MOST_HANDLES_IN_MESSAGE:
             raise Refusal(Code.MANY)
         grants = tuple(self.grant(number) for number in handles)
-        if any(grant.refusal for grant in grants):
+        if any(port.refuses(grant) for grant in grants):
             raise Refusal(Code.UNSENDABLE)
         return grants
 
@@ -309,7 +309,7 @@ class Operations:
         """
         mail = self._life.mail
         target = self.target(to, len(data))
-        grants = self._sendable(handles)
+        grants = self._sendable(target.port, handles)
         if target.port.reason is not None:
             raise Refusal(Code.CLOSED)
         tag, end = next(self._tags), end_of(timeout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from capsend_guest import inbox
@@ -12,8 +13,10 @@ from capsend.exceptions import CapsendError
 __all__ = ["HostFunction", "host_function"]
 
 
-def host_function(function: Any, /) -> Any:
+def host_function(function: Any = None, /, *, remote: bool = False) -> Any:
     """Refuse: functions of the host are made on the host; in a class statement that was sent with the program, the host's function is set later."""
+    if function is None:
+        return functools.partial(host_function, remote=remote)
     program = inbox.program()
     if program is not None and not program.is_running:
         return None

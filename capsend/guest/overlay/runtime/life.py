@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from capsend.shipping.ship import Shipment
 
-ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap"]
+ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap", "lost"]
 
 
 @attrs.frozen
