@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy import nodes as n
 
-from capsend_mypy import names, outline, syntax
+from capsend_mypy import mentions, names, outline, syntax
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,18 +29,18 @@ ACCESSORS: Final = frozenset(
 HOOKS: Final = frozenset({"default", "validator"})
 
 
-def stored(file: n.MypyFile) -> Iterator[tuple[str, list[outline.Ref]]]:
+def stored(file: n.MypyFile) -> Iterator[tuple[str, list[mentions.Ref]]]:
     """Yield the attributes of a module's classes that hold callables, as ("Class.name", what the callables refer to)."""
     yield from _stored(file.names, file.fullname, "")
 
 
 def _stored(
     table: Mapping[str, n.SymbolTableNode], module: str, prefix: str
-) -> Iterator[tuple[str, list[outline.Ref]]]:
+) -> Iterator[tuple[str, list[mentions.Ref]]]:
     for name, symbol in table.items():
         info = symbol.node
         if isinstance(info, n.TypeInfo) and info.fullname == f"{module}.{prefix}{name}" and not symbol.plugin_generated:
-            found: dict[str, list[outline.Ref]] = {}
+            found: dict[str, list[mentions.Ref]] = {}
             for binding in syntax.plain_bindings(info.defn.defs.body):
                 refs = _callables(binding.value, module) if binding.value is not None else None
                 if refs is not None:
@@ -51,7 +51,7 @@ def _stored(
             yield from _stored(info.names, module, f"{prefix}{name}.")
 
 
-def _callables(value: n.Expression, module: str) -> list[outline.Ref] | None:
+def _callables(value: n.Expression, module: str) -> list[mentions.Ref] | None:
     """Return what the callables refer to that a value is or holds; None if it shows none."""
     if isinstance(value, n.LambdaExpr):
         return outline.refs_of(value, module)
@@ -61,8 +61,8 @@ def _callables(value: n.Expression, module: str) -> list[outline.Ref] | None:
         return None
     wraps = isinstance(value.callee, n.RefExpr) and value.callee.fullname in ACCESSORS
     if not wraps and _is_made(value):
-        return [outline.Ref(outline.OPAQUE, module, "", outline.place_of(value, module))]
-    found: list[outline.Ref] = []
+        return [mentions.Ref(mentions.OPAQUE, module, "", mentions.place_of(value, module))]
+    found: list[mentions.Ref] = []
     shown = False
     for name, argument in zip(value.arg_names, value.args, strict=True):
         inner = _callables(argument, module)
@@ -82,13 +82,13 @@ def _is_made(value: n.Expression) -> bool:
     )
 
 
-def _function(value: n.RefExpr, module: str) -> list[outline.Ref]:
+def _function(value: n.RefExpr, module: str) -> list[mentions.Ref]:
     if value.kind == n.LDEF or names.is_known(value.fullname):
         return []
-    return [outline.Ref(outline.FUNCTION, value.fullname, "", outline.place_of(value, module))]
+    return [mentions.Ref(mentions.FUNCTION, value.fullname, "", mentions.place_of(value, module))]
 
 
-def _hooks(body: list[n.Statement], module: str) -> Iterator[tuple[str, outline.Ref]]:
+def _hooks(body: list[n.Statement], module: str) -> Iterator[tuple[str, mentions.Ref]]:
     """Yield the methods that a class of attrs calls when an instance is made: `@x.default` and `@x.validator`."""
     for statement in syntax.statements(body):
         if not isinstance(statement, n.Decorator):
@@ -99,5 +99,5 @@ def _hooks(body: list[n.Statement], module: str) -> Iterator[tuple[str, outline.
                 and decorator.name in HOOKS
                 and isinstance(decorator.expr, n.NameExpr)
             ):
-                place = outline.place_of(statement.func, module)
-                yield decorator.expr.name, outline.Ref(outline.FUNCTION, statement.func.fullname, "", place)
+                place = mentions.place_of(statement.func, module)
+                yield decorator.expr.name, mentions.Ref(mentions.FUNCTION, statement.func.fullname, "", place)

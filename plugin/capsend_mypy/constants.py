@@ -17,7 +17,7 @@ from capsend_traits.held import Held, reads_attribute
 from mypy import nodes as n
 from mypy.types import Instance, TupleType, Type, TypedDictType, UnionType, get_proper_type
 
-from capsend_mypy import outline
+from capsend_mypy import mentions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -331,7 +331,7 @@ def _foreign(file: n.MypyFile, own: Summary) -> set[str]:
         ref.target.rpartition(".")[2]
         for refs in own.refs.values()
         for ref in refs
-        if ref.kind == outline.VARIABLE and not ref.target.startswith(f"{file.fullname}.")
+        if ref.kind == mentions.VARIABLE and not ref.target.startswith(f"{file.fullname}.")
     }
     if found:
         for statement in file.imports:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy import nodes as n
 
-from capsend_mypy import names, outline, syntax
+from capsend_mypy import mentions, names, outline, syntax
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,12 +19,12 @@ def local_name(generic: str) -> str:
     return f"@{generic}"
 
 
-def implementations(file: n.MypyFile) -> Iterator[tuple[str, list[outline.Ref]]]:
+def implementations(file: n.MypyFile) -> Iterator[tuple[str, list[mentions.Ref]]]:
     """Yield what the implementations of a module's generic functions refer to, by the local names of those."""
     yield from _of_body(file.defs, file.fullname)
 
 
-def _of_body(body: list[n.Statement], module: str) -> Iterator[tuple[str, list[outline.Ref]]]:
+def _of_body(body: list[n.Statement], module: str) -> Iterator[tuple[str, list[mentions.Ref]]]:
     for statement in syntax.outer_statements(body):
         if isinstance(statement, n.Decorator):
             for expression in (*statement.decorators, *statement.original_decorators):

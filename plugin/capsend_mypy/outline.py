@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from mypy import nodes as n
 from mypy.patterns import ClassPattern
 from mypy.traverser import NameAndMemberCollector
-from mypy.types import Instance, TypeType, get_proper_type
+from mypy.types import Instance, get_proper_type
 
 from capsend_mypy import names, reflection, syntax, writes
+from capsend_mypy.mentions import (
+    CLASS,
+    DEFAULT,
+    FUNCTION,
+    HIDDEN,
+    MEMBER,
+    MODULE,
+    SUBCLASS,
+    SUPER,
+    VARIABLE,
+    WRITTEN,
+    Place,
+    Ref,
+    place_of,
+)
+from capsend_mypy.receivers import IMPORT_MODULE, Receivers, class_path, imported
 from capsend_mypy.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-VARIABLE: Final = "v"
-FUNCTION: Final = "f"
-CLASS: Final = "c"
-MEMBER: Final = "m"
-SUPER: Final = "b"
-MODULE: Final = "i"
-WRITTEN: Final = "w"
-ATTRIBUTE: Final = "a"
-HIDDEN: Final = "h"
-DEFAULT: Final = "d"
-DECORATED: Final = "@"
-OPAQUE: Final = "o"
-SUBCLASS: Final = "s"
 
-MAX_PATH: Final = 8
 TYPE_ARGUMENTS: Final = 3
 """How many arguments `type` has where it makes a class."""
-IMPORTED: Final = "M "
-IMPORT_MODULE: Final = "importlib.import_module"
 UNKNOWN: Final = ("", "")
 
 
@@ -48,43 +48,6 @@ class Known:
         self.makes_classes = makes_classes
         self.targets: dict[n.SymbolNode, tuple[str, str] | None] = {}
         self.vocabulary = Vocabulary()
-
-
-class Place(NamedTuple):
-    """Where something stands; a value, so that no syntax tree is kept alive by it."""
-
-    module: str
-    line: int
-    column: int
-    end_line: int | None
-    end_column: int | None
-
-    def context(self) -> n.Context:
-        """Return the place in the form that mypy reports errors at."""
-        context = n.Context(self.line, self.column)
-        context.end_line, context.end_column = self.end_line, self.end_column
-        return context
-
-
-class Ref(NamedTuple):
-    """One thing that a function refers to.
-
-    Args:
-        kind: one of this module's constants.
-        target: the full name of the variable, function or class; for a default the parameter; for an attribute the path of its owner.
-        member: the attribute reached through a class, or assigned; for a default what its value is.
-        place: where; None when the reference comes from a cache.
-    """
-
-    kind: str
-    target: str
-    member: str = ""
-    place: Place | None = None
-
-
-def place_of(node: n.Context, module: str) -> Place:
-    """Return where a node stands."""
-    return Place(module, node.line, node.column, node.end_line, node.end_column)
 
 
 def refs_of(
@@ -182,7 +145,7 @@ def _made(definition: n.ClassDef, module: str) -> Iterator[Ref]:
     for binding in syntax.plain_bindings(definition.defs.body):
         made = binding.value.callee if isinstance(binding.value, n.CallExpr) else None
         info = made.node if isinstance(made, n.RefExpr) else None
-        path = _class_path("C", info) if isinstance(info, n.TypeInfo) else None
+        path = class_path("C", info) if isinstance(info, n.TypeInfo) else None
         if path is not None:
             yield Ref(MEMBER, path, "__set_name__", place_of(binding.place, module))
 
@@ -193,14 +156,14 @@ def _is_type(callee: n.Expression) -> bool:
 
 def _subclassed(base: n.Node, module: str) -> Iterator[Ref]:
     info = base.node if isinstance(base, n.RefExpr) else None
-    if isinstance(info, n.TypeInfo) and _class_path("C", info) is not None:
+    if isinstance(info, n.TypeInfo) and class_path("C", info) is not None:
         yield Ref(SUBCLASS, info.fullname, "", place_of(base, module))
 
 
 def _matched(statement: n.MatchStmt, module: str) -> Iterator[Ref]:
     for node in (inner for pattern in statement.patterns for inner in syntax.walk(pattern)):
         info = node.class_ref.node if isinstance(node, ClassPattern) else None
-        path = _class_path("C", info) if isinstance(info, n.TypeInfo) else None
+        path = class_path("C", info) if isinstance(info, n.TypeInfo) else None
         for name in node.keyword_keys if isinstance(node, ClassPattern) and path is not None else ():
             yield Ref(MEMBER, path or "", name, place_of(node, module))
 
@@ -283,14 +246,6 @@ def _imported(scope: n.Node, module: str) -> Iterator[Ref]:
             yield Ref(MODULE, names.absent_name(named), "", place_of(node, module))
 
 
-def imported(node: n.Node) -> str | None:
-    """Return the module that `importlib.import_module("constant")` imports; None for anything else."""
-    if not isinstance(node, n.CallExpr) or not isinstance(node.callee, n.RefExpr) or not node.args:
-        return None
-    given = node.args[0]
-    return given.value if node.callee.fullname == IMPORT_MODULE and isinstance(given, n.StrExpr) else None
-
-
 def target_of(node: n.SymbolNode, fullname: str) -> tuple[str, str] | None:
     """Return the kind and the full name of a module-level thing; None if every process has it, or it is no value."""
     if isinstance(node, n.TypeAlias):
@@ -353,103 +308,6 @@ def member_refs(member: n.MemberExpr, module: str, receivers: Receivers, unknown
         unknown.append(member)
 
 
-class Receivers:
-    """Finds the class of the base of an attribute, from declarations alone.
-
-    mypy's inferred types are known in some of its phases only, and a summary must not depend on the phase.
-
-    A class is given as a path: "C name" for an instance of a class, "T name" for the class itself, "V name" for a module's variable,
-    "F name" for what a function returns, "M name" for an imported module, followed by "/attribute" and "/method()" for what is reached from there.
-    """
-
-    def __init__(self, owner: n.TypeInfo | None, scope: n.Node) -> None:
-        self.owner = owner
-        self.scope = scope
-        self._assigned: dict[n.SymbolNode, list[n.Expression | None]] | None = None
-
-    def is_own_field(self, member: n.MemberExpr) -> bool:
-        """Return whether an attribute is a field that the receiver's own class declares, as most are."""
-        base = member.expr
-        if (
-            self.owner is None
-            or not isinstance(base, n.NameExpr)
-            or not isinstance(base.node, n.Var)
-            or not base.node.is_self
-        ):
-            return False
-        symbol = self.owner.names.get(member.name)
-        return symbol is not None and isinstance(symbol.node, n.Var) and not symbol.node.is_initialized_in_class
-
-    def path_of_receiver(self) -> str | None:
-        """Return the path to the class that the function belongs to, as a class."""
-        return _class_path("T", self.owner) if self.owner is not None else None
-
-    def path(self, base: n.Expression, depth: int = 0) -> str | None:
-        """Return the path to the class of an expression's value; None if it does not lead to one of the user's classes."""
-        if depth > MAX_PATH:
-            return None
-        if isinstance(base, n.MemberExpr) and not (base.kind == n.GDEF and base.node is not None):
-            inner = self.path(base.expr, depth + 1)
-            return f"{inner}/{base.name}" if inner is not None else None
-        if isinstance(base, n.CallExpr):
-            named = imported(base)
-            return (
-                f"{IMPORTED}{named}"
-                if named is not None and not named.startswith(".")
-                else self._called(base.callee, depth)
-            )
-        if isinstance(base, n.AwaitExpr | n.AssignmentExpr):
-            return self.path(base.expr if isinstance(base, n.AwaitExpr) else base.value, depth + 1)
-        return self._named(base, depth) if isinstance(base, n.RefExpr) else None
-
-    def _called(self, callee: n.Expression, depth: int) -> str | None:
-        if isinstance(callee, n.MemberExpr) and not (callee.kind == n.GDEF and callee.node is not None):
-            inner = self.path(callee.expr, depth + 1)
-            return f"{inner}/{callee.name}()" if inner is not None else None
-        if not isinstance(callee, n.RefExpr):
-            return None
-        if isinstance(callee.node, n.TypeInfo):
-            return _class_path("C", callee.node)
-        if (
-            isinstance(callee.node, n.FuncDef | n.Decorator)
-            and "." in callee.node.fullname
-            and not names.is_known(callee.node.fullname)
-        ):
-            return f"F {callee.node.fullname}"
-        return None
-
-    def _named(self, base: n.RefExpr, depth: int) -> str | None:
-        node = base.node
-        if isinstance(node, n.TypeInfo):
-            return _class_path("T", node)
-        if not isinstance(node, n.Var):
-            return None
-        if base.kind == n.GDEF:
-            return None if names.is_known(node.fullname) else f"V {node.fullname}"
-        if (node.is_self or node.is_cls) and self.owner is not None:
-            return _class_path("T" if node.is_cls else "C", self.owner)
-        if node.type is not None and not node.is_inferred:
-            declared = get_proper_type(node.type)
-            if isinstance(declared, TypeType):
-                return _class_path("T", declared.item.type) if isinstance(declared.item, Instance) else None
-            return _class_path("C", declared.type) if isinstance(declared, Instance) else None
-        return self._assigned_once(node, depth)
-
-    def _assigned_once(self, node: n.Var, depth: int) -> str | None:
-        if self._assigned is None:
-            self._assigned = {}
-            body = self.scope.body.body if isinstance(self.scope, n.FuncItem) else []
-            for binding in syntax.plain_bindings(body):
-                if binding.node is not None:
-                    self._assigned.setdefault(binding.node, []).append(binding.value)
-        values = self._assigned.get(node, [])
-        return self.path(values[0], depth + 1) if len(values) == 1 and values[0] is not None else None
-
-
-def _class_path(kind: str, info: n.TypeInfo) -> str | None:
-    return None if names.is_known(info.fullname) or names.is_local(info) else f"{kind} {info.fullname}"
-
-
 def _defaults(function: n.FuncItem, module: str) -> Iterator[Ref]:
     for argument in function.arguments:
         value = argument.initializer
@@ -510,16 +368,6 @@ def value_form(value: n.Expression) -> str | None:
         if syntax.function_of(node) is not None:
             return None if names.is_known(value.fullname) else f"function {value.fullname}"
     return None if isinstance(value, n.LambdaExpr) else "declared"
-
-
-def encoded(refs: Iterable[Ref]) -> list[list[Any]]:
-    """Return references as JSON can hold them, without places: a shifted line must not change a module's interface."""
-    return [[ref.kind, ref.target, ref.member] if ref.member else [ref.kind, ref.target] for ref in refs]
-
-
-def decoded(data: list[list[Any]]) -> list[Ref]:
-    """Return the references that `encoded` made data of."""
-    return [Ref(*item) for item in data]
 
 
 def decorators(decorator: n.Decorator) -> str:

@@ -22,13 +22,26 @@ from mypy.types import (
 )
 from mypy.typevars import fill_typevars
 
-from capsend_mypy import bodies, constants, dispatch, names, operators, outline, shapes, summary, syntax, writes
+from capsend_mypy import (
+    bodies,
+    constants,
+    dispatch,
+    mentions,
+    names,
+    operators,
+    outline,
+    receivers,
+    shapes,
+    summary,
+    syntax,
+    writes,
+)
 from capsend_mypy.bare import Bare
 from capsend_mypy.constants import Sources
 from capsend_mypy.failures import absent, decorated, elsewhere, of_global, short, with_global_cure, written
 from capsend_mypy.judge import Judge, Memo, Rule, Spoil, is_class_level, is_default
 from capsend_mypy.marks import is_host_function, is_per_process, is_spawnable
-from capsend_mypy.outline import Ref
+from capsend_mypy.mentions import Ref
 from capsend_mypy.solving import OF_NAME, Direct, Found, Solver
 from capsend_mypy.summary import Failure, Hop, Summary
 from capsend_mypy.values import Values, is_callable
@@ -410,12 +423,12 @@ class Program:
     def all(self, function: str, refs: Iterable[Ref], found: Direct) -> None:
         """Add what the references of a function lead to; what it writes in vain is not reported as read, too."""
         refs = list(refs)
-        lost = {(ref.target, "") for ref in refs if ref.kind in {outline.WRITTEN, outline.HIDDEN}}
+        lost = {(ref.target, "") for ref in refs if ref.kind in {mentions.WRITTEN, mentions.HIDDEN}}
         for ref in refs:
-            if ref.kind == outline.ATTRIBUTE:
+            if ref.kind == mentions.ATTRIBUTE:
                 lost |= self._attribute(function, ref, found)
         for ref in refs:
-            if ref.kind in {outline.VARIABLE, outline.MEMBER} and (ref.target, ref.member) in lost:
+            if ref.kind in {mentions.VARIABLE, mentions.MEMBER} and (ref.target, ref.member) in lost:
                 continue
             if self.follow(function, ref, found):
                 break
@@ -548,34 +561,34 @@ class Program:
         """Add what a reference leads to; return whether it settles the whole function."""
         hop = Hop(function, (ref.member or ref.target).rpartition(".")[2], ref.place)
         match ref.kind:
-            case outline.FUNCTION | outline.CLASS:
+            case mentions.FUNCTION | mentions.CLASS:
                 found.edges.append((ref.target, hop))
-            case outline.VARIABLE:
+            case mentions.VARIABLE:
                 self.variable(ref.target, hop, found)
-            case outline.MEMBER:
+            case mentions.MEMBER:
                 self._member(ref, hop, found)
-            case outline.SUPER:
+            case mentions.SUPER:
                 info = self.symbol(ref.target)
                 for base in info.mro[1:] if isinstance(info, n.TypeInfo) else ():
                     if ref.member in base.names:
                         self._reach(base, ref.member, hop, found)
                         break
-            case outline.MODULE:
+            case mentions.MODULE:
                 found.failures.append(absent(ref.target, hop))
-            case outline.WRITTEN:
+            case mentions.WRITTEN:
                 found.failures.append(written(ref.target.rpartition(".")[2], short(function), hop))
-            case outline.DEFAULT:
+            case mentions.DEFAULT:
                 self._default(function, ref, hop, found)
-            case outline.DECORATED:
+            case mentions.DECORATED:
                 self._cached(ref, hop, found)
                 if not GENERIC.isdisjoint(ref.member.split(",")):
                     found.failures.append(elsewhere(short(ref.target), f"{OF_GENERIC}{ref.target}", hop))
                 return self._decorated(ref, found)
-            case outline.HIDDEN:
+            case mentions.HIDDEN:
                 self._hidden(ref.target, hop, found)
-            case outline.SUBCLASS:
+            case mentions.SUBCLASS:
                 self._subclassed(ref.target, hop, found)
-            case outline.OPAQUE:
+            case mentions.OPAQUE:
                 node = self.symbol(function)
                 found.failures.append(self._opaque(function, node.type if isinstance(node, n.Var) else None))
         return False
@@ -676,7 +689,7 @@ class Program:
         return spoils, judge.classes
 
     def _member(self, ref: Ref, hop: Hop, found: Direct) -> None:
-        if ref.target.startswith(outline.IMPORTED):
+        if ref.target.startswith(receivers.IMPORTED):
             self._of_module(ref, hop, found)
             return
         for info, through_class in self._receivers(ref.target, found):
@@ -686,7 +699,7 @@ class Program:
 
     def _of_module(self, ref: Ref, hop: Hop, found: Direct) -> None:
         """Add what an attribute leads to of a module that `import_module` named."""
-        module, _, rest = ref.target.removeprefix(outline.IMPORTED).partition("/")
+        module, _, rest = ref.target.removeprefix(receivers.IMPORTED).partition("/")
         first, _, more = rest.partition("/")
         fullname = f"{module}.{first.removesuffix('()') or ref.member}"
         node = self.symbol(fullname)
@@ -696,7 +709,7 @@ class Program:
         if first:
             kind = "V" if isinstance(node, n.Var) else "F" if syntax.function_of(node) is not None else "T"
             path = f"{kind} {fullname}" + (f"/{more}" if more else "")
-            self._member(Ref(outline.MEMBER, path, ref.member, ref.place), hop, found)
+            self._member(Ref(mentions.MEMBER, path, ref.member, ref.place), hop, found)
 
     def receiver(self, target: str, found: Direct) -> tuple[n.TypeInfo | None, bool]:
         """Return the class that a path leads to, and whether it is that of the class itself, not of an instance."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mypy import nodes as n
 
-from capsend_mypy import outline, shapes, syntax
+from capsend_mypy import mentions, shapes, syntax
 from capsend_mypy.shapes import Shape
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def tables(
-    file: n.MypyFile, found: Sequence[Found], refs: Mapping[str, list[outline.Ref]]
+    file: n.MypyFile, found: Sequence[Found], refs: Mapping[str, list[mentions.Ref]]
 ) -> Iterator[tuple[str, Shape]]:
     """Yield the variables that decorators of their module fill, with what these put in; what other modules put in is left to the run time."""
     prefix = f"{file.fullname}."
@@ -43,8 +43,8 @@ def tables(
                 )
 
 
-def _is_own(ref: outline.Ref, prefix: str) -> bool:
-    return ref.kind == outline.VARIABLE and ref.target.startswith(prefix)
+def _is_own(ref: mentions.Ref, prefix: str) -> bool:
+    return ref.kind == mentions.VARIABLE and ref.target.startswith(prefix)
 
 
 def _filled(expression: n.Expression, prefix: str, filled_by: Mapping[str, set[str]]) -> set[str]:

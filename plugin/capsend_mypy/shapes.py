@@ -14,7 +14,7 @@ from mypy import nodes as n
 from mypy.traverser import NameAndMemberCollector
 from mypy.types import AnyType, CallableType, Instance, Overloaded, TypeVarType, UnionType, get_proper_type
 
-from capsend_mypy import names, outline, syntax, writes
+from capsend_mypy import mentions, names, outline, receivers, syntax, writes
 from capsend_mypy.marks import is_per_process
 
 if TYPE_CHECKING:
@@ -62,11 +62,11 @@ class Shape:
     name: str = ""
     parts: tuple[Shape, ...] = ()
     keys: tuple[str, ...] = ()
-    refs: tuple[outline.Ref, ...] = ()
+    refs: tuple[mentions.Ref, ...] = ()
     parameters: tuple[str, ...] = ()
     defaults: tuple[Shape, ...] = ()
     returns: tuple[Shape, ...] = ()
-    place: outline.Place | None = None
+    place: mentions.Place | None = None
     node: n.Expression | None = field(default=None, compare=False)
 
 
@@ -86,7 +86,7 @@ def encoded(shape: Shape) -> list[Any]:
         shape.name,
         [encoded(part) for part in shape.parts],
         list(shape.keys),
-        outline.encoded(shape.refs),
+        mentions.encoded(shape.refs),
         list(shape.parameters),
         [encoded(part) for part in shape.defaults],
         [encoded(part) for part in shape.returns],
@@ -105,7 +105,7 @@ def decoded(data: list[Any]) -> Shape:
         name=whole[1],
         parts=tuple(decoded(part) for part in whole[2]),
         keys=tuple(whole[3]),
-        refs=tuple(outline.decoded(whole[4])),
+        refs=tuple(mentions.decoded(whole[4])),
         parameters=tuple(whole[5]),
         defaults=tuple(decoded(part) for part in whole[6]),
         returns=tuple(decoded(part) for part in whole[7]),
@@ -158,9 +158,9 @@ class Builder:
         self._lambdas = 0
         self._owner = ""
 
-    def spot(self, node: n.Context) -> outline.Place:
+    def spot(self, node: n.Context) -> mentions.Place:
         """Return where a node stands."""
-        return outline.place_of(node, self.module)
+        return mentions.place_of(node, self.module)
 
     def of(self, value: n.Expression | None) -> Shape:
         """Return the shape of an expression."""
@@ -260,7 +260,7 @@ class Builder:
         ) in self._elements:
             return LITERAL
         if isinstance(value, n.MemberExpr) and not (value.kind == n.GDEF and node is not None):
-            path = outline.Receivers(None, n.Block([])).path(value.expr)
+            path = receivers.Receivers(None, n.Block([])).path(value.expr)
             return Shape(METHOD, f"{path}/{value.name}", place=self.spot(value)) if path else self._unknown(value)
         if isinstance(node, n.MypyFile):
             return LITERAL
@@ -333,7 +333,8 @@ class Builder:
             cells = dict(self._cells(function))
             refs = outline.refs_of(function, self.module)
             refs += (
-                outline.Ref(outline.WRITTEN, f"{self.module}.{lost}", place=spot) for lost, spot in self._lost(function)
+                mentions.Ref(mentions.WRITTEN, f"{self.module}.{lost}", place=spot)
+                for lost, spot in self._lost(function)
             )
             defaults = self._defaults(function)
         finally:
@@ -401,7 +402,7 @@ class Builder:
             mark = CHANGED if name.name in changed else ""
             yield name.name + mark, replace(self.of(name), place=self.spot(name))
 
-    def _lost(self, function: n.FuncItem) -> Iterator[tuple[str, outline.Place]]:
+    def _lost(self, function: n.FuncItem) -> Iterator[tuple[str, mentions.Place]]:
         """Yield the variables outside a function that it assigns by `nonlocal`."""
         nodes = list(syntax.walk(function.body))
         own = syntax.own_symbols(function, nodes, [node for node in nodes if isinstance(node, n.NameExpr)])

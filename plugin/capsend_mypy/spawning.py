@@ -20,7 +20,7 @@ from mypy.types import (
     get_proper_type,
 )
 
-from capsend_mypy import names, operators, outline, shapes, syntax, writes
+from capsend_mypy import mentions, names, operators, outline, receivers, shapes, syntax, writes
 from capsend_mypy.config import Transport
 from capsend_mypy.expressions import (
     class_of,
@@ -265,7 +265,9 @@ class Check:
         info = class_of(get_proper_type(judged))
         if kind is Kind.CALLABLE and info is not None and not self.program.is_in_image(info.fullname):
             self.refs(
-                [outline.Ref(outline.MEMBER, f"C {info.fullname}", "__call__", self._spot(value))], value, spawned=True
+                [mentions.Ref(mentions.MEMBER, f"C {info.fullname}", "__call__", self._spot(value))],
+                value,
+                spawned=True,
             )
 
     def _attribute(self, value: n.MemberExpr, kind: Kind) -> None:
@@ -305,7 +307,9 @@ class Check:
             self.local_class(info, value.expr)
         elif not self.program.is_in_image(info.fullname):
             self.refs(
-                [outline.Ref(outline.MEMBER, f"T {info.fullname}", value.name, self._spot(value))], value, spawned=True
+                [mentions.Ref(mentions.MEMBER, f"T {info.fullname}", value.name, self._spot(value))],
+                value,
+                spawned=True,
             )
 
     def _receiver(self, value: n.MemberExpr, judged: Type) -> None:
@@ -314,7 +318,9 @@ class Check:
         self._judge(Kind.RECEIVER, source(value.expr), judged, value.expr, method=method)
         if info is not None and not self.program.is_in_image(info.fullname):
             self.refs(
-                [outline.Ref(outline.MEMBER, f"C {info.fullname}", value.name, self._spot(value))], value, spawned=True
+                [mentions.Ref(mentions.MEMBER, f"C {info.fullname}", value.name, self._spot(value))],
+                value,
+                spawned=True,
             )
 
     def _super(self, value: n.SuperExpr) -> None:
@@ -324,7 +330,7 @@ class Check:
         if receiver is not None and receiver.type is not None:
             self._judge(Kind.RECEIVER, receiver.name, receiver.type, value)
         if info is not None and not names.is_local(info):
-            self.refs([outline.Ref(outline.SUPER, info.fullname, value.name, self._spot(value))], value, spawned=True)
+            self.refs([mentions.Ref(mentions.SUPER, info.fullname, value.name, self._spot(value))], value, spawned=True)
 
     def _partial(self, value: n.CallExpr) -> None:
         self.callable(value.args[0])
@@ -391,7 +397,7 @@ class Check:
         refs += writes.attributes(
             function,
             self.module,
-            outline.Receivers(owner, function),
+            receivers.Receivers(owner, function),
             name_exprs=name_exprs,
             member_exprs=member_exprs,
         )
@@ -510,7 +516,7 @@ class Check:
                 fields.append(member.name)
         return wording.self_cure(receiver.name, fields) if fields else None
 
-    def _typed_members(self, members: list[n.MemberExpr], own: Container[object]) -> Iterable[outline.Ref]:
+    def _typed_members(self, members: list[n.MemberExpr], own: Container[object]) -> Iterable[mentions.Ref]:
         for member in members:
             if member.kind == n.GDEF and member.node is not None:
                 continue
@@ -524,9 +530,9 @@ class Check:
                         self.local_class(info, member)
                     continue
                 kind = "C" if isinstance(item, Instance) else "T"
-                yield outline.Ref(outline.MEMBER, f"{kind} {info.fullname}", member.name, self._spot(member))
+                yield mentions.Ref(mentions.MEMBER, f"{kind} {info.fullname}", member.name, self._spot(member))
 
-    def refs(self, refs: Iterable[outline.Ref | None], place: n.Context, *, spawned: bool = False) -> None:
+    def refs(self, refs: Iterable[mentions.Ref | None], place: n.Context, *, spawned: bool = False) -> None:
         """Follow references to module-level things, and report what they lead to.
 
         Args:
@@ -667,9 +673,9 @@ class Check:
                 self.local_class(info, place)
                 continue
             if not self.program.is_in_image(fullname):
-                self.refs([outline.Ref(outline.CLASS, operators.of(fullname), place=self._spot(place))], place)
+                self.refs([mentions.Ref(mentions.CLASS, operators.of(fullname), place=self._spot(place))], place)
             if self._is_unseen(fullname):
-                self.refs([outline.Ref(outline.CLASS, fullname, place=self._spot(place))], place)
+                self.refs([mentions.Ref(mentions.CLASS, fullname, place=self._spot(place))], place)
 
     def _is_told(self, spoils: tuple[Spoil, ...], place: n.Expression) -> bool:
         """Return whether a value shows the callables that its type does not say, and check them."""
@@ -720,8 +726,8 @@ class Check:
         )
         return Spoil(leaf)
 
-    def _spot(self, node: n.Context) -> outline.Place:
-        return outline.place_of(node, self.module)
+    def _spot(self, node: n.Context) -> mentions.Place:
+        return mentions.place_of(node, self.module)
 
     # Where variables come from
 

@@ -12,7 +12,7 @@ from capsend_traits import wording
 from mypy import nodes as n
 from mypy.types import Instance, LiteralType, TypeAliasType, get_proper_type
 
-from capsend_mypy import bodies, changing, dispatch, names, outline, registries, shapes, syntax
+from capsend_mypy import bodies, changing, dispatch, mentions, names, outline, registries, shapes, syntax
 from capsend_mypy.judge import Rule
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Hop(NamedTuple):
 
     function: str
     label: str
-    place: outline.Place | None = None
+    place: mentions.Place | None = None
     when: str = ""
 
 
@@ -78,7 +78,7 @@ class Summary:
     """
 
     verdicts: dict[str, tuple[Failure, ...]] | None = None
-    refs: dict[str, list[outline.Ref]] = field(default_factory=dict)
+    refs: dict[str, list[mentions.Ref]] = field(default_factory=dict)
     rebound: frozenset[str] = frozenset()
     identity: frozenset[str] = frozenset()
     assigned: frozenset[str] = frozenset()
@@ -138,7 +138,7 @@ def from_tree(file: n.MypyFile) -> Summary:
             continue
         refs = outline.refs_of(function, file.fullname, has_writes=bool(rebound), known=known, hidden=summary.hidden)
         if decorator is not None:
-            refs.insert(0, outline.Ref(outline.DECORATED, f"{file.fullname}.{local}", outline.decorators(decorator)))
+            refs.insert(0, mentions.Ref(mentions.DECORATED, f"{file.fullname}.{local}", outline.decorators(decorator)))
             summary.shapes[f"{local}@"] = shapes.of_decorated(decorator, shapes.Builder(file.fullname))
         summary.refs[local] = [*summary.refs[local], *refs] if local in summary.refs else refs
         _note_maker(summary, function, local, file.fullname)
@@ -238,7 +238,7 @@ def _really_rebound(file: n.MypyFile, declared: set[str]) -> set[str]:
 
 def encode_refs(file: n.MypyFile, summary: Summary) -> str:
     """Return a module's references as text: what the daemon needs, where any module may change under another."""
-    refs = {local: outline.encoded(found) for local, found in summary.refs.items() if found or local in file.names}
+    refs = {local: mentions.encoded(found) for local, found in summary.refs.items() if found or local in file.names}
     return _dump({"refs": refs, "classes": class_digests(file), "variables": variables_digest(file), **_rest(summary)})
 
 
@@ -310,7 +310,7 @@ def decode(text: str) -> Summary:
         verdicts = {local: tuple(_failure(item) for item in items) for local, items in data.get("bad", {}).items()}
     return Summary(
         verdicts=verdicts,
-        refs={local: outline.decoded(refs) for local, refs in data.get("refs", {}).items()},
+        refs={local: mentions.decoded(refs) for local, refs in data.get("refs", {}).items()},
         rebound=frozenset(data.get("rebound", ())),
         identity=frozenset(data.get("identity", ())),
         assigned=frozenset(data.get("assigned", ())),

@@ -10,7 +10,7 @@ from mypy import nodes as n
 from mypy.types import CallableType
 from mypy.typevars import fill_typevars
 
-from capsend_mypy import names, outline, shapes, syntax
+from capsend_mypy import mentions, names, outline, shapes, syntax
 from capsend_mypy.judge import Rule
 from capsend_mypy.shapes import Shape
 from capsend_mypy.summary import Failure, Hop
@@ -294,7 +294,7 @@ class Values:
         elif node is not None:
             target = outline.target_of(node, shape.name)
             if target is not None:
-                self.program.follow(hop.function, outline.Ref(*target, "", hop.place), self.found)
+                self.program.follow(hop.function, mentions.Ref(*target, "", hop.place), self.found)
         else:
             raise Unknown
 

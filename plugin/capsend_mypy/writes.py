@@ -8,12 +8,12 @@ from capsend_traits.wording import CHANGING_METHODS, LENT_MODULES
 from mypy import nodes as n
 from mypy.types import Instance, TypeType, get_proper_type
 
-from capsend_mypy import names, outline, reflection, syntax
+from capsend_mypy import mentions, names, reflection, syntax
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from capsend_mypy.outline import Receivers
+    from capsend_mypy.receivers import Receivers
 
 MODULE: Final = "M"
 OF_FUNCTION: Final = "D"
@@ -29,7 +29,7 @@ def attributes(
     *,
     name_exprs: list[n.NameExpr],
     member_exprs: list[n.MemberExpr],
-) -> Iterator[outline.Ref]:
+) -> Iterator[mentions.Ref]:
     """Yield the attributes of classes, modules and functions that a function, or a function in it, assigns or deletes."""
     holders = Holders(function, receivers)
     if any(holders.may_be(member) for member in member_exprs):
@@ -37,14 +37,14 @@ def attributes(
             if isinstance(target, n.MemberExpr):
                 held = holders.of(target.expr)
                 if held is not None:
-                    yield outline.Ref(outline.ATTRIBUTE, held, target.name, outline.place_of(target, module))
+                    yield mentions.Ref(mentions.ATTRIBUTE, held, target.name, mentions.place_of(target, module))
     if any(name.fullname in SETTERS for name in name_exprs):
         yield from _set_by_name(function, module, holders)
     if reflection.may_reflect(name_exprs, member_exprs):
         yield from _set_in_namespaces(function, module, holders)
 
 
-def _set_by_name(function: n.FuncItem, module: str, holders: Holders) -> Iterator[outline.Ref]:
+def _set_by_name(function: n.FuncItem, module: str, holders: Holders) -> Iterator[mentions.Ref]:
     for call in syntax.walk(function):
         if (
             isinstance(call, n.CallExpr)
@@ -55,7 +55,7 @@ def _set_by_name(function: n.FuncItem, module: str, holders: Holders) -> Iterato
             yield from _written(call.args[0], call.args[1], call, module, holders)
 
 
-def _set_in_namespaces(function: n.FuncItem, module: str, holders: Holders) -> Iterator[outline.Ref]:
+def _set_in_namespaces(function: n.FuncItem, module: str, holders: Holders) -> Iterator[mentions.Ref]:
     """Yield what `vars(config)["level"] = 3` and `config.__dict__.update(...)` assign."""
     for target in targets(function):
         if isinstance(target, n.IndexExpr):
@@ -68,11 +68,11 @@ def _set_in_namespaces(function: n.FuncItem, module: str, holders: Holders) -> I
 
 def _written(
     owner: n.Expression | None, name: n.Expression | None, place: n.Context, module: str, holders: Holders
-) -> Iterator[outline.Ref]:
+) -> Iterator[mentions.Ref]:
     held = holders.of(owner) if owner is not None else None
     if held is not None:
         shown = name.value if isinstance(name, n.StrExpr) else ANY_NAME
-        yield outline.Ref(outline.ATTRIBUTE, held, shown, outline.place_of(place, module))
+        yield mentions.Ref(mentions.ATTRIBUTE, held, shown, mentions.place_of(place, module))
 
 
 def targets(function: n.FuncItem) -> Iterator[n.Node]:
