@@ -12,18 +12,13 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from mypy import build
-from mypy.errors import CompileError
-from mypy.modulefinder import BuildSource
-from mypy.options import Options
-
 from capsend_mypy import names, summary
-from capsend_mypy.cache import Summaries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy.nodes import MypyFile
+    from mypy.options import Options
 
 IMPLICIT = frozenset({"__name__", "__doc__", "__file__", "__package__", "__path__", "__annotations__", "__spec__"})
 
@@ -47,7 +42,7 @@ class Bare:
         # These two hold objects; mypy makes them again from the options beside them.
         objects = {"disabled_error_codes", "enabled_error_codes"}
         options = {name: value for name, value in self.options.snapshot().items() if name not in objects}
-        command = [sys.executable, "-m", "capsend_mypy.bare"]
+        command = [sys.executable, "-m", "capsend_mypy.summarise"]
         given = pickle.dumps((options, paths))
         done = subprocess.run(command, input=given, stdout=subprocess.PIPE, check=False)  # noqa: S603 - this very plugin
         if done.returncode != 0:
@@ -65,23 +60,3 @@ def is_bare(file: MypyFile) -> bool:
         and summary.SYMBOL not in file.names
         and not file.names.keys() <= IMPLICIT
     )
-
-
-def main() -> int:
-    """Check the modules that the standard input names, and print their summaries."""
-    changes, paths = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the plugin that started this process
-    options = Options().apply_changes(changes)
-    options.incremental, options.num_workers = False, 0
-    Summaries.forced = True
-    sources = [BuildSource(path, module, followed=names.is_installed(path)) for module, path in paths.items()]
-    try:
-        result = build.build(sources, options)
-    except CompileError:
-        return 1
-    texts = {module: summary.attached(file) for module, file in result.files.items() if module in paths}
-    sys.stdout.write(json.dumps({module: text for module, text in texts.items() if text is not None}))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

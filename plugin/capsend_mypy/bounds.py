@@ -125,7 +125,7 @@ class Bounds:
         if isinstance(value, n.RefExpr | n.LambdaExpr) and self._is_code(value):
             return
         spoils = judge.spoils(judged, trait)
-        self.program.modules |= judge.modules
+        self.program.consulted |= judge.modules
         if spoils:
             leaves = tuple(spoil.of(name) for spoil in spoils)
             finding = wording.Finding(kind, name, judge.name(judged), trait.value, leaves)

@@ -111,7 +111,7 @@ class Summaries:
                 # The verdicts are kept; so many small objects would cost a whole collection of mypy's heap.
                 own.refs, own.verdicts = {}, verdicts
         summary.attach(file, modules, text)
-        checks.rested_on.setdefault(file.fullname, set()).update(program.modules & modules.keys())
+        checks.rested_on.setdefault(file.fullname, set()).update(program.consulted & modules.keys())
 
 
 def _is_kept(options: Options) -> bool:

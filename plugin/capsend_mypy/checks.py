@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy.plugin import AnalyzeTypeContext, ClassDefContext, FunctionContext
 
     from capsend_mypy.config import Boundary
-    from capsend_mypy.program import State
+    from capsend_mypy.modules import State
 
     Ctx = FunctionContext | MethodContext
     Lookup = Callable[[str], n.SymbolTableNode | None]
@@ -108,7 +108,7 @@ class Checks:
 
     def _note_dependencies(self, checker: Any, program: Program) -> None:
         """Tell mypy which modules the answer rests on: its caches by module, its daemon by the symbol that holds a summary."""
-        modules = {module for module in program.modules | program.judge.modules if module in checker.modules}
+        modules = {module for module in program.consulted | program.judge.modules if module in checker.modules}
         checker.module_refs.update(modules - {checker.tree.fullname})
         if self.state.daemon:
             target = checker.tscope.current_full_target()
@@ -141,28 +141,27 @@ class Checks:
     def _run_late(self, file: n.MypyFile) -> None:
         """Judge what needs all types of the file: the arguments of generic classes it names, and the traits its classes assert."""
         for written in bounds.written_types(self.named.pop(file.fullname, ())):
-            late = self._late(file, written.errors, written.place)
-            enforced = bounds.Bounds(late.program, late)
-            self._guard(late, functools.partial(enforced.arguments, written.type, written.place))
+            late, program = self._late(file, written.errors, written.place)
+            enforced = bounds.Bounds(program, late)
+            self._guard(late, program, functools.partial(enforced.arguments, written.type, written.place))
         for definition, trait, errors in self.asserted.pop(file.fullname, {}).values():
             if not definition.info.is_protocol:
-                late = self._late(file, errors, definition)
-                self._guard(late, functools.partial(impls.check, definition, late.program, late, trait=trait))
+                late, program = self._late(file, errors, definition)
+                self._guard(late, program, functools.partial(impls.check, definition, program, late, trait=trait))
 
-    def _late(self, file: n.MypyFile, errors: Any, origin: n.Context) -> Reporter:
+    def _late(self, file: n.MypyFile, errors: Any, origin: n.Context) -> tuple[Reporter, Program]:
         modules = self.modules()
         if errors.target_module != file.fullname:
             errors.set_file(file.path, file.fullname, options=self.options.clone_for_module(file.fullname), scope=None)
-        return Reporter(LateChecker(MessageBuilder(errors, modules), file), Program(self.state, modules), origin)
+        program = Program(self.state, modules)
+        return Reporter(LateChecker(MessageBuilder(errors, modules), file), program, origin), program
 
-    def _guard(self, late: Reporter, act: Callable[[], None]) -> None:
+    def _guard(self, late: Reporter, program: Program, act: Callable[[], None]) -> None:
         try:
             act()
         except Exception as error:  # noqa: BLE001 - see _run
             late.unexpected(error)
-        self.rested_on.setdefault(late.checker.tree.fullname, set()).update(
-            late.program.modules & self.modules().keys()
-        )
+        self.rested_on.setdefault(late.checker.tree.fullname, set()).update(program.consulted & self.modules().keys())
 
 
 # The acts

@@ -22,7 +22,8 @@ from mypy.typevars import fill_typevars
 
 from capsend_mypy import codes, names
 from capsend_mypy.expressions import is_callable
-from capsend_mypy.program import Program, State
+from capsend_mypy.modules import State
+from capsend_mypy.program import Program
 from capsend_mypy.solving import Direct
 from capsend_mypy.summary import Hop
 

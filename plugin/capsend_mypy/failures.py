@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from capsend_traits import wording
 from capsend_traits.absent import cure as cure_of_absent
 
+from capsend_mypy import names
 from capsend_mypy.judge import Rule
 from capsend_mypy.summary import Failure, Hop
+
+if TYPE_CHECKING:
+    from mypy.types import Type
+
+    from capsend_mypy.judge import Judge
+    from capsend_mypy.modules import Modules
+
+UNSEEN_VERDICT: Final = (
+    "its body is not seen: it belongs to an installed package, or to a module that mypy only follows silently"
+)
+UNSEEN_CURE: Final = "let mypy check the module, or name its package in [tool.capsend] packages if the image has it"
 
 DECORATED_VERDICT: Final = "a decorator wraps it, and what the wrapper captures is unknown"
 ELSEWHERE_VERDICT: Final = "modules add functions or classes to it, too many to follow"
@@ -22,6 +34,29 @@ def absent(module: str, hop: Hop) -> Failure:
     verdict = f"the image has no module {module}"
     leaf = wording.Leaf(module, "a module", verdict, cure_of_absent(module), predicate="which is not in the image")
     return Failure(wording.Finding(wording.Kind.GLOBAL, module, "module", "ProcessSend", (leaf,)), hops=(hop,))
+
+
+def unseen(modules: Modules, fullname: str, what: str = "function") -> Failure:
+    """Return the failure of a function or class of which mypy has no body."""
+    file = modules.files.get(modules.split(fullname)[0])
+    installed = file is not None and names.is_installed(file.path)
+    cure = wording.image_cure(names.top(fullname)) if installed else UNSEEN_CURE
+    leaf = wording.Leaf(fullname, f"a {what}", UNSEEN_VERDICT, cure, predicate=wording.UNKNOWN_CAPTURES)
+    return Failure(wording.Finding(wording.Kind.GLOBAL, fullname, what, "ProcessSend", (leaf,)), Rule.OPAQUE)
+
+
+def opaque(judge: Judge, fullname: str, declared: Type | None) -> Failure:
+    """Return the failure of a variable that holds a callable of which only the type is known."""
+    name = fullname.rpartition(".")[2]
+    shown = judge.name(declared) if declared is not None else "Callable"
+    leaf = wording.Leaf(
+        name,
+        shown,
+        wording.OPAQUE_CALLABLE_VERDICT,
+        wording.OPAQUE_CALLABLE_CURE,
+        predicate=wording.UNKNOWN_CAPTURES,
+    )
+    return Failure(wording.Finding(wording.Kind.GLOBAL, name, shown, "ProcessSend", (leaf,)), Rule.OPAQUE)
 
 
 def decorated(name: str, shown: str) -> Failure:

@@ -98,7 +98,7 @@ class CapsendPlugin(Plugin):
     def checks(self) -> Checks:
         """The checks of this build."""
         from capsend_mypy.checks import Checks
-        from capsend_mypy.program import State
+        from capsend_mypy.modules import State
 
         state = State(self.options, packages=self.configuration.packages)
         return Checks(self.options, state, lambda: self._modules or {})

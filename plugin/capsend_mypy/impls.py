@@ -42,7 +42,7 @@ def check(definition: n.ClassDef, program: Program, reporter: Reporter, *, trait
     judge = program.judge
     judged = fill_typevars(info)
     spoils = judge.conditional(judged, trait)
-    program.modules |= judge.modules
+    program.consulted |= judge.modules
     program.provisional |= judge.provisional
     for spoil in spoils:
         leaf = spoil.of(info.name)

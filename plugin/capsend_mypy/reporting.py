@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Context
 
     from capsend_mypy.judge import Rule
-    from capsend_mypy.program import Program
+    from capsend_mypy.modules import Modules
     from capsend_mypy.summary import Failure, Hop
 
 UNEXPECTED = "unexpected {error} in the capsend plugin while it checked this. Please report it, with the code that it happened on"
@@ -33,9 +33,9 @@ class Reporter:
         origin: the call or decorator that the check is for; `type: ignore` works on its lines too.
     """
 
-    def __init__(self, checker: Any, program: Program, origin: Context) -> None:
+    def __init__(self, checker: Any, modules: Modules, origin: Context) -> None:
         self.checker = checker
-        self.program = program
+        self.modules = modules
         self.origin = origin
         self.count = 0
         self.reported: list[ErrorInfo] = []
@@ -86,8 +86,8 @@ class Reporter:
         return replace(finding, function=way[-1], via=tuple(way[:-1])) if way else finding
 
     def _located(self, hop: Hop, variable: str) -> dict[str, Any]:
-        module, local = self.program.split(hop.function)
-        file = self.program.files.get(module)
+        module, local = self.modules.split(hop.function)
+        file = self.modules.files.get(module)
         if file is None:
             return {}
         line = (

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 OF_NAME: Final = ". "
 """What the condition of a failure begins with that holds unless no code reads an attribute of a name."""
+OF_SUBCLASSES: Final = "< "
+OF_GENERIC: Final = "@ "
+OF_DEFAULT: Final = "= "
+"""What the condition of a failure begins with that holds unless other modules make nothing bad: subclasses, implementations, defaults."""
 MAX_FAILURES: Final = 8
 MAX_OPEN: Final = 64
 

@@ -35,7 +35,7 @@ from capsend_mypy.expressions import (
 from capsend_mypy.failures import DECORATED_CURE, DECORATED_VERDICT, written
 from capsend_mypy.judge import Rule, Spoil, is_class_level, is_default
 from capsend_mypy.marks import is_per_process, is_spawnable, is_wasm_function
-from capsend_mypy.program import CACHES
+from capsend_mypy.references import CACHES
 from capsend_mypy.solving import Direct
 from capsend_mypy.summary import Hop
 from capsend_mypy.values import Values
@@ -553,7 +553,7 @@ class Check:
         failures = list(found.failures)
         for target, hop in found.edges:
             failures += [replace(failure, hops=(hop, *failure.hops)) for failure in self.program.open_failures(target)]
-        self.program.modules |= found.modules
+        self.program.consulted |= found.modules
         self.program.provisional |= found.provisional
         for failure in self.program.settled(failures, self.module):
             if failure.key not in self.seen:
@@ -587,7 +587,7 @@ class Check:
         """Check the type of the result, if nothing was found before: the same value may be captured and returned."""
         judge = self.program.judge
         spoils = judge.result(judged)
-        self.program.modules |= judge.modules
+        self.program.consulted |= judge.modules
         if spoils and not self.reporter.count:
             leaves = tuple(_with_result_cure(spoil.of(name), spoil.rule) for spoil in spoils)
             finding = wording.Finding(Kind.RESULT, name, self.shown(judged), "Serializable", leaves)
@@ -597,7 +597,7 @@ class Check:
         """Check the type of the messages that a process takes; as with results, `Any` is left to the run time."""
         judge = self.program.judge
         spoils = judge.message(judged)
-        self.program.modules |= judge.modules
+        self.program.consulted |= judge.modules
         if spoils:
             leaves = tuple(spoil.of(name) for spoil in spoils)
             finding = wording.Finding(Kind.MESSAGE, name, self.shown(judged), "Serializable", leaves)
@@ -607,7 +607,7 @@ class Check:
         """Check what is sent to an address, as far as its type says for certain that it cannot be."""
         judge = self.program.judge
         spoils = [spoil for spoil in judge.message(judged) if spoil.rule is Rule.BAD]
-        self.program.modules |= judge.modules
+        self.program.consulted |= judge.modules
         if spoils:
             leaves = tuple(spoil.of("value") for spoil in spoils)
             finding = wording.Finding(Kind.ARGUMENT, "value", self.shown(judged), "Serializable", leaves)
@@ -652,7 +652,7 @@ class Check:
         # A tool that copies what it carries asks only for what can be copied.
         trait = trait if self.transport is None else Trait.SERIALIZABLE
         spoils, classes = self.program.judged(judged, trait, found)
-        self.program.modules |= found.modules
+        self.program.consulted |= found.modules
         self.program.provisional |= found.provisional
         if spoils and self._is_told(spoils, place):
             spoils = ()

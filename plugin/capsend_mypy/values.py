@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from capsend_traits import Trait, wording
 from mypy import nodes as n
@@ -16,10 +16,9 @@ from capsend_mypy.shapes import Shape
 from capsend_mypy.summary import Failure, Hop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from capsend_mypy.judge import Spoil
-    from capsend_mypy.program import Program
+    from capsend_mypy.judge import Judge, Spoil
     from capsend_mypy.solving import Direct
 
 MOST_STEPS: Final = 400
@@ -76,6 +75,47 @@ class Value:
         self.environment = environment
 
 
+class Follower(Protocol):
+    """The program, as values see it: names, shapes, and the functions, variables and attributes that a value leads to.
+
+    What functions refer to is found by following values, and the other way round: this keeps the imports of the two from making a circle.
+    """
+
+    judge: Judge
+
+    def symbol(self, fullname: str) -> n.SymbolNode | None:
+        """Return what a full name stands for."""
+        ...
+
+    def shape(self, fullname: str) -> Shape | None:
+        """Return the value of a module-level variable, or the function that makes callables, as far as the syntax shows it."""
+        ...
+
+    def is_transparent(self, decorator: str) -> bool:
+        """Return whether a decorator returns the function it is given."""
+        ...
+
+    def receiver(self, target: str, found: Direct) -> tuple[n.TypeInfo | None, bool]:
+        """Return the class that a path leads to, and whether it is that of the class itself, not of an instance."""
+        ...
+
+    def all(self, function: str, refs: Iterable[mentions.Ref], found: Direct) -> None:
+        """Add what the references of a function lead to."""
+        ...
+
+    def follow(self, function: str, ref: mentions.Ref, found: Direct) -> bool:
+        """Add what a reference leads to; return whether it settles the whole function."""
+        ...
+
+    def variable(self, fullname: str, hop: Hop, found: Direct) -> None:
+        """Add what reading a module-level variable leads to."""
+        ...
+
+    def reach(self, info: n.TypeInfo, name: str, hop: Hop, found: Direct) -> None:
+        """Add what reaching an attribute of an instance leads to."""
+        ...
+
+
 class Values:
     """Follows values for one check.
 
@@ -85,7 +125,7 @@ class Values:
         outer: checks a variable of the checked function; without it such a variable is unknown.
     """
 
-    def __init__(self, program: Program, found: Direct, outer: Callable[[Shape], None] | None = None) -> None:
+    def __init__(self, program: Follower, found: Direct, outer: Callable[[Shape], None] | None = None) -> None:
         self.program = program
         self.found = found
         self.outer = outer

@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("mypy")
 
 import capsend_mypy
-from capsend_mypy import codes, program, spawning, syntax
+from capsend_mypy import codes, spawning, syntax, variables
 from capsend_traits import Table
 from capsend_traits._folder import Folder
 from mypy import api, nodes, patterns
@@ -122,7 +122,7 @@ spawn(work)
     assert "[capsend-global]" in check(source)
     (tmp_path / "traits").mkdir()
     (tmp_path / "traits" / "case.pyi").write_text("RATES: PerProcess[dict[str, int]]\n")
-    monkeypatch.setattr(program, "table", lambda: Table(Folder(str(tmp_path / "traits"), "mine")))
+    monkeypatch.setattr(variables, "table", lambda: Table(Folder(str(tmp_path / "traits"), "mine")))
     assert "Success" in check(source + "\n")
 
 

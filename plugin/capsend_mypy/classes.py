@@ -1,0 +1,226 @@
+"""What classes lead to: the methods that making an instance runs, those that operators call, and attributes that are reached by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from capsend_traits import Trait, wording
+from mypy import nodes as n
+from mypy.types import CallableType, Instance, Overloaded, Type, get_proper_type
+from mypy.typevars import fill_typevars
+
+from capsend_mypy import bodies, names, operators, syntax
+from capsend_mypy.failures import absent, short, unseen
+from capsend_mypy.judge import Rule, is_class_level, is_default
+from capsend_mypy.marks import is_per_process
+from capsend_mypy.paths import classes_of
+from capsend_mypy.summary import Failure, Hop
+from capsend_mypy.variables import is_sentinel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from capsend_mypy.mentions import Ref
+    from capsend_mypy.modules import Modules
+    from capsend_mypy.solving import Direct
+    from capsend_mypy.variables import Variables
+
+MAKING_CLASSES: Final = ("__prepare__", "__new__", "__init__")
+CONSTRUCTION: Final = ("__new__", "__init__", "__post_init__", "__attrs_post_init__", "__attrs_pre_init__")
+DESCRIPTORS: Final = ("__init__", "__set_name__", "__get__", "__set__", "__delete__")
+WRAPPING: Final = frozenset(
+    {
+        "functools.partialmethod",
+        "functools.cached_property",
+        "functools.singledispatchmethod",
+        "builtins.staticmethod",
+        "builtins.classmethod",
+        "builtins.property",
+        "functools.partial",
+    }
+)
+"""The classes whose instances in a class body are part of the class: what they wrap is code of it."""
+MADE_VERDICT: Final = "it is made in a function, whose variables its methods may capture"
+MADE_CURE: Final = "move the class to module level"
+
+
+class Classes:
+    """Follows what instances and attributes of classes lead to.
+
+    Args:
+        modules: knows what full names stand for.
+        variables: judges the attributes that hold values.
+    """
+
+    def __init__(self, modules: Modules, variables: Variables) -> None:
+        self.modules = modules
+        self.variables = variables
+
+    def made(self, info: n.TypeInfo, found: Direct) -> None:
+        """Add what making an instance of a class runs; its other methods count where something calls them."""
+        known = self.modules.summary(info.module_name)
+        if known is None or known.unseen:
+            found.failures.append(unseen(self.modules, info.fullname, "class"))
+            return
+        if names.is_local(info) and any(syntax.function_of(symbol.node) is not None for symbol in info.names.values()):
+            leaf = wording.Leaf(
+                info.name, f"class {info.name}", MADE_VERDICT, MADE_CURE, predicate=wording.UNKNOWN_CAPTURES
+            )
+            finding = wording.Finding(wording.Kind.GLOBAL, info.name, leaf.type, "ProcessSend", (leaf,))
+            found.failures.append(Failure(finding, Rule.OPAQUE))
+            return
+        for name in CONSTRUCTION:
+            self.reach(info, name, Hop("", ""), found)
+        for name, by_library in _overriding(info):
+            self.reach(info, name, Hop("", "", when="" if by_library else name), found)
+        if len(info.bases) > 1:
+            self._cooperating(info, found)
+        found.edges.append((operators.of(info.fullname), Hop("", "")))
+        if info.is_enum:
+            here = Hop("", info.name)
+            self.variables.typed(
+                fill_typevars(info), Trait.PROCESS_SEND, kind=wording.Kind.GLOBAL, name=info.name, hop=here, found=found
+            )
+        if info.metaclass_type is not None:
+            self.operators(info.metaclass_type.type, found)
+        for base in info.mro:
+            made = base.metadata.get("dataclass") or base.metadata.get("attrs") or {}
+            for attribute in made.get("attributes", ()):
+                self._stored(base, attribute["name"], Hop("", ""), found)
+        for base in info.mro[1:]:
+            if names.is_absent(base.module_name):
+                found.failures.append(absent(names.absent_name(base.module_name), Hop("", "")))
+
+    def operators(self, info: n.SymbolNode | None, found: Direct) -> None:
+        """Add the methods of a class that operators, statements and built-in functions call, inherited ones included."""
+        if not isinstance(info, n.TypeInfo):
+            return
+        own: dict[str, n.TypeInfo] = {}
+        for base in info.mro:
+            if not self.modules.is_in_image(base.module_name):
+                own |= {name: base for name in base.names if name in operators.METHODS and name not in own}
+        for name, owner in sorted(own.items()):
+            known = self.modules.summary(owner.module_name)
+            if known is None or known.unseen:  # one report for the class, not one for each of its methods
+                found.failures.append(unseen(self.modules, owner.fullname, "class"))
+            else:
+                self.reach(info, name, Hop("", ""), found)
+
+    def _cooperating(self, info: n.TypeInfo, found: Direct) -> None:
+        """Add all that `super()` may find in a class with several bases, in an order that no single class knows."""
+        for name, _ in _overriding(info):
+            for base in info.mro:
+                node = base.names[name].node if name in base.names else None
+                if (
+                    node is not None
+                    and not self.modules.is_in_image(node.fullname)
+                    and syntax.function_of(node) is not None
+                ):
+                    found.edges.append((node.fullname, Hop("", "", when=name)))
+
+    def subclassed(self, fullname: str, hop: Hop, found: Direct) -> None:
+        """Add what making a subclass of a class runs."""
+        info = self.modules.symbol(fullname)
+        if not isinstance(info, n.TypeInfo):
+            return
+        self.reach(info, "__init_subclass__", hop, found)
+        made_by = info if info.is_metaclass() else info.metaclass_type.type if info.metaclass_type else None
+        if made_by is not None:
+            for name in MAKING_CLASSES:
+                self.reach(made_by, name, hop, found)
+
+    def descriptor(self, declared: Type, ref: Ref, found: Direct) -> None:
+        """Add what looking up an attribute runs that a subclass of `property`, `cached_property` and the like makes."""
+        hop = Hop(ref.target, short(ref.target), ref.place)
+        for info, _ in classes_of(declared):
+            for name in DESCRIPTORS:
+                self.reach(info, name, hop, found)
+
+    def reach(self, info: n.TypeInfo, name: str, hop: Hop, found: Direct, *, through_class: bool = False) -> None:
+        """Add what reaching an attribute of a class leads to: a method runs, a class attribute is read."""
+        found.modules |= self.modules.modules_of(info)
+        symbol = info.get(name)
+        node = symbol.node if symbol is not None else None
+        if (
+            through_class
+            and (node is None or self.modules.is_in_image(node.fullname))
+            and info.metaclass_type is not None
+        ):
+            self.reach(info.metaclass_type.type, name, hop, found)
+            return
+        if node is None or symbol is None or self.modules.is_in_image(node.fullname):
+            return
+        if syntax.function_of(node) is not None:
+            if not symbol.plugin_generated:
+                found.edges.append((node.fullname, hop))
+        elif isinstance(node, n.TypeInfo):
+            found.edges.append((node.fullname, hop))
+        elif isinstance(node, n.Var) and not info.is_enum and not node.is_property:
+            of_class = (is_class_level(node) or is_default(node)) and not (
+                not node.is_classvar and node.info and name in self.modules.assigned(node.info)
+            )
+            if of_class or (through_class and node.is_initialized_in_class):
+                owner = node.info.name if node.info else info.name
+                self._class_attribute(node, f"{owner}.{name}", hop, found)
+
+    def _stored(self, info: n.TypeInfo, name: str, hop: Hop, found: Direct) -> bool:
+        """Add what the callables lead to that a class attribute holds; return whether its class body may show them."""
+        known = None if self.modules.is_in_image(info.module_name) else self.modules.summary(info.module_name)
+        local = f"{info.fullname[len(info.module_name) + 1 :]}.{name}"
+        if known is None or (known.verdicts is None and local not in known.refs):
+            return False
+        found.edges.append((f"{info.fullname}.{name}", hop))
+        return True
+
+    def _class_attribute(self, node: n.Var, name: str, hop: Hop, found: Direct) -> None:
+        if node.type is None:
+            found.provisional = True
+            return
+        proper = get_proper_type(node.type)
+        if is_sentinel(self.modules.shape(node.fullname)):
+            return
+        is_function = isinstance(proper, CallableType | Overloaded) and node.is_inferred
+        is_accessor = isinstance(proper, Instance) and proper.type.fullname in bodies.ACCESSORS
+        if (is_function or is_wrapping(proper)) and self.variables.valued(node.fullname, found, hop):
+            return
+        stored = (is_function or is_accessor) and node.info and self._stored(node.info, node.name, hop, found)
+        if stored or is_function:
+            return
+        trait = Trait.SERIALIZABLE if is_per_process(node.type) else Trait.PROCESS_SEND
+        self.variables.typed(
+            node.type,
+            trait,
+            kind=wording.Kind.CLASS_ATTRIBUTE,
+            name=name,
+            hop=hop,
+            found=found,
+            variable=node.fullname,
+        )
+
+
+def _overriding(info: n.TypeInfo) -> Iterator[tuple[str, bool]]:
+    """Yield the methods of a class that replace a base's, which whoever has an instance under the base's name may call.
+
+    Each comes with whether the base is one of the library, which calls its methods by itself.
+    """
+    for place, cls in enumerate(
+        info.mro[:-2]
+    ):  # the last two: the one below `object` replaces nothing, nor does `object`
+        if names.is_known(cls.module_name):
+            continue
+        for name, symbol in cls.names.items():
+            if syntax.function_of(symbol.node) is None or symbol.plugin_generated or is_dunder(name):
+                continue
+            replaced = [base for base in info.mro[place + 1 :] if name in base.names]
+            if replaced:
+                yield name, any(names.is_known(base.module_name) for base in replaced)
+
+
+def is_dunder(name: str) -> bool:
+    """Return whether Python itself knows a name, such as `__len__`."""
+    return name.startswith("__") and name.endswith("__")
+
+
+def is_wrapping(proper: Type) -> bool:
+    """Return whether a type is that of an attribute that wraps functions of its class body."""
+    return isinstance(proper, Instance) and any(base.fullname in WRAPPING for base in proper.type.mro)

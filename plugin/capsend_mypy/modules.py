@@ -1,0 +1,187 @@
+"""The modules of a build: what full names stand for, and what is known of each module without its bodies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from mypy import nodes as n
+
+from capsend_mypy import names, summary, syntax, writes
+from capsend_mypy.bare import Bare
+from capsend_mypy.constants import Sources
+from capsend_mypy.judge import Judge, Memo, Spoil
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from capsend_traits import Trait
+    from mypy.options import Options
+    from mypy.types import Type
+
+    from capsend_mypy.shapes import Shape
+    from capsend_mypy.solving import Direct, Found
+    from capsend_mypy.summary import Summary
+
+TRANSPARENT: Final = frozenset(
+    {
+        "functools.wraps()",
+        "functools.cache",
+        "functools.lru_cache",
+        "functools.lru_cache()",
+        "contextlib.contextmanager",
+        "contextlib.asynccontextmanager",
+        "typing.no_type_check",
+        "typing.runtime_checkable",
+        "typing.dataclass_transform()",
+        "typing_extensions.deprecated()",
+        "warnings.deprecated()",
+        "types.coroutine",
+        "atexit.register",
+    }
+)
+
+
+@dataclass
+class State:
+    """What all checks of one build share; in the daemon, where types change in place, only the summaries."""
+
+    options: Options
+    packages: frozenset[str] = frozenset()
+    types: Memo = field(default_factory=dict)
+    functions: dict[str, Found] = field(default_factory=dict)
+    summaries: dict[str, Summary] = field(default_factory=dict)
+    decoded: dict[str, Summary] = field(default_factory=dict)
+    sources: Sources = field(default_factory=Sources)
+
+    def __post_init__(self) -> None:
+        self.bare = Bare(self.options)
+
+    @property
+    def daemon(self) -> bool:
+        """Whether modules may change under others within this run, or within one that reads this run's cache."""
+        return bool(self.options.fine_grained_incremental or self.options.cache_fine_grained)
+
+
+class Modules:
+    """Answers by full names, for one check.
+
+    Attributes:
+        judge: judges the types met on the way.
+        consulted: the modules that the answers rest on, so far.
+        provisional: whether a type was not inferred yet.
+        bodies: the lambdas and local functions of the check, by the names that messages give them.
+    """
+
+    def __init__(self, state: State, files: Mapping[str, n.MypyFile]) -> None:
+        self.state = state
+        self.files = files
+        self.judge = Judge(
+            files,
+            state.options,
+            memo=None if state.daemon else state.types,
+            assigned=self.assigned,
+            changes=self.changes_itself,
+        )
+        self.consulted: set[str] = set()
+        self.provisional = False
+        self.bodies: dict[str, n.FuncItem] = {}
+        self._split: dict[str, tuple[str, str]] = {}
+        self._bases: dict[n.TypeInfo, frozenset[str]] = {}
+
+    def split(self, fullname: str) -> tuple[str, str]:
+        """Split a full name into its module and what is inside."""
+        known = self._split.get(fullname)
+        if known is None:
+            module = fullname
+            while module and module not in self.files:
+                module = module.rpartition(".")[0]
+            known = self._split[fullname] = module, fullname[len(module) + 1 :] if module else fullname
+        return known
+
+    def symbol(self, fullname: str) -> n.SymbolNode | None:
+        """Return what a full name stands for."""
+        module, local = self.split(fullname)
+        if not module:
+            return None
+        table: n.SymbolTable = self.files[module].names
+        node: n.SymbolNode | None = None
+        for part in local.split("."):
+            symbol = table.get(part)
+            node = symbol.node if symbol is not None else None
+            table = node.names if isinstance(node, n.TypeInfo | n.MypyFile) else n.SymbolTable()
+        return node
+
+    def modules_of(self, info: n.TypeInfo) -> frozenset[str]:
+        """Return the modules of a class and its bases."""
+        known = self._bases.get(info)
+        if known is None:
+            known = self._bases[info] = frozenset(base.module_name for base in info.mro)
+        return known
+
+    def is_in_image(self, fullname: str) -> bool:
+        """Return whether every process has what a name stands for."""
+        return names.is_known(fullname) or names.top(fullname) in self.state.packages
+
+    def summary(self, module: str) -> Summary | None:
+        """Return a module's summary: from its tree, or from the symbol that the cache carried."""
+        file = self.files.get(module)
+        if file is None or file.is_stub:
+            return None
+        known = self.state.summaries.get(module)
+        if known is not None:
+            return known
+        if file.defs and not file.is_cache_skeleton:
+            found = self.state.summaries[module] = summary.from_tree(file)
+            return found
+        text = summary.attached(file) or self.state.bare.text(module, self.files)
+        if text is None:
+            return None
+        if text not in self.state.decoded:
+            self.state.decoded[text] = summary.decode(text)
+        return self.state.decoded[text]
+
+    def shape(self, fullname: str) -> Shape | None:
+        """Return the value of a module-level variable, or the function that makes callables, as far as the syntax shows it."""
+        module, local = self.split(fullname)
+        if not module or self.is_in_image(module):
+            return None
+        self.consulted.add(module)
+        known = self.summary(module)
+        return known.shapes.get(local) if known is not None else None
+
+    def is_transparent(self, decorator: str) -> bool:
+        """Return whether a decorator, by the name that `outline.decorators` gives it, returns the function it is given."""
+        if decorator in TRANSPARENT:
+            return True
+        module, local = self.split(decorator.removesuffix("()"))
+        known = self.summary(module) if module else None
+        self.consulted.add(module)
+        return known is not None and local + decorator[len(decorator.removesuffix("()")) :] in known.identity
+
+    def changes_itself(self, info: n.TypeInfo) -> bool:
+        """Return whether a class has methods that change its instances although these look as if they stayed as they are made."""
+        known = None if self.is_in_image(info.module_name) else self.summary(info.module_name)
+        return known is not None and info.fullname[len(info.module_name) + 1 :] in known.changing
+
+    def assigned(self, info: n.TypeInfo) -> frozenset[str]:
+        """Return the class variables of a class that its methods assign on their receivers."""
+        known = None if self.is_in_image(info.module_name) else self.summary(info.module_name)
+        if known is None:
+            return frozenset()
+        prefix = info.fullname[len(info.module_name) + 1 :] + "."
+        return frozenset(name[len(prefix) :] for name in known.assigned if name.startswith(prefix))
+
+    def changes(self, function: str) -> frozenset[str]:
+        """Return the variables and attributes whose values a function changes, if its tree is at hand."""
+        node = self.bodies.get(function) or syntax.function_of(self.symbol(function))
+        return writes.changed(node) if node is not None else frozenset()
+
+    def judged(self, judged: Type, trait: Trait, found: Direct) -> tuple[tuple[Spoil, ...], set[str]]:
+        """Judge a type, and note what the answer rests on."""
+        judge = self.judge
+        judge.modules, judge.classes, judge.provisional = set(), set(), False
+        spoils = judge.spoils(judged, trait)
+        found.modules |= judge.modules
+        found.provisional |= judge.provisional
+        return spoils, judge.classes

@@ -1,0 +1,95 @@
+"""The classes that a path of attributes and calls leads to, as `receivers.Receivers` writes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mypy import nodes as n
+from mypy.types import CallableType, Instance, TupleType, Type, TypeType, TypeVarType, UnionType, get_proper_type
+
+from capsend_mypy import syntax
+
+if TYPE_CHECKING:
+    from capsend_mypy.modules import Modules
+    from capsend_mypy.solving import Direct
+
+OBJECT: Final = "builtins.object"
+AWAITED: Final = frozenset({"typing.Coroutine", "typing.Awaitable"})
+
+
+class Paths:
+    """Follows paths through declarations.
+
+    Args:
+        modules: knows what full names stand for.
+    """
+
+    def __init__(self, modules: Modules) -> None:
+        self.modules = modules
+
+    def receiver(self, target: str, found: Direct) -> tuple[n.TypeInfo | None, bool]:
+        """Return the class that a path leads to, and whether it is that of the class itself, not of an instance."""
+        return next(iter(self.receivers(target, found)), (None, False))
+
+    def receivers(self, target: str, found: Direct) -> list[tuple[n.TypeInfo, bool]]:
+        """Return the classes that a path may lead to, each as `receiver` does: a declared union has several."""
+        kind, _, path = target.partition(" ")
+        start, *parts = path.split("/")
+        reached = self._start(kind, start, found)
+        for part in parts:
+            reached = [step for info, _ in reached for step in self._step(info, part, found)]
+        return reached
+
+    def _start(self, kind: str, name: str, found: Direct) -> list[tuple[n.TypeInfo, bool]]:
+        found.modules.add(self.modules.split(name)[0])
+        node = self.modules.symbol(name)
+        if kind in "CT":
+            return [(node, kind == "T")] if isinstance(node, n.TypeInfo) else []
+        if kind == "V" and isinstance(node, n.Var):
+            if node.type is None:
+                found.provisional = True
+            return classes_of(node.type)
+        function = node.func if isinstance(node, n.Decorator) else node
+        declared = function.type if isinstance(function, n.FuncDef) else None
+        return classes_of(declared.ret_type) if isinstance(declared, CallableType) else []
+
+    def _step(self, info: n.TypeInfo, part: str, found: Direct) -> list[tuple[n.TypeInfo, bool]]:
+        symbol = info.get(part.removesuffix("()"))
+        if symbol is None:
+            return []
+        found.modules |= self.modules.modules_of(info)
+        node, called = symbol.node, part.endswith("()")
+        if isinstance(node, n.TypeInfo):
+            return [(node, not called)]
+        if isinstance(node, n.Var) and node.type is None:
+            found.provisional = True
+        if isinstance(node, n.Var):
+            return [] if called else classes_of(node.type)
+        function = syntax.function_of(node)
+        declared = function.type if function is not None else None
+        if not isinstance(declared, CallableType) or not (called or (function is not None and function.is_property)):
+            return []
+        return classes_of(declared.ret_type, of_self=info)
+
+
+def classes_of(declared: Type | None, *, of_self: n.TypeInfo | None = None) -> list[tuple[n.TypeInfo, bool]]:
+    """Return the classes of the values of a type, each with whether such a value is the class itself.
+
+    Args:
+        declared: the type.
+        of_self: the class that a method is called on, for a method that returns `Self`.
+    """
+    proper = get_proper_type(declared) if declared is not None else None
+    if isinstance(proper, UnionType):
+        return [found for item in proper.items for found in classes_of(item, of_self=of_self)]
+    if isinstance(proper, TypeVarType):
+        bounds = classes_of(proper.upper_bound)
+        is_self = of_self is not None and any(bound in of_self.mro and bound.fullname != OBJECT for bound, _ in bounds)
+        return [(of_self, False)] if is_self and of_self is not None else bounds
+    if isinstance(proper, TypeType):
+        return [(info, True) for info, _ in classes_of(proper.item, of_self=of_self)]
+    if isinstance(proper, TupleType):
+        proper = proper.partial_fallback
+    if isinstance(proper, Instance) and proper.type.fullname in AWAITED and proper.args:
+        return classes_of(proper.args[-1], of_self=of_self)
+    return [(proper.type, False)] if isinstance(proper, Instance) else []

@@ -1,0 +1,152 @@
+"""What reading a variable leads to: a failure if its type cannot be sent, the classes of its value, and the callables that this shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from capsend_traits import Trait, table, wording
+from mypy import nodes as n
+from mypy.types import CallableType, Overloaded, Type, get_proper_type
+
+from capsend_mypy import constants, shapes
+from capsend_mypy.failures import of_global, short, with_global_cure
+from capsend_mypy.judge import Rule, Spoil
+from capsend_mypy.marks import is_per_process
+from capsend_mypy.summary import Hop
+from capsend_mypy.values import Follower, Values, is_callable
+
+if TYPE_CHECKING:
+    from capsend_mypy.modules import Modules
+    from capsend_mypy.shapes import Shape
+    from capsend_mypy.solving import Direct
+
+VALUED: Final = frozenset(
+    {"partial", "partialmethod", "_SingleDispatchCallable", "singledispatchmethod", "MappingProxyType"}
+)
+"""The classes of the standard library that hold callables which the syntax shows."""
+
+
+class Variables:
+    """Judges variables by their types, and by their values where the types say too little.
+
+    Args:
+        modules: knows what full names stand for.
+        follower: follows what values lead to.
+    """
+
+    def __init__(self, modules: Modules, follower: Follower) -> None:
+        self.modules = modules
+        self.follower = follower
+
+    def variable(
+        self, fullname: str, hop: Hop, found: Direct, *, kind: wording.Kind = wording.Kind.GLOBAL, shown: str = ""
+    ) -> None:
+        """Add what reading a module-level variable leads to."""
+        node = self.modules.symbol(fullname)
+        if not isinstance(node, n.Var):
+            if node is not None and not self.modules.is_in_image(fullname):
+                found.edges.append((fullname, hop))
+            return
+        module, local = self.modules.split(fullname)
+        found.modules.add(module)
+        name = shown or local
+        if node.type is None:
+            found.provisional = True
+            return
+        known = None if self.modules.is_in_image(module) else self.modules.summary(module)
+        if known is not None and local in known.hidden:
+            self.hidden(fullname, hop, found)
+            return
+        if known is not None and local in known.rebound:
+            cure = wording.CHANGED_CURE if fullname in self.modules.changes(hop.function) else wording.GLOBAL_CURE
+            leaf = wording.Leaf(name, self.modules.judge.name(node.type), wording.REBOUND_VERDICT, cure)
+            found.failures.append(
+                of_global(kind, name, self.modules.judge.name(node.type), "ProcessSend", [leaf], hop=hop)
+            )
+            return
+        proper = get_proper_type(node.type)
+        if isinstance(proper, CallableType | Overloaded) and not proper.is_type_obj():
+            if known is not None:
+                found.edges.append((fullname, hop))
+            return
+        declared = is_per_process(node.type) or table().is_per_process(fullname)
+        trait = Trait.SERIALIZABLE if declared else Trait.PROCESS_SEND
+        self.typed(node.type, trait, kind=kind, name=name, hop=hop, found=found, variable=fullname)
+
+    def hidden(self, fullname: str, hop: Hop, found: Direct) -> None:
+        """Add what reading a name comes to that has a value at run time which mypy does not see."""
+        name, node = short(fullname), self.modules.symbol(fullname)
+        shown = self.modules.judge.name(node.type) if isinstance(node, n.Var) and node.type is not None else "unknown"
+        leaf = wording.Leaf(name, shown, wording.HIDDEN_VERDICT, wording.HIDDEN_CURE, predicate=wording.UNKNOWN)
+        found.failures.append(
+            of_global(wording.Kind.GLOBAL, name, shown, "ProcessSend", [leaf], rule=Rule.OPAQUE, hop=hop)
+        )
+
+    def typed(
+        self,
+        judged: Type,
+        trait: Trait,
+        *,
+        kind: wording.Kind,
+        name: str,
+        hop: Hop,
+        found: Direct,
+        variable: str = "",
+    ) -> None:
+        """Add what having a value of a type comes to: why it cannot be sent, else its classes.
+
+        Args:
+            judged: the type.
+            trait: the trait that the value needs.
+            kind: how the value is reached.
+            name: what messages call it.
+            hop: the step that leads to it.
+            found: where to add.
+            variable: the full name of the variable that holds it, whose value may show what its type does not say.
+        """
+        of = f"*.{short(variable)}" if kind is wording.Kind.CLASS_ATTRIBUTE else variable
+        spoils, classes = self.modules.judged(judged, trait, found)
+        if spoils and variable and self._is_told(variable, spoils, found, hop):
+            spoils = ()
+        if spoils:
+            leaves = [with_global_cure(spoil.of(name), kind) for spoil in spoils]
+            if kind is wording.Kind.CACHED:
+                leaves = [replace(leaf, cure=wording.CACHED_CURE) for leaf in leaves]
+            if of and of in self.modules.changes(hop.function):
+                leaves = [replace(leaf, cure=wording.CHANGED_CURE) for leaf in leaves]
+            failure = of_global(
+                kind, name, self.modules.judge.name(judged), trait.value, leaves, rule=spoils[0].rule, hop=hop
+            )
+            may_be_constant = (
+                kind in {wording.Kind.GLOBAL, wording.Kind.CLASS_ATTRIBUTE}
+                and trait is Trait.PROCESS_SEND
+                and constants.is_container(judged)
+            )
+            found.failures.append(replace(failure, unless=variable) if may_be_constant else failure)
+        found.edges += [(fullname, hop) for fullname in sorted(classes)]
+
+    def _is_told(self, variable: str, spoils: tuple[Spoil, ...], found: Direct, hop: Hop) -> bool:
+        """Return whether the value of a variable shows what its type does not say, and add what it leads to."""
+        if is_sentinel(self.modules.shape(variable)):
+            return True
+        if all(is_callable(spoil) or spoil.leaf.type.partition("[")[0] in VALUED for spoil in spoils):
+            return self.valued(variable, found, hop)
+        unsaid = all(spoil.rule is Rule.ANY and not spoil.leaf.path for spoil in spoils)
+        return unsaid and self.valued(variable, found, hop, strict=True)
+
+    def valued(self, fullname: str, found: Direct, hop: Hop | None = None, *, strict: bool = False) -> bool:
+        """Add what a variable's value leads to, if its module shows that."""
+        shape = self.modules.shape(fullname)
+        hop = hop or Hop("", fullname.rpartition(".")[2])
+        return shape is not None and Values(self.follower, found).follow(shape, hop, strict=strict)
+
+
+def is_sentinel(shape: Shape | None) -> bool:
+    """Return whether a variable is bound once, to `object()`: it travels by its name."""
+    return (
+        shape is not None
+        and shape.kind == shapes.CALL
+        and len(shape.parts) == 1
+        and (shape.parts[0].kind, shape.parts[0].name) == (shapes.NAME, shapes.SENTINEL)
+    )
