@@ -16,6 +16,15 @@ Figures = dict[str, dict[str, float]]
 _PLACES: Final = {
     "README.md": (
         (
+            "* A process starts in",
+            (
+                " {spawn} ms and takes {memory} MB; `multiprocessing` with spawn takes "
+                "{spawn:multiprocessing spawn} ms and {memory:multiprocessing spawn} MB."
+            ),
+        ),
+    ),
+    "docs/figures.md": (
+        (
             "| spawn to result, fresh process |",
             (" {spawn} ms | `multiprocessing` spawn {spawn:multiprocessing spawn} ms, pyeryx {spawn:pyeryx} ms, subinterpreter "
             "{spawn:subinterpreter} ms |"),
@@ -37,6 +46,7 @@ _PLACES: Final = {
         ("| spawn to end of a process that does nothing |", " {guest-spawn} ms | | | {spawn} ms |"),
     ),
     "docs/comparison.md": (
+        ("| capsend | WebAssembly, CPython | refused, with the variable's name |", " {memory} MB |"),
         ("| one more costs |", " {memory} MB, {spawn} ms; compiled, 50 kB, {guest-spawn} ms |"),
     ),
 }  # fmt: skip
@@ -76,9 +86,9 @@ def written_row(form: str, figures: Figures) -> str | None:
 
 
 def replaced(text: str, begin: str, written: str) -> str:
-    """Return a text with the cells of one row of a table replaced, as many as are written."""
+    """Return a text with the cells of one row of a table replaced, as many as are written, or the rest of a line that is no row."""
     start = text.index(f"\n{begin}") + len(begin) + 1
-    end = start
+    end = start if "|" in written else text.index("\n", start)
     for _ in range(written.count("|")):
         end = text.index("|", end) + 1
     return text[:start] + written + text[end:]

@@ -14,6 +14,8 @@ import pytest
 
 import capsend
 
+from . import terminal_picture
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -67,7 +69,10 @@ def agrees(shown: list[str], had: list[str]) -> bool:
 
 DOCUMENTS = [
     ROOT / "README.md",
-    *(ROOT / "docs" / name for name in ("guide.md", "source-text.md", "processes.md", "authority.md", "guests.md")),
+    *(
+        ROOT / "docs" / name
+        for name in ("tour.md", "guide.md", "source-text.md", "processes.md", "authority.md", "guests.md")
+    ),
     *sorted((ROOT / "docs" / "cookbook").glob("*.md")),
 ]
 
@@ -109,3 +114,23 @@ def test_the_index_of_the_documentation_names_every_page() -> None:
         (index.parent / link).resolve() for link in re.findall(r"\]\(([^)#]+)\)", index.read_text(encoding="utf-8"))
     }
     assert {*index.parent.glob("*.md")} - {index} <= linked
+
+
+def test_the_picture_of_the_refusal_is_what_a_terminal_shows(
+    tmp_path: Path, template: object, mypy_caches: Path, monkeypatch
+) -> None:
+    """`python -m tests.documents.terminal_picture` would write the same file."""
+    monkeypatch.setenv("MYPY_CACHE_DIR", str(mypy_caches / "command"))
+    lines = terminal_picture.transcript(tmp_path.resolve())
+    assert [line.plain for line in lines if "^" in line.plain] == [" " * 43 + "^"]
+    assert terminal_picture.drawn(lines) == terminal_picture.PICTURE.read_text(encoding="utf-8")
+
+
+def test_figures_of_the_first_screen_are_those_of_the_table() -> None:
+    """The README repeats four of them; `python -m tests.bench.figures` writes both places."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = (ROOT / "docs" / "figures.md").read_text(encoding="utf-8")
+    (said,) = re.findall(r"starts in (.+) and takes (.+); `multiprocessing` with spawn takes (.+) and (.+)\.", readme)
+    spawn, memory, other_spawn, other_memory = said
+    assert f"| {spawn} | `multiprocessing` spawn {other_spawn}," in table
+    assert f"| {memory} | `multiprocessing` spawn {other_memory} |" in table
