@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["lint", "types", "tests"]
@@ -62,6 +66,24 @@ def docs(session: nox.Session) -> None:
     """Build the site into `.site/html`; a warning or a dead link is an error."""
     session.install(".[docs]")
     session.run("mkdocs", "build", env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build both distributions into `dist/`, check them, and run the wheel and the hook for pre-commit in fresh environments."""
+    session.install("hatchling", "twine", "pre-commit")
+    distributions = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(distributions, ignore_errors=True)
+    session.run("python", "-m", "hatchling", "build", "-d", str(distributions))
+    session.run("twine", "check", "--strict", *map(str, distributions.iterdir()))
+    (wheel,) = distributions.glob("*.whl")
+    session.run("python", "-m", "venv", "--clear", str(distributions.parent / "fresh"))
+    fresh = distributions.parent / "fresh" / ("Scripts" if os.name == "nt" else "bin")
+    session.run(str(fresh / "python"), "-m", "pip", "install", "--quiet", str(wheel), external=True)
+    session.run(str(fresh / "capsend"), "doctor", external=True)
+    session.run(str(fresh / "capsend"), "run", "math:factorial", "20", external=True)
+    session.run("pre-commit", "try-repo", ".", "capsend-check", "--files", "examples/word_index/index.py")
+    shutil.copytree(distributions, "dist", dirs_exist_ok=True)
 
 
 @nox.session

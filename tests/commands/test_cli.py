@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from . import terminal_picture
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ROOT = Path(__file__).parents[2]
 SHOP = '''\
 """A module of a user's."""
 
@@ -481,3 +485,59 @@ def test_demo_gives_the_same_results_as_the_host(demonstration: str) -> None:
     assert re.search(r"\d+\.\d ms from spawn to result, a fresh process \(median of 51\)", demonstration)
     (memory,) = re.findall(r"(\d+\.\d) MB for one more live, idle process", demonstration)
     assert 0.3 < float(memory) < 3.0
+
+
+def test_the_picture_of_the_refusal_is_what_a_terminal_shows(
+    tmp_path: Path, template: object, mypy_caches: Path, monkeypatch
+) -> None:
+    """The README's picture is current: `python -m tests.commands.terminal_picture` would write the same file."""
+    monkeypatch.setenv("MYPY_CACHE_DIR", str(mypy_caches / "command"))
+    lines = terminal_picture.transcript(tmp_path.resolve())
+    assert [line.plain for line in lines if "^" in line.plain] == [" " * 43 + "^"]
+    committed = terminal_picture.PICTURE.read_text(encoding="utf-8")
+    assert terminal_picture.drawn(lines) == committed, "draw it again: python -m tests.commands.terminal_picture"
+
+
+def test_hook_of_pre_commit_checks_captures(tmp_path: Path, mypy_caches: Path) -> None:
+    """In a project whose configuration names this repository, a bad capture stops the commit, with its name.
+
+    `language: system` keeps pre-commit from installing the repository, which would need a network; `nox -s package` has it installed.
+    """
+    hooks, project = tmp_path / "capsend", tmp_path / "project"
+    for folder in (hooks, project):
+        folder.mkdir()
+        git(folder, "init", "--quiet")
+    shutil.copy(ROOT / ".pre-commit-hooks.yaml", hooks)
+    git(hooks, "add", ".")
+    git(hooks, "commit", "--quiet", "-m", "hooks")
+    commit = git(hooks, "rev-parse", "HEAD").strip()
+    hook = "{id: capsend-check, language: system, additional_dependencies: []}"
+    config = f"repos:\n  - repo: {hooks}\n    rev: {commit}\n    hooks:\n      - {hook}\n"
+    (project / ".pre-commit-config.yaml").write_text(config, encoding="utf-8")
+    program = SHOP.replace("import sys\n", "import capsend\nimport sys\n") + "\n\ncapsend.spawn(price, 'tea')\n"
+    (project / "shop.py").write_text(program, encoding="utf-8")
+    git(project, "add", ".")
+    environment = os.environ | {
+        "PRE_COMMIT_HOME": str(tmp_path / "home"),
+        "MYPY_CACHE_DIR": str(mypy_caches / "command"),
+    }
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    command = [sys.executable, "-m", "pre_commit", "run", "--color", "never"]
+    done = subprocess.run(
+        command, cwd=project, env=environment, capture_output=True, text=True, timeout=200, check=False
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert 'error: global "PRICES" is dict[str, int], which is not ProcessSend' in done.stdout
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git, with nobody's settings."""
+    environment = os.environ | {
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_AUTHOR_NAME": "a",
+        "GIT_AUTHOR_EMAIL": "a@example.org",
+        "GIT_COMMITTER_NAME": "a",
+        "GIT_COMMITTER_EMAIL": "a@example.org",
+    }
+    done = subprocess.run(["git", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout

@@ -14,8 +14,6 @@ import pytest
 
 import capsend
 
-from . import terminal_picture
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -114,16 +112,6 @@ def test_the_index_of_the_documentation_names_every_page() -> None:
         (index.parent / link).resolve() for link in re.findall(r"\]\(([^)#]+)\)", index.read_text(encoding="utf-8"))
     }
     assert {*index.parent.glob("*.md")} - {index} <= linked
-
-
-def test_the_picture_of_the_refusal_is_what_a_terminal_shows(
-    tmp_path: Path, template: object, mypy_caches: Path, monkeypatch
-) -> None:
-    """`python -m tests.documents.terminal_picture` would write the same file."""
-    monkeypatch.setenv("MYPY_CACHE_DIR", str(mypy_caches / "command"))
-    lines = terminal_picture.transcript(tmp_path.resolve())
-    assert [line.plain for line in lines if "^" in line.plain] == [" " * 43 + "^"]
-    assert terminal_picture.drawn(lines) == terminal_picture.PICTURE.read_text(encoding="utf-8")
 
 
 def test_figures_of_the_first_screen_are_those_of_the_table() -> None:

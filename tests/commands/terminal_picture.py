@@ -1,4 +1,4 @@
-"""`python -m tests.documents.terminal_picture`: draw the picture at the top of the README, of what a terminal really shows.
+"""`python -m tests.commands.terminal_picture`: draw the picture at the top of the README, of what a terminal really shows.
 
 The file is committed, since a README on a website can show no picture that a build would have to make; a test holds it against the terminal.
 """
