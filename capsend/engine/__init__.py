@@ -5,6 +5,7 @@ from __future__ import annotations
 from capsend.engine.compiling import compile_code, load_code
 from capsend.engine.component import LARGEST_MESSAGE, WorldInstance, WorldTemplate
 from capsend.engine.core import CoreInstance, CoreTemplate
+from capsend.engine.creator import has_slots
 from capsend.engine.instance import (
     LARGEST_MEMORY,
     REFUSED_FEATURES,
@@ -39,6 +40,7 @@ __all__ = [
     "compile_component",
     "engine",
     "guests",
+    "has_slots",
     "load_code",
     "survey",
 ]

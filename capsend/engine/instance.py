@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import wasmtime
 from wasmtime import _bindings as ffi
 
-from capsend.engine import capi
+from capsend.engine import capi, creator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -123,6 +123,8 @@ def _make_engine(*, small: bool) -> wasmtime.Engine:
     config.max_wasm_stack = stack
     # Nothing here is concurrent inside one store, and its bookkeeping takes time at every instantiation and call.
     ffi.wasmtime_config_concurrency_support_set(config.ptr(), False)
+    if not small and creator.has_slots():
+        creator.install(config)
     if small:
         for name in REFUSED_FEATURES:
             getattr(ffi, f"wasmtime_config_{name}_set")(config.ptr(), False)

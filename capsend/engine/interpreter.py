@@ -7,14 +7,14 @@ import ctypes
 import functools
 import struct
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import wasmtime
 from wasmtime import _bindings as ffi
 from wasmtime import component as wasm_component
 
 from capsend.codec.operations import LARGEST_PAYLOAD
-from capsend.engine import capi, wasi
+from capsend.engine import capi, creator, wasi
 from capsend.engine.component_instance import ComponentInstance, Probe
 from capsend.engine.gauge import IMPORT, PAGE
 from capsend.engine.instance import LARGEST_MEMORY, Interrupted, engine, running
@@ -22,6 +22,7 @@ from capsend.engine.memory import Memory, find_memory, find_signals
 from capsend.engine.pictures import put_picture, take_picture
 from capsend.engine.place import Place
 from capsend.engine.prefault import prefault
+from capsend.engine.slots import Slots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,13 +67,21 @@ def compile_component(wasm: bytes) -> bytes:
 class Template:
     """A compiled component, loaded and ready to be instantiated any number of times, on any thread."""
 
-    def __init__(self, path: Path, *, instance: int | None = None, written: Sequence[tuple[int, int]] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        content: Path | None = None,
+        instance: int | None = None,
+        written: Sequence[tuple[int, int]] = (),
+    ) -> None:
         """Load a file that `compile_component` made.
 
         Loading maps machine code into this OS process: the caller vouches for the file.
 
         Args:
             path: the file.
+            content: the file with the first content of its memory; None where the component has it.
             instance: the number of the instance that has the memory, if it was found; see `capsend.engine.place`.
             written: [(address, bytes)] of the pages that every process writes to.
 
@@ -90,6 +99,7 @@ class Template:
             message = f"{path} has no function to run"
             raise ValueError(message)
         self.export = export
+        self.slots: Slots | None = None if content is None else Slots(content)
         self.instance = instance
         self.written: tuple[tuple[int, int], ...] = tuple(written)
         self._signals: tuple[tuple[int, int], ...] | None = None
@@ -160,6 +170,7 @@ class Guest(ComponentInstance):
         """
         super().__init__(engine())
         self.template = template
+        self.held = creator.Held(template.slots)
         self.host = host
         self.memory: int = 0
         self.seen: Memory | None = None
@@ -215,9 +226,20 @@ class Guest(ComponentInstance):
             self.is_running = False
         return capi.take_text(result.of.string)
 
+    def instantiate(self, linker: Any, component: Any) -> Any:
+        """Make the instance of a component in this store."""
+        creator.making.held = self.held
+        return super().instantiate(linker, component)
+
+    def close(self) -> None:
+        """Free the instance, and give back its memory; does nothing when it was closed before."""
+        super().close()
+        self.held.give_back()
+
     def prefault(self) -> None:
         """Copy the pages for the guest that every process writes to, before it runs."""
-        if self.place is not None:
+        slot = self.held.main
+        if self.place is not None and (slot is None or not slot.is_warm):
             prefault(self.place.base, self.template.written)
 
     def find_memory(self) -> None:
@@ -234,6 +256,9 @@ class Guest(ComponentInstance):
 
     def put_picture(self, picture: Picture) -> bool:
         """Go on from a picture of another instance of the image, before the guest has run anything; return whether that can be done."""
+        slot = self.held.main
+        if slot is not None:
+            slot.is_used_up = True  # parts of the picture are mapped
         return put_picture(self, picture)
 
     def _set_signals(self) -> None:

@@ -22,8 +22,12 @@ _TEXT: Final = 256
 _LOOKS: Final = 3
 
 
-def survey(path: Path) -> tuple[int | None, list[tuple[int, int]]]:
+def survey(path: Path, content: Path | None) -> tuple[int | None, list[tuple[int, int]]]:
     """Find the memory of a compiled image, and the pages of it that every process writes to.
+
+    Args:
+        path: the compiled image.
+        content: the file with the first content of its memory, if it is apart.
 
     wasmtime ends the whole OS process at a number that is none, so each is tried in a fork: the caller must not have an engine yet.
 
@@ -32,8 +36,8 @@ def survey(path: Path) -> tuple[int | None, list[tuple[int, int]]]:
         where the system does not report them.
     """
     numbers = (_LIKELY, *(number for number in range(_MOST_INSTANCES) if number != _LIKELY))
-    instance = next((number for number in numbers if _is_right(number, path)), None)
-    return instance, [] if instance is None else _written(Template(path, instance=instance))
+    instance = next((number for number in numbers if _is_right(number, path, content)), None)
+    return instance, [] if instance is None else _written(Template(path, content=content, instance=instance))
 
 
 def _written(template: Template) -> list[tuple[int, int]]:
@@ -50,18 +54,20 @@ def _written(template: Template) -> list[tuple[int, int]]:
             return []
         finally:
             guest.close()
+            if template.slots is not None:
+                template.slots.close_idle()  # the next one has pages of its own
     pages = bytearray(map(min, zip(*found, strict=True)))
     return list(stretches(pages))[:MOST]
 
 
-def _is_right(number: int, path: Path) -> bool:
+def _is_right(number: int, path: Path, content: Path | None) -> bool:
     child = os.fork()
     if child == 0:
         status = 1
         try:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            template = Template(path, instance=number)
+            template = Template(path, content=content, instance=number)
             guest = Guest(template, memory=1 << 30, host=_answer_nothing)
             address = int(guest.run(_MARK, "place"))
             status = 0 if guest.place is not None and _MARK.encode() in guest.place.read(address, _TEXT) else 1

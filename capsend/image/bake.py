@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from capsend.image.packages import Package
 
 COMPILED: Final = "image.cwasm"
+CONTENT: Final = "image.memory"
 RECORD: Final = "image.json"
 SPACE: Final = 300_000_000
 """Bytes that a build needs at its peak, temporary files included."""
@@ -41,7 +42,8 @@ _STEPS: Final = ("importing its modules", "compiling it", "trying it")
 _SNAPSHOT: Final = "import componentize_py; componentize_py.script()"
 _TRANSLATE: Final = "from capsend.image import translating; translating.main()"
 _SURVEY: Final = (
-    "import sys, json, pathlib; from capsend import engine; print(json.dumps(engine.survey(pathlib.Path(sys.argv[1]))))"
+    "import sys, json, pathlib; from capsend import engine; "
+    "print(json.dumps(engine.survey(*[pathlib.Path(name) if name else None for name in sys.argv[1:]])))"
 )
 _UNMERGED: Final = "unmerged"
 _SWITCH: Final = "CAPSEND_MERGE"
@@ -65,6 +67,8 @@ class Record:
     """The number of the instance that has its memory, by which the host reaches the memory in place; None where it was not found."""
     written: tuple[tuple[int, int], ...] = attrs.field(default=(), repr=False)
     """(address, bytes) of the pages of its memory that every process writes to."""
+    content: str = ""
+    """SHA-256 of the file with the first content of its memory; empty where the compiled form has that."""
     unmerged: str = ""
     """The reason why its modules are not merged into one, which makes processes start faster; empty if they are."""
 
@@ -120,12 +124,12 @@ def bake(folder: Path, *, key: str, packages: Sequence[Package], rehearsal: str)
         unmerged = _translate(folder)
         step(2)
         try:
-            inventory = _try_out(folder / COMPILED)
+            inventory = _try_out(folder)
         except ImageError as error:
             if unmerged:
                 raise
             unmerged = _translate(folder, unmerged=str(error))
-            inventory = _try_out(folder / COMPILED)
+            inventory = _try_out(folder)
         instance, written = _survey(folder)
         for leftover in ("stage", "tmp", "venv"):
             shutil.rmtree(folder / leftover, ignore_errors=True)
@@ -141,6 +145,7 @@ def bake(folder: Path, *, key: str, packages: Sequence[Package], rehearsal: str)
             built=time.time(),
             instance=instance,
             written=written,
+            content=digest_of(folder / CONTENT) if content_of(folder) else "",
             unmerged=unmerged,
         ).save(folder / RECORD)
     _say(f"the image is ready ({time.monotonic() - started:.0f} s)")
@@ -199,13 +204,14 @@ def _translate(folder: Path, *, unmerged: str = "") -> str:
     """Compile the component, merged unless a reason against it is given or found; return that reason."""
     unmerged = unmerged or ("" if is_merging() else f"{_SWITCH} is 0")
     options = [_UNMERGED] if unmerged else []
-    printed = _run(_TRANSLATE, folder / "image.wasm", folder / COMPILED, *options, folder=folder)
+    files = (folder / "image.wasm", folder / COMPILED, folder / CONTENT)
+    printed = _run(_TRANSLATE, *files, *options, folder=folder)
     return unmerged or printed.strip()
 
 
 def _survey(folder: Path) -> tuple[int | None, tuple[tuple[int, int], ...]]:
     """Return the number of the instance that has the memory, and the pages that every process writes to, as far as they can be found."""
-    instance, written = loads(_run(_SURVEY, folder / COMPILED, folder=folder))
+    instance, written = loads(_run(_SURVEY, folder / COMPILED, content_of(folder) or "", folder=folder))
     return instance, tuple((address, length) for address, length in written)
 
 
@@ -261,10 +267,17 @@ def _last_words(output: str) -> str:
     return "\n".join(lines[-15:])[-3_000:] or "the tool gave no reason"
 
 
-def _try_out(path: Path) -> dict[str, Any]:
+def content_of(folder: Path) -> Path | None:
+    """Return the file with the first content of an image's memory; None where the compiled form has that."""
+    path = folder / CONTENT
+    return path if path.exists() else None
+
+
+def _try_out(folder: Path) -> dict[str, Any]:
     from capsend import engine
 
-    guest = engine.Guest(engine.Template(path), memory=1 << 30, host=lambda _operation, _payload: "")
+    template = engine.Template(folder / COMPILED, content=content_of(folder))
+    guest = engine.Guest(template, memory=1 << 30, host=lambda _operation, _payload: "")
     try:
         inventory: dict[str, Any] = loads(guest.run("", "inventory"))
     except (engine.Trapped, ValueError) as error:

@@ -22,7 +22,7 @@ from capsend.cache_place import cache_folder
 from capsend.codec.text import dumps
 from capsend.exceptions import ImageError
 from capsend.image import rehearsal
-from capsend.image.bake import COMPILED, RECORD, Record, bake, digest_of, is_merging
+from capsend.image.bake import COMPILED, CONTENT, RECORD, Record, bake, digest_of, is_merging
 from capsend.image.cache import check_owner, check_way, cpu, own_folder, unwritable
 from capsend.image.guest_files import declaration_files, guest_files
 from capsend.image.packages import ALWAYS, Package, collect
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from capsend.engine import Template
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 """Raised with every change of the engine's settings or of the layout of the cache that makes old images useless."""
 
 _lock = threading.Lock()
@@ -260,6 +260,7 @@ def _digest_of(parts: list[tuple[str, Any]]) -> str:
 def _content(names: tuple[str, ...]) -> list[tuple[str, Any]]:
     import importlib.metadata
 
+    from capsend import engine
     from capsend.image import time_zones
 
     return [
@@ -269,6 +270,7 @@ def _content(names: tuple[str, ...]) -> list[tuple[str, Any]]:
         ("declarations", _declarations(names)),
         ("packages", [(package.name, package.version, _digest(package)) for package in _packages(names)]),
         ("merged", is_merging()),
+        ("slots", engine.has_slots()),
         ("zones", time_zones.version()),
     ]
 
@@ -301,32 +303,44 @@ def _load(folder: Path) -> Template | None:
     try:
         record = Record.load(folder / RECORD)
         check_owner(folder / RECORD, stat.S_ISREG)
-        check_owner(folder / COMPILED, stat.S_ISREG)
+        for name in _files_of(record):
+            check_owner(folder / name, stat.S_ISREG)
         _check_content(folder, record)
         in_place = os.environ.get(_IN_PLACE) != "0"
         return engine.Template(
-            folder / COMPILED, instance=record.instance if in_place else None, written=record.written
+            folder / COMPILED,
+            content=folder / CONTENT if record.content else None,
+            instance=record.instance if in_place else None,
+            written=record.written,
         )
     except (OSError, ValueError) as error:
         print(f"capsend: the cached image is not used: {error}", file=sys.stderr)  # noqa: T201 - explains the wait
         return None
 
 
-def _check_content(folder: Path, record: Record) -> None:
-    """Compare the file with its digest, unless it has not changed since the last comparison.
+def _files_of(record: Record) -> dict[str, str]:
+    """Return {name: digest} of the files that an image is loaded from."""
+    return {COMPILED: record.digest} | ({CONTENT: record.content} if record.content else {})
 
-    The digest of 55 MB takes longer than all the rest of starting up; the change time shows every write.
+
+def _check_content(folder: Path, record: Record) -> None:
+    """Compare the files with their digests, unless they have not changed since the last comparison.
+
+    The digest of 75 MB takes longer than all the rest of starting up; the change time shows every write.
     """
-    compiled, stamp = folder / COMPILED, folder / "verified"
-    status = compiled.stat()
-    current = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+    digests, stamp = _files_of(record), folder / "verified"
+    states = [(folder / name).stat() for name in digests]
+    current = "\n".join(
+        f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}" for status in states
+    )
     with contextlib.suppress(OSError):
         if stamp.read_text(encoding="ascii") == current:
             return
-    if status.st_size != record.size or digest_of(compiled) != record.digest:
-        message = f"{compiled} is not the file that was built"
-        raise ValueError(message)
-    # In a cache that cannot be written the digest is taken every time.
+    for name, digest in digests.items():
+        if digest_of(folder / name) != digest:
+            message = f"{folder / name} is not the file that was built"
+            raise ValueError(message)
+    # In a cache that cannot be written the digests are taken every time.
     with contextlib.suppress(OSError):
         stamp.write_text(current, encoding="ascii")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 import wasmtime
@@ -17,6 +18,9 @@ from capsend.image.merging import Unmergeable
 from capsend.image.merging.instructions import Code, Numbers
 from capsend.image.merging.merge import merge
 from capsend.image.translating import translate
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # A component as componentize-py links them: a module with the memory and the table, another that calls it and fills the table, one
 # through which both reach the host, one that completes that, and one that only puts functions into the table.
@@ -225,12 +229,12 @@ def test_component_of_another_kind_is_refused() -> None:
             merge(engine.assemble(text))
 
 
-def test_component_that_cannot_be_merged_is_compiled_as_it_is() -> None:
+def test_component_that_cannot_be_merged_is_compiled_as_it_is(tmp_path: Path) -> None:
     """The reason is kept in the image's record, and the doctor names it."""
     text = LINKED.format(limit="", lifts=LIFTS).replace(
         "(memory (export", "(func $first) (start $first) (memory (export"
     )
-    compiled, reason = translate(engine.assemble(text))
+    compiled, reason = translate(engine.assemble(text), tmp_path / "content")
     assert compiled
     assert reason == "a section of kind 8 in a module"
 

@@ -1,0 +1,270 @@
+"""Memory of guests that is used again: address space with an image mapped into it, put back to the image when a guest has ended.
+
+A process of Python writes to some hundred pages of an image of forty megabytes, all over it. Mapping the image, copying these pages at their
+first use and unmapping all of it take the kernel longer than all that the process itself does. Here the mapping stays, and what a guest has
+written is overwritten with the image: the next guest finds its pages in place.
+
+Linux only. The kernel reports which pages differ from the file, from 6.7 on; before that, all private pages are dropped, which is the same but
+for the time.
+"""
+
+from __future__ import annotations
+
+import collections
+import ctypes
+import errno
+import functools
+import mmap
+import os
+import struct
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AVAILABLE: Final = sys.platform == "linux" and struct.calcsize("P") == struct.calcsize("Q")
+"""Whether this system can do it."""
+
+MOST_IDLE: Final = 8
+"""Slots of one image that wait for a guest; each holds `MOST_KEPT` pages at most."""
+
+MOST_KEPT: Final = 1_024
+"""Pages that a slot keeps when its guest has ended; one that wrote to more gives all of them back to the system."""
+
+_MOST_STRETCHES: Final = 512
+_PAGE: Final = mmap.PAGESIZE
+_MAP_NORESERVE: Final = 0x4000
+_MAP_FIXED: Final = 0x10
+_DONTNEED: Final = 4
+_FAILED: Final = (1 << 64) - 1
+
+# Of linux/fs.h: which pages `PAGEMAP_SCAN` reports.
+_SCAN: Final = 0xC060_6610
+_OF_FILE, _PRESENT, _SWAPPED, _ZERO = 1 << 2, 1 << 3, 1 << 4, 1 << 5
+_REQUEST: Final = struct.Struct("=12Q")
+_REGION: Final = struct.Struct("=3Q")
+_VECTOR: Final = struct.Struct("=2Q")
+_WALK_END: Final = 32
+
+
+class Slot:
+    """Address space of one guest's memory: guarded on both sides, and never moved.
+
+    Attributes:
+        base: the address in this OS process at which the memory begins.
+        size: bytes that the guest can address now.
+        capacity: bytes that it can have without being moved.
+        is_warm: whether the pages that guests write to are in place, since a guest has used it before.
+        is_used_up: whether it can hold no other guest, since its mappings were changed.
+    """
+
+    __slots__ = ("_start", "_whole", "base", "capacity", "is_used_up", "is_warm", "size")
+
+    def __init__(self, size: int, *, reserved: int, guard: int, image: int | None = None) -> None:
+        """Map the space.
+
+        Args:
+            size: bytes that can be addressed at first.
+            reserved: bytes that the memory can have.
+            guard: bytes on both sides that nobody can address.
+            image: the file with the content; zeros if there is none.
+
+        Raises:
+            MemoryError: the system has no room for it.
+        """
+        libc = _libc()
+        self._whole = reserved + 2 * guard
+        flags = mmap.MAP_PRIVATE | _MAP_NORESERVE
+        self._start: int = libc.mmap(0, self._whole, 0, flags | mmap.MAP_ANONYMOUS, -1, 0)
+        if self._start == _FAILED:
+            message = "the system has no room for the memory of another process"
+            raise MemoryError(message)
+        self.base: int = self._start + guard
+        self.size: int = size
+        self.capacity: int = reserved
+        self.is_warm: bool = False
+        self.is_used_up: bool = False
+        rights = mmap.PROT_READ | mmap.PROT_WRITE
+        if image is None:
+            failed = size > 0 and libc.mprotect(self.base, size, rights) != 0
+        else:
+            failed = libc.mmap(self.base, size, rights, flags | _MAP_FIXED, image, 0) != self.base
+        if failed:
+            self.unmap()
+            message = "the system has no room for the memory of another process"
+            raise MemoryError(message)
+
+    def grow(self, size: int) -> bool:
+        """Make more of it addressable; return whether that could be done."""
+        more = size - self.size
+        if more > 0:
+            if _libc().mprotect(self.base + self.size, more, mmap.PROT_READ | mmap.PROT_WRITE):
+                return False
+            self.size = size
+        return True
+
+    def shrink(self, size: int) -> None:
+        """Make all behind *size* bytes what it was at first: without content, and for nobody to address.
+
+        Raises:
+            OSError: the system refuses.
+        """
+        more = self.size - size
+        if more > 0:
+            libc, behind = _libc(), self.base + size
+            if libc.madvise(behind, more, _DONTNEED) or libc.mprotect(behind, more, 0):
+                raise OSError(ctypes.get_errno(), "the memory of a process could not be taken back")
+            self.size = size
+
+    def unmap(self) -> None:
+        """Give the space back to the system; the slot is of no use afterwards."""
+        start, self._start = self._start, 0
+        if start:
+            _libc().munmap(start, self._whole)
+
+
+class Slots:
+    """The slots of one image, and the image itself, to put them back.
+
+    Args:
+        path: the file with the content of the memory of a guest that has run nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.size: int = os.fstat(self._file).st_size
+        self._pristine: int = _libc().mmap(0, self.size, mmap.PROT_READ, mmap.MAP_SHARED, self._file, 0)
+        if self._pristine == _FAILED:
+            os.close(self._file)
+            raise OSError(errno.ENOMEM, f"{path} cannot be mapped")
+        self._idle: collections.deque[Slot] = collections.deque()
+
+    def take(self, *, reserved: int, guard: int) -> Slot:
+        """Return a slot whose content is that of the image; nobody else gets it.
+
+        Raises:
+            MemoryError: the system has no room for one more.
+        """
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return Slot(self.size, reserved=reserved, guard=guard, image=self._file)
+
+    def give_back(self, slot: Slot) -> None:
+        """Take back the slot of a guest that is gone: another guest gets it as if it were new."""
+        if not slot.is_used_up and len(self._idle) < MOST_IDLE:
+            try:
+                slot.shrink(self.size)
+                self._restore(slot)
+            except OSError:
+                slot.unmap()
+            else:
+                self._idle.append(slot)
+        else:
+            slot.unmap()
+
+    def close_idle(self) -> None:
+        """Unmap the slots that wait for a guest."""
+        while self._idle:
+            self._idle.pop().unmap()
+
+    def _restore(self, slot: Slot) -> None:
+        """Overwrite all that the guest has written.
+
+        Raises:
+            OSError: the system refuses.
+        """
+        written = changed(slot.base, self.size)
+        if written is None:
+            if _libc().madvise(slot.base, self.size, _DONTNEED):
+                raise OSError(ctypes.get_errno(), "the memory of a process could not be taken back")
+            slot.is_warm = False
+            return
+        offset = self._pristine - slot.base
+        for first in range(0, len(written), _MOST_STRETCHES):
+            part = written[first : first + _MOST_STRETCHES]
+            _copy([(start + offset, size) for start, size in part], part)
+        slot.is_warm = True
+
+
+def changed(base: int, size: int) -> list[tuple[int, int]] | None:
+    """Return [(address, bytes)] of the pages of a private mapping that are not those of its file.
+
+    None where the system does not report them, or where they are more than a slot keeps.
+    """
+    scan = _scanner(os.getpid())
+    return None if scan is None else scan(base, size)
+
+
+@functools.cache
+def _scanner(process: int) -> Any:
+    """Return the function behind `changed` for this OS process; None where the system lacks the call."""
+    del process
+    try:
+        file = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    ioctl = _libc().ioctl
+
+    def scan(base: int, size: int) -> list[tuple[int, int]] | None:
+        regions = ctypes.create_string_buffer(_MOST_STRETCHES * _REGION.size)
+        # Pages in memory or swapped out that are neither the file's nor the zero page: the inverted two must be absent.
+        request = ctypes.create_string_buffer(
+            _REQUEST.pack(
+                _REQUEST.size, 0, base, base + size, 0, ctypes.addressof(regions), _MOST_STRETCHES, MOST_KEPT + 1,
+                _OF_FILE | _ZERO, _OF_FILE | _ZERO, _PRESENT | _SWAPPED, 0,
+            ),
+            _REQUEST.size,
+        )  # fmt: skip
+        count: int = ioctl(file, _SCAN, ctypes.addressof(request))
+        (end,) = struct.unpack_from("=Q", request, _WALK_END)
+        if count < 0 or end < base + size:
+            return None
+        found = [(start, stop - start) for start, stop, _ in _REGION.iter_unpack(regions.raw[: count * _REGION.size])]
+        return found if sum(length for _, length in found) <= MOST_KEPT * _PAGE else None
+
+    page = mmap.mmap(-1, _PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    page[0] = 1
+    start = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    if scan(start, _PAGE) != [(start, _PAGE)]:
+        os.close(file)
+        return None
+    return scan
+
+
+def _copy(sources: list[tuple[int, int]], targets: list[tuple[int, int]]) -> None:
+    """Copy stretches of this OS process's memory, in one system call.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    count, wanted = len(sources), sum(size for _, size in sources)
+    if not count:
+        return
+    theirs = b"".join(_VECTOR.pack(*stretch) for stretch in sources)
+    ours = b"".join(_VECTOR.pack(*stretch) for stretch in targets)
+    copied = _libc().process_vm_readv(os.getpid(), ours, count, theirs, count, 0)
+    if copied != wanted:
+        for (source, size), (target, _) in zip(sources, targets, strict=True):
+            ctypes.memmove(target, source, size)
+
+
+@functools.cache
+def _libc() -> Any:
+    libc = ctypes.CDLL(None, use_errno=True)
+    address, size, number = ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int
+    libc.mmap.restype, libc.mmap.argtypes = address, [address, size, number, number, number, ctypes.c_long]
+    libc.munmap.restype, libc.munmap.argtypes = number, [address, size]
+    libc.mprotect.restype, libc.mprotect.argtypes = number, [address, size, number]
+    libc.madvise.restype, libc.madvise.argtypes = number, [address, size, number]
+    libc.ioctl.restype, libc.ioctl.argtypes = number, [number, ctypes.c_ulong, address]
+    vector = ctypes.c_char_p
+    libc.process_vm_readv.restype = ctypes.c_ssize_t
+    libc.process_vm_readv.argtypes = [number, vector, ctypes.c_ulong, vector, ctypes.c_ulong, ctypes.c_ulong]
+    return libc
