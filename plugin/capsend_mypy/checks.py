@@ -16,6 +16,7 @@ from capsend_mypy.marks import is_spawnable
 from capsend_mypy.program import Program
 from capsend_mypy.reporting import Reporter, forget
 from capsend_mypy.signatures import awaited, awaited_result, parameter_names
+from capsend_mypy.site import Site
 from capsend_mypy.spawning import Check
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Checks:
         checker: Any = ctx.api
         program = Program(self.state, checker.modules)
         reporter = Reporter(checker, program, ctx.context)
-        check = Check(checker, program, reporter, ctx.context)
+        check = Check(Site(checker, program, reporter, ctx.context))
         try:
             act(ctx, check)
         except Exception as error:  # noqa: BLE001 - a hook that raises takes mypy down with all its messages
@@ -186,7 +187,7 @@ def supervise(ctx: Ctx, check: Check) -> None:
         judged = ctx.arg_types[0][0]
         result = None if is_spawnable(judged) else supervised.result_of(judged)
         if result is not None:
-            check.result(awaited_result(result), ctx.args[0][0], "the result")
+            check.judged.result(awaited_result(result), ctx.args[0][0], "the result")
 
 
 def stream_items(ctx: Ctx, check: Check) -> None:
@@ -197,7 +198,7 @@ def stream_items(ctx: Ctx, check: Check) -> None:
     _arguments(ctx, check, parameter_names(ctx.arg_types[0][0]), start=1)
     made = get_proper_type(ctx.default_return_type)
     if isinstance(made, Instance) and made.args:
-        check.result(made.args[0], ctx.args[0][0], "the items")
+        check.judged.result(made.args[0], ctx.args[0][0], "the items")
 
 
 def map_items(ctx: Ctx, check: Check) -> None:
@@ -209,9 +210,9 @@ def map_items(ctx: Ctx, check: Check) -> None:
         for value, judged in zip(values, types, strict=True):
             item = item_type(judged)
             if isinstance(get_proper_type(item), AnyType):
-                item = item_type(check.without_context(value))
+                item = item_type(check.site.without_context(value))
             if item is not None:
-                check.argument(value, item, name="items", spread=True)
+                check.judged.argument(value, item, name="items", spread=True)
     _result(ctx, check, ctx.args[0][0])
 
 
@@ -230,33 +231,33 @@ def decorate(ctx: Ctx, check: Check) -> None:
             check.callable(ctx.args[0][0])
         return
     function = node.func
-    local = not check.program.symbol(function.fullname or "")
+    local = not check.site.program.symbol(function.fullname or "")
     if local:
-        check.function(function, function.name)
+        check.captures.function(function, function.name)
     else:
-        check.trail.append(function.name)
-        check.refs(outline.refs_of(function, check.module), node)
+        check.site.trail.append(function.name)
+        check.judged.refs(outline.refs_of(function, check.site.module), node)
     declared = function.type
     message = mailboxes.taken(declared)
     if message is not None:
         first = function.arguments[0]
-        check.messages(message, first, first.variable.name)
+        check.judged.messages(message, first, first.variable.name)
     if isinstance(declared, CallableType):
-        check.result(awaited_result(declared.ret_type), function, "the result")
+        check.judged.result(awaited_result(declared.ret_type), function, "the result")
 
 
 def send(ctx: Ctx, check: Check) -> None:
     """Check what is sent to an address."""
     for formal, values, types in zip(ctx.callee_arg_names, ctx.args, ctx.arg_types, strict=True):
         if formal == "value" and values:
-            check.sent(values[0], types[0])
+            check.judged.sent(values[0], types[0])
 
 
 def bound(ctx: Ctx, check: Check) -> None:
     """Check a call of what asks for a trait."""
     if isinstance(ctx.context, n.CallExpr):
-        enforced = bounds.Bounds(check.program, check.reporter)
-        enforced.call(ctx.context, ctx.default_return_type, ctx.args, ctx.arg_types, check.checker)
+        enforced = bounds.Bounds(check.site.program, check.site.reporter)
+        enforced.call(ctx.context, ctx.default_return_type, ctx.args, ctx.arg_types, check.site.checker)
 
 
 def cross(ctx: Ctx, check: Check, fullname: str, named: list[Boundary], lookup: Lookup) -> None:
@@ -277,7 +278,7 @@ def cross(ctx: Ctx, check: Check, fullname: str, named: list[Boundary], lookup: 
 
 def _cross(ctx: Ctx, check: Check, boundary: Boundary) -> None:
     """Check the callable and the arguments of another tool's call."""
-    check.transport = boundary.transport
+    check.site.transport = boundary.transport
     for index, (values, types, formal) in enumerate(zip(ctx.args, ctx.arg_types, ctx.callee_arg_names, strict=True)):
         takes_callable = formal == boundary.parameter if boundary.parameter else index == 0
         for position, (value, judged, kind) in enumerate(zip(values, types, ctx.arg_kinds[index], strict=True)):
@@ -285,7 +286,7 @@ def _cross(ctx: Ctx, check: Check, boundary: Boundary) -> None:
                 check.callable(value)
             else:
                 name = ctx.arg_names[index][position] or formal or f"args[{position}]"
-                check.argument(value, judged, name=name, spread=kind.is_star())
+                check.judged.argument(value, judged, name=name, spread=kind.is_star())
 
 
 def _given(ctx: Ctx, check: Check, *, own: frozenset[str] = frozenset()) -> None:
@@ -294,7 +295,7 @@ def _given(ctx: Ctx, check: Check, *, own: frozenset[str] = frozenset()) -> None
     message = mailboxes.taken(judged)
     known = parameter_names(judged)
     if message is not None and not is_spawnable(judged):
-        check.messages(message, ctx.args[0][0], next(iter(known), None) or "args[0]")
+        check.judged.messages(message, ctx.args[0][0], next(iter(known), None) or "args[0]")
     _arguments(ctx, check, known if message is None else known[1:], start=1, own=own)
 
 
@@ -313,10 +314,10 @@ def _arguments(
     for value, judged, kind, keyword in given:
         name = keyword or (known[position] if position < len(known) else None) or f"args[{position}]"
         position += keyword is None
-        check.argument(value, judged, name=name, spread=kind.is_star())
+        check.judged.argument(value, judged, name=name, spread=kind.is_star())
 
 
 def _result(ctx: Ctx, check: Check, spawned: n.Expression) -> None:
     returned = get_proper_type(awaited_result(awaited(ctx.default_return_type)))
     if isinstance(returned, Instance) and returned.args:
-        check.result(returned.args[-1], spawned, "the result")
+        check.judged.result(returned.args[-1], spawned, "the result")
