@@ -28,14 +28,21 @@ def plugin(version: str) -> type[Plugin]:
     """Return the plugin's class; mypy calls this with its own version.
 
     Raises:
-        CompileError: mypy is older than 2.4, which frees function bodies before a plugin can see what they capture.
+        CompileError: mypy is older than 2.4, which frees function bodies before a plugin can see what they capture. mypy has changed
+            something that it does not promise and the plugin uses.
     """
+    from mypy.errors import CompileError
+
+    from capsend_mypy import unpromised
+
     found = tuple(int(part) for part in version.partition("+")[0].split(".")[:2] if part.isdigit())
     if found < OLDEST:
-        from mypy.errors import CompileError
-
         needed = ".".join(map(str, OLDEST))
         text = f"capsend_mypy needs mypy {needed} or later, this is {version}: older ones free function bodies too early. Upgrade mypy."
+        raise CompileError([text], use_stdout=True)
+    changed = unpromised.missing()
+    if changed:
+        text = f"capsend_mypy does not know mypy {version}: {changed}. Install a mypy that it knows: pip install 'capsend[mypy]'."
         raise CompileError([text], use_stdout=True)
     from capsend_mypy.hooks import CapsendPlugin
 

@@ -61,6 +61,7 @@ class Bounds:
 
     @staticmethod
     def _method(callee: n.MemberExpr, checker: Any) -> n.SymbolNode | None:
+        # The types of what stands in a call were found before its hook is asked; nothing is inferred again.
         owner = checker.lookup_type_or_none(callee.expr)
         proper = get_proper_type(owner) if owner is not None else None
         symbol = proper.type.get(callee.name) if isinstance(proper, Instance) else None
@@ -69,12 +70,15 @@ class Bounds:
     @staticmethod
     def _chosen(signatures: list[CallableType], actual: Type | None) -> CallableType:
         proper = get_proper_type(actual) if actual is not None else None
-        line = getattr(proper, "line", None)
+        line = getattr(
+            proper, "line", None
+        )  # mypy does not say which variant it chose, but its type has the line of the definition
         return next((s for s in signatures if len(signatures) > 1 and s.line == line), signatures[0])
 
     def _variables(
         self, signature: CallableType, call: n.CallExpr, given: list[list[n.Expression]], checker: Any
     ) -> None:
+        # mypy keeps the type of the callee with its type variables solved for this call, under the expression of the callee.
         actual = checker.lookup_type_or_none(call.callee)
         proper = get_proper_type(actual) if actual is not None else None
         if not isinstance(proper, CallableType):

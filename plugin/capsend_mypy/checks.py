@@ -77,6 +77,7 @@ class Checks:
     def checked(self, ctx: Ctx, act: Callable[[Ctx, Check], None], *, result: bool = False) -> Type:
         """Run the check of a call; return the call's type as mypy found it."""
         checker: Any = ctx.api
+        # mypy comes again to what it defers, with more types; errors of the first look would stay beside those of the second.
         # capsend's own calls hand on what its callers were checked for.
         if not checker.current_node_deferred and names.top(checker.tree.fullname) != "capsend":
             self._look(ctx, act)
@@ -110,8 +111,10 @@ class Checks:
     def _note_dependencies(self, checker: Any, program: Program) -> None:
         """Tell mypy which modules the answer rests on: its caches by module, its daemon by the symbol that holds a summary."""
         modules = {module for module in program.consulted | program.judge.modules if module in checker.modules}
+        # mypy writes these beside the module's imports into its cache, and checks the module again when the interface of one changes.
         checker.module_refs.update(modules - {checker.tree.fullname})
         if self.state.daemon:
+            # The daemon checks functions, not modules, again: those that wait on a symbol which it sees change. That is the summary's.
             target = checker.tscope.current_full_target()
             for module in modules | {checker.tree.fullname}:
                 checker.tree.plugin_deps.setdefault(f"<{module}.{summary.SYMBOL}>", set()).add(target)
@@ -133,7 +136,9 @@ class Checks:
     def name(self, ctx: AnalyzeTypeContext, info: n.TypeInfo) -> Type:
         """Note where a generic class that asks for a trait is named; return the type, as mypy would without the plugin."""
         analyser: Any = ctx.api
+        # Whoever answers this hook gives the type: mypy analyses nothing itself after that.
         found: Type = analyser.analyze_type_with_type_info(info, ctx.type.args, ctx.context, ctx.type.empty_tuple_index)
+        # The analyser's `api` is the semantic analyser or, for a type that is analysed late, the checker, which names no module.
         module = getattr(analyser.api, "cur_mod_id", "")
         if isinstance(found, Instance) and ctx.type.args:
             self.named.setdefault(module, []).append(bounds.Written(found, ctx.context, analyser.api.errors))
@@ -152,6 +157,7 @@ class Checks:
 
     def _late(self, file: n.MypyFile, errors: Any, origin: n.Context) -> tuple[Reporter, Program]:
         modules = self.modules()
+        # mypy may stand in another file by now; it sorts errors by the file that is set.
         if errors.target_module != file.fullname:
             errors.set_file(file.path, file.fullname, options=self.options.clone_for_module(file.fullname), scope=None)
         program = Program(self.state, modules)

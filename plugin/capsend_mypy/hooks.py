@@ -111,6 +111,7 @@ class CapsendPlugin(Plugin):
 
     def get_additional_deps(self, file: n.MypyFile) -> list[tuple[int, str, int]]:
         """Forget the summary of a file that was parsed anew: this is the daemon's first word of a change."""
+        # Asked of each parsed file for imports that its syntax does not show. There are none.
         self.summaries.note(file)
         if self._is_checking:
             self.checks.forget(file.fullname)
@@ -123,6 +124,8 @@ class CapsendPlugin(Plugin):
         """Attach a module's summary at the last moment before mypy writes its cache; return what the cached module depends on."""
         if names.is_known(ctx.id):  # it never has a summary
             return self.data[False]
+        # mypy asks this for its own purpose, to compare the answer with the cached one. It is also the last moment at which a symbol that is
+        # put into the module's table is written with it.
         if not ctx.is_check and self._modules is not None:
             made = self.summaries.are_made(self._modules)
             if made and ctx.id in self._modules:
@@ -132,6 +135,7 @@ class CapsendPlugin(Plugin):
 
     def get_additional_indirect_deps(self, file: n.MypyFile) -> set[str]:
         """Finish a file before its tree is freed: checks that had to wait, and the summary if no cache was written."""
+        # mypy asks this when a file is checked and its tree still whole, for modules that the file depends on beyond its imports.
         if self._is_checking:
             self.checks.finish(file)
         if self._modules is not None:

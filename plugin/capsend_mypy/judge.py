@@ -141,6 +141,7 @@ class Judgement:
 Memo = dict[tuple[Type, Trait], Judgement]
 
 
+# Of mypy's compiled visitors of types, this one and `TypeQuery` can be inherited from.
 class _Shown(TypeTranslator):
     """Leaves out the arguments of a generic class that were not inferred: `list[_T]` becomes `list`."""
 

@@ -148,6 +148,7 @@ def type_of_spawned(ctx: MethodSigContext | FunctionSigContext) -> Type | None:
     if not isinstance(spawned, n.RefExpr | n.CallExpr | n.IndexExpr):
         return None
     checker: Any = ctx.api
+    # A signature hook is asked before the arguments are checked: mypy has no type of them yet, and would report their errors twice.
     with checker.msg.filter_errors():
         found: Type = checker.get_expression_type(spawned)
     return found

@@ -30,6 +30,7 @@ class Origins:
         """Return the values that a local variable is assigned, if they are all there is to know; else None."""
         if node.is_argument:
             return None
+        # `tscope` is the stack of what mypy is inside of; no hook is told which function a call stands in.
         for scope in reversed([f for f in self.site.checker.tscope.functions if isinstance(f, n.FuncItem)]):
             found = self.assigned(node, scope)
             if found is not None:

@@ -67,6 +67,7 @@ def refs_of(
         known: what module-level things came to before, to be shared by the functions of a module.
         hidden: the module's names of which mypy does not see the values that they have at run time.
     """
+    # mypy's visitors are compiled, and no class of Python can inherit from them: this one collects all that is needed, at their speed.
     collector = NameAndMemberCollector()
     function.body.accept(collector)
     owner = function.info if isinstance(function, n.FuncDef) and function.info else None

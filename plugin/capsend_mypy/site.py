@@ -56,7 +56,7 @@ class Site:
 
     def without_context(self, value: n.Expression) -> Type:
         """Return the type of an expression by itself: a parameter that mypy knows nothing of turns `[1]` into `list[Any]`."""
-        with self.checker.msg.filter_errors():
+        with self.checker.msg.filter_errors():  # those of this look were reported already
             found: Type = self.checker.get_expression_type(value)
         return found
 
@@ -64,6 +64,8 @@ class Site:
         """Return the type of a variable as it is narrowed at the spawn, where the snapshot is taken."""
         if isinstance(node.type, PartialType):
             return node.type
+        # mypy keeps the type that it found at each place in the source. What is sent is the value at the spawn, so a name that stands there
+        # is made up and checked with what mypy's binder knows there.
         probe = n.NameExpr(name.name)
         probe.kind, probe.node, probe.fullname = name.kind, node, name.fullname
         probe.set_line(self.place)

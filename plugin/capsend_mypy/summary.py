@@ -360,6 +360,8 @@ def attach(file: n.MypyFile, files: Mapping[str, n.MypyFile], text: str) -> None
     string = builtins.names["str"].node if builtins is not None and "str" in builtins.names else None
     if not isinstance(string, n.TypeInfo):
         return
+    # Of all that a symbol can hold, the type of a variable alone is in mypy's cache, in the interface hash of its module, and in what the daemon
+    # compares; the metadata of a class is not in the last two.
     variable = n.Var(SYMBOL, LiteralType(text, Instance(string, [])))
     variable._fullname = f"{file.fullname}.{SYMBOL}"  # noqa: SLF001 - mypy's own way to name a symbol that it did not parse
     variable.is_ready = True
