@@ -47,6 +47,15 @@ def every_python(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("mypy", ["2.4.0", "newest"])
+def mypys(session: nox.Session, mypy: str) -> None:
+    """Run the plugin's tests with the oldest mypy that is allowed, and with the newest on PyPI, whatever `pyproject.toml` says."""
+    session.install(".[dev]")
+    session.install("--upgrade", "mypy" if mypy == "newest" else f"mypy=={mypy}")
+    session.run("pytest", "-n", "2", "--dist", "loadfile", "tests/plugin", *session.posargs)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Measure the branch coverage of the host's code and the plugin's; there is no gate."""
     session.install(".[dev]", "pytest-cov")
