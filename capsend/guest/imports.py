@@ -55,7 +55,8 @@ class _LastFinder:
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
         """Return None for a module that code names in an `import` statement or by a constant, as the host has looked for it.
 
-        The same holds for modules of the standard library: what of it is not here is in no image.
+        The same holds for modules of the standard library: what of it is not here is in no image; and where code provides for a failure, be it
+        the function that imports or, by the name of the error, one that has called it.
         """
         program = self._program()
         frame: Any = sys._getframe(1)  # noqa: SLF001 - there is no public way to see who imports
@@ -75,6 +76,8 @@ class _LastFinder:
         while frame is not None:
             if name in frame.f_code.co_consts and not _IMPORTING.isdisjoint(frame.f_code.co_names):
                 return  # it handed `import_module` and the name to somebody
+            if program.provides_for_failure(frame.f_code.co_filename, frame.f_lineno, by_name=frame.f_code is not code):
+                return
             frame = frame.f_back
         unsent.refuse(
             f"the module {name} was not sent with the program: {_UNNAMED}", f'write "{name}" where it is imported'

@@ -5,6 +5,7 @@ The steps are described in `capsend.shipping.program`, which writes them.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import functools
 import gc
@@ -21,10 +22,12 @@ from capsend import Dir, Mailbox, PerProcess, Spawnable, codec
 from capsend.shipping import entity_description
 from capsend.shipping.captures.constants import HANDED_DOWN
 from capsend.source.compiling import compile_source, nested_in, requalified
+from capsend.source.guards import is_guarded
 from capsend.source.modules import code_in
 
 from . import descriptors, type_expressions, unsent
 from .assembly import Assembler, keep_field_types
+from .changes import Watch
 from .handles import Handle
 from .imports import SentModule
 from .unsent import Unsent
@@ -49,6 +52,7 @@ class Program:
         has_parent: whether another process spawned this one, so that the host does not know the entities.
         is_running: whether all of it has been rebuilt, so that its later definitions are new.
         stand_in: returns the value that an answer holds instead of one whose class the host cannot know; None when it needs none.
+        watch: tells what the function has changed of all that was sent.
     """
 
     def __init__(self) -> None:
@@ -58,6 +62,7 @@ class Program:
         self.has_parent = False
         self.is_running = False
         self.stand_in: Callable[[Any], Any] | None = None
+        self.watch = Watch(self)
         self._numbers: dict[int, int] = {}
         self._values: set[int] = set()
         self._own_modules: set[str] = set()
@@ -202,6 +207,17 @@ class Program:
         """Return whether a module is one of the user's."""
         return module in self._own_modules
 
+    def provides_for_failure(self, file: str, line: int, *, by_name: bool) -> bool:
+        """Return whether the code at a line of the user's provides for an import that fails; see `capsend.source.guards`."""
+        for kind, _, text, where, start, indent, *_ in self.pieces:
+            if kind == "lambda" or where != file or not start <= line <= start + text.count("\n"):
+                continue
+            head = "if 1:\n" if indent else ""
+            tree = ast.parse(f"{head}{indent}{text}")
+            if is_guarded(tree, line - start + 1 + head.count("\n"), by_name=by_name):
+                return True
+        return False
+
     def forget(self, entities: int) -> set[str]:
         """Forget all entities but the first ones, and all handles: the host is another program, which never sent them.
 
@@ -213,6 +229,7 @@ class Program:
         self._values.clear()
         self._numbers = {id(thing): number for number, thing in enumerate(self.entities)}
         modules, self._own_modules = self._own_modules, set()
+        self.watch = Watch(self)
         return modules
 
     def made(self, thing: Any) -> bool:
@@ -358,6 +375,7 @@ class Program:
     def _keep_constant(self, value: Any) -> None:
         held = self.get(value)
         HANDED_DOWN[id(held)] = held
+        self.watch.constant(held)
 
     def _takes_mailbox(self, function: int, parameter: str, messages: Any) -> None:
         mailbox = _mailbox[Any if messages is None else self.get(messages)]

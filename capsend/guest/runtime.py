@@ -93,9 +93,10 @@ def _answered(rebuilt: Program, parts: dict[str, Any], call: str, start: int, se
     if "mailbox" in parts:
         args = (mailbox.own_mailbox(), *args)
     rebuilt.is_running = True
+    rebuilt.watch.look()
     result = _call(function, args, kwargs)
     answer = _answer(result, rebuilt, segments)
-    if (error := unsent.used()) is not None:
+    if (error := unsent.used() or rebuilt.watch.change()) is not None:
         raise error  # whatever became of the error, the host would not answer with it
     transit.give(segments)
     return answer
@@ -105,6 +106,8 @@ def _failed(rebuilt: Program, error: BaseException) -> str:
     error = _as_memory_error(error)
     if isinstance(error, MemoryError):
         snapshot.unplug_holes()
+    elif unsent.used() is None and (change := rebuilt.watch.change()) is not None:
+        change.__context__, error = error, change
     held = _Held(rebuilt)
     return "e" + held.before(failure.describe(unsent.used() or error, externals=held.name))
 

@@ -46,12 +46,18 @@ def registering_subclasses(base: type) -> Iterator[type]:
     yield from (cls for cls in (reference() for reference in known[1]) if cls is not None)
 
 
-def is_registered_by_a_program(base: type, cls: type) -> bool:
-    """Return whether a class of the standard library is registered with one of `collections.abc` or `numbers` by others than the library."""
-    return (
-        str(cls.__module__).partition(".")[0] in sys.stdlib_module_names
-        and (base.__name__, cls.__name__) not in _BY_THE_LIBRARY
-    )
+def is_registered_by_a_program(base: type, cls: type, *, uses_packages: bool) -> bool:
+    """Return whether a class is registered with one of `collections.abc` or `numbers` by others than the standard library.
+
+    Args:
+        base: the abstract class.
+        cls: a class that is registered with it, of the standard library or of a package of the image.
+        uses_packages: whether the program uses packages of the image, so that it can meet their classes. What these have registered
+            themselves is registered in the image, and may be so again.
+    """
+    if str(cls.__module__).partition(".")[0] in sys.stdlib_module_names:
+        return (base.__name__, cls.__name__) not in _BY_THE_LIBRARY
+    return uses_packages
 
 
 def abstract_subclasses(base: type) -> Iterator[type]:

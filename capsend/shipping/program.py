@@ -292,6 +292,11 @@ class Program:
         """Yield the entities of the user's functions."""
         yield from (entity for entity in list(self._entities.values()) if entity.kind == "f")
 
+    def uses_packages(self) -> bool:
+        """Return whether the program names anything of the image that is not the standard library's."""
+        named = (entity.parts[0] for entity in self._entities.values() if entity.kind in {"i", "n"})
+        return any(module.partition(".")[0] not in sys.stdlib_module_names for module in named)
+
     def render(self, *references: Reference) -> list[int | str]:
         """Order all entities that the references reach into steps.
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from capsend.source.guards import guards
 from capsend.source.operators import operators_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ _DYNAMIC: Final = frozenset({"eval", "exec", "globals"})
 _SHORTEST_PREFIX: Final = 3
 _IMPORTING: Final = frozenset({"import_module", "__import__"})
 _LOOKING_UP: Final = frozenset({"get", "__getitem__"})
-_IMPORT_ERRORS: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
 
 @attrs.frozen
@@ -60,7 +60,7 @@ class Import:
         names: the names of a `from` import, or the attributes read from the module later.
         is_from: whether it is a `from` import.
         line: its line.
-        guarded: whether a `try` around it catches its failure.
+        guarded: whether a `try` or `with suppress(...)` around it provides for its failure.
         form: "statement"; "call" of `import_module`, or a call that is handed it; "lookup" in `sys.modules`, which imports nothing.
     """
 
@@ -248,11 +248,10 @@ def _imports(root: ast.AST) -> Iterator[Import]:
                 yield Import(alias.name, 0, names, False, node.lineno, guarded)
         elif isinstance(node, ast.ImportFrom):
             yield Import(node.module or "", node.level, tuple(a.name for a in node.names), True, node.lineno, guarded)
-        elif isinstance(node, ast.Try):
-            caught = guarded or any(_catches_import_error(handler) for handler in node.handlers)
-            stack += [(child, caught) for child in node.body]
-            rest: list[Iterable[ast.AST]] = [node.handlers, node.orelse, node.finalbody]
-            stack += [(child, guarded) for part in rest for child in part]
+        elif isinstance(node, ast.Try | ast.With):
+            caught = guarded or guards(node)
+            body = frozenset(map(id, node.body))
+            stack += [(child, caught if id(child) in body else guarded) for child in ast.iter_child_nodes(node)]
         else:
             yield from _by_name(node, guarded)
             stack += [(child, guarded) for child in ast.iter_child_nodes(node)]
@@ -297,12 +296,6 @@ def _folded(node: ast.expr) -> str:
         left, right = _folded(node.left), _folded(node.right)
         return left + right if left and right else ""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
-
-
-def _catches_import_error(handler: ast.ExceptHandler) -> bool:
-    if handler.type is None:
-        return True
-    return any(isinstance(n, ast.Name) and n.id in _IMPORT_ERRORS for n in ast.walk(handler.type))
 
 
 def _attributes_of(root: ast.AST, bound: str, below: tuple[str, ...]) -> Iterator[str]:

@@ -47,6 +47,8 @@ def _names_module_of_its_own(scopes: Tree, node: ast.Name) -> bool:
         return False
     function = parent.func
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    if parent.args[:1] != [node] and name == "import_module":
+        return False  # the package from which a relative name leads to another module
     return name in {"import_module", "__import__", "get", "reload"}
 
 

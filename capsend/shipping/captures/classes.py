@@ -117,6 +117,8 @@ class Classes:
         self._reached[cls] = _Reached(cls, entity, place)
         context.observed.table(vars(cls))
         context.observed.ancestry(cls)
+        context.observed.attribute(cls, "__name__")
+        context.observed.attribute(cls, "__qualname__")
         self._bind_in_module(cls, entity)
         context.possibly(lambda: self._fill(cls, entity, place))
         self._walk.annotations.wait(entity, cls)
@@ -361,7 +363,7 @@ class Classes:
         """Virtual subclasses: what was registered with an abstract class, and what of the user's with one of the image; the order of subclasses."""
         self._ask_subclasses()
         program, origins = self._context.program, self._context.origins
-        known = self._known()
+        known, uses_packages = self._known(), program.uses_packages()
         self._context.observed.answer(abc.get_cache_token)
         for base in [*_ABSTRACT, *known]:
             if not isinstance(base, abc.ABCMeta):
@@ -369,7 +371,8 @@ class Classes:
             own = base in self._reached
             beneath = self._registered_beneath(base)
             for cls in _in_order([*virtual_subclasses(base), *beneath]):
-                is_wanted = own or cls in beneath or (base in _ABSTRACT and is_registered_by_a_program(base, cls))
+                is_late = base in _ABSTRACT and is_registered_by_a_program(base, cls, uses_packages=uses_packages)
+                is_wanted = own or cls in beneath or is_late
                 if cls in self._reached or (is_wanted and (cls in known or origins.name_of(cls) is not None)):
                     entities = self.entity(base), self.entity(cls)
                     owner = entities[0] if own else entities[1] if cls in self._reached else None

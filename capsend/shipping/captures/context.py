@@ -11,7 +11,7 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from capsend_traits.wording import CHANGED_CURE, GLOBAL_CURE, Finding, Kind, Leaf, receiver_cure
+from capsend_traits.wording import CHANGED_CURE, CHANGED_DICT_CURE, GLOBAL_CURE, Finding, Kind, Leaf, receiver_cure
 
 from capsend.codec.instances import defines
 from capsend.shipping.captures.observed import ABSENT, Observed
@@ -32,6 +32,8 @@ _OF_CODE: Final = frozenset(
     }
 )
 """The kinds whose cure is to change the code where they stand."""
+_CHANGEABLE: Final = frozenset({Kind.CAPTURED, Kind.CLASS_ATTRIBUTE, Kind.DEFAULT, Kind.GLOBAL})
+"""The kinds that a function may change, and somebody outside would see it."""
 CANNOT_BE_SENT: Final = "which cannot be sent"
 _SHARED: Final = frozenset({Kind.GLOBAL, Kind.CLASS_ATTRIBUTE})
 NOT_IN_IMAGE: Final = "which is not in the image"
@@ -69,7 +71,7 @@ class Place:
 def _fitting(leaf: Leaf, kind: Kind, place: Place, *, is_changed: bool) -> Leaf:
     """Fit a cure that speaks of passing an argument to what is refused."""
     if is_changed and leaf.cure.startswith("pass it as an argument, or capture"):
-        return dataclasses.replace(leaf, cure=CHANGED_CURE)
+        return dataclasses.replace(leaf, cure=CHANGED_DICT_CURE if leaf.type == "dict" else CHANGED_CURE)
     if kind is Kind.RECEIVER:
         return dataclasses.replace(leaf, cure=receiver_cure(leaf.cure, place.function))
     if kind in _SHARED and leaf.cure.startswith("pass it as an argument, or capture"):
@@ -135,7 +137,7 @@ class Context:
         self, kind: Kind, name: str, type_: str, leaves: Iterable[Leaf], place: Place, *, trait: str = "ProcessSend"
     ) -> None:
         """Note that something cannot go along, once; while only what is possible is included, nothing is noted."""
-        is_changed = kind in _SHARED and name.rpartition(".")[2] in self.changed.get(place.function, ())
+        is_changed = kind in _CHANGEABLE and name.rpartition(".")[2] in self.changed.get(place.function, ())
         leaves = tuple(_fitting(leaf, kind, place, is_changed=is_changed) for leaf in leaves)
         if not self.tolerant and kind in _OF_CODE and (cure := self.origins.library_cure(place.file)):
             leaves = tuple(

@@ -151,6 +151,8 @@ class Functions:
     def _hold(self, function: types.FunctionType, entity: Entity, place: Place) -> None:
         """Judge what a function holds, and fill the rebuilt one with it."""
         program = self._context.program
+        if entity.kind == "f":
+            self._context.changed[place.function] = changed_names(function, function_source(function)[0])
         self._defaults(function, entity, place)
         lines = {read.name: read.line for read in reversed(function_reads(function))}
         cells: dict[str, Reference] = {}
@@ -281,6 +283,9 @@ class Functions:
         """Judge all that a function reads and writes by name when it runs."""
         source, references = function_source(function)
         names, context = self._walk.names, self._context
+        for statement in references.imports:
+            names.statement(statement, function.__globals__, place.at(statement.line))
+        # After the imports: what the function imports first is there to be looked at only now.
         writes = [*references.writes, *lost_writes(function, source)]
         if writes and context.tolerant:
             reason = f"it assigns {writes[0].name}, which nobody outside the process would see"
@@ -288,9 +293,6 @@ class Functions:
             return
         for write in writes:
             self._refuse_write(write, place)
-        context.changed[place.function] = changed_names(function, source)
-        for statement in references.imports:
-            names.statement(statement, function.__globals__, place.at(statement.line))
         self._walk.constants.reached(source, references, place)
         for path, value, line in self._walk.constants.misused(function, source, references):
             self._walk.values.judge(value, Kind.GLOBAL, path, place.at(line))

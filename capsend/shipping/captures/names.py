@@ -45,6 +45,8 @@ _ASKED: Final = (
 _RUN_TIME: Final = frozenset({"capsend_guest", "capsend_traits", "componentize_py", "wit_world"})
 """The packages that are in every image, and that no list of what programs can import names."""
 _SHORT: Final = 200
+_HOOKS: Final = frozenset({"__dir__", "__getattr__"})
+"""The functions that a module is asked by."""
 _MACHINERY: Final = frozenset({"__cached__", "__warningregistry__"})
 _HARMLESS: Final = frozenset(
     {
@@ -262,7 +264,7 @@ class Names:
         entity = self.module(namespace)
         self._walk.annotations.wait(entity, entity.thing)
         for name in list(namespace):
-            if not name.startswith("__"):
+            if not name.startswith("__") or name in _HOOKS:
                 self.read(namespace, entity, Read(name, (), 0), place)
 
     def statement(self, statement: Import, namespace: dict[str, Any], place: Place) -> None:
@@ -292,6 +294,8 @@ class Names:
         elif not statement.is_from:
             self._read_from_packages(module.__name__, place)
         for attribute in statement.names:
+            if statement.is_from and attribute not in vars(module) and hasattr(module, "__path__"):
+                self._imported(f"{module.__name__}.{attribute}")
             submodule = loaded(f"{module.__name__}.{attribute}")
             if submodule is not None and statement.is_from and self._context.program.entity(submodule) is None:
                 self.module_value(submodule)

@@ -23,15 +23,24 @@ if TYPE_CHECKING:
     from capsend.source.locate import Source
 
 _SETTERS: Final = frozenset({"setattr", "delattr"})
+_RAW_SETTERS: Final = frozenset({"__setattr__", "__delattr__"})
+_CLASS_OF: Final = frozenset({"type", "Type", "typing.Type"})
+_RAW_OWNERS: Final = frozenset({"type", "object"})
 _FUNCTIONS: Final = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _ANY_OWNER: Final = object()
 _MAKES_CLASSES: Final = frozenset({"__new__", "__init__", "__prepare__"})
 
 
 class _Chain:
-    """`root.first.second`, as far as it is written out; `is_class` for `type(root)` and `root.__class__`."""
+    """`root.first.second`, as far as it is written out.
 
-    def __init__(self, root: ast.expr, attributes: list[str], *, of_class: bool) -> None:
+    Attributes:
+        root: the expression at its beginning; None for `globals()`, whose items are the attributes of the module.
+        attributes: the names behind it.
+        of_class: whether it begins with `type(root)` or `root.__class__`.
+    """
+
+    def __init__(self, root: ast.expr | None, attributes: list[str], *, of_class: bool) -> None:
         self.root = root
         self.attributes = attributes
         self.of_class = of_class
@@ -43,12 +52,12 @@ class _Writing:
 
     Attributes:
         candidates: [(chain, line, whether it changes what the chain leads to)] of everything that is assigned through an attribute.
-        imports: {name: full name of the module} of the import statements in it.
+        imports: {name: (full name of the module, name in it or nothing)} of the import statements in it.
         changed: see `changed_names`.
     """
 
     candidates: tuple[tuple[_Chain, int, bool], ...]
-    imports: dict[str, str]
+    imports: dict[str, tuple[str, str]]
     changed: frozenset[str]
 
 
@@ -59,8 +68,9 @@ def _writing(function: types.FunctionType, source: Source) -> _Writing:
     """Return what the source of a function says; kept per code object."""
     known = _found.get(function.__code__)
     if known is None:
-        candidates, node = tuple(_candidates(source.node)), source.node
-        known = _found[function.__code__] = _Writing(candidates, _imported(node), _changed_names(node))
+        node, package = source.node, function.__globals__.get("__package__") or ""
+        candidates = tuple(_candidates(node))
+        known = _found[function.__code__] = _Writing(candidates, _imported(node, package), _changed_names(node))
     return known
 
 
@@ -68,7 +78,7 @@ def lost_writes(function: types.FunctionType, source: Source) -> list[Write]:
     """Return the lost writes of a function, in the order of its source."""
     writing = _writing(function, source)
     return [
-        Write(".".join([name, *chain.attributes]), "attribute", line)
+        Write(".".join([name, *chain.attributes]) if name else chain.attributes[0], "attribute", line)
         for chain, line, changes in writing.candidates
         for name, owner in [_owner(chain, function, source, writing.imports)]
         if owner is not None and not _is_own_business(owner, chain.attributes, changes=changes)
@@ -107,19 +117,54 @@ def _candidates(root: ast.AST) -> Iterator[tuple[_Chain, int, bool]]:
         elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Attribute):
             yield _chain(node.target), node.lineno, False
         elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            yield from _through(node.value, node.lineno)
+            namespace = _namespace(node.value)
+            if namespace is None:
+                yield from _through(node.value, node.lineno)
+            elif not _is_cache(root, namespace):
+                yield _named(namespace, node.slice), node.lineno, False
         elif isinstance(node, ast.Call):
-            yield from _called(node)
+            yield from _called(root, node)
 
 
-def _called(node: ast.Call) -> Iterator[tuple[_Chain, int, bool]]:
-    if isinstance(node.func, ast.Name) and node.func.id in _SETTERS and len(node.args) > 1:
-        name = node.args[1]
-        chain = _chain(node.args[0])
-        chain.attributes.append(str(name.value) if isinstance(name, ast.Constant) else "...")
-        yield chain, node.lineno, False
+def _called(root: ast.AST, node: ast.Call) -> Iterator[tuple[_Chain, int, bool]]:
+    if _is_setter(node.func) and len(node.args) > 1:
+        yield _named(_chain(node.args[0]), node.args[1]), node.lineno, False
     elif isinstance(node.func, ast.Attribute) and node.func.attr in CHANGING_METHODS:
-        yield from _through(node.func.value, node.lineno)
+        namespace = _namespace(node.func.value)
+        if namespace is None:
+            yield from _through(node.func.value, node.lineno)
+        elif not _is_cache(root, namespace):
+            yield _named(namespace, None), node.lineno, False
+
+
+def _is_setter(function: ast.expr) -> bool:
+    """Tell whether a call of this sets an attribute of its first argument: `setattr`, `type.__setattr__`, `object.__delattr__`."""
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        return function.attr in _RAW_SETTERS and function.value.id in _RAW_OWNERS
+    return isinstance(function, ast.Name) and function.id in _SETTERS
+
+
+def _namespace(expression: ast.expr) -> _Chain | None:
+    """Return what has a namespace, where an expression is one: `vars(config)`, `config.__dict__`, or `globals()`."""
+    if isinstance(expression, ast.Attribute) and expression.attr == "__dict__":
+        return _chain(expression.value)
+    if isinstance(expression, ast.Call) and isinstance(expression.func, ast.Name):
+        if expression.func.id == "globals" and not expression.args:
+            return _Chain(None, [], of_class=False)
+        if expression.func.id == "vars" and len(expression.args) == 1:
+            return _chain(expression.args[0])
+    return None
+
+
+def _is_cache(root: ast.AST, namespace: _Chain) -> bool:
+    """Tell whether the `__getattr__` of a module keeps what it is asked for: whoever asks later gets the same."""
+    return namespace.root is None and isinstance(root, ast.FunctionDef) and root.name == "__getattr__"
+
+
+def _named(chain: _Chain, name: ast.expr | None) -> _Chain:
+    """Return the chain one attribute longer; its name may be computed."""
+    constant = name.value if isinstance(name, ast.Constant) else "globals()" if chain.root is None else "..."
+    return _Chain(chain.root, [*chain.attributes, str(constant)], of_class=chain.of_class)
 
 
 def _through(container: ast.expr, line: int) -> Iterator[tuple[_Chain, int, bool]]:
@@ -151,8 +196,12 @@ def _chain(expression: ast.expr) -> _Chain:
     return _Chain(expression, attributes, of_class=False)
 
 
-def _owner(chain: _Chain, function: types.FunctionType, source: Source, imports: dict[str, str]) -> tuple[str, object]:
+def _owner(
+    chain: _Chain, function: types.FunctionType, source: Source, imports: dict[str, tuple[str, str]]
+) -> tuple[str, object]:
     """Return how the user names the owner of what is assigned, and the class, module or function that it is; None for anything else."""
+    if chain.root is None:
+        return "", _module_of(function) or _ANY_OWNER
     if not chain.attributes:
         return "", None
     if chain.of_class and isinstance(chain.root, ast.Call):
@@ -162,7 +211,7 @@ def _owner(chain: _Chain, function: types.FunctionType, source: Source, imports:
     if not isinstance(chain.root, ast.Name):
         return "", None
     name = chain.root.id
-    imported = loaded(imports.get(name, ""))
+    imported = _import_of(*imports.get(name, ("", "")))
     if imported is not None:
         return name, imported
     if chain.of_class:
@@ -171,19 +220,40 @@ def _owner(chain: _Chain, function: types.FunctionType, source: Source, imports:
     if name == _class_parameter(function, source):
         return name, _class_around(function) or _ANY_OWNER
     if _is_local(function.__code__, source.node, name):
-        return name, None
+        return name, _class_of_parameter(function, source.node, name)
     value = _value_of(function, name)
     return name, value if isinstance(value, type | types.ModuleType | types.FunctionType) else None
 
 
-def _imported(node: ast.AST) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _imported(node: ast.AST, package: str) -> dict[str, tuple[str, str]]:
+    found: dict[str, tuple[str, str]] = {}
     for statement in ast.walk(node):
         if isinstance(statement, ast.Import):
             for alias in statement.names:
                 top = alias.name.partition(".")[0]
-                found.setdefault(alias.asname or top, alias.name if alias.asname else top)
+                found.setdefault(alias.asname or top, (alias.name if alias.asname else top, ""))
+        elif isinstance(statement, ast.ImportFrom):
+            home = statement.module or ""
+            if statement.level:
+                above = package.rsplit(".", statement.level - 1)[0]
+                home = f"{above}.{home}" if home else above
+            for alias in statement.names:
+                found.setdefault(alias.asname or alias.name, (home, alias.name))
     return found
+
+
+def _import_of(home: str, name: str) -> object:
+    """Return the module, class or function that an import statement gives, if it is one and loaded."""
+    module = loaded(home)
+    if module is None or not name:
+        return module
+    value = vars(module).get(name, loaded(f"{home}.{name}"))
+    return value if isinstance(value, type | types.ModuleType | types.FunctionType) else None
+
+
+def _module_of(function: types.FunctionType) -> types.ModuleType | None:
+    module = loaded(function.__globals__.get("__name__", ""))
+    return module if module is not None and vars(module) is function.__globals__ else None
 
 
 def _local_class(node: ast.AST, name: str) -> bool:
@@ -210,6 +280,26 @@ def _class_parameter(function: types.FunctionType, source: Source) -> str:
     if owner is not None and issubclass(owner, type):
         return "" if name in _MAKES_CLASSES else first
     return first if decorated or (name == "__new__" and owner is not None) else ""
+
+
+def _class_of_parameter(function: types.FunctionType, node: ast.AST, name: str) -> type | None:
+    """Return the class that an argument is by the annotation of its parameter, `type[Counter]`."""
+    arguments = node.args if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else None
+    for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs] if arguments is not None else ():
+        noted = argument.annotation
+        if isinstance(noted, ast.Constant) and isinstance(noted.value, str):
+            noted = _parsed(noted.value)
+        if argument.arg == name and isinstance(noted, ast.Subscript) and ast.unparse(noted.value) in _CLASS_OF:
+            held = _value_of(function, noted.slice.id) if isinstance(noted.slice, ast.Name) else None
+            return held if isinstance(held, type) else None
+    return None
+
+
+def _parsed(annotation: str) -> ast.expr | None:
+    try:
+        return ast.parse(annotation.strip(), mode="eval").body
+    except SyntaxError:
+        return None
 
 
 def _ends_with(decorator: ast.expr, name: str) -> bool:

@@ -1,0 +1,277 @@
+"""Changes that nobody outside would see: what a process has done to the modules, classes, functions and instances that were sent with it.
+
+Most such writes are refused before the start. Those that go through a name that nobody can follow (an alias, a parameter, `exec`) are found
+here: once the function has run, all that was sent is still made of the same objects, or the process ends with an error.
+"""
+
+from __future__ import annotations
+
+import abc
+import enum
+import functools
+import sys
+import types
+from _abc import _get_dump  # type: ignore[import-not-found]  # there is no public way to ask what was registered
+from operator import is_
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from capsend_traits.wording import WRITTEN_CURE, WRITTEN_VERDICT
+
+from capsend.codec.instances import class_attribute, defines, fields_of, plan_of
+from capsend.exceptions import CaptureError
+from capsend.traits.markers import IMPL
+from capsend.traits.parts import ATOMS
+from capsend.traits.per_process import class_declares_per_process, declares_per_process
+
+from .unsent import Unsent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .rebuild import Program
+
+_ABSENT: Final = object()
+_BY_THE_INTERPRETER: Final = frozenset(
+    {
+        *("__annotate__", "__annotate_func__", "__annotations__", "__annotations_cache__", "__attrs_types_resolved__"),
+        *("__builtins__", "__conditional_annotations__", "__non_callable_proto_members__", "__protocol_attrs__"),
+        *("__callable_proto_members_only__", "__slotnames__", "__type_params__", "__warningregistry__"),
+        *("_class_cleanups", "_classSetupFailed", "_inverted_"),
+    }
+)
+"""The names under which the interpreter and the standard library keep what they have found out."""
+_OF_FUNCTIONS: Final = ("__code__", "__defaults__", "__name__", "__doc__")
+_AROUND: Final = (tuple, frozenset)
+_Reader: TypeAlias = "Callable[[Any], dict[Any, Any]]"
+
+
+# They ask the class itself: a metaclass may answer otherwise.
+_namespace_of, _bases_of, _mro_of, _name_of_class, _qualname_of = (
+    type.__dict__[name].__get__ for name in ("__dict__", "__bases__", "__mro__", "__name__", "__qualname__")
+)
+
+
+class Watch:
+    """Remembers the things that were sent with a program, and tells which of them was changed first.
+
+    Args:
+        program: the program.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._looks: list[tuple[Any, _Reader, dict[Any, Any]]] = []
+        self._seen: set[int] = set()
+        self._looked_at = 0
+
+    def look(self) -> None:
+        """Look at all that the program has made since the last time."""
+        entities = self._program.entities
+        # Placeholders refuse even `isinstance`.
+        has_instances = any(issubclass(type(each), type | functools.partial) for each in entities)
+        for thing in entities[self._looked_at :]:
+            if type(thing) is Unsent:
+                continue
+            reader = self._reader(thing)
+            if reader is not None:
+                self._add(thing, reader)
+            elif has_instances:
+                for instance in self._instances(thing):
+                    self._add(instance, _instance)
+            if issubclass(type(thing), enum.EnumType) and self._program.has(thing):
+                for member in thing._member_map_.values():
+                    self._add(member, _instance)
+        self._looked_at = len(entities)
+
+    def constant(self, container: Any) -> None:
+        """Look at a list, dict or set that nobody changes, and at those that it holds."""
+        waiting = [container]
+        for each in waiting:
+            self._add(each, _CONTENTS[type(each)])
+            inner = each.values() if type(each) is dict else each
+            if len(waiting) < _MOST_CONTAINERS and not _CONTENTS.keys().isdisjoint(map(type, inner)):
+                waiting += [part for part in inner if type(part) in _CONTENTS]
+
+    def change(self) -> CaptureError | None:
+        """Return the error of the first change, and look at all again; None if everything is as it was."""
+        name = next(self._changed(), None)
+        if name is None:
+            return None
+        self._looks = [(thing, reader, reader(thing)) for thing, reader, _ in self._looks]
+        changed = f'"{name}" was changed in the process, but the process has changed only its own copy'
+        return CaptureError(f"{changed}: {WRITTEN_VERDICT}.\n\n    Instead: {WRITTEN_CURE}.")
+
+    def _add(self, thing: Any, reader: _Reader) -> None:
+        if id(thing) not in self._seen:
+            self._seen.add(id(thing))
+            self._looks.append((thing, reader, reader(thing)))
+
+    def _reader(self, thing: Any) -> _Reader | None:
+        """Return what reads the parts of a function, and of a module or class of the user's."""
+        kind = type(thing)  # `isinstance` would ask the thing itself, which may be of a class that runs code
+        if kind is types.FunctionType:
+            if self._program.owns(thing.__globals__.get("__name__", "")):
+                return _function_with_cells
+            return _function
+        if issubclass(kind, types.ModuleType):
+            return _module if self._program.owns(thing.__name__) else None
+        return _class if issubclass(kind, type) and self._program.has(thing) else None
+
+    def _instances(self, value: Any) -> Iterator[Any]:
+        """Yield the instances in a value that was sent, those in lists, dicts and sets left out: they are a process's own."""
+        waiting = [value]
+        while waiting:
+            part = waiting.pop()
+            kind: Any = type(part)
+            if kind in ATOMS or id(part) in self._seen:
+                continue
+            if kind in _AROUND:
+                if not set(map(type, part)) <= ATOMS:
+                    waiting += part
+            elif kind is functools.partial:
+                yield part
+                waiting += (part.func, *part.args, *part.keywords.values())
+            elif self._program.has(kind) and _is_watched(kind):
+                if issubclass(kind, _AROUND):
+                    waiting += part
+                yield part
+                waiting += _instance(part).values()
+
+    def _changed(self) -> Iterator[str]:
+        """Yield the names of all that has changed."""
+        for thing, reader, before in self._looks:
+            after = reader(thing)
+            if len(after) == len(before) and all(map(is_, map(after.get, before), before.values())):
+                continue
+            for name in [*before, *(name for name in after if name not in before)]:
+                now = after.get(name, _ABSENT)
+                if now is not before.get(name, _ABSENT) and not self._is_fine(
+                    thing, name, now, is_new=name not in before
+                ):
+                    yield _name_of(thing, name, self._held_as(thing))
+
+    def _is_fine(self, thing: Any, name: Any, now: Any, *, is_new: bool) -> bool:
+        """Return whether a change is nobody's concern: by the interpreter, a cache of what is there anyway, or by declaration."""
+        if type(thing) in _CONTENTS:
+            return False
+        if name in _BY_THE_INTERPRETER:
+            return True
+        kind = type(thing)
+        if issubclass(type(name), type):
+            return is_new and not self._is_known(name)
+        if issubclass(kind, types.ModuleType):
+            is_submodule = (
+                issubclass(type(now), types.ModuleType) and sys.modules.get(f"{thing.__name__}.{name}") is now
+            )
+            is_cache = is_new and "__getattr__" in vars(thing)
+            return is_submodule or is_cache or self._is_declared(thing, name, now)
+        if issubclass(kind, type):
+            return any(class_declares_per_process(base, name) for base in _mro_of(thing))
+        if issubclass(kind, types.FunctionType | functools.partial):
+            return False
+        return self._is_own(thing) or (is_new and defines(type(class_attribute(kind, name)), "__get__"))
+
+    def _held_as(self, thing: Any) -> str:
+        """Return the name by which a module or class of the user's holds a thing; nothing where none does."""
+        for owner in self._program.entities:
+            if issubclass(type(owner), types.ModuleType | type) and (reader := self._reader(owner)) is not None:
+                for name, value in reader(owner).items():
+                    if value is thing:
+                        return name if reader is _module else f"{_qualname_of(owner)}.{name}"
+        return ""
+
+    def _is_declared(self, module: types.ModuleType, name: str, now: Any) -> bool:
+        return type(now) is not Unsent and declares_per_process(vars(module), name, now)
+
+    def _is_known(self, cls: type) -> bool:
+        """Return whether the host has a class too, so that it would see where it is registered."""
+        return self._program.made(cls) or not self._program.has(cls)
+
+    def _is_own(self, instance: Any) -> bool:
+        """Return whether an instance belongs to each process by declaration."""
+        for owner in self._program.entities:
+            if issubclass(type(owner), types.ModuleType | type) and (reader := self._reader(owner)) is not None:
+                for name, value in reader(owner).items():
+                    if value is instance and self._is_fine(owner, name, value, is_new=False):
+                        return True
+        return False
+
+
+def _module(module: types.ModuleType) -> dict[Any, Any]:
+    return {**vars(module), "__class__": type(module)}
+
+
+def _class(cls: type) -> dict[Any, Any]:
+    parts: dict[Any, Any] = {
+        **_namespace_of(cls),
+        "__bases__": _bases_of(cls),
+        "__name__": _name_of_class(cls),
+        "__qualname__": _qualname_of(cls),
+    }
+    if issubclass(type(cls), abc.ABCMeta):
+        parts |= {known: True for known in (reference() for reference in _get_dump(cls)[0]) if known is not None}
+    return parts
+
+
+def _function(function: Any) -> dict[Any, Any]:
+    parts: dict[Any, Any] = {name: getattr(function, name) for name in _OF_FUNCTIONS}
+    parts |= vars(function)
+    for name, value in (function.__kwdefaults__ or {}).items():
+        parts["__kwdefaults__", name] = value
+    if "registry" in parts and function.__globals__.get("__name__") == "functools":
+        parts |= function.registry
+    return parts
+
+
+def _function_with_cells(function: Any) -> dict[Any, Any]:
+    parts = _function(function)
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        parts["__closure__", name] = _content(cell)
+    return parts
+
+
+def _content(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return _ABSENT
+
+
+def _instance(instance: Any) -> dict[Any, Any]:
+    if type(instance) is functools.partial:
+        return {"func": instance.func, "args": instance.args, **instance.keywords, **vars(instance)}
+    return fields_of(instance, plan_of(type(instance)))
+
+
+def _is_watched(cls: type) -> bool:
+    """Return whether instances of a class are made of their fields alone, and nobody has promised anything about them."""
+    plan = plan_of(cls)
+    return not (plan.own_get or plan.own_set or defines(cls, IMPL))
+
+
+def _name_of(thing: Any, name: Any, held_as: str) -> str:
+    kind = type(thing)
+    owner: str
+    if issubclass(kind, types.ModuleType):
+        owner = thing.__name__
+    elif issubclass(kind, type):
+        owner = _qualname_of(thing).rpartition("<locals>.")[2]
+    elif kind is types.FunctionType:
+        owner = thing.__qualname__.rpartition("<locals>.")[2]
+    elif issubclass(kind, enum.Enum):
+        owner = f"{_qualname_of(kind)}.{thing._name_}"
+    else:
+        owner = held_as or f"{_qualname_of(kind)}(...)"
+    if kind in _CONTENTS:
+        return owner
+    is_class = issubclass(type(name), type)
+    return f"{owner}.{_name_of_class(name) if is_class else f'{name[0]}[{name[1]!r}]' if type(name) is tuple else name}"
+
+
+_CONTENTS: Final[dict[type, _Reader]] = {
+    dict: dict.copy,
+    list: lambda held: dict(enumerate(held)),
+    set: lambda held: dict.fromkeys(held, True),
+}
+_MOST_CONTAINERS: Final = 1000
+"""The containers within one constant that are looked at."""
