@@ -181,7 +181,9 @@ class Assembler:
     def _named_tuple(self, parts: dict[str, Any]) -> Any:
         defaults = [self._get(reference) for reference in parts["defaults"]]
         make: Any = collections.namedtuple  # noqa: PYI024 - the fields are data
-        made = make(parts["name"], parts["fields"], defaults=defaults, module=parts["module"])
+        # Fields that begin with an underscore are those that `rename` has named, as it does again.
+        is_renamed = any(name.startswith("_") for name in parts["fields"])
+        made = make(parts["name"], parts["fields"], rename=is_renamed, defaults=defaults, module=parts["module"])
         bases = tuple(map(self._get, parts["bases"]))
         if bases != (tuple,):
             made.__bases__ = bases

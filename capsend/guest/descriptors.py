@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import functools
+import types
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -52,6 +53,7 @@ MAKERS: Final[dict[str, _Maker]] = {
     "class_with": lambda function, state: _with_state(classmethod(function), state),
     "property": _property,
     "enum_property": _enum_property,
+    "dynamic": types.DynamicClassAttribute,
     "cached_property": _cached_property,
     "partial_method": lambda function, args, keywords: functools.partialmethod(function, *args, **dict(keywords)),
     "impl": lambda positive, reason, owner: Impl(positive=positive, reason=reason, owner=owner),

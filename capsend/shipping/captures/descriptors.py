@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import types
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend_traits.wording import Kind
@@ -49,6 +50,9 @@ class Descriptors:
         if type(raw) is enum.property:
             accessors = [part(each, "") for each in (raw.fget, raw.fset, raw.fdel)]
             return program.make(raw, "h", "enum_property", part(raw.name, ""), *accessors)
+        if type(raw) is types.DynamicClassAttribute:
+            accessors = [part(each, "") for each in (raw.fget, raw.fset, raw.fdel, raw.__doc__)]
+            return program.make(raw, "h", "dynamic", *accessors)
         if type(raw) is functools.cached_property:
             return program.make(raw, "h", "cached_property", part(raw.func, ""), part(raw.attrname, ""))
         if type(raw) is functools.partialmethod:
