@@ -13,7 +13,7 @@ import sys
 import types
 from _abc import _get_dump  # type: ignore[import-not-found]  # there is no public way to ask what was registered
 from operator import is_
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from capsend_traits.wording import WRITTEN_CURE, WRITTEN_VERDICT
 
@@ -28,7 +28,14 @@ from .unsent import Unsent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .rebuild import Program
+    class _Program(Protocol):
+        """What is asked of a program; see `capsend_guest.rebuild.Program`."""
+
+        entities: list[Any]
+
+        def has(self, cls: type) -> bool: ...
+        def owns(self, module: str) -> bool: ...
+        def made(self, thing: Any) -> bool: ...
 
 _ABSENT: Final = object()
 _BY_THE_INTERPRETER: Final = frozenset(
@@ -58,7 +65,7 @@ class Watch:
         program: the program.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: _Program) -> None:
         self._program = program
         self._looks: list[tuple[Any, _Reader, dict[Any, Any]]] = []
         self._seen: set[int] = set()
