@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         def owns(self, module: str) -> bool: ...
         def made(self, thing: Any) -> bool: ...
 
+
 _ABSENT: Final = object()
 _BY_THE_INTERPRETER: Final = frozenset(
     {
