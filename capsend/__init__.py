@@ -16,6 +16,9 @@ from capsend.exceptions import (
     SerializationError,
     TimeLimitExceeded,
 )
+from capsend.exceptions import (
+    NodeLost as NodeLost,
+)
 from capsend.exceptions import SnapshotError as SnapshotError
 from capsend.process import Process
 from capsend.spawning import Spawnable, check, process, spawn
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from capsend.capabilities.folders import Dir
     from capsend.capabilities.host_functions import HostFunction
     from capsend.capabilities.host_functions import host_function as host_function
+    from capsend.cluster.cluster import Cluster as Cluster
+    from capsend.cluster.cluster import Node as Node
     from capsend.environment import Environment
     from capsend.executor import Executor
     from capsend.group import ProcessGroup
@@ -81,12 +86,14 @@ __all__ = [
 # Programs that only declare spawnable functions, or only import capsend, do not wait for these modules.
 _LATER: Final = {
     "Address": "mailbox.address",
+    "Cluster": "cluster.cluster",
     "Dir": "capabilities.folders",
     "Environment": "environment",
     "Executor": "executor",
     "HostFunction": "capabilities.host_functions",
     "Image": "image.image",
     "Mailbox": "mailbox.mailbox",
+    "Node": "cluster.cluster",
     "ProcessGroup": "group",
     "Record": "shipping.records",
     "Session": "session.session",

@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 import pytest
 
 from capsend.image import Image
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from capsend import Cluster, Process
     from capsend.engine import Template
 
 
@@ -63,6 +65,38 @@ def template() -> Template:
     from capsend.image import Image
 
     return Image().template()
+
+
+@pytest.fixture(scope="session")
+def two_nodes(template) -> Iterator[Cluster]:
+    """A cluster that all tests share: two nodes on this machine. No test may end a node of it."""
+    from capsend import Cluster
+
+    with Cluster.local(2) as cluster:
+        yield cluster
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test that asks for `everywhere` here and on a cluster, but those that say why they are about one program."""
+    if "everywhere" in metafunc.fixturenames:
+        is_here = any(mark.name == "here" for mark in metafunc.definition.iter_markers())
+        metafunc.parametrize("everywhere", ["here"] if is_here else ["here", "cluster"], indirect=True)
+
+
+@pytest.fixture
+def everywhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a test twice: with its processes in this program, and with all of them on nodes."""
+    if request.param == "cluster":
+        from capsend.environment import Prepared
+
+        cluster, start = request.getfixturevalue("two_nodes"), Prepared.start
+
+        def start_there(self: Prepared) -> Process[Any]:
+            there = self.environment if self.environment.on is not None else self.environment.replace(on=cluster)
+            return start(attrs.evolve(self, environment=there))
+
+        monkeypatch.setattr(Prepared, "start", start_there)
+    return str(request.param)
 
 
 @pytest.fixture

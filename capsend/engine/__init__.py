@@ -7,6 +7,7 @@ from capsend.engine.component import LARGEST_MESSAGE, WorldInstance, WorldTempla
 from capsend.engine.core import CoreInstance, CoreTemplate
 from capsend.engine.creator import has_slots
 from capsend.engine.instance import (
+    FORKED,
     LARGEST_MEMORY,
     REFUSED_FEATURES,
     SMALL_STACK,
@@ -21,6 +22,7 @@ from capsend.engine.interpreter import Guest, Template, assemble, compile_compon
 from capsend.engine.locating import survey
 
 __all__ = [
+    "FORKED",
     "LARGEST_MEMORY",
     "LARGEST_MESSAGE",
     "REFUSED_FEATURES",

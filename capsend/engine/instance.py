@@ -87,6 +87,13 @@ guests: dict[int, Instance] = {}
 running: Final = threading.local()
 
 
+FORKED: Final = (
+    "capsend was used before os.fork(), and its engine does not survive a fork. "
+    "Start workers with the 'spawn' or 'forkserver' method, or use capsend only after the fork"
+)
+"""The words for an OS process that was forked from one that had used capsend."""
+
+
 def engine(*, small: bool = False) -> wasmtime.Engine:
     """Return one of the two engines of this OS process, made when it is first asked for.
 
@@ -106,11 +113,7 @@ def engine(*, small: bool = False) -> wasmtime.Engine:
                 _owner = _owner or os.getpid()
                 found = _engines[small] = _make_engine(small=small)
     if os.getpid() != _owner:
-        message = (
-            "capsend was used before os.fork(), and its engine does not survive a fork. "
-            "Start workers with the 'spawn' or 'forkserver' method, or use capsend only after the fork"
-        )
-        raise RuntimeError(message)
+        raise RuntimeError(FORKED)
     return found
 
 

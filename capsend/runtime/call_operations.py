@@ -10,7 +10,8 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend.capabilities.handles import TooManyHandles, grant_of
-from capsend.capabilities.host_functions import FunctionGrant, HostCall
+from capsend.capabilities.host_functions import FunctionGrant
+from capsend.capabilities.host_functions import HostCall as Report
 from capsend.codec import wire
 from capsend.codec.headers import Call
 from capsend.codec.text import NotEncodable, dumps
@@ -63,32 +64,40 @@ class HostCalls:
         name, beside, text = Call.read(payload)
         grant = self._handles.get(int(name)) if name.isdecimal() and len(name) < 10 else None
         if not isinstance(grant, FunctionGrant):
-            return _raised(PermissionError("this process holds no such function of the host"), None)
-        call = _Call(grant.function, text, self)
+            return raised_text(PermissionError("this process holds no such function of the host"), None)
+        call = HostCall(grant.function, text, self)
         try:
-            call.segments = self._transit.read(beside, charge=_check_size)
-            self._wait_for_turn(guest, grant)
+            call.segments = self._transit.read(beside, charge=check_size)
         except LimitExceeded as refusal:
             call.refusal = refusal
         except ValueError:
-            return _raised(TypeError(f"the arguments of {grant.function.name} are no arguments"), None)
-        if guest.interrupted:
-            return ""  # the process was stopped while it waited for its turn
-        worker = self._worker = self._worker or _Worker()
-        worker.begin(call, guest.unpark)
-        if not self._wait(guest, call):
+            return raised_text(TypeError(f"the arguments of {grant.function.name} are no arguments"), None)
+        if not self.make(guest, grant, call):
             return ""
         if call.too_late:
             return call.too_late
         try:
             told = dumps(self._handles.deliver(call.grants))
         except TooManyHandles:
-            return _raised(LimitExceeded("the result holds more handles than this process can have"), None)
+            return raised_text(LimitExceeded("the result holds more handles than this process can have"), None)
         if call.answer.startswith("e"):
             return call.answer
         if call.result_segments:
             return f"V{len(told):x}:{told}{self._transit.hand_out(call.result_segments)}:{call.answer}"
         return f"v{len(told):x}:{told}{call.answer}"
+
+    def make(self, guest: Any, grant: FunctionGrant, call: HostCall) -> bool:
+        """Make a call when its turn has come, and wait for its end; return False when the process is stopped meanwhile."""
+        try:
+            if call.refusal is None:
+                self._wait_for_turn(guest, grant)
+        except LimitExceeded as refusal:
+            call.refusal = refusal
+        if guest.interrupted:
+            return False  # the process was stopped while it waited for its turn
+        worker = self._worker = self._worker or _Worker()
+        worker.begin(call, guest.unpark)
+        return self._wait(guest, call)
 
     def close(self) -> None:
         """End with the process: calls that still run for it are cancelled where they can be."""
@@ -108,7 +117,7 @@ class HostCalls:
         while not guest.interrupted and not guest.disturbed and (left := end - time.monotonic()) > 0:
             guest.park(left)
 
-    def _wait(self, guest: Any, call: _Call) -> bool:
+    def _wait(self, guest: Any, call: HostCall) -> bool:
         """Wait until a call has ended or its time is over; return False when the process is stopped instead."""
         limit = call.function.limits.timeout
         end = None if limit is None else time.monotonic() + limit
@@ -117,13 +126,13 @@ class HostCalls:
                 return False
             if guest.disturbed:
                 # The guest is about to see a KeyboardInterrupt of its own; this is what there is for it until then.
-                call.too_late = _raised(TimeoutError(f"{call.function.name} was interrupted"), None)
+                call.too_late = raised_text(TimeoutError(f"{call.function.name} was interrupted"), None)
                 self.close()
                 return True
             left = None if end is None else end - time.monotonic()
             if left is not None and left <= 0:
                 # Not `answer`, which the worker writes, now that the call is cancelled.
-                call.too_late = _raised(TimeoutError(f"{call.function.name} took longer than {limit:g} s"), None)
+                call.too_late = raised_text(TimeoutError(f"{call.function.name} took longer than {limit:g} s"), None)
                 self.close()
                 return True
             guest.park(left)
@@ -163,8 +172,8 @@ class HostCalls:
                     why = f"{refusal[0]}. Instead: {refusal[1]}"
                     raise SerializationError(f"the result of {name} cannot be sent: {why}", path="result")
                 return self._shipment.message_name(thing)
-            if grant.refusal:
-                raise SerializationError(f"the result of {name} cannot be sent: {grant.refusal}", path="result")
+            if why := self.refuses(grant):
+                raise SerializationError(f"the result of {name} cannot be sent: {why}", path="result")
             grants.append(grant)
             return {"h": len(grants) - 1}
 
@@ -178,17 +187,21 @@ class HostCalls:
         )
         return text, grants, segments
 
+    def refuses(self, grant: Grant) -> str:
+        """Return the reason why a grant cannot be part of a result; empty when it can."""
+        return grant.refusal
+
     def audit(self, name: str, arguments: dict[str, Any]) -> None:
         """Raise the audit event of a call; an exception of an audit hook refuses the call."""
         sys.audit("capsend.host_call", self._number, name, arguments)
 
-    def report(self, call: _Call, outcome: Any, error: BaseException | None, seconds: float) -> None:
+    def report(self, call: HostCall, outcome: Any, error: BaseException | None, seconds: float) -> None:
         """Report the end of a call to the function's `log`."""
         log = call.function.limits.log
         if log is None:
             return
         try:
-            log(HostCall(self._number, call.function.name, call.arguments, outcome, error, seconds))
+            log(Report(self._number, call.function.name, call.arguments, outcome, error, seconds))
         except Exception:  # noqa: BLE001 - the exception is nobody's to handle
             _log.exception("the log of %s raised an exception", call.function.name)
 
@@ -203,7 +216,7 @@ class HostCalls:
         return self._shipment.message_name(thing)
 
 
-class _Call:
+class HostCall:
     """One call: its request, and its outcome."""
 
     def __init__(self, function: HostFunction[Any, Any], text: str, calls: HostCalls) -> None:
@@ -236,7 +249,7 @@ class _Call:
             outcome = "returned"
         except BaseException as raised:  # noqa: BLE001 - the error belongs to the calling process
             error = raised
-            self.answer = _raised(raised, self._calls)
+            self.answer = raised_text(raised, self._calls)
         self._calls.report(self, outcome, error, time.monotonic() - began)
 
     def _arguments(self) -> Any:
@@ -258,7 +271,7 @@ class _Call:
         return bound
 
 
-def _check_size(size: int) -> None:
+def check_size(size: int) -> None:
     """Refuse arguments that are too large.
 
     Raises:
@@ -277,7 +290,7 @@ def _is_call(decoded: Any) -> bool:
     return type(args) is tuple and type(kwargs) is dict and all(type(name) is str for name in kwargs)
 
 
-def _raised(error: BaseException, calls: HostCalls | None) -> str:
+def raised_text(error: BaseException, calls: HostCalls | None) -> str:
     """Encode an exception for the process."""
     return "e" + (
         host_errors.describe(error) if calls is None else host_errors.describe(error, externals=calls.name_of)
@@ -293,11 +306,11 @@ class _Worker:
         self._running: Any = None  # (event loop, task) of an asynchronous call
         self._runner: Any = None  # made for the first asynchronous call
         self._lock = threading.Lock()
-        self._jobs: queue.SimpleQueue[tuple[_Call, Callable[[], None]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[HostCall, Callable[[], None]] | None] = queue.SimpleQueue()
         # A daemon: a function that hangs must not keep the interpreter from exiting.
         threading.Thread(target=self._work, name="capsend host functions", daemon=True).start()
 
-    def begin(self, call: _Call, wake: Callable[[], None]) -> None:
+    def begin(self, call: HostCall, wake: Callable[[], None]) -> None:
         """Make a call, and wake the waiting process when the call has ended."""
         self.is_busy = True
         self._jobs.put((call, wake))

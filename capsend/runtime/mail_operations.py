@@ -386,18 +386,8 @@ class Mail:
             undo()
 
     def port_of(self, address: Any) -> Port:
-        """Return the port of a host's address, for a link.
-
-        Raises:
-            TypeError: *address* is no address.
-            CapsendError: the address lacks the right to link.
-        """
-        grant = getattr(address, "__capsend_handle__", None)
-        if not isinstance(grant, PortGrant):
-            raise TypeError(f"a process can be linked to a Process or an Address, not to {address!r}")
-        if not grant.link:
-            raise CapsendError(f"nothing can be linked to {grant.port.label} with this address: it is a weaker one")
-        return grant.port
+        """Return the port of a host's address, for a link; errors as the function `port_of`."""
+        return port_of(address)
 
     def _unlink(self, payload: str) -> str:
         """Do `number`: undo a link."""
@@ -485,6 +475,21 @@ class Mail:
         Operation.ALIVE: _alive,
         Operation.WEAKEN: _weaken,
     }
+
+
+def port_of(address: Any) -> Port:
+    """Return the port of a host's address, for a link.
+
+    Raises:
+        TypeError: *address* is no address.
+        CapsendError: the address lacks the right to link.
+    """
+    grant = getattr(address, "__capsend_handle__", None)
+    if not isinstance(grant, PortGrant):
+        raise TypeError(f"a process can be linked to a Process or an Address, not to {address!r}")
+    if not grant.link:
+        raise CapsendError(f"nothing can be linked to {grant.port.label} with this address: it is a weaker one")
+    return grant.port
 
 
 def _notice(kind: Any, port: Port, reason: str, words: str, *, tag: int = 0) -> Envelope:

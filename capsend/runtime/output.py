@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,17 @@ def to_stderr(text: str) -> None:
     """Write to the `sys.stderr` of that moment."""
     if sys.stderr is not None:
         sys.stderr.write(text)
+
+
+@runtime_checkable
+class Forwarding(Protocol):
+    """A target of output that hands it on to another program, and has it flushed there."""
+
+    def __call__(self, text: str, /) -> object:
+        """Hand on text."""
+
+    def flush(self) -> object:
+        """Have it flushed."""
 
 
 class Lines:
@@ -49,6 +60,8 @@ class Lines:
             sys.stdout.flush()
         elif self._target is to_stderr and sys.stderr is not None:
             sys.stderr.flush()
+        elif isinstance(self._target, Forwarding):
+            self._target.flush()
 
     def close(self) -> None:
         """Hand on the last line, although its end is missing."""

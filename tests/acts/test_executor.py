@@ -14,6 +14,8 @@ from capsend.environment import Environment
 from capsend.exceptions import CaptureError, ProcessFailed, ProcessKilled, TimeLimitExceeded
 from capsend.executor import Executor
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 
 def test_submit_gives_a_future_of_the_standard_library():
     """Code that waits for futures works."""

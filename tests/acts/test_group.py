@@ -12,6 +12,8 @@ import pytest
 import capsend
 from capsend import Mailbox, ProcessGroup, spawn
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 PATIENCE = 20.0
 
 

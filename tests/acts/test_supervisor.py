@@ -14,6 +14,8 @@ import pytest
 from capsend import Address, CaptureError, Mailbox, Supervisor, process, registry, spawn
 from capsend.supervisor import RestartsExceeded
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 PATIENCE = 20.0
 
 
@@ -323,6 +325,7 @@ def test_address_follows_the_child(starts):
         assert supervisor.address(name).call(Who, timeout=PATIENCE) == "here"
 
 
+@pytest.mark.here("it costs much, and other tests see restarts on nodes")
 def test_hundred_crashing_children_are_all_started_again(starts):
     """Many deaths at once are many restarts."""
     with Supervisor(restarts=1000) as supervisor:
@@ -451,6 +454,7 @@ def test_ensure_starts_one_process_for_all_who_ask():
     registry.unregister("one")
 
 
+@pytest.mark.here("its program is one of its own")
 def test_interpreter_exits_with_a_supervisor_at_work(run_script):
     """A program that ends with live children, names and timers ends at once and quietly."""
     done = run_script(

@@ -18,7 +18,18 @@ ENTRY = re.compile(r"^::: ([\w.]+)$", re.MULTILINE)
 RECEIVERS = frozenset({"self", "cls"})
 QUOTED = re.compile(r"`([\w.]+)`")
 MADE_BY_CAPSEND = frozenset(
-    {"Actor", "Address", "Process", "Snapshot", "SourceFunction", "Stream", "Timer", "WasmFunction", "WasmModule"}
+    {
+        "Actor",
+        "Address",
+        "Node",
+        "Process",
+        "Snapshot",
+        "SourceFunction",
+        "Stream",
+        "Timer",
+        "WasmFunction",
+        "WasmModule",
+    }
 )
 """Classes that have no public constructor, or class methods in its place."""
 

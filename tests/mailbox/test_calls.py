@@ -15,6 +15,8 @@ from capsend.mailbox import Down
 from tests.eventually import eventually
 from tests.mailbox.counting import PATIENCE, Add, Get, counter
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 
 def test_call_returns_the_answer():
     """A call is a message with an address for the answer."""

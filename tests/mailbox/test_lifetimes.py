@@ -18,6 +18,8 @@ from capsend.mailbox.bounds import MOST_CALLS
 from capsend.runtime.mail_operations import MOST_WATCHES
 from tests.eventually import eventually
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 PATIENCE = 10.0
 
 
@@ -453,6 +455,7 @@ def test_handles_that_a_process_hoards_are_bounded(monkeypatch):
     assert p.stats().dropped == 3
 
 
+@pytest.mark.here("it looks into the table of a process of this program")
 def test_handles_that_come_and_go_do_not_add_up():
     """A server that answers many calls holds no more handles than it has open."""
 
@@ -546,6 +549,7 @@ def test_message_with_an_address_of_a_dead_process_is_harmless():
     assert q.result(PATIENCE) == (False, "killed")
 
 
+@pytest.mark.here("a spawn does not wait for the node, and a thousand take longer than the test waits")
 def test_a_thousand_deaths_at_once_are_all_told():
     """Every monitor gets its notice when everything ends at the same time."""
     count = 1_000

@@ -7,6 +7,8 @@ import pytest
 from capsend import spawn
 from tests.mailbox.counting import PATIENCE
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 
 def test_log_records_reach_the_host(caplog):
     """A process that has not set up logging logs to the host's, with its number."""

@@ -13,6 +13,8 @@ from capsend.exceptions import CapsendError
 from tests.eventually import eventually
 from tests.mailbox.counting import PATIENCE, Add, Stop, counter
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 
 def test_process_sends_to_a_mailbox_of_the_host():
     """A captured address is a way back to the host."""
@@ -201,6 +203,7 @@ def test_flood_holds_up_the_sender_and_nothing_else():
             sender.result(PATIENCE)
 
 
+@pytest.mark.here("across machines the policy acts at the receiver, which counts")
 @pytest.mark.parametrize(("policy", "error"), [("fail", LimitExceeded), ("drop_oldest", None)])
 def test_policies_of_a_full_mailbox(policy, error):
     """Fail tells the sender; drop_oldest keeps the newest; both count."""

@@ -21,6 +21,8 @@ from capsend import (
 )
 from tests.mailbox.counting import PATIENCE, counter
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 
 @attrs.frozen
 class Stranger:

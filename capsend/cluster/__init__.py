@@ -1,0 +1,1 @@
+"""Clusters: processes on other machines, and on other interpreters of this one."""

@@ -1,0 +1,88 @@
+"""Calls of home's functions by processes on nodes: made at home, where arguments are judged and calls are counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from capsend.cluster.lives import Numbered
+from capsend.runtime.call_operations import HostCall, HostCalls
+from capsend.runtime.transit import Transit
+from capsend.waiting import Parker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from capsend.capabilities.handles import Grant
+    from capsend.capabilities.host_functions import FunctionGrant
+    from capsend.runtime.call_limits import Turns
+
+
+class _Caller:
+    """The thread that waits for a call, in the place of the process."""
+
+    disturbed = False
+
+    def __init__(self) -> None:
+        self.interrupted = False
+        self._parker = Parker()
+
+    def park(self, seconds: float | None) -> None:
+        """Wait; see `Parker.park`."""
+        self._parker.park(seconds)
+
+    def unpark(self) -> None:
+        """End the wait."""
+        self._parker.unpark()
+
+
+class DistantCalls(HostCalls):
+    """The calls of home's functions by one process on a node; `make_distant` runs on a thread of its own.
+
+    Args:
+        number: the process's number.
+        shipment: the call at the root of its tree, by which classes are named.
+        turns: the calls of its tree.
+    """
+
+    def __init__(self, number: int, shipment: Any, *, turns: Turns) -> None:
+        super().__init__(number, Numbered({}), shipment, turns=turns, transit=Transit())  # type: ignore[arg-type]  # only asked for grants
+        self._caller: _Caller | None = None
+        self._is_over = False
+
+    def make_distant(
+        self, grant: FunctionGrant, text: str, *, segments: Sequence[bytes], grants: Mapping[int, Grant]
+    ) -> tuple[str, str, Sequence[Grant], Sequence[bytes]] | None:
+        """Make a call.
+
+        Returns:
+            ("v" or "e", the text of the result or of the exception, the grants behind its handles, the bytes beside it); None when nobody
+            waits for it any more.
+        """
+        self._handles = Numbered(grants)  # type: ignore[assignment]  # as above
+        caller = self._caller = _Caller()
+        caller.interrupted = self._is_over
+        call = HostCall(grant.function, text, self)
+        call.segments = list(segments)
+        if not self.make(caller, grant, call):
+            return None
+        answer = call.too_late or call.answer
+        if answer.startswith("e"):
+            return "e", answer[1:], (), ()
+        return "v", answer, call.grants, call.result_segments
+
+    def refuses(self, grant: Grant) -> str:
+        """Return the reason why a grant cannot be part of a result to another machine; empty when it can."""
+        return grant.refusal or grant.stays
+
+    def interrupt(self) -> None:
+        """Wait for the call no more: the process has been stopped."""
+        caller = self._caller
+        if caller is not None:
+            caller.interrupted = True
+            caller.unpark()
+
+    def close(self) -> None:
+        """End with the process."""
+        self._is_over = True
+        self.interrupt()
+        super().close()

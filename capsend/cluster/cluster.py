@@ -1,0 +1,234 @@
+"""Clusters: nodes on which processes run, with one interpreter each, and the handles of both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, final
+
+from capsend.cluster.home import Home
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from capsend.cluster.engines import Engine
+    from capsend.cluster.home import Member
+    from capsend.environment import Environment
+    from capsend.process import Life
+
+HEARTBEAT: Final = 1.0
+LOST_AFTER: Final = 5.0
+
+
+@final
+class Node:
+    """A machine, or an OS process on one, that runs processes of a cluster; `Cluster.nodes` has them, users make none.
+
+    `Environment(on=node)` runs processes on it.
+    """
+
+    def __init__(self, member: Member) -> None:
+        self._member = member
+
+    @property
+    def name(self) -> str:
+        """Its name, for people."""
+        return self._member.name
+
+    @property
+    def id(self) -> str:
+        """The name by which its cluster knows it, which is never used again."""
+        return self._member.id
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Labels for placement, as its engine gave them: {name: value}."""
+        return self._member.started.labels
+
+    @property
+    def cpus(self) -> int:
+        """The number of its processors."""
+        return self._member.cpus
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory of its machine."""
+        return self._member.memory
+
+    @property
+    def pid(self) -> int | None:
+        """The number of its OS process, for a node of this machine; None for any other."""
+        pid: int | None = getattr(self._member.home.engine, "pid_of", lambda _id: None)(self.id)
+        return pid
+
+    @property
+    def running(self) -> int:
+        """The number of processes that were spawned on it from here and have not ended."""
+        return len(self._member)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not been lost; a node that was lost never comes back."""
+        return self._member.is_alive
+
+    def start(self, shipment: Any, environment: Environment) -> Life:
+        """Start a process on it; `Environment(on=node).spawn(...)` calls this, users do not.
+
+        Args:
+            shipment: the packed call.
+            environment: its limits.
+
+        Raises:
+            NodeLost: the node was lost before.
+            CaptureError: the call has a grant that stays on this machine.
+            RuntimeError: the cluster is closed, or this OS process was forked from the one that has it.
+        """
+        return self._member.home.start_on(self._member, shipment, environment)
+
+    def __repr__(self) -> str:
+        return f"<Node {self.name}: {f'{self.running} running' if self.alive else 'lost'}>"
+
+
+def least_loaded(nodes: tuple[Node, ...], _environment: Environment) -> Node:
+    """Return the node with the fewest processes for each of its processors; the usual placement."""
+    return min(nodes, key=lambda node: node.running / max(node.cpus, 1))
+
+
+@final
+class Cluster:
+    """Nodes on which processes run as they do in this program: with the same limits, messages, links and results.
+
+    A cluster ends with its `with` block, by `close`, or with the program. All its processes end with it.
+
+    Ordering:
+        Messages from one sender to one receiver arrive in the order in which they were sent, each at most once, and notices of ends behind
+        them, wherever the two run.
+
+    Args:
+        engine: starts the nodes; `Cluster.local` has one.
+        heartbeat: seconds between two signs of life.
+        lost_after: seconds of silence after which a node is lost. What ran on it ended with it, or ends by itself before that time is
+            over.
+        place: chooses the node of a process: called with the nodes that are alive and the environment.
+        count: the number of nodes that the engine starts.
+
+    Example:
+        >>> import capsend
+        >>> with capsend.Cluster.local(2) as cluster:
+        ...     anywhere = capsend.Environment(on=cluster)
+        ...     anywhere.spawn(lambda: 6 * 7).result()
+        42
+
+    Source:
+        Erlang's distribution has the same promises of order; leases are those of Gray and Cheriton (1989).
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        heartbeat: float = HEARTBEAT,
+        lost_after: float = LOST_AFTER,
+        place: Callable[[tuple[Node, ...], Environment], Node] = least_loaded,
+        count: int = 1,
+    ) -> None:
+        if not 0 < heartbeat <= lost_after / 2:
+            raise ValueError(
+                f"lost_after must be at least twice the heartbeat, not {lost_after:g} s and {heartbeat:g} s"
+            )
+        self._home = Home(engine, heartbeat=heartbeat, lost_after=lost_after, place=place, make_node=Node)
+        self._home.begin(count)
+
+    @classmethod
+    def local(
+        cls,
+        nodes: int = 2,
+        *,
+        heartbeat: float = HEARTBEAT,
+        lost_after: float = LOST_AFTER,
+        place: Callable[[tuple[Node, ...], Environment], Node] = least_loaded,
+    ) -> Cluster:
+        """Start a cluster of OS processes of this machine, each with an interpreter, and so a global lock, of its own.
+
+        Args:
+            nodes: their number.
+            heartbeat: seconds between two signs of life.
+            lost_after: seconds of silence after which a node is lost.
+            place: chooses the node of a process, as for `Cluster`.
+
+        Raises:
+            ValueError: there is not at least one node, or `lost_after` is less than two heartbeats.
+            CapsendError: a node did not start.
+        """
+        from capsend.cluster.engines.local import LocalEngine
+
+        given: Any = nodes  # from callers without a type checker
+        if not isinstance(given, int) or isinstance(given, bool) or nodes < 1:
+            raise ValueError(f"a cluster has at least one node, not {nodes!r}")
+        return cls(LocalEngine(nodes), heartbeat=heartbeat, lost_after=lost_after, place=place, count=nodes)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes that are alive, in the order in which they joined."""
+        return tuple(member.node for member in self._home.alive())
+
+    @property
+    def cpus(self) -> int:
+        """The number of processors of its nodes; nodes of one machine count those once."""
+        of_hosts: dict[str, int] = {}
+        for member in self._home.alive():
+            of_hosts[member.started.host] = max(member.cpus, of_hosts.get(member.started.host, 0))
+        return sum(of_hosts.values()) or 1
+
+    def wait_for(self, nodes: int, timeout: float | None = None) -> bool:
+        """Wait until there are so many nodes; return whether there are.
+
+        Args:
+            nodes: their number.
+            timeout: seconds to wait; for ever when None.
+        """
+        return self._home.wait_for(nodes, timeout)
+
+    def on_change(self, tell: Callable[[Node], object]) -> None:
+        """Call *tell* with each node that joins or is lost from now on, on a thread of the cluster."""
+        self._home.on_change(tell)
+
+    def start(self, shipment: Any, environment: Environment) -> Life:
+        """Start a process on a node; `Environment(on=cluster).spawn(...)` calls this, users do not.
+
+        Args:
+            shipment: the packed call.
+            environment: its limits.
+
+        Raises:
+            CapsendError: no node is left.
+            CaptureError, RuntimeError: as `Node.start`.
+        """
+        return self._home.start(shipment, environment)
+
+    def close(self) -> None:
+        """End all processes and nodes of the cluster, and wait until they have ended; do nothing when that was done."""
+        self._home.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close without blocking the event loop."""
+        import asyncio
+
+        await asyncio.to_thread(self.close)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._home.is_closed else f"{len(self.nodes)} nodes"
+        return f"<Cluster: {state}>"

@@ -1,0 +1,584 @@
+"""Home: the program that has a cluster. It starts processes on nodes, and hears of all that they say."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from capsend.capabilities.host_functions import FunctionGrant
+from capsend.cluster.calling import DistantCalls
+from capsend.cluster.engines import Setup
+from capsend.cluster.hosting import hello
+from capsend.cluster.items import Item, Malformed, joined, split
+from capsend.cluster.lines import Line, Refused, dial
+from capsend.cluster.lives import RemoteLife
+from capsend.cluster.peers import HOME, Peer, Switch
+from capsend.cluster.versions import check
+from capsend.engine import FORKED, THREAD_STACK
+from capsend.exceptions import CapsendError, CaptureError, NodeLost
+from capsend.runtime import preloading, process_warnings, running, workers
+from capsend.runtime.home import THIS_PROGRAM
+from capsend.runtime.life import next_number
+from capsend.runtime.shipments import Runnable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.capabilities.handles import Grant
+    from capsend.cluster.engines import Engine, Started
+    from capsend.environment import Environment
+    from capsend.mailbox.ports import Origin
+
+_GREETING: Final = 10.0
+_CLOSING: Final = 2.0
+_log: Final = logging.getLogger("capsend.cluster")
+_counts_lock: Final = threading.Lock()
+_first_free = 1
+
+
+def take_numbers(count: int) -> int:
+    """Return the first of *count* numbers of nodes that no other node of this program has."""
+    global _first_free
+    with _counts_lock:
+        first, _first_free = _first_free, _first_free + count
+    return first
+
+
+class Member:
+    """A node, as home holds it.
+
+    Attributes:
+        started: as the engine told.
+        peer: the node, as items go to it.
+        node: the object by which users know it.
+        starting: held while a process is started: the node hears of processes in the order of their numbers.
+        cpus: the number of its processors.
+        memory: bytes of its memory.
+        is_alive: whether it has not been lost.
+    """
+
+    def __init__(self, home: Home, started: Started, peer: Peer) -> None:
+        self.started: Started = started
+        self.name: str = started.name
+        self.id: str = started.id
+        self.peer: Peer = peer
+        self.node: Any = None
+        self.cpus: int = 1
+        self.memory: int = 0
+        self.starting: threading.RLock = threading.RLock()
+        self.is_alive: bool = True
+        self.home: Home = home
+        self._lock = threading.Lock()
+        self._lives: dict[int, RemoteLife] = {}
+
+    def __len__(self) -> int:
+        return len(self._lives)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def life(self, number: int) -> RemoteLife | None:
+        """Return the process of a number; None when it has ended."""
+        return self._lives.get(number)
+
+    def admit(self, life: RemoteLife) -> None:
+        """Take a process in.
+
+        Raises:
+            NodeLost: the node was lost.
+        """
+        with self._lock:
+            if not self.is_alive:
+                raise NodeLost(
+                    f"{life.name} was not started: {self.name} is lost. Spawn it on another node", node=self.name
+                )
+            self._lives[life.number] = life
+
+    def forget(self, life: RemoteLife) -> None:
+        """Forget a process that has ended."""
+        with self._lock:
+            self._lives.pop(life.number, None)
+        self.home.forget(life)
+
+    def lose(self) -> list[RemoteLife]:
+        """Start nothing any more; return the processes that were running."""
+        with self._lock:
+            self.is_alive = False
+            return list(self._lives.values())
+
+    def lives(self) -> list[RemoteLife]:
+        """Return the processes that have not ended."""
+        with self._lock:
+            return list(self._lives.values())
+
+
+def member_of(node: Any) -> Member:
+    """Return the node that users know by an object.
+
+    Raises:
+        TypeError: the object is no node.
+    """
+    member = getattr(node, "_member", None)
+    if not isinstance(member, Member):
+        raise TypeError(f"place must return one of the nodes that it is given, not {node!r}")
+    return member
+
+
+class _Child:
+    """The call of a process, as its descendants may name things of it: by class and name only."""
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+
+    def resolve(self, reference: Any) -> object:
+        """Return the class or function of a name; errors as `Shipment.resolve`."""
+        if not isinstance(reference, dict) or not reference.keys() & {"c", "n"}:
+            raise LookupError("it names nothing that the host sent")
+        return self._root.resolve({key: reference[key] for key in ("c", "n") if key in reference})
+
+
+class Home:
+    """The side of the program that has a cluster: its nodes, the processes on them, and what nodes say about these.
+
+    Args:
+        engine: starts the nodes.
+        heartbeat: seconds between two signs of life.
+        lost_after: seconds of silence after which a node is lost.
+        place: chooses the node of a process, from those that are alive.
+        make_node: returns the object by which users know a node.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        heartbeat: float,
+        lost_after: float,
+        place: Callable[[tuple[Any, ...], Environment], Any],
+        make_node: Callable[[Member], Any],
+    ) -> None:
+        self.engine: Engine = engine
+        self.switch: Switch = Switch(HOME, self)
+        self.members: dict[str, Member] = {}
+        self.is_closed: bool = False
+        self._heartbeat = heartbeat
+        self._lost_after = lost_after
+        self._place = place
+        self._make_node = make_node
+        self._owner = os.getpid()
+        self._changed = threading.Condition(threading.RLock())
+        self._lives: dict[int, RemoteLife] = {}
+        self._listeners: list[Callable[[Any], object]] = []
+        self._closing = threading.Event()
+
+    def begin(self, count: int) -> None:
+        """Start *count* nodes, and watch over them; errors as `Engine.start`."""
+        try:
+            first = take_numbers(count)
+            for started in self.engine.start(Setup(first, self._heartbeat, self._lost_after)):
+                self._join(started)
+            self._tell_places()
+            self.engine.watch(self._joined_later, self._lose)
+        except BaseException:
+            self.close()
+            raise
+        threading.Thread(target=self._beat, name="capsend cluster beats", daemon=True).start()
+        running.register_exit()
+        atexit.register(self.close)
+
+    # --- nodes ---
+
+    def alive(self) -> tuple[Member, ...]:
+        """Return the nodes that are alive, in the order in which they joined."""
+        return tuple(member for member in list(self.members.values()) if member.is_alive)
+
+    def wait_for(self, nodes: int, timeout: float | None = None) -> bool:
+        """Wait until there are so many nodes; return whether there are.
+
+        Args:
+            nodes: their number.
+            timeout: seconds to wait; for ever when None.
+        """
+        with self._changed:
+            return (
+                self._changed.wait_for(lambda: len(self.alive()) >= nodes or self.is_closed, timeout)
+                and not self.is_closed
+            )
+
+    def on_change(self, tell: Callable[[Any], object]) -> None:
+        """Call *tell* with each node that joins or is lost from now on, on a thread of the cluster."""
+        self._listeners.append(tell)
+
+    def _join(self, started: Started) -> Member:
+        connection, cipher = dial(started.host, started.port, self.engine.credentials)
+        line = Line(connection, cipher, name=f"capsend {started.name}")
+        peer = Peer(self.switch, started.id)
+        peer.incoming = line
+        node = Member(self, started, peer)
+        node.node = self._make_node(node)
+        greeted = threading.Event()
+        told: list[Item] = []
+
+        def handle(item: Item) -> None:
+            if not told:
+                if item.word != "hello" or item.fields[0] != started.id:
+                    raise Malformed("it does not say who it is")
+                told.append(item)
+                greeted.set()
+                return
+            self._handle(node, item)
+
+        def ended(words: str) -> None:
+            greeted.set()
+            self._lose(started.id, words)
+
+        self.switch.add(peer)
+        line.put(hello(HOME))
+        line.start(handle, ended)
+        if not greeted.wait(_GREETING) or not told:
+            line.close()
+            raise Refused(f"{started.name} was not heard of: it does not answer at {started.host}, port {started.port}")
+        _, versions, node.cpus, node.memory = told[0].fields
+        check(versions, node=started.name)
+        peer.connect(line)
+        with self._changed:
+            self.members[started.id] = node
+            self._changed.notify_all()
+        sys.audit("capsend.node", started.name, "joined")
+        return node
+
+    def _joined_later(self, started: Started) -> None:
+        try:
+            node = self._join(started)
+        except (CapsendError, OSError) as error:
+            _log.warning("%s was not taken in: %s", started.name, error)
+            self.engine.discard(started.id)
+            return
+        self._tell_places()
+        self._tell(node)
+
+    def _tell_places(self) -> None:
+        """Tell all nodes where all others are."""
+        for node in self.alive():
+            for other in self.alive():
+                if other is not node:
+                    node.peer.put("join", (other.id, other.started.host, other.started.port))
+
+    def _tell(self, node: Member) -> None:
+        for tell in list(self._listeners):
+            try:
+                tell(node.node)
+            except Exception:  # noqa: BLE001 - the exception is nobody's to handle
+                _log.exception("a listener of a cluster raised an exception")
+
+    def _lose(self, id_: str, words: str) -> None:
+        """Give a node up for good."""
+        node = self.members.get(id_)
+        lost = [] if node is None else node.lose()
+        if not self.switch.lose(id_, words, but=frozenset(-life.number for life in lost)):
+            return
+        for life in lost:
+            life.lose(words)
+        if node is None:
+            return
+        if not self.is_closed:
+            _log.warning("%s was lost: %s", node.name, words)
+            self.engine.discard(id_)
+        sys.audit("capsend.node", node.name, "lost")
+        for other in self.alive():
+            other.peer.put("left", (id_, words[:500]))
+        with self._changed:
+            self._changed.notify_all()
+        self._tell(node)
+
+    def _beat(self) -> None:
+        while not self._closing.wait(self._heartbeat):
+            now = time.monotonic()
+            for node in self.alive():
+                node.peer.put("beat", (0,))
+                if node.peer.heard is not None and now - node.peer.heard > self._lost_after:
+                    self._lose(node.id, f"nothing was heard of it for {self._lost_after:g} s")
+            self.switch.sweep()
+
+    # --- processes ---
+
+    def start(self, shipment: Any, environment: Environment) -> RemoteLife:
+        """Start a process on a node; `Environment(on=cluster).spawn(...)` calls this, users do not.
+
+        Raises:
+            CapsendError: no node is left.
+            CaptureError, RuntimeError: as `Node.start`.
+        """
+        while True:
+            self._check_open()
+            nodes = self.alive()
+            if not nodes:
+                raise CapsendError(
+                    f"{shipment.name} was not started: no node of the cluster is left. Start another cluster"
+                )
+            node = member_of(self._place(tuple(member.node for member in nodes), environment))
+            try:
+                return self.start_on(node, shipment, environment)
+            except NodeLost:
+                continue  # lost meanwhile, and nothing was started there
+
+    def _check_open(self) -> None:
+        if os.getpid() != self._owner:
+            raise RuntimeError(FORKED)
+        if self.is_closed:
+            raise RuntimeError("no process can be spawned any more: the cluster is closed")
+
+    def start_on(self, node: Member, shipment: Any, environment: Environment) -> RemoteLife:
+        """Start a process on a node; see `Node.start`."""
+        self._check_open()
+        if isinstance(shipment, Runnable):
+            raise CapsendError(
+                f"{shipment.name} cannot be spawned on {node.name}: modules run in the program that compiled them. Spawn it there"
+            )
+        for grant in shipment.grants:
+            if grant.stays:
+                raise CaptureError(
+                    f"cannot spawn {shipment.name} on {node.name}: {grant} cannot go along: {grant.stays}"
+                )
+        preloading.load()
+        preloading.load_named_by(shipment.entities)
+        with node.starting:  # the node hears of processes in the order of their numbers
+            return self._started(node, shipment, environment)
+
+    def _started(self, node: Member, shipment: Any, environment: Environment) -> RemoteLife:
+        number = next_number()
+        references = [self._reference(grant, number, place) for place, grant in enumerate(shipment.grants)]
+        port = self.switch.remote(
+            node.id,
+            -number,
+            f"process {number}",
+            messages=environment.mailbox,
+            size=environment.mailbox_bytes,
+            root=number,
+            flags=1,
+            watched=False,
+        )
+        port.name = shipment.message_name
+        life = RemoteLife(number, shipment, environment, member=node, port=port)
+        sys.audit("capsend.spawn", number, shipment.name)
+        for grant in shipment.grants:
+            sys.audit("capsend.grant", number, grant.kind, str(grant))
+        sys.audit("capsend.remote", number, node.name)
+        self._lives[number] = life
+        try:
+            node.admit(life)
+            running.enlist(life)
+            self._send(node, life, references)
+        except BaseException:
+            node.forget(life)
+            running.strike(life)
+            port.close("failed", "it was not started")
+            raise
+        return life
+
+    def _reference(self, grant: Grant, number: int, place: int) -> list[Any]:
+        if isinstance(grant, FunctionGrant):
+            return ["f", number, place, grant.function.name, grant.function.is_async]
+        reference = self.switch.reference(grant)
+        if reference is None:
+            raise CaptureError(f"{grant} cannot go to another machine")
+        return reference
+
+    def _send(self, node: Member, life: RemoteLife, references: list[list[Any]]) -> None:
+        shipment, environment = life.shipment, life.environment
+        sizes, body = joined((shipment.program, shipment.call), shipment.segments)
+        limits = [
+            environment.memory,
+            environment.timeout,
+            environment.cpu,
+            environment.output,
+            environment.result,
+            environment.mailbox,
+            environment.mailbox_bytes,
+            environment.processes,
+            environment.tree_memory,
+        ]
+        fields = (
+            life.number,
+            shipment.name[:200],
+            shipment.takes_mailbox,
+            limits,
+            environment.mailbox_full,
+            dict(environment.env),
+            list(environment.image.packages),
+            environment.image.content_key,
+            environment.stdout is not None,
+            environment.stderr is not None,
+            THIS_PROGRAM.log_level,
+            references,
+            sizes,
+        )
+        node.peer.put("spawn", fields, body)
+
+    def forget(self, life: RemoteLife) -> None:
+        """Forget a process that has ended."""
+        self._lives.pop(life.number, None)
+
+    # --- what nodes say ---
+
+    def _handle(self, node: Member, item: Item) -> None:
+        if not node.is_alive:
+            return  # of an epoch that is over
+        if node.peer.handle(item) or item.word == "beat":
+            return
+        act = _ACTS.get(item.word)
+        if act is None:
+            raise Malformed(f"{item.word!r} is not for it to say")
+        act(self, node, item)
+
+    def _out(self, node: Member, item: Item) -> None:
+        number, stream, flush = item.fields
+        life = node.life(number)
+        if life is not None:
+            life.write(stream, item.body.decode("utf-8", "replace"), flush=flush)
+
+    def _log(self, _node: Member, item: Item) -> None:
+        number, level, name = item.fields
+        THIS_PROGRAM.record(number, min(max(level, 0), 50), name, item.body.decode("utf-8", "replace"))
+
+    def _part(self, node: Member, item: Item) -> None:
+        life = node.life(item.fields[0])
+        if life is not None:
+            life.take_part(item.body)
+
+    def _result(self, node: Member, item: Item) -> None:
+        number, kind, reason, words, figures, numbered, sizes = item.fields
+        life = node.life(number)
+        if life is None:
+            return
+        if kind not in {"v", "u", "e", "x"} or reason not in {"normal", "failed", "killed", "limit", "trap"}:
+            raise Malformed("a process ends in another way")
+        grants = {int(name): self.switch.grant(reference) for name, reference in numbered.items() if name.isdecimal()}
+        life.end(kind, reason, words, figures=figures, grants=grants, sizes=sizes, body=item.body)
+
+    def _figures(self, node: Member, item: Item) -> None:
+        number, question, figures = item.fields
+        life = node.life(number)
+        if life is not None:
+            life.tell_figures(question, figures)
+
+    def _call(self, node: Member, item: Item) -> None:
+        root, number, call, function, numbered, sizes = item.fields
+        life = node.life(root)
+        shipment = None if life is None else life.shipment
+        if life is None or shipment is None:
+            return
+        grant = shipment.grants[function] if 0 <= function < len(shipment.grants) else None
+        if not isinstance(grant, FunctionGrant) or grant.stays:
+            raise Malformed("a process calls a function that it was not given")
+        (text,), segments = split(item.body, sizes, 1)
+        if not text.isascii() or text.startswith("k"):
+            raise Malformed("the arguments of a call are no text of a guest")
+        grants = {int(name): self.switch.grant(reference) for name, reference in numbered.items() if name.isdecimal()}
+        calls = life.calls.get(number)
+        if calls is None:
+            calls = life.calls[number] = DistantCalls(number, shipment, turns=life.turns)
+
+        def make() -> None:
+            made = calls.make_distant(grant, text, segments=segments, grants=grants)
+            if made is None:
+                return
+            kind, answer, given, beside = made
+            references = [self.switch.reference(each) for each in given]
+            told, body = joined((answer,), beside)
+            node.peer.put("answer", (call, kind, references, told), body)
+
+        workers.run(make, stack=THREAD_STACK)
+
+    def _forget_call(self, node: Member, item: Item) -> None:
+        root, number = item.fields
+        life = node.life(root)
+        calls = None if life is None else life.calls.get(number)
+        if calls is not None:
+            calls.interrupt()
+
+    def _warn(self, node: Member, item: Item) -> None:
+        root, number, call = item.fields
+        life = node.life(root)
+        shipment = None if life is None else life.shipment
+        if shipment is None:
+            return
+        payload = item.body.decode("utf-8", "replace")
+
+        def warn() -> None:
+            answer = process_warnings.warn(payload, number=number, files=shipment.files())
+            told, body = joined((answer,))
+            node.peer.put("answer", (call, "v", [], told), body)
+
+        workers.run(warn, stack=THREAD_STACK)
+
+    # --- what it knows of processes; see `capsend.cluster.peers.Names` ---
+
+    def origin(self, root: int, *, is_child: bool) -> Origin | None:
+        """Return what knows the names in a message of a process."""
+        life = self._lives.get(root)
+        shipment = None if life is None else life.shipment
+        if shipment is None:
+            return None
+        return _Child(shipment) if is_child else shipment
+
+    def namer(self, root: int) -> Callable[[Any], object] | None:
+        """Return what names classes for the processes below *root*."""
+        life = self._lives.get(root)
+        shipment = None if life is None else life.shipment
+        return None if shipment is None else shipment.message_name
+
+    def function(self, root: int, number: int, name: str, *, is_async: bool) -> Grant | None:  # noqa: ARG002 - as the protocol has it
+        """Return the grant of a function that was given to a process."""
+        life = self._lives.get(root)
+        shipment = None if life is None else life.shipment
+        grants = () if shipment is None else shipment.grants
+        grant = grants[number] if 0 <= number < len(grants) else None
+        return grant if isinstance(grant, FunctionGrant) else None
+
+    def describe(self, grant: Grant) -> list[Any] | None:  # noqa: ARG002 - as the protocol has it
+        """Return None: functions are given at the spawn only."""
+        return None
+
+    # --- its end ---
+
+    def close(self) -> None:
+        """End all processes and nodes of the cluster, and wait until they have ended; do nothing when that was done."""
+        if os.getpid() != self._owner:
+            return
+        with self._changed:
+            if self.is_closed:
+                return
+            self.is_closed = True
+            self._changed.notify_all()
+        self._closing.set()
+        atexit.unregister(self.close)
+        deadline = time.monotonic() + _CLOSING
+        for node in self.alive():
+            lives = node.lives()
+            for life in lives:
+                life.kill()
+            for life in lives:
+                life.finished.wait(max(deadline - time.monotonic(), 0.0))
+        for node in self.alive():
+            node.peer.put("bye", ())
+        self.engine.stop()
+        for node in self.alive():
+            self._lose(node.id, "its cluster was closed")
+
+
+_ACTS: Final[dict[str, Callable[[Home, Member, Item], None]]] = {
+    "out": Home._out,  # noqa: SLF001 - its own module
+    "log": Home._log,  # noqa: SLF001 - as above
+    "part": Home._part,  # noqa: SLF001 - as above
+    "result": Home._result,  # noqa: SLF001 - as above
+    "figures": Home._figures,  # noqa: SLF001 - as above
+    "call": Home._call,  # noqa: SLF001 - as above
+    "forget": Home._forget_call,  # noqa: SLF001 - as above
+    "warn": Home._warn,  # noqa: SLF001 - as above
+}

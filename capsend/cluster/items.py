@@ -1,0 +1,234 @@
+"""Items: what home and nodes say to each other, as bytes; docs/peers.md documents them.
+
+An item is a word, its fields and a body. On the wire it is the lengths of head and body, four bytes each in network order, then the head,
+the JSON array of the word and its fields, then the body. Nothing that a peer writes is ever unpickled: a head is JSON of the kinds in
+`WORDS`, a body is text or bytes for a guest.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from capsend.capabilities.handles import MOST_HANDLES
+from capsend.codec.segments import MOST as MOST_SEGMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+LARGEST_HEAD: Final = 4 << 20
+LARGEST_BODY: Final = 1 << 30
+LENGTHS: Final = struct.Struct("!II")
+PART: Final = 256 << 10
+"""Bytes of one part of a result: a longer result goes in parts, between which other items go."""
+
+_LONGEST_TEXT: Final = 1 << 16
+_LARGEST: Final = 1 << 62
+_write: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_read: Final = json.JSONDecoder().decode
+
+
+class Malformed(ValueError):
+    """A peer sent what is no item: nothing more is taken from it."""
+
+
+class Item(NamedTuple):
+    """One item.
+
+    Attributes:
+        word: what it says.
+        fields: of the kinds that `WORDS` has for the word.
+        body: text or bytes.
+    """
+
+    word: str
+    fields: list[Any]
+    body: bytes
+
+
+def _number(value: Any) -> bool:
+    return type(value) is int and -_LARGEST < value < _LARGEST
+
+
+def _text(value: Any) -> bool:
+    return type(value) is str and len(value) <= _LONGEST_TEXT
+
+
+def _flag(value: Any) -> bool:
+    return type(value) is bool
+
+
+def _seconds(value: Any) -> bool:
+    return value is None or (type(value) in {int, float} and value == value and abs(value) < _LARGEST)  # noqa: PLR0124 - no NaN
+
+
+def _several(of: Callable[[Any], bool], most: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is list and len(value) <= most and all(map(of, value))
+
+
+def _table(of: Callable[[Any], bool], most: int) -> Callable[[Any], bool]:
+    return lambda value: (
+        type(value) is dict and len(value) <= most and all(map(_text, value)) and all(map(of, value.values()))
+    )
+
+
+_ADDRESS: Final = (_text, _number, _number, _number, _text, _number, _number, _number, _number, _text)
+_FUNCTION: Final = (_number, _number, _text, _flag)
+
+
+def _reference(value: Any) -> bool:
+    """Return whether a value is a reference: to an address or a function of the host; see `capsend.cluster.references`."""
+    if type(value) is not list or not value:
+        return False
+    kinds = _ADDRESS if value[0] == "a" else _FUNCTION if value[0] == "f" else ()
+    return len(value) == len(kinds) + 1 and all(good(part) for good, part in zip(kinds, value[1:], strict=True))
+
+
+_references = _several(_reference, MOST_HANDLES)
+_numbered = _table(_reference, MOST_HANDLES)
+_sizes = _several(_number, MOST_SEGMENTS + 2)
+_texts = _several(_text, 1_000)
+_limits = _several(_seconds, 9)
+_variables = _table(_text, 10_000)
+_figures = _several(_seconds, 7)
+
+WORDS: Final[dict[str, tuple[Callable[[Any], bool], ...]]] = {
+    # id, versions, cpus, memory
+    "hello": (_text, _texts, _number, _number),
+    # id, host, port
+    "join": (_text, _text, _number),
+    # id, words
+    "left": (_text, _text),
+    # cpu seconds of the program
+    "beat": (_seconds,),
+    # number, name, takes a mailbox, limits, mailbox_full, variables, packages, content key, wants stdout, wants stderr, log level, handles,
+    # sizes of program, call and segments
+    "spawn": (
+        _number,
+        _text,
+        _flag,
+        _limits,
+        _text,
+        _variables,
+        _texts,
+        _text,
+        _flag,
+        _flag,
+        _number,
+        _references,
+        _sizes,
+    ),
+    # number, why
+    "kill": (_number, _text),
+    # number, stream, flush
+    "out": (_number, _number, _flag),
+    # number, level, logger
+    "log": (_number, _number, _text),
+    # number
+    "part": (_number,),
+    # number, kind, reason, words, figures, handles by number, sizes of text and segments
+    "result": (_number, _text, _text, _text, _figures, _numbered, _sizes),
+    # number, call
+    "stats": (_number, _number),
+    # number, call, figures
+    "figures": (_number, _number, _figures),
+    # root, number, call, function, handles by number, sizes of text and segments
+    "call": (_number, _number, _number, _number, _numbered, _sizes),
+    # root, number
+    "forget": (_number, _number),
+    # root, number, call
+    "warn": (_number, _number, _number),
+    # call, kind, handles, sizes of text and segments
+    "answer": (_number, _text, _references, _sizes),
+    # key, tag, trusted, is data, root of the sender, is a child, handles, sizes of text and segments
+    "m": (_number, _number, _flag, _flag, _number, _flag, _references, _sizes),
+    # key, messages, bytes
+    "ack": (_number, _number, _number),
+    # key
+    "watch": (_number,),
+    "unwatch": (_number,),
+    # key, reason, words
+    "closed": (_number, _text, _text),
+    # key, the other port
+    "link": (_number, _reference),
+    "unlink": (_number, _reference),
+    "bye": (),
+}
+"""{word: what each of its fields has to be}."""
+
+
+def pack(word: str, fields: Iterable[Any], body: bytes = b"") -> bytes:
+    """Return an item as bytes.
+
+    Raises:
+        Malformed: it is larger than a peer takes.
+    """
+    head = _write([word, *fields]).encode("ascii")
+    if len(head) > LARGEST_HEAD or len(body) > LARGEST_BODY:
+        raise Malformed(f"{word!r} of {len(head)} and {len(body)} bytes is larger than an item can be")
+    return b"".join((LENGTHS.pack(len(head), len(body)), head, body))
+
+
+def lengths(data: bytes) -> tuple[int, int]:
+    """Return the lengths of head and body.
+
+    Raises:
+        Malformed: an item cannot be that large.
+    """
+    head, body = LENGTHS.unpack(data)
+    if head > LARGEST_HEAD or body > LARGEST_BODY:
+        raise Malformed("an item is larger than an item can be")
+    return head, body
+
+
+def unpack(head: bytes, body: bytes) -> Item:
+    """Return an item.
+
+    Raises:
+        Malformed: it is none: not JSON, an unknown word, or fields of other kinds than the word has.
+    """
+    try:
+        told = _read(head.decode("ascii"))
+    except (ValueError, RecursionError):
+        raise Malformed("the head of an item is no JSON") from None
+    if type(told) is not list or not told or type(told[0]) is not str:
+        raise Malformed("the head of an item is no list")
+    word, fields = told[0], told[1:]
+    kinds = WORDS.get(word)
+    if kinds is None or len(fields) != len(kinds):
+        raise Malformed(f"{word[:20]!r} with {len(fields)} fields is no item")
+    if not all(good(field) for good, field in zip(kinds, fields, strict=True)):
+        raise Malformed(f"an item {word!r} has a field of another kind")
+    return Item(word, fields, body)
+
+
+def joined(texts: Iterable[str], segments: Iterable[bytes] = ()) -> tuple[list[int], bytes]:
+    """Return texts and segments as a body, and the size of each of them."""
+    parts = [text.encode("utf-8", "surrogatepass") for text in texts]
+    parts += segments
+    return [len(part) for part in parts], parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def split(body: bytes, sizes: list[int], texts: int) -> tuple[list[str], list[bytes]]:
+    """Return the texts and segments of a body.
+
+    Args:
+        body: the body.
+        sizes: the size of each of them.
+        texts: the number of texts, which come first.
+
+    Raises:
+        Malformed: the sizes are not those of parts of the body, or a text is none.
+    """
+    if len(sizes) < texts or any(size < 0 for size in sizes) or sum(sizes) != len(body):
+        raise Malformed("a body has other sizes than its head says")
+    found: list[bytes] = []
+    start = 0
+    for size in sizes:
+        found.append(body[start : start + size])
+        start += size
+    try:
+        return [part.decode("utf-8", "surrogatepass") for part in found[:texts]], found[texts:]
+    except UnicodeDecodeError:
+        raise Malformed("a text is none") from None

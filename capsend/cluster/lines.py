@@ -1,0 +1,351 @@
+"""Lines: connections between home and nodes. A line carries items both ways, in order, and says when it has ended.
+
+A line knows what it carries only as bytes. How both ends know each other, and whether others can read along, is the matter of
+`Credentials`: `Token` is for connections within one machine.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import hashlib
+import hmac
+import io
+import os
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from capsend.cluster.items import LENGTHS, Item, Malformed, lengths, unpack
+from capsend.exceptions import CapsendError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST_WAITING: Final = 16 << 20
+"""Bytes that wait to be written to one line before senders wait, too."""
+
+GREETING: Final = b"capsend\1"
+TOKEN_BYTES: Final = 32
+_PATIENCE: Final = 10.0
+_AT_ONCE: Final = 128 << 10
+_BUFFER: Final = 256 << 10
+
+
+class Refused(CapsendError):
+    """The other end of a connection is not who it has to be."""
+
+
+class Cipher(Protocol):
+    """The form in which the bytes of one connection travel. `seal` and `open` are called by one thread each, at the same time."""
+
+    def seal(self, data: bytes) -> bytes:
+        """Return what is to be written for *data*."""
+
+    def open(self, data: bytes) -> bytes:
+        """Return what was sent, of what was read; empty when more has to be read first."""
+
+
+class Credentials(Protocol):
+    """The means by which both ends of a connection know each other. Both methods run with a timeout set on the socket.
+
+    Raises:
+        Refused: the other end is not who it has to be.
+        OSError: the connection broke, or took too long.
+    """
+
+    def client(self, connection: socket.socket) -> Cipher:
+        """Greet the end that listens."""
+
+    def server(self, connection: socket.socket) -> Cipher:
+        """Greet the end that has connected."""
+
+
+class Plain:
+    """Bytes as they are."""
+
+    def seal(self, data: bytes) -> bytes:
+        """Return the same bytes."""
+        return data
+
+    def open(self, data: bytes) -> bytes:
+        """Return the same bytes."""
+        return data
+
+
+class Token:
+    """A secret that both ends have, of which each proves that it has it; what follows is not encrypted.
+
+    Source:
+        Challenge and response with HMAC (RFC 2104); the roles are part of what is signed, so that no answer can be sent back.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) != TOKEN_BYTES:
+            raise ValueError(f"a token has {TOKEN_BYTES} bytes, not {len(secret)}")
+        self._secret = secret
+
+    def client(self, connection: socket.socket) -> Cipher:
+        """Greet the end that listens."""
+        own = os.urandom(TOKEN_BYTES)
+        connection.sendall(GREETING + own)
+        told = read_exactly(connection, 2 * TOKEN_BYTES)
+        other, proof = told[:TOKEN_BYTES], told[TOKEN_BYTES:]
+        if not hmac.compare_digest(proof, self._proof(b"server", own, other)):
+            raise Refused("the node that listens there has another token")
+        connection.sendall(self._proof(b"client", own, other))
+        return Plain()
+
+    def server(self, connection: socket.socket) -> Cipher:
+        """Greet the end that has connected."""
+        told = read_exactly(connection, len(GREETING) + TOKEN_BYTES)
+        if not told.startswith(GREETING):
+            raise Refused("what has connected is no capsend of this version")
+        other, own = told[len(GREETING) :], os.urandom(TOKEN_BYTES)
+        connection.sendall(own + self._proof(b"server", other, own))
+        if not hmac.compare_digest(read_exactly(connection, TOKEN_BYTES), self._proof(b"client", other, own)):
+            raise Refused("what has connected has another token")
+        return Plain()
+
+    def _proof(self, role: bytes, client: bytes, server: bytes) -> bytes:
+        return hmac.digest(self._secret, role + client + server, hashlib.sha256)
+
+
+def read_exactly(connection: socket.socket, size: int) -> bytes:
+    """Read so many bytes.
+
+    Raises:
+        ConnectionError: the connection ended before.
+    """
+    found = b""
+    while len(found) < size:
+        part = connection.recv(size - len(found))
+        if not part:
+            raise ConnectionResetError("the other end closed the connection")
+        found += part
+    return found
+
+
+def dial(host: str, port: int, credentials: Credentials) -> tuple[socket.socket, Cipher]:
+    """Connect to a node.
+
+    Raises:
+        Refused, OSError: as `Credentials`.
+    """
+    connection = socket.create_connection((host, port), timeout=_PATIENCE)
+    return _greeted(connection, credentials.client)
+
+
+def admit(connection: socket.socket, credentials: Credentials) -> tuple[socket.socket, Cipher]:
+    """Greet what has connected; arguments and errors as `dial`."""
+    connection.settimeout(_PATIENCE)
+    return _greeted(connection, credentials.server)
+
+
+def _greeted(connection: socket.socket, greet: Callable[[socket.socket], Cipher]) -> tuple[socket.socket, Cipher]:
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        cipher = greet(connection)
+        connection.settimeout(None)
+    except BaseException:
+        connection.close()
+        raise
+    return connection, cipher
+
+
+class _Source(io.RawIOBase):
+    """What is read from a connection."""
+
+    def __init__(self, line: Line, connection: socket.socket, cipher: Cipher) -> None:
+        super().__init__()
+        self._line = line
+        self._connection = connection
+        self._cipher = cipher
+        self._left = b""
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read some bytes; 0 is the end."""
+        if type(self._cipher) is Plain:
+            size = self._connection.recv_into(buffer)
+            self._line.heard = time.monotonic()
+            return size
+        while not self._left:
+            data = self._connection.recv(_BUFFER)
+            if not data:
+                return 0
+            self._line.heard = time.monotonic()
+            self._left = self._cipher.open(data)
+        size = min(len(buffer), len(self._left))
+        buffer[:size] = self._left[:size]
+        self._left = self._left[size:]
+        return size
+
+
+class Line:
+    """A connection that carries items.
+
+    `put` never waits: the thread that calls it writes what the system takes at once, and a thread of the line's own the rest. Items put
+    as *bulk* go when no others wait.
+
+    Ordering:
+        Items that are not bulk arrive in the order in which they were put; so do bulk items among each other.
+
+    Attributes:
+        heard: the moment at which something was read last.
+
+    Args:
+        connection: the greeted connection.
+        cipher: its cipher.
+        name: the name of its threads.
+    """
+
+    def __init__(self, connection: socket.socket, cipher: Cipher, *, name: str) -> None:
+        self.heard: float = time.monotonic()
+        self._connection = connection
+        self._cipher = cipher
+        self._name = name
+        self._owner = os.getpid()
+        # Reentrant: an object that is collected while this thread holds the lock may put an item.
+        self._lock = threading.RLock()
+        self._items: collections.deque[bytes] = collections.deque()
+        self._bulk: collections.deque[bytes] = collections.deque()
+        self._size = 0
+        self._rest = b""
+        self._is_writing = False
+        self._is_over = False
+        self._work = threading.Semaphore(0)
+        self._thirsty: list[Callable[[], None]] = []
+
+    def start(self, handle: Callable[[Item], object], ended: Callable[[str], object]) -> None:
+        """Begin to read, and to write what was put before.
+
+        Args:
+            handle: called with each item, on the line's thread; `Malformed` ends the line.
+            ended: called once, with words for people, when the line has ended.
+        """
+        threading.Thread(target=self._read, args=(handle, ended), name=f"{self._name} in", daemon=True).start()
+        threading.Thread(target=self._write_rest, name=f"{self._name} out", daemon=True).start()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more should be put; what has to be put can be put anyway."""
+        return self._size < MOST_WAITING
+
+    def when_room(self, tell: Callable[[], None]) -> None:
+        """Call *tell* once when there is room."""
+        with self._lock:
+            if self._size >= MOST_WAITING:
+                self._thirsty.append(tell)
+                return
+        tell()
+
+    def put(self, data: bytes, *, bulk: bool = False) -> None:
+        """Write the bytes of an item, now or later; nothing happens when the line has ended, and in a forked child."""
+        if os.getpid() != self._owner:
+            return
+        with self._lock:
+            if self._is_over:
+                return
+            (self._bulk if bulk else self._items).append(data)
+            self._size += len(data)
+            if self._is_writing:
+                return
+            self._is_writing = True
+        self._write()
+
+    def _next(self) -> bytes:
+        """Return what is to be written next; empty when nothing is left, and the writing is over."""
+        with self._lock:
+            if self._is_over or not (self._items or self._bulk):
+                self._is_writing = False
+                return b""
+            if not self._items:
+                return self._bulk.popleft()
+            size, parts = 0, []
+            while self._items and size < _AT_ONCE:
+                parts.append(self._items.popleft())
+                size += len(parts[-1])
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _written(self, size: int) -> None:
+        thirsty: list[Callable[[], None]] = []
+        with self._lock:
+            before, self._size = self._size, self._size - size
+            if self._thirsty and self._size < MOST_WAITING <= before:
+                thirsty, self._thirsty = self._thirsty, []
+        for tell in thirsty:
+            tell()
+
+    def _write(self) -> None:
+        """Write as much as the system takes at once; leave the rest to the line's thread."""
+        while data := self._next():
+            sealed = self._cipher.seal(data)
+            try:
+                sent = self._connection.send(sealed, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self.close()
+                return
+            self._written(len(data))
+            if sent < len(sealed):
+                self._rest = sealed[sent:]
+                self._work.release()
+                return
+
+    def _write_rest(self) -> None:
+        while True:
+            self._work.acquire()
+            try:
+                if self._is_over:
+                    return
+                self._connection.sendall(self._rest)
+                self._rest = b""
+                while data := self._next():
+                    self._connection.sendall(self._cipher.seal(data))
+                    self._written(len(data))
+            except OSError:
+                self.close()
+                return
+
+    def _read(self, handle: Callable[[Item], object], ended: Callable[[str], object]) -> None:
+        words = "its connection ended"
+        try:
+            with io.BufferedReader(_Source(self, self._connection, self._cipher), _BUFFER) as source:
+                while len(prefix := source.read(LENGTHS.size)) == LENGTHS.size:
+                    head_size, body_size = lengths(prefix)
+                    head, body = source.read(head_size), source.read(body_size) if body_size else b""
+                    if len(head) < head_size or len(body) < body_size:
+                        break
+                    handle(unpack(head, body))
+                    del head, body
+        except Malformed as error:
+            words = f"it sent what no node sends: {error}"
+        except OSError as error:
+            words = f"its connection broke: {error.strerror or error}"
+        except ValueError:  # the connection was closed here
+            pass
+        finally:
+            self.close()
+            self._connection.close()
+            ended(words)
+
+    def close(self) -> None:
+        """End the line; returns at once."""
+        with self._lock:
+            if self._is_over:
+                return
+            self._is_over = True
+            self._items.clear()
+            self._bulk.clear()
+            thirsty, self._thirsty = self._thirsty, []
+        self._work.release()
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+        for tell in thirsty:
+            tell()

@@ -1,0 +1,409 @@
+"""The lives of processes on nodes, as home holds them."""
+
+from __future__ import annotations
+
+import collections
+import threading
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from capsend.cluster.items import Malformed, split
+from capsend.engine import THREAD_STACK
+from capsend.exceptions import NodeLost, ProcessFailed, raised_by_result
+from capsend.mailbox.address import PortGrant
+from capsend.mailbox.ports import Port, link
+from capsend.process import Stats
+from capsend.runtime import running, workers
+from capsend.runtime.call_limits import Turns
+from capsend.runtime.endings import reason_of, translated, words_of
+from capsend.runtime.life import End
+from capsend.runtime.mail_operations import port_of
+from capsend.runtime.output import to_stderr, to_stdout
+from capsend.shipping.outcomes import error_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from capsend.capabilities.handles import Grant
+    from capsend.cluster.peers import Peer
+    from capsend.cluster.remote import RemotePort
+    from capsend.environment import Environment
+    from capsend.process import ExitReason
+
+_QUICK: Final = 4_096
+"""Characters of a result that is read at once, on the thread of the connection, if nothing in it has a name."""
+
+_SLACK: Final = 1 << 20
+_ASKING: Final = 2.0
+_NONE: Final = Stats(0.0, 0, 0, 0, 0, 0, 0)
+
+
+class Place(Protocol):
+    """The node of a process."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def node(self) -> Any:
+        """The object by which users know it."""
+
+    @property
+    def peer(self) -> Peer:
+        """The node, as items go to it."""
+
+    def forget(self, life: RemoteLife) -> None:
+        """Forget a process that has ended."""
+
+
+class Numbered:
+    """The grants behind the handles in a text of a process, by the process's own numbers."""
+
+    __slots__ = ("_grants",)
+
+    def __init__(self, grants: Mapping[int, Grant]) -> None:
+        self._grants = grants
+
+    def get(self, number: int) -> Grant | None:
+        """Return the grant of a number; None where there is none."""
+        return self._grants.get(number)
+
+
+class RemoteMail:
+    """The messages and links of a process on a node.
+
+    Args:
+        port: its port.
+        takes_messages: whether it has a mailbox.
+    """
+
+    def __init__(self, port: RemotePort, *, takes_messages: bool) -> None:
+        self.port: Port = port
+        self.takes_messages = takes_messages
+
+    def grant(self) -> PortGrant:
+        """Return the grant of the process's address."""
+        return PortGrant(self.port, send=self.takes_messages)
+
+    def port_of(self, address: Any) -> Port:
+        """Return the port of an address, for a link; errors as `capsend.runtime.mail_operations.port_of`."""
+        return port_of(address)
+
+    def link(self, target: Port) -> None:
+        """Link the process to a port."""
+        own = self.port
+        if target is own or target in own.linked:
+            return
+        undo_halves = link(own, target)
+
+        def undo() -> None:
+            own.linked.pop(target, None)
+            target.linked.pop(own, None)
+            undo_halves()
+
+        if target.reason is None and own.reason is None:
+            own.linked[target] = target.linked[own] = undo
+
+    def unlink(self, target: Port) -> None:
+        """Undo a link, whichever of the two made it."""
+        undo = self.port.linked.get(target) or target.linked.get(self.port)
+        if undo is not None:
+            undo()
+        else:  # the two may have linked themselves
+            self.port.follow(target, lambda: None)(False)
+
+
+class Acts:
+    """Acts that are done one after the other, on a thread that is there while some wait."""
+
+    def __init__(self, end: End) -> None:
+        self._end = end
+        self._lock = threading.Lock()
+        self._waiting: collections.deque[Callable[[], None]] = collections.deque()
+        self._is_busy = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether none is done and none waits."""
+        return not self._is_busy
+
+    def add(self, act: Callable[[], None]) -> None:
+        """Do an act after all earlier ones."""
+        with self._lock:
+            self._waiting.append(act)
+            if self._is_busy:
+                return
+            self._is_busy = True
+        workers.run(self._work, stack=THREAD_STACK)
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._is_busy = False
+                    self._end.thread = 0
+                    return
+                act = self._waiting.popleft()
+            self._end.thread = threading.get_ident()
+            act()
+            del act
+
+
+class RemoteLife:
+    """A process on a node, as its handle sees it; safe to use from any thread.
+
+    Attributes:
+        number, name: as those of the life there.
+        node: the node, as users know it.
+        shipment: the call that it runs, by which its answer is read.
+        environment: its limits, and the targets of its output.
+
+    Args:
+        number: its number.
+        shipment, environment: as above.
+        member: the node.
+        port: its port.
+    """
+
+    def __init__(
+        self, number: int, shipment: Any, environment: Environment, *, member: Place, port: RemotePort
+    ) -> None:
+        self.number: int = number
+        self.name: str = shipment.name
+        self.member: Place = member
+        self.node: Any = member.node
+        self.shipment: Any = shipment
+        self.environment: Environment = environment
+        self.mail: RemoteMail = RemoteMail(port, takes_messages=shipment.takes_mailbox)
+        self.finished: End = End(number)
+        self.reason: ExitReason | None = None
+        self.turns: Turns = Turns()
+        self.calls: dict[int, Any] = {}
+        """{number of a process of its tree: the maker of its calls of host functions}."""
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._failed: BaseException | None = None  # of a target of its output
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[], None]] = []
+        self._acts = Acts(self.finished)
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._is_over = False
+        self._stats = _NONE
+        self._asked = threading.Condition(threading.Lock())
+        self._answered = 0
+        self._questions = 0
+
+    # --- the side of the handle ---
+
+    def kill(self) -> None:
+        """End the process at the request of a holder of its handle."""
+        self._kill("")
+
+    def abandon(self) -> None:
+        """End the process because nobody holds its handle any more."""
+        self._kill("nobody held its handle any more")
+
+    def stop(self, error: BaseException) -> None:
+        """End the process with words; see `capsend.runtime.life.Life.stop`."""
+        self._kill(str(error).partition(": ")[2])
+
+    def _kill(self, why: str) -> None:
+        if self.reason is None:
+            self.member.peer.put("kill", (self.number, why))
+
+    def add_callback(self, callback: Callable[[], None]) -> None:
+        """Call *callback* when the process has ended, or at once if it has; the callback must not raise."""
+        with self._lock:
+            if self.reason is None:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def outcome(self, *, as_result: bool = False) -> Any:
+        """Return the value or raise the error of a finished process; see `capsend.runtime.life.Life.outcome`."""
+        if self._error is not None:
+            raise raised_by_result(self._error) if as_result else self._error
+        return self._value
+
+    def forget_result(self) -> None:
+        """Drop the result or error."""
+        self._value = self._error = None
+
+    def last_stats(self) -> Stats:
+        """Return the figures that were told last."""
+        return self._stats
+
+    def stats(self) -> Stats:
+        """Return the figures of the process: those of now, or, where its node does not answer at once, those that were told last."""
+        if self.reason is None and self.finished.thread != threading.get_ident():
+            with self._asked:
+                self._questions += 1
+                question = self._questions
+            self.member.peer.put("stats", (self.number, question))
+            with self._asked:
+                self._asked.wait_for(lambda: self._answered >= question or self.reason is not None, timeout=_ASKING)
+        return self._stats
+
+    # --- the side of the node ---
+
+    def tell_figures(self, question: int, figures: Sequence[Any]) -> None:
+        """Take figures down."""
+        self._stats = stats_of(figures)
+        with self._asked:
+            self._answered = max(self._answered, question)
+            self._asked.notify_all()
+
+    def write(self, stream: int, text: str, *, flush: bool) -> None:
+        """Hand on output."""
+        target = self.environment.stdout if stream == 1 else self.environment.stderr
+        if target is not None and not self._is_over:
+            self._acts.add(lambda: self._write(target, text, flush=flush))
+
+    def _write(self, target: Callable[[str], object], text: str, *, flush: bool) -> None:
+        if self._failed is not None:
+            return
+        try:
+            if text:
+                target(text)
+            if flush and target in {to_stdout, to_stderr}:
+                flush_of(target)
+        except BaseException as error:  # noqa: BLE001 - a failing target of output belongs to the waiter for the result
+            self._failed = error
+            self.kill()
+
+    def take_part(self, part: bytes) -> None:
+        """Keep a part of a result.
+
+        Raises:
+            Malformed: there is more than the process may return.
+        """
+        self._size += len(part)
+        if self._size > self.environment.result + _SLACK:
+            raise Malformed(f"the result of process {self.number} is larger than it may be")
+        self._parts.append(part)
+
+    def end(
+        self,
+        kind: str,
+        reason: ExitReason,
+        words: str,
+        *,
+        figures: Sequence[Any],
+        grants: Mapping[int, Grant],
+        sizes: list[int],
+        body: bytes,
+    ) -> None:
+        """End as the node says; arguments as the fields of a `result`."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._stats = stats_of(figures)
+        if self._parts:
+            body = b"".join((*self._parts, body))
+            self._parts.clear()
+        (text,), segments = split(body, sizes, 1)
+
+        def read() -> None:
+            self._read(kind, text, segments, grants=grants, reason=reason, words=words)
+
+        is_quick = kind == "v" and len(text) < _QUICK and text[:1] in {"p", "s"} and not segments
+        with self._lock:
+            is_quick = is_quick and not self._callbacks and self._acts.is_idle
+        if is_quick:
+            read()
+        else:
+            self._acts.add(read)
+
+    def _read(
+        self,
+        kind: str,
+        text: str,
+        segments: Sequence[bytes],
+        *,
+        grants: Mapping[int, Grant],
+        reason: ExitReason,
+        words: str,
+    ) -> None:
+        """Read the answer, and end; not on the thread of the connection unless it is quick."""
+        error: BaseException | None = None
+        try:
+            if kind == "x":
+                error, _ = error_of(text)
+            else:
+                self._value = self.shipment.receive(
+                    kind + text, self.number, handles=Numbered(grants), segments=segments
+                )
+        except ValueError as failure:
+            error = (
+                failure
+                if kind != "x"
+                else ProcessFailed(
+                    f"process {self.number} ended in a way that its node cannot tell", type_name="malformed"
+                )
+            )
+        except BaseException as raised:  # noqa: BLE001 - the error belongs to the waiter for the result
+            error = raised
+        if error is not None and kind != "x":
+            error.__traceback__ = None
+            error = translated(error, number=self.number, limit=self.environment.memory)
+            # The node has not read what it passes on.
+            reason = reason_of(error, stop=None)
+            words = "" if reason == "normal" else words or words_of(error)
+        if self._failed is not None:
+            error, reason, words = self._failed, "failed", words_of(self._failed)
+        self._finish(error, reason, words)
+
+    def lose(self, words: str) -> None:
+        """End because the node is lost."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._parts.clear()
+        name = self.member.name
+        error = NodeLost(
+            f"process {self.number} was lost with {name}: {words}. Whether its function has run, in part or to its end, is not known",
+            node=name,
+        )
+        self._acts.add(lambda: self._finish(error, "lost", f"{name} was lost: {words}"))
+
+    def _finish(self, error: BaseException | None, reason: ExitReason, words: str) -> None:
+        if error is not None:
+            self._value = None
+        self._error = error
+        self.member.forget(self)
+        running.strike(self)
+        for calls in list(self.calls.values()):
+            calls.close()
+        self.calls.clear()
+        self.shipment = None
+        with self._lock:
+            self.reason = reason
+            callbacks, self._callbacks = self._callbacks, []
+        with self._asked:
+            self._asked.notify_all()
+        self.mail.port.close(reason, words)
+        self.finished.set()
+        callbacks.reverse()
+        while callbacks:
+            callbacks.pop()()  # each callback is let go before the next, with all that it holds
+
+
+def stats_of(figures: Sequence[Any]) -> Stats:
+    """Return the figures of a process.
+
+    Raises:
+        Malformed: there are not seven numbers.
+    """
+    if len(figures) != 7 or None in figures:
+        raise Malformed("figures are seven numbers")
+    return Stats(float(figures[0]), *map(int, figures[1:]))
+
+
+def flush_of(target: Callable[[str], object]) -> None:
+    """Flush the stream of this moment behind a default target."""
+    import sys
+
+    stream = sys.stdout if target is to_stdout else sys.stderr
+    if stream is not None:
+        stream.flush()

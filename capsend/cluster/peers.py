@@ -1,0 +1,544 @@
+"""The switch: the ports that this program has given to others and those that it was given, and the peers behind them.
+
+A `Switch` knows ports and no transport, a `Peer` is one program at the other end. Each port that leaves the program gets a key, under which
+others send to it, watch it and link to it. Keys are no secrets from other hosts, and no guest ever sees one.
+"""
+
+from __future__ import annotations
+
+import collections
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from capsend.cluster.items import Item, Malformed, joined, pack, split
+from capsend.cluster.remote import Inlet, RemotePort
+from capsend.mailbox.address import PortGrant
+from capsend.mailbox.ports import Envelope, Port
+from capsend.shipping.child_shipment import ChildShipment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from capsend.capabilities.handles import Grant
+    from capsend.cluster.lines import Line
+    from capsend.mailbox.ports import Origin
+
+HOME: Final = "home"
+"""The id of the program that has the cluster."""
+
+_MOST_ENDS: Final = 10_000
+_NO_SUCH: Final = ("failed", "it had ended before")
+_SEND, _MONITOR, _LINK = 1, 2, 4
+_PICKLES, _BRIEF = 1, 2
+_TO_PORTS: Final = frozenset({"m", "watch", "unwatch", "link", "unlink"})
+
+
+class Names(Protocol):
+    """What a program knows of processes: whose call a message came from, and what grants that are no addresses mean."""
+
+    def origin(self, root: int, *, is_child: bool) -> Origin | None:
+        """Return what knows the names in a message of a process below *root*."""
+
+    def namer(self, root: int) -> Callable[[Any], object] | None:
+        """Return what names classes for the processes below *root*; None where this program sends them none."""
+
+    def function(self, root: int, number: int, name: str, *, is_async: bool) -> Grant | None:
+        """Return the grant of a function of the host that was given to *root*; None where there is none."""
+
+    def describe(self, grant: Grant) -> list[Any] | None:
+        """Return a reference to a grant that is no address; None where it cannot go to another machine."""
+
+
+class Switch:
+    """The ports and peers of one program; safe to use from any thread.
+
+    Args:
+        me: the id of this program.
+        names: what it knows of processes.
+        dial: connects to a peer that is known by its id only; called on a thread of its own.
+    """
+
+    def __init__(self, me: str, names: Names, *, dial: Callable[[Peer], None] | None = None) -> None:
+        self.me = me
+        self.names = names
+        self.peers: dict[str, Peer] = {}
+        self.gone: dict[str, str] = {}
+        """{id: words} of the peers that are lost. Ids are not used again: what is lost stays lost."""
+        self._dial = dial
+        self._lock = threading.RLock()
+        self._next = 0
+        self._exports: weakref.WeakValueDictionary[int, Port] = weakref.WeakValueDictionary()
+        self._keys: weakref.WeakKeyDictionary[Port, tuple[int, int]] = weakref.WeakKeyDictionary()
+        self._ends: collections.OrderedDict[int, tuple[str, str]] = collections.OrderedDict()
+        self._imports: weakref.WeakValueDictionary[tuple[str, int], RemotePort] = weakref.WeakValueDictionary()
+        self._announced = 0
+        self._early: dict[int, list[Callable[[], object]]] = {}
+        self._dropped: collections.deque[tuple[Peer, int]] = collections.deque()
+
+    # --- ports that others were given ---
+
+    def export(self, port: Port, *, key: int | None = None) -> int:
+        """Return the key of a port of this program.
+
+        Args:
+            port: the port.
+            key: the key that home chose; the next one when None.
+        """
+        # The call of its process names classes for it.
+        root, _ = root_of(getattr(port.name, "__self__", None))
+        known = self._keys.get(port)
+        if known is not None:
+            return known[0]
+        with self._lock:
+            known = self._keys.get(port)
+            if known is not None:
+                return known[0]
+            if key is None:
+                self._next += 1
+                key = self._next
+            number: int = key
+            self._exports[number] = port
+            self._keys[port] = number, root
+        port.watch(lambda reason, words: self._closed(number, reason, words))
+        return number
+
+    def exported(self, key: int) -> Port | None:
+        """Return the port of a key; None when it has closed, or there is none."""
+        return self._exports.get(key)
+
+    def announce(self, number: int) -> None:
+        """Note that home has spawned a process: others may have heard of its port before this program did."""
+        self._announced = max(self._announced, number)
+
+    def settle(self, key: int) -> None:
+        """Do what was asked of a port before home had told of it; there is the port now, or there never will be."""
+        while True:
+            with self._lock:
+                waiting = self._early.get(key)
+                if not waiting:
+                    self._early.pop(key, None)
+                    return
+                act = waiting.pop(0)
+            act()
+
+    def is_early(self, key: int, act: Callable[[], object]) -> bool:
+        """Return whether home has not told of a port yet; the act is done when it has."""
+        if key >= 0 or (-key <= self._announced and not self._early) or self.me == HOME:
+            return False
+        with self._lock:
+            waiting = self._early.get(key)
+            if waiting is None and -key <= self._announced:
+                return False
+            self._early.setdefault(key, []).append(act)
+            return True
+
+    def _closed(self, key: int, reason: str, words: str) -> None:
+        with self._lock:
+            self._ends[key] = reason, words
+            if len(self._ends) > _MOST_ENDS:
+                self._ends.popitem(last=False)
+            self._exports.pop(key, None)
+            watching = [peer for peer in self.peers.values() if key in peer.watching]
+        for peer in watching:
+            peer.tell_closed(key)
+
+    def end_of(self, key: int) -> tuple[str, str]:
+        """Return the reason and the words of the end of a port."""
+        return self._ends.get(key, _NO_SUCH)
+
+    def counts(self) -> tuple[int, int]:
+        """Return (number of exported ports that are open, number of imported ports), for tests and figures."""
+        return len(self._exports), len(self._imports)
+
+    # --- references ---
+
+    def refer(self, port: Port, *, tag: int = 0, rights: int = 0) -> list[Any]:
+        """Return a reference to a port."""
+        flags = _PICKLES * port.reads_pickles + _BRIEF * (port.is_brief or bool(tag))
+        if isinstance(port, RemotePort):
+            return [
+                "a",
+                port.peer.id,
+                port.key,
+                tag,
+                rights,
+                port.label,
+                port.messages,
+                port.size,
+                port.root,
+                flags,
+                port.reason or "",
+            ]
+        key = self.export(port)
+        root = self._keys[port][1]
+        return ["a", self.me, key, tag, rights, port.label, port.messages, port.size, root, flags, port.reason or ""]
+
+    def reference(self, grant: Grant) -> list[Any] | None:
+        """Return a reference to a grant; None for one that stays on this machine."""
+        if isinstance(grant, PortGrant):
+            rights = _SEND * grant.send + _MONITOR * grant.monitor + _LINK * grant.link
+            return self.refer(grant.port, tag=grant.tag, rights=rights)
+        return self.names.describe(grant)
+
+    def grant(self, reference: list[Any]) -> Grant:
+        """Return the grant of a checked reference.
+
+        Raises:
+            Malformed: it refers to a function that was not given.
+        """
+        if reference[0] == "f":
+            _, root, number, name, is_async = reference
+            function = self.names.function(root, number, name, is_async=is_async)
+            if function is None:
+                raise Malformed("it refers to a function that it was not given")
+            return function
+        rights, tag = reference[4], reference[3]
+        return PortGrant(
+            self.port(reference),
+            tag,
+            send=bool(rights & _SEND),
+            monitor=bool(rights & _MONITOR),
+            link=bool(rights & _LINK),
+        )
+
+    def grants(self, references: Iterable[list[Any]]) -> tuple[Grant, ...]:
+        """Return the grants of checked references; errors as `grant`."""
+        return tuple(map(self.grant, references))
+
+    def port(self, reference: list[Any]) -> Port:
+        """Return the port of a reference: one of this program, or a remote one."""
+        _, owner, key, _, _, label, messages, size, root, flags, reason = reference
+        if owner == self.me:
+            port = self._exports.get(key)
+            if port is not None:
+                return port
+            port = Port(label)
+            port.close(*self.end_of(key))
+            return port
+        port = self.remote(owner, key, label, messages=messages, size=size, root=root, flags=flags)
+        if reason and port.reason is None:
+            port.close(reason)
+        return port
+
+    def remote(  # noqa: PLR0913 - what a reference says, all by keyword but three
+        self, owner: str, key: int, label: str, *, messages: int, size: int, root: int, flags: int, watched: bool = True
+    ) -> RemotePort:
+        """Return the remote port of a key; arguments as those of `RemotePort`, and whether its end is to be told."""
+        watched = watched and not flags & _BRIEF
+        found = self._imports.get((owner, key))
+        if found is not None and (found.is_watched or not watched):
+            return found
+        peer = self.peer(owner)
+        with self._lock:
+            found = self._imports.get((owner, key))
+            if found is None:
+                found = self._imports[owner, key] = RemotePort(
+                    peer, key, label[:200], messages=max(messages, 1), size=size, root=root
+                )
+                found.reads_pickles = bool(flags & _PICKLES)
+                namer = self.names.namer(root)
+                if namer is not None:
+                    found.name = namer
+            is_new, found.is_watched = watched and not found.is_watched, found.is_watched or watched
+        if peer.is_lost:
+            found.close("lost", self.gone.get(owner, ""))
+        elif is_new:
+            peer.put("watch", (key,))
+        return found
+
+    def forget_import(self, peer: Peer, key: int) -> None:
+        """Note that a remote port is held no more; called by the garbage collector, from anywhere."""
+        self._dropped.append((peer, key))
+
+    def sweep(self) -> None:
+        """Tell peers which of their ports are held no more; called with each beat."""
+        for _ in range(len(self._dropped)):
+            peer, key = self._dropped.popleft()
+            with self._lock:
+                if (peer.id, key) not in self._imports:
+                    peer.put("unwatch", (key,))
+
+    # --- peers ---
+
+    def peer(self, id_: str) -> Peer:
+        """Return the peer of an id; one that is not connected yet is dialled."""
+        with self._lock:
+            peer = self.peers.get(id_)
+            if peer is not None:
+                return peer
+            peer = Peer(self, id_)
+            if id_ in self.gone or self._dial is None:
+                peer.is_lost = True
+                self.gone.setdefault(id_, "it is no node of this cluster")
+                return peer
+            self.peers[id_] = peer
+        self._dial(peer)
+        return peer
+
+    def add(self, peer: Peer) -> None:
+        """Take a peer in."""
+        with self._lock:
+            self.peers[peer.id] = peer
+
+    def lose(self, id_: str, words: str, *, but: frozenset[int] = frozenset()) -> bool:
+        """Give a peer up for good: its ports close as lost, *but* those of some keys; return False when it was lost before."""
+        with self._lock:
+            if id_ in self.gone:
+                return False
+            self.gone[id_] = words
+            peer = self.peers.pop(id_, None)
+            lost = [port for (owner, _), port in self._imports.items() if owner == id_ and port.key not in but]
+        if peer is not None:
+            peer.end()
+        for port in lost:
+            port.close("lost", words)
+        return True
+
+
+class Peer:
+    """A program at the other end.
+
+    Attributes:
+        id: its id.
+        watching: the keys of this program's ports whose end it is to be told.
+        incoming: the line on which its items come.
+        lock: guards its inlets.
+
+    Args:
+        switch: the switch of this program.
+        id_: its id.
+    """
+
+    def __init__(self, switch: Switch, id_: str) -> None:
+        self.switch = switch
+        self.id = id_
+        self.is_lost = False
+        self.watching: set[int] = set()
+        self.lock = threading.RLock()
+        self.incoming: Line | None = None
+        self._line: Line | None = None
+        self._before: list[tuple[bytes, bool]] | None = []  # what was put before there was a line
+        self._inlets: dict[int, Inlet] = {}
+
+    # --- to it ---
+
+    def connect(self, line: Line) -> None:
+        """Set the line on which items go to it, those that were put before first."""
+        with self.lock:
+            for data, bulk in self._before or ():
+                line.put(data, bulk=bulk)
+            self._before = None
+            self._line = line
+
+    def put(self, word: str, fields: Sequence[Any], body: bytes = b"", *, bulk: bool = False) -> None:
+        """Send an item."""
+        data = pack(word, fields, body)
+        line = self._line
+        if line is None:
+            with self.lock:
+                line = self._line
+                if line is None:
+                    if self._before is not None:
+                        self._before.append((data, bulk))
+                    return
+        line.put(data, bulk=bulk)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more messages should be put."""
+        return self._line is None or self._line.has_room
+
+    def when_room(self, tell: Callable[[], None]) -> None:
+        """Call *tell* once when there is room."""
+        if self._line is not None:
+            self._line.when_room(tell)
+
+    def send_message(self, key: int, envelope: Envelope) -> None:
+        """Send an envelope to one of its ports."""
+        root, is_child = root_of(envelope.origin)
+        references = [self.switch.reference(grant) for grant in envelope.grants] if envelope.grants else []
+        if envelope.data is None:
+            sizes, body = joined((envelope.text,), envelope.segments)
+        else:
+            sizes, body = [len(envelope.data)], envelope.data
+        is_data = envelope.data is not None
+        self.put("m", (key, envelope.tag, envelope.trusted, is_data, root, is_child, references, sizes), body)
+
+    def tell_closed(self, key: int) -> None:
+        """Tell it that a port of this program has closed."""
+        self.watching.discard(key)
+        reason, words = self.switch.end_of(key)
+        self.put("closed", (key, reason, words[:500]))
+
+    def forget_import(self, key: int) -> None:
+        """Note that one of its ports is held no more."""
+        self.switch.forget_import(self, key)
+
+    # --- from it ---
+
+    def handle(self, item: Item) -> bool:
+        """Do what an item says about ports; return False for an item of another kind.
+
+        Raises:
+            Malformed: it makes no sense.
+        """
+        act = self._acts.get(item.word)
+        if act is None:
+            return False
+        if item.word in _TO_PORTS and self.switch.is_early(item.fields[0], lambda: act(self, item)):
+            return True
+        act(self, item)
+        return True
+
+    def _message(self, item: Item) -> None:
+        key, tag, trusted, is_data, root, is_child, references, sizes = item.fields
+        port = self.switch.exported(key)
+        if port is None:
+            if not tag:
+                self.tell_closed(key)
+            return
+        grants = self.switch.grants(references)
+        # Only home writes what guests read without limits, and to home nobody does.
+        trusted = trusted and self.id == HOME
+        if is_data:
+            envelope = Envelope("", grants, tag=tag, data=item.body)
+        else:
+            (text,), segments = split(item.body, sizes, 1)
+            if not text.isascii() or (not trusted and text.startswith("k")):
+                raise Malformed("a message is no text of a guest")
+            envelope = Envelope(
+                text,
+                grants,
+                tag=tag,
+                origin=self.switch.names.origin(root, is_child=is_child),
+                trusted=trusted,
+                segments=segments,
+            )
+        if tag:
+            self._answer(port, envelope)
+            return
+        with self.lock:
+            inlet = self._inlets.get(key)
+            if inlet is None:
+                inlet = self._inlets[key] = Inlet(self, key, port)
+                port.watch(lambda _reason, _words: self._drop_inlet(key))
+            inlet.offer(envelope)
+
+    def _answer(self, port: Port, envelope: Envelope) -> None:
+        """Put an answer into a port, now or when there is room."""
+        from capsend.mailbox.ports import Offer
+
+        if port.offer(envelope) is not Offer.FULL:
+            return
+        done: list[Any] = []
+
+        def again() -> None:
+            if port.offer(envelope, waiter) is not Offer.FULL and not done:
+                done.append(True)
+                port.leave(waiter)
+
+        waiter = port.enter(again, urgent=True)
+        again()
+
+    def _drop_inlet(self, key: int) -> None:
+        with self.lock:
+            inlet = self._inlets.pop(key, None)
+        if inlet is not None:
+            inlet.drop()
+
+    def behind_messages(self, receiver: Port, act: Callable[[], None]) -> None:
+        """Do an act when all messages of this peer to a port have found room."""
+        with self.lock:
+            known = self.switch._keys.get(receiver)  # noqa: SLF001 - one structure
+            inlet = None if known is None else self._inlets.get(known[0])
+            if inlet is not None and inlet.behind(act):
+                return
+        act()
+
+    def _acknowledge(self, item: Item) -> None:
+        key, messages, size = item.fields
+        port = self.switch._imports.get((self.id, key))  # noqa: SLF001 - one structure
+        if port is not None:
+            port.acknowledge(messages, size)
+
+    def _watch(self, item: Item) -> None:
+        (key,) = item.fields
+        self.watching.add(key)
+        if self.switch.exported(key) is None:
+            self.tell_closed(key)
+
+    def _unwatch(self, item: Item) -> None:
+        self.watching.discard(item.fields[0])
+
+    def _closed(self, item: Item) -> None:
+        key, reason, words = item.fields
+        port = self.switch._imports.get((self.id, key))  # noqa: SLF001 - one structure
+        if port is not None:
+            port.close(reason, words)
+
+    def _link(self, item: Item) -> None:
+        key, reference = item.fields
+        if reference[0] != "a":
+            raise Malformed("only ports are linked")
+        port, other = self.switch.exported(key), self.switch.port(reference)
+        if port is None:
+            return  # the other side watches, and hears of it
+        if other in port.linked or port is other:
+            return
+        undo_half = port.follow(other, lambda: port.linked.pop(other, None) and None)
+
+        def undo() -> None:
+            port.linked.pop(other, None)
+            undo_half(False)
+            if isinstance(other, RemotePort):
+                other.peer.put("unlink", (other.key, self.switch.refer(port)))
+
+        if other.reason is None:
+            port.linked[other] = undo
+
+    def _unlink(self, item: Item) -> None:
+        key, reference = item.fields
+        if reference[0] != "a":
+            raise Malformed("only ports are linked")
+        port, other = self.switch.exported(key), self.switch.port(reference)
+        undo = None if port is None else (port.linked.get(other) or other.linked.get(port))
+        if undo is not None:
+            undo()
+
+    _acts: Final[Mapping[str, Callable[[Peer, Item], None]]] = {
+        "m": _message,
+        "ack": _acknowledge,
+        "watch": _watch,
+        "unwatch": _unwatch,
+        "closed": _closed,
+        "link": _link,
+        "unlink": _unlink,
+    }
+
+    # --- its end ---
+
+    @property
+    def heard(self) -> float | None:
+        """The moment at which something of it was read last; None before there is a line."""
+        return None if self.incoming is None else self.incoming.heard
+
+    def end(self) -> None:
+        """End the line, and forget what waits."""
+        with self.lock:
+            self.is_lost = True
+            self._before = None
+            lines, inlets = [self._line, self.incoming], list(self._inlets.values())
+            self._inlets.clear()
+            self.watching.clear()
+        for line in filter(None, lines):
+            line.close()
+        for inlet in inlets:
+            inlet.drop()
+
+
+def root_of(origin: Any) -> tuple[int, bool]:
+    """Return (the number of the process at the root of a sender's tree, whether the sender is a child); 0 for a host program."""
+    if isinstance(origin, ChildShipment):
+        return getattr(origin.root, "number", 0), True
+    return getattr(origin, "number", 0), False

@@ -1,0 +1,54 @@
+"""The program of a node: `python -m capsend.cluster.program`, started by an engine, which writes its setup to standard input.
+
+The setup is a line of JSON: `{"id", "number", "host", "token", "heartbeat", "lost_after"}`. The program answers with a line on standard
+output: the number of the port on which it listens. It ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import threading
+
+from capsend.cluster.hosting import Host, end
+from capsend.cluster.lines import Token
+from capsend.runtime.life import count_from
+
+_NUMBERS_EACH = 10_000_000
+
+
+def main() -> None:
+    """Run a node until its standard input ends."""
+    told = json.loads(sys.stdin.readline())
+    count_from(told["number"] * _NUMBERS_EACH)
+    host = Host(
+        told["id"], Token(bytes.fromhex(told["token"])), heartbeat=told["heartbeat"], lost_after=told["lost_after"]
+    )
+    listener = socket.create_server((told["host"], 0))
+    host.listen(listener)
+    print(listener.getsockname()[1], flush=True)  # noqa: T201 - the engine reads it
+    os.dup2(2, 1)
+    threading.Thread(target=warm, daemon=True).start()
+    with contextlib.suppress(OSError):
+        while sys.stdin.buffer.read(4096):
+            pass
+    end()
+
+
+def warm() -> None:
+    """Load what the first process will need."""
+    from capsend.image.image import Image
+    from capsend.runtime import preloading
+
+    image = Image()
+    _ = image.content_key
+    if image.is_built:
+        image.template()
+    preloading.load()
+
+
+if __name__ == "__main__":
+    main()

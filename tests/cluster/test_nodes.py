@@ -1,0 +1,309 @@
+"""Nodes are OS processes: what runs on them ends as it would here, and what is lost with them is said to be."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import capsend
+from capsend import (
+    CaptureError,
+    Cluster,
+    Dir,
+    Environment,
+    Mailbox,
+    NodeLost,
+    ProcessKilled,
+    Supervisor,
+    host_function,
+    process,
+)
+from capsend.mailbox import Down
+from tests.eventually import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PATIENCE = 30
+
+
+def echo(inbox: Mailbox[Any]) -> None:
+    """Answer each message with itself."""
+    for value, reply in inbox:
+        reply.send(value)
+
+
+def spin() -> None:
+    """Compute for ever."""
+    while True:
+        pass
+
+
+def pid_of(node: Any) -> int:
+    """Return the number of a node's OS process."""
+    assert node.pid is not None
+    return int(node.pid)
+
+
+@pytest.fixture
+def cluster(template) -> Iterator[Cluster]:
+    """A cluster of its own, whose nodes a test may end."""
+    with Cluster.local(2, heartbeat=0.1, lost_after=1.0) as made:
+        yield made
+
+
+def test_process_on_a_node_is_like_one_here(two_nodes, capsys):
+    """Its value, its output, its errors with the user's own lines, and its limits are those of a process of this program."""
+    anywhere = Environment(on=two_nodes, memory=256 << 20)
+
+    def work(n: int) -> dict[str, int]:
+        print("working")
+        return {"n": n}
+
+    def fail() -> None:
+        raise KeyError("nothing")
+
+    p = anywhere.spawn(work, 3)
+    assert (p.result(PATIENCE), p.exit_reason, capsys.readouterr().out) == ({"n": 3}, "normal", "working\n")
+    assert p.node in two_nodes.nodes
+    q = anywhere.spawn(fail)
+    with pytest.raises(KeyError, match="nothing") as caught:
+        q.result(PATIENCE)
+    assert f"in process {q.id}, {os.path.basename(__file__)}" in str(caught.value.__cause__)
+    assert 'raise KeyError("nothing")' in caught.value.__cause__.text
+    late = anywhere.replace(timeout=0.3).spawn(spin)
+    with pytest.raises(capsend.TimeLimitExceeded, match=f"process {late.id} ran longer") as limit:
+        late.result(PATIENCE)
+    assert (limit.value.limit, late.exit_reason) == (0.3, "limit")
+
+
+def test_large_results_and_arguments_arrive_whole(two_nodes):
+    """A result that goes in parts, and its bytes beside the text, are put together again."""
+    p = Environment(on=two_nodes).spawn(lambda data: [data, len(data), data[::-1]], bytes(range(256)) * 8192)
+    data, size, back = p.result(PATIENCE)
+    assert (size, data[:256], back[-256:]) == (2 << 20, bytes(range(256)), bytes(reversed(range(256))))
+
+
+def test_killed_and_dropped_processes_end(two_nodes):
+    """`kill`, and a handle that nobody holds any more, end a process on a node."""
+    anywhere = Environment(on=two_nodes)
+    p = anywhere.spawn(spin)
+    p.kill()
+    with pytest.raises(ProcessKilled, match=f"process {p.id} was killed$"):
+        p.result(PATIENCE)
+    q = anywhere.spawn(spin)
+    life, node = q._life, q.node
+    del q
+    assert life.finished.wait(PATIENCE)
+    assert life.reason == "killed"
+    eventually(lambda: node.running == 0)
+
+
+def test_node_that_is_killed_is_lost_and_what_ran_there_says_so(cluster):
+    """Handles, monitors and senders hear of it within a second, and the next spawn runs on another node."""
+    anywhere = Environment(on=cluster)
+    with Mailbox[Any]() as inbox:
+        p = process(echo)
+        actors = [anywhere.spawn(echo) for _ in range(4)]
+        assert actors[0].call(lambda reply: (7, reply), timeout=PATIENCE) == 7
+        gone = [each for each in actors if each.node is actors[0].node]
+        for each in gone:
+            inbox.monitor(each.address)
+        before = time.monotonic()
+        os.kill(pid_of(actors[0].node), signal.SIGKILL)
+        downs = [inbox.receive(timeout=PATIENCE, kind=Down) for _ in gone]
+        assert time.monotonic() - before < 1
+        assert {down.reason for down in downs} == {"lost"}
+        with pytest.raises(NodeLost, match="Whether its function has run") as caught:
+            gone[0].result(PATIENCE)
+        assert (caught.value.node, gone[0].exit_reason) == (gone[0].node.name, "lost")
+        assert gone[0].send((1, inbox.address)) is False
+        assert [node.alive for node in (gone[0].node, *cluster.nodes)] == [False, True]
+        assert anywhere.spawn(lambda: 42).result(PATIENCE) == 42
+        del p
+
+
+def test_loss_leaves_nothing_at_home(cluster):
+    """No thread, port, handle or descriptor of a lost node stays behind."""
+    anywhere = Environment(on=cluster)
+    warm = anywhere.spawn(echo)
+    warm.call(lambda reply: (1, reply), timeout=PATIENCE)
+    victim = warm.node
+    others = [node for node in cluster.nodes if node is not victim]
+    Environment(on=others[0]).spawn(int).result(PATIENCE)
+    ps = [Environment(on=victim).spawn(echo) for _ in range(20)]
+    with Mailbox[Any]() as inbox:
+        for p in ps:
+            inbox.monitor(p.address)
+        os.kill(pid_of(victim), signal.SIGKILL)
+        for p in (*ps, warm):
+            assert p._life.finished.wait(PATIENCE)
+    del ps, p, warm
+    eventually(lambda: not [t for t in threading.enumerate() if t.name.startswith(f"capsend {victim.name}")])
+    eventually(lambda: cluster._home.switch.counts()[1] == 0)
+    assert (cluster._home._lives, victim.running, [life.node for life in capsend.runtime.running._distant]) == (
+        {},
+        0,
+        [],
+    )
+
+
+def test_frozen_node_is_lost_and_does_nothing_afterwards(cluster, tmp_path):
+    """A node that is silent for too long is lost; when it goes on, nothing of what it ran gets through."""
+    seen: list[str] = []
+    node = cluster.nodes[0]
+
+    def tick() -> None:
+        import time
+
+        while True:
+            print("tick")
+            time.sleep(0.01)
+
+    p = Environment(on=node, stdout=seen.append).spawn(tick)
+    eventually(lambda: bool(seen))
+    pid = pid_of(node)
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(NodeLost, match="nothing was heard of it for 1 s"):
+        p.result(PATIENCE)
+    heard = len(seen)
+    os.kill(pid, signal.SIGCONT)
+    eventually(lambda: not cluster._home.engine.is_running(node.id))
+    assert len(seen) == heard
+
+
+def test_node_that_is_silent_for_a_moment_goes_on(cluster):
+    """Less than `lost_after` is no loss."""
+    node = cluster.nodes[0]
+    p = Environment(on=node).spawn(echo)
+    assert p.call(lambda reply: (1, reply), timeout=PATIENCE) == 1
+    os.kill(pid_of(node), signal.SIGSTOP)
+    time.sleep(0.2)
+    os.kill(pid_of(node), signal.SIGCONT)
+    assert p.call(lambda reply: (2, reply), timeout=PATIENCE) == 2
+    assert node.alive
+
+
+def test_supervisor_starts_the_child_of_a_lost_node_elsewhere(cluster):
+    """The child runs again, on a node that is alive."""
+    started: list[Any] = []
+    with Supervisor(environment=Environment(on=cluster)) as supervisor:
+        supervisor.add(lambda: started.append(Environment(on=cluster).spawn(spin)) or started[-1])
+        os.kill(pid_of(started[0].node), signal.SIGKILL)
+        eventually(lambda: len(started) == 2)
+        assert started[1].node is not started[0].node
+        assert started[0].exit_reason == "lost"
+
+
+def test_nodes_end_with_the_program(template, tmp_path):
+    """A program that is killed leaves no node behind."""
+    script = tmp_path / "program.py"
+    script.write_text(
+        "import sys\nfrom capsend import Cluster\n"
+        "if __name__ == '__main__':\n"
+        "    cluster = Cluster.local(2)\n"
+        "    print(*[node.pid for node in cluster.nodes], flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    program = subprocess.Popen([sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert program.stdout is not None
+    assert program.stdin is not None
+    pids = list(map(int, program.stdout.readline().split()))
+    program.kill()
+    program.wait()
+    program.stdout.close()
+    program.stdin.close()
+    eventually(lambda: not any(is_alive(pid) for pid in pids))
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether an OS process is there and no zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_folder_and_function_of_this_machine_are_refused_with_the_reason(two_nodes, tmp_path):
+    """Nothing is started, and the error says what to do instead."""
+    anywhere, folder = Environment(on=two_nodes), Dir(tmp_path)
+
+    @host_function
+    def secret() -> int:
+        return 1
+
+    with pytest.raises(CaptureError, match=r"it is a folder of this machine\. Instead: pass what is in it"):
+        anywhere.spawn(lambda: list(folder.iterdir()))
+    with pytest.raises(CaptureError, match=r"Instead: make it with host_function\(remote=True\)"):
+        anywhere.spawn(lambda: secret())
+    assert not any(node.running for node in two_nodes.nodes)
+
+
+def test_remote_host_function_runs_at_home(two_nodes):
+    """Its arguments are judged, its calls counted and its errors raised as for a process of this program."""
+    calls: list[tuple[int, Any]] = []
+
+    @host_function(remote=True)
+    def note(item: list[int]) -> dict[str, int]:
+        calls.append((os.getpid(), item))
+        if not item:
+            raise ValueError("empty")
+        return {"total": sum(item)}
+
+    limited = note.limited(calls=3)
+
+    def work() -> list[Any]:
+        told: list[Any] = [limited([1, 2])]
+        for bad in ([], "text"):
+            try:
+                limited(bad)  # type: ignore[arg-type]
+            except (ValueError, TypeError) as error:
+                told.append(type(error).__name__)
+        try:
+            limited([4])
+        except Exception as error:
+            told.append(type(error).__name__)
+        return told
+
+    p = Environment(on=two_nodes).spawn(work)
+    assert p.result(PATIENCE) == [{"total": 3}, "ValueError", "TypeError", "LimitExceeded"]
+    assert calls == [(os.getpid(), [1, 2]), (os.getpid(), [])]
+
+
+def test_forked_child_is_told_what_local_spawns_tell(two_nodes):
+    """A program that forks cannot use the cluster in the child; it waits for nothing there."""
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            Environment(on=two_nodes).spawn(int)
+        except RuntimeError as error:
+            code = 0 if "before os.fork()" in str(error) else 2
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    assert Environment(on=two_nodes).spawn(int).result(PATIENCE) == 0
+
+
+def test_closed_cluster_ends_its_processes_and_refuses_more(template):
+    """Closing kills what runs, waits for the nodes, and is done once."""
+    with Cluster.local(1) as cluster:
+        p = Environment(on=cluster).spawn(spin)
+        node = cluster.nodes[0]
+    assert p.exit_reason == "killed"
+    assert not node.alive
+    cluster.close()
+    with pytest.raises(RuntimeError, match="the cluster is closed"):
+        Environment(on=cluster).spawn(int)
+    with pytest.raises(ValueError, match="at least one node"):
+        Cluster.local(0)
+    with pytest.raises(ValueError, match="at least twice the heartbeat"):
+        Cluster.local(1, heartbeat=3.0, lost_after=5.0)
