@@ -209,26 +209,41 @@ def image() -> None:
 @click.option(
     "--package", "packages", multiple=True, metavar="NAME", help="A pure-Python package to add; can be repeated."
 )
-def build(packages: tuple[str, ...]) -> None:
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the image to a file for other machines: Image.from_file(FILE) uses it.",
+)
+def build(packages: tuple[str, ...], output: Path | None) -> None:
     """Build an image, unless it is there already.
+
+    The file of --output holds portable WebAssembly, which other machines compile for their CPU, in about 5 seconds. They need the same
+    version of capsend. The digest that is printed names its whole content: Image.from_file(FILE, digest="...") takes no other.
 
     \b
     Examples:
       capsend image build
       capsend image build --package rich --package pygments
+      capsend image build --output capsend.image
     """
     from capsend.commands.display import megabytes
     from capsend.image.image import Image
 
     try:
         wanted = Image(packages=packages)
-        path = wanted.ensure()
+        path, digest = wanted.ensure(), ""
         size = wanted.record.size
+        if output is not None:
+            digest = wanted.to_file(output)
+            path, size = output, output.stat().st_size
     except (ImageError, TypeError) as error:
         stop(str(error), FAILED)
     except KeyboardInterrupt:
         stop("interrupted; nothing half-built is kept", INTERRUPTED)
     click.echo(f"{path} ({megabytes(size)})")
+    if digest:
+        click.echo(f"digest {digest}")
 
 
 @image.command("list", context_settings=_CONTEXT)
@@ -274,7 +289,8 @@ def _describe(stored: StoredImage) -> tuple[str, ...]:
         is_current = Image(packages=[package.partition(" ")[0] for package in added]).key == record.key
     except ImageError:
         is_current = False
-    return built, size, record.python, "current" if is_current else "outdated", ", ".join(added)
+    state = "of a file" if record.file else "current" if is_current else "outdated"
+    return built, size, record.python, state, ", ".join(added)
 
 
 @image.command("clear", context_settings=_CONTEXT)
@@ -298,21 +314,29 @@ def clear() -> None:
 
 
 @main.command(context_settings=_CONTEXT, short_help="Check that capsend works on this machine.")
-def doctor() -> None:
+@click.option(
+    "--image",
+    "file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Examine an image that capsend image build --output wrote, and test with it.",
+)
+def doctor(file: Path | None) -> None:
     """Check that capsend works on this machine: versions, the cache, the image, the limits, and a test in a process.
 
     Exits with 1 when it finds a problem.
 
     \b
-    Example:
+    Examples:
       capsend doctor
+      capsend doctor --image capsend.image
     """
     from capsend.commands import display
     from capsend.commands.doctor import examine
 
     to = display.console()
     problems = 0
-    for finding in examine():
+    for finding in examine(file):
         problems += bool(finding.problem)
         display.show_finding(finding, to)
     if problems:

@@ -27,15 +27,26 @@ _TOOLS: Final = ("capsend", "wasmtime", "componentize-py", "attrs")
 _SPACE: Final = 300_000_000
 
 
-def examine() -> Iterator[Finding]:
-    """Yield the findings, the quick ones first."""
+def examine(file: Path | None = None) -> Iterator[Finding]:
+    """Yield the findings, the quick ones first.
+
+    Args:
+        file: the file of an image to be tested, instead of the one that is built here.
+    """
     yield Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield from (_version(tool) for tool in _TOOLS)
     yield _mypy()
     yield _folder()
-    yield _image()
+    image = Image()
+    if file is not None:
+        try:
+            image = Image.from_file(file)
+        except CapsendError as error:
+            yield Finding("image", "", str(error))
+            return
+    yield _image(image)
     yield from _limits()
-    yield from _self_test()
+    yield from _self_test(image)
 
 
 def _version(tool: str) -> Finding:
@@ -82,16 +93,20 @@ def _unwritable(folder: Path) -> str:
     return ""
 
 
-def _image() -> Finding:
-    image = Image()
+def _image(image: Image) -> Finding:
     try:
         if not image.is_built:
-            return Finding("image", "not built yet; that happens at the first spawn, once, and takes about 15 s")
+            seconds = 15 if image.file is None else 5
+            return Finding(
+                "image", f"not built yet; that happens at the first spawn, once, and takes about {seconds} s"
+            )
         record = image.record
     except CapsendError as error:
         return Finding("image", "", str(error))
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.built))
     state = f"{megabytes(record.size)}, built {when}, Python {record.python}, {len(record.modules)} modules"
+    if image.file is not None:
+        state += f"; of {image.file.path}, which is portable WebAssembly, digest {image.file.digest}"
     if record.unmerged:
         state += f"; processes start slower, since it is not merged into one module of WebAssembly: {record.unmerged}"
     return Finding("image", state)
@@ -110,13 +125,13 @@ def _mebibytes(size: int) -> str:
     return f"{size >> 20} MiB"
 
 
-def _self_test() -> Iterator[Finding]:
+def _self_test(image: Image) -> Iterator[Finding]:
     program = showcase.load("selftest")
-    first = _tried("self-test: run", lambda: _runs(program.introduce))
+    first = _tried("self-test: run", lambda: _runs(program.introduce, image))
     yield first
     if not first.problem:
-        yield _tried("self-test: refuse", lambda: _refuses(program.captures))
-        yield _tried("self-test: limit", lambda: _limits_time(program.spin))
+        yield _tried("self-test: refuse", lambda: _refuses(program.captures, image))
+        yield _tried("self-test: limit", lambda: _limits_time(program.spin, image))
 
 
 def _tried(subject: str, test: Callable[[], str]) -> Finding:
@@ -126,10 +141,10 @@ def _tried(subject: str, test: Callable[[], str]) -> Finding:
         return Finding(subject, "", f"{type(error).__name__}: {error}")
 
 
-def _runs(introduce: Callable[[str], tuple[str, str, int]]) -> str:
-    Image().ensure()
+def _runs(introduce: Callable[[str], tuple[str, str, int]], image: Image) -> str:
+    image.ensure()
     started = time.perf_counter()
-    greeting, system, variables = Environment().spawn(introduce, "doctor").result()
+    greeting, system, variables = Environment(image=image).spawn(introduce, "doctor").result()
     taken = time.perf_counter() - started
     if (greeting, variables) != ("hello, doctor", 0):
         message = f"the process answered {greeting!r}, and sees {variables} environment variables instead of none"
@@ -137,19 +152,19 @@ def _runs(introduce: Callable[[str], tuple[str, str, int]]) -> str:
     return f"a function ran in a process on {system}, and its result came back, in {taken * 1000:.0f} ms"
 
 
-def _refuses(captures: Callable[[], int]) -> str:
+def _refuses(captures: Callable[[], int], image: Image) -> str:
     try:
-        Environment().spawn(captures)
+        Environment(image=image).spawn(captures)
     except CaptureError:
         return "a captured list was refused"
     message = "a captured list was not refused; please report this"
     raise AssertionError(message)
 
 
-def _limits_time(spin: Callable[[], None]) -> str:
+def _limits_time(spin: Callable[[], None], image: Image) -> str:
     started = time.perf_counter()
     try:
-        Environment(timeout=0.2).spawn(spin).result(timeout=30)
+        Environment(image=image, timeout=0.2).spawn(spin).result(timeout=30)
     except TimeLimitExceeded:
         return f"an endless loop with a timeout of 0.2 s was ended after {time.perf_counter() - started:.2f} s"
     message = "an endless loop was not ended"

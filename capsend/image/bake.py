@@ -25,13 +25,18 @@ from capsend.image.immortal import immortalize
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from capsend.image.image_file import ImageFile
     from capsend.image.packages import Package
 
+COMPONENT: Final = "image.wasm"
 COMPILED: Final = "image.cwasm"
 CONTENT: Final = "image.memory"
 RECORD: Final = "image.json"
 SPACE: Final = 300_000_000
 """Bytes that a build needs at its peak, temporary files included."""
+
+FILE_SECONDS: Final = 300.0
+"""Seconds that each step with the component of a file may take."""
 
 _MOST_DATA: Final = 16_000_000
 _TOO_LARGE: Final = "fuel allocated for hostcalls has been exhausted"
@@ -39,11 +44,17 @@ MARK: Final = "capsend cannot import: "
 """The beginning of the line in which `guest/stdlib.py` reports packages that cannot be imported."""
 
 _STEPS: Final = ("importing its modules", "compiling it", "trying it")
+_BUILDING: Final = "building the image (once, about 15 s; longer on a busy machine)", _STEPS
+_COMPILING: Final = "compiling the image of a file for this machine (once, about 5 s)", _STEPS[1:]
+"""(title, steps) of a build, and of what is left of it where the component is ready."""
 _SNAPSHOT: Final = "import componentize_py; componentize_py.script()"
 _TRANSLATE: Final = "from capsend.image import translating; translating.main()"
 _SURVEY: Final = (
     "import sys, json, pathlib; from capsend import engine; "
     "print(json.dumps(engine.survey(*[pathlib.Path(name) if name else None for name in sys.argv[1:]])))"
+)
+_INVENTORY: Final = (
+    "import sys, pathlib; from capsend.image import bake; print(bake.inventory_of(pathlib.Path(sys.argv[1])))"
 )
 _UNMERGED: Final = "unmerged"
 _SWITCH: Final = "CAPSEND_MERGE"
@@ -71,6 +82,8 @@ class Record:
     """SHA-256 of the file with the first content of its memory; empty where the compiled form has that."""
     unmerged: str = ""
     """The reason why its modules are not merged into one, which makes processes start faster; empty if they are."""
+    file: str = ""
+    """The digest of the file that it was compiled from; empty if it was built on this machine."""
 
     def save(self, path: Path) -> None:
         """Write the record as JSON."""
@@ -115,40 +128,75 @@ def bake(folder: Path, *, key: str, packages: Sequence[Package], rehearsal: str)
         ImageError: the disk is full; a package cannot be imported in the guest; a tool failed (its last words are in the message).
     """
     started = time.monotonic()
-    with _progress() as step, _explained(folder):
+    with _progress(_BUILDING) as step, _explained(folder):
         _need_space(folder)
         step(0)
-        _stage(folder / "stage", packages, rehearsal)
-        _snapshot(folder, packages)
-        step(1)
-        unmerged = _translate(folder)
-        step(2)
-        try:
-            inventory = _try_out(folder)
-        except ImageError as error:
-            if unmerged:
-                raise
-            unmerged = _translate(folder, unmerged=str(error))
-            inventory = _try_out(folder)
-        instance, written = _survey(folder)
-        for leftover in ("stage", "tmp", "venv"):
-            shutil.rmtree(folder / leftover, ignore_errors=True)
-        (folder / "image.wasm").unlink()
-        Record(
-            key=key,
-            python=str(inventory["python"]),
-            packages=tuple(f"{package.name} {package.version}".strip() for package in packages),
-            modules=frozenset(inventory["modules"]),
-            missing=dict(inventory["missing"]),
-            digest=digest_of(folder / COMPILED),
-            size=(folder / COMPILED).stat().st_size,
-            built=time.time(),
-            instance=instance,
-            written=written,
-            content=digest_of(folder / CONTENT) if content_of(folder) else "",
-            unmerged=unmerged,
-        ).save(folder / RECORD)
+        assemble_component(folder, packages, rehearsal)
+        _compile(folder, lambda number: step(number + 1), key=key, packages=described(packages))
     _say(f"the image is ready ({time.monotonic() - started:.0f} s)")
+
+
+def bake_file(folder: Path, *, key: str, file: ImageFile) -> None:
+    """Fill an empty folder with the compiled form of a file's component, and its record.
+
+    Raises:
+        ImageError: the disk is full; the file is damaged; its component cannot be compiled, or does not run within `FILE_SECONDS`.
+    """
+    started = time.monotonic()
+    with _progress(_COMPILING) as step, _explained(folder):
+        _need_space(folder)
+        file.unpack(folder / COMPONENT)
+        _compile(folder, step, key=key, packages=file.packages, file=file.digest)
+    _say(f"the image is ready ({time.monotonic() - started:.0f} s)")
+
+
+def assemble_component(folder: Path, packages: Sequence[Package], rehearsal: str) -> Path:
+    """Make the component of an image in an empty folder, and return its file.
+
+    Raises:
+        ImageError: a package cannot be imported in the guest, or a tool failed.
+    """
+    _stage(folder / "stage", packages, rehearsal)
+    _snapshot(folder, packages)
+    return folder / COMPONENT
+
+
+def described(packages: Sequence[Package]) -> tuple[str, ...]:
+    """Return names and versions of packages, as records have them."""
+    return tuple(f"{package.name} {package.version}".strip() for package in packages)
+
+
+def _compile(folder: Path, step: Callable[[int], None], *, key: str, packages: tuple[str, ...], file: str = "") -> None:
+    seconds = FILE_SECONDS if file else None
+    step(0)
+    unmerged = _translate(folder, seconds=seconds)
+    step(1)
+    try:
+        inventory = _try_out(folder, seconds=seconds)
+    except ImageError as error:
+        if unmerged:
+            raise
+        unmerged = _translate(folder, unmerged=str(error), seconds=seconds)
+        inventory = _try_out(folder, seconds=seconds)
+    instance, written = _survey(folder, seconds=seconds)
+    for leftover in ("stage", "tmp", "venv"):
+        shutil.rmtree(folder / leftover, ignore_errors=True)
+    (folder / COMPONENT).unlink()
+    Record(
+        key=key,
+        python=str(inventory["python"]),
+        packages=packages,
+        modules=frozenset(map(str, inventory["modules"])),
+        missing={str(name): str(reason) for name, reason in dict(inventory["missing"]).items()},
+        digest=digest_of(folder / COMPILED),
+        size=(folder / COMPILED).stat().st_size,
+        built=time.time(),
+        instance=instance,
+        written=written,
+        content=digest_of(folder / CONTENT) if content_of(folder) else "",
+        unmerged=unmerged,
+        file=file,
+    ).save(folder / RECORD)
 
 
 def _stage(stage: Path, packages: Sequence[Package], rehearsal: str) -> None:
@@ -189,7 +237,7 @@ def _snapshot(folder: Path, packages: Sequence[Package]) -> None:
     # componentize-py adds the packages of an active virtual environment; an empty one keeps the host's out.
     (folder / "venv" / "lib" / "python3" / "site-packages").mkdir(parents=True)
     wit = folder / "stage" / "capsend_guest" / "world.wit"
-    component = folder / "image.wasm"
+    component = folder / COMPONENT
     options = ("-d", wit, "-w", "process", "componentize", "-p", folder / "stage", "-o", component, "capsend_guest.app")
     _run(_SNAPSHOT, *options, folder=folder, packages=packages)
     immortalize(component)
@@ -200,22 +248,25 @@ def is_merging() -> bool:
     return os.environ.get(_SWITCH) != "0"
 
 
-def _translate(folder: Path, *, unmerged: str = "") -> str:
+def _translate(folder: Path, *, unmerged: str = "", seconds: float | None = None) -> str:
     """Compile the component, merged unless a reason against it is given or found; return that reason."""
     unmerged = unmerged or ("" if is_merging() else f"{_SWITCH} is 0")
     options = [_UNMERGED] if unmerged else []
-    files = (folder / "image.wasm", folder / COMPILED, folder / CONTENT)
-    printed = _run(_TRANSLATE, *files, *options, folder=folder)
+    files = (folder / COMPONENT, folder / COMPILED, folder / CONTENT)
+    printed = _run(_TRANSLATE, *files, *options, folder=folder, seconds=seconds)
     return unmerged or printed.strip()
 
 
-def _survey(folder: Path) -> tuple[int | None, tuple[tuple[int, int], ...]]:
+def _survey(folder: Path, *, seconds: float | None = None) -> tuple[int | None, tuple[tuple[int, int], ...]]:
     """Return the number of the instance that has the memory, and the pages that every process writes to, as far as they can be found."""
-    instance, written = loads(_run(_SURVEY, folder / COMPILED, content_of(folder) or "", folder=folder))
+    options = (folder / COMPILED, content_of(folder) or "")
+    instance, written = loads(_run(_SURVEY, *options, folder=folder, seconds=seconds))
     return instance, tuple((address, length) for address, length in written)
 
 
-def _run(code: str, *arguments: Path | str, folder: Path, packages: Sequence[Package] = ()) -> str:
+def _run(
+    code: str, *arguments: Path | str, folder: Path, packages: Sequence[Package] = (), seconds: float | None = None
+) -> str:
     """Run a tool in a Python of its own, and return its output: it can be interrupted, and its memory goes when it ends."""
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
@@ -227,9 +278,21 @@ def _run(code: str, *arguments: Path | str, folder: Path, packages: Sequence[Pac
         "VIRTUAL_ENV": str(folder / "venv"),
     }
     command = [sys.executable, "-P", "-c", code, *map(str, arguments)]
-    done = subprocess.run(  # noqa: S603 - our own interpreter, our own arguments
-        command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter, our own arguments
+            command,
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired:
+        raise ImageError(
+            f"the image could not be built: compiling or trying it takes longer than {seconds:.0f} s. Get a file that was made by capsend"
+        ) from None
     if done.returncode != 0:
         output = f"{done.stdout}\n{done.stderr}"
         if "No space left" in output or "Disk quota" in output:
@@ -273,18 +336,40 @@ def content_of(folder: Path) -> Path | None:
     return path if path.exists() else None
 
 
-def _try_out(folder: Path) -> dict[str, Any]:
+def _try_out(folder: Path, *, seconds: float | None = None) -> dict[str, Any]:
+    """Return what a compiled image says about itself, asked in an OS process of its own: an image from a file might not answer.
+
+    Raises:
+        ImageError: it does not run.
+    """
+    printed = _run(_INVENTORY, folder, folder=folder, seconds=seconds)
+    try:
+        inventory = loads(printed)
+        modules, missing = inventory["modules"], inventory["missing"]
+    except (LookupError, TypeError, ValueError):
+        modules = missing = None
+    if type(modules) is not list or type(missing) is not dict:
+        message = "the image was built but does not run: it does not name what it holds"
+        raise ImageError(message)
+    return {"python": str(inventory.get("python")), "modules": modules, "missing": missing}
+
+
+def inventory_of(folder: Path) -> str:
+    """Return the answer of a compiled image to what it holds.
+
+    Raises:
+        ImageError: it does not run.
+    """
     from capsend import engine
 
     template = engine.Template(folder / COMPILED, content=content_of(folder))
     guest = engine.Guest(template, memory=1 << 30, host=lambda _operation, _payload: "")
     try:
-        inventory: dict[str, Any] = loads(guest.run("", "inventory"))
+        return guest.run("", "inventory")
     except (engine.Trapped, ValueError) as error:
         raise ImageError(f"the image was built but does not run: {error}") from error
     finally:
         guest.close()
-    return inventory
 
 
 def _need_space(folder: Path) -> None:
@@ -317,13 +402,13 @@ def _say(text: str) -> None:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int], None]]:
+def _progress(work: tuple[str, tuple[str, ...]]) -> Iterator[Callable[[int], None]]:
     """Yield a function to be called with the number of each step as it begins; the line shows the time so far."""
-    title = "building the image (once, about 15 s; longer on a busy machine)"
+    title, steps = work
     if sys.stderr is None or not sys.stderr.isatty():
         started = time.monotonic()
         _say(f"{title}...")
-        yield lambda step: _say(f"{_words(step)} ({time.monotonic() - started:.0f} s so far)")
+        yield lambda step: _say(f"{_words(steps, step)} ({time.monotonic() - started:.0f} s so far)")
         return
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -331,8 +416,8 @@ def _progress() -> Iterator[Callable[[int], None]]:
     columns = (SpinnerColumn(), TextColumn("capsend: {task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(title, total=None)
-        yield lambda step: progress.update(task, description=f"{title}: {_words(step)}")
+        yield lambda step: progress.update(task, description=f"{title}: {_words(steps, step)}")
 
 
-def _words(step: int) -> str:
-    return f"{_STEPS[step]}, {step + 1} of {len(_STEPS)}"
+def _words(steps: tuple[str, ...], step: int) -> str:
+    return f"{steps[step]}, {step + 1} of {len(steps)}"

@@ -72,8 +72,26 @@ def check_owner(path: Path, is_kind: object) -> None:
         )
 
 
+def check_readable(path: Path, status: os.stat_result) -> None:
+    """Refuse the file of an image that others than this user and the system may have written.
+
+    Args:
+        path: the file.
+        status: that of the open file.
+
+    Raises:
+        ImageError: another user owns the file, can write to it, or could put another one in its place.
+    """
+    if hasattr(os, "geteuid") and (status.st_uid not in {0, os.geteuid()} or status.st_mode & 0o022):
+        raise ImageError(
+            f"{path} belongs to another user, or can be written by others, and an image decides what your functions answer. "
+            "Copy it to a file of your own, or name the digest that it must have: Image.from_file(path, digest=...)"
+        )
+    check_way(path)
+
+
 def check_way(folder: Path) -> None:
-    """Refuse a folder that others may rename: each folder around it must be this user's or the system's, and writable by nobody else.
+    """Refuse a folder or file that others may rename: each folder around it must be this user's or the system's, and writable by nobody else.
 
     Raises:
         ImageError: somebody else could put another folder in its place.

@@ -22,7 +22,18 @@ from capsend.cache_place import cache_folder
 from capsend.codec.text import dumps
 from capsend.exceptions import ImageError
 from capsend.image import rehearsal
-from capsend.image.bake import COMPILED, CONTENT, RECORD, Record, bake, digest_of, is_merging
+from capsend.image.bake import (
+    COMPILED,
+    CONTENT,
+    RECORD,
+    Record,
+    assemble_component,
+    bake,
+    bake_file,
+    described,
+    digest_of,
+    is_merging,
+)
 from capsend.image.cache import check_owner, check_way, cpu, own_folder, unwritable
 from capsend.image.guest_files import declaration_files, guest_files
 from capsend.image.packages import ALWAYS, Package, collect
@@ -33,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from capsend.engine import Template
+    from capsend.image.image_file import ImageFile
 
 FORMAT: Final = 6
 """Raised with every change of the engine's settings or of the layout of the cache that makes old images useless."""
@@ -66,6 +78,77 @@ class Image:
     """
 
     packages: tuple[str, ...] = attrs.field(default=(), converter=_names)
+    file: ImageFile | None = attrs.field(default=None, init=False)
+    """The file that it is read from; None for an image that is built on this machine."""
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], *, digest: str | None = None) -> Image:
+        """Return the image of a file that `to_file`, or `capsend image build --output`, wrote on this machine or another one.
+
+        The file holds WebAssembly that runs on every machine, and no machine code. It is compiled for this CPU when a process first needs
+        it, in about 5 seconds, into the same cache as other images; until then only its head is read. Whoever wrote the file
+        can decide what functions answer and see what they are sent, in every process that starts from the image, but cannot reach beyond
+        a process. So give *digest*, or let nobody else write to the file.
+
+        Args:
+            path: the file.
+            digest: the digest that the file must have, 64 hexadecimal digits, as `to_file` returns it.
+
+        Raises:
+            ImageError: the file cannot be read, is no image, is damaged, has another digest, was made by another version of capsend,
+                or, without *digest*, belongs to another user or can be written by others.
+        """
+        from capsend.image import image_file
+
+        try:
+            file = image_file.read(path, digest=digest)
+        except OSError as error:
+            raise ImageError(f"{path} cannot be read: {error.strerror or error}. Name the file of an image") from error
+        if file.guest != _guest():
+            raise ImageError(
+                f"{path} was made by another version of capsend, or with another one of its tools. Make it again with this one: "
+                "capsend image build --output FILE"
+            )
+        image = cls(
+            tuple(package.partition(" ")[0] for package in file.packages if package.partition(" ")[0] not in ALWAYS)
+        )
+        object.__setattr__(image, "file", file)
+        return image
+
+    def to_file(self, path: str | os.PathLike[str]) -> str:
+        """Write the image to a file for other machines, and return the digest of the file; see `from_file`.
+
+        Args:
+            path: the file; one of that name is replaced when the new one is complete.
+
+        Raises:
+            ImageError: a package is not installed or contains native code, the image cannot be built, or the file cannot be written.
+        """
+        from capsend.image import image_file
+
+        if self.file is not None:
+            raise ImageError(f"this image is that of a file already: copy {self.file.path}")
+        packages, modules = _packages(self.packages), self.modules
+        with _workshop(cache_folder()) as workshop:
+            component = assemble_component(workshop, packages, rehearsal.texts(knows=Image().knows))
+            try:
+                return image_file.write(
+                    path,
+                    component,
+                    guest=_guest(),
+                    python=self.record.python,
+                    packages=described(packages),
+                    modules=modules,
+                )
+            except OSError as error:
+                raise ImageError(
+                    f"{path} cannot be written: {error.strerror or error}. Name a file in a folder of yours"
+                ) from error
+
+    @property
+    def _digest(self) -> str:
+        """The digest of its file; empty without one."""
+        return self.file.digest if self.file is not None else ""
 
     @property
     def path(self) -> Path:
@@ -74,17 +157,17 @@ class Image:
 
     @property
     def _folder(self) -> Path:
-        return _folder_of(self.packages, os.environ.get("CAPSEND_CACHE_DIR"))
+        return _folder_of(self.packages, self._digest, os.environ.get("CAPSEND_CACHE_DIR"))
 
     @property
     def key(self) -> str:
         """A name for everything the built file depends on: versions, guest files, packages, settings and CPU."""
-        return _key(self.packages)
+        return _key(self.packages, self._digest)
 
     @property
     def content_key(self) -> str:
         """A name for what the image holds: as `key`, without the machine that it is built for."""
-        return _digest_of(_content(self.packages))
+        return _short(_content(self.packages, self._digest))
 
     @property
     def is_built(self) -> bool:
@@ -128,6 +211,8 @@ class Image:
         Before the image is built the answer follows from the names of the standard library and of the packages, which is right for every
         module that a program is likely to import.
         """
+        if self.file is not None:
+            return module in self.file.modules
         place = (self.packages, os.environ.get("CAPSEND_CACHE_DIR"))
         inventory = _inventories.get(place)
         if inventory is None:
@@ -166,20 +251,22 @@ class Image:
 
     def _build(self, folder: Path) -> None:
         _remove_leftovers(folder.parent)
-        packages = _packages(self.packages)
-        refuse_native(packages)
-        try:
-            workshop = Path(tempfile.mkdtemp(prefix=_WORKSHOP, dir=folder.parent))
-        except OSError as error:
-            raise unwritable(folder.parent, error) from error
-        try:
-            bake(workshop, key=self.key, packages=packages, rehearsal=rehearsal.texts(knows=Image().knows))
+        with _workshop(folder.parent) as workshop:
+            if self.file is not None:
+                try:
+                    bake_file(workshop, key=self.key, file=self.file)
+                except OSError as error:
+                    raise ImageError(
+                        f"{self.file.path} cannot be read: {error}. Put it back, or build the image: Image()"
+                    ) from error
+            else:
+                packages = _packages(self.packages)
+                refuse_native(packages)
+                bake(workshop, key=self.key, packages=packages, rehearsal=rehearsal.texts(knows=Image().knows))
             _discard(folder)
             workshop.rename(folder)
             for old in list_images()[_KEPT:]:
                 _discard(old.path)
-        finally:
-            shutil.rmtree(workshop, ignore_errors=True)
 
 
 @attrs.frozen
@@ -233,8 +320,8 @@ _KEPT: Final = 8
 
 
 @functools.cache
-def _folder_of(names: tuple[str, ...], _cache_dir: str | None) -> Path:
-    return cache_folder() / _key(names)
+def _folder_of(names: tuple[str, ...], file: str, _cache_dir: str | None) -> Path:
+    return cache_folder() / _key(names, file)
 
 
 @functools.cache
@@ -248,31 +335,48 @@ def _record(path: Path) -> Record:
 
 
 @functools.cache
-def _key(names: tuple[str, ...]) -> str:
-    return _digest_of([*_content(names), ("machine", [sys.platform, platform.machine(), cpu()])])
+def _key(names: tuple[str, ...], file: str) -> str:
+    return _short([*_content(names, file), ("machine", [sys.platform, platform.machine(), cpu()])])
 
 
-def _digest_of(parts: list[tuple[str, Any]]) -> str:
+def _short(parts: list[tuple[str, Any]]) -> str:
     return hashlib.sha256(dumps(parts).encode()).hexdigest()[:24]
 
 
 @functools.cache
-def _content(names: tuple[str, ...]) -> list[tuple[str, Any]]:
+def _content(names: tuple[str, ...], file: str) -> list[tuple[str, Any]]:
+    """Return what an image is made from, by the names of its packages, or by the digest of its file where that is not empty."""
     import importlib.metadata
 
     from capsend import engine
     from capsend.image import time_zones
 
-    return [
+    compiled = [
         ("format", FORMAT),
-        ("tools", [(tool, importlib.metadata.version(tool)) for tool in ("componentize-py", "wasmtime")]),
-        ("guest", [(str(inside), digest_of(path)) for inside, path in guest_files().items()]),
-        ("declarations", _declarations(names)),
-        ("packages", [(package.name, package.version, _digest(package)) for package in _packages(names)]),
+        ("wasmtime", importlib.metadata.version("wasmtime")),
         ("merged", is_merging()),
         ("slots", engine.has_slots()),
+        ("file", file),
+    ]
+    if file:
+        return compiled
+    return [
+        *compiled,
+        ("guest", _guest()),
+        ("declarations", _declarations(names)),
+        ("packages", [(package.name, package.version, _digest(package)) for package in _packages(names)]),
         ("zones", time_zones.version()),
     ]
+
+
+@functools.cache
+def _guest() -> str:
+    """Return the digest of the part that all images of this installation share: capsend's own files, and the tool that makes components."""
+    import importlib.metadata
+
+    files = [(str(inside), digest_of(path)) for inside, path in guest_files().items()]
+    tool = importlib.metadata.version("componentize-py")
+    return hashlib.sha256(dumps([tool, files]).encode()).hexdigest()
 
 
 def _declarations(names: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -362,6 +466,19 @@ def _building(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextlib.contextmanager
+def _workshop(folder: Path) -> Iterator[Path]:
+    """Yield a new folder for a build, which goes in the end unless it was renamed."""
+    try:
+        workshop = Path(tempfile.mkdtemp(prefix=_WORKSHOP, dir=folder))
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    try:
+        yield workshop
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
 
 
 def _remove_leftovers(folder: Path) -> None:
