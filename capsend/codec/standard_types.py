@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from capsend.codec import arrays
 from capsend.codec.limits import Budget, Malformed
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ FLOAT: Final = frozenset({float})
 TUPLE: Final = frozenset({tuple})
 DICT: Final = frozenset({dict})
 TEXT: Final = frozenset({str, bytes})
+BYTES: Final = frozenset({bytes})
+BOOL: Final = frozenset({bool})
 ANY: Final[frozenset[type]] = frozenset()
 
 
@@ -362,6 +365,18 @@ STANDARD: Final[tuple[Standard, ...]] = (
         "array", ("array.array",), (Part("typecode", STR), Part("itemsize", INT), Part("data", TEXT)),
         _array_parts, _array,
     ),
+    Standard(
+        "view", ("builtins.memoryview",), (Part("format", STR), Part("shape", TUPLE), Part("readonly", BOOL), Part("data", BYTES)),
+        arrays.view_parts, arrays.view,
+    ),
+    Standard(
+        "ndarray", arrays.ARRAY, (Part("dtype"), Part("shape", TUPLE), Part("order", STR), Part("data", BYTES)),
+        arrays.array_parts, arrays.array,
+    ),
+    Standard(
+        "scalar", arrays.SCALARS, (Part("dtype"), Part("data", BYTES)), arrays.scalar_parts, arrays.scalar,
+    ),
+    Standard("dtype", arrays.DTYPES, (Part("dtype"),), arrays.dtype_parts, arrays.dtype),
     Standard("logger", _names("logging", "Logger", "RootLogger"), (Part("name", STR),), lambda v: (v.name,), _logger),
     Standard(
         "struct", _names("_struct", "Struct"), (Part("format", STR),),
@@ -416,8 +431,18 @@ STANDARD: Final[tuple[Standard, ...]] = (
 )  # fmt: skip
 
 BY_TAG: Final = {entry.tag: entry for entry in STANDARD}
-MODULES: Final = tuple(sorted({name.rpartition(".")[0] for entry in STANDARD for name in entry.names} | {"struct"}))
-"""The modules of the table: a host that decodes messages of strangers imports them before."""
+MODULES: Final = tuple(
+    sorted(
+        {
+            module
+            for entry in STANDARD
+            for name in entry.names
+            if not (module := name.rpartition(".")[0]).startswith("numpy")
+        }
+        | {"struct"}
+    )
+)
+"""The modules of the table: a host that decodes messages of strangers imports them before; numpy only when it meets an array."""
 
 _BY_NAME: Final = {name: entry for entry in STANDARD for name in entry.names}
 

@@ -246,6 +246,68 @@ def build(packages: tuple[str, ...], output: Path | None) -> None:
         click.echo(f"digest {digest}")
 
 
+@image.command("add", context_settings=_CONTEXT)
+@click.option(
+    "--sha256",
+    default="",
+    metavar="DIGEST",
+    help="The digest of the sdist, for a package or version that no recipe knows.",
+)
+@click.option(
+    "--sdist",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The sdist itself, instead of a download.",
+)
+@click.argument("package", metavar="NAME[==VERSION]")
+def add(package: str, sha256: str, sdist: Path | None) -> None:
+    """Build a package with native code for processes, and try it in one.
+
+    The package is compiled from its sdist, whose digest the recipe names, and kept in a store of its own: never where the host
+    could import it. Images that name the package have it from then on. Needs the extra `native`:
+    pip install 'capsend[native]'. Ready-made packages need neither this command nor a compiler: pip install capsend-NAME.
+
+    SECURITY: a build runs the build script of the sdist on this machine, with your rights, as `pip install` of an sdist does. A
+    package without a recipe is whatever the package index has under that name now, unless you give its digest.
+
+    \b
+    Examples:
+      capsend image add markupsafe
+      capsend image add numpy
+    """
+    from capsend.commands.display import megabytes
+    from capsend.commands.native import add as build_and_try
+
+    name, _, version = package.partition("==")
+    try:
+        wheel = build_and_try(name.strip(), version.strip(), sha256=sha256, sdist=sdist)
+    except CapsendError as error:
+        stop(str(error), FAILED)
+    except KeyboardInterrupt:
+        stop("interrupted; nothing half-built is kept", INTERRUPTED)
+    click.echo(
+        f"{wheel.name} {wheel.version} is built: {megabytes(wheel.native_bytes)} of native code, {wheel.cpu:.0f} s of processor time"
+    )
+    click.echo(f"from {wheel.origin}")
+
+
+@image.command("packages", context_settings=_CONTEXT)
+def packages_() -> None:
+    """List the packages with native code that processes can have: built, to build, or not possible, and why.
+
+    \b
+    Example:
+      capsend image packages
+    """
+    from capsend.commands import display
+    from capsend.commands.native import rows
+
+    to = display.console()
+    table = display.table("package", "version", "state", "native code", "what differs", to=to, wrapped="what differs")
+    for row in rows():
+        table.add_row(*row)
+    to.print(table)
+
+
 @image.command("list", context_settings=_CONTEXT)
 def list_() -> None:
     """List the images in the cache, the newest first.

@@ -199,6 +199,28 @@ DIFFERENCES: Final = (
     ),
 )
 
+OF_PACKAGES: Final = (
+    Difference(
+        "default integer",
+        tuple(
+            f"numpy.{name}"
+            for name in ("arange", "array", "asarray", "int_", "intp", "sum", "prod", "cumsum", "cumprod")
+        ),
+        "the default integer of numpy is int32 inside; give dtype=numpy.int64",
+    ),
+    Difference(
+        "floating point errors",
+        ("numpy.errstate", "numpy.seterr", "numpy.seterrcall"),
+        "floating point errors of numpy are never raised and never warned of inside; test with numpy.isfinite",
+    ),
+    Difference(
+        "linear algebra",
+        ("numpy.linalg", "numpy.matmul", "numpy.dot", "numpy.einsum", "numpy.tensordot", "numpy.vdot", "numpy.inner"),
+        "there is no BLAS inside: products of large matrices take 30 to 50 times as long; use several processes, or the host",
+    ),
+)
+"""The rows of `docs/native.md`, of packages with native code."""
+
 
 def touched_by(function: types.FunctionType) -> Iterator[Difference]:
     """Yield each difference that a function's own code touches by a name that it reads."""
@@ -212,7 +234,7 @@ def touched_by(function: types.FunctionType) -> Iterator[Difference]:
         names.update(_names_of(read, function.__globals__, cells))
     for statement in references.imports:
         names.update(_imported(statement))
-    for difference in DIFFERENCES:
+    for difference in (*DIFFERENCES, *OF_PACKAGES):
         if difference.applies and any(_is_below(name, topic) for name in names for topic in difference.names):
             yield difference
 
@@ -222,7 +244,7 @@ def _is_below(name: str, topic: str) -> bool:
 
 
 def _names_of(read: Read, namespace: dict[str, Any], cells: dict[str, types.CellType]) -> Iterator[str]:
-    """Yield the dotted names of an object of the standard library that is read, and of the attributes read from it."""
+    """Yield the dotted names of an object of the standard library, or of numpy, that is read, and of the attributes read from it."""
     try:
         value = cells[read.name].cell_contents if read.name in cells else namespace[read.name]
     except ValueError:
@@ -231,7 +253,8 @@ def _names_of(read: Read, namespace: dict[str, Any], cells: dict[str, types.Cell
         yield f"builtins.{read.name}"
         return
     name = _name_of(value)
-    if name.partition(".")[0] in sys.stdlib_module_names:
+    top = name.partition(".")[0]
+    if top in sys.stdlib_module_names or top == "numpy":
         yield from _below(name, read.chain)
 
 
@@ -271,4 +294,4 @@ def _imported(statement: Import) -> Iterator[str]:
 def sentences(functions: list[types.FunctionType]) -> list[str]:
     """Return the sentences of all differences that some functions touch, each once, in the order of the page."""
     found = {difference for function in functions for difference in touched_by(function)}
-    return [difference.sentence for difference in DIFFERENCES if difference in found]
+    return [difference.sentence for difference in (*DIFFERENCES, *OF_PACKAGES) if difference in found]

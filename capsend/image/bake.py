@@ -21,6 +21,7 @@ from capsend.exceptions import ImageError
 from capsend.image import time_zones
 from capsend.image.guest_files import declaration_files, guest_files
 from capsend.image.immortal import immortalize
+from capsend.image.native.place import SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -130,6 +131,9 @@ def bake(folder: Path, *, key: str, packages: Sequence[Package], rehearsal: str)
     started = time.monotonic()
     with _progress(_BUILDING) as step, _explained(folder):
         _need_space(folder)
+        for package in packages:
+            if package.host_version:
+                _say(f"the image has {package.name} {package.version}, and the host {package.host_version}")
         step(0)
         assemble_component(folder, packages, rehearsal)
         _compile(folder, lambda number: step(number + 1), key=key, packages=described(packages))
@@ -217,7 +221,10 @@ def _stage(stage: Path, packages: Sequence[Package], rehearsal: str) -> None:
 def _data_files(packages: Sequence[Package]) -> tuple[str, ...]:
     """Return the files beside modules that are kept, up to the limit of an image: the smaller ones first."""
     found = [
-        (path.stat().st_size, name) for package in packages for name, path in package.files if not name.endswith(".py")
+        (path.stat().st_size, name)
+        for package in packages
+        for name, path in package.files
+        if not name.endswith((".py", *SUFFIXES))
     ]
     kept, room = [], _MOST_DATA
     for size, name in sorted(found):

@@ -37,6 +37,7 @@ from capsend.image.bake import (
 from capsend.image.cache import check_owner, check_way, cpu, own_folder, unwritable
 from capsend.image.guest_files import declaration_files, guest_files
 from capsend.image.packages import ALWAYS, Package, collect
+from capsend.image.provision import provide
 from capsend.image.without_native import needs_native, refuse_native
 from capsend.shipping.captures.origins import register_native_code
 
@@ -70,11 +71,13 @@ class Image:
     user, and shared by all programs that ask for the same content.
 
     Args:
-        packages: names of pure-Python packages that are installed on the host; the packages that they require are included.
+        packages: names of packages; the packages that they require are included. A package with native code is taken as it was built for
+            processes: ready-made (`pip install capsend-NAME`), by `capsend image add NAME`, or now, where a recipe and the tools are there.
+            All others must be installed on the host.
 
     Raises:
-        ImageError: from `ensure`, when a package is not installed or contains native code, or when the image cannot be built, stored or
-            trusted.
+        ImageError: from `ensure`, when a package is not installed, or has native code that is not built for processes, or when the image
+            cannot be built, stored or trusted.
     """
 
     packages: tuple[str, ...] = attrs.field(default=(), converter=_names)
@@ -227,6 +230,8 @@ class Image:
 
     def template(self) -> Template:
         """Return the image, loaded into this OS process; built first if need be, loaded once."""
+        if self.packages:
+            _provide(self.packages, os.environ.get("CAPSEND_CACHE_DIR"))
         folder = self._folder
         loaded = _templates.get(folder)
         if loaded is None:
@@ -320,12 +325,30 @@ _KEPT: Final = 8
 
 
 @functools.cache
+def _provide(names: tuple[str, ...], _cache_dir: str | None) -> None:
+    """Build the packages with native code that are missing and have a recipe, once; then the image is another than it was taken for."""
+    if provide(names):
+        forget()
+
+
+def forget() -> None:
+    """Look at the packages anew: one was built for the guest, or removed."""
+    for cached in (_folder_of, _collected, _content_in, needs_native):
+        cached.cache_clear()
+    _provide.cache_clear()
+
+
+@functools.cache
 def _folder_of(names: tuple[str, ...], file: str, _cache_dir: str | None) -> Path:
     return cache_folder() / _key(names, file)
 
 
-@functools.cache
 def _packages(names: tuple[str, ...]) -> tuple[Package, ...]:
+    return _collected(names, os.environ.get("CAPSEND_CACHE_DIR"))
+
+
+@functools.cache
+def _collected(names: tuple[str, ...], _cache_dir: str | None) -> tuple[Package, ...]:
     return collect((*ALWAYS, *names))
 
 
@@ -334,7 +357,6 @@ def _record(path: Path) -> Record:
     return Record.load(path)
 
 
-@functools.cache
 def _key(names: tuple[str, ...], file: str) -> str:
     return _short([*_content(names, file), ("machine", [sys.platform, platform.machine(), cpu()])])
 
@@ -343,9 +365,13 @@ def _short(parts: list[tuple[str, Any]]) -> str:
     return hashlib.sha256(dumps(parts).encode()).hexdigest()[:24]
 
 
-@functools.cache
 def _content(names: tuple[str, ...], file: str) -> list[tuple[str, Any]]:
     """Return what an image is made from, by the names of its packages, or by the digest of its file where that is not empty."""
+    return _content_in(names, file, os.environ.get("CAPSEND_CACHE_DIR"))
+
+
+@functools.cache
+def _content_in(names: tuple[str, ...], file: str, _cache_dir: str | None) -> list[tuple[str, Any]]:
     import importlib.metadata
 
     from capsend import engine
@@ -386,6 +412,8 @@ def _declarations(names: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def _digest(package: Package) -> str:
+    if package.digest:
+        return package.digest
     total = hashlib.sha256()
     for relative, path in package.files:
         total.update(f"{relative}\0{digest_of(path)}\0".encode())

@@ -1,4 +1,4 @@
-"""The packages that an image bakes in besides the standard library: files of the host's environment, without native code."""
+"""The packages that an image bakes in besides the standard library: built for the guest, or of the host's environment without native code."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from capsend.exceptions import ImageError
+from capsend.image.native import store
+from capsend.image.native.place import EXTRA, SUFFIXES, is_available
+from capsend.image.native.recipes import Recipe, normal, recipe_of
 from capsend.shipping.captures.origins import distributions
 
 if TYPE_CHECKING:
@@ -19,9 +22,12 @@ if TYPE_CHECKING:
 
 ALWAYS: Final = ("attrs", "typing_extensions")
 """The distributions that every image holds."""
+_PLAIN: Final = frozenset(map(normal, ALWAYS))
 
 _NATIVE: Final = (".so", ".pyd", ".dylib", ".dll")
 _VERSIONED: Final = re.compile(r"\.so\.[0-9.]+$")
+_SOURCES: Final = (".pyc", ".pyi", ".pth", ".c", ".h", ".pyx", ".pxd", ".pyx.in", ".a", ".inc", ".src", ".f", ".f90")
+_TESTS: Final = re.compile(r"(^|/)tests?/")
 _METADATA: Final = ("PKG-INFO", "METADATA", "entry_points.txt", "top_level.txt", "RECORD")
 _REQUIREMENT: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
@@ -38,6 +44,10 @@ class Package:
     """Its native code, which is left out."""
     needed_by: str = ""
     """The package that requires it; empty when the user asked for it."""
+    digest: str = attrs.field(default="", repr=False)
+    """The digest of its content where that is known: of a package that was built for the guest."""
+    host_version: str = ""
+    """The version on the host of a package that was built for the guest, if it is another."""
 
     @property
     def words(self) -> str:
@@ -47,14 +57,26 @@ class Package:
     @property
     def imports(self) -> tuple[str, ...]:
         """The top-level names that a program imports, sorted."""
-        tops = {relative.split("/", 1)[0].removesuffix(".py") for relative, _ in self.files if relative.endswith(".py")}
+        tops = {
+            relative.split("/", 1)[0].split(".", 1)[0]
+            for relative, _ in self.files
+            if relative.endswith((".py", *SUFFIXES))
+        }
         return tuple(sorted(tops))
+
+
+def how_to_get(recipe: Recipe) -> str:
+    """Return what can be done to have a package with native code in an image, as the end of a sentence."""
+    if recipe.refused:
+        return f"cannot be built for a process yet: {recipe.refused}"
+    tools = "" if is_available() else f"{EXTRA}, then "
+    return f"is not built for processes yet. Build it, which takes about {recipe.minutes} min: {tools}capsend image add {recipe.name}"
 
 
 def collect(names: Iterable[str]) -> tuple[Package, ...]:
     """Find the named packages and all packages that they require.
 
-    A name is a distribution's name or an import name.
+    A name is a distribution's name or an import name. A package that was built for the guest takes the place of the host's.
 
     Returns:
         Each package once, sorted by name.
@@ -67,20 +89,25 @@ def collect(names: Iterable[str]) -> tuple[Package, ...]:
     while waiting:
         name, needed_by = waiting.pop()
         distribution = _distribution(name)
-        key = _normal(distribution.name if distribution else name)
+        key = normal(distribution.name if distribution else name)
         if key in found:
             continue
-        if distribution is None:
+        if key not in _PLAIN and (wheel := store.find(key)) is not None:
+            found[key] = _built(wheel, needed_by)
+            waiting.extend((required, wheel.name) for required in _required(wheel.requires))
+        elif distribution is None:
             found[key] = _loose_package(name, needed_by)
         else:
             files = chain(_files(distribution), _metadata(distribution))
             found[key] = _pack(distribution.name, distribution.version, files, needed_by)
-            waiting.extend((required, distribution.name) for required in _required(distribution))
+            waiting.extend((required, distribution.name) for required in _required(distribution.requires or ()))
     return tuple(found[key] for key in sorted(found))
 
 
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+def distribution_name(name: str) -> str:
+    """Return the name of the distribution that a name stands for, as `collect` reads it."""
+    found = _distribution(name)
+    return found.name if found else name
 
 
 def _distribution(name: str) -> importlib.metadata.Distribution | None:
@@ -92,8 +119,8 @@ def _distribution(name: str) -> importlib.metadata.Distribution | None:
     return importlib.metadata.distribution(owners[0]) if owners else None
 
 
-def _required(distribution: importlib.metadata.Distribution) -> Iterator[str]:
-    for line in distribution.requires or ():
+def _required(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
         match = _REQUIREMENT.match(line)
         marker = line.partition(";")[2]
         if match is None or re.search(r"\bextra\s*==", marker):
@@ -122,7 +149,7 @@ def _files(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str,
 
 def _metadata(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str, Path]]:
     """Yield the files that `importlib.metadata` reads, by their names in a wheel."""
-    folder = f"{_normal(distribution.name).replace('-', '_')}-{distribution.version}.dist-info"
+    folder = f"{normal(distribution.name).replace('-', '_')}-{distribution.version}.dist-info"
     place = Path(str(getattr(distribution, "_path", "")))
     for name in _METADATA:
         path = place / name if place.is_dir() else place
@@ -150,10 +177,30 @@ def _folder_of(top: str) -> Iterator[tuple[str, Path]]:
                 yield f"{top}/{file.relative_to(folder).as_posix()}", file
 
 
+def _built(wheel: store.Wheel, needed_by: str) -> Package:
+    """Return a package that was built for the guest, without what only its tests and other builds read."""
+    files = tuple((relative, path) for relative, path in wheel.files() if not _is_left_out(relative))
+    mine = store.host_version(wheel.name)
+    return Package(
+        name=wheel.name,
+        version=wheel.version,
+        files=files,
+        needed_by=needed_by,
+        digest=wheel.digest,
+        host_version="" if mine == wheel.version else mine,
+    )
+
+
+def _is_left_out(relative: str) -> bool:
+    return bool(_TESTS.search(relative)) or relative.endswith(_SOURCES) or "__pycache__" in relative
+
+
 def _loose_package(name: str, needed_by: str) -> Package:
     files = tuple(_folder_of(name)) if name.isidentifier() else ()
     if not files:
         reason = f", which {needed_by!r} requires," if needed_by else ""
+        if recipe := recipe_of(name):
+            raise ImageError(f"the package {name!r}{reason} has native code, and {how_to_get(recipe)}")
         message = f"the package {name!r}{reason} is not installed here. Install it first: pip install {name}"
         raise ImageError(message)
     return _pack(name, "", files, needed_by)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from capsend_traits.absent import ABSENT, LIBRARY, NETWORK, SYSTEM
 
 from capsend.exceptions import ImageError
-from capsend.image.packages import collect
+from capsend.image.native.recipes import recipe_of
+from capsend.image.packages import collect, how_to_get
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,17 +59,29 @@ def refuse_native(packages: Iterable[Package]) -> None:
     """
     found = [package for package in packages if package.native]
     problems = _attempt(found) if found else {}
-    told = [
-        f"{package.words} cannot go into an image: {package.native[0].name} is native code, and without it: {problems[package.name]}"
-        for package in found
-        if package.name in problems
-    ]
+    told = []
+    for package in found:
+        if package.name in problems:
+            why = f"{package.native[0].name} is native code, and without it: {problems[package.name]}"
+            told.append(f"{package.words} cannot go into an image: {why}{_recipe(package)}")
     if told:
         raise ImageError(
             "\n".join(told)
             + "\nA process runs WebAssembly only. Use a pure-Python package, or call this one outside, in a function "
             "made with @host_function"
         )
+
+
+def _recipe(package: Package) -> str:
+    recipe = recipe_of(package.name)
+    return f".\nIt {how_to_get(recipe)}" if recipe else ""
+
+
+def missing_native(packages: Iterable[Package]) -> list[Package]:
+    """Return the packages that cannot be imported without the native code that is left out."""
+    found = [package for package in packages if package.native]
+    problems = _attempt(found) if found else {}
+    return [package for package in found if package.name in problems]
 
 
 @functools.cache
@@ -80,7 +93,14 @@ def needs_native(name: str) -> str:
         return ""
     found = [package for package in packages if package.native]
     problems = _attempt(found) if found else {}
-    return next((package.name for package in found if package.name in problems), "")
+    # What has a recipe is built when an image asks for it, or the image says how.
+    return next((package.name for package in found if package.name in problems and not is_buildable(package.name)), "")
+
+
+def is_buildable(name: str) -> bool:
+    """Return whether a recipe says how to build a package for the guest."""
+    recipe = recipe_of(name)
+    return recipe is not None and not recipe.refused
 
 
 def _attempt(packages: list[Package]) -> dict[str, str]:

@@ -308,7 +308,6 @@ def unsendable() -> dict[str, tuple[object, str]]:
         "dict view": ({}.keys(), ""),
         "exception": ([ValueError()], "[0]"),
         "lambda": ({"f": lambda: 0}, "['f']"),
-        "memoryview": (memoryview(b""), ""),
         "object": ([object()], "[0]"),
         "local class": ([Guard()], "[0].__class__"),
         "contextvar": (threading.local(), ""),

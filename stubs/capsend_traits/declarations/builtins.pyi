@@ -54,8 +54,8 @@ class set(Serializable, Generic[T]):
 class bytearray(Serializable):
     """mutable: a captured bytearray would silently become a copy; pass it as an argument, or capture bytes(...)"""
 
-class memoryview(Never):
-    """a view is a window on the memory of another object; capture bytes(view)"""
+class memoryview(Serializable):
+    """mutable: a captured view would silently show a copy; pass it as an argument, or capture bytes(view)"""
 
 class BaseException(Never):
     """an exception holds its traceback, and with it the frames and variables of this process; capture type(e).__name__ and str(e)"""

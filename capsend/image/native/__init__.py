@@ -1,0 +1,1 @@
+"""Packages with native code, built for the guest: recipes, toolchain, store."""

@@ -1,0 +1,103 @@
+"""Recipes: what is known of packages with native code, one small TOML file each.
+
+A recipe says from which pinned sources a package is built for the guest, how, and how to see that it works; or why it cannot be built yet.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from capsend.image.native.sources import Source
+
+_FOLDER: Final = Path(__file__).parent / "recipes"
+
+
+@attrs.frozen
+class Library:
+    """A library in C that a package is linked with, from the sdist of another."""
+
+    name: str
+    files: tuple[str, ...]
+    headers: tuple[str, ...]
+    source: Source
+    defines: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Recipe:
+    """How one package is built for the guest.
+
+    Attributes:
+        versions: {version: SHA-256 of the sdist}, the newest last; empty when the recipe is made up for a package that has none.
+        builder: `setuptools` or `meson`.
+        imports: the modules that the trial imports inside.
+        expression: a Python expression that is true inside when the package works; empty for none.
+        options: what `meson setup` is told.
+        properties: {name: value} of the target, for meson.
+        meson: the path in the sdist of a meson of its own; empty for the one of the extra.
+        environment: {variable: value} of the build.
+        minutes: about how many minutes of one processor a build takes.
+        differs: what differs inside from outside; empty when nothing does.
+        refused: the reason why the package cannot be built; empty when it can.
+    """
+
+    name: str
+    versions: dict[str, str] = attrs.field(factory=dict)
+    builder: str = "setuptools"
+    imports: tuple[str, ...] = ()
+    expression: str = ""
+    options: tuple[str, ...] = ()
+    properties: dict[str, str] = attrs.field(factory=dict)
+    meson: str = ""
+    environment: dict[str, str] = attrs.field(factory=dict)
+    libraries: tuple[Library, ...] = ()
+    minutes: int = 1
+    differs: str = ""
+    refused: str = ""
+
+    @property
+    def newest(self) -> str:
+        """The version that is built where nothing asks for another; empty when no recipe knows one."""
+        return next(reversed(self.versions), "")
+
+    def source(self, version: str = "") -> Source:
+        """Return the sdist of a version, or of the newest."""
+        chosen = version or self.newest
+        return Source(self.name, chosen, self.versions.get(chosen, ""))
+
+
+def normal(name: str) -> str:
+    """Return a package's name as the index compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@functools.cache
+def recipes() -> dict[str, Recipe]:
+    """Return {normal name: recipe} of all recipes, by name."""
+    found = (_read(path) for path in sorted(_FOLDER.glob("*.toml")))
+    return {normal(recipe.name): recipe for recipe in found}
+
+
+def recipe_of(name: str) -> Recipe | None:
+    """Return the recipe of a package; None when there is none."""
+    return recipes().get(normal(name))
+
+
+def _read(path: Path) -> Recipe:
+    import tomllib
+
+    data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    libraries = tuple(_library(each) for each in data.pop("library", ()))
+    listed: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    return Recipe(libraries=libraries, **listed)
+
+
+def _library(data: dict[str, Any]) -> Library:
+    source = Source(**data.pop("source"))
+    listed: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    return Library(source=source, **listed)

@@ -1,0 +1,3 @@
+import numpy.ma
+
+MaskedArray = numpy.ma.MaskedArray
