@@ -248,10 +248,10 @@ def view_parts(value: memoryview) -> tuple[Any, ...]:
         )
     if sys.byteorder == "big" and value.itemsize > 1:
         raise TypeError("its items have another order of bytes inside: cast the view to 'B'")
-    return code, tuple(value.shape), value.readonly, value.tobytes()
+    return code, tuple(value.shape or ()), value.readonly, value.tobytes()
 
 
-def view(_: Budget, code: str, shape: Any, readonly: bool, data: bytes) -> Any:
+def view(_: Budget, code: Any, shape: Any, readonly: bool, data: bytes) -> Any:
     """Return a view of memory of its own, which can be written unless the one that was sent could not be."""
     shape = _shape(shape)
     if code not in _FORMATS or math.prod(shape) * _FORMATS[code] != len(data):
