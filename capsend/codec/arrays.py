@@ -246,6 +246,8 @@ def view_parts(value: memoryview) -> tuple[Any, ...]:
         raise TypeError(
             f"its items, of the format {value.format!r}, have another form inside: cast the view to 'B', 'q' or 'd'"
         )
+    if value.ndim == 0 or (value.nbytes == 0 and value.ndim > 1):
+        raise TypeError("it has no item, or no dimension: send bytes(view)")
     if sys.byteorder == "big" and value.itemsize > 1:
         raise TypeError("its items have another order of bytes inside: cast the view to 'B'")
     return code, tuple(value.shape or ()), value.readonly, value.tobytes()
