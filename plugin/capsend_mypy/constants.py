@@ -292,6 +292,8 @@ def contents(judged: Type, depth: int) -> list[Type]:
 
 def digest(file: n.MypyFile, own: Summary) -> str:
     """Return a digest of the statements of a module that mention a mutable global, its own or another's; empty if none can matter."""
+    if not own.text:  # of a module without bodies, as most of a build are, no source was read
+        return ""
     names = {
         name
         for name, symbol in file.names.items()

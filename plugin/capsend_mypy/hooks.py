@@ -93,6 +93,8 @@ class CapsendPlugin(Plugin):
         self.asking: dict[str, bool] = {}
         self.silent: set[str] = set()
         """The methods that no hook is for: mypy asks for each of them again at every call."""
+        self.plain: set[str] = set()
+        """The names in annotations that ask for no trait: mypy asks for each of them at every annotation, some 100,000 times in a large program."""
 
     @functools.cached_property
     def checks(self) -> Checks:
@@ -118,6 +120,7 @@ class CapsendPlugin(Plugin):
         if self.summaries.daemon:
             self.asking.clear()
             self.silent.clear()
+            self.plain.clear()
         return []
 
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
@@ -196,6 +199,8 @@ class CapsendPlugin(Plugin):
 
     def get_function_hook(self, fullname: str) -> Hook | None:
         """Check what `@process` decorates, and calls of functions and classes whose type variables are bound to a trait."""
+        if not self.boundaries and self.asking.get(fullname) is False and fullname not in PROCESS_FUNCTIONS:
+            return None
         if fullname in PROCESS_FUNCTIONS:
             return self._hook("decorate")
         return self._boundary_hook(fullname) or self._bound_hook(fullname)
@@ -233,11 +238,17 @@ class CapsendPlugin(Plugin):
 
     def get_type_analyze_hook(self, fullname: str) -> Callable[[AnalyzeTypeContext], Type] | None:
         """Note where a generic class that asks for a trait is named, to judge its arguments when all types are known."""
-        if not self._may_ask or names.is_known(fullname):
+        if fullname in self.plain or not self._may_ask:
+            return None
+        if names.is_known(fullname):
+            self.plain.add(fullname)
             return None
         symbol = self.lookup_fully_qualified(fullname)
         info = symbol.node if symbol is not None else None
         if not isinstance(info, n.TypeInfo) or not any(markers.bound_of(variable) for variable in info.defn.type_vars):
+            # A class whose order of bases is not computed yet may still get its type variables.
+            if isinstance(info, n.TypeInfo) and info.mro:
+                self.plain.add(fullname)
             return None
         return lambda ctx: self.checks.name(ctx, info)
 
