@@ -281,8 +281,8 @@ def _guessed(
     classes, protocols = vocabulary
     for info in classes:
         for member in unknown:
-            if info.get(member.name) is not None:
-                yield Ref(MEMBER, f"C {info.fullname}", member.name, place_of(member, module))
+            for name in reflection.matching(info, member.name):
+                yield Ref(MEMBER, f"C {info.fullname}", name, place_of(member, module))
         for protocol in protocols:
             if all(info.get(name) is not None for name in protocol.protocol_members):
                 for name in protocol.protocol_members:

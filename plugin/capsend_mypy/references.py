@@ -10,7 +10,7 @@ from mypy import nodes as n
 from mypy.types import CallableType, Instance, Overloaded, Type, get_proper_type
 from mypy.typevars import fill_typevars
 
-from capsend_mypy import constants, mentions, names, outline, receivers, syntax, writes
+from capsend_mypy import constants, mentions, names, outline, receivers, reflection, syntax, writes
 from capsend_mypy.classes import is_wrapping
 from capsend_mypy.failures import absent, decorated, elsewhere, of_global, opaque, short, written
 from capsend_mypy.marks import is_host_function, is_per_process, is_spawnable
@@ -137,7 +137,12 @@ class References:
         for info, through_class in self.paths.receivers(ref.target, found):
             if ref.member == SUBCLASSES:
                 found.failures.append(elsewhere(f"{info.name}.{SUBCLASSES}()", f"{OF_SUBCLASSES}{info.fullname}", hop))
-            self.classes.reach(info, ref.member, hop, found, through_class=through_class)
+            if not ref.member.endswith(reflection.BEGUN):
+                self.classes.reach(info, ref.member, hop, found, through_class=through_class)
+                continue
+            found.modules |= self.modules.modules_of(info)
+            for name in reflection.matching(info, ref.member):
+                self.classes.reach(info, name, hop._replace(label=name), found, through_class=through_class)
 
     def _of_module(self, ref: Ref, hop: Hop, found: Direct) -> None:
         """Add what an attribute leads to of a module that `import_module` named."""

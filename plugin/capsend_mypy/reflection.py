@@ -17,6 +17,10 @@ MAKERS: Final = frozenset({"operator.attrgetter", "operator.methodcaller"})
 NAMESPACES: Final = frozenset({"builtins.vars", "builtins.globals"})
 DICT: Final = "__dict__"
 TAKING: Final = frozenset({"get", "pop", "setdefault", "__getitem__"})
+BEGUN: Final = "*"
+"""What the name of an attribute ends in that is computed: `getattr(self, f"visit_{kind}")` reaches all whose names begin so."""
+SHORTEST: Final = 3
+"""A shorter beginning, underscores apart, says nothing; the run time draws the same line."""
 BUILT_IN: Final = frozenset({"getattr", "hasattr", "vars", "globals", "attrgetter", "methodcaller"})
 
 
@@ -76,10 +80,37 @@ def member(base: n.Expression, name: str, place: n.Context) -> n.MemberExpr:
     return found
 
 
+def matching(info: n.TypeInfo, name: str) -> list[str]:
+    """Return the attributes of a class, its bases' included, that a name means; the name may be one that is computed."""
+    if not name.endswith(BEGUN):
+        return [name] if info.get(name) is not None else []
+    beginning = name.removesuffix(BEGUN)
+    return sorted({each for base in info.mro for each in base.names if each.startswith(beginning)})
+
+
+def _begun(name: n.Expression) -> str:
+    """Return the name of an attribute that is computed, as `matching` takes it; empty if its beginning says nothing."""
+    beginning = _beginning(name)
+    return beginning + BEGUN if len(beginning.strip("_")) >= SHORTEST else ""
+
+
+def _beginning(name: n.Expression) -> str:
+    """Return the text with which a computed text begins: of an f-string, which mypy makes a call of `"".join`, of a sum, or of a text with `%`."""
+    if isinstance(name, n.StrExpr):
+        return name.value
+    if isinstance(name, n.OpExpr):
+        return _beginning(name.left).partition("%")[0] if name.op == "%" else _beginning(name.left) * (name.op == "+")
+    joined = isinstance(name, n.CallExpr) and isinstance(name.callee, n.MemberExpr) and name.callee.name == "join"
+    parts = name.args[0] if joined and isinstance(name, n.CallExpr) and name.args else None
+    return _beginning(parts.items[0]) if isinstance(parts, n.ListExpr) and parts.items else ""
+
+
 def _looked_up(call: n.CallExpr) -> Iterator[n.MemberExpr]:
     called = _called(call)
-    if called in LOOKUPS and len(call.args) > 1 and isinstance(call.args[1], n.StrExpr):
-        yield member(call.args[0], call.args[1].value, call)
+    if called in LOOKUPS and len(call.args) > 1:
+        name = call.args[1].value if isinstance(call.args[1], n.StrExpr) else _begun(call.args[1])
+        if name:
+            yield member(call.args[0], name, call)
     elif called in MAKERS:
         for path in call.args[: 1 if called == "operator.methodcaller" else None]:
             if isinstance(path, n.StrExpr):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from capsend_traits import Trait
 from mypy import nodes as n
 
-from capsend_mypy import constants, dispatch, names, summary, syntax
+from capsend_mypy import constants, dispatch, names, reflection, summary, syntax
 from capsend_mypy.solving import OF_DEFAULT, OF_GENERIC, OF_NAME, OF_SUBCLASSES, Direct
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from capsend_mypy.summary import Failure
 
 BUILT_IN: Final = frozenset(dir(builtins))
+LOOKING_UP: Final = re.compile(rb"\b(?:getattr|attrgetter|methodcaller)\b")
 
 
 class Settling:
@@ -86,11 +88,18 @@ class Settling:
     def _is_read(self, name: str) -> bool:
         """Return whether any module of the user's reads an attribute of a name, as far as its text shows."""
         spelled = f".{name}".encode()
-        return any(
-            spelled in self.modules.state.sources.text(file)
-            for module, file in self.modules.files.items()
-            if not (file.is_stub or self.modules.is_in_image(module) or names.is_installed(file.path))
-        )
+        # `getattr` is given the name, or a text with which it begins.
+        beginnings = [re.escape(name[:end].encode()) for end in range(reflection.SHORTEST, len(name) + 1)]
+        quoted = re.compile(rb"[\"'](?:" + b"|".join(reversed(beginnings)) + rb")[\"'{%]") if beginnings else None
+        for module, file in self.modules.files.items():
+            if file.is_stub or self.modules.is_in_image(module) or names.is_installed(file.path):
+                continue
+            text = self.modules.state.sources.text(file)
+            if spelled in text:
+                return True
+            if quoted is not None and LOOKING_UP.search(text) is not None and quoted.search(text) is not None:
+                return True
+        return False
 
     def _implementations(self, generic: str) -> list[str]:
         """Return what other modules register with a generic function, as names that `open_failures` knows."""
