@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from capsend.mailbox.address import Address
 from capsend.mailbox.receiving import address_of
@@ -12,11 +12,69 @@ from capsend.process import Process
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-R = TypeVar("R")
 
-_lock = threading.RLock()
-_names: dict[str, Address[Any]] = {}
-_held: dict[str, Process[Any]] = {}
+class Registry:
+    """Names for addresses: those of a program, which the functions of this module have, or those of a cluster.
+
+    Each method does what the function of its name in `capsend.registry` does.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._names: dict[str, Address[Any]] = {}
+        self._held: dict[str, Process[Any]] = {}
+
+    def register(self, name: str, peer: Address[Any] | Process[Any]) -> None:
+        """Give an address, or that of a process, a name; see `capsend.registry.register`."""
+        address: Address[Any] = address_of(peer, kind=Address)
+        port = address.__capsend_handle__.port
+        with self._lock:
+            known = self._names.get(name)
+            if known is not None and known.alive:
+                raise ValueError(f"the name {name!r} belongs to {known!r}; unregister it first")
+            self._names[name] = address
+        port.watch(lambda _reason, _words: self._forget(name, address))
+
+    def unregister(self, name: str) -> None:
+        """Release a name; see `capsend.registry.unregister`."""
+        with self._lock:
+            self._names.pop(name, None)
+            self._held.pop(name, None)
+
+    def whereis(self, name: str) -> Address[Any] | None:
+        """Return the address of a name; see `capsend.registry.whereis`."""
+        with self._lock:
+            address = self._names.get(name)
+        return address if address is not None and address.alive else None
+
+    def ensure(self, name: str, start: Callable[[], Process[Any]]) -> Address[Any]:
+        """Return the address of a name, and start its process if there is none; see `capsend.registry.ensure`."""
+        with self._lock:
+            address = self.whereis(name)
+            if address is None:
+                p = start()
+                if not isinstance(p, Process):
+                    raise TypeError(f"start must spawn a process and return it, not {p!r}. Write lambda: spawn(...)")
+                address = p.address
+                self.register(name, address)
+                self._held[name] = p
+                if p.done():
+                    self._forget(name, address)
+            return address
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all live addresses; see `capsend.registry.names`."""
+        with self._lock:
+            return tuple(sorted(name for name, address in self._names.items() if address.alive))
+
+    def _forget(self, name: str, address: Address[Any]) -> None:
+        with self._lock:
+            if self._names.get(name) is address:
+                del self._names[name]
+                self._held.pop(name, None)
+
+
+_own: Final = Registry()
 
 
 def register(name: str, peer: Address[Any] | Process[Any]) -> None:
@@ -29,28 +87,17 @@ def register(name: str, peer: Address[Any] | Process[Any]) -> None:
     Source:
         Erlang's `register/2` and `whereis/1`.
     """
-    address: Address[Any] = address_of(peer, kind=Address)
-    port = address.__capsend_handle__.port
-    with _lock:
-        known = _names.get(name)
-        if known is not None and known.alive:
-            raise ValueError(f"the name {name!r} belongs to {known!r}; unregister it first")
-        _names[name] = address
-    port.watch(lambda _reason, _words: _forget(name, address))
+    _own.register(name, peer)
 
 
 def unregister(name: str) -> None:
     """Release a name; do nothing when no address has it."""
-    with _lock:
-        _names.pop(name, None)
-        _held.pop(name, None)
+    _own.unregister(name)
 
 
 def whereis(name: str) -> Address[Any] | None:
     """Return the address called *name*; None when no live address has that name."""
-    with _lock:
-        address = _names.get(name)
-    return address if address is not None and address.alive else None
+    return _own.whereis(name)
 
 
 def ensure(name: str, start: Callable[[], Process[Any]]) -> Address[Any]:
@@ -61,18 +108,7 @@ def ensure(name: str, start: Callable[[], Process[Any]]) -> Address[Any]:
     Raises:
         TypeError: `start` returned no process.
     """
-    with _lock:
-        address = whereis(name)
-        if address is None:
-            p = start()
-            if not isinstance(p, Process):
-                raise TypeError(f"start must spawn a process and return it, not {p!r}. Write lambda: spawn(...)")
-            address = p.address
-            register(name, address)
-            _held[name] = p
-            if p.done():
-                _forget(name, address)
-        return address
+    return _own.ensure(name, start)
 
 
 def names() -> tuple[str, ...]:
@@ -81,12 +117,4 @@ def names() -> tuple[str, ...]:
     Returns:
         A sorted tuple: `(name, ...)`.
     """
-    with _lock:
-        return tuple(sorted(name for name, address in _names.items() if address.alive))
-
-
-def _forget(name: str, address: Address[Any]) -> None:
-    with _lock:
-        if _names.get(name) is address:
-            del _names[name]
-            _held.pop(name, None)
+    return _own.names()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, final
 
 from capsend.cluster.home import Home
+from capsend.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -137,6 +138,7 @@ class Cluster:
                 f"lost_after must be at least twice the heartbeat, not {lost_after:g} s and {heartbeat:g} s"
             )
         self._home = Home(engine, heartbeat=heartbeat, lost_after=lost_after, place=place, make_node=Node)
+        self._registry = Registry()
         self._home.begin(count)
 
     @classmethod
@@ -179,6 +181,11 @@ class Cluster:
         for member in self._home.alive():
             of_hosts[member.started.host] = max(member.cpus, of_hosts.get(member.started.host, 0))
         return sum(of_hosts.values()) or 1
+
+    @property
+    def registry(self) -> Registry:
+        """Names for the processes of the cluster, kept in this program: as `capsend.registry`. A lost process has no name."""
+        return self._registry
 
     def wait_for(self, nodes: int, timeout: float | None = None) -> bool:
         """Wait until there are so many nodes; return whether there are.

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import capsend
-from tests.bench import guests, messages, peers, sessions
+from tests.bench import guests, messages, nodes, peers, sessions
 from tests.bench.measuring import ROOT, US, Promise, Row, contest, median_of, probe, with_byte_code
 from tests.bench.sessions import MONTY
 
@@ -261,6 +261,7 @@ ROWS: dict[str, Callable[[int], Row]] = {
     "guest-many": guests.many,
     "guest-live": guests.live,
     "guest-ring": guests.ring,
+    **nodes.ROWS,
 }
 
 

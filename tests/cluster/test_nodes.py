@@ -54,7 +54,7 @@ def pid_of(node: Any) -> int:
 @pytest.fixture
 def cluster(template) -> Iterator[Cluster]:
     """A cluster of its own, whose nodes a test may end."""
-    with Cluster.local(2, heartbeat=0.1, lost_after=1.0) as made:
+    with Cluster.local(2, heartbeat=0.2, lost_after=3.0) as made:
         yield made
 
 
@@ -166,7 +166,7 @@ def test_frozen_node_is_lost_and_does_nothing_afterwards(cluster, tmp_path):
     eventually(lambda: bool(seen))
     pid = pid_of(node)
     os.kill(pid, signal.SIGSTOP)
-    with pytest.raises(NodeLost, match="nothing was heard of it for 1 s"):
+    with pytest.raises(NodeLost, match="nothing was heard of it for 3 s"):
         p.result(PATIENCE)
     heard = len(seen)
     os.kill(pid, signal.SIGCONT)
@@ -302,3 +302,78 @@ def test_closed_cluster_ends_its_processes_and_refuses_more(template):
         Cluster.local(0)
     with pytest.raises(ValueError, match="at least twice the heartbeat"):
         Cluster.local(1, heartbeat=3.0, lost_after=5.0)
+
+
+def test_name_goes_with_its_process(cluster):
+    """The registry of a cluster is kept at home: a lost process has no name, and `ensure` starts another."""
+    registry, anywhere = cluster.registry, Environment(on=cluster)
+    started: list[Any] = []
+
+    def start() -> Any:
+        started.append(anywhere.spawn(echo))
+        return started[-1]
+
+    address = registry.ensure("echo", start)
+    assert (registry.whereis("echo"), registry.names(), capsend.registry.whereis("echo")) == (address, ("echo",), None)
+    os.kill(pid_of(started[0].node), signal.SIGKILL)
+    eventually(lambda: registry.whereis("echo") is None)
+    assert registry.ensure("echo", start).call(lambda reply: (5, reply), timeout=PATIENCE) == 5
+    assert started[1].node is not started[0].node
+
+
+def test_nothing_of_a_guest_is_unpickled_on_a_node(template, tmp_path, monkeypatch):
+    """A node in which unpickling ends the program runs messages, results, errors, children and calls all the same."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "sys.addaudithook(lambda event, args: os._exit(77) if event in ('pickle.find_class', 'marshal.loads.x') else None)\n"
+        "import pickle\n"
+        "pickle.loads = pickle.Unpickler = pickle.load = None\n"
+        "import _pickle\n"
+        "_pickle.loads = _pickle.load = _pickle.Unpickler = None\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    @host_function(remote=True)
+    def add(a: int, b: list[int]) -> dict[str, Any]:
+        return {"sum": a + sum(b), "raw": bytes(70_000)}
+
+    def work(inbox: Mailbox[Any], data: dict[str, Any]) -> Any:
+        message = inbox.receive()
+        child = capsend.spawn(lambda: [1, 2.5, {"a": (1, 2)}])
+        return message, child.result(), add(1, [2])["sum"], data
+
+    def fail() -> None:
+        raise ValueError({"a": [1]})
+
+    with Cluster.local(1) as cluster:
+        p = Environment(on=cluster).spawn(work, {"rows": [list(range(100))] * 20, "raw": bytes(100_000)})
+        p.send({"many": [{"n": n} for n in range(50)], "raw": bytes(70_000)})
+        message, child, total, data = p.result(PATIENCE)
+        assert (message["many"][49], child, total, len(data["raw"])) == ({"n": 49}, [1, 2.5, {"a": (1, 2)}], 3, 100_000)
+        with pytest.raises(ValueError, match="'a'"):
+            Environment(on=cluster).spawn(fail).result(PATIENCE)
+        assert cluster.nodes
+
+
+def test_hostile_guest_on_a_node_gains_nothing(two_nodes):
+    """Forged numbers of handles, functions and children, and texts that look like references, name nothing that it was not given."""
+    with Mailbox[Any]() as inbox:
+        address = inbox.address
+
+        def attack() -> list[str]:
+            from capsend_guest import host_operations  # type: ignore[import-not-found]
+
+            address.send("known")
+            told = []
+            for number in (*range(3), 77, 10**8, -1):
+                told.append(host_operations.request(10, f"{number} - 0   :p1"))
+                told.append(host_operations.request(40, f"{number} :g1:[]"))
+                told.append(host_operations.request(13, f"{number}"))
+            return [answer[:8] for answer in told]
+
+        anywhere = Environment(on=two_nodes)
+        answers = anywhere.spawn(attack).result(PATIENCE)
+        assert all(answer.startswith(("!", "e")) or answer == "" for answer in answers)
+        # A text that looks like a reference is a text.
+        assert anywhere.spawn(lambda: ['{"h":0}', 'h":0', {"h": 0}]).result(PATIENCE) == ['{"h":0}', 'h":0', {"h": 0}]
+        assert inbox.receive(timeout=PATIENCE) == "known"
