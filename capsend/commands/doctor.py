@@ -11,6 +11,7 @@ import tempfile
 import time
 from typing import TYPE_CHECKING, Final
 
+from capsend import versions
 from capsend.cache_place import cache_folder
 from capsend.commands import showcase
 from capsend.commands.display import megabytes
@@ -51,9 +52,35 @@ def examine(file: Path | None = None) -> Iterator[Finding]:
 
 def _version(tool: str) -> Finding:
     try:
-        return Finding(tool, importlib.metadata.version(tool))
+        version = importlib.metadata.version(tool)
     except importlib.metadata.PackageNotFoundError:
         return Finding(tool, "", "it is not installed. Reinstall capsend")
+    if tool not in versions.TESTED:
+        return Finding(tool, version)
+    try:
+        versions.check(tool)
+    except ImportError as error:
+        return Finding(tool, version, str(error))
+    changed = _CHANGES[tool]()
+    return Finding(
+        tool, version, " ".join(changed) and f"{' '.join(changed)} Install the version that capsend requires"
+    )
+
+
+def _changes_of_wasmtime() -> list[str]:
+    from capsend.engine import unpromised
+
+    return unpromised.changes()
+
+
+def _changes_of_componentize() -> list[str]:
+    from capsend.image import unpromised
+
+    return unpromised.changes()
+
+
+_CHANGES: Final = {"wasmtime": _changes_of_wasmtime, "componentize-py": _changes_of_componentize}
+"""{tool: returns a sentence for each part of it that capsend uses and that is not as it was}."""
 
 
 def _mypy() -> Finding:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from capsend import versions
+
+versions.check("wasmtime")  # before the modules below take hold of what another version may not have
+
 from capsend.engine.compiling import compile_code, load_code
 from capsend.engine.component import LARGEST_MESSAGE, WorldInstance, WorldTemplate
 from capsend.engine.core import CoreInstance, CoreTemplate

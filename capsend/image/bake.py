@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from capsend import versions
 from capsend.codec.text import dumps, loads
 from capsend.exceptions import ImageError
 from capsend.image import time_zones
@@ -243,6 +244,10 @@ def _copy(source: Path, target: Path) -> None:
 def _snapshot(folder: Path, packages: Sequence[Package]) -> None:
     # componentize-py adds the packages of an active virtual environment; an empty one keeps the host's out.
     (folder / "venv" / "lib" / "python3" / "site-packages").mkdir(parents=True)
+    try:
+        versions.check("componentize-py")
+    except ImportError as error:
+        raise ImageError(f"the image could not be built: {error}") from None
     wit = folder / "stage" / "capsend_guest" / "world.wit"
     component = folder / COMPONENT
     options = ("-d", wit, "-w", "process", "componentize", "-p", folder / "stage", "-o", component, "capsend_guest.app")

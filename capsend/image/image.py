@@ -352,6 +352,11 @@ def _collected(names: tuple[str, ...], _cache_dir: str | None) -> tuple[Package,
     return collect((*ALWAYS, *names))
 
 
+def always() -> tuple[Package, ...]:
+    """Return the packages that every image holds."""
+    return _packages(())
+
+
 @functools.cache
 def _record(path: Path) -> Record:
     return Record.load(path)

@@ -31,7 +31,7 @@ Segment = tuple[int, int, int]
 
 
 def immortalize(path: Path) -> int:
-    """Set the reference counts of all listed objects in a component; return the number of objects.
+    """Set the reference counts of all listed objects in a component; return the number of those that are immortal now.
 
     An object counts only if its type is at the listed address: objects that were freed since are left as they are.
     """
@@ -45,7 +45,7 @@ def immortalize(path: Path) -> int:
             continue
         place = position + address - start
         count, found = (int.from_bytes(binary[at : at + 4], "little") for at in (place, place + 4))
-        if found == kind and 0 < count < _HIGHEST_COUNT:
+        if found == kind and (0 < count < _HIGHEST_COUNT or binary[place : place + 4] == _IMMORTAL):
             binary[place : place + 4] = _IMMORTAL
             done += 1
     path.write_bytes(binary)
