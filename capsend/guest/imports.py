@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from capsend.source.importable import importable
+
 from . import unsent
 
 if TYPE_CHECKING:
@@ -53,18 +55,20 @@ class _LastFinder:
         self._program = program
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
-        """Return None for a module that code names in an `import` statement or by a constant, as the host has looked for it.
+        """Return None for a module that the host has not either, and for one that code names in an `import` statement or by a constant.
 
-        The same holds for modules of the standard library: what of it is not here is in no image; and where code provides for a failure, be it
-        the function that imports or, by the name of the error, one that has called it.
+        For the last the host has looked. The same holds for modules of the standard library: what of it is not here is in no image.
         """
-        program = self._program()
-        frame: Any = sys._getframe(1)  # noqa: SLF001 - there is no public way to see who imports
-        while frame is not None and frame.f_globals.get("__name__", "").startswith(_MACHINERY):
-            frame = frame.f_back
-        if program is None or frame is None or not program.owns(frame.f_globals.get("__name__")):
+        program, top = self._program(), name.partition(".")[0]
+        if program is None or top in sys.stdlib_module_names:
             return
-        if name.partition(".")[0] in sys.stdlib_module_names:
+        on_host = importable()
+        if on_host is not None and top not in on_host:
+            return
+        frame: Any = sys._getframe(1)  # noqa: SLF001 - there is no public way to see who imports
+        while frame is not None and _is_on_behalf(frame, everywhere=on_host is not None):
+            frame = frame.f_back
+        if frame is None or not program.owns(frame.f_globals.get("__name__")):
             return
         code = frame.f_code
         if any(
@@ -76,12 +80,16 @@ class _LastFinder:
         while frame is not None:
             if name in frame.f_code.co_consts and not _IMPORTING.isdisjoint(frame.f_code.co_names):
                 return  # it handed `import_module` and the name to somebody
-            if program.provides_for_failure(frame.f_code.co_filename, frame.f_lineno, by_name=frame.f_code is not code):
-                return
             frame = frame.f_back
         unsent.refuse(
             f"the module {name} was not sent with the program: {_UNNAMED}", f'write "{name}" where it is imported'
         )
+
+
+def _is_on_behalf(frame: Any, *, everywhere: bool) -> bool:
+    """Return whether code imports for the one who called it: the import system does, and other modules of the standard library may."""
+    module = frame.f_globals.get("__name__", "")
+    return module.startswith(_MACHINERY) or (everywhere and module.partition(".")[0] in sys.stdlib_module_names)
 
 
 def install(program: Callable[[], Any]) -> None:

@@ -5,7 +5,6 @@ The steps are described in `capsend.shipping.program`, which writes them.
 
 from __future__ import annotations
 
-import ast
 import builtins
 import functools
 import gc
@@ -22,7 +21,7 @@ from capsend import Dir, Mailbox, PerProcess, Spawnable, codec
 from capsend.shipping import entity_description
 from capsend.shipping.captures.constants import HANDED_DOWN
 from capsend.source.compiling import compile_source, nested_in, requalified
-from capsend.source.guards import is_guarded
+from capsend.source.importable import give
 from capsend.source.modules import code_in
 
 from . import descriptors, type_expressions, unsent
@@ -102,6 +101,7 @@ class Program:
             "P": self._complete_protocol,
             "O": lambda function: typing.overload(self.get(function)),
             "L": self._keep_text,
+            "H": give,
             "=": self._compare,
         }
         unsent.begin()
@@ -206,17 +206,6 @@ class Program:
     def owns(self, module: str) -> bool:
         """Return whether a module is one of the user's."""
         return module in self._own_modules
-
-    def provides_for_failure(self, file: str, line: int, *, by_name: bool) -> bool:
-        """Return whether the code at a line of the user's provides for an import that fails; see `capsend.source.guards`."""
-        for kind, _, text, where, start, indent, *_ in self.pieces:
-            if kind == "lambda" or where != file or not start <= line <= start + text.count("\n"):
-                continue
-            head = "if 1:\n" if indent else ""
-            tree = ast.parse(f"{head}{indent}{text}")
-            if is_guarded(tree, line - start + 1 + head.count("\n"), by_name=by_name):
-                return True
-        return False
 
     def forget(self, entities: int) -> set[str]:
         """Forget all entities but the first ones, and all handles: the host is another program, which never sent them.

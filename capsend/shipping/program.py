@@ -43,6 +43,7 @@ step                                                effect
 `["j", class]`                                        put subclasses into the order in which the host made them
 `["O", function]`                                     register an overload of a function
 `["L", file, text]`                                 give the source text of a file to `inspect`
+`["H", names]`                                        what the host can import, for a program that imports by computed names
 `["=", description]`                                  compare the host's description of all entities with the guest's
 ==================================================  ===============================================================
 """

@@ -87,6 +87,7 @@ class References:
         operators: the methods that its operators, statements and built-in functions may call on instances of the user's classes.
         prefixes: the beginnings of attribute names that it computes, as `getattr(self, f"visit_{kind}")` does.
         is_dynamic: whether it may look up any global by a name that is computed, as `globals()` and `eval` do.
+        imports_by_name: whether it may import a module by a name that is computed.
     """
 
     globals: tuple[Read, ...]
@@ -98,6 +99,7 @@ class References:
     operators: tuple[str, ...]
     prefixes: tuple[str, ...]
     is_dynamic: bool
+    imports_by_name: bool
 
 
 def function_references(source: Source) -> References:
@@ -111,16 +113,20 @@ def function_references(source: Source) -> References:
             if any(read.name == name for read in reads):
                 reads.append(Read(name, (attribute,), line))
     names = {read.name for read in collector.globals}
+    imports = tuple(_imports(source.node))
+    every = (*collector.globals, *collector.free)
+    named = {*collector.attributes, *(name for read in every for name in (read.name, *read.chain))}
     return References(
         globals=tuple(collector.globals),
         free=tuple(collector.free),
         receiver=tuple(collector.receiver),
         writes=tuple(collector.writes),
-        imports=tuple(_imports(source.node)),
+        imports=imports,
         attributes=tuple(dict.fromkeys([*collector.attributes, *(attribute for _, attribute, _ in by_text)])),
         operators=tuple(dict.fromkeys(operators_of(source.node, names))),
         prefixes=tuple(dict.fromkeys(_prefixes(source.node))),
         is_dynamic=bool(names & _DYNAMIC) or ("__name__" in names and _looks_up_modules(collector.globals)),
+        imports_by_name=not _IMPORTING.isdisjoint(named.union(*(statement.names for statement in imports))),
     )
 
 

@@ -25,6 +25,7 @@ DIFFERENT = {
     "third_party_unused_name": "the same",
     "native_module": "the same",
     "numpy_like_absent": "the same",
+    "guarded_import_of_what_the_host_alone_has": "the process that spawns it has it as little",
     "file_cure": "a process has no /dev/null to open",
     "executor_handle": "a process has no Executor",
     "stdout_captured": "sys.stdout is of another class inside",

@@ -19,6 +19,7 @@ from capsend.shipping.captures.message_types import classes_in, mailbox_names, m
 from capsend.shipping.captures.origins import Origin, missing_module_cure, resolve
 from capsend.shipping.captures.source_cache import function_reads, function_source
 from capsend.shipping.captures.writes import changed_names, lost_writes
+from capsend.source.importable import importable
 from capsend.source.locate import SourceError, is_generated
 from capsend.source.modules import code_in, loaded
 from capsend.source.references import Read
@@ -45,6 +46,7 @@ class Functions:
         self._walk = walk
         self._context = walk.context
         self._judged: set[tuple[types.FunctionType, bool]] = set()  # with whether it was strictly
+        self.imports_by_name = False
 
     def entity(self, function: types.FunctionType) -> Entity:
         """Return the entity of a function; what it holds and needs when it runs is put off.
@@ -60,6 +62,14 @@ class Functions:
         if entity.kind in {"f", "g"} and entity.number is None:
             self._judge_later(function, entity)
         return entity
+
+    def tell_importable(self) -> None:
+        """Tell a process that imports by computed names which of them the host has: what nobody has is an `ImportError` on both sides."""
+        if not self.imports_by_name or (names := importable()) is None:
+            return
+        self._context.observed.answer(lambda: tuple(sys.path))
+        of = self._context.origins.of
+        self._context.program.act(None, "H", sorted(name for name in names if of(name) is not Origin.IMAGE))
 
     def take_overloads(self) -> None:
         """Send the overloads of all functions, where code asks for them."""
@@ -285,6 +295,7 @@ class Functions:
         names, context = self._walk.names, self._context
         for statement in references.imports:
             names.statement(statement, function.__globals__, place.at(statement.line))
+        self.imports_by_name |= references.imports_by_name
         # After the imports: what the function imports first is there to be looked at only now.
         writes = [*references.writes, *lost_writes(function, source)]
         if writes and context.tolerant:

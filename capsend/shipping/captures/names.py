@@ -283,9 +283,16 @@ class Names:
         module = self._imported(name)
         if module is not None:
             self._take(module, statement, place)
-        elif statement.form == "lookup" or not (statement.guarded or (statement.form == "call" and not _exists(name))):
+        elif statement.form == "lookup" or not self._may_fail(name, statement):
             leaf = Leaf(name, "module", f"the image has no module {name}", missing_module_cure(name), NOT_IN_IMAGE)
             self._context.refuse(Kind.IMPORT, name, "module", [leaf], place)
+
+    def _may_fail(self, name: str, statement: Import) -> bool:
+        """Tell whether an import may fail in the process: where it fails on the host, or of the standard library where code provides for that."""
+        is_standard = name.partition(".")[0] in sys.stdlib_module_names
+        if statement.guarded:
+            return is_standard or not _exists(name)
+        return statement.form == "call" and not _exists(name)
 
     def _take(self, module: types.ModuleType, statement: Import, place: Place) -> None:
         entity = self.module(vars(module))

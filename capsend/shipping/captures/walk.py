@@ -100,6 +100,7 @@ class Walk:
         self.context.include_what_is_possible()
         for path, value, place in self.constants.misused_attributes():
             self.values.judge(value, Kind.CLASS_ATTRIBUTE, path, place)
+        self.functions.tell_importable()
         self.names.withhold_the_rest()
 
     def _root(self, function: Any, place: Place) -> None:
