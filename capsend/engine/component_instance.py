@@ -47,16 +47,12 @@ class ComponentInstance(Instance):
         self.functions: dict[str, Any] = {}
         self.listings: dict[int, Any] = {}
 
-    def instantiate(self, linker: Any, component: Any) -> Any:
-        """Make the instance of a component in this store, and run its start functions."""
+    def instantiate(self, linker: Any, component: Any, *, call: Any = ffi.wasmtime_component_linker_instantiate) -> Any:
+        """Make the instance of a component in this store, and run its start functions; *call* is the C function that does it."""
         instance = ffi.wasmtime_component_instance_t()
         running.guest = self
         try:
-            self.finish(
-                ffi.wasmtime_component_linker_instantiate(
-                    linker.ptr(), self.context, component.ptr(), ctypes.byref(instance)
-                )
-            )
+            self.finish(call(linker.ptr(), self.context, component.ptr(), ctypes.byref(instance)))
         finally:
             running.guest = None
         return instance

@@ -7,7 +7,7 @@ import ctypes
 import functools
 import struct
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import wasmtime
 from wasmtime import _bindings as ffi
@@ -180,7 +180,10 @@ class Guest(ComponentInstance):
             self.configure(memory, mounts)
             writes = any(mount.write for mount in mounts)
             linker = template.writing_linker if writes else template.linker
-            instance = self.instantiate(linker, template.component)
+            # With its memory in a slot there is less to do than getting the GIL back takes, and no code of an image runs meanwhile.
+            quick = {} if template.slots is None else {"call": capi.instantiate}
+            creator.making.held = self.held
+            instance = self.instantiate(linker, template.component, **quick)
             self._function = self.export(instance, template.export)
             self.place: Place | None = None
             if template.instance is not None:
@@ -225,11 +228,6 @@ class Guest(ComponentInstance):
             running.guest = None
             self.is_running = False
         return capi.take_text(result.of.string)
-
-    def instantiate(self, linker: Any, component: Any) -> Any:
-        """Make the instance of a component in this store."""
-        creator.making.held = self.held
-        return super().instantiate(linker, component)
 
     def close(self) -> None:
         """Free the instance, and give back its memory; does nothing when it was closed before."""

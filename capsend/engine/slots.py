@@ -15,9 +15,11 @@ import ctypes
 import errno
 import functools
 import mmap
+import operator
 import os
 import struct
 import sys
+from array import array
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -44,7 +46,6 @@ _SCAN: Final = 0xC060_6610
 _OF_FILE, _PRESENT, _SWAPPED, _ZERO = 1 << 2, 1 << 3, 1 << 4, 1 << 5
 _REQUEST: Final = struct.Struct("=12Q")
 _REGION: Final = struct.Struct("=3Q")
-_VECTOR: Final = struct.Struct("=2Q")
 _WALK_END: Final = 32
 
 
@@ -186,10 +187,7 @@ class Slots:
                 raise OSError(ctypes.get_errno(), "the memory of a process could not be taken back")
             slot.is_warm = False
             return
-        offset = self._pristine - slot.base
-        for first in range(0, len(written), _MOST_STRETCHES):
-            part = written[first : first + _MOST_STRETCHES]
-            _copy([(start + offset, size) for start, size in part], part)
+        _copy(written, self._pristine - slot.base)
         slot.is_warm = True
 
 
@@ -226,8 +224,10 @@ def _scanner(process: int) -> Any:
         (end,) = struct.unpack_from("=Q", request, _WALK_END)
         if count < 0 or end < base + size:
             return None
-        found = [(start, stop - start) for start, stop, _ in _REGION.iter_unpack(regions.raw[: count * _REGION.size])]
-        return found if sum(length for _, length in found) <= MOST_KEPT * _PAGE else None
+        table = array("Q", ctypes.string_at(regions, count * _REGION.size))
+        starts = table[0::3].tolist()
+        sizes = [*map(operator.sub, table[1::3], starts)]
+        return [*zip(starts, sizes, strict=True)] if sum(sizes) <= MOST_KEPT * _PAGE else None
 
     page = mmap.mmap(-1, _PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     page[0] = 1
@@ -238,21 +238,18 @@ def _scanner(process: int) -> Any:
     return scan
 
 
-def _copy(sources: list[tuple[int, int]], targets: list[tuple[int, int]]) -> None:
-    """Copy stretches of this OS process's memory, in one system call.
-
-    Raises:
-        OSError: the system refuses.
-    """
-    count, wanted = len(sources), sum(size for _, size in sources)
-    if not count:
+def _copy(targets: list[tuple[int, int]], offset: int) -> None:
+    """Fill stretches of this OS process's memory with what is *offset* bytes behind them, in one system call."""
+    if not targets:
         return
-    theirs = b"".join(_VECTOR.pack(*stretch) for stretch in sources)
-    ours = b"".join(_VECTOR.pack(*stretch) for stretch in targets)
-    copied = _libc().process_vm_readv(os.getpid(), ours, count, theirs, count, 0)
-    if copied != wanted:
-        for (source, size), (target, _) in zip(sources, targets, strict=True):
-            ctypes.memmove(target, source, size)
+    count, flat = len(targets), [number for stretch in targets for number in stretch]
+    ours = array("Q", flat)
+    theirs = array("Q", flat)
+    theirs[0::2] = array("Q", [start + offset for start in flat[0::2]])
+    vectors = (ours.buffer_info()[0], count, theirs.buffer_info()[0], count)
+    if _libc().process_vm_readv(os.getpid(), *vectors, 0) != sum(flat[1::2]):
+        for target, size in targets:
+            ctypes.memmove(target, target + offset, size)
 
 
 @functools.cache
@@ -264,7 +261,6 @@ def _libc() -> Any:
     libc.mprotect.restype, libc.mprotect.argtypes = number, [address, size, number]
     libc.madvise.restype, libc.madvise.argtypes = number, [address, size, number]
     libc.ioctl.restype, libc.ioctl.argtypes = number, [number, ctypes.c_ulong, address]
-    vector = ctypes.c_char_p
     libc.process_vm_readv.restype = ctypes.c_ssize_t
-    libc.process_vm_readv.argtypes = [number, vector, ctypes.c_ulong, vector, ctypes.c_ulong, ctypes.c_ulong]
+    libc.process_vm_readv.argtypes = [number, address, ctypes.c_ulong, address, ctypes.c_ulong, ctypes.c_ulong]
     return libc

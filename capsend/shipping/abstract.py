@@ -8,13 +8,15 @@ from _abc import _get_dump  # type: ignore[import-not-found]  # there is no publ
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary, ref
 
+import attrs
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _BY_THE_LIBRARY: Final = frozenset(
     (
         *(("Set", "frozenset"), ("MutableSet", "set"), ("MutableSet", "WeakSet")),
-        *(("Mapping", "mappingproxy"), ("MutableMapping", "dict")),
+        *(("Mapping", "mappingproxy"), ("Mapping", "FrameLocalsProxy"), ("MutableMapping", "dict")),
         *(("KeysView", "dict_keys"), ("ItemsView", "dict_items"), ("ValuesView", "dict_values")),
         *(("Sequence", name) for name in ("bytes", "memoryview", "range", "Row", "str", "tuple")),
         *(("MutableSequence", name) for name in ("array", "bytearray", "deque", "list")),
@@ -23,8 +25,42 @@ _BY_THE_LIBRARY: Final = frozenset(
     )
 )
 """What the standard library itself registers with the classes of `collections.abc` and `numbers`."""
+_summaries: dict[tuple[type, ...], tuple[object, _Summary]] = {}
 _registered: WeakKeyDictionary[type, tuple[Any, list[Any]]] = WeakKeyDictionary()
 _registering: WeakKeyDictionary[type, tuple[Any, list[Any]]] = WeakKeyDictionary()
+
+
+@attrs.frozen
+class _Summary:
+    """What is registered with some abstract classes, all together.
+
+    Attributes:
+        by_programs: whether others than the library have registered a class of the library with one of them.
+        modules: the modules of the abstract classes below them with which something is registered.
+        registered: the `id` of each registered class.
+    """
+
+    by_programs: bool
+    modules: frozenset[str]
+    registered: frozenset[int]
+
+
+def summary(bases: tuple[type, ...]) -> _Summary:
+    """Return the summary of some abstract classes of the library; it is made anew when something was registered anywhere."""
+    token = abc.get_cache_token()
+    known = _summaries.get(bases)
+    if known is None or known[0] != token:
+        pairs = [(base, cls) for base in bases for cls in virtual_subclasses(base)]
+        below = [sub for base in bases for sub in registering_subclasses(base)]
+        found = _Summary(
+            by_programs=any(is_registered_by_a_program(base, cls) for base, cls in pairs),
+            modules=frozenset(sub.__module__ for sub in below),
+            registered=frozenset(
+                map(id, [*(cls for _, cls in pairs), *(c for sub in below for c in virtual_subclasses(sub))])
+            ),
+        )
+        known = _summaries[bases] = token, found
+    return known[1]
 
 
 def virtual_subclasses(base: type) -> Iterator[type]:

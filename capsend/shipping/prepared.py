@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 import threading
 import types
 import weakref
@@ -33,6 +34,9 @@ MOST_BYTES: Final = 64 << 20
 MOST_OF_ONE_CODE: Final = 4
 _OVERHEAD: Final = 16 << 10
 _Callable: TypeAlias = types.FunctionType | types.BuiltinFunctionType | type
+_SMALL: Final = frozenset({type(None), bool, int, float})
+_SHORT: Final = 1_024
+_NAMES: Final = ("__name__", "__qualname__", "__module__", "__doc__")
 _KINDS: Final = (types.FunctionType, types.BuiltinFunctionType, type)
 
 
@@ -45,6 +49,7 @@ class Prepared:
         origins: knows what the image has.
         text: the entry and the steps, for the process.
         names: (module, qualified name) of every object of the image that the program names.
+        objects: the host's objects, by the program's numbers.
     """
 
     program: Program
@@ -52,6 +57,7 @@ class Prepared:
     text: str
     names: frozenset[tuple[str, str]]
     _observed: Observed
+    objects: list[object] = attrs.field(default=attrs.Factory(lambda self: self.program.objects, takes_self=True))
 
     @property
     def size(self) -> int:
@@ -61,6 +67,41 @@ class Prepared:
     def still_true(self) -> bool:
         """Return whether all objects that were read are the same now."""
         return self._observed.hold()
+
+    def for_twin(self, function: types.FunctionType, twin: types.FunctionType) -> Prepared | None:
+        """Return the same program with *twin* in the place of *function*; None if functions share cells in it."""
+        if self.program.count_cells() != len(function.__closure__ or ()):
+            return None
+        objects = [twin if thing is function else thing for thing in self.objects]
+        return attrs.evolve(self, objects=objects)
+
+
+@attrs.frozen
+class _Held:
+    """What a closure holds, without keeping alive more than small constants."""
+
+    _references: tuple[Callable[[], object], ...]
+
+    @classmethod
+    def of(cls, function: types.FunctionType) -> _Held | None:
+        """Return what a closure holds; None if something of it would be kept alive."""
+        references: list[Callable[[], object]] = []
+        for thing in _held_by(function):
+            if type(thing) in _SMALL or (type(thing) in {str, bytes} and len(thing) <= _SHORT):  # type: ignore[arg-type]  # it is one of the two
+                references.append(lambda thing=thing: thing)  # type: ignore[misc]  # mypy wants no default here
+            else:
+                try:
+                    references.append(weakref.ref(thing))
+                except TypeError:
+                    return None
+        return cls(tuple(references)) if references else None
+
+    def is_of(self, function: types.FunctionType) -> bool:
+        """Return whether a closure holds the same objects."""
+        held = _held_by(function)
+        return len(held) == len(self._references) and all(
+            reference() is thing for reference, thing in zip(self._references, held, strict=True)
+        )
 
 
 class _Kept:
@@ -74,15 +115,26 @@ class _Kept:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._programs: dict[tuple[int, object], tuple[_Callable, Prepared]] = {}
-        self._spawned: weakref.WeakKeyDictionary[types.CodeType, weakref.ref[types.FunctionType]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._spawned: weakref.WeakKeyDictionary[
+            types.CodeType, tuple[weakref.ref[types.FunctionType], _Held | None]
+        ] = weakref.WeakKeyDictionary()
+        self._closures: dict[tuple[int, object], types.FunctionType] = {}
         self._bytes = 0
 
     def get(self, function: object, image: object) -> Prepared | None:
         """Return the program of a function, if it is kept and still true."""
         known = self._programs.get((id(function), image))
         return known[1] if known is not None and known[1].still_true() else None
+
+    def twin_of(self, function: object, image: object) -> Prepared | None:
+        """Return the program of a closure of the same `def` that holds the same objects, if one is kept and still true."""
+        if type(function) is not types.FunctionType:
+            return None
+        other = self._closures.get((id(function.__code__), image))
+        if other is None or not are_twins(function, other):
+            return None
+        known = self.get(other, image)
+        return None if known is None else known.for_twin(other, function)
 
     def keep(self, function: _Callable, image: object, prepared: Prepared) -> None:
         """Keep the program of a function or class, if it is likely to be asked for again."""
@@ -91,6 +143,8 @@ class _Kept:
             if prepared.size > MOST_BYTES or not self.is_worth_it(function):
                 return
             self._programs[id(function), image] = function, prepared
+            if isinstance(function, types.FunctionType) and function.__closure__:
+                self._closures[id(function.__code__), image] = function
             self._bytes += prepared.size
             code = getattr(function, "__code__", function)
             of_one_code = [
@@ -109,23 +163,70 @@ class _Kept:
         if not isinstance(function, types.FunctionType):
             return False
         before = self._spawned.get(function.__code__)
-        self._spawned[function.__code__] = weakref.ref(function)
-        return before is not None and before() is function
+        self._spawned[function.__code__] = weakref.ref(function), _Held.of(function)
+        return before is not None and (before[0]() is function or (before[1] is not None and before[1].is_of(function)))
 
     def _drop(self, key: tuple[int, object]) -> None:
         known = self._programs.pop(key, None)
         if known is not None:
             self._bytes -= known[1].size
+            code = (id(getattr(known[0], "__code__", None)), key[1])
+            if self._closures.get(code) is known[0]:
+                del self._closures[code]
+
+
+def _held_by(function: types.FunctionType) -> list[object]:
+    """Return what a closure holds in its cells and defaults; an empty list if a cell is empty."""
+    try:
+        return [*(cell.cell_contents for cell in function.__closure__ or ()), *(function.__defaults__ or ())]
+    except ValueError:
+        return []
+
+
+def _have_same_annotations(one: types.FunctionType, other: types.FunctionType) -> bool:
+    # From Python 3.14 on `__annotations__` runs code of the user's, unless there is none to run.
+    makers: list[Any] = [getattr(each, "__annotate__", None) for each in (one, other)]
+    if any(makers):
+        return all(makers) and makers[0].__code__ is makers[1].__code__ and not any(m.__closure__ for m in makers)
+    mine, theirs = one.__annotations__, other.__annotations__
+    return [*mine] == [*theirs] and all(map(operator.is_, mine.values(), theirs.values()))
+
+
+def are_twins(one: types.FunctionType, other: types.FunctionType) -> bool:
+    """Return whether two functions were made by the same `def` or `lambda`, hold the same objects, and nothing was changed in either."""
+    if one.__code__ is not other.__code__ or one.__globals__ is not other.__globals__:
+        return False
+    if len(one.__defaults__ or ()) != len(other.__defaults__ or ()) or one.__kwdefaults__ or other.__kwdefaults__:
+        return False
+    held = _held_by(one)
+    if not held or not all(map(operator.is_, held, _held_by(other))) or vars(one) or vars(other):
+        return False
+    if getattr(one, "__builtins__", None) is not getattr(other, "__builtins__", None):
+        return False
+    if "<locals>" not in one.__qualname__ or len(getattr(one, "__type_params__", "")):
+        return False
+    return _have_same_annotations(one, other) and all(getattr(one, name) is getattr(other, name) for name in _NAMES)
 
 
 _kept = _Kept()
 _refused = Refusals()
 
 
-def prepared_for(function: Callable[..., Any], knows: Callable[[str], bool], image: object) -> Prepared:
-    """Return the program of a callable; see `capsend.shipping.ship` for the arguments and the errors."""
+def prepared_for(
+    function: Callable[..., Any], knows: Callable[[str], bool], image: object, *, twins: bool = False
+) -> Prepared:
+    """Return the program of a callable; see `capsend.shipping.ship` for the other arguments and the errors.
+
+    Args:
+        function: the callable.
+        knows: returns whether the image has a module of that full name.
+        image: the image behind `knows`.
+        twins: whether the program may be that of another closure of the same `def` that holds the same objects; it cannot be extended.
+    """
     plain: Any = getattr(function, "__capsend_function__", function)
     known = _kept.get(plain, image)
+    if known is None and twins:
+        known = _kept.twin_of(plain, image)
     if known is not None:
         return known
     refused = _refused.get(plain, image)

@@ -177,6 +177,10 @@ class Program:
         """Return the number of a cell; functions that share it on the host share it in the process."""
         return self._cells.setdefault(id(cell), (cell, len(self._cells)))[1]
 
+    def count_cells(self) -> int:
+        """Return the number of cells of all functions."""
+        return len(self._cells)
+
     def withdraw(self, entity: Entity, name: str, reason: str) -> None:
         """Turn an entity into a placeholder: its object stays on the host."""
         entity.kind, entity.parts = "u", (name, reason)

@@ -295,7 +295,7 @@ def _ship(
     _require_callable(function)
     message = message_type(function)
     _require_arguments(function, args if message is None else (None, *args), kwargs)
-    prepared = prepared_for(function, knows, image)
+    prepared = prepared_for(function, knows, image, twins=True)
     program = prepared.program
     is_known = any(program.entity(arg) is not None for arg in (*args, *kwargs.values()))
     segments: list[bytes] = []
@@ -305,14 +305,14 @@ def _ship(
             prepared.text,
             "0:" + encoded,
             callable_name(function),
-            prepared.program.objects,
+            prepared.objects,
             prepared.names,
             tuple(prepared.program.handles),
             prepared.origins,
             message is not None,
             tuple(segments),
         )
-    return _with_arguments(function, prepared, args, kwargs, knows)
+    return _with_arguments(function, prepared_for(function, knows, image), args, kwargs, knows)
 
 
 def check(function: Callable[..., Any], *, knows: Callable[[str], bool], defining: bool = False) -> None:

@@ -97,6 +97,73 @@ def test_refusal_is_remembered_while_nothing_changed(monkeypatch):
     shipped(refused_one)
 
 
+def entities_of(function: Callable[..., Any]) -> list[object]:
+    image = default().image
+    return ship(function, (), {}, knows=image.knows, image=image).entities
+
+
+def test_closures_that_hold_the_same_objects_are_walked_twice_and_no_more(monkeypatch):
+    """Each is the process's function all the same, so that what comes back is the one that was spawned."""
+    made = programs_made(monkeypatch)
+    data = b"the same"
+    closures = [closure_over(data) for _ in range(5)]
+    for closure in closures:
+        found = entities_of(closure)
+        assert closure in found
+        assert not any(other in found for other in closures if other is not closure)
+    assert made == closures[:2]
+
+
+def changed(closure: Any, name: str, value: object) -> Any:
+    setattr(closure, name, value)
+    return closure
+
+
+def with_default(data: bytes, more: object) -> Callable[[], object]:
+    return lambda more=more: (data, more)
+
+
+def shares_its_cell(data: bytes) -> Callable[[], object]:
+    def inner() -> int:
+        return len(data)
+
+    return lambda: (data, inner())
+
+
+def test_closures_that_differ_in_anything_are_walked(monkeypatch):
+    """In what they hold, or in what was changed in one of them."""
+    made = programs_made(monkeypatch)
+    data, equal = b"the same once more", b"the same " + b"once more"[:]
+    pairs: list[tuple[Any, Any]] = [
+        (closure_over(data), closure_over(bytes(bytearray(equal)))),
+        (closure_over(data), changed(closure_over(data), "note", 1)),
+        (closure_over(data), changed(closure_over(data), "__doc__", "Another.")),
+        (closure_over(data), changed(closure_over(data), "__qualname__", "other.<locals>.name")),
+        (with_default(data, 1.5), with_default(data, 2.5)),
+        (closure_over(data), changed(closure_over(data), "__annotations__", {"return": float})),
+        (shares_its_cell(data), shares_its_cell(data)),
+    ]
+    for first, second in pairs:
+        prepared._kept.__init__()  # type: ignore[misc]  # nothing is kept of the pair before
+        for _ in range(2):
+            shipped(first)
+        made.clear()
+        shipped(second)
+        assert made == [second]
+
+
+def test_an_argument_that_is_the_closure_itself_is_the_function_of_the_process():
+    """A program of another closure is not extended: its function would be a second one."""
+    data = b"an argument"
+
+    def closure() -> Callable[[object], object]:
+        return lambda f: (f is not None, data)
+
+    for _ in range(4):
+        function = closure()
+        assert spawn(function, function).result() == (True, data)
+
+
 def test_fresh_closures_are_not_kept():
     """Each would be kept under a key that is never asked for again."""
     shipped(closure_over(b"0"))

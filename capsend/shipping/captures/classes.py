@@ -22,6 +22,7 @@ from capsend.shipping.abstract import (
     abstract_subclasses,
     is_registered_by_a_program,
     registering_subclasses,
+    summary,
     virtual_subclasses,
 )
 from capsend.shipping.captures.anatomy import Anatomy
@@ -365,7 +366,7 @@ class Classes:
         program, origins = self._context.program, self._context.origins
         known, uses_packages = self._known(), program.uses_packages()
         self._context.observed.answer(abc.get_cache_token)
-        for base in [*_ABSTRACT, *known]:
+        for base in [*(() if self._registers_nothing() else _ABSTRACT), *known]:
             if not isinstance(base, abc.ABCMeta):
                 continue
             own = base in self._reached
@@ -384,6 +385,12 @@ class Classes:
                 self._context.observed.answer(lambda c=reached.cls: _subclasses_of(c))  # type: ignore[misc]  # mypy wants no default here
                 for entity in filter(None, map(program.entity, _subclasses_of(reached.cls))):
                     program.act(reached.entity if reached.cls in self._reached else None, "j", entity)
+
+    def _registers_nothing(self) -> bool:
+        """Return whether all that is registered with abstract classes of the library is the library's own: then there is nothing to send."""
+        found = summary(_ABSTRACT)
+        is_of_image = all(self._context.origins.of(module) is Origin.IMAGE for module in found.modules)
+        return is_of_image and not found.by_programs and found.registered.isdisjoint(map(id, self._known()))
 
     def _registered_beneath(self, base: abc.ABCMeta) -> list[type]:
         """Return what is registered with subclasses that stay on the host: an abstract class asks them as well."""
