@@ -88,7 +88,7 @@ def test_what_an_operation_puts_off_is_done_at_its_end(template: engine.Template
 
 
 def test_the_reserve_is_filled_while_a_processor_is_idle(template: engine.Template) -> None:
-    """And waits for a quiet moment while guests keep all of them busy."""
+    """And waits for a quiet moment while guests keep all of them busy, or where a guest is made as quickly as one is made ready."""
     stock = pool.Ready()
     stock._waiting[template] = pool.collections.deque()
     stock._last = pool.time.monotonic()
@@ -100,7 +100,7 @@ def test_the_reserve_is_filled_while_a_processor_is_idle(template: engine.Templa
         assert stock._pause() > 0
         for guest in busy:
             guest.is_running = False
-        assert stock._pause() == 0
+        assert (stock._pause() == 0) is not engine.has_slots()
     finally:
         for guest in busy:
             guest.close()
