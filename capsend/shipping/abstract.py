@@ -25,7 +25,7 @@ _BY_THE_LIBRARY: Final = frozenset(
     )
 )
 """What the standard library itself registers with the classes of `collections.abc` and `numbers`."""
-_summaries: dict[tuple[type, ...], tuple[object, _Summary]] = {}
+_summaries: dict[tuple[tuple[type, ...], bool], tuple[object, _Summary]] = {}
 _registered: WeakKeyDictionary[type, tuple[Any, list[Any]]] = WeakKeyDictionary()
 _registering: WeakKeyDictionary[type, tuple[Any, list[Any]]] = WeakKeyDictionary()
 
@@ -35,7 +35,7 @@ class _Summary:
     """What is registered with some abstract classes, all together.
 
     Attributes:
-        by_programs: whether others than the library have registered a class of the library with one of them.
+        by_programs: whether others than the library have registered a class with one of them; see `is_registered_by_a_program`.
         modules: the modules of the abstract classes below them with which something is registered.
         registered: the `id` of each registered class.
     """
@@ -45,21 +45,21 @@ class _Summary:
     registered: frozenset[int]
 
 
-def summary(bases: tuple[type, ...]) -> _Summary:
+def summary(bases: tuple[type, ...], *, uses_packages: bool) -> _Summary:
     """Return the summary of some abstract classes of the library; it is made anew when something was registered anywhere."""
     token = abc.get_cache_token()
-    known = _summaries.get(bases)
+    known = _summaries.get((bases, uses_packages))
     if known is None or known[0] != token:
         pairs = [(base, cls) for base in bases for cls in virtual_subclasses(base)]
         below = [sub for base in bases for sub in registering_subclasses(base)]
         found = _Summary(
-            by_programs=any(is_registered_by_a_program(base, cls) for base, cls in pairs),
+            by_programs=any(is_registered_by_a_program(base, cls, uses_packages=uses_packages) for base, cls in pairs),
             modules=frozenset(sub.__module__ for sub in below),
             registered=frozenset(
                 map(id, [*(cls for _, cls in pairs), *(c for sub in below for c in virtual_subclasses(sub))])
             ),
         )
-        known = _summaries[bases] = token, found
+        known = _summaries[bases, uses_packages] = token, found
     return known[1]
 
 

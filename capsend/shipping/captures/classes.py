@@ -366,7 +366,7 @@ class Classes:
         program, origins = self._context.program, self._context.origins
         known, uses_packages = self._known(), program.uses_packages()
         self._context.observed.answer(abc.get_cache_token)
-        for base in [*(() if self._registers_nothing() else _ABSTRACT), *known]:
+        for base in [*(() if self._registers_nothing(uses_packages=uses_packages) else _ABSTRACT), *known]:
             if not isinstance(base, abc.ABCMeta):
                 continue
             own = base in self._reached
@@ -386,9 +386,9 @@ class Classes:
                 for entity in filter(None, map(program.entity, _subclasses_of(reached.cls))):
                     program.act(reached.entity if reached.cls in self._reached else None, "j", entity)
 
-    def _registers_nothing(self) -> bool:
+    def _registers_nothing(self, *, uses_packages: bool) -> bool:
         """Return whether all that is registered with abstract classes of the library is the library's own: then there is nothing to send."""
-        found = summary(_ABSTRACT)
+        found = summary(_ABSTRACT, uses_packages=uses_packages)
         is_of_image = all(self._context.origins.of(module) is Origin.IMAGE for module in found.modules)
         return is_of_image and not found.by_programs and found.registered.isdisjoint(map(id, self._known()))
 
