@@ -51,6 +51,7 @@ caller_export_get: Final = _quick("wasmtime_caller_export_get")
 memory_data_size: Final = _quick("wasmtime_memory_data_size")
 trap_new: Final = _quick("wasmtime_trap_new")
 memory_data: Final = _quick("wasmtime_memory_data")
+store_delete: Final = _quick("wasmtime_store_delete")
 instantiate: Final = _quick("wasmtime_component_linker_instantiate")
 memory_data.restype = ctypes.c_void_p
 trap_new.restype = ctypes.c_void_p

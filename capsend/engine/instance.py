@@ -276,8 +276,12 @@ class Instance:
         if store is not None:
             self.context = None
             self.release()
-            ffi.wasmtime_store_delete(store)
+            self.delete_store(store)
             guests.pop(self._number, None)
+
+    def delete_store(self, store: Any) -> None:
+        """Free the store, and the memories of its instances."""
+        ffi.wasmtime_store_delete(store)
 
     def _reason(self, problem: Exception) -> str:
         if isinstance(problem, wasmtime.ExitTrap):

@@ -7,7 +7,7 @@ import ctypes
 import functools
 import struct
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import wasmtime
 from wasmtime import _bindings as ffi
@@ -233,6 +233,13 @@ class Guest(ComponentInstance):
         """Free the instance, and give back its memory; does nothing when it was closed before."""
         super().close()
         self.held.give_back()
+
+    def delete_store(self, store: Any) -> None:
+        """Free the store; its memory, which takes longest, is in a slot."""
+        if self.template.slots is None:
+            super().delete_store(store)
+        else:
+            capi.store_delete(store)
 
     def prefault(self) -> None:
         """Copy the pages for the guest that every process writes to, before it runs."""

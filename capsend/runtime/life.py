@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
+import math
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
@@ -24,7 +26,7 @@ from capsend.runtime.time_limits import TimeLimits
 from capsend.runtime.transit import Transit, charged
 from capsend.runtime.tree import Branch, NoRoom, budget_of
 from capsend.shipping.outcomes import ChildRaised
-from capsend.waiting import Event
+from capsend.waiting import NAP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,17 +65,31 @@ Operations: TypeAlias = "Sequence[tuple[range, Callable[[Life], Answerer]]]"
 """Host operations beyond those that a life does itself: ranges of numbers, and the maker of the object that does them."""
 
 
-class End(Event):
+class End:
     """The end of a process, for which any thread can wait but the process's own: a target of output runs on that.
 
     Attributes:
         thread: the thread on which the process runs, once it does.
     """
 
+    # No `threading.Event`: its waiter wakes up while the setter still holds a lock of it, and goes to sleep once more.
+    __slots__ = ("_is_set", "_number", "_waiters", "thread")
+
     def __init__(self, number: int) -> None:
-        super().__init__()
-        self.thread = 0
+        self.thread: int = 0
         self._number = number
+        self._is_set = False
+        self._waiters: list[threading.Lock] = []
+
+    def is_set(self) -> bool:
+        """Return whether the process has ended."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Wake all that wait: the process has ended."""
+        self._is_set = True
+        while self._waiters:
+            self._waiters.pop().release()
 
     def check_waiter(self) -> None:
         """Refuse to wait on the thread of the process.
@@ -81,7 +97,7 @@ class End(Event):
         Raises:
             RuntimeError: the thread that asks is that of the process.
         """
-        if self.thread == threading.get_ident() and not self.is_set():
+        if self.thread == threading.get_ident() and not self._is_set:
             raise RuntimeError(
                 f"process {self._number} cannot be waited for on its own thread, on which a target of its output is called: it "
                 "would never end. Wait on another thread"
@@ -90,7 +106,22 @@ class End(Event):
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the process has ended, for at most *timeout* seconds; return whether it has ended."""
         self.check_waiter()
-        return super().wait(timeout)
+        if self._is_set:
+            return True
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        # A Ctrl-C that comes just before the main thread falls asleep does not wake it.
+        longest = NAP if threading.current_thread() is threading.main_thread() else threading.TIMEOUT_MAX
+        wake = threading.Lock()
+        wake.acquire()
+        self._waiters.append(wake)
+        try:
+            # Looked at anew: it may have been set before the waiter was added.
+            while not self.is_set() and (left := end - time.monotonic()) > 0:
+                wake.acquire(timeout=min(left, longest))
+        finally:
+            with contextlib.suppress(ValueError):  # whoever wakes it has taken it out
+                self._waiters.remove(wake)
+        return self._is_set
 
 
 class Life:
