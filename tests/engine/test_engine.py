@@ -161,11 +161,13 @@ def test_guests_share_nothing(template):
     """What one guest changes, the next does not see."""
 
     def leave_a_mark():
-        names = {}
-        exec("import json\nseen = hasattr(json, 'mark')\njson.mark = True", names)  # noqa: S102 - as a hostile program
-        return names["seen"]
+        import logging
 
-    assert [run_guest(template, leave_a_mark) for _ in range(3)] == [False, False, False]
+        seen = logging.getLogger("mark").level
+        logging.getLogger("mark").setLevel(7)
+        return seen
+
+    assert [run_guest(template, leave_a_mark) for _ in range(3)] == [0, 0, 0]
 
 
 def test_memory_limit_is_a_memory_error_inside_and_the_guest_goes_on(template):
