@@ -215,7 +215,7 @@ class Home:
         self._listeners.append(tell)
 
     def _join(self, started: Started) -> Member:
-        connection, cipher = dial(started.host, started.port, self.engine.credentials)
+        connection, cipher = dial(started.host, started.port, self.engine.credentials, peer=started.id)
         line = Line(connection, cipher, name=f"capsend {started.name}")
         peer = Peer(self.switch, started.id)
         peer.incoming = line

@@ -17,7 +17,7 @@ import attrs
 
 from capsend.capabilities.handles import Grant, TooManyHandles
 from capsend.cluster.items import PART, Item, Malformed, joined, pack, split
-from capsend.cluster.lines import Line, admit, dial
+from capsend.cluster.lines import GREETINGS, PATIENCE, Line, admit, dial
 from capsend.cluster.peers import HOME, Peer, Switch, root_of
 from capsend.cluster.versions import versions
 from capsend.codec.headers import Call
@@ -261,6 +261,7 @@ class Host:
         self._places: dict[str, tuple[str, int]] = {}
         self._undialled: dict[str, Peer] = {}
         self._lock = threading.Lock()
+        self._greetings = threading.BoundedSemaphore(GREETINGS)
 
     # --- connections ---
 
@@ -272,6 +273,9 @@ class Host:
     def _accept(self, listener: socket.socket) -> None:
         while True:
             connection, _ = listener.accept()
+            if not self._greetings.acquire(blocking=False):
+                connection.close()  # more strangers at once than it has threads for
+                continue
             threading.Thread(target=self._admit, args=(connection,), name="capsend node greets", daemon=True).start()
 
     def _admit(self, connection: socket.socket) -> None:
@@ -279,8 +283,11 @@ class Host:
             connection, cipher = admit(connection, self._credentials)
         except Exception:  # noqa: BLE001 - whoever that was, it is not let in
             return
+        finally:
+            self._greetings.release()
         line = Line(connection, cipher, name="capsend node")
         peers: list[Peer] = []
+        greeted = threading.Event()
 
         def handle(item: Item) -> None:
             if peers:
@@ -288,15 +295,21 @@ class Host:
                 return
             if item.word != "hello":
                 raise Malformed("it does not say who it is")
+            if not cipher.vouches(item.fields[0]):
+                raise Malformed("it says that it is another than its certificate does")
             peers.append(self._greet(line, item))
+            greeted.set()
 
         def ended(words: str) -> None:
+            greeted.set()
             for peer in peers:
                 if peer is self.home:
                     end()
                 self.switch.lose(peer.id, words)
 
         line.start(handle, ended)
+        if not greeted.wait(PATIENCE):
+            line.close()
 
     def _greet(self, line: Line, item: Item) -> Peer:
         id_ = item.fields[0]
@@ -322,7 +335,7 @@ class Host:
 
     def _connect(self, peer: Peer, host: str, port: int) -> None:
         try:
-            connection, cipher = dial(host, port, self._credentials)
+            connection, cipher = dial(host, port, self._credentials, peer=peer.id)
         except Exception as error:  # noqa: BLE001 - the other node cannot be reached, for whatever reason
             self.switch.lose(peer.id, f"it cannot be reached: {error}")
             return

@@ -28,7 +28,12 @@ MOST_WAITING: Final = 16 << 20
 
 GREETING: Final = b"capsend\1"
 TOKEN_BYTES: Final = 32
-_PATIENCE: Final = 10.0
+PATIENCE: Final = 10.0
+"""Seconds that a connection may take until both ends know each other."""
+
+GREETINGS: Final = 64
+"""Connections that may be in their greeting at one time; what connects beyond that is closed."""
+
 _AT_ONCE: Final = 128 << 10
 _BUFFER: Final = 256 << 10
 
@@ -46,6 +51,9 @@ class Cipher(Protocol):
     def open(self, data: bytes) -> bytes:
         """Return what was sent, of what was read; empty when more has to be read first."""
 
+    def vouches(self, id_: str) -> bool:
+        """Return whether the other end has proven all that can be proven of a peer of that id."""
+
 
 class Credentials(Protocol):
     """The means by which both ends of a connection know each other. Both methods run with a timeout set on the socket.
@@ -55,8 +63,8 @@ class Credentials(Protocol):
         OSError: the connection broke, or took too long.
     """
 
-    def client(self, connection: socket.socket) -> Cipher:
-        """Greet the end that listens."""
+    def client(self, connection: socket.socket, peer: str) -> Cipher:
+        """Greet the end that listens, which has to be the peer of that id."""
 
     def server(self, connection: socket.socket) -> Cipher:
         """Greet the end that has connected."""
@@ -73,6 +81,10 @@ class Plain:
         """Return the same bytes."""
         return data
 
+    def vouches(self, id_: str) -> bool:  # noqa: ARG002 - as the protocol has it
+        """Return True: all that have the token are trusted to say who they are."""
+        return True
+
 
 class Token:
     """A secret that both ends have, of which each proves that it has it; what follows is not encrypted.
@@ -86,7 +98,7 @@ class Token:
             raise ValueError(f"a token has {TOKEN_BYTES} bytes, not {len(secret)}")
         self._secret = secret
 
-    def client(self, connection: socket.socket) -> Cipher:
+    def client(self, connection: socket.socket, peer: str) -> Cipher:  # noqa: ARG002 - as the protocol has it
         """Greet the end that listens."""
         own = os.urandom(TOKEN_BYTES)
         connection.sendall(GREETING + own)
@@ -113,33 +125,50 @@ class Token:
 
 
 def read_exactly(connection: socket.socket, size: int) -> bytes:
-    """Read so many bytes.
+    """Read so many bytes, all of them within the time that the socket has for one read.
 
     Raises:
         ConnectionError: the connection ended before.
+        TimeoutError: the time is over.
     """
     found = b""
+    patience = connection.gettimeout()
+    deadline = None if patience is None else time.monotonic() + patience
     while len(found) < size:
+        if deadline is not None:
+            connection.settimeout(max(deadline - time.monotonic(), 0.001))
         part = connection.recv(size - len(found))
         if not part:
             raise ConnectionResetError("the other end closed the connection")
         found += part
+    connection.settimeout(patience)
     return found
 
 
-def dial(host: str, port: int, credentials: Credentials) -> tuple[socket.socket, Cipher]:
+def dial(host: str, port: int, credentials: Credentials, *, peer: str) -> tuple[socket.socket, Cipher]:
     """Connect to a node.
 
+    Args:
+        host, port: where it listens.
+        credentials: what both ends know each other by.
+        peer: the id that it has to have.
+
     Raises:
-        Refused, OSError: as `Credentials`.
+        Refused: it is not who it has to be, or does not end the greeting in time.
+        OSError: nothing can be reached there.
     """
-    connection = socket.create_connection((host, port), timeout=_PATIENCE)
-    return _greeted(connection, credentials.client)
+    connection = socket.create_connection((host, port), timeout=PATIENCE)
+    try:
+        return _greeted(connection, lambda connection: credentials.client(connection, peer))
+    except OSError as error:
+        raise Refused(
+            f"what listens at {host}, port {port}, did not end the greeting: {error}. It may have other credentials, or none"
+        ) from error
 
 
 def admit(connection: socket.socket, credentials: Credentials) -> tuple[socket.socket, Cipher]:
     """Greet what has connected; arguments and errors as `dial`."""
-    connection.settimeout(_PATIENCE)
+    connection.settimeout(PATIENCE)
     return _greeted(connection, credentials.server)
 
 

@@ -1,6 +1,6 @@
 """The program of a node: `python -m capsend.cluster.program`, started by an engine, which writes its setup to standard input.
 
-The setup is a line of JSON: `{"id", "number", "host", "token", "heartbeat", "lost_after"}`. The program answers with a line on standard
+The setup is a line of JSON: `{"id", "number", "host", "port", "token" or "tls", "heartbeat", "lost_after"}`. The program answers with a line on standard
 output: the number of the port on which it listens. It ends when its standard input does.
 """
 
@@ -15,6 +15,7 @@ import threading
 
 from capsend.cluster.hosting import Host, end
 from capsend.cluster.lines import Token
+from capsend.cluster.tls import Certificates
 from capsend.runtime.life import count_from
 
 _NUMBERS_EACH = 10_000_000
@@ -24,10 +25,9 @@ def main() -> None:
     """Run a node until its standard input ends."""
     told = json.loads(sys.stdin.readline())
     count_from(told["number"] * _NUMBERS_EACH)
-    host = Host(
-        told["id"], Token(bytes.fromhex(told["token"])), heartbeat=told["heartbeat"], lost_after=told["lost_after"]
-    )
-    listener = socket.create_server((told["host"], 0))
+    credentials = Certificates(**told["tls"]) if "tls" in told else Token(bytes.fromhex(told["token"]))
+    host = Host(told["id"], credentials, heartbeat=told["heartbeat"], lost_after=told["lost_after"])
+    listener = socket.create_server((told["host"], told.get("port", 0)))
     host.listen(listener)
     print(listener.getsockname()[1], flush=True)  # noqa: T201 - the engine reads it
     os.dup2(2, 1)
