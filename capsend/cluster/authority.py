@@ -39,7 +39,7 @@ class Authority:
                 "certificates cannot be made: the package cryptography is not installed. "
                 "Install it with `pip install 'capsend[tls]'`, or give certificates of your own"
             ) from error
-        self._until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
+        self._until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "capsend authority")])
         self._certificate = self._sign(
@@ -85,7 +85,7 @@ class Authority:
             .issuer_name(self._name)
             .public_key(public_key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(min(datetime.datetime.now(datetime.timezone.utc), self._until) - _EARLIER)
+            .not_valid_before(min(datetime.datetime.now(datetime.UTC), self._until) - _EARLIER)
             .not_valid_after(self._until)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
             .add_extension(identifier, critical=False)

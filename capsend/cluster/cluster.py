@@ -8,12 +8,13 @@ from capsend.cluster.home import Home
 from capsend.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
     from capsend.cluster.engines import Engine
     from capsend.cluster.home import Member
+    from capsend.cluster.lines import Credentials
     from capsend.environment import Environment
     from capsend.process import Life
 
@@ -168,6 +169,40 @@ class Cluster:
         if not isinstance(given, int) or isinstance(given, bool) or nodes < 1:
             raise ValueError(f"a cluster has at least one node, not {nodes!r}")
         return cls(LocalEngine(nodes), heartbeat=heartbeat, lost_after=lost_after, place=place, count=nodes)
+
+    @classmethod
+    def connect(
+        cls,
+        peers: Sequence[str],
+        *,
+        credentials: Credentials,
+        heartbeat: float = HEARTBEAT,
+        lost_after: float = LOST_AFTER,
+        place: Callable[[tuple[Node, ...], Environment], Node] = least_loaded,
+    ) -> Cluster:
+        """Start a cluster with a node on each of some machines, where an operator has started `capsend node`.
+
+        The daemons and this program know each other by *credentials*. The nodes, which end with the cluster, get credentials of this run.
+
+        Args:
+            peers: host and port of each daemon, as in `["10.0.0.5:7878"]`.
+            credentials: `capsend.cluster.Certificates`, or a `capsend.cluster.Token` for daemons of this machine.
+            heartbeat: seconds between two signs of life.
+            lost_after: seconds of silence after which a node is lost.
+            place: chooses the node of a process, as for `Cluster`.
+
+        Raises:
+            ValueError: no daemon is given, one is not HOST:PORT, or a token would be sent over a network.
+            ImageError: a daemon has other versions.
+            CapsendError: a daemon refuses; with certificates, that the package `cryptography` is missing.
+            OSError: a daemon cannot be reached.
+        """
+        from capsend.cluster.engines.static import StaticEngine, places
+
+        found = places(peers, credentials)
+        return cls(
+            StaticEngine(found, credentials), heartbeat=heartbeat, lost_after=lost_after, place=place, count=len(found)
+        )
 
     @property
     def nodes(self) -> tuple[Node, ...]:

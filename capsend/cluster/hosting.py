@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import logging
 import os
 import re
 import threading
@@ -48,6 +49,7 @@ _NAMED: Final = re.compile(r'h\\*":(\d{1,9})')
 """A handle in a text, however deep in texts within it. A text that only looks like one names nothing that its process does not hold."""
 
 _MOST_TOLD: Final = 1_000
+_log: Final = logging.getLogger("capsend.node")
 
 
 @attrs.frozen
@@ -281,7 +283,8 @@ class Host:
     def _admit(self, connection: socket.socket) -> None:
         try:
             connection, cipher = admit(connection, self._credentials)
-        except Exception:  # noqa: BLE001 - whoever that was, it is not let in
+        except Exception as error:  # noqa: BLE001 - whoever that was, it is not let in
+            _log.warning("a node refused a connection: %s", error)
             return
         finally:
             self._greetings.release()

@@ -154,6 +154,12 @@ WORDS: Final[dict[str, tuple[Callable[[Any], bool], ...]]] = {
     "link": (_number, _reference),
     "unlink": (_number, _reference),
     "bye": (),
+    # between home and the daemon of a machine: id, number, heartbeat, lost_after; the body is JSON, the credentials of the node
+    "serve": (_text, _number, _seconds, _seconds),
+    # port, name, labels
+    "serving": (_number, _text, _table(_text, 1_000)),
+    # words
+    "refused": (_text,),
 }
 """{word: what each of its fields has to be}."""
 

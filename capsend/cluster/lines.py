@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import hmac
 import io
+import ipaddress
 import os
 import socket
 import threading
@@ -145,11 +146,20 @@ def read_exactly(connection: socket.socket, size: int) -> bytes:
     return found
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether an address is of the loopback interface."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def dial(host: str, port: int, credentials: Credentials, *, peer: str) -> tuple[socket.socket, Cipher]:
     """Connect to a node.
 
     Args:
-        host, port: where it listens.
+        host: the machine's name or address.
+        port: where it listens.
         credentials: what both ends know each other by.
         peer: the id that it has to have.
 

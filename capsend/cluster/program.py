@@ -1,7 +1,8 @@
 """The program of a node: `python -m capsend.cluster.program`, started by an engine, which writes its setup to standard input.
 
-The setup is a line of JSON: `{"id", "number", "host", "port", "token" or "tls", "heartbeat", "lost_after"}`. The program answers with a line on standard
-output: the number of the port on which it listens. It ends when its standard input does.
+The setup is a line of JSON: `{"id", "number", "host", "port", "token" or "tls", "heartbeat", "lost_after"}`. The program answers with a
+line on standard output: the number of the port on which it listens. It ends when its standard input does, and when home does not connect
+within a minute.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from capsend.cluster.tls import Certificates
 from capsend.runtime.life import count_from
 
 _NUMBERS_EACH = 10_000_000
+_PATIENCE = 60.0
 
 
 def main() -> None:
@@ -32,6 +34,9 @@ def main() -> None:
     print(listener.getsockname()[1], flush=True)  # noqa: T201 - the engine reads it
     os.dup2(2, 1)
     threading.Thread(target=warm, daemon=True).start()
+    timer = threading.Timer(_PATIENCE, lambda: None if host.home.heard is not None else end())
+    timer.daemon = True
+    timer.start()
     with contextlib.suppress(OSError):
         while sys.stdin.buffer.read(4096):
             pass

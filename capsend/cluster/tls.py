@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import ssl
 import tempfile
 import threading
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, final
 from capsend.cluster.lines import Refused
 
 if TYPE_CHECKING:
+    import os
     import socket
     from collections.abc import Iterable
 
@@ -186,10 +187,8 @@ class _Greeting:
 
     def _refuse(self, error: ssl.SSLError) -> None:
         """Tell the other end why, as far as TLS does, and raise."""
-        try:
+        with contextlib.suppress(OSError):
             self.flush()
-        except OSError:
-            pass
         raise Refused(_words(error)) from error
 
 

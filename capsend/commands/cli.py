@@ -1,4 +1,4 @@
-"""The command line: `capsend demo`, `run`, `top`, `explain`, `check`, `audit`, `image`, `doctor` and `include`."""
+"""The command line: `capsend demo`, `run`, `top`, `explain`, `check`, `audit`, `node`, `certificates`, `image` and others."""
 
 from __future__ import annotations
 
@@ -190,6 +190,103 @@ def explain(target: str, *, static: bool) -> None:
         stop(str(error), MISUSED)
     display.show_tree(node, display.console())
     raise SystemExit(0 if node.good else FAILED)
+
+
+def _ports(text: str) -> list[int]:
+    """Read `7001-7010`."""
+    match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
+    if match is None or not 0 < int(match[1]) <= int(match[2]) < 1 << 16:
+        message = f"{text!r} are no ports: write FIRST-LAST, such as 7879-7882"
+        raise click.BadParameter(message)
+    return list(range(int(match[1]), int(match[2]) + 1))
+
+
+def _label(text: str) -> tuple[str, str]:
+    """Read `NAME=VALUE`."""
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        message = f"{text!r} is no label: write NAME=VALUE"
+        raise click.BadParameter(message)
+    return name, value
+
+
+@main.command(context_settings=_CONTEXT, short_help="Run processes for programs on other machines.")
+@click.option(
+    "--listen", default="127.0.0.1:7878", metavar="HOST:PORT", help="Where to listen.  [default: 127.0.0.1:7878]"
+)
+@click.option("--authority", type=click.Path(dir_okay=False), help="The authority's certificate, as PEM.")
+@click.option("--certificate", type=click.Path(dir_okay=False), help="This machine's certificate, as PEM.")
+@click.option("--key", type=click.Path(dir_okay=False), help="Its key, as PEM.")
+@click.option("--token", type=click.Path(dir_okay=False), help="In place of certificates: a file with 64 hex digits.")
+@click.option("--homes", type=click.IntRange(min=1), default=4, help="Programs to serve at one time.  [default: 4]")
+@click.option("--ports", type=_ports, default=None, metavar="A-B", help="Ports for nodes.  [default: any]")
+@click.option("--name", default="", help="The name of the machine.  [default: its host name]")
+@click.option("--label", "labels", type=_label, multiple=True, metavar="NAME=VALUE", help="For placement; repeatable.")
+def node(  # noqa: PLR0913 - one parameter for each option
+    *,
+    listen: str,
+    authority: str | None,
+    certificate: str | None,
+    key: str | None,
+    token: str | None,
+    homes: int,
+    ports: list[int] | None,
+    name: str,
+    labels: tuple[tuple[str, str], ...],
+) -> None:
+    """Start a node on this machine for each program that connects with `Cluster.connect`, until Ctrl-C or SIGTERM.
+
+    Both sides show certificates of one authority (`capsend certificates` makes them). A token in their place is for the loopback
+    interface only: it is not encrypted. A line on standard output reports where the daemon listens.
+
+    \b
+    Examples:
+      capsend node --listen 10.0.0.5:7878 --authority authority.pem --certificate 10.0.0.5.pem --key 10.0.0.5.key
+      capsend node --token secret.txt
+    """
+    from capsend.commands.node import credentials_of, serve
+
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or int(port) >= 1 << 16:
+        stop(f"{listen!r} is no place to listen: write HOST:PORT, such as 10.0.0.5:7878", MISUSED)
+    try:
+        credentials = credentials_of(authority, certificate, key, token)
+        serve(
+            credentials,
+            host=host.removeprefix("[").removesuffix("]"),
+            port=int(port),
+            homes=homes,
+            ports=ports or [],
+            name=name,
+            labels=dict(labels),
+        )
+    except ValueError as error:
+        stop(str(error), MISUSED)
+    except (CapsendError, OSError) as error:
+        stop(str(error), FAILED)
+
+
+@main.command(context_settings=_CONTEXT, short_help="Make certificates for `capsend node`.")
+@click.option("--days", type=click.IntRange(min=1), default=365, help="Days for which they are valid.  [default: 365]")
+@click.argument("folder", type=click.Path(file_okay=False))
+@click.argument("hosts", metavar="HOST...", nargs=-1, required=True)
+def certificates(folder: str, hosts: tuple[str, ...], days: int) -> None:
+    """Make an authority, and a certificate for each HOST and for the programs that connect to them.
+
+    FOLDER gets authority.pem, home.pem, home.key, and HOST.pem and HOST.key for each. HOST is the name or the address that
+    `Cluster.connect` is given. A host's certificate cannot be used to connect to another. The key of the authority is not kept: one
+    more host needs a new set.
+
+    \b
+    Example:
+      capsend certificates keys 10.0.0.5 10.0.0.6
+    """
+    from capsend.commands.node import make_certificates
+
+    try:
+        make_certificates(Path(folder), hosts, days=days)
+    except (CapsendError, OSError, ValueError) as error:
+        stop(str(error), FAILED)
 
 
 @main.group(context_settings=_CONTEXT, short_help="Build, list or remove images.")

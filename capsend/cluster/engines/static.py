@@ -1,0 +1,200 @@
+"""Nodes of machines that an operator has set up: each runs `capsend node`."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import os
+import queue
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from capsend.cluster.authority import Authority
+from capsend.cluster.engines import Started
+from capsend.cluster.hosting import hello
+from capsend.cluster.items import Item, Malformed, pack
+from capsend.cluster.lines import TOKEN_BYTES, Line, Token, dial, is_loopback
+from capsend.cluster.peers import HOME
+from capsend.cluster.versions import check
+from capsend.exceptions import CapsendError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from capsend.cluster.engines import Setup
+    from capsend.cluster.lines import Credentials
+
+_STARTING: Final = 60.0
+_ENDING: Final = 5.0
+
+
+def places(peers: Sequence[str], credentials: Credentials) -> list[tuple[str, int]]:
+    """Read where daemons listen.
+
+    Raises:
+        ValueError: there is none, one is not HOST:PORT, or a token would be sent over a network.
+    """
+    found = []
+    for peer in peers:
+        host, _, port = peer.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+            raise ValueError(f"{peer!r} is no daemon: write HOST:PORT, as in '10.0.0.5:7878'")
+        if isinstance(credentials, Token) and not is_loopback(host):
+            raise ValueError(
+                f"a token is not sent to {host}: others could read along. Use `Certificates`, or a daemon of this machine"
+            )
+        found.append((host, int(port)))
+    if not found:
+        raise ValueError("a cluster has at least one node: give HOST:PORT of a daemon")
+    return found
+
+
+class StaticEngine:
+    """Asks daemons for a node each. The nodes get credentials of this run, which no other home has.
+
+    Args:
+        peers: (host, port) of each daemon.
+        credentials: what the daemons have to show, and are shown: `Certificates`, or a `Token` on this machine.
+
+    Raises:
+        CapsendError: the package `cryptography` is missing.
+    """
+
+    def __init__(self, peers: Sequence[tuple[str, int]], credentials: Credentials) -> None:
+        self._peers = list(peers)
+        self._given = credentials
+        self._authority: Authority | None = None
+        self.credentials: Credentials
+        if isinstance(credentials, Token):
+            self._secret = os.urandom(TOKEN_BYTES)
+            self.credentials = Token(self._secret)
+        else:
+            self._authority = Authority()
+            self.credentials = self._authority.issue([HOME])
+        self._asked: dict[str, _Asked] = {}
+
+    def start(self, setup: Setup) -> list[Started]:
+        """Ask all daemons at once, and return the nodes when all listen."""
+        run = os.urandom(6).hex()
+
+        def ask(place: int) -> Started:
+            number = setup.first + place
+            id_ = f"{number}.{run}"
+            asked = self._asked[id_] = _Asked(id_, *self._peers[place], credentials=self._given)
+            return asked.started(number, setup, self._credentials_of(id_))
+
+        try:
+            with concurrent.futures.ThreadPoolExecutor(len(self._peers)) as threads:
+                return list(threads.map(ask, range(len(self._peers))))
+        except BaseException:
+            self.stop()
+            raise
+
+    def _credentials_of(self, id_: str) -> dict[str, Any]:
+        if self._authority is None:
+            return {"token": self._secret.hex()}
+        return {"tls": self._authority.issue([id_]).texts}
+
+    def watch(self, joined: Callable[[Started], object], left: Callable[[str, str], object]) -> None:  # noqa: ARG002 - none joins later
+        """Report nodes whose daemons say that they ended, or are gone."""
+        for asked in self._asked.values():
+            asked.watch(left)
+
+    def discard(self, id_: str) -> None:
+        """Have a daemon kill a node's OS process."""
+        asked = self._asked.get(id_)
+        if asked is not None:
+            asked.dismiss()
+
+    def stop(self) -> None:
+        """End all nodes, and wait until they have ended."""
+        for asked in list(self._asked.values()):
+            asked.dismiss()
+        for asked in list(self._asked.values()):
+            asked.wait()
+
+
+class _Asked:
+    """The connection to one daemon."""
+
+    def __init__(self, id_: str, host: str, port: int, *, credentials: Credentials) -> None:
+        self._id = id_
+        self._host, self._port = host, port
+        self._where = f"the daemon at {host}, port {port}"
+        self._lock = threading.Lock()
+        self._items: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._expected = {"hello"}
+        self._words = ""
+        self._over = threading.Event()
+        self._left: Callable[[str, str], object] | None = None
+        self._line: Line | None = None
+        connection, cipher = dial(host, port, credentials, peer=host)
+        self._line = Line(connection, cipher, name=f"capsend daemon {host}")
+
+    def started(self, number: int, setup: Setup, credentials: dict[str, Any]) -> Started:
+        """Have the daemon start the node, and return it.
+
+        Raises:
+            ImageError: the daemon has other versions.
+            CapsendError: it refuses, or says nothing.
+        """
+        assert self._line is not None
+        self._line.put(hello(HOME))
+        self._line.start(self._handle, self._ended)
+        _, versions, _, _ = self._next().fields
+        check(versions, node=self._where)
+        self._expected = {"serving", "refused"}
+        fields = (self._id, number, setup.heartbeat, setup.lost_after)
+        self._line.put(pack("serve", fields, json.dumps(credentials).encode("ascii")))
+        item = self._next()
+        if item.word == "refused":
+            raise CapsendError(f"{self._where} starts no node: {item.fields[0]}")
+        port, name, labels = item.fields
+        return Started(f"node {number} on {name}", self._id, self._host, port, labels)
+
+    def _next(self) -> Item:
+        try:
+            item = self._items.get(timeout=_STARTING)
+        except queue.Empty:
+            item = None
+        if item is None:
+            raise CapsendError(f"{self._where} starts no node: {self._words or 'it says nothing'}")
+        return item
+
+    def _handle(self, item: Item) -> None:
+        if item.word == "left":
+            self._words = item.fields[1]
+        elif item.word in self._expected:
+            self._expected = set()
+            self._items.put(item)
+        else:
+            raise Malformed(f"{item.word!r} is not for it to say")
+
+    def _ended(self, words: str) -> None:
+        with self._lock:
+            self._words = self._words or f"its daemon is gone: {words}"
+            self._over.set()
+            left = self._left
+        self._items.put(None)
+        if left is not None:
+            left(self._id, self._words)
+
+    def watch(self, left: Callable[[str, str], object]) -> None:
+        """Call *left* when the node has ended, or its daemon."""
+        with self._lock:
+            self._left = left
+            if not self._over.is_set():
+                return
+        left(self._id, self._words)
+
+    def dismiss(self) -> None:
+        """Have the node end."""
+        if self._line is not None:
+            self._line.put(pack("bye", ()))
+
+    def wait(self) -> None:
+        """Wait until it has ended, or for some seconds."""
+        if self._line is not None:
+            self._over.wait(_ENDING)
+            self._line.close()
