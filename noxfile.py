@@ -71,6 +71,13 @@ def integrations(session: nox.Session) -> None:
 
 
 @nox.session
+def ray(session: nox.Session) -> None:
+    """Test nodes on a real Ray cluster of three nodes on this machine; Ray takes 285 MB."""
+    session.install(".[dev,ray]")
+    session.run("pytest", "-n", "0", "tests/cluster/test_ray.py", *session.posargs, env={"CAPSEND_RAY": "1"})
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the site into `.site/html`; a warning or a dead link is an error."""
     session.install(".[docs]")

@@ -171,6 +171,50 @@ class Cluster:
         return cls(LocalEngine(nodes), heartbeat=heartbeat, lost_after=lost_after, place=place, count=nodes)
 
     @classmethod
+    def ray(  # noqa: PLR0913 - all but the first by name
+        cls,
+        address: str | None = None,
+        *,
+        nodes: int | None = None,
+        resources: Mapping[str, float] | None = None,
+        labels: Mapping[str, str] | None = None,
+        namespace: str | None = None,
+        heartbeat: float = HEARTBEAT,
+        lost_after: float = LOST_AFTER,
+        place: Callable[[tuple[Node, ...], Environment], Node] = least_loaded,
+    ) -> Cluster:
+        """Start a cluster on the machines of a Ray cluster: the one that this program is connected to, or that `ray.init` finds or starts.
+
+        Ray places the nodes and reports their loss; messages and results do not go through it. `ray.shutdown()` is the loss of all nodes.
+
+        Args:
+            address: the address for `ray.init`; None for Ray's own choice.
+            nodes: their number, over the nodes of Ray in turn; None for one on each, and on each that joins later.
+            resources: {name: amount} that Ray reserves for each node, such as `{"CPU": 2}`. Without, one goes to each of Ray's nodes
+                that has a CPU, and nothing is reserved.
+            labels: {name: value}: only nodes of Ray with these labels are used.
+            namespace: the namespace for `ray.init`.
+            heartbeat: seconds between two signs of life.
+            lost_after: seconds of silence after which a node is lost.
+            place: chooses the node of a process, as for `Cluster`. `Node.labels` are those of Ray's node.
+
+        Raises:
+            ValueError: there is not at least one node, or `lost_after` is less than two heartbeats.
+            ImageError: a machine has other versions.
+            CapsendError: Ray or `cryptography` is not installed, Ray cannot be reached, or a node did not start.
+        """
+        from capsend.cluster.engines.ray import RayEngine
+
+        if nodes is not None and nodes < 1:
+            raise ValueError(f"a cluster has at least one node, not {nodes!r}")
+        engine = RayEngine(address, nodes=nodes, resources=resources, labels=labels, namespace=namespace)
+        try:
+            return cls(engine, heartbeat=heartbeat, lost_after=lost_after, place=place, count=engine.count)
+        except BaseException:
+            engine.stop()
+            raise
+
+    @classmethod
     def connect(
         cls,
         peers: Sequence[str],

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from capsend.capabilities.host_functions import FunctionGrant
 from capsend.cluster.calling import DistantCalls
 from capsend.cluster.engines import Setup
+from capsend.cluster.engines.numbers import take_numbers
 from capsend.cluster.hosting import hello
 from capsend.cluster.items import Item, Malformed, joined, split
 from capsend.cluster.lines import Line, Refused, dial
@@ -37,16 +38,6 @@ if TYPE_CHECKING:
 _GREETING: Final = 10.0
 _CLOSING: Final = 2.0
 _log: Final = logging.getLogger("capsend.cluster")
-_counts_lock: Final = threading.Lock()
-_first_free = 1
-
-
-def take_numbers(count: int) -> int:
-    """Return the first of *count* numbers of nodes that no other node of this program has."""
-    global _first_free
-    with _counts_lock:
-        first, _first_free = _first_free, _first_free + count
-    return first
 
 
 class Member:

@@ -29,7 +29,8 @@ def main() -> None:
     count_from(told["number"] * _NUMBERS_EACH)
     credentials = Certificates(**told["tls"]) if "tls" in told else Token(bytes.fromhex(told["token"]))
     host = Host(told["id"], credentials, heartbeat=told["heartbeat"], lost_after=told["lost_after"])
-    listener = socket.create_server((told["host"], told.get("port", 0)))
+    family = socket.AF_INET6 if ":" in told["host"] else socket.AF_INET
+    listener = socket.create_server((told["host"], told.get("port", 0)), family=family)
     host.listen(listener)
     print(listener.getsockname()[1], flush=True)  # noqa: T201 - the engine reads it
     os.dup2(2, 1)

@@ -291,5 +291,7 @@ def test_what_is_no_place_is_refused(peers):
     [([], "a node needs credentials"), (["--token", os.devnull], "holds no token"), (["--listen", "x"], "no place")],
 )
 def test_command_says_what_is_missing(given, words):
-    ended = subprocess.run([sys.executable, "-m", "capsend", "node", *given], check=False, capture_output=True, text=True)
+    ended = subprocess.run(
+        [sys.executable, "-m", "capsend", "node", *given], check=False, capture_output=True, text=True
+    )
     assert (ended.returncode, words in ended.stderr) == (2, True), ended.stderr

@@ -1,0 +1,321 @@
+"""Nodes on the machines of a Ray cluster. This is the only module that imports Ray.
+
+Ray says which machines there are, places an actor on each, and says when it is gone. The actor starts the node as an OS process of its
+own, so that nothing of a guest's comes into a program in which Ray unpickles, and no message goes through Ray.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from capsend.cluster.authority import Authority
+from capsend.cluster.engines import Started
+from capsend.cluster.engines.numbers import take_numbers
+from capsend.cluster.engines.programs import Program
+from capsend.cluster.peers import HOME
+from capsend.exceptions import CapsendError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from capsend.cluster.engines import Setup
+
+try:
+    import ray
+    from ray.exceptions import GetTimeoutError, RayError
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+except ImportError as error:
+    raise CapsendError(
+        "no cluster was started: the package ray is not installed. Install it with `pip install 'capsend[ray]'`"
+    ) from error
+
+_STARTING: Final = 120.0
+_ENDING: Final = 5.0
+_LOOKS: Final = 0.2
+"""Seconds between two looks at whether Ray still runs in this program."""
+_JOINS: Final = 2.0
+"""Seconds between two looks at which nodes Ray has."""
+_OPTIONS: Final = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
+
+
+class NodeActor:
+    """What Ray runs on each of its nodes. All that Ray pickles for it are texts and numbers."""
+
+    def __init__(self) -> None:
+        self._program: Program | None = None
+
+    def start(self, setup: str) -> tuple[str, int, int]:
+        """Start the node.
+
+        Returns:
+            (address, port, number of the OS process).
+        """
+        address: str = ray.util.get_node_ip_address()
+        self._program = program = Program({**json.loads(setup), "host": address})
+        return address, program.port(), program.pid
+
+    def wait(self) -> int:
+        """Wait until the node has ended, and return its code."""
+        assert self._program is not None
+        return self._program.wait()
+
+    def end(self) -> None:
+        """End the node at once."""
+        if self._program is not None:
+            self._program.kill()
+
+
+class RayEngine:
+    """Starts nodes on the Ray cluster that this program is connected to, or connects it.
+
+    Args:
+        address: the address for `ray.init`, when this program is not connected; None for Ray's own choice.
+        nodes: the number of nodes, which go to Ray's nodes in turn; None for one on each, and on each that joins later.
+        resources: {name: amount} that Ray reserves for each node; only Ray's nodes that have that get any.
+        labels: {name: value}: only Ray's nodes with these labels get any.
+        namespace: the namespace for `ray.init`.
+
+    Raises:
+        CapsendError: the package `cryptography` is missing, or Ray cannot be reached.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        nodes: int | None = None,
+        resources: Mapping[str, float] | None = None,
+        labels: Mapping[str, str] | None = None,
+        namespace: str | None = None,
+    ) -> None:
+        self._authority = Authority()
+        self.credentials = self._authority.issue([HOME])
+        self._count = nodes
+        self._resources = dict(resources or {})
+        self._labels = dict(labels or {})
+        self._run = os.urandom(6).hex()
+        self._setup: Setup | None = None
+        self._lock = threading.Lock()
+        self._members: dict[str, _Member] = {}
+        self._known: set[str] = set()
+        self._stopping = threading.Event()
+        self._is_ours = not ray.is_initialized()
+        if self._is_ours:
+            try:
+                ray.init(address=address, namespace=namespace, ignore_reinit_error=True)
+            except (RayError, ConnectionError, RuntimeError, ValueError) as error:
+                raise CapsendError(f"Ray was not reached: {_first_line(error)}") from error
+        try:
+            self._places = self._chosen()
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def count(self) -> int:
+        """The number of nodes that `start` starts."""
+        return len(self._places)
+
+    # --- which of Ray's nodes ---
+
+    def _chosen(self) -> list[dict[str, Any]]:
+        fitting = [node for node in ray.nodes() if self._fits(node)]
+        self._known = {node["NodeID"] for node in fitting}
+        if not fitting:
+            wanted = json.dumps({**self._resources, **self._labels}) if self._resources or self._labels else "a CPU"
+            raise CapsendError(
+                f"no node of the Ray cluster has {wanted}. `ray status` and `ray list nodes` show what they have"
+            )
+        return fitting if self._count is None else [fitting[place % len(fitting)] for place in range(self._count)]
+
+    def _fits(self, node: Mapping[str, Any]) -> bool:
+        has, labels = node.get("Resources", {}), node.get("Labels", {})
+        wanted = self._resources or {"CPU": 1}  # a node without CPUs is one on which Ray is told to run nothing
+        return (
+            bool(node["Alive"])
+            and all(has.get(name, 0) >= amount for name, amount in wanted.items())
+            and all(labels.get(name) == value for name, value in self._labels.items())
+        )
+
+    # --- start ---
+
+    def start(self, setup: Setup) -> list[Started]:
+        """Start all nodes at once, and return them when all listen."""
+        self._setup = setup
+        try:
+            members = [self._begin(place, setup.first + number) for number, place in enumerate(self._places)]
+            deadline = time.monotonic() + _STARTING
+            return [member.started(deadline) for member in members]
+        except BaseException:
+            self.stop()
+            raise
+
+    def _begin(self, place: dict[str, Any], number: int) -> _Member:
+        assert self._setup is not None
+        id_ = f"{number}.{self._run}"
+        told = {
+            "id": id_,
+            "number": number,
+            "heartbeat": self._setup.heartbeat,
+            "lost_after": self._setup.lost_after,
+            "tls": self._authority.issue([id_]).texts,
+        }
+        own = {option: self._resources[name] for name, option in _OPTIONS.items() if name in self._resources}
+        actor = (
+            ray.remote(NodeActor)
+            .options(
+                **{"num_cpus": 0, **own},
+                resources={name: amount for name, amount in self._resources.items() if name not in _OPTIONS},
+                scheduling_strategy=NodeAffinitySchedulingStrategy(place["NodeID"], soft=False),
+                max_restarts=0,
+                max_task_retries=0,
+                max_concurrency=4,
+            )
+            .remote()
+        )
+        member = _Member(id_, f"node {number} on {place['NodeManagerHostname']}", actor, labels=place.get("Labels", {}))
+        with self._lock:
+            self._members[id_] = member
+        member.begin(json.dumps(told))
+        return member
+
+    # --- what Ray says ---
+
+    def watch(self, joined: Callable[[Started], object], left: Callable[[str, str], object]) -> None:
+        """Report nodes that Ray says are gone, and start one on each of Ray's nodes that joins, unless a number was given."""
+        for member in list(self._members.values()):
+            member.watch(left)
+        threading.Thread(target=self._look, args=(joined, left), name="capsend looks at Ray", daemon=True).start()
+
+    def _look(self, joined: Callable[[Started], object], left: Callable[[str, str], object]) -> None:
+        next_look = time.monotonic() + _JOINS
+        while not self._stopping.wait(_LOOKS):
+            if not ray.is_initialized():
+                for id_ in list(self._members):
+                    left(id_, "Ray was shut down in this program")
+                return
+            if self._count is None and time.monotonic() >= next_look:
+                next_look = time.monotonic() + _JOINS
+                self._look_for_more(joined, left)
+
+    def _look_for_more(self, joined: Callable[[Started], object], left: Callable[[str, str], object]) -> None:
+        try:
+            new = [node for node in ray.nodes() if node["NodeID"] not in self._known and self._fits(node)]
+        except Exception:  # noqa: BLE001 - Ray is being shut down: the next look sees it
+            return
+        for place in new:
+            self._known.add(place["NodeID"])
+            threading.Thread(
+                target=self._take_in, args=(place, joined, left), name="capsend takes in", daemon=True
+            ).start()
+
+    def _take_in(
+        self,
+        place: dict[str, Any],
+        joined: Callable[[Started], object],
+        left: Callable[[str, str], object],
+    ) -> None:
+        try:
+            member = self._begin(place, take_numbers(1))
+            started = member.started(time.monotonic() + _STARTING)
+        except Exception:  # noqa: BLE001 - that machine went as it came; Ray's log says why
+            return
+        joined(started)
+        member.watch(left)
+
+    # --- end ---
+
+    def discard(self, id_: str) -> None:
+        """Have the actor of a node kill its OS process, and Ray the actor."""
+        member = self._members.get(id_)
+        if member is not None and ray.is_initialized():
+            member.kill()
+
+    def pid_of(self, id_: str) -> int | None:
+        """Return the number of a node's OS process, if it is one of this machine."""
+        member = self._members.get(id_)
+        return None if member is None or not member.is_here else member.pid
+
+    def stop(self) -> None:
+        """End all nodes, and wait until they have ended; shut Ray down when this engine started it."""
+        self._stopping.set()
+        with self._lock:
+            members, self._members = list(self._members.values()), {}
+        if not ray.is_initialized():
+            return
+        deadline = time.monotonic() + _ENDING
+        for member in members:
+            member.wait(deadline)
+        for member in members:
+            member.kill()
+        if self._is_ours:
+            ray.shutdown()
+
+
+class _Member:
+    """One actor, and what was heard of it."""
+
+    def __init__(self, id_: str, name: str, actor: Any, *, labels: Mapping[str, Any]) -> None:
+        self.pid: int | None = None
+        self.is_here = False
+        self._id = id_
+        self._name = name
+        self._actor = actor
+        self._labels = {str(key): str(value) for key, value in labels.items()}
+        self._starting: Any = None
+        self._over = threading.Event()
+
+    def begin(self, setup: str) -> None:
+        """Have the actor start the node."""
+        self._starting = self._actor.start.remote(setup)
+
+    def started(self, deadline: float) -> Started:
+        """Return the node when it listens.
+
+        Raises:
+            CapsendError: Ray did not place the actor in time, or it did not start the node.
+        """
+        try:
+            address, port, self.pid = ray.get(self._starting, timeout=max(deadline - time.monotonic(), 0.0))
+        except GetTimeoutError:
+            raise CapsendError(
+                f"{self._name} was not started within {_STARTING:g} s: Ray has not placed its actor. "
+                "`ray list actors` says what it waits for"
+            ) from None
+        except RayError as error:
+            raise CapsendError(
+                f"{self._name} was not started: {_first_line(error)}. capsend, with the extra `ray`, has to be installed there"
+            ) from error
+        self.is_here = address == ray.util.get_node_ip_address()
+        return Started(self._name, self._id, address, port, self._labels)
+
+    def watch(self, left: Callable[[str, str], object]) -> None:
+        """Call *left* when the node has ended, or Ray says that its actor has."""
+
+        def told(future: Any) -> None:
+            self._over.set()
+            error = future.exception()
+            words = f"its OS process ended with code {future.result()}" if error is None else _first_line(error)
+            left(self._id, words if error is None else f"Ray says: {words}")
+
+        self._actor.wait.remote().future().add_done_callback(told)
+
+    def wait(self, deadline: float) -> None:
+        """Wait until it has ended."""
+        self._over.wait(max(deadline - time.monotonic(), 0.0))
+
+    def kill(self) -> None:
+        """End the node and the actor; returns at once."""
+        if not self._over.is_set():
+            self._actor.end.remote()  # it reaches the actor before the kill does, or the node ends with its standard input
+        ray.kill(self._actor)
+
+
+def _first_line(error: BaseException) -> str:
+    cause = getattr(error, "cause", None)
+    text = str(cause if isinstance(cause, BaseException) else error).strip()
+    return (text.splitlines() or [type(error).__name__])[0].rstrip(".:")[:300]
