@@ -394,7 +394,6 @@ class Host:
             item.fields
         )
         self.log_level = level
-        self.switch.announce(number)
         try:
             (program, call), segments = split(item.body, sizes, 2)
             environment = attrs.evolve(
@@ -428,6 +427,7 @@ class Host:
             self._tell_end(number, outcome_of(error, number=number, reason="failed"), "failed", str(error), [0] * 7)
             return
         finally:
+            self.switch.announce(number)  # only now: what others asked of it while its image was loaded has waited
             self.switch.settle(-number)
         life.add_callback(functools.partial(self._ended, life))
 

@@ -47,8 +47,11 @@ class Started:
 
     def children(self) -> list[int]:
         """Return the OS processes that it has started."""
-        listed = Path(f"/proc/{self.process.pid}/task")
-        return [int(pid) for task in listed.iterdir() for pid in (task / "children").read_text().split()]
+        found = []
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # the thread has ended
+                found += [int(pid) for pid in (task / "children").read_text().split()]
+        return found
 
     def close(self) -> None:
         self.process.terminate()
