@@ -178,7 +178,7 @@ def connected(client: Token, server: Token) -> tuple[Any, Any]:
     thread = threading.Thread(target=accept)
     thread.start()
     try:
-        mine: Any = dial(*listener.getsockname(), client)[0]
+        mine: Any = dial(*listener.getsockname(), client, peer="1.a")[0]
     except Exception as error:
         mine = error
     thread.join()
