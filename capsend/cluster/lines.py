@@ -92,6 +92,9 @@ class Token:
 
     Source:
         Challenge and response with HMAC (RFC 2104); the roles are part of what is signed, so that no answer can be sent back.
+
+    Args:
+        secret: 32 random bytes.
     """
 
     def __init__(self, secret: bytes) -> None:
@@ -100,7 +103,7 @@ class Token:
         self._secret = secret
 
     def client(self, connection: socket.socket, peer: str) -> Cipher:  # noqa: ARG002 - as the protocol has it
-        """Greet the end that listens."""
+        """Greet the end that listens at a *connection*; a token does not say which *peer* that is."""
         own = os.urandom(TOKEN_BYTES)
         connection.sendall(GREETING + own)
         told = read_exactly(connection, 2 * TOKEN_BYTES)
@@ -111,7 +114,7 @@ class Token:
         return Plain()
 
     def server(self, connection: socket.socket) -> Cipher:
-        """Greet the end that has connected."""
+        """Greet the end that has made a *connection*."""
         told = read_exactly(connection, len(GREETING) + TOKEN_BYTES)
         if not told.startswith(GREETING):
             raise Refused("what has connected is no capsend of this version")

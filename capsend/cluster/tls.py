@@ -93,7 +93,7 @@ class Certificates:
         return context
 
     def client(self, connection: socket.socket, peer: str) -> Cipher:
-        """Greet the end that listens, whose certificate has to name *peer*.
+        """Greet the end that listens at a *connection*, whose certificate has to name *peer*.
 
         Raises:
             Refused: one of both refuses the other's certificate, or what listens speaks no TLS 1.3.
@@ -108,7 +108,7 @@ class Certificates:
         return _Tls(tls, incoming, outgoing)
 
     def server(self, connection: socket.socket) -> Cipher:
-        """Greet the end that has connected; errors as `client`."""
+        """Greet the end that has made a *connection*; errors as `client`."""
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = self._server.wrap_bio(incoming, outgoing, server_side=True)
         stream = _Greeting(connection, tls, incoming, outgoing)

@@ -87,6 +87,7 @@ def start(*options: str, path: str = "") -> Started:
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory) -> Path:
     """What `capsend certificates` makes."""
+    pytest.importorskip("cryptography", reason="certificates are made with the extra `tls`")
     folder: Path = tmp_path_factory.mktemp("keys") / "new"
     subprocess.run([sys.executable, "-m", "capsend", "certificates", str(folder), HOST, "10.9.9.9"], check=True)
     return folder

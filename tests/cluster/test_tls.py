@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+pytest.importorskip("cryptography", reason="certificates are made with the extra `tls`")
+
 from capsend.cluster import Certificates, Token
 from capsend.cluster.authority import Authority
 from capsend.cluster.lines import Refused, admit, dial
