@@ -164,9 +164,6 @@ def test_wrong_credentials_are_refused_once_and_nothing_hangs(daemons, keys, tmp
             while stranger.recv(100):
                 pass
     elif case == "other host":  # it shows a certificate, but not one of the host that was asked for
-        connection, _ = dial(HOST, daemons[0].port, of(keys, "home"), peer=HOST)
-        connection.close()
-        del daemons[0].said[:]
         with pytest.raises(Refused, match="not valid for"):
             dial(HOST, daemons[0].port, of(keys, "home"), peer="10.9.9.9")
     else:
