@@ -15,11 +15,12 @@ from capsend_traits.wording import Kind, opening, report, result_cure
 
 from capsend import codec
 from capsend.codec import wire
+from capsend.codec.arrays import is_numpys
 from capsend.codec.instances import defines
 from capsend.exceptions import CapsendError, CaptureError, ProcessFailed, SerializationError
 from capsend.shipping import failure
 from capsend.shipping.captures.message_types import message_type
-from capsend.shipping.captures.origins import Origins, resolve
+from capsend.shipping.captures.origins import Origins, missing_module_cure, resolve
 from capsend.shipping.captures.walk import Place, Walk, callable_name
 from capsend.shipping.examining import examining
 from capsend.shipping.prepared import dismantled, package_of, prepared_for, require_sendable
@@ -296,6 +297,8 @@ def _ship(
     message = message_type(function)
     _require_arguments(function, args if message is None else (None, *args), kwargs)
     prepared = prepared_for(function, knows, image, twins=True)
+    if "numpy" in sys.modules and not knows("numpy"):
+        _refuse_arrays(callable_name(function), args, kwargs)
     program = prepared.program
     is_known = any(program.entity(arg) is not None for arg in (*args, *kwargs.values()))
     segments: list[bytes] = []
@@ -313,6 +316,19 @@ def _ship(
             tuple(segments),
         )
     return _with_arguments(function, prepared_for(function, knows, image), args, kwargs, knows)
+
+
+def _refuse_arrays(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Refuse arguments that are values of numpy, or that hold them at the first level, where the image lacks numpy."""
+    for position, value in [*enumerate(args), *kwargs.items()]:
+        inside = value.values() if type(value) is dict else value if type(value) in {list, tuple} else ()
+        if is_numpys(value) or any(map(is_numpys, inside)):
+            what = f"args[{position}]" if type(position) is int else str(position)
+            raise SerializationError(
+                f"arguments of {name}, {what} cannot be sent: it is a value of numpy, and the image has no module numpy.\n\n"
+                f"    Instead: {missing_module_cure('numpy')}.",
+                path=what,
+            )
 
 
 def check(function: Callable[..., Any], *, knows: Callable[[str], bool], defining: bool = False) -> None:

@@ -48,6 +48,8 @@ def test_examples_pass_the_plugin_in_strict_mode(program: Path, tmp_path: Path, 
     settings = "[mypy]\nplugins = capsend_mypy\nstrict = true\n"
     if program.parent.name == "integrations":
         settings += WITHOUT_PACKAGES
+    if program.parent.name == "arrays":
+        (tmp_path / "pyproject.toml").write_text('[tool.capsend]\npackages = ["numpy"]\n', encoding="utf-8")
     (tmp_path / "mypy.ini").write_text(settings, encoding="utf-8")
     command = [
         sys.executable,
@@ -225,3 +227,17 @@ def test_every_example_is_named_in_the_readme() -> None:
     text = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     for program in PROGRAMS:
         assert program.relative_to(EXAMPLES).as_posix() in text, os.fspath(program)
+
+
+# --- arrays ---
+
+
+@pytest.mark.timeout(1_800)  # an image with numpy is built, if it is not there
+def test_two_processes_analyse_arrays_faster_than_one() -> None:
+    """Where numpy is built for processes, which takes minutes: `capsend image add numpy`."""
+    from capsend.image.native import store
+
+    if store.find("numpy") is None:
+        pytest.skip("numpy is not built for processes here")
+    words = run("arrays/frequencies.py")[-1].split()
+    assert words[:3] == ["two", "processes", "took"]
