@@ -11,11 +11,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from capsend import Dir, Environment, Executor, Image, ImageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def make_files(folder: Path, *, count: int = 8, size: int = 400_000) -> list[str]:
