@@ -75,9 +75,15 @@ def is_installed(path: str) -> bool:
     return INSTALLED.search(path) is not None
 
 
-def is_absent(module: str) -> bool:
-    """Return whether a module of the standard library, or anything in it, does not exist inside a process."""
-    return top(module) in ABSENT
+def is_absent(name: str) -> bool:
+    """Return whether a module of the standard library, or something in it, does not exist inside a process.
+
+    What a private module defines, such as `_hashlib.openssl_sha256`, is used by its public name, `hashlib.sha256`: that module has it from elsewhere.
+    """
+    module = top(name)
+    public = module.lstrip("_")
+    has_public = public != module and public in sys.stdlib_module_names and public not in ABSENT
+    return module in ABSENT and (name == module or not has_public)
 
 
 def absent_name(module: str) -> str:
