@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from capsend_traits._balance import is_undone
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Container
 
     from capsend_traits._scopes import Scope, Tree
 
@@ -75,11 +75,14 @@ class Readings:
         borrowed: whether a function changes it for the time of a call, which leaves it as it was only if it was empty.
     """
 
-    def __init__(self, tree: Tree, *, once: Container[Scope] = ()) -> None:
+    def __init__(
+        self, tree: Tree, *, once: Container[Scope] = (), outside: Callable[[str], str] = lambda _: ""
+    ) -> None:
         self.tree = tree
         self.grown = False
         self.borrowed = False
         self._once = once
+        self._outside = outside
         self._followed: dict[tuple[Scope, str], int] = {}
 
     def reads(self, node: ast.expr, depth: int) -> bool:
@@ -285,7 +288,10 @@ class Readings:
             return ""
         owner = owners[0]
         if function.id not in owner.bound:
-            return function.id if not attributes and function.id in BUILTINS and not self.tree.stars else ""
+            if not attributes and function.id in BUILTINS:
+                return function.id if not self.tree.stars else ""
+            name = ".".join([self._outside(function.id), *attributes])
+            return name if name in LIBRARY else ""
         targets = set(owner.imports.get(function.id, ()))
         if function.id in owner.others or len(targets) != 1:
             return ""

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 
 from capsend_traits._dynamic import imports_itself, is_dynamic
 from capsend_traits._made import Constant, depth_of, depth_of_value, is_mapping, still_made
-from capsend_traits._readings import MAX_DEPTH, Readings
+from capsend_traits._readings import LIBRARY, MAX_DEPTH, Readings
 from capsend_traits._scopes import import_base, scopes_of
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from capsend_traits._scopes import Tree
 
 __all__ = [
+    "LIBRARY",
     "MAX_DEPTH",
     "Constant",
     "constants",
@@ -61,7 +62,15 @@ def constants(tree: ast.Module, *, module: str = "", is_package: bool = False) -
     return {name: found for name, found in candidates.items() if _is_only_read(scopes, found)}
 
 
-def reads_only(tree: ast.AST, path: str, *, of: Constant, module: str = "", is_package: bool = False) -> bool:
+def reads_only(
+    tree: ast.AST,
+    path: str,
+    *,
+    of: Constant,
+    module: str = "",
+    is_package: bool = False,
+    outside: Callable[[str], str] = lambda _: "",
+) -> bool:
     """Return whether a module, a function or a class only reads the value that it knows by a name, and hands it to nobody.
 
     Args:
@@ -71,11 +80,13 @@ def reads_only(tree: ast.AST, path: str, *, of: Constant, module: str = "", is_p
         of: the constant.
         module: the full name of the module that the tree belongs to.
         is_package: whether that is a package's `__init__`.
+        outside: gives the full name of the library's module or function that a name stands for which the tree does not bind: the tree of
+            a function shows no imports of its module. Empty for anything else.
     """
     scopes = scopes_of(tree, module=module, is_package=is_package)
     if is_dynamic(scopes):
         return False
-    readings = Readings(scopes)
+    readings = Readings(scopes, outside=outside)
     name, *attributes = path.split(".")
     for node in scopes.names.get(name, ()):
         owners = scopes.owners(node)

@@ -19,7 +19,7 @@ A set or list that is empty may be changed for the time of a call: added to befo
 from __future__ import annotations
 
 import ast
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from capsend_traits._dynamic import imports_itself, is_dynamic
 from capsend_traits._import_time import import_time
@@ -28,6 +28,9 @@ from capsend_traits._made import is_mapping as makes_dict
 from capsend_traits._readings import Readings
 from capsend_traits._scopes import FUNCTIONS, Scope, scopes_of
 from capsend_traits.constants import assigned, read_through_modules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _BY_TEXT: Final = frozenset({"delattr", "setattr"})
 
@@ -240,10 +243,10 @@ class Held:
         return self._read(scope, name, depth, is_mapping=is_mapping, value=value)
 
 
-def reads_attribute(tree: ast.AST, name: str, *, of: Constant) -> bool:
-    """Return whether a function only reads the attributes of that name, of whatever object."""
+def reads_attribute(tree: ast.AST, name: str, *, of: Constant, outside: Callable[[str], str] = lambda _: "") -> bool:
+    """Return whether a function only reads the attributes of that name, of whatever object; *outside* is as for `constants.reads_only`."""
     scopes = scopes_of(tree)
-    return not is_dynamic(scopes) and reads_attribute_everywhere(Readings(scopes), name, of)
+    return not is_dynamic(scopes) and reads_attribute_everywhere(Readings(scopes, outside=outside), name, of)
 
 
 def reads_attribute_everywhere(readings: Readings, name: str, of: Constant) -> bool:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import sys
 import types
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from capsend_traits.constants import MAX_DEPTH, Constant, depth_of_value, reads_only, still_made
+from capsend_traits.constants import LIBRARY, MAX_DEPTH, Constant, depth_of_value, reads_only, still_made
 from capsend_traits.held import Held, reads_attribute
 
 from capsend.shipping.captures.origins import MAIN
@@ -68,8 +69,8 @@ class Constants:
         self.root: object = None
         self._is_immutable = is_immutable
         self._attributes: dict[str, list[_Attribute]] = {}
-        self._functions: list[tuple[Source, frozenset[str], Place]] = []
-        self._reads: dict[tuple[int, str, int, bool], bool] = {}
+        self._functions: list[tuple[Source, frozenset[str], Place, dict[str, Any]]] = []
+        self._reads: dict[tuple[int, int, str, int, bool], bool] = {}
 
     def holds(self, namespace: dict[str, Any], name: str, value: object) -> bool:
         """Tell whether a global is a constant of the module that made it, and only read by the module that has it."""
@@ -131,18 +132,19 @@ class Constants:
             is not None
         )
 
-    def reached(self, source: Source, references: References, place: Place) -> None:
-        """Note a function that the process runs: it must only read what was taken for a constant."""
+    def reached(self, source: Source, references: References, place: Place, *, namespace: dict[str, Any]) -> None:
+        """Note a function that the process runs, with its globals: it must only read what was taken for a constant."""
         chains = (read.chain for reads in (references.globals, references.free, references.receiver) for read in reads)
         names = {*references.attributes, *(name for chain in chains for name in chain)}
-        self._functions.append((source, frozenset(names), place))
+        self._functions.append((source, frozenset(names), place, namespace))
 
     def misused_attributes(self) -> Iterator[tuple[str, object, Place]]:
         """Yield (path, value, place) of the constants of classes that a function of the program does more to than read them."""
-        for source, names, place in self._functions if self._attributes else ():
+        for source, names, place, namespace in self._functions if self._attributes else ():
             for name in sorted(names & self._attributes.keys()):
                 for found in self._attributes[name]:
-                    if not reads_attribute(source.node, name, of=found.constant):
+                    outside = functools.partial(_library_name, namespace)
+                    if not reads_attribute(source.node, name, of=found.constant, outside=outside):
                         yield found.path, found.value, place
 
     def misused(
@@ -158,7 +160,7 @@ class Constants:
                 namespace, path = vars(owner), f"{path}.{attribute}"
             name = path.rpartition(".")[2]
             constant = self._constant(namespace, name)
-            if constant is not None and not self._only_read(source, path, constant):
+            if constant is not None and not self._only_read(source, path, constant, function.__globals__):
                 yield path, namespace.get(name), read.line
         for node in ast.walk(source.node) if references.imports else ():
             if isinstance(node, ast.ImportFrom) and not node.level:
@@ -166,7 +168,7 @@ class Constants:
                 for alias in node.names:
                     constant = self._constant(home, alias.name)
                     known_as = alias.asname or alias.name
-                    if constant is not None and not self._only_read(source, known_as, constant):
+                    if constant is not None and not self._only_read(source, known_as, constant, function.__globals__):
                         yield known_as, home.get(alias.name), node.lineno
 
     def _constant(self, namespace: dict[str, Any], name: str) -> Constant | None:
@@ -203,11 +205,27 @@ class Constants:
     def _is_leaf(self, value: object) -> bool:
         return type(value) in ATOMS or (type(value) not in _CONTAINERS and self._is_immutable(value))
 
-    def _only_read(self, source: Source, path: str, constant: Constant) -> bool:
-        key = (id(source.node), path, constant.depth, constant.is_mapping)
+    def _only_read(self, source: Source, path: str, constant: Constant, namespace: dict[str, Any]) -> bool:
+        key = (id(source.node), id(namespace), path, constant.depth, constant.is_mapping)
         if key not in self._reads:
-            self._reads[key] = reads_only(source.node, path, of=constant)
+            outside = functools.partial(_library_name, namespace)
+            self._reads[key] = reads_only(source.node, path, of=constant, outside=outside)
         return self._reads[key]
+
+
+def _library_name(namespace: dict[str, Any], name: str) -> str:
+    """Return the full name of the library's module that a global is, or of its function that only reads; else an empty text."""
+    value = namespace.get(name)
+    if type(value) is types.ModuleType:
+        return value.__name__ if sys.modules.get(value.__name__) is value else ""
+    for full in LIBRARY if callable(value) else ():
+        module, _, path = full.partition(".")
+        found: object = sys.modules.get(module)
+        for part in path.split("."):
+            found = getattr(found, part, None)
+        if found is value:
+            return full
+    return ""
 
 
 def _homes(namespace: dict[str, Any], name: str, value: object) -> Iterator[tuple[dict[str, Any], str]]:

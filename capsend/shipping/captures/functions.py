@@ -304,7 +304,7 @@ class Functions:
             return
         for write in writes:
             self._refuse_write(write, place)
-        self._walk.constants.reached(source, references, place)
+        self._walk.constants.reached(source, references, place, namespace=function.__globals__)
         for path, value, line in self._walk.constants.misused(function, source, references):
             self._walk.values.judge(value, Kind.GLOBAL, path, place.at(line))
         module = names.module(function.__globals__)

@@ -133,8 +133,8 @@ class Constants(Protocol):
     def holds_cell(self, function: types.FunctionType, name: str, value: object) -> bool:
         """Return whether a variable of the function around another is a constant."""
 
-    def reached(self, source: Source, references: References, place: Place) -> None:
-        """Note a function that the process runs."""
+    def reached(self, source: Source, references: References, place: Place, *, namespace: dict[str, Any]) -> None:
+        """Note a function that the process runs, with its globals."""
 
     def misused(
         self, function: types.FunctionType, source: Source, references: References
