@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from capsend.cluster.home import Home
 from capsend.registry import Registry
+from capsend.traits.markers import not_process_send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +19,20 @@ if TYPE_CHECKING:
     from capsend.environment import Environment
     from capsend.process import Life
 
+_METRICS: Final[dict[str, tuple[str, Callable[[Member], float]]]] = {
+    "capsend_node_up": ("Whether the node is alive.", lambda member: int(member.is_alive)),
+    "capsend_node_processes": ("Processes that run on the node.", len),
+    "capsend_node_lost_processes_total": ("Processes that were lost with the node.", lambda member: member.lost),
+    "capsend_node_cpu_seconds_total": ("Processor time of the node's program.", lambda member: member.cpu_seconds),
+    "capsend_node_cpus": ("Processors of the node.", lambda member: member.cpus),
+    "capsend_node_memory_bytes": ("Memory of the node's machine.", lambda member: member.memory),
+}
+
 HEARTBEAT: Final = 1.0
 LOST_AFTER: Final = 5.0
 
 
+@not_process_send("it belongs to the program that has the cluster; pass what is to be done there, and spawn it here")
 @final
 class Node:
     """A machine, or an OS process on one, that runs processes of a cluster; `Cluster.nodes` has them, users make none.
@@ -96,6 +107,7 @@ def least_loaded(nodes: tuple[Node, ...], _environment: Environment) -> Node:
     return min(nodes, key=lambda node: node.running / max(node.cpus, 1))
 
 
+@not_process_send("it belongs to the program that has it; what a process spawns runs on the node of that process")
 @final
 class Cluster:
     """Nodes on which processes run as they do in this program: with the same limits, messages, links and results.
@@ -291,6 +303,20 @@ class Cluster:
             CaptureError, RuntimeError: as `Node.start`.
         """
         return self._home.start(shipment, environment)
+
+    def metrics(self) -> str:
+        """Return the figures of the nodes, lost ones included, as text that Prometheus reads.
+
+        Returns:
+            Lines in the text format: `capsend_node_up`, `capsend_node_processes`, `capsend_node_lost_processes_total`,
+            `capsend_node_cpu_seconds_total`, `capsend_node_cpus` and `capsend_node_memory_bytes`, each with the label `node`.
+        """
+        members = list(self._home.members.values())
+        return "".join(
+            f"# HELP {name} {words}\n# TYPE {name} {'counter' if name.endswith('_total') else 'gauge'}\n"
+            + "".join(f'{name}{{node="{member.name}"}} {figure(member)}\n' for member in members)
+            for name, (words, figure) in _METRICS.items()
+        )
 
     def close(self) -> None:
         """End all processes and nodes of the cluster, and wait until they have ended; do nothing when that was done."""

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend.capabilities.host_functions import FunctionGrant
@@ -51,6 +52,8 @@ class Member:
         cpus: the number of its processors.
         memory: bytes of its memory.
         is_alive: whether it has not been lost.
+        cpu_seconds: processor time of its program, at its last beat.
+        lost: the number of processes that were lost with it.
     """
 
     def __init__(self, home: Home, started: Started, peer: Peer) -> None:
@@ -63,6 +66,8 @@ class Member:
         self.memory: int = 0
         self.starting: threading.RLock = threading.RLock()
         self.is_alive: bool = True
+        self.cpu_seconds: float = 0.0
+        self.lost: int = 0
         self.home: Home = home
         self._lock = threading.Lock()
         self._lives: dict[int, RemoteLife] = {}
@@ -106,6 +111,14 @@ class Member:
         """Return the processes that have not ended."""
         with self._lock:
             return list(self._lives.values())
+
+
+_homes: Final[weakref.WeakSet[Home]] = weakref.WeakSet()
+
+
+def nodes() -> list[Member]:
+    """Return the nodes of all clusters of this program that are not closed, lost ones included."""
+    return [member for home in list(_homes) if not home.is_closed for member in list(home.members.values())]
 
 
 def member_of(node: Any) -> Member:
@@ -178,6 +191,7 @@ class Home:
         except BaseException:
             self.close()
             raise
+        _homes.add(self)
         threading.Thread(target=self._beat, name="capsend cluster beats", daemon=True).start()
         running.register_exit()
         atexit.register(self.close)
@@ -275,6 +289,8 @@ class Home:
             return
         for life in lost:
             life.lose(words)
+        if node is not None:
+            node.lost = len(lost)
         if node is None:
             return
         if not self.is_closed:
@@ -420,12 +436,15 @@ class Home:
     def _handle(self, node: Member, item: Item) -> None:
         if not node.is_alive:
             return  # of an epoch that is over
-        if node.peer.handle(item) or item.word == "beat":
+        if node.peer.handle(item):
             return
         act = _ACTS.get(item.word)
         if act is None:
             raise Malformed(f"{item.word!r} is not for it to say")
         act(self, node, item)
+
+    def _sign_of_life(self, node: Member, item: Item) -> None:
+        node.cpu_seconds = float(item.fields[0] or 0)
 
     def _out(self, node: Member, item: Item) -> None:
         number, stream, flush = item.fields
@@ -564,6 +583,7 @@ class Home:
 
 
 _ACTS: Final[dict[str, Callable[[Home, Member, Item], None]]] = {
+    "beat": Home._sign_of_life,  # noqa: SLF001 - its own module
     "out": Home._out,  # noqa: SLF001 - its own module
     "log": Home._log,  # noqa: SLF001 - as above
     "part": Home._part,  # noqa: SLF001 - as above

@@ -127,9 +127,10 @@ def run(
     metavar="SECONDS",
     help="Seconds between two looks.  [default: 0.5]",
 )
+@click.option("--cluster", is_flag=True, help="Show the nodes of the program's clusters, too.")
 @click.argument("target", metavar="MODULE:FUNCTION")
 @click.argument("arguments", metavar="[ARGS]...", nargs=-1, type=click.UNPROCESSED)
-def top(target: str, arguments: tuple[str, ...], interval: float) -> None:
+def top(target: str, arguments: tuple[str, ...], interval: float, cluster: bool) -> None:
     """Run a program that spawns processes, and show the tree of those that run.
 
     FUNCTION is called on the host, like the main function of any program, and awaited if it is an async def; one that is decorated
@@ -151,7 +152,7 @@ def top(target: str, arguments: tuple[str, ...], interval: float) -> None:
 
     program = program_of(imported(target), arguments)
     try:
-        result = watched(program, to=display.console(), interval=interval)
+        result = watched(program, to=display.console(), interval=interval, cluster=cluster)
     except KeyboardInterrupt:
         stop("interrupted", INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the function may raise anything

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from capsend.process import Stats
     from capsend.runtime.life import Life
-    from capsend.runtime.running import Running
+    from capsend.runtime.running import DistantLife, Running
 
 T = TypeVar("T")
 
@@ -46,6 +46,7 @@ class Seen:
     Attributes:
         depth: number of its ancestors that run.
         state: whether it has computed since the last look.
+        node: the name of its node; empty for this program.
     """
 
     id: int
@@ -53,6 +54,7 @@ class Seen:
     depth: int
     state: State
     stats: Stats
+    node: str = ""
 
 
 @attrs.frozen
@@ -83,8 +85,8 @@ class Watch:
         self._lock = threading.Lock()
         self._began = time.monotonic()
         self._looked = self._began
-        self._new: deque[Life] = deque()
-        self._lives: set[Life] = set()
+        self._new: deque[Life | DistantLife] = deque()
+        self._lives: set[Life | DistantLife] = set()
         self._ended: Counter[str] = Counter()
         self._computed: dict[int, float] = {}
 
@@ -122,7 +124,8 @@ class Watch:
     def _see(self, process: Running, depth: int, elapsed: float) -> Seen:
         computed = process.stats.cpu_seconds - self._computed.get(process.id, 0.0)
         state: State = "busy" if computed >= _BUSY * elapsed else "waiting"
-        return Seen(process.id, process.name, depth, state, process.stats)
+        node = "" if process.node is None else process.node.name
+        return Seen(process.id, process.name, depth, state, process.stats, node)
 
 
 def in_tree(processes: Iterable[Running]) -> Iterator[tuple[Running, int]]:
@@ -138,32 +141,33 @@ def in_tree(processes: Iterable[Running]) -> Iterator[tuple[Running, int]]:
         stack += [(child, depth + 1) for child in reversed(children.get(process.id, []))]
 
 
-def run(program: Callable[[], T], *, to: Console, interval: float) -> T:
+def run(program: Callable[[], T], *, to: Console, interval: float, cluster: bool = False) -> T:
     """Run a program and show its processes meanwhile; kill those that still run at its end, and report how all of them ended.
 
     Args:
         program: the program, called on this thread.
         to: the console.
         interval: seconds between two looks.
+        cluster: whether the nodes of the program's clusters are shown as well.
     """
     watch = Watch()
     try:
-        with watch, _shown(watch, to=to, interval=interval):
+        with watch, _shown(watch, to=to, interval=interval, cluster=cluster):
             return program()
     finally:
         to.print(f"top: {watch.look().headline}")
 
 
 @contextlib.contextmanager
-def _shown(watch: Watch, *, to: Console, interval: float) -> Iterator[None]:
+def _shown(watch: Watch, *, to: Console, interval: float, cluster: bool) -> Iterator[None]:
     """Show the looks of a watch until the block is left: a table that changes on a terminal, lines elsewhere."""
     if to.is_terminal:
-        shape = _Shape(watch, to)
+        shape = _Shape(watch, to, cluster=cluster)
         with Live(get_renderable=shape.render, console=to, refresh_per_second=1 / interval, transient=True):
             yield
         return
     over = threading.Event()
-    lines = threading.Thread(target=_write, args=(watch, to, interval, over), name="capsend top", daemon=True)
+    lines = threading.Thread(target=_write, args=(watch, to, interval, over, cluster), name="capsend top", daemon=True)
     lines.start()
     try:
         yield
@@ -172,11 +176,23 @@ def _shown(watch: Watch, *, to: Console, interval: float) -> Iterator[None]:
         lines.join()
 
 
-def _write(watch: Watch, to: Console, interval: float, over: threading.Event) -> None:
+def _nodes() -> list[str]:
+    """Return a line for each node of the program's clusters."""
+    from capsend.cluster.home import nodes
+
+    return [
+        f"{node.name}: {len(node)} running, {node.cpus} CPUs, {node.cpu_seconds:.2f} s of CPU time, {'alive' if node.is_alive else 'lost'}"
+        for node in nodes()
+    ]
+
+
+def _write(watch: Watch, to: Console, interval: float, over: threading.Event, cluster: bool) -> None:
     """Write lines at every look at which a process runs."""
     while not over.wait(interval):
         look = watch.look()
         to.print(f"top: {look.headline}")
+        for line in _nodes() if cluster else ():
+            to.print(f"top: {line}")
         for seen in look.processes:
             to.print("top: " + "  ".join(_cells(seen, named=True)))
 
@@ -184,9 +200,10 @@ def _write(watch: Watch, to: Console, interval: float, over: threading.Event) ->
 class _Shape:
     """The table on the terminal: as many processes as it has room for."""
 
-    def __init__(self, watch: Watch, to: Console) -> None:
+    def __init__(self, watch: Watch, to: Console, *, cluster: bool) -> None:
         self._watch = watch
         self._to = to
+        self._cluster = cluster
 
     def render(self) -> RenderableType:
         look = self._watch.look()
@@ -196,7 +213,8 @@ class _Shape:
             rows.add_row(*_cells(seen), style="" if seen.state == "busy" else "dim")
         more = len(look.processes) - room
         rest = [Text(f"and {more} more", style="dim")] if more > 0 else []
-        return Group(Text(look.headline, style="bold"), rows, *rest)
+        nodes = [Text(line, style="dim") for line in (_nodes() if self._cluster else ())]
+        return Group(Text(look.headline, style="bold"), *nodes, rows, *rest)
 
 
 def _cells(seen: Seen, *, named: bool = False) -> tuple[str, ...]:
@@ -204,7 +222,7 @@ def _cells(seen: Seen, *, named: bool = False) -> tuple[str, ...]:
     stats = seen.stats
     told = (
         str(seen.id),
-        "  " * (seen.depth - 1) + "└ " * (seen.depth > 0) + seen.name,
+        "  " * (seen.depth - 1) + "└ " * (seen.depth > 0) + seen.name + (f" on {seen.node}" if seen.node else ""),
         seen.state,
         f"{stats.cpu_seconds:.2f} s",
         _size(stats.memory),
@@ -216,7 +234,8 @@ def _cells(seen: Seen, *, named: bool = False) -> tuple[str, ...]:
     if not named:
         return told
     words = [f"{name} {cell}" for name, cell in zip(_COLUMNS, told, strict=True)]
-    return ("  " * seen.depth + f"{seen.id} {seen.name}", seen.state, *words[3:])
+    where = f" on {seen.node}" if seen.node else ""
+    return ("  " * seen.depth + f"{seen.id} {seen.name}{where}", seen.state, *words[3:])
 
 
 def _size(size: float) -> str:

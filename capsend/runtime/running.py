@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from capsend.mailbox.address import Address
-    from capsend.process import ExitReason, Node, Stats
+    from capsend.process import ExitReason, Finished, Node, Stats
     from capsend.runtime.home import Home
     from capsend.runtime.life import Operations
     from capsend.runtime.terms import Terms
@@ -29,7 +29,7 @@ _EXIT_PATIENCE: Final = 5.0
 
 _live: set[Life] = set()
 _distant: set[DistantLife] = set()
-_watchers: list[Callable[[Life], object]] = []
+_watchers: list[Callable[[Life | DistantLife], object]] = []
 _closers: list[Callable[[], None]] = []
 _exiting = False
 _registered_by = 0
@@ -79,6 +79,13 @@ class DistantLife(Protocol):
     def mail(self) -> Any:
         """The messages and links of the process."""
 
+    @property
+    def finished(self) -> Finished:
+        """The end, to wait for."""
+
+    def kill(self) -> None:
+        """End the process."""
+
     def last_stats(self) -> Stats:
         """Return the figures that were known last."""
 
@@ -107,6 +114,8 @@ def processes() -> tuple[Running, ...]:
 def enlist(life: DistantLife) -> None:
     """List a process that runs elsewhere among the processes of this program, until `strike`."""
     _distant.add(life)
+    for tell in _watchers:
+        tell(life)
 
 
 def strike(life: DistantLife) -> None:
@@ -178,8 +187,8 @@ def start(  # noqa: PLR0913 - what a life is made of, all by keyword but three
     return life
 
 
-def watch(tell: Callable[[Life], object]) -> Callable[[], None]:
-    """Call *tell* with every `Life` started from now on, on the starting thread. Returns: a function that ends the calls."""
+def watch(tell: Callable[[Life | DistantLife], object]) -> Callable[[], None]:
+    """Call *tell* with every life started from now on, on the starting thread. Returns: a function that ends the calls."""
     _watchers.append(tell)
     return lambda: _watchers.remove(tell)
 

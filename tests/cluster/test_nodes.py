@@ -377,3 +377,36 @@ def test_hostile_guest_on_a_node_gains_nothing(two_nodes):
         # A text that looks like a reference is a text.
         assert anywhere.spawn(lambda: ['{"h":0}', 'h":0', {"h": 0}]).result(PATIENCE) == ['{"h":0}', 'h":0', {"h": 0}]
         assert inbox.receive(timeout=PATIENCE) == "known"
+
+
+def test_metrics_are_text_that_prometheus_reads(cluster):
+    """Each line is a comment, or a name with the label of the node and a number; what is lost stays visible."""
+    p = Environment(on=cluster.nodes[0]).spawn(spin)
+    lost = cluster.nodes[0]
+    eventually(lambda: p.stats().cpu_seconds > 0)
+    os.kill(pid_of(lost), signal.SIGKILL)
+    assert p._life.finished.wait(PATIENCE)
+    lines = cluster.metrics().splitlines()
+    figures = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert figures[f'capsend_node_up{{node="{lost.name}"}}'] == "0"
+    assert figures[f'capsend_node_lost_processes_total{{node="{lost.name}"}}'] == "1"
+    assert figures[f'capsend_node_up{{node="{cluster.nodes[0].name}"}}'] == "1"
+    assert sum(line.startswith("# TYPE") for line in lines) == 6
+    assert all(float(figure) >= 0 for figure in figures.values())
+
+
+def test_running_processes_and_top_know_nodes(two_nodes):
+    """`capsend.processes()` lists processes on nodes with their node, and the watch of `capsend top` counts their ends."""
+    from capsend.commands.top import Watch, _cells, _nodes
+
+    with Watch() as watch:
+        p = Environment(on=two_nodes).spawn(spin)
+        seen = next(each for each in watch.look().processes if each.id == p.id)
+        assert seen.node == p.node.name
+        assert _cells(seen, named=True)[0] == f"{p.id} spin on {seen.node}"
+        listed = next(each for each in capsend.processes() if each.id == p.id)
+        assert listed.node is p.node
+        assert sum(line.startswith(f"{seen.node}: 1 running") for line in _nodes()) == 1
+        p.kill()
+        assert p._life.finished.wait(PATIENCE)
+        assert watch.look().ended == {"killed": 1}
