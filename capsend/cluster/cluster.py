@@ -30,6 +30,7 @@ _METRICS: Final[dict[str, tuple[str, Callable[[Member], float]]]] = {
 
 HEARTBEAT: Final = 1.0
 LOST_AFTER: Final = 5.0
+LOCAL_LOST_AFTER: Final = 30.0
 
 
 @not_process_send("it belongs to the program that has the cluster; pass what is to be done there, and spawn it here")
@@ -160,7 +161,7 @@ class Cluster:
         nodes: int = 2,
         *,
         heartbeat: float = HEARTBEAT,
-        lost_after: float = LOST_AFTER,
+        lost_after: float = LOCAL_LOST_AFTER,
         place: Callable[[tuple[Node, ...], Environment], Node] = least_loaded,
     ) -> Cluster:
         """Start a cluster of OS processes of this machine, each with an interpreter, and so a global lock, of its own.
@@ -168,7 +169,8 @@ class Cluster:
         Args:
             nodes: their number.
             heartbeat: seconds between two signs of life.
-            lost_after: seconds of silence after which a node is lost.
+            lost_after: seconds of silence after which a node is lost. One that ends is lost at once; a machine with much to do may keep one
+                silent for a while.
             place: chooses the node of a process, as for `Cluster`.
 
         Raises:
