@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
+import inspect
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -18,7 +22,6 @@ from capsend.image import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from capsend import Cluster, Process
     from capsend.engine import Template
@@ -39,10 +42,46 @@ SLOWEST: Final = (
 """The files that take longest, which begin, so that no worker is left with one of them when the other has nothing to do."""
 
 
+NEEDS: Final = {
+    "/proc/": Path("/proc/self").exists(),
+    "os.fork": hasattr(os, "fork"),
+    "os.mkfifo": hasattr(os, "mkfifo"),
+    "os.kill": os.name == "posix",
+    "symlink_to": os.name == "posix",
+    "cpu=": hasattr(time, "pthread_getcpuclockid"),
+    "snapshot(": Path("/proc/self/pagemap").exists(),
+    ".fork(": Path("/proc/self/pagemap").exists(),
+}
+"""{text in the source of a test: whether this system has what it uses}; see `docs/platforms.md`."""
+
+MISSING_MODULES: Final = tuple(name for name in ("fcntl", "pty", "resource") if importlib.util.find_spec(name) is None)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the slowest files begin."""
+    """Let the slowest files begin, and skip what this system has not."""
     places = {name: place for place, name in enumerate(SLOWEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+    lacking = [text for text, is_there in NEEDS.items() if not is_there]
+    for item in items if lacking else ():
+        source = inspect.getsource(item.function) if isinstance(item, pytest.Function) else ""
+        for text in lacking:
+            if text in source:
+                item.add_marker(pytest.mark.skip(reason=f"this system has nothing for {text!r}"))
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out files that cannot be imported on this system."""
+    if MISSING_MODULES and collection_path.suffix == ".py":
+        text = collection_path.read_text(encoding="utf-8")
+        if any(f"\nimport {name}\n" in text for name in MISSING_MODULES):
+            return True
+    return None
+
+
+def pytest_report_header() -> list[str]:
+    """Name what this system has not."""
+    lacking = [*MISSING_MODULES, *(text for text, is_there in NEEDS.items() if not is_there)]
+    return [f"skipped on this system: tests of {', '.join(lacking)}"] if lacking else []
 
 
 @pytest.fixture(autouse=True, scope="module")

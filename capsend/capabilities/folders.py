@@ -317,7 +317,7 @@ class Anchors:
     def __init__(self, mounts: Iterable[Mount]) -> None:
         self._held: dict[str, int] = {}
         for mount in mounts:
-            if mount.path not in self._held:
+            if mount.path not in self._held and hasattr(os, "O_DIRECTORY"):
                 self._held[mount.path] = self._open(mount)
 
     def _open(self, mount: Mount) -> int:
@@ -334,7 +334,7 @@ class Anchors:
         return [attrs.evolve(mount, path=self._path(mount)) for mount in mounts]
 
     def _path(self, mount: Mount) -> str:
-        path = f"/proc/self/fd/{self._held[mount.path]}"
+        path = f"/proc/self/fd/{self._held.get(mount.path)}"
         return path if os.path.isdir(path) else mount.path
 
     def close(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from typing import TYPE_CHECKING, Final
 
 from capsend.engine.interpreter import Guest, Template
@@ -32,9 +31,11 @@ def survey(path: Path, content: Path | None) -> tuple[int | None, list[tuple[int
     wasmtime ends the whole OS process at a number that is none, so each is tried in a fork: the caller must not have an engine yet.
 
     Returns:
-        (the number of the instance that has the memory, [(address, bytes)]); (None, []) where none of the likely ones has it, and no pages
-        where the system does not report them.
+        (the number of the instance that has the memory, [(address, bytes)]); (None, []) where none of the likely ones has it, or where the
+        system cannot fork, and no pages where it does not report them.
     """
+    if not hasattr(os, "fork"):
+        return None, []
     numbers = (_LIKELY, *(number for number in range(_MOST_INSTANCES) if number != _LIKELY))
     instance = next((number for number in numbers if _is_right(number, path, content)), None)
     return instance, [] if instance is None else _written(Template(path, content=content, instance=instance))
@@ -61,6 +62,8 @@ def _written(template: Template) -> list[tuple[int, int]]:
 
 
 def _is_right(number: int, path: Path, content: Path | None) -> bool:
+    import resource
+
     child = os.fork()
     if child == 0:
         status = 1

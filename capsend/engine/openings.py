@@ -118,7 +118,7 @@ def _signal() -> int | None:
                 libc.signal(number, nothing)
                 signal.siginterrupt(number, True)
                 return number
-    except (AttributeError, OSError):  # a system without signals
+    except (AttributeError, OSError, TypeError):  # a system without signals, or without a C library by that name
         pass
     return None
 

@@ -132,9 +132,11 @@ MEMBERS: Final = (
 
 def changes() -> list[str]:
     """Return a sentence for each part that the installed wasmtime-py has in another form."""
-    import wasmtime.component
-    from wasmtime import _bindings, _ffi
-
+    try:
+        import wasmtime.component
+        from wasmtime import _bindings, _ffi
+    except ImportError as error:
+        return [f"wasmtime-py has another module: {error}."]
     found = [
         *_compared("the C function", {name: signature(_bindings, name) for name in FUNCTIONS}, FUNCTIONS),
         *_compared("the C type", {name: layout(_bindings, name) for name in STRUCTURES}, STRUCTURES),

@@ -72,12 +72,14 @@ def _last_line(errors: bytes) -> str:
 
 def compile_here() -> NoReturn:
     """Compile the module on standard input, and write it to the file that is named, or the reason of the refusal."""
-    import resource
-
     target, name, memory, seconds = sys.argv[1:]
     limits = {"RLIMIT_AS": int(memory), "RLIMIT_CPU": int(seconds), "RLIMIT_FSIZE": LARGEST_CODE, "RLIMIT_CORE": 0}
     for limit, most in limits.items():
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # a system without it, or with a lower one
+        with contextlib.suppress(
+            ImportError, OSError, ValueError, AttributeError
+        ):  # a system without it, or with a lower one
+            import resource
+
             resource.setrlimit(getattr(resource, limit), (most, most))
     data = sys.stdin.buffer.read()
     try:

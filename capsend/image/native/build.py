@@ -9,7 +9,6 @@ import collections
 import configparser
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -100,8 +99,8 @@ def _chosen(recipe: Recipe, version: str, sha256: str) -> Source:
 
 
 def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 def _unpacked(archive: Path, folder: Path) -> Path:
