@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import chain, repeat
-from operator import itemgetter
-from typing import Any, Final
+from itertools import chain, cycle, repeat
+from operator import is_, itemgetter
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FEWEST_ROWS: Final = 512
 MEMORY_PER_CHARACTER: Final = 55
@@ -33,9 +36,7 @@ def columns_of(rows: list[Any]) -> tuple[list[str], list[list[Any]], list[set[ty
     if len(rows) < FEWEST_ROWS or type(rows[0]) is not dict or set(map(type, rows)) != {dict}:
         return None
     keys = tuple(rows[0])
-    if not 0 < len(keys) <= _MOST_KEYS or len(set(map(id, rows))) < len(rows) or set(map(tuple, rows)) != {keys}:
-        return None
-    if set(map(type, chain.from_iterable(rows))) != {str}:
+    if not 0 < len(keys) <= _MOST_KEYS or len(set(map(id, rows))) < len(rows) or not _have_keys(rows, keys):
         return None
     columns = [list(map(itemgetter(key), rows)) for key in keys]
     kinds: list[set[type]] = [set(map(type, column)) for column in columns]
@@ -48,7 +49,31 @@ def columns_of(rows: list[Any]) -> tuple[list[str], list[list[Any]], list[set[ty
     return list(keys), columns, kinds
 
 
+def _have_keys(rows: list[Any], keys: tuple[Any, ...]) -> bool:
+    """Return whether all dicts have these keys in this order, and the keys are texts."""
+    if set(map(type, keys)) != {str} or set(map(len, rows)) != {len(keys)}:
+        return False
+    # Keys that stand in the program are the same objects in all rows, which is seen in half the time.
+    if all(map(is_, chain.from_iterable(rows), cycle(keys))):
+        return True
+    return set(map(tuple, rows)) == {keys} and set(map(type, chain.from_iterable(rows))) == {str}
+
+
+_FEW: Final[dict[int, Callable[[Any, Any], list[dict[str, Any]]]]] = {
+    1: lambda k, rows: [{k[0]: a} for (a,) in rows],
+    2: lambda k, rows: [{k[0]: a, k[1]: b} for a, b in rows],
+    3: lambda k, rows: [{x: a, y: b, z: c} for x, y, z in (k,) for a, b, c in rows],
+    4: lambda k, rows: [{w: a, x: b, y: c, z: d} for w, x, y, z in (k,) for a, b, c, d in rows],
+    5: lambda k, rows: [{v: a, w: b, x: c, y: d, z: e} for v, w, x, y, z in (k,) for a, b, c, d, e in rows],
+    6: lambda k, rows: [{u: a, v: b, w: c, x: d, y: e, z: f} for u, v, w, x, y, z in (k,) for a, b, c, d, e, f in rows],
+}
+"""{number of keys: makes the dicts}: a display of a dict takes a third of the time of a call of its class."""
+
+
 def rows_of(keys: list[str], columns: list[list[Any]]) -> list[dict[str, Any]]:
     """Return the dicts of a table."""
-    # No bytecode runs for a row. The caller has compared the lengths.
+    # The caller has compared the lengths.
+    made = _FEW.get(len(keys))
+    if made is not None:
+        return made(keys, zip(*columns))  # noqa: B905 - as above
     return list(map(dict, map(zip, repeat(keys), zip(*columns))))  # noqa: B905 - as above
