@@ -216,7 +216,7 @@ OF_PACKAGES: Final = (
     Difference(
         "linear algebra",
         ("numpy.linalg", "numpy.matmul", "numpy.dot", "numpy.einsum", "numpy.tensordot", "numpy.vdot", "numpy.inner"),
-        "there is no BLAS inside: products of large matrices take 30 to 50 times as long; use several processes, or the host",
+        "there is no BLAS inside: products of large matrices take 50 to 200 times as long; use several processes, or the host",
     ),
 )
 """The rows of `docs/native.md`, of packages with native code."""

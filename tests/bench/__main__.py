@@ -35,7 +35,9 @@ def main() -> int:
     )
     parser.add_argument("--pairs", type=int, default=5, help="how many pairs of runs are compared (default: 5)")
     chosen = parser.parse_args()
-    names = chosen.rows or (list(_COMPARED) if chosen.compare else list(rows.ROWS))
+    names = chosen.rows or (
+        list(_COMPARED) if chosen.compare else [name for name in rows.ROWS if name not in rows.ON_REQUEST]
+    )
     if unknown := [name for name in names if name not in rows.ROWS]:
         parser.error(f"no such rows: {', '.join(unknown)}")
     if chosen.compare:

@@ -151,13 +151,16 @@ def two_cores(rounds: int) -> Row:
     return Row("two busy processes against one", "times", figures, (Promise("", 1.8, at_least=True),))
 
 
-def echo(what: str, value: object, bound: float | None, rounds: int) -> Row:
+def echo(
+    what: str, value: object, bound: float | None, rounds: int, *, environment: capsend.Environment | None = None
+) -> Row:
     """Send a value there and back."""
+    start = capsend.spawn if environment is None else environment.spawn
     context = multiprocessing.get_context("spawn")
     promises = () if bound is None else (Promise("ProcessPoolExecutor, kept", bound),)
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as executor:
         everybody: dict[str, Callable[[], object]] = {
-            US: lambda: capsend.spawn(peers.echo, value).result(),
+            US: lambda: start(peers.echo, value).result(),
             "ProcessPoolExecutor, kept": lambda: executor.submit(peers.echo, value).result(),
         }
         figures = contest(everybody, rounds=rounds * 4)
@@ -167,6 +170,18 @@ def echo(what: str, value: object, bound: float | None, rounds: int) -> Row:
 def bytes_echo(rounds: int) -> Row:
     """One megabyte."""
     return echo("1 MB of bytes", os.urandom(1_000_000), 1.5, rounds)
+
+
+def array_echo(rounds: int) -> Row:
+    """Eight megabytes of numbers in an array of numpy, which must be built for processes: `capsend image add numpy`."""
+    import numpy as np
+
+    from capsend.image.native import store
+
+    if store.find("numpy") is None:
+        raise capsend.ImageError("numpy is not built for processes. Build it: capsend image add numpy")
+    environment = capsend.Environment(image=capsend.Image(packages=["numpy"]))
+    return echo("8 MB array of float64", np.arange(1_000_000.0), 2.0, rounds, environment=environment)
 
 
 def floats_echo(rounds: int) -> Row:
@@ -250,6 +265,7 @@ ROWS: dict[str, Callable[[int], Row]] = {
     "bytes": bytes_echo,
     "dicts": dicts_echo,
     "floats": floats_echo,
+    "array": array_echo,
     "speed": speed_inside,
     "inside": spawn_inside,
     "start": first_result,
@@ -263,6 +279,9 @@ ROWS: dict[str, Callable[[int], Row]] = {
     "guest-ring": guests.ring,
     **nodes.ROWS,
 }
+
+ON_REQUEST: frozenset[str] = frozenset({"array"})
+"""The rows that are measured only where they are named: their image takes minutes."""
 
 
 def absent() -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from capsend import Environment
-from capsend.commands.differences import DIFFERENCES, sentences
+from capsend.commands.differences import DIFFERENCES, OF_PACKAGES, sentences
 from tests import differences
 
 PAGE = Path(__file__).parents[2] / "docs" / "differences.md"
@@ -156,3 +156,18 @@ def test_asserts_and_debug_are_as_in_the_program(tmp_path, template):
     )
     done = subprocess.run([sys.executable, "-O", str(script)], capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout == "False False\n", done.stderr
+
+
+def test_explain_says_what_differs_in_packages_with_native_code():
+    """Rows of their page, by the names that touch them."""
+    import numpy as np
+
+    page = PAGE.with_name("native.md").read_text(encoding="utf-8")
+    assert all(f"| {difference.row} |" in page for difference in OF_PACKAGES)
+
+    def own(n: int) -> object:
+        with np.errstate(divide="raise"):
+            return np.linalg.norm(np.arange(n))
+
+    assert sentences([own]) == [difference.sentence for difference in OF_PACKAGES]
+    assert sentences([lambda: np.zeros(3)]) == []

@@ -9,6 +9,7 @@ import errno
 import importlib.util
 import io
 import os
+import subprocess
 import tarfile
 import zipfile
 from pathlib import Path
@@ -197,8 +198,6 @@ def test_failed_build_names_its_undefined_symbols_and_leaves_nothing(cache: Path
 
 def test_compiler_reports_functions_that_the_guest_has_not(cache: Path, tmp_path: Path) -> None:
     """Configure scripts ask by linking a program; none that is left out for want of use may count as there."""
-    import subprocess
-
     with toolchain.borrowed() as tools:
         for name, exists in (
             ("backtrace", False),
