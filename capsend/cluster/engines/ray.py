@@ -6,8 +6,10 @@ own, so that nothing of a guest's comes into a program in which Ray unpickles, a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import queue
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -102,6 +104,7 @@ class RayEngine:
         self._lock = threading.Lock()
         self._members: dict[str, _Member] = {}
         self._known: set[str] = set()
+        self._ends: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
@@ -188,44 +191,39 @@ class RayEngine:
     def watch(self, joined: Callable[[Started], object], left: Callable[[str, str], object]) -> None:
         """Report nodes that Ray says are gone, and start one on each of Ray's nodes that joins, unless a number was given."""
         for member in list(self._members.values()):
-            member.watch(left)
+            member.watch(self._ends)
         threading.Thread(target=self._look, args=(joined, left), name="capsend looks at Ray", daemon=True).start()
 
     def _look(self, joined: Callable[[Started], object], left: Callable[[str, str], object]) -> None:
         next_look = time.monotonic() + _JOINS
-        while not self._stopping.wait(_LOOKS):
+        while not self._stopping.is_set():
+            with contextlib.suppress(queue.Empty):
+                left(*self._ends.get(timeout=_LOOKS))
             if not ray.is_initialized():
                 for id_ in list(self._members):
                     left(id_, "Ray was shut down in this program")
                 return
             if self._count is None and time.monotonic() >= next_look:
                 next_look = time.monotonic() + _JOINS
-                self._look_for_more(joined, left)
+                self._look_for_more(joined)
 
-    def _look_for_more(self, joined: Callable[[Started], object], left: Callable[[str, str], object]) -> None:
+    def _look_for_more(self, joined: Callable[[Started], object]) -> None:
         try:
             new = [node for node in ray.nodes() if node["NodeID"] not in self._known and self._fits(node)]
         except Exception:  # noqa: BLE001 - Ray is being shut down: the next look sees it
             return
         for place in new:
             self._known.add(place["NodeID"])
-            threading.Thread(
-                target=self._take_in, args=(place, joined, left), name="capsend takes in", daemon=True
-            ).start()
+            threading.Thread(target=self._take_in, args=(place, joined), name="capsend takes in", daemon=True).start()
 
-    def _take_in(
-        self,
-        place: dict[str, Any],
-        joined: Callable[[Started], object],
-        left: Callable[[str, str], object],
-    ) -> None:
+    def _take_in(self, place: dict[str, Any], joined: Callable[[Started], object]) -> None:
         try:
             member = self._begin(place, take_numbers(1))
             started = member.started(time.monotonic() + _STARTING)
         except Exception:  # noqa: BLE001 - that machine went as it came; Ray's log says why
             return
         joined(started)
-        member.watch(left)
+        member.watch(self._ends)
 
     # --- end ---
 
@@ -233,7 +231,7 @@ class RayEngine:
         """Have the actor of a node kill its OS process, and Ray the actor."""
         member = self._members.get(id_)
         if member is not None and ray.is_initialized():
-            member.kill()
+            threading.Thread(target=member.kill, name="capsend discards", daemon=True).start()
 
     def pid_of(self, id_: str) -> int | None:
         """Return the number of a node's OS process, if it is one of this machine."""
@@ -250,8 +248,12 @@ class RayEngine:
         deadline = time.monotonic() + _ENDING
         for member in members:
             member.wait(deadline)
-        for member in members:
-            member.kill()
+        # Each on a thread: a Ray that is half gone may never answer.
+        kills = [threading.Thread(target=member.kill, daemon=True) for member in members]
+        for kill in kills:
+            kill.start()
+        for kill in kills:
+            kill.join(_ENDING)
         if self._is_ours:
             ray.shutdown()
 
@@ -293,14 +295,15 @@ class _Member:
         self.is_here = address == ray.util.get_node_ip_address()
         return Started(self._name, self._id, address, port, self._labels)
 
-    def watch(self, left: Callable[[str, str], object]) -> None:
-        """Call *left* when the node has ended, or Ray says that its actor has."""
+    def watch(self, ends: queue.SimpleQueue[tuple[str, str]]) -> None:
+        """Put (id, words) into *ends* when the node has ended, or Ray says that its actor has."""
 
         def told(future: Any) -> None:
             self._over.set()
             error = future.exception()
             words = f"its OS process ended with code {future.result()}" if error is None else _first_line(error)
-            left(self._id, words if error is None else f"Ray says: {words}")
+            # Not more than that: this is a thread on which Ray answers, and it must not ask.
+            ends.put((self._id, words if error is None else f"Ray says: {words}"))
 
         self._actor.wait.remote().future().add_done_callback(told)
 
@@ -310,9 +313,10 @@ class _Member:
 
     def kill(self) -> None:
         """End the node and the actor; returns at once."""
-        if not self._over.is_set():
-            self._actor.end.remote()  # it reaches the actor before the kill does, or the node ends with its standard input
-        ray.kill(self._actor)
+        with contextlib.suppress(Exception):  # Ray is being shut down, and the actor with it
+            if not self._over.is_set():
+                self._actor.end.remote()  # it reaches the actor before the kill does, or the node ends with its standard input
+            ray.kill(self._actor)
 
 
 def _first_line(error: BaseException) -> str:
