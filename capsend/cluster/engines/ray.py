@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import queue
 import threading
@@ -35,6 +36,7 @@ except ImportError as error:
         "no cluster was started: the package ray is not installed. Install it with `pip install 'capsend[ray]'`"
     ) from error
 
+_log: Final = logging.getLogger("capsend.cluster")
 _STARTING: Final = 120.0
 _ENDING: Final = 5.0
 _LOOKS: Final = 0.2
@@ -151,11 +153,27 @@ class RayEngine:
         self._setup = setup
         try:
             members = [self._begin(place, setup.first + number) for number, place in enumerate(self._places)]
-            deadline = time.monotonic() + _STARTING
-            return [member.started(deadline) for member in members]
+            return self._started(members)
         except BaseException:
             self.stop()
             raise
+
+    def _started(self, members: list[_Member]) -> list[Started]:
+        """Wait for all of them. Ray may not know yet that a machine is gone: others do without it, unless a number was asked for."""
+        deadline = time.monotonic() + _STARTING
+        found: list[Started] = []
+        failed: CapsendError | None = None
+        for member in members:
+            try:
+                found.append(member.started(deadline))
+            except CapsendError as error:
+                if self._count is not None:
+                    raise
+                failed = error
+                _log.warning("%s", error)
+        if failed is not None and not found:
+            raise failed
+        return found
 
     def _begin(self, place: dict[str, Any], number: int) -> _Member:
         assert self._setup is not None
@@ -191,7 +209,8 @@ class RayEngine:
     def watch(self, joined: Callable[[Started], object], left: Callable[[str, str], object]) -> None:
         """Report nodes that Ray says are gone, and start one on each of Ray's nodes that joins, unless a number was given."""
         for member in list(self._members.values()):
-            member.watch(self._ends)
+            if member.pid is not None:
+                member.watch(self._ends)
         threading.Thread(target=self._look, args=(joined, left), name="capsend looks at Ray", daemon=True).start()
 
     def _look(self, joined: Callable[[Started], object], left: Callable[[str, str], object]) -> None:
