@@ -170,10 +170,16 @@ class RayEngine:
                 if self._count is not None:
                     raise
                 failed = error
+                self._forget(member)
                 _log.warning("%s", error)
         if failed is not None and not found:
             raise failed
         return found
+
+    def _forget(self, member: _Member) -> None:
+        with self._lock:
+            self._members.pop(member.id, None)
+        threading.Thread(target=member.kill, name="capsend discards", daemon=True).start()
 
     def _begin(self, place: dict[str, Any], number: int) -> _Member:
         assert self._setup is not None
@@ -209,8 +215,7 @@ class RayEngine:
     def watch(self, joined: Callable[[Started], object], left: Callable[[str, str], object]) -> None:
         """Report nodes that Ray says are gone, and start one on each of Ray's nodes that joins, unless a number was given."""
         for member in list(self._members.values()):
-            if member.pid is not None:
-                member.watch(self._ends)
+            member.watch(self._ends)
         threading.Thread(target=self._look, args=(joined, left), name="capsend looks at Ray", daemon=True).start()
 
     def _look(self, joined: Callable[[Started], object], left: Callable[[str, str], object]) -> None:
@@ -238,8 +243,13 @@ class RayEngine:
     def _take_in(self, place: dict[str, Any], joined: Callable[[Started], object]) -> None:
         try:
             member = self._begin(place, take_numbers(1))
+        except Exception:  # noqa: BLE001 - Ray is being shut down: the next look sees it
+            return
+        try:
             started = member.started(time.monotonic() + _STARTING)
-        except Exception:  # noqa: BLE001 - that machine went as it came; Ray's log says why
+        except CapsendError as error:
+            self._forget(member)
+            _log.warning("%s", error)
             return
         joined(started)
         member.watch(self._ends)
@@ -283,7 +293,7 @@ class _Member:
     def __init__(self, id_: str, name: str, actor: Any, *, labels: Mapping[str, Any]) -> None:
         self.pid: int | None = None
         self.is_here = False
-        self._id = id_
+        self.id = id_
         self._name = name
         self._actor = actor
         self._labels = {str(key): str(value) for key, value in labels.items()}
@@ -312,7 +322,7 @@ class _Member:
                 f"{self._name} was not started: {_first_line(error)}. capsend, with the extra `ray`, has to be installed there"
             ) from error
         self.is_here = address == ray.util.get_node_ip_address()
-        return Started(self._name, self._id, address, port, self._labels)
+        return Started(self._name, self.id, address, port, self._labels)
 
     def watch(self, ends: queue.SimpleQueue[tuple[str, str]]) -> None:
         """Put (id, words) into *ends* when the node has ended, or Ray says that its actor has."""
@@ -322,7 +332,7 @@ class _Member:
             error = future.exception()
             words = f"its OS process ended with code {future.result()}" if error is None else _first_line(error)
             # Not more than that: this is a thread on which Ray answers, and it must not ask.
-            ends.put((self._id, words if error is None else f"Ray says: {words}"))
+            ends.put((self.id, words if error is None else f"Ray says: {words}"))
 
         self._actor.wait.remote().future().add_done_callback(told)
 
