@@ -99,7 +99,7 @@ def _check_cpu(environment: object, field: attrs.Attribute[Any], value: Any) -> 
     _check_seconds(environment, field, value)
     # In a guest the limit is the host's to keep.
     if value is not None and sys.platform != "wasi" and not hasattr(time, "pthread_getcpuclockid"):
-        message = "cpu cannot be limited on this system: it does not tell the CPU time of a thread. Use timeout"
+        message = "cpu cannot be limited on this system: it does not report the CPU time of a thread. Use timeout"
         raise ValueError(message)
 
 

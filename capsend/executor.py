@@ -60,14 +60,14 @@ class ProcessFuture(Future[R]):
 class Executor(_BaseExecutor):
     """Runs each submitted call in a process of its own, at most `max_workers` at a time.
 
-    It is a `concurrent.futures.Executor`: `submit`, `map` and `shutdown` do what the standard library says. Captures and arguments are
+    It is a `concurrent.futures.Executor`: `submit`, `map` and `shutdown` are as the standard library documents them. Captures and arguments are
     judged in `submit`, which raises the errors of `spawn`. No task sees traces of another task, and a process that dies fails its own
     future and nothing else.
 
     Args:
         max_workers: processes that run at once; the number of CPUs when None, of those of the cluster that the environment names.
         environment: limits of each process; the default environment when None.
-        initializer: refused, with a word on what to do instead: no worker lives for more than one task, so none can be initialized.
+        initializer: refused with a cure: no worker lives for more than one task, so none can be initialized.
         initargs: arguments of `initializer`.
 
     Example:
@@ -342,8 +342,8 @@ def _check_arguments(max_workers: Any, environment: Any, initializer: Any) -> No
         _check_environment(environment)
     if initializer:
         message = (
-            "an Executor takes no initializer: each task runs in a fresh process, which nothing prepared. Call it in the function "
-            "itself, pass what it makes as an argument, and name packages that take long to import in the environment's Image(packages=[...])"
+            "an Executor takes no initializer: each task runs in a fresh process, which nothing prepared. Call the initializer in the function "
+            "itself, pass its result as an argument, and name packages that take long to import in the environment's Image(packages=[...])"
         )
         raise TypeError(message)
 
@@ -373,7 +373,7 @@ def _register(workers: _Workers) -> None:
     _all_workers.add(workers)
     if _registered_by != os.getpid():
         _registered_by = os.getpid()
-        register_exit()  # first: what is registered first runs last, and it ends all processes
+        register_exit()  # first: the callback registered first runs last, and it ends all processes
         atexit.register(_finish_all)
 
 

@@ -68,7 +68,7 @@ class Outcome(Generic[R]):
 
         The keys are the attributes' names. An error is `{"type", "message", "traceback"}`. A value keeps its shape as far as JSON has it:
         tuples and sets are arrays, a `Record` is `{"class", "fields"}`, and any other value is `{"repr": text}`. So is a value whose parts
-        contain each other in so many ways that nobody could write it down.
+        contain each other in more ways than can be written down.
 
         Example:
             >>> import capsend, json

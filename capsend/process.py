@@ -150,7 +150,7 @@ class ForeignFunction(Protocol[P, R_co]):
         """The right to start it."""
 
     def __capsend_ship__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return a call of it as a new process gets it."""
+        """Return a call of the callable, in the form that a new process reads."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run it in a process of its own, and return its result."""
@@ -333,7 +333,7 @@ class Process(Generic[R_co]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Kill the process if it has not ended, and wait until it has."""
+        """Kill a process that still runs, and wait for its end."""
         self._life.kill()
         self._life.finished.wait()
 
@@ -343,7 +343,7 @@ class Process(Generic[R_co]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Kill the process if it has not ended, and wait until it has, without blocking the event loop."""
+        """Kill a process that still runs, and wait for its end without blocking the event loop."""
         self._life.kill()
         await self._ended()
 

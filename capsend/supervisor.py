@@ -50,7 +50,7 @@ class _Child:
     round: _Round | None = None
 
     def kill(self) -> None:
-        """End its process, and that of every child below it, without waiting."""
+        """End the child's process and the processes of all children below it, without waiting."""
         if self.process is not None:
             _kill(self.process)
 

@@ -40,7 +40,7 @@ class Mount:
     Attributes:
         path: its path on the host.
         inside: its path in the guest.
-        write: whether the process may change the folder's content.
+        write: True if the process may change the folder's content.
     """
 
     path: str
@@ -119,8 +119,8 @@ class Dir(_Base):
 
     Args:
         path: an absolute path; a symbolic link is followed now, and never again.
-        write: whether the process may create, change and delete files and folders in it.
-        importable: whether it may also write where the host program imports from, or keeps compiled code: it can then run code on the host.
+        write: True lets the process create, change and delete files and folders in it.
+        importable: True lets the process also write where the host program imports from, or keeps compiled code: it can then run code on the host.
 
     Raises:
         TypeError: *path* is not a path, or *write* is not a bool.
@@ -153,7 +153,7 @@ class Dir(_Base):
             raise TypeError(f"Dir needs a path and whether to write, Dir(path, write=True), not {path!r} and {write!r}")
         if not os.path.isabs(given):
             raise ValueError(
-                f"Dir needs an absolute path, not {given!r}: what a relative one means depends on where the program was started. "
+                f"Dir needs an absolute path, not {given!r}: a relative one would depend on the program's current folder. "
                 "Write Dir(Path(...).resolve())"
             )
         real = os.path.realpath(given)
@@ -243,7 +243,7 @@ def check_imports(folder: str, *, allowed: bool) -> None:
 
     Args:
         folder: its real path.
-        allowed: whether to warn only.
+        allowed: True warns instead of raising.
 
     Raises:
         ValueError: the host program imports from the folder, and *allowed* is False.
@@ -255,7 +255,7 @@ def check_imports(folder: str, *, allowed: bool) -> None:
     if not allowed:
         raise ValueError(
             f"Dir({folder!r}, write=True) is refused, since {danger}. Give the process a folder of its own, such as "
-            f"Dir({os.path.join(folder, 'data')!r}, write=True), or say Dir(..., write=True, importable=True)"
+            f"Dir({os.path.join(folder, 'data')!r}, write=True), or permit it: Dir(..., write=True, importable=True)"
         )
     warnings.warn(f"Dir({folder!r}): {danger}", RuntimeWarning, stacklevel=3)
 
@@ -277,16 +277,18 @@ def _imported_from(folder: str) -> str:
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and _is_in(os.path.realpath(file), folder):
-            return f"the module {name} was imported from there"
+            return f"the module {name} was imported from that folder"
     return ""
 
 
 def _is_in(path: str, folder: str) -> bool:
-    """Return whether a real path is that of a folder, or leads to a file or folder in it."""
+    """Return whether *path*, a real path, is *folder* or lies in it."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-@not_process_send("it is bound to the path that the folder has here. Capture the Dir, and call its method inside")
+@not_process_send(
+    "it is bound to the path that the folder has on the host. Capture the Dir, and call its method in the process"
+)
 @attrs.frozen
 class DirMethod:
     """A method of the path behind a `Dir` on the host."""

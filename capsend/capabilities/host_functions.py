@@ -46,7 +46,7 @@ class HostCall:
 
 @attrs.frozen
 class Limits:
-    """The limits of one process's calls of one function; None is no limit."""
+    """Limits on the calls of a function by one process; None is no limit."""
 
     calls: int | None = None
     rate: float | None = None
@@ -152,7 +152,7 @@ class HostFunction(Generic[P, R]):
             return signature_of(self.__wrapped__, self.name)
         except NameError as error:
             raise TypeError(
-                f"the annotations of {self.name} cannot be evaluated: {error}. What a process passes is checked against them: "
+                f"the annotations of {self.name} cannot be evaluated: {error}. The arguments that a process passes are checked against them: "
                 "import the name outside of `if TYPE_CHECKING`, or define it"
             ) from None
 

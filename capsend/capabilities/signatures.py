@@ -107,7 +107,7 @@ def signature_of(function: Any, name: str) -> Signature:
     if missing is not None:
         what = "its result" if missing == "return" else f"parameter {missing}"
         raise TypeError(
-            f"{name} has no annotation for {what}: what a process passes is checked against the annotations. Write all of them"
+            f"{name} has no annotation for {what}: the arguments that a process passes are checked against the annotations. Write all of them"
         )
     checks = {each: check_of(hints[each], f"{name}, {each}") for each in needed}
     return Signature(f"{name}{bound}", bound, checks, checks["return"])
@@ -174,7 +174,7 @@ def _generic(annotation: Any, origin: Any, arguments: tuple[Any, ...], where: st
         return _mapping(origin, check_of(arguments[0], where), _class_check(int))
     if origin is type or origin is collections.abc.Callable:
         raise TypeError(
-            f"{where}: no value can be checked against {_name(annotation)}. A process passes data; name what is to be called by an enum"
+            f"{where}: no value can be checked against {_name(annotation)}. A process passes data; name the function to call by an enum"
         )
     return check_of(origin, where)
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 # Any below is for nodes, which are JSON not looked at yet, and for the values themselves.
 _ATOMS_AND_REFS: Final = ATOMS | {list}
 _MISSING: Final = object()
-_MOST_FLAGS: Final = 1_024  # members of a `Flag` class, combinations included, up to which strangers may add some
-_LOOKS: Final = 0xFF  # the decoder asks whether the value is still wanted once for every so many nodes
+_MOST_FLAGS: Final = 1_024  # members of a `Flag` class, combinations included, up to which untrusted code may add some
+_LOOKS: Final = 0xFF  # the decoder asks whether the value is still wanted once for this number of nodes
 _COPIED: Final = frozenset(
     {list, tuple, dict, set, frozenset, collections.deque, collections.OrderedDict, collections.defaultdict}
 )
@@ -45,7 +45,7 @@ class _Later(Exception):
 class Decoder:
     """Decodes one message in the general form.
 
-    A node's parts come before it, except in a cycle: there the empty shell of a mutable part is made early, and a node that needs an
+    A node's parts come before it, except in a cycle: its empty shell of a mutable part is made early, and a node that needs an
     unfinished immutable part waits for it.
     """
 
@@ -346,8 +346,8 @@ class Decoder:
     def _class(self, item: Any) -> type:
         cls = self._parts([item])[0]
         if type not in type(cls).__mro__:
-            raise Malformed("an instance of what is no class")
-        return cls  # type: ignore[no-any-return] # the line above says so
+            raise Malformed("an instance of something that is no class")
+        return cls  # type: ignore[no-any-return] # checked on the line above
 
     def _plan(self, cls: type) -> Plan:
         plan = self._buildable.get(cls)
@@ -442,7 +442,7 @@ class Decoder:
         self._values[index] = self._flags(cls, part)
 
     def _flags(self, cls: Any, number: int) -> Any:
-        """Return a combination of flags. Its class keeps a new one for ever: strangers may add at most `_MOST_FLAGS`."""
+        """Return a combination of flags. Its class keeps a new combination for ever: untrusted code may add at most `_MOST_FLAGS`."""
         known = cls._value2member_map_
         if number in known:
             return known[number]
@@ -455,7 +455,7 @@ class Decoder:
             return cls(number)
         if int not in cls.__mro__:
             # Equal only to itself, the combination must be the one that the class keeps.
-            raise Malformed(f"{cls.__qualname__}: more combinations of flags than a class keeps for strangers")
+            raise Malformed(f"{cls.__qualname__}: more combinations of flags than a class keeps for untrusted code")
         made = cls(number)
         if len(known) > before:
             known.pop(made._value_, None)

@@ -75,7 +75,7 @@ class Components:
                     self._close(index)
 
     def measure(self, members: list[int], inside: set[int]) -> int:
-        """Return the measure of the nodes of one cycle, or of a node that is in none; the parts outside have theirs."""
+        """Return the measure of the nodes of one cycle, or of a node that is in none; the parts outside of the cycle are measured."""
         raise NotImplementedError
 
     def _enter(self, index: int) -> list[int]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ATOMS: Final = frozenset({type(None), bool, int, float, str})
 _STR: Final = frozenset({str})
 FLOAT: Final = frozenset({float})
-MANY: Final = 32  # at least so many floats are packed: writing one in decimal takes ten times as long
+MANY: Final = 32  # fewer floats than this are not packed: writing one in decimal takes ten times as long
 _NUMBERS: Final = frozenset({type(None), bool, float})
 _INT: Final = frozenset({int})
 MANY_INTS: Final = 512  # fewer ints are read as fast in decimal
@@ -220,7 +220,7 @@ class Encoder:
             self._emit(ref, ["x", reference])
             return None
         if issubclass(kind, _BY_REFERENCE):
-            raise _Refused(value, f"{value.__name__} has no name that the other side knows")
+            raise _Refused(value, f"{value.__name__} has no name that the receiver knows")
         plan = plan_of(kind)
         if plan.refusal:
             raise _Refused(value, plan.refusal)

@@ -28,7 +28,7 @@ def expansion(nodes: list[Any], budget: Budget, *, most: int, of_external: Calla
         nodes: the nodes of the message, as far as they make sense.
         budget: pays for the search.
         most: the largest acceptable number.
-        of_external: returns the number for a reference to what is not in the message.
+        of_external: returns the number for a reference to an object that is not in the message.
 
     Raises:
         Malformed: the number is larger than *most*, or parts contain each other in more ways than one.
@@ -94,7 +94,7 @@ def can_be_shown(value: object, *, most: int) -> bool:
     """
     sizes: dict[int, int] = {}
     open_: set[int] = set()
-    kept: list[object] = []  # what `gc` has made for this search must not be freed and its address used again
+    kept: list[object] = []  # else the address of an object that `gc` made could be used again
     returns = 0
     total = 0
     stack = [value]

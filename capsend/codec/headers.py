@@ -1,7 +1,7 @@
 """The headers of host operations, written by one side and read by the other: words with spaces between them, then a text as it is.
 
-Each class has the fields of one header; `write` and `read` are inverses. Untrusted code wrote what is read: `read` raises `ValueError` for a
-text that is no header, and the reader checks what the fields mean.
+Each class has the fields of one header; `write` and `read` are inverses. Untrusted code wrote the texts: `read` raises `ValueError` for a
+text that is no header, and the caller checks the values of the fields.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def read_timeout(text: str) -> float | None:
 
 
 def _only(words: list[str]) -> str:
-    """Return the one word that may be there."""
+    """Return the one word of a header, or the empty text."""
     if len(words) > 1:
         raise ValueError("too many words")
     return words[0] if words else ""
@@ -100,7 +100,7 @@ class Receive(NamedTuple):
     """`urgent timeout held held_size refused drops` of `RECEIVE`.
 
     Attributes:
-        urgent: whether only answers to calls are wanted.
+        urgent: True to receive only answers to calls.
         timeout: seconds to wait.
         held: messages that the guest has set aside.
         held_size: bytes of those.

@@ -87,7 +87,7 @@ class Plan(NamedTuple):
     Attributes:
         base: the built-in class it derives from; `object` for most.
         slots: {name: descriptor} of the slots of all its classes, by the (mangled) name they have in the class.
-        has_dict: whether instances have a `__dict__`.
+        has_dict: True if instances have a `__dict__`.
         own_get, own_set: the class defines `__getstate__`, `__setstate__` itself.
         refusal: the reason why instances do not travel; empty when they do.
     """
@@ -116,12 +116,12 @@ def slots_of(cls: type) -> dict[str, MemberDescriptorType]:
 
 
 def class_attribute(cls: type, name: str, default: Any = None) -> Any:
-    """Return what a class, or one that it inherits from, has under a name; no metaclass is asked, and no descriptor runs."""
+    """Return the attribute of a class or of one of its bases; no metaclass is asked, and no descriptor runs."""
     return next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), default)
 
 
 def defines(cls: type, name: str) -> bool:
-    """Return whether a class, or one that it inherits from, has a name; see `class_attribute`."""
+    """Return whether a class or one of its bases has an attribute; see `class_attribute`."""
     return any(name in base.__dict__ for base in cls.__mro__)
 
 
@@ -162,7 +162,7 @@ def _time_bases() -> dict[type, Base]:
 
 
 def _refusal(cls: type, base: type, slots: int) -> str:
-    # On the host the judge comes before the codec; in a guest the decorator of the class decides here. An unsafe impl is not inherited.
+    # On the host the judge comes before the codec; in a guest the decorator of the class decides. An unsafe impl is not inherited.
     if cls.__module__ in _OWNED and cls.__qualname__ not in _FIGURES:
         return f"{cls.__qualname__} belongs to the process or program that made it; to let others know a process, send its address"
     for each in cls.__mro__:

@@ -1,4 +1,4 @@
-"""Text of strangers made fit for one line of a log or a terminal."""
+"""Untrusted text made fit for one line of a log or a terminal."""
 
 from __future__ import annotations
 

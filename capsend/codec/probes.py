@@ -94,7 +94,7 @@ def charge_set(hashes: list[int], spend: Callable[[int], None]) -> None:
     copied = _above(2 * count)
     size, done, moved = _SMALLEST, 0, list[int]()
     while span >= size or span >= copied:
-        room = -(-3 * (size - 1) // 5)  # with so many elements the table grows
+        room = -(-3 * (size - 1) // 5)  # the table grows at this number of elements
         table = _Table(size, spend, neighbours=_NEIGHBOURS)
         table.fill([*moved, *hashes[done:room]])
         if room > count:

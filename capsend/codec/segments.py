@@ -69,7 +69,7 @@ class Reader:
         """Return the next piece; a whole segment as it is.
 
         Raises:
-            Malformed: no piece of that size can be there.
+            Malformed: the segments hold no piece of that size at that place.
         """
         if size <= 0 or self._index >= len(self._segments):
             raise Malformed("bytes beyond the segments of the message")

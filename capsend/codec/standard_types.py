@@ -45,7 +45,7 @@ class Standard(NamedTuple):
         read: (value) -> the parts.
         build: (budget, *parts) -> the value; for a mutable class (value, *parts) -> ignored, after `make`.
         make: an empty value of a mutable class, so that it can contain itself; None for an immutable one.
-        copies: whether the value holds copies of its parts, and not the parts.
+        copies: True if the value holds copies of its parts instead of the parts.
     """
 
     tag: str
@@ -133,7 +133,7 @@ def _zone(budget: Budget, key: str) -> Any:
     budget.spend(1000)
     module = _module("zoneinfo")
     if budget.limits is not None and sys.platform != "wasi" and not _has_zone(module, key):
-        raise Malformed("a time zone that is not known here")
+        raise Malformed("a time zone that the receiver does not have")
     return module.ZoneInfo(key)
 
 
@@ -179,7 +179,7 @@ _WIDE: Final = 65_536  # steps of the compiler of `re` for the widest range of a
 _WARNED_OF: Final = ("[[", "--", "&&", "~~", "||")
 _IGNORES_CASE: Final = re.compile(r"\(\?[aiLmsux-]*i")
 _HAS_COMMENTS: Final = re.compile(r"\(\?(#|[aiLmsu-]*x)")
-_compile: Final[Any] = vars(re)["_compiler"].compile  # `re.compile` would keep what it has compiled
+_compile: Final[Any] = vars(re)["_compiler"].compile  # `re.compile` would keep the pattern in its cache
 _CLASS: Final = re.compile(r"\\.|\[\^?(?P<body>\]?(?:\\.|[^\]\\])*)", re.DOTALL)
 
 
@@ -198,7 +198,7 @@ def _charge_pattern(budget: Budget, text: str, flags: int) -> None:
             f"a regular expression of more than {_LONGEST_PATTERN} characters is too much work: send its text"
         )
     if any(sign in text for sign in _WARNED_OF) and _is_warned_of(text, flags):
-        raise Malformed("a regular expression that Python warns of: escape what stands twice in a class of characters")
+        raise Malformed("a regular expression that Python warns of: escape a character that its class repeats")
     folds = 3 if flags & _RE_IGNORECASE or _IGNORES_CASE.search(text) else 1
     wide = any(not text.isascii() or sign in text for sign in ("\\u", "\\U", "\\N", "\\x"))
     budget.spend(2_000 + 100 * len(text) * folds + (5_000 if wide or folds > 1 else 300) * text.count("["))
@@ -222,7 +222,7 @@ def _logger(budget: Budget, name: str) -> Any:
     module = _module("logging")
     if budget.limits is not None and name != "root" and name not in module.root.manager.loggerDict:
         # Loggers live for ever, so a process must not make the host create them.
-        raise Malformed("a logger that does not exist here")
+        raise Malformed("a logger that does not exist at the receiver")
     return module.getLogger(name)
 
 

@@ -404,4 +404,4 @@ def _check_structure(text: str, limits: Limits, depth: int) -> None:
 
 
 def _no_references() -> Any:
-    raise LookupError("no references are known here")
+    raise LookupError("references are not known without a program")

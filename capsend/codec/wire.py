@@ -35,7 +35,7 @@ def encode_value(
     Args:
         value: the value to send.
         externals: names functions, classes, modules and handles; see `codec.encode`.
-        pickled: whether the receiver reads the form that is a pickle.
+        pickled: True if the receiver reads the form that is a pickle.
         shared: names the parts that the receiver has already, whatever their class; see `codec.encode`.
         name: the value's name in the message of an error, such as `argument rows`.
         segments: an empty list for bytes beside the text; see `codec.encode`.
@@ -90,7 +90,9 @@ def decode_value(
         )
     except codec.Malformed as error:
         raise ProcessFailed(
-            f"the process sent what cannot be accepted: {error}", type_name="malformed", guest_message=str(error)
+            f"the process sent something that cannot be accepted: {error}",
+            type_name="malformed",
+            guest_message=str(error),
         ) from error
 
 

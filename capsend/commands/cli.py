@@ -38,7 +38,7 @@ def main() -> None:
     """Run Python functions in processes with memory of their own.
 
     A process is an isolated WebAssembly instance with a CPython in it, not an OS process. It sees no files, no network
-    and no environment variables, and what a function captures is checked before it starts.
+    and no environment variables. The captures of a function are checked before it starts.
 
     \b
     Try it:
@@ -86,10 +86,10 @@ def demo() -> None:
 def run(
     target: str, arguments: tuple[str, ...], memory: int | None, timeout: float | None, packages: tuple[str, ...]
 ) -> None:
-    """Run a function in a process and print what it returns.
+    """Run a function in a process and print its result.
 
     MODULE may be the path of a file that ends in .py. Arguments are Python literals, or else strings; NAME=VALUE is a keyword
-    argument. Options of capsend stand before MODULE:FUNCTION.
+    argument. Options of capsend come before MODULE:FUNCTION.
 
     \b
     Examples:
@@ -164,11 +164,11 @@ def top(target: str, arguments: tuple[str, ...], interval: float, cluster: bool)
         print_result(result)
 
 
-@main.command(context_settings=_CONTEXT, short_help="Show what can be sent, what cannot, and why.")
-@click.option("--static", is_flag=True, help="Show what the mypy plugin thinks of it, without importing it.")
+@main.command(context_settings=_CONTEXT, short_help="Show which captures or fields can be sent, which cannot, and why.")
+@click.option("--static", is_flag=True, help="Show the verdict of the mypy plugin, without importing the module.")
 @click.argument("target", metavar="MODULE:NAME")
 def explain(target: str, *, static: bool) -> None:
-    """Show what a function captures, or what fields a class has, and why each can be sent or not.
+    """Show the captures of a function, or the fields of a class, and why each can be sent or not.
 
     The module is imported on the host; nothing is run in a process. Exits with 1 when a capture or field cannot be sent.
 
@@ -314,7 +314,7 @@ def image() -> None:
     help="Write the image to a file for other machines: Image.from_file(FILE) uses it.",
 )
 def build(packages: tuple[str, ...], output: Path | None) -> None:
-    """Build an image, unless it is there already.
+    """Build an image, unless the cache has it already.
 
     The file of --output holds portable WebAssembly, which other machines compile for their CPU, in about 5 seconds. They need the same
     version of capsend. The digest that is printed names its whole content: Image.from_file(FILE, digest="...") takes no other.
@@ -520,7 +520,7 @@ def doctor(file: Path | None) -> None:
 def check(paths: tuple[str, ...], text: str | None, given: tuple[str, ...]) -> None:
     """Type-check files with mypy and capsend's plugin: bad captures are errors at the captured name.
 
-    Without a PATH it checks what mypy's configuration names, or else the current folder. Prints capsend's errors only,
+    Without a PATH it checks the files of mypy's configuration, or else the current folder. Prints capsend's errors only,
     as text with the source line, or with --json one object a line, or with --sarif one SARIF document. Options of mypy
     are passed on. Exits with 1 when there are errors, and with 2 when mypy could not check. Needs the extra
     `mypy`: pip install 'capsend[mypy]'.
@@ -559,7 +559,7 @@ def _check_text(file: str | None, given: tuple[str, ...], paths: tuple[str, ...]
 def audit(paths: tuple[str, ...]) -> None:
     """List every class that is promised to be sendable with @unsafe_process_send, with its place and its reason.
 
-    Without a PATH it looks at what mypy's configuration names, or else at the current folder.
+    Without a PATH it looks at the files of mypy's configuration, or else at the current folder.
 
     Needs the extra `mypy`: pip install 'capsend[mypy]'.
 

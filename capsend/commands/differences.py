@@ -36,7 +36,7 @@ class Difference:
 
     @property
     def applies(self) -> bool:
-        """Whether the difference exists with the running Python."""
+        """True if the difference exists with the running Python."""
         return self.until is None or sys.version_info[:2] < self.until
 
 
@@ -84,7 +84,7 @@ DIFFERENCES: Final = (
     Difference(
         "interpreter",
         ("sys.argv", "sys.path", "sys.getrecursionlimit", "sys.modules", "sys.executable"),
-        "sys is that of a fresh interpreter; pass what you need of it as arguments",
+        "sys is that of a fresh interpreter; pass the values that you need as arguments",
     ),
     Difference(
         "environment variables",
@@ -151,11 +151,13 @@ DIFFERENCES: Final = (
         ("sys.platform", "platform.system", "platform.machine", "platform.platform", "os.uname"),
         "the platform is wasi on wasm32",
     ),
-    Difference("error numbers", ("errno",), "error numbers are those of WASI inside; compare them by errno's names"),
+    Difference(
+        "error numbers", ("errno",), "error numbers are those of WASI in a process; compare them by errno's names"
+    ),
     Difference(
         "32 bits",
         ("sys.maxsize", "struct.calcsize", "struct.pack", "struct.unpack", "array.array"),
-        "sizes have 32 bits: sys.maxsize is 2**31-1, and no length is above it; in struct and array say < or >, or q for l",
+        "sizes have 32 bits: sys.maxsize is 2**31-1, and no length is above it; in struct and array write < or >, or q for l",
     ),
     Difference(
         "hashes",
@@ -194,7 +196,7 @@ DIFFERENCES: Final = (
     Difference(
         "version of Python",
         ("sys.version_info", "sys.version", "platform.python_version"),
-        "the Python inside is 3.14",
+        "the Python in a process is 3.14",
         until=(3, 14),
     ),
 )
@@ -259,7 +261,7 @@ def _names_of(read: Read, namespace: dict[str, Any], cells: dict[str, types.Cell
 
 
 def _below(name: str, chain: tuple[str, ...]) -> Iterator[str]:
-    """Yield a name and those below it, as they are written and by the objects' own names: `os.path` is `posixpath`."""
+    """Yield a name and the names below it, as written and by the objects' own names: `os.path` is `posixpath`."""
     yield name
     for part in chain:
         name = f"{name}.{part}"

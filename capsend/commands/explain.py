@@ -116,7 +116,7 @@ class _Explanation:
         )
         count = len(findings)
         what = "a value that it reaches" if count == 1 else f"{count} values that it reaches"
-        answer = f"cannot be spawned: {what} cannot go along" if count else "can be spawned"
+        answer = f"cannot be spawned: {what} cannot be sent" if count else "can be spawned"
         text = f"{place.function}{_where(place)} {answer}"
         if not children and not count:
             text += "; it captures nothing"
@@ -127,7 +127,7 @@ class _Explanation:
         grants = dict.fromkeys(str(grant) for grant in self._walk.context.program.handles)
         if grants:
             children = tuple(Node(text, good=True) for text in grants)
-            yield Node("it may touch, besides what it is passed", good=True, children=children)
+            yield Node("it may touch, besides its arguments", good=True, children=children)
 
     def _differs(self) -> Iterator[Node]:
         """Yield the differences between host and guest that the reached code will meet."""
@@ -139,7 +139,7 @@ class _Explanation:
         own = [each for each in (function, *reached) if each is not None and self._origins.name_of(each) is None]
         sentences = differences.sentences(own)
         if sentences:
-            yield Node("inside, this differs (docs/differences.md)", good=True, notes=tuple(sentences))
+            yield Node("in a process, this differs (docs/differences.md)", good=True, notes=tuple(sentences))
 
     def value_tree(self, value: object) -> Node:
         return self._value(value, "the value", "it", "ProcessSend", frozenset())
@@ -171,7 +171,7 @@ class _Explanation:
         further = self._below((*way, callable_name(function))) if isinstance(function, types.FunctionType) else ()
         children = (*node.children, *further)
         if not findings and not all(child.good for child in further):
-            text = f"{label}: function, which reaches what cannot go along"
+            text = f"{label}: function, which reaches something that cannot be sent"
             return attrs.evolve(node, text=text, good=False, children=children)
         if not findings:
             return attrs.evolve(node, good=True, children=children)
@@ -218,17 +218,17 @@ class _Explanation:
             return (
                 "which the image has, so it goes by name"
                 if inside
-                else "of which those attributes go along that are used"
+                else "of which the used attributes are sent"
             )
         if isinstance(value, types.FunctionType | types.BuiltinFunctionType | type):
             named = self._origins.name_of(value)
             return (
                 f"which the image has, so it goes by name: {named[0]}.{named[1]}"
                 if named
-                else "which goes along by its source"
+                else "which is sent by its source"
             )
         if hasattr(cls, "__capsend_function__"):
-            return "whose function goes along by its source"
+            return "whose function is sent by its source"
         impl = explicit_impl(cls)
         if impl is not None:
             return f'by a promise: @unsafe_process_send("{impl.reason}")'
@@ -243,7 +243,7 @@ class _Explanation:
                 if trait == "ProcessSend"
                 else "whose fields all are"
             )
-        return "whose parts can all go along"
+        return "whose parts can all be sent"
 
 
 def _parts_of(value: object, trait: TraitName) -> Iterator[tuple[str, str, object]]:

@@ -25,7 +25,7 @@ class Node:
 
     Attributes:
         text: its subject, and the reason of the answer.
-        good: whether it can be sent.
+        good: True if the value can be sent.
         notes: lines that belong to it, such as the cure.
         children: the lines that the answer rests on.
     """

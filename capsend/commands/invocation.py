@@ -61,7 +61,7 @@ def spawned(start: Callable[[], Process[Any]], *, arguments: tuple[str, ...] = (
 
     Args:
         start: starts it.
-        arguments: the texts behind the target, among which an option of capsend may stand by mistake.
+        arguments: the texts behind the target, among which an option of capsend may be by mistake.
     """
     try:
         return start()
@@ -69,7 +69,7 @@ def spawned(start: Callable[[], Process[Any]], *, arguments: tuple[str, ...] = (
         stop(_as_options(str(error)), REFUSED)
     except TypeError as error:
         option = next((text for text in arguments if text.partition("=")[0] in _OPTIONS), None)
-        hint = f" Options of capsend, such as {option}, stand before MODULE:FUNCTION." if option is not None else ""
+        hint = f" Options of capsend, such as {option}, come before MODULE:FUNCTION." if option is not None else ""
         stop(f"{error}{hint}", MISUSED)
     except KeyboardInterrupt:
         stop("interrupted", INTERRUPTED)

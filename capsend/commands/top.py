@@ -45,7 +45,7 @@ class Seen:
 
     Attributes:
         depth: number of its ancestors that run.
-        state: whether it has computed since the last look.
+        state: True if the process has computed since the last look.
         node: the name of its node; empty for this program.
     """
 

@@ -107,7 +107,7 @@ def first_line(error: wasmtime.WasmtimeError) -> str:
 
 
 def sentence(error: wasmtime.WasmtimeError) -> str:
-    """Return the message of a parser of text, in one line, with the place instead of a picture of it."""
+    """Return the message of a parser of text in one line, with the place as numbers instead of a picture."""
     text = str(error)
     place = re.search(r"--> .*?:(\d+):(\d+)", text)
     return first_line(error) + (f" (line {place[1]}, column {place[2]})" if place else "")
@@ -131,7 +131,7 @@ def trapped(trap: Any) -> wasmtime.Trap:
 
 
 def check(error: Any) -> None:
-    """Raise the error of a C function, if it returned one."""
+    """Raise the error that a C function returned, if any."""
     if error:
         raise problem(error)
 
@@ -185,7 +185,7 @@ def put_text(place: int, text: bytes) -> None:
 
 
 def destructor(function: Callable[..., int | None]) -> Any:
-    """Return a callback for a resource of the host's."""
+    """Return a callback for a resource of the host."""
     return ffi.wasmtime_component_resource_destructor_t(function)
 
 

@@ -159,7 +159,7 @@ def _check_imports(imports: Mapping[str, Any], name: str) -> None:
             continue
         if not key.startswith(PACKAGE):
             raise WasmError(
-                f"{name} imports {shown(key)}, which is not here. A process has {INTERFACE} (docs/abi.md) and WASI 0.2"
+                f"{name} imports {shown(key)}, which capsend does not provide. A process has {INTERFACE} (docs/abi.md) and WASI 0.2"
             )
         if not key.startswith("capsend:process/operations@1."):
             raise WasmError(
@@ -251,7 +251,7 @@ class WorldInstance(ComponentInstance):
 
     reasons: ClassVar[tuple[tuple[str, str], ...]] = (
         ("`unreachable` instruction", "it ran into an instruction that is never to be reached, as abort() does"),
-        ("memory minimum size", "the environment's memory is smaller than what the component needs to start"),
+        ("memory minimum size", "the environment's memory is smaller than the component needs to start"),
         ("memory count too high", "it has more memories than a process may have"),
         (
             "fuel allocated for hostcalls",

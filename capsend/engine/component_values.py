@@ -37,7 +37,7 @@ class Unexpected(Exception):
 
 
 def read(value: Any, *, most: int) -> Any:
-    """Return a value as one of Python's: a list of bytes as `bytes`, an option as its value or None, flags as a set of names.
+    """Return a value as a Python object: a list of bytes as `bytes`, an option as its value or None, flags as a set of names.
 
     Args:
         value: wasmtime's value.

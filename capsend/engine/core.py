@@ -118,7 +118,7 @@ def _check_imports(module: wasmtime.Module, name: str) -> None:
             continue
         if each.module != MODULE:
             raise WasmError(
-                f"{name} imports {shown(each.name)} from {shown(each.module)}, which is not here. A process has the modules {MODULE} "
+                f"{name} imports {shown(each.name)} from {shown(each.module)}, which capsend does not provide. A process has the modules {MODULE} "
                 f"(docs/abi.md) and {PREVIEW1}"
             )
         signature = SIGNATURES.get(each.name or "")
@@ -160,7 +160,7 @@ def _check_exports(name: str, exports: dict[str, Any], *, uses_capsend: bool) ->
         return
     if not versions:
         raise WasmError(
-            f"{name} does not say which version of the interface it was built for. Export a function {_VERSIONS}{VERSION}, "
+            f"{name} does not state the version of the interface that it was built for. Export a function {_VERSIONS}{VERSION}, "
             "as CAPSEND_PROGRAM of capsend.h does"
         )
     if not isinstance(exports.get("memory"), wasmtime.MemoryType):
@@ -187,7 +187,7 @@ class CoreInstance(Instance):
     exits: ClassVar[bool] = True
     reasons: ClassVar[tuple[tuple[str, str], ...]] = (
         ("`unreachable` instruction", "it ran into an instruction that is never to be reached, as abort() does"),
-        ("memory minimum size", "the environment's memory is smaller than what the module needs to start"),
+        ("memory minimum size", "the environment's memory is smaller than the module needs to start"),
         ("memory count too high", "it has more memories than a process may have"),
         ("table minimum size", "its tables are larger than a process may have"),
         *REASONS,
@@ -278,7 +278,7 @@ class CoreInstance(Instance):
         if self.exported_memory is None:
             raise OutOfBounds
         memory = ctypes.byref(self.exported_memory)
-        # No overflow: these are Python's ints, neither is negative, and what is compared is what wasmtime says at this moment.
+        # No overflow: these are Python ints, neither is negative, and they are compared with the size that wasmtime reports at this moment.
         self.memory = capi.memory_data_size(self.context, memory)
         if pointer + size > self.memory:
             raise OutOfBounds
@@ -286,7 +286,7 @@ class CoreInstance(Instance):
         return address + pointer
 
     def load(self, pointer: int, size: int) -> bytes:
-        """Copy bytes out of the guest's memory.
+        """Copy bytes out of the memory of the guest.
 
         Raises:
             OutOfBounds: some of the bytes are outside the memory.

@@ -71,7 +71,7 @@ def define(
         name: its name.
         signature: its parameters, as in `SIGNATURES`.
         callback: a callback of `guarded`.
-        answers: whether it has a result, an i32.
+        answers: True if the function has a result, an i32.
     """
     kinds = {"i": wasmtime.ValType.i32, "I": wasmtime.ValType.i64}
     kind = wasmtime.FuncType([kinds[letter]() for letter in signature], [wasmtime.ValType.i32()] if answers else [])

@@ -50,7 +50,7 @@ class Trapped(Exception):
 
     Attributes:
         reason: one sentence without a full stop, such as "the wasm stack overflowed".
-        details: what the guest's C code had written to its standard error, bounded, and the functions in which it faulted; often empty.
+        details: text that the guest's C code wrote to its standard error, bounded, and the functions in which the guest faulted; often empty.
     """
 
     def __init__(self, reason: str, details: str = "") -> None:
@@ -95,10 +95,10 @@ FORKED: Final = (
 
 
 def engine(*, small: bool = False) -> wasmtime.Engine:
-    """Return one of the two engines of this OS process, made when it is first asked for.
+    """Return one of the two engines of this OS process, made at the first call.
 
     Args:
-        small: whether it is the one for guests in any language, whose threads have less stack, or that of Python images.
+        small: True for the engine of guests in any language, whose threads have less stack; False for that of Python images.
 
     Raises:
         RuntimeError: this OS process was forked from one that already had an engine, whose threads and memory maps did not survive the
@@ -121,10 +121,10 @@ def _make_engine(*, small: bool) -> wasmtime.Engine:
     config = wasmtime.Config()
     config.epoch_interruption = True
     stack = _SMALL_WASM_STACK if small else _WASM_STACK
-    # No call here is asynchronous, but wasmtime refuses a stack limit above the size of such calls' stacks.
+    # capsend makes no asynchronous call, but wasmtime refuses a stack limit above the size of such calls' stacks.
     ffi.wasmtime_config_async_stack_size_set(config.ptr(), 2 * stack)
     config.max_wasm_stack = stack
-    # Nothing here is concurrent inside one store, and its bookkeeping takes time at every instantiation and call.
+    # Nothing is concurrent inside one store, and wasmtime's bookkeeping for that takes time at every instantiation and call.
     ffi.wasmtime_config_concurrency_support_set(config.ptr(), False)
     if not small and creator.has_slots():
         creator.install(config)
@@ -136,26 +136,26 @@ def _make_engine(*, small: bool) -> wasmtime.Engine:
 
 REASONS: Final = (
     ("call stack exhausted", "the wasm stack overflowed: the recursion in the process was too deep"),
-    ("unreachable", "the interpreter inside aborted"),
+    ("unreachable", "the interpreter of the guest aborted"),
     ("out of bounds memory access", "the process touched memory that it does not have"),
     ("indirect call type mismatch", "the process called a function through a wrong pointer"),
     ("undefined element", "the process called a function that does not exist"),
     ("uninitialized element", "the process called a function that does not exist"),
     ("concurrent limit", "too many processes are alive at once in this program"),
     ("concurrent memory limit", "too many processes are alive at once in this program"),
-    ("memory minimum size", "the environment's memory is smaller than what the image needs to start"),
+    ("memory minimum size", "the environment's memory is smaller than the image needs to start"),
 )
-"""[(part of a message of wasmtime's, its meaning)]."""
+"""[(part of a message of wasmtime, its meaning)]."""
 
 
 class Instance:
-    """A store with one instance in it, which runs on one thread at a time.
+    """A store with one instance, which runs on one thread at a time.
 
     After `Trapped` or `Interrupted` the instance is dead and can only be closed.
 
     Attributes:
-        afterwards: calls at the end of the host operation that the guest makes: what they wake finds the GIL free then.
-        is_running: whether it runs code, or is about to, and does not wait.
+        afterwards: calls made at the end of the guest's host operation: a thread that they wake finds the GIL free then.
+        is_running: True while the instance runs code, or is about to, and does not wait.
         began: nanoseconds of processor time that the thread which made it had used before.
     """
 
@@ -215,7 +215,7 @@ class Instance:
 
         Does nothing when it was called before.
         """
-        # No lock here: a handle may be collected, and its process stopped, at any point of any thread.
+        # No lock: a handle may be collected, and its process stopped, at any point of any thread.
         if self._interrupted:
             return
         self._interrupted = True

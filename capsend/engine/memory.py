@@ -1,4 +1,4 @@
-"""The memory of a guest as the host sees it: found by a mark of the guest's, since the C interface shows no memory of a component.
+"""The memory of a guest as the host sees it: found by a mark that the guest writes, since the C interface shows no memory of a component.
 
 Linux only, by `/proc/self`; elsewhere no memory is found, and its users do without.
 """

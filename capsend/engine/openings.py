@@ -1,7 +1,7 @@
 """Opening files of granted folders: an open that waits in the kernel is interrupted, so that nothing blocks the host for ever.
 
 Pipes are refused before they are opened. But two guests together can put one in the place of a file between the look and the open, and opening
-a pipe waits for its other end. WASI opens on threads of wasmtime's: a signal whose handler does nothing makes their `open` return `EINTR`.
+a pipe waits for its other end. WASI opens on threads of wasmtime: a signal whose handler does nothing makes their `open` return `EINTR`.
 """
 
 from __future__ import annotations

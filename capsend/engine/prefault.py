@@ -1,4 +1,4 @@
-"""The pages that every process of an image writes to: made its own in one system call, which costs half of what the faults do.
+"""The pages that every process of an image writes to: made its own in one system call, which costs half as much as the faults.
 
 Linux only, from 6.13 on; elsewhere the pages are copied when they are written to.
 """

@@ -124,7 +124,7 @@ def _on_list(
         if answer.of.result.is_ok:
             slot = answer.of.result.val.contents.of
             number = next(numbers) & 0xFFFF_FFFF
-            # A copy: what ctypes gives is a view of the slot, which is overwritten.
+            # A copy: ctypes gives a view of the slot, which is overwritten.
             guest.listings[number] = ctypes.cast(ctypes.cast(slot.resource, ctypes.c_void_p), capi.ANY_POINTER)
             slot.resource = _host_resource(context, number)
         results[0] = answer
@@ -251,7 +251,7 @@ def make_linker(owner: wasmtime.Engine, *, writing: bool) -> wasm_component.Link
 
     Args:
         owner: the engine.
-        writing: whether its guests may write files: streams of output are wasmtime's own then.
+        writing: True if the guests may write files: streams of output are wasmtime's own then.
     """
     linker = wasm_component.Linker(owner)
     linker.allow_shadowing = True

@@ -1,4 +1,4 @@
-"""Addresses in a guest: messages sent, now or later, and calls, on top of the host's operations."""
+"""Addresses in a guest: messages sent, now or later, and calls, on top of the operations of the host."""
 
 from __future__ import annotations
 

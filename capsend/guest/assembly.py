@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# Values of every class are handled here.
+# This module handles values of every class.
 _set: Final[Any] = type.__setattr__
 _FIELD_KINDS: Final = {"": Any, "C": typing.ClassVar[Any], "I": dataclasses.InitVar(Any)}
 
 
 def keep_field_types(cls: type, types_: dict[str, Any]) -> None:
-    """Give the fields of a class, and those that its subclasses have from it, the types that its annotations say."""
+    """Give the fields of a class, and the fields that subclasses inherit, the types of the class's annotations."""
     for name, field in vars(cls).get("__dataclass_fields__", {}).items():
         if name in types_:
             field.type = types_[name]
@@ -117,7 +117,7 @@ class Assembler:
         return meta
 
     def _of_image(self, meta: Any) -> Any:
-        """Return the nearest class behind a metaclass that is not one of the user's."""
+        """Return the nearest base of a metaclass that no user code defines."""
         return next(cls for cls in meta.__mro__ if not self._is_own(cls))
 
     @contextlib.contextmanager

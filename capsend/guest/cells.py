@@ -89,7 +89,7 @@ class Cell:
 
 
 def _keep_lines(name: str, text: str) -> None:
-    """Let tracebacks show the lines of a text, as long as it is one of the newest: a session runs any number of cells."""
+    """Let tracebacks show the lines of a text. Only the newest texts are kept, since a session runs any number of cells."""
     _kept.pop(name, None)
     _kept[name] = len(text)
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
@@ -202,7 +202,7 @@ class _Session:
 
     Attributes:
         namespace: the globals of all cells.
-        is_interruptible: whether a cell is running, so that an interrupt reaches the cell and not the code around it.
+        is_interruptible: True while a cell is running, so that an interrupt reaches the cell and not the code around it.
     """
 
     def __init__(self, inputs: dict[str, Any]) -> None:
@@ -212,7 +212,7 @@ class _Session:
         self._runner: asyncio.Runner | None = None
 
     def run(self, cell: Cell, show: Callable[[Any], Any] | None = None) -> Any:
-        """Run a cell, and return its value, or what *show* makes of it."""
+        """Run a cell, and return its value, or the result of *show* for that value."""
         signal.signal(signal.SIGINT, _interrupt)  # an earlier cell may have changed that
         try:
             self.is_interruptible = True
@@ -272,7 +272,7 @@ def run_cell(text: str, name: str, /, **inputs: Any) -> Any:
 
 
 def display_cell(text: str, name: str, /, **inputs: Any) -> Any:
-    """Run a text as `run_cell` does, and return what a notebook shows of its value: `{MIME type: text}`, or None if the value is None."""
+    """Run a text as `run_cell` does, and return the value as a notebook shows it: `{MIME type: text}`, or None if the value is None."""
     session = _sessions[0]
     cell = Cell(text, name)
     session.namespace.update(inputs)
@@ -299,7 +299,7 @@ def _display(value: Any) -> dict[str, str] | None:
 
 
 def pass_over(*_args: Any, **_kwargs: Any) -> None:
-    """Take what a call brings, and do nothing with it: nobody waits for the call any more, but later ones build on what it brings."""
+    """Take over the definitions of a call without running it: nobody waits for the call any more, but later calls build on its definitions."""
 
 
 def assign(**values: Any) -> None:

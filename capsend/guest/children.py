@@ -56,14 +56,14 @@ def spawn(head: dict[str, Any], program: str, call: str, segments: Sequence[byte
     told = dumps({**head, "segments": transit.name(segments)} if segments else head)
     if len(told) > _LONGEST_HEAD:
         raise LimitExceeded(
-            f"the rights of {head['name']} take {len(told)} bytes to tell, and {_LONGEST_HEAD} can be told. "
+            f"the rights of {head['name']} take {len(told)} bytes to describe; {_LONGEST_HEAD} is the most. "
             "Give it folders rather than the paths in them"
         )
     payload = Spawn(told, program, call).write()
     size = len(payload) + size_of(segments)
     if size > LARGEST_PAYLOAD:
         raise LimitExceeded(
-            f"{head['name']} and its arguments take {size} bytes in transit, and what a process spawns can take {LARGEST_PAYLOAD}. "
+            f"{head['name']} and its arguments take {size} bytes in transit; {LARGEST_PAYLOAD} is the most that a process can send a child. "
             "Send large data in messages, in parts"
         )
     handles.flush()

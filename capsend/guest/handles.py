@@ -64,7 +64,7 @@ class Handle:
 
 
 def receive(told: list[list[Any]]) -> list[Any]:
-    """Return the handles of the host's descriptions.
+    """Return the handles that the host describes.
 
     Args:
         told: `[[number, kind, description], ...]`.

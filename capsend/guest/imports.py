@@ -1,4 +1,4 @@
-"""Imports in a process: modules come with the program, and what a program looks for in vain was not sent, or does not exist."""
+"""Imports in a process: modules come with the program, and a module that is not found was not sent, or does not exist."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SentModule:
 
         Raises:
             ImportError: always; `traceback` does without.
-            CaptureError: `inspect` asks, and would tell the program that there is no source.
+            CaptureError: `inspect` asks, and would report to the program that there is no source.
         """
         frame: Any = sys._getframe(1)  # noqa: SLF001 - there is no public way to see who asks
         while frame is not None and frame.f_globals.get("__name__") in {"linecache", "inspect"}:
@@ -45,7 +45,7 @@ class SentModule:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in {"create_module", "exec_module", "find_spec", "invalidate_caches"}:
             raise AttributeError(name)
-        unsent.refuse(f"the files of {self._name} were not sent with the program", "pass what they hold as an argument")
+        unsent.refuse(f"the files of {self._name} were not sent with the program", "pass their contents as arguments")
 
 
 class _LastFinder:
@@ -57,7 +57,7 @@ class _LastFinder:
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
         """Return None for a module that the host has not either, and for one that code names in an `import` statement or by a constant.
 
-        For the last the host has looked. The same holds for modules of the standard library: what of it is not here is in no image.
+        For the last the host has looked. The same holds for modules of the standard library: a module that the guest lacks is in no image.
         """
         program, top = self._program(), name.partition(".")[0]
         if program is None or top in sys.stdlib_module_names:

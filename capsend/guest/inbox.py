@@ -83,7 +83,7 @@ def take(state: State, matches: Callable[[Any], bool] | None, start: int) -> tup
 
 
 def pull(*, urgent: bool, timeout: float | None) -> bool:
-    """Get one frame from the host and put it in its place, or run a callback that is due; return False when the time is over."""
+    """Get one frame from the host and file it, or run a callback that is due; return False at the deadline."""
     due = state.alarms[0][0] - time.monotonic() if state.alarms else None
     if due is None or (timeout is not None and timeout < due):
         return _frame(urgent=urgent, timeout=timeout)

@@ -1,4 +1,4 @@
-"""The mailbox of a process, on top of the host's operations."""
+"""The mailbox of a process, on top of the operations of the host."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Mailbox:
 
     @property
     def trap_exits(self) -> bool:
-        """Whether ends of linked processes come as `Exit` messages instead of ending this process."""
+        """True if ends of linked processes come as `Exit` messages instead of ending this process."""
         return inbox.state.traps_exits
 
     @trap_exits.setter

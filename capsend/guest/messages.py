@@ -43,7 +43,7 @@ def write(value: Any, program: Program | None, *, in_text: bool = False) -> tupl
     Args:
         value: the message.
         program: the program whose classes it may have.
-        in_text: whether it is to have no segments.
+        in_text: True writes the message without segments.
 
     Returns:
         (codec text, the handles in it, the bytes beside it).

@@ -9,7 +9,7 @@ import _socket
 import errno
 from typing import Any, NoReturn
 
-_WORDS = "a process has no network. Let a function of the host do this: decorate it with @capsend.host_function, and call it here"
+_WORDS = "a process has no network. Let a host function do this: decorate one in the host with @capsend.host_function, and call it"
 _LOOKUPS = ("getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
 
 

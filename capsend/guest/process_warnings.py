@@ -1,4 +1,4 @@
-"""Warnings of a process, sent to the `warnings` of the host, whose filters decide what becomes of them."""
+"""Warnings of a process, sent to the `warnings` of the host and subject to the host's filters."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from .unsent import Unsent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# No type checker knows the parts of the types that are made here.
+# No type checker knows the parts of the types that this module makes.
 _per_process: Any = PerProcess
 _mailbox: Any = Mailbox
 _INTERNAL = ("capsend_guest", "capsend_traits", "wit_world", "componentize_py")
@@ -48,8 +48,8 @@ class Program:
         entities: {number: entity} that the steps have made.
         handles: the handles that the program carries beside its steps.
         pieces: the source of its functions and classes, as `compile_source` takes it.
-        has_parent: whether another process spawned this one, so that the host does not know the entities.
-        is_running: whether all of it has been rebuilt, so that its later definitions are new.
+        has_parent: True if another process spawned this one, so that the host does not know the entities.
+        is_running: True once the whole program has been rebuilt, so that later definitions are new.
         stand_in: returns the value that an answer holds instead of one whose class the host cannot know; None when it needs none.
         watch: tells what the function has changed of all that was sent.
     """
@@ -158,7 +158,7 @@ class Program:
         return None
 
     def _nested(self, thing: Any, module: str, qualname: str) -> dict[str, Any] | None:
-        """Name a class or function by the nearest class around it that is an entity, and the path from there."""
+        """Name a class or function by the nearest class around it that is an entity, and the path from that class."""
         parts = qualname.split(".")
         for depth in range(len(parts) - 1, 0, -1):
             outer = ".".join(parts[:depth])
@@ -192,7 +192,7 @@ class Program:
         """Return the object that a message from another process or the host names.
 
         Raises:
-            LookupError: this process has no object of that name.
+            LookupError: the process has no object of that name.
         """
         found = None if _is_internal(module) else _find(module, qualname)
         if found is None:
@@ -200,11 +200,11 @@ class Program:
         return found
 
     def has(self, cls: type) -> bool:
-        """Return whether a class belongs to a module of the user's."""
+        """Return whether a class belongs to a module of the user."""
         return cls.__module__ in self._own_modules
 
     def owns(self, module: str) -> bool:
-        """Return whether a module is one of the user's."""
+        """Return whether a module is a user module."""
         return module in self._own_modules
 
     def forget(self, entities: int) -> set[str]:
@@ -247,7 +247,7 @@ class Program:
                 spec.submodule_search_locations = list(folders)
         if folders is not None:
             module.__path__ = folders
-        # The first one: libraries that generate code make namespaces that go by the name of the user's module.
+        # The first one: libraries that generate code make namespaces under the name of the user's module.
         if name not in self._own_modules and (name == "__main__" or name not in sys.modules):
             sys.modules[name] = module
         self._own_modules.add(name)

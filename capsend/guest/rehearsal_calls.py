@@ -15,7 +15,7 @@ FACTOR = 2
 
 
 def ordinary(n: int, values: object = None, *, name: str = "") -> dict[str, object]:
-    """Do what most functions do."""
+    """Use the parts of Python that most functions use."""
     total = 0.0
     for index in range(n):
         total += helper(index)

@@ -69,7 +69,7 @@ def run_again(program: str, call: str) -> str:
     unsent.begin()
     try:
         parts = codec.loads(program)
-        # A call before may have failed while it was rebuilt: the host has counted what it was to make.
+        # An earlier call may have failed while it was rebuilt: the host has counted the entities that it was to make.
         entities, held = parts["at"]
         rebuilt.entities += [None] * (entities - len(rebuilt.entities))
         rebuilt.handles += [None] * (held - len(rebuilt.handles))

@@ -64,7 +64,7 @@ def list_objects() -> None:
     # A bit for every eight bytes of memory: a dict of all objects would need more of it than many packages do.
     seen = bytearray()
     waiting: list[object] = [sys.modules, *gc.get_objects()]
-    # The objects that are made here are gone in the snapshot.
+    # Objects that this function makes are gone in the snapshot.
     mine = {id(numbers), id(seen), id(waiting)}
     while waiting:
         thing = waiting.pop()

@@ -130,7 +130,7 @@ def _put_stub(name: str) -> None:
 
 
 class _Stub(types.ModuleType):
-    """The stand-in for a module that needs an operating system: it has a class of every name, and none can be used."""
+    """The stand-in for a module that needs an operating system: a class of every name, none of which can be used."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)

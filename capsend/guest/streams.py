@@ -89,7 +89,7 @@ class _Bytes(io.BufferedIOBase):
 
 
 class _Text(io.TextIOWrapper):
-    """A stream of text that passes on whole lines, and the rest of one when it is flushed."""
+    """A stream of text that passes on whole lines, and an unfinished line when it is flushed."""
 
     def __init__(self, raw: _HostWriter) -> None:
         buffer = io.BufferedWriter(raw)
@@ -191,7 +191,7 @@ def flush() -> None:
     streams: set[Any] = {sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__}
     for stream in streams:
         try:
-            # The host hands on the rest when a process ends: it need not be told.
+            # The host hands on the rest when a process ends, unasked.
             io.TextIOWrapper.flush(stream) if type(stream) is _Text else stream.flush()
         except (AttributeError, ValueError, OSError):
             continue

@@ -7,7 +7,7 @@ import operator
 import typing
 from typing import Any
 
-# The types that are made here have names that no type checker sees.
+# The types that this module makes have names that no type checker sees.
 _typing: Any = typing
 
 

@@ -166,7 +166,7 @@ def refuse(reason: str, cure: str) -> NoReturn:
 
     Args:
         reason: the reason, which begins with the name.
-        cure: what to do instead.
+        cure: the advice of the error message.
 
     Raises:
         CaptureError: always; the process ends with it.

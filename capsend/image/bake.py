@@ -323,8 +323,10 @@ def _refused(output: str, packages: Sequence[Package]) -> str:
         return ""
     refused: dict[str, list[str]] = loads(line.partition(MARK)[2])
     named = {package.name: package for package in packages}
-    told = [f"{named[name].words} cannot be imported inside: {reason}" for name, (_, reason) in refused.items()]
-    return "\n".join(told) + ".\nUse another package, or call it outside, in a function made with @host_function"
+    told = [f"{named[name].words} cannot be imported in a process: {reason}" for name, (_, reason) in refused.items()]
+    return (
+        "\n".join(told) + ".\nUse another package, or call this one in the host, in a function made with @host_function"
+    )
 
 
 def _tool_folders() -> list[str]:

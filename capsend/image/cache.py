@@ -58,7 +58,7 @@ def check_owner(path: Path, is_kind: object) -> None:
     status = path.lstat()
     if not is_kind(status.st_mode):  # type: ignore[operator] # one of the stat.S_IS... functions
         raise ImageError(
-            f"{path} is not what it should be, perhaps a symbolic link: images are not loaded through it. Remove it"
+            f"{path} is no folder of this user's, perhaps a symbolic link: images are not loaded through it. Remove it"
         )
     if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
         raise ImageError(
@@ -68,7 +68,7 @@ def check_owner(path: Path, is_kind: object) -> None:
     if os.name == "posix" and status.st_mode & 0o022:
         raise ImageError(
             f"{path} can be written by other users, and loading an image runs it as native code. "
-            f"Remove it, or, if you trust what is in it: chmod -R go-w {path}"
+            f"Remove it, or, if you trust its content: chmod -R go-w {path}"
         )
 
 
@@ -115,5 +115,5 @@ def check_way(folder: Path) -> None:
 
 
 def _own() -> set[int]:
-    """Return the groups that are the system's, or this user's alone as far as one can tell."""
+    """Return the groups that belong to the system, or, as far as the group database shows, to this user alone."""
     return {0, os.getegid()}

@@ -521,7 +521,7 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 def _discard(folder: Path) -> None:
-    """Remove an image so that no half of it can be taken for a whole one."""
+    """Remove an image so that a half-removed one cannot be taken for a whole one."""
     if folder.exists() or folder.is_symlink():
         grave = folder.with_name(f"{_WORKSHOP}{folder.name}-{os.getpid()}")
         folder.rename(grave)

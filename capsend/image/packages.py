@@ -34,7 +34,7 @@ _REQUIREMENT: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 @attrs.frozen
 class Package:
-    """One distribution, or one importable package without a distribution, as it goes into an image."""
+    """A distribution, or an importable package without a distribution, in the form that goes into an image."""
 
     name: str
     version: str
@@ -201,7 +201,7 @@ def _loose_package(name: str, needed_by: str) -> Package:
         reason = f", which {needed_by!r} requires," if needed_by else ""
         if recipe := recipe_of(name):
             raise ImageError(f"the package {name!r}{reason} has native code, and {how_to_get(recipe)}")
-        message = f"the package {name!r}{reason} is not installed here. Install it first: pip install {name}"
+        message = f"the package {name!r}{reason} is not installed. Install it first: pip install {name}"
         raise ImageError(message)
     return _pack(name, "", files, needed_by)
 

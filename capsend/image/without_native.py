@@ -67,7 +67,7 @@ def refuse_native(packages: Iterable[Package]) -> None:
     if told:
         raise ImageError(
             "\n".join(told)
-            + "\nA process runs WebAssembly only. Use a pure-Python package, or call this one outside, in a function "
+            + "\nA process runs WebAssembly only. Use a pure-Python package, or call this one in the host, in a function "
             "made with @host_function"
         )
 
@@ -86,7 +86,7 @@ def missing_native(packages: Iterable[Package]) -> list[Package]:
 
 @functools.cache
 def needs_native(name: str) -> str:
-    """Return the package that keeps a package out of images, itself or one that it requires; empty when none does, or nobody knows."""
+    """Return the package that keeps *name* out of images: *name* or a package that it requires; empty if none is known."""
     try:
         packages = collect([name])
     except ImageError:

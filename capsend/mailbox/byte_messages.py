@@ -122,7 +122,7 @@ def _bytes_in(text: str) -> Any:
     def resolve(reference: Any) -> object:
         number = reference.get("h") if type(reference) is dict else None
         if type(number) is not int or number < 0:
-            raise LookupError("only handles are of interest here")
+            raise LookupError("only handles are of interest to this reader")
         return _Index(number)
 
     try:

@@ -37,7 +37,7 @@ class Offer(enum.Enum):
     FULL = "there is no room now, and the sender is to wait"
     REFUSED = "there is no room, and the sender is not to wait"
     TOO_LARGE = "the port never has room for it"
-    CLOSED = "nobody receives there any more"
+    CLOSED = "nobody receives from that mailbox any more"
 
 
 class Origin(Protocol):
@@ -61,7 +61,7 @@ class Envelope:
         kind: "m" a message, "d" the notice of a monitor, "x" the notice of a link.
         tag: the call that the message answers; 0 for none.
         origin: knows the names in the text; None where it has none, or where its sender has ended.
-        trusted: whether the host wrote it.
+        trusted: True if the host wrote the message.
         segments: the bytes beside the text.
         size: the bytes that it is charged.
     """
@@ -339,7 +339,7 @@ class Port:
             account.tell_waiting()
 
     def hold(self, messages: int, size: int) -> None:
-        """Charge for messages that the receiver took out and set aside, because it wanted another one."""
+        """Charge for messages that the receiver took out of turn and set aside."""
         if (messages, size) == self._held:
             return
         self._held = (

@@ -125,7 +125,7 @@ class HostCalls:
             if guest.interrupted:
                 return False
             if guest.disturbed:
-                # The guest is about to see a KeyboardInterrupt of its own; this is what there is for it until then.
+                # The guest is about to see a KeyboardInterrupt of its own; until then this is its answer.
                 call.too_late = raised_text(TimeoutError(f"{call.function.name} was interrupted"), None)
                 self.close()
                 return True

@@ -252,7 +252,8 @@ def _check_payload(size: int) -> None:
     """Refuse segments of arguments that are more than a text could be."""
     if size > LARGEST_PAYLOAD:
         raise _refused(
-            RefusalWord.LIMIT, f"arguments of {size} bytes, and what a process spawns can take {LARGEST_PAYLOAD}"
+            RefusalWord.LIMIT,
+            f"arguments of {size} bytes; {LARGEST_PAYLOAD} is the most that a process can send a child",
         )
 
 

@@ -149,7 +149,7 @@ def spawn(
         shipment: the call that the child runs; its grants are among the parent's.
         environment: the child's limits, made by `narrow`.
         size: bytes of the host's memory that the shipment takes.
-        linked: whether the two are linked from the first moment.
+        linked: True links parent and child from the first moment.
 
     Raises:
         NoRoom: the budget of a process above the child is used up.

@@ -55,7 +55,7 @@ def count_from(number: int) -> None:
 
 
 class Answerer(Protocol):
-    """Does the host operations of one range of numbers, for one process."""
+    """The host operations of one range of numbers, for one process."""
 
     def answer(self, operation: int, payload: str) -> str:
         """Do one operation."""
@@ -274,7 +274,7 @@ class Life:
         """Return the value or raise the error of a finished process.
 
         Args:
-            as_result: whether the caller is `Process.result`; see `raised_by_result`.
+            as_result: True if the caller is `Process.result`; see `raised_by_result`.
         """
         if self._error is not None:
             raise raised_by_result(self._error) if as_result else self._error
@@ -482,7 +482,7 @@ class Life:
         try:
             self.branch.hold_result(size)
         except NoRoom as lack:
-            message = f"the result of process {self.number} has no room beside what else waits to be taken: {lack}"
+            message = f"the result of process {self.number} has no room beside the other results that wait to be taken: {lack}"
             raise OutputLimitExceeded(f"{message}. Take results as they come", limit=limit) from None
 
     def _fail(self, error: BaseException) -> None:

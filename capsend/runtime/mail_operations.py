@@ -112,7 +112,7 @@ class Mail:
         self._links: dict[Port, Callable[[], None]] = {}
         self._timers: dict[int, Timer] = {}
 
-    # --- what its Life does ---
+    # --- acts of its Life ---
 
     def open(self, shipment: Shipment) -> None:
         """Set the names that the process knows, before anybody has its address."""

@@ -62,7 +62,7 @@ class _StandardOnly:
         """Return the spec of a module of the standard library; None for any other module and on other threads.
 
         Raises:
-            ModuleNotFoundError: this Python lacks that module. A file of its name elsewhere is not it.
+            ModuleNotFoundError: the running Python lacks that module; files of the same name elsewhere do not count.
         """
         if threading.get_ident() != self._thread or name.partition(".")[0] not in sys.stdlib_module_names:
             return None

@@ -1,4 +1,4 @@
-"""Warnings of processes in the `warnings` of the host program, whose filters decide what becomes of them."""
+"""Warnings of processes, issued through the `warnings` of the host program and subject to its filters."""
 
 from __future__ import annotations
 

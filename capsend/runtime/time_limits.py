@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from capsend.runtime.tree import Branch
 
 _TICK: Final = 0.005
-_CROWD: Final = 100  # looking at so many processes takes a small part of a tick
+_CROWD: Final = 100  # looking at this number of processes takes a small part of a tick
 _deadlines: Final = Deadlines()
 
 

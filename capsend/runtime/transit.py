@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _PART: Final = 8 << 20
 _LONGEST_NAMES: Final = MOST * 22
-"""Characters of the names of so many segments: an address, a plus sign, a size, a comma."""
+"""Characters that the names of `MOST` segments can take: an address, a plus sign, a size and a comma for each."""
 
 
 class Transit:

@@ -34,7 +34,7 @@ HUSK: Final = 16 << 10
 _NO_CHILDREN: Final = "process {owner} must not spawn: its environment allows no processes below it. Allow some: Environment(processes=...)"
 _WORDS: Final[dict[Resource, str]] = {
     "processes": "process {owner} would have more than {most} processes below it. Allow more: Environment(processes=...)",
-    "memory": "what process {owner} spawns would have more than {most} bytes of memory. "
+    "memory": "the children of process {owner} would have more than {most} bytes of memory. "
     "Give each less: Environment(memory=...), or allow more: Environment(tree_memory=...)",
     "mail": "more than {most} bytes of messages would wait below process {owner}. Allow more: Environment(mailbox_bytes=...)",
     "answers": "more than {most} bytes of answers would wait below process {owner}. Allow more: Environment(mailbox_bytes=...)",
@@ -137,7 +137,7 @@ class Branch:
             with self._lock:
                 parent._children[self.number] = self
 
-    # --- what is charged ---
+    # --- charges ---
 
     def take(self, resource: Resource, amount: int) -> None:
         """Charge this process and all above it, or none of them.
@@ -203,7 +203,7 @@ class Branch:
                 for port in waiting:
                     port.tell_next()
 
-    # --- what a child costs ---
+    # --- the cost of a child ---
 
     def reserve(self, memory: int) -> None:
         """Charge for one more child.

@@ -138,7 +138,7 @@ class Call(Task):
     Args:
         head: returns the text that chooses the entry, from the handles that are sent along.
         text: the arguments.
-        passed_over: as `head`, for an entry that only takes what the call brings.
+        passed_over: as `head`, for an entry that takes over the definitions of a call and does not run it.
         grants: the grants behind the new handles in them.
         shipment: reads the answer.
         limits: the environment whose timeout, CPU time and output it has.
@@ -282,7 +282,7 @@ class SessionLife(Life):
     def _look(self, guest: Guest) -> tuple[Still | None, BaseException | None]:
         """Return (the session's state, None), or (None, the reason why it cannot be taken)."""
         if self.anchors is not None:
-            message = "a session that was given a Dir cannot be copied: the copy would not have the folder open. Pass what is in it"
+            message = "a session that was given a Dir cannot be copied: the copy would not have the folder open. Pass the content"
             return None, CapsendError(message)
         picture = guest.take_picture()
         if picture is None:

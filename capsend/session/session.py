@@ -53,7 +53,7 @@ _MOST_TEXTS: Final = 50
 
 @final
 class Session:
-    r"""A live process that runs cells of source text, one after the other, in one namespace: as a notebook does.
+    r"""A live process that runs cells of source text in one namespace, one after the other, like the kernel of a notebook.
 
     The environment's `timeout`, `cpu` and `output` are limits of each cell; its memory, and its limits of handles, messages and processes,
     are limits of the whole session. A cell that reaches one of its limits is interrupted, and the session keeps its variables; a cell that
@@ -143,7 +143,7 @@ class Session:
             timeout: seconds that it may take; the environment's by default, None for no limit.
             stdout: called with its output, whole lines, while it runs; the environment's target by default.
             stderr: the same for standard error.
-            display: return what a notebook shows of the value instead of the value, `{MIME type: text}`; None if the value is None.
+            display: return the value as a notebook shows it, `{MIME type: text}`, instead of the value; None if the value is None.
 
         Raises:
             SyntaxError: the cell cannot be compiled.
@@ -434,7 +434,7 @@ class State:
         grants: the globals that it begins with.
         texts: {name: text} of its last cells.
         next_cell: the number of its next cell.
-        is_foreign: whether another program has made the session, so that it holds what this one never sent.
+        is_foreign: True if another program has made the session, so that its objects were not sent by this one.
     """
 
     entries: Entries
@@ -557,7 +557,7 @@ def _started(still: Still, state: State) -> Session:
 
 
 class _Kept:
-    """The output of one cell, kept, and handed on to the cell's targets, or to the environment's own if it has some."""
+    """The output of one cell, kept and handed on to the targets of the cell, or of the environment if the cell has none."""
 
     def __init__(self, environment: Environment, stdout: Target, stderr: Target) -> None:
         self._out: list[str] = []

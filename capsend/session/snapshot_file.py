@@ -194,7 +194,7 @@ class _Reader:
             raise self.damaged("it is not complete")
         places = tuple(_RUN.iter_unpack(self._take(_RUN.size * runs)))
         if sum(length for _, length in places) != rest:
-            raise self.damaged("it is not as long as it says")
+            raise self.damaged("its length is not the one that it states")
         lines = _decoded(self._take(texts))
         picture = Picture.of_file(size, places, self._pages(rest))
         expected = self._digest.digest()

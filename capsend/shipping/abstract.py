@@ -1,10 +1,10 @@
-"""What is registered with abstract classes, which remember the answer until something more is registered anywhere."""
+"""The classes registered with abstract classes, which keep their answers until the next registration anywhere."""
 
 from __future__ import annotations
 
 import abc
 import sys
-from _abc import _get_dump  # type: ignore[import-not-found]  # there is no public way to ask what was registered
+from _abc import _get_dump  # type: ignore[import-not-found]  # the registered classes have no public interface
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary, ref
 
@@ -24,7 +24,7 @@ _BY_THE_LIBRARY: Final = frozenset(
         *(("Number", "Decimal"), ("Complex", "complex"), ("Real", "float"), ("Integral", "int")),
     )
 )
-"""What the standard library itself registers with the classes of `collections.abc` and `numbers`."""
+"""The registrations of the standard library itself with the classes of `collections.abc` and `numbers`."""
 _summaries: dict[tuple[tuple[type, ...], bool], tuple[object, _Summary]] = {}
 _registered: WeakKeyDictionary[type, tuple[Any, list[Any]]] = WeakKeyDictionary()
 _registering: WeakKeyDictionary[type, tuple[Any, list[Any]]] = WeakKeyDictionary()

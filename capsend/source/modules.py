@@ -14,10 +14,10 @@ def loaded(name: str) -> types.ModuleType | None:
 
 
 def code_in(found: Any, qualname: str) -> types.CodeType | None:
-    """Return the code of a function that stands in a module, or in a function of it; None where there is none.
+    """Return the code of a function that is defined in a module, or in a function of the module; None if there is none.
 
     Args:
-        found: what the module shows under the first part of the name; it may be a decorator around the function.
+        found: the object that the module has under the first part of the name; it may be a decorator around the function.
         qualname: the qualified name of the code.
     """
     first, *parts = qualname.split(".<locals>.")

@@ -33,7 +33,7 @@ class SourceError(Exception):
 def without_source(filename: str) -> SourceError:
     """Return the error for code whose text was never in a file, or is in none any more."""
     return SourceError(
-        f"{filename} has no source text here: code made by exec() or eval(), typed after -c, or whose file is gone "
+        f"{filename} has no source text: code made by exec() or eval(), typed after -c, or whose file is gone "
         "cannot be sent",
         _WRITE,
     )

@@ -58,9 +58,9 @@ class Import:
         module: the module's name as written, without leading dots.
         level: the number of leading dots.
         names: the names of a `from` import, or the attributes read from the module later.
-        is_from: whether it is a `from` import.
+        is_from: True for a `from` import.
         line: its line.
-        guarded: whether a `try` or `with suppress(...)` around it provides for its failure.
+        guarded: True if a `try` or `with suppress(...)` around the import provides for its failure.
         form: "statement"; "call" of `import_module`, or a call that is handed it; "lookup" in `sys.modules`, which imports nothing.
     """
 
@@ -86,7 +86,7 @@ class References:
         attributes: names of attributes read from values whose origin is not known.
         operators: the methods that its operators, statements and built-in functions may call on instances of the user's classes.
         prefixes: the beginnings of attribute names that it computes, as `getattr(self, f"visit_{kind}")` does.
-        is_dynamic: whether it may look up any global by a name that is computed, as `globals()` and `eval` do.
+        is_dynamic: True if the code may look up any global by a computed name, as `globals()` and `eval` do.
         imports_by_name: whether it may import a module by a name that is computed.
     """
 
@@ -150,7 +150,7 @@ def _by_text(root: ast.AST) -> Iterator[tuple[str, str, int]]:
 
 
 def _prefixes(root: ast.AST) -> Iterator[str]:
-    """Yield the beginning of every computed name in a call of `getattr`, where it is long enough to say something."""
+    """Yield the constant beginning of every computed name in a call of `getattr`, if it is long enough to narrow the names."""
     for node in ast.walk(root):
         if (
             isinstance(node, ast.Call)
@@ -273,7 +273,7 @@ def _by_name(node: ast.AST, guarded: bool) -> Iterator[Import]:
         if is_lookup or called in _IMPORTING:
             yield from _named(place.args[0], names, place.lineno, guarded, is_lookup)
         for passed, name in itertools.pairwise(place.args):
-            # `run(import_module, "x")`: what it is handed to deals with the failure, as far as anybody can know here.
+            # `run(import_module, "x")`: the receiver of `import_module` may deal with the failure.
             if (passed.attr if isinstance(passed, ast.Attribute) else getattr(passed, "id", "")) in _IMPORTING:
                 yield from _named(name, (), place.lineno, True, False)
     elif isinstance(place, ast.Subscript) and _is_modules(place.value):

@@ -62,7 +62,7 @@ class TextShipment(Shipment):
 
 
 class _Label(str):
-    """The name of one text in tracebacks: equal to itself only, since strangers give their texts the same names."""
+    """The name of one text in tracebacks: equal to itself only, since untrusted programs give their texts the same names."""
 
     __slots__ = ()
 
@@ -129,7 +129,7 @@ def _place(name: str) -> tuple[str, str]:
 
 
 class Entries:
-    """A program that holds entries of the image, to which every call adds what it needs.
+    """A program that holds entries of the image; every call adds its own definitions.
 
     Args:
         names: the entries, by their names in `capsend.guest.cells`, or as `module.function`; the process begins with the first one.

@@ -177,7 +177,7 @@ class Source:
 
 
 def check_globals(names: dict[str, Any], source: str) -> None:
-    """Refuse globals of a text that would take the place of Python's own.
+    """Refuse globals of a text that would hide Python's own names.
 
     Raises:
         TypeError: a name is no identifier, or begins and ends with two underscores.

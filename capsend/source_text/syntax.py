@@ -1,4 +1,4 @@
-"""The check of a text's syntax: by an instance that runs nothing else, so that the host never compiles a stranger's text."""
+"""The check of a text's syntax: by an instance that runs nothing else, so that the host never compiles untrusted text."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ with contextlib.suppress(ImportError, OSError, ValueError):  # a system without 
 sys.argv[:2] = ["mypy"]
 runpy.run_module("mypy", run_name="__main__", alter_sys=True)
 """
-"""A program that runs mypy within so many bytes of addresses: untrusted text can make it ask for any amount."""
+"""A program that runs mypy with a limit on its address space: untrusted text can make mypy ask for any amount."""
 
 _INPUTS: Final = "capsend_inputs"
 _TEXT: Final = "capsend_text"
@@ -119,7 +119,7 @@ def _mypy(folder: Path) -> list[str]:
         message = f"mypy took more than {_TIMEOUT:g} s for the text"
         raise CapsendError(message) from None
     if "No module named mypy" in done.stderr:
-        message = "source.check() needs mypy, which is not installed here. Install it: pip install 'capsend[mypy]'"
+        message = "source.check() needs mypy, which is not installed. Install it: pip install 'capsend[mypy]'"
         raise CapsendError(message)
     if done.returncode and not done.stdout.startswith("{"):
         message = f"mypy could not check the text: {(done.stderr or done.stdout).strip()[-1_000:]}"

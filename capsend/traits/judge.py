@@ -89,7 +89,7 @@ class Shape(enum.Enum):
     DECLARED = "a declared class without an encoding of its own: its class goes by name, its fields are judged"
     DECLARED_WHOLE = "the same, whatever its fields are: only the code in them is reached"
     ENUM = "judge the members' values"
-    PROMISED = "an unsafe impl: only what it is made of is reached"
+    PROMISED = "an unsafe impl: only its parts are reached"
     CODE = "ask the program"
     REFUSED = "never"
 
@@ -120,11 +120,11 @@ class Judge:
             value is not code after all and is to be judged as an instance.
 
     Attributes:
-        has_instances: whether an instance was met whose fields can change without a name being bound anew.
+        has_instances: True once an instance was met whose fields can change without a name being bound anew.
         singular: the immutable values met that equal only themselves, outermost first; copies of one of them would not be equal.
         rebuilt: (class, method) of every method of the user's classes that runs when the values met are decoded.
         visited: the parts met that are no atoms.
-        held: whether the next value is an instance that a class holds: then only changes after its making count.
+        held: True if the next value is an instance that a class holds: then only changes after its making count.
     """
 
     def __init__(self, external: Callable[[object, TraitName], list[Leaf] | None]) -> None:

@@ -55,7 +55,7 @@ class Impl:
 
 
 def explicit_impl(cls: type) -> Impl | None:
-    """Return the impl written on `cls` itself, or the negative one it inherits; an unsafe impl is not inherited."""
+    """Return the impl written on `cls` itself, or an inherited negative one; an unsafe impl is not inherited."""
     own: Impl | None = cls.__dict__.get(IMPL)
     if own is not None:
         return own

@@ -42,7 +42,7 @@ def fields_of(value: object) -> Iterator[Part]:
     """Yield (noun, step of the path, part) for the fields that an instance really has."""
     for name, child in instance_state(value):
         if name == "__annotations__" and type(child) is dict:
-            # functools.update_wrapper put it there; nobody changes the annotations of a function.
+            # functools.update_wrapper sets it; nobody changes the annotations of a function.
             yield from (("annotation", f".__annotations__[{key!r}]", item) for key, item in child.items())
         else:
             yield "field", f".{name}", child

@@ -19,7 +19,7 @@ _PLAIN: Final = (types.FunctionType, type, types.ModuleType)
 
 
 def declares_per_process(namespace: dict[str, Any], name: str, value: Any) -> bool:
-    """Return whether a global is declared `PerProcess[...]`, in its own module or in the one that it was imported from."""
+    """Return whether a global is declared `PerProcess[...]`, in its own module or in the module that it was imported from."""
     annotations = _annotations(namespace)
     if name in annotations:
         return is_per_process(annotations[name], namespace)

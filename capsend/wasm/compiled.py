@@ -71,7 +71,7 @@ def obtain(data: bytes, *, name: str, isolated: bool = False) -> Compiled:
     Args:
         data: its binary form.
         name: its name in messages.
-        isolated: whether it is compiled in an OS process of its own.
+        isolated: True compiles the module in an OS process of its own.
 
     Raises:
         WasmError: the module is not valid, needs something that processes do not have, or does not fit the interface.
@@ -85,7 +85,7 @@ def obtain(data: bytes, *, name: str, isolated: bool = False) -> Compiled:
         )
     if len(data) > LARGEST:
         raise WasmError(
-            f"{name} has {len(data)} bytes, and {LARGEST} are the most that is compiled. Strip what it does not need"
+            f"{name} has {len(data)} bytes, and {LARGEST} are the most that is compiled. Strip debug information and unused code"
         )
     key = hashlib.sha256(data).digest(), name
     found = _loaded.get(key)

@@ -1,4 +1,4 @@
-"""Compiling modules of strangers in an OS process of its own, with limits, instead of in the host program."""
+"""The compilation of untrusted modules in an OS process of its own, with limits, instead of in the host program."""
 
 from __future__ import annotations
 

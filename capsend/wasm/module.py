@@ -160,7 +160,7 @@ class WasmShipment(Runnable):
         Raises:
             LookupError: always.
         """
-        raise LookupError("it names what was not sent to it")
+        raise LookupError("it names a grant that was not sent to it")
 
 
 @final
@@ -213,7 +213,7 @@ class WasmModule:
         Args:
             data: the binary format.
             name: its name in messages; a name from its digest when empty.
-            isolated: whether it is compiled in an OS process of its own, with limits: for modules of strangers, which could keep all cores
+            isolated: True compiles the module in an OS process of its own, with limits: for untrusted modules, which could keep all cores
                 busy for minutes and take gigabytes. It costs about half a second, once; the compiled form is kept in the cache as any
                 other.
 
@@ -335,8 +335,8 @@ class WasmFunction:
             grant = grant_of(each)
             if grant is None:
                 raise TypeError(
-                    f"{label} cannot be passed {_with_article(type(each).__name__)}: after its bytes come only what it may use, "
-                    "which is addresses, Dirs, HostFunctions, WasmModules and their functions"
+                    f"{label} cannot be passed {_with_article(type(each).__name__)}: after its bytes come only "
+                    "capabilities: addresses, Dirs, HostFunctions, WasmModules and their functions"
                 )
             grants.append(grant)
         return tuple(grants)

@@ -409,7 +409,7 @@ class Operations:
             name: name of the function.
             data: its argument.
             handles: handles of the capabilities that it can use.
-            flags: whether to link to it and to monitor it.
+            flags: the bits `LINK` and `MONITOR`.
 
         Raises:
             Refusal: the child was not started.

@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     form = check.add_mutually_exclusive_group()
     form.add_argument("--json", dest="form", action="store_const", const="json", default="text")
     form.add_argument("--sarif", dest="form", action="store_const", const="sarif")
-    explain = commands.add_parser("explain", help="say what the plugin thinks of a class or function")
+    explain = commands.add_parser("explain", help="show the plugin's verdict on a class or function")
     explain.add_argument("name")
     audit = commands.add_parser("audit", help="list every unsafe impl with its place and reason")
     audit.add_argument("paths", nargs="*")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MARK: Final = "capsend.used"
 TEXT: Final = (
-    "A module in this cache imports capsend, so the modules in it have summaries of what their functions capture.\n"
+    "A module in this cache imports capsend, so the modules in it have summaries of the captures of their functions.\n"
 )
 UNSEEN: Final = '{"unseen":true,"version":1}'
 
@@ -82,7 +82,7 @@ class Summaries:
         gc.disable()  # what is made here lives shortly, and would cost collections of all that mypy holds
         try:
             self._attach(file, modules)
-        except Exception:  # noqa: BLE001 - a crash here would take mypy down; without its summary a module's functions count as unseen
+        except Exception:  # noqa: BLE001 - a crash would take mypy down; without its summary a module's functions count as unseen
             summary.attach(file, modules, UNSEEN)
         finally:
             if collects:

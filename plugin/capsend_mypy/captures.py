@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LOCAL_CLASS: Final = "class"
 BY_NAME_VERDICT: Final = "it is carried by its name, and a function inside another one cannot be imported"
-BY_NAME_CURE: Final = "define it at module level, and pass what it captures as arguments"
+BY_NAME_CURE: Final = "define it at module level, and pass its captures as arguments"
 UNASSIGNED: Final = "not assigned"
 CANNOT_BE_SENT: Final = "which cannot be sent"
 EMPTY: Final = Spoil(

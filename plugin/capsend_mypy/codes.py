@@ -16,7 +16,7 @@ CATEGORY: Final = "capsend"
 
 CAPTURE: Final = ErrorCode("capsend-capture", "A captured value is not ProcessSend", CATEGORY)
 GLOBAL: Final = ErrorCode(
-    "capsend-global", "A global or class attribute that a spawned function uses cannot go along", CATEGORY
+    "capsend-global", "A global or class attribute that a spawned function uses cannot be sent", CATEGORY
 )
 OPAQUE: Final = ErrorCode("capsend-opaque", "A type or callable says too little to be judged", CATEGORY)
 ANY: Final = ErrorCode("capsend-any", "A value that has to be judged has the type Any or object", CATEGORY)
@@ -43,5 +43,5 @@ _BY_RULE: Final = {Rule.ANY: ANY, Rule.OPAQUE: OPAQUE, Rule.BOUND: BOUND}
 
 
 def code_of(finding: Finding, rule: Rule) -> ErrorCode:
-    """Return the error code of a finding: by its rule if the type says too little, else by its position."""
+    """Return the error code of a finding: by its rule if the type shows too little, else by its position."""
     return _BY_RULE.get(rule) or _BY_KIND.get(finding.kind, CAPTURE)

@@ -86,7 +86,7 @@ def check(paths: Sequence[str], *, form: str = "text", config: str = "") -> int:
 def _summary(messages: Sequence[Message]) -> str:
     files = len({message.file for message in messages})
     if not messages:
-        return _coloured("all is well: nothing is captured or sent that cannot go along\n", _GREEN)
+        return _coloured("all is well: every capture and every sent value can be sent\n", _GREEN)
     count = f"{len(messages)} error{'' if len(messages) == 1 else 's'} in {files} file{'' if files == 1 else 's'}"
     return _coloured(f"found {count}\n", _RED)
 
@@ -240,7 +240,7 @@ def show(program: Program, name: str) -> int:
 def _explain_value(program: Program, name: str, node: Var) -> int:
     """Print whether a module's variable can be captured, and whether its value can be passed."""
     if node.type is None:
-        sys.stderr.write(f"{name}: mypy could not tell its type. Annotate it.\n")
+        sys.stderr.write(f"{name}: mypy could not infer its type. Annotate it.\n")
         return FAILED
     failures = _captured(program, name)
     sys.stdout.write(

@@ -114,7 +114,7 @@ def load(folder: Path) -> Configuration:
 
 
 def boundary(text: str, transport: Transport) -> Boundary:
-    """Return the boundary that a text such as "multiprocessing.Process:target" names; " by value" at its end says how it is carried."""
+    """Return the boundary that a text such as "multiprocessing.Process:target" names; " by value" at its end is the transport."""
     if text.endswith(" by value"):
         text, transport = text.removesuffix(" by value"), Transport.VALUE
     path, _, parameter = text.partition(":")

@@ -23,7 +23,7 @@ UNSEEN_VERDICT: Final = (
 )
 UNSEEN_CURE: Final = "let mypy check the module, or name its package in [tool.capsend] packages if the image has it"
 
-DECORATED_VERDICT: Final = "a decorator wraps it, and what the wrapper captures is unknown"
+DECORATED_VERDICT: Final = "a decorator wraps it, and the captures of the wrapper are unknown"
 ELSEWHERE_VERDICT: Final = "modules add functions or classes to it, too many to follow"
 ELSEWHERE_CURE: Final = "call the function or make the class that is meant by its own name"
 DECORATED_CURE: Final = "let the decorator return Spawnable[...], or return the function it is given"

@@ -64,7 +64,7 @@ def _called(instance: Instance) -> Type | None:
     if instance.type.fullname == names.SPAWNABLE and instance.args:
         return instance.args[0]
     if instance.type.fullname == PARTIAL:
-        # Where mypy's own plugin for functools keeps what is left to be given.
+        # Where mypy's own plugin for functools keeps the parameters that are left.
         return instance.extra_attrs.attrs.get(REST) if instance.extra_attrs is not None else None
     return find_member("__call__", instance, instance, is_operator=True)
 

@@ -224,7 +224,7 @@ class Builder:
         return Shape(DISPLAY, name, parts=parts, place=self.spot(value))
 
     def _comprehension(self, value: n.GeneratorExpr | n.DictionaryComprehension) -> Shape:
-        """Return a display of what a comprehension goes through and what it makes of that; its elements come from where it goes."""
+        """Return a display of the iterables and the elements of a comprehension; the elements come from the iterables."""
         self._elements.update(node for index in value.indices for node in _named_in(index))
         made = [value.key, value.value] if isinstance(value, n.DictionaryComprehension) else [value.left_expr]
         parts = tuple(self.of(part) for part in [*value.sequences, *made])

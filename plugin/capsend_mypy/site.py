@@ -24,7 +24,7 @@ Named = n.NameExpr | n.MemberExpr
 
 
 class Site:
-    """The place of one check, in the file at which mypy stands.
+    """The place of one check, in the file that mypy checks.
 
     Args:
         checker: mypy's checker; the class is compiled, and what is used of it here is not declared anywhere.
@@ -93,7 +93,7 @@ class Site:
             kind: how the value is reached.
             name: what messages call it.
             shown: its type, as messages show it.
-            spoils: what is wrong with it, at least one.
+            spoils: the bad parts of the value, at least one.
             place: where the caret belongs.
             trait: the trait that it lacks.
         """
@@ -106,5 +106,5 @@ class Site:
         self.reporter.finding(finding, rule, place)
 
     def spot(self, node: n.Context) -> mentions.Place:
-        """Return where a node of the file stands."""
+        """Return the place of a node of the file."""
         return mentions.place_of(node, self.module)

@@ -1,4 +1,4 @@
-"""Solves what functions lead to: the failures of all that a function reaches, found component by component of the graph of references."""
+"""Solves the consequences of functions: the failures of all code that a function reaches, found component by component of the graph of references."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 OF_NAME: Final = ". "
-"""What the condition of a failure begins with that holds unless no code reads an attribute of a name."""
+"""The beginning of the condition of a failure that holds unless no code reads an attribute of a name."""
 OF_SUBCLASSES: Final = "< "
 OF_GENERIC: Final = "@ "
 OF_DEFAULT: Final = "= "
-"""What the condition of a failure begins with that holds unless other modules make nothing bad: subclasses, implementations, defaults."""
+"""The beginning of the condition of a failure that holds unless other modules make nothing bad: subclasses, implementations, defaults."""
 MAX_FAILURES: Final = 8
 MAX_OPEN: Final = 64
 

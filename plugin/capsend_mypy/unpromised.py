@@ -1,8 +1,8 @@
 """What the plugin uses of mypy that mypy does not promise: one table, and a probe that says what a new version has changed.
 
 mypy documents the hooks of `mypy.plugin.Plugin`, whose interface it calls experimental, and no other class. Whatever else is used stands here. The
-probe asks for names and parameters when the plugin is loaded, which takes less than a millisecond. What it cannot ask for, the order in which mypy
-works, fails in `tests/plugin/test_plugin_incremental.py` where it changes:
+probe asks for names and parameters when the plugin is loaded, which takes less than a millisecond. It cannot ask for the order in which mypy
+works; `tests/plugin/test_plugin_incremental.py` fails where that changes:
 
 * `report_config_data` is asked about a module, with `is_check` false, after its names are bound and before its cache is written: only then can its
   summary be put into the cache, as one more symbol of its table.
@@ -42,7 +42,7 @@ ATTRIBUTES: Final = (
     Use(
         "mypy.checker:TypeChecker",
         ("msg", "tree", "path", "options", "modules", "tscope", "expr_checker", "current_node_deferred"),
-        "where a spawn stands, and whether mypy looks at it for the last time",
+        "the place of a spawn, and whether mypy looks at it for the last time",
     ),
     Use("mypy.checkexpr:ExpressionChecker", ("in_lambda_expr",), "whether mypy looks at a spawn in a lambda again"),
     Use("mypy.scope:Scope", ("functions", "current_full_target"), "the functions around a spawn"),
@@ -70,7 +70,7 @@ ATTRIBUTES: Final = (
         ("is_cache_skeleton", "local_definitions", "imports", "defs", "names"),
         "the summary of a module",
     ),
-    Use("mypy.nodes:TypeInfo", ("metadata", "get_containing_type_info", "enum_members"), "what is known of a class"),
+    Use("mypy.nodes:TypeInfo", ("metadata", "get_containing_type_info", "enum_members"), "the summary of a class"),
     Use("mypy.traverser:NameAndMemberCollector", ("name_exprs", "member_exprs"), "the names in a function, quickly"),
     Use("mypy.typeanal:TypeAnalyser", ("analyze_type_with_type_info",), "annotations that name a bound"),
     Use("mypy.semanal:SemanticAnalyzer", ("cur_mod_id", "errors"), "classes that promise a trait"),

@@ -1,4 +1,4 @@
-"""Changes for the time of a call: what a function adds before a `try` and takes away in its `finally`."""
+"""Changes for the time of a call: entries that a function adds before a `try` and removes in its `finally`."""
 
 from __future__ import annotations
 
@@ -94,6 +94,6 @@ def _is_settled(tree: Tree, argument: ast.expr, between: ast.Try) -> bool:
     stored = [node for node in tree.uses(owner, argument.id) if not isinstance(node.ctx, ast.Load)]
     is_shared = any(
         tree.scopes[node] is not owner for node in stored
-    )  # a function in there assigns it, whenever it is called
+    )  # a nested function assigns it, whenever it is called
     inside = set(ast.walk(between))
     return not others and owner.kind == "function" and not is_shared and inside.isdisjoint(stored)

@@ -7,7 +7,7 @@ import enum
 
 
 class Trait(enum.Enum):
-    """What a declaration grants: both traits, `Serializable` alone, or neither."""
+    """The traits that a declaration grants: both, `Serializable` alone, or neither."""
 
     PROCESS_SEND = "ProcessSend"
     SERIALIZABLE = "Serializable"
@@ -15,7 +15,7 @@ class Trait(enum.Enum):
 
 
 class DeclarationError(ValueError):
-    """A declaration file that cannot be used: the message gives the file and line, what is wrong, and what to write."""
+    """A declaration file that cannot be used: the message gives file and line, the mistake, and its correction."""
 
     def __init__(self, file: str, line: int, problem: str) -> None:
         super().__init__(file, line, problem)
@@ -35,7 +35,7 @@ class Declaration:
         name: module and qualified name, as written: `"collections.deque"`.
         parameters: the type parameters that the answer depends on, in order; empty when it is unconditional.
         reason: why it is so; fits after "deque is declared not sendable: ".
-        cure: what to do instead, as an imperative; empty when the class has both traits.
+        cure: the advice of messages, as an imperative; empty when the class has both traits.
         hidden: no module has the class as an attribute (`builtins.list_iterator`).
         file: the declaration file.
     """

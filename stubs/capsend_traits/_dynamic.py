@@ -1,4 +1,4 @@
-"""Whether a module gets at its own names by other ways than naming them, so that reading its names says nothing."""
+"""The question whether a module reaches its own names other than by naming them, so that reading its names proves nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which code of a module runs only while the module is imported: what it changes has changed before anybody else sees the module."""
+"""The code of a module that runs only while the module is imported: its changes are made before other code sees the module."""
 
 from __future__ import annotations
 

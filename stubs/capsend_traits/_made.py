@@ -1,4 +1,4 @@
-"""What an expression makes, and whether a value still is what it made: by the containers that are to be seen in both."""
+"""Containers that an expression makes, and the comparison of a value with them: by the containers visible in both."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Constant:
     Attributes:
         name: the name.
         value: the expression that the name is bound to.
-        depth: how deep containers that could be changed stand in each other: 1 for a list of numbers, 2 for a dict of lists.
+        depth: number of levels of mutable containers: 1 for a list of numbers, 2 for a dict of lists.
         is_mapping: whether the value is a dict.
         is_whole: whether the expression makes all of the value: no other statement adds to it.
         is_lent: whether functions change it for the time of a call: it must be empty, and then is empty again after each call.
@@ -42,16 +42,16 @@ class Constant:
 def still_made(
     constant: Constant, value: object, *, leaf: Callable[[object], bool], lookup: Callable[[str], object]
 ) -> bool:
-    """Return whether a value is what the statement of its constant made, as far as that can be told.
+    """Return whether a value still equals the one that the statement of its constant made, as far as that can be seen.
 
     A display is compared part by part: the same kinds of containers, the same keys, equal literals, the things that the names stand
-    for now. What other expressions made is not computed again: there, no more containers may be in each other than the expression says.
+    for now. Other expressions are not computed again: their value may nest containers no deeper than the expression shows.
 
     Args:
-        constant: what the source says.
+        constant: the constant as the source defines it.
         value: the value at the spawn.
-        leaf: says whether a part that is no list, dict or set is immutable, so that it can be sent as it is.
-        lookup: returns what a name of the module, or a built-in one, stands for; raises `LookupError` if it is not bound.
+        leaf: returns whether a part that is no list, dict or set is immutable, so that it can be sent as it is.
+        lookup: returns the object of a name of the module, or of a built-in name; raises `LookupError` if it is not bound.
     """
     if constant.is_lent and value:
         return False
@@ -61,7 +61,7 @@ def still_made(
 
 
 def depth_of_value(value: object, leaf: Callable[[object], bool]) -> int:
-    """Return how deep lists, dicts and sets stand in each other in a value; `MAX_DEPTH` + 1 if something else in it can be changed."""
+    """Return the number of levels of lists, dicts and sets in a value; `MAX_DEPTH` + 1 if the value has another mutable part."""
     parts = _parts(value)
     if parts is None:
         return 0 if leaf(value) else MAX_DEPTH + 1
@@ -123,7 +123,7 @@ def _is_named(name: str, value: object, lookup: Callable[[str], object]) -> bool
     try:
         return lookup(name) is value
     except LookupError:
-        return True  # it was deleted since, which says nothing of the container
+        return True  # it was deleted since, which proves nothing about the container
 
 
 def _matches_dict(
@@ -149,7 +149,7 @@ def _matches_dict(
 
 
 def depth_of(value: ast.expr, known: dict[str, Constant], scopes: Tree) -> int:
-    """Return how deep an expression makes lists, dicts and sets stand in each other; 0 for all that it does not show to make any."""
+    """Return the number of levels of lists, dicts and sets that an expression makes; 0 if the expression shows none."""
 
     def deepest(parts: list[ast.expr]) -> int:
         return max((depth_of(part, known, scopes) for part in parts), default=0)

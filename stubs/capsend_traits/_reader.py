@@ -28,10 +28,10 @@ class Alias:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Contents:
-    """What one file says.
+    """The declarations of one file.
 
     Args:
-        entries: {qualified name: what it is}, of the blocks that apply to the running Python.
+        entries: {qualified name: declaration}, of the blocks that apply to the running Python.
         others: the same, of the blocks for other versions and platforms: mypy may check for one of those.
         per_process: the globals of the module of which each process may own a copy.
     """
@@ -174,7 +174,7 @@ class _Reader:
             raise self.fail(node, f"{node.name} needs its reason and its cure as the docstring; {EXAMPLE}.")
         if cure and trait is Trait.PROCESS_SEND:
             raise self.fail(
-                node, f"{node.name} is ProcessSend, so there is nothing to cure. Leave out what follows ';'."
+                node, f"{node.name} is ProcessSend, so there is nothing to cure. Leave out the text after ';'."
             )
         if reason.endswith(".") or cure.endswith("."):
             raise self.fail(

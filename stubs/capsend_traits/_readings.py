@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from capsend_traits._scopes import Scope, Tree
 
 MAX_DEPTH: Final = 8
-# Built-in functions that keep nothing of their argument, by what they give: something without its parts, its parts, or pairs of them.
+# Built-in functions that keep nothing of their argument, by their result: a value without its parts, its parts, or pairs of them.
 ANSWERS: Final = frozenset({"all", "any", "ascii", "bool", "isinstance", "len", "print", "repr", "str", "sum", "type"})
 COPIES: Final = frozenset({"dict", "frozenset", "iter", "list", "reversed", "set", "sorted", "tuple"})
 CHOICES: Final = frozenset({"max", "min", "next"})
@@ -64,7 +64,7 @@ class Readings:
     """Follows a value through one syntax tree.
 
     A value has a depth: 0 if nothing in it can be changed, 1 if it is a container of such values, 2 if it is one of containers, and
-    so on. A part of it has one depth less; what has depth 0 may go anywhere.
+    so on. A part of it has one depth less; a value of depth 0 may go anywhere.
 
     Args:
         tree: the scopes of the module or function.
@@ -86,7 +86,7 @@ class Readings:
         self._followed: dict[tuple[Scope, str], int] = {}
 
     def reads(self, node: ast.expr, depth: int) -> bool:
-        """Return whether what is done with the value of an expression only reads it, but for what is done once at the import."""
+        """Return whether the uses of an expression's value only read it, except for uses that run once, at the import."""
         if depth <= 0 or self._only_reads(node, depth):
             return True
         if depth <= MAX_DEPTH and self._is_done_once(node, depth):
@@ -314,7 +314,7 @@ class Readings:
         for key, value in zip(parent.keys, parent.values, strict=True):
             if value is node:
                 return self.reads(parent, depth if key is None else depth + 1) if key or depth > 1 else True
-        return True  # a key, which cannot hold what can be changed
+        return True  # a key, which cannot hold anything mutable
 
     def _method(self, attribute: ast.Attribute, depth: int) -> bool:
         call = self.tree.parents.get(attribute)
@@ -331,7 +331,7 @@ class Readings:
         return name == "items" and (depth == 1 or self.reads(call, paired(depth)))
 
     def _is_called(self, around: ast.AST | None) -> bool:
-        """Return whether a function that stands there is called and dropped: `sorted(words, key=RANKS.get)`."""
+        """Return whether a function at the place of the expression is called and dropped: `sorted(words, key=RANKS.get)`."""
         if isinstance(around, ast.keyword) and around.arg == "key":
             around = self.tree.parents.get(around)
             return isinstance(around, ast.Call) and self.called(around.func) in {"max", "min", "sorted"}

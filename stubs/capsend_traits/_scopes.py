@@ -56,7 +56,7 @@ class Tree:
         names: {name: its nodes, wherever they are}.
         scopes: {name node: the scope that it is in}.
         parents: {node: the node around it}.
-        bindings: {name of the module: what binds it}, `global` statements of functions included.
+        bindings: {name of the module: its bindings}, `global` statements of functions included.
         attributes: {attribute: the nodes that have it after a dot}.
         stars: the statements that import everything from a module.
         functions: {function or lambda: the scope of its body}.
@@ -113,7 +113,7 @@ def scopes_of(tree: ast.AST, *, module: str = "", is_package: bool = False) -> T
 
 
 def import_targets(node: ast.Import | ast.ImportFrom, package: str) -> list[tuple[str, str]]:
-    """Return what an import statement binds, as [(name, full name)]."""
+    """Return the names that an import statement binds, as [(name, full name)]."""
     if isinstance(node, ast.Import):
         return [(a.asname, a.name) if a.asname else (a.name.partition(".")[0],) * 2 for a in node.names]
     base = import_base(node, package)

@@ -37,6 +37,6 @@ HOST_CURE: Final = "let a function of the host do this, made with @host_function
 
 
 def cure(module: str) -> str:
-    """Return what to do instead of importing a module of the standard library, or anything in it, that no image has."""
+    """Return the cure for the import of a module of the standard library, or a name in it, that no image has."""
     reason = ABSENT.get(module.partition(".")[0], SYSTEM)
     return f"{reason}: {HOST_CURE}" if reason == NETWORK else f"do without it: {reason}"

@@ -4,17 +4,17 @@ Such a name may be captured although its value is mutable: as nobody changes the
 cannot be told from it. The run time and the mypy plugin both ask this module, so that their verdicts agree:
 
 * `constants(tree, module=...)` gives the names that the module's own code leaves alone, with their expressions.
-* `reads_only(tree, "TABLE", of=constant)` and `reads_only(tree, "config.TABLE", of=constant)` say the same of another module, or
+* `reads_only(tree, "TABLE", of=constant)` and `reads_only(tree, "config.TABLE", of=constant)` answer the same for another module, or
   of one function, that gets at the constant by that name: the code that is reached must only read it.
-* `still_made(constant, value, leaf=..., lookup=...)` compares a value, at the spawn, with what the statement made. The run time
-  asks it; the plugin has no values, and judges by their types what is in the containers.
+* `still_made(constant, value, leaf=..., lookup=...)` compares a value, at the spawn, with the value that the statement made. The run time
+  asks it; the plugin has no values, and judges the parts of containers by their types.
 
 Promised: if `constants` gives a name, then no statement of the module assigns it a second time, deletes it, calls a method of it
 that may change it, or hands it (or a container in it) to code that is not known to keep its hands off: it is not returned,
 stored, passed to a function that is not listed in `_readings`, bound to an attribute, or made a default.
 
 Taken as given: built-in functions are the built-in ones, and an `__eq__` or `__radd__` of another class does not change its other
-operand. What reflection reaches (`globals()`, `sys.modules[...]`, `f.__globals__`, `exec`) is not followed: a module that uses it
+operand. Access by reflection (`globals()`, `sys.modules[...]`, `f.__globals__`, `exec`) is not followed: a module that uses it
 has no constants.
 """
 
@@ -52,7 +52,7 @@ def constants(tree: ast.Module, *, module: str = "", is_package: bool = False) -
 
     Args:
         tree: the module's syntax tree.
-        module: its full name; without it, what the module imports from itself is not noticed.
+        module: its full name; without it, imports of the module from itself are not noticed.
         is_package: whether it is a package's `__init__`.
     """
     scopes = scopes_of(tree, module=module, is_package=is_package)
@@ -75,7 +75,7 @@ def reads_only(
 
     Args:
         tree: the syntax tree of the module, or of one function or class of it. A local function is asked about as part of the one around it.
-        path: the name: `"TABLE"` for a global of that module, imported or its own, and for what a function imports by that name;
+        path: the name: `"TABLE"` for a global of that module, imported or its own, and for an import of that name in a function;
             `"config.TABLE"` for the attribute of a module that is known by the name `config`.
         of: the constant.
         module: the full name of the module that the tree belongs to.
@@ -110,7 +110,7 @@ def every_use_reads(
 
     Args:
         tree: the module's syntax tree.
-        is_it: says whether a full name, as the imports of the module spell it, stands for the constant.
+        is_it: returns whether a full name, as the imports of the module spell it, stands for the constant.
         of: the constant.
         module: the full name of the module that is read, against which relative imports are resolved.
         is_package: whether it is a package's `__init__`.
@@ -194,7 +194,7 @@ def assigned(node: ast.AST, statement: ast.AST | None) -> ast.expr | None:
 def _is_only_read(scopes: Tree, constant: Constant) -> bool:
     readings = Readings(
         scopes
-    )  # each by itself: what was found out about a variable that holds one says nothing of another
+    )  # each by itself: a finding about a variable that holds one name proves nothing about another
     return (
         readings.named(scopes.module, constant.name, constant.depth, is_mapping=constant.is_mapping)
         and not readings.borrowed
@@ -203,7 +203,7 @@ def _is_only_read(scopes: Tree, constant: Constant) -> bool:
 
 
 def read_through_modules(scopes: Tree, readings: Readings, constant: Constant) -> bool:
-    """Return whether what the module reaches through imported modules by that name is only read: it may be itself, by a longer name."""
+    """Return whether the module only reads the objects of that name in imported modules: one may be the module itself, by a longer name."""
     for attribute in scopes.attributes.get(constant.name, ()):
         root: ast.expr = attribute
         while isinstance(root, ast.Attribute):

@@ -1,17 +1,17 @@
 """Values that could be changed and that their holder only reads: in the globals of a module, its classes, defaults and closures.
 
 `capsend_traits.constants` knows the constants whose statement shows them whole. This module answers for a value that is at hand, or
-whose type is: the caller says how deep containers stand in it, and asks whether all code of the module that can run after the import only reads it.
+whose type is: the caller gives its levels of containers, and asks whether all code of the module that can run after the import only reads it.
 Code that runs at the import and never again (the module's own statements, class bodies, private functions that only these call) may fill it:
 
     SIZES = {}
     for index, name in enumerate(NAMES):
         SIZES[name] = 2**index
 
-* a global: bound by statements of the module alone, to displays, constructors, or what a call returned;
+* a global: bound by statements of the module alone, to displays, constructors, or results of calls;
 * an attribute of a class: bound once in the class body; nothing in the module assigns or changes an attribute of that name;
 * a default: written as a display in the `def` itself; the function only reads its parameter;
-* a variable of an enclosing function: bound once, to a display; the functions in there only read it.
+* a variable of an enclosing function: bound once, to a display; nested functions only read it.
 
 A set or list that is empty may be changed for the time of a call: added to before a `try`, and taken from in its `finally`.
 """
@@ -36,13 +36,13 @@ _BY_TEXT: Final = frozenset({"delattr", "setattr"})
 
 
 class Held:
-    """What the source of one module says of the values that it holds.
+    """The values that a module holds, as its source shows them.
 
     Args:
         tree: the module's syntax tree.
         module: its full name.
         is_package: whether it is a package's `__init__`.
-        is_imported: whether the import is done for good; a script goes on, and may change what it has filled.
+        is_imported: True if the import is complete; a script goes on, and may change the containers that it has filled.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Held:
 
         Args:
             name: its name.
-            depth: how deep containers stand in its value.
+            depth: levels of containers in its value.
             is_mapping: whether the value is a dict.
         """
         key = ("module", name, depth, is_mapping)
@@ -69,12 +69,12 @@ class Held:
         return self._known[key]
 
     def of_class(self, qualname: str, name: str, depth: int = 0, *, is_mapping: bool = False) -> Constant | None:
-        """Return an attribute of a class that the module only reads; None if it does more, or the class stands in a function.
+        """Return an attribute of a class that the module only reads; None if the module does more, or a function defines the class.
 
         Args:
             qualname: the class, as `Outer.Inner`.
             name: the attribute.
-            depth: how deep containers stand in its value; 0 to go by the expression.
+            depth: levels of containers in its value; 0 to go by the expression.
             is_mapping: whether the value is a dict.
         """
         key = ("class", qualname, name, depth, is_mapping)
@@ -88,7 +88,7 @@ class Held:
         Args:
             function: its name and the line where it begins.
             name: the parameter.
-            depth: how deep containers stand in its value.
+            depth: levels of containers in its value.
             is_mapping: whether the value is a dict.
         """
         key = ("default", function, name, depth, is_mapping)
@@ -97,12 +97,12 @@ class Held:
         return self._known[key]
 
     def of_cell(self, function: tuple[str, int], name: str, depth: int, *, is_mapping: bool) -> Constant | None:
-        """Return a variable of the function around a function, which all the functions in there only read; None if they do more.
+        """Return a variable of the enclosing function that all nested functions only read; None if one of them does more.
 
         Args:
             function: the inner function's name and the line where it begins.
             name: the variable.
-            depth: how deep containers stand in its value.
+            depth: levels of containers in its value.
             is_mapping: whether the value is a dict.
         """
         key = ("cell", function, name, depth, is_mapping)
@@ -159,7 +159,7 @@ class Held:
     def _read(
         self, scope: Scope, name: str, depth: int, *, is_mapping: bool, value: ast.expr | None, bindings: int = 1
     ) -> Constant | None:
-        """Return the constant of a scope, if what all code in it does with the name only reads it."""
+        """Return the constant of a scope, if all code in the scope only reads the name."""
         readings = Readings(self._scopes, once=self._done)
         if value is None or not readings.named(scope, name, depth, is_mapping=is_mapping):
             return None

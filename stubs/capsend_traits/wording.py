@@ -1,6 +1,6 @@
-"""The words of every refusal: what the run time raises and what the mypy plugin reports are both made of these.
+"""The words of every refusal, from which the run time makes its exceptions and the mypy plugin its reports.
 
-A refusal is a `Finding`: one variable (or argument, or result) that cannot go along, with one `Leaf` per part of it that spoils it.
+A refusal is a `Finding`: one variable (or argument, or result) that cannot be sent, with one `Leaf` per part that spoils it.
 `headline` gives its first line, `notes` the lines below it, and `report` joins many of them into the text of one exception.
 """
 
@@ -43,7 +43,7 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step on the way from a variable to the part that spoils it: at `path` stands a `type`, and its `part` is bad."""
+    """One step on the way from a variable to the part that spoils it: the value at `path` has the type `type`, and its `part` is bad."""
 
     path: str
     type: str
@@ -56,10 +56,10 @@ class Leaf:
     """One part of a value that spoils it.
 
     Attributes:
-        path: where it stands, from the variable on, such as `cfg.retry.lock`.
+        path: place of the part, from the variable on, such as `cfg.retry.lock`.
         type: the name of its type.
-        verdict: the sentence that says why, made by one of the functions below.
-        cure: what to do instead, as an imperative phrase.
+        verdict: the reason as a sentence, made by one of the functions below.
+        cure: the advice, as an imperative phrase.
         predicate: how the headline goes on after the type.
         steps: the way to it, outermost first; empty when the variable itself is bad.
     """
@@ -74,13 +74,13 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One variable, argument or result that cannot go along.
+    """One variable, argument or result that cannot be sent.
 
     Attributes:
         kind: how it belongs to the callable.
         variable: its name.
         type: the name of its type.
-        trait: "ProcessSend" or "Serializable", what it would have to be.
+        trait: "ProcessSend" or "Serializable", the trait that the type lacks.
         leaves: the parts that spoil it, at least one.
         function: the function that captures or reads it; empty for arguments.
         via: the functions from the spawned one (first) to the one before `function`.
@@ -100,7 +100,7 @@ class Finding:
 
 
 def headline(finding: Finding) -> str:
-    """Say in one line what cannot go along: `captured "cfg.retry.lock" is lock, which is not ProcessSend`."""
+    """Name the finding in one line: `captured "cfg.retry.lock" is lock, which is not ProcessSend`."""
     leaf = finding.leaves[0]
     if finding.kind is Kind.WRITTEN:
         return f'"{finding.variable}" is assigned in {finding.function}, but the process would change only its own copy'
@@ -114,7 +114,7 @@ def notes(finding: Finding, *, place: bool = True) -> list[str]:
     """Return the lines below the headline: the place, the path one step a line, the reason, the cure, and the other bad parts.
 
     Args:
-        finding: what to explain.
+        finding: the finding to explain.
         place: whether to begin with the file and line; mypy prints them itself.
     """
     lines = [_place(finding)] if place and finding.function else []
@@ -145,7 +145,7 @@ def opening(name: str, findings: list[Finding], *, verb: str = "spawn") -> str:
         what = "an argument is" if count == 1 else f"{count} arguments are"
         return f"cannot {verb} {name}: {what} not Serializable."
     what = "a value that it captures cannot" if count == 1 else f"{count} values that it captures cannot"
-    return f"cannot {verb} {name}: {what} go along."
+    return f"cannot {verb} {name}: {what} be sent."
 
 
 def declared(type_name: str, reason: str) -> str:
@@ -174,15 +174,15 @@ MUTABLE_CURES: Final = {
     "": "declare its fields Final, or pass it as an argument",
 }
 
-HIDDEN_VERDICT: Final = "at run time it is what the branch beside `if TYPE_CHECKING` makes it, which mypy does not read"
+HIDDEN_VERDICT: Final = "at run time the branch beside `if TYPE_CHECKING` assigns it, which mypy does not read"
 HIDDEN_CURE: Final = "assign it outside of `if TYPE_CHECKING`, or pass it as an argument"
 CHANGING_CURE: Final = "let the method return a new object, or pass it as an argument"
-NO_MEMBER_CURE: Final = "send its value, and make it inside, or name it in the class"
+NO_MEMBER_CURE: Final = "send its value, and make the member inside the process, or name it in the class"
 CACHED_CURE: Final = "return an immutable value, or do without the cache: each process would have its own"
 
 
 def image_cure(package: str) -> str:
-    """Say how a process gets the modules of an installed package as they are, instead of what its functions capture."""
+    """Return the cure for code of an installed package whose captures cannot be sent: put the package into the image."""
     return f'put the package into the image, Image(packages=["{package}"]), and name it in [tool.capsend] packages'
 
 
@@ -191,7 +191,7 @@ def changes_itself(type_name: str) -> str:
     return f"{type_name} has a method that changes it after it was made, so a captured copy could differ"
 
 
-ANY_VERDICT: Final = "its type says nothing: Any and object are no evidence"
+ANY_VERDICT: Final = "its type is no evidence: Any and object may be anything"
 ANY_CURE: Final = "give it a type that is ProcessSend"
 OPAQUE_CALLABLE_VERDICT: Final = "a callable of this type may capture anything"
 OPAQUE_CALLABLE_CURE: Final = "annotate it Spawnable[...], or pass a function by its name"
@@ -201,12 +201,14 @@ LOCAL_CLASS_CURE: Final = "move the class to module level"
 EMPTY_CELL_VERDICT: Final = "it has no value yet"
 EMPTY_CELL_CURE: Final = "assign it before the spawn"
 REBOUND_VERDICT: Final = "a function of its module assigns this global, so each process would see its own value"
-WRITTEN_VERDICT: Final = "what a process assigns stays in the process and is lost with it"
+WRITTEN_VERDICT: Final = "an assignment in a process stays in the process and is lost with it"
 WRITTEN_CURE: Final = "return the value, and take it from result()"
-IMPL_CURE: Final = "take out of it what you need before the spawn, as values"
+IMPL_CURE: Final = "read the values that you need before the spawn, and capture them"
 STATE_CURE: Final = "leave it out: define __getstate__ and __setstate__"
 HANDLE_VERDICT: Final = "it belongs to the process or program that made it, and to no other"
-HANDLE_CURE: Final = "make one inside, or use it here; to let others know a process, send its address"
+HANDLE_CURE: Final = (
+    "make one inside the process, or use it in the parent; to let others know a process, send its address"
+)
 CHANGED_CURE: Final = "return the value, take it from result(), and change it on the host"
 """The cure of what the function itself changes: `PerProcess` and immutable copies would only hide that the change is lost, or fail."""
 GLOBAL_CURE: Final = "pass it as an argument, make it immutable, or declare it PerProcess[...]"
@@ -276,11 +278,11 @@ def receiver_cure(cure: str, callable_name: str) -> str:
 
 
 _RESULT_CURES: Final = {
-    "function": "return what it computes, or a function that stands at module level",
-    "builtin_function_or_method": "return what it computes",
+    "function": "return its result, or a function defined at module level",
+    "builtin_function_or_method": "return its result",
     "generator": "return list(...) of it",
     "async_generator": "return [item async for item in ...]",
-    "coroutine": "await it, and return what it gives",
+    "coroutine": "await it, and return its result",
     "class": "move the class to module level",
 }
 _ITERATORS: Final = (
@@ -297,22 +299,20 @@ _ITERATORS: Final = (
 
 
 def result_cure(type_name: str, *, is_exception: bool = False) -> str:
-    """Say what to return instead of something that cannot be sent."""
+    """Return the cure for a result that cannot be sent."""
     if is_exception:
         return "raise it, or return its text"
     if type_name.endswith(_ITERATORS):
         return "return list(...) of it"
     if type_name.endswith(("IO", "Reader", "Writer", "Wrapper")):
-        return "return what it contains"
-    return _RESULT_CURES.get(
-        type_name, "return what it holds, as built-in values or an instance of a class that was sent"
-    )
+        return "return its content"
+    return _RESULT_CURES.get(type_name, "return its fields, as built-in values or an instance of a class that was sent")
 
 
 def self_cure(receiver: str, fields: list[str]) -> str:
     """Say how to bind the fields that are used, so that the receiver stays: `n = self.n`."""
     binding = "; ".join(f"{name} = {receiver}.{name}" for name in fields)
-    return f"bind what you use before the spawn, {binding}, and use that"
+    return f"bind the fields that you use before the spawn, {binding}, and use those"
 
 
 def _explain(leaf: Leaf, trait: str) -> list[str]:

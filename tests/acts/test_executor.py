@@ -95,7 +95,9 @@ def test_tasks_of_one_executor_can_have_limits_of_their_own():
 
 def test_initializer_is_explained_away():
     """A worker lives for one task."""
-    with pytest.raises(TypeError, match=r"takes no initializer: each task .* Call it in the function itself"):
+    with pytest.raises(
+        TypeError, match=r"takes no initializer: each task .* Call the initializer in the function itself"
+    ):
         Executor(initializer=print)
 
 

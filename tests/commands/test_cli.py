@@ -219,7 +219,7 @@ def test_a_result_that_cannot_be_sent_names_the_path(capsend) -> None:
             ["--timeout", "-1", "shop:silent"],
             "--timeout must be more than 0 and at most 31622400 s (a year), not -1.0\n",
         ),
-        (["shop:silent", "--timeout", "3"], "Options of capsend, such as --timeout, stand before MODULE:FUNCTION."),
+        (["shop:silent", "--timeout", "3"], "Options of capsend, such as --timeout, come before MODULE:FUNCTION."),
     ],
 )
 def test_a_wrong_command_says_what_is_wrong(capsend, arguments: list[str], message: str) -> None:
@@ -287,7 +287,7 @@ def test_explain_says_no_and_why_as_plain_text(capsend) -> None:
     done = capsend("explain", "shop:price")
     assert done.returncode == 1
     assert done.stdout.splitlines()[:3] == [
-        f"NO  price (shop.py:{line_of('def price')}) cannot be spawned: a value that it reaches cannot go along",
+        f"NO  price (shop.py:{line_of('def price')}) cannot be spawned: a value that it reaches cannot be sent",
         f"    NO  global PRICES (line {line_of('return PRICES')}): dict, which is not ProcessSend",
         "            dict is declared not sendable: mutable: a captured dict would silently become a copy",
     ]

@@ -92,7 +92,7 @@ def test_native_code_that_is_needed_is_refused_with_who_asks_for_it(site: Path) 
         without_native.refuse_native(collect(["asking"]))
     without_native.needs_native.cache_clear()
     assert missing_module_cure("asking") == (
-        "call it outside, in a function made with @host_function: it requires needed, which has native code, and no image can hold that"
+        "call it in the host, in a function made with @host_function: it requires needed, which has native code, and no image can hold that"
     )
     assert "it has native code" in missing_module_cure("needed")
     assert "a process has no network" in missing_module_cure("requests")
@@ -102,7 +102,7 @@ def test_native_code_that_is_needed_is_refused_with_who_asks_for_it(site: Path) 
 def test_package_that_is_not_installed_is_named_with_who_asks_for_it(site: Path) -> None:
     """The pip line is for what is missing."""
     install(site, "asking", {"asking/__init__.py": ""}, requires=("no-such-package",))
-    with pytest.raises(ImageError, match="'no-such-package', which 'asking' requires, is not installed here"):
+    with pytest.raises(ImageError, match="'no-such-package', which 'asking' requires, is not installed"):
         collect(["asking"])
 
 
@@ -116,7 +116,7 @@ def test_words_of_a_failed_import_are_found_in_what_the_tool_wrote(site: Path) -
     )
     words = baking._refused(output, collect(["asking"]))
     assert words.startswith(
-        "the package 'broken', which 'asking' requires, cannot be imported inside: ZeroDivisionError: division by zero."
+        "the package 'broken', which 'asking' requires, cannot be imported in a process: ZeroDivisionError: division by zero."
     )
 
 
@@ -289,7 +289,7 @@ def test_build_tells_its_steps_and_its_time(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert "building the image (once, about 15 s; longer on a busy machine)" in done.stderr
     assert "importing its modules, 1 of 3 (0 s so far)" in done.stderr
-    assert "the package 'broken' cannot be imported inside: ZeroDivisionError: division by zero." in done.stderr
+    assert "the package 'broken' cannot be imported in a process: ZeroDivisionError: division by zero." in done.stderr
     assert "compiling" not in done.stderr
 
 

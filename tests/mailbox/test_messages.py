@@ -82,7 +82,10 @@ def test_refused_message_says_where_the_part_stands():
     """The words name the path to what cannot be sent, why, and what to do instead."""
     with Mailbox[Any]() as inbox:
         for value, words in (
-            ({"a": [1, threading.Lock()]}, r"message\['a'\]\[1\] cannot be sent: lock .* Instead: create it inside"),
+            (
+                {"a": [1, threading.Lock()]},
+                r"message\['a'\]\[1\] cannot be sent: lock .* Instead: create it inside the process",
+            ),
             ((inbox,), r"message\[0\] cannot be sent: a mailbox belongs to .* Instead: send its address"),
             ([Dir("/")], r"message\[0\] cannot be sent: which folders a process may use is settled"),
         ):

@@ -236,5 +236,5 @@ def open_connection() -> None:
 @pytest.mark.parametrize("function", [make_socket, bind_socket, open_url, open_https, open_connection])
 def test_use_of_the_network_says_what_to_do_instead(function: Any) -> None:
     """A process has none, in whatever way it is asked for: an `OSError` that names the cure."""
-    with pytest.raises(OSError, match=r"a process has no network\. Let a function of the host do this"):
+    with pytest.raises(OSError, match=r"a process has no network\. Let a host function do this"):
         spawn(function).result(PATIENCE)

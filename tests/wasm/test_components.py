@@ -118,7 +118,7 @@ def test_an_endless_loop_is_stopped(module: WasmModule):
 def test_memory_is_limited(module: WasmModule):
     """While it runs, and at the start."""
     assert Environment(memory=2 * MIB).spawn(module.function("grows")).result(PATIENCE) == b""
-    with pytest.raises(ProcessFailed, match="memory is smaller than what the component needs to start"):
+    with pytest.raises(ProcessFailed, match="memory is smaller than the component needs to start"):
         Environment(memory=MIB).spawn(module.function("grows")).result(PATIENCE)
 
 
@@ -163,7 +163,10 @@ def test_an_import_that_is_not_here_is_named():
     """As for core modules."""
     for name in ("acme:db/query@0.1.0", "wasi:http/types@0.2.0", "wasi:cli/run@0.3.0"):
         text = refusal(component(BODIES, imports=f'(import "{name}" (instance (export "run" (func))))'))
-        assert f"it.wasm imports {name}, which is not here. A process has capsend:process/operations@1.0.0" in text
+        assert (
+            f"it.wasm imports {name}, which capsend does not provide. A process has capsend:process/operations@1.0.0"
+            in text
+        )
 
 
 def test_another_version_of_the_interface_is_refused():

@@ -43,7 +43,7 @@ def survey(module: str, source: str) -> dict[str, Any]:
 
 
 def measure(tree: ast.AST, name: str) -> list[Part]:
-    """Return every node, those around it first, with its branches and its depth of nested blocks."""
+    """Return every node after the nodes around it, with its branches and its depth of nested blocks."""
     parts = [Part(tree, None, name)]
     for part in parts:
         for child in ast.iter_child_nodes(part.node):

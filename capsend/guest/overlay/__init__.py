@@ -91,7 +91,7 @@ def process(fn: Callable[..., Any], /) -> Any:
 def processes() -> NoReturn:
     """Refuse: only the host knows all processes."""
     raise CapsendError(
-        "capsend.processes() cannot be used inside a process: it would tell of what the process was not given. Keep the handles of what it spawns"
+        "capsend.processes() cannot be used inside a process: it would reveal processes that this one was not given. Keep the handles from spawn"
     )
 
 
@@ -120,5 +120,5 @@ class Executor:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise CapsendError(
             "an Executor cannot be used inside a process, which has no threads to wait for its futures. "
-            "Use a ProcessGroup, or await what spawn returns"
+            "Use a ProcessGroup, or await the handles that spawn returns"
         )

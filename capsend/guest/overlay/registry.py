@@ -11,6 +11,6 @@ def __getattr__(name: str) -> NoReturn:
     if name.startswith("__"):
         raise AttributeError(f"module 'capsend.registry' has no attribute {name!r}")
     raise CapsendError(
-        f"capsend.registry.{name} cannot be used inside a process: a name would reach what the process was not given. "
-        "Look the address up outside, and capture it or pass it"
+        f"capsend.registry.{name} cannot be used inside a process: a name would reach addresses that the process was not given. "
+        "Look the address up in the host, and capture it or pass it"
     )

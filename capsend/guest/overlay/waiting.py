@@ -99,6 +99,6 @@ class Worker(Generic[T]):
             while self._events and not self.is_stopping:
                 self._handle(self._events.popleft())
         except Exception:  # noqa: BLE001 - as on a thread: the error is not for the waiter at hand
-            _log.exception("what was to be done about the end of a process failed")
+            _log.exception("a callback about the end of a process failed")
         finally:
             self._working = False

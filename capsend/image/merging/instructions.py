@@ -61,7 +61,7 @@ class Renumbering(dict[bytes, bytes]):
         self._encode = encode
 
     def __missing__(self, old: bytes) -> bytes:
-        """Return the new number of an old one, and keep it."""
+        """Return the new number for *old*, and keep the pair."""
         new = self[old] = self._encode(self._numbers[Reader(old).number()])
         return new
 

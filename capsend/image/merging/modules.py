@@ -142,14 +142,14 @@ class Module:
 
     @property
     def stands_apart(self) -> bool:
-        """Whether it is one of the two through which the others reach the host: they share a table of their own."""
+        """True for the two modules through which the others reach the host: these two share a table of their own."""
         return _TABLE_OF_IMPORTS in self.exports or any(
             entry.name == _TABLE_OF_IMPORTS for entry in self.imports[TABLE]
         )
 
     @property
     def only_fills(self) -> bool:
-        """Whether nobody can call its own functions: it only puts functions of others into the table."""
+        """True if nobody can call the module's own functions: it only puts functions of others into the table."""
         own = len(self.imports[FUNCTION])
         return not self.exports and all(number < own for _, numbers in self.elements for number in numbers)
 
@@ -276,7 +276,7 @@ class Joining:
             wanted = imported[entry.number]
             found = self._links[entry.module].get((wanted.module, wanted.name))
             if found is None or (isinstance(found, Definition) and found.kind != entry.kind):
-                raise Unmergeable(f"nothing is there for the import {wanted.module}.{wanted.name}")
+                raise Unmergeable(f"no module provides the import {wanted.module}.{wanted.name}")
             if isinstance(found, Outside):
                 return found
             entry = found
@@ -343,7 +343,7 @@ class Joining:
             elif code == _GLOBAL_GET:
                 meaning = self._meaning(Definition(place, GLOBAL, reader.number()))
                 if isinstance(meaning, Outside):
-                    raise Unmergeable("a global from outside")
+                    raise Unmergeable("an imported global")
                 module = self._modules[meaning.module]
                 _, value = module.globals[meaning.number - len(module.imports[GLOBAL])]
                 found = self._value(meaning.module, value)

@@ -1,4 +1,4 @@
-"""Classes taken apart: what the guest's own machinery needs to make one again, without running its statement.
+"""Classes taken apart into the parts from which the guest's own machinery makes one again, without running its statement.
 
 The parts of a class are a dict. All kinds have `name`, `qualname`, `module` and `bases`; as needed they have `meta` (a metaclass of the user's),
 `slots`, `orig` (`__orig_bases__`), `final` (fields that methods declare `Final`) and
@@ -66,7 +66,7 @@ class Anatomy:
         """Return the parts of a class.
 
         Raises:
-            Refused: a base or its metaclass cannot go along.
+            Refused: a base or its metaclass cannot be sent.
         """
         kind = kind_of(cls)
         classes = self._walk.classes
@@ -98,7 +98,7 @@ class Anatomy:
         return parts
 
     def _sent(self, value: object, name: str, place: Place) -> Reference:
-        """Send a value that the machinery needs, or a placeholder; what is used by name is judged there."""
+        """Send a value that the machinery needs, or a placeholder; a value that code uses by name is judged at that name."""
         path, sent = f"{place.function}.{name}", None
         with self._walk.context.tolerating():
             sent = self._walk.values.send(value, Kind.CLASS_ATTRIBUTE, path, place, trait="Serializable")
@@ -163,13 +163,13 @@ class Anatomy:
                 if isinstance(getattr(attribute, option, None), bool | str | None)
             }
             for option in ("repr", "eq", "order", "eq_key", "order_key"):
-                # A callable here says how, not whether.
+                # A callable states the manner, not a yes or no.
                 value = getattr(attribute, option, None)
                 if callable(value):
                     options[option.removesuffix("_key")] = self._sent(value, attribute.name, place)
             for option in ("default", "validator", "converter"):
                 value = getattr(attribute, option)
-                if isinstance(value, attrs.Factory):  # type: ignore[arg-type]  # it is a class, whatever its stub says
+                if isinstance(value, attrs.Factory):  # type: ignore[arg-type]  # a class, although its stub has none
                     options["factory"] = self._sent(value.factory, attribute.name, place)
                     options["takes_self"] = [value.takes_self]
                 elif value is not attrs.NOTHING and (value is not None or option == "default"):
@@ -220,7 +220,7 @@ class Anatomy:
         return parts
 
     def _require_defaults(self, cls: Any, expected: list[object], keywords: dict[str, object]) -> None:
-        """See to it that a generated `__init__` has the defaults of the fields, from which the guest makes it again.
+        """Ensure that a generated `__init__` has the defaults of the fields, from which the guest makes the method again.
 
         Raises:
             Refused: defaults were replaced.
@@ -273,7 +273,7 @@ def _is_under_its_value(cls: Any, member: Any) -> bool:
     try:
         return bool(cls._value2member_map_.get(member._value_) is member)
     except TypeError:
-        return True  # what cannot be hashed is looked for from member to member
+        return True  # values that cannot be hashed are looked for from member to member
 
 
 def _given(fields: Iterable[Any]) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""The annotations of functions and classes, which only tools look at: they go along as far as they need nothing new."""
+"""The annotations of functions and classes, which only tools look at: they are sent as far as they need nothing new."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ INTROSPECTION: Final = frozenset(
         "signature",
     }
 )
-"""The names whose use says that code looks at annotations: then their classes go along too."""
+"""The names whose use shows that code looks at annotations: then their classes are sent too."""
 _OF_MODULES: Final = frozenset({"__annotations__", "get_annotations", "get_type_hints"})
 
 
@@ -60,7 +60,7 @@ class Annotations:
         self._seen: set[int] = set()
 
     def wait(self, entity: Entity, thing: Any, *, owner: Entity | None = None) -> None:
-        """Put off the annotations of a function or class until it is known what the program has anyway.
+        """Put off the annotations of a function or class until the rest of the program is known.
 
         Args:
             entity: the entity of the function or class.
@@ -124,7 +124,7 @@ class Annotations:
                 self._context.possibly(lambda r=read: self._walk.names.read(waiting.namespace, module, r, Place()))  # type: ignore[misc]  # mypy wants no default here
 
     def _is_known(self, value: Any) -> bool:
-        """Tell whether an annotation is made of nothing but what the program and the image have."""
+        """Tell whether an annotation has only parts that the program or the image has."""
         if value is None or value is ... or self._context.program.entity(value) is not None:
             return True
         if self._context.origins.name_of(value) is not None:

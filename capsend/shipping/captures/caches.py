@@ -13,7 +13,7 @@ def contents(cached: Any) -> list[tuple[tuple[Any, ...], dict[str, Any], object]
     """Return (arguments, keywords, result) of every call that an `lru_cache` remembers, the oldest first.
 
     Raises:
-        LookupError: this interpreter shows less than it remembers.
+        LookupError: the interpreter does not show all entries of the cache.
     """
     info, parameters = cached.cache_info(), cached.cache_parameters()
     if not info.currsize:
@@ -25,7 +25,7 @@ def contents(cached: Any) -> list[tuple[tuple[Any, ...], dict[str, Any], object]
     if parameters["maxsize"] is None:
         found = list(tables[0].items()) if tables else []
     else:
-        # Key, result and class of each element stand in the order of use.
+        # Keys, results and classes of the elements are in the order of use.
         ends = [index for index, each in enumerate(referents) if isinstance(each, type) and each.__name__ == _ELEMENT]
         starts = [index for index, each in enumerate(referents[: ends[0]] if ends else ()) if index == ends[0] - 2]
         places = [*starts, *(end + 1 for end, following in pairwise(ends) if following == end + 3)]
@@ -37,7 +37,7 @@ def contents(cached: Any) -> list[tuple[tuple[Any, ...], dict[str, Any], object]
 
 
 def _mark(found: list[tuple[Any, Any]]) -> object:
-    """Return the object that stands in keys between arguments and keywords."""
+    """Return the object that separates arguments and keywords in keys."""
     return next(
         (
             part

@@ -50,7 +50,7 @@ _DESCRIPTION: Final = ("__get__", "__set__", "__delete__")
 _PASSED_OVER: Final = frozenset(
     {"__doc__", "__qualname__", "__firstlineno__", "__static_attributes__", "__parameters__", "__type_params__"}
 )
-"""What a class statement leaves in a class that is neither data nor code of the user's."""
+"""The entries that a class statement makes and that are neither data nor user code."""
 
 
 @attrs.frozen
@@ -70,7 +70,7 @@ class Classes:
         self._descriptors = Descriptors(walk)
         self._in_progress: set[type] = set()
         self._reached: dict[type, _Reached] = {}
-        # Arguments are walked after the program that they are for: what they ask of its classes holds for those as well.
+        # Arguments are walked after the program that they are for: their demands on its classes hold for those as well.
         self._before = {cls: _Reached(cls, entity, Place()) for cls, entity in self._context.program.classes().items()}
         self._mentioned: dict[str, Place] = {}
         self._beginnings: dict[str, Place] = {}
@@ -78,7 +78,7 @@ class Classes:
         self._constructed: set[tuple[type, bool]] = set()
 
     def entity(self, cls: type) -> Entity:
-        """Return the entity of a class, after those that it is made of.
+        """Return the entity of a class, after the entities of its parts.
 
         Raises:
             Refused: its module is neither the user's nor in the image, or it is made of itself.
@@ -182,7 +182,7 @@ class Classes:
     def _entry(
         self, cls: type, name: str, raw: Any, place: Place, *, kind: Kind = Kind.CLASS_ATTRIBUTE
     ) -> Reference | None:
-        """Return the reference to an entry of a class's namespace, or None when it cannot go along."""
+        """Return the reference to an entry of a class's namespace, or None when the entry cannot be sent."""
         path = f"{cls.__qualname__.rpartition('<locals>.')[2]}.{name}"
         outer, self._context.place = self._context.place, place
         try:
@@ -209,7 +209,7 @@ class Classes:
         return self._descriptors.part(value, place, path)
 
     def construct(self, cls: type, place: Place) -> None:
-        """A class that code names is taken to be called: what makes its instances is reached."""
+        """Reach the methods that make instances: a class that code names is taken to be called."""
         key = (cls, self._context.tolerant)
         if key in self._constructed:
             return
@@ -227,7 +227,7 @@ class Classes:
         self._construct_fields(cls, place)
 
     def _construct_fields(self, cls: Any, place: Place) -> None:
-        """Reach what the `__init__` of a dataclass or attrs class calls and gives to instances."""
+        """Reach the objects that the `__init__` of a dataclass or attrs class calls and gives to instances."""
         values = self._walk.values
         for field in class_attribute(cls, "__dataclass_fields__", {}).values():
             if field._field_type.name == "_FIELD_CLASSVAR":  # noqa: SLF001 - there is no public way to ask
@@ -250,7 +250,7 @@ class Classes:
         """An attribute of a class, or of its instances, is read by name: its functions are walked, its data must be sendable."""
         base = next((base for base in cls.__mro__ if name in vars(base)), object)
         if base is object and type(cls) is not type and name not in vars(object):
-            # What a class has from its metaclass.
+            # Attributes that a class has from its metaclass.
             metaclass: Any = type(cls)
             meta = next((each for each in metaclass.__mro__ if name in vars(each)), type)
             if meta is not type and self._context.origins.of(meta.__module__) is Origin.USER:
@@ -281,7 +281,7 @@ class Classes:
         try:
             entity = self.entity(base)
         except Refused:
-            return  # whoever holds the class says so
+            return  # known from the holder of the class
         if entity.number is not None and program.is_bound(entity, name):
             return
         if not _is_strict(base, name, raw):
@@ -346,7 +346,7 @@ class Classes:
         return {**self._before, **self._reached}
 
     def _subclasses(self) -> None:
-        """Where code asks for subclasses, all that there are go along."""
+        """Include all subclasses, for code that asks for them."""
         place = self._mentioned.get("__subclasses__")
         if place is None:
             return
@@ -361,7 +361,7 @@ class Classes:
                     return
 
     def register(self) -> None:
-        """Virtual subclasses: what was registered with an abstract class, and what of the user's with one of the image; the order of subclasses."""
+        """Write virtual subclasses: those registered with an abstract class, user classes registered with a class of the image; their order."""
         self._ask_subclasses()
         program, origins = self._context.program, self._context.origins
         known, uses_packages = self._known(), program.uses_packages()
@@ -393,7 +393,7 @@ class Classes:
         return is_of_image and not found.by_programs and found.registered.isdisjoint(map(id, self._known()))
 
     def _registered_beneath(self, base: abc.ABCMeta) -> list[type]:
-        """Return what is registered with subclasses that stay on the host: an abstract class asks them as well."""
+        """Return the registrations with subclasses that stay on the host: an abstract class asks them as well."""
         return [
             cls
             for sub in registering_subclasses(base)
@@ -402,7 +402,7 @@ class Classes:
         ]
 
     def _ask_subclasses(self) -> None:
-        """An abstract class asks the `__subclasshook__` of all its subclasses: those that have one of their own go along."""
+        """Include subclasses with a `__subclasshook__` of their own: an abstract class asks the hooks of all its subclasses."""
         for reached in list(self._reached.values()):
             for sub in abstract_subclasses(reached.cls) if isinstance(reached.cls, abc.ABCMeta) else ():
                 hook = vars(sub).get("__subclasshook__")

@@ -1,7 +1,7 @@
-"""Which mutable values are constants of the modules that hold them, so that a process may have a copy that cannot be told from the original.
+"""Mutable values that are constants of the modules that hold them: a process may have a copy, since no code can distinguish it from the original.
 
-The source of a module says that all its code only reads a global, an attribute of a class, a default or a variable of a closure; see
-`capsend_traits.held`. Code of other modules that is reached must only read it as well, and the value must still be what its statement made.
+The source of a module shows that all its code only reads a global, an attribute of a class, a default or a variable of a closure; see
+`capsend_traits.held`. Code of other modules that is reached must only read it as well, and the value must still be as its statement made it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _AROUND = (tuple, frozenset)
 _NESTING = 4
 HANDED_DOWN: Final[dict[int, object]] = {}
 """The constants of the program that was sent, by identity, in a process: it has no text of their modules to ask again."""
-# A module is parsed once: what is asked of its text does not change while it is loaded.
+# A module is parsed once: the answers about its text do not change while it is loaded.
 _held: dict[tuple[str, str, bool], tuple[list[ast.Module], list[Held]]] = {}
 _readers: dict[tuple[str, str, str, int, bool], bool] = {}
 
@@ -47,7 +47,7 @@ class _Attribute:
 
     Attributes:
         constant: the constant.
-        path: how it is called in messages.
+        path: the name in messages.
         value: the value.
         place: where it was reached.
     """
@@ -73,7 +73,7 @@ class Constants:
         self._reads: dict[tuple[int, int, str, int, bool], bool] = {}
 
     def holds(self, namespace: dict[str, Any], name: str, value: object) -> bool:
-        """Tell whether a global is a constant of the module that made it, and only read by the module that has it."""
+        """Tell whether a global is a constant of the module that defines it, and only read by the module that uses it."""
         if id(value) in HANDED_DOWN:
             return True
         for home, inner in _homes(namespace, name, value) if self._may_be_one(value) else ():
@@ -188,7 +188,7 @@ class Constants:
     def _one(
         self, home: dict[str, Any], value: object, ask: Callable[[Held, int, bool], Constant | None]
     ) -> Constant | None:
-        """Return the constant that a value is by the source of a module, if it still is what its statement made."""
+        """Return the constant of a value, by the source of a module, if the value still is as its statement made it."""
         texts = _held_of(home)[1]
         depth = depth_of_value(value, self._is_leaf) if len(texts) == 1 else 0
         constant = ask(texts[0], depth, type(value) is dict) if 0 < depth <= MAX_DEPTH else None
@@ -229,7 +229,7 @@ def _library_name(namespace: dict[str, Any], name: str) -> str:
 
 
 def _homes(namespace: dict[str, Any], name: str, value: object) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield the modules that may have made a value, with its name there: this one, or those that it may have been imported from."""
+    """Yield the modules that may have made a value, with its name in them: this one, or those that it may have been imported from."""
     yield namespace, name
     for module in list(sys.modules.values()):
         if type(module) is types.ModuleType and vars(module) is not namespace:
@@ -249,7 +249,7 @@ def _only_reads(namespace: dict[str, Any], name: str, constant: Constant) -> boo
 
 
 def _held_of(namespace: dict[str, Any]) -> tuple[list[ast.Module], list[Held]]:
-    """Return the syntax trees of a module's texts, and what they say of the values that it holds; none where they are not to be had."""
+    """Return the syntax trees of a module's texts, and the values that the module holds by these; none if the texts are missing."""
     filename, name = namespace.get("__file__"), namespace.get("__name__", "")
     if not isinstance(filename, str):
         return [], []
@@ -281,7 +281,7 @@ def _trees_of(namespace: dict[str, Any]) -> list[ast.Module]:
 
 
 def _is_held(function: types.FunctionType) -> bool:
-    """Tell whether the module of a function, or a class in it, holds the function, by itself or wrapped into another one."""
+    """Tell whether the module of a function, or a class of that module, holds the function, by itself or wrapped into another one."""
     homes = {str(function.__globals__.get("__name__", "")), str(function.__module__)}
     names = [function.__globals__, *(vars(module) for module in map(loaded, homes) if module is not None)]
     holders: list[object] = [value for namespace in names for value in list(namespace.values())]

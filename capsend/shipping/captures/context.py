@@ -31,7 +31,7 @@ _OF_CODE: Final = frozenset(
         Kind.WRITTEN,
     }
 )
-"""The kinds whose cure is to change the code where they stand."""
+"""The kinds whose cure is to change the code at their place."""
 _CHANGEABLE: Final = frozenset({Kind.CAPTURED, Kind.CLASS_ATTRIBUTE, Kind.DEFAULT, Kind.GLOBAL})
 """The kinds that a function may change, and somebody outside would see it."""
 CANNOT_BE_SENT: Final = "which cannot be sent"
@@ -40,7 +40,7 @@ NOT_IN_IMAGE: Final = "which is not in the image"
 
 
 class Refused(Exception):
-    """Code that cannot go along; holds what its leaf says."""
+    """Code that cannot be sent; holds the data of its leaf."""
 
     def __init__(self, verdict: str, cure: str = "", predicate: str = CANNOT_BE_SENT) -> None:
         super().__init__(verdict)
@@ -51,7 +51,7 @@ class Refused(Exception):
 
 @attrs.frozen
 class Place:
-    """Where a name is read: the function, how it was reached, and the line."""
+    """The place where a name is read: the function, the way to the function, and the line."""
 
     function: str = ""
     via: tuple[str, ...] = ()
@@ -64,18 +64,18 @@ class Place:
 
     @property
     def inner(self) -> tuple[str, ...]:
-        """The way to what this function reaches."""
+        """The way to objects that this function reaches."""
         return (*self.via, self.function) if self.function else self.via
 
 
 def _fitting(leaf: Leaf, kind: Kind, place: Place, *, is_changed: bool) -> Leaf:
-    """Fit a cure that speaks of passing an argument to what is refused."""
+    """Fit a cure that speaks of passing an argument to the refused object."""
     if is_changed and leaf.cure.startswith("pass it as an argument, or capture"):
         return dataclasses.replace(leaf, cure=CHANGED_DICT_CURE if leaf.type == "dict" else CHANGED_CURE)
     if kind is Kind.RECEIVER:
         return dataclasses.replace(leaf, cure=receiver_cure(leaf.cure, place.function))
     if kind in _SHARED and leaf.cure.startswith("pass it as an argument, or capture"):
-        # What has a name that outlives the call can also be declared to belong to each process.
+        # An object with a name that outlives the call can also be declared to belong to each process.
         return dataclasses.replace(leaf, cure=GLOBAL_CURE)
     return leaf
 
@@ -94,7 +94,7 @@ def place_of(function: Any, via: tuple[str, ...] = ()) -> Place:
 
 
 def callable_name(function: Any) -> str:
-    """Name a callable in messages: its qualified name without what encloses it."""
+    """Name a callable in messages: its qualified name without the enclosing functions and classes."""
     while isinstance(function, functools.partial):
         function = function.func
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None) or type(function).__qualname__
@@ -105,18 +105,18 @@ def callable_name(function: Any) -> str:
 class Context:
     """The state of one walk.
 
-    A walk is *strict* about what code is known to use: what cannot be sent is a finding. It is *tolerant* about the rest: the process has a
-    placeholder for what cannot be sent.
+    A walk is *strict* about objects that code is known to use: a finding if one cannot be sent. It is *tolerant* about the rest: the process has a
+    placeholder for an object that cannot be sent.
 
     Attributes:
-        origins: tells what the image has.
-        defining: whether names that have no value yet are to be passed over, as at a definition.
-        program: what rebuilds all that was met.
-        findings: what cannot go along, in the order it was met.
+        origins: knows the content of the image.
+        defining: True passes over names that have no value yet, as at a definition.
+        program: rebuilds all objects that were met.
+        findings: the objects that cannot be sent, in the order in which they were met.
         observed: everything read, from which a cached program knows that it is still true.
-        reusable: whether the same observations always give the same program.
+        reusable: True if the same observations always give the same program.
         place: where the walk is.
-        tolerant: whether only what is possible is being included.
+        tolerant: True while objects that cannot be sent are left out without a finding.
         changed: {function: names} of the globals and attributes that functions change, for which another cure is right.
     """
 
@@ -136,7 +136,7 @@ class Context:
     def refuse(
         self, kind: Kind, name: str, type_: str, leaves: Iterable[Leaf], place: Place, *, trait: str = "ProcessSend"
     ) -> None:
-        """Note that something cannot go along, once; while only what is possible is included, nothing is noted."""
+        """Note that an object cannot be sent, once; a tolerant walk notes nothing."""
         is_changed = kind in _CHANGEABLE and name.rpartition(".")[2] in self.changed.get(place.function, ())
         leaves = tuple(_fitting(leaf, kind, place, is_changed=is_changed) for leaf in leaves)
         if not self.tolerant and kind in _OF_CODE and (cure := self.origins.library_cure(place.file)):
@@ -155,7 +155,7 @@ class Context:
         (self._possible if self.tolerant else self._queue).append(task)
 
     def possibly(self, task: Callable[[], object]) -> None:
-        """Put off a task that is to be done after all that must be: what cannot go along stays out."""
+        """Put off a tolerant task until after all strict ones; its objects that cannot be sent are left out."""
         self._possible.append(task)
 
     def drain(self) -> None:
@@ -173,7 +173,7 @@ class Context:
 
     @contextlib.contextmanager
     def tolerating(self) -> Iterator[None]:
-        """Include only what is possible meanwhile; code that is refused altogether ends the block early."""
+        """Be tolerant meanwhile; code that is refused altogether ends the block early."""
         outer, self.tolerant = self.tolerant, True
         try:
             yield

@@ -77,7 +77,7 @@ class Descriptors:
             return descriptor
         sent = self._walk.values.send(value, Kind.CLASS_ATTRIBUTE, name, place)
         if sent is None:
-            raise Refused(f"{name} holds what cannot be sent")
+            raise Refused(f"{name} holds an object that cannot be sent")
         return sent
 
 

@@ -1,4 +1,4 @@
-"""The functions of a walk: their entities, what they hold (defaults, cells, attributes), and what they read when they run."""
+"""The functions of a walk: their entities, their parts (defaults, cells, attributes), and the names that they read when they run."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Functions:
         self.imports_by_name = False
 
     def entity(self, function: types.FunctionType) -> Entity:
-        """Return the entity of a function; what it holds and needs when it runs is put off.
+        """Return the entity of a function; its parts and the names that it reads are put off.
 
         Raises:
             Refused: the function has no source, or its module is neither the user's nor in the image.
@@ -159,7 +159,7 @@ class Functions:
         observed.table(vars(function))
 
     def _hold(self, function: types.FunctionType, entity: Entity, place: Place) -> None:
-        """Judge what a function holds, and fill the rebuilt one with it."""
+        """Judge the parts of a function, and fill the rebuilt function with them."""
         program = self._context.program
         if entity.kind == "f":
             self._context.changed[place.function] = changed_names(function, function_source(function)[0])
@@ -199,7 +199,7 @@ class Functions:
             yield "__doc__", program.value(function.__doc__)
 
     def attribute(self, function: types.FunctionType, name: str, value: object, place: Place) -> None:
-        """Send an attribute of a function; in a tolerant walk a placeholder stands for one that cannot go along."""
+        """Send an attribute of a function; in a tolerant walk a placeholder stands for one that cannot be sent."""
         program = self._context.program
         entity = program.entity(function)
         if entity is None or entity.kind not in {"f", "g"}:
@@ -214,7 +214,7 @@ class Functions:
         program.part(entity, "attributes", attributes)
 
     def _mailbox(self, function: types.FunctionType, entity: Entity, messages: Any, place: Place) -> None:
-        """Tell the process what the mailbox of a function takes, as it may spawn the function in turn."""
+        """Write the message type of a function's mailbox for the process, which may spawn the function in turn."""
         values = self._walk.values
         for cls in classes_in(messages):
             if values.judge(cls, Kind.CAPTURED, cls.__qualname__, place, trait="Serializable"):
@@ -242,7 +242,7 @@ class Functions:
         if self._walk.constants.holds_cell(function, name, value):
             return self._walk.values.send_constant(value, Kind.CAPTURED, name, place)
         before = len(self._context.findings)
-        # What a function of the standard library keeps for itself, such as the running calls of `recursive_repr`, begins anew.
+        # Private state of a function of the standard library, such as the running calls of `recursive_repr`, begins anew.
         is_fresh = type(value) in {dict, list, set} and not value and self._origin(function) is Origin.IMAGE
         trait: TraitName = "Serializable" if is_fresh else "ProcessSend"
         reference = self._walk.values.send(value, Kind.CAPTURED, name, place, trait=trait)
@@ -255,7 +255,7 @@ class Functions:
         return reference
 
     def _suggest_fields(self, name: str, value: object, function: types.FunctionType) -> None:
-        """Where only sendable fields of a bad instance are used, the cure is to bind them first."""
+        """Advise to bind fields first, if only sendable fields of a bad instance are used."""
         reads = [read for read in function_reads(function) if read.name == name]
         fields = list(dict.fromkeys(read.chain[0] for read in reads if read.chain))
         namespace = getattr(value, "__dict__", {})
@@ -269,7 +269,7 @@ class Functions:
     def _defaults(self, function: types.FunctionType, entity: Entity, place: Place) -> None:
         code, program = function.__code__, self._context.program
         defaults = function.__defaults__ or ()
-        # There may be more than parameters: what signatures show may be set by hand.
+        # There may be more than parameters: the shown signature may be set by hand.
         spare = [f"__defaults__[{index}]" for index in range(len(defaults) - code.co_argcount)]
         names = [*spare, *code.co_varnames[: code.co_argcount]]
         pairs = list(zip(names[len(names) - len(defaults) :], defaults, strict=True))
@@ -323,7 +323,7 @@ class Functions:
     def _mailboxes_inside(self, function: types.FunctionType, source: Source, place: Place) -> None:
         if "Mailbox" not in source.text:
             return
-        # With unevaluated annotations nothing else names what a function that is defined in there receives.
+        # With unevaluated annotations nothing else names the parameter types of a nested function.
         module = self._walk.names.module(function.__globals__)
         for name in dict.fromkeys(mailbox_names(source.node)):
             read = Read(name, (), source.line)
@@ -335,7 +335,7 @@ class Functions:
 
 
 def owner_of(function: types.FunctionType) -> type | None:
-    """Return the class in whose namespace a function stands under its own name, as far as its module shows it."""
+    """Return the class that has a function in its namespace under the function's own name, as far as the module shows it."""
     prefix, _, _ = function.__qualname__.rpartition(".")
     module = loaded(function.__module__)
     if (

@@ -108,7 +108,7 @@ def is_given_when_made(cls: type, name: str, raw: object) -> bool:
 
 
 def is_machinery(cls: type, kind: str, name: str, raw: Any) -> bool:
-    """Tell whether an entry of a class is what the guest's machinery makes by itself."""
+    """Tell whether the guest's machinery makes an entry of a class by itself."""
     if is_given_when_made(cls, name, raw):
         return True
     if name in _OF_CLASSES and not (name == "__orig_bases__" and kind == "typed_dict"):

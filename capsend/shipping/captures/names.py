@@ -43,7 +43,7 @@ _ASKED: Final = (
 )
 """The attributes that ask for more than themselves, of whatever they are read."""
 _RUN_TIME: Final = frozenset({"capsend_guest", "capsend_traits", "componentize_py", "wit_world"})
-"""The packages that are in every image, and that no list of what programs can import names."""
+"""The packages that are in every image but in no list of importable modules."""
 _SHORT: Final = 200
 _HOOKS: Final = frozenset({"__dir__", "__getattr__"})
 """The functions that a module is asked by."""
@@ -54,7 +54,7 @@ _HARMLESS: Final = frozenset(
         *("__reduce__", "__repr__", "__static_attributes__", "__weakref__"),
     }
 )
-"""What a class of modules may have that no code asks a module for."""
+"""Attributes that a class of modules may have and that no code asks a module for."""
 _EVERY_MODULE_HAS: Final = frozenset(
     {
         "__name__",
@@ -72,7 +72,7 @@ _EVERY_MODULE_HAS: Final = frozenset(
 
 
 class Names:
-    """Reaches what code names."""
+    """Reaches the objects that code names."""
 
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
@@ -83,7 +83,7 @@ class Names:
         self._taken: set[int] = set()
 
     def read(self, namespace: dict[str, Any], module: Entity, read: Read, place: Place) -> None:
-        """Reach one global of a user's module, and the attributes read from it."""
+        """Reach a global of a user module, and the attributes read from it."""
         context = self._context
         if read.name == "__annotations__":
             self._walk.classes.mention((read.name,), place)
@@ -107,7 +107,7 @@ class Names:
         context = self._context
         program, values = context.program, self._walk.values
         if isinstance(value, types.ModuleType) and read.chain and self._origin(value) is Origin.USER:
-            # Only attributes of the module are read: they are what has to go along.
+            # Only attributes of the module are read, so only these must be sent.
             program.bind(module, read.name, self.module(vars(value)))
             return True
         if program.is_bound(module, read.name) and context.tolerant:
@@ -197,7 +197,7 @@ class Names:
         return entity
 
     def _made_by_class(self, module: types.ModuleType, entity: Entity) -> None:
-        """Withhold what a module of a class of its own gets from the class, and refuse a class that acts in other ways."""
+        """Withhold the attributes that a module of a special class has from the class, and refuse a class that acts in other ways."""
         cls = type(module)
         if cls is types.ModuleType:
             return
@@ -212,7 +212,7 @@ class Names:
         both = [name for name, raw in given.items() if name in vars(module) and defines(type(raw), "__set__")]
         if acts or both:
             verdict = f"its class {cls.__qualname__} has {(acts + both)[0]}, and in a process modules are plain"
-            leaf = Leaf(module.__name__, "module", verdict, "pass what it gives as an argument", CANNOT_BE_SENT)
+            leaf = Leaf(module.__name__, "module", verdict, "pass its result as an argument", CANNOT_BE_SENT)
             self._context.refuse(Kind.GLOBAL, module.__name__, "module", [leaf], self._context.place)
         for name in given:
             if name not in vars(module) and (not name.startswith("__") or name == "__getattr__"):
@@ -239,7 +239,7 @@ class Names:
                     program.withhold(entity, name, "no code that was sent with it names it")
 
     def module_value(self, module: types.ModuleType) -> Entity:
-        """Reach a module that is used as a value: the image's goes by name, of the user's all that can go along.
+        """Reach a module that is used as a value: a module of the image is sent by name, of a user module all names that can be sent.
 
         Raises:
             Refused: the module is neither in the image nor the user's.
@@ -257,7 +257,7 @@ class Names:
         return entity
 
     def take_all(self, namespace: dict[str, Any], place: Place) -> None:
-        """Reach all names of a module that can go along, as code may look for any of them."""
+        """Reach all names of a module that can be sent, as code may look for any of them."""
         if id(namespace) in self._taken:
             return
         self._taken.add(id(namespace))
@@ -268,13 +268,13 @@ class Names:
                 self.read(namespace, entity, Read(name, (), 0), place)
 
     def statement(self, statement: Import, namespace: dict[str, Any], place: Place) -> None:
-        """Reach what an import statement inside a function will import."""
+        """Reach the module or names that an import statement inside a function will import."""
         name = statement.module
         if statement.level:
             try:
                 name = importlib.util.resolve_name("." * statement.level + name, namespace.get("__package__") or "")
             except ImportError:
-                return  # it fails inside just as it fails here
+                return  # it fails in the guest just as in the host
         if self._context.origins.of(name) is Origin.IMAGE or name.partition(".")[0] in _RUN_TIME:
             return
         self._context.observed.name(sys.modules, name, sys.modules.get(name, ABSENT))
@@ -309,7 +309,7 @@ class Names:
             self.read(vars(module), entity, Read(attribute, (), place.line), place)
 
     def _read_from_packages(self, name: str, place: Place) -> None:
-        """`import a.b as c` takes what *a* calls *b*, which may be another thing than the module `a.b`."""
+        """Reach `import a.b as c`: the attribute *b* of *a*, which need not be the module `a.b`."""
         package, _, child = name.rpartition(".")
         module = loaded(package)
         if module is not None and self._origin(module) is Origin.USER:
@@ -317,7 +317,7 @@ class Names:
             self._read_from_packages(package, place)
 
     def _imported(self, name: str) -> types.ModuleType | None:
-        """A function that imports a module of the user's when it runs: it is imported here now, to be judged."""
+        """Import a user module that a function imports when it runs, now, so that it can be judged."""
         if self._context.origins.of(name) is Origin.MISSING:
             return None
         if name not in sys.modules:

@@ -31,7 +31,7 @@ class Observed:
         self._names.append((namespace, name, value))
 
     def attribute(self, thing: object, name: str) -> None:
-        """Note an attribute that is read without running code of the user's."""
+        """Note an attribute that is read without running user code."""
         self._attributes.append((thing, name, getattr(thing, name, ABSENT)))
 
     def table(self, table: Mapping[Any, Any]) -> None:
@@ -51,12 +51,12 @@ class Observed:
         self.answer(lambda: _Is(type(thing)))
 
     def container(self, container: object) -> None:
-        """Note all that is in a list, dict or set, and in those that it holds."""
+        """Note all elements of a list, dict or set, and of nested ones."""
         self._kept.append(container)
         self.answer(lambda: _contents(container))
 
     def parts(self, container: object) -> None:
-        """Note what a list, dict or set holds itself: what is refused now may be good when that is as it was."""
+        """Note the elements of a list, dict or set: the present verdict holds while they are the same."""
         if type(container) in {list, dict, set}:
             self._kept.append(container)
             self.answer(lambda: [*map(_Is, _flat(container))])
@@ -73,11 +73,11 @@ class Observed:
         self._made_tables.append((ask, dict(ask())))
 
     def cell(self, cell: types.CellType, value: object) -> None:
-        """Note what a cell holds."""
+        """Note the content of a cell."""
         self._cells.append((cell, value))
 
     def answer(self, ask: Callable[[], object]) -> None:
-        """Note what a question is answered with now; answers are compared with `==`."""
+        """Note the present answer to a question; answers are compared with `==`."""
         self._answers.append((ask, ask()))
 
     def hold(self) -> bool:
@@ -101,7 +101,7 @@ def _same(table: Mapping[Any, Any], known: dict[Any, Any]) -> bool:
 
 
 _bases_of: Final = type.__dict__["__bases__"].__get__
-"""Asks the class itself: a metaclass may answer otherwise, and runs code of the user's."""
+"""Asks the class itself: a metaclass may answer otherwise, and runs user code."""
 
 
 class _Is:

@@ -1,4 +1,4 @@
-"""Where code belongs: in the image, to the user's program, or to neither; and the name under which the image has it."""
+"""The origin of code: the image, the user's program, or neither; and the name under which the image has it."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _NETWORKED: Final = frozenset(
 """Packages that are of no use without a network."""
 """The one of its names that is no object of its own module."""
 MAIN: Final = frozenset({"__main__", "__mp_main__"})
-"""The main script, and what workers of `multiprocessing` call it."""
+"""The names of the main script, in the program and in workers of `multiprocessing`."""
 _PUBLIC: Final = frozenset({"capsend.exceptions", "capsend.mailbox", "capsend.mailbox.timers", "capsend.wasm.module"})
 _INTERNALS: Final = ("capsend.", "capsend_traits", "capsend_mypy")
 
 
 class Origin(enum.Enum):
-    """Where a module's code comes from, as a process sees it."""
+    """The origin of a module's code, as a process sees it."""
 
     IMAGE = "the image has it"
     USER = "it is sent with the program"
@@ -48,7 +48,7 @@ class Origins:
     """Tells the origin of modules.
 
     Args:
-        knows: whether the image has a module of that full name.
+        knows: returns whether the image has a module of that full name.
         own: the top-level package of the spawned function, which is the user's wherever it is installed.
     """
 
@@ -58,7 +58,7 @@ class Origins:
         self._known: dict[str, Origin] = {}
 
     def of(self, name: str, file: str | None = None) -> Origin:
-        """Return the origin of a module, by its full name and, if it has one, its file."""
+        """Return the origin of a module, by its full name and by its file, if any."""
         known = self._known.get(name)
         if known is None:
             known = self._known[name] = self._decide(name, file)
@@ -103,12 +103,12 @@ class Origins:
 
 
 def is_placeholder(value: object) -> bool:
-    """Tell whether a value stands, in a process, for one that stayed on the host; it must not be asked anything."""
+    """Tell whether a value, in a process, is a placeholder for one that stayed on the host; code must not use it."""
     return defines(type(value), "__capsend_unsent__")
 
 
 def resolve(module: types.ModuleType, qualname: str) -> object:
-    """Follow a dotted name from a module through classes, running no descriptor of the user's; None where it leads nowhere."""
+    """Follow a dotted name from a module through classes, without running user descriptors; return None where it leads nowhere."""
     found: object = module
     for part in qualname.split("."):
         if is_placeholder(found):
@@ -132,7 +132,7 @@ _native_code: Final[list[Callable[[str], str]]] = []
 
 
 def register_native_code(ask: Callable[[str], str]) -> None:
-    """Let cures say what no image can hold: `capsend.image`, which stands above this room, registers its own knowledge.
+    """Register the test for packages that no image can hold, for use in cures: `capsend.image`, a room above this one, knows them.
 
     Args:
         ask: returns the distribution whose native code keeps a distribution out of images; empty when none does.
@@ -142,7 +142,7 @@ def register_native_code(ask: Callable[[str], str]) -> None:
 
 @functools.lru_cache(maxsize=4096)
 def _library(file: str) -> str:
-    """Return the distribution that a file belongs to, by what is installed in the folder that programs import it from; else an empty text."""
+    """Return the distribution that a file belongs to, among those installed in its import folder; else an empty text."""
     import importlib.metadata
 
     path = Path(file)
@@ -158,7 +158,7 @@ def _library(file: str) -> str:
 
 
 def missing_module_cure(name: str) -> str:
-    """Say how a module that the image lacks can get into it, or that it cannot."""
+    """Return the cure for a module that the image lacks: the way to add it, or another one if no image can hold it."""
     top = name.partition(".")[0]
     if top in sys.stdlib_module_names:
         return absent.cure(top)
@@ -167,7 +167,7 @@ def missing_module_cure(name: str) -> str:
         return f"a process has no network: call {top} in a function of the host, made with @host_function, and capture that"
     if culprit := next((found for ask in _native_code if (found := ask(distribution))), ""):
         why = "it has native code" if culprit == distribution else f"it requires {culprit}, which has native code"
-        return f"call it outside, in a function made with @host_function: {why}, and no image can hold that"
+        return f"call it in the host, in a function made with @host_function: {why}, and no image can hold that"
     return f'add it to the image: Environment(image=Image(packages=["{distribution}"]))'
 
 
@@ -267,7 +267,7 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:
     public = module.partition("._")[0].lstrip("_")
     yield from dict.fromkeys([(public, qualname), (module, qualname), ("typing", qualname), ("builtins", qualname)])
     if isinstance(thing, type) and module == "builtins":
-        # `type(None)` and the class of functions say that they are built-ins; only `types` has names for them.
+        # `type(None)` and the class of functions claim to be built-ins; only `types` has names for them.
         yield from _shown_by(thing, "types")
 
 

@@ -23,7 +23,7 @@ class Values(Protocol):
     def judge(
         self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = ..., held: bool = ...
     ) -> bool:
-        """Judge a value; return whether it can go along."""
+        """Judge a value; return whether it can be sent."""
 
     def send(
         self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = ..., held: bool = ...
@@ -39,7 +39,7 @@ class Values(Protocol):
     def send_or_placeholder(
         self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = ...
     ) -> Reference:
-        """Send a value that can go along, else a placeholder."""
+        """Send a value if it can be sent, else a placeholder."""
 
     def placeholder(self, name: str, value: object) -> Entity:
         """Return a placeholder for a value that stays on the host."""
@@ -62,16 +62,16 @@ class Names(Protocol):
     """The globals and imports of a walk; see `capsend.shipping.captures.names`."""
 
     def read(self, namespace: dict[str, Any], module: Entity, read: Read, place: Place) -> None:
-        """Reach one global of a user's module, and the attributes read from it."""
+        """Reach a global of a user module, and the attributes read from it."""
 
     def follow(self, value: Any, reads: Iterable[Read], place: Place) -> None:
         """Follow the attributes that are read from a value whose identity is known."""
 
     def statement(self, statement: Import, namespace: dict[str, Any], place: Place) -> None:
-        """Reach what an import statement inside a function will import."""
+        """Reach the module or names that an import statement inside a function will import."""
 
     def take_all(self, namespace: dict[str, Any], place: Place) -> None:
-        """Reach all names of a module that can go along."""
+        """Reach all names of a module that can be sent."""
 
     def module(self, namespace: dict[str, Any]) -> Entity:
         """Return the entity of a user's module, by its namespace."""

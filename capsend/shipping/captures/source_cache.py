@@ -1,4 +1,4 @@
-"""The source of functions and what they refer to, found once and kept."""
+"""The source of functions and their references, found once and kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _functions: dict[int, tuple[types.CodeType, Source, References]] = {}
 
 
 def function_source(function: types.FunctionType) -> tuple[Source, References]:
-    """Return a function's source and what it refers to; kept per code object.
+    """Return a function's source and its references; kept per code object.
 
     Raises:
         SourceError: see `capsend.source`.

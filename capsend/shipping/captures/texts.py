@@ -1,4 +1,4 @@
-"""The source texts of modules, which go along where code asks for them."""
+"""The source texts of modules, which are sent if code asks for them."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class Form:
 
     Attributes:
         kind: the name of the maker in `capsend.guest.type_expressions`.
-        data: what it needs as JSON-able data.
+        data: its parameters, as JSON-able data.
         parts: the types and values it is made of, which have to be sendable themselves.
     """
 
@@ -67,7 +67,7 @@ def _restrictions(variable: Any) -> tuple[object, ...]:
 
 
 def restrictions_of(variable: Any) -> tuple[Any, ...]:
-    """Return the bound and the constraints of a type variable, and its default where it has one."""
+    """Return the bound, the constraints and the default, if any, of a type variable."""
     default = getattr(variable, "__default__", None)
     has_default = default is not None and not repr(default).endswith("NoDefault")
     return (

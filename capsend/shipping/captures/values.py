@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 _JUDGED_AGAIN: Final = frozenset("cfgm")
 """The kinds of entities that may have been met before by code that needs less of them."""
 _MOST_CALLS: Final = 100_000
-"""The calls of a cache that the guest repeats so that it counts what the host counts."""
+"""The calls of a cache that the guest repeats, so that its counters equal those on the host."""
 _OF_VARIABLES: Final = frozenset({"__bound__", "__constraints__", "__default__", "has_default"})
 _BY_VALUE: Final = frozenset({Kind.ARGUMENT, Kind.RESULT})
 
 
 class Values:
-    """Judges values and names the code inside them."""
+    """Judges values and names the code in them."""
 
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
@@ -50,15 +50,15 @@ class Values:
         trait: TraitName = "ProcessSend",
         held: bool = False,
     ) -> bool:
-        """Judge one value, and everything that it reaches; tell whether it can go along.
+        """Judge a value and everything that it reaches; return whether the value can be sent.
 
         Args:
             value: the value.
-            kind: how it belongs to the callable.
-            name: how the user names it.
+            kind: the relation to the callable, such as a capture or an argument.
+            name: the name in the user's code.
             place: where it is read.
             trait: the trait that it needs.
-            held: whether it is an instance that a class holds, as a descriptor is: then only what changes it later makes it mutable.
+            held: True for an instance that a class holds, such as a descriptor: then only later changes make it mutable.
         """
         judge = self._judge
         outer, before = (judge.singular, judge.visited, judge.held), judge.rebuilt
@@ -94,7 +94,7 @@ class Values:
         return made
 
     def _blame(self, entity: Entity, kind: Kind, name: str, place: Place, trait: TraitName) -> None:
-        """Say what is wrong if a value that was judged good has no encoding after all."""
+        """Return the verdict on a value that was judged good and has no encoding after all."""
         context, tolerant = self._context, self._context.tolerant
 
         def refuse(error: NotEncodable) -> bool:
@@ -118,7 +118,7 @@ class Values:
         trait: TraitName = "ProcessSend",
         held: bool = False,
     ) -> Reference | None:
-        """Judge one value and return the reference to it, or None when it is refused; see `judge`."""
+        """Judge a value and return a reference to the value, or None when it is refused; see `judge`."""
         outer, rebuilt = self._judge.rebuilt, list[tuple[type, str]]()
         self._judge.rebuilt = rebuilt
         try:
@@ -135,7 +135,7 @@ class Values:
         return reference
 
     def _run_when_decoded(self, made: list[Entity], rebuilt: list[tuple[type, str]], place: Place) -> None:
-        """Code that runs when values are decoded has to be there before the values."""
+        """Write code that runs when values are decoded, before these values."""
         if not rebuilt:
             return
         for cls, method in rebuilt:
@@ -149,7 +149,7 @@ class Values:
     def send_or_placeholder(
         self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = "ProcessSend"
     ) -> Reference:
-        """Judge one value and return the reference to it, or to a placeholder when it is refused."""
+        """Judge a value and return a reference to the value, or to a placeholder when it is refused."""
         reference = self.send(value, kind, name, place, trait=trait)
         return self.placeholder(name, value) if reference is None else reference
 
@@ -159,7 +159,7 @@ class Values:
         return self._context.program.make(_Stays(value), "u", name, reason)
 
     def send_copy(self, value: object, kind: Kind, name: str, place: Place) -> Reference | None:
-        """Judge a value of which each process owns a copy; all names that it has on the host are names of the one copy there."""
+        """Judge a value of which each process owns a copy; all names of the value on the host are names of one copy in the process."""
         self._context.reusable = False
         return self.send(value, kind, name, place, trait="Serializable")
 
@@ -173,7 +173,7 @@ class Values:
         return sent
 
     def leaves(self, value: object, trait: TraitName, name: str, place: Place) -> list[Leaf]:
-        """Return the parts of a value that cannot go along."""
+        """Return the parts of a value that cannot be sent."""
         outer, self._context.place = self._context.place, place
         try:
             leaves = self._judge.leaves(value, trait, name)
@@ -186,7 +186,7 @@ class Values:
             self._context.reusable &= not self._judge.has_instances
 
     def reach(self, value: Any, trait: TraitName) -> list[Leaf] | None:
-        """Answer the judge about code: no leaves when it can go along, None when it is not code after all."""
+        """Answer the judge about code: no leaves when it can be sent, None when it is not code after all."""
         entity = self._context.program.entity(value)
         if entity is not None and entity.kind not in _JUDGED_AGAIN:
             return []
@@ -272,7 +272,7 @@ class Values:
         try:
             held = contents(cached)
         except LookupError as error:
-            raise Refused(f"what it remembers cannot be seen: {error}", "clear it before the spawn") from None
+            raise Refused(f"its entries cannot be seen: {error}", "clear it before the spawn") from None
         leaves += self._judge.leaves([part for entry in held for part in entry], "Serializable", ".cache")
         for args, _, result in held:
             shown = ", ".join(map(repr, args)) if set(map(type, args)) <= ATOMS else "..."

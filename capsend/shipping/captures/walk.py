@@ -1,6 +1,6 @@
 """The captures of a callable: everything that it reaches, judged, and taken apart into the program that rebuilds it.
 
-One walk does both, so that what is judged and what is sent cannot differ. It starts at the callable and follows closure cells, defaults,
+One walk does both, so that exactly the judged objects are sent. It starts at the callable and follows closure cells, defaults,
 receivers, partials, module globals, imports and classes, through every user function that it meets. Everything that a process can read of what was
 sent is code at its place in the source, whose own state is judged in turn; a value, judged and sent as it is now; or a placeholder that
 refuses to be used.
@@ -49,12 +49,12 @@ class Walk:
     """One walk over all that a callable captures.
 
     Args:
-        origins: tells what the image has.
-        defining: whether names that have no value yet are to be passed over, as at a definition.
+        origins: knows the content of the image.
+        defining: True passes over names that have no value yet, as at a definition.
         program: the program to add to; a new one by default.
 
     Attributes:
-        context: what it has found and written; see `capsend.shipping.captures.context`.
+        context: the findings and the program written so far; see `capsend.shipping.captures.context`.
     """
 
     def __init__(self, *, origins: Origins, defining: bool = False, program: Program | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Lost writes: what a function assigns to classes, modules and functions that outlive it, which nobody outside the process would see."""
+"""Lost writes: assignments of a function to classes, modules and functions that outlive it, invisible to other processes."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ class _Chain:
 
 @attrs.frozen
 class _Writing:
-    """What the source of a function says of its writes.
+    """The writes of a function, by its source.
 
     Attributes:
-        candidates: [(chain, line, whether it changes what the chain leads to)] of everything that is assigned through an attribute.
+        candidates: [(chain, line, True if the object at the end of the chain is changed)], one for each assignment through an attribute.
         imports: {name: (full name of the module, name in it or nothing)} of the import statements in it.
         changed: see `changed_names`.
     """
@@ -65,7 +65,7 @@ _found: WeakKeyDictionary[types.CodeType, _Writing] = WeakKeyDictionary()
 
 
 def _writing(function: types.FunctionType, source: Source) -> _Writing:
-    """Return what the source of a function says; kept per code object."""
+    """Return the writes that the source of a function shows; kept per code object."""
     known = _found.get(function.__code__)
     if known is None:
         node, package = source.node, function.__globals__.get("__package__") or ""
@@ -110,7 +110,7 @@ def _changed_names(root: ast.AST) -> frozenset[str]:
 
 
 def _candidates(root: ast.AST) -> Iterator[tuple[_Chain, int, bool]]:
-    """Yield (chain, line, whether it changes what the chain leads to) of everything that is assigned through an attribute."""
+    """Yield (chain, line, True if the object at the end of the chain is changed) for each assignment through an attribute."""
     for node in ast.walk(root):
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
             yield _chain(node), node.lineno, False
@@ -199,7 +199,7 @@ def _chain(expression: ast.expr) -> _Chain:
 def _owner(
     chain: _Chain, function: types.FunctionType, source: Source, imports: dict[str, tuple[str, str]]
 ) -> tuple[str, object]:
-    """Return how the user names the owner of what is assigned, and the class, module or function that it is; None for anything else."""
+    """Return (name of the assignment's owner in the user's code, the owner): a class, module or function; None for other owners."""
     if chain.root is None:
         return "", _module_of(function) or _ANY_OWNER
     if not chain.attributes:
@@ -309,7 +309,7 @@ def _ends_with(decorator: ast.expr, name: str) -> bool:
 
 
 def _class_around(function: types.FunctionType) -> type | None:
-    """Return the class that a function is a method of; the `__class__` cell or its full name says it."""
+    """Return the class that a function is a method of, by the `__class__` cell or the full name."""
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         if name == "__class__":
             try:
@@ -327,7 +327,7 @@ def _is_local(code: types.CodeType, node: ast.AST, name: str) -> bool:
         return False
     if name in code.co_varnames or name in code.co_cellvars:
         return True
-    # In a function or class that is defined in there, or in a comprehension.
+    # In a nested function or class, or in a comprehension.
     for inner in ast.walk(node):
         if inner is node or not isinstance(inner, _FUNCTIONS | ast.ClassDef):
             continue
@@ -358,7 +358,7 @@ def _value_of(function: types.FunctionType, name: str) -> Any:
 
 
 def _is_own_business(owner: Any, attributes: list[str], *, changes: bool) -> bool:
-    """Tell whether each process may have its own of what is assigned."""
+    """Tell whether each process may have its own value of an assigned name."""
     first = attributes[0]
     if owner is _ANY_OWNER:
         return False
@@ -373,12 +373,12 @@ def _is_own_business(owner: Any, attributes: list[str], *, changes: bool) -> boo
         if changes and _is_of_library(owner.__module__):
             return True
         declared = any(class_declares_per_process(base, first) for base in owner.__mro__)
-        # What a class holds and a function changes is judged by its kind: a tuple cannot be changed, a list is refused.
+        # A value that a class holds and a function changes is judged by its kind: a tuple cannot be changed, a list is refused.
         held = inspect.getattr_static(owner, first, None)
         return declared or (changes and not hasattr(type(held), "__setitem__") and not hasattr(type(held), "append"))
     return False
 
 
 def _is_of_library(module: str) -> bool:
-    """Tell whether a module is the standard library's: each process has a fresh one, and what it gathers is its own."""
+    """Tell whether a module is the standard library's: each process has a fresh one, with state of its own."""
     return module.partition(".")[0] in sys.stdlib_module_names

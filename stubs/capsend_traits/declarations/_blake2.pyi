@@ -1,7 +1,7 @@
 from capsend_traits.marks import Never
 
 class blake2b(Never):
-    """the state of a hash cannot be taken out of its C code; pass the bytes and hash them inside, or capture h.hexdigest()"""
+    """the state of a hash cannot be taken out of its C code; pass the bytes and hash them inside the process, or capture h.hexdigest()"""
 
 class blake2s(Never):
-    """the state of a hash cannot be taken out of its C code; pass the bytes and hash them inside, or capture h.hexdigest()"""
+    """the state of a hash cannot be taken out of its C code; pass the bytes and hash them inside the process, or capture h.hexdigest()"""

@@ -10,7 +10,7 @@ class _Pointer(Never):
     """a pointer is an address in the memory of this process; capture what it points to, such as pointer.contents.value"""
 
 class CFuncPtr(Never):
-    """it is the address of native code of this process; do the work in Python inside"""
+    """it is the address of native code of this process; do the work in Python inside the process"""
 
 class Array(Never):
     """it lives in native memory of this process; capture tuple(array), or bytes(array)"""

@@ -1,34 +1,34 @@
 from capsend_traits.marks import Never
 
 class _IOBase(Never):
-    """an open file belongs to this process; send its path and open it inside, or capture what it contains"""
+    """an open file belongs to this process; send its path and open it inside the process, or capture what it contains"""
 
 class _RawIOBase(Never):
-    """an open file belongs to this process; send its path and open it inside, or capture what it contains"""
+    """an open file belongs to this process; send its path and open it inside the process, or capture what it contains"""
 
 class _BufferedIOBase(Never):
-    """an open file belongs to this process; send its path and open it inside, or capture what it contains"""
+    """an open file belongs to this process; send its path and open it inside the process, or capture what it contains"""
 
 class _TextIOBase(Never):
-    """an open file belongs to this process; send its path and open it inside, or capture what it contains"""
+    """an open file belongs to this process; send its path and open it inside the process, or capture what it contains"""
 
 class FileIO(Never):
-    """an open file belongs to this process; send its path and open it inside, or capture what it contains"""
+    """an open file belongs to this process; send its path and open it inside the process, or capture what it contains"""
 
 class BufferedReader(Never):
-    """an open file belongs to this process; send its path and open it inside, or capture what it contains"""
+    """an open file belongs to this process; send its path and open it inside the process, or capture what it contains"""
 
 class BufferedWriter(Never):
-    """an open file belongs to this process; return the bytes from the process, and write them here"""
+    """an open file belongs to this process; return the bytes from the process, and write them in the parent"""
 
 class BufferedRandom(Never):
-    """an open file belongs to this process; send its path and open it inside, or capture what it contains"""
+    """an open file belongs to this process; send its path and open it inside the process, or capture what it contains"""
 
 class BufferedRWPair(Never):
-    """an open file belongs to this process; send its path and open it inside, or capture what it contains"""
+    """an open file belongs to this process; send its path and open it inside the process, or capture what it contains"""
 
 class TextIOWrapper(Never):
-    """an open file belongs to this process; send its path and open it inside, or write to sys.stdout inside, which is the process's own"""
+    """an open file belongs to this process; send its path and open it inside the process, or write to sys.stdout, which each process has"""
 
 class BytesIO(Never):
     """it is a file with a position that moves; capture buffer.getvalue(), and create io.BytesIO inside the process"""

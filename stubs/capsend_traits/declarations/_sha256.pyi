@@ -4,7 +4,7 @@ from capsend_traits.marks import Never
 
 if sys.version_info < (3, 12):
     class sha224(Never, hidden=True):
-        """the state of a hash cannot be taken out of its C code; pass the bytes and hash them inside, or capture h.hexdigest()"""
+        """the state of a hash cannot be taken out of its C code; pass the bytes and hash them inside the process, or capture h.hexdigest()"""
 
     class sha256(Never, hidden=True):
-        """the state of a hash cannot be taken out of its C code; pass the bytes and hash them inside, or capture h.hexdigest()"""
+        """the state of a hash cannot be taken out of its C code; pass the bytes and hash them inside the process, or capture h.hexdigest()"""

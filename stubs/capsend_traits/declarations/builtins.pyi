@@ -82,7 +82,7 @@ class staticmethod(Never):
     """a staticmethod object works only as an attribute of its class; capture the function it wraps, m.__func__"""
 
 class classmethod(Never):
-    """a classmethod object works only as an attribute of its class; capture the class and call the method inside"""
+    """a classmethod object works only as an attribute of its class; capture the class and call the method inside the process"""
 
 class super(Never):
     """a super object is bound to one object of this process; call super() inside the method"""

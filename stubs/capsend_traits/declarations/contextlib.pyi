@@ -5,10 +5,10 @@ from capsend_traits.marks import Never, ProcessSend
 T = TypeVar("T")
 
 class _GeneratorContextManager(Never):
-    """a context manager made from a generator is a suspended frame of this process; send the decorated function, and call it inside"""
+    """a context manager made from a generator is a suspended frame of this process; send the decorated function, and call it inside the process"""
 
 class _AsyncGeneratorContextManager(Never):
-    """a context manager made from a generator is a suspended frame of this process; send the decorated function, and call it inside"""
+    """a context manager made from a generator is a suspended frame of this process; send the decorated function, and call it inside the process"""
 
 class ExitStack(Never):
     """it holds calls that wait to run in this process; create it inside the process"""

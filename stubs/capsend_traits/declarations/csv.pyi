@@ -4,7 +4,7 @@ class DictReader(Never):
     """an iterator is a position that moves, and a copy would move on its own; capture tuple(...) of the rows that are left, or pass the text"""
 
 class DictWriter(Never):
-    """it writes to a file of this process; return the rows, and write them here"""
+    """it writes to a file of this process; return the rows, and write them in the parent"""
 
 class Dialect(ProcessSend):
     """has no state of its own"""

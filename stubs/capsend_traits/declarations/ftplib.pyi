@@ -1,4 +1,4 @@
 from capsend_traits.marks import Never
 
 class FTP(Never):
-    """a connection belongs to this process; keep it here, and pass the data as an argument"""
+    """a connection belongs to this process; keep it in the parent, and pass the data as an argument"""

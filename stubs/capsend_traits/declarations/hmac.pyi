@@ -1,4 +1,4 @@
 from capsend_traits.marks import Never
 
 class HMAC(Never):
-    """the state of a hash cannot be taken out of its C code; pass the bytes and hash them inside, or capture h.hexdigest()"""
+    """the state of a hash cannot be taken out of its C code; pass the bytes and hash them inside the process, or capture h.hexdigest()"""

@@ -1,7 +1,7 @@
 from capsend_traits.marks import Never, Serializable
 
 class Mailbox(Never):
-    """an open mailbox belongs to this process; send its path and open it inside"""
+    """an open mailbox belongs to this process; send its path and open it inside the process"""
 
 class Message(Serializable):
     """mutable: a captured message would silently become a copy; pass it as an argument, or capture message.as_bytes()"""

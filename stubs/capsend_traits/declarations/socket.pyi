@@ -3,9 +3,9 @@ import _socket
 from capsend_traits.marks import Never
 
 class socket(Never):
-    """a connection belongs to this process; send the address as a tuple, or send and receive here and pass the bytes"""
+    """a connection belongs to this process; send the address as a tuple, or send and receive in the parent and pass the bytes"""
 
 class SocketIO(Never):
-    """a connection belongs to this process; read here and pass the bytes"""
+    """a connection belongs to this process; read in the parent and pass the bytes"""
 
 SocketType = _socket.socket

@@ -24,7 +24,7 @@ class Thread(Never):
     """a thread runs in the memory of this process; send its target function, and what it needs as arguments"""
 
 class Timer(Never):
-    """a timer is a thread of this process; send its function, and call time.sleep() inside"""
+    """a timer is a thread of this process; send its function, and call time.sleep() inside the process"""
 
 class local(Never):
     """thread-local values belong to the threads of this process; capture the values, each in a variable of its own"""

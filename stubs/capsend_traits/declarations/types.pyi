@@ -60,7 +60,7 @@ class MemberDescriptorType(Never):
     """a descriptor works only as an attribute of its class; capture the class, or use operator.attrgetter"""
 
 class MethodWrapperType(Never):
-    """it is bound to one object of this process; capture the object, and call the method inside"""
+    """it is bound to one object of this process; capture the object, and call the method inside the process"""
 
 class DynamicClassAttribute(Never):
     """a descriptor works only as an attribute of its class; capture the class"""
@@ -69,6 +69,6 @@ class _GeneratorWrapper(Never):
     """a generator is a suspended frame of this process; send the generator function and its arguments"""
 
 class CapsuleType(Never, hidden=True):
-    """a capsule holds an address in the memory of this process; create it inside"""
+    """a capsule holds an address in the memory of this process; create it inside the process"""
 
 FrameLocalsProxyType = builtins.FrameLocalsProxy

@@ -1,4 +1,4 @@
 from capsend_traits.marks import Never
 
 class UCD(Never):
-    """it is a table in C code; import unicodedata inside, and use it there"""
+    """it is a table in C code; import unicodedata inside the process"""

@@ -1,4 +1,4 @@
 from capsend_traits.marks import Never
 
 class BaseBrowser(Never):
-    """it starts a browser on this machine; return the address, and open it here"""
+    """it starts a browser on this machine; return the address, and open it in the parent"""

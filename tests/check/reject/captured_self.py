@@ -13,7 +13,7 @@ class Service:
     def go(self) -> None:
         spawn(lambda: self.n)  # E: captured "self.lock" is lock, which is not ProcessSend  [capsend-capture]
         # N: self: Service has a field that is not ProcessSend: lock
-        # N: Instead: bind what you use before the spawn, n = self.n, and use that.
+        # N: Instead: bind the fields that you use before the spawn, n = self.n, and use those.
         # N: also "self" is Service
         spawn(self.work)  # E: the receiver "self.lock" is lock
 

@@ -15,6 +15,6 @@ def reserve() -> int:
 
 
 def locked() -> int:
-    """Use what cannot go along."""
+    """Use a lock, which cannot be sent."""
     with _lock_needed_by_nobody_inside:
         return 1

@@ -19,8 +19,8 @@ class _Folder:
     Attributes:
         number: the host's number for it.
         inside: its path in the guest.
-        write: whether its content may be changed.
-        is_weaker: whether a weaker right than the held one is passed on.
+        write: True if the folder's content may be changed.
+        is_weaker: True if the right passed on is weaker than the held one.
     """
 
     number: int
@@ -37,7 +37,7 @@ class _Place:
 
 
 class _DirGrant(HeldGrant):  # type: ignore[misc]  # a class of the image, which no type checker knows
-    refusal = "which folders a process may use is settled when it starts. Capture the Dir, or pass it to spawn; to tell where it is, send str(path)"
+    refusal = "which folders a process may use is settled when it starts. Capture the Dir, or pass it to spawn; to send only a path, send str(path)"
 
 
 @final
@@ -50,11 +50,11 @@ class Dir(PosixPath):
 
     Args:
         path: the folder, as this process was given it.
-        write: whether the child may do all that this process may; else it can only read.
+        write: True gives the child all rights of this process to the folder; False the right to read.
         importable: as on the host; in a guest it changes nothing, as the right was given already.
 
     Raises:
-        ValueError: this process was not given this folder, or only one around it.
+        ValueError: the process was not given this folder, or only a folder around it.
     """
 
     __slots__ = ("_folder",)

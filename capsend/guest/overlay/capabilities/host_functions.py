@@ -22,5 +22,5 @@ def host_function(function: Any = None, /, *, remote: bool = False) -> Any:
         return None
     name = getattr(function, "__qualname__", type(function).__name__)
     raise CapsendError(
-        f"{name} runs inside and cannot become a function of the host. Decorate it there, and capture it"
+        f"{name} runs in a process and cannot become a host function. Decorate it in the host, and capture it"
     )

@@ -30,7 +30,7 @@ def modules_inside() -> frozenset[str]:
 def _names(value: Iterable[str]) -> tuple[str, ...]:
     if tuple(value):
         raise ImageError(
-            "an image cannot be chosen inside a process: what it spawns starts from its own image. "
+            "an image cannot be chosen inside a process: its children start from its own image. "
             "Give the packages to the image of the process that the host spawns"
         )
     return ()

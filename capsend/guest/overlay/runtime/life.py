@@ -61,7 +61,7 @@ class _Mail:
     def port_of(self, other: object) -> int:
         """Refuse: in a guest, children are linked by their handles."""
         raise TypeError(
-            f"inside, a process that was spawned can be linked to another one, not to {other!r}. "
+            f"in a process, a child can be linked to another process, not to {other!r}. "
             "To link this process itself, write inbox.link(address)"
         )
 
@@ -190,7 +190,7 @@ class Life:
         try:
             inbox.await_end(self.child, self._has_ended)
         except CapsendError:
-            # Too many ends are awaited: nobody could be told of this one, so it comes now.
+            # Too many ends are awaited: this one could not be reported later, so it comes now.
             self.kill()
             self._fetch(None)
             self._has_ended()

@@ -27,7 +27,7 @@ def start(shipment: Shipment, environment: Environment, _template: object, *, op
     """
     if environment.stdout is not to_stdout or environment.stderr is not to_stderr:
         raise TypeError(
-            "stdout and stderr cannot be chosen inside a process: what it spawns writes where it does itself. "
+            "stdout and stderr cannot be chosen inside a process: its children write to its own. "
             "Send lines in messages, or return them"
         )
     head: dict[str, Any] = {

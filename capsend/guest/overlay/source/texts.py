@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def texts_of(filename: str, module_globals: dict[str, Any], *, line: int | None = None) -> Sequence[ParsedText]:
-    """Return the texts that may contain code of a file: pieces of it that were sent to this process, or those of the guest's linecache.
+    """Return the texts that may contain code of a file: pieces that were sent to this process, or the texts of the guest's linecache.
 
     Args:
         filename: the file, as code objects name it.

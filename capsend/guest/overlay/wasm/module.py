@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _HOLDS_NO_MORE = "this process holds too many handles"
 
 
-class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image, which is not known here
-    """A module in any language that the host has compiled; see `capsend.WasmModule` outside."""
+class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image, which this module cannot import
+    """A module in any language that the host has compiled; see the host's `capsend.WasmModule`."""
 
     __slots__ = ("_name", "functions")
 
@@ -34,7 +34,7 @@ class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image,
     def from_file(cls, path: Any, *, isolated: bool = False) -> WasmModule:
         """Say that the host compiles modules."""
         raise WasmError(
-            f"{path} cannot be loaded inside a process: the host compiles modules. Load it there, and capture it"
+            f"{path} cannot be loaded inside a process: the host compiles modules. Load it in the host, and capture it"
         )
 
     @classmethod
@@ -73,7 +73,7 @@ class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image,
 
 
 class WasmFunction(handles.Handle):  # type: ignore[misc]  # as above
-    """A function of a module, which `spawn` takes like one of Python's: bytes go in, bytes come out."""
+    """A function of a module, which `spawn` takes like a Python function: bytes go in, bytes come out."""
 
     __slots__ = ("_label",)
 
@@ -107,8 +107,8 @@ class WasmFunction(handles.Handle):  # type: ignore[misc]  # as above
             grant = grant_of(each)
             if grant is None:
                 raise TypeError(
-                    f"{self._label} cannot be passed something of type {type(each).__name__}: after its bytes come only what it may "
-                    "use, which is addresses, Dirs, HostFunctions, WasmModules and their functions"
+                    f"{self._label} cannot be passed something of type {type(each).__name__}: after its bytes come only "
+                    "capabilities: addresses, Dirs, HostFunctions, WasmModules and their functions"
                 )
             grants.append(grant)
         return WasmShipment(self, argument, tuple(grants), self._label)
@@ -119,7 +119,7 @@ class WasmFunction(handles.Handle):  # type: ignore[misc]  # as above
 
 @attrs.frozen
 class WasmShipment:
-    """A call of a function of a module, ready to be told to the host."""
+    """A call of a function of a module, ready to be described to the host."""
 
     function: WasmFunction
     argument: bytes
@@ -141,7 +141,7 @@ class WasmShipment:
         return {"entry": self.function.number}
 
     def check(self, environment: Environment) -> None:
-        """Do nothing: the host knows what it needs."""
+        """Do nothing: the host knows the module and the function."""
 
     def start(self, environment: Environment) -> Any:
         """Have the host start it."""

@@ -9,7 +9,7 @@ class AbstractEventLoopPolicy(Never):
 _AbstractEventLoopPolicy = AbstractEventLoopPolicy
 
 class AbstractServer(Never):
-    """a server belongs to this process; keep it here, and send the data of one request"""
+    """a server belongs to this process; keep it in the parent, and send the data of one request"""
 
 class Handle(Never):
     """it is a scheduled call of this process's event loop; send the function itself"""

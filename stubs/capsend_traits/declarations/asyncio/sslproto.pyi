@@ -1,4 +1,4 @@
 from capsend_traits.marks import Never
 
 class SSLProtocol(Never):
-    """a transport belongs to an event loop of this process; keep it here, and pass the data as an argument"""
+    """a transport belongs to an event loop of this process; keep it in the parent, and pass the data as an argument"""

@@ -3,13 +3,13 @@ import _ctypes
 from capsend_traits.marks import Never
 
 class CDLL(Never):
-    """a loaded library is native code of this process; send its name, and do the work in Python inside"""
+    """a loaded library is native code of this process; send its name, and do the work in Python inside the process"""
 
 class PyDLL(Never):
-    """a loaded library is native code of this process; send its name, and do the work in Python inside"""
+    """a loaded library is native code of this process; send its name, and do the work in Python inside the process"""
 
 class LibraryLoader(Never):
-    """it loads native code into this process; do the work in Python inside"""
+    """it loads native code into this process; do the work in Python inside the process"""
 
 class py_object(Never):
     """it points to an object of this process; capture obj.value"""

@@ -1,7 +1,7 @@
 from capsend_traits.marks import Never
 
 class MetaPathFinder(Never):
-    """it imports modules of this process; import the module inside"""
+    """it imports modules of this process; import the module inside the process"""
 
 class PathEntryFinder(Never):
-    """it imports modules of this process; import the module inside"""
+    """it imports modules of this process; import the module inside the process"""

@@ -1,4 +1,4 @@
 from capsend_traits.marks import Never
 
 class JSONDecoder(Never):
-    """it is tied to a scanner in C code; call json.loads(...) inside, or create it there"""
+    """it is tied to a scanner in C code; call json.loads(...) inside the process, or create it inside the process"""

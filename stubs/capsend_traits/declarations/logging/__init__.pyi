@@ -10,7 +10,7 @@ class Handler(Never):
     """a handler writes to files or connections of this process; configure logging inside the process"""
 
 class LoggerAdapter(Serializable):
-    """its extra values can be changed; capture the logger, and create the adapter inside"""
+    """its extra values can be changed; capture the logger, and create the adapter inside the process"""
 
 class Formatter(Serializable):
     """its format can be changed; create it inside the process"""

@@ -1,10 +1,10 @@
 from capsend_traits.marks import Never
 
 class Pool(Never):
-    """a pool runs threads or processes of this one; create a capsend.Executor here"""
+    """a pool runs threads or processes of this one; create a capsend.Executor in the parent"""
 
 class ThreadPool(Never):
-    """a pool runs threads or processes of this one; create a capsend.Executor here"""
+    """a pool runs threads or processes of this one; create a capsend.Executor in the parent"""
 
 class ApplyResult(Never):
     """the result belongs to a pool of this process; capture result.get()"""

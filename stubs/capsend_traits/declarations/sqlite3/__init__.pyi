@@ -1,7 +1,7 @@
 from capsend_traits.marks import Never
 
 class Connection(Never):
-    """a database connection belongs to this process; send the path and connect inside, or pass the rows as an argument"""
+    """a database connection belongs to this process; send the path and connect inside the process, or pass the rows as an argument"""
 
 class Cursor(Never):
     """a cursor belongs to a connection of this process; capture tuple(cursor.fetchall())"""
@@ -13,9 +13,9 @@ class Blob(Never):
     """a blob belongs to a connection of this process; capture blob.read()"""
 
 class PrepareProtocol(Never):
-    """it belongs to a connection of this process; keep it here"""
+    """it belongs to a connection of this process; keep it in the parent"""
 
 class Statement(Never, hidden=True):
-    """it belongs to a connection of this process; keep it here"""
+    """it belongs to a connection of this process; keep it in the parent"""
 
 _Statement = Statement

@@ -1,7 +1,7 @@
 from capsend_traits.marks import Never, Serializable
 
 class ServerProxy(Never):
-    """a connection belongs to this process; keep it here, and pass the data as an argument"""
+    """a connection belongs to this process; keep it in the parent, and pass the data as an argument"""
 
 class DateTime(Serializable):
     """mutable: it can be given another value; capture str(...) of it"""
@@ -10,10 +10,10 @@ class Binary(Serializable):
     """mutable: it can be given other bytes; capture its data"""
 
 class Marshaller(Never):
-    """it is in the middle of a call; call xmlrpc.client.dumps(...) or loads(...) inside"""
+    """it is in the middle of a call; call xmlrpc.client.dumps(...) or loads(...) inside the process"""
 
 class Unmarshaller(Never):
-    """it is in the middle of a call; call xmlrpc.client.dumps(...) or loads(...) inside"""
+    """it is in the middle of a call; call xmlrpc.client.dumps(...) or loads(...) inside the process"""
 
 class Transport(Never):
-    """a connection belongs to this process; keep it here, and pass the data as an argument"""
+    """a connection belongs to this process; keep it in the parent, and pass the data as an argument"""

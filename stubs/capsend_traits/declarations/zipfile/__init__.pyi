@@ -1,13 +1,13 @@
 from capsend_traits.marks import Never
 
 class ZipFile(Never):
-    """an open archive belongs to this process; send its path and open it inside, or capture what it contains"""
+    """an open archive belongs to this process; send its path and open it inside the process, or capture what it contains"""
 
 class PyZipFile(Never):
-    """an open archive belongs to this process; send its path and open it inside, or capture what it contains"""
+    """an open archive belongs to this process; send its path and open it inside the process, or capture what it contains"""
 
 class ZipExtFile(Never):
-    """an open archive belongs to this process; send its path and open it inside, or capture what it contains"""
+    """an open archive belongs to this process; send its path and open it inside the process, or capture what it contains"""
 
 class ZipInfo(Never):
     """its fields are not the same in every Python; capture what you need of it, such as info.filename"""

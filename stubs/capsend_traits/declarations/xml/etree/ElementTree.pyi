@@ -1,10 +1,10 @@
 from capsend_traits.marks import Never, Serializable
 
 class Element(Never):
-    """it cannot be taken out of its C code; capture xml.etree.ElementTree.tostring(element), and parse it inside with xml.etree.ElementTree.fromstring(text)"""
+    """it cannot be taken out of its C code; capture xml.etree.ElementTree.tostring(element), and parse it inside the process with xml.etree.ElementTree.fromstring(text)"""
 
 class ElementTree(Never):
-    """it holds elements, which cannot be taken out of their C code; capture xml.etree.ElementTree.tostring(tree.getroot()), and parse it inside with xml.etree.ElementTree.fromstring(text)"""
+    """it holds elements, which cannot be taken out of their C code; capture xml.etree.ElementTree.tostring(tree.getroot()), and parse it inside the process with xml.etree.ElementTree.fromstring(text)"""
 
 class XMLParser(Never):
     """it has read a document in part; pass the text, and parse it inside the process"""
