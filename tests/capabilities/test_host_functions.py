@@ -449,7 +449,7 @@ def test_host_function_cannot_be_made_inside():
             return str(error)
         return "made"
 
-    assert result(work).startswith("len runs in a process and cannot become a function of the host")
+    assert result(work).startswith("len runs in a process and cannot become a host function")
 
 
 def test_result_of_a_function_that_is_declared_to_stay_is_refused():
