@@ -164,6 +164,9 @@ class Executor(_BaseExecutor):
             chunksize: accepted so that code written for other executors works; a chunk is always one element.
             buffersize: calls that may be submitted whose results have not been yielded; all at once when None.
 
+        Returns:
+            An iterator of the results; it raises the exception of a call at that call's place.
+
         Raises:
             TypeError: `buffersize` is not an int.
             ValueError: `chunksize` or `buffersize` is less than 1.

@@ -199,11 +199,19 @@ class Dir(_Base):
         return (_within(path, self._mount) for path in self._path.iterdir())
 
     def glob(self, pattern: str, **options: Any) -> Iterator[Dir]:  # type: ignore[override] # options differ between versions
-        """Yield the paths that match *pattern*; *options* are those of `pathlib.Path.glob`."""
+        """Find the paths that match *pattern*; *options* are those of `pathlib.Path.glob`.
+
+        Returns:
+            An iterator of the paths, each a `Dir` with the rights of this one.
+        """
         return (_within(path, self._mount) for path in self._path.glob(pattern, **options))
 
     def rglob(self, pattern: str, **options: Any) -> Iterator[Dir]:  # type: ignore[override] # as above
-        """Yield the paths that match *pattern* at any depth; *options* are those of `pathlib.Path.rglob`."""
+        """Find the paths that match *pattern* at any depth; *options* are those of `pathlib.Path.rglob`.
+
+        Returns:
+            An iterator of the paths, each a `Dir` with the rights of this one.
+        """
         return (_within(path, self._mount) for path in self._path.rglob(pattern, **options))
 
     def __fspath__(self) -> str:

@@ -195,7 +195,7 @@ class HostFunction(Generic[P, R]):
         return made
 
     def limits_text(self) -> str:
-        """Return the limits as words, after a comma; empty when there are none."""
+        """Return the limits as words, such as `, at most 3 calls, each at most 1.5 s`; empty when there are none."""
         limits = self.limits
         calls = "" if limits.calls is None else f", at most {limits.calls} calls"
         rate = "" if limits.rate is None else f", at most {limits.rate:g} calls per second"

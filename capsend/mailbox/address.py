@@ -152,9 +152,15 @@ class Address(Generic[M_contra]):
     def call(self, make: Callable[[Address[T]], M_contra], *, timeout: float | None = None) -> T:
         """Send a message that contains an address for the answer, and return the answer.
 
+        Ordering:
+            The message is queued as by `send`: behind earlier messages of the same sender.
+
         Args:
             make: builds the message from the address for the answer; often just the class of the message.
             timeout: seconds to wait; for ever when None.
+
+        Returns:
+            The first value sent to the address for the answer.
 
         Raises:
             TimeoutError: the receiver has not answered in time; a later answer is dropped.
