@@ -275,7 +275,7 @@ def _explain_enum(cls: type[enum.Enum]) -> Node:
     member = next(iter(cls.__members__.values()))
     node = _Explanation(lambda: member).value_tree(member)
     answer = "can" if node.good else "cannot"
-    return attrs.evolve(node, text=f"enum {cls.__name__}{_where(_place_of_class(cls))}: its members {answer} go along")
+    return attrs.evolve(node, text=f"enum {cls.__name__}{_where(_place_of_class(cls))}: its members {answer} be sent")
 
 
 def _field_nodes(cls: type) -> Iterator[Node]:

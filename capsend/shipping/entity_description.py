@@ -64,7 +64,7 @@ _asked = False
 
 
 def is_asked() -> bool:
-    """Tell whether what is sent is to be compared: CAPSEND_COMPARE asks for it, and a process whose own parent did."""
+    """Return whether what is sent is to be compared: CAPSEND_COMPARE asks for it, and a process whose own parent did."""
     return _asked or bool(os.environ.get("CAPSEND_COMPARE"))
 
 

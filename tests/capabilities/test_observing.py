@@ -96,7 +96,7 @@ def test_explanation_lists_what_may_be_touched(tree):
     lines = list(explain(lambda: (folder, few)).lines())
     start = next(index for index, line in enumerate(lines) if "it may touch" in line)
     assert sorted(line.strip() for line in lines[start:]) == [
-        "yes it may touch, besides what it is passed",
+        "yes it may touch, besides its arguments",
         f"yes the folder {tree} (read and write)",
         "yes the host's function price(sku: str, count: int = 1) -> decimal.Decimal, at most 3 calls",
     ]

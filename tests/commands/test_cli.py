@@ -295,7 +295,7 @@ def test_explain_says_no_and_why_as_plain_text(capsend) -> None:
 
 
 def test_explain_says_yes_and_why(capsend) -> None:
-    """What goes along is listed too."""
+    """Captures that can be sent are listed too."""
     done = capsend("explain", "shop:leave")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [

@@ -115,7 +115,7 @@ class Anatomy:
             options: dict[str, Any] = {
                 option: [getattr(field, option)] for option in ("init", "repr", "hash", "compare")
             }
-            self._walk.context.observed.made_table(lambda f=field: {each: getattr(f, each) for each in _OF_FIELDS})  # type: ignore[misc]  # mypy wants no default here
+            self._walk.context.observed.made_table(lambda f=field: {each: getattr(f, each) for each in _OF_FIELDS})  # type: ignore[misc]  # mypy refuses defaults in a lambda
             kind = _FIELD_KINDS[field._field_type.name]  # noqa: SLF001 - there is no public way to ask
             if kind != "C":
                 options["kw_only"] = [field.kw_only is True]
@@ -284,7 +284,7 @@ def _given(fields: Iterable[Any]) -> Iterator[Any]:
 
 
 def _is_sentinel(default: object) -> bool:
-    """Tell whether a default stands for a factory, or for no default."""
+    """Return whether a default stands for a factory, or for no default."""
     return default is attrs.NOTHING or type(default).__name__ == "_HAS_DEFAULT_FACTORY_CLASS"
 
 

@@ -121,10 +121,10 @@ class Annotations:
         for node in ast.walk(expression):
             if isinstance(node, ast.Name):
                 read = Read(node.id, (), 0)
-                self._context.possibly(lambda r=read: self._walk.names.read(waiting.namespace, module, r, Place()))  # type: ignore[misc]  # mypy wants no default here
+                self._context.possibly(lambda r=read: self._walk.names.read(waiting.namespace, module, r, Place()))  # type: ignore[misc]  # mypy refuses defaults in a lambda
 
     def _is_known(self, value: Any) -> bool:
-        """Tell whether an annotation has only parts that the program or the image has."""
+        """Return whether an annotation has only parts that the program or the image has."""
         if value is None or value is ... or self._context.program.entity(value) is not None:
             return True
         if self._context.origins.name_of(value) is not None:

@@ -318,7 +318,7 @@ class Classes:
         return self._mentioned.get(name)
 
     def mentions(self, names: Iterable[str]) -> bool:
-        """Tell whether any of these names is mentioned."""
+        """Return whether any of these names is mentioned."""
         return any(name in self._mentioned for name in names)
 
     def follow_mentions(self) -> None:
@@ -382,7 +382,7 @@ class Classes:
                     program.act(owner, "r", *entities)
         if "__subclasses__" in self._mentioned:
             for reached in known.values():
-                self._context.observed.answer(lambda c=reached.cls: _subclasses_of(c))  # type: ignore[misc]  # mypy wants no default here
+                self._context.observed.answer(lambda c=reached.cls: _subclasses_of(c))  # type: ignore[misc]  # mypy refuses defaults in a lambda
                 for entity in filter(None, map(program.entity, _subclasses_of(reached.cls))):
                     program.act(reached.entity if reached.cls in self._reached else None, "j", entity)
 
@@ -428,7 +428,7 @@ class Classes:
         place = Place(alias.__name__, self._context.place.inner, source.file, source.line)
         for node in ast.walk(source.node):
             if isinstance(node, ast.Name) and node.id != alias.__name__:
-                self._context.possibly(lambda n=node.id: names.read(namespace, module, Read(n, (), source.line), place))  # type: ignore[misc]  # mypy wants no default here
+                self._context.possibly(lambda n=node.id: names.read(namespace, module, Read(n, (), source.line), place))  # type: ignore[misc]  # mypy refuses defaults in a lambda
 
 
 @attrs.frozen(eq=False)
@@ -447,7 +447,7 @@ def _subclasses_of(cls: type) -> list[type]:
 
 
 def _is_strict(cls: type, name: str, raw: object) -> bool:
-    """Tell whether an entry that code names must be sendable: code, descriptors, and data that all instances share."""
+    """Return whether an entry that code names must be sendable: code, descriptors, and data that all instances share."""
     is_code = isinstance(raw, types.FunctionType | LRU_CACHE) or defines(type(raw), "__get__")
     if not is_placeholder(raw) and (is_code or grant_of(raw) is not None):
         return True

@@ -73,7 +73,7 @@ class Constants:
         self._reads: dict[tuple[int, int, str, int, bool], bool] = {}
 
     def holds(self, namespace: dict[str, Any], name: str, value: object) -> bool:
-        """Tell whether a global is a constant of the module that defines it, and only read by the module that uses it."""
+        """Return whether a global is a constant of the module that defines it, and only read by the module that uses it."""
         if id(value) in HANDED_DOWN:
             return True
         for home, inner in _homes(namespace, name, value) if self._may_be_one(value) else ():
@@ -83,7 +83,7 @@ class Constants:
         return False
 
     def holds_attribute(self, cls: type, name: str, value: object, place: Place) -> bool:
-        """Tell whether an attribute of a class is a constant of its module; whoever reaches an attribute of that name must only read it."""
+        """Return whether an attribute of a class is a constant of its module; whoever reaches an attribute of that name must only read it."""
         if id(value) in HANDED_DOWN:
             return True
         module = loaded(cls.__module__)
@@ -101,7 +101,7 @@ class Constants:
         return True
 
     def holds_default(self, function: types.FunctionType, name: str, value: object) -> bool:
-        """Tell whether a default is written in the `def` and only read; that of the spawned function is none, as the user can pass another."""
+        """Return whether a default is written in the `def` and only read; that of the spawned function is none, as the user can pass another."""
         if id(value) in HANDED_DOWN:
             return True
         if function is self.root or not self._may_be_one(value):
@@ -117,7 +117,7 @@ class Constants:
         )
 
     def holds_cell(self, function: types.FunctionType, name: str, value: object) -> bool:
-        """Tell whether a variable of the function around one that a module or class holds is a constant; a function on its way is none's."""
+        """Return whether a variable of the function around one that a module or class holds is a constant; a function on its way is none's."""
         if id(value) in HANDED_DOWN:
             return True
         if function is self.root or not self._may_be_one(value) or not _is_held(function):
@@ -237,7 +237,7 @@ def _homes(namespace: dict[str, Any], name: str, value: object) -> Iterator[tupl
 
 
 def _only_reads(namespace: dict[str, Any], name: str, constant: Constant) -> bool:
-    """Tell whether a module that has imported a constant only reads it."""
+    """Return whether a module that has imported a constant only reads it."""
     module = str(namespace.get("__name__", ""))
     key = (module, str(namespace.get("__file__")), name, constant.depth, constant.is_mapping)
     if key not in _readers:
@@ -265,7 +265,7 @@ def _held_of(namespace: dict[str, Any]) -> tuple[list[ast.Module], list[Held]]:
 
 
 def _is_imported(namespace: dict[str, Any]) -> bool:
-    """Tell whether the statements of a module have all run: those of the main script may still be at it."""
+    """Return whether the statements of a module have all run: those of the main script may still be at it."""
     spec = namespace.get("__spec__")
     return spec is not None and not getattr(spec, "_initializing", False) and namespace.get("__name__") not in MAIN
 
@@ -281,7 +281,7 @@ def _trees_of(namespace: dict[str, Any]) -> list[ast.Module]:
 
 
 def _is_held(function: types.FunctionType) -> bool:
-    """Tell whether the module of a function, or a class of that module, holds the function, by itself or wrapped into another one."""
+    """Return whether the module of a function, or a class of that module, holds the function, by itself or wrapped into another one."""
     homes = {str(function.__globals__.get("__name__", "")), str(function.__module__)}
     names = [function.__globals__, *(vars(module) for module in map(loaded, homes) if module is not None)]
     holders: list[object] = [value for namespace in names for value in list(namespace.values())]

@@ -82,7 +82,7 @@ class Descriptors:
 
 
 def _is_taken_over(raw: Any, name: str, value: object) -> bool:
-    """Tell whether a `staticmethod` or `classmethod` has an attribute from its function."""
+    """Return whether a `staticmethod` or `classmethod` has an attribute from its function."""
     if name in {"__annotations__", "__annotate__", "__type_params__", "__wrapped__"}:
         return True
     return name in _OF_FUNCTIONS and getattr(raw.__func__, name, None) is value

@@ -77,7 +77,7 @@ class Functions:
         if place is None:
             return
         for entity in list(context.program.functions()):
-            context.observed.answer(lambda f=entity.thing: typing.get_overloads(f))  # type: ignore[misc]  # mypy wants no default here
+            context.observed.answer(lambda f=entity.thing: typing.get_overloads(f))  # type: ignore[misc]  # mypy refuses defaults in a lambda
             for overload in typing.get_overloads(cast("types.FunctionType", entity.thing)):
                 self.judge(cast("types.FunctionType", overload), place)
                 made = context.program.entity(overload)
@@ -178,7 +178,7 @@ class Functions:
         program.part(entity, "attributes", program.parts(entity).get("attributes", {}))
         for name, value in vars(function).items():
             if name not in _MACHINERY:
-                self._context.possibly(lambda n=name, v=value: self.attribute(function, n, v, place))  # type: ignore[misc]  # mypy wants no default here
+                self._context.possibly(lambda n=name, v=value: self.attribute(function, n, v, place))  # type: ignore[misc]  # mypy refuses defaults in a lambda
         self._walk.annotations.wait(entity, function)
         messages = message_type(function)
         if messages is not None:
@@ -327,7 +327,7 @@ class Functions:
         module = self._walk.names.module(function.__globals__)
         for name in dict.fromkeys(mailbox_names(source.node)):
             read = Read(name, (), source.line)
-            self._context.possibly(lambda r=read: self._walk.names.read(function.__globals__, module, r, place))  # type: ignore[misc]  # mypy wants no default here
+            self._context.possibly(lambda r=read: self._walk.names.read(function.__globals__, module, r, place))  # type: ignore[misc]  # mypy refuses defaults in a lambda
 
     def _refuse_write(self, write: Write, place: Place) -> None:
         leaf = Leaf(write.name, write.keyword, wording.WRITTEN_VERDICT, wording.WRITTEN_CURE)
@@ -350,7 +350,7 @@ def owner_of(function: types.FunctionType) -> type | None:
 
 
 def _has_code_in_its_module(function: types.FunctionType) -> bool:
-    """Tell whether a module of the image shows the code of a function under its qualified name, as the guest looks for it."""
+    """Return whether a module of the image shows the code of a function under its qualified name, as the guest looks for it."""
     code, module = function.__code__, loaded(function.__globals__.get("__name__", ""))
     if module is None or vars(module) is not function.__globals__:
         return False
@@ -358,7 +358,7 @@ def _has_code_in_its_module(function: types.FunctionType) -> bool:
 
 
 def _compiles_to_doc(function: types.FunctionType) -> bool:
-    """Tell whether compiling a function's source gives its docstring; from Python 3.13 on indentation is taken out of it."""
+    """Return whether compiling a function's source gives its docstring; from Python 3.13 on indentation is taken out of it."""
     doc = function.__doc__
     if doc is not None and "\n" in doc and sys.version_info < (3, 13):
         return False

@@ -100,7 +100,7 @@ def kind_of(cls: Any) -> str:
 
 
 def is_given_when_made(cls: type, name: str, raw: object) -> bool:
-    """Tell whether a class can have a name only from the time when it is made: later, its metaclass would take the assignment."""
+    """Return whether a class can have a name only from the time when it is made: later, its metaclass would take the assignment."""
     if name in _OF_TYPE:
         return not isinstance(raw, types.GetSetDescriptorType)
     meta = type(cls)
@@ -108,7 +108,7 @@ def is_given_when_made(cls: type, name: str, raw: object) -> bool:
 
 
 def is_machinery(cls: type, kind: str, name: str, raw: Any) -> bool:
-    """Tell whether the guest's machinery makes an entry of a class by itself."""
+    """Return whether the guest's machinery makes an entry of a class by itself."""
     if is_given_when_made(cls, name, raw):
         return True
     if name in _OF_CLASSES and not (name == "__orig_bases__" and kind == "typed_dict"):
@@ -138,7 +138,7 @@ def _is_users(raw: Any) -> bool:
 
 
 def is_made(raw: Any) -> bool:
-    """Tell whether a function is none that the user wrote: generated, or a closure of the module that makes such classes."""
+    """Return whether a function is none that the user wrote: generated, or a closure of the module that makes such classes."""
     function = getattr(raw, "__func__", raw)
     if not isinstance(function, types.FunctionType):
         return False
@@ -148,7 +148,7 @@ def is_made(raw: Any) -> bool:
 
 
 def _is_of(raw: Any, homes: frozenset[str]) -> bool:
-    """Tell whether a function is of one of these packages."""
+    """Return whether a function is of one of these packages."""
     function = getattr(raw, "__func__", raw)
     return (
         isinstance(function, types.FunctionType)

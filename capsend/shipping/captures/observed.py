@@ -81,7 +81,7 @@ class Observed:
         self._answers.append((ask, ask()))
 
     def hold(self) -> bool:
-        """Tell whether all that was read is the same now."""
+        """Return whether all that was read is the same now."""
         return (
             all(namespace.get(name, ABSENT) is value for namespace, name, value in self._names)
             and all(getattr(thing, name, ABSENT) is value for thing, name, value in self._attributes)

@@ -103,7 +103,7 @@ class Origins:
 
 
 def is_placeholder(value: object) -> bool:
-    """Tell whether a value, in a process, is a placeholder for one that stayed on the host; code must not use it."""
+    """Return whether a value, in a process, is a placeholder for one that stayed on the host; code must not use it."""
     return defines(type(value), "__capsend_unsent__")
 
 

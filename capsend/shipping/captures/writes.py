@@ -138,7 +138,7 @@ def _called(root: ast.AST, node: ast.Call) -> Iterator[tuple[_Chain, int, bool]]
 
 
 def _is_setter(function: ast.expr) -> bool:
-    """Tell whether a call of this sets an attribute of its first argument: `setattr`, `type.__setattr__`, `object.__delattr__`."""
+    """Return whether a call of this sets an attribute of its first argument: `setattr`, `type.__setattr__`, `object.__delattr__`."""
     if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
         return function.attr in _RAW_SETTERS and function.value.id in _RAW_OWNERS
     return isinstance(function, ast.Name) and function.id in _SETTERS
@@ -157,7 +157,7 @@ def _namespace(expression: ast.expr) -> _Chain | None:
 
 
 def _is_cache(root: ast.AST, namespace: _Chain) -> bool:
-    """Tell whether the `__getattr__` of a module keeps what it is asked for: whoever asks later gets the same."""
+    """Return whether the `__getattr__` of a module keeps what it is asked for: whoever asks later gets the same."""
     return namespace.root is None and isinstance(root, ast.FunctionDef) and root.name == "__getattr__"
 
 
@@ -257,7 +257,7 @@ def _module_of(function: types.FunctionType) -> types.ModuleType | None:
 
 
 def _local_class(node: ast.AST, name: str) -> bool:
-    """Tell whether a name stands for an instance of a class that the function itself makes, as far as that can be read off."""
+    """Return whether a name stands for an instance of a class that the function itself makes, as far as that can be read off."""
     made = {inner.name for inner in ast.walk(node) if isinstance(inner, ast.ClassDef)}
     return any(
         isinstance(statement, ast.Assign)
@@ -358,7 +358,7 @@ def _value_of(function: types.FunctionType, name: str) -> Any:
 
 
 def _is_own_business(owner: Any, attributes: list[str], *, changes: bool) -> bool:
-    """Tell whether each process may have its own value of an assigned name."""
+    """Return whether each process may have its own value of an assigned name."""
     first = attributes[0]
     if owner is _ANY_OWNER:
         return False
@@ -380,5 +380,5 @@ def _is_own_business(owner: Any, attributes: list[str], *, changes: bool) -> boo
 
 
 def _is_of_library(module: str) -> bool:
-    """Tell whether a module is the standard library's: each process has a fresh one, with state of its own."""
+    """Return whether a module is the standard library's: each process has a fresh one, with state of its own."""
     return module.partition(".")[0] in sys.stdlib_module_names
