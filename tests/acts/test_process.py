@@ -14,6 +14,7 @@ import time
 import uuid
 
 import pytest
+from endless import asleep, busy
 
 from capsend.environment import Environment
 from capsend.exceptions import (
@@ -28,19 +29,6 @@ from capsend.process import Process
 from capsend.spawning import Spawnable, check, process, spawn
 
 MIB = 1 << 20
-
-
-def busy():
-    """Never end."""
-    print("busy")
-    while True:
-        pass
-
-
-def asleep():
-    """Sleep for long."""
-    print("asleep")
-    time.sleep(600)
 
 
 async def coroutine_asleep():

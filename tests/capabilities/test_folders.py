@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from endless import swap_file_and_pipe
 
 import capsend
 from capsend import CaptureError, Dir, HostFunction, Mailbox, ProcessKilled, SerializationError, spawn
@@ -228,16 +229,6 @@ def test_pipes_and_devices_cannot_be_opened_and_do_not_hang(tree):
     folder = Dir(tree, write=True)
     attempt = lambda mode: error_of(open, folder / "pipe", mode)[0]
     assert result(lambda: [attempt("r"), attempt("w"), attempt("r+")]) == ["PermissionError"] * 3
-
-
-def swap_file_and_pipe(folder: Dir) -> None:
-    """Let one path be a file and a pipe by turns, for ever."""
-    file, pipe, path = (str(folder / name) for name in ("plain", "pipe", "path"))
-    while True:
-        os.rename(file, path)
-        os.rename(path, file)
-        os.rename(pipe, path)
-        os.rename(path, pipe)
 
 
 def open_for(seconds: float, folder: Dir) -> int:

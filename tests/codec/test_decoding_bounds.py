@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crowding import hostile_keys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -123,30 +124,6 @@ def test_large_cycles_of_ordinary_data_are_taken() -> None:
     nodes += [["deque", None, *([2 * n + 1] for n in range(count))], ["d", {"children": [2 * count]}]]
     value = decoded(nodes)
     assert value["children"][17]["parent"] is value
-
-
-def hostile_keys(bits: int) -> list[int]:
-    """Ints that fill the way on which others, which come later, look for a place in the table of a dict."""
-    size = 1 << bits
-    mask, taken, keys, place = size - 1, bytearray(size), [], 0
-    order: dict[int, int] = {}
-    for turn in range(size * 4 // 9):
-        keys.append(place)
-        taken[place], order[place] = 1, turn
-        place = (5 * place + 1) & mask
-    chance = random.Random(1)
-    while len(keys) < size * 2 // 3 - 1:
-        key = chance.getrandbits(21)
-        place, rest = key & mask, key
-        while taken[place] and rest:
-            rest >>= 5
-            place = (5 * place + rest + 1) & mask
-        if taken[place] and order.get(place, size) <= size // 8:
-            while taken[place]:
-                place = (5 * place + 1) & mask
-            taken[place] = 1
-            keys.append(key)
-    return keys
 
 
 def test_keys_that_seek_for_ever_are_refused() -> None:

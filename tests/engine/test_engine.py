@@ -5,6 +5,7 @@ import sys
 import threading
 
 import pytest
+from endless import asleep, busy
 
 from capsend import engine
 from capsend.image import Image
@@ -60,21 +61,6 @@ class Running:
         self.guest.interrupt()
         self.thread.join(20)
         return type(self.failure)
-
-
-def busy():
-    """Never end."""
-    print("busy")
-    while True:
-        pass
-
-
-def asleep():
-    """Sleep for long."""
-    import time
-
-    print("asleep")
-    time.sleep(600)
 
 
 def waiting_below_python():

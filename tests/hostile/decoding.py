@@ -3,6 +3,8 @@
 import json
 import sys
 
+from crowding import hostile_keys
+
 from capsend import ProcessFailed, SerializationError
 from hostile.answers import answer, message
 from hostile.expect import attack
@@ -52,28 +54,7 @@ def answer_with_a_ring_of_deques():
 @attack("failed", REFUSED, says="work")
 def answer_with_keys_that_seek_for_ever():
     """Numbers whose places in the table of a dict are taken by others, one after the other: each takes longer than the one before."""
-    import random
-
-    size = 1 << 12
-    mask, taken, keys, place = size - 1, bytearray(size), [], 0
-    order = {}
-    for turn in range(size * 4 // 9):
-        keys.append(place)
-        taken[place], order[place] = 1, turn
-        place = (5 * place + 1) & mask
-    chance = random.Random(1)
-    while len(keys) < size * 2 // 3 - 1:
-        key = chance.getrandbits(21)
-        place, rest = key & mask, key
-        while taken[place] and rest:
-            rest >>= 5
-            place = (5 * place + rest + 1) & mask
-        if not taken[place] or order.get(place, size) > size // 8:
-            continue
-        while taken[place]:
-            place = (5 * place + 1) & mask
-        taken[place] = 1
-        keys.append(key)
+    keys = hostile_keys(12)
     answer(message(*[["m", *(part for key in keys for part in (key, 1))]] * 20))
 
 

@@ -8,6 +8,7 @@ import resource
 from typing import TYPE_CHECKING
 
 import pytest
+from endless import swap_file_and_pipe
 
 from capsend import Dir, ProcessFailed, WasmModule, spawn
 
@@ -147,16 +148,6 @@ def test_a_folder_says_where_it_is(module: WasmModule, tmp_path: Path):
     folder = Dir(tmp_path)
     path = spawn(module.function("where"), b"", folder).result(PATIENCE)
     assert path.startswith(b"/dirs/")
-
-
-def swap_file_and_pipe(folder: Dir) -> None:
-    """Let one path be a file and a pipe by turns, for ever."""
-    file, pipe, path = (str(folder / name) for name in ("plain", "pipe", "path"))
-    while True:
-        os.rename(file, path)
-        os.rename(path, file)
-        os.rename(pipe, path)
-        os.rename(path, pipe)
 
 
 def test_open_that_meets_a_pipe_after_all_goes_on(module: WasmModule, tmp_path: Path):
