@@ -28,7 +28,7 @@ def plugin(version: str) -> type[Plugin]:
     """Return the plugin's class; mypy calls this with its own version.
 
     Raises:
-        CompileError: mypy is older than 2.4, which frees function bodies before a plugin can see what they capture. mypy has changed
+        CompileError: mypy is older than 2.4, which frees function bodies before a plugin can see their captures. mypy has changed
             something that it does not promise and the plugin uses.
     """
     from mypy.errors import CompileError

@@ -25,12 +25,12 @@ ACCESSORS: Final = frozenset(
         "functools.singledispatchmethod",
     }
 )
-"""What wraps a function into an attribute that calls it."""
+"""The classes that wrap a function into an attribute that calls it."""
 HOOKS: Final = frozenset({"default", "validator"})
 
 
 def stored(file: n.MypyFile) -> Iterator[tuple[str, list[mentions.Ref]]]:
-    """Yield the attributes of a module's classes that hold callables, as ("Class.name", what the callables refer to)."""
+    """Yield the attributes of a module's classes that hold callables, as ("Class.name", references of the callables)."""
     yield from _stored(file.names, file.fullname, "")
 
 
@@ -52,7 +52,7 @@ def _stored(
 
 
 def _callables(value: n.Expression, module: str) -> list[mentions.Ref] | None:
-    """Return what the callables refer to that a value is or holds; None if it shows none."""
+    """Return the references of the callables that a value is or holds; None if it shows none."""
     if isinstance(value, n.LambdaExpr):
         return outline.refs_of(value, module)
     if isinstance(value, n.RefExpr) and syntax.function_of(value.node) is not None:

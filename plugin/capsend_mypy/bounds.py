@@ -31,7 +31,7 @@ class Written(NamedTuple):
 
 
 class Bounds:
-    """Checks calls and annotations against the bounds of what they name."""
+    """Checks calls and annotations against the bounds of the names in them."""
 
     def __init__(self, program: Program, reporter: Reporter) -> None:
         self.program = program
@@ -61,7 +61,7 @@ class Bounds:
 
     @staticmethod
     def _method(callee: n.MemberExpr, checker: Any) -> n.SymbolNode | None:
-        # The types of what stands in a call were found before its hook is asked; nothing is inferred again.
+        # The types of the expressions in a call were found before its hook is asked; nothing is inferred again.
         owner = checker.lookup_type_or_none(callee.expr)
         proper = get_proper_type(owner) if owner is not None else None
         symbol = proper.type.get(callee.name) if isinstance(proper, Instance) else None
@@ -72,7 +72,7 @@ class Bounds:
         proper = get_proper_type(actual) if actual is not None else None
         line = getattr(
             proper, "line", None
-        )  # mypy does not say which variant it chose, but its type has the line of the definition
+        )  # mypy does not report the chosen variant, but its type has the line of the definition
         return next((s for s in signatures if len(signatures) > 1 and s.line == line), signatures[0])
 
     def _variables(

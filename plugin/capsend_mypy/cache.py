@@ -1,7 +1,7 @@
-"""Keeps one summary per module in mypy's cache: later runs, which load the module from there, read it in the place of function bodies.
+"""Keeps one summary per module in mypy's cache: later runs, which load the module from the cache, read it in the place of function bodies.
 
-A build in which nothing imports capsend makes none: a file in the cache's folder says whether something ever did. mypy compares the answer
-with what it was when a module was cached, so the first run with capsend checks the modules anew.
+A build in which nothing imports capsend makes none: a file in the cache's folder records whether a module ever did. mypy compares the answer
+with the answer at the time when a module was cached, so the first run with capsend checks the modules anew.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Summaries:
     Args:
         options: mypy's.
         tops: the packages whose import makes a check possible: capsend, and the tools of the configured boundaries.
-        checks: gives the checks of the build, which know what functions refer to.
+        checks: returns the checks of the build, which know the references of functions.
     """
 
     forced = False
@@ -53,7 +53,7 @@ class Summaries:
         self.used = self.forced or self.daemon or bool(self.mark and os.path.exists(self.mark))
 
     def note(self, file: n.MypyFile) -> None:
-        """Note what a parsed module imports; mypy parses all that changed before it judges any of it."""
+        """Note the imports of a parsed module; mypy parses all changed modules before it judges one."""
         if not self.used and any(names.top(module) in self.tops for module in _imported(file)):
             self.used = True
             if self.mark:
@@ -63,7 +63,7 @@ class Summaries:
                         mark.write(TEXT)
 
     def are_made(self, modules: Modules) -> bool:
-        """Return whether this build makes summaries; workers learn from the file what the coordinator of the build noted."""
+        """Return whether this build makes summaries; workers read the coordinator's answer from the file."""
         if not self.used:
             self.used = os.path.exists(self.mark) if self.mark else not self.tops.isdisjoint(modules)
         return self.used
@@ -79,7 +79,7 @@ class Summaries:
         if summary.SYMBOL in file.names and not self.daemon:
             return
         collects = gc.isenabled()
-        gc.disable()  # what is made here lives shortly, and would cost collections of all that mypy holds
+        gc.disable()  # the objects of a summary live shortly, and would cost collections of mypy's whole heap
         try:
             self._attach(file, modules)
         except Exception:  # noqa: BLE001 - a crash would take mypy down; without its summary a module's functions count as unseen
@@ -108,7 +108,7 @@ class Summaries:
                         verdicts[local] = program.open_failures(f"{file.fullname}.{local}")
             text = summary.encode_verdicts(own, verdicts)
             if not program.provisional:
-                # The verdicts are kept; so many small objects would cost a whole collection of mypy's heap.
+                # The verdicts are kept; their many small objects would cost a whole collection of mypy's heap.
                 own.refs, own.verdicts = {}, verdicts
         summary.attach(file, modules, text)
         checks.rested_on.setdefault(file.fullname, set()).update(program.consulted & modules.keys())

@@ -1,4 +1,4 @@
-"""Calls with a lambda: mypy cannot infer the type of the answer from `lambda reply: Get(reply)`, which the message class says."""
+"""Calls with a lambda: mypy cannot infer the type of the answer from `lambda reply: Get(reply)`, which the message class shows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def signature(ctx: MethodSigContext) -> CallableType:
     if isinstance(message, Instance) and message.type.fullname == "builtins.object":
         found.append(
             AnyType(TypeOfAny.special_form)
-        )  # what takes any message, as a module in C does, answers what it likes
+        )  # a receiver of any message, such as a module in C, may answer anything
     else:
         _answers(_built(given.expr()) or message, found, 0)
     answers = {str(each): each for each in found}
@@ -54,7 +54,7 @@ def _message(make: Type) -> ProperType | None:
 
 
 def _built(made: n.Expression | None) -> Type | None:
-    """Return the class of message that a lambda makes, where it names one; a generic class says nothing by its name alone."""
+    """Return the class of message that a lambda makes, where it names one; the name of a generic class is not enough."""
     if not isinstance(made, n.CallExpr) or not isinstance(made.callee, n.RefExpr):
         return None
     info = made.callee.node

@@ -1,4 +1,4 @@
-"""What a function or a class of the spawning file captures: variables around it, defaults, globals, and what it writes in vain."""
+"""The captures of a function or class of the spawning file: enclosing variables, defaults, globals, and lost writes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Captures:
     """Finds and checks captures.
 
     Args:
-        site: where the check stands.
+        site: the place of the check.
         origins: knows where variables get their values.
         judged: judges values by their types.
         inner: checks captured callables.
@@ -105,7 +105,7 @@ class Captures:
         self.judged.refs([*refs, *self._typed_members(member_exprs, own)], self.site.place)
 
     def local_class(self, info: n.TypeInfo, place: n.Expression) -> None:
-        """Check a class that is defined in a function, as a local function is checked: its bases, its methods and what they capture."""
+        """Check a class that is defined in a function, as a local function is checked: its bases, its methods and their captures."""
         if info in self.site.seen:
             return
         self.site.seen.add(info)
@@ -181,7 +181,7 @@ class Captures:
 
         Args:
             name: the name in the callable.
-            node: what it stands for.
+            node: the node that the name denotes.
             members: the attributes that the callable reads.
         """
         if isinstance(node, n.MypyFile):

@@ -1,4 +1,4 @@
-"""Which classes have methods that change their instances, although the class looks as if these stayed as they are made."""
+"""Classes whose methods change their instances, although the class looks immutable."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def is_trusted(info: n.TypeInfo) -> bool:
 
 
 def is_descriptor(info: n.TypeInfo) -> bool:
-    """Return whether a class defines what is done when an attribute that holds its instance is read or assigned."""
+    """Return whether a class defines how an attribute that holds its instance is read or assigned."""
     return any(name in base.names for base in info.mro for name in ("__get__", "__set__"))
 
 

@@ -1,4 +1,4 @@
-"""What the hooks lead to: the checks of calls, of the classes that promise a trait, and of annotations that name a bound."""
+"""The checks behind the hooks: the checks of calls, of the classes that promise a trait, and of annotations that name a bound."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class LateChecker(NamedTuple):
-    """What a reporter needs of mypy's checker, for checks that run when a file is done."""
+    """The part of mypy's checker that a reporter needs, for checks that run when a file is done."""
 
     msg: MessageBuilder
     tree: n.MypyFile
@@ -45,7 +45,7 @@ class Checks:
     """Runs the checks of one build.
 
     Attributes:
-        state: what all checks share.
+        state: the state that all checks share.
         rested_on: {module: the modules that its late checks and its summary rest on}, until mypy asks for them.
     """
 
@@ -58,10 +58,10 @@ class Checks:
         self.named: dict[str, list[bounds.Written]] = {}
         self.asserted: dict[str, dict[str, tuple[n.ClassDef, Trait, Any]]] = {}
         self.looked: dict[n.Context, list[ErrorInfo]] = {}
-        """What was reported of calls within lambdas, for as long as their file is checked."""
+        """The reports about calls within lambdas, for as long as their file is checked."""
 
     def forget(self, module: str) -> None:
-        """Forget what is known of a module that was parsed anew."""
+        """Forget the summary of a module that was parsed anew."""
         for kept in (self.state.summaries, self.named, self.asserted):
             kept.pop(module, None)
         self.state.sources.forget(module)
@@ -77,8 +77,8 @@ class Checks:
     def checked(self, ctx: Ctx, act: Callable[[Ctx, Check], None], *, result: bool = False) -> Type:
         """Run the check of a call; return the call's type as mypy found it."""
         checker: Any = ctx.api
-        # mypy comes again to what it defers, with more types; errors of the first look would stay beside those of the second.
-        # capsend's own calls hand on what its callers were checked for.
+        # mypy comes again to deferred functions, with more types; errors of the first look would stay beside those of the second.
+        # capsend's own calls hand on values that were checked at its callers.
         if not checker.current_node_deferred and names.top(checker.tree.fullname) != "capsend":
             self._look(ctx, act)
         return awaited(ctx.default_return_type) if result else ctx.default_return_type
@@ -122,7 +122,7 @@ class Checks:
     def _run_pending(self, file: n.MypyFile) -> None:
         for act, ctx in self.pending.pop(file.fullname, ()):
             checker: Any = ctx.api
-            # mypy is between two files here: without this the errors would stand in the one that it checked last.
+            # mypy is between two files: without this the errors would be reported in the one that it checked last.
             checker.msg.errors.set_file(checker.path, file.fullname, scope=None, options=checker.options)
             self._run(ctx, act, late=True)
 
@@ -145,7 +145,7 @@ class Checks:
         return found
 
     def _run_late(self, file: n.MypyFile) -> None:
-        """Judge what needs all types of the file: the arguments of generic classes it names, and the traits its classes assert."""
+        """Judge the uses that need all types of the file: the arguments of generic classes it names, and the traits its classes assert."""
         for written in bounds.written_types(self.named.pop(file.fullname, ())):
             late, program = self._late(file, written.errors, written.place)
             enforced = bounds.Bounds(program, late)
@@ -157,7 +157,7 @@ class Checks:
 
     def _late(self, file: n.MypyFile, errors: Any, origin: n.Context) -> tuple[Reporter, Program]:
         modules = self.modules()
-        # mypy may stand in another file by now; it sorts errors by the file that is set.
+        # mypy may be in another file by now; it sorts errors by the file that is set.
         if errors.target_module != file.fullname:
             errors.set_file(file.path, file.fullname, options=self.options.clone_for_module(file.fullname), scope=None)
         program = Program(self.state, modules)
@@ -175,7 +175,7 @@ class Checks:
 
 
 def spawn(ctx: Ctx, check: Check) -> None:
-    """Check a spawn: the callable, what it is given, its result."""
+    """Check a spawn: the callable, its arguments, its result."""
     if not ctx.args or not ctx.args[0]:
         return
     spawned = ctx.args[0][0]
@@ -197,7 +197,7 @@ def supervise(ctx: Ctx, check: Check) -> None:
 
 
 def stream_items(ctx: Ctx, check: Check) -> None:
-    """Check a stream: the generator function, what it is given, its items."""
+    """Check a stream: the generator function, its arguments, its items."""
     if not ctx.args or not ctx.args[0]:
         return
     check.callable(ctx.args[0][0])
@@ -230,7 +230,7 @@ def spawn_decorated(ctx: Ctx, check: Check) -> None:
 
 
 def decorate(ctx: Ctx, check: Check) -> None:
-    """Check what `@process` decorates."""
+    """Check the function that `@process` decorates."""
     node = ctx.context
     if not isinstance(node, n.Decorator):
         if ctx.args and ctx.args[0]:
@@ -253,14 +253,14 @@ def decorate(ctx: Ctx, check: Check) -> None:
 
 
 def send(ctx: Ctx, check: Check) -> None:
-    """Check what is sent to an address."""
+    """Check a message to an address."""
     for formal, values, types in zip(ctx.callee_arg_names, ctx.args, ctx.arg_types, strict=True):
         if formal == "value" and values:
             check.judged.sent(values[0], types[0])
 
 
 def bound(ctx: Ctx, check: Check) -> None:
-    """Check a call of what asks for a trait."""
+    """Check a call of a function or class that asks for a trait."""
     if isinstance(ctx.context, n.CallExpr):
         enforced = bounds.Bounds(check.site.program, check.site.reporter)
         enforced.call(ctx.context, ctx.default_return_type, ctx.args, ctx.arg_types, check.site.checker)
@@ -296,7 +296,7 @@ def _cross(ctx: Ctx, check: Check, boundary: Boundary) -> None:
 
 
 def _given(ctx: Ctx, check: Check, *, own: frozenset[str] = frozenset()) -> None:
-    """Check what a spawned function is given: its arguments, and its messages where they were not checked before."""
+    """Check the arguments of a spawned function, and its messages if they were not checked before."""
     judged = ctx.arg_types[0][0]
     message = mailboxes.taken(judged)
     known = parameter_names(judged)

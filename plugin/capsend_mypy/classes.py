@@ -1,4 +1,4 @@
-"""What classes lead to: the methods that making an instance runs, those that operators call, and attributes that are reached by name."""
+"""The consequences of classes: the methods that making an instance runs, those that operators call, and attributes that are reached by name."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ WRAPPING: Final = frozenset(
         "functools.partial",
     }
 )
-"""The classes whose instances in a class body are part of the class: what they wrap is code of it."""
+"""The classes whose instances in a class body are part of the class: the wrapped functions are code of it."""
 MADE_VERDICT: Final = "it is made in a function, whose variables its methods may capture"
 MADE_CURE: Final = "move the class to module level"
 
 
 class Classes:
-    """Follows what instances and attributes of classes lead to.
+    """Follows the consequences of instances and attributes of classes.
 
     Args:
-        modules: knows what full names stand for.
+        modules: finds the object of a full name.
         variables: judges the attributes that hold values.
     """
 
@@ -57,7 +57,7 @@ class Classes:
         self.variables = variables
 
     def made(self, info: n.TypeInfo, found: Direct) -> None:
-        """Add what making an instance of a class runs; its other methods count where something calls them."""
+        """Add the methods that making an instance of a class runs; other methods count where something calls them."""
         known = self.modules.summary(info.module_name)
         if known is None or known.unseen:
             found.failures.append(unseen(self.modules, info.fullname, "class"))
@@ -119,7 +119,7 @@ class Classes:
                     found.edges.append((node.fullname, Hop("", "", when=name)))
 
     def subclassed(self, fullname: str, hop: Hop, found: Direct) -> None:
-        """Add what making a subclass of a class runs."""
+        """Add the methods that making a subclass of a class runs."""
         info = self.modules.symbol(fullname)
         if not isinstance(info, n.TypeInfo):
             return
@@ -130,14 +130,14 @@ class Classes:
                 self.reach(made_by, name, hop, found)
 
     def descriptor(self, declared: Type, ref: Ref, found: Direct) -> None:
-        """Add what looking up an attribute runs that a subclass of `property`, `cached_property` and the like makes."""
+        """Add the code that an attribute made by a subclass of `property`, `cached_property` and the like runs at its lookup."""
         hop = Hop(ref.target, short(ref.target), ref.place)
         for info, _ in classes_of(declared):
             for name in DESCRIPTORS:
                 self.reach(info, name, hop, found)
 
     def reach(self, info: n.TypeInfo, name: str, hop: Hop, found: Direct, *, through_class: bool = False) -> None:
-        """Add what reaching an attribute of a class leads to: a method runs, a class attribute is read."""
+        """Add the consequences of reaching an attribute of a class: a method runs, a class attribute is read."""
         found.modules |= self.modules.modules_of(info)
         symbol = info.get(name)
         node = symbol.node if symbol is not None else None
@@ -164,7 +164,7 @@ class Classes:
                 self._class_attribute(node, f"{owner}.{name}", hop, found)
 
     def _stored(self, info: n.TypeInfo, name: str, hop: Hop, found: Direct) -> bool:
-        """Add what the callables lead to that a class attribute holds; return whether its class body may show them."""
+        """Add the consequences of the callables in a class attribute; return whether its class body may show them."""
         known = None if self.modules.is_in_image(info.module_name) else self.modules.summary(info.module_name)
         local = f"{info.fullname[len(info.module_name) + 1 :]}.{name}"
         if known is None or (known.verdicts is None and local not in known.refs):

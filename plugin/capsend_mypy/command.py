@@ -49,7 +49,7 @@ SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One error of capsend's, with its notes."""
+    """One error that capsend reports, with its notes."""
 
     file: str
     line: int
@@ -60,14 +60,14 @@ class Message:
 
 
 class Failed(Exception):
-    """mypy could not do its work; holds what it said."""
+    """mypy failed; holds mypy's output."""
 
 
 def check(paths: Sequence[str], *, form: str = "text", config: str = "") -> int:
     """Check files and folders, print only capsend's errors, and return an exit code: 0 none, 1 some, 2 mypy could not check.
 
     Args:
-        paths: the files and folders, none for what the configuration names; options of mypy may stand among them.
+        paths: the files and folders, none for those of the configuration; options of mypy may be among them.
         form: "text" for mypy's own form, "json" for one object a line, "sarif" for one SARIF 2.1.0 document.
         config: the configuration file; "" for mypy's usual search.
     """
@@ -110,7 +110,7 @@ def _options(paths: Sequence[str], config: str) -> tuple[list[BuildSource], Opti
     said = io.StringIO()
     try:
         sources, options = process_options([*arguments, *paths], require_targets=False, stderr=said)
-        if not sources:  # neither here nor in the configuration
+        if not sources:  # neither on the command line nor in the configuration
             sources, options = process_options([*arguments, *paths, "."], require_targets=True, stderr=said)
     except SystemExit as stopped:
         raise Failed(_refusal(said.getvalue())) from stopped
@@ -165,13 +165,13 @@ def _text(messages: Sequence[Message]) -> str:
 
 
 def _source(m: Message) -> str:
-    """Return the source line with what the error is about underlined; empty when the file cannot be read any more."""
+    """Return the source line with the place of the error underlined; empty when the file cannot be read any more."""
     try:
         line = Path(m.file).read_text(encoding="utf-8").splitlines()[m.line - 1]
     except (OSError, ValueError, IndexError):
         return ""
     found = _NAME.match(line, m.column - 1)
-    # Tabs stay, so that what is below stands below.
+    # Tabs stay, so that columns stay aligned.
     before = "".join(c if c == "\t" else " " for c in line[: m.column - 1])
     return f"    {line}\n    {before}{_coloured('^' * (len(found[0]) if found else 1), _RED)}\n"
 
@@ -211,7 +211,7 @@ def _sarif(messages: Sequence[Message]) -> str:
 
 
 def explain(name: str, *, config: str = "") -> int:
-    """Print what the plugin thinks of a class, function or variable, by its full name; return 0 if it can be sent, 1 if not, 2 if there is none."""
+    """Print the verdict on a class, function or variable, by its full name; return 0 if it can be sent, 1 if not, 2 if there is none."""
     try:
         program = _program([BuildSource(None, None, f"import {name.rpartition('.')[0] or name}\n")], config)
     except Failed as failed:

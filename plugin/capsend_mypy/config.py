@@ -13,7 +13,7 @@ KEYS: Final = frozenset({"packages", "boundaries", "presets"})
 
 
 class Transport(enum.Enum):
-    """How a tool carries a callable to another process."""
+    """The way in which a tool carries a callable to another process."""
 
     NAME = "pickle"
     """By the name under which it can be imported; its receiver and arguments by value."""
@@ -28,7 +28,7 @@ class Boundary(NamedTuple):
         owner: the full name of the class, or of the module for a function.
         name: the method or function; for a class that is called, its own name.
         parameter: the parameter that takes the callable; "" for the first one.
-        transport: how the tool carries it.
+        transport: the way in which the tool carries it.
     """
 
     owner: str
@@ -68,7 +68,7 @@ class ConfigurationError(ValueError):
 
 
 class Configuration(NamedTuple):
-    """What `[tool.capsend]` says.
+    """The settings of `[tool.capsend]`.
 
     Args:
         packages: top-level packages that the image has besides the standard library.

@@ -46,18 +46,18 @@ REFLECTION: Final = (
 
 
 STARTING: Final = frozenset({"main", "print", "run", "spawn"})
-"""What a script calls at module level; a module that is imported rarely does."""
+"""Functions that a script calls at module level, and an imported module rarely calls."""
 DEFAULTS: Final = frozenset({"class builtins.dict", "class builtins.list", "class builtins.set"})
 
 
 class Source(NamedTuple):
-    """The source of a module: its tree, the constants in it, and what it says of values that it holds.
+    """The source of a module: its tree, its constants, and the values that it holds.
 
     Attributes:
         tree: the syntax tree.
         constants: the constants, by name.
-        held: what it says of the attributes of its classes, and of defaults.
-        filled: what it says of globals that its statements fill while it is imported; for a script, whose statements go on, as `held`.
+        held: the attributes of its classes, and defaults, by the source.
+        filled: globals that its statements fill while it is imported, by the source; for a script, whose statements go on, as `held`.
     """
 
     tree: ast.Module
@@ -95,7 +95,7 @@ class Sources:
         return self.known[file.fullname]
 
     def constant(self, file: n.MypyFile, name: str) -> Constant | None:
-        """Return a constant of a module, by its name there."""
+        """Return a constant of a module, by its name in the module."""
         source = self.of(file)
         return source.constants.get(name) if source is not None else None
 
@@ -127,7 +127,7 @@ class Sources:
         return None
 
     def class_constant(self, file: n.MypyFile, name: str) -> Constant | None:
-        """Return an attribute of a class that its module only reads, by its name there, as `Class.attribute`."""
+        """Return an attribute of a class that its module only reads, by its name in the module, as `Class.attribute`."""
         source, (cls, _, attribute) = self.of(file), name.rpartition(".")
         return source.held.of_class(cls, attribute) if source is not None else None
 
@@ -202,11 +202,11 @@ def _is_package(file: n.MypyFile) -> bool:
     return os.path.basename(file.path).startswith("__init__.")
 
 
-# What a constant consists of
+# The parts of a constant
 
 
 def leaves(value: ast.expr) -> Iterator[ast.expr]:
-    """Yield what is in the displays of an expression: the keys and values that are no displays themselves."""
+    """Yield the elements of the displays of an expression: the keys and values that are no displays themselves."""
     match value:
         case ast.List() | ast.Tuple() | ast.Set():
             for element in value.elts:
@@ -258,7 +258,7 @@ def is_mapping(judged: Type) -> bool:
 
 
 def depth_of(judged: Type) -> int:
-    """Return how deep lists, dicts and sets stand in each other in a value of a type, at most."""
+    """Return the most levels of lists, dicts and sets that a value of a type can have."""
     proper = get_proper_type(judged)
     if isinstance(proper, UnionType):
         return max(map(depth_of, proper.items), default=0)
@@ -274,7 +274,7 @@ def depth_of(judged: Type) -> int:
 
 
 def contents(judged: Type, depth: int) -> list[Type]:
-    """Return the types of what is in containers that stand in each other up to that depth."""
+    """Return the types of the elements of containers nested up to that depth."""
     proper = get_proper_type(judged)
     if depth > 0 and _is_plain_tuple(proper):
         return [inner for item in proper.items for inner in contents(item, depth - 1)]

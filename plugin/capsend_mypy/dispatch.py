@@ -15,12 +15,12 @@ REGISTER: Final = "register"
 
 
 def local_name(generic: str) -> str:
-    """Return the name under which a module keeps what it registers with a generic function of another module."""
+    """Return the name under which a module keeps its registrations with a generic function of another module."""
     return f"@{generic}"
 
 
 def implementations(file: n.MypyFile) -> Iterator[tuple[str, list[mentions.Ref]]]:
-    """Yield what the implementations of a module's generic functions refer to, by the local names of those."""
+    """Yield the references of the implementations of a module's generic functions, by the local names of the functions."""
     yield from _of_body(file.defs, file.fullname)
 
 

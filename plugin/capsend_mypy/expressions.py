@@ -90,7 +90,7 @@ def item_type(judged: Type) -> Type | None:
 
 
 def contains(outer: n.Context, inner: n.Context) -> bool:
-    """Return whether one node stands inside another."""
+    """Return whether one node is part of another."""
     end = (outer.end_line or outer.line, outer.end_column or 0)
     return (outer.line, outer.column) <= (inner.line, inner.column) < end
 

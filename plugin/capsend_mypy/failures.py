@@ -66,7 +66,7 @@ def decorated(name: str, shown: str) -> Failure:
 
 
 def elsewhere(name: str, unless: str, hop: Hop) -> Failure:
-    """Return the failure of a function that uses what other modules add to, unless what they add can be sent."""
+    """Return the failure of a function that uses a table to which other modules add, unless their entries can be sent."""
     leaf = wording.Leaf(name, "", ELSEWHERE_VERDICT, ELSEWHERE_CURE, predicate=wording.UNKNOWN_CAPTURES)
     finding = wording.Finding(wording.Kind.GLOBAL, name, "function", "ProcessSend", (leaf,))
     return Failure(finding, Rule.OPAQUE, (hop,), unless)
@@ -95,7 +95,7 @@ def of_global(
 
 
 def with_global_cure(leaf: wording.Leaf, kind: wording.Kind) -> wording.Leaf:
-    """Return a leaf with the cure for a global: what has a name that outlives the call can be declared to belong to each process."""
+    """Return a leaf with the cure for a global: an object with a name that outlives the call can be declared to belong to each process."""
     shared = kind is not wording.Kind.DEFAULT and leaf.cure.startswith("pass it as an argument, or capture")
     return replace(leaf, cure=wording.GLOBAL_CURE) if shared else leaf
 

@@ -1,6 +1,6 @@
-"""The hooks: which of mypy's calls lead to which check. Every hook gives back what mypy found, and never raises.
+"""The hooks: a table from mypy's calls to checks. Every hook returns the type that mypy found, and never raises.
 
-mypy starts far more often than anything changed, and asks for a hook at every call of a program: what checks is imported when a check is due.
+mypy starts far more often than anything changed, and asks for a hook at every call of a program: the checks are imported when one is due.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class CapsendPlugin(Plugin):
         return []
 
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
-        """Attach a module's summary at the last moment before mypy writes its cache; return what the cached module depends on."""
+        """Attach a module's summary at the last moment before mypy writes its cache; return the dependencies of the cached module."""
         if names.is_known(ctx.id):  # it never has a summary
             return self.data[False]
         # mypy asks this for its own purpose, to compare the answer with the cached one. It is also the last moment at which a symbol that is
@@ -179,7 +179,7 @@ class CapsendPlugin(Plugin):
         return f"{definer.fullname}.{name}" if definer is not None else fullname
 
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], CallableType] | None:
-        """Take the mailbox out of what a spawn expects; let a lambda with defaults be spawned, for which mypy cannot infer a type."""
+        """Take the mailbox out of the expected arguments of a spawn; let a lambda with defaults be spawned, for which mypy cannot infer a type."""
         if fullname in CALL_METHODS:
             from capsend_mypy import signatures
 

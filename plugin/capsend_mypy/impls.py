@@ -26,7 +26,7 @@ KEYS: Final = {NEGATIVE: "negative", UNSAFE: "unsafe", ASSERTED: "asserted"}
 
 
 def recorder(fullname: str) -> Callable[[ClassDefContext], bool] | None:
-    """Return the hook that notes an impl, if a class decorator is one of capsend's."""
+    """Return the hook that notes an impl, if a class decorator is from capsend."""
     module, _, name = fullname.rpartition(".")
     if name not in KEYS or names.top(module) != "capsend":
         return None

@@ -97,7 +97,7 @@ RENAMED: Final = re.compile(r"\b(LockType|ReferenceType)\b")
 
 
 class Rule(enum.Enum):
-    """Which error code a spoilt part asks for, whatever position the value has."""
+    """The error code of a spoilt part, whatever the position of the value."""
 
     BAD = ""
     ANY = "any"
@@ -109,7 +109,7 @@ class Rule(enum.Enum):
 class Spoil:
     """A part that spoils a type: a `Leaf` whose paths begin at the judged value, not yet at a variable.
 
-    A soft one is about a class that is merely mutable; it is told after the parts that can never be sent.
+    A soft one is about a class that is merely mutable; it is reported after the parts that can never be sent.
     """
 
     leaf: wording.Leaf
@@ -131,7 +131,7 @@ class Spoil:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What judging one type came to, with the modules it rests on and the user's classes that a value of it brings along."""
+    """The verdict on one type, with the modules on which it rests and the user classes that a value of the type needs."""
 
     spoils: tuple[Spoil, ...]
     modules: frozenset[str]
@@ -169,14 +169,14 @@ class Judge:
     Args:
         files: the modules of the build, by name.
         options: mypy's options, for how types are shown.
-        memo: what was judged before, if types do not change meanwhile.
+        memo: earlier verdicts, if types do not change meanwhile.
         assigned: gives the names that the methods of a class assign on their receiver, of those that its body assigns too.
-        changes: says whether the methods of a class change its instances, although these look as if they stayed as they are made.
+        changes: returns whether the methods of a class change its instances, although these look as if they stayed as they are made.
 
     Attributes:
         modules: the modules whose definitions the answers rest on, so far.
         classes: the user's classes met, so far.
-        provisional: whether some type was not inferred yet, so that the answer may change.
+        provisional: True if a type was not inferred yet, so that the answer may change.
     """
 
     def __init__(
@@ -212,7 +212,7 @@ class Judge:
         return tuple(sorted(self._judge(get_proper_type(judged), trait, 0), key=lambda spoil: spoil.soft))[:MAX_SPOILS]
 
     def conditional(self, judged: Type, trait: Trait) -> tuple[Spoil, ...]:
-        """Return what spoils a trait for a generic class, its own type variables assumed to have it."""
+        """Return the parts that spoil a trait for a generic class, its own type variables assumed to have the trait."""
         self.memo, kept, self.assume_variables = {}, self.memo, True
         try:
             return self.spoils(judged, trait)
@@ -220,7 +220,7 @@ class Judge:
             self.memo, self.assume_variables = kept, False
 
     def result(self, judged: Type) -> tuple[Spoil, ...]:
-        """Return what spoils a result: `Any` and type variables are left to the run time, which judges the value itself."""
+        """Return the parts that spoil a result: `Any` and type variables are left to the run time, which judges the value itself."""
         self.memo, kept, self.assume_variables, self.lenient = {}, self.memo, True, True
         try:
             return self.spoils(judged, Trait.SERIALIZABLE)
@@ -228,7 +228,7 @@ class Judge:
             self.memo, self.assume_variables, self.lenient = kept, False, False
 
     def message(self, judged: Type) -> tuple[Spoil, ...]:
-        """Return what spoils a message, as `result` does; what is settled when a process starts cannot be in one."""
+        """Return the parts that spoil a message, as `result` does; a right that is settled when a process starts cannot be in a message."""
         self.in_message = True
         try:
             return self.result(judged)
@@ -250,7 +250,7 @@ class Judge:
             case NoneType() | UninhabitedType() | DeletedType() | ErasedType() | TypeType():
                 return ()
             case AnyType():
-                # Where an error made the type Any, mypy has said so already.
+                # Where an error made the type Any, mypy has reported it already.
                 if self.lenient or judged.type_of_any == TypeOfAny.from_error:
                     return ()
                 return (
@@ -317,7 +317,7 @@ class Judge:
             explicit = self._explicit(fallback, trait)
             if explicit is not None:
                 return list(explicit)
-            # A stub shows all that a tuple holds; whatever else stands in its bases are methods.
+            # A stub shows all that a tuple holds; all else in its bases are methods.
             found += () if self._is_stub(fallback.type) else self._fields(fallback, trait, depth)
         return found
 
@@ -577,7 +577,7 @@ def is_sunder(name: str) -> bool:
 
 
 def is_cached_property(node: Decorator) -> bool:
-    """Return whether a method is a `cached_property`: what it gave once is a field of its instance from then on."""
+    """Return whether a method is a `cached_property`: its first result is a field of its instance from then on."""
     return node.func.is_property and node.var.is_settable_property
 
 
@@ -618,7 +618,7 @@ def frozen_fields(info: TypeInfo) -> set[str]:
 
 
 def spelling(info: TypeInfo) -> str:
-    """Return how a class was made, as the cure for a mutable one depends on it."""
+    """Return the way in which a class was made, on which the cure for a mutable one depends."""
     return next((kind for kind in ("dataclass", "attrs") if kind in info.metadata), "")
 
 

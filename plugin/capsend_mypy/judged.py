@@ -1,4 +1,4 @@
-"""Judges what a spawn takes along by its type: captured values, arguments, messages, results, and the functions and classes they lead to."""
+"""Judges by their types the values that a spawn sends: captures, arguments, messages, results, and the functions and classes that they reach."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RESULT_NAMES: Final = {
 
 
 class Inner(Protocol):
-    """The checks of what a value leads to; values, callables and captures lead to each other, and this keeps their imports from a circle."""
+    """The checks of the consequences of a value; values, callables and captures reach each other, and this keeps their imports from a circle."""
 
     def callable(self, value: n.Expression, kind: Kind = ...) -> None:
         """Check the value of an expression as a callable."""
@@ -60,9 +60,9 @@ class Judged:
     """Judges values for one check.
 
     Args:
-        site: where the check stands.
+        site: the place of the check.
         origins: knows where variables get their values.
-        inner: checks what a value leads to.
+        inner: checks the consequences of a value.
     """
 
     def __init__(self, site: Site, origins: Origins, inner: Inner) -> None:
@@ -84,16 +84,16 @@ class Judged:
         """Judge a value by its type, and follow its classes if it can be sent.
 
         Args:
-            kind: how the value is reached.
-            name: what messages call it.
+            kind: the way in which the value is reached.
+            name: its name in messages.
             judged: its type.
             place: where the caret belongs.
             trait: the trait that it needs.
-            cure: what to advise in the place of the usual cure.
+            cure: the advice that replaces the usual cure.
             method: the method whose receiver it is, if it is one.
         """
         found = Direct()
-        # A tool that copies what it carries asks only for what can be copied.
+        # A tool that copies values asks only for values that can be copied.
         trait = trait if self.site.transport is None else Trait.SERIALIZABLE
         spoils, classes = self.site.program.judged(judged, trait, found)
         self.site.program.consulted |= found.modules
@@ -122,7 +122,7 @@ class Judged:
                 self.refs([mentions.Ref(mentions.CLASS, fullname, place=self.site.spot(place))], place)
 
     def _is_told(self, spoils: tuple[Spoil, ...], place: n.Expression) -> bool:
-        """Return whether a value shows the callables that its type does not say, and check them."""
+        """Return whether a value shows the callables that its type hides, and check them."""
         if self.site.transport is not None or not all(is_callable_part(spoil) for spoil in spoils):
             return False
         value: n.Expression | None = place
@@ -140,12 +140,12 @@ class Judged:
         return not self.site.program.is_in_image(module) and (known is None or known.unseen)
 
     def refs(self, refs: Iterable[mentions.Ref | None], place: n.Context, *, spawned: bool = False) -> None:
-        """Follow references to module-level things, and report what they lead to.
+        """Follow references to module-level objects, and report the failures.
 
         Args:
             refs: the references; None is skipped.
-            place: where to report what has no place in this file.
-            spawned: whether they are the spawned callable itself, not something it mentions.
+            place: the place of reports about objects of other files.
+            spawned: True if they are the spawned callable itself, not something it mentions.
         """
         if self.site.transport is not None:
             return
@@ -158,7 +158,7 @@ class Judged:
         self.follow(found, place)
 
     def follow(self, found: Direct, place: n.Context) -> None:
-        """Follow what was found to the end, and report it."""
+        """Follow findings to their end, and report them."""
         failures = list(found.failures)
         for target, hop in found.edges:
             failures += [
@@ -174,7 +174,7 @@ class Judged:
     def argument(self, value: n.Expression, judged: Type, *, name: str, spread: bool = False) -> None:
         """Check an argument: a callable like the spawned one, anything else by its type."""
         if spread and isinstance(get_proper_type(judged), ParamSpecType):
-            return  # what a wrapper hands on: a parameter specification cannot be bounded
+            return  # arguments that a wrapper hands on: a parameter specification cannot be bounded
         if spread:
             judged = item_type(judged) or judged
         if is_callable(judged) and not spread:
@@ -207,7 +207,7 @@ class Judged:
             self.site.reporter.finding(finding, spoils[0].rule, value)
 
     def sent(self, value: n.Expression, judged: Type) -> None:
-        """Check what is sent to an address, as far as its type says for certain that it cannot be."""
+        """Check a message to an address, and report it only if its type proves that it cannot be sent."""
         judge = self.site.program.judge
         spoils = [spoil for spoil in judge.message(judged) if spoil.rule is Rule.BAD]
         self.site.program.consulted |= judge.modules

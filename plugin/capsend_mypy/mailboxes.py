@@ -32,7 +32,7 @@ def messages(declared: Type | None) -> Type | None:
 def taken(spawned: Type | None) -> Type | None:
     """Return the `M` of a callable whose first parameter is a `Mailbox[M]`; None for any other.
 
-    Of an overloaded function it is what any of its variants takes, where all of them take a mailbox.
+    Of an overloaded function it is the type that any of its variants takes, where all of them take a mailbox.
     """
     proper = get_proper_type(spawned) if spawned is not None else None
     if isinstance(proper, Overloaded):
@@ -52,7 +52,7 @@ def parameters(spawned: Type | None) -> CallableType | Parameters | None:
 
 
 def returned(spawned: Type) -> Type | None:
-    """Return what a function, a `Spawnable`, a partial or a callable object returns, as far as its type says."""
+    """Return the result type of a function, a `Spawnable`, a partial or a callable object, as far as its type shows it."""
     proper = get_proper_type(spawned)
     if isinstance(proper, Instance) and proper.type.fullname == names.SPAWNABLE and proper.args:
         return proper.args[1]
@@ -60,7 +60,7 @@ def returned(spawned: Type) -> Type | None:
 
 
 def _called(instance: Instance) -> Type | None:
-    """Return what an instance is when it is called."""
+    """Return the type of an instance as a callable."""
     if instance.type.fullname == names.SPAWNABLE and instance.args:
         return instance.args[0]
     if instance.type.fullname == PARTIAL:
@@ -70,7 +70,7 @@ def _called(instance: Instance) -> Type | None:
 
 
 def of_function(signature: CallableType, spawned: Type, files: Mapping[str, n.MypyFile]) -> CallableType:
-    """Return the signature of `spawn(fn, ...)` for an `fn` that takes a mailbox: `fn`, and what it takes besides."""
+    """Return the signature of `spawn(fn, ...)` for an `fn` that takes a mailbox: `fn`, and its other parameters."""
     proper, found = get_proper_type(spawned), parameters(spawned)
     if isinstance(proper, Overloaded):
         return _of_overloaded(signature, proper, files)
@@ -143,7 +143,7 @@ def _actor(files: Mapping[str, n.MypyFile]) -> n.TypeInfo | None:
 
 
 def type_of_spawned(ctx: MethodSigContext | FunctionSigContext) -> Type | None:
-    """Return the type of what is spawned, where it is named or a module's function: a lambda cannot annotate a mailbox."""
+    """Return the type of the spawned callable, if it is a name or a module's function: a lambda cannot annotate a mailbox."""
     spawned = ctx.args[0][0] if ctx.args and ctx.args[0] else None
     if not isinstance(spawned, n.RefExpr | n.CallExpr | n.IndexExpr):
         return None

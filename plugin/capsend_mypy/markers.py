@@ -1,4 +1,4 @@
-"""Which declarations ask for a trait: type variables bound to a marker, and parameters of its type.
+"""Declarations that ask for a trait: type variables bound to a marker, and parameters of its type.
 
 Every call and every annotation of a program is asked about, so this module imports little.
 """

@@ -1,4 +1,4 @@
-"""The types of capsend that checks treat apart: what was checked where it was made, what captures nothing, what each process owns."""
+"""The types of capsend with checks of their own: checked at their definition, without captures, or owned by each process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def is_spawnable(declared: Type) -> bool:
 
 
 def is_host_function(declared: Type) -> bool:
-    """Return whether a type is capsend's `HostFunction`: what it wraps never goes along."""
+    """Return whether a type is capsend's `HostFunction`: the wrapped function is never sent."""
     proper = get_proper_type(declared)
     return isinstance(proper, Instance) and proper.type.fullname == names.HOST_FUNCTION
 

@@ -25,7 +25,7 @@ SUBCLASS: Final = "s"
 
 
 class Place(NamedTuple):
-    """Where something stands; a value, so that no syntax tree is kept alive by it."""
+    """A place in a source; a value, so that it keeps no syntax tree alive."""
 
     module: str
     line: int
@@ -46,7 +46,7 @@ class Ref(NamedTuple):
     Args:
         kind: one of this module's constants.
         target: the full name of the variable, function or class; for a default the parameter; for an attribute the path of its owner.
-        member: the attribute reached through a class, or assigned; for a default what its value is.
+        member: the attribute reached through a class, or assigned; for a default the kind of its value.
         place: where; None when the reference comes from a cache.
     """
 
@@ -57,7 +57,7 @@ class Ref(NamedTuple):
 
 
 def place_of(node: n.Context, module: str) -> Place:
-    """Return where a node stands."""
+    """Return the place of a node."""
     return Place(module, node.line, node.column, node.end_line, node.end_column)
 
 

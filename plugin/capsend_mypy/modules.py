@@ -1,4 +1,4 @@
-"""The modules of a build: what full names stand for, and what is known of each module without its bodies."""
+"""The modules of a build: the objects of full names, and the summary of each module, which needs no bodies."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ TRANSPARENT: Final = frozenset(
 
 @dataclass
 class State:
-    """What all checks of one build share; in the daemon, where types change in place, only the summaries."""
+    """The state that all checks of one build share; in the daemon, where types change in place, only the summaries."""
 
     options: Options
     packages: frozenset[str] = frozenset()
@@ -69,7 +69,7 @@ class Modules:
     Attributes:
         judge: judges the types met on the way.
         consulted: the modules that the answers rest on, so far.
-        provisional: whether a type was not inferred yet.
+        provisional: True if a type was not inferred yet.
         bodies: the lambdas and local functions of the check, by the names that messages give them.
     """
 
@@ -90,7 +90,7 @@ class Modules:
         self._bases: dict[n.TypeInfo, frozenset[str]] = {}
 
     def split(self, fullname: str) -> tuple[str, str]:
-        """Split a full name into its module and what is inside."""
+        """Split a full name into its module and the rest."""
         known = self._split.get(fullname)
         if known is None:
             module = fullname
@@ -100,7 +100,7 @@ class Modules:
         return known
 
     def symbol(self, fullname: str) -> n.SymbolNode | None:
-        """Return what a full name stands for."""
+        """Return the object that a full name denotes."""
         module, local = self.split(fullname)
         if not module:
             return None
@@ -120,7 +120,7 @@ class Modules:
         return known
 
     def is_in_image(self, fullname: str) -> bool:
-        """Return whether every process has what a name stands for."""
+        """Return whether every process has the object of a name."""
         return names.is_known(fullname) or names.top(fullname) in self.state.packages
 
     def summary(self, module: str) -> Summary | None:
@@ -178,7 +178,7 @@ class Modules:
         return writes.changed(node) if node is not None else frozenset()
 
     def judged(self, judged: Type, trait: Trait, found: Direct) -> tuple[tuple[Spoil, ...], set[str]]:
-        """Judge a type, and note what the answer rests on."""
+        """Judge a type, and note the modules on which the answer rests."""
         judge = self.judge
         judge.modules, judge.classes, judge.provisional = set(), set(), False
         spoils = judge.spoils(judged, trait)

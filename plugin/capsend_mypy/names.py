@@ -29,7 +29,7 @@ SETTLED: Final = {
     DIR: "which folders a process may use",
     HOST_FUNCTION: "which functions of the host a process may call",
 }
-"""What can be captured and passed, but not sent: it is settled when a process starts."""
+"""The capabilities that can be captured and passed, but not sent in messages: they are settled when a process starts."""
 SENT: Final = frozenset(
     {
         SPAWNABLE,
@@ -43,7 +43,7 @@ SENT: Final = frozenset(
 """capsend's own classes whose instances a process has, or is sent, without a declaration."""
 
 RECORD: Final = "capsend.shipping.records.Record"
-"""What is judged by its fields, as a class of the user's is."""
+"""The classes judged by their fields, as user classes are."""
 
 METADATA: Final = "capsend"
 INSTALLED: Final = re.compile(r"[\\/](site|dist)-packages[\\/]")
@@ -66,7 +66,7 @@ def top(module: str) -> str:
 
 @functools.lru_cache(maxsize=65536)
 def is_known(module: str) -> bool:
-    """Return whether a module is part of every image, so that what it defines travels by name."""
+    """Return whether a module is part of every image, so that its definitions are sent by name."""
     return top(module) in IMAGE
 
 
@@ -87,7 +87,7 @@ def is_absent(name: str) -> bool:
 
 
 def absent_name(module: str) -> str:
-    """Return the name by which programs know an absent module: `ctypes` for `_ctypes`, where mypy finds what it defines."""
+    """Return the name by which programs know an absent module: `ctypes` for `_ctypes`, where mypy finds its definitions."""
     name = top(module)
     return name.lstrip("_") if name.lstrip("_") in ABSENT else name
 

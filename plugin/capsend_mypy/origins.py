@@ -1,4 +1,4 @@
-"""Where the variables of the spawning function get their values: before the spawn, once, or from what the syntax does not show."""
+"""The assignments of the spawning function's variables: before the spawn, once, or hidden from the syntax."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Origins:
     """Finds the values of variables in the functions around the spawn.
 
     Args:
-        site: where the check stands.
+        site: the place of the check.
     """
 
     def __init__(self, site: Site) -> None:
@@ -30,7 +30,7 @@ class Origins:
         """Return the values that a local variable is assigned, if they are all there is to know; else None."""
         if node.is_argument:
             return None
-        # `tscope` is the stack of what mypy is inside of; no hook is told which function a call stands in.
+        # `tscope` is mypy's stack of enclosing scopes; no hook receives the function of its call.
         for scope in reversed([f for f in self.site.checker.tscope.functions if isinstance(f, n.FuncItem)]):
             found = self.assigned(node, scope)
             if found is not None:
@@ -88,5 +88,5 @@ class Origins:
         return Values(self.site.program, Direct(), lambda _: None).follow(self.builder().of(value), hop)
 
     def builder(self) -> shapes.Builder:
-        """Return what makes shapes of expressions at the spawn."""
+        """Return the maker of the shapes of expressions at the spawn."""
         return shapes.Builder(self.site.module, bound=False)

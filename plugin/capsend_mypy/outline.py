@@ -1,4 +1,4 @@
-"""What a function refers to outside itself, found by names alone: the raw form of a summary, which mypy's cache can carry."""
+"""The references of a function to the code around it, found by names alone: the raw form of a summary, which mypy's cache can carry."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ UNKNOWN: Final = ("", "")
 
 
 class Known:
-    """What module-level things came to before, shared by the functions of a module.
+    """Earlier results for module-level objects, shared by the functions of a module.
 
     Attributes:
-        makes_classes: whether some function of the module may make a class or match a pattern, as far as its text shows.
+        makes_classes: True if some function of the module may make a class or match a pattern, as far as its text shows.
     """
 
     def __init__(self, *, makes_classes: bool = True) -> None:
@@ -58,13 +58,13 @@ def refs_of(
     known: Known | None = None,
     hidden: Collection[str] = (),
 ) -> list[Ref]:
-    """Return what a function of a module or class refers to, in the order of the source, each thing once.
+    """Return the references of a function of a module or class, in the order of the source, each once.
 
     Args:
         function: the function or lambda.
-        module: the module that it stands in.
-        has_writes: whether it may hold a `global` statement.
-        known: what module-level things came to before, to be shared by the functions of a module.
+        module: the module of the function.
+        has_writes: True if it may hold a `global` statement.
+        known: earlier results for module-level objects, to be shared by the functions of a module.
         hidden: the module's names of which mypy does not see the values that they have at run time.
     """
     # mypy's visitors are compiled, and no class of Python can inherit from them: this one collects all that is needed, at their speed.
@@ -100,7 +100,7 @@ def _global_writes(function: n.FuncItem) -> Iterator[tuple[str, n.Node]]:
 
 
 def refs_in(expression: n.Node, module: str, *, owner: n.TypeInfo | None = None) -> list[Ref]:
-    """Return what an expression refers to."""
+    """Return the references of an expression."""
     collector = NameAndMemberCollector()
     expression.accept(collector)
     return _in_order(list(_reached(collector, module, owner=owner, scope=expression, known=Known())))
@@ -122,7 +122,7 @@ def _reached(
 
 
 def _of_classes_inside(scope: n.Node, name_exprs: list[n.NameExpr], module: str) -> Iterator[Ref]:
-    """Yield what making classes in a function runs, and the attributes that its patterns read."""
+    """Yield the methods that making classes in a function runs, and the attributes that its patterns read."""
     body = scope.body.body if isinstance(scope, n.FuncItem) else scope.body if isinstance(scope, n.Block) else [scope]
     for statement in syntax.statements(body):
         if isinstance(statement, n.ClassDef) and names.is_local(statement.info):
@@ -216,7 +216,7 @@ def _globals(
     calls_super = False
     for name in name_exprs:
         node = name.node
-        if node is None and name.name == "super":  # mypy binds what `super()` finds, not its name
+        if node is None and name.name == "super":  # mypy binds the result of `super()`, not its name
             calls_super = owner is not None
         if node is None or (name.kind != n.GDEF and not isinstance(node, n.TypeInfo | n.MypyFile)) or node in seen:
             continue
@@ -290,7 +290,7 @@ def _guessed(
 
 
 def member_refs(member: n.MemberExpr, module: str, receivers: Receivers, unknown: list[n.MemberExpr]) -> Iterator[Ref]:
-    """Yield what `base.name` refers to, if the base is a module, a class, or something whose class its declarations show; else note it."""
+    """Yield the references of `base.name`, if the base is a module, a class, or something whose class its declarations show; else note it."""
     if member.kind == n.GDEF and member.node is not None:
         # A module's own variables stay with the module, which every process has; those of the user's modules are sent.
         if not (isinstance(member.node, n.Var) and names.is_known(member.node.fullname)) or names.is_absent(
@@ -414,7 +414,7 @@ def _returned(function: n.FuncDef) -> n.SymbolNode | None:
 
 
 def callable_refs(value: n.Expression, module: str) -> list[Ref] | None:
-    """Return what a value refers to when it is called, if its syntax shows which function it is; None if not."""
+    """Return the references of a value when it is called, if the syntax shows the function; else None."""
     if isinstance(value, n.LambdaExpr):
         return refs_of(value, module)
     if isinstance(value, n.ConditionalExpr):

@@ -1,7 +1,7 @@
-"""Takes the overloads of capsend's own calls away, which say to other type checkers what this plugin says itself, and better.
+"""Takes the overloads of capsend's own calls away, which are for other type checkers: this plugin's own errors are better.
 
 mypy tries an overloaded call once for each variant: it would infer a lambda without the types that `spawn` expects, let errors of the plugin
-decide which variant fits (python/mypy#7367), and list all variants where one argument is wrong. What is left is the implementation.
+decide which variant fits (python/mypy#7367), and list all variants where one argument is wrong. The implementation is left.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class Paths:
     """Follows paths through declarations.
 
     Args:
-        modules: knows what full names stand for.
+        modules: finds the object of a full name.
     """
 
     def __init__(self, modules: Modules) -> None:

@@ -1,4 +1,4 @@
-"""The functions of the checked program: which of them cannot run in another process, found by following what they refer to."""
+"""The functions of the checked program: those that cannot run in another process, found by following references."""
 
 from __future__ import annotations
 
@@ -87,22 +87,22 @@ class Program(Modules):
         """Yield the failures that remain once the sources are read that may refute them; see `Settling.settled`."""
         return self._settling.settled(failures, here)
 
-    # What values lead to, see `values.Follower`
+    # The consequences of values, see `values.Follower`
 
     def all(self, function: str, refs: Iterable[Ref], found: Direct) -> None:
-        """Add what the references of a function lead to."""
+        """Add the consequences of the references of a function."""
         self.references.all(function, refs, found)
 
     def follow(self, function: str, ref: Ref, found: Direct) -> bool:
-        """Add what a reference leads to; return whether it settles the whole function."""
+        """Add the consequences of a reference; return whether it settles the whole function."""
         return self.references.follow(function, ref, found)
 
     def variable(self, fullname: str, hop: Hop, found: Direct) -> None:
-        """Add what reading a module-level variable leads to."""
+        """Add the consequences of reading a module-level variable."""
         self.variables.variable(fullname, hop, found)
 
     def reach(self, info: n.TypeInfo, name: str, hop: Hop, found: Direct) -> None:
-        """Add what reaching an attribute of an instance leads to."""
+        """Add the consequences of reaching an attribute of an instance."""
         self.classes.reach(info, name, hop, found)
 
     def receiver(self, target: str, found: Direct) -> tuple[n.TypeInfo | None, bool]:

@@ -20,7 +20,7 @@ class Receivers:
     mypy's inferred types are known in some of its phases only, and a summary must not depend on the phase.
 
     A class is given as a path: "C name" for an instance of a class, "T name" for the class itself, "V name" for a module's variable,
-    "F name" for what a function returns, "M name" for an imported module, followed by "/attribute" and "/method()" for what is reached from there.
+    "F name" for the result of a function, "M name" for an imported module, followed by "/attribute" and "/method()" for the way from it.
     """
 
     def __init__(self, owner: n.TypeInfo | None, scope: n.Node) -> None:

@@ -1,4 +1,4 @@
-"""What each reference of a function leads to: failures, and the functions and classes to go on with."""
+"""The consequences of each reference of a function: failures, and the functions and classes to go on with."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 SUBCLASSES: Final = "__subclasses__"
 CACHES: Final = frozenset({"functools.cache", "functools.lru_cache", "functools.lru_cache()"})
 GENERIC: Final = frozenset({"functools.singledispatch", "functools.singledispatchmethod"})
-"""The decorators that make a generic function, whose implementations are among what the function refers to."""
+"""The decorators that make a generic function, whose implementations are among the references of the function."""
 
 
 class References:
     """Follows references.
 
     Args:
-        modules: knows what full names stand for.
+        modules: finds the object of a full name.
         paths: knows the classes of receivers.
         variables: judges variables.
         classes: follows classes.
-        follower: follows what values lead to.
+        follower: follows the consequences of values.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class References:
         self.follower = follower
 
     def all(self, function: str, refs: Iterable[Ref], found: Direct) -> None:
-        """Add what the references of a function lead to; what it writes in vain is not reported as read, too."""
+        """Add the consequences of the references of a function; a lost write is not reported as a read as well."""
         refs = list(refs)
         lost = {(ref.target, "") for ref in refs if ref.kind in {mentions.WRITTEN, mentions.HIDDEN}}
         for ref in refs:
@@ -68,7 +68,7 @@ class References:
                 break
 
     def _attribute(self, function: str, ref: Ref, found: Direct) -> set[tuple[str, str]]:
-        """Add what assigning an attribute comes to, unless its declaration allows it; return how reading it would be referred to."""
+        """Add the failure of an assignment to an attribute, unless its declaration allows it; return the reference of a read."""
         kind, _, name = ref.target.partition(" ")
         if kind == writes.MODULE:
             found.modules.add(name)
@@ -93,7 +93,7 @@ class References:
         return {read}
 
     def follow(self, function: str, ref: Ref, found: Direct) -> bool:
-        """Add what a reference leads to; return whether it settles the whole function."""
+        """Add the consequences of a reference; return whether it settles the whole function."""
         hop = Hop(function, (ref.member or ref.target).rpartition(".")[2], ref.place)
         match ref.kind:
             case mentions.FUNCTION | mentions.CLASS:
@@ -145,7 +145,7 @@ class References:
                 self.classes.reach(info, name, hop._replace(label=name), found, through_class=through_class)
 
     def _of_module(self, ref: Ref, hop: Hop, found: Direct) -> None:
-        """Add what an attribute leads to of a module that `import_module` named."""
+        """Add the consequences of an attribute of a module that `import_module` named."""
         module, _, rest = ref.target.removeprefix(receivers.IMPORTED).partition("/")
         first, _, more = rest.partition("/")
         fullname = f"{module}.{first.removesuffix('()') or ref.member}"
@@ -192,7 +192,7 @@ class References:
         return node.type.arg_types[node.type.arg_names.index(name)]
 
     def _cached(self, ref: Ref, hop: Hop, found: Direct) -> None:
-        """Add what a function that keeps its results would share with its callers: each process would have a cache of its own."""
+        """Add the results that a caching function would share with its callers: each process would have a cache of its own."""
         if CACHES.isdisjoint(ref.member.split(",")):
             return
         function = syntax.function_of(self.modules.symbol(ref.target))
@@ -239,14 +239,14 @@ class References:
         return True
 
     def _is_shown(self, declared: Type, found: Direct) -> bool:
-        """Return whether what decorators make is judged by their bodies: by its type where that is capsend's, or spoilt by more than callables."""
+        """Return whether the result of decorators is judged by their bodies: by its type if that is capsend's, or spoilt by more than callables."""
         if is_spawnable(declared) or is_host_function(declared):
             return False
         by_type = isinstance(declared, Instance) and not names.is_known(declared.type.fullname)
         return not by_type or all(map(is_callable, self.modules.judged(declared, Trait.PROCESS_SEND, found)[0]))
 
     def _by_body(self, ref: Ref, found: Direct) -> bool:
-        """Add what the decorators of a function make of it, if their bodies show it."""
+        """Add the consequences of the function that decorators make, if their bodies show it."""
         shape = self.modules.shape(f"{ref.target}@")
         hop = Hop(ref.target, ref.target.rpartition(".")[2], ref.place)
         return shape is not None and Values(self.follower, found).follow(shape, hop)

@@ -1,4 +1,4 @@
-"""What a function reaches by a text instead of a name: `getattr(config, "items")`, `globals()["TABLE"]`, `vars(Config)["rows"]`."""
+"""Access by a text instead of a name: `getattr(config, "items")`, `globals()["TABLE"]`, `vars(Config)["rows"]`."""
 
 from __future__ import annotations
 

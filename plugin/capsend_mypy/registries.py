@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def tables(
     file: n.MypyFile, found: Sequence[Found], refs: Mapping[str, list[mentions.Ref]]
 ) -> Iterator[tuple[str, Shape]]:
-    """Yield the variables that decorators of their module fill, with what these put in; what other modules put in is left to the run time."""
+    """Yield the variables that decorators of their module fill, with the entries of these; entries of other modules are left to the run time."""
     prefix = f"{file.fullname}."
     filled_by = {
         local: {ref.target[len(prefix) :] for ref in refs.get(local, ()) if _is_own(ref, prefix)}

@@ -26,7 +26,7 @@ UNEXPECTED = "unexpected {error} in the capsend plugin while it checked this. Pl
 
 
 class Reporter:
-    """Reports what one check found, at the places of one file.
+    """Reports the findings of one check, at the places of one file.
 
     Args:
         checker: mypy's checker of the file; its class is compiled and has no public interface for this.
@@ -46,11 +46,11 @@ class Reporter:
         """Report one finding at a place of the checked file.
 
         Args:
-            finding: what to report.
-            rule: what its type says too little about.
+            finding: the finding.
+            rule: the rule for which its type has too little information.
             place: where the caret belongs.
-            elsewhere: whether the captured name itself is in another file, which the notes then name.
-            verb: how the note at the end calls the origin.
+            elsewhere: True if the captured name itself is in another file, which the notes then name.
+            verb: the origin's name in the note at the end.
         """
         self.count += 1
         message = self.checker.msg
@@ -108,7 +108,7 @@ class Reporter:
 def unwatched(message: MessageBuilder) -> Iterator[None]:
     """Report past mypy's trials of a call, which take any error in an argument for a reason to reject an overload.
 
-    It also keeps the notes: mypy reports what it remembers of an expression as the same object again, and drops the notes of both.
+    It also keeps the notes: mypy reports the remembered errors of an expression as the same object again, and drops the notes of both.
     """
     errors = message.errors
     watchers, errors._watchers = errors._watchers, []  # noqa: SLF001 - mypy has no public way to report in a trial

@@ -28,10 +28,10 @@ LOOKING_UP: Final = re.compile(rb"\b(?:getattr|attrgetter|methodcaller)\b")
 
 
 class Settling:
-    """Reads sources of modules, which is slow: only for what would be reported otherwise.
+    """Reads sources of modules, which is slow: only for failures that would be reported otherwise.
 
     Args:
-        modules: knows what full names stand for.
+        modules: finds the object of a full name.
         open_failures: gives the failures of a function by its full name, unsettled.
     """
 
@@ -44,7 +44,7 @@ class Settling:
 
         Args:
             failures: the failures.
-            here: the module of what has no full name, such as a lambda.
+            here: the module of an object without a full name, such as a lambda.
         """
         waiting, seen = list(failures), set()
         while waiting:
@@ -65,7 +65,7 @@ class Settling:
                 ]
 
     def _refuted(self, unless: str, reader: str) -> list[str] | None:
-        """Return what counts in the place of a failure; None if it holds."""
+        """Return the failures that replace a failure; None if the failure stays."""
         if unless.startswith(OF_SUBCLASSES):
             return self._subclasses(unless.removeprefix(OF_SUBCLASSES))
         if unless.startswith(OF_GENERIC):
@@ -102,7 +102,7 @@ class Settling:
         return False
 
     def _implementations(self, generic: str) -> list[str]:
-        """Return what other modules register with a generic function, as names that `open_failures` knows."""
+        """Return the registrations of other modules with a generic function, as names that `open_failures` knows."""
         key = dispatch.local_name(generic)
         found: list[str] = []
         for module, file in self.modules.files.items():
@@ -143,10 +143,10 @@ class Settling:
         return known if None not in held else self._classes_of_contents(node.type, constant.depth, known)
 
     def _leaves(self, module: str, constant: Constant, table_: str = "") -> list[str | None]:
-        """Return the functions and classes in a display; empty for what every process has, None for what the source does not show.
+        """Return the functions and classes in a display; empty for one that every process has, None if the source does not show it.
 
         Args:
-            module: the module where it stands.
+            module: the module of the display.
             constant: the constant that it makes.
             table_: the global that holds it, if lambdas in it are known by that name.
         """
@@ -182,7 +182,7 @@ class Settling:
         return [function for function in held if function] if None not in held else None
 
     def _classes_of_contents(self, declared: Type, depth: int, known: list[str]) -> list[str] | None:
-        """Judge what is in a constant by the types of its containers, where the source does not show it."""
+        """Judge the elements of a constant by the types of its containers, if the source does not show them."""
         found = Direct()
         for inner in constants.contents(declared, depth):
             spoils, classes = self.modules.judged(inner, Trait.PROCESS_SEND, found)

@@ -1,6 +1,6 @@
-"""The shapes of values: functions, what they close over and return, and calls, as far as the syntax shows them.
+"""The shapes of values: functions with their closures and results, and calls, as far as the syntax shows them.
 
-A decorated function is what its decorators make of it. Which function that is, and what it captures, can be told from the body of the decorator;
+A decorated function is the result of its decorators. The function and its captures are found in the body of the decorator;
 a shape keeps that in a form which mypy's cache can carry, for modules whose bodies are gone.
 """
 
@@ -50,10 +50,10 @@ class Shape:
         name: the full name, the parameter's place and name, or how messages call it.
         parts: the cells of a function, the items of a display, the callee and the arguments of a call.
         keys: the names of the cells, or of the arguments, "" where one is given by position.
-        refs: what a function's body refers to at module level.
+        refs: the module-level names that a function's body refers to.
         parameters: the names of a function's parameters; "*" and "**" before the ones that collect.
         defaults: their defaults, as many as parameters.
-        returns: what a function returns, where that may be a callable.
+        returns: the result of a function, if it may be a callable.
         place: where; None when the shape comes from a cache.
         node: the expression of a variable of the checked function.
     """
@@ -132,7 +132,7 @@ def _is_callable(proper: object) -> bool:
 
 
 def of_decorated(decorator: n.Decorator, builder: Builder) -> Shape:
-    """Return what the decorators of a function make of it."""
+    """Return the shape of a function with its decorators."""
     shape = DECORATED
     for expression in reversed(decorator.decorators):
         made = builder.callee(expression)
@@ -145,8 +145,8 @@ class Builder:
 
     Args:
         module: the name of the module.
-        scopes: the functions around the expression, outermost first; what else is local is a variable of the checked function.
-        bound: whether there is no checked function: then other local names are unknown.
+        scopes: the functions around the expression, outermost first; another local name is a variable of the checked function.
+        bound: True if there is no checked function: then other local names are unknown.
     """
 
     def __init__(self, module: str, scopes: Sequence[n.FuncItem] = (), *, bound: bool = True) -> None:
@@ -159,7 +159,7 @@ class Builder:
         self._owner = ""
 
     def spot(self, node: n.Context) -> mentions.Place:
-        """Return where a node stands."""
+        """Return the place of a node."""
         return mentions.place_of(node, self.module)
 
     def of(self, value: n.Expression | None) -> Shape:
@@ -241,12 +241,12 @@ class Builder:
         return Shape(CALL, parts=parts, keys=keys, place=self.spot(value), node=outer)
 
     def _given(self, argument: n.Expression) -> Shape:
-        """Return an argument; what a generator expression gives is taken up by the call."""
+        """Return an argument; the call consumes the items of a generator expression."""
         shape = self.of(argument)
         return replace(shape, name="builtins.tuple") if isinstance(argument, n.GeneratorExpr) else shape
 
     def callee(self, value: n.Expression) -> Shape:
-        """Return what is called: of a local function its body counts, for it runs where the call stands."""
+        """Return the called function: of a local function its body counts, for it runs at the call."""
         node = value.node if isinstance(value, n.NameExpr) and value.kind == n.LDEF else None
         function = syntax.function_of(node)
         if self.bound or function is None or node in self._building or syntax.decorator_of(node) is not None:
@@ -295,7 +295,7 @@ class Builder:
 
     def _local_function(self, value: n.RefExpr, node: n.SymbolNode, function: n.FuncDef) -> Shape:
         if node in self._building:
-            return LITERAL  # a function that refers to itself: what it leads to is followed already
+            return LITERAL  # a function that refers to itself: its consequences are followed already
         if not self.bound and not self._is_in_scope(function):
             return Shape(OUTER, function.name, place=self.spot(value), node=value)
         made = self.function(function, function.name, node)
@@ -324,7 +324,7 @@ class Builder:
         return self._unknown(value)
 
     def function(self, function: n.FuncItem, name: str, node: object = None) -> Shape:
-        """Return the shape of a function: what it refers to, its cells, its parameters, and the callables it may return."""
+        """Return the shape of a function: its references, its cells, its parameters, and the callables it may return."""
         self._building.append(node if node is not None else function)
         outer, self.scopes = self.scopes, (*self.scopes, function)
         try:

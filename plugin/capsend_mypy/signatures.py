@@ -17,7 +17,7 @@ COROUTINES: Final = frozenset({"typing.Coroutine", "typing.Awaitable", "types.Co
 
 
 def of_spawn(ctx: MethodSigContext) -> CallableType:
-    """Return the signature of a spawn for what is spawned."""
+    """Return the signature of a spawn of a callable."""
     spawned = mailboxes.type_of_spawned(ctx)
     checker: Any = ctx.api
     if spawned is not None and is_wasm_function(spawned):
@@ -71,7 +71,7 @@ def awaited(returned: Type) -> Type:
 
 
 def awaited_result(declared: Type) -> Type:
-    """Return what a coroutine gives when it is awaited; any other type as it is."""
+    """Return the type of an awaited coroutine; any other type as it is."""
     proper = get_proper_type(declared)
     if isinstance(proper, Instance) and proper.type.fullname in COROUTINES and proper.args:
         return proper.args[-1]

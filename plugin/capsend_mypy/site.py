@@ -1,4 +1,4 @@
-"""Where one check of a spawn stands: mypy's checker, the program, the spawn, and what was met on the way."""
+"""The place of one check of a spawn: mypy's checker, the program, the spawn, and the objects met on the way."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Site:
     """The place of one check, in the file that mypy checks.
 
     Args:
-        checker: mypy's checker; the class is compiled, and what is used of it here is not declared anywhere.
+        checker: mypy's checker; the class is compiled, and the attributes that this module uses are not declared anywhere.
         place: the call or decorator, whose position decides which types variables have and which cells are empty.
 
     Attributes:
-        transport: how another tool carries the callable; None for capsend, which wants `ProcessSend` and follows globals. For other tools
-            what a type does not say is left to them.
+        transport: the way in which another tool carries the callable; None for capsend, which wants `ProcessSend` and follows globals. For tools
+            their own checks judge values whose type shows too little.
         trail: the names of the functions and classes around the one that is looked at, outermost first.
-        seen: what was looked at or reported already.
+        seen: objects looked at or reported already.
     """
 
     def __init__(self, checker: Any, program: Program, reporter: Reporter, place: n.Context) -> None:
@@ -64,8 +64,8 @@ class Site:
         """Return the type of a variable as it is narrowed at the spawn, where the snapshot is taken."""
         if isinstance(node.type, PartialType):
             return node.type
-        # mypy keeps the type that it found at each place in the source. What is sent is the value at the spawn, so a name that stands there
-        # is made up and checked with what mypy's binder knows there.
+        # mypy keeps the type that it found at each place in the source. The spawn sends the present value, so a name at the spawn
+        # is made up and checked with the knowledge of mypy's binder at the spawn.
         probe = n.NameExpr(name.name)
         probe.kind, probe.node, probe.fullname = name.kind, node, name.fullname
         probe.set_line(self.place)
@@ -87,11 +87,11 @@ class Site:
         *,
         trait: Trait = Trait.PROCESS_SEND,
     ) -> None:
-        """Report what is wrong with a value; another tool is left what the type does not say.
+        """Report a bad value; for another tool, only if its type proves that the value is bad.
 
         Args:
-            kind: how the value is reached.
-            name: what messages call it.
+            kind: the way in which the value is reached.
+            name: its name in messages.
             shown: its type, as messages show it.
             spoils: the bad parts of the value, at least one.
             place: where the caret belongs.

@@ -25,7 +25,7 @@ Found = tuple[tuple[Failure, ...], frozenset[str]]
 
 @dataclass(slots=True)
 class Direct:
-    """What one function leads to by itself: its own failures, the functions it uses, and the modules that this rests on."""
+    """The consequences of one function by itself: its own failures, the functions it uses, and the modules that this rests on."""
 
     failures: list[Failure] = field(default_factory=list)
     edges: list[tuple[str, Hop]] = field(default_factory=list)
@@ -37,12 +37,12 @@ class Solver:
     """Finds the failures of functions, each once.
 
     Args:
-        memo: what was found, kept for other checks.
-        direct: gives what one function leads to by itself.
+        memo: findings, kept for other checks.
+        direct: returns the consequences of one function by itself.
 
     Attributes:
-        unsure: what was found while a type was not inferred yet; of this check alone.
-        provisional: whether there was any such.
+        unsure: findings made while a type was not inferred yet; of this check alone.
+        provisional: True if there was one.
     """
 
     def __init__(self, memo: dict[str, Found], direct: Callable[[str], Direct]) -> None:
@@ -52,7 +52,7 @@ class Solver:
         self.provisional = False
 
     def known(self, fullname: str) -> Found | None:
-        """Return what was found for a function; None if it was not solved yet."""
+        """Return the findings about a function; None if it was not solved yet."""
         return self.memo.get(fullname) or self.unsure.get(fullname)
 
     def solve(self, root: str) -> None:

@@ -1,4 +1,4 @@
-"""Which function the value of an expression is: a lambda, a name, a method with its receiver, a partial, a callable object, or one that is made."""
+"""The function behind the value of an expression: a lambda, a name, a method with its receiver, a partial, a callable object, or one that is made."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Check:
     """Checks callables, with everything that they capture.
 
     Args:
-        site: where the check stands.
+        site: the place of the check.
 
     Attributes:
         judged: judges values by their types.
@@ -60,7 +60,7 @@ class Check:
         self.captures.local_class(info, place)
 
     def callable(self, value: n.Expression, kind: Kind = Kind.CALLABLE) -> None:
-        """Check the value of an expression as a callable: every branch of it, and what it was last assigned from."""
+        """Check the value of an expression as a callable: every branch of it, and its last assignment."""
         match value:
             case n.LambdaExpr():
                 self.captures.function(value, "lambda")
@@ -136,7 +136,7 @@ class Check:
             self.captures.function(function, function.name)
 
     def _cached(self, value: Named, decorator: n.Decorator) -> None:
-        """Check what a function that keeps its results would share with its callers: the process has a cache of its own."""
+        """Check the results that a caching function would share with its callers: the process has a cache of its own."""
         declared = decorator.func.type
         if isinstance(declared, CallableType) and not CACHES.isdisjoint(outline.decorators(decorator).split(",")):
             self.judged.judge(Kind.CACHED, value.name, declared.ret_type, value, cure=wording.CACHED_CURE)

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 SYMBOL: Final = "__capsend__"
 VERSION: Final = 3
 MAKING: Final = re.compile(rb"^[ \t]+(?:class|match)[ (]|\btype\((?:\s*\n|.*,)", re.MULTILINE)
-"""What a text holds in which a function makes a class or matches a pattern."""
+"""Texts by which a source that makes a class in a function, or matches a pattern, is recognized."""
 
 
 class Hop(NamedTuple):
-    """One step from function to function: what `function` refers to as `label`, and where if its tree was at hand.
+    """One step from function to function: the object that `function` refers to as `label`, and the place if its tree was at hand.
 
     Attributes:
         when: the name of the attribute that some code has to read for the step to be taken; empty where it always is.
@@ -54,13 +54,13 @@ class Failure:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What makes two failures the same, whatever the way to them."""
+        """The identity of a failure, whatever the way to it."""
         return self.finding.kind, self.finding.variable, self.hops[-1].function if self.hops else ""
 
 
 @dataclass(slots=True)
 class Summary:
-    """What is known of a module's functions without their bodies.
+    """The knowledge about a module's functions that needs no bodies.
 
     Attributes:
         verdicts: {local name: failures} of the functions that fail; None when `refs` hold instead.
@@ -70,10 +70,10 @@ class Summary:
         assigned: the class variables that a method assigns on its receiver, as "Class.name".
         shapes: {local name: shape} of the functions that return callables, of the variables that may hold some, and under "name@" of what
             the decorators of a function make of it.
-        unseen: whether mypy has stripped the bodies, as it does for installed packages and silenced imports.
+        unseen: True if mypy has stripped the bodies, as it does for installed packages and silenced imports.
         changing: the classes that have a method which changes their instances, although these look as if they stayed as they are made.
         hidden: the names whose values at run time are made in a branch that mypy skips.
-        tables: a digest of what decides which mutable globals are constants.
+        tables: a digest of the code that decides which mutable globals are constants.
         text: the module's source, until the summary was attached.
     """
 
@@ -170,7 +170,7 @@ def from_tree(file: n.MypyFile) -> Summary:
 
 
 def lambdas_of(name: str) -> str:
-    """Return the local name under which a summary keeps what the lambdas refer to that a display of a global holds."""
+    """Return the local name under which a summary keeps the references of the lambdas in a display of a global."""
     return f"{name}[]"
 
 
@@ -237,13 +237,13 @@ def _really_rebound(file: n.MypyFile, declared: set[str]) -> set[str]:
 
 
 def encode_refs(file: n.MypyFile, summary: Summary) -> str:
-    """Return a module's references as text: what the daemon needs, where any module may change under another."""
+    """Return a module's references as text, for the daemon, where any module may change under another."""
     refs = {local: mentions.encoded(found) for local, found in summary.refs.items() if found or local in file.names}
     return _dump({"refs": refs, "classes": class_digests(file), "variables": variables_digest(file), **_rest(summary)})
 
 
 def encode_verdicts(summary: Summary, verdicts: Mapping[str, tuple[Failure, ...]]) -> str:
-    """Return a module's verdicts as text: only what fails is in it, so that an ordinary edit leaves the module's interface as it was."""
+    """Return a module's verdicts as text, failures only, so that an ordinary edit leaves the module's interface as it was."""
     bad = {local: [_plain(failure) for failure in failures] for local, failures in verdicts.items() if failures}
     return _dump({"bad": bad, **_rest(summary)})
 

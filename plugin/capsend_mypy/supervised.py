@@ -1,4 +1,4 @@
-"""`Supervisor.spawn`: what the child takes, beside the supervisor's own keywords."""
+"""`Supervisor.spawn`: the arguments of the child, beside the supervisor's own keywords."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def of_child(signature: CallableType, spawned: Type) -> CallableType:
 
 
 def result_of(spawned: Type) -> Type | None:
-    """Return what a child returns, as far as its type says."""
+    """Return the result type of a child, as far as its type shows it."""
     proper = get_proper_type(spawned)
     if isinstance(proper, Overloaded):
         return None

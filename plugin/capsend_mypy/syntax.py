@@ -1,4 +1,4 @@
-"""The shape of mypy's syntax trees: what a node consists of, what a scope binds, which functions a name stands for."""
+"""The shape of mypy's syntax trees: the parts of a node, the bindings of a scope, the functions of a name."""
 
 from __future__ import annotations
 
@@ -107,13 +107,13 @@ class Binding(NamedTuple):
 
 
 def children(node: n.Node) -> list[n.Node]:
-    """Return what a node directly consists of, in the order of the source as far as it matters."""
+    """Return the direct parts of a node, in the order of the source as far as the order matters."""
     parts = CHILDREN.get(type(node))
     return [] if parts is None else [part for part in parts(node) if part is not None]
 
 
 def walk(node: n.Node, *, scopes: bool = True) -> Iterator[n.Node]:
-    """Yield a node and everything in it; without `scopes`, not what is inside nested functions and classes."""
+    """Yield a node and everything in it; without `scopes`, not the content of nested functions and classes."""
     stack = [node]
     while stack:
         current = stack.pop()
@@ -125,7 +125,7 @@ def walk(node: n.Node, *, scopes: bool = True) -> Iterator[n.Node]:
 
 
 def bindings(scope: n.Node) -> Iterator[Binding]:
-    """Yield what the statements of one scope bind, nested scopes left out, in the order of the source."""
+    """Yield the bindings of the statements of one scope, nested scopes left out, in the order of the source."""
     for node in walk(scope, scopes=False):
         if node is scope and isinstance(node, SCOPES):
             continue
@@ -153,7 +153,7 @@ def bindings(scope: n.Node) -> Iterator[Binding]:
 
 
 def plain_bindings(body: list[Any]) -> Iterator[Binding]:
-    """Yield what the statements of a scope bind, found without looking into expressions: quick, and blind to `:=`."""
+    """Yield the bindings of the statements of a scope, found without looking into expressions: quick, and blind to `:=`."""
     stack = list(reversed(body))
     while stack:
         node = stack.pop()
@@ -189,7 +189,7 @@ def statements(body: list[Any]) -> Iterator[n.Node]:
 
 
 def outer_statements(body: list[Any]) -> Iterator[n.Node]:
-    """Yield the statements of a block and of the blocks in it, but not what is inside functions and classes."""
+    """Yield the statements of a block and of nested blocks, but not those of functions and classes."""
     stack = list(reversed(body))
     while stack:
         node = stack.pop()
@@ -241,7 +241,7 @@ def decorator_of(node: object) -> n.Decorator | None:
 
 
 def own_symbols(scope: n.Node, nodes: list[n.Node], name_exprs: list[n.NameExpr]) -> set[object]:
-    """Return the symbols that a function or class and everything nested in it own, given what its body consists of."""
+    """Return the symbols that a function or class and everything nested in it own, given the nodes of its body."""
     own: set[object] = {argument.variable for argument in scope.arguments} if isinstance(scope, n.FuncItem) else set()
     own.update(name.node for name in name_exprs if (name.is_new_def or name.is_inferred_def) and name.node is not None)
     for node in nodes:

@@ -1,4 +1,4 @@
-"""What the plugin uses of mypy that mypy does not promise: one table, and a probe that says what a new version has changed.
+"""The parts of mypy that the plugin uses and mypy does not promise: one table, and a probe that reports the changes of a new version.
 
 mypy documents the hooks of `mypy.plugin.Plugin`, whose interface it calls experimental, and no other class. Whatever else is used stands here. The
 probe asks for names and parameters when the plugin is loaded, which takes less than a millisecond. It cannot ask for the order in which mypy
@@ -25,7 +25,7 @@ class Use(NamedTuple):
     Attributes:
         owner: the class or module that has them, as "module:Class", or the function whose parameters they are, as "module:Class.function".
         names: the attributes; of a function the parameters.
-        purpose: what cannot be done without them.
+        purpose: the check that needs them.
     """
 
     owner: str
@@ -116,7 +116,7 @@ def _found(owner: str) -> Any:
 
 
 def _has_parameter(function: Any, name: str) -> bool:
-    """Return whether a function has a parameter; a compiled one says so in its text signature."""
+    """Return whether a function has a parameter; a compiled one shows it in its text signature."""
     text = getattr(function, "__text_signature__", None)
     if text is not None:
         return re.search(rf"\b{name}\b", text) is not None

@@ -1,4 +1,4 @@
-"""What a value leads to that the syntax shows: the functions that decorators and other calls make, and the callables in tables and fields."""
+"""The consequences of a value that the syntax shows: the functions that decorators and other calls make, and the callables in tables and fields."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ GIVES_BACK: Final = frozenset(
         "operator.methodcaller",
     }
 )
-"""What makes a value of the callables that it is given, and adds none."""
+"""Functions that make a value of the callables that they are given, and add none."""
 GIVES_DECORATOR: Final = frozenset(
     {
         "functools.wraps",
@@ -62,11 +62,11 @@ Environment = dict[str, "Value"]
 
 
 class Unknown(Exception):
-    """The syntax does not show what a value is."""
+    """The syntax does not show the value."""
 
 
 class Value:
-    """A shape with what its parameters stand for."""
+    """A shape with the arguments of its parameters."""
 
     __slots__ = ("environment", "shape")
 
@@ -78,13 +78,13 @@ class Value:
 class Follower(Protocol):
     """The program, as values see it: names, shapes, and the functions, variables and attributes that a value leads to.
 
-    What functions refer to is found by following values, and the other way round: this keeps the imports of the two from making a circle.
+    References of functions are found by following values, and the other way round: this class keeps the imports of the two from making a circle.
     """
 
     judge: Judge
 
     def symbol(self, fullname: str) -> n.SymbolNode | None:
-        """Return what a full name stands for."""
+        """Return the object that a full name denotes."""
         ...
 
     def shape(self, fullname: str) -> Shape | None:
@@ -100,19 +100,19 @@ class Follower(Protocol):
         ...
 
     def all(self, function: str, refs: Iterable[mentions.Ref], found: Direct) -> None:
-        """Add what the references of a function lead to."""
+        """Add the consequences of the references of a function."""
         ...
 
     def follow(self, function: str, ref: mentions.Ref, found: Direct) -> bool:
-        """Add what a reference leads to; return whether it settles the whole function."""
+        """Add the consequences of a reference; return whether it settles the whole function."""
         ...
 
     def variable(self, fullname: str, hop: Hop, found: Direct) -> None:
-        """Add what reading a module-level variable leads to."""
+        """Add the consequences of reading a module-level variable."""
         ...
 
     def reach(self, info: n.TypeInfo, name: str, hop: Hop, found: Direct) -> None:
-        """Add what reaching an attribute of an instance leads to."""
+        """Add the consequences of reaching an attribute of an instance."""
         ...
 
 
@@ -121,7 +121,7 @@ class Values:
 
     Args:
         program: follows the functions that they lead to.
-        found: where what is found is added.
+        found: collects the findings.
         outer: checks a variable of the checked function; without it such a variable is unknown.
     """
 
@@ -134,12 +134,12 @@ class Values:
         self._seen: set[tuple[object, ...]] = set()
 
     def follow(self, shape: Shape, hop: Hop, *, strict: bool = True) -> bool:
-        """Add what a value leads to; return False, and add nothing, if the syntax does not show all of it.
+        """Add the consequences of a value; return False, and add nothing, if the syntax does not show all of it.
 
         Args:
             shape: the value.
-            hop: how it is reached.
-            strict: whether the value itself is judged as a capture; not so where its type was judged already.
+            hop: the step that reaches it.
+            strict: True judges the value itself as a capture; False where its type was judged already.
         """
         failures, edges = len(self.found.failures), len(self.found.edges)
         try:
@@ -154,10 +154,10 @@ class Values:
         if self._steps > MOST_STEPS:
             raise Unknown
 
-    # What a value is
+    # The possible values
 
     def resolved(self, value: Value) -> Iterator[Value]:
-        """Yield what a value may be: parameters replaced by arguments, calls by what they return."""
+        """Yield the possible values: parameters replaced by arguments, calls by their results."""
         self._step()
         shape = value.shape
         if shape.kind == shapes.PARAMETER:
@@ -240,7 +240,7 @@ class Values:
 
     @staticmethod
     def _is_applied(fullname: str, given: list[Value]) -> bool:
-        """Return whether a decorator that may also be called first, as `lru_cache`, stands here without that."""
+        """Return whether a decorator that may also be called first, as `lru_cache`, is used without the call."""
         if fullname in {"functools.wraps", "warnings.deprecated", "typing_extensions.deprecated"}:
             return False
         return bool(given) and given[0].shape.kind not in {shapes.ATOM, shapes.UNKNOWN}
@@ -300,7 +300,7 @@ class Values:
             raise Unknown  # several in one `*args`, each with names of its own
         return Value(Shape(shapes.DISPLAY, "builtins.tuple", parts=(argument.shape,)), argument.environment)
 
-    # What it leads to
+    # Consequences
 
     def _captured(self, value: Value, hop: Hop, *, strict: bool = True) -> None:
         for each in self.resolved(value):
@@ -356,7 +356,7 @@ class Values:
                 self._captured(Value(default, value.environment), Hop(shape.name, hop.label, default.place))
 
     def _object(self, value: Value, hop: Hop, *, strict: bool) -> None:
-        """Add what an instance leads to: its class by its fields, of which the arguments show the callables."""
+        """Add the consequences of an instance: its class by its fields, of which the arguments show the callables."""
         callee, *arguments = value.shape.parts
         target = next(self.resolved(Value(callee, value.environment)))
         info = self.program.symbol(target.shape.name)
@@ -371,7 +371,7 @@ class Values:
             self._captured(Value(argument, value.environment), hop, strict=strict)
 
     def _returned(self, node: n.SymbolNode | None) -> None:
-        """Judge what a function returned by its declared type, where its body does not show it."""
+        """Judge the result of a function by the declared type, if the body does not show the result."""
         declared = getattr(syntax.function_of(node), "type", None)
         if not isinstance(declared, CallableType) or self.program.judge.spoils(declared.ret_type, Trait.PROCESS_SEND):
             raise Unknown

@@ -1,4 +1,4 @@
-"""What reading a variable leads to: a failure if its type cannot be sent, the classes of its value, and the callables that this shows."""
+"""The consequences of reading a variable: a failure if its type cannot be sent, the classes of its value, and the callables that the value shows."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ VALUED: Final = frozenset(
 
 
 class Variables:
-    """Judges variables by their types, and by their values where the types say too little.
+    """Judges variables by their types, and by their values where the types show too little.
 
     Args:
-        modules: knows what full names stand for.
-        follower: follows what values lead to.
+        modules: finds the object of a full name.
+        follower: follows the consequences of values.
     """
 
     def __init__(self, modules: Modules, follower: Follower) -> None:
@@ -42,7 +42,7 @@ class Variables:
     def variable(
         self, fullname: str, hop: Hop, found: Direct, *, kind: wording.Kind = wording.Kind.GLOBAL, shown: str = ""
     ) -> None:
-        """Add what reading a module-level variable leads to."""
+        """Add the consequences of reading a module-level variable."""
         node = self.modules.symbol(fullname)
         if not isinstance(node, n.Var):
             if node is not None and not self.modules.is_in_image(fullname):
@@ -75,7 +75,7 @@ class Variables:
         self.typed(node.type, trait, kind=kind, name=name, hop=hop, found=found, variable=fullname)
 
     def hidden(self, fullname: str, hop: Hop, found: Direct) -> None:
-        """Add what reading a name comes to that has a value at run time which mypy does not see."""
+        """Add the failure of reading a name whose value at run time mypy does not see."""
         name, node = short(fullname), self.modules.symbol(fullname)
         shown = self.modules.judge.name(node.type) if isinstance(node, n.Var) and node.type is not None else "unknown"
         leaf = wording.Leaf(name, shown, wording.HIDDEN_VERDICT, wording.HIDDEN_CURE, predicate=wording.UNKNOWN)
@@ -94,16 +94,16 @@ class Variables:
         found: Direct,
         variable: str = "",
     ) -> None:
-        """Add what having a value of a type comes to: why it cannot be sent, else its classes.
+        """Add the consequences of a value of a type: the reason if the value cannot be sent, else its classes.
 
         Args:
             judged: the type.
             trait: the trait that the value needs.
-            kind: how the value is reached.
-            name: what messages call it.
+            kind: the way in which the value is reached.
+            name: its name in messages.
             hop: the step that leads to it.
             found: where to add.
-            variable: the full name of the variable that holds it, whose value may show what its type does not say.
+            variable: the full name of the variable that holds it, whose value may show more than its type.
         """
         of = f"*.{short(variable)}" if kind is wording.Kind.CLASS_ATTRIBUTE else variable
         spoils, classes = self.modules.judged(judged, trait, found)
@@ -127,7 +127,7 @@ class Variables:
         found.edges += [(fullname, hop) for fullname in sorted(classes)]
 
     def _is_told(self, variable: str, spoils: tuple[Spoil, ...], found: Direct, hop: Hop) -> bool:
-        """Return whether the value of a variable shows what its type does not say, and add what it leads to."""
+        """Return whether the value of a variable shows more than its type, and add the consequences of the value."""
         if is_sentinel(self.modules.shape(variable)):
             return True
         if all(is_callable(spoil) or spoil.leaf.type.partition("[")[0] in VALUED for spoil in spoils):
@@ -136,7 +136,7 @@ class Variables:
         return unsaid and self.valued(variable, found, hop, strict=True)
 
     def valued(self, fullname: str, found: Direct, hop: Hop | None = None, *, strict: bool = False) -> bool:
-        """Add what a variable's value leads to, if its module shows that."""
+        """Add the consequences of a variable's value, if its module shows that."""
         shape = self.modules.shape(fullname)
         hop = hop or Hop("", fullname.rpartition(".")[2])
         return shape is not None and Values(self.follower, found).follow(shape, hop, strict=strict)

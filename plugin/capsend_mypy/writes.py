@@ -1,4 +1,4 @@
-"""What a function writes that nobody outside its process will see: attributes of classes, modules and functions, and what they hold."""
+"""Writes of a function that are lost with its process: to attributes of classes, modules and functions, and to their values."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _set_by_name(function: n.FuncItem, module: str, holders: Holders) -> Iterato
 
 
 def _set_in_namespaces(function: n.FuncItem, module: str, holders: Holders) -> Iterator[mentions.Ref]:
-    """Yield what `vars(config)["level"] = 3` and `config.__dict__.update(...)` assign."""
+    """Yield the assignments of `vars(config)["level"] = 3` and `config.__dict__.update(...)`."""
     for target in targets(function):
         if isinstance(target, n.IndexExpr):
             yield from _written(reflection.holder(target.base), target.index, target, module, holders)
@@ -76,7 +76,7 @@ def _written(
 
 
 def targets(function: n.FuncItem) -> Iterator[n.Node]:
-    """Yield what the statements of a function and of the functions in it assign to or delete, tuples taken apart."""
+    """Yield the targets that a function and its nested functions assign to or delete, tuples taken apart."""
     stack: list[n.Node] = []
     for statement in syntax.statements([function.body]):
         found = syntax.TARGETS.get(type(statement))
