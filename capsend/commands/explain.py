@@ -215,11 +215,7 @@ class _Explanation:
             return f"a right that it is given: {grant}"
         if isinstance(value, types.ModuleType):
             inside = self._origins.of(value.__name__, getattr(value, "__file__", None)) is Origin.IMAGE
-            return (
-                "which the image has, so it goes by name"
-                if inside
-                else "of which the used attributes are sent"
-            )
+            return "which the image has, so it goes by name" if inside else "of which the used attributes are sent"
         if isinstance(value, types.FunctionType | types.BuiltinFunctionType | type):
             named = self._origins.name_of(value)
             return (
