@@ -288,7 +288,7 @@ class Names:
             self._context.refuse(Kind.IMPORT, name, "module", [leaf], place)
 
     def _may_fail(self, name: str, statement: Import) -> bool:
-        """Tell whether an import may fail in the process: where it fails on the host, or of the standard library where code provides for that."""
+        """Return whether an import may fail in the process: where it fails on the host, or of the standard library where code provides for that."""
         is_standard = name.partition(".")[0] in sys.stdlib_module_names
         if statement.guarded:
             return is_standard or not _exists(name)
