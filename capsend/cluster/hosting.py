@@ -456,7 +456,7 @@ class Host:
             view = memoryview(body)
             last = (len(body) - 1) // PART * PART
             for start in range(0, last, PART):
-                self.home.put("part", (number,), bytes(view[start : start + PART]), bulk=True)
+                self.home.put("part", (number,), view[start : start + PART], bulk=True)
             body = bytes(view[last:])
         fields = (number, answer.kind, reason, words[:500], figures, self.numbered(grants), sizes)
         self.home.put("result", fields, body, bulk=is_large)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LARGEST_HEAD: Final = 4 << 20
 LARGEST_BODY: Final = 1 << 30
 LENGTHS: Final = struct.Struct("!II")
-PART: Final = 256 << 10
+PART: Final = 1 << 20
 """Bytes of one part of a result: a longer result goes in parts, between which other items go."""
 
 _LONGEST_TEXT: Final = 1 << 16
@@ -170,10 +170,15 @@ def pack(word: str, fields: Iterable[Any], body: bytes = b"") -> bytes:
     Raises:
         Malformed: it is larger than a peer takes.
     """
+    return packed_head(word, fields, len(body)) + body
+
+
+def packed_head(word: str, fields: Iterable[Any], size: int) -> bytes:
+    """Return the bytes of an item that come before its body, which has *size* bytes; errors as `pack`."""
     head = _write([word, *fields]).encode("ascii")
-    if len(head) > LARGEST_HEAD or len(body) > LARGEST_BODY:
-        raise Malformed(f"{word!r} of {len(head)} and {len(body)} bytes is larger than an item can be")
-    return b"".join((LENGTHS.pack(len(head), len(body)), head, body))
+    if len(head) > LARGEST_HEAD or size > LARGEST_BODY:
+        raise Malformed(f"{word!r} of {len(head)} and {size} bytes is larger than an item can be")
+    return LENGTHS.pack(len(head), size) + head
 
 
 def lengths(data: bytes) -> tuple[int, int]:

@@ -16,7 +16,7 @@ import os
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from capsend.cluster.items import LENGTHS, Item, Malformed, lengths, unpack
 from capsend.exceptions import CapsendError
@@ -37,6 +37,9 @@ GREETINGS: Final = 64
 
 _AT_ONCE: Final = 128 << 10
 _BUFFER: Final = 256 << 10
+
+
+Data: TypeAlias = bytes | memoryview
 
 
 class Refused(CapsendError):
@@ -254,10 +257,11 @@ class Line:
         self._owner = os.getpid()
         # Reentrant: an object that is collected while this thread holds the lock may put an item.
         self._lock = threading.RLock()
-        self._items: collections.deque[bytes] = collections.deque()
-        self._bulk: collections.deque[bytes] = collections.deque()
+        self._items: collections.deque[tuple[Data, ...]] = collections.deque()
+        self._bulk: collections.deque[tuple[Data, ...]] = collections.deque()
+        self._begun: collections.deque[Data] = collections.deque()  # of an item whose first bytes are being written
         self._size = 0
-        self._rest = b""
+        self._rest: Data = b""
         self._is_writing = False
         self._is_over = False
         self._work = threading.Semaphore(0)
@@ -286,32 +290,45 @@ class Line:
                 return
         tell()
 
-    def put(self, data: bytes, *, bulk: bool = False) -> None:
-        """Write the bytes of an item, now or later; nothing happens when the line has ended, and in a forked child."""
+    def put(self, data: Data, *rest: Data, bulk: bool = False) -> None:
+        """Write the bytes of an item, now or later; nothing happens when the line has ended, and in a forked child.
+
+        Args:
+            data: its bytes, or the first of them.
+            rest: the others, where they are too many to be copied.
+            bulk: whether other items go first.
+        """
         if os.getpid() != self._owner:
             return
         with self._lock:
             if self._is_over:
                 return
-            (self._bulk if bulk else self._items).append(data)
-            self._size += len(data)
+            (self._bulk if bulk else self._items).append((data, *rest))
+            self._size += len(data) + sum(map(len, rest))
             if self._is_writing:
                 return
             self._is_writing = True
         self._write()
 
-    def _next(self) -> bytes:
+    def _sealed(self, data: Data) -> Data:
+        return data if type(self._cipher) is Plain else self._cipher.seal(bytes(data))
+
+    def _next(self) -> Data:
         """Return what is to be written next; empty when nothing is left, and the writing is over."""
         with self._lock:
+            if self._begun:
+                return self._begun.popleft()
             if self._is_over or not (self._items or self._bulk):
                 self._is_writing = False
                 return b""
+            size, parts = 0, list[Data]()
             if not self._items:
-                return self._bulk.popleft()
-            size, parts = 0, []
+                parts += self._bulk.popleft()
             while self._items and size < _AT_ONCE:
-                parts.append(self._items.popleft())
+                parts += self._items.popleft()
                 size += len(parts[-1])
+            if len(parts) > 1 and len(parts[-1]) >= _AT_ONCE:  # not worth a copy
+                self._begun.append(parts.pop())
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _written(self, size: int) -> None:
@@ -326,7 +343,7 @@ class Line:
     def _write(self) -> None:
         """Write as much as the system takes at once; leave the rest to the line's thread."""
         while data := self._next():
-            sealed = self._cipher.seal(data)
+            sealed = self._sealed(data)
             try:
                 sent = self._connection.send(sealed, socket.MSG_DONTWAIT)
             except BlockingIOError:
@@ -336,7 +353,7 @@ class Line:
                 return
             self._written(len(data))
             if sent < len(sealed):
-                self._rest = sealed[sent:]
+                self._rest = memoryview(sealed)[sent:]
                 self._work.release()
                 return
 
@@ -349,7 +366,7 @@ class Line:
                 self._connection.sendall(self._rest)
                 self._rest = b""
                 while data := self._next():
-                    self._connection.sendall(self._cipher.seal(data))
+                    self._connection.sendall(self._sealed(data))
                     self._written(len(data))
             except OSError:
                 self.close()
@@ -385,6 +402,7 @@ class Line:
             self._is_over = True
             self._items.clear()
             self._bulk.clear()
+            self._begun.clear()
             thirsty, self._thirsty = self._thirsty, []
         self._work.release()
         with contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from capsend.cluster.items import Item, Malformed, joined, pack, split
+from capsend.cluster.items import Item, Malformed, joined, packed_head, split
 from capsend.cluster.remote import Inlet, RemotePort
 from capsend.mailbox.address import PortGrant
 from capsend.mailbox.ports import Envelope, Port
@@ -28,6 +28,7 @@ HOME: Final = "home"
 """The id of the program that has the cluster."""
 
 _MOST_ENDS: Final = 10_000
+_WORTH_NO_COPY: Final = 64 << 10
 _NO_SUCH: Final = ("failed", "it had ended before")
 _SEND, _MONITOR, _LINK = 1, 2, 4
 _PICKLES, _BRIEF = 1, 2
@@ -318,7 +319,9 @@ class Peer:
         self.lock = threading.RLock()
         self.incoming: Line | None = None
         self._line: Line | None = None
-        self._before: list[tuple[bytes, bool]] | None = []  # what was put before there was a line
+        self._before: (
+            list[tuple[tuple[bytes | memoryview, ...], bool]] | None
+        ) = []  # what was put before there was a line
         self._inlets: dict[int, Inlet] = {}
 
     # --- to it ---
@@ -326,23 +329,24 @@ class Peer:
     def connect(self, line: Line) -> None:
         """Set the line on which items go to it, those that were put before first."""
         with self.lock:
-            for data, bulk in self._before or ():
-                line.put(data, bulk=bulk)
+            for parts, bulk in self._before or ():
+                line.put(*parts, bulk=bulk)
             self._before = None
             self._line = line
 
-    def put(self, word: str, fields: Sequence[Any], body: bytes = b"", *, bulk: bool = False) -> None:
+    def put(self, word: str, fields: Sequence[Any], body: bytes | memoryview = b"", *, bulk: bool = False) -> None:
         """Send an item."""
-        data = pack(word, fields, body)
+        head = packed_head(word, fields, len(body))
+        parts = (head, body) if len(body) > _WORTH_NO_COPY else (b"".join((head, body)),)
         line = self._line
         if line is None:
             with self.lock:
                 line = self._line
                 if line is None:
                     if self._before is not None:
-                        self._before.append((data, bulk))
+                        self._before.append((parts, bulk))
                     return
-        line.put(data, bulk=bulk)
+        line.put(*parts, bulk=bulk)
 
     @property
     def has_room(self) -> bool:

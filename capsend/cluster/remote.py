@@ -50,7 +50,7 @@ class Peer(Protocol):
     def when_room(self, tell: Callable[[], None]) -> None:
         """Call *tell* once when there is room."""
 
-    def put(self, word: str, fields: Sequence[Any], body: bytes = b"", *, bulk: bool = False) -> None:
+    def put(self, word: str, fields: Sequence[Any], body: bytes | memoryview = b"", *, bulk: bool = False) -> None:
         """Send an item."""
 
     def send_message(self, key: int, envelope: Envelope) -> None:
