@@ -201,14 +201,14 @@ def test_tasks_see_nothing_of_each_other():
     """Every task has a fresh process, also one after the other."""
 
     def leave_a_mark():
-        import json
+        import logging
 
-        seen = hasattr(json, "mark")
-        vars(json)["mark"] = True
+        seen = logging.getLogger("mark").level
+        logging.getLogger("mark").setLevel(7)
         return seen
 
     with Executor(max_workers=1) as executor:
-        assert [executor.submit(leave_a_mark).result() for _ in range(3)] == [False] * 3
+        assert [executor.submit(leave_a_mark).result() for _ in range(3)] == [0] * 3
 
 
 def test_captures_are_judged_in_submit():
