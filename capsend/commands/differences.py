@@ -220,6 +220,11 @@ OF_PACKAGES: Final = (
         ("numpy.linalg", "numpy.matmul", "numpy.dot", "numpy.einsum", "numpy.tensordot", "numpy.vdot", "numpy.inner"),
         "there is no BLAS inside: products of large matrices take 50 to 200 times as long; use several processes, or the host",
     ),
+    Difference(
+        "array files",
+        ("numpy.load", "numpy.fromfile", "numpy.memmap"),
+        "numpy cannot read from an open file inside; give numpy.load the bytes, io.BytesIO(path.read_bytes())",
+    ),
 )
 """The rows of `docs/native.md`, of packages with native code."""
 

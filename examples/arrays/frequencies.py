@@ -7,6 +7,7 @@ back.
 
 from __future__ import annotations
 
+import io
 import sys
 import tempfile
 import time
@@ -39,8 +40,7 @@ def analyse(
 
     def strongest(name: str) -> NDArray[np.float64]:
         # Runs in a process: `granted`, `window` and `keep` are what it captures.
-        with (granted / name).open("rb") as file:
-            samples = np.load(file)
+        samples = np.load(io.BytesIO((granted / name).read_bytes()))
         frames = samples[: len(samples) // window * window].reshape(-1, window) * np.hanning(window)
         spectrum = np.abs(np.fft.rfft(frames, axis=1)).mean(axis=0)
         peaks = np.argsort(spectrum)[-keep:][::-1].astype(np.int64)
