@@ -165,7 +165,7 @@ def test_end_of_a_program_leaves_nothing_and_never_hangs(machines, tmp_path, end
     assert len(pids) == 3
     for pid in pids:
         eventually(lambda: gone(pid))
-    assert ended.stderr.count("is lost") == (3 if ends == SHUT_DOWN else 0), ended.stderr
+    assert ended.stderr.count("was lost with") == (3 if ends == SHUT_DOWN else 0), ended.stderr
 
 
 AUTHENTICATED = """
