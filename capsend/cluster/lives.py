@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from capsend.cluster.items import Malformed, split
 from capsend.engine import THREAD_STACK
-from capsend.exceptions import NodeLost, ProcessFailed, raised_by_result
+from capsend.exceptions import NodeLost, OutputLimitExceeded, ProcessFailed, raised_by_result
 from capsend.mailbox.address import PortGrant
 from capsend.mailbox.ports import Port, link
 from capsend.process import Stats
@@ -273,15 +273,12 @@ class RemoteLife:
             self.kill()
 
     def take_part(self, part: bytes) -> None:
-        """Keep a part of a result.
-
-        Raises:
-            Malformed: there is more than the process may return.
-        """
+        """Keep a part of a result, unless there is more than the process may return: its node counts characters, and a guest chooses them."""
         self._size += len(part)
-        if self._size > self.environment.result + _SLACK:
-            raise Malformed(f"the result of process {self.number} is larger than it may be")
-        self._parts.append(part)
+        if self._size <= self.environment.result + _SLACK:
+            self._parts.append(part)
+        else:
+            self._parts.clear()
 
     def end(
         self,
@@ -299,6 +296,15 @@ class RemoteLife:
             return
         self._is_over = True
         self._stats = stats_of(figures)
+        if self._size > self.environment.result + _SLACK:
+            limit = self.environment.result
+            message = (
+                f"process {self.number} ended with a result of more than the {limit} bytes in transit that its environment "
+                "allows. Return less, or allow more: Environment(result=...)"
+            )
+            error = OutputLimitExceeded(message, limit=limit)
+            self._acts.add(lambda: self._finish(error, "limit", words_of(error)))
+            return
         if self._parts:
             body = b"".join((*self._parts, body))
             self._parts.clear()

@@ -412,3 +412,19 @@ def test_running_processes_and_top_know_nodes(two_nodes):
         p.kill()
         assert p._life.finished.wait(PATIENCE)
         assert watch.look().ended == {"killed": 1}
+
+
+def test_guest_whose_result_grows_on_its_way_ends_and_takes_nothing_along(two_nodes):
+    """A node counts characters, of which a guest may choose ones that take three bytes: its process reaches its limit, the node stays."""
+
+    def attack() -> int:
+        from capsend_guest import host_operations  # type: ignore[import-not-found]
+
+        for _ in range(4):
+            host_operations.request(4, "\u20ac" * 250_000)
+        return 1
+
+    p = Environment(on=two_nodes, result=1 << 20).spawn(attack)
+    with pytest.raises(capsend.OutputLimitExceeded, match="more than the 1048576 bytes in transit"):
+        p.result(PATIENCE)
+    assert (p.exit_reason, len(two_nodes.nodes)) == ("limit", 2)
