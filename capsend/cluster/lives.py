@@ -296,7 +296,7 @@ class RemoteLife:
             return
         self._is_over = True
         self._stats = stats_of(figures)
-        if self._size > self.environment.result + _SLACK:
+        if self._size + len(body) > self.environment.result + _SLACK:
             limit = self.environment.result
             message = (
                 f"process {self.number} ended with a result of more than the {limit} bytes in transit that its environment "
