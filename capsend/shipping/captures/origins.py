@@ -88,7 +88,8 @@ class Origins:
         if not file or file.startswith("<") or sys.platform == "wasi":
             return ""
         distribution = _library(file)
-        is_own = distribution.replace("-", "_").lower() == self._own.lower()
+        # The programs of `capsend demo` and `doctor` are installed with capsend, and are read like a user's own.
+        is_own = distribution.replace("-", "_").lower() in {self._own.lower(), "capsend"}
         return missing_module_cure(distribution) if distribution and not is_own else ""
 
     def name_of(self, thing: object) -> tuple[str, str] | None:
