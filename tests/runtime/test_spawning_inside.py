@@ -38,7 +38,7 @@ def test_a_capture_refused_inside_is_reported_with_file_and_line() -> None:
     line = outer.__code__.co_firstlineno + 2
     assert (finding.variable, finding.type, finding.file, finding.line) == ("box", "list", __file__, line)
     assert f"in <lambda>, {__file__}:{line}" in str(refusal.value)
-    assert "Instead: pass it as an argument, or capture tuple(box)" in str(refusal.value)
+    assert "Instead: return the value, take it from result(), and change it on the host" in str(refusal.value)
 
 
 def test_a_decorated_function_is_checked_where_it_is_defined_inside() -> None:
