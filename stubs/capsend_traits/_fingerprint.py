@@ -11,7 +11,8 @@ import os
 import sys
 from typing import Final
 
-GROUP: Final = "capsend.traits"
+from capsend_traits._entry_points import GROUP
+
 OWN: Final = os.path.dirname(os.path.abspath(__file__))
 METADATA: Final = (".dist-info", ".egg-info")
 

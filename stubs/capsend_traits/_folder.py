@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from capsend_traits._declaration import DeclarationError
-from capsend_traits._fingerprint import GROUP
+from capsend_traits._entry_points import GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
