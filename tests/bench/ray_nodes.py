@@ -59,7 +59,7 @@ def machines() -> Iterator[Any]:
 
 def measure(rounds: int) -> Iterator[Row]:
     """Yield one row after the other."""
-    with machines() as ray, Cluster.ray() as cluster:
+    with machines() as ray, Cluster.ray(lost_after=60.0) as cluster:  # a busy machine is not a lost one
         here, there = Environment(timeout=None), Environment(timeout=None, on=cluster)
         one, two = (Environment(timeout=None, on=node) for node in cluster.nodes)
         small, large = ray.remote(nodes.small), ray.remote(nodes.large)
