@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend import Cluster, Environment, Executor, Mailbox
@@ -43,6 +44,7 @@ class Peer:
 @contextlib.contextmanager
 def machines() -> Iterator[Any]:
     """Two nodes of Ray on this machine, and this program connected to them."""
+    os.environ.setdefault("RAY_worker_niceness", "0")  # read by Ray: nodes and Ray's own workers, as this program
     import ray
     from ray.cluster_utils import Cluster as Machines
 

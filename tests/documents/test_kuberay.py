@@ -27,6 +27,7 @@ def test_manifests_are_clusters_with_authentication_and_limits(name: str, kind: 
     for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"]):
         (container,) = group["template"]["spec"]["containers"]
         assert {"name": "RAY_AUTH_MODE", "value": "token"} in container["env"]
+        assert {"name": "RAY_worker_niceness", "value": "0"} in container["env"]
         assert container["resources"]["requests"] == container["resources"]["limits"]
 
 
