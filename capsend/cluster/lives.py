@@ -6,6 +6,8 @@ import collections
 import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+import attrs
+
 from capsend.cluster.items import Malformed, split
 from capsend.engine import THREAD_STACK
 from capsend.exceptions import NodeLost, OutputLimitExceeded, ProcessFailed, raised_by_result
@@ -231,8 +233,8 @@ class RemoteLife:
         self._value = self._error = None
 
     def last_stats(self) -> Stats:
-        """Return the figures that were told last."""
-        return self._stats
+        """Return the figures that were told last, and the messages that were refused here since the end."""
+        return attrs.evolve(self._stats, dropped=self._stats.dropped + self.mail.port.dropped)
 
     def stats(self) -> Stats:
         """Return the figures of the process: those of now, or, where its node does not answer at once, those that were told last."""
@@ -243,7 +245,7 @@ class RemoteLife:
             self.member.peer.put("stats", (self.number, question))
             with self._asked:
                 self._asked.wait_for(lambda: self._answered >= question or self.reason is not None, timeout=_ASKING)
-        return self._stats
+        return self.last_stats()
 
     # --- the side of the node ---
 

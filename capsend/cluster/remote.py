@@ -104,6 +104,7 @@ class RemotePort(Port):
         peer = self.peer
         with self._lock:
             if self.reason is not None:
+                self.dropped += 1
                 return Offer.CLOSED
             if envelope.size > self.size:
                 return Offer.TOO_LARGE
