@@ -223,6 +223,7 @@ def test_policies_of_a_full_mailbox(policy, error):
             assert [inbox.receive(), inbox.receive(), inbox.dropped] == [3, 4, 3]
 
 
+@pytest.mark.here("a message to one that has ended is counted by the program that refuses it")
 def test_send_to_one_that_has_ended_says_no_and_is_counted():
     """An address of a dead process is no error, and no secret."""
     p = counter.spawn(0)
