@@ -348,7 +348,7 @@ def answer_with_garbage_from_the_codec():
 
 @attack("failed or trap", Exception)
 def patch_json():
-    vars(json)["dumps"] = lambda *_, **__: '{"errors": "all of them"}'
+    vars(sys.modules["json"])["dumps"] = lambda *_, **__: '{"errors": "all of them"}'
     sys.modules["capsend.codec"].dumps = json.dumps
     raise ValueError
 

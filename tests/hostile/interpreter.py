@@ -152,9 +152,9 @@ def recurse_in_every_parser():
 
 @attack("trap or failed or limit", Exception)
 def delete_all_builtins():
-    import builtins
+    import sys
 
-    vars(builtins).clear()
+    vars(sys.modules["builtins"]).clear()
     return len
 
 
