@@ -1,6 +1,7 @@
 """Arrays, numbers and dtypes of numpy, and views of memory, as parts that the table of standard classes writes and reads.
 
-numpy is imported only when a message holds an array. What a message says of one is compared with its bytes before anything is made of it.
+The guest imports numpy only when a message holds an array, and the host never does. The parts of an array are
+compared with its bytes before anything is made of them.
 """
 
 from __future__ import annotations
@@ -68,14 +69,21 @@ def is_numpys(value: object) -> bool:
 
 
 def _numpy() -> Any:
+    """Return numpy, if the side that decodes has it.
+
+    The host imports nothing because of an answer: the guest may have put a file of that name where the host looks for modules.
+    """
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        return numpy
+    if sys.platform != "wasi":
+        cure = "Import numpy in this program before it takes the result"
+        raise Malformed(f"the message holds an array of numpy, which this program has not imported. {cure}")
     try:
-        return sys.modules.get("numpy") or importlib.import_module("numpy")
+        return importlib.import_module("numpy")
     except ImportError as error:
-        if sys.platform == "wasi":
-            cure = 'Add it to the image: Environment(image=Image(packages=["numpy"]))'
-        else:
-            cure = "Install it: pip install numpy"
-        raise Malformed(f"the message holds an array of numpy, which is not installed here. {cure}") from error
+        cure = 'Add it to the image: Environment(image=Image(packages=["numpy"]))'
+        raise Malformed(f"the message holds an array of numpy, which the image does not have. {cure}") from error
 
 
 # dtypes: a text for a simple one; (base, shape) for one of fixed arrays; (names, dtypes, offsets, size, aligned) for a record.

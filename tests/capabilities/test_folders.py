@@ -325,9 +325,9 @@ def test_method_of_a_dir_is_refused_and_not_taken_without_its_right(tree):
     """It is bound to the path here, which opens nothing inside; the error says what to do instead."""
     read = (Dir(tree) / "x.csv").read_text
     assert read() == "a,b\n1,2\n"
-    with pytest.raises(CaptureError, match="Capture the Dir, and call its method inside"):
+    with pytest.raises(CaptureError, match="Capture the Dir, and call its method in the process"):
         spawn(lambda: read())
-    with pytest.raises(SerializationError, match="Capture the Dir, and call its method inside"):
+    with pytest.raises(SerializationError, match="Capture the Dir, and call its method in the process"):
         spawn(lambda method: method(), read)
 
 

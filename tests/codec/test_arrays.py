@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -206,13 +207,15 @@ def test_numpy_is_not_imported_before_an_array_is_met() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_absence_of_numpy_is_said_with_the_cure() -> None:
-    """Where an array arrives."""
+def test_an_answer_makes_the_host_import_nothing(tmp_path: Path) -> None:
+    """The guest may have written a numpy.py where the host looks for modules: the error names the cure instead."""
+    (tmp_path / "numpy.py").write_text("print('run in the host')\n")
     segments: list[bytes] = []
     text = codec.encode([np.zeros(3)], externals=lambda _: None, pickled=False, segments=segments)
     program = (
-        "import sys\nsys.modules['numpy'] = None\nfrom capsend import codec\nfrom capsend.codec.text import Limits\n"
+        "from capsend import codec\nfrom capsend.codec.text import Limits\n"
         f"codec.decode({text!r}, resolve=None, may_build=None, limits=Limits(), segments={segments!r})\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert "an array of numpy, which is not installed here. Install it: pip install numpy" in done.stderr
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert "which this program has not imported. Import numpy in this program before it takes the result" in done.stderr
+    assert "run in the host" not in done.stdout
