@@ -25,7 +25,12 @@ class Registry:
         self._held: dict[str, Process[Any]] = {}
 
     def register(self, name: str, peer: Address[Any] | Process[Any]) -> None:
-        """Give an address, or that of a process, a name; see `capsend.registry.register`."""
+        """Give an address, or that of a process, a name; see `capsend.registry.register`.
+
+        Args:
+            name: the name, which one live address has at a time.
+            peer: the address, or a process that has one.
+        """
         address: Address[Any] = address_of(peer, kind=Address)
         port = address.__capsend_handle__.port
         with self._lock:

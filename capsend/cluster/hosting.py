@@ -251,10 +251,10 @@ class Host:
     """
 
     def __init__(self, id_: str, credentials: Credentials, *, heartbeat: float, lost_after: float) -> None:
-        self.switch = Switch(id_, self, dial=self._dial)
-        self.home = Peer(self.switch, HOME)
+        self.switch: Switch = Switch(id_, self, dial=self._dial)
+        self.home: Peer = Peer(self.switch, HOME)
         self.lives: dict[int, Life] = {}
-        self.log_level = 30
+        self.log_level: int = 30
         self._credentials = credentials
         self._heartbeat = heartbeat
         self._lost_after = lost_after

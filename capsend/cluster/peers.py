@@ -314,9 +314,9 @@ class Peer:
     def __init__(self, switch: Switch, id_: str) -> None:
         self.switch = switch
         self.id = id_
-        self.is_lost = False
+        self.is_lost: bool = False
         self.watching: set[int] = set()
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self.incoming: Line | None = None
         self._line: Line | None = None
         self._before: (

@@ -76,7 +76,8 @@ def _numpy() -> Any:
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         return numpy
-    if sys.platform != "wasi":
+    is_host = sys.platform != "wasi"
+    if is_host:
         cure = "Import numpy in this program before it takes the result"
         raise Malformed(f"the message holds an array of numpy, which this program has not imported. {cure}")
     try:

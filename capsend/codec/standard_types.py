@@ -433,16 +433,11 @@ STANDARD: Final[tuple[Standard, ...]] = (
 BY_TAG: Final = {entry.tag: entry for entry in STANDARD}
 MODULES: Final = tuple(
     sorted(
-        {
-            module
-            for entry in STANDARD
-            for name in entry.names
-            if not (module := name.rpartition(".")[0]).startswith("numpy")
-        }
+        {name.rpartition(".")[0] for entry in STANDARD for name in entry.names if not name.startswith("numpy.")}
         | {"struct"}
     )
 )
-"""The modules of the table: a host that decodes messages of strangers imports them before; numpy only when it meets an array."""
+"""The modules of the table: a host that decodes messages of strangers imports them before; numpy it never imports."""
 
 _BY_NAME: Final = {name: entry for entry in STANDARD for name in entry.names}
 

@@ -170,7 +170,7 @@ class Guest(ComponentInstance):
         """
         super().__init__(engine())
         self.template = template
-        self.held = creator.Held(template.slots)
+        self.held: creator.Held = creator.Held(template.slots)
         self.host = host
         self.memory: int = 0
         self.seen: Memory | None = None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from capsend.cluster.engines import Setup
+    from capsend.cluster.lines import Credentials
 
 _LOOPBACK: Final = "127.0.0.1"
 
@@ -27,7 +28,7 @@ class LocalEngine:
     def __init__(self, nodes: int) -> None:
         self._count = nodes
         self._secret = os.urandom(TOKEN_BYTES)
-        self.credentials = Token(self._secret)
+        self.credentials: Credentials = Token(self._secret)
         self._programs: dict[str, Program] = {}
 
     def start(self, setup: Setup) -> list[Started]:

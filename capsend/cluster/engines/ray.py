@@ -26,15 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from capsend.cluster.engines import Setup
+    from capsend.cluster.lines import Credentials
 
 try:
     import ray
     from ray.exceptions import GetTimeoutError, RayError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-except ImportError as error:
+except ImportError as _error:
     raise CapsendError(
         "no cluster was started: the package ray is not installed. Install it with `pip install 'capsend[ray]'`"
-    ) from error
+    ) from _error
 
 _log: Final = logging.getLogger("capsend.cluster")
 _STARTING: Final = 120.0
@@ -97,7 +98,7 @@ class RayEngine:
         namespace: str | None = None,
     ) -> None:
         self._authority = Authority()
-        self.credentials = self._authority.issue([HOME])
+        self.credentials: Credentials = self._authority.issue([HOME])
         self._count = nodes
         self._resources = dict(resources or {})
         self._labels = dict(labels or {})

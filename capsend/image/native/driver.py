@@ -159,10 +159,10 @@ class Driver:
         self.inputs: list[str] = []
         self.names: list[str] = []
         self.folders: list[str] = []
-        self.output = ""
-        self.is_compiling = False
-        self.is_plain = not arguments
-        self.is_shared = "-shared" in arguments
+        self.output: str = ""
+        self.is_compiling: bool = False
+        self.is_plain: bool = not arguments
+        self.is_shared: bool = "-shared" in arguments
         self._sort(_expanded(arguments))
 
     def _sort(self, arguments: list[str]) -> None:

@@ -46,7 +46,7 @@ class Functions:
         self._walk = walk
         self._context = walk.context
         self._judged: set[tuple[types.FunctionType, bool]] = set()  # with whether it was strictly
-        self.imports_by_name = False
+        self.imports_by_name: bool = False
 
     def entity(self, function: types.FunctionType) -> Entity:
         """Return the entity of a function; its parts and the names that it reads are put off.

@@ -1,0 +1,3 @@
+import numpy
+
+matrix = numpy.matrix
