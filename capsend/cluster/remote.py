@@ -89,6 +89,7 @@ class RemotePort(Port):
         self.key: int = key
         self.root: int = root
         self.is_watched: bool = False
+        self.dropped: int = 0
         self.name: Callable[[Any], object] | None = _unknown
         self._count = 0
         self._bytes = 0

@@ -92,13 +92,15 @@ class Watch:
         self._looked_at = len(entities)
 
     def constant(self, container: Any) -> None:
-        """Look at a list, dict or set that nobody changes, and at those that it holds."""
-        waiting = [container]
+        """Look at the lists, dicts and sets that nobody changes in a constant: itself, and those that it holds, in tuples too."""
+        waiting = [container] if type(container) in _HOLDERS else []
         for each in waiting:
-            self._add(each, _CONTENTS[type(each)])
-            inner = each.values() if type(each) is dict else each
-            if len(waiting) < _MOST_CONTAINERS and not _CONTENTS.keys().isdisjoint(map(type, inner)):
-                waiting += [part for part in inner if type(part) in _CONTENTS]
+            kind = type(each)
+            if kind in _CONTENTS:
+                self._add(each, _CONTENTS[kind])
+            inner = each.values() if kind is dict else each
+            if len(waiting) < _MOST_CONTAINERS and not _HOLDERS.isdisjoint(map(type, inner)):
+                waiting += [part for part in inner if type(part) in _HOLDERS]
 
     def change(self) -> CaptureError | None:
         """Return the error of the first change, and look at all again; None if everything is as it was."""
@@ -281,5 +283,6 @@ _CONTENTS: Final[dict[type, _Reader]] = {
     list: lambda held: dict(enumerate(held)),
     set: lambda held: dict.fromkeys(held, True),
 }
+_HOLDERS: Final = frozenset({*_CONTENTS, *_AROUND})
 _MOST_CONTAINERS: Final = 1000
 """The containers within one constant that are looked at."""
