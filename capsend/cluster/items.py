@@ -7,10 +7,10 @@ the JSON array of the word and its fields, then the body. Nothing that a peer wr
 
 from __future__ import annotations
 
-import json
 import struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from capsend import codec
 from capsend.capabilities.handles import MOST_HANDLES
 from capsend.codec.segments import MOST as MOST_SEGMENTS
 
@@ -25,8 +25,8 @@ PART: Final = 1 << 20
 
 _LONGEST_TEXT: Final = 1 << 16
 _LARGEST: Final = 1 << 62
-_write: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-_read: Final = json.JSONDecoder().decode
+_write: Final = codec.dumps
+_read: Final = codec.loads
 
 
 class Malformed(ValueError):

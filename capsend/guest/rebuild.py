@@ -23,6 +23,7 @@ from capsend.shipping.captures.constants import HANDED_DOWN
 from capsend.source.compiling import compile_source, nested_in, requalified
 from capsend.source.importable import give
 from capsend.source.modules import code_in
+from capsend.traits.per_process import note_file
 
 from . import descriptors, type_expressions, unsent
 from .assembly import Assembler, keep_field_types
@@ -94,6 +95,7 @@ class Program:
             "z": self._annotate,
             "M": self._set_members,
             "e": self._declare,
+            "E": lambda cls, name: note_file(self.entities[cls], name),
             "k": self._keep_constant,
             "q": self._takes_mailbox,
             "r": self._register,

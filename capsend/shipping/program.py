@@ -34,6 +34,7 @@ step                                                effect
 `["b", module, {name: reference}]`                  fill a module; `[reason]` stands for what stays on the host, null for what comes later
 `["x", class, {name: reference}, {name: reason}]`   fill a class; the names of the second stay on the host
 `["e", module, name]`                               declare a global `PerProcess[...]`
+`["E", class, name]`                                a class attribute that a declaration file of the host declares `PerProcess[...]`
 `["k", entity]`                                     a value that nobody changes: children get its copy as it is
 `["z", entity, {name: reference}, {name: type}, is_entry]`  set the annotations of a function, class or module; fields that have other
                                                     types; whether the class's namespace has them, as before Python 3.14

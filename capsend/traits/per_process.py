@@ -16,6 +16,7 @@ from capsend.traits.markers import PER_PROCESS, PerProcess
 
 _AROUND: Final = (typing.Final, typing.ClassVar)
 _PLAIN: Final = (types.FunctionType, type, types.ModuleType)
+_of_files: Final[set[str]] = set()
 
 
 def declares_per_process(namespace: dict[str, Any], name: str, value: Any) -> bool:
@@ -37,10 +38,22 @@ def declares_per_process(namespace: dict[str, Any], name: str, value: Any) -> bo
 def class_declares_per_process(cls: type, name: str) -> bool:
     """Return whether a class attribute is declared `PerProcess[...]`, by its class or for it; a private name may be written in full or not."""
     namespace = vars(loaded(cls.__module__) or types.ModuleType(""))
-    if name.startswith("__") and not name.endswith("__"):
-        name = f"_{cls.__name__.lstrip('_')}{name}"
-    declared = is_per_process(annotations_of(cls).get(name), namespace)
-    return declared or table().is_per_process(f"{cls.__module__}.{cls.__qualname__}.{name}")
+    return is_per_process(annotations_of(cls).get(_mangled(cls, name)), namespace) or file_declares(cls, name)
+
+
+def file_declares(cls: type, name: str) -> bool:
+    """Return whether a declaration file, which the host alone has, declares a class attribute `PerProcess[...]`."""
+    full = f"{cls.__module__}.{cls.__qualname__}.{_mangled(cls, name)}"
+    return full in _of_files or table().is_per_process(full)
+
+
+def note_file(cls: type, name: str) -> None:
+    """Let a process know of a class attribute that a declaration file of the host declares."""
+    _of_files.add(f"{cls.__module__}.{cls.__qualname__}.{_mangled(cls, name)}")
+
+
+def _mangled(cls: type, name: str) -> str:
+    return f"_{cls.__name__.lstrip('_')}{name}" if name.startswith("__") and not name.endswith("__") else name
 
 
 def is_per_process(annotation: object, namespace: dict[str, Any]) -> bool:

@@ -46,6 +46,12 @@ def wait(inbox: Mailbox[Any]) -> Any:
     return inbox.receive()
 
 
+def keep_silent(inbox: Mailbox[Any]) -> None:
+    """Take messages, and answer none."""
+    while True:
+        inbox.receive()
+
+
 def test_three_senders_on_three_machines_arrive_in_their_orders(two_nodes):
     """One receiver, with a mailbox that is always full: nothing is lost, nothing comes twice, each sender's order holds."""
     one, other = two_nodes.nodes
@@ -154,7 +160,7 @@ def test_loss_in_the_middle_ends_everything(cluster, middle):
         ps = [there.spawn(wait) for _ in range(50)]
         kill()
     elif middle == "call":
-        ps = [there.spawn(wait)]
+        ps = [there.spawn(keep_silent)]
         threading.Timer(0.2, kill).start()
         with pytest.raises((capsend.ProcessFailed, NodeLost), match="lost"):
             ps[0].call(lambda reply: reply, timeout=PATIENCE)

@@ -172,7 +172,7 @@ def test_frozen_node_is_lost_and_does_nothing_afterwards(cluster, tmp_path):
         p.result(PATIENCE)
     heard = len(seen)
     os.kill(pid, signal.SIGCONT)
-    eventually(lambda: not cluster._home.engine.is_running(node.id))
+    eventually(lambda: not is_alive(pid))
     assert len(seen) == heard
 
 

@@ -116,7 +116,7 @@ def test_output_and_image_cannot_be_chosen_inside() -> None:
         return said[0], said[1]
 
     output, image = spawn(outer).result(PATIENCE)
-    assert "writes where it does itself" in output
+    assert "its children write to its own" in output
     assert "starts from its own image" in image
 
 

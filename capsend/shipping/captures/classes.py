@@ -36,7 +36,7 @@ from capsend.source.references import Read
 from capsend.traits.fields import class_fields
 from capsend.traits.judge import member_state, members_of, type_name
 from capsend.traits.parts import ATOMS
-from capsend.traits.per_process import class_declares_per_process
+from capsend.traits.per_process import class_declares_per_process, file_declares
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -197,6 +197,9 @@ class Classes:
                 return None if sent is None else self._context.program.make(_Bound(raw), "h", "static", sent)
             held = defines(type(raw), "__get__") or (name not in class_fields(cls).assigned)
             if class_declares_per_process(cls, name):
+                if file_declares(cls, name):
+                    program = self._context.program
+                    program.act(None, "E", program.entity(cls), name)
                 return self._walk.values.send_copy(raw, kind, path, place)
             if not self._context.tolerant and self._walk.constants.holds_attribute(cls, name, raw, place):
                 return self._walk.values.send_constant(raw, kind, path, place)
