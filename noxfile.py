@@ -47,6 +47,13 @@ def every_python(session: nox.Session) -> None:
 
 
 @nox.session
+def everywhere(session: nox.Session) -> None:
+    """Run the tests of messages, lifetimes, groups, executors and supervisors on the nodes of a cluster as well, all of them."""
+    session.install(".[dev]")
+    session.run(*PYTEST, "tests/mailbox", "tests/acts", *session.posargs, env={"CAPSEND_EVERYWHERE": "1"})
+
+
+@nox.session
 @nox.parametrize("mypy", ["2.4.0", "newest"])
 def mypys(session: nox.Session, mypy: str) -> None:
     """Run the plugin's tests with the oldest mypy that is allowed, and with the newest on PyPI, whatever `pyproject.toml` says."""

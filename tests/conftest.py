@@ -115,10 +115,18 @@ def two_nodes(template) -> Iterator[Cluster]:
         yield cluster
 
 
+EVERYWHERE = os.environ.get("CAPSEND_EVERYWHERE") == "1"
+"""Whether all tests that can run on nodes do so, too; `nox -s everywhere`."""
+
+ON_NODES = frozenset({"test_calls", "test_group"})
+"""The files whose tests always run on nodes, too."""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test that asks for `everywhere` here and on a cluster, but those that say why they are about one program."""
     if "everywhere" in metafunc.fixturenames:
         is_here = any(mark.name == "here" for mark in metafunc.definition.iter_markers())
+        is_here |= not (EVERYWHERE or Path(str(metafunc.module.__file__)).stem in ON_NODES)
         metafunc.parametrize("everywhere", ["here"] if is_here else ["here", "cluster"], indirect=True)
 
 

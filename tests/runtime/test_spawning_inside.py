@@ -117,7 +117,7 @@ def test_output_and_image_cannot_be_chosen_inside() -> None:
 
     output, image = spawn(outer).result(PATIENCE)
     assert "its children write to its own" in output
-    assert "starts from its own image" in image
+    assert "its children start from its own image" in image
 
 
 def grandchild_fails() -> None:
