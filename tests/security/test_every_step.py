@@ -18,7 +18,7 @@ from capsend import Dir, Environment, Mailbox, ProcessKilled, host_function, spa
 from capsend.runtime import running
 
 PATIENCE = 60
-STRIDE = int(os.environ.get("CAPSEND_STEP_STRIDE", "7"))
+STRIDE = int(os.environ.get("CAPSEND_STEP_STRIDE", "15"))
 """Every how many steps a process is killed; 1 takes minutes."""
 
 

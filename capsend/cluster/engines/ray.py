@@ -28,14 +28,20 @@ if TYPE_CHECKING:
     from capsend.cluster.engines import Setup
     from capsend.cluster.lines import Credentials
 
-try:
-    import ray
-    from ray.exceptions import GetTimeoutError, RayError
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-except ImportError as _error:
-    raise CapsendError(
-        "no cluster was started: the package ray is not installed. Install it with `pip install 'capsend[ray]'`"
-    ) from _error
+    # Type checkers of programs that do without Ray must not look for it.
+    ray: Any
+    GetTimeoutError: Any
+    RayError: Any
+    NodeAffinitySchedulingStrategy: Any
+else:
+    try:
+        import ray
+        from ray.exceptions import GetTimeoutError, RayError
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+    except ImportError as error:
+        raise CapsendError(
+            "no cluster was started: the package ray is not installed. Install it with `pip install 'capsend[ray]'`"
+        ) from error
 
 _log: Final = logging.getLogger("capsend.cluster")
 _STARTING: Final = 120.0
