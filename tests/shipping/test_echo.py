@@ -19,7 +19,7 @@ import driver
 from driver import SEEDS, Verdict
 from known import is_open
 
-COUNT = int(os.environ.get("CAPSEND_ECHO", "2000"))
+COUNT = int(os.environ.get("CAPSEND_ECHO", "1200"))
 IS_LONG = COUNT > 2000
 BATCH = 2000
 
