@@ -56,6 +56,21 @@ def transcript(folder: Path) -> list[Text]:
     return lines
 
 
+def read_until_closed(terminal: int) -> str:
+    """Return what is written to a terminal until its other side is closed, and close this side."""
+    written = b""
+    while True:
+        try:
+            piece = os.read(terminal, 65_536)
+        except OSError:  # Linux's way to say that the other side is closed
+            break
+        if not piece:
+            break
+        written += piece
+    os.close(terminal)
+    return written.decode()
+
+
 def _on_a_terminal(command: str, folder: Path) -> str:
     first, *arguments = command.split()
     python = [sys.executable] if first == "python" else [sys.executable, "-m", first]
@@ -65,18 +80,9 @@ def _on_a_terminal(command: str, folder: Path) -> str:
         [*python, *arguments], cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
-    written = b""
-    while True:
-        try:
-            piece = os.read(ours, 65_536)
-        except OSError:  # Linux's way to say that the other side is closed
-            break
-        if not piece:
-            break
-        written += piece
-    os.close(ours)
+    written = read_until_closed(ours)
     process.wait(timeout=60)
-    return written.decode().replace(f"{folder}{os.sep}", "")
+    return written.replace(f"{folder}{os.sep}", "")
 
 
 def drawn(lines: list[Text]) -> str:

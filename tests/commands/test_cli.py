@@ -121,17 +121,8 @@ def on_a_terminal(*arguments: str, folder: Path, columns: int = 80) -> tuple[int
     command = [sys.executable, "-m", "capsend", *arguments]
     process = subprocess.Popen(command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    written = b""
-    while True:
-        try:
-            piece = os.read(ours, 65536)
-        except OSError:  # Linux's way to say that the other side is closed
-            break
-        if not piece:
-            break
-        written += piece
-    os.close(ours)
-    return process.wait(timeout=60), written.decode()
+    written = terminal_picture.read_until_closed(ours)
+    return process.wait(timeout=60), written
 
 
 def test_run_prints_the_result_and_nothing_else(capsend) -> None:
