@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from capsend.cluster.engines import Engine
-    from capsend.cluster.home import Member
     from capsend.cluster.lines import Credentials
+    from capsend.cluster.members import Member
     from capsend.environment import Environment
     from capsend.process import Life
 
@@ -41,7 +41,8 @@ class Node:
     `Environment(on=node)` runs processes on it.
     """
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, home: Home, member: Member) -> None:
+        self._home = home
         self._member = member
 
     @property
@@ -72,7 +73,7 @@ class Node:
     @property
     def pid(self) -> int | None:
         """The number of its OS process, for a node of this machine; None for any other."""
-        pid: int | None = getattr(self._member.home.engine, "pid_of", lambda _id: None)(self.id)
+        pid: int | None = getattr(self._home.engine, "pid_of", lambda _id: None)(self.id)
         return pid
 
     @property
@@ -97,7 +98,7 @@ class Node:
             CaptureError: the call has a grant that stays on this machine.
             RuntimeError: the cluster is closed, or this OS process was forked from the one that has it.
         """
-        return self._member.home.start_on(self._member, shipment, environment)
+        return self._home.start_on(self._member, shipment, environment)
 
     def __repr__(self) -> str:
         return f"<Node {self.name}: {f'{self.running} running' if self.alive else 'lost'}>"

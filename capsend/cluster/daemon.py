@@ -16,7 +16,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend.cluster.engines.programs import Program
-from capsend.cluster.hosting import hello
+from capsend.cluster.greeting import hello
 from capsend.cluster.items import Item, Malformed, pack
 from capsend.cluster.lines import GREETINGS, PATIENCE, Line, Token, admit, is_loopback
 from capsend.exceptions import CapsendError

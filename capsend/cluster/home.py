@@ -15,11 +15,14 @@ from capsend.capabilities.host_functions import FunctionGrant
 from capsend.cluster.calling import DistantCalls
 from capsend.cluster.engines import Setup
 from capsend.cluster.engines.numbers import take_numbers
-from capsend.cluster.hosting import hello
+from capsend.cluster.greeting import hello
+from capsend.cluster.home_names import HomeNames, given_function
 from capsend.cluster.items import Item, Malformed, joined, split
 from capsend.cluster.lines import Line, Refused, dial
 from capsend.cluster.lives import RemoteLife
+from capsend.cluster.members import Member, member_of
 from capsend.cluster.peers import HOME, Peer, Switch
+from capsend.cluster.terms import terms_of
 from capsend.cluster.versions import check
 from capsend.engine import FORKED, THREAD_STACK
 from capsend.exceptions import CapsendError, CaptureError, NodeLost
@@ -34,83 +37,10 @@ if TYPE_CHECKING:
     from capsend.capabilities.handles import Grant
     from capsend.cluster.engines import Engine, Started
     from capsend.environment import Environment
-    from capsend.mailbox.ports import Origin
 
 _GREETING: Final = 10.0
 _CLOSING: Final = 2.0
 _log: Final = logging.getLogger("capsend.cluster")
-
-
-class Member:
-    """A node, as home holds it.
-
-    Attributes:
-        started: as the engine told.
-        peer: the node, as items go to it.
-        node: the object by which users know it.
-        starting: held while a process is started: the node hears of processes in the order of their numbers.
-        cpus: the number of its processors.
-        memory: bytes of its memory.
-        is_alive: whether it has not been lost.
-        cpu_seconds: processor time of its program, at its last beat.
-        lost: the number of processes that were lost with it.
-    """
-
-    def __init__(self, home: Home, started: Started, peer: Peer) -> None:
-        self.started: Started = started
-        self.name: str = started.name
-        self.id: str = started.id
-        self.peer: Peer = peer
-        self.node: Any = None
-        self.cpus: int = 1
-        self.memory: int = 0
-        self.starting: threading.RLock = threading.RLock()
-        self.is_alive: bool = True
-        self.cpu_seconds: float = 0.0
-        self.lost: int = 0
-        self.home: Home = home
-        self._lock = threading.Lock()
-        self._lives: dict[int, RemoteLife] = {}
-
-    def __len__(self) -> int:
-        return len(self._lives)
-
-    def __bool__(self) -> bool:
-        return True
-
-    def life(self, number: int) -> RemoteLife | None:
-        """Return the process of a number; None when it has ended."""
-        return self._lives.get(number)
-
-    def admit(self, life: RemoteLife) -> None:
-        """Take a process in.
-
-        Raises:
-            NodeLost: the node was lost.
-        """
-        with self._lock:
-            if not self.is_alive:
-                raise NodeLost(
-                    f"{life.name} was not started: {self.name} is lost. Spawn it on another node", node=self.name
-                )
-            self._lives[life.number] = life
-
-    def forget(self, life: RemoteLife) -> None:
-        """Forget a process that has ended."""
-        with self._lock:
-            self._lives.pop(life.number, None)
-        self.home.forget(life)
-
-    def lose(self) -> list[RemoteLife]:
-        """Start nothing any more; return the processes that were running."""
-        with self._lock:
-            self.is_alive = False
-            return list(self._lives.values())
-
-    def lives(self) -> list[RemoteLife]:
-        """Return the processes that have not ended."""
-        with self._lock:
-            return list(self._lives.values())
 
 
 _homes: Final[weakref.WeakSet[Home]] = weakref.WeakSet()
@@ -121,31 +51,6 @@ def nodes() -> list[Member]:
     return [member for home in list(_homes) if not home.is_closed for member in list(home.members.values())]
 
 
-def member_of(node: Any) -> Member:
-    """Return the node that users know by an object.
-
-    Raises:
-        TypeError: the object is no node.
-    """
-    member = getattr(node, "_member", None)
-    if not isinstance(member, Member):
-        raise TypeError(f"place must return one of the nodes that it is given, not {node!r}")
-    return member
-
-
-class _Child:
-    """The call of a process, as its descendants may name things of it: by class and name only."""
-
-    def __init__(self, root: Any) -> None:
-        self._root = root
-
-    def resolve(self, reference: Any) -> object:
-        """Return the class or function of a name; errors as `Shipment.resolve`."""
-        if not isinstance(reference, dict) or not reference.keys() & {"c", "n"}:
-            raise LookupError("it names nothing that the host sent")
-        return self._root.resolve({key: reference[key] for key in ("c", "n") if key in reference})
-
-
 class Home:
     """The side of the program that has a cluster: its nodes, the processes on them, and what nodes say about these.
 
@@ -154,7 +59,7 @@ class Home:
         heartbeat: seconds between two signs of life.
         lost_after: seconds of silence after which a node is lost.
         place: chooses the node of a process, from those that are alive.
-        make_node: returns the object by which users know a node.
+        make_node: returns the object by which users know a node, from this home and its member.
     """
 
     def __init__(
@@ -164,10 +69,9 @@ class Home:
         heartbeat: float,
         lost_after: float,
         place: Callable[[tuple[Any, ...], Environment], Any],
-        make_node: Callable[[Member], Any],
+        make_node: Callable[[Home, Member], Any],
     ) -> None:
         self.engine: Engine = engine
-        self.switch: Switch = Switch(HOME, self)
         self.members: dict[str, Member] = {}
         self.is_closed: bool = False
         self._heartbeat = heartbeat
@@ -177,6 +81,7 @@ class Home:
         self._owner = os.getpid()
         self._changed = threading.Condition(threading.RLock())
         self._lives: dict[int, RemoteLife] = {}
+        self.switch: Switch = Switch(HOME, HomeNames(self._lives))
         self._listeners: list[Callable[[Any], object]] = []
         self._closing = threading.Event()
 
@@ -224,8 +129,8 @@ class Home:
         line = Line(connection, cipher, name=f"capsend {started.name}")
         peer = Peer(self.switch, started.id)
         peer.incoming = line
-        node = Member(self, started, peer)
-        node.node = self._make_node(node)
+        node = Member(started, peer, forget=self._forget)
+        node.node = self._make_node(self, node)
         greeted = threading.Event()
         told: list[Item] = []
 
@@ -399,25 +304,11 @@ class Home:
     def _send(self, node: Member, life: RemoteLife, references: list[list[Any]]) -> None:
         shipment, environment = life.shipment, life.environment
         sizes, body = joined((shipment.program, shipment.call), shipment.segments)
-        limits = [
-            environment.memory,
-            environment.timeout,
-            environment.cpu,
-            environment.output,
-            environment.result,
-            environment.mailbox,
-            environment.mailbox_bytes,
-            environment.processes,
-            environment.tree_memory,
-        ]
         fields = (
             life.number,
             shipment.name[:200],
             shipment.takes_mailbox,
-            limits,
-            environment.mailbox_full,
-            dict(environment.env),
-            list(environment.image.packages),
+            *terms_of(environment),
             environment.image.content_key,
             environment.stdout is not None,
             environment.stderr is not None,
@@ -427,8 +318,7 @@ class Home:
         )
         node.peer.put("spawn", fields, body)
 
-    def forget(self, life: RemoteLife) -> None:
-        """Forget a process that has ended."""
+    def _forget(self, life: RemoteLife) -> None:
         self._lives.pop(life.number, None)
 
     # --- what nodes say ---
@@ -483,8 +373,8 @@ class Home:
         shipment = None if life is None else life.shipment
         if life is None or shipment is None:
             return
-        grant = shipment.grants[function] if 0 <= function < len(shipment.grants) else None
-        if not isinstance(grant, FunctionGrant) or grant.stays:
+        grant = given_function(shipment, function)
+        if grant is None or grant.stays:
             raise Malformed("a process calls a function that it was not given")
         (text,), segments = split(item.body, sizes, 1)
         if not text.isascii() or text.startswith("k"):
@@ -526,34 +416,6 @@ class Home:
             node.peer.put("answer", (call, "v", [], told), body)
 
         workers.run(warn, stack=THREAD_STACK)
-
-    # --- what it knows of processes; see `capsend.cluster.peers.Names` ---
-
-    def origin(self, root: int, *, is_child: bool) -> Origin | None:
-        """Return what knows the names in a message of a process."""
-        life = self._lives.get(root)
-        shipment = None if life is None else life.shipment
-        if shipment is None:
-            return None
-        return _Child(shipment) if is_child else shipment
-
-    def namer(self, root: int) -> Callable[[Any], object] | None:
-        """Return what names classes for the processes below *root*."""
-        life = self._lives.get(root)
-        shipment = None if life is None else life.shipment
-        return None if shipment is None else shipment.message_name
-
-    def function(self, root: int, number: int, name: str, *, is_async: bool) -> Grant | None:  # noqa: ARG002 - as the protocol has it
-        """Return the grant of a function that was given to a process."""
-        life = self._lives.get(root)
-        shipment = None if life is None else life.shipment
-        grants = () if shipment is None else shipment.grants
-        grant = grants[number] if 0 <= number < len(grants) else None
-        return grant if isinstance(grant, FunctionGrant) else None
-
-    def describe(self, grant: Grant) -> list[Any] | None:  # noqa: ARG002 - as the protocol has it
-        """Return None: functions are given at the spawn only."""
-        return None
 
     # --- its end ---
 

@@ -6,165 +6,40 @@ A node reads nothing that a guest wrote, and rebuilds nothing: texts go from gue
 from __future__ import annotations
 
 import functools
-import itertools
 import logging
 import os
-import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import attrs
 
-from capsend.capabilities.handles import Grant, TooManyHandles
-from capsend.cluster.items import PART, Item, Malformed, joined, pack, split
+from capsend.cluster.greeting import hello
+from capsend.cluster.hosted import Answer, HostedNames, HostedShipment, Raised
+from capsend.cluster.items import PART, Item, Malformed, joined, split
 from capsend.cluster.lines import GREETINGS, PATIENCE, Line, admit, dial
 from capsend.cluster.peers import HOME, Peer, Switch, root_of
-from capsend.cluster.versions import versions
-from capsend.codec.headers import Call
-from capsend.codec.text import dumps
-from capsend.environment import Environment
-from capsend.exceptions import ImageError, LimitExceeded, ProcessKilled
-from capsend.image.image import Image
+from capsend.cluster.questions import HomeCalls, Questions, numbered
+from capsend.cluster.terms import environment_of
+from capsend.exceptions import ImageError, ProcessKilled
 from capsend.runtime import running
-from capsend.runtime.call_operations import check_size, raised_text
 from capsend.runtime.operations import OPERATIONS
-from capsend.shipping import failure
-from capsend.shipping.outcomes import ChildRaised, Outcome, outcome_of
-from capsend.shipping.ship import Shipment
+from capsend.shipping.outcomes import Outcome, outcome_of
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from capsend.capabilities.handles import Handles
+    from capsend.capabilities.handles import Grant
     from capsend.cluster.lines import Credentials
-    from capsend.mailbox.ports import Origin
+    from capsend.image.image import Image
     from capsend.runtime.life import Life
 
 LEASE: Final = 0.6
 """The part of `lost_after` for which a node goes on without a word from home."""
 
-_NAMED: Final = re.compile(r'h\\*":(\d{1,9})')
-"""A handle in a text, however deep in texts within it. A text that only looks like one names nothing that its process does not hold."""
-
 _MOST_TOLD: Final = 1_000
 _log: Final = logging.getLogger("capsend.node")
-
-
-@attrs.frozen
-class HomeFunction(Grant):
-    """The right to call a function of home."""
-
-    kind: ClassVar[str] = "function"
-    refusal: ClassVar[str] = (
-        "which functions of the host a process may call is settled when it starts. Capture the function, or pass it to spawn"
-    )
-
-    root: int
-    number: int
-    name: str
-    is_async: bool
-
-    @property
-    def stays(self) -> str:
-        """Return nothing: it is elsewhere anyway."""
-        return ""
-
-    def describe(self) -> object:
-        """Return the function's name, and whether it is awaited."""
-        return [self.name, self.is_async]
-
-    def handle(self) -> object:
-        """Refuse: no object here represents it."""
-        raise LookupError(self.refusal)
-
-    def __str__(self) -> str:
-        return f"the function {self.name} of home"
-
-
-@attrs.frozen
-class Answer:
-    """The answer of a process, not read.
-
-    Attributes:
-        kind: "v", "u" or "e", as for `Outcome`.
-        text: its text.
-        grants: {the process's number of a handle in it: its grant}.
-        segments: the bytes beside the text.
-    """
-
-    kind: str
-    text: str
-    grants: Mapping[int, Grant]
-    segments: Sequence[bytes] = ()
-
-
-class Raised(ChildRaised):
-    """A process answered with an exception, or with a value without an encoding, which home will read."""
-
-    def __init__(self, answer: Answer, words: str) -> None:
-        super().__init__(Outcome(answer.kind, answer.text), words)  # type: ignore[arg-type]  # "u" or "e"
-        self.answer = answer
-
-
-@attrs.frozen
-class HostedShipment(Shipment):
-    """A call that home packed. Its texts are opaque here.
-
-    Attributes:
-        number: the number of the process that runs it.
-    """
-
-    number: int = attrs.field(kw_only=True)
-
-    def receive(
-        self,
-        text: str,
-        process_id: int,  # noqa: ARG002 - nothing is said about it
-        *,
-        handles: Handles | None = None,
-        is_unwanted: Callable[[], bool] | None = None,  # noqa: ARG002 - nothing is read
-        segments: Sequence[bytes] = (),
-    ) -> Answer:
-        """Return the answer of the process, for home.
-
-        Raises:
-            Raised: it is no value.
-        """
-        assert handles is not None
-        kind, rest = text[:1], text[1:]
-        answer = Answer(kind, rest, named_in(rest, handles), tuple(segments))
-        if kind == "v":
-            return answer
-        if kind == "u":
-            raise Raised(answer, "SerializationError: its result cannot be sent")
-        raise Raised(Answer("e", rest, answer.grants), failure.summary(rest))
-
-    def files(self) -> frozenset[str]:
-        """Return nothing: home knows which files it has sent."""
-        return frozenset()
-
-    def resolve(self, _reference: Any) -> object:
-        """Refuse: nothing is read here.
-
-        Raises:
-            LookupError: always.
-        """
-        raise LookupError("only home knows what was sent")
-
-    def message_name(self, _thing: object) -> object:
-        """Return None: no message is written here."""
-        return None
-
-
-def named_in(text: str, handles: Handles) -> dict[int, Grant]:
-    """Return the grants of the handles that a text names: {number: grant}."""
-    if not len(handles):
-        return {}
-    numbers = {int(number) for number in _NAMED.findall(text)}
-    found = {number: handles.get(number) for number in numbers}
-    return {number: grant for number, grant in found.items() if grant is not None}
 
 
 class _Target:
@@ -183,63 +58,6 @@ class _Target:
         self._host.home.put("out", (self._number, self._stream, True))
 
 
-class _Question:
-    """A question to home, and its answer."""
-
-    def __init__(self, wake: Callable[[], object]) -> None:
-        self.answer: tuple[str, str, tuple[Grant, ...], list[bytes]] | None = None
-        self._wake = wake
-
-    def tell(self, answer: tuple[str, str, tuple[Grant, ...], list[bytes]]) -> None:
-        """Answer it."""
-        self.answer = answer
-        self._wake()
-
-
-class _Calls:
-    """The calls of home's functions by one process here; see `capsend.runtime.home.Calls`."""
-
-    def __init__(self, host: Host, life: Life) -> None:
-        self._host = host
-        self._life = life
-
-    def answer(self, guest: Any, payload: str) -> str:
-        """Do `number segments:arguments`; see `HostCalls.answer`."""
-        life = self._life
-        name, beside, text = Call.read(payload)
-        grant = life.handles.get(int(name)) if name.isdecimal() and len(name) < 10 else None
-        if not isinstance(grant, HomeFunction):
-            return raised_text(PermissionError("this process holds no such function of the host"), None)
-        try:
-            segments = life.transit.read(beside, charge=check_size)
-            check_size(len(text))
-        except LimitExceeded as refusal:
-            return raised_text(refusal, None)
-        except ValueError:
-            return raised_text(TypeError(f"the arguments of {grant.name} are no arguments"), None)
-        if not text.isascii() or text.startswith("k"):
-            return raised_text(TypeError(f"the arguments of {grant.name} are no arguments"), None)
-        sizes, body = joined((text,), segments)
-        numbered = self._host.numbered(named_in(text, life.handles))
-        fields = (grant.root, life.number), (grant.number, numbered, sizes)
-        told = self._host.ask("call", guest, *fields, body=body)
-        if told is None:
-            return ""
-        kind, answer, grants, beside_it = told
-        if kind != "v":
-            return f"e{answer}"
-        try:
-            handles = dumps(life.handles.deliver(grants))
-        except TooManyHandles:
-            return raised_text(LimitExceeded("the result holds more handles than this process can have"), None)
-        if beside_it:
-            return f"V{len(handles):x}:{handles}{life.transit.hand_out(beside_it)}:{answer}"
-        return f"v{len(handles):x}:{handles}{answer}"
-
-    def close(self) -> None:
-        """Do nothing: home ends its calls with the process."""
-
-
 class Host:
     """A node: the processes that it runs, its home, and the other nodes.
 
@@ -251,15 +69,14 @@ class Host:
     """
 
     def __init__(self, id_: str, credentials: Credentials, *, heartbeat: float, lost_after: float) -> None:
-        self.switch: Switch = Switch(id_, self, dial=self._dial)
+        self.switch: Switch = Switch(id_, HostedNames(), dial=self._dial)
         self.home: Peer = Peer(self.switch, HOME)
         self.lives: dict[int, Life] = {}
         self.log_level: int = 30
         self._credentials = credentials
         self._heartbeat = heartbeat
         self._lost_after = lost_after
-        self._questions: dict[int, _Question] = {}
-        self._numbers = itertools.count(1)
+        self._questions = Questions(self.home, self.switch)
         self._places: dict[str, tuple[str, int]] = {}
         self._undialled: dict[str, Peer] = {}
         self._lock = threading.Lock()
@@ -397,7 +214,7 @@ class Host:
         try:
             (program, call), segments = split(item.body, sizes, 2)
             environment = attrs.evolve(
-                _environment(tuple(limits), full, tuple(variables.items()), tuple(packages)),
+                environment_of(limits, full, variables, packages),
                 stdout=_Target(self, number, 1) if out else None,
                 stderr=_Target(self, number, 2) if err else None,
             )
@@ -458,13 +275,8 @@ class Host:
             for start in range(0, last, PART):
                 self.home.put("part", (number,), view[start : start + PART], bulk=True)
             body = bytes(view[last:])
-        fields = (number, answer.kind, reason, words[:500], figures, self.numbered(grants), sizes)
+        fields = (number, answer.kind, reason, words[:500], figures, numbered(self.switch, grants), sizes)
         self.home.put("result", fields, body, bulk=is_large)
-
-    def numbered(self, grants: Mapping[int, Grant]) -> dict[str, list[Any]]:
-        """Return references to the grants that can leave this machine: {number: reference}."""
-        told = {str(number): self.switch.reference(grant) for number, grant in grants.items()}
-        return {number: reference for number, reference in told.items() if reference is not None}
 
     def _kill(self, item: Item) -> None:
         number, why = item.fields
@@ -480,78 +292,20 @@ class Host:
 
     # --- what processes ask of home; see `capsend.runtime.home.Home` ---
 
-    def ask(
-        self,
-        word: str,
-        guest: Any,
-        before: Sequence[Any],
-        after: Sequence[Any] = (),
-        *,
-        body: bytes = b"",
-    ) -> tuple[str, str, tuple[Grant, ...], list[bytes]] | None:
-        """Ask home, and wait for its answer; called on the thread of a process.
-
-        Args:
-            word: the word of the question.
-            guest: the instance of the process, through which its thread waits.
-            before: the fields before the number of the question.
-            after: the fields behind it.
-            body: the body.
-
-        Returns:
-            (kind, text, grants, segments); None when the process is stopped meanwhile.
-        """
-        number, question = next(self._numbers), _Question(guest.unpark)
-        self._questions[number] = question
-        try:
-            self.home.put(word, (*before, number, *after), body)
-            while question.answer is None:
-                if guest.interrupted:
-                    self.home.put("forget", before)
-                    return None
-                guest.park(None)
-            return question.answer
-        finally:
-            del self._questions[number]
-
-    def _answer(self, item: Item) -> None:
-        number, kind, references, sizes = item.fields
-        question = self._questions.get(number)
-        if question is not None:
-            (text,), segments = split(item.body, sizes, 1)
-            question.tell((kind, text, self.switch.grants(references), segments))
-
-    def calls_of(self, life: Life) -> _Calls:
+    def calls_of(self, life: Life) -> HomeCalls:
         """Return the maker of the calls of a process."""
-        return _Calls(self, life)
+        return HomeCalls(self._questions, self.switch, life)
 
     def warn(self, life: Life, payload: str) -> str:
         """Have home show a warning."""
         root, _ = root_of(life.shipment)
-        told = self.ask("warn", life.guest, (root, life.number), body=payload[:PART].encode("utf-8", "replace"))
-        return "" if told is None else told[1]
+        body = payload[:PART].encode("utf-8", "replace")
+        reply = self._questions.ask("warn", life.guest, (root, life.number), body=body)
+        return "" if reply is None else reply.text
 
     def record(self, number: int, level: int, name: str, text: str) -> None:
         """Have home take a log record."""
         self.home.put("log", (number, level, name), text.encode("utf-8", "replace"))
-
-    # --- what it knows of processes; see `capsend.cluster.peers.Names` ---
-
-    def origin(self, root: int, *, is_child: bool) -> Origin | None:  # noqa: ARG002 - as the protocol has it
-        """Return None: nothing is read here."""
-        return None
-
-    def namer(self, root: int) -> Callable[[Any], object] | None:  # noqa: ARG002 - as the protocol has it
-        """Return None: nothing is written here."""
-        return None
-
-    def function(self, root: int, number: int, name: str, *, is_async: bool) -> Grant | None:
-        """Return the grant of a function of home."""
-        return HomeFunction(root, number, name, is_async)
-
-    def describe(self, grant: Grant) -> list[Any] | None:
-        """Return a reference to a function of home."""
-        return ["f", grant.root, grant.number, grant.name, grant.is_async] if isinstance(grant, HomeFunction) else None
 
     _acts: ClassVar[dict[str, Callable[[Host, Item], None]]] = {
         "join": _join,
@@ -559,7 +313,7 @@ class Host:
         "spawn": _spawn,
         "kill": _kill,
         "stats": _stats,
-        "answer": _answer,
+        "answer": lambda host, item: host._questions.answer(item),  # noqa: SLF001 - its own module
         "bye": lambda _host, _item: end(),
     }
 
@@ -567,27 +321,6 @@ class Host:
 def figures_of(life: Life) -> list[float]:
     """Return the figures of a process."""
     return list(attrs.astuple(life.stats()))
-
-
-@functools.lru_cache(maxsize=256)
-def _environment(
-    limits: tuple[Any, ...], full: Any, variables: tuple[tuple[str, str], ...], packages: tuple[str, ...]
-) -> Environment:
-    memory, timeout, cpu, output, result, mailbox, mailbox_bytes, processes, *tree = limits
-    return Environment(
-        memory=memory,
-        timeout=timeout,
-        cpu=cpu,
-        output=output,
-        result=result,
-        mailbox=mailbox,
-        mailbox_bytes=mailbox_bytes,
-        processes=processes,
-        tree_memory=tree[0] if tree else None,
-        mailbox_full=full,
-        env=dict(variables),
-        image=Image(packages=packages),
-    )
 
 
 def _template(image: Image, content: str) -> Any:
@@ -603,13 +336,6 @@ def _template(image: Image, content: str) -> Any:
             "Install the same on both"
         )
     return image.template()
-
-
-def hello(id_: str) -> bytes:
-    """Return the first item of each connection."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return pack("hello", (id_, versions(), cpus, memory))
 
 
 def end() -> None:

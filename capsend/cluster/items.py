@@ -23,6 +23,19 @@ LENGTHS: Final = struct.Struct("!II")
 PART: Final = 1 << 20
 """Bytes of one part of a result: a longer result goes in parts, between which other items go."""
 
+LIMITS: Final = (
+    "memory",
+    "timeout",
+    "cpu",
+    "output",
+    "result",
+    "mailbox",
+    "mailbox_bytes",
+    "processes",
+    "tree_memory",
+)
+"""The limits of an `Environment` that an item `spawn` has, in their order."""
+
 _LONGEST_TEXT: Final = 1 << 16
 _LARGEST: Final = 1 << 62
 _write: Final = codec.dumps
@@ -89,7 +102,7 @@ _references = _several(_reference, MOST_HANDLES)
 _numbered = _table(_reference, MOST_HANDLES)
 _sizes = _several(_number, MOST_SEGMENTS + 2)
 _texts = _several(_text, 1_000)
-_limits = _several(_seconds, 9)
+_limits = _several(_seconds, len(LIMITS))
 _variables = _table(_text, 10_000)
 _figures = _several(_seconds, 7)
 

@@ -19,7 +19,7 @@ import pytest
 from capsend import Address, CapsendError, Cluster, Environment, ImageError, Mailbox, NodeLost
 from capsend.cluster import Certificates, Token
 from capsend.cluster.daemon import Daemon
-from capsend.cluster.hosting import hello
+from capsend.cluster.greeting import hello
 from capsend.cluster.items import pack
 from capsend.cluster.lines import Refused, dial
 from tests.eventually import eventually

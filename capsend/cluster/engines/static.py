@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from capsend.cluster.authority import Authority
 from capsend.cluster.engines import Started
-from capsend.cluster.hosting import hello
+from capsend.cluster.greeting import hello
 from capsend.cluster.items import Item, Malformed, pack
 from capsend.cluster.lines import TOKEN_BYTES, Line, Token, dial, is_loopback
 from capsend.cluster.peers import HOME

@@ -1,0 +1,71 @@
+"""The knowledge that home has of the processes on its nodes: what their messages may name, and the host functions that they were given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from capsend.capabilities.host_functions import FunctionGrant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from capsend.capabilities.handles import Grant
+    from capsend.cluster.lives import RemoteLife
+    from capsend.mailbox.ports import Origin
+
+
+class _Child:
+    """The call of a process, as its descendants may name things of it: by class and name only."""
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+
+    def resolve(self, reference: Any) -> object:
+        """Return the class or function of a name; errors as `Shipment.resolve`."""
+        if not isinstance(reference, dict) or not reference.keys() & {"c", "n"}:
+            raise LookupError("it names nothing that the host sent")
+        return self._root.resolve({key: reference[key] for key in ("c", "n") if key in reference})
+
+
+class HomeNames:
+    """The names that processes may use, from the calls that run; see `capsend.cluster.peers.Names`.
+
+    Args:
+        lives: {number: process} of those that have not ended.
+    """
+
+    def __init__(self, lives: Mapping[int, RemoteLife]) -> None:
+        self._lives = lives
+
+    def _shipment(self, root: int) -> Any:
+        """Return the call of a process; None when it has ended."""
+        life = self._lives.get(root)
+        return None if life is None else life.shipment
+
+    def origin(self, root: int, *, is_child: bool) -> Origin | None:
+        """Return the resolver of the names in a message of a process below *root*."""
+        shipment = self._shipment(root)
+        if shipment is None:
+            return None
+        origin: Origin = _Child(shipment) if is_child else shipment
+        return origin
+
+    def namer(self, root: int) -> Callable[[Any], object] | None:
+        """Return the function that names classes for the processes below *root*."""
+        shipment = self._shipment(root)
+        return None if shipment is None else shipment.message_name
+
+    def function(self, root: int, number: int, name: str, *, is_async: bool) -> Grant | None:  # noqa: ARG002 - as the protocol has it
+        """Return the grant of a function that was given to a process."""
+        shipment = self._shipment(root)
+        return None if shipment is None else given_function(shipment, number)
+
+    def describe(self, grant: Grant) -> list[Any] | None:  # noqa: ARG002 - as the protocol has it
+        """Return None: functions are given at the spawn only."""
+        return None
+
+
+def given_function(shipment: Any, number: int) -> FunctionGrant | None:
+    """Return the grant of a host function by its place among the grants of a call; None if there is none at that place."""
+    grant = shipment.grants[number] if 0 <= number < len(shipment.grants) else None
+    return grant if isinstance(grant, FunctionGrant) else None

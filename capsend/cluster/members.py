@@ -1,0 +1,103 @@
+"""The nodes of a cluster, as home holds them, with the processes that run on each."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from capsend.exceptions import NodeLost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.cluster.engines import Started
+    from capsend.cluster.lives import RemoteLife
+    from capsend.cluster.peers import Peer
+
+
+class Member:
+    """A node, as home holds it.
+
+    Attributes:
+        started: its name, id and address, from the engine.
+        peer: the node, as items go to it.
+        node: the object by which users know it.
+        starting: held while a process is started: the node hears of processes in the order of their numbers.
+        cpus: the number of its processors.
+        memory: bytes of its memory.
+        is_alive: whether it has not been lost.
+        cpu_seconds: processor time of its program, at its last beat.
+        lost: the number of processes that were lost with it.
+
+    Args:
+        started, peer: as above.
+        forget: called with each process that has ended.
+    """
+
+    def __init__(self, started: Started, peer: Peer, *, forget: Callable[[RemoteLife], object]) -> None:
+        self.started: Started = started
+        self.name: str = started.name
+        self.id: str = started.id
+        self.peer: Peer = peer
+        self.node: Any = None
+        self.cpus: int = 1
+        self.memory: int = 0
+        self.starting: threading.RLock = threading.RLock()
+        self.is_alive: bool = True
+        self.cpu_seconds: float = 0.0
+        self.lost: int = 0
+        self._forget = forget
+        self._lock = threading.Lock()
+        self._lives: dict[int, RemoteLife] = {}
+
+    def __len__(self) -> int:
+        return len(self._lives)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def life(self, number: int) -> RemoteLife | None:
+        """Return the process of a number; None when it has ended."""
+        return self._lives.get(number)
+
+    def admit(self, life: RemoteLife) -> None:
+        """Take a process in.
+
+        Raises:
+            NodeLost: the node was lost.
+        """
+        with self._lock:
+            if not self.is_alive:
+                raise NodeLost(
+                    f"{life.name} was not started: {self.name} is lost. Spawn it on another node", node=self.name
+                )
+            self._lives[life.number] = life
+
+    def forget(self, life: RemoteLife) -> None:
+        """Forget a process that has ended."""
+        with self._lock:
+            self._lives.pop(life.number, None)
+        self._forget(life)
+
+    def lose(self) -> list[RemoteLife]:
+        """Start nothing any more; return the processes that were running."""
+        with self._lock:
+            self.is_alive = False
+            return list(self._lives.values())
+
+    def lives(self) -> list[RemoteLife]:
+        """Return the processes that have not ended."""
+        with self._lock:
+            return list(self._lives.values())
+
+
+def member_of(node: Any) -> Member:
+    """Return the node that users know by an object.
+
+    Raises:
+        TypeError: the object is no node.
+    """
+    member = getattr(node, "_member", None)
+    if not isinstance(member, Member):
+        raise TypeError(f"place must return one of the nodes that it is given, not {node!r}")
+    return member

@@ -1,0 +1,42 @@
+"""The part of an environment that crosses to a node, as fields of an item `spawn`."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from capsend.cluster.items import LIMITS
+from capsend.environment import Environment
+from capsend.image.image import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def terms_of(environment: Environment) -> tuple[list[Any], str, dict[str, str], list[str]]:
+    """Return the fields of an environment.
+
+    Returns:
+        (the limits named in `LIMITS`, `mailbox_full`, {name: value} of its variables, [packages of its image]).
+    """
+    limits = [getattr(environment, name) for name in LIMITS]
+    return limits, environment.mailbox_full, dict(environment.env), list(environment.image.packages)
+
+
+def environment_of(
+    limits: Sequence[Any], mailbox_full: str, variables: dict[str, str], packages: Sequence[str]
+) -> Environment:
+    """Return the environment of the fields that `terms_of` returned on the other side, without targets of output.
+
+    Raises:
+        TypeError, ValueError: as `Environment(...)`; or there are not as many limits as `LIMITS` names.
+    """
+    return _environment(tuple(limits), mailbox_full, tuple(variables.items()), tuple(packages))
+
+
+@functools.lru_cache(maxsize=256)
+def _environment(
+    limits: tuple[Any, ...], mailbox_full: Any, variables: tuple[tuple[str, str], ...], packages: tuple[str, ...]
+) -> Environment:
+    named = dict(zip(LIMITS, limits, strict=True))
+    return Environment(**named, mailbox_full=mailbox_full, env=dict(variables), image=Image(packages=packages))
