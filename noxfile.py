@@ -78,6 +78,13 @@ def integrations(session: nox.Session) -> None:
 
 
 @nox.session
+def cluster(session: nox.Session) -> None:
+    """Test nodes in the long forms: all cuts of links, and so many messages and tasks that what grows is seen."""
+    session.install(".[dev]")
+    session.run("pytest", "-n", "0", "tests/cluster", *session.posargs, env={"CAPSEND_CLUSTER": "1"})
+
+
+@nox.session
 def ray(session: nox.Session) -> None:
     """Test nodes on a real Ray cluster of three nodes on this machine; Ray takes 285 MB."""
     session.install(".[dev,ray]")

@@ -81,8 +81,12 @@ class DistantCalls(HostCalls):
             caller.interrupted = True
             caller.unpark()
 
-    def close(self) -> None:
-        """End with the process."""
+    def end(self) -> None:
+        """Begin no call any more."""
         self._is_over = True
         self.interrupt()
+
+    def close(self) -> None:
+        """End with the process."""
+        self.end()
         super().close()

@@ -92,7 +92,7 @@ class Home:
             for started in self.engine.start(Setup(first, self._heartbeat, self._lost_after)):
                 self._join(started)
             self._tell_places()
-            self.engine.watch(self._joined_later, self._lose)
+            self.engine.watch(self._joined_later, self._left)
         except BaseException:
             self.close()
             raise
@@ -104,8 +104,11 @@ class Home:
     # --- nodes ---
 
     def alive(self) -> tuple[Member, ...]:
-        """Return the nodes that are alive, in the order in which they joined."""
-        return tuple(member for member in list(self.members.values()) if member.is_alive)
+        """Return the nodes on which processes can be started, in the order in which they joined."""
+        return tuple(member for member in self._not_lost() if not member.doubt)
+
+    def _not_lost(self) -> list[Member]:
+        return [member for member in list(self.members.values()) if member.is_alive]
 
     def wait_for(self, nodes: int, timeout: float | None = None) -> bool:
         """Wait until there are so many nodes; return whether there are.
@@ -145,7 +148,7 @@ class Home:
 
         def ended(words: str) -> None:
             greeted.set()
-            self._lose(started.id, words)
+            self._doubt(started.id, words)
 
         self.switch.add(peer)
         line.put(hello(HOME))
@@ -186,24 +189,45 @@ class Home:
             except Exception:  # noqa: BLE001 - the exception is nobody's to handle
                 _log.exception("a listener of a cluster raised an exception")
 
-    def _lose(self, id_: str, words: str) -> None:
-        """Give a node up for good."""
+    def _left(self, id_: str, words: str, *, has_ended: bool) -> None:
+        """Take the engine's report of a node that is gone."""
+        if has_ended:
+            self._lose(id_, words)
+        else:
+            self._doubt(id_, words)
+
+    def _doubt(self, id_: str, words: str) -> None:
+        """Give up a node that may still run: it is lost when its end is reported, and when its lease is certainly over."""
         node = self.members.get(id_)
-        lost = [] if node is None else node.lose()
-        if not self.switch.lose(id_, words, but=frozenset(-life.number for life in lost)):
+        if node is None:
+            self.switch.lose(id_, words)
+        elif node.is_alive and not node.doubt:
+            node.doubt = words
+            node.peer.put("bye", ())
+            self.engine.discard(id_)
+
+    def _lose(self, id_: str, words: str) -> None:
+        """Give a node up for good: nothing on it does anything any more."""
+        node = self.members.get(id_)
+        if node is None:
+            self.switch.lose(id_, words)
             return
+        lost = node.lose()
+        if lost is None:
+            return
+        # Before anybody hears of it: what is started again on another node starts when that node takes nothing from this one any more.
+        for other in self._not_lost():
+            other.peer.put("left", (id_, words[:500]))
+        for life in lost:
+            life.interrupt_calls()
+        self.switch.lose(id_, words, but=frozenset(-life.number for life in lost))
         for life in lost:
             life.lose(words)
-        if node is not None:
-            node.lost = len(lost)
-        if node is None:
-            return
+        node.lost = len(lost)
         if not self.is_closed:
             _log.warning("%s was lost: %s", node.name, words)
             self.engine.discard(id_)
         sys.audit("capsend.node", node.name, "lost")
-        for other in self.alive():
-            other.peer.put("left", (id_, words[:500]))
         with self._changed:
             self._changed.notify_all()
         self._tell(node)
@@ -211,10 +235,11 @@ class Home:
     def _beat(self) -> None:
         while not self._closing.wait(self._heartbeat):
             now = time.monotonic()
-            for node in self.alive():
-                node.peer.put("beat", (0,))
-                if node.peer.heard is not None and now - node.peer.heard > self._lost_after:
-                    self._lose(node.id, f"nothing was heard of it for {self._lost_after:g} s")
+            for node in self._not_lost():
+                if node.doubt and now - node.renewed > self._lost_after:
+                    self._lose(node.id, node.doubt)
+                elif node.peer.heard is not None and now - node.peer.heard > self._lost_after:
+                    self._lose(node.id, node.doubt or f"nothing was heard of it for {self._lost_after:g} s")
             self.switch.sweep()
 
     # --- processes ---
@@ -334,7 +359,14 @@ class Home:
         act(self, node, item)
 
     def _sign_of_life(self, node: Member, item: Item) -> None:
-        node.cpu_seconds = float(item.fields[0] or 0)
+        seconds, number = item.fields
+        node.cpu_seconds = float(seconds or 0)
+        if not node.doubt:
+            node.renewed = time.monotonic()
+            node.peer.put("beat", (0, number), first=True)
+
+    def _bye(self, node: Member, _item: Item) -> None:
+        self._lose(node.id, node.doubt or "it has ended")
 
     def _out(self, node: Member, item: Item) -> None:
         number, stream, flush = item.fields
@@ -385,6 +417,8 @@ class Home:
             calls = life.calls[number] = DistantCalls(number, shipment, turns=life.turns)
 
         def make() -> None:
+            if not node.is_alive:
+                return
             made = calls.make_distant(grant, text, segments=segments, grants=grants)
             if made is None:
                 return
@@ -431,21 +465,22 @@ class Home:
         self._closing.set()
         atexit.unregister(self.close)
         deadline = time.monotonic() + _CLOSING
-        for node in self.alive():
+        for node in self._not_lost():
             lives = node.lives()
             for life in lives:
                 life.kill()
             for life in lives:
                 life.finished.wait(max(deadline - time.monotonic(), 0.0))
-        for node in self.alive():
+        for node in self._not_lost():
             node.peer.put("bye", ())
         self.engine.stop()
-        for node in self.alive():
+        for node in self._not_lost():
             self._lose(node.id, "its cluster was closed")
 
 
 _ACTS: Final[dict[str, Callable[[Home, Member, Item], None]]] = {
     "beat": Home._sign_of_life,  # noqa: SLF001 - its own module
+    "bye": Home._bye,  # noqa: SLF001 - as above
     "out": Home._out,  # noqa: SLF001 - its own module
     "log": Home._log,  # noqa: SLF001 - as above
     "part": Home._part,  # noqa: SLF001 - as above

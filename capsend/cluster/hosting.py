@@ -10,13 +10,14 @@ import logging
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 import attrs
 
 from capsend.cluster.greeting import hello
 from capsend.cluster.hosted import Answer, HostedNames, HostedShipment, Raised
-from capsend.cluster.items import PART, Item, Malformed, joined, split
+from capsend.cluster.items import PART, Item, Malformed, joined, pack, split
+from capsend.cluster.lease import Lease
 from capsend.cluster.lines import GREETINGS, PATIENCE, Line, admit, dial
 from capsend.cluster.peers import HOME, Peer, Switch, root_of
 from capsend.cluster.questions import HomeCalls, Questions, numbered
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from capsend.cluster.lines import Credentials
     from capsend.image.image import Image
     from capsend.runtime.life import Life
-
-LEASE: Final = 0.6
-"""The part of `lost_after` for which a node goes on without a word from home."""
 
 _MOST_TOLD: Final = 1_000
 _log: Final = logging.getLogger("capsend.node")
@@ -73,6 +71,9 @@ class Host:
         self.home: Peer = Peer(self.switch, HOME)
         self.lives: dict[int, Life] = {}
         self.log_level: int = 30
+        self.lease: Lease = Lease(lost_after)
+        self.switch.fence = self._fence
+        self._ending = threading.Lock()
         self._credentials = credentials
         self._heartbeat = heartbeat
         self._lost_after = lost_after
@@ -98,6 +99,7 @@ class Host:
             threading.Thread(target=self._admit, args=(connection,), name="capsend node greets", daemon=True).start()
 
     def _admit(self, connection: socket.socket) -> None:
+        before = time.monotonic()
         try:
             connection, cipher = admit(connection, self._credentials)
         except Exception as error:  # noqa: BLE001 - whoever that was, it is not let in
@@ -117,21 +119,21 @@ class Host:
                 raise Malformed("it does not say who it is")
             if not cipher.vouches(item.fields[0]):
                 raise Malformed("it says that it is another than its certificate does")
-            peers.append(self._greet(line, item))
+            peers.append(self._greet(line, item, before))
             greeted.set()
 
         def ended(words: str) -> None:
             greeted.set()
             for peer in peers:
                 if peer is self.home:
-                    end()
+                    self.end()
                 self.switch.lose(peer.id, words)
 
         line.start(handle, ended)
         if not greeted.wait(PATIENCE):
             line.close()
 
-    def _greet(self, line: Line, item: Item) -> Peer:
+    def _greet(self, line: Line, item: Item, before: float) -> Peer:
         id_ = item.fields[0]
         if id_ != HOME:
             peer = self.switch.peer(id_)
@@ -140,6 +142,7 @@ class Host:
         if self.home.incoming is not None:
             raise Malformed("there is a home already")
         self.home.incoming = line
+        self.lease.begin(before)
         self.switch.add(self.home)
         line.put(hello(self.switch.me))
         self.home.connect(line)
@@ -176,28 +179,42 @@ class Host:
         self.switch.lose(*item.fields)
 
     def _beat(self) -> None:
-        last = time.monotonic()
+        beat = time.monotonic()
         while True:
-            time.sleep(self._heartbeat)
-            now, before = time.monotonic(), last
-            last = now
-            home = self.home.heard
-            if now - before > self._heartbeat + LEASE * self._lost_after or (
-                home is not None and now - home > LEASE * self._lost_after
-            ):
-                end()  # by now home may take this node for lost, and start its processes elsewhere
-            self.home.put("beat", (time.process_time(),))
+            time.sleep(max(min(beat + self._heartbeat, self.lease.until) - time.monotonic(), 0.0))
+            self._fence()
+            now = time.monotonic()
+            if now < beat + self._heartbeat:
+                continue
+            beat = now
+            self.home.put("beat", (time.process_time(), self.lease.sign()), first=True)
             for life in list(self.lives.values())[:_MOST_TOLD]:
                 self.home.put("figures", (life.number, 0, figures_of(life)))
             for peer in list(self.switch.peers.values()):
                 if peer is not self.home:
-                    peer.put("beat", (0,))
+                    peer.put("beat", (0, 0), first=True)
                     if peer.heard is not None and now - peer.heard > self._lost_after:
                         self.switch.lose(peer.id, f"nothing was heard of it for {self._lost_after:g} s")
             self.switch.sweep()
 
+    def _fence(self) -> None:
+        """End when the lease is over: by now home may take this node for lost, and start its processes elsewhere."""
+        if self.lease.is_over:
+            self.end()
+
+    def end(self) -> NoReturn:
+        """End this OS process at once, and tell home, if it can be told, that nothing of this node is left."""
+        self.lease.end()  # no other thread sends anything any more
+        if self._ending.acquire(blocking=False) and self.home.incoming is not None:
+            self.home.incoming.put(pack("bye", ()), first=True)
+        os._exit(0)
+
     def _handle(self, peer: Peer, item: Item) -> None:
-        if peer.handle(item) or item.word == "beat":
+        if peer.handle(item):
+            return
+        if item.word == "beat":
+            if peer is self.home:
+                self.lease.renew(item.fields[1])
             return
         act = self._acts.get(item.word)
         if act is None or peer is not self.home:
@@ -314,7 +331,7 @@ class Host:
         "kill": _kill,
         "stats": _stats,
         "answer": lambda host, item: host._questions.answer(item),  # noqa: SLF001 - its own module
-        "bye": lambda _host, _item: end(),
+        "bye": lambda host, _item: host.end(),
     }
 
 
@@ -336,8 +353,3 @@ def _template(image: Image, content: str) -> Any:
             "Install the same on both"
         )
     return image.template()
-
-
-def end() -> None:
-    """End this OS process at once: nothing in it is of use to anybody any more."""
-    os._exit(0)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from capsend import codec
 from capsend.capabilities.handles import MOST_HANDLES
 from capsend.codec.segments import MOST as MOST_SEGMENTS
-from capsend.runtime.terms import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,6 +22,19 @@ LARGEST_BODY: Final = 1 << 30
 LENGTHS: Final = struct.Struct("!II")
 PART: Final = 1 << 20
 """Bytes of one part of a result: a longer result goes in parts, between which other items go."""
+
+LIMITS: Final = (
+    "memory",
+    "timeout",
+    "cpu",
+    "output",
+    "result",
+    "mailbox",
+    "mailbox_bytes",
+    "processes",
+    "tree_memory",
+)
+"""The limits of an `Environment` that an item `spawn` has, in their order."""
 
 _LONGEST_TEXT: Final = 1 << 16
 _LARGEST: Final = 1 << 62
@@ -101,8 +113,8 @@ WORDS: Final[dict[str, tuple[Callable[[Any], bool], ...]]] = {
     "join": (_text, _text, _number),
     # id, words
     "left": (_text, _text),
-    # cpu seconds of the program
-    "beat": (_seconds,),
+    # cpu seconds of the program; from a node, the number of the sign of life, and from home, that of the one that it has heard
+    "beat": (_seconds, _number),
     # number, name, takes a mailbox, limits, mailbox_full, variables, packages, content key, wants stdout, wants stderr, log level, handles,
     # sizes of program, call and segments
     "spawn": (
@@ -154,6 +166,9 @@ WORDS: Final[dict[str, tuple[Callable[[Any], bool], ...]]] = {
     # key, the other port
     "link": (_number, _reference),
     "unlink": (_number, _reference),
+    # number
+    "sync": (_number,),
+    "synced": (_number,),
     "bye": (),
     # between home and the daemon of a machine: id, number, heartbeat, lost_after; the body is JSON, the credentials of the node
     "serve": (_text, _number, _seconds, _seconds),

@@ -235,10 +235,10 @@ class Line:
     """A connection that carries items.
 
     `put` never waits: the thread that calls it writes what the system takes at once, and a thread of the line's own the rest. Items put
-    as *bulk* go when no others wait.
+    as *bulk* go when no others wait, those put as *first* before all that wait.
 
     Ordering:
-        Items that are not bulk arrive in the order in which they were put; so do bulk items among each other.
+        Items that are neither bulk nor first arrive in the order in which they were put; so do bulk items among each other.
 
     Attributes:
         heard: the moment at which something was read last.
@@ -290,20 +290,24 @@ class Line:
                 return
         tell()
 
-    def put(self, data: Data, *rest: Data, bulk: bool = False) -> None:
+    def put(self, data: Data, *rest: Data, bulk: bool = False, first: bool = False) -> None:
         """Write the bytes of an item, now or later; nothing happens when the line has ended, and in a forked child.
 
         Args:
             data: its bytes, or the first of them.
             rest: the others, where they are too many to be copied.
             bulk: whether other items go first.
+            first: whether it goes before all that waits.
         """
         if os.getpid() != self._owner:
             return
         with self._lock:
             if self._is_over:
                 return
-            (self._bulk if bulk else self._items).append((data, *rest))
+            if first:
+                self._items.appendleft((data, *rest))
+            else:
+                (self._bulk if bulk else self._items).append((data, *rest))
             self._size += len(data) + sum(map(len, rest))
             if self._is_writing:
                 return

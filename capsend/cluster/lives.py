@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import attrs
 
 from capsend.cluster.items import Malformed, split
+from capsend.cluster.remote import RemotePort
 from capsend.engine import THREAD_STACK
-from capsend.exceptions import NodeLost, OutputLimitExceeded, ProcessFailed
+from capsend.exceptions import NodeLost, OutputLimitExceeded, ProcessFailed, raised_by_result
 from capsend.mailbox.address import PortGrant
 from capsend.mailbox.ports import Port, link
 from capsend.process import Stats
 from capsend.runtime import running, workers
 from capsend.runtime.call_limits import Turns
-from capsend.runtime.completion import Completion
 from capsend.runtime.endings import reason_of, translated, words_of
+from capsend.runtime.life import End
 from capsend.runtime.mail_operations import port_of
 from capsend.runtime.output import to_stderr, to_stdout
 from capsend.shipping.outcomes import error_of
@@ -27,10 +28,8 @@ if TYPE_CHECKING:
 
     from capsend.capabilities.handles import Grant
     from capsend.cluster.peers import Peer
-    from capsend.cluster.remote import RemotePort
     from capsend.environment import Environment
     from capsend.process import ExitReason
-    from capsend.runtime.completion import End
 
 _QUICK: Final = 4_096
 """Characters of a result that is read at once, on the thread of the connection, if nothing in it has a name."""
@@ -108,12 +107,15 @@ class RemoteMail:
             own.linked[target] = target.linked[own] = undo
 
     def unlink(self, target: Port) -> None:
-        """Undo a link, whichever of the two made it."""
+        """Undo a link, whichever of the two made it; when this returns, neither hears of the end of the other any more."""
         undo = self.port.linked.get(target) or target.linked.get(self.port)
         if undo is not None:
             undo()
         else:  # the two may have linked themselves
             self.port.follow(target, lambda: None)(False)
+        # What is told to one node next must not have its effect on another before that has undone the link.
+        for peer in {port.peer for port in (self.port, target) if isinstance(port, RemotePort)}:
+            peer.sync()
 
 
 class Acts:
@@ -152,7 +154,7 @@ class Acts:
             del act
 
 
-class RemoteLife(Completion):
+class RemoteLife:
     """A process on a node, as its handle sees it; safe to use from any thread.
 
     Attributes:
@@ -171,17 +173,23 @@ class RemoteLife(Completion):
     def __init__(
         self, number: int, shipment: Any, environment: Environment, *, member: Place, port: RemotePort
     ) -> None:
-        super().__init__(number)
+        self.number: int = number
         self.name: str = shipment.name
         self.member: Place = member
         self.node: Any = member.node
         self.shipment: Any = shipment
         self.environment: Environment = environment
         self.mail: RemoteMail = RemoteMail(port, takes_messages=shipment.takes_mailbox)
+        self.finished: End = End(number)
+        self.reason: ExitReason | None = None
         self.turns: Turns = Turns()
         self.calls: dict[int, Any] = {}
         """{number of a process of its tree: the maker of its calls of host functions}."""
+        self._value: Any = None
+        self._error: BaseException | None = None
         self._failed: BaseException | None = None  # of a target of its output
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[], None]] = []
         self._acts = Acts(self.finished)
         self._parts: list[bytes] = []
         self._size = 0
@@ -208,6 +216,24 @@ class RemoteLife(Completion):
     def _kill(self, why: str) -> None:
         if self.reason is None:
             self.member.peer.put("kill", (self.number, why))
+
+    def add_callback(self, callback: Callable[[], None]) -> None:
+        """Call *callback* when the process has ended, or at once if it has; the callback must not raise."""
+        with self._lock:
+            if self.reason is None:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def outcome(self, *, as_result: bool = False) -> Any:
+        """Return the value or raise the error of a finished process; see `capsend.runtime.life.Life.outcome`."""
+        if self._error is not None:
+            raise raised_by_result(self._error) if as_result else self._error
+        return self._value
+
+    def forget_result(self) -> None:
+        """Drop the result or error."""
+        self._value = self._error = None
 
     def last_stats(self) -> Stats:
         """Return the figures that were told last, and the messages that were refused here since the end."""
@@ -316,7 +342,7 @@ class RemoteLife(Completion):
             if kind == "x":
                 error, _ = error_of(text)
             else:
-                self.value = self.shipment.receive(
+                self._value = self.shipment.receive(
                     kind + text, self.number, handles=Numbered(grants), segments=segments
                 )
         except ValueError as failure:
@@ -339,6 +365,11 @@ class RemoteLife(Completion):
             error, reason, words = self._failed, "failed", words_of(self._failed)
         self._finish(error, reason, words)
 
+    def interrupt_calls(self) -> None:
+        """Make no call of a host function any more that has not begun: the node is lost."""
+        for calls in list(self.calls.values()):
+            calls.end()
+
     def lose(self, words: str) -> None:
         """End because the node is lost."""
         if self._is_over:
@@ -354,7 +385,7 @@ class RemoteLife(Completion):
 
     def _finish(self, error: BaseException | None, reason: ExitReason, words: str) -> None:
         if error is not None:
-            self.value = None
+            self._value = None
         self._error = error
         self.member.forget(self)
         running.strike(self)
@@ -362,12 +393,16 @@ class RemoteLife(Completion):
             calls.close()
         self.calls.clear()
         self.shipment = None
-        self._complete(reason, lambda: self._notify(reason, words))
-
-    def _notify(self, reason: ExitReason, words: str) -> None:
+        with self._lock:
+            self.reason = reason
+            callbacks, self._callbacks = self._callbacks, []
         with self._asked:
             self._asked.notify_all()
         self.mail.port.close(reason, words)
+        self.finished.set()
+        callbacks.reverse()
+        while callbacks:
+            callbacks.pop()()  # each callback is let go before the next, with all that it holds
 
 
 def stats_of(figures: Sequence[Any]) -> Stats:

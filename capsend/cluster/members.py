@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from capsend.exceptions import NodeLost
@@ -26,6 +27,8 @@ class Member:
         cpus: the number of its processors.
         memory: bytes of its memory.
         is_alive: whether it has not been lost.
+        doubt: the reason why it is given up, in words for people; empty while it is not. It may still run, and is lost when that is over.
+        renewed: the moment at which it was last told that it may go on.
         cpu_seconds: processor time of its program, at its last beat.
         lost: the number of processes that were lost with it.
 
@@ -44,6 +47,8 @@ class Member:
         self.memory: int = 0
         self.starting: threading.RLock = threading.RLock()
         self.is_alive: bool = True
+        self.doubt: str = ""
+        self.renewed: float = time.monotonic()
         self.cpu_seconds: float = 0.0
         self.lost: int = 0
         self._forget = forget
@@ -67,7 +72,7 @@ class Member:
             NodeLost: the node was lost.
         """
         with self._lock:
-            if not self.is_alive:
+            if not self.is_alive or self.doubt:
                 raise NodeLost(
                     f"{life.name} was not started: {self.name} is lost. Spawn it on another node", node=self.name
                 )
@@ -79,9 +84,11 @@ class Member:
             self._lives.pop(life.number, None)
         self._forget(life)
 
-    def lose(self) -> list[RemoteLife]:
-        """Start nothing any more; return the processes that were running."""
+    def lose(self) -> list[RemoteLife] | None:
+        """Start nothing any more; return the processes that were running, or None when it was lost before."""
         with self._lock:
+            if not self.is_alive:
+                return None
             self.is_alive = False
             return list(self._lives.values())
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 HOME: Final = "home"
 """The id of the program that has the cluster."""
 
+_SYNCING: Final = 2.0
 _MOST_ENDS: Final = 10_000
 _WORTH_NO_COPY: Final = 64 << 10
 _NO_SUCH: Final = ("failed", "it had ended before")
@@ -63,6 +64,8 @@ class Switch:
     def __init__(self, me: str, names: Names, *, dial: Callable[[Peer], None] | None = None) -> None:
         self.me = me
         self.names = names
+        self.fence: Callable[[], object] | None = None
+        """Called before anything is sent; on a node it does not return when the node must do nothing any more."""
         self.peers: dict[str, Peer] = {}
         self.gone: dict[str, str] = {}
         """{id: words} of the peers that are lost. Ids are not used again: what is lost stays lost."""
@@ -323,6 +326,8 @@ class Peer:
             list[tuple[tuple[bytes | memoryview, ...], bool]] | None
         ) = []  # what was put before there was a line
         self._inlets: dict[int, Inlet] = {}
+        self._syncs: dict[int, threading.Event] = {}
+        self._synced_with = 0
 
     # --- to it ---
 
@@ -334,8 +339,19 @@ class Peer:
             self._before = None
             self._line = line
 
-    def put(self, word: str, fields: Sequence[Any], body: bytes | memoryview = b"", *, bulk: bool = False) -> None:
-        """Send an item."""
+    def put(
+        self,
+        word: str,
+        fields: Sequence[Any],
+        body: bytes | memoryview = b"",
+        *,
+        bulk: bool = False,
+        first: bool = False,
+    ) -> None:
+        """Send an item; on a node whose lease is over, end the node instead."""
+        fence = self.switch.fence
+        if fence is not None:
+            fence()
         head = packed_head(word, fields, len(body))
         parts = (head, body) if len(body) > _WORTH_NO_COPY else (b"".join((head, body)),)
         line = self._line
@@ -346,7 +362,7 @@ class Peer:
                     if self._before is not None:
                         self._before.append((parts, bulk))
                     return
-        line.put(*parts, bulk=bulk)
+        line.put(*parts, bulk=bulk, first=first)
 
     @property
     def has_room(self) -> bool:
@@ -390,6 +406,8 @@ class Peer:
         act = self._acts.get(item.word)
         if act is None:
             return False
+        if self.is_lost:
+            return True  # of an epoch that is over
         if item.word in _TO_PORTS and self.switch.is_early(item.fields[0], lambda: act(self, item)):
             return True
         act(self, item)
@@ -423,6 +441,8 @@ class Peer:
             self._answer(port, envelope)
             return
         with self.lock:
+            if self.is_lost:
+                return
             inlet = self._inlets.get(key)
             if inlet is None:
                 inlet = self._inlets[key] = Inlet(self, key, port)
@@ -510,6 +530,27 @@ class Peer:
         if undo is not None:
             undo()
 
+    def sync(self) -> None:
+        """Wait until it has done what it was told before, or is lost, or for some seconds; not to be called on the thread of a line."""
+        done = threading.Event()
+        with self.lock:
+            if self.is_lost:
+                return
+            self._synced_with += 1
+            number = self._synced_with
+            self._syncs[number] = done
+        self.put("sync", (number,))
+        done.wait(_SYNCING)
+        self._syncs.pop(number, None)
+
+    def _sync(self, item: Item) -> None:
+        self.put("synced", item.fields)
+
+    def _synced(self, item: Item) -> None:
+        done = self._syncs.pop(item.fields[0], None)
+        if done is not None:
+            done.set()
+
     _acts: Final[Mapping[str, Callable[[Peer, Item], None]]] = {
         "m": _message,
         "ack": _acknowledge,
@@ -518,6 +559,8 @@ class Peer:
         "closed": _closed,
         "link": _link,
         "unlink": _unlink,
+        "sync": _sync,
+        "synced": _synced,
     }
 
     # --- its end ---
@@ -535,6 +578,9 @@ class Peer:
             lines, inlets = [self._line, self.incoming], list(self._inlets.values())
             self._inlets.clear()
             self.watching.clear()
+            waiting = list(self._syncs.values())
+        for done in waiting:
+            done.set()
         for line in filter(None, lines):
             line.close()
         for inlet in inlets:

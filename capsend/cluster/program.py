@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 
-from capsend.cluster.hosting import Host, end
+from capsend.cluster.hosting import Host
 from capsend.cluster.lines import Token
 from capsend.cluster.tls import Certificates
 from capsend.runtime.life import count_from
@@ -35,13 +35,13 @@ def main() -> None:
     print(listener.getsockname()[1], flush=True)  # noqa: T201 - the engine reads it
     os.dup2(2, 1)
     threading.Thread(target=warm, daemon=True).start()
-    timer = threading.Timer(_PATIENCE, lambda: None if host.home.heard is not None else end())
+    timer = threading.Timer(_PATIENCE, lambda: None if host.home.heard is not None else host.end())
     timer.daemon = True
     timer.start()
     with contextlib.suppress(OSError):
         while sys.stdin.buffer.read(4096):
             pass
-    end()
+    host.end()
 
 
 def warm() -> None:

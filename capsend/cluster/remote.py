@@ -50,11 +50,22 @@ class Peer(Protocol):
     def when_room(self, tell: Callable[[], None]) -> None:
         """Call *tell* once when there is room."""
 
-    def put(self, word: str, fields: Sequence[Any], body: bytes | memoryview = b"", *, bulk: bool = False) -> None:
+    def put(
+        self,
+        word: str,
+        fields: Sequence[Any],
+        body: bytes | memoryview = b"",
+        *,
+        bulk: bool = False,
+        first: bool = False,
+    ) -> None:
         """Send an item."""
 
     def send_message(self, key: int, envelope: Envelope) -> None:
         """Send an envelope to one of its ports."""
+
+    def sync(self) -> None:
+        """Wait until it has done what it was told before."""
 
     def behind_messages(self, receiver: Port, act: Callable[[], None]) -> None:
         """Do an act when all messages of this peer to a port have found room."""

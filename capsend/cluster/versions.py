@@ -8,7 +8,7 @@ from typing import Final
 
 from capsend.exceptions import ImageError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised with every change of what peers say to each other."""
 
 _NAMES: Final = ("peers", "capsend", "wasmtime")

@@ -114,7 +114,7 @@ class Quiet:
 @given(
     items=st.lists(
         st.tuples(
-            st.sampled_from(["m", "ack", "watch", "unwatch", "closed", "link", "unlink"]),
+            st.sampled_from(["m", "ack", "watch", "unwatch", "closed", "link", "unlink", "sync", "synced"]),
             st.lists(FIELDS, max_size=8),
             st.binary(max_size=9),
         ),

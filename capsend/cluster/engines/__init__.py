@@ -45,6 +45,19 @@ class Setup:
     lost_after: float
 
 
+class Left(Protocol):
+    """Takes the report of a node that is gone."""
+
+    def __call__(self, id_: str, words: str, *, has_ended: bool) -> object:
+        """Take the report.
+
+        Args:
+            id_: the node's id.
+            words: the reason, for people.
+            has_ended: whether its OS process is known to have ended. One that may only be out of reach may still run for a while.
+        """
+
+
 class Engine(Protocol):
     """Starts nodes, and watches over them. `start` is called once, `stop` at the end, from any thread and more than once."""
 
@@ -59,12 +72,12 @@ class Engine(Protocol):
             CapsendError: a node did not start.
         """
 
-    def watch(self, joined: Callable[[Started], object], left: Callable[[str, str], object]) -> None:
+    def watch(self, joined: Callable[[Started], object], left: Left) -> None:
         """Report changes from now on.
 
         Args:
             joined: called with each node that was started later.
-            left: called with the id of a node that is gone, and words for people.
+            left: see `Left`.
         """
 
     def discard(self, id_: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING, Final
 
 from capsend.cluster.engines import Started
@@ -12,7 +13,7 @@ from capsend.cluster.lines import TOKEN_BYTES, Token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from capsend.cluster.engines import Setup
+    from capsend.cluster.engines import Left, Setup
     from capsend.cluster.lines import Credentials
 
 _LOOPBACK: Final = "127.0.0.1"
@@ -52,8 +53,14 @@ class LocalEngine:
             self.stop()
             raise
 
-    def watch(self, joined: Callable[[Started], object], left: Callable[[str, str], object]) -> None:
-        """Do nothing: no node joins later, and the connection of one that ends says so at once."""
+    def watch(self, joined: Callable[[Started], object], left: Left) -> None:  # noqa: ARG002 - none joins later
+        """Report nodes whose OS processes have ended."""
+
+        def wait(id_: str, program: Program) -> None:
+            left(id_, f"its OS process ended with code {program.wait()}", has_ended=True)
+
+        for each in self._programs.items():
+            threading.Thread(target=wait, args=each, name="capsend waits for a node", daemon=True).start()
 
     def discard(self, id_: str) -> None:
         """Kill a node's OS process: it may be frozen, and must not go on."""

@@ -25,7 +25,7 @@ from capsend.exceptions import CapsendError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from capsend.cluster.engines import Setup
+    from capsend.cluster.engines import Left, Setup
     from capsend.cluster.lines import Credentials
 
     # Type checkers of programs that do without Ray must not look for it.
@@ -113,7 +113,7 @@ class RayEngine:
         self._lock = threading.Lock()
         self._members: dict[str, _Member] = {}
         self._known: set[str] = set()
-        self._ends: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+        self._ends: queue.SimpleQueue[tuple[str, str, bool]] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
@@ -219,20 +219,21 @@ class RayEngine:
 
     # --- what Ray says ---
 
-    def watch(self, joined: Callable[[Started], object], left: Callable[[str, str], object]) -> None:
+    def watch(self, joined: Callable[[Started], object], left: Left) -> None:
         """Report nodes that Ray says are gone, and start one on each of Ray's nodes that joins, unless a number was given."""
         for member in list(self._members.values()):
             member.watch(self._ends)
         threading.Thread(target=self._look, args=(joined, left), name="capsend looks at Ray", daemon=True).start()
 
-    def _look(self, joined: Callable[[Started], object], left: Callable[[str, str], object]) -> None:
+    def _look(self, joined: Callable[[Started], object], left: Left) -> None:
         next_look = time.monotonic() + _JOINS
         while not self._stopping.is_set():
             with contextlib.suppress(queue.Empty):
-                left(*self._ends.get(timeout=_LOOKS))
+                id_, words, has_ended = self._ends.get(timeout=_LOOKS)
+                left(id_, words, has_ended=has_ended)
             if not ray.is_initialized():
                 for id_ in list(self._members):
-                    left(id_, "Ray was shut down in this program")
+                    left(id_, "Ray was shut down in this program", has_ended=False)
                 return
             if self._count is None and time.monotonic() >= next_look:
                 next_look = time.monotonic() + _JOINS
@@ -331,15 +332,15 @@ class _Member:
         self.is_here = address == ray.util.get_node_ip_address()
         return Started(self._name, self.id, address, port, self._labels)
 
-    def watch(self, ends: queue.SimpleQueue[tuple[str, str]]) -> None:
-        """Put (id, words) into *ends* when the node has ended, or Ray says that its actor has."""
+    def watch(self, ends: queue.SimpleQueue[tuple[str, str, bool]]) -> None:
+        """Put (id, words, whether its OS process is known to have ended) into *ends* when the node has ended, or Ray says that its actor has."""
 
         def told(future: Any) -> None:
             self._over.set()
             error = future.exception()
             words = f"its OS process ended with code {future.result()}" if error is None else _first_line(error)
             # Not more than that: this is a thread on which Ray answers, and it must not ask.
-            ends.put((self.id, words if error is None else f"Ray says: {words}"))
+            ends.put((self.id, words if error is None else f"Ray says: {words}", error is None))
 
         self._actor.wait.remote().future().add_done_callback(told)
 

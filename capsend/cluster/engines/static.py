@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import logging
 import os
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend.cluster.authority import Authority
 from capsend.cluster.engines import Started
+from capsend.cluster.engines.numbers import take_numbers
 from capsend.cluster.greeting import hello
 from capsend.cluster.items import Item, Malformed, pack
 from capsend.cluster.lines import TOKEN_BYTES, Line, Token, dial, is_loopback
@@ -21,11 +24,15 @@ from capsend.exceptions import CapsendError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from capsend.cluster.engines import Setup
+    from capsend.cluster.engines import Left, Setup
     from capsend.cluster.lines import Credentials
 
 _STARTING: Final = 60.0
 _ENDING: Final = 5.0
+_SOON, _LATE = 0.5, 15.0
+"""Seconds between two questions to a daemon whose node was lost: at first, and at most."""
+
+_log: Final = logging.getLogger("capsend.cluster")
 
 
 def places(peers: Sequence[str], credentials: Credentials) -> list[tuple[str, int]]:
@@ -53,6 +60,8 @@ def places(peers: Sequence[str], credentials: Credentials) -> list[tuple[str, in
 class StaticEngine:
     """Asks daemons for a node each. The nodes get credentials of this run, which no other home has.
 
+    A daemon whose node was lost is asked for another one, which has an id of its own, until it can be reached and starts one.
+
     Args:
         peers: (host, port) of each daemon.
         credentials: what the daemons have to show, and are shown: `Certificates`, or a `Token` on this machine.
@@ -73,46 +82,101 @@ class StaticEngine:
             self._authority = Authority()
             self.credentials = self._authority.issue([HOME])
         self._asked: dict[str, _Asked] = {}
+        self._places: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._setup: Setup | None = None
+        self._joined: Callable[[Started], object] | None = None
+        self._left: Left | None = None
+        self._stopping = threading.Event()
 
     def start(self, setup: Setup) -> list[Started]:
         """Ask all daemons at once, and return the nodes when all listen."""
-        run = os.urandom(6).hex()
-
-        def ask(place: int) -> Started:
-            number = setup.first + place
-            id_ = f"{number}.{run}"
-            asked = self._asked[id_] = _Asked(id_, *self._peers[place], credentials=self._given)
-            return asked.started(number, setup, self._credentials_of(id_))
-
+        self._setup = setup
         try:
             with concurrent.futures.ThreadPoolExecutor(len(self._peers)) as threads:
-                return list(threads.map(ask, range(len(self._peers))))
+                return list(threads.map(lambda place: self._ask(place, setup.first + place), range(len(self._peers))))
         except BaseException:
             self.stop()
             raise
+
+    def _ask(self, place: int, number: int) -> Started:
+        """Ask the daemon of a place for the node of a number."""
+        assert self._setup is not None
+        id_ = f"{number}.{os.urandom(6).hex()}"
+        asked = _Asked(id_, *self._peers[place], credentials=self._given)
+        with self._lock:
+            self._asked[id_] = asked
+            self._places[id_] = place
+        try:
+            return asked.started(number, self._setup, self._credentials_of(id_))
+        except BaseException:
+            self._drop(id_)
+            with self._lock:
+                del self._asked[id_]
+            asked.close()
+            raise
+
+    def _drop(self, id_: str) -> int | None:
+        """Ask no more after a node; return its place, or None when that was done before."""
+        with self._lock:
+            asked, place = self._asked.get(id_), self._places.pop(id_, None)
+        if asked is not None:
+            asked.dismiss()
+        return place
 
     def _credentials_of(self, id_: str) -> dict[str, Any]:
         if self._authority is None:
             return {"token": self._secret.hex()}
         return {"tls": self._authority.issue([id_]).texts}
 
-    def watch(self, joined: Callable[[Started], object], left: Callable[[str, str], object]) -> None:  # noqa: ARG002 - none joins later
-        """Report nodes whose daemons say that they ended, or are gone."""
-        for asked in self._asked.values():
+    def watch(self, joined: Callable[[Started], object], left: Left) -> None:
+        """Report nodes whose daemons say that they ended, or are gone, and those that take their places."""
+        self._joined, self._left = joined, left
+        for asked in list(self._asked.values()):
             asked.watch(left)
 
     def discard(self, id_: str) -> None:
-        """Have a daemon kill a node's OS process."""
-        asked = self._asked.get(id_)
-        if asked is not None:
-            asked.dismiss()
+        """Have a daemon kill a node's OS process, and start another one when it can."""
+        place = self._drop(id_)
+        if place is not None and self._joined is not None and not self._stopping.is_set():
+            threading.Thread(target=self._renew, args=(place, id_), name="capsend asks a daemon", daemon=True).start()
+
+    def _renew(self, place: int, lost: str) -> None:
+        """Ask a daemon for a node in the place of one that was lost, until it starts one."""
+        assert self._joined is not None
+        assert self._left is not None
+        pause, said = _SOON, ""
+        while not self._stopping.wait(pause):
+            pause = min(2 * pause, _LATE)
+            try:
+                started = self._ask(place, take_numbers(1))
+            except (CapsendError, OSError) as error:
+                if str(error) != said:
+                    _log.warning("no node takes the place of %s yet: %s", lost, said := str(error))
+                continue
+            with self._lock:
+                old, new = self._asked.pop(lost, None), self._asked[started.id]
+            if old is not None:
+                old.close()
+            if self._stopping.is_set():
+                new.dismiss()
+                return
+            self._joined(started)
+            new.watch(self._left)
+            return
 
     def stop(self) -> None:
         """End all nodes, and wait until they have ended."""
-        for asked in list(self._asked.values()):
-            asked.dismiss()
-        for asked in list(self._asked.values()):
-            asked.wait()
+        self._stopping.set()
+        with self._lock:
+            asked, there = list(self._asked.values()), [self._asked[id_] for id_ in self._places if id_ in self._asked]
+        for each in asked:
+            each.dismiss()
+        deadline = time.monotonic() + _ENDING
+        for each in there:
+            each.wait(deadline)
+        for each in asked:
+            each.close()
 
 
 class _Asked:
@@ -127,7 +191,8 @@ class _Asked:
         self._expected = {"hello"}
         self._words = ""
         self._over = threading.Event()
-        self._left: Callable[[str, str], object] | None = None
+        self._left: Left | None = None
+        self._has_ended = False
         self._line: Line | None = None
         connection, cipher = dial(host, port, credentials, peer=host)
         self._line = Line(connection, cipher, name=f"capsend daemon {host}")
@@ -164,7 +229,7 @@ class _Asked:
 
     def _handle(self, item: Item) -> None:
         if item.word == "left":
-            self._words = item.fields[1]
+            self._words, self._has_ended = item.fields[1], True
         elif item.word in self._expected:
             self._expected = set()
             self._items.put(item)
@@ -178,23 +243,26 @@ class _Asked:
             left = self._left
         self._items.put(None)
         if left is not None:
-            left(self._id, self._words)
+            left(self._id, self._words, has_ended=self._has_ended)
 
-    def watch(self, left: Callable[[str, str], object]) -> None:
+    def watch(self, left: Left) -> None:
         """Call *left* when the node has ended, or its daemon."""
         with self._lock:
             self._left = left
             if not self._over.is_set():
                 return
-        left(self._id, self._words)
+        left(self._id, self._words, has_ended=self._has_ended)
 
     def dismiss(self) -> None:
         """Have the node end."""
         if self._line is not None:
             self._line.put(pack("bye", ()))
 
-    def wait(self) -> None:
-        """Wait until it has ended, or for some seconds."""
+    def wait(self, deadline: float) -> None:
+        """Wait until it has ended."""
+        self._over.wait(max(deadline - time.monotonic(), 0.0))
+
+    def close(self) -> None:
+        """Close the connection."""
         if self._line is not None:
-            self._over.wait(_ENDING)
             self._line.close()
