@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, final
 
+from capsend.closing import Closing
 from capsend.environment import Environment, default, started
 from capsend.exceptions import hide_own_frames
 from capsend.mailbox.mailbox import Mailbox
@@ -12,8 +13,6 @@ from capsend.source_text.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-    from types import TracebackType
-    from typing import Self
 
     from capsend.process import Process
 
@@ -41,7 +40,7 @@ _SENDER: Final = Source(
 
 
 @final
-class Stream(Generic[T]):
+class Stream(Closing, Generic[T]):
     """The items of a generator function that runs in a process: an iterator, for `for` and for `async for`.
 
     The process is at most a window of items ahead, and waits then. A stream that is left, by `with` or because nobody holds it any more,
@@ -103,22 +102,6 @@ class Stream(Generic[T]):
         self._is_over = True
         self.process.kill()
         self._inbox.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<Stream of process {self.process.id}: {self.process.exit_reason or 'running'}>"

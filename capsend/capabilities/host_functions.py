@@ -13,6 +13,7 @@ import attrs
 
 from capsend.capabilities.handles import Grant
 from capsend.capabilities.signatures import Signature, signature_of
+from capsend.source.modules import shown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -132,7 +133,7 @@ class HostFunction(Generic[P, R]):
         functools.update_wrapper(self, function, updated=())
         self.limits: Limits = Limits()
         self.remote: bool = remote
-        self.name: str = getattr(function, "__qualname__", type(function).__qualname__).rpartition("<locals>.")[2]
+        self.name: str = shown_name(getattr(function, "__qualname__", type(function).__qualname__))
         self.is_async: bool = inspect.iscoroutinefunction(function)
         if self.is_async:
             importlib.import_module("asyncio")  # a call, which a process makes, is no time to import anything

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, final
 
+from capsend.closing import Closing
 from capsend.cluster.home import Home
 from capsend.registry import Registry
 from capsend.traits.markers import not_process_send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from types import TracebackType
-    from typing import Self
 
     from capsend.cluster.engines import Engine
     from capsend.cluster.lines import Credentials
@@ -111,7 +110,7 @@ def least_loaded(nodes: tuple[Node, ...], _environment: Environment) -> Node:
 
 @not_process_send("it belongs to the program that has it; what a process spawns runs on the node of that process")
 @final
-class Cluster:
+class Cluster(Closing):
     """Nodes on which processes run as they do in this program: with the same limits, messages, links and results.
 
     A cluster ends with its `with` block, by `close`, or with the program. All its processes end with it.
@@ -325,21 +324,7 @@ class Cluster:
         """End all processes and nodes of the cluster, and wait until they have ended; do nothing when that was done."""
         self._home.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close without blocking the event loop."""
+    async def _close_async(self) -> None:
         import asyncio
 
         await asyncio.to_thread(self.close)

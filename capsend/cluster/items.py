@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from capsend import codec
 from capsend.capabilities.handles import MOST_HANDLES
 from capsend.codec.segments import MOST as MOST_SEGMENTS
+from capsend.runtime.terms import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,19 +23,6 @@ LARGEST_BODY: Final = 1 << 30
 LENGTHS: Final = struct.Struct("!II")
 PART: Final = 1 << 20
 """Bytes of one part of a result: a longer result goes in parts, between which other items go."""
-
-LIMITS: Final = (
-    "memory",
-    "timeout",
-    "cpu",
-    "output",
-    "result",
-    "mailbox",
-    "mailbox_bytes",
-    "processes",
-    "tree_memory",
-)
-"""The limits of an `Environment` that an item `spawn` has, in their order."""
 
 _LONGEST_TEXT: Final = 1 << 16
 _LARGEST: Final = 1 << 62

@@ -11,14 +11,14 @@ import attrs
 from capsend.cluster.items import Malformed, split
 from capsend.cluster.remote import RemotePort
 from capsend.engine import THREAD_STACK
-from capsend.exceptions import NodeLost, OutputLimitExceeded, ProcessFailed, raised_by_result
+from capsend.exceptions import NodeLost, OutputLimitExceeded, ProcessFailed
 from capsend.mailbox.address import PortGrant
 from capsend.mailbox.ports import Port, link
 from capsend.process import Stats
 from capsend.runtime import running, workers
 from capsend.runtime.call_limits import Turns
+from capsend.runtime.completion import Completion
 from capsend.runtime.endings import reason_of, translated, words_of
-from capsend.runtime.life import End
 from capsend.runtime.mail_operations import port_of
 from capsend.runtime.output import to_stderr, to_stdout
 from capsend.shipping.outcomes import error_of
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from capsend.cluster.peers import Peer
     from capsend.environment import Environment
     from capsend.process import ExitReason
+    from capsend.runtime.completion import End
 
 _QUICK: Final = 4_096
 """Characters of a result that is read at once, on the thread of the connection, if nothing in it has a name."""
@@ -154,7 +155,7 @@ class Acts:
             del act
 
 
-class RemoteLife:
+class RemoteLife(Completion):
     """A process on a node, as its handle sees it; safe to use from any thread.
 
     Attributes:
@@ -173,23 +174,17 @@ class RemoteLife:
     def __init__(
         self, number: int, shipment: Any, environment: Environment, *, member: Place, port: RemotePort
     ) -> None:
-        self.number: int = number
+        super().__init__(number)
         self.name: str = shipment.name
         self.member: Place = member
         self.node: Any = member.node
         self.shipment: Any = shipment
         self.environment: Environment = environment
         self.mail: RemoteMail = RemoteMail(port, takes_messages=shipment.takes_mailbox)
-        self.finished: End = End(number)
-        self.reason: ExitReason | None = None
         self.turns: Turns = Turns()
         self.calls: dict[int, Any] = {}
         """{number of a process of its tree: the maker of its calls of host functions}."""
-        self._value: Any = None
-        self._error: BaseException | None = None
         self._failed: BaseException | None = None  # of a target of its output
-        self._lock = threading.Lock()
-        self._callbacks: list[Callable[[], None]] = []
         self._acts = Acts(self.finished)
         self._parts: list[bytes] = []
         self._size = 0
@@ -216,24 +211,6 @@ class RemoteLife:
     def _kill(self, why: str) -> None:
         if self.reason is None:
             self.member.peer.put("kill", (self.number, why))
-
-    def add_callback(self, callback: Callable[[], None]) -> None:
-        """Call *callback* when the process has ended, or at once if it has; the callback must not raise."""
-        with self._lock:
-            if self.reason is None:
-                self._callbacks.append(callback)
-                return
-        callback()
-
-    def outcome(self, *, as_result: bool = False) -> Any:
-        """Return the value or raise the error of a finished process; see `capsend.runtime.life.Life.outcome`."""
-        if self._error is not None:
-            raise raised_by_result(self._error) if as_result else self._error
-        return self._value
-
-    def forget_result(self) -> None:
-        """Drop the result or error."""
-        self._value = self._error = None
 
     def last_stats(self) -> Stats:
         """Return the figures that were told last, and the messages that were refused here since the end."""
@@ -342,7 +319,7 @@ class RemoteLife:
             if kind == "x":
                 error, _ = error_of(text)
             else:
-                self._value = self.shipment.receive(
+                self.value = self.shipment.receive(
                     kind + text, self.number, handles=Numbered(grants), segments=segments
                 )
         except ValueError as failure:
@@ -385,7 +362,7 @@ class RemoteLife:
 
     def _finish(self, error: BaseException | None, reason: ExitReason, words: str) -> None:
         if error is not None:
-            self._value = None
+            self.value = None
         self._error = error
         self.member.forget(self)
         running.strike(self)
@@ -393,16 +370,12 @@ class RemoteLife:
             calls.close()
         self.calls.clear()
         self.shipment = None
-        with self._lock:
-            self.reason = reason
-            callbacks, self._callbacks = self._callbacks, []
+        self._complete(reason, lambda: self._notify(reason, words))
+
+    def _notify(self, reason: ExitReason, words: str) -> None:
         with self._asked:
             self._asked.notify_all()
         self.mail.port.close(reason, words)
-        self.finished.set()
-        callbacks.reverse()
-        while callbacks:
-            callbacks.pop()()  # each callback is let go before the next, with all that it holds
 
 
 def stats_of(figures: Sequence[Any]) -> Stats:

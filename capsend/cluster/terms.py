@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from capsend.cluster.items import LIMITS
 from capsend.environment import Environment
 from capsend.image.image import Image
+from capsend.runtime.terms import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

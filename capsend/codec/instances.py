@@ -100,6 +100,12 @@ class Plan(NamedTuple):
     refusal: str
 
 
+# They ask the class itself: a metaclass may answer otherwise, and runs the user's code.
+namespace_of, bases_of, mro_of, name_of, qualname_of = (
+    type.__dict__[name].__get__ for name in ("__dict__", "__bases__", "__mro__", "__name__", "__qualname__")
+)
+
+
 def plan_of(cls: type) -> Plan:
     """Return the plan of a class."""
     known: Any = cls

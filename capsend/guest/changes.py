@@ -17,8 +17,19 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from capsend_traits.wording import WRITTEN_CURE, WRITTEN_VERDICT
 
-from capsend.codec.instances import class_attribute, defines, fields_of, plan_of
+from capsend.codec.instances import (
+    bases_of,
+    class_attribute,
+    defines,
+    fields_of,
+    mro_of,
+    name_of,
+    namespace_of,
+    plan_of,
+    qualname_of,
+)
 from capsend.exceptions import CaptureError
+from capsend.source.modules import shown_name
 from capsend.traits.markers import IMPL
 from capsend.traits.parts import ATOMS
 from capsend.traits.per_process import class_declares_per_process, declares_per_process
@@ -51,12 +62,6 @@ _BY_THE_INTERPRETER: Final = frozenset(
 _OF_FUNCTIONS: Final = ("__code__", "__defaults__", "__name__", "__doc__")
 _AROUND: Final = (tuple, frozenset)
 _Reader: TypeAlias = "Callable[[Any], dict[Any, Any]]"
-
-
-# They ask the class itself: a metaclass may answer otherwise.
-_namespace_of, _bases_of, _mro_of, _name_of_class, _qualname_of = (
-    type.__dict__[name].__get__ for name in ("__dict__", "__bases__", "__mro__", "__name__", "__qualname__")
-)
 
 
 class Watch:
@@ -176,7 +181,7 @@ class Watch:
             is_cache = is_new and "__getattr__" in vars(thing)
             return is_submodule or is_cache or self._is_declared(thing, name, now)
         if issubclass(kind, type):
-            return any(class_declares_per_process(base, name) for base in _mro_of(thing))
+            return any(class_declares_per_process(base, name) for base in mro_of(thing))
         if issubclass(kind, types.FunctionType | functools.partial):
             return False
         return self._is_own(thing) or (is_new and defines(type(class_attribute(kind, name)), "__get__"))
@@ -187,7 +192,7 @@ class Watch:
             if issubclass(type(owner), types.ModuleType | type) and (reader := self._reader(owner)) is not None:
                 for name, value in reader(owner).items():
                     if value is thing:
-                        return name if reader is _module else f"{_qualname_of(owner)}.{name}"
+                        return name if reader is _module else f"{qualname_of(owner)}.{name}"
         return ""
 
     def _is_declared(self, module: types.ModuleType, name: str, now: Any) -> bool:
@@ -213,10 +218,10 @@ def _module(module: types.ModuleType) -> dict[Any, Any]:
 
 def _class(cls: type) -> dict[Any, Any]:
     parts: dict[Any, Any] = {
-        **_namespace_of(cls),
-        "__bases__": _bases_of(cls),
-        "__name__": _name_of_class(cls),
-        "__qualname__": _qualname_of(cls),
+        **namespace_of(cls),
+        "__bases__": bases_of(cls),
+        "__name__": name_of(cls),
+        "__qualname__": qualname_of(cls),
     }
     if issubclass(type(cls), abc.ABCMeta):
         parts |= {known: True for known in (reference() for reference in _get_dump(cls)[0]) if known is not None}
@@ -265,17 +270,17 @@ def _name_of(thing: Any, name: Any, held_as: str) -> str:
     if issubclass(kind, types.ModuleType):
         owner = thing.__name__
     elif issubclass(kind, type):
-        owner = _qualname_of(thing).rpartition("<locals>.")[2]
+        owner = shown_name(qualname_of(thing))
     elif kind is types.FunctionType:
-        owner = thing.__qualname__.rpartition("<locals>.")[2]
+        owner = shown_name(thing.__qualname__)
     elif issubclass(kind, enum.Enum):
-        owner = f"{_qualname_of(kind)}.{thing._name_}"
+        owner = f"{qualname_of(kind)}.{thing._name_}"
     else:
-        owner = held_as or f"{_qualname_of(kind)}(...)"
+        owner = held_as or f"{qualname_of(kind)}(...)"
     if kind in _CONTENTS:
         return owner
     is_class = issubclass(type(name), type)
-    return f"{owner}.{_name_of_class(name) if is_class else f'{name[0]}[{name[1]!r}]' if type(name) is tuple else name}"
+    return f"{owner}.{name_of(name) if is_class else f'{name[0]}[{name[1]!r}]' if type(name) is tuple else name}"
 
 
 _CONTENTS: Final[dict[type, _Reader]] = {

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, final, overload
 
 from capsend import codec
+from capsend.closing import Closing
 from capsend.codec.printable import printable
 from capsend.exceptions import CapsendError, shown_at_caller
 from capsend.mailbox.address import Address, PortGrant
@@ -23,7 +24,6 @@ from capsend.waiting import Parker
 if TYPE_CHECKING:
     import types
     from collections.abc import AsyncIterator, Callable, Iterator
-    from types import TracebackType
 
     from capsend.mailbox.receiving import HasAddress
 
@@ -38,7 +38,7 @@ _numbers = itertools.count(1)
 
 
 @final
-class Mailbox(Generic[M]):
+class Mailbox(Closing, Generic[M]):
     """A queue of messages for the host program; any number of threads and tasks may receive from it.
 
     A mailbox is bounded. It closes with its `with` block, when `close` is called, or when the last reference to it goes.
@@ -263,22 +263,6 @@ class Mailbox(Generic[M]):
         self._watches = {}
         self._port.close("closed")
         self._saved.clear()
-
-    def __enter__(self) -> Mailbox[M]:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Mailbox[M]:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         try:

@@ -13,6 +13,7 @@ from capsend.exceptions import LimitExceeded
 from capsend.runtime.life import Life
 from capsend.runtime.running import start
 from capsend.runtime.shipments import Runnable
+from capsend.runtime.terms import LIMITS
 from capsend.runtime.tree import NoRoom, budget_of
 from capsend.shipping.outcomes import Outcome, outcome_of
 
@@ -28,7 +29,6 @@ CHILD_MEMORY: Final = 128 << 20
 PART: Final = 8 << 20
 """Characters of a result that are handed over at once."""
 
-_NARROWED: Final = ("memory", "timeout", "cpu", "output", "result", "mailbox", "mailbox_bytes", "processes", "tree_memory")  # fmt: skip
 _FREE: Final = ("mailbox_full", "env")
 _PATIENCE: Final = 1.0
 _PAUSE: Final = 0.001
@@ -41,11 +41,11 @@ def narrow(parent: Terms, limits: Mapping[str, Any]) -> Terms:
         LimitExceeded: a limit is above the parent's.
         TypeError, ValueError: a limit is no limit, or is one that no child can have.
     """
-    unknown = limits.keys() - {*_NARROWED, *_FREE}
+    unknown = limits.keys() - {*LIMITS, *_FREE}
     if unknown:
         raise ValueError(f"a child's environment has no {min(unknown)}: it has its parent's")
     tree_memory = budget_of(parent)["memory"]
-    most = {**{name: getattr(parent, name) for name in _NARROWED}, "tree_memory": tree_memory}
+    most = {**{name: getattr(parent, name) for name in LIMITS}, "tree_memory": tree_memory}
     given = {name: most[name] if value is None and name in most else value for name, value in limits.items()}
     child = parent.replace(
         **{"memory": min(parent.memory, CHILD_MEMORY), "env": {}, "tree_memory": tree_memory, **given}

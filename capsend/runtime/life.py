@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import logging
-import math
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from capsend.capabilities.folders import Anchors, mounts_of
 from capsend.capabilities.handles import Handles
 from capsend.codec.operations import MAIL, Operation, RefusalWord
 from capsend.codec.segments import size_of
 from capsend.codec.text import Stopped, dumps
-from capsend.exceptions import OutputLimitExceeded, ProcessKilled, raised_by_result
-from capsend.process import ExitReason, Stats
+from capsend.exceptions import OutputLimitExceeded, ProcessKilled
+from capsend.process import Stats
 from capsend.runtime.call_limits import Turns
+from capsend.runtime.completion import Completion
 from capsend.runtime.endings import fault_of, is_told, reason_of, translated, words_of
 from capsend.runtime.home import THIS_PROGRAM
 from capsend.runtime.mail_operations import Mail
@@ -26,7 +25,6 @@ from capsend.runtime.time_limits import TimeLimits
 from capsend.runtime.transit import Transit, charged
 from capsend.runtime.tree import Branch, NoRoom, budget_of
 from capsend.shipping.outcomes import ChildRaised
-from capsend.waiting import NAP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,66 +63,7 @@ Operations: TypeAlias = "Sequence[tuple[range, Callable[[Life], Answerer]]]"
 """Host operations beyond those that a life does itself: ranges of numbers, and the maker of the object that does them."""
 
 
-class End:
-    """The end of a process, for which any thread can wait but the process's own: a target of output runs on that.
-
-    Attributes:
-        thread: the thread on which the process runs, once it does.
-    """
-
-    # No `threading.Event`: its waiter wakes up while the setter still holds a lock of it, and goes to sleep once more.
-    __slots__ = ("_is_set", "_number", "_waiters", "thread")
-
-    def __init__(self, number: int) -> None:
-        self.thread: int = 0
-        self._number = number
-        self._is_set = False
-        self._waiters: list[threading.Lock] = []
-
-    def is_set(self) -> bool:
-        """Return whether the process has ended."""
-        return self._is_set
-
-    def set(self) -> None:
-        """Wake all that wait: the process has ended."""
-        self._is_set = True
-        while self._waiters:
-            self._waiters.pop().release()
-
-    def check_waiter(self) -> None:
-        """Refuse to wait on the thread of the process.
-
-        Raises:
-            RuntimeError: the thread that asks is that of the process.
-        """
-        if self.thread == threading.get_ident() and not self._is_set:
-            raise RuntimeError(
-                f"process {self._number} cannot be waited for on its own thread, on which a target of its output is called: it "
-                "would never end. Wait on another thread"
-            )
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the process has ended, for at most *timeout* seconds; return whether it has ended."""
-        self.check_waiter()
-        if self._is_set:
-            return True
-        end = math.inf if timeout is None else time.monotonic() + timeout
-        # A Ctrl-C that comes just before the main thread falls asleep does not wake it.
-        longest = NAP if threading.current_thread() is threading.main_thread() else threading.TIMEOUT_MAX
-        wake = threading.Lock()
-        wake.acquire()
-        self._waiters.append(wake)
-        try:
-            # Looked at anew: it may have been set before the waiter was added.
-            while not self.is_set() and (left := end - time.monotonic()) > 0:
-                wake.acquire(timeout=min(left, longest))
-        finally:
-            with contextlib.suppress(ValueError):  # whoever wakes it has taken it out
-                self._waiters.remove(wake)
-        return self._is_set
-
-
-class Life:
+class Life(Completion):
     """The state that a process's thread and its handle share.
 
     The thread holds the life and not the handle, so that a handle which nobody holds can be collected and end its process.
@@ -133,12 +72,9 @@ class Life:
     __slots__ = (
         "_ahead",
         "_before",
-        "_callbacks",
         "_clock",
         "_err",
-        "_error",
         "_given",
-        "_lock",
         "_made",
         "_memory",
         "_out",
@@ -150,21 +86,17 @@ class Life:
         "branch",
         "calls",
         "environment",
-        "finished",
         "guest",
         "handles",
         "home",
         "mail",
         "name",
-        "number",
         "operations",
         "parent",
-        "reason",
         "shipment",
         "template",
         "transit",
         "turns",
-        "value",
     )
 
     def __init__(
@@ -179,9 +111,9 @@ class Life:
         home: Home = THIS_PROGRAM,
     ) -> None:
         """Begin a life; arguments as those of `capsend.runtime.running.start`."""
+        super().__init__(next_number() if number is None else number)
         self.shipment: Shipment | None = shipment
         self.environment: Terms = environment
-        self.number: int = next_number() if number is None else number
         self.home: Home = home if parent is None else parent.home
         self.name: str = shipment.name
         self.guest: Guest | None = None
@@ -202,13 +134,7 @@ class Life:
         self.calls: Calls | None = None
         self.operations: Operations = operations
         self._made: dict[range, Answerer] = {}
-        self.finished: End = End(self.number)
-        self.reason: ExitReason | None = None
-        self.value: Any = None  # the result: whatever the function returned
-        self._error: BaseException | None = None
         self._stop: BaseException | None = None
-        self._lock = threading.Lock()
-        self._callbacks: list[Callable[[], None]] = []
         self._out = Lines(environment.stdout)
         self._err = Lines(environment.stderr)
         self._written = 0
@@ -261,28 +187,6 @@ class Life:
     def _stop_linked(self, words: str) -> None:
         """End the process because a linked process or mailbox has ended."""
         self.stop(ProcessKilled(f"process {self.number} was killed: {words}"))
-
-    def add_callback(self, callback: Callable[[], None]) -> None:
-        """Call *callback* when the process has ended, on its thread, or at once if it has ended; the callback must not raise."""
-        with self._lock:
-            if self.reason is None:
-                self._callbacks.append(callback)
-                return
-        callback()
-
-    def outcome(self, *, as_result: bool = False) -> Any:
-        """Return the value or raise the error of a finished process.
-
-        Args:
-            as_result: True if the caller is `Process.result`; see `raised_by_result`.
-        """
-        if self._error is not None:
-            raise raised_by_result(self._error) if as_result else self._error
-        return self.value
-
-    def forget_result(self) -> None:
-        """Drop the result or error: it was handed over, or nobody can ask for it."""
-        self.value = self._error = None
 
     def forget(self) -> None:
         """Give up a life that could not begin."""
@@ -589,14 +493,9 @@ class Life:
         if self._error is not None and not isinstance(self._error, ChildRaised):
             self.branch.drop_result()
         self.branch.end()
-        with self._lock:
-            self.reason = reason = reason_of(self._error, stop=self._stop)
-            callbacks, self._callbacks = self._callbacks, []
-        self.mail.close(reason, "" if self._error is None or reason == "normal" else words_of(self._error))
-        self.finished.set()
-        callbacks.reverse()
-        while callbacks:
-            callbacks.pop()()  # each callback is let go before the next, with all that it holds
+        reason = reason_of(self._error, stop=self._stop)
+        words = "" if self._error is None or reason == "normal" else words_of(self._error)
+        self._complete(reason, lambda: self.mail.close(reason, words))
 
 
 def _seconds(text: str) -> float:

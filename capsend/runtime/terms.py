@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Self
 
     from capsend.mailbox.bounds import Policy
+
+
+LIMITS: Final = (
+    "memory",
+    "timeout",
+    "cpu",
+    "output",
+    "result",
+    "mailbox",
+    "mailbox_bytes",
+    "processes",
+    "tree_memory",
+)
+"""The names of the limits of a process: numbers, of which a child has at most its parent's, and which nodes are sent in this order."""
 
 
 class Terms(Protocol):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 import attrs
 
 from capsend.capabilities.handles import Handles
+from capsend.closing import Closing
 from capsend.environment import Environment, default
 from capsend.exceptions import LimitExceeded, hide_own_frames, raised_by_result, shown_at_caller
 from capsend.mailbox.wakeups import Event
@@ -26,8 +27,7 @@ from capsend.source_text.source import Source, check_globals
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
-    from types import TracebackType
-    from typing import Self, TypeAlias
+    from typing import TypeAlias
 
     from capsend.process import ExitReason
     from capsend.source_text.shipment import TextShipment
@@ -52,7 +52,7 @@ _MOST_TEXTS: Final = 50
 
 
 @final
-class Session:
+class Session(Closing):
     r"""A live process that runs cells of source text in one namespace, one after the other, like the kernel of a notebook.
 
     The environment's `timeout`, `cpu` and `output` are limits of each cell; its memory, and its limits of handles, messages and processes,
@@ -322,21 +322,8 @@ class Session:
         self._process.kill()
         self._life.finished.wait()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self._process.__aexit__(kind, error, traceback)
+    async def _close_async(self) -> None:
+        await self._process.__aexit__(None, None, None)
 
     def __repr__(self) -> str:
         return f"<Session in process {self._process.id}: {self._process.exit_reason or 'running'}>"

@@ -13,6 +13,11 @@ def loaded(name: str) -> types.ModuleType | None:
     return module if isinstance(module, types.ModuleType) else None
 
 
+def shown_name(qualname: str) -> str:
+    """Return the name by which messages call a function or class: its qualified name without the functions around it."""
+    return qualname.rpartition("<locals>.")[2]
+
+
 def code_in(found: Any, qualname: str) -> types.CodeType | None:
     """Return the code of a function that is defined in a module, or in a function of the module; None if there is none.
 

@@ -38,6 +38,7 @@ from capsend_traits.wording import (
 
 from capsend.codec.instances import class_attribute, defines, plan_of
 from capsend.codec.standard_types import standard
+from capsend.source.modules import shown_name
 from capsend.traits.fields import class_fields, instance_state, is_frozen, written_in_python
 from capsend.traits.markers import explicit_impl
 from capsend.traits.parts import ATOMS, fields_of, has_items, items_of
@@ -375,7 +376,7 @@ def _steps(place: _Place) -> tuple[str, tuple[Step, ...]]:
 
 def type_name(cls: type) -> str:
     """Name a class in a message."""
-    return "None" if cls is type(None) else cls.__qualname__.rpartition("<locals>.")[2]
+    return "None" if cls is type(None) else shown_name(cls.__qualname__)
 
 
 def _leaf(place: _Place, verdict: str, cure: str) -> Leaf:

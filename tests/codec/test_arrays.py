@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from capsend_traits import table
 
 from capsend import codec
 from capsend.codec import arrays
@@ -219,3 +220,19 @@ def test_an_answer_makes_the_host_import_nothing(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert "which this program has not imported. Import numpy in this program before it takes the result" in done.stderr
     assert "run in the host" not in done.stdout
+
+
+ABSTRACT = {
+    *("generic", "number", "integer", "signedinteger", "unsignedinteger"),
+    *("inexact", "floating", "complexfloating", "flexible", "character"),
+}
+
+
+def test_every_number_and_dtype_that_is_declared_can_be_written() -> None:
+    """The declarations and the table of encodings name the same classes of numpy; abstract ones have no values."""
+    scalars = {
+        *(each.name for each in table().declarations("numpy") if issubclass(getattr(np, each.name[6:]), np.generic)),
+        *(name for name, target in table().aliases("numpy").items() if issubclass(getattr(np, target[6:]), np.generic)),
+    }
+    assert set(arrays.SCALARS) == scalars - {f"numpy.{name}" for name in ABSTRACT} - {"numpy.object_"}
+    assert set(arrays.DTYPES) == table().aliases("numpy.dtypes").keys()

@@ -31,7 +31,7 @@ from capsend.shipping.captures.descriptors import Descriptors
 from capsend.shipping.captures.machinery import is_machinery, kind_of
 from capsend.shipping.captures.origins import Origin, is_placeholder, missing_module_cure, resolve
 from capsend.source.locate import SourceError, locate_alias
-from capsend.source.modules import loaded
+from capsend.source.modules import loaded, shown_name
 from capsend.source.references import Read
 from capsend.traits.fields import class_fields
 from capsend.traits.judge import member_state, members_of, type_name
@@ -101,7 +101,7 @@ class Classes:
 
     def _take_apart(self, cls: type) -> Entity:
         program, context = self._context.program, self._context
-        place = Place(cls.__qualname__.rpartition("<locals>.")[2], context.place.inner)
+        place = Place(shown_name(cls.__qualname__), context.place.inner)
         self._in_progress.add(cls)
         try:
             parts = self._anatomy.parts(cls, place)
@@ -183,7 +183,7 @@ class Classes:
         self, cls: type, name: str, raw: Any, place: Place, *, kind: Kind = Kind.CLASS_ATTRIBUTE
     ) -> Reference | None:
         """Return the reference to an entry of a class's namespace, or None when the entry cannot be sent."""
-        path = f"{cls.__qualname__.rpartition('<locals>.')[2]}.{name}"
+        path = f"{shown_name(cls.__qualname__)}.{name}"
         outer, self._context.place = self._context.place, place
         try:
             if isinstance(raw, types.FunctionType):

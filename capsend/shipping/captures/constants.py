@@ -19,7 +19,7 @@ from capsend_traits.held import Held, reads_attribute
 
 from capsend.shipping.captures.origins import MAIN
 from capsend.source.locate import SourceError
-from capsend.source.modules import loaded
+from capsend.source.modules import loaded, shown_name
 from capsend.source.texts import texts_of
 from capsend.traits.parts import ATOMS
 from capsend.traits.per_process import declares_per_process
@@ -96,7 +96,7 @@ class Constants:
         )
         if constant is None:
             return False
-        path = f"{cls.__qualname__.rpartition('<locals>.')[2]}.{name}"
+        path = f"{shown_name(cls.__qualname__)}.{name}"
         self._attributes.setdefault(name, []).append(_Attribute(constant, path, value, place))
         return True
 

@@ -16,6 +16,7 @@ from capsend_traits.wording import CHANGED_CURE, CHANGED_DICT_CURE, GLOBAL_CURE,
 from capsend.codec.instances import defines
 from capsend.shipping.captures.observed import ABSENT, Observed
 from capsend.shipping.program import Program
+from capsend.source.modules import shown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -98,7 +99,7 @@ def callable_name(function: Any) -> str:
     while isinstance(function, functools.partial):
         function = function.func
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None) or type(function).__qualname__
-    return str(name).rpartition("<locals>.")[2]
+    return shown_name(str(name))
 
 
 @attrs.define

@@ -5,6 +5,8 @@ from __future__ import annotations
 from operator import is_
 from typing import TYPE_CHECKING, Any, Final
 
+from capsend.codec.instances import bases_of
+
 if TYPE_CHECKING:
     import types
     from collections.abc import Callable, Mapping
@@ -44,7 +46,7 @@ class Observed:
 
     def ancestry(self, cls: type) -> None:
         """Note the bases of a class and its metaclass."""
-        self._classes.append((cls, type(cls), _bases_of(cls)))
+        self._classes.append((cls, type(cls), bases_of(cls)))
 
     def ancestry_of(self, thing: object) -> None:
         """Note the class of an instance whose class can be assigned."""
@@ -87,7 +89,7 @@ class Observed:
             and all(getattr(thing, name, ABSENT) is value for thing, name, value in self._attributes)
             and all(_holds(cell, value) for cell, value in self._cells)
             and all([*table] == known for table, known in self._orders)
-            and all(type(cls) is meta and _bases_of(cls) is bases for cls, meta, bases in self._classes)
+            and all(type(cls) is meta and bases_of(cls) is bases for cls, meta, bases in self._classes)
             and all(_same(table, known) for table, known in self._tables)
             and all(_same(ask(), known) for ask, known in self._made_tables)
             and all(ask() == known for ask, known in self._answers)
@@ -98,10 +100,6 @@ def _same(table: Mapping[Any, Any], known: dict[Any, Any]) -> bool:
     if len(table) != len(known):
         return False
     return all(map(is_, table, known)) and all(map(is_, table.values(), known.values()))
-
-
-_bases_of: Final = type.__dict__["__bases__"].__get__
-"""Asks the class itself: a metaclass may answer otherwise, and runs user code."""
 
 
 class _Is:

@@ -1,68 +1,27 @@
-from capsend_traits.marks import ProcessSend
+import numpy
 
-class BoolDType(ProcessSend):
-    """immutable: the form of items"""
-
-class Int8DType(ProcessSend):
-    """immutable: the form of items"""
-
-class Int16DType(ProcessSend):
-    """immutable: the form of items"""
-
-class Int32DType(ProcessSend):
-    """immutable: the form of items"""
-
-class Int64DType(ProcessSend):
-    """immutable: the form of items"""
-
-class UInt8DType(ProcessSend):
-    """immutable: the form of items"""
-
-class UInt16DType(ProcessSend):
-    """immutable: the form of items"""
-
-class UInt32DType(ProcessSend):
-    """immutable: the form of items"""
-
-class UInt64DType(ProcessSend):
-    """immutable: the form of items"""
-
-class LongLongDType(ProcessSend):
-    """immutable: the form of items"""
-
-class ULongLongDType(ProcessSend):
-    """immutable: the form of items"""
-
-class Float16DType(ProcessSend):
-    """immutable: the form of items"""
-
-class Float32DType(ProcessSend):
-    """immutable: the form of items"""
-
-class Float64DType(ProcessSend):
-    """immutable: the form of items"""
-
-class Complex64DType(ProcessSend):
-    """immutable: the form of items"""
-
-class Complex128DType(ProcessSend):
-    """immutable: the form of items"""
-
-class StrDType(ProcessSend):
-    """immutable: the form of items"""
-
-class BytesDType(ProcessSend):
-    """immutable: the form of items"""
-
-class VoidDType(ProcessSend):
-    """immutable: the form of items"""
-
-class DateTime64DType(ProcessSend):
-    """immutable: the form of items"""
-
-class TimeDelta64DType(ProcessSend):
-    """immutable: the form of items"""
-
+# The class of each kind of dtype derives from numpy.dtype, and is sent as that is.
+BoolDType = numpy.dtype
+Int8DType = numpy.dtype
+Int16DType = numpy.dtype
+Int32DType = numpy.dtype
+Int64DType = numpy.dtype
+UInt8DType = numpy.dtype
+UInt16DType = numpy.dtype
+UInt32DType = numpy.dtype
+UInt64DType = numpy.dtype
+LongLongDType = numpy.dtype
+ULongLongDType = numpy.dtype
+Float16DType = numpy.dtype
+Float32DType = numpy.dtype
+Float64DType = numpy.dtype
+Complex64DType = numpy.dtype
+Complex128DType = numpy.dtype
+StrDType = numpy.dtype
+BytesDType = numpy.dtype
+VoidDType = numpy.dtype
+DateTime64DType = numpy.dtype
+TimeDelta64DType = numpy.dtype
 IntDType = Int32DType
 UIntDType = UInt32DType
 LongDType = Int64DType
