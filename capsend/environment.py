@@ -72,13 +72,22 @@ class Variables(collections.abc.Mapping[str, str]):
 # Validated values come from callers without a type checker: hence Any.
 
 
-def _bytes_between(smallest: int, largest: int, why: str) -> Callable[[Any, attrs.Attribute[int], Any], None]:
+def _between(smallest: int, largest: int, unit: str, why: str = "") -> Callable[[Any, attrs.Attribute[int], Any], None]:
+    """Return a validator of whole numbers.
+
+    Args:
+        smallest: the lower bound, which is allowed.
+        largest: the upper bound, which is allowed.
+        unit: the unit, in the plural.
+        why: the end of the message for a number beyond the bounds, such as the reason of one of them.
+    """
+
     def check(_environment: object, field: attrs.Attribute[int], value: Any) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
-            message = f"{field.name} must be a number of bytes, an int, not {value!r}"
+            message = f"{field.name} must be a number of {unit}, an int, not {value!r}"
             raise TypeError(message)
         if not smallest <= value <= largest:
-            message = f"{field.name} must be between {smallest} and {largest} bytes ({why}), not {value}"
+            message = f"{field.name} must be between {smallest} and {largest} {unit}, not {value}{why and f': {why}'}"
             raise ValueError(message)
 
     return check
@@ -121,15 +130,6 @@ def _variables(value: Any) -> Mapping[str, str]:
     return Variables(value)
 
 
-def _check_messages(_environment: object, _field: attrs.Attribute[Any], value: Any) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        message = f"mailbox must be a number of messages, an int, not {value!r}"
-        raise TypeError(message)
-    if not 1 <= value <= _MOST_MESSAGES:
-        message = f"mailbox must be between 1 and {_MOST_MESSAGES} messages, not {value}"
-        raise ValueError(message)
-
-
 def _check_policy(_environment: object, _field: attrs.Attribute[Any], value: Any) -> None:
     if value not in get_args(Policy):
         message = f"mailbox_full must be one of {', '.join(map(repr, get_args(Policy)))}, not {value!r}"
@@ -142,16 +142,7 @@ def _check_image(_environment: object, _field: attrs.Attribute[Any], value: Any)
         raise TypeError(message)
 
 
-def _check_processes(_environment: object, _field: attrs.Attribute[Any], value: Any) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        message = f"processes must be a number of processes, an int, not {value!r}"
-        raise TypeError(message)
-    if not 0 <= value <= MOST_PROCESSES:
-        message = f"processes must be between 0 and {MOST_PROCESSES}, not {value}; with 0 a process cannot spawn"
-        raise ValueError(message)
-
-
-_check_some_tree_memory = _bytes_between(0, 1 << 50, "a petabyte is absurd")
+_check_some_tree_memory = _between(0, 1 << 50, "bytes", "a petabyte is absurd")
 
 
 def _check_tree_memory(environment: object, field: attrs.Attribute[Any], value: Any) -> None:
@@ -230,16 +221,24 @@ class Environment:
 
     memory: int = attrs.field(
         default=1024 * MIB,
-        validator=_bytes_between(_PAGE, LARGEST_MEMORY, "one page of WebAssembly and 32-bit addresses"),
+        validator=_between(
+            _PAGE, LARGEST_MEMORY, "bytes", "the bounds are one page of WebAssembly and 32-bit addresses"
+        ),
     )
     timeout: float | None = attrs.field(default=300.0, validator=_check_seconds)
     cpu: float | None = attrs.field(default=None, validator=_check_cpu)
-    output: int = attrs.field(default=16 * MIB, validator=_bytes_between(0, 1 << 40, "a terabyte is absurd"))
-    result: int = attrs.field(default=256 * MIB, validator=_bytes_between(1024, 1 << 32, "32-bit addresses"))
-    mailbox: int = attrs.field(default=MESSAGES, validator=_check_messages)
-    mailbox_bytes: int = attrs.field(default=SIZE, validator=_bytes_between(1024, 1 << 32, "32-bit addresses"))
+    output: int = attrs.field(default=16 * MIB, validator=_between(0, 1 << 40, "bytes", "a terabyte is absurd"))
+    result: int = attrs.field(
+        default=256 * MIB, validator=_between(1024, 1 << 32, "bytes", "a process has 32-bit addresses")
+    )
+    mailbox: int = attrs.field(default=MESSAGES, validator=_between(1, _MOST_MESSAGES, "messages"))
+    mailbox_bytes: int = attrs.field(
+        default=SIZE, validator=_between(1024, 1 << 32, "bytes", "a process has 32-bit addresses")
+    )
     mailbox_full: Policy = attrs.field(default="block", validator=_check_policy)
-    processes: int = attrs.field(default=100, validator=_check_processes)
+    processes: int = attrs.field(
+        default=100, validator=_between(0, MOST_PROCESSES, "processes", "with 0 a process cannot spawn")
+    )
     tree_memory: int | None = attrs.field(default=None, validator=_check_tree_memory)
     image: Image = attrs.field(factory=Image, validator=_check_image)
     env: Mapping[str, str] = attrs.field(factory=dict, converter=_variables)

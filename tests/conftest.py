@@ -165,6 +165,19 @@ def mypy_caches(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mypy_caches")
 
 
+@pytest.fixture(scope="session")
+def checked(mypy_caches: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run mypy, strict and with the plugin, on programs of a folder."""
+
+    def check(folder: Path, *programs: str | Path, settings: str = "") -> subprocess.CompletedProcess[str]:
+        (folder / "mypy.ini").write_text(f"[mypy]\nplugins = capsend_mypy\nstrict = true\n{settings}", encoding="utf-8")
+        cache = f"--cache-dir={mypy_caches / 'strict'}"
+        command = [sys.executable, "-m", "mypy", "--config-file=mypy.ini", cache, *programs]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+    return check
+
+
 @pytest.fixture
 def copied(template, tmp_path, monkeypatch):
     """The built image, copied into a cache of its own."""

@@ -92,10 +92,7 @@ class Mailbox:
 
     def monitor(self, peer: Any) -> None:
         """Ask for one `Down` when a process ends or a mailbox closes; it arrives at once if that has happened."""
-        address = address_of(peer, kind=Address)
-        answer = host_operations.request(Operation.MONITOR, str(address.number))
-        if answer.startswith("!"):
-            raise address.error(answer)
+        _require(Operation.MONITOR, peer)
 
     def demonitor(self, peer: Any) -> None:
         """Withdraw a monitor."""
@@ -103,10 +100,7 @@ class Mailbox:
 
     def link(self, peer: Any) -> None:
         """Link this process to another: when one ends for any reason but "normal", the other is killed, unless it traps exits."""
-        address = address_of(peer, kind=Address)
-        answer = host_operations.request(Operation.LINK, str(address.number))
-        if answer.startswith("!"):
-            raise address.error(answer)
+        _require(Operation.LINK, peer)
 
     def unlink(self, peer: Any) -> None:
         """Undo `link`."""
@@ -139,3 +133,11 @@ def install() -> None:
         f"capsend.mailbox.{name}" for name in ("address", "mailbox", "timers")
     )
     Down.__module__ = Exit.__module__ = "capsend.mailbox"
+
+
+def _require(operation: Operation, peer: Any) -> None:
+    """Do a host operation on a process or mailbox; raise the error that the host's refusal stands for."""
+    address = address_of(peer, kind=Address)
+    answer = host_operations.request(operation, str(address.number))
+    if answer.startswith("!"):
+        raise address.error(answer)

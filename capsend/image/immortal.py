@@ -12,6 +12,8 @@ import zlib
 from array import array
 from typing import TYPE_CHECKING, Final
 
+from capsend.engine.binary import Reader
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -110,11 +112,5 @@ def _segments(binary: bytearray, start: int, end: int) -> Iterator[Segment]:
 
 def _unsigned(binary: bytearray, position: int) -> tuple[int, int]:
     """Return a number in LEB128, and the position behind it; addresses are signed in the format, but below 2 GiB that is the same."""
-    value = shift = 0
-    while True:
-        byte = binary[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if not byte & 0x80:
-            return value, position
+    reader = Reader(binary, position)  # type: ignore[arg-type]  # a number is read alike of both
+    return reader.number(), reader.at

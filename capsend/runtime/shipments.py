@@ -6,7 +6,7 @@ WebAssembly modules implement them in `capsend.wasm`, which lies above this room
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from capsend.capabilities.handles import Grant
 
@@ -50,18 +50,21 @@ class Runnable(abc.ABC):
         """Return the bytes of memory that the process can have where its parent sets no limit."""
 
 
-_STAYS: Final = "a module stays with the program that compiled it. Instead: spawn its functions there"
-
-
-class EntryRight(Grant):
-    """A right to start processes from one function."""
+class _RightToModule(Grant):
+    """A right that is only valid in the program that compiled a module."""
 
     __slots__ = ()
 
     @property
     def stays(self) -> str:
         """The reason why it cannot be given to a process on another machine."""
-        return _STAYS
+        return "a module stays with the program that compiled it. Instead: spawn its functions in that program"
+
+
+class EntryRight(_RightToModule):
+    """A right to start processes from one function."""
+
+    __slots__ = ()
 
     @abc.abstractmethod
     def function(self, name: str) -> EntryRight | None:
@@ -72,15 +75,10 @@ class EntryRight(Grant):
         """Return a call of the function, with this argument and these handles."""
 
 
-class ModuleRight(Grant):
+class ModuleRight(_RightToModule):
     """A right to start processes from any function of a module."""
 
     __slots__ = ()
-
-    @property
-    def stays(self) -> str:
-        """The reason why it cannot be given to a process on another machine."""
-        return _STAYS
 
     @abc.abstractmethod
     def function(self, name: str) -> EntryRight | None:

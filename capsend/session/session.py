@@ -11,14 +11,13 @@ import attrs
 from capsend.capabilities.handles import Handles
 from capsend.closing import Closing
 from capsend.environment import Environment, default
-from capsend.exceptions import LimitExceeded, hide_own_frames, raised_by_result, shown_at_caller
+from capsend.exceptions import hide_own_frames, raised_by_result, shown_at_caller
 from capsend.mailbox.wakeups import Event
-from capsend.outcome import Outcome
 from capsend.process import Process
 from capsend.runtime.operations import OPERATIONS
-from capsend.runtime.output import to_stderr, to_stdout
 from capsend.runtime.running import start
 from capsend.session import snapshot_file
+from capsend.session.kept_output import OF_ENVIRONMENT, KeptOutput
 from capsend.session.life import Call, Look, SessionLife, Still, StillShipment, Task
 from capsend.session.snapshot_file import Contents
 from capsend.source_text.shipment import LONGEST_SHOWN, Entries
@@ -27,12 +26,11 @@ from capsend.source_text.source import Source, check_globals
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
-    from typing import TypeAlias
 
-    from capsend.process import ExitReason
+    from capsend.outcome import Outcome
+    from capsend.session.kept_output import Target
     from capsend.source_text.shipment import TextShipment
 
-    Target: TypeAlias = Callable[[str], object] | None
 
 _ENTRIES: Final = (
     "open_session",
@@ -46,7 +44,6 @@ _ENTRIES: Final = (
     "display_cell",
     "pass_over",
 )
-_GIVEN: Final[Any] = object()
 _MOST_TEXTS: Final = 50
 """The number of cells whose lines tracebacks show: the newest, as long as they have `LONGEST_SHOWN` characters together."""
 
@@ -128,9 +125,9 @@ class Session(Closing):
         /,
         *,
         inputs: Mapping[str, Any] | None = None,
-        timeout: float | None = _GIVEN,
-        stdout: Callable[[str], object] | None = _GIVEN,
-        stderr: Callable[[str], object] | None = _GIVEN,
+        timeout: float | None = OF_ENVIRONMENT,
+        stdout: Callable[[str], object] | None = OF_ENVIRONMENT,
+        stderr: Callable[[str], object] | None = OF_ENVIRONMENT,
         display: bool = False,
     ) -> Any:
         """Run a cell, wait for it, and return the value of the expression at its end.
@@ -166,9 +163,9 @@ class Session(Closing):
         /,
         *,
         inputs: Mapping[str, Any] | None = None,
-        timeout: float | None = _GIVEN,
-        stdout: Callable[[str], object] | None = _GIVEN,
-        stderr: Callable[[str], object] | None = _GIVEN,
+        timeout: float | None = OF_ENVIRONMENT,
+        stdout: Callable[[str], object] | None = OF_ENVIRONMENT,
+        stderr: Callable[[str], object] | None = OF_ENVIRONMENT,
         display: bool = False,
     ) -> Any:
         """Run a cell as `run` does, without blocking the event loop.
@@ -192,9 +189,9 @@ class Session(Closing):
         /,
         *,
         inputs: Mapping[str, Any] | None = None,
-        timeout: float | None = _GIVEN,
-        stdout: Callable[[str], object] | None = _GIVEN,
-        stderr: Callable[[str], object] | None = _GIVEN,
+        timeout: float | None = OF_ENVIRONMENT,
+        stdout: Callable[[str], object] | None = OF_ENVIRONMENT,
+        stderr: Callable[[str], object] | None = OF_ENVIRONMENT,
         display: bool = False,
     ) -> Outcome[Any]:
         """Run a cell as `run` does, wait for it, and return its `Outcome`; an exception of the cell is the outcome's `error`.
@@ -202,7 +199,7 @@ class Session(Closing):
         The outcome has all output. *stdout* and *stderr* get it too, while the cell runs; by default the environment's targets do, unless
         they are those of this program.
         """
-        kept = _Kept(self._environment, stdout, stderr)
+        kept = KeptOutput(self._environment, stdout, stderr)
         call = self._cell(text, inputs, timeout, (kept.stdout, kept.stderr), display=display)
         self._wait(call)
         return kept.outcome(call, self._life)
@@ -213,16 +210,16 @@ class Session(Closing):
         /,
         *,
         inputs: Mapping[str, Any] | None = None,
-        timeout: float | None = _GIVEN,
-        stdout: Callable[[str], object] | None = _GIVEN,
-        stderr: Callable[[str], object] | None = _GIVEN,
+        timeout: float | None = OF_ENVIRONMENT,
+        stdout: Callable[[str], object] | None = OF_ENVIRONMENT,
+        stderr: Callable[[str], object] | None = OF_ENVIRONMENT,
         display: bool = False,
     ) -> Outcome[Any]:
         """Run a cell as `execute` does, without blocking the event loop.
 
         Cancelling the waiting task interrupts the cell, or keeps it from starting; the cells of other tasks go on.
         """
-        kept = _Kept(self._environment, stdout, stderr)
+        kept = KeptOutput(self._environment, stdout, stderr)
         try:
             call = self._cell(text, inputs, timeout, (kept.stdout, kept.stderr), display=display)
         except Exception as error:
@@ -341,9 +338,9 @@ class Session(Closing):
     ) -> Call:
         source = text if isinstance(text, Source) else Source(text, name=f"<cell {self._number_of_cell()}>")
         check_globals(dict(inputs or {}), source.name)
-        limits = self._environment if timeout is _GIVEN else self._environment.replace(timeout=timeout)
+        limits = self._environment if timeout is OF_ENVIRONMENT else self._environment.replace(timeout=timeout)
         own = (self._environment.stdout, self._environment.stderr)
-        stdout, stderr = (mine if given is _GIVEN else given for given, mine in zip(targets, own, strict=True))
+        stdout, stderr = (mine if given is OF_ENVIRONMENT else given for given, mine in zip(targets, own, strict=True))
         args = (source.text, source.name)
         entry = "display_cell" if display else "run_cell"
         return self._add(entry, args, inputs or {}, limits, source=source, targets=(stdout, stderr))
@@ -541,51 +538,3 @@ def _started(still: Still, state: State) -> Session:
         session.close()
         raise
     return session
-
-
-class _Kept:
-    """The output of one cell, kept and handed on to the targets of the cell, or of the environment if the cell has none."""
-
-    def __init__(self, environment: Environment, stdout: Target, stderr: Target) -> None:
-        self._out: list[str] = []
-        self._err: list[str] = []
-        own = (environment.stdout, environment.stderr)
-        self._targets = tuple(
-            (None if mine is to_stdout or mine is to_stderr else mine) if given is _GIVEN else given
-            for given, mine in zip((stdout, stderr), own, strict=True)
-        )
-
-    def stdout(self, text: str) -> None:
-        """Take standard output."""
-        self._take(self._out, self._targets[0], text)
-
-    def stderr(self, text: str) -> None:
-        """Take standard error."""
-        self._take(self._err, self._targets[1], text)
-
-    def _take(self, kept: list[str], target: Target, text: str) -> None:
-        kept.append(text)
-        if target is not None:
-            target(text)
-
-    def outcome(self, call: Call, life: SessionLife) -> Outcome[Any]:
-        """Return the outcome of a cell."""
-        return Outcome(
-            value=call.value,
-            error=call.error,
-            stdout="".join(self._out),
-            stderr="".join(self._err),
-            exit_reason=_reason(call, life),
-            seconds=call.seconds,
-            cpu_seconds=call.cpu_seconds,
-            memory=life.stats().memory,
-        )
-
-
-def _reason(call: Call, life: SessionLife) -> ExitReason:
-    """Return the reason of a cell's end, in the words for processes."""
-    if call.error is None:
-        return "normal"
-    if life.reason is not None and life.reason != "normal":
-        return life.reason
-    return "limit" if isinstance(call.error, LimitExceeded) else "failed"

@@ -135,8 +135,8 @@ def _looks_up_modules(reads: Iterable[Read]) -> bool:
     return any(read.name == "__import__" or {"modules", "import_module"} & {read.name, *read.chain} for read in reads)
 
 
-def _by_text(root: ast.AST) -> Iterator[tuple[str, str, int]]:
-    """Yield (name, attribute, line) of every `getattr(name, "attribute")` and `hasattr`; the name is empty where it is an expression."""
+def _gets(root: ast.AST) -> Iterator[ast.Call]:
+    """Yield every call of `getattr` and `hasattr`."""
     for node in ast.walk(root):
         if (
             isinstance(node, ast.Call)
@@ -144,23 +144,23 @@ def _by_text(root: ast.AST) -> Iterator[tuple[str, str, int]]:
             and node.func.id in _GETTERS
             and len(node.args) > 1
         ):
-            owner, attribute = node.args[:2]
-            if isinstance(attribute, ast.Constant) and isinstance(attribute.value, str):
-                yield owner.id if isinstance(owner, ast.Name) else "", attribute.value, node.lineno
+            yield node
+
+
+def _by_text(root: ast.AST) -> Iterator[tuple[str, str, int]]:
+    """Yield (name, attribute, line) of every `getattr(name, "attribute")` and `hasattr`; the name is empty where it is an expression."""
+    for node in _gets(root):
+        owner, attribute = node.args[:2]
+        if isinstance(attribute, ast.Constant) and isinstance(attribute.value, str):
+            yield owner.id if isinstance(owner, ast.Name) else "", attribute.value, node.lineno
 
 
 def _prefixes(root: ast.AST) -> Iterator[str]:
     """Yield the constant beginning of every computed name in a call of `getattr`, if it is long enough to narrow the names."""
-    for node in ast.walk(root):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in _GETTERS
-            and len(node.args) > 1
-        ):
-            beginning = _beginning(node.args[1])
-            if len(beginning.strip("_")) >= _SHORTEST_PREFIX:
-                yield beginning
+    for node in _gets(root):
+        beginning = _beginning(node.args[1])
+        if len(beginning.strip("_")) >= _SHORTEST_PREFIX:
+            yield beginning
 
 
 def _beginning(node: ast.expr) -> str:

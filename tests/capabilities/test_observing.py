@@ -1,7 +1,5 @@
 """What others see of authority: logs, audit events, `capsend explain` and the plugin."""
 
-import subprocess
-import sys
 from decimal import Decimal
 
 from capsend import Dir, spawn
@@ -102,7 +100,7 @@ def test_explanation_lists_what_may_be_touched(tree):
     ]
 
 
-def test_plugin_takes_the_capture_of_a_right(tmp_path, mypy_caches):
+def test_plugin_takes_the_capture_of_a_right(tmp_path, checked):
     """Dir, HostFunction and Address are ProcessSend to mypy as well, and a call inside is checked like any other."""
     program = tmp_path / "rights.py"
     program.write_text(
@@ -118,16 +116,7 @@ def test_plugin_takes_the_capture_of_a_right(tmp_path, mypy_caches):
         "    spawn(lambda: to.send(1))\n"
         "    price(3)\n"
     )
-    (tmp_path / "mypy.ini").write_text("[mypy]\nplugins = capsend_mypy\nstrict = true\n")
-    command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--config-file=mypy.ini",
-        f"--cache-dir={mypy_caches / 'strict'}",
-        "rights.py",
-    ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = checked(tmp_path, "rights.py")
     assert done.stdout.splitlines()[:-1] == [
         'rights.py:11: error: Argument 1 to "__call__" of "HostFunction" has incompatible type "int"; expected "str"  [arg-type]'
     ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = [path for path in sorted(EXAMPLES.rglob("*.py")) if "plugins" not in path.parts]
@@ -42,27 +42,17 @@ def run(example: str, *arguments: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def strict_errors(tmp_path_factory: pytest.TempPathFactory, mypy_caches: Path) -> str:
+def strict_errors(
+    tmp_path_factory: pytest.TempPathFactory, checked: Callable[..., subprocess.CompletedProcess[str]]
+) -> str:
     """Return what mypy reports of all examples, those with the same settings in one run."""
     reports = []
     for group in ("", "integrations", "arrays"):
         folder = tmp_path_factory.mktemp("strict")
-        settings = "[mypy]\nplugins = capsend_mypy\nstrict = true\n"
-        if group == "integrations":
-            settings += WITHOUT_PACKAGES
         if group == "arrays":
             (folder / "pyproject.toml").write_text('[tool.capsend]\npackages = ["numpy"]\n', encoding="utf-8")
-        (folder / "mypy.ini").write_text(settings, encoding="utf-8")
         programs = [each for each in PROGRAMS if _group(each) == group]
-        command = [
-            sys.executable,
-            "-m",
-            "mypy",
-            "--config-file=mypy.ini",
-            f"--cache-dir={mypy_caches / 'strict'}",
-            *programs,
-        ]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        done = checked(folder, *programs, settings=WITHOUT_PACKAGES if group == "integrations" else "")
         assert programs
         assert (
             done.stdout.endswith(f"in {len(programs)} source file{'s' if len(programs) > 1 else ''}\n")

@@ -87,14 +87,20 @@ def test_negative_counts_make_no_room():
     assert port.offer(Envelope("2")) is Offer.FULL
 
 
-def test_waiting_sender_gets_the_room_that_a_taken_message_leaves():
-    """A sender that waits goes on as soon as there is room."""
-    port = filled(1, messages=1)
+def waiting_sender(port):
+    """Return (thread that waits for room to send "1", list in which it puts the answer)."""
     done = []
     sender = threading.Thread(target=lambda: done.append(put(port, Envelope("1"), parker=Parker(), timeout=20)))
     sender.start()
     while not port._waiters[0]:
         pass
+    return sender, done
+
+
+def test_waiting_sender_gets_the_room_that_a_taken_message_leaves():
+    """A sender that waits goes on as soon as there is room."""
+    port = filled(1, messages=1)
+    sender, done = waiting_sender(port)
     assert port.take().text == "0"
     sender.join(20)
     assert (done, texts(port)) == ([Offer.ACCEPTED], ["1"])
@@ -171,11 +177,7 @@ def test_closed_port_accepts_nothing_and_counts_what_it_lost():
 def test_closing_wakes_a_waiting_sender():
     """A sender that waits for room at a receiver that ends does not wait for ever."""
     port = filled(1, messages=1)
-    done = []
-    sender = threading.Thread(target=lambda: done.append(put(port, Envelope("1"), parker=Parker(), timeout=20)))
-    sender.start()
-    while not port._waiters[0]:
-        pass
+    sender, done = waiting_sender(port)
     port.close("killed")
     sender.join(20)
     assert done == [Offer.CLOSED]

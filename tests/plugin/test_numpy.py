@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
 
 PROGRAM = """\
 import numpy as np
@@ -43,20 +46,13 @@ def main(values: NDArray[np.float64], whole: np.ndarray[tuple[int, int], np.dtyp
 """
 
 
-def test_arrays_are_arguments_and_no_captures(tmp_path: Path, mypy_caches: Path) -> None:
+def test_arrays_are_arguments_and_no_captures(
+    tmp_path: Path, checked: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     """An error at each capture of an array, with its cure, and none elsewhere."""
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
     (tmp_path / "pyproject.toml").write_text('[tool.capsend]\npackages = ["numpy"]\n', encoding="utf-8")
-    (tmp_path / "mypy.ini").write_text("[mypy]\nplugins = capsend_mypy\nstrict = true\n", encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--config-file=mypy.ini",
-        f"--cache-dir={mypy_caches / 'strict'}",
-        "program.py",
-    ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = checked(tmp_path, "program.py")
     found = {int(match[1]) for match in re.finditer(r"^program\.py:(\d+): error", done.stdout, re.MULTILINE)}
     expected = {
         number for number, line in enumerate(PROGRAM.splitlines(), 1) if "# captured" in line or "# argument" in line

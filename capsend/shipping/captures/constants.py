@@ -106,15 +106,7 @@ class Constants:
             return True
         if function is self.root or not self._may_be_one(value):
             return False
-        key = function.__code__.co_name, function.__code__.co_firstlineno
-        return (
-            self._one(
-                function.__globals__,
-                value,
-                lambda held, depth, mapping: held.of_default(key, name, depth, is_mapping=mapping),
-            )
-            is not None
-        )
+        return self._is_of(function, name, value, Held.of_default)
 
     def holds_cell(self, function: types.FunctionType, name: str, value: object) -> bool:
         """Return whether a variable of the function around one that a module or class holds is a constant; a function on its way is none's."""
@@ -122,15 +114,19 @@ class Constants:
             return True
         if function is self.root or not self._may_be_one(value) or not _is_held(function):
             return False
+        return self._is_of(function, name, value, Held.of_cell)
+
+    def _is_of(
+        self, function: types.FunctionType, name: str, value: object, ask: Callable[..., Constant | None]
+    ) -> bool:
+        """Return whether a value is a constant of a function, by one of the answers of `Held` about functions."""
         key = function.__code__.co_name, function.__code__.co_firstlineno
-        return (
-            self._one(
-                function.__globals__,
-                value,
-                lambda held, depth, mapping: held.of_cell(key, name, depth, is_mapping=mapping),
-            )
-            is not None
+        constant = self._one(
+            function.__globals__,
+            value,
+            lambda held, depth, mapping: ask(held, key, name, depth, is_mapping=mapping),
         )
+        return constant is not None
 
     def reached(self, source: Source, references: References, place: Place, *, namespace: dict[str, Any]) -> None:
         """Note a function that the process runs, with its globals: it must only read what was taken for a constant."""
