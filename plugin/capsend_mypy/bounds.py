@@ -10,8 +10,8 @@ from mypy.constraints import SUBTYPE_OF, infer_constraints
 from mypy.types import CallableType, Instance, Type, get_proper_type
 
 from capsend_mypy import syntax
-from capsend_mypy.judge import Rule
 from capsend_mypy.markers import bound_of, constructor, marker_of, signatures
+from capsend_mypy.spoils import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

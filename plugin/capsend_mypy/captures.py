@@ -13,8 +13,9 @@ from capsend_mypy import mentions, names, outline, receivers, syntax, writes
 from capsend_mypy.config import Transport
 from capsend_mypy.expressions import class_of, is_callable, local_holder, parts_of
 from capsend_mypy.failures import written
-from capsend_mypy.judge import Spoil, is_class_level, is_default
+from capsend_mypy.fields import is_class_level, is_default
 from capsend_mypy.marks import is_per_process
+from capsend_mypy.spoils import Spoil
 from capsend_mypy.summary import Hop
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from mypy.typevars import fill_typevars
 
 from capsend_mypy import bodies, names, operators, syntax
 from capsend_mypy.failures import absent, short, unseen
-from capsend_mypy.judge import Rule, is_class_level, is_default
+from capsend_mypy.fields import is_class_level, is_default
 from capsend_mypy.marks import is_per_process
 from capsend_mypy.paths import classes_of
+from capsend_mypy.spoils import Rule
 from capsend_mypy.summary import Failure, Hop
 from capsend_mypy.variables import is_sentinel
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from capsend_traits.wording import Kind
 from mypy.errorcodes import ErrorCode
 
-from capsend_mypy.judge import Rule
+from capsend_mypy.spoils import Rule
 
 if TYPE_CHECKING:
     from capsend_traits.wording import Finding

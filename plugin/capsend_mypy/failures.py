@@ -9,7 +9,7 @@ from capsend_traits import wording
 from capsend_traits.absent import cure as cure_of_absent
 
 from capsend_mypy import names
-from capsend_mypy.judge import Rule
+from capsend_mypy.spoils import Rule
 from capsend_mypy.summary import Failure, Hop
 
 if TYPE_CHECKING:

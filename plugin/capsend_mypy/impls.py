@@ -9,7 +9,7 @@ from mypy import nodes as n
 from mypy.typevars import fill_typevars
 
 from capsend_mypy import codes, names
-from capsend_mypy.judge import Rule
+from capsend_mypy.spoils import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable

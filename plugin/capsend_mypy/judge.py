@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -39,7 +38,18 @@ from mypy.types import (
 
 from capsend_mypy import names
 from capsend_mypy.changing import is_descriptor
+from capsend_mypy.fields import (
+    as_field,
+    frozen_fields,
+    is_cached_property,
+    is_class_level,
+    is_frozen,
+    is_marker_field,
+    is_sunder,
+    spelling,
+)
 from capsend_mypy.marks import is_per_process
+from capsend_mypy.spoils import Rule, Spoil
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -94,39 +104,6 @@ DEEP_CURE: Final = "declare the class with @unsafe_process_send, or simplify it"
 # typeshed's names for classes that their users and the run time know by others.
 RENAMES: Final = {"LockType": "lock", "ReferenceType": "ref"}
 RENAMED: Final = re.compile(r"\b(LockType|ReferenceType)\b")
-
-
-class Rule(enum.Enum):
-    """The error code of a spoilt part, whatever the position of the value."""
-
-    BAD = ""
-    ANY = "any"
-    OPAQUE = "opaque"
-    BOUND = "bound"
-
-
-@dataclass(frozen=True, slots=True)
-class Spoil:
-    """A part that spoils a type: a `Leaf` whose paths begin at the judged value, not yet at a variable.
-
-    A soft one is about a class that is merely mutable; it is reported after the parts that can never be sent.
-    """
-
-    leaf: wording.Leaf
-    rule: Rule = Rule.BAD
-    soft: bool = False
-
-    def under(self, part: str, *, type_name: str, noun: str, label: str) -> Spoil:
-        """Return the same spoilt part, seen from the value that holds it as `part`."""
-        step = wording.Step(path="", type=type_name, part=label, noun=noun)
-        inner = tuple(replace(below, path=part + below.path) for below in self.leaf.steps)
-        return replace(self, leaf=replace(self.leaf, path=part + self.leaf.path, steps=(step, *inner)))
-
-    def of(self, variable: str) -> wording.Leaf:
-        """Return the leaf with its paths beginning at a variable."""
-        path = variable + self.leaf.path
-        steps = tuple(replace(step, path=variable + step.path) for step in self.leaf.steps)
-        return replace(self.leaf, path=path, steps=steps, cure=wording.fit(self.leaf.cure, path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -552,7 +529,7 @@ class Judge:
         for name, symbol in info.names.items():
             node = symbol.node
             if isinstance(node, Decorator) and is_cached_property(node):
-                yield name, _as_field(node)
+                yield name, as_field(node)
                 continue
             if not isinstance(node, Var) or node.is_classvar or (name.startswith("__") and name.endswith("__")):
                 continue
@@ -562,66 +539,10 @@ class Judge:
                 self.provisional = True
             elif node.is_initialized_in_class and name not in listed and is_per_process(node.type):
                 continue  # an attribute of the class, of which each process has its own
-            elif not _is_marker_field(node.type):
+            elif not is_marker_field(node.type):
                 yield name, node
 
 
 def is_self_changing(spoil: Spoil) -> bool:
     """Return whether a part is spoilt because its class changes itself."""
     return spoil.leaf.cure == wording.CHANGING_CURE
-
-
-def is_sunder(name: str) -> bool:
-    """Return whether a name is one that enums keep for themselves, such as `_value_`."""
-    return name.startswith("_") and name.endswith("_")
-
-
-def is_cached_property(node: Decorator) -> bool:
-    """Return whether a method is a `cached_property`: its first result is a field of its instance from then on."""
-    return node.func.is_property and node.var.is_settable_property
-
-
-def _as_field(node: Decorator) -> Var:
-    declared = get_proper_type(node.func.type) if node.func.type is not None else None
-    field = Var(node.name, declared.ret_type if isinstance(declared, CallableType) else None)
-    field.is_final = True  # nobody assigns it but the property itself
-    return field
-
-
-def is_class_level(node: Var) -> bool:
-    """Return whether a variable of a class body belongs to the class, not to its instances.
-
-    That is so for `ClassVar`, for a plain `name = value`, and for `name: Final = value`.
-    """
-    if node.is_classvar:
-        return True
-    if not node.is_initialized_in_class:
-        return False
-    return node.is_inferred or (node.is_final and node.has_explicit_value)
-
-
-def is_default(node: Var) -> bool:
-    """Return whether a variable of a plain class has its value in the class body: its instances read the class's, unless they assign one."""
-    made = (node.info.metadata.get("dataclass") or node.info.metadata.get("attrs")) if node.info else None
-    return node.is_initialized_in_class and node.has_explicit_value and not made and not node.info.is_named_tuple
-
-
-def is_frozen(info: TypeInfo) -> bool:
-    """Return whether instances of a class refuse assignment: a frozen dataclass, a frozen attrs class, a named tuple."""
-    return info.is_named_tuple or any(info.metadata.get(kind, {}).get("frozen") for kind in ("dataclass", "attrs"))
-
-
-def frozen_fields(info: TypeInfo) -> set[str]:
-    """Return the fields that some frozen class in the MRO keeps from being assigned, inherited fields included."""
-    kinds = [base.metadata.get(kind, {}) for base in info.mro for kind in ("dataclass", "attrs")]
-    return {attribute["name"] for made in kinds if made.get("frozen") for attribute in made.get("attributes", ())}
-
-
-def spelling(info: TypeInfo) -> str:
-    """Return the way in which a class was made, on which the cure for a mutable one depends."""
-    return next((kind for kind in ("dataclass", "attrs") if kind in info.metadata), "")
-
-
-def _is_marker_field(declared: Type) -> bool:
-    proper = get_proper_type(declared)
-    return isinstance(proper, Instance) and proper.type.fullname == "dataclasses.KW_ONLY"

@@ -12,8 +12,8 @@ from mypy.types import ParamSpecType, Type, get_proper_type
 
 from capsend_mypy import mentions, names, operators
 from capsend_mypy.expressions import is_callable, item_type, source
-from capsend_mypy.judge import Rule, Spoil
 from capsend_mypy.solving import Direct
+from capsend_mypy.spoils import Rule, Spoil
 from capsend_mypy.values import is_callable as is_callable_part
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from mypy import nodes as n
 from capsend_mypy import names, summary, syntax, writes
 from capsend_mypy.bare import Bare
 from capsend_mypy.constants import Sources
-from capsend_mypy.judge import Judge, Memo, Spoil
+from capsend_mypy.judge import Judge, Memo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from capsend_mypy.shapes import Shape
     from capsend_mypy.solving import Direct, Found
+    from capsend_mypy.spoils import Spoil
     from capsend_mypy.summary import Summary
 
 TRANSPARENT: Final = frozenset(

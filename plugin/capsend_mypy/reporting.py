@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from mypy.messages import MessageBuilder
     from mypy.nodes import Context
 
-    from capsend_mypy.judge import Rule
     from capsend_mypy.modules import Modules
+    from capsend_mypy.spoils import Rule
     from capsend_mypy.summary import Failure, Hop
 
 UNEXPECTED = "unexpected {error} in the capsend plugin while it checked this. Please report it, with the code that it happened on"

@@ -9,7 +9,7 @@ from mypy import nodes as n
 from mypy.types import DeletedType, PartialType, Type, get_proper_type
 
 from capsend_mypy import mentions
-from capsend_mypy.judge import Rule, Spoil
+from capsend_mypy.spoils import Rule, Spoil
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,7 +13,7 @@ from mypy import nodes as n
 from mypy.types import Instance, LiteralType, TypeAliasType, get_proper_type
 
 from capsend_mypy import bodies, changing, dispatch, mentions, names, outline, registries, shapes, syntax
-from capsend_mypy.judge import Rule
+from capsend_mypy.spoils import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

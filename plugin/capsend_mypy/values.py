@@ -11,15 +11,16 @@ from mypy.types import CallableType
 from mypy.typevars import fill_typevars
 
 from capsend_mypy import mentions, names, outline, shapes, syntax
-from capsend_mypy.judge import Rule
 from capsend_mypy.shapes import Shape
+from capsend_mypy.spoils import Rule
 from capsend_mypy.summary import Failure, Hop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from capsend_mypy.judge import Judge, Spoil
+    from capsend_mypy.judge import Judge
     from capsend_mypy.solving import Direct
+    from capsend_mypy.spoils import Spoil
 
 MOST_STEPS: Final = 400
 GIVES_BACK: Final = frozenset(

@@ -11,8 +11,8 @@ from mypy.types import CallableType, Overloaded, Type, get_proper_type
 
 from capsend_mypy import constants, shapes
 from capsend_mypy.failures import of_global, short, with_global_cure
-from capsend_mypy.judge import Rule, Spoil
 from capsend_mypy.marks import is_per_process
+from capsend_mypy.spoils import Rule, Spoil
 from capsend_mypy.summary import Hop
 from capsend_mypy.values import Follower, Values, is_callable
 
