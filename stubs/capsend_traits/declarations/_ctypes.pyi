@@ -7,7 +7,7 @@ class _SimpleCData(Never):
     """it lives in native memory of this process; capture its .value"""
 
 class _Pointer(Never):
-    """a pointer is an address in the memory of this process; capture what it points to, such as pointer.contents.value"""
+    """a pointer is an address in the memory of this process; capture its target, such as pointer.contents.value"""
 
 class CFuncPtr(Never):
     """it is the address of native code of this process; do the work in Python inside the process"""

@@ -1,4 +1,4 @@
 from capsend_traits.marks import Never
 
 class SimpleQueue(Never):
-    """nobody else would see what is put in a copied queue; pass the items as an argument, and return the results"""
+    """nobody else would see the items that are put into a copied queue; pass the items as an argument, and return the results"""

@@ -88,10 +88,10 @@ class super(Never):
     """a super object is bound to one object of this process; call super() inside the method"""
 
 class list_iterator(Never, hidden=True):
-    """an iterator is a position that moves, and a copy would move on its own; pass the list as an argument, or capture tuple(...) of what is left"""
+    """an iterator is a position that moves, and a copy would move on its own; pass the list as an argument, or capture tuple(...) of the remaining items"""
 
 class list_reverseiterator(Never, hidden=True):
-    """an iterator is a position that moves, and a copy would move on its own; pass the list as an argument, or capture tuple(...) of what is left"""
+    """an iterator is a position that moves, and a copy would move on its own; pass the list as an argument, or capture tuple(...) of the remaining items"""
 
 class tuple_iterator(Never, hidden=True):
     """an iterator is a position that moves, and a copy would move on its own; capture the tuple, and iterate inside the process"""
@@ -106,7 +106,7 @@ class bytes_iterator(Never, hidden=True):
     """an iterator is a position that moves, and a copy would move on its own; capture the bytes, and iterate inside the process"""
 
 class bytearray_iterator(Never, hidden=True):
-    """an iterator is a position that moves, and a copy would move on its own; pass the bytearray as an argument, or capture bytes(...) of what is left"""
+    """an iterator is a position that moves, and a copy would move on its own; pass the bytearray as an argument, or capture bytes(...) of the remaining items"""
 
 class range_iterator(Never, hidden=True):
     """an iterator is a position that moves, and a copy would move on its own; capture the range, and iterate inside the process"""
@@ -115,25 +115,25 @@ class longrange_iterator(Never, hidden=True):
     """an iterator is a position that moves, and a copy would move on its own; capture the range, and iterate inside the process"""
 
 class set_iterator(Never, hidden=True):
-    """an iterator is a position that moves, and a copy would move on its own; pass the set as an argument, or capture frozenset(...) of what is left"""
+    """an iterator is a position that moves, and a copy would move on its own; pass the set as an argument, or capture frozenset(...) of the remaining items"""
 
 class dict_keyiterator(Never, hidden=True):
-    """an iterator is a position that moves, and a copy would move on its own; pass the dict as an argument, or capture tuple(...) of what is left"""
+    """an iterator is a position that moves, and a copy would move on its own; pass the dict as an argument, or capture tuple(...) of the remaining items"""
 
 class dict_valueiterator(Never, hidden=True):
-    """an iterator is a position that moves, and a copy would move on its own; pass the dict as an argument, or capture tuple(...) of what is left"""
+    """an iterator is a position that moves, and a copy would move on its own; pass the dict as an argument, or capture tuple(...) of the remaining items"""
 
 class dict_itemiterator(Never, hidden=True):
-    """an iterator is a position that moves, and a copy would move on its own; pass the dict as an argument, or capture tuple(...) of what is left"""
+    """an iterator is a position that moves, and a copy would move on its own; pass the dict as an argument, or capture tuple(...) of the remaining items"""
 
 class dict_reversekeyiterator(Never, hidden=True):
-    """an iterator is a position that moves, and a copy would move on its own; pass the dict as an argument, or capture tuple(...) of what is left"""
+    """an iterator is a position that moves, and a copy would move on its own; pass the dict as an argument, or capture tuple(...) of the remaining items"""
 
 class dict_reversevalueiterator(Never, hidden=True):
-    """an iterator is a position that moves, and a copy would move on its own; pass the dict as an argument, or capture tuple(...) of what is left"""
+    """an iterator is a position that moves, and a copy would move on its own; pass the dict as an argument, or capture tuple(...) of the remaining items"""
 
 class dict_reverseitemiterator(Never, hidden=True):
-    """an iterator is a position that moves, and a copy would move on its own; pass the dict as an argument, or capture tuple(...) of what is left"""
+    """an iterator is a position that moves, and a copy would move on its own; pass the dict as an argument, or capture tuple(...) of the remaining items"""
 
 class memory_iterator(Never, hidden=True):
     """an iterator is a position that moves, and a copy would move on its own; capture bytes(view), and iterate inside the process"""
@@ -148,7 +148,7 @@ class iterator(Never, hidden=True):
     """an iterator is a position that moves, and a copy would move on its own; capture tuple(...) of what is left, or iterate inside the process"""
 
 class odict_iterator(Never, hidden=True):
-    """an iterator is a position that moves, and a copy would move on its own; pass the OrderedDict as an argument, or capture tuple(...) of what is left"""
+    """an iterator is a position that moves, and a copy would move on its own; pass the OrderedDict as an argument, or capture tuple(...) of the remaining items"""
 
 class odict_keys(Never, hidden=True):
     """a view shows a dict of this process; pass the dict as an argument, or capture tuple(view)"""

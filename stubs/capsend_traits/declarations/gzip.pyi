@@ -1,4 +1,4 @@
 from capsend_traits.marks import Never
 
 class GzipFile(Never):
-    """an open file belongs to this process; send its path and open it inside the process, or capture what it contains"""
+    """an open file belongs to this process; send its path and open it inside the process, or capture its content"""

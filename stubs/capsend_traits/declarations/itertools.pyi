@@ -60,10 +60,10 @@ class _grouper(Never):
     """an iterator is a position that moves, and a copy would move on its own; capture tuple(...) of the group"""
 
 class _tee(Never):
-    """an iterator is a position that moves, and a copy would move on its own; capture tuple(...) of what is left"""
+    """an iterator is a position that moves, and a copy would move on its own; capture tuple(...) of the remaining items"""
 
 class _tee_dataobject(Never):
-    """an iterator is a position that moves, and a copy would move on its own; capture tuple(...) of what is left"""
+    """an iterator is a position that moves, and a copy would move on its own; capture tuple(...) of the remaining items"""
 
 if sys.version_info >= (3, 12):
     class batched(Never):

@@ -21,7 +21,7 @@ class Barrier(Never):
     """a copied barrier waits for threads that are not there; create it inside the process"""
 
 class Thread(Never):
-    """a thread runs in the memory of this process; send its target function, and what it needs as arguments"""
+    """a thread runs in the memory of this process; send its target function, and the data that it needs as arguments"""
 
 class Timer(Never):
     """a timer is a thread of this process; send its function, and call time.sleep() inside the process"""

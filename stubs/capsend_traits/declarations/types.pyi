@@ -48,7 +48,7 @@ class CellType(Never):
     """a cell is a variable that functions of this process share; capture cell.cell_contents"""
 
 class FrameType(Never):
-    """a frame is a running call of this process; capture what you need of frame.f_lineno and frame.f_code.co_name"""
+    """a frame is a running call of this process; capture frame.f_lineno and frame.f_code.co_name"""
 
 class TracebackType(Never):
     """a traceback holds the frames of this process; capture traceback.format_tb(tb) as a tuple of str"""

@@ -32,13 +32,13 @@ class ItemsView(Never):
     """a view shows a mapping of this process; pass the mapping as an argument, or capture tuple(view)"""
 
 class IO(Never):
-    """an open file belongs to this process; send its path and open it inside the process, or capture what it contains"""
+    """an open file belongs to this process; send its path and open it inside the process, or capture its content"""
 
 class TextIO(Never):
     """an open file belongs to this process; send its path and open it inside the process, or write to sys.stdout, which each process has"""
 
 class BinaryIO(Never):
-    """an open file belongs to this process; send its path and open it inside the process, or capture what it contains"""
+    """an open file belongs to this process; send its path and open it inside the process, or capture its content"""
 
 class TypeVar(ProcessSend):
     """immutable: rebuilt from its name, bound and constraints"""

@@ -10,4 +10,4 @@ class _UnixDefaultEventLoopPolicy(Never):
 
 if sys.version_info < (3, 14):
     class AbstractChildWatcher(Never):
-        """it watches processes that this one started; start them in the parent, and pass what they print"""
+        """it watches processes that this one started; start them in the parent, and pass their output"""

@@ -4,7 +4,7 @@ class CookieJar(Never):
     """it holds a lock; pass list(jar) as an argument"""
 
 class Cookie(Serializable):
-    """mutable: its fields can be changed; capture what you need of it, such as cookie.value"""
+    """mutable: its fields can be changed; capture the data that you need, such as cookie.value"""
 
 class CookiePolicy(ProcessSend):
     """it has no state"""

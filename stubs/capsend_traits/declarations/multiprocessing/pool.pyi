@@ -13,9 +13,9 @@ class MapResult(Never):
     """the result belongs to a pool of this process; capture result.get()"""
 
 class IMapIterator(Never):
-    """an iterator is a position that moves, and a copy would move on its own; capture tuple(...) of what is left"""
+    """an iterator is a position that moves, and a copy would move on its own; capture tuple(...) of the remaining items"""
 
 class IMapUnorderedIterator(Never):
-    """an iterator is a position that moves, and a copy would move on its own; capture tuple(...) of what is left"""
+    """an iterator is a position that moves, and a copy would move on its own; capture tuple(...) of the remaining items"""
 
 AsyncResult = ApplyResult

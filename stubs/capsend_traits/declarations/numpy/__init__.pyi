@@ -1,7 +1,7 @@
 from capsend_traits.marks import Never, ProcessSend, Serializable
 
 class ndarray(Serializable):
-    """mutable: a captured array would silently become a copy; pass it as an argument, or capture array.tobytes() and rebuild it inside with numpy.frombuffer"""
+    """mutable: a captured array would silently become a copy; pass it as an argument, or capture array.tobytes() and rebuild it in the process with numpy.frombuffer"""
 
 class dtype(ProcessSend):
     """immutable: the form of items"""
@@ -16,7 +16,7 @@ class object_(Never):
     """items that are Python objects are no memory; send array.tolist()"""
 
 class memmap(Never):
-    """a memory map belongs to a file of this process; grant the folder of the file, and read it inside"""
+    """a memory map belongs to a file of this process; grant the folder of the file, and read it in the process"""
 
 class nditer(Never):
     """an iterator is a position that moves, and a copy would move on its own; make it inside the process"""

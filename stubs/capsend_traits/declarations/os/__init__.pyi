@@ -23,4 +23,4 @@ uname_result = posix.uname_result
 waitid_result = posix.waitid_result
 
 class _wrap_close(Never):
-    """an open pipe belongs to this process; capture what it contains"""
+    """an open pipe belongs to this process; capture its content"""

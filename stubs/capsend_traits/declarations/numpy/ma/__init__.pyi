@@ -1,4 +1,4 @@
 from capsend_traits.marks import Never
 
 class MaskedArray(Never):
-    """a masked array is two arrays; send array.data and array.mask, and join them inside"""
+    """a masked array is two arrays; send array.data and array.mask, and join them in the process"""

@@ -1,4 +1,4 @@
 from capsend_traits.marks import Never
 
 class Generator(Never):
-    """a copy would produce the same numbers again; capture a seed, and make numpy.random.default_rng(seed) inside"""
+    """a copy would produce the same numbers again; capture a seed, and make numpy.random.default_rng(seed) in the process"""
