@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import hashlib
 import logging
 import os
 import sys
@@ -30,6 +31,7 @@ from capsend.runtime import preloading, process_warnings, running, workers
 from capsend.runtime.home import THIS_PROGRAM
 from capsend.runtime.life import next_number
 from capsend.runtime.shipments import Runnable
+from capsend.wasm.compiled import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -273,31 +275,30 @@ class Home:
     def start_on(self, node: Member, shipment: Any, environment: Environment) -> RemoteLife:
         """Start a process on a node; see `Node.start`."""
         self._check_open()
-        if isinstance(shipment, Runnable):
-            raise CapsendError(
-                f"{shipment.name} cannot be spawned on {node.name}: modules run in the program that compiled them. Spawn it there"
-            )
         for grant in shipment.grants:
             if grant.stays:
                 raise CaptureError(
                     f"cannot spawn {shipment.name} on {node.name}: {grant} cannot go along: {grant.stays}"
                 )
-        preloading.load()
-        preloading.load_named_by(shipment.entities)
+        if not isinstance(shipment, Runnable):
+            preloading.load()
+            preloading.load_named_by(shipment.entities)
         with node.starting:  # the node hears of processes in the order of their numbers
             return self._started(node, shipment, environment)
 
     def _started(self, node: Member, shipment: Any, environment: Environment) -> RemoteLife:
         number = next_number()
         references = [self._reference(grant, number, place) for place, grant in enumerate(shipment.grants)]
+        is_module = isinstance(shipment, Runnable)
+        largest = shipment.template.largest if is_module else None
         port = self.switch.remote(
             node.id,
             -number,
             f"process {number}",
             messages=environment.mailbox,
-            size=environment.mailbox_bytes,
+            size=environment.mailbox_bytes if largest is None else min(environment.mailbox_bytes, largest),
             root=number,
-            flags=1,
+            flags=0 if is_module else 1,
             watched=False,
         )
         port.name = shipment.message_name
@@ -310,7 +311,7 @@ class Home:
         try:
             node.admit(life)
             running.enlist(life)
-            self._send(node, life, references)
+            (self._send_module if is_module else self._send)(node, life, references)
         except BaseException:
             node.forget(life)
             running.strike(life)
@@ -342,6 +343,30 @@ class Home:
             sizes,
         )
         node.peer.put("spawn", fields, body)
+
+    def _send_module(self, node: Member, life: RemoteLife, references: list[list[Any]]) -> None:
+        shipment, environment = life.shipment, life.environment
+        source = source_of(shipment.template)
+        digest = hashlib.sha256(source).hexdigest()
+        if digest not in node.modules:
+            node.modules.add(digest)
+            node.peer.put("module", (digest,), source)
+        limits, full, variables, _ = terms_of(environment)
+        fields = (
+            life.number,
+            digest,
+            shipment.template.name,
+            shipment.entry,
+            shipment.name[:200],
+            limits,
+            full,
+            variables,
+            environment.stdout is not None,
+            environment.stderr is not None,
+            references,
+            [len(shipment.argument)],
+        )
+        node.peer.put("run", fields, shipment.argument)
 
     def _forget(self, life: RemoteLife) -> None:
         self._lives.pop(life.number, None)
@@ -388,7 +413,8 @@ class Home:
         life = node.life(number)
         if life is None:
             return
-        if kind not in {"v", "u", "e", "x"} or reason not in {"normal", "failed", "killed", "limit", "trap"}:
+        kinds = {"b", "x"} if isinstance(life.shipment, Runnable) else {"v", "u", "e", "x"}
+        if kind not in kinds or reason not in {"normal", "failed", "killed", "limit", "trap"}:
             raise Malformed("a process ends in another way")
         grants = {int(name): self.switch.grant(reference) for name, reference in numbered.items() if name.isdecimal()}
         life.end(kind, reason, words, figures=figures, grants=grants, sizes=sizes, body=item.body)

@@ -19,6 +19,7 @@ from capsend.cluster.hosted import Answer, HostedNames, HostedShipment, Raised
 from capsend.cluster.items import PART, Item, Malformed, joined, pack, split
 from capsend.cluster.lease import Lease
 from capsend.cluster.lines import GREETINGS, PATIENCE, Line, admit, dial
+from capsend.cluster.modules import Modules
 from capsend.cluster.peers import HOME, Peer, Switch, root_of
 from capsend.cluster.questions import HomeCalls, Questions, numbered
 from capsend.cluster.terms import environment_of
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from capsend.cluster.lines import Credentials
     from capsend.image.image import Image
     from capsend.runtime.life import Life
+    from capsend.wasm.module import WasmShipment
 
 _MOST_TOLD: Final = 1_000
 _log: Final = logging.getLogger("capsend.node")
@@ -74,6 +76,7 @@ class Host:
         self.lease: Lease = Lease(lost_after)
         self.switch.fence = self._fence
         self._ending = threading.Lock()
+        self._modules = Modules(self.switch, start=self._start_module, fail=self._fail)
         self._credentials = credentials
         self._heartbeat = heartbeat
         self._lost_after = lost_after
@@ -258,11 +261,44 @@ class Host:
         except Malformed:
             raise
         except Exception as error:  # noqa: BLE001 - home hears of it, as of any end
-            self._tell_end(number, outcome_of(error, number=number, reason="failed"), "failed", str(error), [0] * 7)
+            self._fail(item, error)
             return
         finally:
             self.switch.announce(number)  # only now: what others asked of it while its image was loaded has waited
             self.switch.settle(-number)
+        life.add_callback(functools.partial(self._ended, life))
+
+    def _fail(self, item: Item, error: Exception) -> None:
+        number = item.fields[0]
+        self._tell_end(number, outcome_of(error, number=number, reason="failed"), "failed", str(error), [0] * 7)
+
+    def _run(self, item: Item) -> None:
+        number = item.fields[0]
+        has_begun = self._modules.call(item)
+        self.switch.announce(number)
+        if has_begun:
+            self.switch.settle(-number)
+
+    def _start_module(self, item: Item, shipment: WasmShipment) -> None:
+        number, _, _, _, _, limits, full, variables, out, err, _, _ = item.fields
+        try:
+            life = running.start(
+                shipment,
+                attrs.evolve(
+                    environment_of(limits, full, variables, ()),
+                    stdout=_Target(self, number, 1) if out else None,
+                    stderr=_Target(self, number, 2) if err else None,
+                ),
+                shipment.template,
+                kind=shipment.kind,
+                operations=OPERATIONS,
+                number=number,
+                home=self,
+                before=self._begin,
+            )
+        except Exception as error:  # noqa: BLE001 - home hears of it, as of any end
+            self._fail(item, error)
+            return
         life.add_callback(functools.partial(self._ended, life))
 
     def _begin(self, life: Life) -> None:
@@ -274,7 +310,8 @@ class Host:
         reason, words = str(life.reason), life.mail.port.words
         answer: Answer | Outcome
         try:
-            answer = life.outcome()
+            value = life.outcome()
+            answer = value if isinstance(value, Answer) else Answer("b", "", {}, (value,))  # of a module
         except Raised as raised:
             answer = raised.answer
         except BaseException as error:  # noqa: BLE001 - whatever it ended by is told
@@ -300,6 +337,8 @@ class Host:
         life = self.lives.get(number)
         if life is not None:
             life.stop(ProcessKilled(f"process {number} was killed" + (f": {why}" if why else "")))
+        else:
+            self.switch.is_early(-number, lambda: self._kill(item))
 
     def _stats(self, item: Item) -> None:
         number, question = item.fields
@@ -328,6 +367,8 @@ class Host:
         "join": _join,
         "left": _left,
         "spawn": _spawn,
+        "module": lambda host, item: host._modules.take(item),  # noqa: SLF001 - its own module
+        "run": _run,
         "kill": _kill,
         "stats": _stats,
         "answer": lambda host, item: host._questions.answer(item),  # noqa: SLF001 - its own module

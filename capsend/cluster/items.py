@@ -120,6 +120,24 @@ WORDS: Final[dict[str, tuple[Callable[[Any], bool], ...]]] = {
         _references,
         _sizes,
     ),
+    # digest of the body in hexadecimal; the body is a WebAssembly module
+    "module": (_text,),
+    # number, digest of the module, its name, the function's, the call's, limits, mailbox_full, variables, wants stdout, wants stderr, handles,
+    # the size of the argument
+    "run": (
+        _number,
+        _text,
+        _text,
+        _text,
+        _text,
+        _limits,
+        _text,
+        _variables,
+        _flag,
+        _flag,
+        _references,
+        _sizes,
+    ),
     # number, why
     "kill": (_number, _text),
     # number, stream, flush

@@ -295,7 +295,7 @@ class RemoteLife(Completion):
         def read() -> None:
             self._read(kind, text, segments, grants=grants, reason=reason, words=words)
 
-        is_quick = kind == "v" and len(text) < _QUICK and text[:1] in {"p", "s"} and not segments
+        is_quick = kind == "b" or (kind == "v" and len(text) < _QUICK and text[:1] in {"p", "s"} and not segments)
         with self._lock:
             is_quick = is_quick and not self._callbacks and self._acts.is_idle
         if is_quick:
@@ -318,6 +318,8 @@ class RemoteLife(Completion):
         try:
             if kind == "x":
                 error, _ = error_of(text)
+            elif kind == "b":
+                (self.value,) = segments
             else:
                 self.value = self.shipment.receive(
                     kind + text, self.number, handles=Numbered(grants), segments=segments

@@ -31,6 +31,7 @@ class Member:
         renewed: the moment at which it was last told that it may go on.
         cpu_seconds: processor time of its program, at its last beat.
         lost: the number of processes that were lost with it.
+        modules: the digests of the modules that it was sent.
 
     Args:
         started, peer: as above.
@@ -51,6 +52,7 @@ class Member:
         self.renewed: float = time.monotonic()
         self.cpu_seconds: float = 0.0
         self.lost: int = 0
+        self.modules: set[str] = set()
         self._forget = forget
         self._lock = threading.Lock()
         self._lives: dict[int, RemoteLife] = {}

@@ -115,6 +115,11 @@ class Switch:
         """Note that home has spawned a process: others may have heard of its port before this program did."""
         self._announced = max(self._announced, number)
 
+    def expect(self, key: int) -> None:
+        """Let what is asked of a port wait for `settle`: its process is announced, and has not started yet."""
+        with self._lock:
+            self._early.setdefault(key, [])
+
     def settle(self, key: int) -> None:
         """Do what was asked of a port before home had told of it; there is the port now, or there never will be."""
         while True:

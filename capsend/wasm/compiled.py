@@ -49,6 +49,12 @@ _log: Final = logging.getLogger("capsend.wasm")
 _lock = threading.Lock()
 _turns: dict[tuple[bytes, str], threading.Lock] = {}
 _loaded: weakref.WeakValueDictionary[tuple[bytes, str], Compiled] = weakref.WeakValueDictionary()
+_sources: weakref.WeakKeyDictionary[Compiled, bytes] = weakref.WeakKeyDictionary()
+
+
+def source_of(module: Compiled) -> bytes:
+    """Return the binary form from which a module of this program was compiled, for machines with other CPUs."""
+    return _sources[module]
 
 
 def from_text(text: str, *, name: str) -> bytes:
@@ -98,6 +104,7 @@ def obtain(data: bytes, *, name: str, isolated: bool = False) -> Compiled:
             found = _loaded.get(key)
             if found is None:
                 found = _loaded[key] = _compile(data, name, isolated=isolated)
+                _sources[found] = data
     finally:
         with _lock:
             _turns.pop(key, None)

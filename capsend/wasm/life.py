@@ -135,7 +135,7 @@ class WasmLife(Life):
         Returns:
             (whether it raised, its result or the text of its exception).
         """
-        if not isinstance(grant, FunctionGrant):
+        if grant.kind != FunctionGrant.kind:  # of this program, or of the home of a node
             raise Refusal(Code.DENIED)
         call = wire.encode_value(((data,), {}), externals=lambda _: None, pickled=False)
         answer = self._call(f"{number}:{call}")
