@@ -17,7 +17,9 @@ from capsend.exceptions import CaptureError
 from capsend.shipping.captures.message_types import message_type
 from capsend.shipping.captures.origins import Origins, resolve
 from capsend.shipping.captures.walk import Walk, callable_name
+from capsend.shipping.identities import has_no_identity
 from capsend.shipping.refusals import Refusals
+from capsend.shipping.varying import shape_of
 from capsend.source.modules import loaded
 
 if TYPE_CHECKING:
@@ -28,14 +30,13 @@ if TYPE_CHECKING:
     from capsend.shipping.captures.context import Context
     from capsend.shipping.captures.observed import Observed
     from capsend.shipping.program import Program
+    from capsend.shipping.varying import Shape, Written
 
 MOST: Final = 256
 MOST_BYTES: Final = 64 << 20
 MOST_OF_ONE_CODE: Final = 4
 _OVERHEAD: Final = 16 << 10
 _Callable: TypeAlias = types.FunctionType | types.BuiltinFunctionType | type
-_SMALL: Final = frozenset({type(None), bool, int, float})
-_SHORT: Final = 1_024
 _NAMES: Final = ("__name__", "__qualname__", "__module__", "__doc__")
 _KINDS: Final = (types.FunctionType, types.BuiltinFunctionType, type)
 
@@ -50,6 +51,7 @@ class Prepared:
         text: the entry and the steps, for the process.
         names: (module, qualified name) of every object of the image that the program names.
         objects: the host's objects, by the program's numbers.
+        is_extensible: whether the program names the objects of `text`; False where `text` sets other plain constants than those of the walk.
     """
 
     program: Program
@@ -57,50 +59,90 @@ class Prepared:
     text: str
     names: frozenset[tuple[str, str]]
     _observed: Observed
+    _head: str = ""
+    _written: Written | None = None
     objects: list[object] = attrs.field(default=attrs.Factory(lambda self: self.program.objects, takes_self=True))
+    is_extensible: bool = True
 
     @property
     def size(self) -> int:
         """Bytes that it keeps: its text, and the values that the text was made from."""
-        return _OVERHEAD + 2 * len(self.text)
+        return _OVERHEAD + 2 * len(self.text) + len(self._head)
 
     def still_true(self) -> bool:
         """Return whether all objects that were read are the same now."""
         return self._observed.hold()
 
+    def has(self, thing: object) -> bool:
+        """Return whether an object is one that the program makes for names or cells."""
+        if not self.is_extensible and self._written is not None and id(thing) in self._written.named:
+            return not has_no_identity(thing)
+        return self.program.entity(thing) is not None
+
+    def filled(self, function: object, *, original: object = None) -> Prepared | None:
+        """Return the program with the plain constants of now; None if one of them has another shape, or is shared in another way.
+
+        Args:
+            function: the spawned function.
+            original: the function of the walk, if it is another; then the program is that of *function*.
+        """
+        varying, written, objects = self.program.varying, self._written, self.objects
+        if original is not None:
+            objects = [function if thing is original else thing for thing in objects]
+        if varying is None or written is None:
+            return self if original is None else attrs.evolve(self, objects=objects)
+        values = varying.values(function if isinstance(function, types.FunctionType) else None)
+        if values is None:
+            return None
+        if all(map(operator.is_, values, written.values)):
+            return self if original is None else attrs.evolve(self, objects=objects)
+        written = varying.write(values)
+        if written is None:
+            return None
+        objects = [*objects[: varying.first], *written.objects]
+        steps = dumps([*written.steps, *self.program.comparison(objects)])
+        text = f"{self._head},{steps[1:]}}}"
+        return attrs.evolve(self, text=text, objects=objects, written=written, is_extensible=False)
+
     def for_twin(self, function: types.FunctionType, twin: types.FunctionType) -> Prepared | None:
         """Return the same program with *twin* in the place of *function*; None if functions share cells in it."""
         if self.program.count_cells() != len(function.__closure__ or ()):
             return None
-        objects = [twin if thing is function else thing for thing in self.objects]
-        return attrs.evolve(self, objects=objects)
+        return self.filled(twin, original=function)
 
 
 @attrs.frozen
 class _Held:
-    """What a closure holds, without keeping alive more than small constants."""
+    """What a closure holds, without keeping it alive: the shapes of plain constants, and references to other objects."""
 
-    _references: tuple[Callable[[], object], ...]
+    _shapes: tuple[Shape | None, ...]
+    _references: tuple[Callable[[], object] | None, ...]
 
     @classmethod
     def of(cls, function: types.FunctionType) -> _Held | None:
-        """Return what a closure holds; None if something of it would be kept alive."""
-        references: list[Callable[[], object]] = []
-        for thing in _held_by(function):
-            if type(thing) in _SMALL or (type(thing) in {str, bytes} and len(thing) <= _SHORT):  # type: ignore[arg-type]  # it is one of the two
-                references.append(lambda thing=thing: thing)  # type: ignore[misc]  # mypy wants no default here
-            else:
-                try:
-                    references.append(weakref.ref(thing))
-                except TypeError:
-                    return None
-        return cls(tuple(references)) if references else None
+        """Return what a closure holds; None if a cell is empty, or something of it would be kept alive."""
+        held = _held_by(function)
+        if held is None:
+            return None
+        shapes = tuple(map(shape_of, held))
+        try:
+            references = tuple(
+                None if shape is not None else weakref.ref(thing) for thing, shape in zip(held, shapes, strict=True)
+            )
+        except TypeError:
+            return None
+        return cls(shapes, references)
 
     def is_of(self, function: types.FunctionType) -> bool:
-        """Return whether a closure holds the same objects."""
+        """Return whether a closure holds the same objects, and plain constants of the same shapes."""
         held = _held_by(function)
-        return len(held) == len(self._references) and all(
-            reference() is thing for reference, thing in zip(self._references, held, strict=True)
+        return (
+            held is not None
+            and len(held) == len(self._references)
+            and all(
+                shape_of(thing) == shape if reference is None else reference() is thing
+                for thing, shape, reference in zip(held, self._shapes, self._references, strict=True)
+            )
         )
 
 
@@ -123,17 +165,21 @@ class _Kept:
 
     def get(self, function: object, image: object) -> Prepared | None:
         """Return the program of a function, if it is kept and still true."""
+        known = self._true(function, image)
+        return None if known is None else known.filled(function)
+
+    def _true(self, function: object, image: object) -> Prepared | None:
         known = self._programs.get((id(function), image))
         return known[1] if known is not None and known[1].still_true() else None
 
     def twin_of(self, function: object, image: object) -> Prepared | None:
-        """Return the program of a closure of the same `def` that holds the same objects, if one is kept and still true."""
+        """Return the program of a closure of the same `def` that holds the same but for plain constants, if one is kept and still true."""
         if type(function) is not types.FunctionType:
             return None
         other = self._closures.get((id(function.__code__), image))
         if other is None or not are_twins(function, other):
             return None
-        known = self.get(other, image)
+        known = self._true(other, image)
         return None if known is None else known.for_twin(other, function)
 
     def keep(self, function: _Callable, image: object, prepared: Prepared) -> None:
@@ -143,7 +189,7 @@ class _Kept:
             if prepared.size > MOST_BYTES or not self.is_worth_it(function):
                 return
             self._programs[id(function), image] = function, prepared
-            if isinstance(function, types.FunctionType) and function.__closure__:
+            if isinstance(function, types.FunctionType) and "<" in function.__qualname__:
                 self._closures[id(function.__code__), image] = function
             self._bytes += prepared.size
             code = getattr(function, "__code__", function)
@@ -175,12 +221,26 @@ class _Kept:
                 del self._closures[code]
 
 
-def _held_by(function: types.FunctionType) -> list[object]:
-    """Return what a closure holds in its cells and defaults; an empty list if a cell is empty."""
+def _held_by(function: types.FunctionType) -> list[object] | None:
+    """Return what a closure holds in its cells and defaults; None if a cell is empty."""
     try:
         return [*(cell.cell_contents for cell in function.__closure__ or ()), *(function.__defaults__ or ())]
     except ValueError:
-        return []
+        return None
+
+
+def _hold_alike(one: types.FunctionType, other: types.FunctionType) -> bool:
+    """Return whether two functions hold the same objects but for plain constants, which have the same shapes."""
+    mine, theirs = _held_by(one), _held_by(other)
+    return (
+        mine is not None
+        and theirs is not None
+        and len(mine) == len(theirs)
+        and all(
+            thing is thing_there or ((shape := shape_of(thing)) is not None and shape == shape_of(thing_there))
+            for thing, thing_there in zip(mine, theirs, strict=True)
+        )
+    )
 
 
 def _have_same_annotations(one: types.FunctionType, other: types.FunctionType) -> bool:
@@ -193,17 +253,16 @@ def _have_same_annotations(one: types.FunctionType, other: types.FunctionType) -
 
 
 def are_twins(one: types.FunctionType, other: types.FunctionType) -> bool:
-    """Return whether two functions were made by the same `def` or `lambda`, hold the same objects, and nothing was changed in either."""
+    """Return whether two functions were made by the same `def` or `lambda`, hold alike, and nothing was changed in either."""
     if one.__code__ is not other.__code__ or one.__globals__ is not other.__globals__:
         return False
     if len(one.__defaults__ or ()) != len(other.__defaults__ or ()) or one.__kwdefaults__ or other.__kwdefaults__:
         return False
-    held = _held_by(one)
-    if not held or not all(map(operator.is_, held, _held_by(other))) or vars(one) or vars(other):
+    if not _hold_alike(one, other) or vars(one) or vars(other):
         return False
     if getattr(one, "__builtins__", None) is not getattr(other, "__builtins__", None):
         return False
-    if "<locals>" not in one.__qualname__ or len(getattr(one, "__type_params__", "")):
+    if "<" not in one.__qualname__ or len(getattr(one, "__type_params__", "")):
         return False
     return _have_same_annotations(one, other) and all(getattr(one, name) is getattr(other, name) for name in _NAMES)
 
@@ -221,13 +280,13 @@ def prepared_for(
         function: the callable.
         knows: returns whether the image has a module of that full name.
         image: the image behind `knows`.
-        twins: whether the program may be that of another closure of the same `def` that holds the same objects; it cannot be extended.
+        twins: whether the program may be that of another closure of the same `def` that holds alike; it cannot be extended.
     """
     plain: Any = getattr(function, "__capsend_function__", function)
     known = _kept.get(plain, image)
     if known is None and twins:
         known = _kept.twin_of(plain, image)
-    if known is not None:
+    if known is not None and (twins or known.is_extensible):
         return known
     refused = _refused.get(plain, image)
     if refused:
@@ -237,9 +296,16 @@ def prepared_for(
         if context.reusable and isinstance(plain, _KINDS) and _kept.is_worth_it(plain):
             _refused.keep(plain, image, context.findings, context.observed)
         raise _refusal(plain, context.findings, "spawn")
-    program = context.program
-    text = f'{{"entry":{dumps(entry)},"steps":{program.text()}}}'
-    prepared = Prepared(program, context.origins, text, frozenset(program.names()), context.observed)
+    program, opening = context.program, f'{{"entry":{dumps(entry)},"steps":'
+    prepared = Prepared(
+        program,
+        context.origins,
+        f"{opening}{program.text()}}}",
+        frozenset(program.names()),
+        context.observed,
+        "" if program.varying is None else opening + program.first_text(),
+        program.written,
+    )
     program.steps = []
     if context.reusable and isinstance(plain, _KINDS):
         _kept.keep(plain, image, prepared)
@@ -282,6 +348,8 @@ def walked(function: Any, knows: Callable[[str], bool], *, defining: bool = Fals
         walk.messages(message[0], function)
     context = dismantled(walk)
     entry: int | str = 0
+    if context.findings or not context.reusable:
+        context.program.fix()
     if reference is not None and not context.findings:
         entry = context.program.render(reference)[0]  # raises for values that have no encoding
     return context, entry

@@ -58,15 +58,14 @@ import attrs
 
 from capsend import codec
 from capsend.shipping.entity_description import describe, is_asked
+from capsend.shipping.identities import has_no_identity, is_interned
+from capsend.shipping.varying import LATER, Spot, Varying, Written
 
 if TYPE_CHECKING:
     import types
     from collections.abc import Callable, Iterator
 
     from capsend.capabilities.handles import Grant
-
-_SMALL: Final = range(-5, 257)
-"""The ints of which there is one object each, in every CPython."""
 
 
 @attrs.define(eq=False)
@@ -106,6 +105,8 @@ class _Fill:
 _ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
 _AROUND: Final = frozenset("dhpwy")
 _FILLERS: Final = {"m": "b", "c": "x", "f": "s", "g": "s"}
+_RUNNING: Final = frozenset("lw")
+"""The kinds whose steps run code of the program, which reads names."""
 
 
 class _Cycle(Exception):
@@ -142,6 +143,9 @@ class Program:
         self._readied: set[Entity] = set()
         self._acts: list[list[Any]] = []
         self._needed: list[Entity] = []
+        self._spots: dict[tuple[Entity, str, str | int], Spot] = {}
+        self.varying: Varying | None = None
+        self.written: Written | None = None
 
     def extend(self) -> Program:
         """Return a program that continues this one for one call; it begins with no steps of its own."""
@@ -237,7 +241,7 @@ class Program:
         entity = self._entities.get(id(value))
         if entity is not None:
             return entity
-        if _has_no_identity(value):
+        if has_no_identity(value):
             return codec.encode(value)
         return self.make(value, "v")
 
@@ -298,6 +302,16 @@ class Program:
         """Yield the entities of the user's functions."""
         yield from (entity for entity in list(self._entities.values()) if entity.kind == "f")
 
+    def may_vary(self, spot: Spot) -> None:
+        """Note a place whose plain constant may be another when the program is used again."""
+        self._spots[spot.owner, spot.part, spot.key] = spot
+
+    def fix(self) -> None:
+        """Have all plain constants be the same objects whenever the program is used again."""
+        for spot in self._spots.values():
+            spot.observe()
+        self._spots = {}
+
     def uses_packages(self) -> bool:
         """Return whether the program names anything of the image that is not the standard library's."""
         named = (entity.parts[0] for entity in self._entities.values() if entity.kind in {"i", "n"})
@@ -312,6 +326,7 @@ class Program:
         Raises:
             codec.NotEncodable: some value cannot be encoded.
         """
+        held_back = self._hold_back()
         found = [self._placed(reference) for reference in references]
         for entity in list(self._entities.values()):
             if entity.kind == "m":  # code may import it
@@ -327,24 +342,106 @@ class Program:
                 self.steps.append(self._placed(step))
         self._acts = []
         self._fill_waiting()
+        self._settle(*held_back)
         for entity in self._entities.values():
             # They refer to the entity itself: its object must not wait for the garbage collector.
             entity.blame, entity.ready = None, ()
         return found
 
     def text(self) -> str:
-        """Return the rendered steps as JSON; where CAPSEND_COMPARE is set, the last one has the guest compare what it has made with what is here."""
-        steps = self.steps
-        if steps and is_asked():
-            namespaces = {id(entity.thing) for entity in self.modules()}
-            steps = [*steps, ["=", describe(self.objects, namespaces=namespaces)]]
-        return codec.dumps(steps)
+        """Return the rendered steps as JSON; where CAPSEND_COMPARE is set, the last one has the guest compare its objects with the host's."""
+        return codec.dumps([*self.steps, *self.comparison(self.objects)] if self.steps else [])
+
+    def first_text(self) -> str:
+        """Return the rendered steps as JSON without those that set what varies, and without the bracket that ends the list."""
+        last = 0 if self.written is None else len(self.written.steps)
+        return codec.dumps(self.steps[: len(self.steps) - last])[:-1]
+
+    def comparison(self, objects: list[object]) -> list[list[Any]]:
+        """Return the step that compares the guest's objects with the host's, where CAPSEND_COMPARE is set."""
+        if not is_asked():
+            return []
+        namespaces = {id(entity.thing) for entity in self.modules()}
+        return [["=", describe(objects, namespaces=namespaces)]]
 
     def names(self) -> Iterator[tuple[str, str]]:
         """Yield (module, qualified name) of every object of the image that the rendered steps name."""
         for step in self.steps:
             if step[0] == "n":
                 yield step[1], step[2]
+
+    def _hold_back(self) -> tuple[list[Spot], list[Any]]:
+        """Take the places whose constants may vary out of the fills.
+
+        Returns:
+            (the places, the defaults of the spawned function with places among them).
+        """
+        spots, defaults = list(self._spots.values()), list[Any]()
+        if self.base is not None or any(entity.ready or entity.kind in _RUNNING for entity in self._entities.values()):
+            self.fix()
+            return [], []
+        self._spots = {}
+        held_back = []
+        for spot in spots:
+            fill = self._fill(spot.owner)
+            parts: Any = fill.names if spot.part == "names" else fill.parts.get(spot.part)
+            if (
+                parts is None
+                or (parts.get(spot.key) if isinstance(parts, dict) else parts[spot.key]) is not spot.reference
+            ):
+                spot.observe()  # another value was found for the place
+                continue
+            held_back.append(spot)
+            if spot.part == "defaults":
+                fill.parts["defaults"] = defaults = defaults or list(parts)
+                defaults[int(spot.key)] = spot
+            elif spot.part == "cells":
+                del parts[spot.key]
+            else:
+                parts[spot.key] = LATER
+        for spot in held_back:
+            if spot.part == "defaults":
+                self._fill(spot.owner).parts.pop("defaults", None)
+        return held_back, defaults
+
+    def _settle(self, spots: list[Spot], defaults: list[Any]) -> None:
+        """Write the last steps, of constants that may vary; a constant that an earlier step has made cannot."""
+        spots = [spot for spot in spots if spot.owner.number is not None]
+        free = [spot for spot in spots if not isinstance(spot.reference, Entity) or spot.reference.number is None]
+        if not spots:
+            return
+        self._set_fixed([spot for spot in spots if spot not in free], defaults)
+        kept = [part if isinstance(part, Spot) and part in free else self._reference(part) for part in defaults]
+        self._fill_waiting()
+        varying = Varying(free, kept, len(self.objects), self._entities)
+        written = varying.write([spot.value for spot in free])
+        if written is None:
+            self._set_fixed(free, defaults)
+            return
+        self.varying, self.written = varying, written
+        self.steps += written.steps
+        for value in written.objects:
+            entity = self._entities.get(id(value))
+            if entity is not None and id(value) in written.named:
+                entity.number = len(self.objects)
+            elif entity is not None:
+                del self._entities[id(value)]  # no code names the constant: an argument need not be the same object
+            self.objects.append(value)
+
+    def _set_fixed(self, spots: list[Spot], defaults: list[Any]) -> None:
+        """Write the steps of places whose constants stay the same objects."""
+        for spot in spots:
+            spot.observe()
+            placed = self._placed(spot.reference)
+            if spot.part == "names":
+                self.steps.append(["b", spot.owner.number, {spot.key: placed}])
+            elif spot.part == "cells":
+                self.steps.append(["s", spot.owner.number, {"cells": {spot.key: placed}}])
+            else:
+                self.steps.append(["s", spot.owner.number, {"defaults": list(map(self._reference, defaults))}])
+
+    def _reference(self, part: Any) -> Any:
+        return self._placed(part.reference if isinstance(part, Spot) else part)
 
     def _fill(self, entity: Entity) -> _Fill:
         return self._fills.setdefault(entity, _Fill())
@@ -402,6 +499,8 @@ class Program:
             reference = fill.names.get(name)
             if reference is None:
                 names[name] = [fill.unsent[name]]
+            elif reference is LATER:
+                names[name] = None
             elif _is_late(reference):
                 names[name], late[name] = None, reference
             else:
@@ -452,7 +551,7 @@ class Program:
             self._group = outer
             self._in_progress.difference_update(group)
         if len(group) == 1:
-            return ["v", text, 1] if _is_interned(whole) else ["v", text]
+            return ["v", text, 1] if is_interned(whole) else ["v", text]
         number = self._append(whole, ["v", text])
         for place, entity in enumerate(group[1:], 1):
             entity.number = self._append(entity.thing, ["I", number, place])
@@ -517,17 +616,3 @@ def _entities_in(parts: Any) -> Iterator[Entity]:
             stack += part.values()
         elif isinstance(part, list | tuple):
             stack += part
-
-
-def _has_no_identity(value: object) -> bool:
-    """Return whether every CPython has just one object of this value."""
-    kind = type(value)
-    return value is None or kind is bool or (kind is int and value in _SMALL) or (kind is str and value == "")
-
-
-def _is_interned(value: object) -> bool:
-    """Return whether a text is the interned one of its characters, which the constants of code share."""
-    if type(value) is not str or len(value) < 2:
-        return False
-    copy = "".join((value[:1], value[1:]))
-    return copy is not value and sys.intern(copy) is value

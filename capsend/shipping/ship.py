@@ -299,8 +299,7 @@ def _ship(
     prepared = prepared_for(function, knows, image, twins=True)
     if "numpy" in sys.modules and not knows("numpy"):
         _refuse_arrays(callable_name(function), args, kwargs)
-    program = prepared.program
-    is_known = any(program.entity(arg) is not None for arg in (*args, *kwargs.values()))
+    is_known = any(map(prepared.has, (*args, *kwargs.values())))
     segments: list[bytes] = []
     encoded = None if is_known else encode_data(args, kwargs, segments)
     if encoded is not None:
@@ -381,7 +380,7 @@ def _with_arguments(
         name,
         program.objects,
         names_sent,
-        tuple(program.handles),
+        tuple(prepared.program.handles),
         prepared.origins,
         message_type(function) is not None,
         tuple(segments),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import dataclasses
+import functools
 import sys
 import types
 import typing
@@ -19,6 +20,7 @@ from capsend.shipping.captures.message_types import classes_in, mailbox_names, m
 from capsend.shipping.captures.origins import Origin, missing_module_cure, resolve
 from capsend.shipping.captures.source_cache import function_reads, function_source
 from capsend.shipping.captures.writes import changed_names, lost_writes
+from capsend.shipping.varying import Spot, shape_of
 from capsend.source.importable import importable
 from capsend.source.locate import SourceError, is_generated
 from capsend.source.modules import code_in, loaded
@@ -167,7 +169,7 @@ class Functions:
         lines = {read.name: read.line for read in reversed(function_reads(function))}
         cells: dict[str, Reference] = {}
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-            reference = self._cell(name, cell, place.at(lines.get(name, place.line)), function)
+            reference = self._cell(name, cell, place.at(lines.get(name, place.line)), function, entity)
             if reference is not None:
                 cells[name] = reference
         if cells:
@@ -224,7 +226,9 @@ class Functions:
             reference = values.send(messages, Kind.CAPTURED, callable_name(function), place, trait="Serializable")
         self._context.program.act(entity, "q", entity, function.__code__.co_varnames[0], reference)
 
-    def _cell(self, name: str, cell: types.CellType, place: Place, function: types.FunctionType) -> Reference | None:
+    def _cell(
+        self, name: str, cell: types.CellType, place: Place, function: types.FunctionType, entity: Entity
+    ) -> Reference | None:
         try:
             value = cell.cell_contents
         except ValueError:
@@ -238,7 +242,10 @@ class Functions:
                 )
                 self._context.refuse(Kind.CAPTURED, name, _UNASSIGNED, [leaf], place)
             return None
-        self._context.observed.cell(cell, value)
+        observe = functools.partial(self._context.observed.cell, cell, value)
+        shape = shape_of(value) if function is self._walk.constants.root else None
+        if shape is None:
+            observe()
         if self._walk.constants.holds_cell(function, name, value):
             return self._walk.values.send_constant(value, Kind.CAPTURED, name, place)
         before = len(self._context.findings)
@@ -250,6 +257,10 @@ class Functions:
             self._suggest_fields(name, value, function)
         if reference is None:
             return self._walk.values.placeholder(name, value)
+        if shape is not None:
+            index = function.__code__.co_freevars.index(name)
+            spot = Spot(entity, "cells", name, value, reference, shape, index, observe)
+            self._context.program.may_vary(spot)
         if name != "__class__":
             self._walk.names.follow(value, [read for read in function_reads(function) if read.name == name], place)
         return reference
@@ -276,6 +287,12 @@ class Functions:
         if pairs:
             sent = [self._default(function, name, value, place) for name, value in pairs]
             program.part(entity, "defaults", sent)
+            if function is self._walk.constants.root:
+                for index, (value, reference) in enumerate(zip(defaults, sent, strict=True)):
+                    shape = shape_of(value)
+                    if shape is not None:
+                        # The tuple of defaults is observed as a whole.
+                        program.may_vary(Spot(entity, "defaults", index, value, reference, shape, index, _nothing))
         if function.__kwdefaults__:
             keyword = {
                 name: self._default(function, name, value, place) for name, value in function.__kwdefaults__.items()
@@ -332,6 +349,10 @@ class Functions:
     def _refuse_write(self, write: Write, place: Place) -> None:
         leaf = Leaf(write.name, write.keyword, wording.WRITTEN_VERDICT, wording.WRITTEN_CURE)
         self._context.refuse(Kind.WRITTEN, write.name, write.keyword, [leaf], place.at(write.line))
+
+
+def _nothing() -> None:
+    pass
 
 
 def owner_of(function: types.FunctionType) -> type | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import sys
@@ -16,17 +17,18 @@ from capsend.shipping.captures.annotations import INTROSPECTION
 from capsend.shipping.captures.context import ABSENT, CANNOT_BE_SENT, NOT_IN_IMAGE, Place, Refused
 from capsend.shipping.captures.origins import Origin, is_placeholder, missing_module_cure
 from capsend.shipping.captures.texts import ASKING
+from capsend.shipping.varying import Spot, is_loose, shape_of
 from capsend.source.modules import loaded
 from capsend.source.references import Read
 from capsend.traits.judge import type_name
-from capsend.traits.parts import ATOMS
 from capsend.traits.per_process import declares_per_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from capsend.shipping.captures.protocols import Walk
-    from capsend.shipping.program import Entity
+    from capsend.shipping.program import Entity, Reference
+    from capsend.shipping.varying import Shape
     from capsend.source.references import Import
 
 _ASKED: Final = (
@@ -44,7 +46,6 @@ _ASKED: Final = (
 """The attributes that ask for more than themselves, of whatever they are read."""
 _RUN_TIME: Final = frozenset({"capsend_guest", "capsend_traits", "componentize_py", "wit_world"})
 """The packages that are in every image but in no list of importable modules."""
-_SHORT: Final = 200
 _HOOKS: Final = frozenset({"__dir__", "__getattr__"})
 """The functions that a module is asked by."""
 _MACHINERY: Final = frozenset({"__cached__", "__warningregistry__"})
@@ -92,7 +93,8 @@ class Names:
             return
         self._done.add((*key, context.tolerant))
         value = namespace.get(read.name, ABSENT)
-        context.observed.name(namespace, read.name, value)
+        if shape_of(value) is None:
+            context.observed.name(namespace, read.name, value)
         if value is ABSENT:
             return  # a built-in, or a name that does not exist: then the process fails as the host would
         if is_placeholder(value):
@@ -124,7 +126,25 @@ class Names:
             program.withhold(module, read.name, f"it is {type_name(type(value))}, which is not ProcessSend")
             return False
         program.bind(module, read.name, reference)
+        shape = shape_of(value)
+        if shape is not None:
+            self._may_vary(namespace, module, read.name, value, reference, shape)
         return True
+
+    def _may_vary(
+        self,
+        namespace: dict[str, Any],
+        module: Entity,
+        name: str,
+        value: object,
+        reference: Reference,
+        shape: Shape | None,
+    ) -> None:
+        """Note a global whose plain constant may be another when the program is used again."""
+        observed = self._context.observed
+        observe = functools.partial(observed.name, namespace, name, value)
+        spot = Spot(module, "names", name, value, reference, shape, namespace, observe)
+        self._context.program.may_vary(spot)
 
     def follow(self, value: Any, reads: Iterable[Read], place: Place) -> None:
         """Follow the attributes that are read from a value whose identity is known."""
@@ -231,10 +251,10 @@ class Names:
                 if submodule is not None:
                     program.bind(entity, name, submodule)
                     continue
-                is_long = isinstance(value, bytes | str) and len(value) > _SHORT and name != "__doc__"
-                if type(value) in ATOMS and not is_long:
-                    self._context.observed.name(namespace, name, value)
-                    program.bind(entity, name, program.value(value))
+                if is_loose(name, value):
+                    reference = program.value(value)
+                    program.bind(entity, name, reference)
+                    self._may_vary(namespace, entity, name, value, reference, None)
                 else:
                     program.withhold(entity, name, "no code that was sent with it names it")
 

@@ -119,7 +119,13 @@ class Annotations(Protocol):
 
 
 class Constants(Protocol):
-    """The constants of the modules of a walk; see `capsend.shipping.captures.constants`."""
+    """The constants of the modules of a walk; see `capsend.shipping.captures.constants`.
+
+    Attributes:
+        root: the spawned callable.
+    """
+
+    root: object
 
     def holds(self, namespace: dict[str, Any], name: str, value: object) -> bool:
         """Return whether a global is a constant of its module."""

@@ -1,0 +1,212 @@
+"""Plain constants of a program that may be others at its next use: globals, and what the cells and defaults of the spawned function hold.
+
+A loop spawns closures of one `def` that differ in a number, or counts in a global. One walk serves all of them, since a walk decides nothing by
+the value of a plain constant, only by its type. The steps that set such constants are the last of a program, and only these are written again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import attrs
+
+from capsend import codec
+from capsend.shipping.identities import has_no_identity, is_interned
+from capsend.traits.parts import ATOMS
+
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Callable, Mapping, Sequence
+
+    from capsend.shipping.program import Entity, Reference
+
+LATER: Final = "later"
+"""Stands for the value of a name of a module until the last steps set it."""
+MOST_CHARACTERS: Final = 1_024
+_MOST_ITEMS: Final = 64
+_SHORT: Final = 200
+_ABSENT: Final = object()
+_OF_ONE_SIZE: Final = frozenset({type(None), bool, int, float, complex})
+
+# The type of a scalar, or those of the items of a tuple.
+Shape: TypeAlias = "type | tuple[type, ...]"
+
+
+def shape_of(value: object) -> Shape | None:
+    """Return the shape of a plain constant, which is all of it that a walk decides by; None for other values, and for long ones."""
+    kind = type(value)
+    if kind in _OF_ONE_SIZE:
+        return kind
+    if kind is str or kind is bytes:
+        return kind if len(value) <= MOST_CHARACTERS else None  # type: ignore[arg-type]  # it is one of the two
+    if kind is not tuple or len(value) > _MOST_ITEMS:  # type: ignore[arg-type]  # it is a tuple
+        return None
+    shapes = [shape_of(item) for item in value]  # type: ignore[attr-defined]
+    return tuple(shapes) if all(isinstance(shape, type) for shape in shapes) else None  # type: ignore[arg-type]
+
+
+def is_loose(name: str, value: object) -> bool:
+    """Return whether a global that no code of a program names is sent with it: an atom, and no long one but the docstring."""
+    if type(value) not in ATOMS:
+        return False
+    return name == "__doc__" or not isinstance(value, str | bytes) or len(value) <= _SHORT
+
+
+@attrs.frozen(eq=False)
+class Spot:
+    """A place of a program where a plain constant stands.
+
+    Attributes:
+        owner: the module or function.
+        part: whether it is a name of a module, or a cell or a default of the spawned function.
+        key: the name, or the index of the default.
+        value: the value that the walk met.
+        reference: the reference to that value.
+        shape: the shape that another value must have; None for a name that no code names, where any atom will do.
+        source: the namespace of the module, or the index of the cell or default.
+        observe: notes that the value must stay the same object, where it cannot vary after all.
+    """
+
+    owner: Entity
+    part: Literal["names", "cells", "defaults"]
+    key: str | int
+    value: object = attrs.field(repr=False)
+    reference: Reference = attrs.field(repr=False)
+    shape: Shape | None
+    source: Mapping[str, object] | int = attrs.field(repr=False)
+    observe: Callable[[], None] = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Written:
+    """The last steps of a program, as written for one use.
+
+    Attributes:
+        steps: the steps.
+        objects: the values that they number, in order.
+        values: the values of all places.
+        named: the identities of the values that code names: such a value among the arguments is the same object.
+    """
+
+    steps: list[list[Any]]
+    objects: list[object]
+    values: list[object]
+    named: frozenset[int]
+
+
+class Varying:
+    """The places of a rendered program whose plain constants may vary.
+
+    Args:
+        spots: the places; their owners have numbers.
+        defaults: the defaults of the spawned function: references as steps have them, and places.
+        first: the number of the first value that the last steps make.
+        entities: those of the program, by identity: a constant that is one of the steps before is shared, and cannot vary.
+    """
+
+    def __init__(
+        self, spots: list[Spot], defaults: Sequence[object], first: int, entities: Mapping[int, Entity]
+    ) -> None:
+        self._spots = spots
+        self._defaults = defaults
+        self.first = first
+        self._entities = entities  # not a method of the program, which would be a cycle
+        self._own: frozenset[int] | None = None
+
+    def values(self, function: types.FunctionType | None) -> list[object] | None:
+        """Return the present values of all places, those of the function's cells and defaults too; None if the shape of one is another."""
+        found: list[object] = []
+        for spot in self._spots:
+            source = spot.source
+            value = _held(function, spot) if isinstance(source, int) else source.get(str(spot.key), _ABSENT)
+            if value is not spot.value and not (
+                is_loose(str(spot.key), value) if spot.shape is None else shape_of(value) == spot.shape
+            ):
+                return None
+            found.append(value)
+        return found
+
+    def write(self, values: list[object]) -> Written | None:
+        """Write the last steps for some values; None if objects are shared in ways that these steps do not write."""
+        writer = _Writer(self.first, self._is_fixed)
+        references: dict[Spot, object] = {}
+        try:
+            for spot, value in zip(self._spots, values, strict=True):
+                references[spot] = writer.reference(value)
+        except (_SharedError, codec.NotEncodable):
+            return None
+        filled: dict[int, dict[str, Any]] = {}
+        function: dict[str, Any] = {}
+        owner = 0
+        for spot, reference in references.items():
+            assert spot.owner.number is not None
+            if spot.part == "names":
+                filled.setdefault(spot.owner.number, {})[str(spot.key)] = reference
+                continue
+            owner = spot.owner.number
+            if spot.part == "cells":
+                function.setdefault("cells", {})[spot.key] = reference
+        if any(isinstance(part, Spot) for part in self._defaults):
+            function["defaults"] = [references[part] if isinstance(part, Spot) else part for part in self._defaults]
+        steps = [*writer.steps, *(["b", number, names] for number, names in filled.items())]
+        if function:
+            steps.append(["s", owner, function])
+        named = {id(value) for spot, value in zip(self._spots, values, strict=True) if spot.shape is not None}
+        if self._own is None:
+            # Those of the first use are entities of the program, which keeps them alive.
+            self._own = frozenset(map(id, writer.objects))
+        return Written(steps, writer.objects, values, frozenset(named))
+
+    def _is_fixed(self, thing: object) -> bool:
+        entity = self._entities.get(id(thing))
+        return entity is not None and entity.number is not None and not (self._own and id(thing) in self._own)
+
+
+class _SharedError(Exception):
+    """An object stands in more than one value."""
+
+
+class _Writer:
+    """Writes plain constants; each object once."""
+
+    def __init__(self, first: int, is_fixed: Callable[[object], bool]) -> None:
+        self.steps: list[list[Any]] = []
+        self.objects: list[object] = []
+        self.first = first
+        self._is_fixed = is_fixed
+        self._numbers: dict[int, int] = {}
+        self._parts: set[int] = set()
+
+    def reference(self, value: object) -> object:
+        """Return the reference to a value.
+
+        Raises:
+            _SharedError: a part of it is an object of its own elsewhere.
+            codec.NotEncodable: it cannot be encoded.
+        """
+        if has_no_identity(value):
+            return codec.encode(value)
+        known = self._numbers.get(id(value))
+        if known is not None:
+            return known
+        parts = {id(part): part for part in value if not has_no_identity(part)} if type(value) is tuple else {}
+        if id(value) in self._parts or parts.keys() & (self._parts | self._numbers.keys()):
+            raise _SharedError
+        if self._is_fixed(value) or any(map(self._is_fixed, parts.values())):
+            raise _SharedError
+        self._parts |= parts.keys()
+        number = self._numbers[id(value)] = self.first + len(self.objects)
+        self.objects.append(value)
+        step = ["v", codec.encode(value)]
+        self.steps.append([*step, 1] if is_interned(value) else step)
+        return number
+
+
+def _held(function: types.FunctionType | None, spot: Spot) -> object:
+    assert function is not None
+    assert isinstance(spot.source, int)
+    held: Sequence[Any] = (function.__closure__ if spot.part == "cells" else function.__defaults__) or ()
+    try:
+        return held[spot.source].cell_contents if spot.part == "cells" else held[spot.source]
+    except (IndexError, ValueError):
+        return _ABSENT
