@@ -34,15 +34,20 @@ Shape: TypeAlias = "type | tuple[type, ...]"
 
 def shape_of(value: object) -> Shape | None:
     """Return the shape of a plain constant, which is all of it that a walk decides by; None for other values, and for long ones."""
+    if type(value) is not tuple:
+        return _scalar(value)
+    if len(value) > _MOST_ITEMS:
+        return None
+    types_ = tuple(filter(None, map(_scalar, value)))
+    return types_ if len(types_) == len(value) else None
+
+
+def _scalar(value: object) -> type | None:
     kind = type(value)
     if kind in _OF_ONE_SIZE:
         return kind
-    if kind is str or kind is bytes:
-        return kind if len(value) <= MOST_CHARACTERS else None  # type: ignore[arg-type]  # it is one of the two
-    if kind is not tuple or len(value) > _MOST_ITEMS:  # type: ignore[arg-type]  # it is a tuple
-        return None
-    shapes = [shape_of(item) for item in value]  # type: ignore[attr-defined]
-    return tuple(shapes) if all(isinstance(shape, type) for shape in shapes) else None  # type: ignore[arg-type]
+    is_short = (kind is str or kind is bytes) and len(value) <= MOST_CHARACTERS  # type: ignore[arg-type]  # it is one of the two
+    return kind if is_short else None
 
 
 def is_loose(name: str, value: object) -> bool:
