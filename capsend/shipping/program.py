@@ -52,44 +52,21 @@ step                                                effect
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from capsend import codec
+from capsend.shipping.entities import Entity, Reference
 from capsend.shipping.entity_description import describe, is_asked
 from capsend.shipping.identities import has_no_identity, is_interned
 from capsend.shipping.varying import LATER, Spot, Varying, Written
 
 if TYPE_CHECKING:
     import types
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from capsend.capabilities.handles import Grant
-
-
-@attrs.define(eq=False)
-class Entity:
-    """One object that a process rebuilds.
-
-    Attributes:
-        thing: the object on the host, which is kept alive.
-        kind: the letter of the step that makes it.
-        parts: the rest of the step; entities are in the places of references.
-        number: its place among the entities of the rendered program; None before it is rendered.
-        ready: (entity, ...) of the classes and functions whose code runs when a value is decoded.
-        blame: called with the error when a value turns out to have no encoding; returns whether a placeholder may represent it.
-    """
-
-    thing: object = attrs.field(repr=False)
-    kind: str
-    parts: tuple[Any, ...] = attrs.field(repr=False)
-    number: int | None = None
-    ready: tuple[Entity, ...] = attrs.field(default=(), repr=False)
-    blame: Callable[[codec.NotEncodable], bool] | None = attrs.field(default=None, repr=False)
-
-
-Reference: TypeAlias = Entity | str
 
 
 @attrs.define(eq=False)

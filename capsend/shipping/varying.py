@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import types
     from collections.abc import Callable, Mapping, Sequence
 
-    from capsend.shipping.program import Entity, Reference
+    from capsend.shipping.entities import Entity, Reference
 
 LATER: Final = "later"
 """Stands for the value of a name of a module until the last steps set it."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from capsend.shipping.captures.context import Place
     from capsend.shipping.captures.protocols import Walk
-    from capsend.shipping.program import Reference
+    from capsend.shipping.entities import Reference
 
 _FIELD_KINDS: Final = {"_FIELD": "", "_FIELD_CLASSVAR": "C", "_FIELD_INITVAR": "I"}
 _ORDER: Final = ("__lt__", "__le__", "__gt__", "__ge__")

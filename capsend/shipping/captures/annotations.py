@@ -18,7 +18,7 @@ from capsend.traits.fields import annotations_of
 
 if TYPE_CHECKING:
     from capsend.shipping.captures.protocols import Walk
-    from capsend.shipping.program import Entity, Reference
+    from capsend.shipping.entities import Entity, Reference
 
 INTROSPECTION: Final = frozenset(
     {

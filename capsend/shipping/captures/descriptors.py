@@ -15,7 +15,7 @@ from capsend.traits.markers import Impl
 if TYPE_CHECKING:
     from capsend.shipping.captures.context import Place
     from capsend.shipping.captures.protocols import Walk
-    from capsend.shipping.program import Entity, Reference
+    from capsend.shipping.entities import Entity, Reference
 
 
 class Descriptors:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from capsend.shipping.captures.protocols import Walk
-    from capsend.shipping.program import Entity, Reference
+    from capsend.shipping.entities import Entity, Reference
     from capsend.shipping.varying import Shape
     from capsend.source.references import Import
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from capsend_traits.wording import Kind
 
     from capsend.shipping.captures.context import Context, Place
-    from capsend.shipping.program import Entity, Reference
+    from capsend.shipping.entities import Entity, Reference
     from capsend.source.locate import Source
     from capsend.source.references import Import, Read, References
     from capsend.traits.judge import TraitName

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from capsend.codec.text import NotEncodable
     from capsend.shipping.captures.context import Place
     from capsend.shipping.captures.protocols import Walk
-    from capsend.shipping.program import Entity, Reference
+    from capsend.shipping.entities import Entity, Reference
 
 _JUDGED_AGAIN: Final = frozenset("cfgm")
 """The kinds of entities that may have been met before by code that needs less of them."""

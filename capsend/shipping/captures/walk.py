@@ -29,7 +29,8 @@ from capsend.traits.judge import type_name
 
 if TYPE_CHECKING:
     from capsend.shipping.captures.origins import Origins
-    from capsend.shipping.program import Program, Reference
+    from capsend.shipping.entities import Reference
+    from capsend.shipping.program import Program
 
 __all__ = ["ABSENT", "Place", "Walk", "callable_name"]
 

@@ -1,0 +1,36 @@
+"""The entities of a program: the objects that a process rebuilds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from capsend.codec.text import NotEncodable
+
+
+@attrs.define(eq=False)
+class Entity:
+    """One object that a process rebuilds.
+
+    Attributes:
+        thing: the object on the host, which is kept alive.
+        kind: the letter of the step that makes it.
+        parts: the rest of the step; entities are in the places of references.
+        number: its place among the entities of the rendered program; None before it is rendered.
+        ready: (entity, ...) of the classes and functions whose code runs when a value is decoded.
+        blame: called with the error when a value turns out to have no encoding; returns whether a placeholder may represent it.
+    """
+
+    thing: object = attrs.field(repr=False)
+    kind: str
+    parts: tuple[Any, ...] = attrs.field(repr=False)
+    number: int | None = None
+    ready: tuple[Entity, ...] = attrs.field(default=(), repr=False)
+    blame: Callable[[NotEncodable], bool] | None = attrs.field(default=None, repr=False)
+
+
+Reference: TypeAlias = Entity | str
