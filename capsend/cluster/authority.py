@@ -1,4 +1,4 @@
-"""The authority of a cluster: it makes the certificates by which home and nodes know each other. It needs the package `cryptography`."""
+"""The authority of a cluster: it makes the certificates with which home and nodes prove their identity. It needs the package `cryptography`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Role = Literal["any", "home", "node"]
-"""What a certificate is for: home connects, a node of an operator listens, and nodes of one run do both."""
+"""The purpose of a certificate: home connects, a node of an operator listens, and nodes of one run do both."""
 
 _EARLIER: Final = datetime.timedelta(days=1)
 """Certificates are valid from before they were made: clocks of machines differ."""
@@ -24,7 +24,7 @@ class Authority:
     """Signs certificates, with a key that never leaves this program.
 
     Args:
-        days: the days for which what it signs is valid.
+        days: the days for which the certificates that it signs are valid.
 
     Raises:
         CapsendError: the package `cryptography` is not installed.
@@ -51,7 +51,7 @@ class Authority:
         """Make a certificate and its key.
 
         Args:
-            names: what it names: ids of peers, names of hosts, addresses.
+            names: the subjects of the certificate: ids of peers, names of hosts, addresses.
             role: "home" for one with which nobody can listen, "node" for one with which nobody can connect.
         """
         from cryptography import x509

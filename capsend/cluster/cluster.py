@@ -32,7 +32,9 @@ LOST_AFTER: Final = 5.0
 LOCAL_LOST_AFTER: Final = 30.0
 
 
-@not_process_send("it belongs to the program that has the cluster; pass what is to be done there, and spawn it here")
+@not_process_send(
+    "it belongs to the program that has the cluster; let that program spawn on the node, and pass the data of the call"
+)
 @final
 class Node:
     """A machine, or an OS process on one, that runs processes of a cluster; `Cluster.nodes` has them, users make none.
@@ -51,7 +53,7 @@ class Node:
 
     @property
     def id(self) -> str:
-        """The name by which its cluster knows it, which is never used again."""
+        """Its name within the cluster, which is never used again."""
         return self._member.id
 
     @property
@@ -77,7 +79,7 @@ class Node:
 
     @property
     def running(self) -> int:
-        """The number of processes that were spawned on it from here and have not ended."""
+        """The number of processes that this program has spawned on it and that have not ended."""
         return len(self._member)
 
     @property
@@ -108,7 +110,7 @@ def least_loaded(nodes: tuple[Node, ...], _environment: Environment) -> Node:
     return min(nodes, key=lambda node: node.running / max(node.cpus, 1))
 
 
-@not_process_send("it belongs to the program that has it; what a process spawns runs on the node of that process")
+@not_process_send("it belongs to the program that has it; children of a process run on the node of that process")
 @final
 class Cluster(Closing):
     """Nodes on which processes run as they do in this program: with the same limits, messages, links and results.
@@ -122,7 +124,7 @@ class Cluster(Closing):
     Args:
         engine: starts the nodes; `Cluster.local` has one.
         heartbeat: seconds between two signs of life.
-        lost_after: seconds of silence after which a node is lost. What ran on it ended with it, or ends by itself before that time is
+        lost_after: seconds of silence after which a node is lost. Its processes ended with it, or end by themselves before that time is
             over.
         place: chooses the node of a process: called with the nodes that are alive and the environment.
         count: the number of nodes that the engine starts.
@@ -174,7 +176,7 @@ class Cluster(Closing):
             place: chooses the node of a process, as for `Cluster`.
 
         Raises:
-            ValueError: there is not at least one node, or `lost_after` is less than two heartbeats.
+            ValueError: the number of nodes is less than one, or `lost_after` is less than two heartbeats.
             CapsendError: a node did not start.
         """
         from capsend.cluster.engines.local import LocalEngine
@@ -213,7 +215,7 @@ class Cluster(Closing):
             place: chooses the node of a process, as for `Cluster`. `Node.labels` are those of Ray's node.
 
         Raises:
-            ValueError: there is not at least one node, or `lost_after` is less than two heartbeats.
+            ValueError: the number of nodes is less than one, or `lost_after` is less than two heartbeats.
             ImageError: a machine has other versions.
             CapsendError: Ray or `cryptography` is not installed, Ray cannot be reached, or a node did not start.
         """
@@ -281,7 +283,7 @@ class Cluster(Closing):
         return self._registry
 
     def wait_for(self, nodes: int, timeout: float | None = None) -> bool:
-        """Wait until there are so many nodes; return whether there are.
+        """Wait until the cluster has at least *nodes* nodes; return whether it has.
 
         Args:
             nodes: their number.

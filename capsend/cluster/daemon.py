@@ -1,8 +1,8 @@
-"""The daemon `capsend node`: it listens on a machine, and starts one OS process for each home that asks for a node there.
+"""The daemon `capsend node`: it listens on a machine, and starts one OS process for each home that asks for a node.
 
-A home connects and greets with the operator's credentials. What it sends then is its versions, and the setup of one node with credentials
-of the home's own. The daemon runs nothing of it: it starts the program of a node, tells home the port, and ends the program when home's
-connection ends.
+A home connects and greets with the operator's credentials. Then it sends its versions, and the setup of one node with credentials of the
+home's own. The daemon runs no code of the home's: it starts the program of a node, reports the port, and ends the program when the
+connection of the home ends.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class Daemon:
     """Nodes for homes elsewhere, at most *homes* at one time.
 
     Args:
-        credentials: what homes have to show, and are shown.
+        credentials: proof of the daemon's identity, and the test of a home's.
         host: the address on which it and its nodes listen. With a `Token` it has to be one of the loopback interface.
         port: its port; 0 for any.
         homes: the largest number of nodes, of which each has a home of its own.
         ports: the ports for nodes; any when empty.
-        name: what nodes are called; the machine's name is usual.
+        name: the name of its nodes; the machine's name is usual.
         labels: {name: value} for placement.
 
     Raises:
@@ -110,13 +110,13 @@ class Daemon:
         finally:
             self._greetings.release()
 
-    # --- what homes ask for ---
+    # --- requests of homes ---
 
     def enter(self, home: _Home) -> int:
         """Take a home in, and return the port of its node; 0 for any.
 
         Raises:
-            CapsendError: there are as many as there can be.
+            CapsendError: the daemon serves as many homes as it can, or has no port left.
         """
         with self._lock:
             if len(self._serving) >= self._homes:
@@ -139,7 +139,7 @@ class Daemon:
         """Return the setup of a node that home asks for.
 
         Raises:
-            Malformed: it is none.
+            Malformed: the item is no setup.
         """
         id_, number, heartbeat, lost_after = item.fields
         if not _ID.fullmatch(id_) or not 0 < number < 1_000_000_000:
@@ -150,7 +150,7 @@ class Daemon:
         return {**told, "port": port, **_credentials(item.body, is_token=isinstance(self._credentials, Token))}
 
     def serving(self, port: int) -> bytes:
-        """Return the item that says that a node listens."""
+        """Return the item that reports the port of a node."""
         return pack("serving", (port, self._name, self._labels))
 
     def close(self) -> None:
@@ -199,7 +199,7 @@ class _Home:
         self._program: Program | None = None
 
     def greet(self) -> None:
-        """Listen to it; drop it when it does not say in time what it wants."""
+        """Listen to the home; drop it when it does not ask for a node in time."""
         self._line.start(self._handle, self._ended)
         if not self._asked.wait(PATIENCE):
             self._line.close()
@@ -214,7 +214,7 @@ class _Home:
         elif item.word == "bye":
             self._line.close()
         elif item.word != "beat":
-            raise Malformed(f"{item.word!r} is not for it to say")
+            raise Malformed(f"{item.word!r} is not a word for this peer to send")
 
     def _serve(self, item: Item) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Home: the program that has a cluster. It starts processes on nodes, and hears of all that they say."""
+"""Home: the program that has a cluster. It starts processes on nodes, and receives their results, output and calls."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def nodes() -> list[Member]:
 
 
 class Home:
-    """The side of the program that has a cluster: its nodes, the processes on them, and what nodes say about these.
+    """The side of the program that has a cluster: its nodes, the processes on them, and the items that nodes send about these.
 
     Args:
         engine: starts the nodes.
         heartbeat: seconds between two signs of life.
         lost_after: seconds of silence after which a node is lost.
         place: chooses the node of a process, from those that are alive.
-        make_node: returns the object by which users know a node, from this home and its member.
+        make_node: returns the public object of a node, from this home and its member.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Home:
         return [member for member in list(self.members.values()) if member.is_alive]
 
     def wait_for(self, nodes: int, timeout: float | None = None) -> bool:
-        """Wait until there are so many nodes; return whether there are.
+        """Wait until the cluster has at least *nodes* nodes; return whether it has.
 
         Args:
             nodes: their number.
@@ -142,7 +142,7 @@ class Home:
         def handle(item: Item) -> None:
             if not told:
                 if item.word != "hello" or item.fields[0] != started.id:
-                    raise Malformed("it does not say who it is")
+                    raise Malformed("it sends no greeting with its id")
                 told.append(item)
                 greeted.set()
                 return
@@ -178,7 +178,7 @@ class Home:
         self._tell(node)
 
     def _tell_places(self) -> None:
-        """Tell all nodes where all others are."""
+        """Send each node the addresses of all others."""
         for node in self.alive():
             for other in self.alive():
                 if other is not node:
@@ -217,7 +217,7 @@ class Home:
         lost = node.lose()
         if lost is None:
             return
-        # Before anybody hears of it: what is started again on another node starts when that node takes nothing from this one any more.
+        # Before anybody is notified: a process that is started again on another node must start when that node takes nothing from this one any more.
         for other in self._not_lost():
             other.peer.put("left", (id_, words[:500]))
         for life in lost:
@@ -264,7 +264,7 @@ class Home:
             try:
                 return self.start_on(node, shipment, environment)
             except NodeLost:
-                continue  # lost meanwhile, and nothing was started there
+                continue  # lost meanwhile, before it started anything
 
     def _check_open(self) -> None:
         if os.getpid() != self._owner:
@@ -278,7 +278,7 @@ class Home:
         for grant in shipment.grants:
             if grant.stays:
                 raise CaptureError(
-                    f"cannot spawn {shipment.name} on {node.name}: {grant} cannot go along: {grant.stays}"
+                    f"cannot spawn {shipment.name} on {node.name}: {grant} cannot be sent: {grant.stays}"
                 )
         if not isinstance(shipment, Runnable):
             preloading.load()
@@ -371,7 +371,7 @@ class Home:
     def _forget(self, life: RemoteLife) -> None:
         self._lives.pop(life.number, None)
 
-    # --- what nodes say ---
+    # --- items of nodes ---
 
     def _handle(self, node: Member, item: Item) -> None:
         if not node.is_alive:
@@ -380,7 +380,7 @@ class Home:
             return
         act = _ACTS.get(item.word)
         if act is None:
-            raise Malformed(f"{item.word!r} is not for it to say")
+            raise Malformed(f"{item.word!r} is not a word for this peer to send")
         act(self, node, item)
 
     def _sign_of_life(self, node: Member, item: Item) -> None:

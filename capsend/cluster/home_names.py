@@ -1,4 +1,4 @@
-"""The knowledge that home has of the processes on its nodes: what their messages may name, and the host functions that they were given."""
+"""The knowledge that home has of the processes on its nodes: the classes that their messages may name, and their host functions."""
 
 from __future__ import annotations
 

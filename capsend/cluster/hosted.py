@@ -121,7 +121,7 @@ class HostedShipment(Shipment):
         Raises:
             LookupError: always.
         """
-        raise LookupError("only home knows what was sent")
+        raise LookupError("only home knows the objects that were sent")
 
     def message_name(self, _thing: object) -> object:
         """Return None: a node writes no message."""

@@ -1,4 +1,4 @@
-"""The side of a node: it runs the processes of its home, and forwards all that they say.
+"""The side of a node: it runs the processes of its home, and forwards their results, output and calls.
 
 A node reads nothing that a guest wrote, and rebuilds nothing: texts go from guests to home, from home to guests, and from guest to guest.
 """
@@ -63,7 +63,7 @@ class Host:
 
     Args:
         id_: its id.
-        credentials: how it knows its home and other nodes.
+        credentials: proof of the node's identity, and the test of its home's and of other nodes'.
         heartbeat: seconds between two beats.
         lost_after: seconds of silence after which another node is lost; of that of home it waits for a part.
     """
@@ -119,9 +119,9 @@ class Host:
                 self._handle(peers[0], item)
                 return
             if item.word != "hello":
-                raise Malformed("it does not say who it is")
+                raise Malformed("it sends no greeting with its id")
             if not cipher.vouches(item.fields[0]):
-                raise Malformed("it says that it is another than its certificate does")
+                raise Malformed("its id is not the one in its certificate")
             peers.append(self._greet(line, item, before))
             greeted.set()
 
@@ -206,7 +206,7 @@ class Host:
             self.end()
 
     def end(self) -> NoReturn:
-        """End this OS process at once, and tell home, if it can be told, that nothing of this node is left."""
+        """End this OS process at once; before, report to home, if it can be reached, that nothing of this node goes on."""
         self.lease.end()  # no other thread sends anything any more
         if self._ending.acquire(blocking=False) and self.home.incoming is not None:
             self.home.incoming.put(pack("bye", ()), first=True)
@@ -221,7 +221,7 @@ class Host:
             return
         act = self._acts.get(item.word)
         if act is None or peer is not self.home:
-            raise Malformed(f"{item.word!r} is not for it to say")
+            raise Malformed(f"{item.word!r} is not a word for this peer to send")
         act(self, item)
 
     # --- processes ---
@@ -264,7 +264,9 @@ class Host:
             self._fail(item, error)
             return
         finally:
-            self.switch.announce(number)  # only now: what others asked of it while its image was loaded has waited
+            self.switch.announce(
+                number
+            )  # only now: requests of others for its port have waited while its image was loaded
             self.switch.settle(-number)
         life.add_callback(functools.partial(self._ended, life))
 
@@ -314,7 +316,7 @@ class Host:
             answer = value if isinstance(value, Answer) else Answer("b", "", {}, (value,))  # of a module
         except Raised as raised:
             answer = raised.answer
-        except BaseException as error:  # noqa: BLE001 - whatever it ended by is told
+        except BaseException as error:  # noqa: BLE001 - any end is reported to home
             answer = outcome_of(error, number=life.number, reason=reason)
         life.forget_result()
         self._tell_end(life.number, answer, reason, words, figures_of(life))
@@ -346,7 +348,7 @@ class Host:
         if life is not None:
             self.home.put("figures", (number, question, figures_of(life)))
 
-    # --- what processes ask of home; see `capsend.runtime.home.Home` ---
+    # --- requests of processes to home; see `capsend.runtime.home.Home` ---
 
     def calls_of(self, life: Life) -> HomeCalls:
         """Return the maker of the calls of a process."""

@@ -1,4 +1,4 @@
-"""Items: what home and nodes say to each other, as bytes; docs/peers.md documents them.
+"""Items: the messages between home and nodes, as bytes; docs/peers.md documents them.
 
 An item is a word, its fields and a body. On the wire it is the lengths of head and body, four bytes each in network order, then the head,
 the JSON array of the word and its fields, then the body. Nothing that a peer writes is ever unpickled: a head is JSON of the kinds in
@@ -31,14 +31,14 @@ _read: Final = codec.loads
 
 
 class Malformed(ValueError):
-    """A peer sent what is no item: nothing more is taken from it."""
+    """A peer sent bytes that are no item: nothing more is taken from it."""
 
 
 class Item(NamedTuple):
     """One item.
 
     Attributes:
-        word: what it says.
+        word: its kind, one of `WORDS`.
         fields: of the kinds that `WORDS` has for the word.
         body: text or bytes.
     """
@@ -183,14 +183,14 @@ WORDS: Final[dict[str, tuple[Callable[[Any], bool], ...]]] = {
     # words
     "refused": (_text,),
 }
-"""{word: what each of its fields has to be}."""
+"""{word: the test that each of its fields has to pass}."""
 
 
 def pack(word: str, fields: Iterable[Any], body: bytes = b"") -> bytes:
     """Return an item as bytes.
 
     Raises:
-        Malformed: it is larger than a peer takes.
+        Malformed: the item is larger than a peer takes.
     """
     return packed_head(word, fields, len(body)) + body
 
@@ -219,7 +219,7 @@ def unpack(head: bytes, body: bytes) -> Item:
     """Return an item.
 
     Raises:
-        Malformed: it is none: not JSON, an unknown word, or fields of other kinds than the word has.
+        Malformed: the head is not JSON, its word is unknown, or its fields are of other kinds than the word has.
     """
     try:
         told = _read(head.decode("ascii"))
@@ -252,10 +252,10 @@ def split(body: bytes, sizes: list[int], texts: int) -> tuple[list[str], list[by
         texts: the number of texts, which come first.
 
     Raises:
-        Malformed: the sizes are not those of parts of the body, or a text is none.
+        Malformed: the sizes do not add up to the body's, or a text is not UTF-8.
     """
     if len(sizes) < texts or any(size < 0 for size in sizes) or sum(sizes) != len(body):
-        raise Malformed("a body has other sizes than its head says")
+        raise Malformed("the sizes in a head do not add up to its body's")
     found: list[bytes] = []
     start = 0
     for size in sizes:
@@ -264,4 +264,4 @@ def split(body: bytes, sizes: list[int], texts: int) -> tuple[list[str], list[by
     try:
         return [part.decode("utf-8", "surrogatepass") for part in found[:texts]], found[texts:]
     except UnicodeDecodeError:
-        raise Malformed("a text is none") from None
+        raise Malformed("a text is not UTF-8") from None

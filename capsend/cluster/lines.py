@@ -1,7 +1,7 @@
-"""Lines: connections between home and nodes. A line carries items both ways, in order, and says when it has ended.
+"""Lines: connections between home and nodes. A line carries items both ways, in order, and reports its end.
 
-A line knows what it carries only as bytes. How both ends know each other, and whether others can read along, is the matter of
-`Credentials`: `Token` is for connections within one machine.
+A line carries bytes without a meaning. The identity of both ends, and encryption, are the matter of `Credentials`: `Token` is for
+connections within one machine.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PATIENCE: Final = 10.0
 """Seconds that a connection may take until both ends know each other."""
 
 GREETINGS: Final = 64
-"""Connections that may be in their greeting at one time; what connects beyond that is closed."""
+"""Connections that may be in their greeting at one time; more are closed."""
 
 _AT_ONCE: Final = 128 << 10
 _BUFFER: Final = 256 << 10
@@ -50,17 +50,17 @@ class Cipher(Protocol):
     """The form in which the bytes of one connection travel. `seal` and `open` are called by one thread each, at the same time."""
 
     def seal(self, data: bytes) -> bytes:
-        """Return what is to be written for *data*."""
+        """Return the bytes to write for *data*."""
 
     def open(self, data: bytes) -> bytes:
-        """Return what was sent, of what was read; empty when more has to be read first."""
+        """Return the bytes that were sent, of those that were read; empty when more have to be read first."""
 
     def vouches(self, id_: str) -> bool:
-        """Return whether the other end has proven all that can be proven of a peer of that id."""
+        """Return whether the other end has proven that it is the peer of that id, as far as this cipher can."""
 
 
 class Credentials(Protocol):
-    """The means by which both ends of a connection know each other. Both methods run with a timeout set on the socket.
+    """The proof of the identities of both ends of a connection. Both methods run with a timeout set on the socket.
 
     Raises:
         Refused: the other end is not who it has to be.
@@ -86,15 +86,15 @@ class Plain:
         return data
 
     def vouches(self, id_: str) -> bool:  # noqa: ARG002 - as the protocol has it
-        """Return True: all that have the token are trusted to say who they are."""
+        """Return True: a peer that has the token is trusted with its id."""
         return True
 
 
 class Token:
-    """A secret that both ends have, of which each proves that it has it; what follows is not encrypted.
+    """A secret of both ends; each proves that it has it. Items are not encrypted.
 
     Source:
-        Challenge and response with HMAC (RFC 2104); the roles are part of what is signed, so that no answer can be sent back.
+        Challenge and response with HMAC (RFC 2104); the role is signed too, so that an answer cannot be sent back as one's own.
 
     Args:
         secret: 32 random bytes.
@@ -106,13 +106,13 @@ class Token:
         self._secret = secret
 
     def client(self, connection: socket.socket, peer: str) -> Cipher:  # noqa: ARG002 - as the protocol has it
-        """Greet the end that listens at a *connection*; a token does not say which *peer* that is."""
+        """Greet the end that listens at a *connection*; a token does not show which *peer* that is."""
         own = os.urandom(TOKEN_BYTES)
         connection.sendall(GREETING + own)
         told = read_exactly(connection, 2 * TOKEN_BYTES)
         other, proof = told[:TOKEN_BYTES], told[TOKEN_BYTES:]
         if not hmac.compare_digest(proof, self._proof(b"server", own, other)):
-            raise Refused("the node that listens there has another token")
+            raise Refused("the node has another token")
         connection.sendall(self._proof(b"client", own, other))
         return Plain()
 
@@ -120,11 +120,11 @@ class Token:
         """Greet the end that has made a *connection*."""
         told = read_exactly(connection, len(GREETING) + TOKEN_BYTES)
         if not told.startswith(GREETING):
-            raise Refused("what has connected is no capsend of this version")
+            raise Refused("the other end is no capsend of this version")
         other, own = told[len(GREETING) :], os.urandom(TOKEN_BYTES)
         connection.sendall(own + self._proof(b"server", other, own))
         if not hmac.compare_digest(read_exactly(connection, TOKEN_BYTES), self._proof(b"client", other, own)):
-            raise Refused("what has connected has another token")
+            raise Refused("the other end has another token")
         return Plain()
 
     def _proof(self, role: bytes, client: bytes, server: bytes) -> bytes:
@@ -132,7 +132,7 @@ class Token:
 
 
 def read_exactly(connection: socket.socket, size: int) -> bytes:
-    """Read so many bytes, all of them within the time that the socket has for one read.
+    """Read *size* bytes, all of them within the time that the socket has for one read.
 
     Raises:
         ConnectionError: the connection ended before.
@@ -166,24 +166,24 @@ def dial(host: str, port: int, credentials: Credentials, *, peer: str) -> tuple[
     Args:
         host: the machine's name or address.
         port: where it listens.
-        credentials: what both ends know each other by.
+        credentials: the proof of this end's identity, and the test of the other's.
         peer: the id that it has to have.
 
     Raises:
-        Refused: it is not who it has to be, or does not end the greeting in time.
-        OSError: nothing can be reached there.
+        Refused: the other end is not the peer, or does not end the greeting in time.
+        OSError: the address cannot be reached.
     """
     connection = socket.create_connection((host, port), timeout=PATIENCE)
     try:
         return _greeted(connection, lambda connection: credentials.client(connection, peer))
     except OSError as error:
         raise Refused(
-            f"what listens at {host}, port {port}, did not end the greeting: {error}. It may have other credentials, or none"
+            f"the program at {host}, port {port}, did not end the greeting: {error}. It may have other credentials, or none"
         ) from error
 
 
 def admit(connection: socket.socket, credentials: Credentials) -> tuple[socket.socket, Cipher]:
-    """Greet what has connected; arguments and errors as `dial`."""
+    """Greet the other end of an accepted connection; arguments and errors as `dial`."""
     connection.settimeout(PATIENCE)
     return _greeted(connection, credentials.server)
 
@@ -200,7 +200,7 @@ def _greeted(connection: socket.socket, greet: Callable[[socket.socket], Cipher]
 
 
 class _Source(io.RawIOBase):
-    """What is read from a connection."""
+    """The bytes that come over a connection."""
 
     def __init__(self, line: Line, connection: socket.socket, cipher: Cipher) -> None:
         super().__init__()
@@ -268,7 +268,7 @@ class Line:
         self._thirsty: list[Callable[[], None]] = []
 
     def start(self, handle: Callable[[Item], object], ended: Callable[[str], object]) -> None:
-        """Begin to read, and to write what was put before.
+        """Begin to read, and to write the items that were put before.
 
         Args:
             handle: called with each item, on the line's thread; `Malformed` ends the line.
@@ -279,7 +279,7 @@ class Line:
 
     @property
     def has_room(self) -> bool:
-        """Whether more should be put; what has to be put can be put anyway."""
+        """Whether more should be put; an item that cannot wait can be put anyway."""
         return self._size < MOST_WAITING
 
     def when_room(self, tell: Callable[[], None]) -> None:
@@ -296,8 +296,8 @@ class Line:
         Args:
             data: its bytes, or the first of them.
             rest: the others, where they are too many to be copied.
-            bulk: whether other items go first.
-            first: whether it goes before all that waits.
+            bulk: True if other items go before it.
+            first: True if it goes before all items that wait.
         """
         if os.getpid() != self._owner:
             return
@@ -318,7 +318,7 @@ class Line:
         return data if type(self._cipher) is Plain else self._cipher.seal(bytes(data))
 
     def _next(self) -> Data:
-        """Return what is to be written next; empty when nothing is left, and the writing is over."""
+        """Return the bytes to write next; empty when nothing waits, and the writing is over."""
         with self._lock:
             if self._begun:
                 return self._begun.popleft()
@@ -388,10 +388,10 @@ class Line:
                     handle(unpack(head, body))
                     del head, body
         except Malformed as error:
-            words = f"it sent what no node sends: {error}"
+            words = f"it sent bytes that no node sends: {error}"
         except OSError as error:
             words = f"its connection broke: {error.strerror or error}"
-        except ValueError:  # the connection was closed here
+        except ValueError:  # this program closed the connection
             pass
         finally:
             self.close()

@@ -49,7 +49,7 @@ class Place(Protocol):
 
     @property
     def node(self) -> Any:
-        """The object by which users know it."""
+        """The public object of the node."""
 
     @property
     def peer(self) -> Peer:
@@ -68,7 +68,7 @@ class Numbered:
         self._grants = grants
 
     def get(self, number: int) -> Grant | None:
-        """Return the grant of a number; None where there is none."""
+        """Return the grant of a number; None if no handle has it."""
         return self._grants.get(number)
 
 
@@ -77,7 +77,7 @@ class RemoteMail:
 
     Args:
         port: its port.
-        takes_messages: whether it has a mailbox.
+        takes_messages: True if it has a mailbox.
     """
 
     def __init__(self, port: RemotePort, *, takes_messages: bool) -> None:
@@ -114,7 +114,7 @@ class RemoteMail:
             undo()
         else:  # the two may have linked themselves
             self.port.follow(target, lambda: None)(False)
-        # What is told to one node next must not have its effect on another before that has undone the link.
+        # The next item to one node must not have its effect on another before that has undone the link.
         for peer in {port.peer for port in (self.port, target) if isinstance(port, RemotePort)}:
             peer.sync()
 
@@ -159,9 +159,9 @@ class RemoteLife(Completion):
     """A process on a node, as its handle sees it; safe to use from any thread.
 
     Attributes:
-        number, name: as those of the life there.
+        number, name: those of its life on the node.
         node: the node, as users know it.
-        shipment: the call that it runs, by which its answer is read.
+        shipment: the call that it runs, which reads its answer.
         environment: its limits, and the targets of its output.
 
     Args:
@@ -213,11 +213,11 @@ class RemoteLife(Completion):
             self.member.peer.put("kill", (self.number, why))
 
     def last_stats(self) -> Stats:
-        """Return the figures that were told last, and the messages that were refused here since the end."""
+        """Return the last reported figures; `dropped` includes the messages that this program has refused since the end."""
         return attrs.evolve(self._stats, dropped=self._stats.dropped + self.mail.port.dropped)
 
     def stats(self) -> Stats:
-        """Return the figures of the process: those of now, or, where its node does not answer at once, those that were told last."""
+        """Return the figures of the process: those of now, or the last reported ones if its node does not answer at once."""
         if self.reason is None and self.finished.thread != threading.get_ident():
             with self._asked:
                 self._questions += 1
@@ -273,7 +273,7 @@ class RemoteLife(Completion):
         sizes: list[int],
         body: bytes,
     ) -> None:
-        """End as the node says; arguments as the fields of a `result`."""
+        """End, as reported by the node; arguments as the fields of an item `result`."""
         if self._is_over:
             return
         self._is_over = True
@@ -329,7 +329,7 @@ class RemoteLife(Completion):
                 failure
                 if kind != "x"
                 else ProcessFailed(
-                    f"process {self.number} ended in a way that its node cannot tell", type_name="malformed"
+                    f"process {self.number} ended in a way that its node did not report", type_name="malformed"
                 )
             )
         except BaseException as raised:  # noqa: BLE001 - the error belongs to the waiter for the result
@@ -337,7 +337,7 @@ class RemoteLife(Completion):
         if error is not None and kind != "x":
             error.__traceback__ = None
             error = translated(error, number=self.number, limit=self.environment.memory)
-            # The node has not read what it passes on.
+            # The node has not read the text that it passes on.
             reason = reason_of(error, stop=None)
             words = "" if reason == "normal" else words or words_of(error)
         if self._failed is not None:
@@ -384,7 +384,7 @@ def stats_of(figures: Sequence[Any]) -> Stats:
     """Return the figures of a process.
 
     Raises:
-        Malformed: there are not seven numbers.
+        Malformed: the figures are not seven numbers.
     """
     if len(figures) != 7 or None in figures:
         raise Malformed("figures are seven numbers")

@@ -22,13 +22,13 @@ class Member:
     Attributes:
         started: its name, id and address, from the engine.
         peer: the node, as items go to it.
-        node: the object by which users know it.
+        node: its public object.
         starting: held while a process is started: the node hears of processes in the order of their numbers.
         cpus: the number of its processors.
         memory: bytes of its memory.
-        is_alive: whether it has not been lost.
+        is_alive: False once it is lost.
         doubt: the reason why it is given up, in words for people; empty while it is not. It may still run, and is lost when that is over.
-        renewed: the moment at which it was last told that it may go on.
+        renewed: the moment at which its lease was last renewed.
         cpu_seconds: processor time of its program, at its last beat.
         lost: the number of processes that were lost with it.
         modules: the digests of the modules that it was sent.

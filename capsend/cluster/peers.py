@@ -37,16 +37,16 @@ _TO_PORTS: Final = frozenset({"m", "watch", "unwatch", "link", "unlink"})
 
 
 class Names(Protocol):
-    """What a program knows of processes: whose call a message came from, and what grants that are no addresses mean."""
+    """The knowledge that a program has of processes: the calls that their messages come from, and their host functions."""
 
     def origin(self, root: int, *, is_child: bool) -> Origin | None:
-        """Return what knows the names in a message of a process below *root*."""
+        """Return the resolver of the names in a message of a process below *root*; None if that has ended, or this program reads no message."""
 
     def namer(self, root: int) -> Callable[[Any], object] | None:
-        """Return what names classes for the processes below *root*; None where this program sends them none."""
+        """Return the function that names classes for the processes below *root*; None if this program sends them none."""
 
     def function(self, root: int, number: int, name: str, *, is_async: bool) -> Grant | None:
-        """Return the grant of a function of the host that was given to *root*; None where there is none."""
+        """Return the grant of a function of the host that was given to *root*; None if it was given none of that number."""
 
     def describe(self, grant: Grant) -> list[Any] | None:
         """Return a reference to a grant that is no address; None where it cannot go to another machine."""
@@ -57,7 +57,7 @@ class Switch:
 
     Args:
         me: the id of this program.
-        names: what it knows of processes.
+        names: its knowledge of processes.
         dial: connects to a peer that is known by its id only; called on a thread of its own.
     """
 
@@ -68,7 +68,7 @@ class Switch:
         """Called before anything is sent; on a node it does not return when the node must do nothing any more."""
         self.peers: dict[str, Peer] = {}
         self.gone: dict[str, str] = {}
-        """{id: words} of the peers that are lost. Ids are not used again: what is lost stays lost."""
+        """{id: words} of the peers that are lost. Ids are not used again: a lost peer stays lost."""
         self._dial = dial
         self._lock = threading.RLock()
         self._next = 0
@@ -108,7 +108,7 @@ class Switch:
         return number
 
     def exported(self, key: int) -> Port | None:
-        """Return the port of a key; None when it has closed, or there is none."""
+        """Return the port of a key; None when it has closed, or no port has the key."""
         return self._exports.get(key)
 
     def announce(self, number: int) -> None:
@@ -121,7 +121,7 @@ class Switch:
             self._early.setdefault(key, [])
 
     def settle(self, key: int) -> None:
-        """Do what was asked of a port before home had told of it; there is the port now, or there never will be."""
+        """Do the acts that waited for a port, of which other nodes knew before this one did; the port exists now, or never will."""
         while True:
             with self._lock:
                 waiting = self._early.get(key)
@@ -132,7 +132,7 @@ class Switch:
             act()
 
     def is_early(self, key: int, act: Callable[[], object]) -> bool:
-        """Return whether home has not told of a port yet; the act is done when it has."""
+        """Return whether home has not announced a port yet; the act is done when it has."""
         if key >= 0 or (-key <= self._announced and not self._early) or self.me == HOME:
             return False
         with self._lock:
@@ -194,7 +194,7 @@ class Switch:
         """Return the grant of a checked reference.
 
         Raises:
-            Malformed: it refers to a function that was not given.
+            Malformed: the reference is to a function that was not given.
         """
         if reference[0] == "f":
             _, root, number, name, is_async = reference
@@ -230,10 +230,10 @@ class Switch:
             port.close(reason)
         return port
 
-    def remote(  # noqa: PLR0913 - what a reference says, all by keyword but three
+    def remote(  # noqa: PLR0913 - the parts of a reference, all by keyword but three
         self, owner: str, key: int, label: str, *, messages: int, size: int, root: int, flags: int, watched: bool = True
     ) -> RemotePort:
-        """Return the remote port of a key; arguments as those of `RemotePort`, and whether its end is to be told."""
+        """Return the remote port of a key; arguments as those of `RemotePort`, and whether to watch for its end."""
         watched = watched and not flags & _BRIEF
         found = self._imports.get((owner, key))
         if found is not None and (found.is_watched or not watched):
@@ -261,7 +261,7 @@ class Switch:
         self._dropped.append((peer, key))
 
     def sweep(self) -> None:
-        """Tell peers which of their ports are held no more; called with each beat."""
+        """Report to peers the ports of theirs that nobody holds any more; called with each beat."""
         for _ in range(len(self._dropped)):
             peer, key = self._dropped.popleft()
             with self._lock:
@@ -310,7 +310,7 @@ class Peer:
 
     Attributes:
         id: its id.
-        watching: the keys of this program's ports whose end it is to be told.
+        watching: the keys of this program's ports whose end is to be reported to it.
         incoming: the line on which its items come.
         lock: guards its inlets.
 
@@ -327,9 +327,7 @@ class Peer:
         self.lock: threading.RLock = threading.RLock()
         self.incoming: Line | None = None
         self._line: Line | None = None
-        self._before: (
-            list[tuple[tuple[bytes | memoryview, ...], bool]] | None
-        ) = []  # what was put before there was a line
+        self._before: list[tuple[tuple[bytes | memoryview, ...], bool]] | None = []  # items put before there was a line
         self._inlets: dict[int, Inlet] = {}
         self._syncs: dict[int, threading.Event] = {}
         self._synced_with = 0
@@ -391,7 +389,7 @@ class Peer:
         self.put("m", (key, envelope.tag, envelope.trusted, is_data, root, is_child, references, sizes), body)
 
     def tell_closed(self, key: int) -> None:
-        """Tell it that a port of this program has closed."""
+        """Report to it that a port of this program has closed."""
         self.watching.discard(key)
         reason, words = self.switch.end_of(key)
         self.put("closed", (key, reason, words[:500]))
@@ -403,10 +401,10 @@ class Peer:
     # --- from it ---
 
     def handle(self, item: Item) -> bool:
-        """Do what an item says about ports; return False for an item of another kind.
+        """Do the act of an item about ports; return False for an item of another kind.
 
         Raises:
-            Malformed: it makes no sense.
+            Malformed: its fields contradict each other.
         """
         act = self._acts.get(item.word)
         if act is None:
@@ -426,7 +424,7 @@ class Peer:
                 self.tell_closed(key)
             return
         grants = self.switch.grants(references)
-        # Only home writes what guests read without limits, and to home nobody does.
+        # Only home writes texts that guests read without limits, and nobody writes such to home.
         trusted = trusted and self.id == HOME
         if is_data:
             envelope = Envelope("", grants, tag=tag, data=item.body)
@@ -576,7 +574,7 @@ class Peer:
         return None if self.incoming is None else self.incoming.heard
 
     def end(self) -> None:
-        """End the line, and forget what waits."""
+        """End the line, and forget the items that wait."""
         with self.lock:
             self.is_lost = True
             self._before = None

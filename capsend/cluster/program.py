@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def warm() -> None:
-    """Load what the first process will need."""
+    """Load the image and the modules that the first process will need."""
     from capsend.image.image import Image
     from capsend.runtime import preloading
 

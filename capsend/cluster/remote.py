@@ -1,4 +1,4 @@
-"""Ports of other machines: a queue elsewhere, as senders, monitors and links here see it; and messages that have found no room yet."""
+"""Ports of other machines: the queue of another program, as senders, monitors and links of this one see it, and messages without room yet."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Peer(Protocol):
 
 
 def _unknown(_thing: object) -> None:
-    """Name nothing: the classes of the receiver are not known here."""
+    """Name nothing: this program does not know the classes of the receiver."""
 
 
 class RemotePort(Port):
@@ -86,9 +86,9 @@ class RemotePort(Port):
 
     Args:
         peer: the machine.
-        key: its number there.
+        key: its number in the program that has it.
         label: the port's name for people.
-        messages, size: as those of the port there.
+        messages, size: the limits of its queue.
         root: the number of the process at the root of the tree of its receiver; 0 for a mailbox of a host program.
     """
 
@@ -110,7 +110,7 @@ class RemotePort(Port):
         envelope: Envelope,
         waiter: Waiter | None = None,
         *,
-        later: list[Callable[[], object]] | None = None,  # noqa: ARG002 - nobody here waits for the message
+        later: list[Callable[[], object]] | None = None,  # noqa: ARG002 - no thread of this program waits for the message
     ) -> Offer:
         """Send an envelope if the window has room; never wait."""
         peer = self.peer
@@ -135,7 +135,7 @@ class RemotePort(Port):
         return Offer.ACCEPTED
 
     def acknowledge(self, messages: int, size: int) -> None:
-        """Take back room in the window: so many messages have found room in the port."""
+        """Take back room in the window: *messages* messages have found room in the port."""
         with self._lock:
             self._count = max(self._count - messages, 0)
             self._bytes = max(self._bytes - size, 0)
@@ -207,7 +207,7 @@ class Inlet:
         return True
 
     def pour(self) -> None:
-        """Put in what has room now."""
+        """Put in the messages that have room now."""
         acts: list[Callable[[], None]] = []
         with self._peer.lock:
             while self._waiting:
@@ -237,7 +237,7 @@ class Inlet:
         return True
 
     def drop(self) -> None:
-        """Forget what waits: the peer is lost. Notices are given all the same."""
+        """Forget the messages that wait: the peer is lost. Notices are given all the same."""
         with self._peer.lock:
             acts = [each for each in self._waiting if not isinstance(each, Envelope)]
             self._waiting.clear()

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 _BUFFER: Final = 256 << 10
 _WELCOME: Final = b"capsend\1"
-"""What the end that listens says when it has checked the other's certificate: in TLS 1.3 the other is done before that."""
+"""The first bytes of the end that listens, sent when it has checked the other's certificate: in TLS 1.3 the other is done before that."""
 
 
 @final
 class Certificates:
-    """A certificate, its key, and the authority whose certificates are trusted: what one end of a connection has to show, and to see.
+    """A certificate and its key, which one end of a connection shows, and the authority of those that it accepts.
 
     Both ends check each other. The end that connects refuses a certificate that does not name the node, or the host, that it wants.
 
@@ -36,7 +36,7 @@ class Certificates:
         key: its key, as PEM, not encrypted.
 
     Raises:
-        Refused: they are no PEM, or the key is another's.
+        Refused: a text is not PEM, or the key does not belong to the certificate.
 
     Source:
         RFC 8446 (TLS 1.3) and RFC 9525 (names in certificates).
@@ -71,7 +71,7 @@ class Certificates:
 
     @property
     def texts(self) -> dict[str, str]:
-        """What it was made from, for the OS process of a node: {parameter: PEM}."""
+        """The parameters that it was made from, for the OS process of a node: {parameter: PEM}."""
         return dict(self._texts)
 
     def _context(self, role: int) -> ssl.SSLContext:
@@ -96,7 +96,7 @@ class Certificates:
         """Greet the end that listens at a *connection*, whose certificate has to name *peer*.
 
         Raises:
-            Refused: one of both refuses the other's certificate, or what listens speaks no TLS 1.3.
+            Refused: one end refuses the other's certificate, or the end that listens does not speak TLS 1.3.
             OSError: the connection broke, or took too long.
         """
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -104,7 +104,7 @@ class Certificates:
         stream = _Greeting(connection, tls, incoming, outgoing)
         stream.shake_hands()
         if stream.read(len(_WELCOME)) != _WELCOME:
-            raise Refused("what listens there is no capsend of this version")
+            raise Refused("the program at that address is no capsend of this version")
         return _Tls(tls, incoming, outgoing)
 
     def server(self, connection: socket.socket) -> Cipher:
@@ -155,7 +155,7 @@ class _Greeting:
                 return
 
     def read(self, size: int) -> bytes:
-        """Read so many bytes."""
+        """Read *size* bytes."""
         found = b""
         while len(found) < size:
             try:
@@ -167,7 +167,7 @@ class _Greeting:
         return found
 
     def flush(self) -> None:
-        """Write what waits to be written."""
+        """Write the bytes that wait."""
         if self._outgoing.pending:
             self._connection.settimeout(self._left())
             self._connection.sendall(self._outgoing.read())
@@ -186,7 +186,7 @@ class _Greeting:
         return left
 
     def _refuse(self, error: ssl.SSLError) -> None:
-        """Tell the other end why, as far as TLS does, and raise."""
+        """Send the other end the reason, as far as TLS does, and raise."""
         with contextlib.suppress(OSError):
             self.flush()
         raise Refused(_words(error)) from error
@@ -222,13 +222,13 @@ class _Tls:
         self._names = frozenset(_names(tls.getpeercert() or {}))
 
     def seal(self, data: bytes) -> bytes:
-        """Return the bytes encrypted, with what TLS itself has to say."""
+        """Return the bytes encrypted, with TLS's own records."""
         with self._lock:
             self._tls.write(data)
             return self._outgoing.read()
 
     def open(self, data: bytes) -> bytes:
-        """Return what is complete of the bytes that were sent; `ssl.SSLError` when somebody else wrote them."""
+        """Return the complete part of the bytes that were sent; `ssl.SSLError` when somebody else wrote them."""
         found = []
         with self._lock:
             self._incoming.write(data)

@@ -1,4 +1,4 @@
-"""What two machines have to agree on before one of them runs processes for the other."""
+"""The versions that two machines must share before one of them runs processes for the other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from capsend.exceptions import ImageError
 
 FORMAT: Final = 2
-"""Raised with every change of what peers say to each other."""
+"""The version of the items, one more with every change of them."""
 
 _NAMES: Final = ("peers", "capsend", "wasmtime")
 
@@ -24,10 +24,10 @@ def check(told: list[str], *, node: str) -> None:
     """Refuse a node of other versions.
 
     Raises:
-        ImageError: they differ; it names both.
+        ImageError: versions differ; the message names both.
     """
     differing = [
-        f"{name} is {own} here and {other} there"
+        f"{name} is {own} in this program and {other} on the node"
         for name, own, other in zip(_NAMES, versions(), told, strict=False)
         if own != other
     ]

@@ -251,7 +251,7 @@ def test_daemon_of_another_version_is_refused_by_the_name_of_both(token, tmp_pat
     other.mkdir()
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: wasmtime\nVersion: 1.2.3\n")
     daemon = start("--token", str(token), path=str(tmp_path))
-    with pytest.raises(ImageError, match=r"wasmtime is \S+ here and 1\.2\.3 there"):
+    with pytest.raises(ImageError, match=r"wasmtime is \S+ in this program and 1\.2\.3 on the node"):
         connect([daemon], Token(bytes.fromhex("ab" * 32)))
     daemon.close()
 

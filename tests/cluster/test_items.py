@@ -227,6 +227,6 @@ def test_line_carries_items_in_order_and_says_when_it_ends() -> None:
     assert [item.fields[0] for item in read if item.word == "part"] == list(range(50))
     theirs.sendall(LENGTHS.pack(5, 0) + b"[1,2]")
     eventually(lambda: ends)
-    assert "it sent what no node sends" in ends[0]
+    assert "it sent bytes that no node sends" in ends[0]
     eventually(lambda: done)
     assert line.has_room

@@ -1,4 +1,4 @@
-"""Engines: what starts the nodes of a cluster, and says which of them are there."""
+"""Engines: they start the nodes of a cluster, and report those that come and go."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Started:
 
 @attrs.frozen
 class Setup:
-    """What a node has to know before it listens.
+    """The setup of nodes, which each of them needs before it listens.
 
     Attributes:
         first: the number of its first node; the others follow.
@@ -81,7 +81,7 @@ class Engine(Protocol):
         """
 
     def discard(self, id_: str) -> None:
-        """End a node that is lost, if it is still there; returns at once."""
+        """End a lost node, should it still run; returns at once."""
 
     def stop(self) -> None:
         """End all nodes, and wait until they have ended."""

@@ -1,4 +1,4 @@
-"""The OS process of a node: how it is started, what it is told, and how it ends."""
+"""The OS process of a node: its start, its setup and its end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Program:
     """An OS process that is a node. It gets its setup, with the secrets in it, over a pipe, which nobody else reads, and ends when the pipe does.
 
     Args:
-        setup: what `capsend.cluster.program` reads.
+        setup: the line that `capsend.cluster.program` reads, as a dict.
     """
 
     def __init__(self, setup: Mapping[str, Any]) -> None:
@@ -52,7 +52,7 @@ class Program:
         """Return the port on which it listens, once it does.
 
         Raises:
-            CapsendError: it ended, or did not listen within a minute.
+            CapsendError: the OS process ended, or did not listen within a minute.
         """
         timer = threading.Timer(_STARTING, self._process.kill)
         timer.start()
@@ -62,7 +62,7 @@ class Program:
         self._process.stdout.close()
         if not line:
             raise CapsendError(
-                f"{self._name} did not start: its program ended with code {self._process.wait()}. Its standard error says why"
+                f"{self._name} did not start: its program ended with code {self._process.wait()}. The reason is on its standard error"
             )
         return int(line)
 

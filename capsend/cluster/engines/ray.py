@@ -1,7 +1,7 @@
 """Nodes on the machines of a Ray cluster. This is the only module that imports Ray.
 
-Ray says which machines there are, places an actor on each, and says when it is gone. The actor starts the node as an OS process of its
-own, so that nothing of a guest's comes into a program in which Ray unpickles, and no message goes through Ray.
+Ray knows the machines, places an actor on each, and reports its end. The actor starts the node as an OS process of its
+own, so that no text of a guest comes into a program in which Ray unpickles, and no message goes through Ray.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _OPTIONS: Final = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
 
 
 class NodeActor:
-    """What Ray runs on each of its nodes. All that Ray pickles for it are texts and numbers."""
+    """The actor that Ray runs on each of its nodes. Ray pickles only texts and numbers for it."""
 
     def __init__(self) -> None:
         self._program: Program | None = None
@@ -140,13 +140,13 @@ class RayEngine:
         if not fitting:
             wanted = json.dumps({**self._resources, **self._labels}) if self._resources or self._labels else "a CPU"
             raise CapsendError(
-                f"no node of the Ray cluster has {wanted}. `ray status` and `ray list nodes` show what they have"
+                f"no node of the Ray cluster has {wanted}. `ray status` and `ray list nodes` show the resources and labels of each node"
             )
         return fitting if self._count is None else [fitting[place % len(fitting)] for place in range(self._count)]
 
     def _fits(self, node: Mapping[str, Any]) -> bool:
         has, labels = node.get("Resources", {}), node.get("Labels", {})
-        wanted = self._resources or {"CPU": 1}  # a node without CPUs is one on which Ray is told to run nothing
+        wanted = self._resources or {"CPU": 1}  # on a node without CPUs Ray is to run nothing
         return (
             bool(node["Alive"])
             and all(has.get(name, 0) >= amount for name, amount in wanted.items())
@@ -217,10 +217,10 @@ class RayEngine:
         member.begin(json.dumps(told))
         return member
 
-    # --- what Ray says ---
+    # --- reports of Ray ---
 
     def watch(self, joined: Callable[[Started], object], left: Left) -> None:
-        """Report nodes that Ray says are gone, and start one on each of Ray's nodes that joins, unless a number was given."""
+        """Report nodes whose actors have gone, and start one on each of Ray's nodes that joins, unless a number was given."""
         for member in list(self._members.values()):
             member.watch(self._ends)
         threading.Thread(target=self._look, args=(joined, left), name="capsend looks at Ray", daemon=True).start()
@@ -296,7 +296,7 @@ class RayEngine:
 
 
 class _Member:
-    """One actor, and what was heard of it."""
+    """One actor, and its answers."""
 
     def __init__(self, id_: str, name: str, actor: Any, *, labels: Mapping[str, Any]) -> None:
         self.pid: int | None = None
@@ -323,17 +323,17 @@ class _Member:
         except GetTimeoutError:
             raise CapsendError(
                 f"{self._name} was not started within {_STARTING:g} s: Ray has not placed its actor. "
-                "`ray list actors` says what it waits for"
+                "`ray list actors` shows the resources that it waits for"
             ) from None
         except RayError as error:
             raise CapsendError(
-                f"{self._name} was not started: {_first_line(error)}. capsend, with the extra `ray`, has to be installed there"
+                f"{self._name} was not started: {_first_line(error)}. capsend, with the extra `ray`, has to be installed on that machine"
             ) from error
         self.is_here = address == ray.util.get_node_ip_address()
         return Started(self._name, self.id, address, port, self._labels)
 
     def watch(self, ends: queue.SimpleQueue[tuple[str, str, bool]]) -> None:
-        """Put (id, words, whether its OS process is known to have ended) into *ends* when the node has ended, or Ray says that its actor has."""
+        """Put (id, words, whether its OS process is known to have ended) into *ends* when the node or its actor has ended."""
 
         def told(future: Any) -> None:
             self._over.set()

@@ -39,7 +39,7 @@ def places(peers: Sequence[str], credentials: Credentials) -> list[tuple[str, in
     """Read where daemons listen.
 
     Raises:
-        ValueError: there is none, one is not HOST:PORT, or a token would be sent over a network.
+        ValueError: no daemon is given, one is not HOST:PORT, or a token would be sent over a network.
     """
     found = []
     for peer in peers:
@@ -64,7 +64,7 @@ class StaticEngine:
 
     Args:
         peers: (host, port) of each daemon.
-        credentials: what the daemons have to show, and are shown: `Certificates`, or a `Token` on this machine.
+        credentials: proof of this program's identity, and the test of a daemon's: `Certificates`, or a `Token` on this machine.
 
     Raises:
         CapsendError: the package `cryptography` is missing.
@@ -130,7 +130,7 @@ class StaticEngine:
         return {"tls": self._authority.issue([id_]).texts}
 
     def watch(self, joined: Callable[[Started], object], left: Left) -> None:
-        """Report nodes whose daemons say that they ended, or are gone, and those that take their places."""
+        """Report nodes that have ended, by the word of their daemons or because these are gone, and those that take their places."""
         self._joined, self._left = joined, left
         for asked in list(self._asked.values()):
             asked.watch(left)
@@ -202,7 +202,7 @@ class _Asked:
 
         Raises:
             ImageError: the daemon has other versions.
-            CapsendError: it refuses, or says nothing.
+            CapsendError: the daemon refuses, or does not answer.
         """
         assert self._line is not None
         self._line.put(hello(HOME))
@@ -234,7 +234,7 @@ class _Asked:
             self._expected = set()
             self._items.put(item)
         else:
-            raise Malformed(f"{item.word!r} is not for it to say")
+            raise Malformed(f"{item.word!r} is not a word for this peer to send")
 
     def _ended(self, words: str) -> None:
         with self._lock:
