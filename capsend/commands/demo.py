@@ -278,7 +278,7 @@ def measure() -> Figures:
 
 
 def _memory_of_one(rest: Callable[[float], None]) -> float | None:
-    """Measure as `tests/bench` does: what the first ones need once, the later ones use too."""
+    """Measure as `tests/bench` does: the first processes load things once that later ones use too."""
     ready = threading.Semaphore(0)
     environment = Environment(stdout=lambda _text: ready.release())
     with contextlib.ExitStack() as stack:

@@ -208,22 +208,22 @@ OF_PACKAGES: Final = (
             f"numpy.{name}"
             for name in ("arange", "array", "asarray", "int_", "intp", "sum", "prod", "cumsum", "cumprod")
         ),
-        "the default integer of numpy is int32 inside; give dtype=numpy.int64",
+        "the default integer of numpy is int32 in a process; give dtype=numpy.int64",
     ),
     Difference(
         "floating point errors",
         ("numpy.errstate", "numpy.seterr", "numpy.seterrcall"),
-        "floating point errors of numpy are never raised and never warned of inside; test with numpy.isfinite",
+        "floating point errors of numpy are neither raised nor warned of in a process; test with numpy.isfinite",
     ),
     Difference(
         "linear algebra",
         ("numpy.linalg", "numpy.matmul", "numpy.dot", "numpy.einsum", "numpy.tensordot", "numpy.vdot", "numpy.inner"),
-        "there is no BLAS inside: products of large matrices take 50 to 200 times as long; use several processes, or the host",
+        "a process has no BLAS: products of large matrices take 50 to 200 times as long; use several processes, or the host",
     ),
     Difference(
         "array files",
         ("numpy.load", "numpy.fromfile", "numpy.memmap"),
-        "numpy cannot read from an open file inside; give numpy.load the bytes, io.BytesIO(path.read_bytes())",
+        "numpy cannot read from an open file in a process; give numpy.load the bytes, io.BytesIO(path.read_bytes())",
     ),
 )
 """The rows of `docs/native.md`, of packages with native code."""

@@ -32,7 +32,7 @@ def examine(file: Path | None = None) -> Iterator[Finding]:
     """Yield the findings, the quick ones first.
 
     Args:
-        file: the file of an image to be tested, instead of the one that is built here.
+        file: the file of an image to be tested, instead of the one that this machine has built.
     """
     yield Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield from (_version(tool) for tool in _TOOLS)

@@ -310,7 +310,7 @@ def _grounds(cls: type, *, good: bool) -> Iterator[str]:
     elif declaration is not None and good:
         yield f"{cls.__name__} is declared {declaration.trait.value}: {declaration.reason}"
     if declaration is not None and declaration.parameters:
-        yield "as far as the values inside it may"
+        yield "as far as the values in it may"
 
 
 def _reasons(leaves: list[Leaf]) -> Iterator[str]:

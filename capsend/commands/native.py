@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def add(name: str, version: str, *, sha256: str, sdist: Path | None) -> Wheel:
-    """Build a package for processes, make an image with it, and try it there.
+    """Build a package for processes, make an image with it, and try it in a process.
 
     Returns:
         The wheel, as it is kept.
 
     Raises:
-        ImageError: the build failed, or the package does not work inside; then it is not kept.
+        ImageError: the build failed, or the package does not work in a process; then it is not kept.
     """
     from capsend.image.native import store
     from capsend.image.native.build import build
@@ -58,15 +58,17 @@ def _try_inside(wheel: Wheel) -> None:
     try:
         good = environment.execute(Source(text)).value
     except CapsendError as error:
-        raise ImageError(f"the package {wheel.name!r} was built, and fails inside: {error}. It is not kept") from error
+        raise ImageError(
+            f"the package {wheel.name!r} was built, but fails in a process: {error}. It is not kept"
+        ) from error
     if good is not True:
         raise ImageError(
-            f"the package {wheel.name!r} was built, and gives wrong answers inside: {recipe.expression}. It is not kept"
+            f"the package {wheel.name!r} was built, but gives wrong answers in a process: {recipe.expression}. It is not kept"
         )
 
 
 def rows() -> list[tuple[str, str, str, str, str]]:
-    """Return (name, version, state, bytes of native code as text, what differs or why not) of each recipe and each wheel, by name."""
+    """Return (name, version, state, megabytes of native code as text, differences or reason) of each recipe and each wheel, by name."""
     from capsend.commands.display import megabytes
     from capsend.image.native import store
     from capsend.image.native.recipes import normal, recipes
@@ -87,7 +89,7 @@ def rows() -> list[tuple[str, str, str, str, str]]:
 
 @contextlib.contextmanager
 def _progress(name: str) -> Iterator[Callable[[str], None]]:
-    """Yield a function to be called with each line of a build: on a terminal the last one is shown, elsewhere only the beginning is told."""
+    """Yield a function to be called with each line of a build: a terminal shows the last of them, any other stream only the beginning."""
     from capsend.image.native.recipes import Recipe, recipe_of
 
     recipe: Recipe = recipe_of(name) or Recipe(name)

@@ -29,7 +29,7 @@ def credentials_of(authority: str | None, certificate: str | None, key: str | No
     """Read the files that were given.
 
     Raises:
-        ValueError: they are not either all three of certificates or a token, or the token is none.
+        ValueError: neither all three files of certificates nor a token are given, both are, or the token is not 64 hex digits.
         OSError, Refused: as `Certificates.load`.
     """
     if token is not None and (authority, certificate, key) == (None, None, None):

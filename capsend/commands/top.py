@@ -148,7 +148,7 @@ def run(program: Callable[[], T], *, to: Console, interval: float, cluster: bool
         program: the program, called on this thread.
         to: the console.
         interval: seconds between two looks.
-        cluster: whether the nodes of the program's clusters are shown as well.
+        cluster: True to show the nodes of the program's clusters as well.
     """
     watch = Watch()
     try:

@@ -48,7 +48,7 @@ MARK: Final = "capsend cannot import: "
 _STEPS: Final = ("importing its modules", "compiling it", "trying it")
 _BUILDING: Final = "building the image (once, about 15 s; longer on a busy machine)", _STEPS
 _COMPILING: Final = "compiling the image of a file for this machine (once, about 5 s)", _STEPS[1:]
-"""(title, steps) of a build, and of what is left of it where the component is ready."""
+"""(title, steps) of a build, and of its remaining part if the component is ready."""
 _SNAPSHOT: Final = "import componentize_py; componentize_py.script()"
 _TRANSLATE: Final = "from capsend.image import translating; translating.main()"
 _SURVEY: Final = (
@@ -77,7 +77,7 @@ class Record:
     built: float
     """Seconds since the epoch."""
     instance: int | None = None
-    """The number of the instance that has its memory, by which the host reaches the memory in place; None where it was not found."""
+    """The number of the instance that has its memory, by which the host reaches the memory in place; None if it was not found."""
     written: tuple[tuple[int, int], ...] = attrs.field(default=(), repr=False)
     """(address, bytes) of the pages of its memory that every process writes to."""
     content: str = ""
@@ -351,10 +351,10 @@ def content_of(folder: Path) -> Path | None:
 
 
 def _try_out(folder: Path, *, seconds: float | None = None) -> dict[str, Any]:
-    """Return what a compiled image says about itself, asked in an OS process of its own: an image from a file might not answer.
+    """Return the answer of a compiled image about itself, asked in an OS process of its own: an image from a file might not answer.
 
     Raises:
-        ImageError: it does not run.
+        ImageError: the image does not run.
     """
     printed = _run(_INVENTORY, folder, folder=folder, seconds=seconds)
     try:
@@ -363,16 +363,16 @@ def _try_out(folder: Path, *, seconds: float | None = None) -> dict[str, Any]:
     except (LookupError, TypeError, ValueError):
         modules = missing = None
     if type(modules) is not list or type(missing) is not dict:
-        message = "the image was built but does not run: it does not name what it holds"
+        message = "the image was built but does not run: it does not name its content"
         raise ImageError(message)
     return {"python": str(inventory.get("python")), "modules": modules, "missing": missing}
 
 
 def inventory_of(folder: Path) -> str:
-    """Return the answer of a compiled image to what it holds.
+    """Return a compiled image's answer about its content.
 
     Raises:
-        ImageError: it does not run.
+        ImageError: the image does not run.
     """
     from capsend import engine
 

@@ -371,7 +371,7 @@ def _short(parts: list[tuple[str, Any]]) -> str:
 
 
 def _content(names: tuple[str, ...], file: str) -> list[tuple[str, Any]]:
-    """Return what an image is made from, by the names of its packages, or by the digest of its file where that is not empty."""
+    """Return the sources of an image, by the names of its packages, or by the digest of its file if that is not empty."""
     return _content_in(names, file, os.environ.get("CAPSEND_CACHE_DIR"))
 
 

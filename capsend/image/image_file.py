@@ -215,7 +215,7 @@ def _checked(facts: Any) -> dict[str, Any]:
     """Return the facts of a head as attributes.
 
     Raises:
-        ValueError: they are not what `write` writes.
+        ValueError: they are not the bytes that `write` writes.
     """
     if type(facts) is not dict or {name: type(value) for name, value in facts.items()} != _FIELDS:
         message = "other fields"
@@ -230,7 +230,7 @@ def _checked(facts: Any) -> dict[str, Any]:
 
 
 def _inflated(file: FileIO, stored: int, size: int) -> Iterator[bytes]:
-    """Yield the parts of what was compressed: as many bytes as it should have, and at most one part more."""
+    """Yield the parts of the compressed bytes: as many bytes as they should have, and at most one part more."""
     machine, left = zlib.decompressobj(), size
     while stored:
         packed = file.read(min(stored, _PART)) or b""

@@ -178,7 +178,7 @@ def _folder_of(top: str) -> Iterator[tuple[str, Path]]:
 
 
 def _built(wheel: store.Wheel, needed_by: str) -> Package:
-    """Return a package that was built for the guest, without what only its tests and other builds read."""
+    """Return a package that was built for the guest, without the files that only its tests and other builds read."""
     files = tuple((relative, path) for relative, path in wheel.files() if not _is_left_out(relative))
     mine = store.host_version(wheel.name)
     return Package(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def provide(names: Iterable[str]) -> bool:
-    """Build what is missing of the named packages, and of those that they require, if a recipe is known and the tools are installed.
+    """Build the missing ones of the named packages, and of those that they require, if a recipe is known and the tools are installed.
 
     A package that can do without its native code, and whose build fails, goes into the image without it, which is reported.
 

@@ -1,4 +1,4 @@
-"""All that capsend uses of componentize-py beyond its documented command line, and a probe for what another version has changed.
+"""The uses of componentize-py beyond its documented command line, and a probe for the changes of another version.
 
 ==================================  =================================================================  ==========================
 what is used                        for                                                                if it changes

@@ -32,10 +32,10 @@ _registering: WeakKeyDictionary[type, tuple[Any, list[Any]]] = WeakKeyDictionary
 
 @attrs.frozen
 class _Summary:
-    """What is registered with some abstract classes, all together.
+    """The classes that are registered with some abstract classes, all together.
 
     Attributes:
-        by_programs: whether others than the library have registered a class with one of them; see `is_registered_by_a_program`.
+        by_programs: True if others than the library have registered a class with one of them; see `is_registered_by_a_program`.
         modules: the modules of the abstract classes below them with which something is registered.
         registered: the `id` of each registered class.
     """
@@ -88,7 +88,7 @@ def is_registered_by_a_program(base: type, cls: type, *, uses_packages: bool) ->
     Args:
         base: the abstract class.
         cls: a class that is registered with it, of the standard library or of a package of the image.
-        uses_packages: whether the program uses packages of the image, so that it can meet their classes. What these have registered
+        uses_packages: True if the program uses packages of the image, so that it can meet their classes. The classes that these have registered
             themselves is registered in the image, and may be so again.
     """
     if str(cls.__module__).partition(".")[0] in sys.stdlib_module_names:

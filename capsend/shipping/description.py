@@ -125,7 +125,7 @@ class _Description:
         except codec.NotEncodable as refused:
             told["why"] = _cut(f"its {_part(refused.steps)} cannot be sent: {refused.reason}", 500)
         except Exception as failure:  # noqa: BLE001 - see above
-            told["why"] = f"reading what it holds failed with {type(failure).__name__}"
+            told["why"] = f"reading its content failed with {type(failure).__name__}"
         return told
 
     def _class(self, cls: type) -> Any:

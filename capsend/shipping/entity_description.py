@@ -64,12 +64,12 @@ _asked = False
 
 
 def is_asked() -> bool:
-    """Return whether what is sent is to be compared: CAPSEND_COMPARE asks for it, and a process whose own parent did."""
+    """Return whether sent entities are to be compared: CAPSEND_COMPARE asks for it, and a process whose own parent did."""
     return _asked or bool(os.environ.get("CAPSEND_COMPARE"))
 
 
 def ask() -> None:
-    """Have what this process sends compared as well."""
+    """Have the entities that this process sends compared as well."""
     global _asked  # noqa: PLW0603 - a process has one thread, and one parent
     _asked = True
 
@@ -255,7 +255,7 @@ class _Description:
     def _registered(self, path: str, cls: type) -> None:
         if "_abc_impl" not in vars(cls):
             return
-        # What subclasses that stay on the host know is registered with this class in the guest.
+        # The registrations of subclasses that stay on the host are made with this class in the guest.
         asked = [cls, *(sub for sub in abstract_subclasses(cls) if self._numbered(sub) is None)]
         known = dict.fromkeys(each for base in asked for each in virtual_subclasses(base))
         # A class that no code can name makes no difference.

@@ -1,4 +1,4 @@
-"""While something examines a program in a process, the placeholders of what stayed on the host let themselves be looked at."""
+"""While something examines a program in a process, the placeholders of values that stayed on the host can be looked at."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def restore(
         ValueError: the payload does not fit the class.
     """
     if type(payload) is not tuple or [type(part) for part in payload] != [tuple, dict, dict]:
-        raise ValueError("what it holds did not arrive")
+        raise ValueError("its content did not arrive")
     args, fields, native = payload
     if issubclass(cls, OSError):
         args = _renumbered(args, native)

@@ -71,7 +71,7 @@ def rebuild(
     except codec.Stopped:
         raise
     except Exception as error:  # noqa: BLE001 - a process may answer with anything at all
-        reason = f"it answered with what is no exception ({type(error).__name__})"
+        reason = f"its answer is no exception ({type(error).__name__})"
         return ProcessFailed(f"process {process_id} failed: {reason}", type_name="malformed", guest_message=reason)
 
 
@@ -110,7 +110,7 @@ class _Told:
 
     @property
     def size(self) -> int:
-        """About how many characters show it, without what it holds."""
+        """The number of characters that show it, about, without its members."""
         return len(self.message) + sum(map(len, self.notes)) + _LINE * (len(self.frames) + 1)
 
     @property
@@ -196,7 +196,7 @@ class _Rebuilding:
         return error
 
     def _decoded(self, payload: str) -> tuple[Any, int]:
-        """Return what an exception holds, and about how many characters show it."""
+        """Return the parts of an exception, and the number of characters that show it, about."""
         size = _SHOWN_EACH * len(payload)
 
         def check(nodes: list[Any], budget: Budget) -> None:

@@ -40,7 +40,7 @@ _BY_NAME: Final = {
         ImageError,
     )
 }
-_MALFORMED: Final = "answered with what is no result"
+_MALFORMED: Final = "answered with a text that is no result"
 
 
 @attrs.frozen
@@ -64,8 +64,8 @@ class ChildRaised(Exception):
     Attributes:
         outcome: the answer.
         words: the answer for people, in one line.
-        is_normal_exit: whether it is `sys.exit()` with the code of success, as far as its text shows.
-        is_limit: whether it is the uncaught `MemoryError` of a process that has reached its limit, as far as its text shows.
+        is_normal_exit: True if it is `sys.exit()` with the code of success, as far as its text shows.
+        is_limit: True if it is the uncaught `MemoryError` of a process that has reached its limit, as far as its text shows.
     """
 
     def __init__(self, outcome: Outcome, words: str) -> None:
@@ -110,7 +110,7 @@ def _split(text: str, number: int, handles: Handles) -> Outcome:
     except ValueError:
         raise _malformed(number) from None
     grants = handles.all_of(numbers)
-    # A pickle, which begins with k, is what only the host may write.
+    # Only the host may write a pickle, which begins with k.
     if kind not in ("v", "u", "e") or not colon or end > len(text) or grants is None or text.startswith("k", end):
         raise _malformed(number)
     refusal = next((grant.refusal for grant in grants if grant.refusal), "")

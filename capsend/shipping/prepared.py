@@ -47,11 +47,11 @@ class Prepared:
 
     Attributes:
         program: the program that calls with more arguments add to; its steps are only kept as `text`.
-        origins: knows what the image has.
+        origins: knows the modules of the image.
         text: the entry and the steps, for the process.
         names: (module, qualified name) of every object of the image that the program names.
         objects: the host's objects, by the program's numbers.
-        is_extensible: whether the program names the objects of `text`; False where `text` sets other plain constants than those of the walk.
+        is_extensible: True if the program names the objects of `text`; False where `text` sets other plain constants than those of the walk.
     """
 
     program: Program
@@ -113,14 +113,14 @@ class Prepared:
 
 @attrs.frozen
 class _Held:
-    """What a closure holds, without keeping it alive: the shapes of plain constants, and references to other objects."""
+    """The content of a closure, without keeping it alive: the shapes of plain constants, and references to other objects."""
 
     _shapes: tuple[Shape | None, ...]
     _references: tuple[Callable[[], object] | None, ...]
 
     @classmethod
     def of(cls, function: types.FunctionType) -> _Held | None:
-        """Return what a closure holds; None if a cell is empty, or something of it would be kept alive."""
+        """Return the content of a closure; None if a cell is empty, or a part of it would be kept alive."""
         held = _held_by(function)
         if held is None:
             return None
@@ -222,7 +222,7 @@ class _Kept:
 
 
 def _held_by(function: types.FunctionType) -> list[object] | None:
-    """Return what a closure holds in its cells and defaults; None if a cell is empty."""
+    """Return the values in a closure's cells and defaults; None if a cell is empty."""
     try:
         return [*(cell.cell_contents for cell in function.__closure__ or ()), *(function.__defaults__ or ())]
     except ValueError:
@@ -280,7 +280,7 @@ def prepared_for(
         function: the callable.
         knows: returns whether the image has a module of that full name.
         image: the image behind `knows`.
-        twins: whether the program may be that of another closure of the same `def` that holds alike; it cannot be extended.
+        twins: True if the program may be that of another closure of the same `def` that holds alike; it cannot be extended.
     """
     plain: Any = getattr(function, "__capsend_function__", function)
     known = _kept.get(plain, image)
@@ -320,7 +320,7 @@ def require_sendable(
     Args:
         function: the callable.
         knows: returns whether the image has a module of that full name.
-        defining: whether names without a value are to be passed over, as at a definition.
+        defining: True to pass over names without a value, as at a definition.
         verb: the intended act, for the message.
 
     Raises:

@@ -330,7 +330,7 @@ class Program:
         return codec.dumps([*self.steps, *self.comparison(self.objects)] if self.steps else [])
 
     def first_text(self) -> str:
-        """Return the rendered steps as JSON without those that set what varies, and without the bracket that ends the list."""
+        """Return the rendered steps as JSON without those that set varying values, and without the bracket that ends the list."""
         last = 0 if self.written is None else len(self.written.steps)
         return codec.dumps(self.steps[: len(self.steps) - last])[:-1]
 

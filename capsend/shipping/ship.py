@@ -53,8 +53,8 @@ class Shipment:
         entities: the host's objects, by the program's numbers.
         names: (module, qualified name) of every object of the image that the program names.
         grants: the grants behind its handles, in the order in which the process numbers them at its start.
-        origins: knows what the image has.
-        takes_mailbox: whether the process puts its mailbox before the arguments.
+        origins: knows the modules of the image.
+        takes_mailbox: True if the process puts its mailbox before the arguments.
         segments: the bytes beside the text of the arguments.
     """
 
@@ -128,7 +128,7 @@ class Shipment:
             if cause is None:
                 raise
             raise SerializationError(
-                f"cannot take the result of {self.name}: {cause}.\n\n    Instead: return what it holds, as built-in values.",
+                f"cannot take the result of {self.name}: {cause}.\n\n    Instead: return its content, as built-in values.",
                 path="result",
             ) from None
 
@@ -193,7 +193,7 @@ class Shipment:
             return self._not_sent(module, qualname)
         found = _loaded(module, qualname)
         if found is None:
-            raise LookupError(f"{module}.{qualname} is not loaded here")
+            raise LookupError(f"{module}.{qualname} is not loaded in this program")
         return found
 
     def _not_sent(self, module: str, qualname: str) -> object:
@@ -213,7 +213,9 @@ class Shipment:
         ):
             return found
         if found is None and module in sys.stdlib_module_names and module not in sys.modules:
-            raise _NotSent(f"it has a part of the class {module}.{qualname}, and {module} is not imported here")
+            raise _NotSent(
+                f"it has a part of the class {module}.{qualname}, and {module} is not imported in this program"
+            )
         raise _NotSent(
             f"it has a part that is named {module}.{qualname}, which was not sent with the program and is not declared"
         )
@@ -251,7 +253,9 @@ def _unsendable(name: str, body: str) -> CapsendError:
         path, kind, reason = (str(part)[:500] for part in codec.parse(body, _REFUSAL, depth=1))
     except (ValueError, TypeError):
         return ProcessFailed(
-            f"the process that ran {name} answered with what is no result", type_name="malformed", guest_message=""
+            f"the process that ran {name} answered with a text that is no result",
+            type_name="malformed",
+            guest_message="",
         )
     return SerializationError(
         f"cannot send the result of {name}: {path} is {kind}, which is not Serializable.\n\n    {reason}\n"
@@ -336,7 +340,7 @@ def check(function: Callable[..., Any], *, knows: Callable[[str], bool], definin
     Args:
         function: the callable.
         knows: returns whether the image has a module of that full name.
-        defining: whether names without a value are to be passed over, as at a definition.
+        defining: True to pass over names without a value, as at a definition.
     """
     _require_callable(function)
     with examining():

@@ -24,13 +24,13 @@ class _Here(Exception):
 
 @attrs.frozen
 class Frame:
-    """One frame of a process: a place in a source file, and the function there.
+    """One frame of a process: a place in a source file, and the function at that place.
 
     Attributes:
         file: a path of the host for a file that was sent, else one such as `<image json/decoder.py>`.
         line, end_line, column, end_column: the part of the source that was running; columns in bytes, None when unknown.
         function: its name.
-        is_own: whether the file was sent with the program.
+        is_own: True if the file was sent with the program.
     """
 
     file: str

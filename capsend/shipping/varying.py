@@ -1,4 +1,4 @@
-"""Plain constants of a program that may be others at its next use: globals, and what the cells and defaults of the spawned function hold.
+"""Plain constants of a program that may be others at its next use: globals, and the content of the cells and defaults of the spawned function.
 
 A loop spawns closures of one `def` that differ in a number, or counts in a global. One walk serves all of them, since a walk decides nothing by
 the value of a plain constant, only by its type. The steps that set such constants are the last of a program, and only these are written again.
@@ -63,7 +63,7 @@ class Spot:
 
     Attributes:
         owner: the module or function.
-        part: whether it is a name of a module, or a cell or a default of the spawned function.
+        part: its kind: a name of a module, or a cell or a default of the spawned function.
         key: the name, or the index of the default.
         value: the value that the walk met.
         reference: the reference to that value.

@@ -126,5 +126,5 @@ def test_standard_class_that_is_not_imported_is_said_to_be(run_script):
             print(error, "statistics" in sys.modules)
         """
     )
-    assert "statistics is not imported here" in done.stdout
+    assert "statistics is not imported in this program" in done.stdout
     assert done.stdout.endswith("False\n")

@@ -257,7 +257,7 @@ def wheel_of(files: dict[str, bytes], *, name: str = "sample") -> bytes:
         ({"/outside.py": b""}, "sample", "outside its folder"),
         ({"sample/core.so": b"\x7fELF"}, "sample", "not the guest's: sample/core.so"),
         ({"sample/core.cpython-314-wasm32-wasi.so": b"\x7fELF"}, "sample", "not the guest's"),
-        ({"sample/__init__.py": b""}, "../sample", "has no metadata|which are none"),
+        ({"sample/__init__.py": b""}, "../sample", "has no metadata|which are not those of a package"),
     ],
 )
 def test_store_takes_wheels_of_the_guest_only(cache: Path, files: dict[str, bytes], name: str, words: str) -> None:

@@ -1,4 +1,4 @@
-"""Functions that nobody wants in a program of theirs: each takes what it can get, or ends whatever runs it."""
+"""Functions that nobody wants in a program of theirs: each takes all data that it can get, or ends the program that runs it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def spin() -> NoReturn:
 
 
 def steal() -> dict[str, str]:
-    """Return what became of each attempt to get at the machine, {attempt: class of the error}; SUCCEEDED for one that worked."""
+    """Return the outcome of each attempt to get at the machine, {attempt: class of the error}; SUCCEEDED for one that worked."""
     attempts: dict[str, Callable[[], object]] = {
         "open('/etc/passwd')": lambda: open("/etc/passwd", encoding="ascii").close(),
         "os.listdir('/')": lambda: os.listdir("/"),

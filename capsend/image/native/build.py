@@ -1,6 +1,6 @@
-"""The build of a guest wheel from an sdist: fetch, compile with the toolchain, take what comes out into the store.
+"""The build of a guest wheel from an sdist: fetch, compile with the toolchain, take the wheel into the store.
 
-A build runs the sdist's own build script on the host, with the user's rights. Recipes pin the digest of what they run.
+A build runs the sdist's own build script on the host, with the user's rights. Recipes pin the digest of the sources that they run.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def build(
         say: called with a line of progress, often.
 
     Raises:
-        ImageError: the package cannot be built, with the reason: a recipe says so, a tool is missing, a download or the build failed.
+        ImageError: the package cannot be built, with the reason: its recipe gives one, a tool is missing, a download or the build failed.
             Nothing is left behind.
     """
     recipe = recipe_of(name) or Recipe(name)
@@ -116,7 +116,7 @@ def _unpacked(archive: Path, folder: Path) -> Path:
 
 
 class _Work:
-    """One build: its recipe, its folders, and what it has printed."""
+    """One build: its recipe, its folders and its output."""
 
     def __init__(
         self, recipe: Recipe, folder: Path, workshop: Path, *, tools: Toolchain, say: Callable[[str], None]
@@ -205,7 +205,7 @@ class _Work:
         return next(out.glob("*.whl"))
 
     def _by_meson(self) -> Path:
-        """Configure, compile and install with meson, and make the wheel of what it installed."""
+        """Configure, compile and install with meson, and make the wheel of the installed files."""
         cross = self.workshop / "cross.ini"
         self._write_cross(cross)
         for name in _FLAGS:

@@ -1,4 +1,4 @@
-"""Where the guest's packages are kept, and what their native code is called; imported by every program, so nothing more."""
+"""The folder of guest wheels, and the file names of native code; every program imports this module, so it has nothing else."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Recipes: what is known of packages with native code, one small TOML file each.
+"""Recipes: the knowledge of packages with native code, one small TOML file each.
 
-A recipe says from which pinned sources a package is built for the guest, how, and how to see that it works; or why it cannot be built yet.
+A recipe has the pinned sources from which a package is built for the guest, the steps, and a trial; or the reason why it cannot be built yet.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ class Library:
 
 @attrs.frozen
 class Recipe:
-    """How one package is built for the guest.
+    """The build of one package for the guest.
 
     Attributes:
         versions: {version: SHA-256 of the sdist}, the newest last; empty when the recipe is made up for a package that has none.
         builder: `setuptools` or `meson`.
-        imports: the modules that the trial imports inside.
-        expression: a Python expression that is true inside when the package works; empty for none.
-        options: what `meson setup` is told.
+        imports: the modules that the trial imports in a process.
+        expression: a Python expression that is true in a process when the package works; empty for none.
+        options: arguments of `meson setup`.
         properties: {name: value} of the target, for meson.
         meson: the path in the sdist of a meson of its own; empty for the one of the extra.
         environment: {variable: value} of the build.
-        minutes: about how many minutes of one processor a build takes.
-        differs: what differs inside from outside; empty when nothing does.
+        minutes: the minutes of one processor that a build takes, about.
+        differs: the differences between the package in a process and on the host; empty when it has none.
         refused: the reason why the package cannot be built; empty when it can.
     """
 
@@ -84,7 +84,7 @@ def recipes() -> dict[str, Recipe]:
 
 
 def recipe_of(name: str) -> Recipe | None:
-    """Return the recipe of a package; None when there is none."""
+    """Return the recipe of a package; None if it has none."""
     return recipes().get(normal(name))
 
 

@@ -1,4 +1,4 @@
-"""Files from the package index, each pinned by its digest: nothing of a download is used, let alone run, before the digest is right."""
+"""Files from the package index, each pinned by its digest: no download is used, let alone run, before its digest is right."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Source:
 
     Attributes:
         sha256: its digest as hexadecimal digits; empty for a package that no recipe knows, whose digest is reported and not compared.
-        wheel: whether the file is a wheel instead of an sdist.
+        wheel: True if the file is a wheel, False for an sdist.
     """
 
     name: str
@@ -71,7 +71,7 @@ def checked(content: bytes, source: Source) -> str:
     """Return the digest of a file, as hexadecimal digits.
 
     Raises:
-        ImageError: it is not the one that the source has.
+        ImageError: the digest is not the source's.
     """
     import hashlib
 

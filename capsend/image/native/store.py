@@ -174,7 +174,7 @@ def discard(wheel: Wheel) -> None:
 
 
 def _rewritten(wheel: bytes) -> bytes:
-    """Return the wheel with its files in order and without times: what is built twice from the same is the same."""
+    """Return the wheel with its files in order and without times: two builds of the same sources are the same bytes."""
     out = io.BytesIO()
     try:
         with zipfile.ZipFile(io.BytesIO(wheel)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
@@ -208,7 +208,9 @@ def _identity(wheel: bytes) -> tuple[str, str]:
     except KeyError as error:
         raise ImageError(f"the metadata of the wheel has no {error.args[0]}") from error
     if not all(part and set(part) <= _PLAIN for part in (name, version)):
-        raise ImageError(f"the wheel has the name {name!r} and the version {version!r}, which are none")
+        raise ImageError(
+            f"the wheel has the name {name!r} and the version {version!r}, which are not those of a package"
+        )
     return name, version
 
 

@@ -129,7 +129,7 @@ class Constants:
         return constant is not None
 
     def reached(self, source: Source, references: References, place: Place, *, namespace: dict[str, Any]) -> None:
-        """Note a function that the process runs, with its globals: it must only read what was taken for a constant."""
+        """Note a function that the process runs, with its globals: it must only read the values that were taken for constants."""
         chains = (read.chain for reads in (references.globals, references.free, references.receiver) for read in reads)
         names = {*references.attributes, *(name for chain in chains for name in chain)}
         self._functions.append((source, frozenset(names), place, namespace))

@@ -34,7 +34,7 @@ _OF_CODE: Final = frozenset(
 )
 """The kinds whose cure is to change the code at their place."""
 _CHANGEABLE: Final = frozenset({Kind.CAPTURED, Kind.CLASS_ATTRIBUTE, Kind.DEFAULT, Kind.GLOBAL})
-"""The kinds that a function may change, and somebody outside would see it."""
+"""The kinds of values that a function may change so that its caller sees the change."""
 CANNOT_BE_SENT: Final = "which cannot be sent"
 _SHARED: Final = frozenset({Kind.GLOBAL, Kind.CLASS_ATTRIBUTE})
 NOT_IN_IMAGE: Final = "which is not in the image"

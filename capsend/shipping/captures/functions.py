@@ -66,7 +66,7 @@ class Functions:
         return entity
 
     def tell_importable(self) -> None:
-        """Tell a process that imports by computed names which of them the host has: what nobody has is an `ImportError` on both sides."""
+        """Send a process that imports by computed names those of them that the host has: any other is an `ImportError` on both sides."""
         if not self.imports_by_name or (names := importable()) is None:
             return
         self._context.observed.answer(lambda: tuple(sys.path))
@@ -313,7 +313,7 @@ class Functions:
         for statement in references.imports:
             names.statement(statement, function.__globals__, place.at(statement.line))
         self.imports_by_name |= references.imports_by_name
-        # After the imports: what the function imports first is there to be looked at only now.
+        # After the imports: a module that the function is the first to import can be looked at only now.
         writes = [*references.writes, *lost_writes(function, source)]
         if writes and context.tolerant:
             reason = f"it assigns {writes[0].name}, which nobody outside the process would see"

@@ -37,7 +37,7 @@ class _Chain:
     Attributes:
         root: the expression at its beginning; None for `globals()`, whose items are the attributes of the module.
         attributes: the names behind it.
-        of_class: whether it begins with `type(root)` or `root.__class__`.
+        of_class: True if it begins with `type(root)` or `root.__class__`.
     """
 
     def __init__(self, root: ast.expr | None, attributes: list[str], *, of_class: bool) -> None:
@@ -145,7 +145,7 @@ def _is_setter(function: ast.expr) -> bool:
 
 
 def _namespace(expression: ast.expr) -> _Chain | None:
-    """Return what has a namespace, where an expression is one: `vars(config)`, `config.__dict__`, or `globals()`."""
+    """Return the expression whose namespace another expression is: `vars(config)`, `config.__dict__`, or `globals()`."""
     if isinstance(expression, ast.Attribute) and expression.attr == "__dict__":
         return _chain(expression.value)
     if isinstance(expression, ast.Call) and isinstance(expression.func, ast.Name):
@@ -157,7 +157,7 @@ def _namespace(expression: ast.expr) -> _Chain | None:
 
 
 def _is_cache(root: ast.AST, namespace: _Chain) -> bool:
-    """Return whether the `__getattr__` of a module keeps what it is asked for: whoever asks later gets the same."""
+    """Return whether the `__getattr__` of a module keeps its answers: whoever asks later gets the same."""
     return namespace.root is None and isinstance(root, ast.FunctionDef) and root.name == "__getattr__"
 
 
