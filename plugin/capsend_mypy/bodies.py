@@ -39,6 +39,7 @@ def _stored(
 ) -> Iterator[tuple[str, list[mentions.Ref]]]:
     for name, symbol in table.items():
         info = symbol.node
+        # A table has imported names too: the full name shows where a class was defined.
         if isinstance(info, n.TypeInfo) and info.fullname == f"{module}.{prefix}{name}" and not symbol.plugin_generated:
             found: dict[str, list[mentions.Ref]] = {}
             for binding in syntax.plain_bindings(info.defn.defs.body):
@@ -83,6 +84,7 @@ def _is_made(value: n.Expression) -> bool:
 
 
 def _function(value: n.RefExpr, module: str) -> list[mentions.Ref]:
+    # The name of a local function leads nowhere: no table of mypy's has it.
     if value.kind == n.LDEF or names.is_known(value.fullname):
         return []
     return [mentions.Ref(mentions.FUNCTION, value.fullname, "", mentions.place_of(value, module))]
@@ -93,6 +95,7 @@ def _hooks(body: list[n.Statement], module: str) -> Iterator[tuple[str, mentions
     for statement in syntax.statements(body):
         if not isinstance(statement, n.Decorator):
             continue
+        # mypy takes the decorators that it understands out of `decorators`; this list stays as it was written.
         for decorator in statement.original_decorators:
             if (
                 isinstance(decorator, n.MemberExpr)

@@ -76,6 +76,7 @@ class Summaries:
             return
         from capsend_mypy import summary
 
+        # In the daemon a module keeps its table when its bodies are checked again: the summary in it may be old.
         if summary.SYMBOL in file.names and not self.daemon:
             return
         collects = gc.isenabled()
@@ -115,6 +116,7 @@ class Summaries:
 
 
 def _is_kept(options: Options) -> bool:
+    # mypy writes no cache in either case, though it has a folder for it.
     return bool(options.incremental and options.cache_dir != os.devnull)
 
 

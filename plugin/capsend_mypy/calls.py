@@ -44,6 +44,7 @@ def signature(ctx: MethodSigContext) -> CallableType:
     if len(answers) != 1:
         return made
     (answer,) = answers.values()
+    # Without its variable mypy infers nothing more, and checks the lambda against the answer that is put in.
     return expand_type(made.copy_modified(variables=[]), {made.variables[0].id: answer})
 
 

@@ -88,6 +88,7 @@ class Captures:
         own = syntax.own_symbols(function, nodes, name_exprs)
         lost = self._written(function, nodes, own)
         self._lost_attributes([node for node in (function, *nodes) if isinstance(node, n.FuncItem)], own)
+        # mypy has no list of a function's free variables: they are the local names in it that it does not own.
         for name in sorted(name_exprs, key=lambda name: (name.line, name.column)):
             node = name.node
             if node is None or name.kind != n.LDEF or node in own or node in lost:
@@ -227,6 +228,7 @@ class Captures:
 
     def _typed_members(self, members: list[n.MemberExpr], own: Container[object]) -> Iterable[mentions.Ref]:
         for member in members:
+            # mypy has bound `module.name` to its object already: no value's class is asked.
             if member.kind == n.GDEF and member.node is not None:
                 continue
             judged = self.site.type_of(member.expr)

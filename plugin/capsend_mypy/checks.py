@@ -130,6 +130,7 @@ class Checks:
 
     def promise(self, ctx: ClassDefContext, trait: Trait) -> None:
         """Note a class that promises a trait, to be judged when all types of its file are known."""
+        # The context names neither module nor errors; the semantic analyser behind its `api` has both.
         semantic: Any = ctx.api
         self.asserted.setdefault(semantic.cur_mod_id, {})[ctx.cls.fullname] = ctx.cls, trait, semantic.errors
 
@@ -159,6 +160,7 @@ class Checks:
         modules = self.modules()
         # mypy may be in another file by now; it sorts errors by the file that is set.
         if errors.target_module != file.fullname:
+            # With the options of that module: a section of the configuration may silence its errors.
             errors.set_file(file.path, file.fullname, options=self.options.clone_for_module(file.fullname), scope=None)
         program = Program(self.state, modules)
         return Reporter(LateChecker(MessageBuilder(errors, modules), file), program, origin), program
@@ -176,6 +178,7 @@ class Checks:
 
 def spawn(ctx: Ctx, check: Check) -> None:
     """Check a spawn: the callable, its arguments, its result."""
+    # mypy asks about a call without arguments as well, and reports it itself.
     if not ctx.args or not ctx.args[0]:
         return
     spawned = ctx.args[0][0]
@@ -225,6 +228,7 @@ def map_items(ctx: Ctx, check: Check) -> None:
 def spawn_decorated(ctx: Ctx, check: Check) -> None:
     """Check `Spawnable.spawn`, whose captures were checked where it was decorated."""
     called = ctx.type if isinstance(ctx, MethodContext) else None
+    # The receiver is a `Spawnable`: the parameters are in its type, as the method itself takes any.
     known = parameter_names(called) if called is not None else []
     _arguments(ctx, check, known if mailboxes.taken(called) is None else known[1:], start=0)
 
@@ -232,6 +236,7 @@ def spawn_decorated(ctx: Ctx, check: Check) -> None:
 def decorate(ctx: Ctx, check: Check) -> None:
     """Check the function that `@process` decorates."""
     node = ctx.context
+    # The context of a decorator's call is the decorated definition; `process(fn)` has the call itself.
     if not isinstance(node, n.Decorator):
         if ctx.args and ctx.args[0]:
             check.callable(ctx.args[0][0])
@@ -261,6 +266,7 @@ def send(ctx: Ctx, check: Check) -> None:
 
 def bound(ctx: Ctx, check: Check) -> None:
     """Check a call of a function or class that asks for a trait."""
+    # mypy asks about operators and subscripts too, which are calls of methods without an argument list.
     if isinstance(ctx.context, n.CallExpr):
         enforced = bounds.Bounds(check.site.program, check.site.reporter)
         enforced.call(ctx.context, ctx.default_return_type, ctx.args, ctx.arg_types, check.site.checker)
@@ -272,6 +278,7 @@ def cross(ctx: Ctx, check: Check, fullname: str, named: list[Boundary], lookup: 
         owner = lookup(boundary.owner)
         info = owner.node if owner is not None else None
         if isinstance(info, n.TypeInfo):
+            # Only the context of a method's call has the type that the method is called on.
             receiver = get_proper_type(ctx.type) if isinstance(ctx, MethodContext) else None
             applies = isinstance(receiver, Instance) and info in receiver.type.mro
         else:
@@ -308,6 +315,7 @@ def _given(ctx: Ctx, check: Check, *, own: frozenset[str] = frozenset()) -> None
 def _arguments(
     ctx: Ctx, check: Check, known: list[str | None], *, start: int, own: frozenset[str] = frozenset()
 ) -> None:
+    # mypy groups the arguments by the parameter that takes them: all that `*args` takes are one column.
     given = [
         argument
         for formal, *columns in zip(

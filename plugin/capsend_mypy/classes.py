@@ -85,6 +85,7 @@ class Classes:
         if info.metaclass_type is not None:
             self.operators(info.metaclass_type.type, found)
         for base in info.mro:
+            # mypy's own plugins for dataclasses and attrs keep the fields there, in an order and form that they do not promise.
             made = base.metadata.get("dataclass") or base.metadata.get("attrs") or {}
             for attribute in made.get("attributes", ()):
                 self._stored(base, attribute["name"], Hop("", ""), found)
@@ -152,6 +153,7 @@ class Classes:
         if node is None or symbol is None or self.modules.is_in_image(node.fullname):
             return
         if syntax.function_of(node) is not None:
+            # Methods that mypy's plugins make have no body in the source: dataclasses write them at run time.
             if not symbol.plugin_generated:
                 found.edges.append((node.fullname, hop))
         elif isinstance(node, n.TypeInfo):
@@ -180,6 +182,7 @@ class Classes:
         proper = get_proper_type(node.type)
         if is_sentinel(self.modules.shape(node.fullname)):
             return
+        # Only an inferred type is that of the assigned function; a declared one may stand for any callable.
         is_function = isinstance(proper, CallableType | Overloaded) and node.is_inferred
         is_accessor = isinstance(proper, Instance) and proper.type.fullname in bodies.ACCESSORS
         if (is_function or is_wrapping(proper)) and self.variables.valued(node.fullname, found, hop):

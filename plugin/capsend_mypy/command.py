@@ -109,6 +109,7 @@ def _options(paths: Sequence[str], config: str) -> tuple[list[BuildSource], Opti
         arguments.append(f"--config-file={config}")
     said = io.StringIO()
     try:
+        # mypy reads its configuration in this function of its own command line only; it ends a refusal with `SystemExit`.
         sources, options = process_options([*arguments, *paths], require_targets=False, stderr=said)
         if not sources:  # neither on the command line nor in the configuration
             sources, options = process_options([*arguments, *paths, "."], require_targets=True, stderr=said)
@@ -134,6 +135,7 @@ def _refusal(said: str) -> str:
 
 def _build(sources: list[BuildSource], options: Options, lines: list[str]) -> build.BuildResult:
     try:
+        # `mypy.api` returns the printed text only; the build hands over each file's messages when it is done, and the trees at the end.
         return build.build(sources, options, flush_errors=lambda _file, messages, _serious: lines.extend(messages))
     except CompileError as error:
         said = [_readable(line) for line in error.messages or lines]

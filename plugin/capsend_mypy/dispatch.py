@@ -27,6 +27,7 @@ def implementations(file: n.MypyFile) -> Iterator[tuple[str, list[mentions.Ref]]
 def _of_body(body: list[n.Statement], module: str) -> Iterator[tuple[str, list[mentions.Ref]]]:
     for statement in syntax.outer_statements(body):
         if isinstance(statement, n.Decorator):
+            # mypy's pass over the decorators removes those that it handles itself from the first list.
             for expression in (*statement.decorators, *statement.original_decorators):
                 generic = _generic(expression, module)
                 if generic is not None:

@@ -58,8 +58,10 @@ def class_of(judged: Type | None) -> n.TypeInfo | None:
     proper = get_proper_type(judged) if judged is not None else None
     if isinstance(proper, TypeType):
         proper = proper.item
+    # To mypy the name of a class has the type of its constructor.
     if isinstance(proper, CallableType | Overloaded) and proper.is_type_obj():
         return proper.type_object()
+    # Literals, tuples and typed dicts are types of their own in mypy; the fallback is the class of their values.
     fallback = getattr(proper, "partial_fallback", None) or getattr(proper, "fallback", None)
     if (
         not isinstance(proper, Instance)

@@ -13,6 +13,7 @@ def is_sunder(name: str) -> bool:
 
 def is_cached_property(node: Decorator) -> bool:
     """Return whether a method is a `cached_property`: its first result is a field of its instance from then on."""
+    # mypy takes `cached_property` for a property; only that it can be set tells the two apart.
     return node.func.is_property and node.var.is_settable_property
 
 
@@ -33,11 +34,13 @@ def is_class_level(node: Var) -> bool:
         return True
     if not node.is_initialized_in_class:
         return False
+    # `name: type = value` is a default of its instances; without a declared type it is an attribute of the class.
     return node.is_inferred or (node.is_final and node.has_explicit_value)
 
 
 def is_default(node: Var) -> bool:
     """Return whether a variable of a plain class has its value in the class body: its instances read the class's, unless they assign one."""
+    # `info` is false, and not None, where mypy has not set it yet.
     made = (node.info.metadata.get("dataclass") or node.info.metadata.get("attrs")) if node.info else None
     return node.is_initialized_in_class and node.has_explicit_value and not made and not node.info.is_named_tuple
 
@@ -49,6 +52,7 @@ def is_frozen(info: TypeInfo) -> bool:
 
 def frozen_fields(info: TypeInfo) -> set[str]:
     """Return the fields that some frozen class in the MRO keeps from being assigned, inherited fields included."""
+    # Of the whole MRO: a subclass without the decorator has no metadata.
     kinds = [base.metadata.get(kind, {}) for base in info.mro for kind in ("dataclass", "attrs")]
     return {attribute["name"] for made in kinds if made.get("frozen") for attribute in made.get("attributes", ())}
 

@@ -202,6 +202,7 @@ class CapsendPlugin(Plugin):
         if not self.boundaries and self.asking.get(fullname) is False and fullname not in PROCESS_FUNCTIONS:
             return None
         if fullname in PROCESS_FUNCTIONS:
+            # mypy checks a decorator as a call of it, and asks for that hook.
             return self._hook("decorate")
         return self._boundary_hook(fullname) or self._bound_hook(fullname)
 
@@ -254,6 +255,7 @@ class CapsendPlugin(Plugin):
 
     def get_customize_class_mro_hook(self, fullname: str) -> Callable[[ClassDefContext], None] | None:
         """Take the overloads of capsend's own calls away."""
+        # The only hook for a class before its body is analysed: the names of its methods are not bound yet.
         return overloads.take_away if fullname in overloads.CLASSES else None
 
     def get_base_class_hook(self, fullname: str) -> Callable[[ClassDefContext], None] | None:
@@ -286,4 +288,5 @@ def _configuration(options: Options) -> Configuration:
         found = load(folder)
         return found if found != Configuration() else load(Path())
     except ConfigurationError as error:
+        # The one exception that mypy prints as a message of its own; after any other it prints a traceback.
         raise CompileError([f"pyproject.toml: error: {error}"], use_stdout=True) from None

@@ -48,6 +48,7 @@ def check(definition: n.ClassDef, program: Program, reporter: Reporter, *, trait
         leaf = spoil.of(info.name)
         field = leaf.path[len(info.name) + 1 :].partition(".")[0].partition("[")[0]
         symbol = info.names.get(field) if field else None
+        # A field that one of mypy's plugins made has no line to report it at.
         own = symbol.node if symbol is not None and isinstance(symbol.node, n.Var) and symbol.node.line > 0 else None
         finding = wording.Finding(
             wording.Kind.FIELD if field else wording.Kind.CLASS, info.name, info.name, trait.value, (leaf,)
@@ -57,6 +58,7 @@ def check(definition: n.ClassDef, program: Program, reporter: Reporter, *, trait
 
 
 def _record(ctx: ClassDefContext, name: str) -> bool:
+    # `metadata` is the place for a plugin's notes on a class: it is kept in mypy's cache.
     noted = dict(ctx.cls.info.metadata.get(names.METADATA, {}))
     reason = _reason(ctx.reason)
     if name != ASSERTED and not (reason is None or reason.strip()):
@@ -68,6 +70,7 @@ def _record(ctx: ClassDefContext, name: str) -> bool:
     key, other = KEYS[name], KEYS[UNSAFE if name == NEGATIVE else NEGATIVE]
     noted[key] = reason or ""
     if name != ASSERTED and other in noted and not noted.get("reported"):
+        # mypy analyses a class more than once, and asks the hook each time.
         noted["reported"] = True
         ctx.api.fail(
             _contradiction(ctx.cls.name, reason or "", noted[other]), _first(ctx.cls, ctx.reason), code=codes.IMPL

@@ -134,7 +134,9 @@ class _Shown(TypeTranslator):
 
 def _is_open(argument: ProperType, owner: Instance) -> bool:
     if isinstance(argument, TypeVarType):
+        # A meta variable is one that mypy has not solved; one of the class's own namespace was left as the class declares it.
         return argument.id.is_meta_var() or argument.id.namespace == owner.type.fullname
+    # mypy leaves `Never` where it inferred nothing, as of `[]`; a `Never` that somebody wrote is marked in some versions.
     return isinstance(argument, UninhabitedType | ErasedType) and not getattr(argument, "is_noreturn", False)
 
 
@@ -181,6 +183,7 @@ class Judge:
 
     def name(self, judged: Type) -> str:
         """Return a type as mypy's messages show it, without type variables that nobody wrote."""
+        # mypy's own formatter, so that a type in an error reads as it does in mypy's.
         shown = format_type_bare(judged.accept(_Shown()), self.options)
         return RENAMED.sub(lambda match: RENAMES[match[0]], shown)
 
@@ -224,6 +227,7 @@ class Judge:
         match judged:
             case Instance():
                 return self._memoised(judged, trait, depth)
+            # None and classes have every trait; the other three are types of no value.
             case NoneType() | UninhabitedType() | DeletedType() | ErasedType() | TypeType():
                 return ()
             case AnyType():
@@ -233,6 +237,7 @@ class Judge:
                 return (
                     self.leaf(judged, wording.ANY_VERDICT, wording.ANY_CURE, rule=Rule.ANY, predicate=wording.UNKNOWN),
                 )
+            # A literal's fallback is the class of its value.
             case LiteralType():
                 return self._judge(judged.fallback, trait, depth + 1)
             case UnionType():
@@ -246,6 +251,7 @@ class Judge:
             case TypeVarType():
                 return self._variable(judged, trait, depth)
             case CallableType() | Overloaded():
+                # The type of a class, too, is a callable to mypy: that of its constructor.
                 return () if judged.is_type_obj() else (self.callable(judged),)
             case PartialType():
                 return self._partial(judged, trait)
@@ -277,6 +283,7 @@ class Judge:
 
     def _tuple(self, judged: TupleType, trait: Trait, depth: int) -> list[Spoil]:
         fallback = judged.partial_fallback
+        # mypy keeps the names of a named tuple's fields in the metadata of its class, the types in the tuple.
         fields = fallback.type.metadata.get("namedtuple", {}).get("fields", []) if fallback.type.is_named_tuple else []
         found: list[Spoil] = []
         for i, item in enumerate(judged.items):
@@ -338,6 +345,7 @@ class Judge:
             self.modules |= known.modules
             self.classes |= known.classes
             return known.spoils
+        # A class within its own fields: the answer rests on the assumption that was opened at that depth.
         if key in self._open:
             self._lowest[-1] = min(self._lowest[-1], self._open[key])
             return ()
@@ -375,6 +383,7 @@ class Judge:
             verdict = f"{settled} is settled when it starts"
             return (self.leaf(judged, verdict, "capture it, or pass it to spawn", predicate="which cannot be sent"),)
         for base in info.mro:
+            # `metadata` comes back from mypy's cache with the class, as `impls` left it there.
             impl = base.metadata.get(names.METADATA, {})
             if impl.get("negative") is not None:
                 owner = self.name(judged) if base is info else base.name
@@ -465,10 +474,12 @@ class Judge:
         info = judged.type
         if info.fallback_to_any and not self.lenient:
             return [self.leaf(judged, wording.ANY_VERDICT, wording.ANY_CURE, rule=Rule.ANY, predicate=wording.UNKNOWN)]
+        # A stub says nothing of the fields that a class in C has.
         if self._is_stub(info):
             return [self._undeclared(judged, info)]
         for whole in (info.tuple_type, info.typeddict_type):
             if whole is not None:
+                # The parts of a named tuple or typed dict are in the class's own type variables, until the arguments of this type are put in.
                 expanded = get_proper_type(expand_type_by_instance(whole, judged))
                 return list(self._judge(expanded, trait, depth + 1))
         return self._fields(judged, trait, depth)
@@ -489,6 +500,7 @@ class Judge:
         for base in reversed(judged.type.mro):
             if base.fullname in EMPTY_BASES or base.is_named_tuple:
                 continue
+            # The base with the type arguments that the subclass gives it: fields are declared in the base's own variables.
             mapped = map_instance_to_supertype(judged, base)
             declaration = table().by_name(base.fullname)
             if declaration is not None:

@@ -127,6 +127,7 @@ class Judged:
             return False
         value: n.Expression | None = place
         if isinstance(place, n.NameExpr) and isinstance(place.node, n.Var):
+            # A parameter has no assignment to look at, and a global's are in the summary.
             if place.node.is_argument or place.kind == n.GDEF:
                 return False
             value = self.origins.only_value(place.node)

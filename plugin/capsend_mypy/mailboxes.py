@@ -66,6 +66,7 @@ def _called(instance: Instance) -> Type | None:
     if instance.type.fullname == PARTIAL:
         # Where mypy's own plugin for functools keeps the parameters that are left.
         return instance.extra_attrs.attrs.get(REST) if instance.extra_attrs is not None else None
+    # As for an operator, `__getattr__` does not answer for `__call__`.
     return find_member("__call__", instance, instance, is_operator=True)
 
 
@@ -83,6 +84,7 @@ def of_function(signature: CallableType, spawned: Type, files: Mapping[str, n.My
         arg_types=[spawned, *found.arg_types[1:]],
         arg_kinds=[n.ARG_POS, *found.arg_kinds[1:]],
         arg_names=[signature.arg_names[0], *found.arg_names[1:]],
+        # A generic `fn` brings its type variables: mypy solves them for the arguments of this call.
         variables=list(found.variables),
         ret_type=made,
     )
@@ -103,6 +105,7 @@ def _of_overloaded(signature: CallableType, spawned: Overloaded, files: Mapping[
     made = actor(signature.ret_type, spawned, make_simplified_union([item.ret_type for item in spawned.items]), files)
     if made is None:
         return signature
+    # An Any that nobody wrote, which no option of mypy's reports.
     anything = AnyType(TypeOfAny.special_form)
     return signature.copy_modified(
         arg_types=[spawned, *(anything for _ in signature.arg_types[1:])], variables=[], ret_type=made

@@ -37,6 +37,7 @@ def trait_of(bases: set[str]) -> Trait | None:
 
 def bound_of(variable: object) -> Trait | None:
     """Return the trait that a type variable is bound to."""
+    # A variable with constraints has `object` as its upper bound, and stands for one of its values.
     return marker_of(variable.upper_bound) if isinstance(variable, TypeVarType) and not variable.values else None
 
 

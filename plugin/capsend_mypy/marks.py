@@ -27,6 +27,7 @@ def is_wasm_function(declared: Type) -> bool:
 
 def is_per_process(declared: Type) -> bool:
     """Return whether a variable is declared `PerProcess[...]`, be it through another alias."""
+    # Not with `get_proper_type`, which replaces an alias by its target and loses the name.
     while isinstance(declared, TypeAliasType) and declared.alias is not None:
         if declared.alias.fullname in {names.PER_PROCESS, "capsend.PerProcess"}:
             return True

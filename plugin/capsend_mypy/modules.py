@@ -105,6 +105,7 @@ class Modules:
         module, local = self.split(fullname)
         if not module:
             return None
+        # A check has the modules of the build, and not the plugin, which alone can look a name up.
         table: n.SymbolTable = self.files[module].names
         node: n.SymbolNode | None = None
         for part in local.split("."):
@@ -132,6 +133,7 @@ class Modules:
         known = self.state.summaries.get(module)
         if known is not None:
             return known
+        # A module that mypy read from its cache has names and no statements.
         if file.defs and not file.is_cache_skeleton:
             found = self.state.summaries[module] = summary.from_tree(file)
             return found

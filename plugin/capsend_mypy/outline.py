@@ -183,6 +183,7 @@ def hidden_names(file: n.MypyFile) -> frozenset[str]:
         if isinstance(statement, n.IfStmt):
             blocks = [*statement.body, *([statement.else_body] if statement.else_body is not None else [])]
             if any(_is_type_checking(test) for test in statement.expr):
+                # mypy marks the blocks that it will not check, and binds no name in them: the syntax is all that is known.
                 skipped = (block for block in blocks if block.is_unreachable)
                 found.update(binding.name for block in skipped for binding in syntax.bindings(block))
     return frozenset(found)

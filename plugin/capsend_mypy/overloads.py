@@ -38,6 +38,7 @@ def take_away(ctx: ClassDefContext) -> None:
 def _implementation(statement: n.Statement) -> n.Statement:
     if not isinstance(statement, n.OverloadedFuncDef):
         return statement
+    # The items as parsed: analysis takes the implementation out of `items`.
     *variants, last = statement.unanalyzed_items
     overloaded = all(isinstance(each, n.Decorator) and _is_overload(each.original_decorators) for each in variants)
     return last if variants and overloaded else statement

@@ -49,6 +49,7 @@ class Receivers:
         """Return the path to the class of an expression's value; None if it does not lead to one of the user's classes."""
         if depth > MAX_PATH:
             return None
+        # mypy binds `module.name` when it analyses names; any other attribute is found by the class of its owner.
         if isinstance(base, n.MemberExpr) and not (base.kind == n.GDEF and base.node is not None):
             inner = self.path(base.expr, depth + 1)
             return f"{inner}/{base.name}" if inner is not None else None
@@ -89,6 +90,7 @@ class Receivers:
             return None if names.is_known(node.fullname) else f"V {node.fullname}"
         if (node.is_self or node.is_cls) and self.owner is not None:
             return class_path("T" if node.is_cls else "C", self.owner)
+        # Only a declared type: an inferred one may not be known yet when the summary is made.
         if node.type is not None and not node.is_inferred:
             declared = get_proper_type(node.type)
             if isinstance(declared, TypeType):

@@ -62,6 +62,7 @@ class Reporter:
         if place.line != self.origin.line:
             notes.append(f"{verb} in line {self.origin.line}")
         with unwatched(message):
+            # `origin_context` makes `type: ignore` work on the line of the spawn as well; the caret stays at the capture.
             error = message.fail(headline, place, code=code, origin_context=self.origin)
             self.reported.append(error)
             for note in notes:
@@ -121,6 +122,7 @@ def unwatched(message: MessageBuilder) -> Iterator[None]:
 def forget(message: MessageBuilder, reported: Sequence[ErrorInfo]) -> None:
     """Take back errors of this file, and their notes, after a better look at the same expression."""
     gone = {id(error) for error in reported}
+    # Errors wait there until mypy is done with the file: only then are they sorted and printed.
     known = message.errors.error_info_map.get(message.errors.file)
     if known is not None:
         known[:] = [info for info in known if id(info) not in gone and id(info.parent_error) not in gone]

@@ -107,6 +107,7 @@ class Settling:
         found: list[str] = []
         for module, file in self.modules.files.items():
             known = self.modules.state.summaries.get(module)
+            # A look into the text saves decoding the summaries of all cached modules.
             text = summary.attached(file) if known is None and file.is_cache_skeleton else None
             if text is not None and key in text:
                 known = self.modules.summary(module)

@@ -180,6 +180,7 @@ class Builder:
                 return Shape(EITHER, parts=(self.of(value.if_expr), self.of(value.else_expr)))
             case n.OpExpr() if value.op in {"and", "or"}:
                 return Shape(EITHER, parts=(self.of(value.left), self.of(value.right)))
+            # mypy keeps the call as written, and the special form that it stands for in `analyzed`.
             case n.CallExpr() if isinstance(value.analyzed, n.CastExpr | n.AssertTypeExpr):
                 return self.of(value.analyzed)
             case n.CallExpr():
@@ -194,6 +195,7 @@ class Builder:
                 return self._comprehension(value)
             case n.StarExpr():
                 return self.of(value.expr)
+            # `Box[int]` as a value is the class; mypy tells it from a subscript in `analyzed` alone.
             case n.IndexExpr() if isinstance(value.analyzed, n.TypeApplication):
                 return self.of(value.base)
             case n.RefExpr():
@@ -279,6 +281,7 @@ class Builder:
             node = target.type if isinstance(target, Instance) else None
         if node is None:
             return self._unknown(value)
+        # The full name of a use is that of the imported name; the node's own is where it was defined.
         full = node.fullname if isinstance(node, n.TypeInfo | n.Var) or value.kind == n.MDEF else value.fullname
         return Shape(NAME, full or value.fullname, place=self.spot(value))
 
@@ -464,6 +467,7 @@ def _names_anything(value: n.Expression) -> bool:
     """Return whether an expression may hold callables: large tables of literals are passed over quickly."""
     if isinstance(value, n.LambdaExpr | n.CallExpr | n.RefExpr):
         return True
+    # Compiled, as all visitors of mypy: a large table of literals is not walked in Python.
     collector = NameAndMemberCollector()
     value.accept(collector)
     return bool(collector.name_exprs or collector.member_exprs)

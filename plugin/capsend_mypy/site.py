@@ -49,6 +49,7 @@ class Site:
 
     def type_of(self, value: n.Expression) -> Type | None:
         """Return the type that mypy found for an expression it has checked already."""
+        # mypy's map by node has the types as they are narrowed at each place; an expression that it skipped has none.
         found: Type | None = self.checker.lookup_type_or_none(value)
         if found is None and isinstance(value, n.RefExpr) and isinstance(value.node, n.Var):
             return value.node.type
@@ -62,6 +63,7 @@ class Site:
 
     def type_at_spawn(self, name: Named, node: n.Var) -> Type | None:
         """Return the type of a variable as it is narrowed at the spawn, where the snapshot is taken."""
+        # `x = []`, of whose items mypy knows nothing yet: a name with that type would be checked as `list[Any]`.
         if isinstance(node.type, PartialType):
             return node.type
         # mypy keeps the type that it found at each place in the source. The spawn sends the present value, so a name at the spawn
@@ -69,6 +71,7 @@ class Site:
         probe = n.NameExpr(name.name)
         probe.kind, probe.node, probe.fullname = name.kind, node, name.fullname
         probe.set_line(self.place)
+        # The made-up name may be reported as undefined or deleted; the user has written none.
         with self.checker.msg.filter_errors():
             found: Type = self.checker.get_expression_type(probe)
         return get_proper_type(found) if isinstance(get_proper_type(found), DeletedType) else found

@@ -114,6 +114,7 @@ class Check:
                 self.captures.local_class(node, value)
             else:
                 self.judged.refs([outline.global_ref(node, node.fullname, self.site.spot(value))], value)
+        # A function in a function has its bare name as its full name, or one that no table has.
         elif value.kind == n.LDEF and (node.fullname == node.name or not self.site.program.symbol(node.fullname)):
             self._local_function(value, node)
         else:
@@ -299,6 +300,7 @@ class Check:
             )
 
     def _super(self, value: n.SuperExpr) -> None:
+        # mypy does not bind the receiver of `super()`: it is the first parameter of the innermost method around it.
         functions = [f for f in self.site.checker.tscope.functions if isinstance(f, n.FuncDef)]
         info = value.info
         receiver = next((f.arguments[0].variable for f in reversed(functions) if f.arguments and f.info), None)

@@ -19,6 +19,7 @@ def main() -> int:
     """Check the modules that the standard input names, and print their summaries."""
     changes, paths = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the plugin that started this process
     options = Options().apply_changes(changes)
+    # Without the cache, in which these modules have no bodies, and without workers, which would not know of `forced`.
     options.incremental, options.num_workers = False, 0
     Summaries.forced = True
     sources = [BuildSource(path, module, followed=names.is_installed(path)) for module, path in paths.items()]

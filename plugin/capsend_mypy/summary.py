@@ -100,6 +100,7 @@ def _functions(
 ) -> Iterator[tuple[str, n.FuncDef, n.Decorator | None]]:
     for name, symbol in table.items():
         node = symbol.node
+        # Neither methods that mypy's plugins made, which have no body, nor names that were imported from elsewhere.
         if symbol.plugin_generated or node is None or node.fullname != f"{module}{prefix}{name}":
             continue
         function = syntax.function_of(node)

@@ -26,6 +26,7 @@ def of_child(signature: CallableType, spawned: Type) -> CallableType:
         for part in zip(signature.arg_types, signature.arg_kinds, signature.arg_names, strict=True)
         if part[2] in OWN_KEYWORDS
     ]
+    # `**kwargs` of the child goes behind the supervisor's own keywords, which it would take otherwise.
     last = [part for part in taken if part[1] == n.ARG_STAR2]
     parts = [(spawned, n.ARG_POS, signature.arg_names[0]), *(part for part in taken if part not in last), *own, *last]
     return signature.copy_modified(

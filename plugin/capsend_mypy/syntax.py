@@ -235,6 +235,7 @@ def is_property(node: object) -> bool:
 
 def decorator_of(node: object) -> n.Decorator | None:
     """Return the decorator around the function that a symbol stands for, if it has one that is left after semantic analysis."""
+    # Variants of an overloaded function are signatures; its body is in `impl`.
     if isinstance(node, n.OverloadedFuncDef):
         node = node.impl
     return node if isinstance(node, n.Decorator) and node.decorators else None
@@ -243,6 +244,7 @@ def decorator_of(node: object) -> n.Decorator | None:
 def own_symbols(scope: n.Node, nodes: list[n.Node], name_exprs: list[n.NameExpr]) -> set[object]:
     """Return the symbols that a function or class and everything nested in it own, given the nodes of its body."""
     own: set[object] = {argument.variable for argument in scope.arguments} if isinstance(scope, n.FuncItem) else set()
+    # mypy marks the name at which it made a variable; every other name only refers to it.
     own.update(name.node for name in name_exprs if (name.is_new_def or name.is_inferred_def) and name.node is not None)
     for node in nodes:
         if isinstance(node, n.FuncItem):

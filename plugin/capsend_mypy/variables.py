@@ -66,6 +66,7 @@ class Variables:
             )
             return
         proper = get_proper_type(node.type)
+        # To mypy a class is a callable as well; it goes by its name, like a function.
         if isinstance(proper, CallableType | Overloaded) and not proper.is_type_obj():
             if known is not None:
                 found.edges.append((fullname, hop))

@@ -82,6 +82,7 @@ def _classes_of(node: n.SymbolNode) -> tuple[Classes, Classes]:
     if isinstance(node, n.TypeAlias):
         return tuple(_in_type(node.target)), ()
     if isinstance(node, n.Var):
+        # A local variable has no dot in its full name, and an inferred type that may still change.
         is_declared = node.type is not None and (not node.is_inferred or "." in node.fullname)
         return (tuple(_in_type(node.type)) if is_declared else ()), ()
     if isinstance(node, n.OverloadedFuncDef):

@@ -148,6 +148,7 @@ class Holders:
     def _variable(self, node: n.Var) -> str | None:
         if node.is_cls or (self._is_metaclass and node is self.first):
             return self.receivers.path_of_receiver() if node is self.first else None
+        # An inferred type may not be known yet when the summary of a module is made.
         declared = get_proper_type(node.type) if node.type is not None and not node.is_inferred else None
         if isinstance(declared, TypeType) and isinstance(declared.item, Instance):
             return f"T {declared.item.type.fullname}"
