@@ -454,23 +454,35 @@ def _describe(stored: StoredImage) -> tuple[str, ...]:
 
 
 @image.command("clear", context_settings=_CONTEXT)
-def clear() -> None:
+@click.option(
+    "--native", is_flag=True, help="Remove the packages that were built for processes, and the compiler, too."
+)
+def clear(native: bool) -> None:
     """Remove all images and compiled modules; later spawns build them again.
 
     \b
-    Example:
+    Examples:
       capsend image clear
+      capsend image clear --native
     """
     from capsend.commands.display import megabytes
-    from capsend.image.image import clear_images, list_images
+    from capsend.image.image import clear_images, forget, list_images
+    from capsend.image.native import store
     from capsend.wasm import compiled as modules
 
-    count = len(list_images())
+    count, packages = len(list_images()), len(store.wheels())
+    removed = f"{count} image{'' if count == 1 else 's'}"
+    built = f"{packages} package{'' if packages == 1 else 's'} built for processes"
     try:
         freed = clear_images() + modules.clear()
+        if native:
+            freed += store.clear()
+            forget()
     except (ImageError, OSError) as error:
         stop(str(error), FAILED)
-    click.echo(f"removed {count} image{'' if count == 1 else 's'}, {megabytes(freed)}")
+    click.echo(f"removed {removed}{f' and {built}' if native else ''}, {megabytes(freed)}")
+    if packages and not native:
+        click.echo(f"kept {built}: capsend image clear --native removes {'it' if packages == 1 else 'them'}")
 
 
 @main.command(context_settings=_CONTEXT, short_help="Check that capsend works on this machine.")

@@ -230,7 +230,7 @@ class Image:
 
     def template(self) -> Template:
         """Return the image, loaded into this OS process; built first if need be, loaded once."""
-        if self.packages:
+        if self.packages and self.file is None:
             _provide(self.packages, os.environ.get("CAPSEND_CACHE_DIR"))
         folder = self._folder
         loaded = _templates.get(folder)

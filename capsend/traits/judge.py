@@ -282,9 +282,9 @@ def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
         return ClassVerdict(Shape.INSTANCE)
     if cls is object:
         return ClassVerdict(Shape.ATOM)
-    return ClassVerdict(
-        Shape.REFUSED, (C_CLASS_VERDICT, c_class_cure(str(getattr(cls, "__module__", "")), cls.__qualname__))
-    )
+    module = str(getattr(cls, "__module__", ""))
+    cure = c_class_cure(module, cls.__qualname__, has=functools.partial(hasattr, cls))
+    return ClassVerdict(Shape.REFUSED, (C_CLASS_VERDICT, cure))
 
 
 def _declared_shape(cls: type, declaration: Declaration, trait: Trait) -> Shape:

@@ -485,9 +485,8 @@ class Judge:
         return self._fields(judged, trait, depth)
 
     def _undeclared(self, judged: Instance, info: TypeInfo) -> Spoil:
-        return self.leaf(
-            judged, wording.STUB_VERDICT, wording.c_class_cure(info.module_name, info.name), rule=Rule.OPAQUE
-        )
+        cure = wording.c_class_cure(info.module_name, info.name, has=info.has_readable_member)
+        return self.leaf(judged, wording.STUB_VERDICT, cure, rule=Rule.OPAQUE)
 
     def _is_stub(self, info: TypeInfo) -> bool:
         file = self.files.get(info.module_name)

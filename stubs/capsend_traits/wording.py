@@ -10,7 +10,10 @@ import enum
 import re
 import sys
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_LEAVES: Final = 5
 NOT: Final = "which is not {trait}"
@@ -253,12 +256,22 @@ LENT_MODULES: Final = frozenset({"sys"})
 """The modules whose attributes a function may assign: each process has its own, and it lives no longer than the process."""
 
 _COPY: Final = re.compile(
-    r"\b(tuple|frozenset|bytes|dict|list|set|str|join)\((?:\.\.\.|d|view|headers)(\.items\(\))?\)"
+    r"\b(tuple|frozenset|bytes|dict|list|set|str|join|memoryview|numpy\.asarray)\((?:\.\.\.|d|view|headers)(\.items\(\))?\)"
 )
 
 
-def c_class_cure(module: str, name: str) -> str:
-    """Say which declaration would allow a class whose fields cannot be seen; those of the standard library are capsend's own."""
+def c_class_cure(module: str, name: str, *, has: Callable[[str], bool] = lambda _name: False) -> str:
+    """Return the cure for a class whose fields cannot be seen: a view of its memory if it has one, else a declaration.
+
+    Args:
+        module: the module of the class.
+        name: its name there.
+        has: whether the class has an attribute of that name. `__array_interface__` and `__array__` are numpy's, `__buffer__` is PEP 688's.
+    """
+    if has("__array_interface__") or has("__array__"):
+        return "pass numpy.asarray(...), its content, as an argument"
+    if has("__buffer__"):
+        return "pass memoryview(...), its content, as an argument"
     if module.partition(".")[0] in sys.stdlib_module_names:
         return IMPL_CURE
     return f'if it can be rebuilt from its state, declare it in {module.replace(".", "/")}.pyi: class {name}(ProcessSend): "..."'

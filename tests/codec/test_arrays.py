@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from capsend_traits import table
+from capsend_traits.wording import c_class_cure, fit
 
 from capsend import codec
 from capsend.codec import arrays
@@ -236,3 +237,16 @@ def test_every_number_and_dtype_that_is_declared_can_be_written() -> None:
     }
     assert set(arrays.SCALARS) == scalars - {f"numpy.{name}" for name in ABSTRACT} - {"numpy.object_"}
     assert set(arrays.DTYPES) == table().aliases("numpy.dtypes").keys()
+
+
+def test_refused_class_with_a_view_of_its_memory_is_passed_by_that_view() -> None:
+    """A class in C has no fields to see, but an array or a memoryview of its content is a value."""
+    cures = [
+        fit(c_class_cure("frames", "Frame", has={name}.__contains__), "frame")
+        for name in ("__array_interface__", "__array__", "__buffer__")
+    ]
+    assert cures == [
+        "pass numpy.asarray(frame), its content, as an argument",
+        "pass numpy.asarray(frame), its content, as an argument",
+        "pass memoryview(frame), its content, as an argument",
+    ]

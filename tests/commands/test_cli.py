@@ -369,6 +369,24 @@ def test_images_are_listed_and_cleared(tmp_path: Path) -> None:
     assert image("list").startswith("no images")
 
 
+def test_packages_built_for_processes_are_cleared_when_asked(tmp_path: Path) -> None:
+    """A build takes minutes, so images are removed without it; the command names the option that removes all."""
+    environment = os.environ | {"CAPSEND_CACHE_DIR": str(tmp_path)}
+    kept = tmp_path / "native" / "wheels" / "sample-1.0-0123"
+    kept.mkdir(parents=True)
+    (kept / "wheel.json").write_text('{"name": "sample", "version": "1.0", "digest": "0123"}', encoding="ascii")
+
+    def clear(*arguments: str) -> str:
+        command = [sys.executable, "-m", "capsend", "image", "clear", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    assert clear().splitlines()[1] == "kept 1 package built for processes: capsend image clear --native removes it"
+    assert kept.exists()
+    assert clear("--native") == "removed 0 images and 1 package built for processes, 0 kB\n"
+    assert not kept.exists()
+    assert clear() == "removed 0 images, 0 kB\n"
+
+
 def test_image_build_prints_the_file_it_built(capsend) -> None:
     """The path and the size, on standard output."""
     done = capsend("image", "build")

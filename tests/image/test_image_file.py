@@ -96,6 +96,21 @@ def test_reading_looks_at_nothing_but_the_head(file):
     assert not ready.is_built
 
 
+def test_packages_of_a_file_are_not_built(tmp_path, monkeypatch):
+    """The file has them already; the machine may have neither a compiler nor a network."""
+    source = tmp_path / "c"
+    source.write_bytes(b"x" * 1000)
+    facts = {"guest": image._guest(), "python": "3.14.0", "packages": ("numpy 2.4.6",), "modules": frozenset({"json"})}
+    image_file.write(tmp_path / "a", source, **facts)
+    asked = []
+    monkeypatch.setattr(image, "provide", asked.append)
+    ready = Image.from_file(tmp_path / "a")
+    assert ready.packages == ("numpy",)
+    with pytest.raises(ImageError):
+        ready.ensure()
+    assert asked == []
+
+
 # --- a file may be anything ---
 
 

@@ -15,6 +15,8 @@ SUFFIX: Final = ".cpython-314-wasm32-wasi.so"
 SUFFIXES: Final = (SUFFIX, ".abi3.so")
 TAG: Final = "cp314-cp314-wasi_wasm32"
 """The tag of a guest wheel."""
+LOCK: Final = ".lock"
+"""The name of the file that one build at a time locks."""
 EXTRA: Final = "pip install 'capsend[native]'"
 """The command that installs the tools."""
 

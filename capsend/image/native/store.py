@@ -22,7 +22,7 @@ import attrs
 
 from capsend.exceptions import ImageError
 from capsend.image.cache import check_owner, check_way, own_folder
-from capsend.image.native.place import SUFFIXES, TAG, native_folder
+from capsend.image.native.place import LOCK, SUFFIXES, TAG, native_folder
 from capsend.image.native.recipes import normal
 
 if TYPE_CHECKING:
@@ -171,6 +171,24 @@ def keep(wheel: bytes, *, origin: str, cpu: float = 0.0) -> Wheel:
 def discard(wheel: Wheel) -> None:
     """Remove a wheel from the store."""
     shutil.rmtree(wheel.folder, ignore_errors=True)
+
+
+def clear() -> int:
+    """Remove all wheels, the toolchain, the compiler's cache and what killed builds left; return the number of bytes that became free.
+
+    Waits for a build that runs.
+    """
+    import filelock
+
+    folder = native_folder()
+    if not folder.exists():
+        return 0
+    with filelock.FileLock(folder / LOCK):
+        freed = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+        for path in folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+    return freed
 
 
 def _rewritten(wheel: bytes) -> bytes:

@@ -27,7 +27,7 @@ import attrs
 from capsend.exceptions import ImageError
 from capsend.image.cache import own_folder
 from capsend.image.native import driver
-from capsend.image.native.place import EXTRA, is_available, native_folder
+from capsend.image.native.place import EXTRA, LOCK, is_available, native_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,7 +146,7 @@ def borrowed() -> Iterator[Toolchain]:
 
     store = native_folder()
     own_folder(store)
-    with filelock.FileLock(store / ".lock"):
+    with filelock.FileLock(store / LOCK):
         yield _obtained(store)
 
 
