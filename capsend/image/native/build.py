@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from capsend.exceptions import ImageError
 from capsend.image.native import driver, store, toolchain
 from capsend.image.native.place import EXTRA, SUFFIXES, TAG, native_folder
-from capsend.image.native.recipes import Recipe, normal, recipe_of
+from capsend.image.native.recipes import FOLDER, Recipe, normal, recipe_of
 from capsend.image.native.sources import Source, checked, fetch
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ class _Work:
             tools.environment | recipe.environment | {driver.FAILURES: str(self.failures), "TMPDIR": str(workshop)}
         )
         self.licences: list[Path] = []
+        self.places: dict[str, Path] = {}
 
     def wheel(self) -> Path:
         """Return the wheel, built."""
@@ -159,29 +160,19 @@ class _Work:
         for library in self.recipe.libraries:
             place = self.workshop / f"library-{library.name}"
             place.mkdir()
-            source = _unpacked(fetch(library.source, place), place / "source")
+            source = _unpacked(fetch(library.source, place), place / "source") if library.source else FOLDER
             for header in library.headers:
                 shutil.copy(source / header, place)
-            defines = [f"-D{each}" for each in library.defines]
-            for file in library.files:
-                self._run(
-                    [
-                        self.environment["CC"],
-                        "-O2",
-                        "-c",
-                        *defines,
-                        f"-I{source}",
-                        file,
-                        "-o",
-                        str(place / f"{Path(file).stem}.o"),
-                    ],
-                    cwd=source,
-                )
+            flags = [*library.flags, *(f"-D{each}" for each in library.defines), f"-I{source}"]
             objects = [str(place / f"{Path(file).stem}.o") for file in library.files]
+            for file, made in zip(library.files, objects, strict=True):
+                self._run([self.environment["CC"], "-c", *flags, file, "-o", made], cwd=source)
             self._run([self.environment["AR"], "rcs", str(place / f"lib{library.name}.a"), *objects], cwd=source)
             self.environment["CFLAGS"] += f" -I{place}"
             self.environment["LDFLAGS"] = f"{self.environment.get('LDFLAGS', '')} -L{place}"
-            self.licences += [path for path in source.iterdir() if path.name.upper().startswith(_LICENCES)]
+            self.places[library.name] = place
+            if library.source:
+                self.licences += [path for path in source.iterdir() if path.name.upper().startswith(_LICENCES)]
 
     def _by_backend(self) -> Path:
         """Let the package's own backend build the wheel, if that is setuptools."""
@@ -234,8 +225,12 @@ class _Work:
         ):
             config["binaries"]["cython"] = f"'{cython}'"
         config["host_machine"] = {"system": "'wasi'", "cpu_family": "'wasm32'", "cpu": "'wasm32'", "endian": "'little'"}
+        # meson looks for some libraries, BLAS among them, in the folders that these properties name.
+        folders = {
+            f"{name}_{kind}dir": str(place) for name, place in self.places.items() for kind in ("library", "include")
+        }
         config["properties"] = {"needs_exe_wrapper": "true", "skip_sanity_check": "true"} | {
-            name: f"'{value}'" for name, value in self.recipe.properties.items()
+            name: f"'{value}'" for name, value in (folders | self.recipe.properties).items()
         }
         with path.open("w", encoding="utf-8") as file:
             config.write(file)

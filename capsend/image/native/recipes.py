@@ -14,18 +14,28 @@ import attrs
 
 from capsend.image.native.sources import Source
 
-_FOLDER: Final = Path(__file__).parent / "recipes"
+FOLDER: Final = Path(__file__).parent / "recipes"
+"""The folder of the recipes, and of the files that they name."""
 
 
 @attrs.frozen
 class Library:
-    """A library in C that a package is linked with, from the sdist of another."""
+    """A library that a package is linked with.
+
+    Attributes:
+        files: the files to compile, by their paths in the source.
+        headers: the files that the package includes, likewise.
+        source: the sdist of another package that has the files; None for files beside the recipes.
+        defines: macros, as `NAME=VALUE`.
+        flags: what the compiler is told besides.
+    """
 
     name: str
     files: tuple[str, ...]
-    headers: tuple[str, ...]
-    source: Source
+    headers: tuple[str, ...] = ()
+    source: Source | None = None
     defines: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ("-O2",)
 
 
 @attrs.frozen
@@ -79,7 +89,7 @@ def normal(name: str) -> str:
 @functools.cache
 def recipes() -> dict[str, Recipe]:
     """Return {normal name: recipe} of all recipes, by name."""
-    found = (_read(path) for path in sorted(_FOLDER.glob("*.toml")))
+    found = (_read(path) for path in sorted(FOLDER.glob("*.toml")))
     return {normal(recipe.name): recipe for recipe in found}
 
 
@@ -98,6 +108,6 @@ def _read(path: Path) -> Recipe:
 
 
 def _library(data: dict[str, Any]) -> Library:
-    source = Source(**data.pop("source"))
+    source = Source(**data.pop("source")) if "source" in data else None
     listed: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
     return Library(source=source, **listed)

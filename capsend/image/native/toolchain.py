@@ -175,7 +175,7 @@ def _make(workshop: Path, place: Path) -> None:
     _scripts(workshop / "bin", place)
     shutil.copyfile(str(driver.__file__), workshop / "driver.py")
     settings = {
-        "zig": _zig(),
+        "zig": zig(),
         "include": str(place / "include"),
         "libraries": str(place / "lib"),
         "flags": [],
@@ -187,7 +187,8 @@ def _make(workshop: Path, place: Path) -> None:
     (workshop / "toolchain.json").write_text(json.dumps(settings), encoding="utf-8")
 
 
-def _zig() -> str:
+def zig() -> str:
+    """Return the path of the compiler."""
     return str(Path(_origin("ziglang")).parent / ("zig.exe" if os.name == "nt" else "zig"))
 
 
@@ -268,10 +269,10 @@ def _archives(workshop: Path) -> list[str]:
 
 
 def _zig_run(folder: Path, *arguments: str) -> None:
-    zig = str(native_folder() / "zig")
-    environment = os.environ | {"ZIG_GLOBAL_CACHE_DIR": zig, "ZIG_LOCAL_CACHE_DIR": zig}
+    cache = str(native_folder() / "zig")
+    environment = os.environ | {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
     done = subprocess.run(  # noqa: S603 - zig, our own arguments
-        [_zig(), *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [zig(), *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         raise ImageError(f"the toolchain could not be made: zig {arguments[0]} failed: {done.stderr.strip()[-2_000:]}")
