@@ -384,7 +384,7 @@ def _with_arguments(
         name,
         program.objects,
         names_sent,
-        tuple(prepared.program.handles),
+        tuple(program.handles),
         prepared.origins,
         message_type(function) is not None,
         tuple(segments),
