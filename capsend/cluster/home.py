@@ -18,7 +18,8 @@ from capsend.cluster.engines import Setup
 from capsend.cluster.engines.numbers import take_numbers
 from capsend.cluster.greeting import hello
 from capsend.cluster.home_names import HomeNames, given_function
-from capsend.cluster.items import Item, Malformed, joined, split
+from capsend.cluster.images import parts_of
+from capsend.cluster.items import PART, Item, Malformed, joined, split
 from capsend.cluster.lines import Line, Refused, dial
 from capsend.cluster.lives import RemoteLife
 from capsend.cluster.members import Member, member_of
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from capsend.capabilities.handles import Grant
     from capsend.cluster.engines import Engine, Started
     from capsend.environment import Environment
+    from capsend.image.image import Image
 
 _GREETING: Final = 10.0
 _CLOSING: Final = 2.0
@@ -194,7 +196,8 @@ class Home:
     def _left(self, id_: str, words: str, *, has_ended: bool) -> None:
         """Take the engine's report of a node that is gone."""
         if has_ended:
-            self._lose(id_, words)
+            node = self.members.get(id_)
+            self._lose(id_, words if node is None else node.doubt or words)
         else:
             self._doubt(id_, words)
 
@@ -328,14 +331,17 @@ class Home:
         return reference
 
     def _send(self, node: Member, life: RemoteLife, references: list[list[Any]]) -> None:
-        shipment, environment = life.shipment, life.environment
+        shipment, environment, image = life.shipment, life.environment, life.environment.image
         sizes, body = joined((shipment.program, shipment.call), shipment.segments)
         fields = (
             life.number,
             shipment.name[:200],
             shipment.takes_mailbox,
             *terms_of(environment),
-            environment.image.content_key,
+            [] if image.file is not None else list(image.packages),
+            list(image.requirements),
+            self._image_for(node, image),
+            image.content_key,
             environment.stdout is not None,
             environment.stderr is not None,
             THIS_PROGRAM.log_level,
@@ -344,6 +350,17 @@ class Home:
         )
         node.peer.put("spawn", fields, body)
 
+    def _image_for(self, node: Member, image: Image) -> str:
+        """Return the digest of an image's file, which the node has then; empty for an image without one."""
+        file = image.file
+        if file is None:
+            return ""
+        if file.digest not in node.images:
+            for part, is_last in parts_of(file.path, size=PART):
+                node.peer.put("image", (file.digest, is_last), part)
+            node.images.add(file.digest)
+        return file.digest
+
     def _send_module(self, node: Member, life: RemoteLife, references: list[list[Any]]) -> None:
         shipment, environment = life.shipment, life.environment
         source = source_of(shipment.template)
@@ -351,7 +368,7 @@ class Home:
         if digest not in node.modules:
             node.modules.add(digest)
             node.peer.put("module", (digest,), source)
-        limits, full, variables, _ = terms_of(environment)
+        limits, full, variables = terms_of(environment)
         fields = (
             life.number,
             digest,

@@ -16,6 +16,7 @@ import attrs
 
 from capsend.cluster.greeting import hello
 from capsend.cluster.hosted import Answer, HostedNames, HostedShipment, Raised
+from capsend.cluster.images import Images, check
 from capsend.cluster.items import PART, Item, Malformed, joined, pack, split
 from capsend.cluster.lease import Lease
 from capsend.cluster.lines import GREETINGS, PATIENCE, Line, admit, dial
@@ -23,18 +24,18 @@ from capsend.cluster.modules import Modules
 from capsend.cluster.peers import HOME, Peer, Switch, root_of
 from capsend.cluster.questions import HomeCalls, Questions, numbered
 from capsend.cluster.terms import environment_of
-from capsend.exceptions import ImageError, ProcessKilled
+from capsend.exceptions import ProcessKilled
+from capsend.image.image import Image
 from capsend.runtime import running
 from capsend.runtime.operations import OPERATIONS
 from capsend.shipping.outcomes import Outcome, outcome_of
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from capsend.capabilities.handles import Grant
     from capsend.cluster.lines import Credentials
-    from capsend.image.image import Image
     from capsend.runtime.life import Life
     from capsend.wasm.module import WasmShipment
 
@@ -76,6 +77,7 @@ class Host:
         self.lease: Lease = Lease(lost_after)
         self.switch.fence = self._fence
         self._ending = threading.Lock()
+        self._images = Images()
         self._modules = Modules(self.switch, start=self._start_module, fail=self._fail)
         self._credentials = credentials
         self._heartbeat = heartbeat
@@ -210,6 +212,7 @@ class Host:
         self.lease.end()  # no other thread sends anything any more
         if self._ending.acquire(blocking=False) and self.home.incoming is not None:
             self.home.incoming.put(pack("bye", ()), first=True)
+        self._images.close()
         os._exit(0)
 
     def _handle(self, peer: Peer, item: Item) -> None:
@@ -227,14 +230,29 @@ class Host:
     # --- processes ---
 
     def _spawn(self, item: Item) -> None:
-        number, name, takes_mailbox, limits, full, variables, packages, content, out, err, level, references, sizes = (
-            item.fields
-        )
+        (
+            number,
+            name,
+            takes_mailbox,
+            limits,
+            full,
+            variables,
+            packages,
+            wanted,
+            digest,
+            content,
+            out,
+            err,
+            level,
+            references,
+            sizes,
+        ) = item.fields
         self.log_level = level
         try:
             (program, call), segments = split(item.body, sizes, 2)
             environment = attrs.evolve(
-                environment_of(limits, full, variables, packages),
+                environment_of(limits, full, variables),
+                image=self._images.image(digest) if digest else Image(tuple(packages)),
                 stdout=_Target(self, number, 1) if out else None,
                 stderr=_Target(self, number, 2) if err else None,
             )
@@ -252,7 +270,7 @@ class Host:
             life = running.start(
                 shipment,
                 environment,
-                functools.partial(_template, environment.image, content),
+                functools.partial(_template, environment.image, content, wanted),
                 operations=OPERATIONS,
                 number=number,
                 home=self,
@@ -287,7 +305,7 @@ class Host:
             life = running.start(
                 shipment,
                 attrs.evolve(
-                    environment_of(limits, full, variables, ()),
+                    environment_of(limits, full, variables),
                     stdout=_Target(self, number, 1) if out else None,
                     stderr=_Target(self, number, 2) if err else None,
                 ),
@@ -369,6 +387,7 @@ class Host:
         "join": _join,
         "left": _left,
         "spawn": _spawn,
+        "image": lambda host, item: host._images.take(item),  # noqa: SLF001 - its own module
         "module": lambda host, item: host._modules.take(item),  # noqa: SLF001 - its own module
         "run": _run,
         "kill": _kill,
@@ -383,16 +402,7 @@ def figures_of(life: Life) -> list[float]:
     return list(attrs.astuple(life.stats()))
 
 
-def _template(image: Image, content: str) -> Any:
-    """Return the template of an image, if it is the one that home means.
-
-    Raises:
-        ImageError: its content is another.
-    """
-    if image.content_key != content:
-        names = ", ".join(image.packages) or "the standard library"
-        raise ImageError(
-            f"the image of {names} has other content on this node than at home: versions of packages or of capsend differ. "
-            "Install the same on both"
-        )
+def _template(image: Image, content: str, wanted: Sequence[str]) -> Any:
+    """Return the template of an image, if it is the one that home means; errors as `check`."""
+    check(image, content, wanted)
     return image.template()

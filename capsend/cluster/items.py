@@ -103,8 +103,10 @@ WORDS: Final[dict[str, tuple[Callable[[Any], bool], ...]]] = {
     "left": (_text, _text),
     # cpu seconds of the program; from a node, the number of the sign of life, and from home, that of the one that it has heard
     "beat": (_seconds, _number),
-    # number, name, takes a mailbox, limits, mailbox_full, variables, packages, content key, wants stdout, wants stderr, log level, handles,
-    # sizes of program, call and segments
+    # digest of an image file in hexadecimal, whether this is its last part; the body is the part
+    "image": (_text, _flag),
+    # number, name, takes a mailbox, limits, mailbox_full, variables, packages, all packages with versions, digest of an image file, content
+    # key, wants stdout, wants stderr, log level, handles, sizes of program, call and segments
     "spawn": (
         _number,
         _text,
@@ -113,6 +115,8 @@ WORDS: Final[dict[str, tuple[Callable[[Any], bool], ...]]] = {
         _text,
         _variables,
         _texts,
+        _texts,
+        _text,
         _text,
         _flag,
         _flag,

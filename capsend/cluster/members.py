@@ -31,7 +31,7 @@ class Member:
         renewed: the moment at which its lease was last renewed.
         cpu_seconds: processor time of its program, at its last beat.
         lost: the number of processes that were lost with it.
-        modules: the digests of the modules that it was sent.
+        modules, images: the digests of the modules and image files that it was sent.
 
     Args:
         started, peer: as above.
@@ -53,6 +53,7 @@ class Member:
         self.cpu_seconds: float = 0.0
         self.lost: int = 0
         self.modules: set[str] = set()
+        self.images: set[str] = set()
         self._forget = forget
         self._lock = threading.Lock()
         self._lives: dict[int, RemoteLife] = {}

@@ -6,37 +6,32 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from capsend.environment import Environment
-from capsend.image.image import Image
 from capsend.runtime.terms import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def terms_of(environment: Environment) -> tuple[list[Any], str, dict[str, str], list[str]]:
+def terms_of(environment: Environment) -> tuple[list[Any], str, dict[str, str]]:
     """Return the fields of an environment.
 
     Returns:
-        (the limits named in `LIMITS`, `mailbox_full`, {name: value} of its variables, [packages of its image]).
+        (the limits named in `LIMITS`, `mailbox_full`, {name: value} of its variables).
     """
     limits = [getattr(environment, name) for name in LIMITS]
-    return limits, environment.mailbox_full, dict(environment.env), list(environment.image.packages)
+    return limits, environment.mailbox_full, dict(environment.env)
 
 
-def environment_of(
-    limits: Sequence[Any], mailbox_full: str, variables: dict[str, str], packages: Sequence[str]
-) -> Environment:
-    """Return the environment of the fields that `terms_of` returned on the other side, without targets of output.
+def environment_of(limits: Sequence[Any], mailbox_full: str, variables: dict[str, str]) -> Environment:
+    """Return the environment of the fields that `terms_of` returned on the other side, without image and targets of output.
 
     Raises:
         TypeError, ValueError: as `Environment(...)`; or there are not as many limits as `LIMITS` names.
     """
-    return _environment(tuple(limits), mailbox_full, tuple(variables.items()), tuple(packages))
+    return _environment(tuple(limits), mailbox_full, tuple(variables.items()))
 
 
 @functools.lru_cache(maxsize=256)
-def _environment(
-    limits: tuple[Any, ...], mailbox_full: Any, variables: tuple[tuple[str, str], ...], packages: tuple[str, ...]
-) -> Environment:
+def _environment(limits: tuple[Any, ...], mailbox_full: Any, variables: tuple[tuple[str, str], ...]) -> Environment:
     named = dict(zip(LIMITS, limits, strict=True))
-    return Environment(**named, mailbox_full=mailbox_full, env=dict(variables), image=Image(packages=packages))
+    return Environment(**named, mailbox_full=mailbox_full, env=dict(variables))

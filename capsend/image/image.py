@@ -173,6 +173,14 @@ class Image:
         return _short(_content(self.packages, self._digest))
 
     @property
+    def requirements(self) -> tuple[str, ...]:
+        """Its packages and those that they need, but capsend's own: `("name==version", ...)`; empty for the image of a file."""
+        if self.file is not None or not self.packages:
+            return ()
+        own = {package.name for package in always()}
+        return tuple(f"{each.name}=={each.version}" for each in _packages(self.packages) if each.name not in own)
+
+    @property
     def is_built(self) -> bool:
         """Whether the file is in the cache."""
         return (self._folder / RECORD).exists()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 IS_LONG = os.environ.get("CAPSEND_CLUSTER") == "1"
 TASKS = int(os.environ.get("CAPSEND_CLUSTER_TASKS", "100000")) if IS_LONG else 400
 MIB = 1 << 20
+pytestmark = pytest.mark.timeout(3600)
 PATIENCE = 3600 if IS_LONG else 60
 
 SQUARES = """
