@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _PYTHON_CLASS: Final = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _IMMUTABLE: Final = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE
-_QUALIFIER: Final = re.compile(r"^[\"'(\s]*(?:\w+\.)*(ClassVar|InitVar|Final)\b")
+_QUALIFIER: Final = re.compile(r"^[\"'(\s]*(?:\w+\.)*(ClassVar|InitVar|Final|KW_ONLY)\b")
 _PER_PROCESS: Final = re.compile(r"^[\"'(\s]*(?:\w+\.)*PerProcess\[")
 _MAKING: Final = frozenset(
     {
@@ -150,6 +150,8 @@ def _qualifier(annotation: object) -> str:
         return match.group(1) if match else ""
     if isinstance(annotation, dataclasses.InitVar):
         return "InitVar"
+    if annotation is dataclasses.KW_ONLY:
+        return "KW_ONLY"
     origin = typing.get_origin(annotation) or annotation
     return "ClassVar" if origin is typing.ClassVar else "Final" if origin is typing.Final else ""
 
