@@ -5,12 +5,13 @@ from __future__ import annotations
 import collections
 import struct
 from functools import lru_cache
-from types import MemberDescriptorType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from types import MemberDescriptorType, UnionType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeGuard, TypeVar, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_T = TypeVar("_T")
 _POINTER: Final = struct.calcsize("P")
 _HEAP_TYPE: Final = 1 << 9
 _MANAGED_DICT: Final = 1 << 4
@@ -129,6 +130,18 @@ def class_attribute(cls: type, name: str, default: Any = None) -> Any:
 def defines(cls: type, name: str) -> bool:
     """Return whether a class or one of its bases has an attribute; see `class_attribute`."""
     return any(name in base.__dict__ for base in cls.__mro__)
+
+
+@overload
+def is_a(value: object, kinds: type[_T]) -> TypeGuard[_T]: ...
+@overload
+def is_a(value: object, kinds: UnionType | tuple[type, ...]) -> bool: ...
+def is_a(value: object, kinds: type[_T] | UnionType | tuple[type, ...]) -> bool:
+    """Return whether a value is an instance of a class by its own class alone.
+
+    `isinstance` also asks for the `__class__` of a value, which runs code of the value's class: that of a proxy may raise whatever it likes.
+    """
+    return issubclass(type(value), kinds)
 
 
 @lru_cache(maxsize=512)

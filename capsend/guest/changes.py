@@ -29,12 +29,13 @@ from capsend.codec.instances import (
     qualname_of,
 )
 from capsend.exceptions import CaptureError
+from capsend.shipping.package_state import changed_field, state_of
 from capsend.source.modules import shown_name
 from capsend.traits.markers import IMPL
 from capsend.traits.parts import ATOMS
 from capsend.traits.per_process import class_declares_per_process, declares_per_process
 
-from .unsent import Unsent
+from .unsent import Unsent, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,6 +76,7 @@ class Watch:
         self._program = program
         self._looks: list[tuple[Any, _Reader, dict[Any, Any]]] = []
         self._seen: set[int] = set()
+        self._packages: list[tuple[Any, str, dict[str, str]]] = []
         self._looked_at = 0
 
     def look(self) -> None:
@@ -107,12 +109,27 @@ class Watch:
             if len(waiting) < _MOST_CONTAINERS and not _HOLDERS.isdisjoint(map(type, inner)):
                 waiting += [part for part in inner if type(part) in _HOLDERS]
 
+    def package(self, instance: Any, name: str, expected: dict[str, str]) -> None:
+        """Look at an instance of a package of the image, which is to have the state that the host's has.
+
+        Raises:
+            CaptureError: it has another state.
+        """
+        state = state_of(instance)
+        if (field := changed_field(state, expected)) is not None:
+            refuse(
+                f"the program has changed {_dotted(name, field)} since its package was imported, and the process has it as it was then",
+                "change it in the function, or pass what it holds as an argument",
+            )
+        self._packages.append((instance, name, state))
+
     def change(self) -> CaptureError | None:
         """Return the error of the first change, and look at all again; None if everything is as it was."""
         name = next(self._changed(), None)
         if name is None:
             return None
         self._looks = [(thing, reader, reader(thing)) for thing, reader, _ in self._looks]
+        self._packages = [(instance, name, state_of(instance)) for instance, name, _ in self._packages]
         changed = f'"{name}" was changed in the process, but the process has changed only its own copy'
         return CaptureError(f"{changed}: {WRITTEN_VERDICT}.\n\n    Instead: {WRITTEN_CURE}.")
 
@@ -154,6 +171,9 @@ class Watch:
 
     def _changed(self) -> Iterator[str]:
         """Yield the names of all that has changed."""
+        for instance, name, state in self._packages:
+            if (field := changed_field(state, state_of(instance))) is not None:
+                yield _dotted(name, field)
         for thing, reader, before in self._looks:
             after = reader(thing)
             if len(after) == len(before) and all(map(is_, map(after.get, before), before.values())):
@@ -210,6 +230,10 @@ class Watch:
                     if value is instance and self._is_fine(owner, name, value, is_new=False):
                         return True
         return False
+
+
+def _dotted(name: str, field: str) -> str:
+    return f"{name}.{field}" if field else name
 
 
 def _module(module: types.ModuleType) -> dict[Any, Any]:

@@ -105,6 +105,7 @@ class Program:
             "L": self._keep_text,
             "H": give,
             "=": self._compare,
+            "S": lambda entity, *rest: self.watch.package(self.entities[entity], *rest),
         }
         unsent.begin()
 

@@ -138,14 +138,16 @@ class Unsent:
 
     Args:
         name: the name of the value in the user's program.
-        reason: the reason why it was not sent.
+        reason: the reason why it was not sent; a second line of it is the cure.
     """
 
-    __slots__ = ("_message",)
+    __slots__ = ("_cure", "_message")
     __capsend_unsent__ = True
 
     def __init__(self, name: str, reason: str) -> None:
-        object.__setattr__(self, "_message", f"{name} was not sent with the program: {reason}")
+        words, _, cure = reason.partition("\n")
+        object.__setattr__(self, "_message", f"{name} was not sent with the program: {words}")
+        object.__setattr__(self, "_cure", cure)
 
 
 def message_of(placeholder: Unsent) -> str:
@@ -154,6 +156,9 @@ def message_of(placeholder: Unsent) -> str:
 
 
 def _cure(placeholder: Unsent) -> str:
+    known = object.__getattribute__(placeholder, "_cure")
+    if known:
+        return str(known)
     if message_of(placeholder).endswith("which is not ProcessSend"):
         return "pass it as an argument; or make it immutable, or declare it PerProcess[...], where it is a list, dict or set"
     return (

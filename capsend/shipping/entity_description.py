@@ -16,7 +16,7 @@ import types
 import typing
 from typing import TYPE_CHECKING, Any, Final
 
-from capsend.codec.instances import BASES, fields_of, plan_of
+from capsend.codec.instances import BASES, fields_of, is_a, plan_of
 from capsend.shipping.abstract import abstract_subclasses, virtual_subclasses
 from capsend.shipping.examining import examining
 
@@ -29,6 +29,8 @@ UNKNOWN: Final = "..."
 
 _ABSENT: Final = object()
 _MAX_DEPTH: Final = 12
+_OF_TYPES: Final = frozenset({"collections.abc", "types", "typing", "typing_extensions"})
+"""The modules whose classes are those of type expressions."""
 _SMALL: Final = frozenset({int, bool, type(None), type(Ellipsis), type(NotImplemented)})
 _ATOMS: Final = (str, bytes, float, complex)
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]+")
@@ -278,11 +280,11 @@ class _Description:
         """Return an annotation as text; Python's versions write them in several ways."""
         if value is None or value is type(None):
             return "None"
-        if isinstance(value, str | int | bytes):
+        if is_a(value, str | int | bytes):
             return repr(value)
-        if isinstance(value, typing.ForwardRef):
+        if is_a(value, typing.ForwardRef):
             return repr(value.__forward_arg__)
-        if isinstance(value, list | tuple):
+        if is_a(value, list | tuple):
             return f"[{', '.join(map(self._type, value))}]"
         origin = typing.get_origin(value)
         if origin is None or origin is value:
@@ -297,17 +299,17 @@ class _Description:
         number = self._numbers.get(id(value))
         return None if number is None else f"#{number}"
 
-    def _share(self, path: str, value: object) -> None:
+    def _share(self, path: str, value: Any) -> None:
         if type(value) in _ATOMS and self._open and value == value:  # noqa: PLR0124 - only a NaN differs from itself
             return  # the compiler makes one object of equal constants, which tells nothing about those inside of others
-        if type(value) in _SMALL or (isinstance(value, str | bytes | tuple | frozenset) and len(value) < 2):
+        if type(value) in _SMALL or (is_a(value, str | bytes | tuple | frozenset) and len(value) < 2):
             return
         self._kept.append(value)
         self._places.setdefault(id(value), []).append(path)
 
     def _value(self, path: str, value: Any) -> None:
         """Write a value's text at a path, and its parts below the path."""
-        is_module = not self._is_unknown(value) and isinstance(value, types.ModuleType)
+        is_module = not self._is_unknown(value) and is_a(value, types.ModuleType)
         number = None if type(value) in _ATOMS else self._numbered(vars(value) if is_module else value)
         if self._is_unknown(value):
             self._texts[path] = UNKNOWN
@@ -335,17 +337,17 @@ class _Description:
 
     def _whole(self, path: str, value: Any) -> None:
         cls = type(value)
-        if isinstance(value, types.ModuleType):
+        if is_a(value, types.ModuleType):
             self._texts[path] = f"module {value.__name__}"
-        elif isinstance(value, type):
+        elif is_a(value, type):
             self._texts[path] = _kind(value)
-        elif isinstance(value, types.FunctionType):
+        elif is_a(value, types.FunctionType):
             self._function(path, value)
-        elif isinstance(value, types.BuiltinFunctionType) and isinstance(value.__self__, types.ModuleType):
+        elif is_a(value, types.BuiltinFunctionType) and isinstance(value.__self__, types.ModuleType):
             self._texts[path] = UNKNOWN  # the image has it by name, and may have it as a function written in Python
         elif cls.__module__.partition(".")[0] in _OF_THE_PLACE:
             self._texts[path] = UNKNOWN  # a right to something of the host, or a text about the interpreter
-        elif isinstance(value, enum.Enum):
+        elif is_a(value, enum.Enum):
             self._texts[path] = f"{_name(cls)}.{value._name_}"
         elif cls in _TAKEN_APART:
             self._texts[path] = cls.__name__
@@ -353,12 +355,12 @@ class _Description:
                 self._value(f"{path}.{name}", part)
         elif cls in {set, frozenset}:
             self._texts[path] = f"{cls.__name__} {sorted(map(self._alone, value))}"
-        elif isinstance(value, _CACHE):
+        elif is_a(value, _CACHE):
             self._texts[path] = f"cache {value.cache_parameters()} {value.cache_info().currsize}"
             self._value(f"{path}.__wrapped__", value.__wrapped__)
-        elif typing.get_origin(value) is not None:
+        elif cls.__module__ in _OF_TYPES and typing.get_origin(value) is not None:
             self._texts[path] = f"type {self._type(value)}"
-        elif cls.__module__ in {"typing", "typing_extensions", "types"}:
+        elif cls.__module__ in _OF_TYPES - {"collections.abc"}:
             self._texts[path] = f"type {_ADDRESS.sub('0x', repr(value)).replace('typing_extensions', 'typing')}"
         else:
             self._share(path, value)

@@ -23,7 +23,7 @@ from capsend.shipping.varying import shape_of
 from capsend.source.modules import loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from capsend_traits.wording import Finding
 
@@ -296,6 +296,25 @@ def prepared_for(
         if context.reusable and isinstance(plain, _KINDS) and _kept.is_worth_it(plain):
             _refused.keep(plain, image, context.findings, context.observed)
         raise _refusal(plain, context.findings, "spawn")
+    prepared = _written(context, entry)
+    if context.reusable and isinstance(plain, _KINDS):
+        _kept.keep(plain, image, prepared)
+    return prepared
+
+
+def prepared_asking(function: Callable[..., Any], knows: Callable[[str], bool], asked: set[str]) -> Prepared:
+    """Return the program of a callable, with all that code outside of the program asks about by these names; it is not kept.
+
+    Raises:
+        CaptureError: a capture of the callable cannot be sent.
+    """
+    context, entry = walked(getattr(function, "__capsend_function__", function), knows, asked=asked)
+    if context.findings:
+        raise _refusal(function, context.findings, "spawn")
+    return _written(context, entry)
+
+
+def _written(context: Context, entry: int | str) -> Prepared:
     program, opening = context.program, f'{{"entry":{dumps(entry)},"steps":'
     prepared = Prepared(
         program,
@@ -307,8 +326,6 @@ def prepared_for(
         program.written,
     )
     program.steps = []
-    if context.reusable and isinstance(plain, _KINDS):
-        _kept.keep(plain, image, prepared)
     return prepared
 
 
@@ -335,13 +352,22 @@ def _refusal(function: object, findings: list[Finding], verb: str) -> CaptureErr
     return CaptureError(report(opening(callable_name(function), findings, verb=verb), findings), findings=findings)
 
 
-def walked(function: Any, knows: Callable[[str], bool], *, defining: bool = False) -> tuple[Context, int | str]:
-    """Walk over a callable; see `require_sendable` for the arguments.
+def walked(
+    function: Any, knows: Callable[[str], bool], *, defining: bool = False, asked: Collection[str] = ()
+) -> tuple[Context, int | str]:
+    """Walk over a callable; see `require_sendable` for the other arguments.
+
+    Args:
+        function: the callable.
+        knows: returns whether the image has a module of that full name.
+        defining: whether names without a value are to be passed over.
+        asked: names by which code outside of the program asks about its entities.
 
     Returns:
         (the context of the walk, the rendered reference to the callable).
     """
     walk = Walk(origins=Origins(knows=knows, own=package_of(function)), defining=defining)
+    walk.context.program.asked.update(asked)
     reference = walk.root(function)
     message = message_type(function)
     if message is not None:

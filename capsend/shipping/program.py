@@ -44,6 +44,7 @@ step                                                effect
 `["j", class]`                                        put subclasses into the order in which the host made them
 `["O", function]`                                     register an overload of a function
 `["L", file, text]`                                 give the source text of a file to `inspect`
+`["S", entity, name, {field: digest}]`              the state that an instance of a package of the image must have, see `package_state`
 `["H", names]`                                        what the host can import, for a program that imports by computed names
 `["=", description]`                                  compare the host's description of all entities with the guest's
 ==================================================  ===============================================================
@@ -123,6 +124,8 @@ class Program:
         self._spots: dict[tuple[Entity, str, str | int], Spot] = {}
         self.varying: Varying | None = None
         self.written: Written | None = None
+        self.asked: set[str] = set() if base is None else set(base.asked)
+        """The names by which code asks about entities, for which more of these is sent; see `capsend.shipping.captures.walk.ASKED`."""
 
     def extend(self) -> Program:
         """Return a program that continues this one for one call; it begins with no steps of its own."""

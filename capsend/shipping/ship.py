@@ -22,8 +22,8 @@ from capsend.shipping import failure
 from capsend.shipping.captures.message_types import message_type
 from capsend.shipping.captures.origins import Origins, missing_module_cure, resolve
 from capsend.shipping.captures.walk import Place, Walk, callable_name
-from capsend.shipping.examining import examining
-from capsend.shipping.prepared import dismantled, package_of, prepared_for, require_sendable
+from capsend.shipping.examining import blaming, examining
+from capsend.shipping.prepared import dismantled, package_of, prepared_asking, prepared_for, require_sendable
 from capsend.source.compiling import nested_in
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ def ship(
         CaptureError: a capture of the callable cannot be sent.
         SerializationError: an argument cannot be sent.
     """
-    with examining():
+    with examining(), blaming(function):
         return _ship(function, args, kwargs, knows, image)
 
 
@@ -343,7 +343,7 @@ def check(function: Callable[..., Any], *, knows: Callable[[str], bool], definin
         defining: True to pass over names without a value, as at a definition.
     """
     _require_callable(function)
-    with examining():
+    with examining(), blaming(function):
         require_sendable(function, knows, defining=defining, verb="check" if not defining else "define")
 
 
@@ -364,6 +364,9 @@ def _with_arguments(
     walk.finish()
     name = callable_name(function)
     findings = dismantled(walk).findings
+    if not findings and program.asked - prepared.program.asked:
+        # What the arguments ask about was not sent with the program: it is walked again, for them.
+        return _with_arguments(function, prepared_asking(function, knows, program.asked), args, kwargs, knows)
     if findings:
         kind = SerializationError if all(f.kind is Kind.ARGUMENT for f in findings) else CaptureError
         raise kind(report(opening(name, findings), findings), findings=findings)

@@ -119,6 +119,7 @@ class Judge:
     Args:
         external: called as external(value, trait) for code; returns the leaves that refuse it (their paths are relative), or None when the
             value is not code after all and is to be judged as an instance.
+        named: returns whether an instance that needs `ProcessSend` goes by a name, whatever its parts are.
 
     Attributes:
         has_instances: True once an instance was met whose fields can change without a name being bound anew.
@@ -128,8 +129,13 @@ class Judge:
         held: True if the next value is an instance that a class holds: then only changes after its making count.
     """
 
-    def __init__(self, external: Callable[[object, TraitName], list[Leaf] | None]) -> None:
+    def __init__(
+        self,
+        external: Callable[[object, TraitName], list[Leaf] | None],
+        named: Callable[[object], bool] = lambda _: False,
+    ) -> None:
         self._external = external
+        self._named = named
         self.has_instances: bool = False
         self.singular: list[object] = []
         self.rebuilt: list[tuple[type, str]] = []
@@ -195,6 +201,8 @@ class Judge:
                 found.append((False, _leaf(place, *refusal)))
             return self._members(value)
         if verdict.shape in {Shape.INSTANCE, Shape.DECLARED}:
+            if trait == "ProcessSend" and self._named(value):
+                return ()
             self.has_instances = True
             found += [(True, _of_class(leaf, place)) for leaf in self._external(cls, trait) or ()]
             judged = trait == "ProcessSend" and verdict.shape is Shape.INSTANCE

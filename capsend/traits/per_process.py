@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from capsend_traits import table
 
+from capsend.codec.instances import is_a
 from capsend.source.modules import loaded
 from capsend.traits.fields import annotations_of
 from capsend.traits.markers import PER_PROCESS, PerProcess
@@ -26,7 +27,7 @@ def declares_per_process(namespace: dict[str, Any], name: str, value: Any) -> bo
         return is_per_process(annotations[name], namespace)
     if table().is_per_process(f"{namespace.get('__name__')}.{name}"):
         return True
-    if isinstance(value, _PLAIN) or value.__hash__ is not None:
+    if is_a(value, _PLAIN) or type(value).__hash__ is not None:
         return False
     return any(
         inner.get(key) is value and is_per_process(annotation, inner)
@@ -90,7 +91,7 @@ def _named(expression: ast.AST, namespace: dict[str, Any]) -> object:
         return namespace.get(expression.id)
     if isinstance(expression, ast.Attribute):
         owner = _named(expression.value, namespace)
-        return vars(owner).get(expression.attr) if isinstance(owner, types.ModuleType) else None
+        return vars(owner).get(expression.attr) if is_a(owner, types.ModuleType) else None
     return None
 
 

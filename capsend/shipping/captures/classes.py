@@ -17,7 +17,7 @@ import attrs
 from capsend_traits.wording import Kind
 
 from capsend.capabilities.handles import grant_of
-from capsend.codec.instances import class_attribute, defines
+from capsend.codec.instances import class_attribute, defines, is_a
 from capsend.shipping.abstract import (
     abstract_subclasses,
     is_registered_by_a_program,
@@ -34,7 +34,7 @@ from capsend.source.locate import SourceError, locate_alias
 from capsend.source.modules import loaded, shown_name
 from capsend.source.references import Read
 from capsend.traits.fields import class_fields
-from capsend.traits.judge import member_state, members_of, type_name
+from capsend.traits.judge import member_state, members_of
 from capsend.traits.parts import ATOMS
 from capsend.traits.per_process import class_declares_per_process, file_declares
 
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 _ABSTRACT: Final = tuple(c for m in (collections.abc, numbers) for c in vars(m).values() if isinstance(c, abc.ABCMeta))
 _CONSTRUCTION: Final = ("__new__", "__init__", "__post_init__", "__attrs_pre_init__", "__attrs_post_init__")
+_OWN: Final = "capsend"
+"""The modules of capsend, on the host and in the process, end what they hold by themselves."""
 _DESCRIPTION: Final = ("__get__", "__set__", "__delete__")
 _PASSED_OVER: Final = frozenset(
     {"__doc__", "__qualname__", "__firstlineno__", "__static_attributes__", "__parameters__", "__type_params__"}
@@ -148,7 +150,8 @@ class Classes:
             if reference is not None:
                 program.bind(entity, name, reference)
             else:
-                program.withhold(entity, name, f"it is {type_name(type(raw))}, which is not ProcessSend")
+                file = getattr(loaded(cls.__module__), "__file__", None)
+                program.withhold(entity, name, self._context.stays(raw, file))
         abstract = vars(cls).get("__abstractmethods__")
         if abstract is not None:
             program.bind(entity, "__abstractmethods__", program.value(abstract))
@@ -186,7 +189,7 @@ class Classes:
         path = f"{shown_name(cls.__qualname__)}.{name}"
         outer, self._context.place = self._context.place, place
         try:
-            if isinstance(raw, types.FunctionType):
+            if is_a(raw, types.FunctionType):
                 return self._walk.values.send(raw, kind, path, place)
             descriptor = self._descriptors.entity(raw, path, place)
             if descriptor is not None:
@@ -212,13 +215,16 @@ class Classes:
         return self._descriptors.part(value, place, path)
 
     def construct(self, cls: type, place: Place) -> None:
-        """Reach the methods that make instances: a class that code names is taken to be called."""
+        """Reach the methods that make and end instances: a class that code names is taken to be called."""
         key = (cls, self._context.tolerant)
         if key in self._constructed:
             return
         self._constructed.add(key)
         for name in _CONSTRUCTION:
             self.attribute(cls, name, place)
+        finalizer = next((base for base in cls.__mro__ if "__del__" in vars(base)), None)
+        if finalizer is not None and not finalizer.__module__.startswith(_OWN):
+            self.attribute(cls, "__del__", place)
         if self._context.origins.of(cls.__module__) is not Origin.USER:
             return
         if type(cls).__call__ is not type.__call__:
@@ -321,8 +327,9 @@ class Classes:
         return self._mentioned.get(name)
 
     def mentions(self, names: Iterable[str]) -> bool:
-        """Return whether any of these names is mentioned."""
-        return any(name in self._mentioned for name in names)
+        """Return whether any of these names is mentioned, or was asked for by the program that this walk continues."""
+        asked = self._context.program.asked
+        return any(name in self._mentioned or name in asked for name in names)
 
     def follow_mentions(self) -> None:
         """Reach the mentioned attributes of all classes, until nothing new turns up."""
@@ -451,7 +458,7 @@ def _subclasses_of(cls: type) -> list[type]:
 
 def _is_strict(cls: type, name: str, raw: object) -> bool:
     """Return whether an entry that code names must be sendable: code, descriptors, and data that all instances share."""
-    is_code = isinstance(raw, types.FunctionType | LRU_CACHE) or defines(type(raw), "__get__")
+    is_code = is_a(raw, types.FunctionType | LRU_CACHE) or defines(type(raw), "__get__")
     if not is_placeholder(raw) and (is_code or grant_of(raw) is not None):
         return True
     fields = class_fields(cls)
@@ -465,7 +472,7 @@ def _with_slots(cls: type) -> type | None:
     if fields is None or "__slots__" in vars(cls):
         return None
     found = resolve((loaded(cls.__module__) or types.ModuleType("")), cls.__qualname__)
-    if isinstance(found, type) and found is not cls and vars(found).get("__dataclass_fields__") is fields:
+    if is_a(found, type) and found is not cls and vars(found).get("__dataclass_fields__") is fields:
         return found
     return None
 

@@ -17,7 +17,8 @@ import attrs
 from capsend_traits.constants import LIBRARY, MAX_DEPTH, Constant, depth_of_value, reads_only, still_made
 from capsend_traits.held import Held, reads_attribute
 
-from capsend.shipping.captures.origins import MAIN
+from capsend.codec.instances import is_a
+from capsend.shipping.captures.origins import MAIN, shadows_library
 from capsend.source.locate import SourceError
 from capsend.source.modules import loaded, shown_name
 from capsend.source.texts import texts_of
@@ -213,7 +214,8 @@ def _library_name(namespace: dict[str, Any], name: str) -> str:
     """Return the full name of the library's module that a global is, or of its function that only reads; else an empty text."""
     value = namespace.get(name)
     if type(value) is types.ModuleType:
-        return value.__name__ if sys.modules.get(value.__name__) is value else ""
+        is_itself = sys.modules.get(value.__name__) is value and not shadows_library(value.__name__)
+        return value.__name__ if is_itself else ""
     for full in LIBRARY if callable(value) else ():
         module, _, path = full.partition(".")
         found: object = sys.modules.get(module)
@@ -282,7 +284,7 @@ def _is_held(function: types.FunctionType) -> bool:
     names = [function.__globals__, *(vars(module) for module in map(loaded, homes) if module is not None)]
     holders: list[object] = [value for namespace in names for value in list(namespace.values())]
     for cls in list(holders):
-        if isinstance(cls, type) and cls.__module__ in homes:
+        if is_a(cls, type) and cls.__module__ in homes:
             holders += vars(cls).values()
     return any(_reaches(holder, function, _NESTING) for holder in holders)
 
@@ -291,11 +293,11 @@ def _reaches(holder: object, function: types.FunctionType, steps: int) -> bool:
     if holder is function:
         return True
     inner: list[object] = []
-    if isinstance(holder, staticmethod | classmethod):
+    if is_a(holder, staticmethod) or is_a(holder, classmethod):
         inner = [holder.__func__]
-    elif isinstance(holder, property):
+    elif is_a(holder, property):
         inner = [holder.fget, holder.fset, holder.fdel]
-    elif isinstance(holder, types.FunctionType):
+    elif is_a(holder, types.FunctionType):
         inner = [cell.cell_contents for cell in holder.__closure__ or () if not _is_empty(cell)]
     return steps > 0 and any(_reaches(each, function, steps - 1) for each in inner)
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from capsend_traits.wording import CHANGED_CURE, CHANGED_DICT_CURE, GLOBAL_CURE, Finding, Kind, Leaf, receiver_cure
 
-from capsend.codec.instances import defines
+from capsend.codec.instances import defines, is_a
 from capsend.shipping.captures.observed import ABSENT, Observed
 from capsend.shipping.program import Program
 from capsend.source.modules import shown_name
+from capsend.traits.judge import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -151,6 +152,17 @@ class Context:
                 Finding(kind, name, type_, trait, leaves, place.function, place.via, place.file, place.line)
             )
 
+    def stays(self, value: object, file: object) -> str:
+        """Return the reason why a value stays on the host; for code of an installed package a second line has the cure.
+
+        Args:
+            value: the value.
+            file: the file of the code that holds it, if it has one.
+        """
+        cure = self.origins.library_cure(file) if isinstance(file, str) else ""
+        reason = f"it is {type_name(type(value))}, which is not ProcessSend"
+        return f"{reason}\n{cure}" if cure else reason
+
     def later(self, task: Callable[[], object]) -> None:
         """Put off a task until the task at hand is done; it is as strict as that one."""
         (self._possible if self.tolerant else self._queue).append(task)
@@ -186,20 +198,20 @@ class Context:
 
 def functions_in(raw: Any) -> Iterator[types.FunctionType]:
     """Yield the functions that an entry of a class's namespace stands for."""
-    if isinstance(raw, types.FunctionType):
+    if is_a(raw, types.FunctionType):
         yield raw
-    elif isinstance(raw, staticmethod | classmethod):
+    elif is_a(raw, staticmethod | classmethod):
         yield from functions_in(raw.__func__)
-    elif isinstance(raw, property | types.DynamicClassAttribute):
+    elif is_a(raw, property | types.DynamicClassAttribute):
         for part in (raw.fget, raw.fset, raw.fdel):
             yield from functions_in(part)
-    elif isinstance(raw, functools.cached_property | functools.partialmethod):
+    elif is_a(raw, functools.cached_property | functools.partialmethod):
         yield from functions_in(raw.func)
-    elif isinstance(raw, functools.singledispatchmethod):
+    elif is_a(raw, functools.singledispatchmethod):
         yield from functions_in(raw.func)
         for implementation in raw.dispatcher.registry.values():
             yield from functions_in(implementation)
-    elif isinstance(raw, LRU_CACHE):
+    elif is_a(raw, LRU_CACHE):
         yield from functions_in(raw.__wrapped__)
     elif defines(type(raw), "__capsend_function__"):
         yield from functions_in(raw.__capsend_function__)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from capsend_traits.wording import Kind
 
+from capsend.codec.instances import is_a
 from capsend.shipping.captures.context import Refused
 from capsend.traits.markers import Impl
 
@@ -35,14 +36,14 @@ class Descriptors:
         def part(value: object, noun: str) -> Reference:
             return self.part(value, place, f"{path}.{noun}" if noun else path)
 
-        if isinstance(raw, staticmethod | classmethod) and type(raw) in {staticmethod, classmethod}:
-            kind = "static" if isinstance(raw, staticmethod) else "class"
+        if is_a(raw, staticmethod | classmethod) and type(raw) in {staticmethod, classmethod}:
+            kind = "static" if is_a(raw, staticmethod) else "class"
             self._context.observed.table(vars(raw))
             state = tuple((name, value) for name, value in vars(raw).items() if not _is_taken_over(raw, name, value))
             if state:
                 return program.make(raw, "h", f"{kind}_with", part(raw.__func__, ""), part(state, "__dict__"))
             return program.make(raw, "h", kind, part(raw.__func__, ""))
-        if isinstance(raw, property):
+        if is_a(raw, property):
             accessors = [part(each, "") for each in (raw.fget, raw.fset, raw.fdel)]
             state = tuple(getattr(raw, "__dict__", {}).items())
             doc = raw.__doc__ if raw.fget is None or raw.__doc__ != raw.fget.__doc__ else None

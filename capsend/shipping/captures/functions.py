@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from capsend_traits import wording
 from capsend_traits.wording import Kind, Leaf
 
+from capsend.codec.instances import is_a
 from capsend.shipping.captures.annotations import INTROSPECTION
 from capsend.shipping.captures.context import Place, Refused, callable_name, place_of
 from capsend.shipping.captures.message_types import classes_in, mailbox_names, message_type
@@ -270,7 +271,7 @@ class Functions:
         reads = [read for read in function_reads(function) if read.name == name]
         fields = list(dict.fromkeys(read.chain[0] for read in reads if read.chain))
         namespace = getattr(value, "__dict__", {})
-        if not fields or not all(read.chain for read in reads) or isinstance(value, type | types.ModuleType):
+        if not fields or not all(read.chain for read in reads) or is_a(value, type | types.ModuleType):
             return
         if all(field in namespace and type(namespace[field]) in ATOMS for field in fields):
             finding = self._context.findings[-1]

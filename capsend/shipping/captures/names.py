@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from capsend_traits.wording import Kind, Leaf
 
-from capsend.codec.instances import defines
+from capsend.codec.instances import defines, is_a
 from capsend.shipping.captures.annotations import INTROSPECTION
 from capsend.shipping.captures.context import ABSENT, CANNOT_BE_SENT, NOT_IN_IMAGE, Place, Refused
 from capsend.shipping.captures.origins import Origin, is_placeholder, missing_module_cure
@@ -20,7 +20,6 @@ from capsend.shipping.captures.texts import ASKING
 from capsend.shipping.varying import Spot, is_loose, shape_of
 from capsend.source.modules import loaded
 from capsend.source.references import Read
-from capsend.traits.judge import type_name
 from capsend.traits.per_process import declares_per_process
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ class Names:
     def _bind(self, namespace: dict[str, Any], module: Entity, read: Read, value: object, place: Place) -> bool:
         context = self._context
         program, values = context.program, self._walk.values
-        if isinstance(value, types.ModuleType) and read.chain and self._origin(value) is Origin.USER:
+        if is_a(value, types.ModuleType) and read.chain and self._origin(value) is Origin.USER:
             # Only attributes of the module are read, so only these must be sent.
             program.bind(module, read.name, self.module(vars(value)))
             return True
@@ -123,7 +122,7 @@ class Names:
             reference = values.send(value, Kind.GLOBAL, read.name, place)
         if reference is None:
             context.observed.parts(value)
-            program.withhold(module, read.name, f"it is {type_name(type(value))}, which is not ProcessSend")
+            program.withhold(module, read.name, context.stays(value, namespace.get("__file__")))
             return False
         program.bind(module, read.name, reference)
         shape = shape_of(value)
@@ -151,18 +150,18 @@ class Names:
         classes = self._walk.classes
         for read in reads:
             classes.mention([name for name in read.chain if name in _ASKED], place)
-            if isinstance(value, types.ModuleType):
+            if is_a(value, types.ModuleType):
                 if read.chain and self._origin(value) is Origin.USER:
                     self._attribute_of_module(value, read, place)
                 continue
-            if isinstance(value, type):
+            if is_a(value, type):
                 classes.construct(value, place)
             if not read.chain:
                 continue
-            if isinstance(value, types.FunctionType):
+            if is_a(value, types.FunctionType):
                 self._function_attribute(value, read.chain[0], place)
             else:
-                classes.attribute(value if isinstance(value, type) else type(value), read.chain[0], place)
+                classes.attribute(value if is_a(value, type) else type(value), read.chain[0], place)
             classes.mention(read.chain[1:], place)
 
     def _attribute_of_module(self, module: types.ModuleType, read: Read, place: Place) -> None:
@@ -207,7 +206,7 @@ class Names:
         self._modules[id(namespace)] = entity
         self._namespaces.append((namespace, entity))
         self._context.observed.order(namespace)
-        if isinstance(thing, types.ModuleType):
+        if is_a(thing, types.ModuleType):
             self._made_by_class(thing, entity)
             if around is not None and parent is not None:
                 child = name.rpartition(".")[2]
@@ -247,7 +246,7 @@ class Names:
                 is_own = name in _EVERY_MODULE_HAS | _MACHINERY or (name == "__doc__" and value is None)
                 if is_own or program.knows(entity, name):
                     continue
-                submodule = self._modules.get(id(vars(value))) if isinstance(value, types.ModuleType) else None
+                submodule = self._modules.get(id(vars(value))) if is_a(value, types.ModuleType) else None
                 if submodule is not None:
                     program.bind(entity, name, submodule)
                     continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import functools
 import importlib.util
+import os
 import site
 import sys
 import sysconfig
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from capsend_traits import absent
 
-from capsend.codec.instances import defines
+from capsend.codec.instances import defines, is_a
 from capsend.source.modules import loaded
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _NETWORKED: Final = frozenset(
 """The one of its names that is no object of its own module."""
 MAIN: Final = frozenset({"__main__", "__mp_main__"})
 """The names of the main script, in the program and in workers of `multiprocessing`."""
+_SETUPTOOLS: Final = frozenset(f"{folder}/setuptools/" for folder in map(sysconfig.get_path, ("purelib", "platlib")))
+"""It replaces `distutils` by its own."""
 _PUBLIC: Final = frozenset({"capsend.exceptions", "capsend.mailbox", "capsend.mailbox.timers", "capsend.wasm.module"})
 _INTERNALS: Final = ("capsend.", "capsend_traits", "capsend_mypy")
 
@@ -68,6 +71,8 @@ class Origins:
         top = name.partition(".")[0]
         if name in MAIN:
             return Origin.USER
+        if shadows_library(name, file):
+            return Origin.MISSING
         if name == _API or self._knows(name):
             return Origin.IMAGE
         if top == _API:
@@ -92,6 +97,21 @@ class Origins:
         is_own = distribution.replace("-", "_").lower() in {self._own.lower(), "capsend"}
         return missing_module_cure(distribution) if distribution and not is_own else ""
 
+    def package_name_of(self, instance: object) -> tuple[str, str] | None:
+        """Return (module, name) under which a package in the image holds an instance of a class of its own; None if none does."""
+        if self.of(str(type(instance).__module__)) is not Origin.IMAGE:
+            return None
+        shown = _shown_by_package(instance)
+        return next((each for each in shown if self.of(each[0]) is Origin.IMAGE), None)
+
+    def package_cure(self, instance: object) -> str:
+        """Return the cure for an instance that an installed package holds, which its user cannot change; else an empty text."""
+        home = loaded(str(type(instance).__module__))
+        if not self.library_cure(str(getattr(home, "__file__", None) or "")):
+            return ""
+        files = (str(getattr(loaded(module), "__file__", None) or "") for module, _ in _shown_by_package(instance))
+        return next(filter(None, map(self.library_cure, files)), "")
+
     def name_of(self, thing: object) -> tuple[str, str] | None:
         """Return (module, qualified name) under which the image has a function, class or other named thing; None if it has not."""
         for module_name, qualname in _claims(thing):
@@ -114,16 +134,16 @@ def resolve(module: types.ModuleType, qualname: str) -> object:
     for part in qualname.split("."):
         if is_placeholder(found):
             return None
-        if isinstance(found, types.ModuleType):
+        if is_a(found, types.ModuleType):
             found = vars(found).get(part)
-        elif isinstance(found, type):
+        elif is_a(found, type):
             attribute = next((vars(base)[part] for base in found.__mro__ if part in vars(base)), None)
             found = (
                 getattr(found, part, None)
                 if isinstance(attribute, types.ClassMethodDescriptorType | classmethod)
                 else attribute
             )
-            found = found.__func__ if isinstance(found, staticmethod) else found
+            found = found.__func__ if is_a(found, staticmethod) else found
         else:
             return None
     return found
@@ -161,6 +181,8 @@ def _library(file: str) -> str:
 def missing_module_cure(name: str) -> str:
     """Return the cure for a module that the image lacks: the way to add it, or another one if no image can hold it."""
     top = name.partition(".")[0]
+    if shadows_library(top):
+        return f"give the module another name: every process has the standard library's {top}"
     if top in sys.stdlib_module_names:
         return absent.cure(top)
     distribution = _distribution(top)
@@ -219,6 +241,28 @@ def _is_open(module: types.ModuleType) -> bool:
     return getattr(module, "__spec__", None) is None or module.__spec__.origin != "built-in"  # type: ignore[union-attr]  # checked on the left
 
 
+def shadows_library(name: str, file: str | None = None) -> bool:
+    """Return whether a module of the user's, or one that importing its name would load, has the name of one of the standard library."""
+    top = name.partition(".")[0]
+    if top not in sys.stdlib_module_names or sys.platform == "wasi":
+        return False
+    if top != name or file is None:
+        file = getattr(loaded(top), "__file__", None) or _file_to_import(top)
+    return file is not None and file.endswith((".py", ".pyc")) and not file.startswith(_library_folders())
+
+
+@functools.cache
+def _library_folders() -> tuple[str, ...]:
+    # Programs that are frozen into one file have the library beside their own code.
+    if getattr(sys, "frozen", False):
+        return ("",)
+    places = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), str(Path(os.__file__).parent)}
+    return tuple(
+        {f"{folder}/" for place in filter(None, places) for folder in (Path(place), Path(place).resolve())}
+        | _SETUPTOOLS
+    )
+
+
 @functools.cache
 def _installed() -> tuple[str, ...]:
     paths = {sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib", "platstdlib")}
@@ -237,8 +281,13 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:
         yield owner.__name__, thing.__name__
     cls = type(thing)
     if cls.__module__.startswith(_INTERNALS) or str(getattr(thing, "__module__", "")).startswith(_INTERNALS):
-        # Classes that are imported later are public too, whether they are listed or not.
-        names = (*api.get("__all__", ()), *(api.get("_LATER", ()) if isinstance(thing, type) else ()))
+        # Classes that are imported later are public too, whether they are listed or not, and by whatever name the program has imported them.
+        later = api.get("_LATER", {})
+        names = (*api.get("__all__", ()), *(later if isinstance(thing, type) else ()))
+        for name in names:
+            home = loaded(f"{_API}.{later[name]}") if name in later and name not in api else None
+            if home is not None and vars(home).get(name) is thing:
+                getattr(sys.modules[_API], name)  # from now on it stands there
         yield from ((_API, name) for name in names if api.get(name) is thing)
         if isinstance(thing, type) and thing.__module__ in _PUBLIC:
             yield thing.__module__, thing.__qualname__
@@ -278,3 +327,17 @@ def _shown_by(thing: object, module_name: str) -> Iterator[tuple[str, str]]:
     yield from (
         (module_name, name) for name, value in vars(module or types).items() if value is thing and name.isidentifier()
     )
+
+
+def _shown_by_package(instance: object) -> Iterator[tuple[str, str]]:
+    """Yield the names by which modules hold an instance of a class of a package, those of the standard library and the main script left out."""
+    if _is_no_package(str(type(instance).__module__)):
+        return
+    for name, module in list(sys.modules.items()):
+        if type(module) is types.ModuleType and not _is_no_package(name):
+            yield from _shown_by(instance, name)
+
+
+def _is_no_package(module: str) -> bool:
+    top = module.partition(".")[0]
+    return top in sys.stdlib_module_names or top in MAIN or top == _API

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from capsend_traits.wording import CACHED_CURE, STATE_CURE, Kind, Leaf
 
 from capsend.capabilities.handles import grant_of
-from capsend.codec.instances import class_attribute, defines
+from capsend.codec.instances import class_attribute, defines, is_a
 from capsend.shipping.captures import type_expressions
 from capsend.shipping.captures.caches import contents
 from capsend.shipping.captures.context import LRU_CACHE, Refused
+from capsend.shipping.package_state import TooLarge, state_of
 from capsend.traits.judge import Judge, TraitName, type_name
 from capsend.traits.parts import ATOMS
 
@@ -27,7 +28,7 @@ _JUDGED_AGAIN: Final = frozenset("cfgm")
 """The kinds of entities that may have been met before by code that needs less of them."""
 _MOST_CALLS: Final = 100_000
 """The calls of a cache that the guest repeats, so that its counters equal those on the host."""
-_OF_VARIABLES: Final = frozenset({"__bound__", "__constraints__", "__default__", "has_default"})
+OF_VARIABLES: Final = frozenset({"__bound__", "__constraints__", "__default__", "has_default"})
 _BY_VALUE: Final = frozenset({Kind.ARGUMENT, Kind.RESULT})
 
 
@@ -37,7 +38,7 @@ class Values:
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
         self._context = walk.context
-        self._judge = Judge(self.reach)
+        self._judge = Judge(self.reach, self._goes_by_name)
         self._met: dict[int, object] = {}
 
     def judge(
@@ -66,6 +67,8 @@ class Values:
         try:
             leaves = self.leaves(value, trait, name, place)
             if leaves:
+                if trait == "ProcessSend" and (cure := self._context.origins.package_cure(value)):
+                    leaves = [dataclasses.replace(leaf, cure=cure) for leaf in leaves]
                 self._context.refuse(kind, name, type_name(type(value)), leaves, place, trait=trait)
             else:
                 made = self._keep_identity(kind, name, place, trait)
@@ -155,7 +158,7 @@ class Values:
 
     def placeholder(self, name: str, value: object) -> Entity:
         """Return a placeholder for a value that stays on the host."""
-        reason = f"it is {type_name(type(value))}, which is not ProcessSend"
+        reason = self._context.stays(value, self._context.place.file)
         return self._context.program.make(_Stays(value), "u", name, reason)
 
     def send_copy(self, value: object, kind: Kind, name: str, place: Place) -> Reference | None:
@@ -178,12 +181,29 @@ class Values:
         try:
             leaves = self._judge.leaves(value, trait, name)
             for part in (value, *self._judge.visited):
-                if isinstance(part, functools.partial):
+                if is_a(part, functools.partial):
                     self._context.observed.partial(part)
             return leaves
         finally:
             self._context.place = outer
             self._context.reusable &= not self._judge.has_instances
+
+    def _goes_by_name(self, value: object) -> bool:
+        """Send an instance by the name that a package of the image has for it, with its state to compare."""
+        program = self._context.program
+        known = program.entity(value)
+        named = None if known is not None else self._context.origins.package_name_of(value)
+        if named is None:
+            return known is not None and known.kind == "n"
+        try:
+            state = state_of(value)
+        except TooLarge:
+            return False
+        entity = program.make(value, "n", *named)
+        program.need(entity)
+        program.act(None, "S", entity, f"{named[0]}.{named[1]}", state)
+        self._context.observed.answer(lambda: state_of(value))
+        return True
 
     def reach(self, value: Any, trait: TraitName) -> list[Leaf] | None:
         """Answer the judge about code: no leaves when it can be sent, None when it is not code after all."""
@@ -194,36 +214,36 @@ class Values:
             return self._code(value, trait)
         except Refused as refused:
             name = getattr(value, "__qualname__", None) or getattr(value, "__name__", "")
-            type_ = f"class {name}" if isinstance(value, type) else type_name(type(value))
+            type_ = f"class {name}" if is_a(value, type) else type_name(type(value))
             return [Leaf(path="", type=type_, verdict=refused.verdict, cure=refused.cure, predicate=refused.predicate)]
 
     def _code(self, value: Any, trait: TraitName) -> list[Leaf] | None:
         program, origins = self._context.program, self._context.origins
         if (grant := grant_of(value)) is not None:
             program.carry(value, grant)
-        elif isinstance(value, types.FunctionType):
+        elif is_a(value, types.FunctionType):
             if "registry" in vars(value) and value.__globals__.get("__name__") == "functools":
                 return self._dispatcher(value, trait)
             self._walk.functions.entity(value)
-        elif isinstance(value, type):
+        elif is_a(value, type):
             self._walk.classes.entity(value)
-        elif isinstance(value, types.ModuleType):
+        elif is_a(value, types.ModuleType):
             self._walk.names.module_value(value)
-        elif isinstance(value, types.MethodType) and origins.name_of(value) is None:
+        elif is_a(value, types.MethodType) and origins.name_of(value) is None:
             return None  # its receiver may hold it in turn: the judge, which does not recurse, goes on with both
         elif (named := origins.name_of(value)) is not None:
             program.make(value, "n", *named)
-        elif isinstance(value, functools.partial):
+        elif is_a(value, functools.partial):
             return None
         elif defines(type(value), "__capsend_function__"):
             return self._spawnable(value, trait)
-        elif isinstance(value, LRU_CACHE):
+        elif is_a(value, LRU_CACHE):
             return self._cache(value, trait)
         elif type(value).__name__ == "TypeAliasType":
             self._walk.classes.alias(value)
         elif (form := type_expressions.dissect(value)) is not None:
             return self.type_form(value, form, trait)
-        elif isinstance(value, types.BuiltinFunctionType | types.MethodWrapperType):
+        elif is_a(value, types.BuiltinFunctionType | types.MethodWrapperType):
             return self._builtin_method(value, trait)
         else:
             return None
@@ -246,7 +266,7 @@ class Values:
             variable in class_attribute(cls, "__parameters__", ()) if isinstance(cls, type) else ()
             for cls in (bounds[0], *bounds[1], *bounds[2:])
         )
-        if is_own or not self._walk.classes.mentions(_OF_VARIABLES):
+        if is_own or not self._walk.classes.mentions(OF_VARIABLES):
             return
         place = self._context.place
         reference = self.send(bounds, Kind.CAPTURED, variable.__name__, place, trait="Serializable")

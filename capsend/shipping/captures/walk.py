@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from capsend_traits.wording import Kind
 
-from capsend.codec.instances import defines
-from capsend.shipping.captures.annotations import Annotations
+from capsend.codec.instances import defines, is_a
+from capsend.shipping.captures.annotations import INTROSPECTION, Annotations
 from capsend.shipping.captures.classes import Classes
 from capsend.shipping.captures.constants import Constants
 from capsend.shipping.captures.context import ABSENT, LRU_CACHE, Context, Place, callable_name, place_of
 from capsend.shipping.captures.functions import Functions
 from capsend.shipping.captures.message_types import classes_in
 from capsend.shipping.captures.names import Names
-from capsend.shipping.captures.texts import Texts
-from capsend.shipping.captures.values import Values
+from capsend.shipping.captures.texts import ASKING, Texts
+from capsend.shipping.captures.values import OF_VARIABLES, Values
 from capsend.traits.judge import type_name
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ _CODE: Final = (
     type,
     LRU_CACHE,
 )
+
+
+ASKED: Final = frozenset({"cache_info", *ASKING, *INTROSPECTION, *OF_VARIABLES})
+"""The names by which code asks about functions, classes and caches: more of these is sent where the program or its arguments ask."""
 
 
 class Walk:
@@ -90,6 +94,7 @@ class Walk:
         """Do all the work that waits, then include, where possible, all that nothing is known to use; if nothing is refused."""
         self.context.drain()
         self.classes.follow_mentions()
+        self.context.program.asked.update(name for name in ASKED if self.classes.mentioned(name) is not None)
         if self.context.findings:
             return
         self.context.include_what_is_possible()
@@ -105,11 +110,11 @@ class Walk:
         self.names.withhold_the_rest()
 
     def _root(self, function: Any, place: Place) -> None:
-        if isinstance(function, functools.partial):
+        if is_a(function, functools.partial):
             self._partial(function, place)
-        elif isinstance(function, types.MethodType):
+        elif is_a(function, types.MethodType):
             self._bound_method(function, place)
-        elif isinstance(function, _CODE) or defines(type(function), "__capsend_function__"):
+        elif is_a(function, _CODE) or defines(type(function), "__capsend_function__"):
             self._code(function, place)
         else:
             self.values.judge(function, Kind.CALLABLE, place.function, place)
@@ -117,7 +122,7 @@ class Walk:
 
     def _code(self, function: Any, place: Place) -> None:
         receiver = getattr(function, "__self__", None)
-        bound = receiver is not None and not isinstance(receiver, types.ModuleType | type)
+        bound = receiver is not None and not is_a(receiver, types.ModuleType | type)
         if bound and self.context.origins.name_of(function) is None:
             here = attrs.evolve(place, function=f"{type_name(type(receiver))}.{function.__name__}")
             if not self.values.judge(receiver, Kind.RECEIVER, f"{function.__name__}.__self__", here):
@@ -125,7 +130,7 @@ class Walk:
         leaves = self.values.leaves(function, "ProcessSend", place.function, attrs.evolve(place, function=""))
         if leaves:
             self.context.refuse(Kind.FUNCTION, place.function, type_name(type(function)), leaves, place)
-        elif isinstance(function, type):
+        elif is_a(function, type):
             self.classes.construct(function, place)
 
     def _partial(self, function: functools.partial[Any], place: Place) -> None:
@@ -140,7 +145,7 @@ class Walk:
         code = getattr(function, "__code__", None)
         name = code.co_varnames[0] if code is not None and code.co_varnames else "self"
         self.values.judge(receiver, Kind.RECEIVER, name, place)
-        cls = receiver if isinstance(receiver, type) else type(receiver)
+        cls = receiver if is_a(receiver, type) else type(receiver)
         self.classes.attribute(cls, getattr(function, "__name__", ""), _start(place))
         self._code(function, place)
 
