@@ -46,7 +46,7 @@ def globals_of(scope: n.Node) -> Iterator[tuple[str, n.Node]]:
     """Yield (name, place) of the globals of its own module that a function takes from `globals()`."""
     for node in syntax.walk(scope):
         base, key = _taken(node)
-        if key is not None and isinstance(base, n.CallExpr) and _called(base) == "builtins.globals":
+        if key is not None and base is not None and is_globals(base):
             yield key, node
 
 
@@ -59,6 +59,11 @@ def of_modules(member_exprs: list[n.MemberExpr]) -> Iterator[tuple[str, n.Member
                 yield base.index.value, member_
             elif isinstance(base.index, n.NameExpr) and base.index.name == "__name__":
                 yield "", member_
+
+
+def is_globals(base: n.Expression) -> bool:
+    """Return whether an expression is `globals()`."""
+    return isinstance(base, n.CallExpr) and _called(base) == "builtins.globals"
 
 
 def holder(base: n.Expression) -> n.Expression | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from capsend_traits.wording import CHANGING_METHODS, LENT_MODULES
 from mypy import nodes as n
-from mypy.types import Instance, TypeType, get_proper_type
+from mypy.types import FunctionLike, Instance, TypeType, get_proper_type
 
 from capsend_mypy import mentions, names, reflection, syntax
 
@@ -20,6 +20,8 @@ OF_FUNCTION: Final = "D"
 ANY_NAME: Final = "..."
 """Stands for an attribute whose name is computed."""
 SETTERS: Final = frozenset({"builtins.setattr", "builtins.delattr"})
+_RAW_SETTERS: Final = frozenset({"__setattr__", "__delattr__"})
+_RAW_OWNERS: Final = frozenset({"builtins.type", "builtins.object"})
 
 
 def attributes(
@@ -38,7 +40,9 @@ def attributes(
                 held = holders.of(target.expr)
                 if held is not None:
                     yield mentions.Ref(mentions.ATTRIBUTE, held, target.name, mentions.place_of(target, module))
-    if any(name.fullname in SETTERS for name in name_exprs):
+    if any(name.fullname in SETTERS for name in name_exprs) or any(
+        member.name in _RAW_SETTERS for member in member_exprs
+    ):
         yield from _set_by_name(function, module, holders)
     if reflection.may_reflect(name_exprs, member_exprs):
         yield from _set_in_namespaces(function, module, holders)
@@ -49,21 +53,39 @@ def _set_by_name(function: n.FuncItem, module: str, holders: Holders) -> Iterato
         if (
             isinstance(call, n.CallExpr)
             and isinstance(call.callee, n.RefExpr)
-            and call.callee.fullname in SETTERS
+            and _is_setter(call.callee)
             and len(call.args) > 1
         ):
             yield from _written(call.args[0], call.args[1], call, module, holders)
 
 
+def _is_setter(callee: n.RefExpr) -> bool:
+    """Return whether a call of this sets an attribute of its first argument: `setattr`, `type.__setattr__`, `object.__delattr__`."""
+    if isinstance(callee, n.MemberExpr) and callee.name in _RAW_SETTERS:
+        return isinstance(callee.expr, n.RefExpr) and callee.expr.fullname in _RAW_OWNERS
+    return callee.fullname in SETTERS
+
+
 def _set_in_namespaces(function: n.FuncItem, module: str, holders: Holders) -> Iterator[mentions.Ref]:
-    """Yield the assignments of `vars(config)["level"] = 3` and `config.__dict__.update(...)`."""
+    """Yield the assignments of `vars(config)["level"] = 3`, `config.__dict__.update(...)` and `globals()["level"] = 3`."""
     for target in targets(function):
         if isinstance(target, n.IndexExpr):
-            yield from _written(reflection.holder(target.base), target.index, target, module, holders)
+            yield from _written_in(target.base, target.index, target, module, holders)
     for call in syntax.walk(function):
         callee = call.callee if isinstance(call, n.CallExpr) else None
         if isinstance(callee, n.MemberExpr) and callee.name in CHANGING_METHODS:
-            yield from _written(reflection.holder(callee.expr), None, callee, module, holders)
+            yield from _written_in(callee.expr, None, callee, module, holders)
+
+
+def _written_in(
+    namespace: n.Expression, name: n.Expression | None, place: n.Context, module: str, holders: Holders
+) -> Iterator[mentions.Ref]:
+    # The `__getattr__` of a module may keep what it is asked for: whoever asks later gets the same.
+    if not reflection.is_globals(namespace):
+        yield from _written(reflection.holder(namespace), name, place, module, holders)
+    elif holders.name != "__getattr__":
+        shown = name.value if isinstance(name, n.StrExpr) else ANY_NAME
+        yield mentions.Ref(mentions.ATTRIBUTE, f"{MODULE} {module}", shown, mentions.place_of(place, module))
 
 
 def _written(
@@ -98,7 +120,10 @@ class Holders:
     def __init__(self, function: n.FuncItem, receivers: Receivers) -> None:
         self.receivers = receivers
         self.first = function.arguments[0].variable if function.arguments else None
+        self.name = function.name
         self._is_metaclass = receivers.owner is not None and receivers.owner.is_metaclass()
+        self._function = function
+        self._known: dict[n.Var, n.RefExpr | n.CallExpr] | None = None
 
     def may_be(self, member: n.MemberExpr) -> bool:
         """Return whether an attribute may be one of a class, a module or a function; quick, as it is asked of every attribute."""
@@ -117,6 +142,7 @@ class Holders:
                 node.is_cls
                 or self._is_metaclass
                 or _is_class(node)
+                or (base.kind == n.LDEF and node.is_inferred)
                 or (isinstance(base, n.MemberExpr) and base.name == "__class__")
             )
         return node is not None or (isinstance(base, n.MemberExpr) and base.name == "__class__")
@@ -143,7 +169,34 @@ class Holders:
             return f"{OF_FUNCTION} {base.fullname}"
         if isinstance(base, n.MemberExpr) and base.name == "__class__":
             return self.receivers.path(base.expr)
+        if isinstance(node, n.Var) and base.kind == n.LDEF and (other := self._aliases().get(node)) is not None:
+            is_local = isinstance(other, n.NameExpr) and other.kind == n.LDEF  # which may stand for the first in turn
+            return None if is_local else self.of(other)
         return self._variable(node) if isinstance(node, n.Var) else None
+
+    def _aliases(self) -> dict[n.Var, n.RefExpr | n.CallExpr]:
+        """Return {local variable: expression} of those that are assigned once, as in `config = settings` or `cls = type(self)`."""
+        if self._known is None:
+            self._known, again = {}, set[n.Node]()
+            for statement in syntax.statements([self._function.body]):
+                found = syntax.TARGETS.get(type(statement))
+                for target in _parts(found(statement)) if found is not None else ():
+                    node = target.node if isinstance(target, n.NameExpr) else None
+                    if not isinstance(node, n.Var):
+                        continue
+                    value = statement.rvalue if isinstance(statement, n.AssignmentStmt) else None
+                    is_plain = isinstance(statement, n.AssignmentStmt) and statement.lvalues == [target]
+                    if (
+                        node in again
+                        or node in self._known
+                        or not is_plain
+                        or not isinstance(value, n.RefExpr | n.CallExpr)
+                    ):
+                        self._known.pop(node, None)
+                        again.add(node)
+                    else:
+                        self._known[node] = value
+        return self._known
 
     def _variable(self, node: n.Var) -> str | None:
         if node.is_cls or (self._is_metaclass and node is self.first):
@@ -165,7 +218,11 @@ def enum_of(base: n.RefExpr) -> n.TypeInfo | None:
 
 
 def _is_class(node: n.Var) -> bool:
-    return isinstance(get_proper_type(node.type) if node.type is not None else None, TypeType)
+    """Return whether a variable may stand for a class or a module."""
+    kind = get_proper_type(node.type) if node.type is not None else None
+    if isinstance(kind, Instance):
+        return kind.type.fullname == "types.ModuleType"
+    return isinstance(kind, TypeType | FunctionLike)
 
 
 def changed(function: n.FuncItem) -> frozenset[str]:

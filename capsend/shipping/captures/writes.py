@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import attrs
 from capsend_traits.wording import CHANGING_METHODS, LENT_MODULES
 
+from capsend.codec.instances import is_a
 from capsend.shipping.captures.origins import resolve
 from capsend.source.modules import loaded
 from capsend.source.references import Write
@@ -27,6 +28,7 @@ _RAW_SETTERS: Final = frozenset({"__setattr__", "__delattr__"})
 _CLASS_OF: Final = frozenset({"type", "Type", "typing.Type"})
 _RAW_OWNERS: Final = frozenset({"type", "object"})
 _FUNCTIONS: Final = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_PLAIN: Final = ast.Name | ast.Attribute | ast.Call
 _ANY_OWNER: Final = object()
 _MAKES_CLASSES: Final = frozenset({"__new__", "__init__", "__prepare__"})
 
@@ -220,9 +222,17 @@ def _owner(
     if name == _class_parameter(function, source):
         return name, _class_around(function) or _ANY_OWNER
     if _is_local(function.__code__, source.node, name):
+        other = _alias(function, source.node, name)
+        if other is not None:
+            return _owner(
+                _Chain(other.root, [*other.attributes, *chain.attributes], of_class=other.of_class),
+                function,
+                source,
+                imports,
+            )
         return name, _class_of_parameter(function, source.node, name)
     value = _value_of(function, name)
-    return name, value if isinstance(value, type | types.ModuleType | types.FunctionType) else None
+    return name, value if is_a(value, type | types.ModuleType | types.FunctionType) else None
 
 
 def _imported(node: ast.AST, package: str) -> dict[str, tuple[str, str]]:
@@ -248,7 +258,7 @@ def _import_of(home: str, name: str) -> object:
     if module is None or not name:
         return module
     value = vars(module).get(name, loaded(f"{home}.{name}"))
-    return value if isinstance(value, type | types.ModuleType | types.FunctionType) else None
+    return value if is_a(value, type | types.ModuleType | types.FunctionType) else None
 
 
 def _module_of(function: types.FunctionType) -> types.ModuleType | None:
@@ -282,6 +292,21 @@ def _class_parameter(function: types.FunctionType, source: Source) -> str:
     return first if decorated or (name == "__new__" and owner is not None) else ""
 
 
+def _alias(function: types.FunctionType, node: ast.AST, name: str) -> _Chain | None:
+    """Return the expression that a local variable stands for, if it is assigned once, in the way of `config = settings` or `cls = type(self)`."""
+    names = [each for each in ast.walk(node) if isinstance(each, ast.Name) and each.id == name]
+    stores = [each for each in names if not isinstance(each.ctx, ast.Load)]
+    if len(stores) != 1 or any(isinstance(each, ast.arg) and each.arg == name for each in ast.walk(node)):
+        return None
+    for each in ast.walk(node):
+        if isinstance(each, ast.Assign) and each.targets == stores and isinstance(each.value, _PLAIN):
+            chain = _chain(each.value)
+            root = chain.root.id if isinstance(chain.root, ast.Name) else ""
+            # Only `type(self)` and `self.__class__` are about another local variable.
+            return chain if root and (chain.of_class or not _is_local(function.__code__, node, root)) else None
+    return None
+
+
 def _class_of_parameter(function: types.FunctionType, node: ast.AST, name: str) -> type | None:
     """Return the class that an argument is by the annotation of its parameter, `type[Counter]`."""
     arguments = node.args if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else None
@@ -291,7 +316,7 @@ def _class_of_parameter(function: types.FunctionType, node: ast.AST, name: str) 
             noted = _parsed(noted.value)
         if argument.arg == name and isinstance(noted, ast.Subscript) and ast.unparse(noted.value) in _CLASS_OF:
             held = _value_of(function, noted.slice.id) if isinstance(noted.slice, ast.Name) else None
-            return held if isinstance(held, type) else None
+            return held if is_a(held, type) else None
     return None
 
 
@@ -366,7 +391,7 @@ def _is_own_business(owner: Any, attributes: list[str], *, changes: bool) -> boo
         if owner.__name__ in LENT_MODULES or (changes and _is_of_library(owner.__name__)):
             return True
         held = vars(owner).get(first)
-        if len(attributes) > 1 and isinstance(held, type | types.ModuleType | types.FunctionType):
+        if len(attributes) > 1 and is_a(held, type | types.ModuleType | types.FunctionType):
             return _is_own_business(held, attributes[1:], changes=changes)
         return first in vars(owner) and declares_per_process(vars(owner), first, held)
     if isinstance(owner, type):

@@ -17,6 +17,10 @@ class Stats:
     def __init__(self) -> None:
         type(self).seen += 1  # E: "Stats.seen" is assigned in __init__, but the process would change only its own copy
 
+    def through_its_class(self) -> None:
+        kind = type(self)
+        kind.seen += 1  # E: "Stats.seen" is assigned in through_its_class
+
     def again(self) -> None:
         self.__class__.names = ()  # E: "Stats.names" is assigned in again
 
@@ -67,6 +71,25 @@ def by_setattr() -> None:
     delattr(Stats, "seen")  # E: "Stats.seen" is assigned in by_setattr
 
 
+def by_raw_setattr() -> None:
+    type.__setattr__(Stats, "seen", 3)  # E: "Stats.seen" is assigned in by_raw_setattr
+    globals()["LEVEL"] = 3  # E: .LEVEL" is assigned in by_raw_setattr
+    globals().update(LEVEL=3)  # E: ...." is assigned in by_raw_setattr
+
+
+LEVEL = 1
+
+
+def by_another_name() -> None:
+    stats, library = Stats, json
+    stats.seen = 1
+    known = Stats
+    known.seen = 2  # E: "Stats.seen" is assigned in by_another_name
+    module = json
+    module.__doc__ = ""  # E: "json.__doc__" is assigned in by_another_name
+    library.loads("1")
+
+
 def of_the_library() -> None:
     json.JSONEncoder.item_separator = ";"  # E: "JSONEncoder.item_separator" is assigned in of_the_library
     json.__doc__ = ""  # E: "json.__doc__" is assigned in of_the_library
@@ -78,6 +101,7 @@ def given(kind: type[Stats]) -> None:
 
 def calls() -> None:
     Stats().again()
+    Stats().through_its_class()
     Stats.add("x")
 
 
@@ -89,6 +113,8 @@ def f() -> None:
     spawn(by_deletion)
     spawn(by_loop)
     spawn(by_setattr)
+    spawn(by_raw_setattr)
+    spawn(by_another_name)
     spawn(of_the_library)
     spawn(given, Stats)
     spawn(calls)
