@@ -36,6 +36,13 @@ def absent(module: str, hop: Hop) -> Failure:
     return Failure(wording.Finding(wording.Kind.GLOBAL, module, "module", "ProcessSend", (leaf,)), hops=(hop,))
 
 
+def foreign(package: str, hop: Hop) -> Failure:
+    """Return the failure of a function that uses an installed package which is not known to be in the image."""
+    verdict, cure = f"the image has no module {package}", wording.image_cure(package)
+    leaf = wording.Leaf(package, "a module", verdict, cure, predicate="which is not in the image")
+    return Failure(wording.Finding(wording.Kind.GLOBAL, package, "module", "ProcessSend", (leaf,)), hops=(hop,))
+
+
 def unseen(modules: Modules, fullname: str, what: str = "function") -> Failure:
     """Return the failure of a function or class of which mypy has no body."""
     file = modules.files.get(modules.split(fullname)[0])

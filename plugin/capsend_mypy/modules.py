@@ -125,6 +125,11 @@ class Modules:
         """Return whether every process has the object of a name."""
         return names.is_known(fullname) or names.top(fullname) in self.state.packages
 
+    def is_installed(self, package: str) -> bool:
+        """Return whether a package is installed beside mypy's program, and no configuration says that the image has it."""
+        file = self.files.get(package)
+        return file is not None and names.is_installed(file.path) and not self.is_in_image(package)
+
     def summary(self, module: str) -> Summary | None:
         """Return a module's summary: from its tree, or from the symbol that the cache carried."""
         file = self.files.get(module)

@@ -264,6 +264,8 @@ def target_of(node: n.SymbolNode, fullname: str) -> tuple[str, str] | None:
         return VARIABLE, full
     if names.is_known(full):
         return None
+    if isinstance(node, n.MypyFile):
+        return MODULE, names.top(full)
     if isinstance(node, n.TypeInfo):
         return None if names.is_local(node) else (CLASS, full)
     return (FUNCTION, full) if syntax.function_of(node) is not None or isinstance(node, n.OverloadedFuncDef) else None

@@ -12,7 +12,7 @@ from mypy.typevars import fill_typevars
 
 from capsend_mypy import constants, mentions, names, outline, receivers, reflection, syntax, writes
 from capsend_mypy.classes import is_wrapping
-from capsend_mypy.failures import absent, decorated, elsewhere, of_global, opaque, short, written
+from capsend_mypy.failures import absent, decorated, elsewhere, foreign, of_global, opaque, short, written
 from capsend_mypy.marks import is_host_function, is_per_process, is_spawnable
 from capsend_mypy.mentions import Ref
 from capsend_mypy.solving import OF_DEFAULT, OF_GENERIC, OF_SUBCLASSES
@@ -109,7 +109,11 @@ class References:
                         self.classes.reach(base, ref.member, hop, found)
                         break
             case mentions.MODULE:
-                found.failures.append(absent(ref.target, hop))
+                if names.is_absent(ref.target):
+                    found.failures.append(absent(ref.target, hop))
+                elif names.top(function) != ref.target and self.modules.is_installed(ref.target):
+                    found.modules.add(ref.target)
+                    found.failures.append(foreign(ref.target, hop))
             case mentions.WRITTEN:
                 found.failures.append(written(ref.target.rpartition(".")[2], short(function), hop))
             case mentions.DEFAULT:

@@ -23,3 +23,16 @@ def kind(data: bytes) -> str | None:
 
 def g() -> None:
     spawn(kind, b"")
+
+
+def optional() -> str:
+    try:
+        import hypothesis
+    except ImportError:
+        return "none"
+    return hypothesis.__name__  # E: global "hypothesis" is a module, which is not in the image  [capsend-global]
+    # N: put the package into the image, Image(packages=["hypothesis"])
+
+
+def h() -> None:
+    spawn(optional)
