@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from capsend.closing import Closing
 from capsend.cluster.home import Home
+from capsend.cluster.members import member_of
 from capsend.registry import Registry
 from capsend.traits.markers import not_process_send
 
@@ -290,6 +291,21 @@ class Cluster(Closing):
             timeout: seconds to wait; for ever when None.
         """
         return self._home.wait_for(nodes, timeout)
+
+    def drain(self, node: Node, timeout: float | None = None) -> bool:
+        """Start no more processes on a node, wait for those that it has, and end it: before its machine is taken away.
+
+        The node is no longer among `nodes`, and no other one takes its place. A process that waits for messages for ever has to be ended
+        by whoever has it.
+
+        Args:
+            node: the node.
+            timeout: seconds to wait for its processes; for ever when None. Those that have not ended by then are lost with the node.
+
+        Returns:
+            Whether all of its processes had ended.
+        """
+        return self._home.drain(member_of(node), timeout)
 
     def on_change(self, tell: Callable[[Node], object]) -> None:
         """Call *tell* with each node that joins or is lost from now on, on a thread of the cluster."""

@@ -109,7 +109,7 @@ class Home:
 
     def alive(self) -> tuple[Member, ...]:
         """Return the nodes on which processes can be started, in the order in which they joined."""
-        return tuple(member for member in self._not_lost() if not member.doubt)
+        return tuple(member for member in self._not_lost() if not member.doubt and not member.is_draining)
 
     def _not_lost(self) -> list[Member]:
         return [member for member in list(self.members.values()) if member.is_alive]
@@ -236,6 +236,22 @@ class Home:
         with self._changed:
             self._changed.notify_all()
         self._tell(node)
+
+    def drain(self, node: Member, timeout: float | None) -> bool:
+        """Start nothing more on a node, and end it when its processes have ended; see `Cluster.drain`."""
+        node.is_draining = True
+        end = None if timeout is None else time.monotonic() + timeout
+        for life in node.lives():
+            if not life.finished.wait(None if end is None else max(end - time.monotonic(), 0.0)):
+                break
+        has_ended = not node.lives()
+        if node.is_alive and not node.doubt:
+            node.doubt = "it was drained"
+            node.peer.put("bye", ())
+            self.engine.retire(node.id)
+        with self._changed:
+            self._changed.wait_for(lambda: not node.is_alive, 2 * self._lost_after)
+        return has_ended
 
     def _beat(self) -> None:
         while not self._closing.wait(self._heartbeat):

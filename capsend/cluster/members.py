@@ -28,6 +28,7 @@ class Member:
         memory: bytes of its memory.
         is_alive: False once it is lost.
         doubt: the reason why it is given up, in words for people; empty while it is not. It may still run, and is lost when that is over.
+        is_draining: whether it takes no more processes, and ends when those that it has have ended.
         renewed: the moment at which its lease was last renewed.
         cpu_seconds: processor time of its program, at its last beat.
         lost: the number of processes that were lost with it.
@@ -49,6 +50,7 @@ class Member:
         self.starting: threading.RLock = threading.RLock()
         self.is_alive: bool = True
         self.doubt: str = ""
+        self.is_draining: bool = False
         self.renewed: float = time.monotonic()
         self.cpu_seconds: float = 0.0
         self.lost: int = 0
@@ -75,6 +77,11 @@ class Member:
             NodeLost: the node was lost.
         """
         with self._lock:
+            if self.is_draining and self.is_alive:
+                raise NodeLost(
+                    f"{life.name} was not started: {self.name} is drained, and takes no more processes. Spawn it on another node",
+                    node=self.name,
+                )
             if not self.is_alive or self.doubt:
                 raise NodeLost(
                     f"{life.name} was not started: {self.name} is lost. Spawn it on another node", node=self.name

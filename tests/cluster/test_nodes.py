@@ -306,6 +306,27 @@ def test_closed_cluster_ends_its_processes_and_refuses_more(template):
         Cluster.local(1, heartbeat=3.0, lost_after=5.0)
 
 
+def test_drained_node_takes_no_more_processes_and_ends_with_the_last(cluster):
+    """What it has runs to its end; what is still there when the time is over is lost with it."""
+    one, other = cluster.nodes
+    p = Environment(on=one).spawn(echo)
+    assert p.call(lambda reply: (1, reply), timeout=PATIENCE) == 1
+    drained: list[bool] = []
+    thread = threading.Thread(target=lambda: drained.append(cluster.drain(one)))
+    thread.start()
+    eventually(lambda: cluster.nodes == (other,))
+    with pytest.raises(NodeLost, match="is drained, and takes no more processes"):
+        Environment(on=one).spawn(int)
+    assert p.call(lambda reply: (2, reply), timeout=PATIENCE) == 2
+    p.kill()
+    thread.join(PATIENCE)
+    assert (drained, one.alive, p.exit_reason) == ([True], False, "killed")
+    q = Environment(on=other).spawn(spin)
+    assert cluster.drain(other, timeout=0.1) is False
+    with pytest.raises(NodeLost, match="it was drained"):
+        q.result(PATIENCE)
+
+
 def test_name_goes_with_its_process(cluster):
     """The registry of a cluster is kept at home: a lost process has no name, and `ensure` starts another."""
     registry, anywhere = cluster.registry, Environment(on=cluster)

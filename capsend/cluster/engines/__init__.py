@@ -83,5 +83,8 @@ class Engine(Protocol):
     def discard(self, id_: str) -> None:
         """End a lost node, should it still run; returns at once."""
 
+    def retire(self, id_: str) -> None:
+        """End a node that was drained, and start none in its place; returns at once."""
+
     def stop(self) -> None:
         """End all nodes, and wait until they have ended."""

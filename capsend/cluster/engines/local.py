@@ -68,6 +68,10 @@ class LocalEngine:
         if program is not None:
             program.kill()
 
+    def retire(self, id_: str) -> None:
+        """End a node that was drained: none is started in its place."""
+        self.discard(id_)
+
     def pid_of(self, id_: str) -> int | None:
         """Return the number of a node's OS process."""
         program = self._programs.get(id_)

@@ -270,6 +270,10 @@ class RayEngine:
         if member is not None and ray.is_initialized():
             threading.Thread(target=member.kill, name="capsend discards", daemon=True).start()
 
+    def retire(self, id_: str) -> None:
+        """End a node that was drained: none is started in its place."""
+        self.discard(id_)
+
     def pid_of(self, id_: str) -> int | None:
         """Return the number of a node's OS process, if it is one of this machine."""
         member = self._members.get(id_)

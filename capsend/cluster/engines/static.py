@@ -141,6 +141,10 @@ class StaticEngine:
         if place is not None and self._joined is not None and not self._stopping.is_set():
             threading.Thread(target=self._renew, args=(place, id_), name="capsend asks a daemon", daemon=True).start()
 
+    def retire(self, id_: str) -> None:
+        """Have a daemon end a node, and start none in its place."""
+        self._drop(id_)
+
     def _renew(self, place: int, lost: str) -> None:
         """Ask a daemon for a node in the place of one that was lost, until it starts one."""
         assert self._joined is not None
