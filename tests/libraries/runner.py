@@ -104,8 +104,15 @@ def spawned(function: Any, here: tuple[str, ...], again: tuple[str, ...], enviro
         return {"class": "equal", "seconds": seconds, "items": len(here)}
     if here != again:
         return {"class": "unstable"}
-    differing = [(a[:300], b[:300]) for a, b in zip(here, inside, strict=False) if a != b]
+    differing = [_from_difference(a, b) for a, b in zip(here, inside, strict=False) if a != b]
     return {"class": "differs", "differing": differing[:5], "lengths": [len(here), len(inside)]}
+
+
+def _from_difference(here: str, inside: str) -> tuple[str, str]:
+    """Return the parts of two texts that begin shortly before their first difference."""
+    same = next((place for place, pair in enumerate(zip(here, inside, strict=False)) if pair[0] != pair[1]), 0)
+    start = max(0, same - 50)
+    return here[start : start + 300], inside[start : start + 300]
 
 
 def cure(rows: dict[str, dict[str, Any]], functions: dict[str, Any]) -> None:
