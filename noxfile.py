@@ -72,9 +72,10 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def integrations(session: nox.Session) -> None:
-    """Test the examples of integrations with all packages, those too that `.[dev]` leaves out for their size."""
-    session.install(".[dev,integrations]")
-    session.run("pytest", "-n", "0", "tests/documents/test_integrations.py", *session.posargs)
+    """Test the examples of integrations and the boundaries of other tools with all packages, those too that `.[dev]` leaves out for their size."""
+    session.install(".[boundaries,dev,integrations]")
+    tests = ("tests/documents/test_integrations.py", "tests/plugin/test_plugin_boundaries.py")
+    session.run("pytest", "-n", "0", *tests, *session.posargs)
 
 
 @nox.session
@@ -131,5 +132,5 @@ def package(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Run the benchmarks beside their peers."""
-    session.install(".[dev]")
+    session.install(".[bench,dev]")
     session.run("python", "-m", "tests.bench", *session.posargs)

@@ -244,6 +244,7 @@ def _rebuild_traceback(message: str, text: str) -> GuestTraceback:
 
 _OWN: Final = frozenset(("capsend", "capsend_guest", "capsend_traits"))
 _RAISE: Final = opcode.opmap["RAISE_VARARGS"]
+_COROUTINE: Final = 0x80  # inspect.CO_COROUTINE; inspect is a large module, and nothing else of it is needed
 
 
 def hide_own_frames(error: BaseException) -> None:
@@ -268,7 +269,23 @@ def hide_own_frames(error: BaseException) -> None:
 
 
 def shown_at_caller(act: Callable[P, R]) -> Callable[P, R]:
-    """Hide capsend's own frames from errors of a public function: see `hide_own_frames`."""
+    """Hide capsend's own frames from errors of a public function, be it `async` or not: see `hide_own_frames`.
+
+    Functions with overloads that take a callable and its arguments call `hide_own_frames` themselves: a decorator would take their
+    signatures from type checkers.
+    """
+    if act.__code__.co_flags & _COROUTINE:
+        coroutine: Any = act
+
+        @functools.wraps(act)
+        async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
+            try:
+                return await coroutine(*args, **kwargs)
+            except Exception as error:
+                hide_own_frames(error)
+                raise
+
+        return awaited  # type: ignore[return-value]  # a coroutine function in the place of one
 
     @functools.wraps(act)
     def done(*args: P.args, **kwargs: P.kwargs) -> R:

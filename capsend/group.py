@@ -164,6 +164,7 @@ class ProcessGroup:
         self._block = _Block()
         return self
 
+    @shown_at_caller
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
@@ -185,11 +186,7 @@ class ProcessGroup:
         if cancelled is not None:
             self._entered = False
             raise cancelled
-        try:
-            self._leave(error)
-        except Exception as failure:
-            hide_own_frames(failure)
-            raise
+        self._leave(error)
 
     async def _all_ended(self) -> None:
         from capsend.mailbox.wakeups import Event

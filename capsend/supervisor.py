@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeAlias, Typ
 
 import attrs
 
-from capsend.exceptions import CapsendError, hide_own_frames, shown_at_caller
+from capsend.exceptions import CapsendError, shown_at_caller
 from capsend.waiting import Condition, Worker
 
 if TYPE_CHECKING:
@@ -290,6 +290,7 @@ class Supervisor:
         if self._error is not None:
             raise self._error
 
+    @shown_at_caller
     async def wait_async(self) -> None:
         """Wait as `wait` does, without blocking the event loop; cancelling the waiting task leaves the children alone."""
         from capsend.mailbox.wakeups import Event
@@ -301,11 +302,7 @@ class Supervisor:
                 await changed.wait()
         finally:
             self._waiting.remove(changed.set)
-        try:
-            self._raise_error()
-        except Exception as error:
-            hide_own_frames(error)
-            raise
+        self._raise_error()
 
     def close(self) -> None:
         """End all children, the last one first, each before the next, and wait until they have ended."""
@@ -370,17 +367,14 @@ class Supervisor:
     async def __aenter__(self) -> Supervisor:
         return self
 
+    @shown_at_caller
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close without blocking the event loop; raises as `__exit__` does."""
         await self.close_async()
-        try:
-            if error is None:
-                self._raise_error()
-        except Exception as failure:
-            hide_own_frames(failure)
-            raise
+        if error is None:
+            self._raise_error()
 
     def _tell(self) -> None:
         """Wake all threads and tasks that wait for a change."""

@@ -11,7 +11,7 @@ import attrs
 from capsend.capabilities.handles import Handles
 from capsend.closing import Closing
 from capsend.environment import Environment, default
-from capsend.exceptions import hide_own_frames, raised_by_result, shown_at_caller
+from capsend.exceptions import raised_by_result, shown_at_caller
 from capsend.mailbox.wakeups import Event
 from capsend.process import Process
 from capsend.runtime.operations import OPERATIONS
@@ -157,6 +157,7 @@ class Session(Closing):
             raise raised_by_result(call.error)
         return call.value
 
+    @shown_at_caller
     async def run_async(
         self,
         text: str | Source,
@@ -172,14 +173,10 @@ class Session(Closing):
 
         Cancelling the waiting task interrupts the cell, or keeps it from starting; the cells of other tasks go on.
         """
-        try:
-            call = self._cell(text, inputs, timeout, (stdout, stderr), display=display)
-            await self._ended(call)
-            if call.error is not None:
-                raise call.error  # noqa: TRY301 - without the frames of this module, as all errors of a caller
-        except Exception as error:
-            hide_own_frames(error)
-            raise
+        call = self._cell(text, inputs, timeout, (stdout, stderr), display=display)
+        await self._ended(call)
+        if call.error is not None:
+            raise call.error
         return call.value
 
     @shown_at_caller
@@ -204,6 +201,7 @@ class Session(Closing):
         self._wait(call)
         return kept.outcome(call, self._life)
 
+    @shown_at_caller
     async def execute_async(
         self,
         text: str | Source,
@@ -220,11 +218,7 @@ class Session(Closing):
         Cancelling the waiting task interrupts the cell, or keeps it from starting; the cells of other tasks go on.
         """
         kept = KeptOutput(self._environment, stdout, stderr)
-        try:
-            call = self._cell(text, inputs, timeout, (kept.stdout, kept.stderr), display=display)
-        except Exception as error:
-            hide_own_frames(error)
-            raise
+        call = self._cell(text, inputs, timeout, (kept.stdout, kept.stderr), display=display)
         await self._ended(call)
         return kept.outcome(call, self._life)
 
