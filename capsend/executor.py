@@ -75,6 +75,9 @@ class Executor(_BaseExecutor):
         >>> with capsend.Executor() as executor:
         ...     list(executor.map(lambda n: n * n, range(4)))
         [0, 1, 4, 9]
+
+    Source:
+        The executors of PEP 3148, with a process for each task where these keep workers.
     """
 
     def __init__(

@@ -66,9 +66,11 @@ class Outcome(Generic[R]):
     def to_json(self) -> str:
         r"""Return the outcome as one JSON object.
 
-        The keys are the attributes' names. An error is `{"type", "message", "traceback"}`. A value keeps its shape as far as JSON has it:
-        tuples and sets are arrays, a `Record` is `{"class", "fields"}`, and any other value is `{"repr": text}`. So is a value whose parts
-        contain each other in more ways than can be written down.
+        A value keeps its shape as far as JSON has it: tuples and sets are arrays, a `Record` is `{"class", "fields"}`, and any other value
+        is `{"repr": text}`. So is a value whose parts contain each other in more ways than can be written down.
+
+        Returns:
+            `{attribute: value}` for the attributes of an outcome, as text. An error is `{"type", "message", "traceback"}`.
 
         Example:
             >>> import capsend, json

@@ -169,6 +169,9 @@ def dial(host: str, port: int, credentials: Credentials, *, peer: str) -> tuple[
         credentials: the proof of this end's identity, and the test of the other's.
         peer: the id that it has to have.
 
+    Returns:
+        (connection, cipher): the connection after the greeting, and the form in which bytes go over it.
+
     Raises:
         Refused: the other end is not the peer, or does not end the greeting in time.
         OSError: the address cannot be reached.

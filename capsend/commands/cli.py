@@ -6,21 +6,18 @@ import importlib.util
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn
 
 import click
 
 from capsend.commands.exits import FAILED, INTERRUPTED, MISUSED, stop
+from capsend.commands.images import image
 from capsend.commands.invocation import environment_of, imported, print_result, program_of, result_of, spawned
-from capsend.exceptions import CapsendError, ImageError
-
-if TYPE_CHECKING:
-    from capsend.image.image import StoredImage
+from capsend.commands.settings import CONTEXT
+from capsend.exceptions import CapsendError
 
 _UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-_CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 def _size(text: str) -> int:
@@ -32,7 +29,7 @@ def _size(text: str) -> int:
     return int(match[1]) * _UNITS[match[2].upper()]
 
 
-@click.group(context_settings=_CONTEXT)
+@click.group(context_settings=CONTEXT)
 @click.version_option(package_name="capsend", message="capsend %(version)s")
 def main() -> None:
     """Run Python functions in processes with memory of their own.
@@ -47,7 +44,7 @@ def main() -> None:
     """
 
 
-@main.command(context_settings=_CONTEXT, short_help="See it work: a refusal, contained attacks, a real job.")
+@main.command(context_settings=CONTEXT, short_help="See it work: a refusal, contained attacks, a real job.")
 def demo() -> None:
     """Show a capture refused, hostile functions contained, a crash that stays alone, and all cores at work.
 
@@ -71,9 +68,7 @@ def demo() -> None:
         stop("not everything went as it should: look for the red line above, and please report it", FAILED)
 
 
-@main.command(
-    context_settings={**_CONTEXT, "allow_interspersed_args": False}, short_help="Run a function in a process."
-)
+@main.command(context_settings={**CONTEXT, "allow_interspersed_args": False}, short_help="Run a function in a process.")
 @click.option(
     "--memory", type=_size, metavar="SIZE", help="Memory that the process can have, such as 512M.  [default: 1G]"
 )
@@ -117,7 +112,7 @@ def run(
 
 
 @main.command(
-    context_settings={**_CONTEXT, "allow_interspersed_args": False},
+    context_settings={**CONTEXT, "allow_interspersed_args": False},
     short_help="Run a program and show its processes live.",
 )
 @click.option(
@@ -164,7 +159,7 @@ def top(target: str, arguments: tuple[str, ...], interval: float, cluster: bool)
         print_result(result)
 
 
-@main.command(context_settings=_CONTEXT, short_help="Show which captures or fields can be sent, which cannot, and why.")
+@main.command(context_settings=CONTEXT, short_help="Show which captures or fields can be sent, which cannot, and why.")
 @click.option("--static", is_flag=True, help="Show the verdict of the mypy plugin, without importing the module.")
 @click.argument("target", metavar="MODULE:NAME")
 def explain(target: str, *, static: bool) -> None:
@@ -211,7 +206,7 @@ def _label(text: str) -> tuple[str, str]:
     return name, value
 
 
-@main.command(context_settings=_CONTEXT, short_help="Run processes for programs on other machines.")
+@main.command(context_settings=CONTEXT, short_help="Run processes for programs on other machines.")
 @click.option(
     "--listen", default="127.0.0.1:7878", metavar="HOST:PORT", help="Where to listen.  [default: 127.0.0.1:7878]"
 )
@@ -267,7 +262,7 @@ def node(  # noqa: PLR0913 - one parameter for each option
         stop(str(error), FAILED)
 
 
-@main.command(context_settings=_CONTEXT, short_help="Make certificates for `capsend node`.")
+@main.command(context_settings=CONTEXT, short_help="Make certificates for `capsend node`.")
 @click.option("--days", type=click.IntRange(min=1), default=365, help="Days for which they are valid.  [default: 365]")
 @click.argument("folder", type=click.Path(file_okay=False))
 @click.argument("hosts", metavar="HOST...", nargs=-1, required=True)
@@ -290,202 +285,10 @@ def certificates(folder: str, hosts: tuple[str, ...], days: int) -> None:
         stop(str(error), FAILED)
 
 
-@main.group(context_settings=_CONTEXT, short_help="Build, list or remove images.")
-def image() -> None:
-    """Build, list or remove the images that processes start from.
-
-    An image holds a CPython with its whole standard library, and the packages that were added. It is built at the first
-    spawn, once per machine, and kept in the user's cache folder, or in the one that CAPSEND_CACHE_DIR names.
-
-    \b
-    Example:
-      capsend image build --package rich
-    """
+main.add_command(image)
 
 
-@image.command("build", context_settings=_CONTEXT)
-@click.option(
-    "--package", "packages", multiple=True, metavar="NAME", help="A pure-Python package to add; can be repeated."
-)
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write the image to a file for other machines: Image.from_file(FILE) uses it.",
-)
-def build(packages: tuple[str, ...], output: Path | None) -> None:
-    """Build an image, unless the cache has it already.
-
-    The file of --output holds portable WebAssembly, which other machines compile for their CPU, in about 5 seconds. They need the same
-    version of capsend. The digest that is printed names its whole content: Image.from_file(FILE, digest="...") takes no other.
-
-    \b
-    Examples:
-      capsend image build
-      capsend image build --package rich --package pygments
-      capsend image build --output capsend.image
-    """
-    from capsend.commands.display import megabytes
-    from capsend.image.image import Image
-
-    try:
-        wanted = Image(packages=packages)
-        path, digest = wanted.ensure(), ""
-        size = wanted.record.size
-        if output is not None:
-            digest = wanted.to_file(output)
-            path, size = output, output.stat().st_size
-    except (ImageError, TypeError) as error:
-        stop(str(error), FAILED)
-    except KeyboardInterrupt:
-        stop("interrupted; nothing half-built is kept", INTERRUPTED)
-    click.echo(f"{path} ({megabytes(size)})")
-    if digest:
-        click.echo(f"digest {digest}")
-
-
-@image.command("add", context_settings=_CONTEXT)
-@click.option(
-    "--sha256",
-    default="",
-    metavar="DIGEST",
-    help="The digest of the sdist, for a package or version that no recipe knows.",
-)
-@click.option(
-    "--sdist",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The sdist itself, instead of a download.",
-)
-@click.argument("package", metavar="NAME[==VERSION]")
-def add(package: str, sha256: str, sdist: Path | None) -> None:
-    """Build a package with native code for processes, and try it in one.
-
-    The package is compiled from its sdist, whose digest the recipe names, and kept in a store of its own: never where the host
-    could import it. Images that name the package have it from then on. Needs the extra `native`:
-    pip install 'capsend[native]'. Ready-made packages need neither this command nor a compiler: pip install capsend-NAME.
-
-    SECURITY: a build runs the build script of the sdist on this machine, with your rights, as `pip install` of an sdist does. A
-    package without a recipe is whatever the package index has under that name now, unless you give its digest.
-
-    \b
-    Examples:
-      capsend image add markupsafe
-      capsend image add numpy
-    """
-    from capsend.commands.display import megabytes
-    from capsend.commands.native import add as build_and_try
-
-    name, _, version = package.partition("==")
-    try:
-        wheel = build_and_try(name.strip(), version.strip(), sha256=sha256, sdist=sdist)
-    except CapsendError as error:
-        stop(str(error), FAILED)
-    except KeyboardInterrupt:
-        stop("interrupted; nothing half-built is kept", INTERRUPTED)
-    click.echo(
-        f"{wheel.name} {wheel.version} is built: {megabytes(wheel.native_bytes)} of native code, {wheel.cpu:.0f} s of processor time"
-    )
-    click.echo(f"from {wheel.origin}")
-
-
-@image.command("packages", context_settings=_CONTEXT)
-def packages_() -> None:
-    """List the packages with native code that processes can have: built, to build, or not possible, and why.
-
-    \b
-    Example:
-      capsend image packages
-    """
-    from capsend.commands import display
-    from capsend.commands.native import rows
-
-    to = display.console()
-    table = display.table("package", "version", "state", "native code", "what differs", to=to, wrapped="what differs")
-    for row in rows():
-        table.add_row(*row)
-    to.print(table)
-
-
-@image.command("list", context_settings=_CONTEXT)
-def list_() -> None:
-    """List the images in the cache, the newest first.
-
-    An image that no process of this installation would start from, since something it was made of has changed, is shown as
-    outdated.
-
-    \b
-    Example:
-      capsend image list
-    """
-    from capsend.cache_place import cache_folder
-    from capsend.commands import display
-    from capsend.image.image import list_images
-
-    images = list_images()
-    if not images:
-        click.echo(f"no images in {cache_folder()}")
-        return
-    to = display.console()
-    table = display.table(
-        "image", "built", "size", "python", "state", "packages", to=to, right=("size",), wrapped="packages"
-    )
-    for stored in images:
-        table.add_row(stored.path.name[:8], *_describe(stored))
-    to.print(table)
-
-
-def _describe(stored: StoredImage) -> tuple[str, ...]:
-    from capsend.commands.display import megabytes
-    from capsend.image.image import Image
-    from capsend.image.packages import ALWAYS
-
-    record, size = stored.record, megabytes(stored.size)
-    if record is None:
-        return "", size, "", "damaged", ""
-    built = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.built))
-    added = [package for package in record.packages if package.partition(" ")[0] not in ALWAYS]
-    try:
-        # The packages that an added package requires were added too, and naming them again changes only the order of the names.
-        is_current = Image(packages=[package.partition(" ")[0] for package in added]).key == record.key
-    except ImageError:
-        is_current = False
-    state = "of a file" if record.file else "current" if is_current else "outdated"
-    return built, size, record.python, state, ", ".join(added)
-
-
-@image.command("clear", context_settings=_CONTEXT)
-@click.option(
-    "--native", is_flag=True, help="Remove the packages that were built for processes, and the compiler, too."
-)
-def clear(native: bool) -> None:
-    """Remove all images and compiled modules; later spawns build them again.
-
-    \b
-    Examples:
-      capsend image clear
-      capsend image clear --native
-    """
-    from capsend.commands.display import megabytes
-    from capsend.image.image import clear_images, forget, list_images
-    from capsend.image.native import store
-    from capsend.wasm import compiled as modules
-
-    count, packages = len(list_images()), len(store.wheels())
-    removed = f"{count} image{'' if count == 1 else 's'}"
-    built = f"{packages} package{'' if packages == 1 else 's'} built for processes"
-    try:
-        freed = clear_images() + modules.clear()
-        if native:
-            freed += store.clear()
-            forget()
-    except (ImageError, OSError) as error:
-        stop(str(error), FAILED)
-    click.echo(f"removed {removed}{f' and {built}' if native else ''}, {megabytes(freed)}")
-    if packages and not native:
-        click.echo(f"kept {built}: capsend image clear --native removes {'it' if packages == 1 else 'them'}")
-
-
-@main.command(context_settings=_CONTEXT, short_help="Check that capsend works on this machine.")
+@main.command(context_settings=CONTEXT, short_help="Check that capsend works on this machine.")
 @click.option(
     "--image",
     "file",
@@ -516,7 +319,7 @@ def doctor(file: Path | None) -> None:
 
 
 @main.command(
-    context_settings={**_CONTEXT, "ignore_unknown_options": True}, short_help="Type-check files: captures too."
+    context_settings={**CONTEXT, "ignore_unknown_options": True}, short_help="Type-check files: captures too."
 )
 @click.option(
     "--text", "text", metavar="FILE", default=None, help="Check source text that a Source will run, instead of modules."
@@ -566,7 +369,7 @@ def _check_text(file: str | None, given: tuple[str, ...], paths: tuple[str, ...]
     raise SystemExit(FAILED if found else 0)
 
 
-@main.command(context_settings=_CONTEXT, short_help="List every unsafe promise, with its place and reason.")
+@main.command(context_settings=CONTEXT, short_help="List every unsafe promise, with its place and reason.")
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 def audit(paths: tuple[str, ...]) -> None:
     """List every class that is promised to be sendable with @unsafe_process_send, with its place and its reason.
@@ -582,7 +385,7 @@ def audit(paths: tuple[str, ...]) -> None:
     _mypy("audit", *paths)
 
 
-@main.command(context_settings=_CONTEXT, short_help="Print the folder with capsend.h and process.wit.")
+@main.command(context_settings=CONTEXT, short_help="Print the folder with capsend.h and process.wit.")
 def include() -> None:
     """Print the folder with the C header and the WIT package, for processes in other languages.
 

@@ -124,6 +124,9 @@ class Image:
         Args:
             path: the file; one of that name is replaced when the new one is complete.
 
+        Returns:
+            The digest of the file in hex, as `from_file` takes it.
+
         Raises:
             ImageError: a package is not installed or contains native code, the image cannot be built, or the file cannot be written.
         """

@@ -70,6 +70,9 @@ class Session(Closing):
         ...     session["extra"] = 1
         ...     session.run("total = sum(prices) * rate + extra\ntotal"), session["total"]
         (13, 13)
+
+    Source:
+        The kernels of Jupyter: cells, interrupts, and MIME types for the display of a value.
     """
 
     @shown_at_caller
