@@ -127,8 +127,10 @@ def cure(rows: dict[str, dict[str, Any]], functions: dict[str, Any]) -> None:
 
 
 def _is_installed(package: str) -> bool:
-    """Tell whether a package was installed for the examples, into the current folder: numpy, beside it, would have to be compiled first."""
-    return any(found.name == package for found in importlib.metadata.distributions(path=[os.getcwd()]))
+    """Tell whether a package is here: what an example imports in vain is not."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return bool(importlib.metadata.distribution(package))
+    return False
 
 
 def main() -> None:
