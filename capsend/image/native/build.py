@@ -82,6 +82,7 @@ def build(
         archive = sdist or fetch(source, workshop)
         digest = checked(archive.read_bytes(), source)
         folder = _unpacked(archive, workshop / "source")
+        _replace(folder, recipe)
         wheel = _Work(recipe, folder, workshop, tools=tools, say=say).wheel()
         return store.keep(wheel.read_bytes(), origin=f"{archive.name} sha256:{digest}", cpu=round(_cpu() - started, 1))
 
@@ -113,6 +114,19 @@ def _unpacked(archive: Path, folder: Path) -> Path:
         raise ImageError(f"the sdist {archive.name} cannot be unpacked: {error}") from error
     inside = list(folder.iterdir())
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
+
+
+def _replace(folder: Path, recipe: Recipe) -> None:
+    """Replace the texts of an sdist that are wrong for WebAssembly."""
+    for each in recipe.replacements:
+        path = folder / each.file
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if text.count(each.old) != 1:
+            raise ImageError(
+                f"the recipe of {recipe.name!r} replaces a text in {each.file} that this sdist does not have there once: {each.old!r}. "
+                f"Take a version that the recipe knows: {', '.join(recipe.versions)}"
+            )
+        path.write_text(text.replace(each.old, each.new), encoding="utf-8")
 
 
 class _Work:

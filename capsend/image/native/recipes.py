@@ -39,6 +39,21 @@ class Library:
 
 
 @attrs.frozen
+class Replacement:
+    """A text of the sdist that is wrong for WebAssembly.
+
+    Attributes:
+        file: the path in the sdist.
+        old: the text, which stands in the file once.
+        new: the text in its place.
+    """
+
+    file: str
+    old: str
+    new: str
+
+
+@attrs.frozen
 class Recipe:
     """The build of one package for the guest.
 
@@ -51,6 +66,7 @@ class Recipe:
         properties: {name: value} of the target, for meson.
         meson: the path in the sdist of a meson of its own; empty for the one of the extra.
         environment: {variable: value} of the build.
+        replacements: texts of the sdist that are replaced before the build.
         minutes: the minutes of one processor that a build takes, about.
         differs: the differences between the package in a process and on the host; empty when it has none.
         refused: the reason why the package cannot be built; empty when it can.
@@ -66,6 +82,7 @@ class Recipe:
     meson: str = ""
     environment: dict[str, str] = attrs.field(factory=dict)
     libraries: tuple[Library, ...] = ()
+    replacements: tuple[Replacement, ...] = ()
     minutes: int = 1
     differs: str = ""
     refused: str = ""
@@ -103,8 +120,9 @@ def _read(path: Path) -> Recipe:
 
     data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     libraries = tuple(_library(each) for each in data.pop("library", ()))
+    replacements = tuple(Replacement(**each) for each in data.pop("replacement", ()))
     listed: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
-    return Recipe(libraries=libraries, **listed)
+    return Recipe(libraries=libraries, replacements=replacements, **listed)
 
 
 def _library(data: dict[str, Any]) -> Library:
