@@ -47,6 +47,13 @@ def guest_files() -> dict[Path, Path]:
     return dict(sorted(found.items()))
 
 
+@functools.cache
+def guest_modules() -> frozenset[str]:
+    """Return the full names of the modules among these files."""
+    paths = (place.with_suffix("") for place in guest_files() if place.suffix == ".py")
+    return frozenset(".".join(path.parts[:-1] if path.name == "__init__" else path.parts) for path in paths)
+
+
 def declaration_files(tops: Iterable[str]) -> dict[Path, Path]:
     """Return {place in the guest: file} of the declarations that other packages have of modules below these top-level names."""
     wanted = frozenset(tops)

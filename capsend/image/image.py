@@ -35,7 +35,7 @@ from capsend.image.bake import (
     is_merging,
 )
 from capsend.image.cache import check_owner, check_way, cpu, own_folder, unwritable
-from capsend.image.guest_files import declaration_files, guest_files
+from capsend.image.guest_files import declaration_files, guest_files, guest_modules
 from capsend.image.packages import ALWAYS, Package, collect
 from capsend.image.provision import provide
 from capsend.image.without_native import needs_native, refuse_native
@@ -237,7 +237,9 @@ class Image:
         top = module.partition(".")[0]
         if top in sys.stdlib_module_names:
             return top not in ABSENT
-        return top == "capsend" or any(top in package.imports for package in _packages(self.packages))
+        if top == "capsend":
+            return module in guest_modules()
+        return any(top in package.imports for package in _packages(self.packages))
 
     def template(self) -> Template:
         """Return the image, loaded into this OS process; built first if need be, loaded once."""

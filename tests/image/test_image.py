@@ -14,6 +14,7 @@ from capsend.exceptions import ImageError
 from capsend.image import Image, image
 from capsend.image import bake as baking
 from capsend.image import cache as ownership
+from capsend.image.guest_files import guest_modules
 from capsend.image.image import ABSENT, clear_images, list_images
 
 
@@ -39,6 +40,12 @@ def test_what_is_known_before_the_build_is_what_the_image_holds(template):
 def _only_elsewhere(name):
     """Private modules, and those of other systems, that no program imports by name."""
     return name.startswith("_")
+
+
+def test_modules_of_capsend_are_known_before_the_image_is_built():
+    """A module of the host's own rooms, imported into a program, is not taken for one of the image."""
+    built = {name for name in Image().record.modules if name.partition(".")[0] == "capsend"}
+    assert {name for name in guest_modules() if name.partition(".")[0] == "capsend"} == built
 
 
 def test_modules_are_known_without_a_build(cache):
