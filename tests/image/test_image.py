@@ -44,6 +44,7 @@ def _only_elsewhere(name):
 
 def test_modules_of_capsend_are_known_before_the_image_is_built():
     """A module of the host's own rooms, imported into a program, is not taken for one of the image."""
+    Image().ensure()
     built = {name for name in Image().record.modules if name.partition(".")[0] == "capsend"}
     assert {name for name in guest_modules() if name.partition(".")[0] == "capsend"} == built
 

@@ -19,9 +19,9 @@ import pytest
 
 from capsend import Dir, Environment, Image, ImageError, ProcessFailed
 from capsend.image.native import store, toolchain
-from capsend.image.native.build import build
+from capsend.image.native.build import build, replace_texts
 from capsend.image.native.place import TAG, native_folder
-from capsend.image.native.recipes import recipes
+from capsend.image.native.recipes import Recipe, Replacement, recipes
 from capsend.image.packages import collect
 
 if TYPE_CHECKING:
@@ -229,6 +229,22 @@ def test_what_cannot_be_built_is_refused_with_the_reason(name: str) -> None:
     """Before anything is downloaded."""
     with pytest.raises(ImageError, match=r"cannot be built for a process yet: .{40}"):
         build(name, say=silent)
+
+
+def test_texts_that_are_wrong_for_webassembly_are_replaced_where_they_stand_once(tmp_path: Path) -> None:
+    """A recipe that does not fit an sdist fails, with the file and the text."""
+    recipe = Recipe(
+        "tiny", {"1.0": ""}, replacements=(Replacement("src/a.c", "f(void* self) {", "f(void* self, void* unused) {"),)
+    )
+    file = tmp_path / "src" / "a.c"
+    file.parent.mkdir()
+    file.write_text("static int f(void* self) { return 1; }")
+    replace_texts(tmp_path, recipe)
+    assert file.read_text() == "static int f(void* self, void* unused) { return 1; }"
+    for text in (file.read_text(), "f(void* self) { f(void* self) {"):
+        file.write_text(text)
+        with pytest.raises(ImageError, match=r"replaces a text in src/a\.c .* does not have there once.*knows: 1\.0"):
+            replace_texts(tmp_path, recipe)
 
 
 def test_recipes_pin_what_they_run() -> None:

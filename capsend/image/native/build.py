@@ -82,7 +82,7 @@ def build(
         archive = sdist or fetch(source, workshop)
         digest = checked(archive.read_bytes(), source)
         folder = _unpacked(archive, workshop / "source")
-        _replace(folder, recipe)
+        replace_texts(folder, recipe)
         wheel = _Work(recipe, folder, workshop, tools=tools, say=say).wheel()
         return store.keep(wheel.read_bytes(), origin=f"{archive.name} sha256:{digest}", cpu=round(_cpu() - started, 1))
 
@@ -116,8 +116,12 @@ def _unpacked(archive: Path, folder: Path) -> Path:
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
 
 
-def _replace(folder: Path, recipe: Recipe) -> None:
-    """Replace the texts of an sdist that are wrong for WebAssembly."""
+def replace_texts(folder: Path, recipe: Recipe) -> None:
+    """Replace the texts of an unpacked sdist that are wrong for WebAssembly.
+
+    Raises:
+        ImageError: one of them does not stand in its file once.
+    """
     for each in recipe.replacements:
         path = folder / each.file
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
