@@ -48,9 +48,10 @@ def every_python(session: nox.Session) -> None:
 
 @nox.session
 def everywhere(session: nox.Session) -> None:
-    """Run the tests of messages, lifetimes, groups, executors and supervisors on the nodes of a cluster as well, all of them."""
+    """Run the tests of messages, lifetimes, groups, executors and supervisors on nodes as well, and all programs inside a process."""
     session.install(".[dev]")
-    session.run(*PYTEST, "tests/mailbox", "tests/acts", *session.posargs, env={"CAPSEND_EVERYWHERE": "1"})
+    files = ("tests/mailbox", "tests/acts", "tests/runtime/test_forms_inside.py")
+    session.run(*PYTEST, *files, *session.posargs, env={"CAPSEND_EVERYWHERE": "1"})
 
 
 @nox.session

@@ -13,6 +13,7 @@ import importlib
 import inspect
 import pprint
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,7 @@ CASES = list(read_cases())
 def load(case: Case, folder: Path) -> Any:
     """Write a program and import it."""
     for path, text in case.files.items():
+        sys.modules.pop(Path(path).stem, None)  # another test may have imported a library's module of the name
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
     (folder / f"form_{case.name}.py").write_text(case.source, encoding="utf-8")

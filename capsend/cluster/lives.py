@@ -171,6 +171,8 @@ class RemoteLife(Completion):
         port: its port.
     """
 
+    value: Any
+
     def __init__(
         self, number: int, shipment: Any, environment: Environment, *, member: Place, port: RemotePort
     ) -> None:

@@ -9,7 +9,7 @@ from types import MemberDescriptorType, UnionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeGuard, TypeVar, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _T = TypeVar("_T")
 _POINTER: Final = struct.calcsize("P")
@@ -102,9 +102,11 @@ class Plan(NamedTuple):
 
 
 # They ask the class itself: a metaclass may answer otherwise, and runs the user's code.
-namespace_of, bases_of, mro_of, name_of, qualname_of = (
-    type.__dict__[name].__get__ for name in ("__dict__", "__bases__", "__mro__", "__name__", "__qualname__")
-)
+namespace_of: Final[Callable[[Any], Mapping[str, Any]]] = type.__dict__["__dict__"].__get__
+bases_of: Final[Callable[[Any], tuple[type, ...]]] = type.__dict__["__bases__"].__get__
+mro_of: Final[Callable[[Any], tuple[type, ...]]] = type.__dict__["__mro__"].__get__
+name_of: Final[Callable[[Any], str]] = type.__dict__["__name__"].__get__
+qualname_of: Final[Callable[[Any], str]] = type.__dict__["__qualname__"].__get__
 
 
 def plan_of(cls: type) -> Plan:

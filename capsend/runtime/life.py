@@ -6,7 +6,7 @@ import itertools
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from capsend.capabilities.folders import Anchors, mounts_of
 from capsend.capabilities.handles import Handles
@@ -68,6 +68,8 @@ class Life(Completion):
 
     The thread holds the life and not the handle, so that a handle which nobody holds can be collected and end its process.
     """
+
+    value: Any
 
     __slots__ = (
         "_ahead",

@@ -74,9 +74,11 @@ class Prepared:
         return self._observed.hold()
 
     def has(self, thing: object) -> bool:
-        """Return whether an object is one that the program makes for names or cells."""
-        if not self.is_extensible and self._written is not None and id(thing) in self._written.named:
-            return not has_no_identity(thing)
+        """Return whether an object is one that the program makes, other than for a global that no code of the program names."""
+        if self._written is not None and id(thing) in self._written.named and not has_no_identity(thing):
+            return True
+        if self._written is not None and id(thing) in self._written.loose:
+            return False
         return self.program.entity(thing) is not None
 
     def filled(self, function: object, *, original: object = None) -> Prepared | None:

@@ -401,11 +401,7 @@ class Program:
         self.varying, self.written = varying, written
         self.steps += written.steps
         for value in written.objects:
-            entity = self._entities.get(id(value))
-            if entity is not None and id(value) in written.named:
-                entity.number = len(self.objects)
-            elif entity is not None:
-                del self._entities[id(value)]  # no code names the constant: an argument need not be the same object
+            self._entities[id(value)].number = len(self.objects)
             self.objects.append(value)
 
     def _set_fixed(self, spots: list[Spot], defaults: list[Any]) -> None:

@@ -91,12 +91,14 @@ class Written:
         objects: the values that they number, in order.
         values: the values of all places.
         named: the identities of the values that code names: such a value among the arguments is the same object.
+        loose: the identities of the objects that no code names.
     """
 
     steps: list[list[Any]]
     objects: list[object]
     values: list[object]
     named: frozenset[int]
+    loose: frozenset[int]
 
 
 class Varying:
@@ -160,7 +162,8 @@ class Varying:
         if self._own is None:
             # Those of the first use are entities of the program, which keeps them alive.
             self._own = frozenset(map(id, writer.objects))
-        return Written(steps, writer.objects, values, frozenset(named))
+        loose = frozenset(map(id, writer.objects)) - named
+        return Written(steps, writer.objects, values, frozenset(named), loose)
 
     def _is_fixed(self, thing: object) -> bool:
         entity = self._entities.get(id(thing))

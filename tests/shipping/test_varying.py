@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from capsend import spawn
+from capsend.environment import default
 from capsend.shipping import prepared
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def walks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         made.append(function)
         return walked(function, *args, **options)
 
+    default().image.ensure()  # whose trial walks over functions of its own
     prepared._kept.__init__()  # type: ignore[misc]  # nothing is kept of other tests
     monkeypatch.setattr(prepared, "walked", noted)
     return made
@@ -135,6 +137,21 @@ def test_argument_that_is_a_constant_is_the_same_object_in_the_process() -> None
     for text in itertools.islice(texts(), 4):
         assert spawn(asking(text), text).result() is True
         assert spawn(asking(text), "another").result() is False
+
+
+def called(function: Callable[[], object]) -> object:
+    """Call a function that is an argument: it is walked for this call alone, with the program of this function."""
+    return function()
+
+
+def test_argument_shares_the_constants_of_the_program() -> None:
+    """A default of a function among the arguments is the global that the program has set already, whether code names the global or not."""
+
+    def with_the_global(text: object = TEXT, loose: object = LOOSE) -> object:
+        return text is TEXT, loose
+
+    for _ in range(3):
+        assert spawn(called, with_the_global).result() == with_the_global()
 
 
 def test_lambdas_in_a_loop_of_a_script_are_walked_twice(walks: list[object]) -> None:
