@@ -42,6 +42,7 @@ DIFFERENT = {
     "module_not_in_sys_modules": "the texts inside lie in no files that spec_from_file_location could load once more",
     "two_modules_same_name": "the same",
     "two_modules_same_file": "the same",
+    "module_with_the_name_of_the_librarys": "a process finds the module of the standard library first, so that nothing is shadowed",
     "dataclass_make": "newer Pythons know the module of what make_dataclass() makes",
 }
 """Programs of which a process cannot make what the host can: {name: why}."""
