@@ -110,6 +110,7 @@ def run(
         f"--rootdir={root}",
         f"--basetemp={os.fspath(scratch)}/base",
         *([] if arranges else ["--noconftest"]),
+        f"--deselect={target}::test_main",  # regex's runs the tests of `__main__`, which is this file
     ]
     pytest.main([f"{root}/{target}", *options, *plugins, "-m", "not slow"], plugins=[Counted()])
     return dict(counts), failures
