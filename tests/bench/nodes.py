@@ -1,4 +1,7 @@
-"""Rows about clusters: nodes of this machine beside the same work in one program."""
+"""Rows about clusters: nodes of this machine beside the same work in one program.
+
+`--compare` runs this file with older states of capsend too, which have no `Cluster`: the name is looked up when a row runs.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from capsend import Address, Cluster, Environment, Executor, Mailbox
+import capsend
+from capsend import Address, Environment, Executor, Mailbox
 from capsend.mailbox import Down
 from tests.bench.measuring import US, Promise, Row, contest
 
@@ -54,9 +58,9 @@ def large() -> bytes:
 
 
 @contextlib.contextmanager
-def places() -> Iterator[tuple[Cluster, Environment, Environment]]:
+def places() -> Iterator[tuple[capsend.Cluster, Environment, Environment]]:
     """A cluster of two nodes, and the environments of this program and of it."""
-    with Cluster.local(2) as cluster:
+    with capsend.Cluster.local(2) as cluster:
         yield cluster, Environment(timeout=None), Environment(timeout=None, on=cluster)
 
 
@@ -120,7 +124,7 @@ def losses(rounds: int) -> Row:
     """From `kill -9` of a node to the notice of a monitor."""
     times = []
     for _ in range(max(rounds // 4, 3)):
-        with Cluster.local(1) as cluster, Mailbox[Any]() as inbox:
+        with capsend.Cluster.local(1) as cluster, Mailbox[Any]() as inbox:
             p = Environment(on=cluster).spawn(answer)
             p.call(lambda reply: (1, reply))
             inbox.monitor(p.address)
