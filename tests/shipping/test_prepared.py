@@ -24,19 +24,6 @@ if TYPE_CHECKING:
 MEGABYTE = 1 << 20
 
 
-def programs_made(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Note every walk that is taken."""
-    made: list[object] = []
-    walked = prepared.walked
-
-    def noted(function: Any, *args: Any, **options: Any) -> Any:
-        made.append(function)
-        return walked(function, *args, **options)
-
-    monkeypatch.setattr(prepared, "walked", noted)
-    return made
-
-
 def shipped(function: Callable[..., Any]) -> None:
     """Do what a spawn does before a process starts."""
     image = default().image
@@ -61,14 +48,13 @@ class Named:
     """Be a class of a module."""
 
 
-def test_known_function_is_walked_once(monkeypatch):
+def test_known_function_is_walked_once(walks):
     """A function of a module from the first spawn on, a closure from the second."""
-    made = programs_made(monkeypatch)
     closure = closure_over(b"abc")
     for _ in range(4):
         for function in (known, Named, dict, closure):
             shipped(function)
-    assert [made.count(function) for function in (known, Named, dict, closure)] == [1, 1, 1, 2]
+    assert [walks.count(function) for function in (known, Named, dict, closure)] == [1, 1, 1, 2]
 
 
 ROWS: list[int] = []
@@ -80,19 +66,18 @@ def refused_one() -> int:
     return len(ROWS)
 
 
-def test_refusal_is_remembered_while_nothing_changed(monkeypatch):
+def test_refusal_is_remembered_while_nothing_changed(monkeypatch, walks):
     """It costs one walk, until something that was read is another."""
-    made = programs_made(monkeypatch)
     messages = set()
     for _ in range(3):
         with pytest.raises(CaptureError, match="ROWS") as refusal:
             shipped(refused_one)
         messages.add(str(refusal.value))
-    assert (made.count(refused_one), len(messages)) == (1, 1)
+    assert (walks.count(refused_one), len(messages)) == (1, 1)
     ROWS.append(1)
     with pytest.raises(CaptureError, match="ROWS"):
         shipped(refused_one)
-    assert made.count(refused_one) == 2
+    assert walks.count(refused_one) == 2
     monkeypatch.setattr(refused_one, "__code__", known.__code__)
     shipped(refused_one)
 
@@ -102,17 +87,15 @@ def entities_of(function: Callable[..., Any]) -> list[object]:
     return ship(function, (), {}, knows=image.knows, image=image).entities
 
 
-def test_closures_that_hold_the_same_objects_are_walked_twice_and_no_more(monkeypatch):
+def test_closures_that_hold_the_same_objects_are_walked_twice_and_no_more(walks):
     """Each is the process's function all the same, so that what comes back is the one that was spawned."""
-    made = programs_made(monkeypatch)
-    prepared._kept.__init__()  # type: ignore[misc]  # nothing is kept of other tests
     data = b"the same"
     closures = [closure_over(data) for _ in range(5)]
     for closure in closures:
         found = entities_of(closure)
         assert closure in found
         assert not any(other in found for other in closures if other is not closure)
-    assert made == closures[:2]
+    assert walks == closures[:2]
 
 
 def changed(closure: Any, name: str, value: object) -> Any:
@@ -131,9 +114,8 @@ def shares_its_cell(data: bytes) -> Callable[[], object]:
     return lambda: (data, inner())
 
 
-def test_closures_that_differ_in_anything_are_walked(monkeypatch):
+def test_closures_that_differ_in_anything_are_walked(walks):
     """In what they hold, or in what was changed in one of them."""
-    made = programs_made(monkeypatch)
     data = b"the same once more"
     pairs: list[tuple[Any, Any]] = [
         (closure_over(data), closure_over(data * 100)),
@@ -150,9 +132,9 @@ def test_closures_that_differ_in_anything_are_walked(monkeypatch):
         prepared._kept.__init__()  # type: ignore[misc]  # nothing is kept of the pair before
         for _ in range(2):
             shipped(first)
-        made.clear()
+        walks.clear()
         shipped(second)
-        assert made == [second]
+        assert walks == [second]
 
 
 def test_an_argument_that_is_the_closure_itself_is_the_function_of_the_process():

@@ -5,39 +5,20 @@ from __future__ import annotations
 import itertools
 import sys
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from capsend import spawn
-from capsend.environment import default
-from capsend.shipping import prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-WORDS = ["one long word", "another long word", "a third long word"]
 COUNT = 1_000
 TEXT = "a text of the module"
 OTHER = "another text of the module"
 LOOSE = 10_000
 """No function names it."""
-
-
-@pytest.fixture
-def walks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """The functions that are walked during the test."""
-    made: list[object] = []
-    walked = prepared.walked
-
-    def noted(function: Any, *args: Any, **options: Any) -> Any:
-        made.append(function)
-        return walked(function, *args, **options)
-
-    default().image.ensure()  # whose trial walks over functions of its own
-    prepared._kept.__init__()  # type: ignore[misc]  # nothing is kept of other tests
-    monkeypatch.setattr(prepared, "walked", noted)
-    return made
 
 
 def capturing(value: object) -> Callable[[], object]:
