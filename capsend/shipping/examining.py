@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import capsend_traits
 
 from capsend.exceptions import CapsendError, CaptureError
+from capsend.source.modules import shown_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,7 @@ def blaming(function: object) -> Iterator[None]:
         if culprit is None:
             raise
         named = function if type(function) is types.FunctionType else type(function)
-        name = named.__qualname__.rpartition("<locals>.")[2]
+        name = shown_name(named.__qualname__)
         raise CaptureError(
             f"cannot spawn {name}: looking at a value that it reaches runs {culprit.co_qualname}, "
             f"{culprit.co_filename}:{culprit.co_firstlineno}, which raises {type(error).__name__}.\n\n"

@@ -75,11 +75,11 @@ class Prepared:
 
     def has(self, thing: object) -> bool:
         """Return whether an object is one that the program makes, other than for a global that no code of the program names."""
-        if self._written is not None and id(thing) in self._written.named and not has_no_identity(thing):
+        written = self._written
+        if written is not None and id(thing) in written.named and not has_no_identity(thing):
             return True
-        if self._written is not None and id(thing) in self._written.loose:
-            return False
-        return self.program.entity(thing) is not None
+        is_loose = written is not None and id(thing) in written.loose
+        return not is_loose and self.program.entity(thing) is not None
 
     def filled(self, function: object, *, original: object = None) -> Prepared | None:
         """Return the program with the plain constants of now; None if one of them has another shape, or is shared in another way.
@@ -88,22 +88,22 @@ class Prepared:
             function: the spawned function.
             original: the function of the walk, if it is another; then the program is that of *function*.
         """
-        varying, written, objects = self.program.varying, self._written, self.objects
+        varying, written = self.program.varying, self._written
+        same = self
         if original is not None:
-            objects = [function if thing is original else thing for thing in objects]
+            same = attrs.evolve(self, objects=[function if thing is original else thing for thing in self.objects])
         if varying is None or written is None:
-            return self if original is None else attrs.evolve(self, objects=objects)
+            return same
         values = varying.values(function if isinstance(function, types.FunctionType) else None)
         if values is None:
             return None
         if all(map(operator.is_, values, written.values)):
-            return self if original is None else attrs.evolve(self, objects=objects)
+            return same
         written = varying.write(values)
         if written is None:
             return None
-        objects = [*objects[: varying.first], *written.objects]
-        steps = dumps([*written.steps, *self.program.comparison(objects)])
-        text = f"{self._head},{steps[1:]}}}"
+        objects = [*same.objects[: varying.first], *written.objects]
+        text = f"{self.program.closed(self._head, written.steps, objects)}}}"
         return attrs.evolve(self, text=text, objects=objects, written=written, is_extensible=False)
 
     def for_twin(self, function: types.FunctionType, twin: types.FunctionType) -> Prepared | None:
@@ -317,16 +317,11 @@ def prepared_asking(function: Callable[..., Any], knows: Callable[[str], bool], 
 
 
 def _written(context: Context, entry: int | str) -> Prepared:
-    program, opening = context.program, f'{{"entry":{dumps(entry)},"steps":'
-    prepared = Prepared(
-        program,
-        context.origins,
-        f"{opening}{program.text()}}}",
-        frozenset(program.names()),
-        context.observed,
-        "" if program.varying is None else opening + program.first_text(),
-        program.written,
-    )
+    program, written = context.program, context.program.written
+    head = f'{{"entry":{dumps(entry)},"steps":{program.first_text()}'
+    text = f"{program.closed(head, () if written is None else written.steps, program.objects)}}}"
+    kept = "" if written is None else head
+    prepared = Prepared(program, context.origins, text, frozenset(program.names()), context.observed, kept, written)
     program.steps = []
     return prepared
 

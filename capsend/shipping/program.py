@@ -65,7 +65,7 @@ from capsend.shipping.varying import LATER, Spot, Varying, Written
 
 if TYPE_CHECKING:
     import types
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from capsend.capabilities.handles import Grant
 
@@ -329,15 +329,27 @@ class Program:
         return found
 
     def text(self) -> str:
-        """Return the rendered steps as JSON; where CAPSEND_COMPARE is set, the last one has the guest compare its objects with the host's."""
-        return codec.dumps([*self.steps, *self.comparison(self.objects)] if self.steps else [])
+        """Return the rendered steps as JSON."""
+        return self.closed(self.first_text(), () if self.written is None else self.written.steps, self.objects)
 
     def first_text(self) -> str:
         """Return the rendered steps as JSON without those that set varying values, and without the bracket that ends the list."""
         last = 0 if self.written is None else len(self.written.steps)
         return codec.dumps(self.steps[: len(self.steps) - last])[:-1]
 
-    def comparison(self, objects: list[object]) -> list[list[Any]]:
+    def closed(self, first: str, last: Iterable[list[Any]], objects: list[object]) -> str:
+        """Return the text of all steps: those before, those that set varying values, and the comparison where CAPSEND_COMPARE is set.
+
+        Args:
+            first: the steps before, as `first_text` returns them.
+            last: the steps that set varying values.
+            objects: the host's objects, by the program's numbers.
+        """
+        is_empty = first.endswith("[")
+        steps = [*last, *([] if is_empty else self._comparison(objects))]
+        return f"{first}{',' if steps and not is_empty else ''}{codec.dumps(steps)[1:]}"
+
+    def _comparison(self, objects: list[object]) -> list[list[Any]]:
         """Return the step that compares the guest's objects with the host's, where CAPSEND_COMPARE is set."""
         if not is_asked():
             return []
@@ -390,13 +402,13 @@ class Program:
         free = [spot for spot in spots if not isinstance(spot.reference, Entity) or spot.reference.number is None]
         if not spots:
             return
-        self._set_fixed([spot for spot in spots if spot not in free], defaults)
-        kept = [part if isinstance(part, Spot) and part in free else self._reference(part) for part in defaults]
+        self._set_fixed([spot for spot in spots if spot not in free], free, defaults)
+        kept = [part if part in free else self._reference(part) for part in defaults]
         self._fill_waiting()
         varying = Varying(free, kept, len(self.objects), self._entities)
         written = varying.write([spot.value for spot in free])
         if written is None:
-            self._set_fixed(free, defaults)
+            self._set_fixed(free, [], defaults)
             return
         self.varying, self.written = varying, written
         self.steps += written.steps
@@ -404,17 +416,17 @@ class Program:
             self._entities[id(value)].number = len(self.objects)
             self.objects.append(value)
 
-    def _set_fixed(self, spots: list[Spot], defaults: list[Any]) -> None:
-        """Write the steps of places whose constants stay the same objects."""
+    def _set_fixed(self, spots: list[Spot], free: list[Spot], defaults: list[Any]) -> None:
+        """Write the steps of places whose constants stay the same objects; defaults are set as a whole, later if one of them is free."""
         for spot in spots:
             spot.observe()
-            placed = self._placed(spot.reference)
             if spot.part == "names":
-                self.steps.append(["b", spot.owner.number, {spot.key: placed}])
+                self.steps.append(["b", spot.owner.number, {spot.key: self._placed(spot.reference)}])
             elif spot.part == "cells":
-                self.steps.append(["s", spot.owner.number, {"cells": {spot.key: placed}}])
-            else:
-                self.steps.append(["s", spot.owner.number, {"defaults": list(map(self._reference, defaults))}])
+                self.steps.append(["s", spot.owner.number, {"cells": {spot.key: self._placed(spot.reference)}}])
+        owner = next((spot.owner for spot in spots if spot.part == "defaults"), None)
+        if owner is not None and not any(spot.part == "defaults" for spot in free):
+            self.steps.append(["s", owner.number, {"defaults": list(map(self._reference, defaults))}])
 
     def _reference(self, part: Any) -> Any:
         return self._placed(part.reference if isinstance(part, Spot) else part)
