@@ -113,7 +113,7 @@ _MODULES: Final = frozenset({"registry"})
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name that not every program needs, when it is first asked for."""
+    """Import a rarely used public name at its first use."""
     import importlib
 
     if name in _MODULES:

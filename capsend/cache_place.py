@@ -17,5 +17,5 @@ def cache_folder() -> Path:
 
 
 def module_folder() -> Path:
-    """Return the folder of compiled modules, beside that of images."""
+    """Return the folder of compiled modules: the sibling of the folder of images."""
     return cache_folder().with_name("modules")

@@ -15,7 +15,7 @@ class Closing:
     __slots__ = ()
 
     def close(self) -> None:
-        """End it, and wait until it has ended; do nothing when that was done."""
+        """End the object and wait for its end; do nothing if it has ended already."""
         raise NotImplementedError
 
     async def _close_async(self) -> None:

@@ -20,7 +20,7 @@ _FEW: Final = 1_000
 
 @attrs.define(eq=False)
 class Deadline:
-    """A moment at which an action is called, unless it is cancelled before."""
+    """A moment at which an action is called unless it was cancelled earlier."""
 
     when: float
     """The moment, on the clock of `time.monotonic`."""
@@ -28,12 +28,12 @@ class Deadline:
     action: Callable[[], None] | None
 
     def cancel(self) -> None:
-        """Forget the action, and every object that it holds."""
+        """Drop the action and every object that it holds."""
         self.action = None
 
 
 class Deadlines:
-    """A heap of deadlines, and a daemon thread that sleeps until the first one and ends when the heap is empty."""
+    """A heap of deadlines, with a daemon thread that sleeps until the first deadline and ends when the heap is empty."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

@@ -46,7 +46,7 @@ _MOST_MESSAGES: Final = 10_000_000
 
 
 class Variables(collections.abc.Mapping[str, str]):
-    """Environment variables, as a value: they do not change, and their text, which may be a secret, is not shown."""
+    """Environment variables as an immutable value. Their text may be a secret and is never shown."""
 
     __slots__ = ("_texts",)
 
@@ -79,7 +79,7 @@ def _between(smallest: int, largest: int, unit: str, why: str = "") -> Callable[
         smallest: the lower bound, which is allowed.
         largest: the upper bound, which is allowed.
         unit: the unit, in the plural.
-        why: the end of the message for a number beyond the bounds, such as the reason of one of them.
+        why: the end of the message for a number beyond the bounds, such as the reason of a bound.
     """
 
     def check(_environment: object, field: attrs.Attribute[int], value: Any) -> None:
@@ -160,7 +160,7 @@ def _check_target(_environment: object, field: attrs.Attribute[Any], value: Any)
 
 
 class Place(Protocol):
-    """Where processes run that do not run in this program: a cluster, or a node of one."""
+    """A place for processes outside this program: a cluster, or one of its nodes."""
 
     @property
     def cpus(self) -> int:
@@ -170,7 +170,7 @@ class Place(Protocol):
         """Start a process; arguments as those of `capsend.runtime.running.start`.
 
         Raises:
-            CapsendError: the call cannot leave this machine, or no node is there.
+            CapsendError: the call cannot leave this machine, or the place has no node.
         """
 
 
@@ -197,14 +197,15 @@ class Environment:
         mailbox_bytes: bytes that its mailbox holds; no single message can be larger.
         mailbox_full: the fate of a message that does not fit: "block" lets its sender wait, "fail" raises `LimitExceeded` in the sender,
             "drop_oldest" drops the oldest message and counts it.
-        processes: processes that it and its descendants can have running at a time, beside itself; with 0 it cannot spawn.
+        processes: processes that it and its descendants can have running at a time, not counting itself; with 0 it
+            cannot spawn.
         tree_memory: bytes that all of those may have together, each counted with its `memory`; None for eight times `memory`.
         image: the image that the process starts from.
         env: {name: value} of its environment variables, `os.environ` in the guest; the host's variables are not inherited.
-        stdout: called with the text of one or several whole lines; the default writes them to the host's `sys.stdout` of that moment; None
-            discards them. The call runs on the thread of the process, which waits for it.
+        stdout: called with the text of one or several whole lines; the default writes them to the host's `sys.stdout`
+            of that moment; None discards them. The process waits for the call, which runs on the process's thread.
         stderr: the same for standard error.
-        on: the cluster, or the node of one, on which the process runs; None for this program.
+        on: the cluster or cluster node on which the process runs; None for this program.
 
     Raises:
         TypeError: a limit is not a number, or a target of output cannot be called.
@@ -247,7 +248,7 @@ class Environment:
     on: Place | None = attrs.field(default=None, validator=_check_place)
 
     def check_python(self) -> None:
-        """Refuse less memory than a process that runs Python starts with: the process would have more than it is charged.
+        """Refuse less memory than an interpreter has at its start: the process would have more memory than it is charged.
 
         Raises:
             ValueError: `memory` is less than `SMALLEST_MEMORY`.
@@ -312,9 +313,8 @@ class Environment:
     def execute(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Outcome[R]:
         r"""Run `fn(*args, **kwargs)` in a new process, wait for its end, and return the run's `Outcome`.
 
-        The outcome keeps the process's output, which is handed to `stdout` and `stderr` as well where the environment has targets of its
-        own.
-        Errors of `spawn` are raised; the exception that ends the process is the outcome's `error`.
+        The outcome keeps the process's output. If the environment has its own targets, `stdout` and `stderr` receive
+        the output too. Errors of `spawn` are raised; the exception that ends the process is the outcome's `error`.
 
         Example:
             >>> import capsend
@@ -399,7 +399,7 @@ class _Run:
 
 
 def _both(kept: list[str], target: Callable[[str], object] | None) -> Callable[[str], object]:
-    """Return a target of output that keeps the text in *kept*, and hands it on to the user's target."""
+    """Return a target of output that keeps the text in *kept* and hands it on to the user's target."""
     if target is None or target is to_stdout or target is to_stderr:
         return kept.append
 
@@ -428,7 +428,7 @@ class Prepared:
 
 
 class ForeignShipment(Protocol):
-    """A call of a function that is not Python's, as `__capsend_ship__` packs it."""
+    """A call of a function in another language, as `__capsend_ship__` packs it."""
 
     @property
     def name(self) -> str:
@@ -478,7 +478,10 @@ def prepare(
 def started(
     environment: Environment, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Process[Any]:
-    """Judge and encode a call, and run it in a new process: for the public functions, each of which hides capsend's frames."""
+    """Judge and encode a call, and run it in a new process.
+
+    The public functions use it; each of them hides capsend's frames itself.
+    """
     return prepare(environment, fn, args, kwargs).start()
 
 

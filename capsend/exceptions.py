@@ -15,7 +15,8 @@
       SnapshotError(ValueError)        a file that holds no snapshot, or one of another image
       WasmError(ValueError)            a WebAssembly module that cannot be used
 
-`GuestTraceback` is no error of its own: it is the `__cause__` that shows the place in the guest where an exception was raised.
+`GuestTraceback` is not an error in its own right: it is the `__cause__` that shows the place in the guest where an
+exception was raised.
 """
 
 from __future__ import annotations
@@ -118,18 +119,21 @@ def is_normal_exit(error: BaseException | None) -> bool:
 
 
 class ProcessInterrupted(ProcessFailed):
-    """A process raised `KeyboardInterrupt`; on the host it is not one, for the reason that `ProcessExited` gives."""
+    """A process raised `KeyboardInterrupt`.
+
+    On the host the error is not a `KeyboardInterrupt`, for the reason given at `ProcessExited`.
+    """
 
 
 class SystemExitInside(ProcessExited, SystemExit):
-    """The error that `Process.result` raises for `sys.exit()` in the guest: both `except SystemExit` and `except Exception` catch it.
+    """The error of `Process.result` for `sys.exit()` in the guest: both `except SystemExit` and `except Exception` catch it.
 
     Its `code` is never that of success: a process that ended without a result should not end the host program as if all were well.
     """
 
 
 class KeyboardInterruptInside(ProcessInterrupted, KeyboardInterrupt):
-    """The error that `Process.result` raises for `KeyboardInterrupt` in the guest; `except KeyboardInterrupt` and `except Exception` catch it."""
+    """The error of `Process.result` for `KeyboardInterrupt` in the guest: `except KeyboardInterrupt` and `except Exception` catch it."""
 
 
 def raised_by_result(error: BaseException) -> BaseException:
@@ -151,7 +155,7 @@ def raised_by_result(error: BaseException) -> BaseException:
 
 
 class ProcessKilled(CapsendError):
-    """The process was ended by `kill()`, or because nobody held its handle any more."""
+    """The process was ended by `kill()`, or when the last reference to its handle went."""
 
 
 class NodeLost(CapsendError):
@@ -207,7 +211,7 @@ class WasmError(CapsendError, ValueError):
 
 
 class Rendering:
-    """A text that is rendered at its first reading; only capsend makes one."""
+    """A text that is rendered when it is first read; only capsend makes one."""
 
     __slots__ = ("render",)
 
@@ -218,7 +222,7 @@ class Rendering:
 class GuestTraceback(Exception):
     """The place in the guest where an exception was raised; the `__cause__` of an error that `Process.result` raises.
 
-    Its `str()` is one line that names the innermost frame of the user's own code.
+    Its `str()` is one line that names the innermost frame of the user's code.
     """
 
     def __init__(self, message: str, *, text: str | Rendering = "") -> None:
@@ -229,7 +233,7 @@ class GuestTraceback(Exception):
     def text(self) -> str:
         """The traceback as the process's own Python would print it, with the user's file names and line numbers.
 
-        The text is rendered at its first reading, so a long chain of exceptions costs nothing until somebody reads it.
+        The text is rendered when it is first read, so an unread chain of exceptions costs nothing.
         """
         rendering = self.__dict__.pop("_rendering", None)
         return rendering.render() if type(rendering) is Rendering else ""
@@ -244,14 +248,15 @@ def _rebuild_traceback(message: str, text: str) -> GuestTraceback:
 
 _OWN: Final = frozenset(("capsend", "capsend_guest", "capsend_traits"))
 _RAISE: Final = opcode.opmap["RAISE_VARARGS"]
-_COROUTINE: Final = 0x80  # inspect.CO_COROUTINE; inspect is a large module, and nothing else of it is needed
+_COROUTINE: Final = 0x80  # inspect.CO_COROUTINE, without the import of inspect, a large module
 
 
 def hide_own_frames(error: BaseException) -> None:
     """Take capsend's frames out of the traceback of an error that the caller, or code of the caller's, made.
 
-    The public functions call it in their `except` and end that with a bare `raise`, which adds no frame of its own: the traceback then
-    ends where the user's code does. An error that capsend's code raised without a `raise` is a defect of capsend, and keeps all frames.
+    A public function calls it in its `except` block and ends that block with a bare `raise`, which adds no frame: the
+    traceback then ends in the user's code. An error that capsend's code raised without a `raise` statement is a defect
+    of capsend and keeps all frames.
     """
     frames: list[TracebackType] = []
     at = error.__traceback__

@@ -42,7 +42,7 @@ class ProcessFuture(Future[R]):
         self._killed = False
 
     def kill(self) -> None:
-        """End the task, also when it runs, which `cancel` cannot; do nothing when it has ended.
+        """End the task, even a running one, which `cancel` cannot end; do nothing if it has ended.
 
         Returns at once. A running task fails with `ProcessKilled`, a waiting task is cancelled.
         """
@@ -58,7 +58,7 @@ class ProcessFuture(Future[R]):
 
 
 class Executor(_BaseExecutor):
-    """Runs each submitted call in a process of its own, at most `max_workers` at a time.
+    """An executor that runs each submitted call in its own process, at most `max_workers` at a time.
 
     It is a `concurrent.futures.Executor`: `submit`, `map` and `shutdown` are as the standard library documents them. Captures and arguments are
     judged in `submit`, which raises the errors of `spawn`. No task sees traces of another task, and a process that dies fails its own
@@ -161,7 +161,7 @@ class Executor(_BaseExecutor):
             Results come in the order of the elements, whichever process ends first.
 
         Args:
-            fn: the function; each call of it runs in a process of its own.
+            fn: the function; each call of it runs in a new process.
             iterables: one for each argument of `fn`.
             timeout: seconds from this call on, after which waiting for the next result raises `TimeoutError`.
             chunksize: accepted so that code written for other executors works; a chunk is always one element.
@@ -222,7 +222,7 @@ class Executor(_BaseExecutor):
 
 
 def _result_of(future: ProcessFuture[R], end: float | None) -> R:
-    """Wait for a result; a generator that yields the result holds no reference to it while the caller works."""
+    """Wait for a result and hold no reference to it afterwards, for generators that yield it."""
     try:
         error = future.exception(None if end is None else end - time.monotonic())
         if error is not None:
@@ -327,7 +327,7 @@ class _Workers:
                 future.set_result(value)
         finally:
             self._ending.future = outer
-            # Only now: whoever waits in `shutdown` may rely on every future being done.
+            # Last: a caller that waits in `shutdown` may rely on every future being done.
             self._forget(future)
 
     def _forget(self, future: ProcessFuture[Any]) -> None:
@@ -374,7 +374,7 @@ def _check_sizes(chunksize: Any, buffersize: Any) -> None:
 
 
 def _register(workers: _Workers) -> None:
-    """See to it that the interpreter does not exit before submitted tasks have run, as for other executors."""
+    """Run submitted tasks before the interpreter exits, as other executors do."""
     global _registered_by  # noqa: PLW0603 - once per OS process
     _all_workers.add(workers)
     if _registered_by != os.getpid():

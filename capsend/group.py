@@ -23,12 +23,13 @@ M = TypeVar("M")
 
 @final
 class ProcessGroup:
-    """A group of processes of which none outlives its `with` or `async with` block.
+    """A group of processes, none of which outlives the group's `with` or `async with` block.
 
-    Leaving the block waits for all of them. The first process that fails kills the others, and the failures are raised in an
-    `ExceptionGroup`. A killed process has not failed, whoever killed it, as little as a cancelled task: when one result is enough, kill the
-    rest. An `async with` block that still waits for something when a process fails is cancelled. When the block itself raises, all
-    processes are killed; the block's exception is then raised as it is, or, if processes had failed as well, in the group.
+    Leaving the block waits for all processes. The first process that fails kills the others, and the failures are
+    raised in an `ExceptionGroup`. A killed process has not failed, just as a cancelled task has not: when one result is
+    enough, kill the other processes. If a process fails while the body of an `async with` block is still waiting, the
+    body is cancelled. When the body raises, all processes are killed; the exception is then raised as it is, or in the
+    group if processes had failed too.
 
     Ordering:
         The `ExceptionGroup` lists the block's own exception first, then the failures in the order in which the processes ended.
@@ -238,7 +239,11 @@ class _Block:
             self._is_cancelled = self._task.cancel()
 
     def leave(self, error: BaseException | None) -> bool:
-        """End the block; return whether *error* is only the group's own cancellation, and nobody else asked for one."""
+        """End the block.
+
+        Returns:
+            True if *error* is the group's own cancellation and no other cancellation was requested.
+        """
         import asyncio
 
         self._is_over = True

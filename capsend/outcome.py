@@ -22,7 +22,7 @@ _MOST_TEXT: Final = 2_000
 _LARGEST: Final = pow(10, 4_300)
 """Python writes no decimal number of more digits. A call makes it: mypy would write the value of an operator into its cache of JSON."""
 _MOST_PARTS: Final = 1_000_000
-"""Characters of a value that holds parts twice: a few lists that hold each other twice are a tree without end."""
+"""The most characters of a value's text: lists that hold each other twice would make a tree without end."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -37,7 +37,7 @@ class Outcome(Generic[R]):
         exit_reason: "normal", "failed", "killed", "limit", "trap" or "lost".
         seconds: wall-clock time of the run.
         cpu_seconds: processor time that the run used.
-        memory: bytes of the process's memory at its end, the interpreter's own included.
+        memory: bytes of the process's memory at its end, including those of the interpreter.
     """
 
     value: R | None

@@ -40,7 +40,11 @@ _ACTS: Final = frozenset(("send", "send_async", "call", "call_async"))
 
 
 ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap", "lost"]
-"""The end of a process: with a value; by an exception; by `kill`; at a limit; by a fault of the guest; with the node on which it ran."""
+"""The end of a process.
+
+"normal": it returned a value. "failed": it raised. "killed": by `kill`. "limit": at one of its limits. "trap": by a
+fault of the guest. "lost": together with its node.
+"""
 
 
 @attrs.frozen
@@ -128,7 +132,7 @@ class Life(Protocol):
         """End the process at the request of a holder of its handle."""
 
     def abandon(self) -> None:
-        """End the process because nobody holds its handle any more."""
+        """End the process because no handle of it is left."""
 
     def add_callback(self, callback: Callable[[], None]) -> None:
         """Call *callback* when the process has ended, or at once if it has."""
@@ -153,7 +157,7 @@ class ForeignFunction(Protocol[P, R_co]):
         """Return a call of the callable, in the form that a new process reads."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Run it in a process of its own, and return its result."""
+        """Run the function in a new process and return its result."""
         ...
 
 
@@ -168,7 +172,7 @@ _spawners: Final[list[Spawner]] = []
 
 
 def register_spawner(spawner: Spawner) -> None:
-    """Register the act by which handles start processes; `capsend.spawning`, which lies above this module, registers `spawn` at its import."""
+    """Register the act by which handles start processes. `capsend.spawning`, a higher layer, registers `spawn` when it is imported."""
     _spawners[:] = [spawner]
 
 
@@ -180,9 +184,9 @@ def spawner() -> Spawner:
 class Process(Generic[R_co]):
     """The handle of a running or finished process.
 
-    A process is an isolated WebAssembly instance with memory of its own, not an OS process. It runs on a thread of its own and shares
-    nothing with the host program. An unfinished process is killed when the last reference to its handle goes, and when the interpreter
-    exits.
+    A process is an isolated WebAssembly instance with its own memory, not an OS process. It runs on its own thread and
+    shares nothing with the host program. An unfinished process is killed when the last reference to its handle goes,
+    and when the interpreter exits.
 
     Example:
         >>> import capsend
@@ -220,12 +224,12 @@ class Process(Generic[R_co]):
 
     @property
     def address(self) -> Address[Any]:
-        """The address that represents the process in messages and captures; a process without a mailbox can only be monitored and linked to by it."""
+        """The address of the process, for messages and captures. A process without a mailbox can only be monitored and linked to through it."""
         address: Address[Any] = self._life.mail.grant().handle()  # type: ignore[assignment]  # the grant of a port is handed out as an address
         return address
 
     def link(self, other: Process[Any] | Address[Any]) -> None:
-        """Link two processes: when one ends for any reason but "normal", the other is killed, unless it traps exits.
+        """Link two processes: if one ends with a reason other than "normal", the other is killed unless it traps exits.
 
         Ordering:
             An `Exit` arrives behind all messages that the ended process had sent to the other before it ended.
@@ -240,7 +244,7 @@ class Process(Generic[R_co]):
         self._life.mail.link(self._port_of(other))
 
     def unlink(self, other: Process[Any] | Address[Any]) -> None:
-        """Undo a link, whichever of the two asked for it; do nothing when the two are not linked.
+        """Undo a link, whichever process requested it; do nothing when the two are not linked.
 
         Raises:
             TypeError, CapsendError: as `link`.
@@ -304,15 +308,15 @@ class Process(Generic[R_co]):
 
         Raises:
             TimeoutError: the process has not ended in time; it goes on running, and `result` can be called again.
-            RuntimeError: a target of the process's own output called it: the process would wait for itself.
+            RuntimeError: the caller is a target of the process's output: the process would wait for itself.
             ProcessKilled: the process was killed.
             NodeLost: the node on which the process ran was lost.
             TimeLimitExceeded: the process ran longer than its environment's timeout.
             MemoryLimitExceeded: the process asked for more memory than its environment grants.
             OutputLimitExceeded: the process wrote or returned more than its environment allows.
             ProcessFailed: the process ended by a fault, or by an exception that cannot come back as itself.
-            Exception: its function raised; the traceback in the guest is the `__cause__`. `SystemExit` and `KeyboardInterrupt` come as
-                errors that are `Exception`s as well.
+            Exception: its function raised; the traceback in the guest is the `__cause__`. `SystemExit` and
+                `KeyboardInterrupt` are raised as errors that are also `Exception`s.
         """
         if not self._life.finished.wait(timeout):
             message = f"process {self.id} is still running after {timeout:g} s of waiting"
@@ -321,7 +325,7 @@ class Process(Generic[R_co]):
         return value
 
     def kill(self) -> None:
-        """End the process, be it in a busy loop, a sleep or a blocked host operation; do nothing when it has ended.
+        """End the process, even in a busy loop, a sleep or a blocked host operation; do nothing if it has ended.
 
         Returns at once; `result` then raises `ProcessKilled`.
         """

@@ -1,4 +1,4 @@
-"""Names for addresses: a process can be found by its name as long as it lives."""
+"""Names for addresses: a live process can be found by its name."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class Registry:
-    """Names for addresses: those of a program, which the functions of this module have, or those of a cluster.
+    """A table of names for addresses: the program's, which the functions of this module use, or a cluster's.
 
-    Each method does what the function of its name in `capsend.registry` does.
+    Each method does the same as the function of its name in `capsend.registry`.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Registry:
         return address if address is not None and address.alive else None
 
     def ensure(self, name: str, start: Callable[[], Process[Any]]) -> Address[Any]:
-        """Return the address of a name, and start its process if there is none; see `capsend.registry.ensure`."""
+        """Return the address called *name*, or start its process if no live address has the name; see `capsend.registry.ensure`."""
         with self._lock:
             address = self.whereis(name)
             if address is None:
@@ -106,7 +106,7 @@ def whereis(name: str) -> Address[Any] | None:
 
 
 def ensure(name: str, start: Callable[[], Process[Any]]) -> Address[Any]:
-    """Return the address called *name*; if no live address has that name, start a process, keep its handle, and name it.
+    """Return the address called *name*; if no live address has the name, start a process, keep its handle and name it.
 
     Two threads that ask at the same time get the same process.
 

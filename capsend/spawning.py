@@ -78,7 +78,7 @@ class Spawnable(Generic[P, R]):
 
 @final
 class _Spawn:
-    """The type of `spawn`, so that type checkers and their plugins see an object with one signature."""
+    """The type of `spawn`: type checkers and their plugins see an object with one signature."""
 
     @overload
     def __call__(self, fn: ForeignFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Actor[object, R]: ...
@@ -180,7 +180,7 @@ def check(fn: Callable[..., object], /) -> None:
 
 
 def _check(fn: Callable[..., object], *, defining: bool) -> None:
-    # Not at the top: whoever only imports capsend needs nothing of the codec.
+    # Not at the top: a program that only imports capsend does not need the codec.
     from capsend.codec.instances import class_attribute, defines
 
     if defines(type(fn), "__capsend_ship__"):

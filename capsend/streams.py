@@ -1,4 +1,4 @@
-"""Streams: generator functions that run in a process, and whose items are taken one by one."""
+"""Streams: generator functions that run in a process and yield their items to the caller one by one."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _SENDER: Final = Source(
 class Stream(Closing, Generic[T]):
     """The items of a generator function that runs in a process: an iterator, for `for` and for `async for`.
 
-    The process is at most a window of items ahead, and waits then. A stream that is left, by `with` or because nobody holds it any more,
-    kills its process.
+    The process runs ahead by at most one window of items and then waits. A stream kills its process when its `with`
+    block is left or its last reference goes.
 
     Ordering:
         Items come in the order in which the generator yields them; the end of the generator or process, and its error, come after all items

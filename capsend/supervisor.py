@@ -1,4 +1,4 @@
-"""Supervisors: processes that are started again when they end, by a strategy and within limits."""
+"""Supervisors: they restart processes that end, by a strategy and within limits."""
 
 from __future__ import annotations
 
@@ -65,24 +65,25 @@ def _kill(p: Process[Any] | Supervisor) -> None:
 
 @attrs.define(eq=False)
 class _Round:
-    """Children that are being started again, and the ends that came meanwhile, to be handled after that."""
+    """Children that are being restarted, and the ends of other children meanwhile, which are handled afterwards."""
 
     children: list[_Child]
     later: list[Callable[[], None]] = attrs.field(factory=list)
 
 
 class RestartsExceeded(CapsendError):
-    """The children of a supervisor ended more often than it may start them again; the supervisor has ended all of them."""
+    """The children of a supervisor ended more often than its limit of restarts allows; the supervisor has ended all of them."""
 
 
 @final
 class Supervisor:
-    """A supervisor: it starts children, and starts them again when they end.
+    """A supervisor: it starts children and restarts them when they end.
 
-    It works on a thread of its own, from the first `spawn` until it is closed. A process has one thread: in a guest the supervisor works
-    while the process waits for messages, answers or results, in `wait` or on an event loop, but not in `time.sleep`. When children end more
-    than `restarts` times within `period` seconds, the supervisor gives up: it ends all of them, in reverse order, and `wait` or leaving the
-    block raises `RestartsExceeded`. A child can be a supervisor itself, which ends when it gives up.
+    It works on its own thread, from the first `spawn` until it is closed. A process has one thread: in a guest the
+    supervisor works while the process waits for messages, answers or results, in `wait` or on an event loop, but not in
+    `time.sleep`. When children end more than `restarts` times within `period` seconds, the supervisor gives up: it ends
+    all of them, in reverse order, and `wait` or leaving the block raises `RestartsExceeded`. A child can itself be a
+    supervisor; it ends when it gives up.
 
     Ordering:
         Ends of children are handled one after the other, in the order in which they arrive. Children that one end restarts ("one_for_all",
@@ -94,10 +95,11 @@ class Supervisor:
             with the children that were added after it.
         restarts: restarts that are allowed within the period.
         period: seconds.
-        backoff: seconds that a child waits before it is started again, and no other child; doubled with each end that follows within the
-            period, up to `longest_backoff`. A child that has run for longer than the period begins anew.
+        backoff: seconds to wait before a child is restarted; other children are not delayed. It doubles with each end
+            that follows within the period, up to `longest_backoff`, and starts anew once the child has run for longer
+            than the period.
         longest_backoff: seconds.
-        shutdown: seconds that a child with a `stop` of its own gets to end by itself before it is killed.
+        shutdown: seconds that a child which has a `stop` function gets to end before it is killed.
         environment: limits of each child; the default environment when None.
         on_give_up: called, on the supervisor's thread, with the error, when the supervisor gives up.
 
@@ -182,8 +184,9 @@ class Supervisor:
         """Start a child by calling a function that spawns a process, now and at each restart; return the child's name.
 
         Args:
-            start: returns the process, or a supervisor with children of its own. A restart that raises counts as one more end of the child.
-                A slow `start` delays no other child on the host; in a guest, which has one thread, it does.
+            start: returns the process, or a supervisor that has its own children. A start that raises counts as one
+                more end of the child. A slow `start` delays no other child on the host; in a guest, which has one
+                thread, it does.
             name: name of the child; made up when None.
             restart: the ends after which the child is started again.
             stop: asks the process to end, for example by sending it a message; a child without `stop` is killed at once.
@@ -220,7 +223,7 @@ class Supervisor:
         return name
 
     def remove(self, name: str) -> None:
-        """End a child and supervise it no more; do nothing when no child has that name."""
+        """End a child and stop supervising it; do nothing when no child has the name."""
         child = self._pop(name)
         if child is not None:
             self._end(child)
@@ -240,7 +243,7 @@ class Supervisor:
     def process(self, name: str) -> Process[Any] | None:
         """Return the child's process of this moment; None while the child waits for its restart, and when no child has that name.
 
-        During a start of the child, the call waits for it, for a second at most.
+        If the child is being started, the call waits for that, for a second at most.
         """
         p = self._of_this_moment(name)
         return None if isinstance(p, Supervisor) else p
@@ -271,7 +274,7 @@ class Supervisor:
 
     @shown_at_caller
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until no child is left: all have ended and none is to be started again.
+        """Wait until every child has ended and none will be restarted.
 
         Args:
             timeout: seconds to wait; for ever when None.
@@ -305,7 +308,7 @@ class Supervisor:
         self._raise_error()
 
     def close(self) -> None:
-        """End all children, the last one first, each before the next, and wait until they have ended."""
+        """End the children one after the other, the last one first, and wait until all have ended."""
         for child in self._leave():
             self._end(child)
         self._worker.join()
@@ -323,7 +326,7 @@ class Supervisor:
             self._closed_now()
 
     def _leave(self) -> list[_Child]:
-        """End the supervision, and return the children in the order in which they are to end."""
+        """End the supervision; return the children in the order in which to end them."""
         self._worker.stop()
         with self._changed:
             children = list(self._children.values())
@@ -501,7 +504,7 @@ class Supervisor:
         return min(wait, self._longest_backoff)
 
     def _start_failed(self, this: _Round, position: int, error: BaseException) -> None:
-        """Try again later: a child that cannot even be started counts as a child that ended."""
+        """Retry later: a child that cannot be started counts as a child that ended."""
         child = this.children[position]
         if not self._may_restart():
             self._stop(error, child.name)
@@ -549,7 +552,7 @@ class Supervisor:
         if self._on_give_up is not None:
             self._on_give_up(error)
 
-    # --- aside, where nobody else is delayed: both may take as long as the user's functions do ---
+    # --- on other threads: these may take as long as the user's functions do ---
 
     def _end_all(self, this: _Round, wait: float) -> None:
         for child in reversed(this.children):
@@ -569,7 +572,7 @@ class Supervisor:
                 if is_wanted and self._start(child):
                     with self._changed:
                         self.restarted += 1
-            except BaseException as error:  # noqa: BLE001 - a start that fails is what a supervisor is for
+            except BaseException as error:  # noqa: BLE001 - supervisors exist to handle starts that fail
                 failed = functools.partial(self._start_failed, this, this.children.index(child), error)
                 self._worker.put(failed)
                 return

@@ -1,4 +1,4 @@
-"""The versions of the tools of which capsend uses parts that they do not promise to keep."""
+"""The versions of the tools on whose internals capsend depends."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import re
 from typing import Final
 
 SWITCH: Final = "CAPSEND_ANY_VERSION"
-"""The environment variable that lets other versions pass when it is 1: for trying capsend with new ones."""
+"""The environment variable that, set to 1, admits other versions, to try capsend with new ones."""
 
 TESTED: Final = {
     "wasmtime": ((50, 0, 1), (51,)),
     "componentize-py": ((0, 25, 1), (0, 26)),
 }
-"""{distribution: (the first version that the tests pass with, the first one that they were not run with)}, as in `pyproject.toml`."""
+"""{distribution: (first version that passes the tests, first version that is untested)}, as in `pyproject.toml`."""
 
 
 def check(distribution: str) -> str:
     """Return the installed version of a tool.
 
     Raises:
-        ImportError: it is not installed, or in a version that was not tested.
+        ImportError: the tool is not installed, or its version is untested.
     """
     first, beyond = TESTED[distribution]
     wanted = f"{distribution}>={'.'.join(map(str, first))},<{'.'.join(map(str, beyond))}"

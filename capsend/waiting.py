@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NAP: Final = 0.5
-"""Seconds that the main thread waits at a time: a Ctrl-C that comes just before it falls asleep does not wake it."""
+"""The seconds of one wait of the main thread: a Ctrl-C just before it falls asleep does not wake it."""
 
 
 class Condition(threading.Condition):
@@ -27,7 +27,7 @@ class Condition(threading.Condition):
 
 
 class Event(threading.Event):
-    """An event for which the main thread waits in naps, so that no Ctrl-C is lost."""
+    """An event on which the main thread waits in naps, so that no Ctrl-C is lost."""
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the event is set, for at most *timeout* seconds; return whether it is set."""
@@ -62,11 +62,11 @@ class Parker:
         try:
             self._lock.release()
         except RuntimeError:
-            return  # the parker has been released and nobody has waited since
+            return  # the parker was released before this wait
 
 
 class Worker(Generic[T]):
-    """A thread that hands events to a function, one after the other.
+    """A thread that hands events to a function, one at a time.
 
     Args:
         handle: called with each event.
@@ -94,17 +94,17 @@ class Worker(Generic[T]):
         self._events.put((time.monotonic() + after if after else 0.0, next(self._numbers), event))
 
     def aside(self, act: Callable[[], None]) -> None:
-        """Run an act that may take long, or for ever, on a thread of its own."""
+        """Run an act that may take long, or never end, on a new thread."""
         threading.Thread(target=act, name=f"{self._name}, aside", daemon=True).start()
 
     def stop(self) -> None:
-        """Hand over no more events; returns at once."""
+        """Hand over no further events; return at once."""
         self._stopping.set()
         self._events.put(None)
 
     @property
     def is_stopping(self) -> bool:
-        """Whether `stop` was called."""
+        """True once `stop` was called."""
         return self._stopping.is_set()
 
     def join(self) -> None:

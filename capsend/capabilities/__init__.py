@@ -1,1 +1,1 @@
-"""The capabilities that a process can be given, and the numbers by which the process names them."""
+"""The capabilities of a process, and the numbers by which the process names them."""

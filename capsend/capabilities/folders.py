@@ -1,4 +1,4 @@
-"""Folders as capabilities: `Dir`, the grant that a process gets when it captures one, and its mount point."""
+"""Folders as capabilities: `Dir`, the grant that stands for a captured `Dir`, and its mount point."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONGEST_PATH: Final = 4096
 """Bytes of the longest path that a process can open."""
 
 MOST_LISTINGS: Final = 32
-"""Listings of folders that a process can have open at a time: the host's memory holds each of them whole."""
+"""The most listings of folders that a process can have open at a time: each of them lies whole in the host's memory."""
 
 _numbers: Final = itertools.count()
 
@@ -103,7 +103,7 @@ class DirGrant(Grant):
 
 @final
 class Dir(_Base):
-    """A folder of the host that a process may use: a process that captures it, or is passed it at the start, sees the folder's content.
+    """A folder of the host that a process may use: a process sees its content if it captures it or gets it as an argument.
 
     `folder / "x.csv"` is a path in it that can be captured too. In a guest both are `pathlib.Path`s, under a mount point that does not
     reveal the folder's path on the host; `open`, `pathlib`, `csv` and `sqlite3` take them, and children of the process may capture them in
@@ -174,7 +174,7 @@ class Dir(_Base):
 
     @property
     def write(self) -> bool:
-        """Whether a process may change the folder's content."""
+        """True if a process may change the folder's content."""
         return self._mount.write
 
     if not TYPE_CHECKING:
@@ -199,7 +199,7 @@ class Dir(_Base):
         return (_within(path, self._mount) for path in self._path.iterdir())
 
     def glob(self, pattern: str, **options: Any) -> Iterator[Dir]:  # type: ignore[override] # options differ between versions
-        """Find the paths that match *pattern*; *options* are those of `pathlib.Path.glob`.
+        """Find the paths that match *pattern*; *options* as for `pathlib.Path.glob`.
 
         Returns:
             An iterator of the paths, each a `Dir` with the rights of this one.
@@ -207,7 +207,7 @@ class Dir(_Base):
         return (_within(path, self._mount) for path in self._path.glob(pattern, **options))
 
     def rglob(self, pattern: str, **options: Any) -> Iterator[Dir]:  # type: ignore[override] # as above
-        """Find the paths that match *pattern* at any depth; *options* are those of `pathlib.Path.rglob`.
+        """Find the paths that match *pattern* at any depth; *options* as for `pathlib.Path.rglob`.
 
         Returns:
             An iterator of the paths, each a `Dir` with the rights of this one.
@@ -269,7 +269,7 @@ def check_imports(folder: str, *, allowed: bool) -> None:
 
 
 def _imported_from(folder: str) -> str:
-    """Return why files that are written to a folder may be imported or loaded as code; empty when they are not."""
+    """Return the reason why files written to a folder may be run as code; empty if they cannot be."""
     for kept in map(os.path.realpath, (cache_folder(), module_folder())):
         if _is_in(kept, folder) or _is_in(folder, kept):
             return f"capsend keeps compiled code in {kept}, which this program loads"
@@ -279,7 +279,7 @@ def _imported_from(folder: str) -> str:
         return f"{around} is on sys.path, from which this program imports"
     if not any(_is_in(folder, entry) for entry in entries):
         return ""
-    # A folder below one of `sys.path`: a plain folder for data is no package, as long as nothing was imported from it.
+    # A folder below an entry of `sys.path`: a folder of plain data is no package unless something was imported from it.
     if os.path.exists(os.path.join(folder, "__init__.py")):
         return f"{folder} is a package that can be imported"
     for name, module in list(sys.modules.items()):
@@ -315,7 +315,7 @@ def mounts_of(grants: Iterable[Grant]) -> tuple[Mount, ...]:
 
 
 class Anchors:
-    """Folders held open for as long as a tree of processes lives.
+    """Folders held open for the life of a tree of processes.
 
     A process that may write to a folder can put a symbolic link in the place of a folder below it. Whatever its path leads to by then, a
     process that is spawned later gets the very folder that the first process was given.

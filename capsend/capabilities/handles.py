@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 MOST_HANDLES: Final = 10_000
-"""Different grants of which one process can hold handles at a time."""
+"""The most grants of which one process can hold handles at a time."""
 
 ATTRIBUTE: Final = "__capsend_handle__"
 """The attribute of a host object that a program or a message can carry as a handle; its value is the grant."""
@@ -25,14 +25,14 @@ class Grant(abc.ABC):
     """
 
     kind: ClassVar[str]
-    """The kind of object that the guest makes of it; a key of `capsend.guest.handles.KINDS`."""
+    """The guest's class for the object; a key of `capsend.guest.handles.KINDS`."""
 
     refusal: ClassVar[str] = ""
-    """The reason why it cannot be part of a message to a running process; empty when it can."""
+    """The reason why the grant cannot be part of a message to a running process; empty when it can."""
 
     @property
     def stays(self) -> str:
-        """The reason why it cannot be given to a process on another machine; empty when it can."""
+        """The reason why the grant cannot be given to a process on another machine; empty when it can."""
         return self.refusal
 
     @abc.abstractmethod
@@ -44,7 +44,7 @@ class Grant(abc.ABC):
         """Return the object that the host's code gets when a process sends the handle."""
 
     def let_go(self) -> None:  # noqa: B027 - most grants have nothing to release
-        """Note that a process holds the grant no more; called on that process's thread, once per table."""
+        """Note that a process has given up the grant; called on that process's thread, once per table."""
 
 
 def grant_of(thing: object) -> Grant | None:
@@ -60,7 +60,7 @@ class TooManyHandles(Exception):
 
 
 class Handles:
-    """The handles of one process; used on that process's thread only.
+    """The handles of one process, used only on the process's thread.
 
     A number is never used again. Each delivery of a handle counts as one hold; the process reports how many of them it has dropped.
 
@@ -77,7 +77,7 @@ class Handles:
 
     @property
     def next_number(self) -> int:
-        """The number of the next grant that is entered: none at or above it was ever given out."""
+        """The number of the next grant; it and all higher numbers are unused so far."""
         return self._next
 
     def __len__(self) -> int:
@@ -113,7 +113,7 @@ class Handles:
         return None if entry is None else entry[0]
 
     def all_of(self, numbers: Iterable[int]) -> list[Grant] | None:
-        """Return the grants of these numbers; None when the process does not hold one of them."""
+        """Return the grants of these numbers; None when the process does not hold all of them."""
         grants = [self.get(number) for number in numbers]
         return None if None in grants else [grant for grant in grants if grant is not None]
 
@@ -130,7 +130,7 @@ class Handles:
             grant.let_go()
 
     def copy(self) -> Handles:
-        """Return a table with the same numbers, without those of processes: these belong to one that spawned them."""
+        """Return a table with the same numbers, but without the handles of processes, which belong to the process that spawned them."""
         other = Handles(self._next)
         kept = {number: entry for number, entry in self._entries.items() if entry[0].kind != "process"}
         other._entries = kept

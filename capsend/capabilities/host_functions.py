@@ -68,7 +68,7 @@ class FunctionGrant(Grant):
 
     @property
     def stays(self) -> str:
-        """The reason why it cannot be given to a process on another machine; empty for a function that is made for that."""
+        """The reason why the grant cannot be given to a process on another machine; empty for a function declared `remote`."""
         if self.function.remote:
             return ""
         return "it runs in this program, and may be called from this machine only. Instead: make it with host_function(remote=True)"
@@ -87,10 +87,13 @@ class FunctionGrant(Grant):
 
 @final
 class HostFunction(Generic[P, R]):
-    """A function that runs in the host and that a process may call. Capturing it, or being passed it, is the permission.
+    """A function of the host that a process may call.
 
-    In a guest it is called like any function; the process waits until it returns. An `async def` function is awaited in the guest and runs
-    on an event loop of its own in the host; the process as a whole waits all the same. A call from the host is an ordinary call.
+    To capture it, or to pass it as an argument, is to give the permission.
+
+    In a guest it is called like any function; the process waits until it returns. An `async def` function is awaited in
+    the guest and runs on an event loop in the host; the whole process waits all the same. A call from the host is an
+    ordinary call.
 
     * Arguments are rebuilt without running any code that a process chose, and checked against the annotations before the function is
       called: number, names, classes, and the elements of containers. The fields of instances of your own classes are not checked. The
@@ -98,7 +101,7 @@ class HostFunction(Generic[P, R]):
     * Exceptions travel: the guest gets the exception that was raised, with its args, fields, notes and members, if the guest knows its
       class; else one of the nearest base that the guest knows, or a `RuntimeError` with its name and text. Traceback, cause and context
       stay on the host, and so do parts that have no encoding.
-    * It runs on a thread of its own per process, so functions for several processes must be safe for threads.
+    * Each process has its own thread for these calls, so functions for several processes must be thread-safe.
     * A process that is killed while it waits ends at once; the function goes on until it returns, or, if it is asynchronous, is cancelled.
     * Each call raises the audit event `capsend.host_call` with the process's number, the function's name and the arguments.
 
@@ -107,7 +110,7 @@ class HostFunction(Generic[P, R]):
 
     Args:
         function: any callable with annotations: a function, a coroutine function, a bound method.
-        remote: whether processes on other nodes of a cluster may call it, too; it runs in this program all the same.
+        remote: True if processes on other nodes of a cluster may call it too; it always runs in this program.
 
     Raises:
         TypeError: *function* is not callable, lacks an annotation, or has one that values cannot be checked against.
@@ -173,7 +176,9 @@ class HostFunction(Generic[P, R]):
         timeout: float | None = None,
         log: Callable[[HostCall], object] | None = None,
     ) -> HostFunction[P, R]:
-        """Return the same function with limits, which hold for each process and its descendants together; give it away instead of this one.
+        """Return the same function with limits, to give away in place of this one.
+
+        A process and its descendants share the limits.
 
         Args:
             calls: calls that a process can make; further ones raise `LimitExceeded` in the guest.
@@ -196,7 +201,7 @@ class HostFunction(Generic[P, R]):
         return made
 
     def limits_text(self) -> str:
-        """Return the limits as words, such as `, at most 3 calls, each at most 1.5 s`; empty when there are none."""
+        """Return the limits as words, such as `, at most 3 calls, each at most 1.5 s`; empty without limits."""
         limits = self.limits
         calls = "" if limits.calls is None else f", at most {limits.calls} calls"
         rate = "" if limits.rate is None else f", at most {limits.rate:g} calls per second"
@@ -215,13 +220,13 @@ def host_function(function: Callable[P, R], /, *, remote: bool = False) -> HostF
 @overload
 def host_function(*, remote: bool) -> Callable[[Callable[P, R]], HostFunction[P, R]]: ...
 def host_function(function: Callable[..., Any] | None = None, /, *, remote: bool = False) -> Any:
-    """Turn a function into a `HostFunction`: it runs in the host when a process calls it.
+    """Turn a function into a `HostFunction`: a process can call it and it runs in the host.
 
     The decorator for a `HostFunction`, whose documentation has the guarantees.
 
     Args:
         function: the function; none where the decorator is written with `remote`.
-        remote: whether processes on other nodes of a cluster may call it, too; it runs in this program all the same.
+        remote: True if processes on other nodes of a cluster may call it too; it always runs in this program.
 
     Raises:
         TypeError: *function* is not callable, lacks an annotation, or has one that values cannot be checked against.

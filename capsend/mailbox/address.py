@@ -1,4 +1,4 @@
-"""Addresses: the right to send to a mailbox, and calls, whose answers go to an address of their own."""
+"""Addresses: the right to send to a mailbox, and calls, whose answers have their own address."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class PortGrant(Grant):
 
 @final
 class Address(Generic[M_contra]):
-    """The right to send messages of one type to a mailbox; an address can itself be captured, passed and sent.
+    """The right to send messages of one type to a mailbox. An address can be captured, passed and sent.
 
     An address keeps neither its process nor its mailbox alive. Each message arrives at most once.
 
@@ -96,7 +96,7 @@ class Address(Generic[M_contra]):
 
     @property
     def alive(self) -> bool:
-        """Whether the mailbox is open, or, for a process without a mailbox, the process still runs."""
+        """True while the mailbox is open, or, if the process has no mailbox, while the process runs."""
         return self._grant.port.reason is None
 
     @shown_at_caller
@@ -270,7 +270,7 @@ class Address(Generic[M_contra]):
 
 
 class _Call(Generic[T]):
-    """One call from the host: a port for one answer, and a watch over the receiver that is to answer."""
+    """One call from the host: a port for the answer, and a watch over the receiver."""
 
     def __init__(self, target: Port) -> None:
         self.port = Port(f"a call to {target.label}", messages=1)
@@ -280,7 +280,7 @@ class _Call(Generic[T]):
         self._watch = target.watch(lambda _reason, _words: self.port.tell_listeners())
 
     def answer(self) -> Any:
-        """Return the answer, or `_MISSING` while it may still come; raise the receiver's end when no answer can come any more."""
+        """Return the answer, or `_MISSING` while it may still come; raise the receiver's end once no answer can come."""
         ended = self._target.reason
         envelope = self.port.take()
         if envelope is not None:

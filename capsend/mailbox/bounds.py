@@ -10,10 +10,10 @@ Policy: TypeAlias = Literal["block", "fail", "drop_oldest"]
 MESSAGES: Final = 1_000
 SIZE: Final = 16 << 20
 OVERHEAD: Final = 256
-"""Bytes that a message is charged beside its text, and again for every handle that it carries."""
+"""Bytes that a message is charged on top of its text, and again for every handle that it carries."""
 
 MOST_CALLS: Final = 1_000
-"""Open calls that one mailbox can have."""
+"""The most open calls of one mailbox."""
 
 MOST_WARNINGS: Final = 10
-"""Refused messages of one mailbox about which a warning is logged."""
+"""The most warnings that are logged about a mailbox's refused messages."""

@@ -1,4 +1,4 @@
-"""Messages of bytes and handles, and the Python values that they are read as and written from.
+"""Messages of bytes and handles, and their conversion to and from Python values.
 
 A guest in any language sends and receives bytes and handles. To Python, bytes without handles are a `bytes`, bytes with handles are a tuple
 of a `bytes` and a tuple of the objects behind the handles; any other value reaches such a guest as codec text.
@@ -25,7 +25,10 @@ EXIT: Final = 3
 """The kinds of messages, as guests see them; `docs/abi.md`."""
 
 REASONS: Final = ("normal", "failed", "killed", "limit", "trap", "lost")
-"""The reasons of an end; guests get the position. A mailbox that was closed ended normally; a reason that is none of these is "failed"."""
+"""The reasons of an end; a guest gets the position.
+
+A closed mailbox counts as "normal"; a reason that is not in the list counts as "failed".
+"""
 
 # More than any tuple of a `bytes` and a hundred handles takes: a text that costs more to read is another value.
 _FEW: Final = codec.Limits(max_nodes=400, max_items=800, max_work=100_000)

@@ -98,7 +98,7 @@ class Mailbox(Closing, Generic[M]):
     def receive(self, timeout: float | None = None, *, kind: Callable[[M], bool] | types.UnionType) -> M: ...
     @shown_at_caller
     def receive(self, timeout: float | None = None, *, kind: Any = None) -> Any:
-        """Take the next message out, waiting for it.
+        """Take the next message out; wait until there is one.
 
         Ordering:
             Messages of one sender come in the order in which they were sent. With *kind*, the first match in the order of arrival is taken;
@@ -257,7 +257,7 @@ class Mailbox(Closing, Generic[M]):
             address.__capsend_handle__.port.unwatch(token)
 
     def close(self) -> None:
-        """Receive nothing any more: senders and monitors are notified, and the messages left count as dropped."""
+        """Close the mailbox: senders and monitors are notified, and the messages left count as dropped."""
         for port, token in self._watches.items():
             port.unwatch(token)
         self._watches = {}

@@ -1,4 +1,4 @@
-"""Ports: the bounded queues behind mailboxes; they know neither processes nor the values in the envelopes.
+"""Ports: the bounded queues behind mailboxes, which depend neither on processes nor on the values in the envelopes.
 
 A port is a queue with one receiver, and rights to send that can be handed on.
 
@@ -41,7 +41,7 @@ class Offer(enum.Enum):
 
 
 class Origin(Protocol):
-    """The call from which a message came: it knows the objects that its text names."""
+    """The sender of a message, which resolves the names of objects in the message's text."""
 
     def resolve(self, reference: Any) -> object:
         """Return the host's object of a name in the text.
@@ -60,9 +60,9 @@ class Envelope:
         grants: the grants behind its handles.
         kind: "m" a message, "d" the notice of a monitor, "x" the notice of a link.
         tag: the call that the message answers; 0 for none.
-        origin: knows the names in the text; None where it has none, or where its sender has ended.
+        origin: resolves the names in the text; None if the text has none, or if its sender has ended.
         trusted: True if the host wrote the message.
-        segments: the bytes beside the text.
+        segments: the bytes that travel next to the text.
         size: the bytes that it is charged.
     """
 
@@ -95,7 +95,7 @@ class Envelope:
 
 
 class Account(Protocol):
-    """An account that is charged for the messages in a port, beside the port's own bounds; called with the port's lock held or not."""
+    """An account charged for the messages in a port, in addition to the port's bounds; called with or without the port's lock."""
 
     def take_mail(self, amount: int, port: Port, *, urgent: bool) -> int:
         """Charge a message, or return the missing bytes; the account calls the port's `tell_next` when it may have room."""
@@ -120,8 +120,8 @@ class Waiter:
 class Port:
     """A queue of envelopes with one receiver and any number of senders.
 
-    Replies to calls and the notices that belong to calls have a queue of their own, so that no flood of messages keeps them out. Ordinary
-    notices wait among the messages. Safe to use from any thread.
+    Answers to calls and the notices that belong to calls have a separate queue, so that no flood of messages keeps them
+    out. Ordinary notices wait among the messages. Safe to use from any thread.
 
     Ordering:
         Envelopes leave in the order of their arrival, urgent ones (replies, and notices of calls) first; a notice is behind all messages
@@ -175,11 +175,11 @@ class Port:
         self.received: int = 0
         self.notices: int = 0
         self.name: Callable[[Any], object] | None = None
-        """Returns the name by which the receiver knows a class or function; None where the receiver can be given the object itself."""
+        """Returns the receiver's name of a class or function; None where the receiver can be given the object itself."""
         self.reads_pickles: bool = True
-        """Whether the receiver reads messages of the host in the form of a pickle, and segments."""
+        """True if the receiver reads pickled messages of the host, and segments."""
         self.is_brief: bool = False
-        """Whether the port takes the one answer of a call and closes: nobody asks whether it is alive."""
+        """True if the port closes after the one answer of a call: its liveness is never asked for."""
         self.on_exit: Callable[[Port, str, str], None] | None = None
         self.linked: dict[Port, Callable[[], None]] = {}
         """{port: undo} of the links that others made to this port."""
@@ -298,7 +298,7 @@ class Port:
         self.tell_next()
 
     def notify(self, envelope: Envelope) -> None:
-        """Put a notice into the queue, which has room for every notice that was asked for."""
+        """Put a notice into the queue, which has room for every requested notice."""
         with self._lock:
             if self.reason is not None or (envelope.tag and envelope.tag not in self._calls):
                 return
@@ -357,7 +357,7 @@ class Port:
         return token
 
     def ignore(self, token: int) -> None:
-        """Call the listener no more."""
+        """Stop calling the listener."""
         with self._lock:
             self._listeners.pop(token, None)
             self._wakes = tuple(self._listeners.values())
@@ -371,7 +371,7 @@ class Port:
             return True
 
     def close_call(self, tag: int) -> None:
-        """Admit no answer with this tag any more."""
+        """Stop admitting the answer with this tag."""
         with self._lock:
             self._calls.discard(tag)
 
@@ -422,8 +422,9 @@ class Port:
 
         Args:
             tell: called with the reason and words for people.
-            owner: the port that *tell* notifies, if any. All messages that the closed port's process sent to it are in it by then; a port
-                of another machine, whose messages may still wait for room, sees to that.
+            owner: the port that *tell* notifies, if any. All messages that the closed port's process sent to it are in
+                it by then. (Those of a process on another machine may still wait for room; the port that stands for
+                that machine handles this.)
         """
         token = next(_numbers)
         with self._lock:
@@ -439,7 +440,7 @@ class Port:
             return self._watches.pop(token, None) is not None
 
     def close(self, reason: str, words: str = "") -> None:
-        """Accept and hold nothing any more, and call all watches, waiters and listeners; the messages left count as dropped."""
+        """Close the port: call all watches, waiters and listeners; the messages left count as dropped."""
         with self._lock:
             if self.reason is not None:
                 return
@@ -526,7 +527,11 @@ def put(
 
 
 def link(one: Port, other: Port) -> Callable[[], None]:
-    """Link two ports: when one closes, the other's `on_exit` is called with the reason; return a function that undoes the link."""
+    """Link two ports: when one closes, the other's `on_exit` is called with the reason.
+
+    Returns:
+        A function that undoes the link.
+    """
     halves: list[Callable[[bool], None]] = []
 
     def end() -> None:

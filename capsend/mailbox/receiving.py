@@ -40,7 +40,7 @@ def address_of(peer: Any, *, kind: type[T]) -> T:
 
 
 def check_timeout(timeout: Any) -> None:
-    """Refuse a timeout that is no number, such as a class that was meant as `kind`.
+    """Refuse a timeout that is not a number, such as a class meant as `kind`.
 
     Raises:
         TypeError: *timeout* is neither a number nor None.

@@ -27,7 +27,7 @@ class Timer:
 
     @property
     def size(self) -> int:
-        """The bytes that the message is charged; 0 when it is gone."""
+        """The bytes that the message is charged; 0 when the message is gone."""
         envelope = self._envelope
         return 0 if envelope is None else envelope.size
 

@@ -6,7 +6,7 @@ import contextlib
 
 
 class Event:
-    """An asyncio event that other threads may set; each wait uses it up."""
+    """An asyncio event that any thread may set; each wait uses it up."""
 
     def __init__(self) -> None:
         import asyncio
@@ -16,7 +16,7 @@ class Event:
 
     def set(self) -> None:
         """Set the event, from any thread."""
-        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: no task waits any longer
             self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self) -> None:
