@@ -17,7 +17,7 @@ import attrs
 from capsend.cluster.greeting import hello
 from capsend.cluster.hosted import Answer, HostedNames, HostedShipment, Raised
 from capsend.cluster.images import Images, check
-from capsend.cluster.items import PART, Item, Malformed, joined, pack, split
+from capsend.cluster.items import PART, Item, Malformed, in_parts, pack, split
 from capsend.cluster.lease import Lease
 from capsend.cluster.lines import GREETINGS, PATIENCE, Line, admit, dial
 from capsend.cluster.modules import Modules
@@ -50,13 +50,17 @@ class _Target:
         self._host = host
         self._number = number
         self._stream = stream
+        self._is_dirty = False
 
     def __call__(self, text: str) -> None:
         self._host.home.put("out", (self._number, self._stream, False), text.encode("utf-8", "surrogatepass"))
+        self._is_dirty = True  # only now: whoever flushes on another thread then flushes behind this text
 
     def flush(self) -> None:
-        """Have home flush its stream."""
-        self._host.home.put("out", (self._number, self._stream, True))
+        """Have home flush its stream, if text was written since the last time: every process flushes when it ends."""
+        if self._is_dirty:
+            self._is_dirty = False
+            self._host.home.put("out", (self._number, self._stream, True))
 
 
 class Host:
@@ -341,16 +345,14 @@ class Host:
 
     def _tell_end(self, number: int, answer: Answer | Outcome, reason: str, words: str, figures: list[float]) -> None:
         grants: Mapping[int, Grant] = answer.grants if isinstance(answer, Answer) else {}
-        sizes, body = joined((answer.text,), answer.segments if isinstance(answer, Answer) else ())
-        is_large = len(body) > PART
-        if is_large:
-            view = memoryview(body)
-            last = (len(body) - 1) // PART * PART
-            for start in range(0, last, PART):
-                self.home.put("part", (number,), view[start : start + PART], bulk=True)
-            body = bytes(view[last:])
+        pieces = [answer.text.encode("utf-8", "surrogatepass")]
+        pieces += answer.segments if isinstance(answer, Answer) else ()
+        sizes = [len(piece) for piece in pieces]
+        *before, body = in_parts(pieces)
+        for part in before:
+            self.home.put("part", (number,), part, bulk=True)
         fields = (number, answer.kind, reason, words[:500], figures, numbered(self.switch, grants), sizes)
-        self.home.put("result", fields, body, bulk=is_large)
+        self.home.put("result", fields, body, bulk=bool(before))
 
     def _kill(self, item: Item) -> None:
         number, why = item.fields

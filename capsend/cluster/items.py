@@ -7,6 +7,8 @@ the JSON array of the word and its fields, then the body. Nothing that a peer wr
 
 from __future__ import annotations
 
+import collections
+import operator
 import struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -16,7 +18,7 @@ from capsend.codec.segments import MOST as MOST_SEGMENTS
 from capsend.runtime.terms import LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 LARGEST_HEAD: Final = 4 << 20
 LARGEST_BODY: Final = 1 << 30
@@ -83,7 +85,7 @@ def _reference(value: Any) -> bool:
     if type(value) is not list or not value:
         return False
     kinds = _ADDRESS if value[0] == "a" else _FUNCTION if value[0] == "f" else ()
-    return len(value) == len(kinds) + 1 and all(good(part) for good, part in zip(kinds, value[1:], strict=True))
+    return len(value) == len(kinds) + 1 and all(map(operator.call, kinds, value[1:]))
 
 
 _references = _several(_reference, MOST_HANDLES)
@@ -235,7 +237,7 @@ def unpack(head: bytes, body: bytes) -> Item:
     kinds = WORDS.get(word)
     if kinds is None or len(fields) != len(kinds):
         raise Malformed(f"{word[:20]!r} with {len(fields)} fields is no item")
-    if not all(good(field) for good, field in zip(kinds, fields, strict=True)):
+    if not all(map(operator.call, kinds, fields)):
         raise Malformed(f"an item {word!r} has a field of another kind")
     return Item(word, fields, body)
 
@@ -247,25 +249,63 @@ def joined(texts: Iterable[str], segments: Iterable[bytes] = ()) -> tuple[list[i
     return [len(part) for part in parts], parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def split(body: bytes, sizes: list[int], texts: int) -> tuple[list[str], list[bytes]]:
+def in_parts(pieces: Iterable[bytes], *, most: int = PART) -> Iterator[bytes | memoryview]:
+    """Cut a large body, which is never made as a whole, into parts of *most* bytes; the last has the rest, and at least one byte.
+
+    Args:
+        pieces: the texts and segments of the body, one after the other.
+        most: the bytes of a part.
+    """
+    beginning = b""
+    for piece in pieces:
+        view = memoryview(piece)
+        while len(beginning) + len(view) > most:
+            size = most - len(beginning)
+            yield beginning + view[:size] if beginning else view[:size]
+            beginning, view = b"", view[size:]
+        beginning += view
+    yield beginning
+
+
+def split(body: bytes, sizes: list[int], texts: int, *, before: Sequence[bytes] = ()) -> tuple[list[str], list[bytes]]:
     """Return the texts and segments of a body.
 
     Args:
         body: the body.
         sizes: the size of each of them.
         texts: the number of texts, which come first.
+        before: the parts that came before the body.
 
     Raises:
         Malformed: the sizes do not add up to the body's, or a text is not UTF-8.
     """
-    if len(sizes) < texts or any(size < 0 for size in sizes) or sum(sizes) != len(body):
+    if len(sizes) < texts or min(sizes, default=0) < 0 or sum(sizes) != len(body) + sum(map(len, before)):
         raise Malformed("the sizes in a head do not add up to its body's")
     found: list[bytes] = []
-    start = 0
-    for size in sizes:
-        found.append(body[start : start + size])
-        start += size
+    if before:
+        found += _cut(collections.deque(memoryview(part) for part in (*before, body)), sizes)
+    elif len(sizes) == 1:
+        found.append(body)
+    else:
+        start = 0
+        for size in sizes:
+            found.append(body[start : start + size])
+            start += size
     try:
         return [part.decode("utf-8", "surrogatepass") for part in found[:texts]], found[texts:]
     except UnicodeDecodeError:
         raise Malformed("a text is not UTF-8") from None
+
+
+def _cut(views: collections.deque[memoryview], sizes: Iterable[int]) -> Iterator[bytes]:
+    """Cut what is in *views* into pieces of these sizes, and copy each byte once: the whole may be large."""
+    for size in sizes:
+        pieces: list[memoryview] = []
+        while size:
+            view = views.popleft()
+            if len(view) > size:
+                views.appendleft(view[size:])
+                view = view[:size]
+            pieces.append(view)
+            size -= len(view)  # noqa: PLW2901 - the bytes that are still missing
+        yield b"".join(pieces)

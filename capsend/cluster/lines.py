@@ -307,15 +307,18 @@ class Line:
         with self._lock:
             if self._is_over:
                 return
-            if first:
-                self._items.appendleft((data, *rest))
-            else:
-                (self._bulk if bulk else self._items).append((data, *rest))
-            self._size += len(data) + sum(map(len, rest))
+            self._size += len(data)
+            if rest:
+                self._size += sum(map(len, rest))
             if self._is_writing:
+                if first:
+                    self._items.appendleft((data, *rest))
+                else:
+                    (self._bulk if bulk else self._items).append((data, *rest))
                 return
-            self._is_writing = True
-        self._write()
+            self._is_writing = True  # so nothing waits, and this goes at once
+            self._begun.extend(rest)
+        self._write(data)
 
     def _sealed(self, data: Data) -> Data:
         return data if type(self._cipher) is Plain else self._cipher.seal(bytes(data))
@@ -347,9 +350,9 @@ class Line:
         for tell in thirsty:
             tell()
 
-    def _write(self) -> None:
-        """Write as much as the system takes at once; leave the rest to the line's thread."""
-        while data := self._next():
+    def _write(self, data: Data) -> None:
+        """Write data and all that waits, as much as the system takes at once; leave the rest to the line's thread."""
+        while data:
             sealed = self._sealed(data)
             try:
                 sent = self._connection.send(sealed, socket.MSG_DONTWAIT)
@@ -363,6 +366,7 @@ class Line:
                 self._rest = memoryview(sealed)[sent:]
                 self._work.release()
                 return
+            data = self._next()
 
     def _write_rest(self) -> None:
         while True:

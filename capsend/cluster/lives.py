@@ -289,10 +289,9 @@ class RemoteLife(Completion):
             error = OutputLimitExceeded(message, limit=limit)
             self._acts.add(lambda: self._finish(error, "limit", words_of(error)))
             return
-        if self._parts:
-            body = b"".join((*self._parts, body))
-            self._parts.clear()
-        (text,), segments = split(body, sizes, 1)
+        before, self._parts = self._parts, []
+        (text,), segments = split(body, sizes, 1, before=before)
+        before.clear()
 
         def read() -> None:
             self._read(kind, text, segments, grants=grants, reason=reason, words=words)

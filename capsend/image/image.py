@@ -173,7 +173,7 @@ class Image:
     @property
     def content_key(self) -> str:
         """A name for what the image holds: as `key`, without the machine that it is built for."""
-        return _short(_content(self.packages, self._digest))
+        return _content_key(self.packages, self._digest, os.environ.get("CAPSEND_CACHE_DIR"))
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -346,7 +346,7 @@ def _provide(names: tuple[str, ...], _cache_dir: str | None) -> None:
 
 def forget() -> None:
     """Look at the packages anew: one was built for the guest, or removed."""
-    for cached in (_folder_of, _collected, _content_in, needs_native):
+    for cached in (_folder_of, _collected, _content_in, _content_key, needs_native):
         cached.cache_clear()
     _provide.cache_clear()
 
@@ -411,6 +411,11 @@ def _content_in(names: tuple[str, ...], file: str, _cache_dir: str | None) -> li
         ("packages", [(package.name, package.version, _digest(package)) for package in _packages(names)]),
         ("zones", time_zones.version()),
     ]
+
+
+@functools.cache
+def _content_key(names: tuple[str, ...], file: str, cache_dir: str | None) -> str:
+    return _short(_content_in(names, file, cache_dir))
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,17 +21,6 @@ def to_stderr(text: str) -> None:
     """Write to the `sys.stderr` of that moment."""
     if sys.stderr is not None:
         sys.stderr.write(text)
-
-
-@runtime_checkable
-class Forwarding(Protocol):
-    """A target of output that hands it on to another program, and has it flushed there."""
-
-    def __call__(self, text: str, /) -> object:
-        """Hand on text."""
-
-    def flush(self) -> object:
-        """Have it flushed."""
 
 
 class Lines:
@@ -60,8 +49,10 @@ class Lines:
             sys.stdout.flush()
         elif self._target is to_stderr and sys.stderr is not None:
             sys.stderr.flush()
-        elif isinstance(self._target, Forwarding):
-            self._target.flush()
+        else:
+            flush: Any = getattr(self._target, "flush", None)  # of a target that hands text on to another program
+            if flush is not None:
+                flush()
 
     def close(self) -> None:
         """Hand on the last line, although its end is missing."""

@@ -12,7 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capsend.cluster.items import LARGEST_HEAD, LENGTHS, WORDS, Item, Malformed, joined, lengths, pack, split, unpack
+from capsend.cluster.items import (
+    LARGEST_HEAD,
+    LENGTHS,
+    WORDS,
+    Item,
+    Malformed,
+    in_parts,
+    joined,
+    lengths,
+    pack,
+    split,
+    unpack,
+)
 from capsend.cluster.lines import Line, Plain, Refused, Token, admit, dial
 from capsend.cluster.peers import HOME, Peer, Switch
 from capsend.mailbox.ports import Port
@@ -92,6 +104,24 @@ def test_split_is_the_inverse_of_joined(texts: list[str], segments: list[bytes])
     for wrong in ([*sizes, 1], [-1, *sizes[1:]], sizes[:-1] + [sizes[-1] + 1]):
         with pytest.raises(Malformed):
             split(body, wrong, len(texts))
+
+
+@given(
+    texts=st.lists(st.text(max_size=5), min_size=1, max_size=3),
+    segments=st.lists(st.binary(max_size=9), max_size=3),
+    most=st.integers(1, 12),
+)
+def test_split_is_the_inverse_of_parts(texts: list[str], segments: list[bytes], most: int) -> None:
+    """However the body was cut on its way: each part has as many bytes as a part can have, and the last one those that are left."""
+    sizes, whole = joined(texts, segments)
+    pieces = [text.encode("utf-8", "surrogatepass") for text in texts] + segments
+    *before, body = map(bytes, in_parts(pieces, most=most))
+    assert b"".join((*before, body)) == whole
+    assert all(len(part) == most for part in before)
+    assert 0 < len(body) <= most or not whole
+    assert split(body, sizes, len(texts), before=before) == (texts, segments)
+    with pytest.raises(Malformed):
+        split(body, [*sizes, 1], len(texts), before=before)
 
 
 class Quiet:

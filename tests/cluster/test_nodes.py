@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -49,6 +51,16 @@ def pid_of(node: Any) -> int:
     """Return the number of a node's OS process."""
     assert node.pid is not None
     return int(node.pid)
+
+
+class Counting(io.StringIO):
+    """A stream that counts how often it is flushed."""
+
+    flushed: int = 0
+
+    def flush(self) -> None:
+        """Count."""
+        self.flushed += 1
 
 
 @pytest.fixture
@@ -449,3 +461,20 @@ def test_guest_whose_result_grows_on_its_way_ends_and_takes_nothing_along(two_no
     with pytest.raises(capsend.OutputLimitExceeded, match="more than the 1048576 bytes in transit"):
         p.result(PATIENCE)
     assert (p.exit_reason, len(two_nodes.nodes)) == ("limit", 2)
+
+
+def complain() -> None:
+    """Write a line to standard error."""
+    print("written", file=sys.stderr)
+
+
+def test_a_stream_of_home_is_flushed_for_a_process_that_has_written(two_nodes) -> None:
+    """And for no other, although each flushes standard error as it ends: that would be an item more, and a thread at home that wakes up for it."""
+    stream, there = Counting(), Environment(on=two_nodes)
+    with contextlib.redirect_stderr(stream):
+        assert there.spawn(pow, 2, 3).result(PATIENCE) == 8
+        before = stream.flushed
+        there.spawn(complain).result(PATIENCE)
+    assert before == 0
+    assert stream.flushed > 0
+    assert stream.getvalue() == "written\n"
