@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import importlib.util
 import os
 import shutil
@@ -14,15 +13,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from capsend import versions
-from capsend.codec.text import dumps, loads
+from capsend.codec.text import loads
 from capsend.exceptions import ImageError
 from capsend.image import time_zones
 from capsend.image.guest_files import declaration_files, guest_files
 from capsend.image.immortal import immortalize
 from capsend.image.native.place import SUFFIXES
+from capsend.image.record import COMPILED, COMPONENT, CONTENT, RECORD, SWITCH, Record, content_of, digest_of, is_merging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,10 +28,6 @@ if TYPE_CHECKING:
     from capsend.image.image_file import ImageFile
     from capsend.image.packages import Package
 
-COMPONENT: Final = "image.wasm"
-COMPILED: Final = "image.cwasm"
-CONTENT: Final = "image.memory"
-RECORD: Final = "image.json"
 SPACE: Final = 300_000_000
 """Bytes that a build needs at its peak, temporary files included."""
 
@@ -59,62 +53,6 @@ _INVENTORY: Final = (
     "import sys, pathlib; from capsend.image import bake; print(bake.inventory_of(pathlib.Path(sys.argv[1])))"
 )
 _UNMERGED: Final = "unmerged"
-_SWITCH: Final = "CAPSEND_MERGE"
-"""The environment variable that keeps images unmerged when it is 0: for tests, and for finding the origin of a fault."""
-
-
-@attrs.frozen
-class Record:
-    """The facts about a built image that are known without loading it; kept beside it as JSON."""
-
-    key: str
-    python: str
-    packages: tuple[str, ...]
-    modules: frozenset[str] = attrs.field(repr=False)
-    missing: dict[str, str] = attrs.field(repr=False)
-    digest: str
-    size: int
-    built: float
-    """Seconds since the epoch."""
-    instance: int | None = None
-    """The number of the instance that has its memory, by which the host reaches the memory in place; None if it was not found."""
-    written: tuple[tuple[int, int], ...] = attrs.field(default=(), repr=False)
-    """(address, bytes) of the pages of its memory that every process writes to."""
-    content: str = ""
-    """SHA-256 of the file with the first content of its memory; empty where the compiled form has that."""
-    unmerged: str = ""
-    """The reason why its modules are not merged into one, which makes processes start faster; empty if they are."""
-    file: str = ""
-    """The digest of the file that it was compiled from; empty if it was built on this machine."""
-
-    def save(self, path: Path) -> None:
-        """Write the record as JSON."""
-        data = attrs.asdict(self)
-        data["modules"] = sorted(self.modules)
-        path.write_text(dumps(data), encoding="ascii")
-
-    @classmethod
-    def load(cls, path: Path) -> Record:
-        """Read a file that `save` wrote.
-
-        Raises:
-            ValueError: the file does not hold a record.
-        """
-        try:
-            data = loads(path.read_text(encoding="ascii"))
-            data["modules"] = frozenset(data["modules"])
-            data["packages"] = tuple(data["packages"])
-            data["written"] = tuple((address, length) for address, length in data["written"])
-            return cls(**data)
-        except (TypeError, KeyError, ValueError) as error:
-            message = f"{path} is damaged"
-            raise ValueError(message) from error
-
-
-def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def bake(folder: Path, *, key: str, packages: Sequence[Package], rehearsal: str) -> None:
@@ -255,14 +193,9 @@ def _snapshot(folder: Path, packages: Sequence[Package]) -> None:
     immortalize(component)
 
 
-def is_merging() -> bool:
-    """Return whether images are merged: all are, unless the environment switches it off."""
-    return os.environ.get(_SWITCH) != "0"
-
-
 def _translate(folder: Path, *, unmerged: str = "", seconds: float | None = None) -> str:
     """Compile the component, merged unless a reason against it is given or found; return that reason."""
-    unmerged = unmerged or ("" if is_merging() else f"{_SWITCH} is 0")
+    unmerged = unmerged or ("" if is_merging() else f"{SWITCH} is 0")
     options = [_UNMERGED] if unmerged else []
     files = (folder / COMPONENT, folder / COMPILED, folder / CONTENT)
     printed = _run(_TRANSLATE, *files, *options, folder=folder, seconds=seconds)
@@ -342,12 +275,6 @@ def _tool_folders() -> list[str]:
 def _last_words(output: str) -> str:
     lines = [line for line in output.splitlines() if line.strip()]
     return "\n".join(lines[-15:])[-3_000:] or "the tool gave no reason"
-
-
-def content_of(folder: Path) -> Path | None:
-    """Return the file with the first content of an image's memory; None where the compiled form has that."""
-    path = folder / CONTENT
-    return path if path.exists() else None
 
 
 def _try_out(folder: Path, *, seconds: float | None = None) -> dict[str, Any]:

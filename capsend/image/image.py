@@ -22,22 +22,11 @@ from capsend.cache_place import cache_folder
 from capsend.codec.text import dumps
 from capsend.exceptions import ImageError
 from capsend.image import rehearsal
-from capsend.image.bake import (
-    COMPILED,
-    CONTENT,
-    RECORD,
-    Record,
-    assemble_component,
-    bake,
-    bake_file,
-    described,
-    digest_of,
-    is_merging,
-)
 from capsend.image.cache import check_owner, check_way, cpu, own_folder, unwritable
 from capsend.image.guest_files import declaration_files, guest_files, guest_modules
 from capsend.image.packages import ALWAYS, Package, collect
 from capsend.image.provision import provide
+from capsend.image.record import COMPILED, CONTENT, RECORD, Record, digest_of, is_merging
 from capsend.image.without_native import needs_native, refuse_native
 from capsend.shipping.captures.origins import register_native_code
 
@@ -130,20 +119,20 @@ class Image:
         Raises:
             ImageError: a package is not installed or contains native code, the image cannot be built, or the file cannot be written.
         """
-        from capsend.image import image_file
+        from capsend.image import bake, image_file
 
         if self.file is not None:
             raise ImageError(f"this image is that of a file already: copy {self.file.path}")
         packages, modules = _packages(self.packages), self.modules
         with _workshop(cache_folder()) as workshop:
-            component = assemble_component(workshop, packages, rehearsal.texts(knows=Image().knows))
+            component = bake.assemble_component(workshop, packages, rehearsal.texts(knows=Image().knows))
             try:
                 return image_file.write(
                     path,
                     component,
                     guest=_guest(),
                     python=self.record.python,
-                    packages=described(packages),
+                    packages=bake.described(packages),
                     modules=modules,
                 )
             except OSError as error:
@@ -268,11 +257,13 @@ class Image:
         return template
 
     def _build(self, folder: Path) -> None:
+        from capsend.image import bake  # tools that a program with a built image never needs
+
         _remove_leftovers(folder.parent)
         with _workshop(folder.parent) as workshop:
             if self.file is not None:
                 try:
-                    bake_file(workshop, key=self.key, file=self.file)
+                    bake.bake_file(workshop, key=self.key, file=self.file)
                 except OSError as error:
                     raise ImageError(
                         f"{self.file.path} cannot be read: {error}. Put it back, or build the image: Image()"
@@ -280,7 +271,7 @@ class Image:
             else:
                 packages = _packages(self.packages)
                 refuse_native(packages)
-                bake(workshop, key=self.key, packages=packages, rehearsal=rehearsal.texts(knows=Image().knows))
+                bake.bake(workshop, key=self.key, packages=packages, rehearsal=rehearsal.texts(knows=Image().knows))
             _discard(folder)
             workshop.rename(folder)
             for old in list_images()[_KEPT:]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -109,6 +108,8 @@ def _attempt(packages: list[Package]) -> dict[str, str]:
     Returns:
         {name: error} of the packages that fail.
     """
+    import subprocess  # not needed by a program whose image is built
+
     native = [str(path) for package in packages for path in package.native]
     told = json.dumps([sys.path, native, _ABSENT, [[package.name, package.imports] for package in packages]])
     command = [sys.executable, "-I", "-c", _ATTEMPT, told]

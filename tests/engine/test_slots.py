@@ -11,7 +11,7 @@ import pytest
 
 from capsend import engine
 from capsend.engine import slots
-from capsend.image.bake import CONTENT
+from capsend.image.record import CONTENT
 
 if TYPE_CHECKING:
     from pathlib import Path

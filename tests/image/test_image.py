@@ -14,6 +14,7 @@ from capsend.exceptions import ImageError
 from capsend.image import Image, image
 from capsend.image import bake as baking
 from capsend.image import cache as ownership
+from capsend.image import record as recording
 from capsend.image.guest_files import guest_modules
 from capsend.image.image import ABSENT, clear_images, list_images
 
@@ -131,7 +132,7 @@ def test_copied_image_is_verified_and_used(copied, capsys):
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("name", [baking.COMPILED, baking.CONTENT])
+@pytest.mark.parametrize("name", [recording.COMPILED, recording.CONTENT])
 def test_tampered_image_is_not_loaded(copied, capsys, name):
     """One changed byte is noticed, although the size is right: in the code as in the memory that processes begin with."""
     if not (copied / name).exists():
@@ -148,14 +149,14 @@ def test_tampered_image_is_not_loaded(copied, capsys, name):
 
 def test_truncated_image_is_not_loaded(copied):
     """As after a crash."""
-    os.truncate(copied / baking.COMPILED, 1_000_000)
+    os.truncate(copied / recording.COMPILED, 1_000_000)
     assert image._load(copied) is None
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", "\udc80", '{"modules": 3}'])
 def test_damaged_record_is_not_believed(copied, text):
     """Whatever it holds."""
-    (copied / baking.RECORD).write_bytes(text.encode("utf-8", "surrogateescape"))
+    (copied / recording.RECORD).write_bytes(text.encode("utf-8", "surrogateescape"))
     assert image._load(copied) is None
 
 
@@ -163,7 +164,7 @@ def test_damaged_record_is_not_believed(copied, text):
 @pytest.mark.parametrize("which", ["folder", "file"])
 def test_image_that_others_can_write_is_refused(copied, which):
     """Loading it runs it as native code."""
-    (copied if which == "folder" else copied / baking.COMPILED).chmod(0o777)
+    (copied if which == "folder" else copied / recording.COMPILED).chmod(0o777)
     with pytest.raises(ImageError, match="can be written by other users"):
         image._load(copied)
 
@@ -203,7 +204,7 @@ def test_image_behind_a_symbolic_link_is_refused(copied, tmp_path):
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
 def test_image_of_another_user_is_refused(copied):
     """Whoever else owns it could have written it."""
-    os.chown(copied / baking.COMPILED, 12345, 12345)
+    os.chown(copied / recording.COMPILED, 12345, 12345)
     with pytest.raises(ImageError, match="belongs to another user"):
         image._load(copied)
 
@@ -225,8 +226,8 @@ def test_old_images_make_room_for_a_new_one(copied, monkeypatch):
     for number in range(12):
         folder = copied.with_name(f"{number:024}")
         folder.mkdir(mode=0o700)
-        attrs.evolve(record, built=record.built - 1000 + number).save(folder / baking.RECORD)
-    monkeypatch.setattr(image, "bake", lambda workshop, **_: shutil.copytree(copied, workshop, dirs_exist_ok=True))
+        attrs.evolve(record, built=record.built - 1000 + number).save(folder / recording.RECORD)
+    monkeypatch.setattr(baking, "bake", lambda workshop, **_: shutil.copytree(copied, workshop, dirs_exist_ok=True))
     Image()._build(copied)
     left = [stored.path.name for stored in list_images()]
     assert left == [copied.name, *(f"{number:024}" for number in range(11, 4, -1))]

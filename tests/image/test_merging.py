@@ -13,10 +13,10 @@ from capsend import engine
 from capsend.commands import doctor
 from capsend.engine.binary import Reader, leb, sections, signed_leb
 from capsend.image import Image
-from capsend.image.bake import Record
 from capsend.image.merging import Unmergeable
 from capsend.image.merging.instructions import Code, Numbers
 from capsend.image.merging.merge import merge
+from capsend.image.record import Record
 from capsend.image.translating import translate
 
 if TYPE_CHECKING:
