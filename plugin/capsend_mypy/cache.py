@@ -49,6 +49,8 @@ class Summaries:
         self.tops = tops
         # Of an earlier run's modules that import capsend, mypy shows a plugin no imports: the file stands for them.
         self.mark = os.path.join(options.cache_dir, MARK) if _is_kept(options) else ""
+        # A worker has the options of its coordinator, and is not shown the imports of the modules that the coordinator parsed.
+        self.has_workers = options.num_workers > 0
         self.daemon = bool(options.fine_grained_incremental or options.cache_fine_grained)
         self.used = self.forced or self.daemon or bool(self.mark and os.path.exists(self.mark))
 
@@ -64,8 +66,10 @@ class Summaries:
 
     def are_made(self, modules: Modules) -> bool:
         """Return whether this build makes summaries; workers read the coordinator's answer from the file."""
-        if not self.used:
-            self.used = os.path.exists(self.mark) if self.mark else not self.tops.isdisjoint(modules)
+        if not self.used and not self.mark:
+            self.used = not self.tops.isdisjoint(modules)
+        elif not self.used and self.has_workers:
+            self.used = os.path.exists(self.mark)
         return self.used
 
     def attach(self, file: n.MypyFile, modules: Modules) -> None:

@@ -239,7 +239,9 @@ class CapsendPlugin(Plugin):
 
     def get_type_analyze_hook(self, fullname: str) -> Callable[[AnalyzeTypeContext], Type] | None:
         """Note where a generic class that asks for a trait is named, to judge its arguments when all types are known."""
-        if fullname in self.plain or not self._may_ask:
+        # Written out, and not by `_may_ask`: mypy asks this more often than all other hooks together.
+        modules = self._modules
+        if modules is None or names.TRAITS not in modules or fullname in self.plain:
             return None
         if names.is_known(fullname):
             self.plain.add(fullname)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from capsend_mypy.shapes import Shape
     from capsend_mypy.solving import Direct, Found
     from capsend_mypy.spoils import Spoil
-    from capsend_mypy.summary import Summary
+    from capsend_mypy.summary import Hop, Summary
 
 TRANSPARENT: Final = frozenset(
     {
@@ -77,6 +77,7 @@ class Modules:
     def __init__(self, state: State, files: Mapping[str, n.MypyFile]) -> None:
         self.state = state
         self.files = files
+        names.note_shadowing(files)
         self.judge = Judge(
             files,
             state.options,
@@ -124,6 +125,13 @@ class Modules:
     def is_in_image(self, fullname: str) -> bool:
         """Return whether every process has the object of a name."""
         return names.is_known(fullname) or names.top(fullname) in self.state.packages
+
+    def is_shadowing(self, fullname: str, hop: Hop) -> bool:
+        """Return whether something is in a module that shadows the library's: code of that module is judged by what it does, as a script is."""
+        if not names.shadows_library(fullname):
+            return False
+        home = hop.place.module if hop.place is not None else self.split(hop.function)[0]
+        return names.top(home) != names.top(fullname)
 
     def is_installed(self, package: str) -> bool:
         """Return whether a package is installed beside mypy's program, and no configuration says that the image has it."""

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 from capsend_traits.absent import ABSENT
 
 if TYPE_CHECKING:
-    from mypy.nodes import TypeInfo
+    from collections.abc import Mapping
+
+    from mypy.nodes import MypyFile, TypeInfo
 
 PROCESS_SEND: Final = "capsend.traits.markers.ProcessSend"
 SERIALIZABLE: Final = "capsend.traits.markers.Serializable"
@@ -64,10 +66,32 @@ def top(module: str) -> str:
     return module.partition(".")[0]
 
 
+_shadowing: set[str] = set()
+"""The top-level modules of the build that have the name of one of the standard library, and are the user's own.
+
+An interpreter has one build at a time, and what is asked of a name is asked without the build: so the names are kept for all.
+"""
+
+
+def note_shadowing(modules: Mapping[str, MypyFile]) -> None:
+    """Note which modules of a build shadow one of the standard library."""
+    # The library's own modules come from typeshed, as stubs.
+    found = {name for name in modules.keys() & sys.stdlib_module_names if not modules[name].is_stub}
+    if found != _shadowing:
+        _shadowing.clear()
+        _shadowing.update(found)
+        is_known.cache_clear()
+
+
+def shadows_library(module: str) -> bool:
+    """Return whether a module, or anything in it, has the name of the standard library's and is the user's own."""
+    return bool(_shadowing) and top(module) in _shadowing
+
+
 @functools.lru_cache(maxsize=65536)
 def is_known(module: str) -> bool:
     """Return whether a module is part of every image, so that its definitions are sent by name."""
-    return top(module) in IMAGE
+    return top(module) in IMAGE and not shadows_library(module)
 
 
 def is_installed(path: str) -> bool:
@@ -81,6 +105,8 @@ def is_absent(name: str) -> bool:
     What a private module defines, such as `_hashlib.openssl_sha256`, is used by its public name, `hashlib.sha256`: that module has it from elsewhere.
     """
     module = top(name)
+    if shadows_library(module):
+        return False
     public = module.lstrip("_")
     has_public = public != module and public in sys.stdlib_module_names and public not in ABSENT
     return module in ABSENT and (name == module or not has_public)

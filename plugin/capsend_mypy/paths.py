@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mypy import nodes as n
-from mypy.types import CallableType, Instance, TupleType, Type, TypeType, TypeVarType, UnionType, get_proper_type
+from mypy.types import (
+    CallableType,
+    Instance,
+    Overloaded,
+    TupleType,
+    Type,
+    TypeType,
+    TypeVarType,
+    UnionType,
+    get_proper_type,
+)
 
 from capsend_mypy import syntax
 
@@ -49,9 +59,10 @@ class Paths:
             if node.type is None:
                 found.provisional = True
             return classes_of(node.type)
-        function = node.func if isinstance(node, n.Decorator) else node
-        declared = function.type if isinstance(function, n.FuncDef) else None
-        return classes_of(declared.ret_type) if isinstance(declared, CallableType) else []
+        declared = getattr(node.func if isinstance(node, n.Decorator) else node, "type", None)
+        items = declared.items if isinstance(declared, CallableType | Overloaded) else []
+        found_classes = [each for item in items for each in classes_of(item.ret_type)]
+        return list(dict.fromkeys(found_classes))
 
     def _step(self, info: n.TypeInfo, part: str, found: Direct) -> list[tuple[n.TypeInfo, bool]]:
         symbol = info.get(part.removesuffix("()"))
@@ -61,6 +72,9 @@ class Paths:
         node, called = symbol.node, part.endswith("()")
         if isinstance(node, n.TypeInfo):
             return [(node, not called)]
+        # In the table of the class, mypy has the type of a member's value, and gives the member its own where it is read.
+        if isinstance(node, n.Var) and info.is_enum and node.name in info.enum_members:
+            return [] if called else [(info, False)]
         if isinstance(node, n.Var) and node.type is None:
             found.provisional = True
         if isinstance(node, n.Var):

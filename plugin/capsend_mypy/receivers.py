@@ -21,10 +21,16 @@ class Receivers:
 
     A class is given as a path: "C name" for an instance of a class, "T name" for the class itself, "V name" for a module's variable,
     "F name" for the result of a function, "M name" for an imported module, followed by "/attribute" and "/method()" for the way from it.
+
+    Args:
+        owner: the class of the function, if it is a method.
+        scope: the function.
+        of_library: True to find classes of the standard library too, by calls of its functions and classes.
     """
 
-    def __init__(self, owner: n.TypeInfo | None, scope: n.Node) -> None:
+    def __init__(self, owner: n.TypeInfo | None, scope: n.Node, *, of_library: bool = False) -> None:
         self.owner = owner
+        self.of_library = of_library
         self.scope = scope
         self._assigned: dict[n.SymbolNode, list[n.Expression | None]] | None = None
 
@@ -71,14 +77,19 @@ class Receivers:
         if not isinstance(callee, n.RefExpr):
             return None
         if isinstance(callee.node, n.TypeInfo):
-            return class_path("C", callee.node)
+            return f"C {callee.node.fullname}" if self._is_library(callee.node) else class_path("C", callee.node)
+        if isinstance(callee.node, n.OverloadedFuncDef) and self._is_library(callee.node):
+            return f"F {callee.node.fullname}"
         if (
             isinstance(callee.node, n.FuncDef | n.Decorator)
             and "." in callee.node.fullname
-            and not names.is_known(callee.node.fullname)
+            and (self.of_library or not names.is_known(callee.node.fullname))
         ):
             return f"F {callee.node.fullname}"
         return None
+
+    def _is_library(self, node: n.SymbolNode) -> bool:
+        return self.of_library and names.is_known(node.fullname)
 
     def _named(self, base: n.RefExpr, depth: int) -> str | None:
         node = base.node

@@ -12,7 +12,7 @@ from mypy.typevars import fill_typevars
 
 from capsend_mypy import constants, mentions, names, outline, receivers, reflection, syntax, writes
 from capsend_mypy.classes import is_wrapping
-from capsend_mypy.failures import absent, decorated, elsewhere, foreign, of_global, opaque, short, written
+from capsend_mypy.failures import absent, decorated, elsewhere, foreign, of_global, opaque, shadowing, short, written
 from capsend_mypy.marks import is_host_function, is_per_process, is_spawnable
 from capsend_mypy.mentions import Ref
 from capsend_mypy.solving import OF_DEFAULT, OF_GENERIC, OF_SUBCLASSES
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from capsend_mypy.solving import Direct
     from capsend_mypy.variables import Variables
 
+NAMED: Final = frozenset({mentions.FUNCTION, mentions.CLASS, mentions.VARIABLE, mentions.MODULE, mentions.SUBCLASS})
+"""The kinds of references whose target is the full name of something in a module."""
 SUBCLASSES: Final = "__subclasses__"
 CACHES: Final = frozenset({"functools.cache", "functools.lru_cache", "functools.lru_cache()"})
 GENERIC: Final = frozenset({"functools.singledispatch", "functools.singledispatchmethod"})
@@ -95,6 +97,9 @@ class References:
     def follow(self, function: str, ref: Ref, found: Direct) -> bool:
         """Add the consequences of a reference; return whether it settles the whole function."""
         hop = Hop(function, (ref.member or ref.target).rpartition(".")[2], ref.place)
+        if ref.kind in NAMED and self.modules.is_shadowing(ref.target, hop):
+            found.failures.append(shadowing(names.top(ref.target), hop))
+            return False
         match ref.kind:
             case mentions.FUNCTION | mentions.CLASS:
                 found.edges.append((ref.target, hop))

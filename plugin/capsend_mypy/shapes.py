@@ -44,11 +44,12 @@ class Shape:
     """A value, as the syntax shows it.
 
     Attributes:
-        kind: one of this module's constants: a literal, a module-level thing, a method of a module's variable, a parameter, a function,
+        kind: one of this module's constants: a literal, a module-level thing, a method with its receiver, a parameter, a function,
             a call, a display, one of several values, the decorated function itself, a value that the syntax does not show, or a variable
             of the checked function.
         name: the full name, the parameter's place and name, or how messages call it.
-        parts: the cells of a function, the items of a display, the callee and the arguments of a call.
+        parts: the cells of a function, the items of a display, the callee and the arguments of a call, the receiver of a method that is not
+            called where it stands.
         keys: the names of the cells, or of the arguments, "" where one is given by position.
         refs: the module-level names that a function's body refers to.
         parameters: the names of a function's parameters; "*" and "**" before the ones that collect.
@@ -73,6 +74,7 @@ class Shape:
 WRITTEN_OUT: Final = frozenset(
     {n.IntExpr, n.StrExpr, n.BytesExpr, n.FloatExpr, n.ComplexExpr, n.EllipsisExpr, n.UnaryExpr, n.ComparisonExpr}
 )
+LITERAL_CLASSES: Final[dict[type[n.Node], str]] = {n.StrExpr: "builtins.str", n.BytesExpr: "builtins.bytes"}
 CONSTANTS: Final = frozenset({"builtins.None", "builtins.True", "builtins.False"})
 LITERAL: Final = Shape(ATOM)
 NONE: Final = Shape(ATOM, "None")
@@ -251,6 +253,8 @@ class Builder:
         """Return the called function: of a local function its body counts, for it runs at the call."""
         node = value.node if isinstance(value, n.NameExpr) and value.kind == n.LDEF else None
         function = syntax.function_of(node)
+        if isinstance(value, n.MemberExpr) and not (value.kind == n.GDEF and value.node is not None):
+            return self._attribute(value, is_called=True)
         if self.bound or function is None or node in self._building or syntax.decorator_of(node) is not None:
             return self.of(value)
         return self.function(function, function.name, node)
@@ -262,13 +266,27 @@ class Builder:
         ) in self._elements:
             return LITERAL
         if isinstance(value, n.MemberExpr) and not (value.kind == n.GDEF and node is not None):
-            path = receivers.Receivers(None, n.Block([])).path(value.expr)
-            return Shape(METHOD, f"{path}/{value.name}", place=self.spot(value)) if path else self._unknown(value)
+            return self._attribute(value)
         if isinstance(node, n.MypyFile):
             return LITERAL
         if node is None or value.kind in {n.GDEF, n.MDEF} or self._is_global(node):
             return self._global(value, node)
         return self._local(value, node)
+
+    def _attribute(self, value: n.MemberExpr, *, is_called: bool = False) -> Shape:
+        """Return a method with its receiver, or another attribute of a value whose class the declarations show.
+
+        Args:
+            value: the expression.
+            is_called: True if it is called where it stands: then a method of the library's leaves nothing behind that is sent.
+        """
+        of_literal = LITERAL_CLASSES.get(type(value.expr))
+        around = receivers.Receivers(None, n.Block([]), of_library=not is_called)
+        path = f"C {of_literal}" if of_literal else around.path(value.expr)
+        if path is None:
+            return self._unknown(value)
+        parts = () if is_called else (self.of(value.expr),)
+        return Shape(METHOD, f"{path}/{value.name}", parts=parts, place=self.spot(value))
 
     def _is_global(self, node: n.SymbolNode) -> bool:
         return isinstance(node, n.TypeInfo) and not names.is_local(node)

@@ -59,6 +59,12 @@ GIVES_DECORATOR: Final = frozenset(
     }
 )
 
+CONTEXT_DECORATORS: Final = frozenset(
+    {"contextlib.ContextDecorator.__call__", "contextlib.AsyncContextDecorator.__call__"}
+)
+"""The methods that make a wrapper which holds the receiver and the decorated function, and enters the receiver at each call."""
+ENTERING: Final = ("__enter__", "__exit__", "__aenter__", "__aexit__", "_recreate_cm")
+
 Environment = dict[str, "Value"]
 
 
@@ -233,6 +239,12 @@ class Values:
         callee = next(self.resolved(Value(instance.shape.parts[0], instance.environment)))
         info = self.program.symbol(callee.shape.name)
         symbol = info.get("__call__") if isinstance(info, n.TypeInfo) else None
+        if isinstance(info, n.TypeInfo) and symbol is not None and symbol.fullname in CONTEXT_DECORATORS:
+            for name in filter(info.get, ENTERING):
+                bound = Shape(shapes.METHOD, f"C {info.fullname}/{name}", parts=(instance.shape,))
+                yield Value(bound, instance.environment)
+            yield from self.resolved(given[0])
+            return
         shape = self.program.shape(symbol.node.fullname) if symbol is not None and symbol.node is not None else None
         if shape is None:
             raise Unknown
@@ -321,6 +333,8 @@ class Values:
                     self._captured(Value(part, value.environment), hop, strict=strict)
             case shapes.FUNCTION:
                 self._function(value, hop)
+            case shapes.METHOD:
+                self._bound_method(value, hop)
             case shapes.CALL:
                 self._object(value, hop, strict=strict)
             case shapes.OUTER if self.outer is not None:
@@ -338,6 +352,28 @@ class Values:
                 self.program.follow(hop.function, mentions.Ref(*target, "", hop.place), self.found)
         else:
             raise Unknown
+
+    def _bound_method(self, value: Value, hop: Hop) -> None:
+        """Add the consequences of a method and its receiver, or of an enum's member."""
+        path, _, name = value.shape.name.rpartition("/")
+        info, through_class = self.program.receiver(path, self.found)
+        symbol = info.get(name) if info is not None else None
+        node = symbol.node if symbol is not None else None
+        # Overloads of a stub have no implementation.
+        function = node if isinstance(node, n.OverloadedFuncDef) else syntax.function_of(node)
+        if info is None or (function is None and not (through_class and info.is_enum)) or _is_property(node):
+            raise Unknown
+        self.program.reach(info, name, hop, self.found)
+        self.found.edges.append((info.fullname, hop))
+        if function is None or through_class or function.is_static or function.is_class:
+            return
+        receiver = value.shape.parts[0] if value.shape.parts else None
+        shown = receiver is not None and receiver.kind == shapes.NAME
+        if shown or self.program.judge.spoils(fill_typevars(info), Trait.PROCESS_SEND):
+            if receiver is None:
+                raise Unknown
+            self._captured(Value(receiver, value.environment), hop)
+        self.found.modules |= self.program.judge.modules
 
     def _function(self, value: Value, hop: Hop) -> None:
         shape = value.shape
@@ -401,6 +437,10 @@ class Values:
                 function=hop.function.rpartition(".")[2],
             )
             self.found.failures.append(Failure(finding, bad[0].rule, (hop,)))
+
+
+def _is_property(node: object) -> bool:
+    return syntax.is_property(node) or (isinstance(node, n.Decorator) and node.func.is_property)
 
 
 def is_callable(spoil: Spoil) -> bool:

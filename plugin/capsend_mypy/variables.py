@@ -9,8 +9,8 @@ from capsend_traits import Trait, table, wording
 from mypy import nodes as n
 from mypy.types import CallableType, Overloaded, Type, get_proper_type
 
-from capsend_mypy import constants, shapes
-from capsend_mypy.failures import of_global, short, with_global_cure
+from capsend_mypy import constants, names, shapes
+from capsend_mypy.failures import of_global, shadowing, short, with_global_cure
 from capsend_mypy.marks import is_per_process
 from capsend_mypy.spoils import Rule, Spoil
 from capsend_mypy.summary import Hop
@@ -125,7 +125,10 @@ class Variables:
                 and constants.is_container(judged)
             )
             found.failures.append(replace(failure, unless=variable) if may_be_constant else failure)
-        found.edges += [(fullname, hop) for fullname in sorted(classes)]
+        for cls in sorted(classes):
+            if self.modules.is_shadowing(cls, hop):
+                found.failures.append(shadowing(names.top(cls), hop))
+            found.edges.append((cls, hop))
 
     def _is_told(self, variable: str, spoils: tuple[Spoil, ...], found: Direct, hop: Hop) -> bool:
         """Return whether the value of a variable shows more than its type, and add the consequences of the value."""

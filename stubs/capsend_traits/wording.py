@@ -184,6 +184,11 @@ NO_MEMBER_CURE: Final = "send its value, and make the member inside the process,
 CACHED_CURE: Final = "return an immutable value, or do without the cache: each process would have its own"
 
 
+def shadowing_cure(module: str) -> str:
+    """Return the cure for a module of the user's that has the name of one of the standard library."""
+    return f"give the module another name: every process has the standard library's {module}"
+
+
 def image_cure(package: str) -> str:
     """Return the cure for code of an installed package whose captures cannot be sent: put the package into the image."""
     return f'put the package into the image, Image(packages=["{package}"]), and name it in [tool.capsend] packages'

@@ -13,7 +13,7 @@ import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from capsend_traits import absent
+from capsend_traits import absent, wording
 
 from capsend.codec.instances import defines, is_a
 from capsend.source.modules import loaded
@@ -182,7 +182,7 @@ def missing_module_cure(name: str) -> str:
     """Return the cure for a module that the image lacks: the way to add it, or another one if no image can hold it."""
     top = name.partition(".")[0]
     if shadows_library(top):
-        return f"give the module another name: every process has the standard library's {top}"
+        return wording.shadowing_cure(top)
     if top in sys.stdlib_module_names:
         return absent.cure(top)
     distribution = _distribution(top)
