@@ -1,1 +1,1 @@
-"""A call on its way: captures are judged and written down, results and exceptions are rebuilt."""
+"""A call on its way: captures are judged and encoded, results and exceptions are rebuilt."""

@@ -1,4 +1,4 @@
-"""The classes registered with abstract classes, which keep their answers until the next registration anywhere."""
+"""The registrations of abstract classes, summarised once and kept until the next registration anywhere."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BY_THE_LIBRARY: Final = frozenset(
         *(("Number", "Decimal"), ("Complex", "complex"), ("Real", "float"), ("Integral", "int")),
     )
 )
-"""The registrations of the standard library itself with the classes of `collections.abc` and `numbers`."""
+"""The registrations that the standard library itself makes with the classes of `collections.abc` and `numbers`."""
 _summaries: dict[tuple[tuple[type, ...], bool], tuple[object, _Summary]] = {}
 _registered: WeakKeyDictionary[type, tuple[Any, list[Any]]] = WeakKeyDictionary()
 _registering: WeakKeyDictionary[type, tuple[Any, list[Any]]] = WeakKeyDictionary()
@@ -32,11 +32,11 @@ _registering: WeakKeyDictionary[type, tuple[Any, list[Any]]] = WeakKeyDictionary
 
 @attrs.frozen
 class _Summary:
-    """The classes that are registered with some abstract classes, all together.
+    """The classes registered with any of several abstract classes.
 
     Attributes:
-        by_programs: True if others than the library have registered a class with one of them; see `is_registered_by_a_program`.
-        modules: the modules of the abstract classes below them with which something is registered.
+        by_programs: True if code other than the library has registered a class; see `is_registered_by_a_program`.
+        modules: the modules of the abstract subclasses that have registrations.
         registered: the `id` of each registered class.
     """
 
@@ -46,7 +46,7 @@ class _Summary:
 
 
 def summary(bases: tuple[type, ...], *, uses_packages: bool) -> _Summary:
-    """Return the summary of some abstract classes of the library; it is made anew when something was registered anywhere."""
+    """Return the summary of some abstract classes of the library; a new registration anywhere makes a new summary."""
     token = abc.get_cache_token()
     known = _summaries.get((bases, uses_packages))
     if known is None or known[0] != token:
@@ -64,7 +64,7 @@ def summary(bases: tuple[type, ...], *, uses_packages: bool) -> _Summary:
 
 
 def virtual_subclasses(base: type) -> Iterator[type]:
-    """Yield the classes that are registered with an abstract class itself."""
+    """Yield the classes registered with the abstract class itself."""
     token = abc.get_cache_token()
     known = _registered.get(base)
     if known is None or known[0] != token:
@@ -73,7 +73,7 @@ def virtual_subclasses(base: type) -> Iterator[type]:
 
 
 def registering_subclasses(base: type) -> Iterator[type]:
-    """Yield the abstract classes below one, all the way down, with which something is registered."""
+    """Yield the abstract subclasses, at any depth, that have registrations."""
     token = abc.get_cache_token()
     known = _registering.get(base)
     if known is None or known[0] != token:
@@ -83,13 +83,13 @@ def registering_subclasses(base: type) -> Iterator[type]:
 
 
 def is_registered_by_a_program(base: type, cls: type, *, uses_packages: bool) -> bool:
-    """Return whether a class is registered with one of `collections.abc` or `numbers` by others than the standard library.
+    """Return whether a class is registered with a class of `collections.abc` or `numbers` by code other than the standard library.
 
     Args:
         base: the abstract class.
-        cls: a class that is registered with it, of the standard library or of a package of the image.
-        uses_packages: True if the program uses packages of the image, so that it can meet their classes. The classes that these have registered
-            themselves is registered in the image, and may be so again.
+        cls: a registered class of the standard library or of a package of the image.
+        uses_packages: True if the program uses packages of the image, so that it can get instances of their classes.
+            The registrations that these packages make themselves are made in the image too.
     """
     if str(cls.__module__).partition(".")[0] in sys.stdlib_module_names:
         return (base.__name__, cls.__name__) not in _BY_THE_LIBRARY
@@ -97,7 +97,7 @@ def is_registered_by_a_program(base: type, cls: type, *, uses_packages: bool) ->
 
 
 def abstract_subclasses(base: type) -> Iterator[type]:
-    """Yield the abstract classes below one, all the way down."""
+    """Yield the abstract subclasses, at any depth."""
     waiting: list[type] = type.__subclasses__(base)
     seen = {base}
     while waiting:

@@ -1,4 +1,4 @@
-"""Shipments that a process packed for its children: the host passes them on without reading them."""
+"""Shipments that a process packed for its children: the host forwards them unread."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class ChildShipment(Shipment):
-    """A call that a process packed. Its texts are opaque: with them a process can fool its children, and nobody else.
+    """A call packed by a process.
+
+    Its texts are opaque: with them a process can deceive only its own children.
 
     Attributes:
-        root: the shipment that the host sent to the process at the root of the tree; it knows which names of classes exist on the host.
+        root: the shipment that the host sent to the root of the process tree; it resolves the names of the host's
+            classes.
     """
 
     root: Shipment = attrs.field(kw_only=True, repr=False)
@@ -76,7 +79,10 @@ class ChildShipment(Shipment):
         return read_outcome(text, number=process_id, handles=handles)
 
     def files(self) -> frozenset[str]:
-        """Return the source files that the host sent to the root of the tree: nobody has checked the names of others that a process gives."""
+        """Return the source files that the host sent to the root of the tree.
+
+        File names given by a process are unchecked, so none of them count.
+        """
         return self.root.files()
 
     def resolve(self, reference: Any) -> object:

@@ -1,4 +1,4 @@
-"""Exceptions as data: a process's description of the exception that ended it, however hostile the exception is."""
+"""Exceptions as data: a process describes the exception that ended it, however hostile the exception is."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ MAX_PAYLOAD: Final = 1 << 20
 MAX_NOTES: Final = 100
 MAX_TEXT: Final = 8 << 20
 
-# The attributes of the built-in classes beside their args, which an exception needs to print as before. `AttributeError.obj` stays in the
-# guest.
+# The attributes of the built-in classes other than `args` that an exception needs to print as before.
+# `AttributeError.obj` stays in the guest.
 NATIVE: Final[dict[str, tuple[str, ...]]] = {
     "OSError": ("errno", "strerror", "filename", "filename2"),
     "ImportError": ("msg", "name", "path"),
@@ -36,7 +36,7 @@ NATIVE: Final[dict[str, tuple[str, ...]]] = {
 }
 
 SYMBOL: Final = "symbol"
-"""The symbol that an `OSError` carries beside its number, such as `ENOENT`: WASI numbers errors otherwise than the host's system."""
+"""The key of an `OSError`'s symbol, such as `ENOENT`: WASI and the host's system number errors differently."""
 
 _RUNTIME: Final = "capsend_guest"
 
@@ -51,7 +51,7 @@ def describe(error: BaseException, *, externals: Callable[[Any], Any]) -> str:
     try:
         return _within_bounds(_Description(externals).all_of(error))
     except BaseException as failure:  # noqa: BLE001 - memory or stack is used up, or the exception defends itself
-        # The objects in its frames are let go, and only a name is reported.
+        # The objects in its frames are released, and only a name is reported.
         base: Any = BaseException
         base.__traceback__.__set__(error, None)
         name = f"{type(error).__module__}.{type(error).__qualname__}"
@@ -60,7 +60,7 @@ def describe(error: BaseException, *, externals: Callable[[Any], Any]) -> str:
 
 
 def _within_bounds(told: list[dict[str, Any]]) -> str:
-    """Return the JSON of as many exceptions, outermost first, as the host reads."""
+    """Return the JSON of the exceptions, outermost first, that fit the host's bound."""
     sizes = accumulate(map(len, told[0]["notes"]))
     told[0]["notes"] = [note for note, size in zip(told[0]["notes"], sizes, strict=True) if size < 4 * MAX_MESSAGE]
     size = 0
@@ -75,7 +75,7 @@ def _within_bounds(told: list[dict[str, Any]]) -> str:
 
 
 class _Description:
-    """The exceptions met so far; each is described once, so that chains may be cyclic."""
+    """The exceptions described so far; each is described once, so chains may be cyclic."""
 
     def __init__(self, externals: Callable[[Any], Any]) -> None:
         self._externals = externals
@@ -83,7 +83,7 @@ class _Description:
         self._numbers: dict[int, int] = {}
 
     def all_of(self, error: BaseException) -> list[dict[str, Any]]:
-        """Describe an exception and all that are linked to it, outermost first."""
+        """Describe an exception and all exceptions linked to it, outermost first."""
         self._number(error)
         told: list[dict[str, Any]] = []
         while len(told) < len(self._found):
@@ -100,7 +100,8 @@ class _Description:
         return number
 
     def _one(self, error: BaseException) -> dict[str, Any]:
-        # Every attribute is read past the class of the exception: properties and __getattribute__ of its own may do anything.
+        # Attributes are read past the class of the exception: its properties and its `__getattribute__` may do
+        # anything.
         base: Any = BaseException
         attributes = base.__dict__
         told = {
@@ -118,7 +119,7 @@ class _Description:
             told["group"] = _cut(group.message.__get__(error))
             told["members"] = [self._number(member) for member in group.exceptions.__get__(error)]
         if type(error).__module__ == "decimal":
-            told["bare"] = True  # the args of its signals are classes without a public name
+            told["bare"] = True  # its args are classes without a public name
             return told
         try:
             told["payload"] = self._payload(error)
@@ -160,7 +161,7 @@ class _Description:
 
 
 def message_of(error: BaseException) -> str:
-    """Return `str(error)`, cut to a bearable length; never raise."""
+    """Return `str(error)`, cut to a bounded length; never raise."""
     try:
         return _cut(str(error))
     except BaseException as failure:  # noqa: BLE001 - __str__ is user code
@@ -170,7 +171,7 @@ def message_of(error: BaseException) -> str:
 def _cut(text: Any, limit: int = MAX_MESSAGE) -> str:
     text = str.__str__(text) if str in type(text).__mro__ else ""
     text = text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
-    # JSON would merge two surrogates side by side; as text for people an escape serves better.
+    # JSON would merge two adjacent surrogates; text for people gets an escape instead.
     return str(text.encode("utf-8", "backslashreplace"), "utf-8")
 
 
@@ -185,7 +186,7 @@ def _notes(error: BaseException) -> list[str]:
 
 
 def _frames(traceback: Any) -> list[list[Any]]:
-    """Return (file, line, last line, column, last column, function) per frame, without those of this package."""
+    """Return [file, line, last line, column, last column, function] per frame, without the frames of this package."""
     first: list[Any] = []
     last: deque[Any] = deque(maxlen=MAX_FRAMES)
     while traceback is not None:

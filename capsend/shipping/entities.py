@@ -19,10 +19,11 @@ class Entity:
     Attributes:
         thing: the object on the host, which is kept alive.
         kind: the letter of the step that makes it.
-        parts: the rest of the step; entities are in the places of references.
+        parts: the rest of the step, with entities in the places of references.
         number: its place among the entities of the rendered program; None before it is rendered.
         ready: (entity, ...) of the classes and functions whose code runs when a value is decoded.
-        blame: called with the error when a value turns out to have no encoding; returns whether a placeholder may represent it.
+        blame: called with the error when a value has no encoding after all; returns whether a placeholder may represent
+            it.
     """
 
     thing: object = attrs.field(repr=False)

@@ -1,8 +1,8 @@
-"""Describe entities as data, and compare two descriptions: the host's of the entities that it sent, and the guest's of those that it rebuilt.
+"""Descriptions of entities as data, and the comparison of the host's description with the guest's.
 
-Shared: host and guest run this code, each over its own entities, which have the same numbers. It knows nothing of the walk or of the steps.
-A description is JSON: `{"texts": {path: text}, "same": [[path, ...], ...]}`, where a path begins with the number of an entity
-(`#3.__defaults__[0]`) and `same` lists the places at which one object is found.
+Host and guest run this code, each over its own entities, which have the same numbers. It depends neither on the walk
+nor on the steps. A description is JSON: `{"texts": {path: text}, "same": [[path, ...], ...]}`, where a path begins with
+the number of an entity (`#3.__defaults__[0]`) and `same` lists the places that hold one object.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 _CACHE: Final = type(functools.lru_cache(lambda: None))
 UNKNOWN: Final = "..."
-"""The text of an object that the guest knows to exist and does not have; it equals every other text."""
+"""The text of an object that exists on the host only; it equals every other text."""
 
 _ABSENT: Final = object()
 _MAX_DEPTH: Final = 12
 _OF_TYPES: Final = frozenset({"collections.abc", "types", "typing", "typing_extensions"})
-"""The modules whose classes are those of type expressions."""
+"""The modules whose classes make type expressions."""
 _SMALL: Final = frozenset({int, bool, type(None), type(Ellipsis), type(NotImplemented)})
 _ATOMS: Final = (str, bytes, float, complex)
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]+")
 
-# Made by the interpreter or a library for its own use; the set of them depends on its version.
+# Made by the interpreter or a library for its own use; their set depends on its version.
 _OF_CLASSES: Final = frozenset(
     {
         "__dict__", "__weakref__", "__firstlineno__", "__static_attributes__", "__annotate__", "__annotate_func__", "__annotations_cache__",
@@ -55,7 +55,7 @@ _OF_FUNCTIONS: Final = frozenset({"__annotations__", "__annotate__", "__type_par
 _LIBRARIES: Final = frozenset({"capsend", "capsend_traits", "attr", "attrs", "typing_extensions"})
 _OF_THE_PLACE: Final = frozenset({"capsend", "capsend_guest", "_sitebuiltins"})
 _NEW_TEXTS: Final = frozenset({"_struct.Struct"})
-# {module: name} of objects that moved between versions of Python: each is called as in the older version.
+# {module: name} of objects that moved between versions of Python: each keeps the name of the older version.
 _MOVED: Final = {
     "pathlib._local": "pathlib", "pathlib.types": "pathlib", "typing_extensions": "typing", "_decimal": "decimal", "_pydecimal": "decimal",
     "re._compiler": "re", "functools": "_functools", "string.templatelib": "string", "annotationlib": "typing", "_operator": "operator",
@@ -66,18 +66,18 @@ _asked = False
 
 
 def is_asked() -> bool:
-    """Return whether sent entities are to be compared: CAPSEND_COMPARE asks for it, and a process whose own parent did."""
+    """Return whether sent entities are compared: if CAPSEND_COMPARE is set, or if the process's own entities were compared."""
     return _asked or bool(os.environ.get("CAPSEND_COMPARE"))
 
 
 def ask() -> None:
-    """Have the entities that this process sends compared as well."""
+    """Have the entities that this process sends compared too."""
     global _asked  # noqa: PLW0603 - a process has one thread, and one parent
     _asked = True
 
 
 def stands_for_another(thing: object) -> bool:
-    """Return whether an object is a placeholder of the guest's, or one that the walk on the host made up, and no entity of the user's."""
+    """Return whether an object is a placeholder of the guest, or one that the host's walk made up, and not an entity of the user."""
     cls = type(thing)
     return "__capsend_unsent__" in vars(cls) or cls.__module__.startswith("capsend.shipping.captures.")
 
@@ -130,7 +130,7 @@ def _identity(
 
 
 class _Description:
-    """One description under way."""
+    """One description in progress."""
 
     def __init__(
         self, entities: list[object], is_unknown: Callable[[object], bool], namespaces: Collection[int] = ()
@@ -141,7 +141,7 @@ class _Description:
         self._numbers: dict[int, int] = {}
         self._texts: dict[str, str] = {}
         self._places: dict[int, list[str]] = {}
-        self._kept: list[object] = []  # identities must not be used again
+        self._kept: list[object] = []  # kept alive, so that no identity is reused
         self._open: set[int] = set()
         for number, entity in enumerate(entities):
             self._numbers.setdefault(id(entity), number)
@@ -249,7 +249,7 @@ class _Description:
     def _entry(self, path: str, value: Any) -> None:
         if type(value) is functools.partial and sys.version_info < (3, 14):
             self._texts[path] = (
-                UNKNOWN  # from 3.14 on, which the guest has, it would bind its first argument: a staticmethod is around it there
+                UNKNOWN  # since 3.14, the guest's version, it would bind its first argument: the guest has a staticmethod around it
             )
         else:
             self._value(path, value)
@@ -257,7 +257,7 @@ class _Description:
     def _registered(self, path: str, cls: type) -> None:
         if "_abc_impl" not in vars(cls):
             return
-        # The registrations of subclasses that stay on the host are made with this class in the guest.
+        # The guest represents this class's registrations of subclasses that stay on the host.
         asked = [cls, *(sub for sub in abstract_subclasses(cls) if self._numbered(sub) is None)]
         known = dict.fromkeys(each for base in asked for each in virtual_subclasses(base))
         # A class that no code can name makes no difference.
@@ -277,7 +277,7 @@ class _Description:
         self._texts[path] = UNKNOWN if self._is_unknown(value) else self._type(value)
 
     def _type(self, value: Any) -> str:
-        """Return an annotation as text; Python's versions write them in several ways."""
+        """Return an annotation as text that is the same in all versions of Python."""
         if value is None or value is type(None):
             return "None"
         if is_a(value, str | int | bytes):
@@ -301,7 +301,7 @@ class _Description:
 
     def _share(self, path: str, value: Any) -> None:
         if type(value) in _ATOMS and self._open and value == value:  # noqa: PLR0124 - only a NaN differs from itself
-            return  # the compiler makes one object of equal constants, which tells nothing about those inside of others
+            return  # the compiler makes one object of equal constants, so their identity proves nothing
         if type(value) in _SMALL or (is_a(value, str | bytes | tuple | frozenset) and len(value) < 2):
             return
         self._kept.append(value)
@@ -344,9 +344,9 @@ class _Description:
         elif is_a(value, types.FunctionType):
             self._function(path, value)
         elif is_a(value, types.BuiltinFunctionType) and isinstance(value.__self__, types.ModuleType):
-            self._texts[path] = UNKNOWN  # the image has it by name, and may have it as a function written in Python
+            self._texts[path] = UNKNOWN  # the image has it by name, perhaps as a function written in Python
         elif cls.__module__.partition(".")[0] in _OF_THE_PLACE:
-            self._texts[path] = UNKNOWN  # a right to something of the host, or a text about the interpreter
+            self._texts[path] = UNKNOWN  # a capability, or a text about the interpreter
         elif is_a(value, enum.Enum):
             self._texts[path] = f"{_name(cls)}.{value._name_}"
         elif cls in _TAKEN_APART:
@@ -367,7 +367,7 @@ class _Description:
             self._instance(path, value, cls)
 
     def _alone(self, value: Any) -> str:
-        """Return the text of an element of a set, which has no place of its own."""
+        """Return the text of an element of a set, which has no path."""
         inner = _Description([], self._is_unknown)
         inner._numbers = self._numbers
         inner._value("", value)
@@ -403,7 +403,7 @@ def _annotations_of(thing: Any) -> dict[str, object]:
     if not isinstance(thing, type):
         return dict(thing.__annotations__)
     if sys.version_info >= (3, 14):
-        return dict(type.__dict__["__annotations__"].__get__(thing))  # noqa: RUF063 - inspect would import what it needs
+        return dict(type.__dict__["__annotations__"].__get__(thing))  # noqa: RUF063 - inspect would import the modules that it uses
     # Asking an older Python for them would add an empty dict to a class without annotations.
     return dict(vars(thing).get("__annotations__", {}))
 
@@ -416,30 +416,30 @@ def _contents(cell: types.CellType) -> object:
 
 
 def _is_named(thing: Any) -> bool:
-    """Return whether a function or class belongs to the interpreter or a library of the image, whose parts are the image's own affair."""
+    """Return whether a function or class belongs to the interpreter or a library of the image, which defines its parts."""
     return str(thing.__module__).partition(".")[0] in sys.stdlib_module_names | _LIBRARIES
 
 
 def _name(thing: Any) -> str:
     module = str(getattr(thing, "__module__", None))
     if module.startswith("capsend."):
-        module = "capsend"  # the image has other modules for some of it
+        module = "capsend"  # for parts of capsend the image has other modules
     return f"{_MOVED.get(module, module)}.{getattr(thing, '__qualname__', getattr(thing, '__name__', '?'))}"
 
 
 def _kind(cls: type) -> str:
-    """Return the kind of a class: some classes of one version of `typing` are none in another."""
+    """Return the kind of a class, under which versions of `typing` agree."""
     return f"{'type' if cls.__module__ == 'typing' else 'class'} {_name(cls)}"
 
 
 def _atom(value: Any) -> str:
-    """Python writes no long number in decimal."""
+    """Return the text of an atom; of a long int in hexadecimal, as Python refuses to write it in decimal."""
     return hex(value) if type(value) is int and value.bit_length() > 1000 else repr(value)
 
 
 def _plain(value: object) -> str:
     name = _name(type(value))
-    # A process may have a placeholder for the method that an instance of a library's class, or one in it, is written with.
+    # In a process the method for a library's instance, which may also hold it, can be a placeholder.
     with examining():
         text = type(value).__repr__
         own = (
@@ -454,7 +454,7 @@ def _plain(value: object) -> str:
 
 
 def _has_generated_doc(cls: type) -> bool:
-    """Return whether a docstring was generated: a dataclass, a named tuple or an enum without one gets one, whose form depends on the version."""
+    """Return whether a docstring was generated: dataclasses, named tuples and enums get one, whose form depends on the version."""
     doc = cls.__doc__
     return doc is None or doc.startswith((f"{cls.__name__}(", "Initialize self", "An enumeration", "Method generated"))
 

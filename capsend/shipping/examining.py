@@ -1,4 +1,4 @@
-"""The examination of a program: placeholders let themselves be looked at, and an error of code that looking runs becomes a refusal."""
+"""The examination of a program: placeholders permit inspection, and an error of user code that inspection runs becomes a refusal."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXAMINING: Final[list[object]] = []
-"""Not empty while something examines a program: then placeholders let themselves be looked at."""
+"""Not empty during an examination of a program: then placeholders permit inspection."""
 _OWN: Final = tuple(f"{Path(str(file)).parents[up]}/" for file, up in ((__file__, 1), (capsend_traits.__file__, 0)))
 _LIBRARY: Final = tuple(filter(None, map(sysconfig.get_path, ("stdlib", "platstdlib"))))
 
 
 @contextlib.contextmanager
 def examining() -> Iterator[None]:
-    """Let placeholders be looked at without a refusal meanwhile, as a walk does that meets them in a process."""
+    """Permit the inspection of placeholders in the block, for a walk inside a process."""
     EXAMINING.append(None)
     try:
         yield
@@ -34,7 +34,7 @@ def examining() -> Iterator[None]:
 
 @contextlib.contextmanager
 def blaming(function: object) -> Iterator[None]:
-    """Refuse a callable where looking at what it reaches runs code of the user's that fails, such as a `__getattribute__` that always raises.
+    """Refuse a callable whose examination runs user code that fails, such as a `__getattribute__` that always raises.
 
     Args:
         function: the callable.

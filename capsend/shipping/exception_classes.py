@@ -1,4 +1,4 @@
-"""The exception classes that may come back from a process, and the making of an instance without its `__init__`."""
+"""The exception classes that may come back from a process, and the rebuilding of an instance without its `__init__`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MODULES: Final = frozenset(
         "zipfile", "zlib", "zoneinfo._common",
     }
 )  # fmt: skip
-# The same class under the names of different Python versions.
+# The same class under its names in different versions of Python.
 _RENAMED: Final = {
     "re.PatternError": ("re", "error"),
     "re.error": ("re", "error"),
@@ -48,13 +48,13 @@ _METHODS: Final = (
     staticmethod,
 )
 _READ_BY_TRACEBACK: Final = frozenset(("name_from", "obj", "_metadata"))
-"""What `traceback` reads to suggest other names: from 3.12 on it imports the module of an `ImportError` for that."""
+"""The attributes that `traceback` reads for its suggestions: since 3.12 it imports the module of an `ImportError` for them."""
 
 _NUMBERS: Final = ("lineno", "offset", "end_lineno", "end_offset")
 
 
 def exception_class(name: str, reference: Any, resolve: Callable[[Any], Any]) -> type[BaseException]:
-    """Return the class of an exception: one that was sent, a built-in one, one of the standard library, or one of capsend's own.
+    """Return an exception class that was sent, or one of the built-in ones, the standard library or capsend.
 
     Args:
         name: module and qualified name, as the process gives them.
@@ -93,7 +93,7 @@ def _standard_class(name: str) -> Any:
 def restore(
     cls: type[BaseException], payload: Any, *, group: str | None, members: list[BaseException]
 ) -> BaseException:
-    """Return an instance with the args, the fields and the attributes of its built-in class; none of its own methods runs.
+    """Return an instance with the args, the fields and the attributes of its built-in class; none of its methods runs.
 
     Raises:
         ValueError: the payload does not fit the class.
@@ -120,7 +120,7 @@ def restore(
 
 
 def _is_method(cls: type, name: str) -> bool:
-    """Return whether a name is that of a method, or one that the interpreter reads: a field must not take its place."""
+    """Return whether a name is a method's, or one that the interpreter reads: a field must not replace it."""
     if name in _READ_BY_TRACEBACK and issubclass(cls, (ImportError, AttributeError, NameError, SyntaxError)):
         return True
     found = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
@@ -128,7 +128,7 @@ def _is_method(cls: type, name: str) -> bool:
 
 
 def _renumbered(args: tuple[Any, ...], native: dict[Any, Any]) -> tuple[Any, ...]:
-    """Replace the process's number of an error by the number of the host's system."""
+    """Replace the process's error number by the host system's."""
     number, symbol = native.get("errno"), native.get(SYMBOL)
     own = vars(errno).get(symbol) if type(symbol) is str and symbol.startswith("E") else None
     if type(number) is not int or type(own) is not int:
@@ -146,7 +146,7 @@ def _group(cls: Any, base: Any, message: str, members: list[BaseException]) -> A
 
 
 def _unicode_error(cls: Any, base: Any, native: dict[Any, Any]) -> Any:
-    # The interpreter's own str() of such an error trusts these: wrong ones would read beyond the end of the text.
+    # The interpreter's `str()` of such an error trusts these numbers: wrong ones would read beyond the end of the text.
     values = [native.get(name) for name in NATIVE[base.__name__]]
     text, start, end = values[-4:-1]
     kind = bytes if base is UnicodeDecodeError else str

@@ -1,4 +1,4 @@
-"""Rebuild the exception that ended a process, with the place in the guest where it was raised as its cause."""
+"""The exception that ended a process, rebuilt; its cause shows the place in the guest where it was raised."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _DEPTH: Final = 8
 _MAX_LINE: Final = 300
 _NUMBER: Final = re.compile(r"^\[Errno -?\d+\]")
 _MAX_TRACEBACK: Final = 1 << 20
-_MOST_FRAMES: Final = 1_000  # of all exceptions of one description
+_MOST_FRAMES: Final = 1_000  # for all exceptions of one description
 _MOST_SHOWN: Final = (
     4 << 20
-)  # characters that show one exception, with its members and all that it holds; more if it is described in many
-_SHOWN_EACH: Final = 8  # characters that show what one character describes, at most, where nothing is held twice
+)  # the most characters that show one exception, its members and parts included; more if its description is longer
+_SHOWN_EACH: Final = 8  # the most characters that may show one character of a description, if nothing is held twice
 _LINE: Final = 200
 _CAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n\n"
 _CONTEXT: Final = "\nDuring handling of the above exception, another exception occurred:\n\n"
@@ -44,22 +44,23 @@ def rebuild(
 ) -> BaseException:
     """Return the exception that a process described, ready to be raised; its `__cause__` is a `GuestTraceback`.
 
-    The exception has its own class if that is a built-in one, one of the standard library's, or one that `resolve` knows; it is made
-    without its `__init__`. Else, and if it is no `Exception`, such as `SystemExit`, it is a `ProcessFailed` with the reason.
+    The exception has its own class if `resolve` returns the class or if it is a built-in or standard-library class; no
+    `__init__` runs. For any other class, and for one that is no `Exception`, such as `SystemExit`, the result is a
+    `ProcessFailed` with the reason.
 
     Args:
-        text: the text of `describe` in the process, or anything else.
+        text: the text that `describe` made in the process, or anything else.
         resolve: returns the object of a reference.
         process_id: the number of the process, for messages.
-        files: the source files that were sent: only they are shown with their lines.
-        is_unwanted: returns whether nobody waits for the exception any more.
+        files: the source files that were sent: only their lines are shown.
+        is_unwanted: returns whether no waiter for the exception is left.
 
     Raises:
         Stopped: `is_unwanted` returned true.
     """
     try:
         if len(text) > MAX_TEXT:
-            raise ValueError("more than any description has")  # noqa: TRY301 - the same answer as to any other nonsense
+            raise ValueError("more than any description has")  # noqa: TRY301 - handled like any other malformed text
         told = codec.parse(text, wire.LIMITS, depth=_DEPTH)["errors"][:MAX_ERRORS]
         described = [_Told(each, files) for each in told]
         for each in described:
@@ -70,24 +71,24 @@ def rebuild(
         ).outermost()
     except codec.Stopped:
         raise
-    except Exception as error:  # noqa: BLE001 - a process may answer with anything at all
+    except Exception as error:  # noqa: BLE001 - a process may send anything
         reason = f"its answer is no exception ({type(error).__name__})"
         return ProcessFailed(f"process {process_id} failed: {reason}", type_name="malformed", guest_message=reason)
 
 
 def summary(text: str) -> str:
-    """Return one line about an exception that a process described."""
+    """Return one line about an exception, from a process's description."""
     try:
         if len(text) > MAX_TEXT:
-            raise ValueError("more than any description has")  # noqa: TRY301 - the same answer as to any other nonsense
+            raise ValueError("more than any description has")  # noqa: TRY301 - handled like any other malformed text
         told = _Told(codec.parse(text, wire.LIMITS, depth=_DEPTH)["errors"][0], frozenset())
-    except Exception:  # noqa: BLE001 - a process may answer with anything at all
+    except Exception:  # noqa: BLE001 - a process may send anything
         return "an answer that is no exception"
     return _one_line(told.line)
 
 
 class _Told:
-    """One exception as it was described, with every part of the right type and a bearable length."""
+    """One exception as described, with every part of the right type and of bounded length."""
 
     def __init__(self, told: Any, files: Collection[str]) -> None:
         self.type = _printable(_text(told.get("type"), 500))
@@ -110,7 +111,7 @@ class _Told:
 
     @property
     def size(self) -> int:
-        """The number of characters that show it, about, without its members."""
+        """The approximate number of characters that show it, without its members."""
         return len(self.message) + sum(map(len, self.notes)) + _LINE * (len(self.frames) + 1)
 
     @property
@@ -120,7 +121,7 @@ class _Told:
 
 
 class _Rebuilding:
-    """The exceptions of one description: made first, then linked, since they may refer to each other in any way."""
+    """The exceptions of one description: all are made first and then linked, as their references may be cyclic."""
 
     def __init__(
         self,
@@ -133,17 +134,17 @@ class _Rebuilding:
     ) -> None:
         self._told = told
         self._most = most
-        # All of them together may cost as much as one result.
+        # Together they may cost as much as one result.
         self._limits = wire.LIMITS._replace(max_work=wire.LIMITS.max_work // len(told))
         self._is_unwanted = is_unwanted
         self._resolve = resolve
         self._process_id = process_id
         self._made: dict[int, BaseException] = {}
         self._open: set[int] = set()
-        self._shown: dict[int, int] = {}  # about how many characters show each exception
+        self._shown: dict[int, int] = {}  # {number: approximate characters that show the exception}
 
     def outermost(self) -> BaseException:
-        """Return the exception that ended the process; the others are linked to it."""
+        """Return the exception that ended the process, with the others linked to it."""
         for number in range(len(self._told)):
             self._make(number)
         for number in range(1, len(self._told)):
@@ -152,7 +153,7 @@ class _Rebuilding:
         if not isinstance(error, Exception):
             error = self._contained(told, error)
         described = self._told
-        # In a process, which sends it on, it is text at once.
+        # In a process, which forwards it, it becomes text at once.
         rendering = Rendering(lambda: _chain(described, 0, set()))
         text = rendering.render() if sys.platform == "wasi" else rendering
         place = GuestTraceback(f"{_one_line(told.line)} ({self._place(told)})", text=text)
@@ -171,7 +172,7 @@ class _Rebuilding:
                 error = self._original(number, told)
             except codec.Stopped:
                 raise
-            except Exception as failure:  # noqa: BLE001 - whatever the error is, the process failed
+            except Exception as failure:  # noqa: BLE001 - whatever the error, the process failed
                 error = self._failed(told, told.why or _first_line(failure))
                 self._shown[number] = told.size
             if told.notes:
@@ -185,7 +186,7 @@ class _Rebuilding:
         cls = exception_class(told.type, told.reference, self._resolve)
         members = [self._make(member) for member in told.members if member is not None and member < len(self._told)]
         payload, size = (((told.message,), {}, {}), 0) if told.bare else self._decoded(told.payload)
-        # A member that two groups have is shown twice.
+        # A member of two groups is shown twice.
         self._shown[number] += size + sum(self._shown[member] for member in told.members if member in self._made)
         if self._shown[number] > self._most:
             raise ValueError(f"it takes more than {self._most} characters to show")
@@ -196,7 +197,7 @@ class _Rebuilding:
         return error
 
     def _decoded(self, payload: str) -> tuple[Any, int]:
-        """Return the parts of an exception, and the number of characters that show it, about."""
+        """Return (the parts of an exception, the approximate number of characters that show it)."""
         size = _SHOWN_EACH * len(payload)
 
         def check(nodes: list[Any], budget: Budget) -> None:
@@ -230,7 +231,7 @@ class _Rebuilding:
         )
 
     def _contained(self, told: _Told, error: BaseException) -> ProcessFailed:
-        """Return the error for an exception that is no `Exception`: raised as it is, it would end more than the process."""
+        """Return the `ProcessFailed` for an exception that is no `Exception`, which would end more than the process."""
         failed = self._failed(told, "raised here it would end more than the process")
         if type(error) is SystemExit:
             exited = ProcessExited(str(failed), type_name=told.type, guest_message=told.message)
@@ -254,7 +255,7 @@ class _Rebuilding:
 
 
 def _chain(described: list[_Told], number: int, seen: set[int]) -> str:
-    """Return the traceback of an exception and its chain as the process's own Python would print it, cut to a bearable length."""
+    """Return the traceback of an exception and its chain as the process's own Python would print it, cut to a bounded length."""
     seen.add(number)
     told = described[number]
     text = ""

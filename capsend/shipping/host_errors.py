@@ -1,4 +1,4 @@
-"""Exceptions of host functions, written down for the calling process, which makes them again without their `__init__`."""
+"""Exceptions of host functions as data; the calling process rebuilds them without their `__init__`."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ _LONGEST: Final = 2_000
 
 
 def describe(error: BaseException, *, externals: Callable[[Any], Any] = lambda _: None) -> str:
-    """Return an exception as JSON: itself, then the members of groups, and of each its classes, nearest first.
+    """Return an exception as JSON: itself, then the members of groups, each with its classes, nearest first.
 
-    Causes, contexts and frames stay on the host: no process is to know their content. So do arguments and fields that have no encoding.
+    Causes, contexts and frames stay on the host, out of the process's sight, and so do arguments and fields that have
+    no encoding.
 
     Args:
         error: the exception.
-        externals: names the classes that the process knows, as for `wire.encode_value`.
+        externals: names the classes that the process has, as for `wire.encode_value`.
     """
     found, told = [error], []
-    for each in found:  # which grows meanwhile
+    for each in found:  # the list grows meanwhile
         members = each.exceptions if isinstance(each, BaseExceptionGroup) else ()
         kept = members[: MAX_ERRORS - len(found)]
         numbers = list(range(len(found), len(found) + len(kept)))
@@ -62,7 +63,7 @@ def _text(error: BaseException) -> str:
 
 
 def _payload(error: BaseException, message: str, externals: Callable[[Any], Any]) -> str:
-    """Return the content of an exception as codec text, as far as it can be sent: args, fields, and the attributes of its built-in classes."""
+    """Return the sendable content of an exception as codec text: args, fields, and the attributes of its built-in classes."""
     plan = plan_of(type(error))
     args = () if isinstance(error, BaseExceptionGroup) else error.args
     fields = {name: value for name, value in fields_of(error, plan).items() if name != "__notes__"}
@@ -85,9 +86,9 @@ def _payload(error: BaseException, message: str, externals: Callable[[Any], Any]
 
 
 def _encoded(value: object, externals: Callable[[Any], Any]) -> str | None:
-    """Return a value as text; None if it has no encoding, or is larger than an exception should be."""
+    """Return a value as text; None if the value has no encoding or is too large for an exception."""
     try:
         text = wire.encode_value(value, externals=externals)
-    except Exception:  # noqa: BLE001 - `__getstate__` and the like are the user's
+    except Exception:  # noqa: BLE001 - `__getstate__` and similar methods are the user's
         return None
     return text if len(text) <= MAX_PAYLOAD else None

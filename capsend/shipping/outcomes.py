@@ -48,7 +48,7 @@ class Outcome:
     """The answer of a child.
 
     Attributes:
-        kind: "v" a value, "u" a value that has no encoding, "e" an exception, "x" an end that the host knows of.
+        kind: "v" a value, "u" a value that has no encoding, "e" an exception, "x" an end known to the host.
         text: the child's text; JSON for "x".
         grants: the grants behind its handles.
     """
@@ -63,7 +63,7 @@ class ChildRaised(Exception):
 
     Attributes:
         outcome: the answer.
-        words: the answer for people, in one line.
+        words: a one-line summary for people.
         is_normal_exit: True if it is `sys.exit()` with the code of success, as far as its text shows.
         is_limit: True if it is the uncaught `MemoryError` of a process that has reached its limit, as far as its text shows.
     """
@@ -77,10 +77,10 @@ class ChildRaised(Exception):
 
 
 def read_outcome(text: str, *, number: int, handles: Handles) -> Outcome:
-    """Return the outcome that a process answered with, its handles looked up in its own table.
+    """Return the outcome that a process sent, with its handles looked up in the process's table.
 
     Raises:
-        ProcessFailed: the text is no answer, or names handles that the process does not hold.
+        ProcessFailed: the text is not an outcome, or names handles that the process does not hold.
         SerializationError: the result has handles that cannot be part of a result.
         MemoryLimitExceeded: the answer is an uncaught `MemoryError`.
         ChildRaised: the answer is an exception, or a result that has no encoding.
@@ -90,10 +90,10 @@ def read_outcome(text: str, *, number: int, handles: Handles) -> Outcome:
         return outcome
     words = "SerializationError: its result cannot be sent"
     if outcome.kind == "e":
-        from capsend.shipping import failure  # only where something has failed
+        from capsend.shipping import failure  # only needed after a failure
 
         words = failure.summary(outcome.text)
-        if words == "MemoryError":  # with a message it is the user's own
+        if words == "MemoryError":  # with a message it is the user's
             raise MemoryLimitExceeded(
                 f"process {number} asked for more memory than its environment allows. Give it more: Environment(memory=...)"
             )
@@ -129,7 +129,7 @@ def _malformed(number: int) -> ProcessFailed:
 def outcome_of(error: BaseException, *, number: int, reason: str) -> Outcome:
     """Return the outcome, for its parent, of a process that ended by an error.
 
-    Errors of the host's own code stay on the host: no process is to know their text.
+    Errors of the host's own code stay on the host: their text is not for processes.
     """
     if isinstance(error, ChildRaised):
         return error.outcome
@@ -145,7 +145,7 @@ def outcome_of(error: BaseException, *, number: int, reason: str) -> Outcome:
 
 
 def error_of(text: str) -> tuple[CapsendError, str]:
-    """Return the error of an outcome of the kind "x", and the exit reason: the inverse of `outcome_of`.
+    """Return (the error, the exit reason) of an outcome of kind "x"; the inverse of `outcome_of`.
 
     Raises:
         ValueError: the text is not that of such an outcome.
@@ -154,7 +154,7 @@ def error_of(text: str) -> tuple[CapsendError, str]:
         name, message, reason, data = loads(text)
         kind = _BY_NAME[name]
         if type(message) is not str or type(reason) is not str or type(data) is not dict:
-            raise ValueError("no outcome")  # noqa: TRY301 - the same answer as to any other nonsense
+            raise ValueError("no outcome")  # noqa: TRY301 - handled like any other malformed text
         given = {key: data[key] for key in ("limit", "type_name", "guest_message") if key in data}
         return kind(message, **given), reason
     except (ValueError, TypeError, LookupError):

@@ -1,7 +1,8 @@
-"""The state of an instance that a module of a package holds, as texts that are equal where the state is: a process has an instance of its own.
+"""The state of an instance held by a package, as digests: host and guest each have their own instance.
 
-Such an instance, a sentinel or a registry of a package in the image, goes by its name. The process has it as importing the package made it. So
-the host's must still be like that, and the process must leave it like that: whatever else the two do to it, the other would not see.
+Such an instance, for example a sentinel or a registry of a package in the image, is sent by name. The process has it as
+the import of the package made it. So the host's instance must still be in that state, and the process must leave it in
+that state: neither side would see the other's changes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _CODE: Final = (
     | type
 )
 _DOC: Final = "__doc__"
-"""Newer versions of Python take the indentation out of docstrings."""
+"""Newer versions of Python remove the indentation from docstrings."""
 _NOTHING: Final = "NoneType None"
 
 
@@ -40,16 +41,16 @@ def state_of(value: object) -> dict[str, str]:
     """Return {field: digest of its content} of an instance.
 
     Raises:
-        TooLarge: there are too many parts.
+        TooLarge: the instance has too many parts.
     """
     parts = [(name, part) for name, part in instance_state(value) if name != _DOC]
-    # Each field by itself: that one of them is filled later is to change nothing in the texts of others.
+    # Each field separately: filling one later must not change the texts of the others.
     fields = {"": _Texts(value).items(value)} | {name: _Texts(value).text(part) for name, part in parts}
     return {name: text if len(text) < 64 else _digest(text) for name, text in fields.items()}
 
 
 def changed_field(before: dict[str, str], after: dict[str, str]) -> str | None:
-    """Return the first field that differs; None where none does.
+    """Return the first field that differs; None if the states agree.
 
     A private field that was None, or missing, and has a value now is a result that the instance keeps, not a change.
     """
@@ -65,7 +66,7 @@ def _digest(text: str) -> str:
 
 
 class _Texts:
-    """Writes values as texts, each once.
+    """Writes values as texts, each object once.
 
     Args:
         root: the instance whose parts they are.
@@ -76,7 +77,7 @@ class _Texts:
         self._kept: list[object] = [root]
 
     def text(self, value: Any) -> str:
-        """Return the text of a value, which two equal ones have in common."""
+        """Return the text of a value; equal values have equal texts."""
         cls = type(value)
         if cls in ATOMS:
             return f"{cls.__name__} {value!r}"
@@ -100,7 +101,7 @@ class _Texts:
         return f"{cls.__qualname__}({self.items(value)}{fields})"
 
     def items(self, value: Any) -> str:
-        """Return the text of the items that a container holds."""
+        """Return the text of a container's items."""
         if is_a(value, dict):
             return ",".join(f"{self.text(key)}:{self.text(item)}" for key, item in dict.items(value))
         if is_a(value, list | tuple):
@@ -113,6 +114,6 @@ class _Texts:
 
 
 def _home(thing: Any) -> str:
-    """Return the module of a function or class; modules of the standard library differ between versions of Python."""
+    """Return the module of a function or class; it may differ between versions of the standard library."""
     module = str(getattr(thing, "__module__", None) or "")
     return "" if module.partition(".")[0] in sys.stdlib_module_names else f"{module}."

@@ -1,4 +1,4 @@
-"""Programs of callables: walked once, and used again while all objects that were read are the same."""
+"""Programs of callables: walked once, and used again while everything that the walk read is the same."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ _KINDS: Final = (types.FunctionType, types.BuiltinFunctionType, type)
 
 @attrs.define
 class Prepared:
-    """A walked callable: its program, and the observations that must still hold for it to be used again.
+    """A walked callable: its program, and the observations that must hold for each further use.
 
     Attributes:
-        program: the program that calls with more arguments add to; its steps are only kept as `text`.
-        origins: knows the modules of the image.
+        program: the program, which calls with more arguments extend; its steps are kept only as `text`.
+        origins: the origins of modules, by the content of the image.
         text: the entry and the steps, for the process.
         names: (module, qualified name) of every object of the image that the program names.
         objects: the host's objects, by the program's numbers.
@@ -66,15 +66,15 @@ class Prepared:
 
     @property
     def size(self) -> int:
-        """Bytes that it keeps: its text, and the values that the text was made from."""
+        """Bytes that it keeps: its text, and the values from which the text was made."""
         return _OVERHEAD + 2 * len(self.text) + len(self._head)
 
     def still_true(self) -> bool:
-        """Return whether all objects that were read are the same now."""
+        """Return whether everything that was read is the same now."""
         return self._observed.hold()
 
     def has(self, thing: object) -> bool:
-        """Return whether an object is one that the program makes, other than for a global that no code of the program names."""
+        """Return whether the program makes an object, other than for a global that the program's code does not name."""
         written = self._written
         if written is not None and id(thing) in written.named and not has_no_identity(thing):
             return True
@@ -82,11 +82,11 @@ class Prepared:
         return not is_loose and self.program.entity(thing) is not None
 
     def filled(self, function: object, *, original: object = None) -> Prepared | None:
-        """Return the program with the plain constants of now; None if one of them has another shape, or is shared in another way.
+        """Return the program with the present plain constants; None if one of them has another shape, or is shared differently.
 
         Args:
             function: the spawned function.
-            original: the function of the walk, if it is another; then the program is that of *function*.
+            original: the walked function, if it is another one; the returned program is that of *function*.
         """
         varying, written = self.program.varying, self._written
         same = self
@@ -107,7 +107,7 @@ class Prepared:
         return attrs.evolve(self, text=text, objects=objects, written=written, is_extensible=False)
 
     def for_twin(self, function: types.FunctionType, twin: types.FunctionType) -> Prepared | None:
-        """Return the same program with *twin* in the place of *function*; None if functions share cells in it."""
+        """Return the same program with *twin* in place of *function*; None if functions of the program share cells."""
         if self.program.count_cells() != len(function.__closure__ or ()):
             return None
         return self.filled(twin, original=function)
@@ -115,14 +115,14 @@ class Prepared:
 
 @attrs.frozen
 class _Held:
-    """The content of a closure, without keeping it alive: the shapes of plain constants, and references to other objects."""
+    """The content of a closure, without keeping its objects alive: shapes of plain constants, and weak references to other objects."""
 
     _shapes: tuple[Shape | None, ...]
     _references: tuple[Callable[[], object] | None, ...]
 
     @classmethod
     def of(cls, function: types.FunctionType) -> _Held | None:
-        """Return the content of a closure; None if a cell is empty, or a part of it would be kept alive."""
+        """Return the content of a closure; None if a cell is empty, or if one of its objects cannot be referenced weakly."""
         held = _held_by(function)
         if held is None:
             return None
@@ -149,11 +149,11 @@ class _Held:
 
 
 class _Kept:
-    """The programs that can be used again.
+    """The programs that may be used again.
 
-    A program keeps its function alive, with all its captures. So a program is kept at once only if the module keeps the function as well;
-    that of a closure from its second spawn on, and of closures of one `def` only a few. The oldest go when there are too many, or too many
-    bytes.
+    A program keeps its function alive, with all captures. So a program is kept at its first spawn only if the
+    function's module keeps the function too. The program of a closure is kept from its second spawn on, and only for a
+    few closures of one `def`. The oldest programs are dropped when they become too many or too large.
     """
 
     def __init__(self) -> None:
@@ -166,7 +166,7 @@ class _Kept:
         self._bytes = 0
 
     def get(self, function: object, image: object) -> Prepared | None:
-        """Return the program of a function, if it is kept and still true."""
+        """Return the program of a function, if one is kept and still valid."""
         known = self._true(function, image)
         return None if known is None else known.filled(function)
 
@@ -175,7 +175,7 @@ class _Kept:
         return known[1] if known is not None and known[1].still_true() else None
 
     def twin_of(self, function: object, image: object) -> Prepared | None:
-        """Return the program of a closure of the same `def` that holds the same but for plain constants, if one is kept and still true."""
+        """Return a valid kept program of another closure of the same `def` that differs in plain constants only."""
         if type(function) is not types.FunctionType:
             return None
         other = self._closures.get((id(function.__code__), image))
@@ -185,7 +185,7 @@ class _Kept:
         return None if known is None else known.for_twin(other, function)
 
     def keep(self, function: _Callable, image: object, prepared: Prepared) -> None:
-        """Keep the program of a function or class, if it is likely to be asked for again."""
+        """Keep the program of a function or class, if it will probably be spawned again."""
         with self._lock:
             self._drop((id(function), image))
             if prepared.size > MOST_BYTES or not self.is_worth_it(function):
@@ -204,7 +204,7 @@ class _Kept:
                 self._drop(next(iter(self._programs)))
 
     def is_worth_it(self, function: _Callable) -> bool:
-        """Return whether a function is likely to be asked for again."""
+        """Return whether a function will probably be spawned again."""
         module = loaded(str(function.__module__))
         if module is not None and resolve(module, function.__qualname__) is function:
             return True
@@ -232,7 +232,7 @@ def _held_by(function: types.FunctionType) -> list[object] | None:
 
 
 def _hold_alike(one: types.FunctionType, other: types.FunctionType) -> bool:
-    """Return whether two functions hold the same objects but for plain constants, which have the same shapes."""
+    """Return whether two functions hold the same objects, except for plain constants of the same shapes."""
     mine, theirs = _held_by(one), _held_by(other)
     return (
         mine is not None
@@ -246,7 +246,7 @@ def _hold_alike(one: types.FunctionType, other: types.FunctionType) -> bool:
 
 
 def _have_same_annotations(one: types.FunctionType, other: types.FunctionType) -> bool:
-    # From Python 3.14 on `__annotations__` runs code of the user's, unless there is none to run.
+    # Since Python 3.14 `__annotations__` runs user code, unless the function has none.
     makers: list[Any] = [getattr(each, "__annotate__", None) for each in (one, other)]
     if any(makers):
         return all(makers) and makers[0].__code__ is makers[1].__code__ and not any(m.__closure__ for m in makers)
@@ -255,7 +255,7 @@ def _have_same_annotations(one: types.FunctionType, other: types.FunctionType) -
 
 
 def are_twins(one: types.FunctionType, other: types.FunctionType) -> bool:
-    """Return whether two functions were made by the same `def` or `lambda`, hold alike, and nothing was changed in either."""
+    """Return whether two functions come from the same `def` or `lambda`, hold alike, and neither was changed."""
     if one.__code__ is not other.__code__ or one.__globals__ is not other.__globals__:
         return False
     if len(one.__defaults__ or ()) != len(other.__defaults__ or ()) or one.__kwdefaults__ or other.__kwdefaults__:
@@ -280,9 +280,10 @@ def prepared_for(
 
     Args:
         function: the callable.
-        knows: returns whether the image has a module of that full name.
-        image: the image behind `knows`.
-        twins: True if the program may be that of another closure of the same `def` that holds alike; it cannot be extended.
+        knows: returns whether the image has the module of a full name.
+        image: the image that `knows` asks.
+        twins: True to accept the program of another closure of the same `def` that holds alike; such a program cannot
+            be extended.
     """
     plain: Any = getattr(function, "__capsend_function__", function)
     known = _kept.get(plain, image)
@@ -305,7 +306,9 @@ def prepared_for(
 
 
 def prepared_asking(function: Callable[..., Any], knows: Callable[[str], bool], asked: set[str]) -> Prepared:
-    """Return the program of a callable, with all that code outside of the program asks about by these names; it is not kept.
+    """Return the program of a callable, with the additions that these names ask for; the program is not kept.
+
+    The arguments of the call use the names.
 
     Raises:
         CaptureError: a capture of the callable cannot be sent.
@@ -333,7 +336,7 @@ def require_sendable(
 
     Args:
         function: the callable.
-        knows: returns whether the image has a module of that full name.
+        knows: returns whether the image has the module of a full name.
         defining: True to pass over names without a value, as at a definition.
         verb: the intended act, for the message.
 
@@ -356,9 +359,9 @@ def walked(
 
     Args:
         function: the callable.
-        knows: returns whether the image has a module of that full name.
-        defining: whether names without a value are to be passed over.
-        asked: names by which code outside of the program asks about its entities.
+        knows: returns whether the image has the module of a full name.
+        defining: True to pass over names without a value, as at a definition.
+        asked: names by which the arguments ask about the program's entities.
 
     Returns:
         (the context of the walk, the rendered reference to the callable).
@@ -381,7 +384,7 @@ def walked(
 def dismantled(walk: Walk) -> Context:
     """Take a walk apart, and return its context.
 
-    The parts of a walk know each other, and the objects that they met must not wait for the garbage collector.
+    The parts of a walk refer to each other; without this their objects would wait for the garbage collector.
     """
     context = walk.context
     for part in list(vars(walk).values()):
@@ -392,6 +395,6 @@ def dismantled(walk: Walk) -> Context:
 
 
 def package_of(function: Any) -> str:
-    """Return the top-level package of a callable, which is the user's wherever it is installed."""
+    """Return the top-level package of a callable, which counts as the user's even if it is installed."""
     module = getattr(inspect.unwrap(getattr(function, "func", function)), "__module__", None)
     return module.partition(".")[0] if isinstance(module, str) else ""

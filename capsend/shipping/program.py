@@ -1,13 +1,12 @@
 """A program under construction: a graph of the entities that a process rebuilds, and its rendering as ordered steps.
 
-A walk makes *entities*, one for each object on the host (by identity), and *fills* them with their parts. Nothing is written before the
-walk is
-done: then `render` orders all that the entry reaches, so that everything is made before it is used, and numbers the entities in that order.
-An object that is met a second time is the same entity, so names that share a value on the host share it in the process.
+A walk makes *entities*, one for each object on the host (by identity), and *fills* them with their parts. Steps are
+written only after the walk: `render` orders all entities that the entry reaches, so that everything is made before it
+is used, and numbers them in that order. An object that the walk reaches twice is one entity, so names that share a
+value on the host share it in the process.
 
-A step is a JSON-able list. A reference is an int (the entity of that number) or a str (a value, as codec text). Handles travel beside the
-steps; in
-codec text `{"p": number}` is the entity and `{"h": number}` the handle of that number.
+A step is a JSON-able list. A reference is an int (the entity of that number) or a str (a value, as codec text). Handles
+travel next to the steps; in codec text `{"p": number}` is the entity and `{"h": number}` the handle of that number.
 
 ==================================================  ===============================================================
 step                                                effect
@@ -72,7 +71,7 @@ if TYPE_CHECKING:
 
 @attrs.define(eq=False)
 class _Fill:
-    """The fill of an entity: the names of modules and classes, the parts of functions, and steps of its own."""
+    """The fill of an entity: names of a module or class, parts of a function, and additional steps."""
 
     names: dict[str, Reference] = attrs.field(factory=dict)
     unsent: dict[str, str] = attrs.field(factory=dict)
@@ -88,11 +87,11 @@ _RUNNING: Final = frozenset("lw")
 
 
 class _Cycle(Exception):
-    """A value holds one that is being written and holds it in turn.
+    """The value being written is part of another value in progress: the two hold each other.
 
     Attributes:
-        entity: the one that is being written.
-        passed: those on the way to it.
+        entity: the value in progress that was reached again.
+        passed: the values on the way to it.
     """
 
     def __init__(self, entity: Entity) -> None:
@@ -101,7 +100,7 @@ class _Cycle(Exception):
 
 
 class Program:
-    """Entities with their fills, the grants of the handles that values among them hold, and the steps once they are rendered."""
+    """Entities with their fills, the grants of the handles in their values, and, once rendered, the steps."""
 
     def __init__(self, base: Program | None = None) -> None:
         self.base = base
@@ -125,10 +124,10 @@ class Program:
         self.varying: Varying | None = None
         self.written: Written | None = None
         self.asked: set[str] = set() if base is None else set(base.asked)
-        """The names by which code asks about entities, for which more of these is sent; see `capsend.shipping.captures.walk.ASKED`."""
+        """The names by which code asks about entities, so that more of them is sent; see `capsend.shipping.captures.walk.ASKED`."""
 
     def extend(self) -> Program:
-        """Return a program that continues this one for one call; it begins with no steps of its own."""
+        """Return a program that continues this one for a single call; it has no steps at first."""
         program = Program(self)
         # Entities that were never rendered are not part of the copy: rendering one in it would number it for others.
         program._entities = {key: entity for key, entity in self._entities.items() if entity.number is not None}
@@ -136,7 +135,7 @@ class Program:
         return program
 
     def entity(self, thing: object) -> Entity | None:
-        """Return the entity of an object, if it has one."""
+        """Return the entity of an object, or None."""
         return self._entities.get(id(thing))
 
     def classes(self) -> dict[type, Entity]:
@@ -153,13 +152,13 @@ class Program:
         return entity
 
     def alias(self, thing: object, entity: Entity) -> Entity:
-        """Make an entity that of another object too, which is kept alive."""
+        """Make an entity represent another object too, and keep that object alive."""
         self._entities[id(thing)] = entity
         self._fill(entity).parts.setdefault("", []).append(thing)
         return entity
 
     def cell(self, cell: types.CellType) -> int:
-        """Return the number of a cell; functions that share it on the host share it in the process."""
+        """Return the number of a cell: functions that share a cell on the host share it in the process."""
         return self._cells.setdefault(id(cell), (cell, len(self._cells)))[1]
 
     def count_cells(self) -> int:
@@ -171,9 +170,9 @@ class Program:
         entity.kind, entity.parts = "u", (name, reason)
 
     def carry(self, thing: object, grant: Grant) -> None:
-        """Let the program carry a handle, which is then known by its place among the handles."""
+        """Let the program carry a handle, named by its index among the handles."""
         if id(thing) not in self._handles:
-            # The object is kept alive: its identity must not be used again.
+            # Kept alive: its identity must not be reused.
             self._handles[id(thing)] = (thing, len(self.handles))
             self.handles.append(grant)
 
@@ -200,7 +199,7 @@ class Program:
         return here or (self.base is not None and self.base.knows(owner, name))
 
     def part(self, owner: Entity, name: str, part: Any) -> None:
-        """Give a function one of the parts that it is filled with."""
+        """Set one part in the fill of a function."""
         self._fill(owner).parts[name] = part
 
     def parts(self, owner: Entity) -> dict[str, Any]:
@@ -213,7 +212,7 @@ class Program:
         (self._acts if owner is None else self._fill(owner).acts).append([kind, *parts])
 
     def need(self, *entities: Entity | None) -> None:
-        """Have entities made, whether anything else refers to them or not."""
+        """Have entities made even if nothing else refers to them."""
         self._needed += filter(None, entities)
 
     def value(self, value: object) -> Reference:
@@ -226,7 +225,7 @@ class Program:
         return self.make(value, "v")
 
     def external(self, thing: object) -> dict[str, Any] | None:
-        """Name a thing that has an entity; the hook that the codec asks."""
+        """Return the codec's name for an object that has an entity or a handle; the hook of the codec."""
         named = self.shared(thing)
         if named is not None:
             return named
@@ -243,7 +242,10 @@ class Program:
         return codec.encode(value, externals=self.external, shared=shared)
 
     def shares(self, value: object) -> bool:
-        """Return whether some part of a value is an entity; instances are not looked into, as they are encoded part by part anyway."""
+        """Return whether a value has, or may have, a part that is an entity.
+
+        Instances are not searched: they count as having one, as they are encoded part by part.
+        """
         stack: list[Any] = [value]
         seen = {id(value)}
         while stack:
@@ -264,7 +266,7 @@ class Program:
         return False
 
     def shared(self, thing: object) -> dict[str, Any] | None:
-        """Name a value that is an entity, whatever its class; the one that is being written names itself by its parts."""
+        """Name a value that is an entity, whatever its class; the value in progress is written by its parts."""
         entity = self._entities.get(id(thing))
         if entity is None:
             return None
@@ -275,25 +277,25 @@ class Program:
         return None
 
     def modules(self) -> Iterator[Entity]:
-        """Yield the entities of the user's modules."""
+        """Yield the entities of user modules."""
         yield from (entity for entity in list(self._entities.values()) if entity.kind == "m")
 
     def functions(self) -> Iterator[Entity]:
-        """Yield the entities of the user's functions."""
+        """Yield the entities of user functions."""
         yield from (entity for entity in list(self._entities.values()) if entity.kind == "f")
 
     def may_vary(self, spot: Spot) -> None:
-        """Note a place whose plain constant may be another when the program is used again."""
+        """Note a place whose plain constant may differ at the next use of the program."""
         self._spots[spot.owner, spot.part, spot.key] = spot
 
     def fix(self) -> None:
-        """Have all plain constants be the same objects whenever the program is used again."""
+        """Require the same plain constants, as objects, at every use of the program."""
         for spot in self._spots.values():
             spot.observe()
         self._spots = {}
 
     def uses_packages(self) -> bool:
-        """Return whether the program names anything of the image that is not the standard library's."""
+        """Return whether the program names anything of the image outside the standard library."""
         named = (entity.parts[0] for entity in self._entities.values() if entity.kind in {"i", "n"})
         return any(module.partition(".")[0] not in sys.stdlib_module_names for module in named)
 
@@ -309,7 +311,7 @@ class Program:
         held_back = self._hold_back()
         found = [self._placed(reference) for reference in references]
         for entity in list(self._entities.values()):
-            if entity.kind == "m":  # code may import it
+            if entity.kind == "m":  # code may import the module
                 self._number(entity)
         for entity in self._needed:
             self._number(entity)
@@ -324,7 +326,7 @@ class Program:
         self._fill_waiting()
         self._settle(*held_back)
         for entity in self._entities.values():
-            # They refer to the entity itself: its object must not wait for the garbage collector.
+            # They refer to the entity itself, whose object must not wait for the garbage collector.
             entity.blame, entity.ready = None, ()
         return found
 
@@ -333,15 +335,15 @@ class Program:
         return self.closed(self.first_text(), () if self.written is None else self.written.steps, self.objects)
 
     def first_text(self) -> str:
-        """Return the rendered steps as JSON without those that set varying values, and without the bracket that ends the list."""
+        """Return the rendered steps as JSON, without the steps that set varying values and without the closing bracket."""
         last = 0 if self.written is None else len(self.written.steps)
         return codec.dumps(self.steps[: len(self.steps) - last])[:-1]
 
     def closed(self, first: str, last: Iterable[list[Any]], objects: list[object]) -> str:
-        """Return the text of all steps: those before, those that set varying values, and the comparison where CAPSEND_COMPARE is set.
+        """Return the text of all steps: the first ones, those that set varying values, and the comparison if CAPSEND_COMPARE is set.
 
         Args:
-            first: the steps before, as `first_text` returns them.
+            first: the first steps, as `first_text` returns them.
             last: the steps that set varying values.
             objects: the host's objects, by the program's numbers.
         """
@@ -366,7 +368,7 @@ class Program:
         """Take the places whose constants may vary out of the fills.
 
         Returns:
-            (the places, the defaults of the spawned function with places among them).
+            (the places, the spawned function's defaults with places among them).
         """
         spots, defaults = list(self._spots.values()), list[Any]()
         if self.base is not None or any(entity.ready or entity.kind in _RUNNING for entity in self._entities.values()):
@@ -381,7 +383,7 @@ class Program:
                 parts is None
                 or (parts.get(spot.key) if isinstance(parts, dict) else parts[spot.key]) is not spot.reference
             ):
-                spot.observe()  # another value was found for the place
+                spot.observe()  # the place has another value by now
                 continue
             held_back.append(spot)
             if spot.part == "defaults":
@@ -397,7 +399,7 @@ class Program:
         return held_back, defaults
 
     def _settle(self, spots: list[Spot], defaults: list[Any]) -> None:
-        """Write the last steps, of constants that may vary; a constant that an earlier step has made cannot."""
+        """Write the last steps, which set varying constants; a constant made by an earlier step cannot vary."""
         spots = [spot for spot in spots if spot.owner.number is not None]
         free = [spot for spot in spots if not isinstance(spot.reference, Entity) or spot.reference.number is None]
         if not spots:
@@ -417,7 +419,10 @@ class Program:
             self.objects.append(value)
 
     def _set_fixed(self, spots: list[Spot], free: list[Spot], defaults: list[Any]) -> None:
-        """Write the steps of places whose constants stay the same objects; defaults are set as a whole, later if one of them is free."""
+        """Write the steps of places that do not vary.
+
+        Defaults are set as a whole: with the varying ones if one of them varies.
+        """
         for spot in spots:
             spot.observe()
             if spot.part == "names":
@@ -469,7 +474,7 @@ class Program:
         self._waiting.append(entity)
 
     def _withdraw_with_parts(self, entity: Entity) -> None:
-        """Withdraw an entity and all that are made around it: they stay on the host too."""
+        """Withdraw an entity and all entities made around it: they stay on the host too."""
         for part in _entities_in(entity.parts):
             if part.kind in _AROUND:
                 self._withdraw_with_parts(part)
@@ -478,7 +483,7 @@ class Program:
                 return
 
     def _fill_module(self, entity: Entity, fill: _Fill) -> None:
-        """Write the names of a module in the order that they have on the host."""
+        """Write the names of a module in the host's order."""
         here = entity.thing if isinstance(entity.thing, dict) else vars(entity.thing)
         order = [name for name in here if name in fill.names or name in fill.unsent]
         names: dict[str, Any] = {}
@@ -524,10 +529,12 @@ class Program:
                 group += cycle.passed
 
     def _values_step(self, group: list[Entity]) -> list[Any]:
-        """Return the step of the first of some values; values that hold each other are written as one, and the others taken out of it.
+        """Return the step of the first of some values.
+
+        Values that hold each other are written as one, and further steps take the others out of it.
 
         Raises:
-            _Cycle: another value that is being written is reached, and holds these.
+            _Cycle: these values are part of another value in progress.
             codec.NotEncodable: some value cannot be encoded.
         """
         outer, self._group = self._group, group
@@ -552,7 +559,7 @@ class Program:
         return len(self.objects) - 1
 
     def _make_ready(self, entity: Entity) -> None:
-        """Write all entities that code needs when it runs, before a value that runs the code is decoded."""
+        """Write the entities that code needs when it runs, before a value whose decoding runs the code."""
         stack, seen = [entity], set[Entity]()
         while stack:
             current = stack.pop()
@@ -590,7 +597,7 @@ class Program:
 
 
 def _is_late(reference: Reference) -> bool:
-    """Return whether code of the program runs when a value is made, so that all else must be written first."""
+    """Return whether making a value runs code of the program, so that everything else must be written first."""
     return isinstance(reference, Entity) and reference.number is None and bool(reference.ready)
 
 

@@ -1,4 +1,4 @@
-"""Records: the host's form of instances whose classes only a process knows."""
+"""Records: the host's form of instances whose classes exist only in a process."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Record:
 
 
 class _Repr(reprlib.Repr):
-    """Shows records within records to a few levels: each level that showed itself would look at all below it again."""
+    """Shows nested records to a few levels: without a limit the cost would grow with every level."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class _Repr(reprlib.Repr):
         self._shown: set[tuple[int, int]] = set()
 
     def text(self, record: Record, level: int) -> str:
-        """Return the text of a record; "..." where it is a part of itself."""
+        """Return the text of a record; "..." inside itself."""
         key = (id(record), threading.get_ident())
         if key in self._shown:
             return "..."
@@ -68,8 +68,8 @@ class _Repr(reprlib.Repr):
             self._shown.discard(key)
         return f"{printable(record.name)}({', '.join(parts)})"
 
-    def repr_Record(self, record: Any, level: int) -> str:  # noqa: N802 - the name that the library looks for
-        """Return the text of a record that is a part of another, of `maxother` characters at most."""
+    def repr_Record(self, record: Any, level: int) -> str:  # noqa: N802 - the name that reprlib looks for
+        """Return the text of a nested record, at most `maxother` characters long."""
         if type(record) is not Record:
             return self.repr_instance(record, level)
         if level <= 0:

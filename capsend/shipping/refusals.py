@@ -1,4 +1,4 @@
-"""Remembered refusals: a refused callable is refused again, at once, while all objects that were read are the same."""
+"""Remembered refusals: a refused callable is refused again at once while everything that was read is the same."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST: Final = 64
 
 
 class Refusals:
-    """The findings of the callables that were refused last; the oldest go when there are too many."""
+    """The findings of recently refused callables; the oldest are dropped when there are too many."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -26,7 +26,7 @@ class Refusals:
         return known[1] if known is not None and known[2].hold() else []
 
     def keep(self, function: object, image: object, findings: list[Finding], observed: Observed) -> None:
-        """Remember the findings about a refused callable; it is kept alive meanwhile, so that its identity stays its own."""
+        """Remember the findings about a refused callable, and keep the callable alive, so that its identity is not reused."""
         with self._lock:
             self._known.pop((id(function), image), None)
             self._known[id(function), image] = function, findings, observed

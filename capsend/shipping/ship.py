@@ -1,4 +1,4 @@
-"""Ship a call: judge the callable and its arguments, write them down for the process, and read the answer."""
+"""Ship a call: judge and encode the callable and its arguments, and decode the answer."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _NOTICES: Final = frozenset({("capsend.mailbox", "Down"), ("capsend.mailbox", "E
 _REPORTS: Final = frozenset(
     {("capsend.process", "Stats"), *(("capsend_traits.wording", name) for name in ("Finding", "Kind", "Leaf", "Step"))}
 )
-"""The classes of a parent's reports that it may return: the figures of a child, and the parts of a `CaptureError`."""
+"""The classes that a parent may return from its supervision: the figures of a child, and the parts of a `CaptureError`."""
 _CO_VARIADIC: Final = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 
@@ -53,13 +53,13 @@ class Shipment:
         entities: the host's objects, by the program's numbers.
         names: (module, qualified name) of every object of the image that the program names.
         grants: the grants behind its handles, in the order in which the process numbers them at its start.
-        origins: knows the modules of the image.
-        takes_mailbox: True if the process puts its mailbox before the arguments.
-        segments: the bytes beside the text of the arguments.
+        origins: the origins of modules, by the content of the image.
+        takes_mailbox: True if the function's first parameter is its mailbox.
+        segments: the bytes that travel next to the text of the arguments.
     """
 
     reads_pickles: ClassVar[bool] = True
-    """Whether the process reads messages of the host in the form of a pickle."""
+    """True if the process reads pickled messages of the host."""
 
     program: str
     call: str
@@ -87,13 +87,13 @@ class Shipment:
         Args:
             text: the answer.
             process_id: the number of the process.
-            handles: its table.
-            is_unwanted: returns whether nobody waits for the answer any more.
-            segments: the bytes beside the text of a result.
+            handles: the process's table.
+            is_unwanted: returns whether no waiter for the answer is left.
+            segments: the bytes that travel next to the text of a result.
 
         Raises:
             Stopped: `is_unwanted` returned true.
-            SerializationError: the result cannot be sent, or the answer has none.
+            SerializationError: the result cannot be sent, or has no encoding.
             ProcessFailed: the function raised an exception that cannot come back as itself.
             BaseException: the function raised it.
         """
@@ -133,10 +133,10 @@ class Shipment:
             ) from None
 
     def resolve(self, reference: Any) -> object:
-        """Return the object that a process names: one that was sent, or a declared class of the standard library.
+        """Return the object that a process names: an object that was sent, or a declared class of the standard library.
 
         Raises:
-            LookupError: the name is that of anything else.
+            LookupError: the name is of anything else.
         """
         if not isinstance(reference, dict):
             raise LookupError("a reference is an object")
@@ -150,7 +150,7 @@ class Shipment:
         raise LookupError("it names nothing that was sent")
 
     def message_name(self, thing: object) -> object:
-        """Return the name by which the process knows a class or function in a message; None when it does not know it."""
+        """Return the process's name for a class or function in a message; None if the process does not have it."""
         if isinstance(thing, type) and thing in self._message_names:
             return self._message_names[thing]
         named = self.origins.name_of(thing) if self.origins is not None else None
@@ -175,7 +175,7 @@ class Shipment:
         return self._by_name(*name) if sent is None else sent
 
     def _sent(self, module: str, qualname: str) -> object:
-        """Return the class or function of that name that was sent with the program; None if there is none."""
+        """Return the class or function of this name that was sent with the program; None if none was."""
         if not self._by_qualname:
             for thing in self.entities:
                 if isinstance(thing, type | types.FunctionType):
@@ -197,13 +197,13 @@ class Shipment:
         return found
 
     def _not_sent(self, module: str, qualname: str) -> object:
-        """Return a class that was not sent and may come back all the same: a declared one, or a plain one of the standard library."""
+        """Return a class that may come back although it was not sent: a declared one, or a plain one of the standard library."""
         top = module.partition(".")[0]
         found = _loaded(module, qualname) if top != "capsend" else None
         declaration = table().of_class(found) if isinstance(found, type) else None
         if declaration is not None and declaration.trait is not Trait.NEVER:
             return found
-        # Members and named tuples are data and nothing else: no method of theirs runs when they come or go.
+        # Members and named tuples are data only: encoding and decoding run none of their methods.
         if (
             isinstance(found, type)
             and top in sys.stdlib_module_names
@@ -221,7 +221,7 @@ class Shipment:
         )
 
     def shown_files(self) -> Collection[str]:
-        """Return the names that frames of the process may have; in a mapping, the names under which tracebacks show them."""
+        """Return the file names that frames of the process may have; as a mapping, {file name: name in tracebacks}."""
         return self.files()
 
     def files(self) -> frozenset[str]:
@@ -230,11 +230,11 @@ class Shipment:
 
 
 class _NotSent(LookupError):
-    """A process names an object that the host has, and that may be harmless, but that no declaration allows."""
+    """A process names an object of the host that may be harmless but is not declared."""
 
 
 def _loaded(module: str, qualname: str) -> object:
-    """Return the object of that name in a loaded module, running no code of the module; None when it does not exist."""
+    """Return the object of a name in a loaded module without running the module's code; None if it does not exist."""
     loaded = sys.modules.get(module)
     return None if loaded is None else resolve(loaded, qualname)
 
@@ -249,7 +249,7 @@ def _nested(thing: object, path: object) -> object:
 def _unsendable(name: str, body: str) -> CapsendError:
     try:
         if len(body) > _LONGEST_REFUSAL:
-            raise ValueError("nobody reads that much")  # noqa: TRY301 - the same answer as to any other nonsense
+            raise ValueError("nobody reads that much")  # noqa: TRY301 - handled like any other malformed text
         path, kind, reason = (str(part)[:500] for part in codec.parse(body, _REFUSAL, depth=1))
     except (ValueError, TypeError):
         return ProcessFailed(
@@ -278,8 +278,8 @@ def ship(
         function: the callable.
         args: its positional arguments.
         kwargs: its keyword arguments.
-        knows: returns whether the image has a module of that full name.
-        image: the image behind `knows`, to tell cached programs apart.
+        knows: returns whether the image has the module of a full name.
+        image: the image that `knows` asks; cached programs are kept per image.
 
     Raises:
         TypeError: *function* is not callable, or does not take these arguments.
@@ -322,7 +322,7 @@ def _ship(
 
 
 def _refuse_arrays(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Refuse arguments that are values of numpy, or that hold them at the first level, where the image lacks numpy."""
+    """Refuse arguments that are numpy values, or hold one at the first level, if the image lacks numpy."""
     for position, value in [*enumerate(args), *kwargs.items()]:
         inside = value.values() if type(value) is dict else value if type(value) in {list, tuple} else ()
         if is_numpys(value) or any(map(is_numpys, inside)):
@@ -339,7 +339,7 @@ def check(function: Callable[..., Any], *, knows: Callable[[str], bool], definin
 
     Args:
         function: the callable.
-        knows: returns whether the image has a module of that full name.
+        knows: returns whether the image has the module of a full name.
         defining: True to pass over names without a value, as at a definition.
     """
     _require_callable(function)
@@ -365,7 +365,7 @@ def _with_arguments(
     name = callable_name(function)
     findings = dismantled(walk).findings
     if not findings and program.asked - prepared.program.asked:
-        # What the arguments ask about was not sent with the program: it is walked again, for them.
+        # The arguments ask about objects that the program does not have: the callable is walked again, for them.
         return _with_arguments(function, prepared_asking(function, knows, program.asked), args, kwargs, knows)
     if findings:
         kind = SerializationError if all(f.kind is Kind.ARGUMENT for f in findings) else CaptureError
@@ -395,16 +395,19 @@ def _with_arguments(
 
 
 class _NeedsWalk(Exception):
-    """An argument contains code or instances of the user's classes."""
+    """An argument contains code, or instances of the user's classes."""
 
 
 def encode_data(args: tuple[Any, ...], kwargs: dict[str, Any], segments: list[bytes] | None = None) -> str | None:
-    """Encode arguments that are data only, on which the codec alone decides; return None when they are more than data, or an error needs a walk.
+    """Encode arguments that are plain data, which the codec alone judges.
+
+    Returns:
+        The text; None if the arguments are more than data, or if an error needs a walk.
 
     Args:
-        args: the positional ones.
-        kwargs: those by name.
-        segments: an empty list for bytes beside the text; see `codec.encode`.
+        args: the positional arguments.
+        kwargs: the keyword arguments.
+        segments: an empty list for bytes that travel next to the text; see `codec.encode`.
     """
 
     def stop(_thing: object) -> None:
@@ -447,12 +450,12 @@ def _signature_of(function: Any) -> inspect.Signature:
 
 @functools.lru_cache(maxsize=256)
 def _fixed_signature(function: types.BuiltinFunctionType) -> inspect.Signature:
-    """Return the signature of a function of a module written in C, which is read from a text: that takes as long as all the rest."""
+    """Return the signature of a function written in C, kept: parsing its text takes as long as the rest of a spawn."""
     return inspect.signature(function)
 
 
 def _parameter_names(function: Any, count: int) -> list[str]:
-    """Name positional arguments by the callable's parameters, if its signature is known."""
+    """Return names for positional arguments: the callable's parameters, if its signature is known."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError):

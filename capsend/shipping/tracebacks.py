@@ -1,4 +1,4 @@
-"""Tracebacks made from data: frames of the user's own files that Python prints with their lines, carets and colours."""
+"""Tracebacks made from data: Python prints frames of the user's files with their lines, carets and colours."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class _Here(Exception):
 
 @attrs.frozen
 class Frame:
-    """One frame of a process: a place in a source file, and the function at that place.
+    """One frame of a process: a place in a source file, and the function there.
 
     Attributes:
-        file: a path of the host for a file that was sent, else one such as `<image json/decoder.py>`.
+        file: a path of the host for a file that was sent; otherwise a label such as `<image json/decoder.py>`.
         line, end_line, column, end_column: the part of the source that was running; columns in bytes, None when unknown.
         function: its name.
         is_own: True if the file was sent with the program.
@@ -43,12 +43,12 @@ class Frame:
 
     @property
     def place(self) -> str:
-        """The place of the frame, in few words."""
+        """The place of the frame, for people."""
         return f"{PurePath(self.file).name}:{self.line} in {self.function}"
 
 
 def read_frames(frames: list[Any], files: Collection[str]) -> list[Frame]:
-    """Return frames that a process described, as far as they make sense; files that were not sent lose their path."""
+    """Return the plausible frames of a process's description; files that were not sent lose their path."""
     return [frame for frame in (_read(each, files) for each in frames[:_MAX_FRAMES]) if frame is not None]
 
 
@@ -74,14 +74,15 @@ def _within(value: Any, low: int, high: int) -> int | None:
 
 
 def _labelled(file: str) -> str:
-    """Return a label that names no file of the host, for a file of the image or code that was made in the guest, such as a plug-in's."""
+    """Return a label, which names no file of the host, for a file of the image or for code made in the guest."""
     if re.fullmatch(r"<[\w .-]{1,100}>", file):
         return file
-    # The other two come from a process that has read the frames of another one.
+    # The other two come from a process that has read another process's frames.
     known = file.startswith(_IN_IMAGE) and file.endswith(">")
     found = _LIBRARY.match(file[:500])
     start = len(_IN_IMAGE) if known else found.end() if found else 0
-    # Like `<frozen os>`: in angle brackets, since 3.11 looks for the last part of a path on sys.path and would show a line of that.
+    # Like `<frozen os>`: in angle brackets, since Python 3.11 looks for the last part of a path on sys.path and would
+    # show a line of that file.
     path = file[start:500].strip("<>")
     parts = [part for part in path.split("/") if re.fullmatch(r"[\w.-]+", part) and part != ".."]
     return f"{_IN_IMAGE if known or found else '<'}{'/'.join(parts[-6:])}>"
@@ -109,8 +110,8 @@ def _template() -> CodeType:
     return next(constant for constant in module.co_consts if isinstance(constant, CodeType))
 
 
-# Compiled once: the failure of a process is no time to compile anything. In a function, since its code begins at its own line: debuggers
-# and pytest look at it.
+# Compiled once: the failure of a process is a bad time for compiling. In a function, since its code begins at its own
+# line: debuggers and pytest look at it.
 _TEMPLATE: Final = _template()
 _UNITS_OF_ENTRY: Final = 8
 _LONG_FORM: Final = 14
@@ -127,12 +128,12 @@ def _code(frame: Frame) -> CodeType:
 
 
 def _positions(frame: Frame) -> bytes:
-    """Return a table that gives every instruction of the template the position of a frame.
+    """Return a line table that gives every instruction of the template the position of a frame.
 
     Source: PEP 626 and PEP 657; `Objects/locations.md` (before, `locations.md`) of CPython.
     """
     columns = (frame.column or 0) + 1, (frame.end_column or 0) + 1
-    place = b"".join(map(_number, (0, frame.end_line - frame.line, *columns)))  # 0: the line that it has already
+    place = b"".join(map(_number, (0, frame.end_line - frame.line, *columns)))  # 0: the line stays the same
     table = bytearray()
     units = len(_TEMPLATE.co_code) // 2
     for start in range(0, units, _UNITS_OF_ENTRY):
@@ -142,7 +143,10 @@ def _positions(frame: Frame) -> bytes:
 
 
 def _number(value: int) -> bytes:
-    """Return a number of that table, six bits in a byte, the lowest first; signed numbers are 0 in it, and so the same."""
+    """Return a number in the table's format: six bits per byte, the lowest first.
+
+    Of the table's signed numbers only 0 occurs, which has the same form.
+    """
     text = bytearray()
     while value >= 0x40:
         text.append(0x40 | value & 0x3F)

@@ -1,7 +1,8 @@
-"""Plain constants of a program that may be others at its next use: globals, and the content of the cells and defaults of the spawned function.
+"""Plain constants of a program that may differ at its next use: globals, and cells and defaults of the spawned function.
 
-A loop spawns closures of one `def` that differ in a number, or counts in a global. One walk serves all of them, since a walk decides nothing by
-the value of a plain constant, only by its type. The steps that set such constants are the last of a program, and only these are written again.
+A loop may spawn closures of one `def` that differ in a number, or count in a global. One walk serves all of them, since
+a walk looks only at the type of a plain constant, not at its value. The steps that set such constants are the last of a
+program, and only they are written again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from capsend.shipping.entities import Entity, Reference
 
 LATER: Final = "later"
-"""Stands for the value of a name of a module until the last steps set it."""
+"""Represents the value of a module's name until the last steps set it."""
 MOST_CHARACTERS: Final = 1_024
 _MOST_ITEMS: Final = 64
 _SHORT: Final = 200
@@ -33,7 +34,7 @@ Shape: TypeAlias = "type | tuple[type, ...]"
 
 
 def shape_of(value: object) -> Shape | None:
-    """Return the shape of a plain constant, which is all of it that a walk decides by; None for other values, and for long ones."""
+    """Return the shape of a plain constant, on which alone a walk decides; None for long or other values."""
     if type(value) is not tuple:
         return _scalar(value)
     if len(value) > _MOST_ITEMS:
@@ -51,7 +52,7 @@ def _scalar(value: object) -> type | None:
 
 
 def is_loose(name: str, value: object) -> bool:
-    """Return whether a global that no code of a program names is sent with it: an atom, and no long one but the docstring."""
+    """Return whether a global that the program's code does not name is sent: a short atom, or the docstring."""
     if type(value) not in ATOMS:
         return False
     return name == "__doc__" or not isinstance(value, str | bytes) or len(value) <= _SHORT
@@ -59,17 +60,18 @@ def is_loose(name: str, value: object) -> bool:
 
 @attrs.frozen(eq=False)
 class Spot:
-    """A place of a program where a plain constant stands.
+    """A place in a program that holds a plain constant.
 
     Attributes:
         owner: the module or function.
         part: its kind: a name of a module, or a cell or a default of the spawned function.
         key: the name, or the index of the default.
-        value: the value that the walk met.
+        value: the value at the time of the walk.
         reference: the reference to that value.
-        shape: the shape that another value must have; None for a name that no code names, where any atom will do.
+        shape: the shape that another value must have; None for a name that the code does not mention, where any atom
+            will do.
         source: the namespace of the module, or the index of the cell or default.
-        observe: notes that the value must stay the same object, where it cannot vary after all.
+        observe: called if the value cannot vary after all: notes that it must stay the same object.
     """
 
     owner: Entity
@@ -88,10 +90,10 @@ class Written:
 
     Attributes:
         steps: the steps.
-        objects: the values that they number, in order.
+        objects: the values that the steps make, in the order of their numbers.
         values: the values of all places.
-        named: the identities of the values that code names: such a value among the arguments is the same object.
-        loose: the identities of the objects that no code names.
+        named: the identities of the values that the code names: such a value among the arguments is the same object.
+        loose: the identities of the objects that the code does not name.
     """
 
     steps: list[list[Any]]
@@ -108,7 +110,7 @@ class Varying:
         spots: the places; their owners have numbers.
         defaults: the defaults of the spawned function: references as steps have them, and places.
         first: the number of the first value that the last steps make.
-        entities: those of the program, by identity: a constant that is one of the steps before is shared, and cannot vary.
+        entities: {identity: entity} of the program: a constant made by an earlier step is shared, and cannot vary.
     """
 
     def __init__(
@@ -117,11 +119,11 @@ class Varying:
         self._spots = spots
         self._defaults = defaults
         self.first = first
-        self._entities = entities  # not a method of the program, which would be a cycle
+        self._entities = entities  # not a method of the program, which would make a reference cycle
         self._own: frozenset[int] | None = None
 
     def values(self, function: types.FunctionType | None) -> list[object] | None:
-        """Return the present values of all places, those of the function's cells and defaults too; None if the shape of one is another."""
+        """Return the present values of all places, the function's cells and defaults included; None if one has another shape."""
         found: list[object] = []
         for spot in self._spots:
             source = spot.source
@@ -134,7 +136,7 @@ class Varying:
         return found
 
     def write(self, values: list[object]) -> Written | None:
-        """Write the last steps for some values; None if objects are shared in ways that these steps do not write."""
+        """Write the last steps for some values; None if the values share objects in ways that these steps cannot write."""
         writer = _Writer(self.first, self._is_fixed)
         references: dict[Spot, object] = {}
         try:
@@ -160,7 +162,7 @@ class Varying:
             steps.append(["s", owner, function])
         named = {id(value) for spot, value in zip(self._spots, values, strict=True) if spot.shape is not None}
         if self._own is None:
-            # Those of the first use are entities of the program, which keeps them alive.
+            # The values of the first use are entities of the program, which keeps them alive.
             self._own = frozenset(map(id, writer.objects))
         loose = frozenset(map(id, writer.objects)) - named
         return Written(steps, writer.objects, values, frozenset(named), loose)
@@ -171,7 +173,7 @@ class Varying:
 
 
 class _SharedError(Exception):
-    """An object stands in more than one value."""
+    """An object is part of more than one value."""
 
 
 class _Writer:
@@ -189,8 +191,8 @@ class _Writer:
         """Return the reference to a value.
 
         Raises:
-            _SharedError: a part of it is an object of its own elsewhere.
-            codec.NotEncodable: it cannot be encoded.
+            _SharedError: a part of the value is also part of another value.
+            codec.NotEncodable: the value cannot be encoded.
         """
         if has_no_identity(value):
             return codec.encode(value)

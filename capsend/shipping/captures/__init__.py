@@ -1,1 +1,1 @@
-"""The captures of a callable: everything that it reaches, judged, and taken apart into the program that rebuilds it."""
+"""The captures of a callable: everything it reaches is judged and becomes part of the program that the process rebuilds."""

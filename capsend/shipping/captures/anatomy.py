@@ -1,10 +1,10 @@
-"""Classes taken apart into the parts from which the guest's own machinery makes one again, without running its statement.
+"""The anatomy of classes: the parts from which the guest makes a class again without running its statement.
 
-The parts of a class are a dict. All kinds have `name`, `qualname`, `module` and `bases`; as needed they have `meta` (a metaclass of the user's),
-`slots`, `orig` (`__orig_bases__`), `final` (fields that methods declare `Final`) and
+The parts of a class are a dict. All kinds have `name`, `qualname`, `module` and `bases`; as needed they have `meta` (a
+metaclass of the program), `slots`, `orig` (`__orig_bases__`), `final` (fields that methods declare `Final`) and
 
-* `dataclass`: `fields`, `[[name, kind, {option: reference or [literal]}]]`; `params`, of the decorator; `recorded`, what differs from them in
-  `__dataclass_params__`;
+* `dataclass`: `fields`, `[[name, kind, {option: reference or [literal]}]]`; `params`, of the decorator; `recorded`, the
+  entries of `__dataclass_params__` that differ from them;
 * `attrs`: `fields`, `[[name, {option: reference or [literal]}]]`; `params`, of the decorator;
 * `enum`: `members`, `[[name, value, [argument of the data type]]]`; `boundary` of flags;
 * `named_tuple`: `fields` and `defaults`; `typed_dict`: `items` and `total`;
@@ -98,7 +98,7 @@ class Anatomy:
         return parts
 
     def _sent(self, value: object, name: str, place: Place) -> Reference:
-        """Send a value that the machinery needs, or a placeholder; a value that code uses by name is judged at that name."""
+        """Send a value that the machinery needs, or a placeholder; a value that code names is judged where it is named."""
         path, sent = f"{place.function}.{name}", None
         with self._walk.context.tolerating():
             sent = self._walk.values.send(value, Kind.CLASS_ATTRIBUTE, path, place, trait="Serializable")
@@ -163,7 +163,7 @@ class Anatomy:
                 if isinstance(getattr(attribute, option, None), bool | str | None)
             }
             for option in ("repr", "eq", "order", "eq_key", "order_key"):
-                # A callable states the manner, not a yes or no.
+                # A callable here selects the kind of comparison; it is not a yes or no.
                 value = getattr(attribute, option, None)
                 if callable(value):
                     options[option.removesuffix("_key")] = self._sent(value, attribute.name, place)
@@ -220,10 +220,10 @@ class Anatomy:
         return parts
 
     def _require_defaults(self, cls: Any, expected: list[object], keywords: dict[str, object]) -> None:
-        """Ensure that a generated `__init__` has the defaults of the fields, from which the guest makes the method again.
+        """Ensure that a generated `__init__` has the fields' defaults: the guest makes the method from the fields.
 
         Raises:
-            Refused: defaults were replaced.
+            Refused: a default of the method was replaced.
         """
         made = cls.__init__
         for name in ("__defaults__", "__kwdefaults__"):
@@ -273,7 +273,7 @@ def _is_under_its_value(cls: Any, member: Any) -> bool:
     try:
         return bool(cls._value2member_map_.get(member._value_) is member)
     except TypeError:
-        return True  # values that cannot be hashed are looked for from member to member
+        return True  # unhashable values are compared with each member
 
 
 def _given(fields: Iterable[Any]) -> Iterator[Any]:
@@ -284,12 +284,12 @@ def _given(fields: Iterable[Any]) -> Iterator[Any]:
 
 
 def _is_sentinel(default: object) -> bool:
-    """Return whether a default stands for a factory, or for no default."""
+    """Return whether a default represents a factory, or the absence of a default."""
     return default is attrs.NOTHING or type(default).__name__ == "_HAS_DEFAULT_FACTORY_CLASS"
 
 
 def _setattr_hooks(cls: Any) -> dict[str, Any]:
-    """Return {field: hook} of a class whose `__setattr__` attrs made; only its closure knows the hooks that the class gave to all fields."""
+    """Return {field: hook} of a class whose `__setattr__` attrs made; hooks given for the whole class are found only in its closure."""
     function = vars(cls).get("__setattr__")
     closure = getattr(function, "__closure__", None) or ()
     for free, cell in zip(getattr(getattr(function, "__code__", None), "co_freevars", ()), closure, strict=False):

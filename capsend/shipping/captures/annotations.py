@@ -1,4 +1,4 @@
-"""The annotations of functions and classes, which only tools look at: they are sent as far as they need nothing new."""
+"""The annotations of functions and classes, which only tools read: they are sent as far as the program already has their parts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ INTROSPECTION: Final = frozenset(
         "signature",
     }
 )
-"""The names whose use shows that code looks at annotations: then their classes are sent too."""
+"""The names whose use shows that code reads annotations: then the classes in annotations are sent too."""
 _OF_MODULES: Final = frozenset({"__annotations__", "get_annotations", "get_type_hints"})
 
 
@@ -51,7 +51,7 @@ class _Waiting:
 
 
 class Annotations:
-    """Sends annotations, after all else is known."""
+    """Sends annotations once the rest of the program is known."""
 
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
@@ -81,7 +81,7 @@ class Annotations:
             self._waiting.append(_Waiting(entity, owner or entity, thing, annotations, namespace))
 
     def send(self) -> None:
-        """Send the annotations that wait."""
+        """Send the annotations put off so far."""
         is_asked = self._walk.classes.mentions(INTROSPECTION)
         if self._walk.classes.mentions(_OF_MODULES):
             for module in self._context.program.modules():
@@ -112,7 +112,7 @@ class Annotations:
         return values.placeholder(f"the annotation of {name}", value)
 
     def _names_in(self, text: str, waiting: _Waiting) -> None:
-        """Reach the globals that an unevaluated annotation names."""
+        """Reach the globals named in an unevaluated annotation."""
         try:
             expression = ast.parse(text, mode="eval")
         except SyntaxError:
@@ -124,7 +124,7 @@ class Annotations:
                 self._context.possibly(lambda r=read: self._walk.names.read(waiting.namespace, module, r, Place()))  # type: ignore[misc]  # mypy refuses defaults in a lambda
 
     def _is_known(self, value: Any) -> bool:
-        """Return whether an annotation has only parts that the program or the image has."""
+        """Return whether the program or the image has every part of an annotation."""
         if value is None or value is ... or self._context.program.entity(value) is not None:
             return True
         if self._context.origins.name_of(value) is not None:
@@ -151,7 +151,7 @@ def _annotations_of(thing: Any) -> dict[str, Any]:
 
 
 def _other_types(thing: Any, own: dict[str, Any]) -> dict[str, Any]:
-    """Return the types of the fields of a class that are not its annotations: one of both was replaced."""
+    """Return the field types of a class that differ from its annotations: either of the two was replaced."""
     if not isinstance(thing, type):
         return {}
     fields = {name: field.type for name, field in thing.__dict__.get("__dataclass_fields__", {}).items() if name in own}

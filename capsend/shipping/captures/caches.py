@@ -1,4 +1,4 @@
-"""The contents of an `lru_cache`: the interpreter has no way to ask but the references that its garbage collector follows."""
+"""The contents of an `lru_cache`, which only the references that the garbage collector follows reveal."""
 
 from __future__ import annotations
 

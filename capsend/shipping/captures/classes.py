@@ -1,4 +1,4 @@
-"""The classes of a walk: their entities, taken apart, and which of their attributes and methods are reached."""
+"""The classes of a walk: their entities, their anatomy, and the attributes and methods that are reached."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ if TYPE_CHECKING:
 _ABSTRACT: Final = tuple(c for m in (collections.abc, numbers) for c in vars(m).values() if isinstance(c, abc.ABCMeta))
 _CONSTRUCTION: Final = ("__new__", "__init__", "__post_init__", "__attrs_pre_init__", "__attrs_post_init__")
 _OWN: Final = "capsend"
-"""The modules of capsend, on the host and in the process, end what they hold by themselves."""
+"""The package whose finalizers are not sent: on both sides its modules release their resources themselves."""
 _DESCRIPTION: Final = ("__get__", "__set__", "__delete__")
 _PASSED_OVER: Final = frozenset(
     {"__doc__", "__qualname__", "__firstlineno__", "__static_attributes__", "__parameters__", "__type_params__"}
 )
-"""The entries that a class statement makes and that are neither data nor user code."""
+"""The entries that every class statement makes; they are neither data nor user code."""
 
 
 @attrs.frozen
@@ -72,7 +72,7 @@ class Classes:
         self._descriptors = Descriptors(walk)
         self._in_progress: set[type] = set()
         self._reached: dict[type, _Reached] = {}
-        # Arguments are walked after the program that they are for: their demands on its classes hold for those as well.
+        # Arguments are walked after their program: what code asks about classes holds for the program's classes too.
         self._before = {cls: _Reached(cls, entity, Place()) for cls, entity in self._context.program.classes().items()}
         self._mentioned: dict[str, Place] = {}
         self._beginnings: dict[str, Place] = {}
@@ -83,7 +83,7 @@ class Classes:
         """Return the entity of a class, after the entities of its parts.
 
         Raises:
-            Refused: its module is neither the user's nor in the image, or it is made of itself.
+            Refused: the class's module is neither the user's nor in the image, or the class is a part of itself.
         """
         program, origins = self._context.program, self._context.origins
         entity = program.entity(cls)
@@ -128,7 +128,10 @@ class Classes:
         return entity
 
     def _bind_in_module(self, cls: type, entity: Entity) -> None:
-        """Messages and exceptions name classes by their module; where the host's module shows one under its name, so does the process's."""
+        """Bind a class in its module of the process if it is bound so on the host.
+
+        Messages and exceptions name classes by their module.
+        """
         module = loaded(cls.__module__)
         if module is None or self._context.origins.of(cls.__module__) is not Origin.USER:
             return
@@ -137,7 +140,7 @@ class Classes:
             self._context.program.bind(owner, cls.__qualname__, entity)
 
     def _fill(self, cls: type, entity: Entity, place: Place) -> None:
-        """Send all entries of a class that nobody names, where that is possible."""
+        """Send, where possible, the entries of a class that no code names."""
         program = self._context.program
         kind = kind_of(cls)
         for name, raw in list(vars(cls).items()):
@@ -169,7 +172,7 @@ class Classes:
             self._walk.annotations.wait(generated, made, owner=entity)
 
     def _members(self, cls: Any, entity: Entity, place: Place) -> None:
-        """Send the fields that the members of an enum have of their own."""
+        """Send the instance fields of an enum's members."""
         members: dict[str, dict[str, Reference]] = {}
         if issubclass(cls, enum.Flag):
             self._context.observed.answer(lambda: [name for name, _ in members_of(cls)])
@@ -215,7 +218,7 @@ class Classes:
         return self._descriptors.part(value, place, path)
 
     def construct(self, cls: type, place: Place) -> None:
-        """Reach the methods that make and end instances: a class that code names is taken to be called."""
+        """Reach the methods that make and end instances: a class named by code counts as called."""
         key = (cls, self._context.tolerant)
         if key in self._constructed:
             return
@@ -231,16 +234,16 @@ class Classes:
             self.attribute(type(cls), "__call__", place)
         if issubclass(cls, enum.Enum):
             for member in list(cls.__members__.values())[:1]:
-                # The judge looks at all members when it meets one.
+                # The judge looks at all members as soon as it judges one.
                 self._walk.values.judge(member, Kind.CLASS_ATTRIBUTE, cls.__qualname__, place)
         self._construct_fields(cls, place)
 
     def _construct_fields(self, cls: Any, place: Place) -> None:
-        """Reach the objects that the `__init__` of a dataclass or attrs class calls and gives to instances."""
+        """Reach the objects that the `__init__` of a dataclass or attrs class calls or assigns to instances."""
         values = self._walk.values
         for field in class_attribute(cls, "__dataclass_fields__", {}).values():
             if field._field_type.name == "_FIELD_CLASSVAR":  # noqa: SLF001 - there is no public way to ask
-                continue  # no instance gets it
+                continue  # class variables are no instance fields
             path = f"{cls.__qualname__}.{field.name}"
             if field.default_factory is not dataclasses.MISSING:
                 values.judge(field.default_factory, Kind.CLASS_ATTRIBUTE, f"{path}.default_factory", place)
@@ -256,10 +259,10 @@ class Classes:
                     values.judge(made, Kind.CLASS_ATTRIBUTE, f"{path}.{part}", place, trait=trait)  # type: ignore[arg-type]  # one of two literals
 
     def attribute(self, cls: type, name: str, place: Place) -> None:
-        """An attribute of a class, or of its instances, is read by name: its functions are walked, its data must be sendable."""
+        """Reach an attribute that is read by name from a class or its instances: its functions are walked, its data must be sendable."""
         base = next((base for base in cls.__mro__ if name in vars(base)), object)
         if base is object and type(cls) is not type and name not in vars(object):
-            # Attributes that a class has from its metaclass.
+            # Attributes that the metaclass gives to the class.
             metaclass: Any = type(cls)
             meta = next((each for each in metaclass.__mro__ if name in vars(each)), type)
             if meta is not type and self._context.origins.of(meta.__module__) is Origin.USER:
@@ -290,7 +293,7 @@ class Classes:
         try:
             entity = self.entity(base)
         except Refused:
-            return  # known from the holder of the class
+            return  # reached from the class that holds it
         if entity.number is not None and program.is_bound(entity, name):
             return
         if not _is_strict(base, name, raw):
@@ -298,25 +301,25 @@ class Classes:
         try:
             reference = self._entry(base, name, raw, place)
         except Refused:
-            return  # the functions in it are refused by name
+            return  # functions in it are refused by name
         if reference is not None:
             program.bind(entity, name, reference)
 
     def mention(self, names: Iterable[str], place: Place) -> None:
-        """Attributes that are read from something unknown may be those of any class that was reached."""
+        """Note attributes that are read from an unknown object: any reached class may have them."""
         if self._context.tolerant:
             return
         for name in names:
             self._mentioned.setdefault(name, place)
 
     def mention_beginnings(self, prefixes: Iterable[str], place: Place) -> None:
-        """Attributes whose names begin so may be read from any class that was reached."""
+        """Note prefixes of attribute names that are read from an unknown object: any reached class may have such attributes."""
         if not self._context.tolerant:
             for prefix in prefixes:
                 self._beginnings.setdefault(prefix, place)
 
     def _mention_of(self, name: str) -> Place | None:
-        """Return the place where an attribute is mentioned by its name, or by the beginning of it."""
+        """Return the place where an attribute is mentioned by its name or by a prefix of its name."""
         place = self._mentioned.get(name)
         if place is None and self._beginnings:
             place = next((at for prefix, at in self._beginnings.items() if name.startswith(prefix)), None)
@@ -327,12 +330,12 @@ class Classes:
         return self._mentioned.get(name)
 
     def mentions(self, names: Iterable[str]) -> bool:
-        """Return whether any of these names is mentioned, or was asked for by the program that this walk continues."""
+        """Return whether this walk, or the program that it continues, mentions or asks for any of these names."""
         asked = self._context.program.asked
         return any(name in self._mentioned or name in asked for name in names)
 
     def follow_mentions(self) -> None:
-        """Reach the mentioned attributes of all classes, until nothing new turns up."""
+        """Reach the mentioned attributes of all classes, until no new ones are found."""
         done: set[tuple[type, str]] = set()
         while True:
             self._subclasses()
@@ -352,11 +355,11 @@ class Classes:
             self._context.drain()
 
     def _known(self) -> dict[type, _Reached]:
-        """Return the classes of this walk and of the program that it continues."""
+        """Return the classes of this walk and of the program that the walk continues."""
         return {**self._before, **self._reached}
 
     def _subclasses(self) -> None:
-        """Include all subclasses, for code that asks for them."""
+        """Include all subclasses, for code that calls `__subclasses__`."""
         place = self._mentioned.get("__subclasses__")
         if place is None:
             return
@@ -371,7 +374,7 @@ class Classes:
                     return
 
     def register(self) -> None:
-        """Write virtual subclasses: those registered with an abstract class, user classes registered with a class of the image; their order."""
+        """Write the virtual subclasses of abstract classes, the registrations of user classes with classes of the image, and their order."""
         self._ask_subclasses()
         program, origins = self._context.program, self._context.origins
         known, uses_packages = self._known(), program.uses_packages()
@@ -397,13 +400,13 @@ class Classes:
                     program.act(reached.entity if reached.cls in self._reached else None, "j", entity)
 
     def _registers_nothing(self, *, uses_packages: bool) -> bool:
-        """Return whether all that is registered with abstract classes of the library is the library's own: then there is nothing to send."""
+        """Return whether every registration with the library's abstract classes is the library's own, so that there is none to send."""
         found = summary(_ABSTRACT, uses_packages=uses_packages)
         is_of_image = all(self._context.origins.of(module) is Origin.IMAGE for module in found.modules)
         return is_of_image and not found.by_programs and found.registered.isdisjoint(map(id, self._known()))
 
     def _registered_beneath(self, base: abc.ABCMeta) -> list[type]:
-        """Return the registrations with subclasses that stay on the host: an abstract class asks them as well."""
+        """Return the registrations that have subclasses on the host only: an abstract class asks these too."""
         return [
             cls
             for sub in registering_subclasses(base)
@@ -412,7 +415,7 @@ class Classes:
         ]
 
     def _ask_subclasses(self) -> None:
-        """Include subclasses with a `__subclasshook__` of their own: an abstract class asks the hooks of all its subclasses."""
+        """Include subclasses that define `__subclasshook__`: an abstract class asks the hooks of all its subclasses."""
         for reached in list(self._reached.values()):
             for sub in abstract_subclasses(reached.cls) if isinstance(reached.cls, abc.ABCMeta) else ():
                 hook = vars(sub).get("__subclasshook__")
@@ -422,10 +425,12 @@ class Classes:
         self._context.include_what_is_possible()
 
     def alias(self, alias: Any) -> None:
-        """Write the step of a `type` alias. Its value is evaluated lazily, so the names in it are included only where they can be sent.
+        """Write the step of a `type` alias.
+
+        The value of an alias is evaluated lazily: the names in it are included only where they can be sent.
 
         Raises:
-            Refused: the alias was made in another way.
+            Refused: the alias was not made by a `type` statement.
         """
         names, program = self._walk.names, self._context.program
         namespace = vars(sys.modules[alias.__module__])
@@ -443,7 +448,7 @@ class Classes:
 
 @attrs.frozen(eq=False)
 class _Bound:
-    """Stands for an entry of a class whose value is an entity of its own."""
+    """Represents an entry of a class whose value has an entity."""
 
     value: object
 
@@ -457,7 +462,7 @@ def _subclasses_of(cls: type) -> list[type]:
 
 
 def _is_strict(cls: type, name: str, raw: object) -> bool:
-    """Return whether an entry that code names must be sendable: code, descriptors, and data that all instances share."""
+    """Return whether an entry named by code must be sendable: code, descriptors, and data that all instances share."""
     is_code = is_a(raw, types.FunctionType | LRU_CACHE) or defines(type(raw), "__get__")
     if not is_placeholder(raw) and (is_code or grant_of(raw) is not None):
         return True
@@ -467,7 +472,10 @@ def _is_strict(cls: type, name: str, raw: object) -> bool:
 
 
 def _with_slots(cls: type) -> type | None:
-    """`@dataclass(slots=True)` makes a second class; the first one lives on in the methods that were generated for it."""
+    """Return the class that `@dataclass(slots=True)` made from this one, if any.
+
+    This first class lives on in the methods that were generated for it.
+    """
     fields = vars(cls).get("__dataclass_fields__")
     if fields is None or "__slots__" in vars(cls):
         return None
@@ -478,7 +486,7 @@ def _with_slots(cls: type) -> type | None:
 
 
 def _declared_fields(cls: type) -> frozenset[str]:
-    """The names of dataclass and attrs fields; a dataclass keeps its class variables in the same table."""
+    """Return the names of dataclass and attrs fields; a dataclass keeps its class variables in the same table."""
     dataclass_fields: dict[str, Any] = class_attribute(cls, "__dataclass_fields__", {})
     names = {name for name, field in dataclass_fields.items() if field._field_type.name != "_FIELD_CLASSVAR"}  # noqa: SLF001 - there is no public way to ask
     return frozenset(names | {field.name for field in class_attribute(cls, "__attrs_attrs__", ())})

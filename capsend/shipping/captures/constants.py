@@ -1,7 +1,8 @@
-"""Mutable values that are constants of the modules that hold them: a process may have a copy, since no code can distinguish it from the original.
+"""Mutable values that are constants of their modules: a process may have a copy, since no code can tell it from the original.
 
-The source of a module shows that all its code only reads a global, an attribute of a class, a default or a variable of a closure; see
-`capsend_traits.held`. Code of other modules that is reached must only read it as well, and the value must still be as its statement made it.
+The source of a module shows that all its code only reads a global, a class attribute, a default or a closure variable;
+see `capsend_traits.held`. Reached code of other modules must only read the value too, and the value must still be as
+its statement made it.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _CONTAINERS = (list, dict, set)
 _AROUND = (tuple, frozenset)
 _NESTING = 4
 HANDED_DOWN: Final[dict[int, object]] = {}
-"""The constants of the program that was sent, by identity, in a process: it has no text of their modules to ask again."""
+"""In a process: the constants of the program that was sent, by identity, since the source of their modules is not available."""
 # A module is parsed once: the answers about its text do not change while it is loaded.
 _held: dict[tuple[str, str, bool], tuple[list[ast.Module], list[Held]]] = {}
 _readers: dict[tuple[str, str, str, int, bool], bool] = {}
@@ -44,13 +45,13 @@ _readers: dict[tuple[str, str, str, int, bool], bool] = {}
 
 @attrs.frozen
 class _Attribute:
-    """An attribute of a class that was taken for a constant.
+    """A class attribute that was judged a constant.
 
     Attributes:
         constant: the constant.
         path: the name in messages.
         value: the value.
-        place: where it was reached.
+        place: the place where the attribute was reached.
     """
 
     constant: Constant
@@ -60,10 +61,10 @@ class _Attribute:
 
 
 class Constants:
-    """Answers for one walk.
+    """The answers about constants for one walk.
 
     Args:
-        is_immutable: judges a part that is no list, dict or set.
+        is_immutable: judges a part that is not a list, dict or set.
     """
 
     def __init__(self, is_immutable: Callable[[object], bool]) -> None:
@@ -74,7 +75,7 @@ class Constants:
         self._reads: dict[tuple[int, int, str, int, bool], bool] = {}
 
     def holds(self, namespace: dict[str, Any], name: str, value: object) -> bool:
-        """Return whether a global is a constant of the module that defines it, and only read by the module that uses it."""
+        """Return whether a global is a constant of its defining module, and the importing module only reads the global."""
         if id(value) in HANDED_DOWN:
             return True
         for home, inner in _homes(namespace, name, value) if self._may_be_one(value) else ():
@@ -84,7 +85,7 @@ class Constants:
         return False
 
     def holds_attribute(self, cls: type, name: str, value: object, place: Place) -> bool:
-        """Return whether an attribute of a class is a constant of its module; whoever reaches an attribute of that name must only read it."""
+        """Return whether a class attribute is a constant of its module; code that reaches an attribute of that name must only read it."""
         if id(value) in HANDED_DOWN:
             return True
         module = loaded(cls.__module__)
@@ -102,7 +103,10 @@ class Constants:
         return True
 
     def holds_default(self, function: types.FunctionType, name: str, value: object) -> bool:
-        """Return whether a default is written in the `def` and only read; that of the spawned function is none, as the user can pass another."""
+        """Return whether a default is written in the `def` and only read.
+
+        A default of the spawned function is not a constant: the caller can pass another value.
+        """
         if id(value) in HANDED_DOWN:
             return True
         if function is self.root or not self._may_be_one(value):
@@ -110,7 +114,10 @@ class Constants:
         return self._is_of(function, name, value, Held.of_default)
 
     def holds_cell(self, function: types.FunctionType, name: str, value: object) -> bool:
-        """Return whether a variable of the function around one that a module or class holds is a constant; a function on its way is none's."""
+        """Return whether a closure variable of a function that a module or class holds is a constant.
+
+        A function that is not held belongs to no module.
+        """
         if id(value) in HANDED_DOWN:
             return True
         if function is self.root or not self._may_be_one(value) or not _is_held(function):
@@ -120,7 +127,7 @@ class Constants:
     def _is_of(
         self, function: types.FunctionType, name: str, value: object, ask: Callable[..., Constant | None]
     ) -> bool:
-        """Return whether a value is a constant of a function, by one of the answers of `Held` about functions."""
+        """Return whether a value is a constant of a function, by one of `Held`'s answers about functions."""
         key = function.__code__.co_name, function.__code__.co_firstlineno
         constant = self._one(
             function.__globals__,
@@ -130,13 +137,13 @@ class Constants:
         return constant is not None
 
     def reached(self, source: Source, references: References, place: Place, *, namespace: dict[str, Any]) -> None:
-        """Note a function that the process runs, with its globals: it must only read the values that were taken for constants."""
+        """Note a function that the process runs, with its globals: it must only read values that were judged constants."""
         chains = (read.chain for reads in (references.globals, references.free, references.receiver) for read in reads)
         names = {*references.attributes, *(name for chain in chains for name in chain)}
         self._functions.append((source, frozenset(names), place, namespace))
 
     def misused_attributes(self) -> Iterator[tuple[str, object, Place]]:
-        """Yield (path, value, place) of the constants of classes that a function of the program does more to than read them."""
+        """Yield (path, value, place) of class constants that a function of the program does more than read."""
         for source, names, place, namespace in self._functions if self._attributes else ():
             for name in sorted(names & self._attributes.keys()):
                 for found in self._attributes[name]:
@@ -147,7 +154,7 @@ class Constants:
     def misused(
         self, function: types.FunctionType, source: Source, references: References
     ) -> Iterator[tuple[str, object, int]]:
-        """Yield (name, value, line) of the constants of modules that a function does more to than read them."""
+        """Yield (name, value, line) of module constants that a function does more than read."""
         for read in references.globals:
             namespace, path = function.__globals__, read.name
             for attribute in read.chain:
@@ -169,7 +176,7 @@ class Constants:
                         yield known_as, home.get(alias.name), node.lineno
 
     def _constant(self, namespace: dict[str, Any], name: str) -> Constant | None:
-        """Return the constant that a global is, whoever made it; None where each process has its own by declaration."""
+        """Return the constant behind a global, in whichever module it was made; None if the global is declared `PerProcess`."""
         value = namespace.get(name)
         if not self._may_be_one(value) or declares_per_process(namespace, name, value):
             return None
@@ -185,7 +192,7 @@ class Constants:
     def _one(
         self, home: dict[str, Any], value: object, ask: Callable[[Held, int, bool], Constant | None]
     ) -> Constant | None:
-        """Return the constant of a value, by the source of a module, if the value still is as its statement made it."""
+        """Return the constant for a value, by its module's source, if the value is still as its statement made it."""
         texts = _held_of(home)[1]
         depth = depth_of_value(value, self._is_leaf) if len(texts) == 1 else 0
         constant = ask(texts[0], depth, type(value) is dict) if 0 < depth <= MAX_DEPTH else None
@@ -211,7 +218,7 @@ class Constants:
 
 
 def _library_name(namespace: dict[str, Any], name: str) -> str:
-    """Return the full name of the library's module that a global is, or of its function that only reads; else an empty text."""
+    """Return the full name of a module of the library, or of a function of the library that only reads; empty for other globals."""
     value = namespace.get(name)
     if type(value) is types.ModuleType:
         is_itself = sys.modules.get(value.__name__) is value and not shadows_library(value.__name__)
@@ -227,7 +234,7 @@ def _library_name(namespace: dict[str, Any], name: str) -> str:
 
 
 def _homes(namespace: dict[str, Any], name: str, value: object) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield the modules that may have made a value, with its name in them: this one, or those that it may have been imported from."""
+    """Yield (namespace, name) of the modules that may have made a value: this module, or a module that it may have been imported from."""
     yield namespace, name
     for module in list(sys.modules.values()):
         if type(module) is types.ModuleType and vars(module) is not namespace:
@@ -235,7 +242,7 @@ def _homes(namespace: dict[str, Any], name: str, value: object) -> Iterator[tupl
 
 
 def _only_reads(namespace: dict[str, Any], name: str, constant: Constant) -> bool:
-    """Return whether a module that has imported a constant only reads it."""
+    """Return whether an importing module only reads a constant."""
     module = str(namespace.get("__name__", ""))
     key = (module, str(namespace.get("__file__")), name, constant.depth, constant.is_mapping)
     if key not in _readers:
@@ -247,7 +254,7 @@ def _only_reads(namespace: dict[str, Any], name: str, constant: Constant) -> boo
 
 
 def _held_of(namespace: dict[str, Any]) -> tuple[list[ast.Module], list[Held]]:
-    """Return the syntax trees of a module's texts, and the values that the module holds by these; none if the texts are missing."""
+    """Return (syntax trees of a module's sources, the values that they hold); both empty if the source is missing."""
     filename, name = namespace.get("__file__"), namespace.get("__name__", "")
     if not isinstance(filename, str):
         return [], []
@@ -263,7 +270,7 @@ def _held_of(namespace: dict[str, Any]) -> tuple[list[ast.Module], list[Held]]:
 
 
 def _is_imported(namespace: dict[str, Any]) -> bool:
-    """Return whether the statements of a module have all run: those of the main script may still be at it."""
+    """Return whether all statements of a module have run; the main script may still be running its own."""
     spec = namespace.get("__spec__")
     return spec is not None and not getattr(spec, "_initializing", False) and namespace.get("__name__") not in MAIN
 
@@ -279,7 +286,7 @@ def _trees_of(namespace: dict[str, Any]) -> list[ast.Module]:
 
 
 def _is_held(function: types.FunctionType) -> bool:
-    """Return whether the module of a function, or a class of that module, holds the function, by itself or wrapped into another one."""
+    """Return whether a function's module, or a class of the module, holds the function, directly or wrapped."""
     homes = {str(function.__globals__.get("__name__", "")), str(function.__module__)}
     names = [function.__globals__, *(vars(module) for module in map(loaded, homes) if module is not None)]
     holders: list[object] = [value for namespace in names for value in list(namespace.values())]

@@ -1,4 +1,4 @@
-"""The state of one walk: its place, its findings, the program under construction, and the tasks that wait."""
+"""The state of one walk: place, findings, program, pending tasks."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _OF_CODE: Final = frozenset(
 )
 """The kinds whose cure is to change the code at their place."""
 _CHANGEABLE: Final = frozenset({Kind.CAPTURED, Kind.CLASS_ATTRIBUTE, Kind.DEFAULT, Kind.GLOBAL})
-"""The kinds of values that a function may change so that its caller sees the change."""
+"""The kinds of values that a function may change visibly for its caller."""
 CANNOT_BE_SENT: Final = "which cannot be sent"
 _SHARED: Final = frozenset({Kind.GLOBAL, Kind.CLASS_ATTRIBUTE})
 NOT_IN_IMAGE: Final = "which is not in the image"
 
 
 class Refused(Exception):
-    """Code that cannot be sent; holds the data of its leaf."""
+    """Code that cannot be sent; carries the data of the `Leaf` to report."""
 
     def __init__(self, verdict: str, cure: str = "", predicate: str = CANNOT_BE_SENT) -> None:
         super().__init__(verdict)
@@ -53,7 +53,7 @@ class Refused(Exception):
 
 @attrs.frozen
 class Place:
-    """The place where a name is read: the function, the way to the function, and the line."""
+    """The place where a name is read: the function, the path to the function, and the line."""
 
     function: str = ""
     via: tuple[str, ...] = ()
@@ -66,12 +66,12 @@ class Place:
 
     @property
     def inner(self) -> tuple[str, ...]:
-        """The way to objects that this function reaches."""
+        """The path to objects that this function reaches."""
         return (*self.via, self.function) if self.function else self.via
 
 
 def _fitting(leaf: Leaf, kind: Kind, place: Place, *, is_changed: bool) -> Leaf:
-    """Fit a cure that speaks of passing an argument to the refused object."""
+    """Return a leaf whose cure fits the refused object, if the cure is to pass an argument."""
     if is_changed and leaf.cure.startswith("pass it as an argument, or capture"):
         return dataclasses.replace(leaf, cure=CHANGED_DICT_CURE if leaf.type == "dict" else CHANGED_CURE)
     if kind is Kind.RECEIVER:
@@ -111,13 +111,13 @@ class Context:
     placeholder for an object that cannot be sent.
 
     Attributes:
-        origins: knows the content of the image.
+        origins: the origins of modules, by the content of the image.
         defining: True passes over names that have no value yet, as at a definition.
-        program: rebuilds all objects that were met.
-        findings: the objects that cannot be sent, in the order in which they were met.
-        observed: everything read, from which a cached program knows that it is still true.
+        program: the program under construction, which rebuilds every object of the walk.
+        findings: the objects that cannot be sent, in the order of the walk.
+        observed: everything that the walk read; a cached program is valid while these observations hold.
         reusable: True if the same observations always give the same program.
-        place: where the walk is.
+        place: the present place of the walk.
         tolerant: True while objects that cannot be sent are left out without a finding.
         changed: {function: names} of the globals and attributes that functions change, for which another cure is right.
     """
@@ -164,11 +164,11 @@ class Context:
         return f"{reason}\n{cure}" if cure else reason
 
     def later(self, task: Callable[[], object]) -> None:
-        """Put off a task until the task at hand is done; it is as strict as that one."""
+        """Put off a task until the present one is done; it is as strict or tolerant as the present one."""
         (self._possible if self.tolerant else self._queue).append(task)
 
     def possibly(self, task: Callable[[], object]) -> None:
-        """Put off a tolerant task until after all strict ones; its objects that cannot be sent are left out."""
+        """Put off a tolerant task until all strict ones are done; objects that it cannot send are left out."""
         self._possible.append(task)
 
     def drain(self) -> None:
@@ -177,7 +177,7 @@ class Context:
             self._queue.popleft()()
 
     def include_what_is_possible(self) -> None:
-        """Do the tasks whose refusals are not the user's concern; all strict ones come before."""
+        """Do the tolerant tasks, after all strict ones; their refusals do not concern the user."""
         self.drain()
         while self._possible:
             with self.tolerating():
@@ -186,7 +186,7 @@ class Context:
 
     @contextlib.contextmanager
     def tolerating(self) -> Iterator[None]:
-        """Be tolerant meanwhile; code that is refused altogether ends the block early."""
+        """Be tolerant in the block; code that cannot be sent ends the block early."""
         outer, self.tolerant = self.tolerant, True
         try:
             yield
@@ -197,7 +197,7 @@ class Context:
 
 
 def functions_in(raw: Any) -> Iterator[types.FunctionType]:
-    """Yield the functions that an entry of a class's namespace stands for."""
+    """Yield the functions behind an entry of a class's namespace."""
     if is_a(raw, types.FunctionType):
         yield raw
     elif is_a(raw, staticmethod | classmethod):

@@ -1,4 +1,4 @@
-"""The descriptors of classes: those of the standard library around functions, taken apart into entities."""
+"""Descriptors of classes: those that the standard library puts around functions become entities."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Descriptors:
         self._context = walk.context
 
     def entity(self, raw: Any, path: str, place: Place) -> Entity | None:
-        """Return the entity of a descriptor of the standard library around functions; None for anything else."""
+        """Return the entity of a descriptor that the standard library puts around functions; None for anything else."""
         program = self._context.program
         known = program.entity(raw)
         if known is not None and known.kind == "h":
@@ -83,7 +83,7 @@ class Descriptors:
 
 
 def _is_taken_over(raw: Any, name: str, value: object) -> bool:
-    """Return whether a `staticmethod` or `classmethod` has an attribute from its function."""
+    """Return whether a `staticmethod` or `classmethod` has copied an attribute from its function."""
     if name in {"__annotations__", "__annotate__", "__type_params__", "__wrapped__"}:
         return True
     return name in _OF_FUNCTIONS and getattr(raw.__func__, name, None) is value

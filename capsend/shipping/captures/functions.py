@@ -1,4 +1,4 @@
-"""The functions of a walk: their entities, their parts (defaults, cells, attributes), and the names that they read when they run."""
+"""The functions of a walk: their entities, their parts (defaults, cells, attributes), and the names that their code reads."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ class Functions:
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
         self._context = walk.context
-        self._judged: set[tuple[types.FunctionType, bool]] = set()  # with whether it was strictly
+        self._judged: set[tuple[types.FunctionType, bool]] = set()  # the bool: whether it was judged strictly
         self.imports_by_name: bool = False
 
     def entity(self, function: types.FunctionType) -> Entity:
-        """Return the entity of a function; its parts and the names that it reads are put off.
+        """Return the entity of a function; its parts and the names that its code reads are put off.
 
         Raises:
             Refused: the function has no source, or its module is neither the user's nor in the image.
@@ -67,7 +67,10 @@ class Functions:
         return entity
 
     def tell_importable(self) -> None:
-        """Send a process that imports by computed names those of them that the host has: any other is an `ImportError` on both sides."""
+        """Send the host's importable names to a process that imports by computed names.
+
+        Importing any other name raises `ImportError` on both sides.
+        """
         if not self.imports_by_name or (names := importable()) is None:
             return
         self._context.observed.answer(lambda: tuple(sys.path))
@@ -75,7 +78,7 @@ class Functions:
         self._context.program.act(None, "H", sorted(name for name in names if of(name) is not Origin.IMAGE))
 
     def take_overloads(self) -> None:
-        """Send the overloads of all functions, where code asks for them."""
+        """Send the overloads of all functions if code asks for overloads."""
         context, place = self._context, self._walk.classes.mentioned("get_overloads")
         if place is None:
             return
@@ -88,7 +91,7 @@ class Functions:
                 context.program.act(None, "O", made)
 
     def judge(self, function: types.FunctionType, place: Place) -> None:
-        """Judge a function that is reached by name, as a method or a part of a descriptor is."""
+        """Judge a function that is reached by name, such as a method or a part of a descriptor."""
         outer, self._context.place = self._context.place, place
         try:
             self.entity(function)
@@ -125,7 +128,7 @@ class Functions:
         self._observe(function)
         owner = owner_of(function)
         if owner is not None and (is_generated(function.__code__) or module_name == "typing"):
-            # dataclass, attrs or NamedTuple makes it again
+            # the guest's dataclass, attrs or NamedTuple makes it again
             return program.make(function, "a", self._walk.classes.entity(owner), function.__name__)
         if getattr(function, "__builtins__", None) is not vars(builtins):  # typeshed does not know it
             raise Refused(
@@ -188,7 +191,7 @@ class Functions:
             self._context.possibly(lambda: self._mailbox(function, entity, messages[0], place))
 
     def _names(self, function: types.FunctionType, entity: Entity) -> Iterator[tuple[str, Reference]]:
-        """Yield the names and the docstring of a function where compiling its source does not give them."""
+        """Yield (name, value) of a function's names and docstring where compiling its source gives others."""
         code, program = function.__code__, self._context.program
         made = {
             "__name__": code.co_name,
@@ -202,7 +205,7 @@ class Functions:
             yield "__doc__", program.value(function.__doc__)
 
     def attribute(self, function: types.FunctionType, name: str, value: object, place: Place) -> None:
-        """Send an attribute of a function; in a tolerant walk a placeholder stands for one that cannot be sent."""
+        """Send an attribute of a function; in a tolerant walk a placeholder represents an attribute that cannot be sent."""
         program = self._context.program
         entity = program.entity(function)
         if entity is None or entity.kind not in {"f", "g"}:
@@ -267,7 +270,7 @@ class Functions:
         return reference
 
     def _suggest_fields(self, name: str, value: object, function: types.FunctionType) -> None:
-        """Advise to bind fields first, if only sendable fields of a bad instance are used."""
+        """Advise the user to bind fields first if the code uses only sendable fields of a bad instance."""
         reads = [read for read in function_reads(function) if read.name == name]
         fields = list(dict.fromkeys(read.chain[0] for read in reads if read.chain))
         namespace = getattr(value, "__dict__", {})
@@ -281,7 +284,7 @@ class Functions:
     def _defaults(self, function: types.FunctionType, entity: Entity, place: Place) -> None:
         code, program = function.__code__, self._context.program
         defaults = function.__defaults__ or ()
-        # There may be more than parameters: the shown signature may be set by hand.
+        # More than parameters: the signature that `inspect` shows may have been set by hand.
         spare = [f"__defaults__[{index}]" for index in range(len(defaults) - code.co_argcount)]
         names = [*spare, *code.co_varnames[: code.co_argcount]]
         pairs = list(zip(names[len(names) - len(defaults) :], defaults, strict=True))
@@ -308,13 +311,13 @@ class Functions:
         return values.send_or_placeholder(value, Kind.DEFAULT, name, place)
 
     def _run(self, function: types.FunctionType, entity: Entity, place: Place) -> None:
-        """Judge all that a function reads and writes by name when it runs."""
+        """Judge every name that a function reads or writes when it runs."""
         source, references = function_source(function)
         names, context = self._walk.names, self._context
         for statement in references.imports:
             names.statement(statement, function.__globals__, place.at(statement.line))
         self.imports_by_name |= references.imports_by_name
-        # After the imports: a module that the function is the first to import can be looked at only now.
+        # After the imports: a module that only this function imports can be examined only now.
         writes = [*references.writes, *lost_writes(function, source)]
         if writes and context.tolerant:
             reason = f"it assigns {writes[0].name}, which nobody outside the process would see"
@@ -341,7 +344,7 @@ class Functions:
     def _mailboxes_inside(self, function: types.FunctionType, source: Source, place: Place) -> None:
         if "Mailbox" not in source.text:
             return
-        # With unevaluated annotations nothing else names the parameter types of a nested function.
+        # Where annotations are not evaluated, only this names the parameter types of a nested function.
         module = self._walk.names.module(function.__globals__)
         for name in dict.fromkeys(mailbox_names(source.node)):
             read = Read(name, (), source.line)
@@ -357,7 +360,7 @@ def _nothing() -> None:
 
 
 def owner_of(function: types.FunctionType) -> type | None:
-    """Return the class that has a function in its namespace under the function's own name, as far as the module shows it."""
+    """Return the class that holds a function under its own name, if the function's module shows the class."""
     prefix, _, _ = function.__qualname__.rpartition(".")
     module = loaded(function.__module__)
     if (
@@ -372,7 +375,7 @@ def owner_of(function: types.FunctionType) -> type | None:
 
 
 def _has_code_in_its_module(function: types.FunctionType) -> bool:
-    """Return whether a module of the image shows the code of a function under its qualified name, as the guest looks for it."""
+    """Return whether a module of the image shows a function's code under its qualified name, where the guest looks for the code."""
     code, module = function.__code__, loaded(function.__globals__.get("__name__", ""))
     if module is None or vars(module) is not function.__globals__:
         return False
@@ -380,7 +383,7 @@ def _has_code_in_its_module(function: types.FunctionType) -> bool:
 
 
 def _compiles_to_doc(function: types.FunctionType) -> bool:
-    """Return whether compiling a function's source gives its docstring; from Python 3.13 on indentation is taken out of it."""
+    """Return whether compiling a function's source gives its docstring; since Python 3.13 the compiler removes indentation."""
     doc = function.__doc__
     if doc is not None and "\n" in doc and sys.version_info < (3, 13):
         return False

@@ -1,4 +1,4 @@
-"""The attributes of a class that the guest's own machinery makes by itself: by the kind of the class, its name, and who made it."""
+"""The class attributes that the guest makes itself, recognised by the kind of the class, their name, and their maker."""
 
 from __future__ import annotations
 
@@ -80,11 +80,11 @@ _OF_TYPE: Final = frozenset(
         *("__text_signature__", "__weakrefoffset__"),
     }
 )
-"""The names that a class can only be given when it is made: later, they are attributes of its metaclass."""
+"""The names that a class can be given only when it is made: an assignment later would go to its metaclass."""
 
 
 def kind_of(cls: Any) -> str:
-    """Return how a class is made: the kind of its parts."""
+    """Return the way in which a class is made: the kind of its parts."""
     namespace = vars(cls)
     if typing.is_typeddict(cls):
         return "typed_dict"
@@ -100,7 +100,7 @@ def kind_of(cls: Any) -> str:
 
 
 def is_given_when_made(cls: type, name: str, raw: object) -> bool:
-    """Return whether a class can have a name only from the time when it is made: later, its metaclass would take the assignment."""
+    """Return whether a class can be given a name only when it is made: later, its metaclass would take the assignment."""
     if name in _OF_TYPE:
         return not isinstance(raw, types.GetSetDescriptorType)
     meta = type(cls)
@@ -108,13 +108,13 @@ def is_given_when_made(cls: type, name: str, raw: object) -> bool:
 
 
 def is_machinery(cls: type, kind: str, name: str, raw: Any) -> bool:
-    """Return whether the guest's machinery makes an entry of a class by itself."""
+    """Return whether the guest's machinery makes an entry of a class itself."""
     if is_given_when_made(cls, name, raw):
         return True
     if name in _OF_CLASSES and not (name == "__orig_bases__" and kind == "typed_dict"):
         return True
     if isinstance(raw, types.MemberDescriptorType | types.GetSetDescriptorType):
-        return raw.__objclass__ is cls and raw.__name__ == name  # one of another class is a value like any other
+        return raw.__objclass__ is cls and raw.__name__ == name  # a member of another class is a value like any other
     if kind == "dataclass" and name in _OF_DATACLASSES:
         return True
     if kind == "attrs" and name in _OF_ATTRS and not _is_users(raw):
@@ -138,7 +138,7 @@ def _is_users(raw: Any) -> bool:
 
 
 def is_made(raw: Any) -> bool:
-    """Return whether a function is none that the user wrote: generated, or a closure of the module that makes such classes."""
+    """Return whether a function was not written by the user: generated, or a closure of the module that makes such classes."""
     function = getattr(raw, "__func__", raw)
     if not isinstance(function, types.FunctionType):
         return False
@@ -148,7 +148,7 @@ def is_made(raw: Any) -> bool:
 
 
 def _is_of(raw: Any, homes: frozenset[str]) -> bool:
-    """Return whether a function is of one of these packages."""
+    """Return whether a function's code is in one of these packages."""
     function = getattr(raw, "__func__", raw)
     return (
         isinstance(function, types.FunctionType)

@@ -1,4 +1,4 @@
-"""The types of messages that the annotation of a process function names."""
+"""The message types that the annotations of process functions name."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ _UNKNOWN: Final = (None,)
 
 
 def message_type(spawned: Any) -> tuple[Any] | None:
-    """Return the `M` of a callable whose first parameter is annotated `Mailbox[M]`, in a tuple; None for others.
+    """Return the `M` of a callable whose first parameter is annotated `Mailbox[M]`, as a 1-tuple; None for other callables.
 
-    The first parameter is the first that a call gives: of a method the one after `self`, of a partial the first that is not bound. Where the
-    annotation cannot be evaluated, as when its names are only imported for type checkers, `M` is None.
+    The first parameter is the first that a call passes: of a method the one after `self`, of a partial the first
+    unbound one. If the annotation cannot be evaluated, for example because its names are imported for type checkers
+    only, `M` is None.
     """
     function, given = _behind(spawned)
     if not isinstance(function, types.FunctionType) or function.__code__.co_argcount <= given:
@@ -40,7 +41,7 @@ def message_type(spawned: Any) -> tuple[Any] | None:
 
 
 def _behind(spawned: Any) -> tuple[Any, int]:
-    """Return the function that runs when something is called, and how many of its parameters are given by then."""
+    """Return (the function that a call runs, the number of its parameters that are bound already)."""
     given = 0
     while True:
         if isinstance(spawned, functools.partial):
@@ -85,12 +86,12 @@ def _evaluated(text: str, function: types.FunctionType) -> Any:
     try:
         value = eval(text, {**vars(builtins), **function.__globals__}, names)  # noqa: S307 - the user's own annotation
         return eval(value, function.__globals__, names) if isinstance(value, str) else value  # noqa: S307 - quoted twice
-    except Exception:  # noqa: BLE001 - an annotation need not be true
+    except Exception:  # noqa: BLE001 - an annotation need not be valid
         return None
 
 
 def mailbox_names(node: ast.AST) -> Iterator[str]:
-    """Yield the names in the annotations of mailboxes that functions take which are defined in a piece of code."""
+    """Yield the names in the mailbox annotations of all functions that a piece of code defines."""
     for inner in ast.walk(node):
         if not isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
             continue

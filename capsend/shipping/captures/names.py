@@ -42,11 +42,11 @@ _ASKED: Final = (
         "has_default",
     }
 )
-"""The attributes that ask for more than themselves, of whatever they are read."""
+"""The attributes that show that code asks for more than their value, on any object."""
 _RUN_TIME: Final = frozenset({"capsend_guest", "capsend_traits", "componentize_py", "wit_world"})
-"""The packages that are in every image but in no list of importable modules."""
+"""The packages that every image has but that are not listed as importable."""
 _HOOKS: Final = frozenset({"__dir__", "__getattr__"})
-"""The functions that a module is asked by."""
+"""The functions of a module that answer for its attributes."""
 _MACHINERY: Final = frozenset({"__cached__", "__warningregistry__"})
 _HARMLESS: Final = frozenset(
     {
@@ -54,7 +54,7 @@ _HARMLESS: Final = frozenset(
         *("__reduce__", "__repr__", "__static_attributes__", "__weakref__"),
     }
 )
-"""Attributes that a class of modules may have and that no code asks a module for."""
+"""Attributes that a class of modules may have, and that code does not read from a module."""
 _EVERY_MODULE_HAS: Final = frozenset(
     {
         "__name__",
@@ -83,7 +83,7 @@ class Names:
         self._taken: set[int] = set()
 
     def read(self, namespace: dict[str, Any], module: Entity, read: Read, place: Place) -> None:
-        """Reach a global of a user module, and the attributes read from it."""
+        """Reach a global of a user module, and the attributes read from the global."""
         context = self._context
         if read.name == "__annotations__":
             self._walk.classes.mention((read.name,), place)
@@ -95,7 +95,7 @@ class Names:
         if shape_of(value) is None:
             context.observed.name(namespace, read.name, value)
         if value is ABSENT:
-            return  # a built-in, or a name that does not exist: then the process fails as the host would
+            return  # a built-in, or a missing name: the process fails as the host would
         if is_placeholder(value):
             leaf = Leaf(
                 read.name, "placeholder", "it was not sent with the program that spawns", "pass it as an argument"
@@ -108,7 +108,7 @@ class Names:
         context = self._context
         program, values = context.program, self._walk.values
         if is_a(value, types.ModuleType) and read.chain and self._origin(value) is Origin.USER:
-            # Only attributes of the module are read, so only these must be sent.
+            # Only attributes of the module are read, so only those attributes must be sent.
             program.bind(module, read.name, self.module(vars(value)))
             return True
         if program.is_bound(module, read.name) and context.tolerant:
@@ -139,7 +139,7 @@ class Names:
         reference: Reference,
         shape: Shape | None,
     ) -> None:
-        """Note a global whose plain constant may be another when the program is used again."""
+        """Note a global whose plain constant may differ at the next use of the program."""
         observed = self._context.observed
         observe = functools.partial(observed.name, namespace, name, value)
         spot = Spot(module, "names", name, value, reference, shape, namespace, observe)
@@ -186,7 +186,7 @@ class Names:
             self._walk.functions.attribute(function, name, value, place)
 
     def module(self, namespace: dict[str, Any]) -> Entity:
-        """Return the entity of a user's module, by its namespace; the packages around it come first."""
+        """Return the entity of a user's module, by its namespace; entities of its parent packages are made first."""
         known = self._modules.get(id(namespace))
         if known is not None:
             return known
@@ -216,7 +216,7 @@ class Names:
         return entity
 
     def _made_by_class(self, module: types.ModuleType, entity: Entity) -> None:
-        """Withhold the attributes that a module of a special class has from the class, and refuse a class that acts in other ways."""
+        """Withhold the module attributes that come from a special module class; refuse a class that changes how modules behave."""
         cls = type(module)
         if cls is types.ModuleType:
             return
@@ -238,7 +238,7 @@ class Names:
                 self._context.program.withhold(entity, name, f"the class {cls.__qualname__} of its module makes it")
 
     def withhold_the_rest(self) -> None:
-        """Give the process a placeholder for every name of a module that nothing in the program names."""
+        """Give the process a placeholder for every name of a module that the program does not mention."""
         program = self._context.program
         for namespace, entity in self._namespaces:
             for name in list(namespace):
@@ -258,7 +258,7 @@ class Names:
                     program.withhold(entity, name, "no code that was sent with it names it")
 
     def module_value(self, module: types.ModuleType) -> Entity:
-        """Reach a module that is used as a value: a module of the image is sent by name, of a user module all names that can be sent.
+        """Reach a module used as a value: a module of the image is sent by name, a user module with all names that can be sent.
 
         Raises:
             Refused: the module is neither in the image nor the user's.
@@ -276,7 +276,7 @@ class Names:
         return entity
 
     def take_all(self, namespace: dict[str, Any], place: Place) -> None:
-        """Reach all names of a module that can be sent, as code may look for any of them."""
+        """Reach every sendable name of a module, as code may look for any of them."""
         if id(namespace) in self._taken:
             return
         self._taken.add(id(namespace))
@@ -307,7 +307,11 @@ class Names:
             self._context.refuse(Kind.IMPORT, name, "module", [leaf], place)
 
     def _may_fail(self, name: str, statement: Import) -> bool:
-        """Return whether an import may fail in the process: where it fails on the host, or of the standard library where code provides for that."""
+        """Return whether an import may fail in the process.
+
+        A guarded import may if it fails on the host or is of the standard library; a call that imports may if it fails
+        on the host.
+        """
         is_standard = name.partition(".")[0] in sys.stdlib_module_names
         if statement.guarded:
             return is_standard or not _exists(name)
@@ -328,7 +332,7 @@ class Names:
             self.read(vars(module), entity, Read(attribute, (), place.line), place)
 
     def _read_from_packages(self, name: str, place: Place) -> None:
-        """Reach `import a.b as c`: the attribute *b* of *a*, which need not be the module `a.b`."""
+        """Reach `import a.b as c`: the attribute *b* of *a*, which may differ from the module `a.b`."""
         package, _, child = name.rpartition(".")
         module = loaded(package)
         if module is not None and self._origin(module) is Origin.USER:
@@ -336,13 +340,13 @@ class Names:
             self._read_from_packages(package, place)
 
     def _imported(self, name: str) -> types.ModuleType | None:
-        """Import a user module that a function imports when it runs, now, so that it can be judged."""
+        """Import, now, a user module that a function imports when it runs, so that the module can be judged."""
         if self._context.origins.of(name) is Origin.MISSING:
             return None
         if name not in sys.modules:
             try:
                 importlib.import_module(name)
-            except Exception:  # noqa: BLE001 - whatever a user's module raises, the process would meet it as well
+            except Exception:  # noqa: BLE001 - any exception of a user's module: the process would get the same one
                 return None
         module = loaded(name)
         return module if module is not None and self._origin(module) is Origin.USER else None
@@ -352,12 +356,15 @@ class Names:
 
 
 def _exists(name: str) -> bool:
-    """Return whether this program could import a module. It imports nothing that is not imported, but parts of the standard library."""
+    """Return whether this program could import a module.
+
+    Of modules not yet imported, only parts of the standard library are imported for the answer.
+    """
     top = name.partition(".")[0]
     is_light = top in sys.stdlib_module_names or name.rpartition(".")[0] in sys.modules
     try:
         return importlib.util.find_spec(name if is_light else top) is not None
     except ValueError:
-        return True  # it is imported, in a way of its own
+        return True  # it was imported by other means
     except (ImportError, AttributeError):
         return False

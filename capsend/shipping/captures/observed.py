@@ -1,4 +1,4 @@
-"""Observations: everything that a walk read, from which a program that was made once knows whether it is still true."""
+"""Observations: everything that a walk read. A cached program is valid while all of it is unchanged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ ABSENT: Final = object()
 
 
 class Observed:
-    """The names that were read, and their values. Captured values are immutable, so identity is enough."""
+    """The names that were read, and their values.
+
+    Captured values are immutable, so comparing identities is enough.
+    """
 
     def __init__(self) -> None:
         self._names: list[tuple[Mapping[str, Any], str, object]] = []
@@ -29,7 +32,7 @@ class Observed:
         self._classes: list[tuple[type, type, object]] = []
 
     def name(self, namespace: Mapping[str, Any], name: str, value: object) -> None:
-        """Note the value of one name; `ABSENT` where there is none."""
+        """Note the value of one name; `ABSENT` if the name has none."""
         self._names.append((namespace, name, value))
 
     def attribute(self, thing: object, name: str) -> None:
@@ -41,7 +44,7 @@ class Observed:
         self._tables.append((table, dict(table)))
 
     def order(self, table: Mapping[str, Any]) -> None:
-        """Note the names in a namespace, and their order: code may look for one that no code names."""
+        """Note the names in a namespace and their order: code may list them."""
         self._orders.append((table, [*table]))
 
     def ancestry(self, cls: type) -> None:
@@ -49,7 +52,7 @@ class Observed:
         self._classes.append((cls, type(cls), bases_of(cls)))
 
     def ancestry_of(self, thing: object) -> None:
-        """Note the class of an instance whose class can be assigned."""
+        """Note the class of an instance, as it can be assigned."""
         self.answer(lambda: _Is(type(thing)))
 
     def container(self, container: object) -> None:
@@ -58,20 +61,20 @@ class Observed:
         self.answer(lambda: _contents(container))
 
     def parts(self, container: object) -> None:
-        """Note the elements of a list, dict or set: the present verdict holds while they are the same."""
+        """Note the elements of a list, dict or set: the verdict holds while they are the same objects."""
         if type(container) in {list, dict, set}:
             self._kept.append(container)
             self.answer(lambda: [*map(_Is, _flat(container))])
 
     def partial(self, partial: Any) -> None:
-        """Note all that a `functools.partial` is made of, and its attributes."""
+        """Note the parts of a `functools.partial`, and its attributes."""
         self.table(partial.keywords)
         for name in ("args", "func"):
             self.attribute(partial, name)
         self.made_table(lambda: vars(partial))
 
     def made_table(self, ask: Callable[[], Mapping[Any, Any]]) -> None:
-        """Note all entries of a table that is made when somebody asks for it."""
+        """Note all entries of a table that is computed on demand."""
         self._made_tables.append((ask, dict(ask())))
 
     def cell(self, cell: types.CellType, value: object) -> None:
@@ -83,7 +86,7 @@ class Observed:
         self._answers.append((ask, ask()))
 
     def hold(self) -> bool:
-        """Return whether all that was read is the same now."""
+        """Return whether everything that was read is still the same."""
         return (
             all(namespace.get(name, ABSENT) is value for namespace, name, value in self._names)
             and all(getattr(thing, name, ABSENT) is value for thing, name, value in self._attributes)
@@ -103,7 +106,7 @@ def _same(table: Mapping[Any, Any], known: dict[Any, Any]) -> bool:
 
 
 class _Is:
-    """A part of a container, equal to itself alone."""
+    """A part of a container that equals only itself."""
 
     __slots__ = ("part",)
 

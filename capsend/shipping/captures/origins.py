@@ -1,4 +1,4 @@
-"""The origin of code: the image, the user's program, or neither; and the name under which the image has it."""
+"""The origin of code: the image, the user's program, or neither; and the image's name for it."""
 
 from __future__ import annotations
 
@@ -29,12 +29,11 @@ _NETWORKED: Final = frozenset(
         "pymongo", "pymysql", "redis", "requests", "urllib3", "websocket", "websockets",
     )
 )  # fmt: skip
-"""Packages that are of no use without a network."""
-"""The one of its names that is no object of its own module."""
+"""Packages that are useless without a network."""
 MAIN: Final = frozenset({"__main__", "__mp_main__"})
 """The names of the main script, in the program and in workers of `multiprocessing`."""
 _SETUPTOOLS: Final = frozenset(f"{folder}/setuptools/" for folder in map(sysconfig.get_path, ("purelib", "platlib")))
-"""It replaces `distutils` by its own."""
+"""It replaces `distutils` with its own copy."""
 _PUBLIC: Final = frozenset({"capsend.exceptions", "capsend.mailbox", "capsend.mailbox.timers", "capsend.wasm.module"})
 _INTERNALS: Final = ("capsend.", "capsend_traits", "capsend_mypy")
 
@@ -48,11 +47,11 @@ class Origin(enum.Enum):
 
 
 class Origins:
-    """Tells the origin of modules.
+    """Finds the origin of modules.
 
     Args:
-        knows: returns whether the image has a module of that full name.
-        own: the top-level package of the spawned function, which is the user's wherever it is installed.
+        knows: returns whether the image has the module of a full name.
+        own: the top-level package of the spawned function: it counts as the user's even if it is installed.
     """
 
     def __init__(self, *, knows: Callable[[str], bool], own: str = "") -> None:
@@ -89,23 +88,23 @@ class Origins:
         return Origin.USER if file.endswith((".py", ".pyc")) and not file.startswith(_installed()) else Origin.MISSING
 
     def library_cure(self, file: str) -> str:
-        """Return the cure for code of a distribution that is installed where this program imports it from, which nobody edits; else an empty text."""
+        """Return the cure for code of an installed distribution, which its user does not edit; empty for other code."""
         if not file or file.startswith("<") or sys.platform == "wasi":
             return ""
         distribution = _library(file)
-        # The programs of `capsend demo` and `doctor` are installed with capsend, and are read like a user's own.
+        # The programs of `capsend demo` and `doctor` are installed with capsend but count as user code.
         is_own = distribution.replace("-", "_").lower() in {self._own.lower(), "capsend"}
         return missing_module_cure(distribution) if distribution and not is_own else ""
 
     def package_name_of(self, instance: object) -> tuple[str, str] | None:
-        """Return (module, name) under which a package in the image holds an instance of a class of its own; None if none does."""
+        """Return (module, name) under which a package of the image holds an instance of a class of that package; None if none does."""
         if self.of(str(type(instance).__module__)) is not Origin.IMAGE:
             return None
         shown = _shown_by_package(instance)
         return next((each for each in shown if self.of(each[0]) is Origin.IMAGE), None)
 
     def package_cure(self, instance: object) -> str:
-        """Return the cure for an instance that an installed package holds, which its user cannot change; else an empty text."""
+        """Return the cure for an instance that an installed package holds and its user cannot change; empty for others."""
         home = loaded(str(type(instance).__module__))
         if not self.library_cure(str(getattr(home, "__file__", None) or "")):
             return ""
@@ -113,7 +112,7 @@ class Origins:
         return next(filter(None, map(self.library_cure, files)), "")
 
     def name_of(self, thing: object) -> tuple[str, str] | None:
-        """Return (module, qualified name) under which the image has a function, class or other named thing; None if it has not."""
+        """Return the image's (module, qualified name) for a function, class or other named object; None if the image lacks it."""
         for module_name, qualname in _claims(thing):
             module = loaded(module_name)
             if module is None or self.of(module_name) is not Origin.IMAGE:
@@ -124,12 +123,16 @@ class Origins:
 
 
 def is_placeholder(value: object) -> bool:
-    """Return whether a value, in a process, is a placeholder for one that stayed on the host; code must not use it."""
+    """Return whether a value is a placeholder, in a process, for an object that stayed on the host; code must not use it."""
     return defines(type(value), "__capsend_unsent__")
 
 
 def resolve(module: types.ModuleType, qualname: str) -> object:
-    """Follow a dotted name from a module through classes, without running user descriptors; return None where it leads nowhere."""
+    """Follow a dotted name from a module through classes without running user descriptors.
+
+    Returns:
+        The object; None if the name leads nowhere.
+    """
     found: object = module
     for part in qualname.split("."):
         if is_placeholder(found):
@@ -153,17 +156,18 @@ _native_code: Final[list[Callable[[str], str]]] = []
 
 
 def register_native_code(ask: Callable[[str], str]) -> None:
-    """Register the test for packages that no image can hold, for use in cures: `capsend.image`, a room above this one, knows them.
+    """Register the test for packages that no image can hold, used in cures. `capsend.image`, a higher layer, registers it.
 
     Args:
-        ask: returns the distribution whose native code keeps a distribution out of images; empty when none does.
+        ask: returns the name of the distribution with native code that excludes a distribution from images; empty if
+            none does.
     """
     _native_code[:] = [ask]
 
 
 @functools.lru_cache(maxsize=4096)
 def _library(file: str) -> str:
-    """Return the distribution that a file belongs to, among those installed in its import folder; else an empty text."""
+    """Return the distribution that a file belongs to, among those installed in its import folder; empty if none."""
     import importlib.metadata
 
     path = Path(file)
@@ -179,7 +183,7 @@ def _library(file: str) -> str:
 
 
 def missing_module_cure(name: str) -> str:
-    """Return the cure for a module that the image lacks: the way to add it, or another one if no image can hold it."""
+    """Return the cure for a module that the image lacks: the way to add it, or an alternative if no image can hold it."""
     top = name.partition(".")[0]
     if shadows_library(top):
         return wording.shadowing_cure(top)
@@ -200,7 +204,7 @@ def _distribution(top: str) -> str:
     try:
         return importlib.metadata.distribution(
             top
-        ).name  # most have the name of their package, and looking at all takes seconds
+        ).name  # most distributions have the name of their package, and a search through all of them takes seconds
     except importlib.metadata.PackageNotFoundError:
         pass
     names = distributions().get(top)
@@ -208,7 +212,10 @@ def _distribution(top: str) -> str:
 
 
 def distributions() -> Mapping[str, list[str]]:
-    """Return {top-level name: distributions that have it}; looked through, which takes seconds, once until something is installed."""
+    """Return {top-level name: distributions that have it}.
+
+    The search takes seconds and is repeated only after an installation.
+    """
     return _scanned(tuple((folder, _changed(folder)) for folder in sys.path))
 
 
@@ -227,7 +234,7 @@ def _changed(folder: str) -> int:
 
 
 def _file_to_import(top: str) -> str | None:
-    """Return the file of a package that is not imported yet, without importing it."""
+    """Return the file of a package that is not imported, without importing the package."""
     if top in sys.modules:
         return None
     try:
@@ -242,7 +249,7 @@ def _is_open(module: types.ModuleType) -> bool:
 
 
 def shadows_library(name: str, file: str | None = None) -> bool:
-    """Return whether a module of the user's, or one that importing its name would load, has the name of one of the standard library."""
+    """Return whether a user module hides one of the standard library: its name, or the module that importing its name would load."""
     top = name.partition(".")[0]
     if top not in sys.stdlib_module_names or sys.platform == "wasi":
         return False
@@ -253,7 +260,7 @@ def shadows_library(name: str, file: str | None = None) -> bool:
 
 @functools.cache
 def _library_folders() -> tuple[str, ...]:
-    # Programs that are frozen into one file have the library beside their own code.
+    # A program frozen into one file has the library next to its own code.
     if getattr(sys, "frozen", False):
         return ("",)
     places = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), str(Path(os.__file__).parent)}
@@ -271,7 +278,7 @@ def _installed() -> tuple[str, ...]:
 
 
 def _claims(thing: Any) -> Iterator[tuple[str, str]]:
-    """Yield the names that a thing may go by, the most public first."""
+    """Yield the names that may lead to an object, the most public first."""
     api = vars(sys.modules.get(_API, types))
     if api.get(_ALIAS) is thing:
         yield _API, _ALIAS
@@ -281,13 +288,14 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:
         yield owner.__name__, thing.__name__
     cls = type(thing)
     if cls.__module__.startswith(_INTERNALS) or str(getattr(thing, "__module__", "")).startswith(_INTERNALS):
-        # Classes that are imported later are public too, whether they are listed or not, and by whatever name the program has imported them.
+        # Classes that are imported on demand are public too, whether listed or not, under whatever name the program
+        # imported them.
         later = api.get("_LATER", {})
         names = (*api.get("__all__", ()), *(later if isinstance(thing, type) else ()))
         for name in names:
             home = loaded(f"{_API}.{later[name]}") if name in later and name not in api else None
             if home is not None and vars(home).get(name) is thing:
-                getattr(sys.modules[_API], name)  # from now on it stands there
+                getattr(sys.modules[_API], name)  # this access binds the name
         yield from ((_API, name) for name in names if api.get(name) is thing)
         if isinstance(thing, type) and thing.__module__ in _PUBLIC:
             yield thing.__module__, thing.__qualname__
@@ -305,7 +313,7 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(thing, types.MethodType):
         yield type(owner).__module__, thing.__name__
     elif isinstance(thing, types.BuiltinFunctionType) and owner is not None:
-        # `random.random` is a method of a hidden instance that its module shows by name.
+        # `random.random` is a method of a hidden instance; its module shows the method by name.
         module = type(owner).__module__
     if not isinstance(qualname, str):
         owner = thing.func.__module__ if isinstance(thing, functools.partial) else cls.__module__
@@ -317,12 +325,12 @@ def _claims(thing: Any) -> Iterator[tuple[str, str]]:
     public = module.partition("._")[0].lstrip("_")
     yield from dict.fromkeys([(public, qualname), (module, qualname), ("typing", qualname), ("builtins", qualname)])
     if isinstance(thing, type) and module == "builtins":
-        # `type(None)` and the class of functions claim to be built-ins; only `types` has names for them.
+        # `type(None)` and the class of functions claim to be built-ins; only `types` names them.
         yield from _shown_by(thing, "types")
 
 
 def _shown_by(thing: object, module_name: str) -> Iterator[tuple[str, str]]:
-    """Yield the name that a module gives to a thing that does not know its own, such as `dataclasses.MISSING`."""
+    """Yield a module's name for an object that does not know its own name, such as `dataclasses.MISSING`."""
     module = loaded(module_name)
     yield from (
         (module_name, name) for name, value in vars(module or types).items() if value is thing and name.isidentifier()
@@ -330,7 +338,7 @@ def _shown_by(thing: object, module_name: str) -> Iterator[tuple[str, str]]:
 
 
 def _shown_by_package(instance: object) -> Iterator[tuple[str, str]]:
-    """Yield the names by which modules hold an instance of a class of a package, those of the standard library and the main script left out."""
+    """Yield the names under which modules hold an instance of a package's class; the standard library and the main script are left out."""
     if _is_no_package(str(type(instance).__module__)):
         return
     for name, module in list(sys.modules.items()):

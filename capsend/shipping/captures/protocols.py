@@ -1,4 +1,4 @@
-"""The protocols by which the parts of a walk reach each other: each part knows the others as far as it uses them."""
+"""The protocols by which the parts of a walk call each other; each names only the members that others use."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Values(Protocol):
     def send(
         self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = ..., held: bool = ...
     ) -> Reference | None:
-        """Judge a value and send it; return None when it is refused."""
+        """Judge a value and send it; return None when the value is refused."""
 
     def send_copy(self, value: object, kind: Kind, name: str, place: Place) -> Reference | None:
-        """Judge a value of which each process owns a copy, and send it."""
+        """Judge and send a value of which each process owns a copy."""
 
     def send_constant(self, value: object, kind: Kind, name: str, place: Place) -> Reference | None:
-        """Judge a mutable value that nobody changes, and send it."""
+        """Judge and send a mutable value that is never changed."""
 
     def send_or_placeholder(
         self, value: object, kind: Kind, name: str, place: Place, *, trait: TraitName = ...
@@ -62,7 +62,7 @@ class Names(Protocol):
     """The globals and imports of a walk; see `capsend.shipping.captures.names`."""
 
     def read(self, namespace: dict[str, Any], module: Entity, read: Read, place: Place) -> None:
-        """Reach a global of a user module, and the attributes read from it."""
+        """Reach a global of a user module, and the attributes read from the global."""
 
     def follow(self, value: Any, reads: Iterable[Read], place: Place) -> None:
         """Follow the attributes that are read from a value whose identity is known."""
@@ -87,22 +87,22 @@ class Classes(Protocol):
         """Return the entity of a class."""
 
     def alias(self, alias: Any) -> Any:
-        """Reach an alias that a `type` statement made."""
+        """Reach an alias made by a `type` statement."""
 
     def attribute(self, cls: type, name: str, place: Place) -> None:
         """Reach an attribute of a class, or of its instances, that is read by name."""
 
     def construct(self, cls: type, place: Place) -> None:
-        """Reach whatever makes instances of a class."""
+        """Reach everything that makes instances of a class."""
 
     def mention(self, names: Iterable[str], place: Place) -> None:
-        """Note names that are read from something unknown."""
+        """Note names that are read from an unknown object."""
 
     def mentioned(self, name: str) -> Place | None:
         """Return the place where a name was noted."""
 
     def mention_beginnings(self, prefixes: Iterable[str], place: Place) -> None:
-        """Note beginnings of names of attributes that are read from something unknown."""
+        """Note prefixes of attribute names that are read from an unknown object."""
 
     def mentions(self, names: Iterable[str]) -> bool:
         """Return whether any of these names was noted."""
@@ -137,7 +137,7 @@ class Constants(Protocol):
         """Return whether a default is written in the `def` and only read."""
 
     def holds_cell(self, function: types.FunctionType, name: str, value: object) -> bool:
-        """Return whether a variable of the function around another is a constant."""
+        """Return whether a closure variable of a function is a constant."""
 
     def reached(self, source: Source, references: References, place: Place, *, namespace: dict[str, Any]) -> None:
         """Note a function that the process runs, with its globals."""
@@ -145,7 +145,7 @@ class Constants(Protocol):
     def misused(
         self, function: types.FunctionType, source: Source, references: References
     ) -> Iterator[tuple[str, object, int]]:
-        """Yield the constants that a function does not only read."""
+        """Yield the constants that a function does more than read."""
 
 
 class Walk(Protocol):

@@ -33,7 +33,7 @@ def function_source(function: types.FunctionType) -> tuple[Source, References]:
 
 
 def function_reads(function: types.FunctionType) -> tuple[Read, ...]:
-    """Return a function's reads of its free variables; none where its source is not to be had."""
+    """Return a function's reads of its free variables; empty if its source is not available."""
     try:
         return function_source(function)[1].free
     except SourceError:

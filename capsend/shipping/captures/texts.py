@@ -1,4 +1,4 @@
-"""The source texts of modules, which are sent if code asks for them."""
+"""The source texts of modules, sent only if code asks for them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Texts:
         self._sent: set[str] = set()
 
     def send(self) -> None:
-        """Send them, where the program names a function of `inspect` that shows source text."""
+        """Send the texts if the program names a function of `inspect` that shows source text."""
         program = self._context.program
         asked = self._walk.classes.mentions(ASKING) or any(program.entity(getattr(inspect, name)) for name in ASKING)
         if not asked:
@@ -36,7 +36,7 @@ class Texts:
             if "__firstlineno__" not in vars(cls) and (line := _line_of(cls)):
                 program.bind(
                     entity, "__firstlineno__", program.value(line)
-                )  # by which newer versions of Python find the text
+                )  # newer versions of Python find the text by these
 
     def _send_text(self, file: object, namespace: dict[str, Any]) -> None:
         if not isinstance(file, str) or file in self._sent:

@@ -1,4 +1,4 @@
-"""Types that a call makes and that are no classes: type variables, `list[int]`, unions, new types."""
+"""Types made by a call that are not classes: type variables, `list[int]`, unions, new types."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Form:
     Attributes:
         kind: the name of the maker in `capsend.guest.type_expressions`.
         data: its parameters, as JSON-able data.
-        parts: the types and values it is made of, which have to be sendable themselves.
+        parts: the types and values in it, which must be sendable themselves.
     """
 
     kind: str
@@ -31,7 +31,7 @@ class Form:
 
 
 def dissect(value: Any) -> Form | None:
-    """Take a type expression apart; None when it is not one."""
+    """Take a type expression apart; return None for any other value."""
     cls = type(value)
     if cls.__name__ in _VARIABLES and cls.__module__ in {"typing", "typing_extensions"}:
         variances = [name for name in _VARIANCES if getattr(value, f"__{name}__", False)]
@@ -42,7 +42,7 @@ def dissect(value: Any) -> Form | None:
         return Form("new_type", (value.__name__, value.__module__), (value.__supertype__,))
     origin = typing.get_origin(value)
     if origin is collections.abc.Callable:
-        # Its parameters come as a list, which is not immutable; the guest makes one of the tuple.
+        # Its parameters are a list, which is mutable; the guest makes the list from a tuple.
         *parameters, result = typing.get_args(value)
         first = parameters[0] if parameters else ()
         maker = typing.Callable if cls.__module__ == "typing" else origin
@@ -59,7 +59,7 @@ def dissect(value: Any) -> Form | None:
 
 
 def _restrictions(variable: Any) -> tuple[object, ...]:
-    """The bound and the constraints of a type variable, as far as they are built-in types; nobody needs others when the program runs."""
+    """The bound and the constraints of a type variable, as far as they are built-in types; a running program needs no others."""
     bound, constraints, *default = restrictions_of(variable)
     named = [cls for cls in (bound, *constraints, *default) if isinstance(cls, type) and cls.__module__ == "builtins"]
     kept = constraints if constraints and set(constraints) <= set(named) else ()

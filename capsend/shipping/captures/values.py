@@ -1,4 +1,4 @@
-"""The values of a walk: judge one, reach the code inside it, and give it a reference in the program."""
+"""The values of a walk: a value is judged, the code in it is reached, and it gets a reference in the program."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from capsend.shipping.entities import Entity, Reference
 
 _JUDGED_AGAIN: Final = frozenset("cfgm")
-"""The kinds of entities that may have been met before by code that needs less of them."""
+"""The kinds of entities that code with smaller demands may have reached earlier."""
 _MOST_CALLS: Final = 100_000
-"""The calls of a cache that the guest repeats, so that its counters equal those on the host."""
+"""The most calls of a cache that the guest repeats to make its counters equal the host's."""
 OF_VARIABLES: Final = frozenset({"__bound__", "__constraints__", "__default__", "has_default"})
 _BY_VALUE: Final = frozenset({Kind.ARGUMENT, Kind.RESULT})
 
 
 class Values:
-    """Judges values and names the code in them."""
+    """Judges values, and makes references to the code in them."""
 
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
@@ -57,9 +57,9 @@ class Values:
             value: the value.
             kind: the relation to the callable, such as a capture or an argument.
             name: the name in the user's code.
-            place: where it is read.
-            trait: the trait that it needs.
-            held: True for an instance that a class holds, such as a descriptor: then only later changes make it mutable.
+            place: the place where the value is read.
+            trait: the required trait.
+            held: True for an instance held by a class, such as a descriptor: then only later changes make it mutable.
         """
         judge = self._judge
         outer, before = (judge.singular, judge.visited, judge.held), judge.rebuilt
@@ -80,7 +80,7 @@ class Values:
         return not leaves
 
     def _keep_identity(self, kind: Kind, name: str, place: Place, trait: TraitName) -> list[Entity]:
-        """Make entities of the parts that are the same object wherever the process meets them, and return them."""
+        """Make and return entities of the parts whose identity the process can observe."""
         program, judge = self._context.program, self._judge
         made = [
             program.make(part, "o" if type(part) is object else "v")
@@ -97,7 +97,7 @@ class Values:
         return made
 
     def _blame(self, entity: Entity, kind: Kind, name: str, place: Place, trait: TraitName) -> None:
-        """Return the verdict on a value that was judged good and has no encoding after all."""
+        """Return the verdict on a value that was judged good but has no encoding."""
         context, tolerant = self._context, self._context.tolerant
 
         def refuse(error: NotEncodable) -> bool:
@@ -138,7 +138,7 @@ class Values:
         return reference
 
     def _run_when_decoded(self, made: list[Entity], rebuilt: list[tuple[type, str]], place: Place) -> None:
-        """Write code that runs when values are decoded, before these values."""
+        """Write, before these values, the code that runs when they are decoded."""
         if not rebuilt:
             return
         for cls, method in rebuilt:
@@ -162,16 +162,19 @@ class Values:
         return self._context.program.make(_Stays(value), "u", name, reason)
 
     def send_copy(self, value: object, kind: Kind, name: str, place: Place) -> Reference | None:
-        """Judge a value of which each process owns a copy; all names of the value on the host are names of one copy in the process."""
+        """Judge a value of which each process owns a copy; all the host's names of the value are names of one copy in the process."""
         self._context.reusable = False
         return self.send(value, kind, name, place, trait="Serializable")
 
     def send_constant(self, value: object, kind: Kind, name: str, place: Place) -> Reference | None:
-        """Judge a mutable value that nobody changes; should somebody do so after all, the program is not used again."""
+        """Judge and send a mutable value that is never changed.
+
+        If it is changed after all, the program is not used again.
+        """
         self._context.observed.container(value)
         sent = self.send(value, kind, name, place, trait="Serializable")
         if sent is not None:
-            # The process, which has no text of the module, can hand it down in turn.
+            # The process, which has no source of the module, can hand the constant down in turn.
             self._context.program.act(None, "k", sent)
         return sent
 
@@ -189,7 +192,11 @@ class Values:
             self._context.reusable &= not self._judge.has_instances
 
     def _goes_by_name(self, value: object) -> bool:
-        """Send an instance by the name that a package of the image has for it, with its state to compare."""
+        """Send an instance by a package's name for it, with its state for comparison.
+
+        Returns:
+            Whether the instance is sent so.
+        """
         program = self._context.program
         known = program.entity(value)
         named = None if known is not None else self._context.origins.package_name_of(value)
@@ -206,7 +213,11 @@ class Values:
         return True
 
     def reach(self, value: Any, trait: TraitName) -> list[Leaf] | None:
-        """Answer the judge about code: no leaves when it can be sent, None when it is not code after all."""
+        """Answer the judge about code.
+
+        Returns:
+            The leaves that cannot be sent, empty when all can; None when the value is not code.
+        """
         entity = self._context.program.entity(value)
         if entity is not None and entity.kind not in _JUDGED_AGAIN:
             return []
@@ -230,7 +241,7 @@ class Values:
         elif is_a(value, types.ModuleType):
             self._walk.names.module_value(value)
         elif is_a(value, types.MethodType) and origins.name_of(value) is None:
-            return None  # its receiver may hold it in turn: the judge, which does not recurse, goes on with both
+            return None  # its receiver may hold it in turn: the judge is not recursive and handles both
         elif (named := origins.name_of(value)) is not None:
             program.make(value, "n", *named)
         elif is_a(value, functools.partial):
@@ -250,7 +261,7 @@ class Values:
         return []
 
     def type_form(self, value: object, form: type_expressions.Form, trait: TraitName) -> list[Leaf]:
-        """Reach a type that a call made."""
+        """Reach a type made by a call."""
         leaves = self._judge.leaves(form.parts, trait, ".__args__")
         if not leaves:
             program = self._context.program
@@ -260,7 +271,7 @@ class Values:
         return leaves
 
     def _send_bounds(self, entity: Entity, variable: Any) -> None:
-        """Send all that a type variable is restricted to, where code looks at that."""
+        """Send the bound and constraints of a type variable if code reads them."""
         bounds = type_expressions.restrictions_of(variable)
         is_own = any(
             variable in class_attribute(cls, "__parameters__", ()) if isinstance(cls, type) else ()
@@ -311,7 +322,7 @@ class Values:
         return leaves
 
     def _count(self, entity: Entity, pieces: tuple[Any, ...], cached: Any) -> None:
-        """Send how often a cache was asked, where code looks at that."""
+        """Send the counters of a cache if code reads them."""
         info = cached.cache_info()
         if self._walk.classes.mentions({"cache_info"}) and max(info.hits, info.misses) <= _MOST_CALLS:
             entity.parts = (*pieces, [info.hits, info.misses])
@@ -332,7 +343,7 @@ class Values:
 
 
 class _Stays:
-    """Stands for one use of a value that stays on the host."""
+    """Represents one use of a value that stays on the host."""
 
     def __init__(self, value: object) -> None:
         self.value = value

@@ -1,9 +1,9 @@
-"""The captures of a callable: everything that it reaches, judged, and taken apart into the program that rebuilds it.
+"""The captures of a callable: everything it reaches is judged and becomes part of the program that the process rebuilds.
 
-One walk does both, so that exactly the judged objects are sent. It starts at the callable and follows closure cells, defaults,
-receivers, partials, module globals, imports and classes, through every user function that it meets. Everything that a process can read of what was
-sent is code at its place in the source, whose own state is judged in turn; a value, judged and sent as it is now; or a placeholder that
-refuses to be used.
+One walk does both, so that exactly the judged objects are sent. It starts at the callable and follows closure cells,
+defaults, receivers, partials, module globals, imports and classes, through every user function on the way. Whatever a
+process can read of the sent program is one of three things: code at its place in the source, whose own state is judged
+in turn; a value, judged and sent as it is now; or a placeholder that refuses to be used.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ _CODE: Final = (
 
 
 ASKED: Final = frozenset({"cache_info", *ASKING, *INTROSPECTION, *OF_VARIABLES})
-"""The names by which code asks about functions, classes and caches: more of these is sent where the program or its arguments ask."""
+"""The names by which code asks about functions, classes and caches; if the program or its arguments use one, more of these objects is sent."""
 
 
 class Walk:
-    """One walk over all that a callable captures.
+    """One walk over all captures of a callable.
 
     Args:
-        origins: knows the content of the image.
+        origins: the origins of modules, by the content of the image.
         defining: True passes over names that have no value yet, as at a definition.
         program: the program to add to; a new one by default.
 
@@ -75,7 +75,11 @@ class Walk:
         self.constants: Constants = Constants(lambda value: not self.values.leaves(value, "ProcessSend", "", Place()))
 
     def root(self, function: Any) -> Reference | None:
-        """Walk over the spawned callable; return the reference to it, or None when something is refused."""
+        """Walk over the spawned callable.
+
+        Returns:
+            The reference to the callable, or None if something is refused.
+        """
         place = place_of(function)
         self.constants.root = getattr(function, "__capsend_function__", function)
         self._root(function, place)
@@ -83,7 +87,7 @@ class Walk:
         return None if self.context.findings else self.context.program.value(function)
 
     def messages(self, annotation: object, function: Any) -> None:
-        """Take along the classes that the messages of its mailbox are made of, as its annotation names them."""
+        """Include the classes in the message type of a mailbox, as its annotation names them."""
         place = place_of(function)
         for cls in classes_in(annotation):
             if self.values.judge(cls, Kind.CAPTURED, cls.__qualname__, place, trait="Serializable"):
@@ -91,7 +95,7 @@ class Walk:
         self.finish()
 
     def finish(self) -> None:
-        """Do all the work that waits, then include, where possible, all that nothing is known to use; if nothing is refused."""
+        """Do all pending work; if nothing was refused, include the objects that no code is known to use, where possible."""
         self.context.drain()
         self.classes.follow_mentions()
         self.context.program.asked.update(name for name in ASKED if self.classes.mentioned(name) is not None)
@@ -151,5 +155,5 @@ class Walk:
 
 
 def _start(place: Place) -> Place:
-    """Return the place as the start of a way."""
+    """Return the place as the start of a path."""
     return attrs.evolve(place, function="")

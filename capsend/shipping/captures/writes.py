@@ -1,4 +1,4 @@
-"""Lost writes: assignments of a function to classes, modules and functions that outlive it, invisible to other processes."""
+"""Lost writes: assignments to classes, modules and functions that outlive the call, which other processes would not see."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _MAKES_CLASSES: Final = frozenset({"__new__", "__init__", "__prepare__"})
 
 
 class _Chain:
-    """`root.first.second`, as far as it is written out.
+    """An attribute chain `root.first.second`, as far as the source writes it out.
 
     Attributes:
-        root: the expression at its beginning; None for `globals()`, whose items are the attributes of the module.
-        attributes: the names behind it.
+        root: the expression at its beginning; None for `globals()`, whose items are the module's attributes.
+        attributes: the names after the root.
         of_class: True if it begins with `type(root)` or `root.__class__`.
     """
 
@@ -54,7 +54,7 @@ class _Writing:
 
     Attributes:
         candidates: [(chain, line, True if the object at the end of the chain is changed)], one for each assignment through an attribute.
-        imports: {name: (full name of the module, name in it or nothing)} of the import statements in it.
+        imports: {name: (full name of the module, name in the module, or None)} of the import statements in it.
         changed: see `changed_names`.
     """
 
@@ -67,7 +67,7 @@ _found: WeakKeyDictionary[types.CodeType, _Writing] = WeakKeyDictionary()
 
 
 def _writing(function: types.FunctionType, source: Source) -> _Writing:
-    """Return the writes that the source of a function shows; kept per code object."""
+    """Return the writes in the source of a function; kept per code object."""
     known = _found.get(function.__code__)
     if known is None:
         node, package = source.node, function.__globals__.get("__package__") or ""
@@ -140,14 +140,14 @@ def _called(root: ast.AST, node: ast.Call) -> Iterator[tuple[_Chain, int, bool]]
 
 
 def _is_setter(function: ast.expr) -> bool:
-    """Return whether a call of this sets an attribute of its first argument: `setattr`, `type.__setattr__`, `object.__delattr__`."""
+    """Return whether a called function sets an attribute of its first argument: `setattr`, `type.__setattr__`, `object.__delattr__`."""
     if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
         return function.attr in _RAW_SETTERS and function.value.id in _RAW_OWNERS
     return isinstance(function, ast.Name) and function.id in _SETTERS
 
 
 def _namespace(expression: ast.expr) -> _Chain | None:
-    """Return the expression whose namespace another expression is: `vars(config)`, `config.__dict__`, or `globals()`."""
+    """Return the chain whose namespace an expression is: `vars(config)`, `config.__dict__`, or `globals()`."""
     if isinstance(expression, ast.Attribute) and expression.attr == "__dict__":
         return _chain(expression.value)
     if isinstance(expression, ast.Call) and isinstance(expression.func, ast.Name):
@@ -159,12 +159,12 @@ def _namespace(expression: ast.expr) -> _Chain | None:
 
 
 def _is_cache(root: ast.AST, namespace: _Chain) -> bool:
-    """Return whether the `__getattr__` of a module keeps its answers: whoever asks later gets the same."""
+    """Return whether a module's `__getattr__` caches its results: every later read gets the same object."""
     return namespace.root is None and isinstance(root, ast.FunctionDef) and root.name == "__getattr__"
 
 
 def _named(chain: _Chain, name: ast.expr | None) -> _Chain:
-    """Return the chain one attribute longer; its name may be computed."""
+    """Return the chain extended by one attribute, whose name may be computed."""
     constant = name.value if isinstance(name, ast.Constant) else "globals()" if chain.root is None else "..."
     return _Chain(chain.root, [*chain.attributes, str(constant)], of_class=chain.of_class)
 
@@ -201,7 +201,10 @@ def _chain(expression: ast.expr) -> _Chain:
 def _owner(
     chain: _Chain, function: types.FunctionType, source: Source, imports: dict[str, tuple[str, str]]
 ) -> tuple[str, object]:
-    """Return (name of the assignment's owner in the user's code, the owner): a class, module or function; None for other owners."""
+    """Return (name of the assignment's owner in the user's code, the owner).
+
+    The owner is None unless it is a class, module or function.
+    """
     if chain.root is None:
         return "", _module_of(function) or _ANY_OWNER
     if not chain.attributes:
@@ -253,7 +256,7 @@ def _imported(node: ast.AST, package: str) -> dict[str, tuple[str, str]]:
 
 
 def _import_of(home: str, name: str) -> object:
-    """Return the module, class or function that an import statement gives, if it is one and loaded."""
+    """Return the module, class or function that an import statement binds; None if it is not loaded or is something else."""
     module = loaded(home)
     if module is None or not name:
         return module
@@ -267,7 +270,7 @@ def _module_of(function: types.FunctionType) -> types.ModuleType | None:
 
 
 def _local_class(node: ast.AST, name: str) -> bool:
-    """Return whether a name stands for an instance of a class that the function itself makes, as far as that can be read off."""
+    """Return whether a name holds an instance of a class made in the function itself, as far as the source shows it."""
     made = {inner.name for inner in ast.walk(node) if isinstance(inner, ast.ClassDef)}
     return any(
         isinstance(statement, ast.Assign)
@@ -280,7 +283,7 @@ def _local_class(node: ast.AST, name: str) -> bool:
 
 
 def _class_parameter(function: types.FunctionType, source: Source) -> str:
-    """Return the name of the first parameter where that is a class that the program has: in class methods, `__new__`, and methods of metaclasses."""
+    """Return the name of a first parameter that is a class of the program: in class methods, `__new__`, and methods of metaclasses."""
     code = function.__code__
     if not code.co_argcount or not isinstance(source.node, ast.FunctionDef | ast.AsyncFunctionDef):
         return ""
@@ -293,7 +296,7 @@ def _class_parameter(function: types.FunctionType, source: Source) -> str:
 
 
 def _alias(function: types.FunctionType, node: ast.AST, name: str) -> _Chain | None:
-    """Return the expression that a local variable stands for, if it is assigned once, in the way of `config = settings` or `cls = type(self)`."""
+    """Return the expression behind a local variable that is assigned once, such as `config = settings` or `cls = type(self)`."""
     names = [each for each in ast.walk(node) if isinstance(each, ast.Name) and each.id == name]
     stores = [each for each in names if not isinstance(each.ctx, ast.Load)]
     if len(stores) != 1 or any(isinstance(each, ast.arg) and each.arg == name for each in ast.walk(node)):
@@ -302,13 +305,13 @@ def _alias(function: types.FunctionType, node: ast.AST, name: str) -> _Chain | N
         if isinstance(each, ast.Assign) and each.targets == stores and isinstance(each.value, _PLAIN):
             chain = _chain(each.value)
             root = chain.root.id if isinstance(chain.root, ast.Name) else ""
-            # Only `type(self)` and `self.__class__` are about another local variable.
+            # Only `type(self)` and `self.__class__` concern another local variable.
             return chain if root and (chain.of_class or not _is_local(function.__code__, node, root)) else None
     return None
 
 
 def _class_of_parameter(function: types.FunctionType, node: ast.AST, name: str) -> type | None:
-    """Return the class that an argument is by the annotation of its parameter, `type[Counter]`."""
+    """Return the class that the annotation of a parameter names, as in `type[Counter]`."""
     arguments = node.args if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else None
     for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs] if arguments is not None else ():
         noted = argument.annotation
@@ -334,7 +337,7 @@ def _ends_with(decorator: ast.expr, name: str) -> bool:
 
 
 def _class_around(function: types.FunctionType) -> type | None:
-    """Return the class that a function is a method of, by the `__class__` cell or the full name."""
+    """Return the class that a function is a method of, by its `__class__` cell or its full name."""
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         if name == "__class__":
             try:
@@ -352,7 +355,7 @@ def _is_local(code: types.CodeType, node: ast.AST, name: str) -> bool:
         return False
     if name in code.co_varnames or name in code.co_cellvars:
         return True
-    # In a nested function or class, or in a comprehension.
+    # A nested function or class, or a comprehension.
     for inner in ast.walk(node):
         if inner is node or not isinstance(inner, _FUNCTIONS | ast.ClassDef):
             continue
@@ -405,5 +408,5 @@ def _is_own_business(owner: Any, attributes: list[str], *, changes: bool) -> boo
 
 
 def _is_of_library(module: str) -> bool:
-    """Return whether a module is the standard library's: each process has a fresh one, with state of its own."""
+    """Return whether a module is part of the standard library: each process has a fresh copy of its state."""
     return module.partition(".")[0] in sys.stdlib_module_names
