@@ -1,10 +1,10 @@
-"""The only package that talks to wasmtime: it loads templates, runs guests made from them and interrupts them."""
+"""The only package that calls wasmtime: it loads templates, and runs and interrupts guests made from them."""
 
 from __future__ import annotations
 
 from capsend import versions
 
-versions.check("wasmtime")  # before the modules below take hold of what another version may not have
+versions.check("wasmtime")  # before the modules below use parts that another version may lack
 
 from capsend.engine.compiling import compile_code, load_code
 from capsend.engine.component import LARGEST_MESSAGE, WorldInstance, WorldTemplate

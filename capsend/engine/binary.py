@@ -12,7 +12,7 @@ HEADER: Final = 8
 
 
 class Reader:
-    """Reads a binary from a position on.
+    """Reads a binary from a given position on.
 
     Attributes:
         data: the whole binary.
@@ -52,7 +52,7 @@ class Reader:
         return self.data[self.at - size : self.at]
 
     def name(self) -> str:
-        """Return a name, with its length before it."""
+        """Return a name, which is preceded by its length."""
         return self.taken(self.number()).decode()
 
     def since(self, start: int) -> bytes:
@@ -61,7 +61,7 @@ class Reader:
 
 
 def sections(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[int, Reader, int]]:
-    """Yield (kind, reader at the content, position behind it) for every section of a binary."""
+    """Yield (kind, reader at the content, position after the section) for every section of a binary."""
     reader = Reader(data, start + HEADER)
     end = len(data) if end is None else end
     while reader.at < end:
@@ -93,13 +93,13 @@ def signed_leb(value: int) -> bytes:
 
 
 def text(name: str) -> bytes:
-    """Return a name with its length before it."""
+    """Return a name preceded by its length."""
     encoded = name.encode()
     return leb(len(encoded)) + encoded
 
 
 def vector(items: Iterable[bytes]) -> bytes:
-    """Return encoded items with their count before them."""
+    """Return encoded items preceded by their count."""
     listed = list(items)
     return leb(len(listed)) + b"".join(listed)
 

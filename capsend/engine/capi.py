@@ -1,4 +1,4 @@
-"""wasmtime's C functions that are called directly, and the passing of values to and from them."""
+"""The C functions of wasmtime that are called directly, and the conversion of values for them."""
 # ruff: noqa: SLF001 - wasmtime-py has no public way to its C functions
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _quick(name: str) -> Any:
-    """Return a C function that is called without letting go of the GIL: for calls that take less time than getting it back."""
+    """Return a C function that is called with the GIL held: for calls shorter than getting the GIL back."""
     original = getattr(ffi, f"_{name}")
     function = _holding[name]
     function.restype, function.argtypes = original.restype, original.argtypes
@@ -58,7 +58,7 @@ trap_new.restype = ctypes.c_void_p
 
 VALUE: Final = ctypes.sizeof(ffi.wasmtime_component_val_t)
 OF: Final = ffi.wasmtime_component_val_t.of.offset
-"""The size of a component's value, and the offset of its content behind its kind."""
+"""The size of a component's value, and the offset of its content after its kind."""
 
 _fill_bytes: Final = ctypes.PyDLL("wasmtime", handle=ffi_constants.dll._handle)["wasm_byte_vec_new"]
 _fill_bytes.restype, _fill_bytes.argtypes = None, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p]
@@ -76,10 +76,10 @@ STRING: Final = ffi_constants.WASMTIME_COMPONENT_STRING.value
 
 
 class Kept:
-    """An object of wasmtime that can be freed even at the interpreter's exit, when the names of modules go first.
+    """An object of wasmtime that can be freed even at the interpreter's exit, after the names of modules are gone.
 
     Args:
-        managed: the object of wasmtime-py, which is of no use any more.
+        managed: the object of wasmtime-py, not used afterwards.
         delete: the C function that frees it.
     """
 
@@ -114,7 +114,7 @@ def sentence(error: wasmtime.WasmtimeError) -> str:
 
 
 def functions_in(problem: Exception) -> list[str]:
-    """Return the names of the functions that were running, innermost first; a few of them, each once where it called itself."""
+    """Return the names of the running functions, innermost first: only a few, and each recursive function once."""
     names = [name if name.isprintable() else ascii(name) for name in _FRAME.findall(str(problem))]
     calls = [name[:_LONGEST_SHOWN] for name, inner in zip(names, [None, *names], strict=False) if name != inner]
     return calls[:_MOST_CALLS]
@@ -156,13 +156,13 @@ def trap(text: bytes) -> int:
 
 
 def texts(these: Iterable[str]) -> Any:
-    """Return an array of C strings, which keeps them alive."""
+    """Return an array of C strings that keeps the strings alive."""
     encoded = [text.encode() for text in these]
     return ctypes.cast((ctypes.c_char_p * len(encoded))(*encoded), ctypes.POINTER(ctypes.POINTER(ctypes.c_char)))
 
 
 def address(data: bytes) -> Any:
-    """Return the address of bytes, which have to be kept alive."""
+    """Return the address of bytes, which the caller must keep alive."""
     return ctypes.cast(ctypes.c_char_p(data), BYTE_POINTER)
 
 
@@ -172,7 +172,7 @@ def host_function(function: Callable[..., int | None]) -> Any:
 
 
 def plain_host_function(function: Callable[..., int | None]) -> Any:
-    """Return a callback for an import of a component that gets plain addresses: typed pointers of ctypes cost more than a call does."""
+    """Return a callback for an import of a component; it gets plain addresses, as typed pointers of ctypes cost more than a call."""
     raw = _plain(function)
     _plains.append(raw)
     return ctypes.cast(raw, ffi.wasmtime_component_func_callback_t)

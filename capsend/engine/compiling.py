@@ -1,4 +1,4 @@
-"""Modules and components as code of this machine: compiled, loaded again, and the errors of those that cannot be."""
+"""Modules and components as code for this machine: compiling, loading, and the errors of both."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FEATURES: Final = (
 
 
 def refused(name: str, error: wasmtime.WasmtimeError) -> WasmError:
-    """Return the error of a module or component that wasmtime does not compile."""
+    """Return the error for a module or component that wasmtime does not compile."""
     text = str(error)
     for sign, feature in _FEATURES:
         if sign in text.lower():
@@ -48,12 +48,12 @@ def compile_code(kind: type[Code], wasm: bytes, name: str) -> Code:
     """Compile a module or a component for the CPU of this machine.
 
     Args:
-        kind: the class of the two that it is.
+        kind: the class of *wasm*: module or component.
         wasm: its binary form.
         name: its name in messages.
 
     Raises:
-        WasmError: the bytes are no module or component, or one that uses a feature that is switched off.
+        WasmError: the bytes are not a module or component, or use a feature that is switched off.
     """
     try:
         return kind(engine(small=True), wasm)
@@ -62,7 +62,7 @@ def compile_code(kind: type[Code], wasm: bytes, name: str) -> Code:
 
 
 def load_code(kind: type[Code], data: bytes) -> Code:
-    """Load the bytes of `serialize`; the caller vouches for them.
+    """Load bytes that `serialize` returned; the caller vouches for them.
 
     Raises:
         ValueError: the code was made by another wasmtime, with other settings, or for another CPU.

@@ -26,7 +26,7 @@ PACKAGE: Final = "capsend:process/"
 INTERFACE: Final = "capsend:process/operations@1.0.0"
 
 LARGEST_MESSAGE: Final = 1 << 20
-"""Bytes of the largest message, argument or result of a component: on its way in or out each byte costs the host 32."""
+"""Bytes of the largest message, argument or result of a component: in transit each byte costs the host 32."""
 
 _WASI: Final = re.compile(r"wasi:(cli|clocks|filesystem|io|random|sockets)/[a-z0-9-]+@0\.2\.\d+$")
 _TABLE_ELEMENTS: Final = 200_000
@@ -40,7 +40,7 @@ _KINDS: Final = "enum{bytes,value,down,exit}"
 _REASONS: Final = "enum{normal,failed,killed,limit,trap}"
 _MESSAGE: Final = f"record{{kind:{_KINDS},data:list<u8>,text:string,handles:list<u32>,reason:{_REASONS}}}"
 _FAILURE: Final = f"record{{error:{_ERRORS},words:string}}"
-_alive: Final[list[Any]] = []  # callbacks, for as long as the linkers that have them: to the end
+_alive: Final[list[Any]] = []  # callbacks; kept until the interpreter's exit, as the linkers refer to them
 _ENTRY: Final = "(list<u8>,list<u32>)->result<list<u8>,string>"
 
 _write_message: Final = component_values.write_record(
@@ -54,7 +54,7 @@ _write_failure: Final = component_values.write_record(
     ("error", component_values.write_name), ("words", component_values.write_text)
 )
 
-# {word: (its type, the writer of a good answer, the writer of a bad one)}; None writes nothing.
+# {word: (its type, the writer of a success, the writer of a failure)}; None writes nothing.
 _Word = tuple[str, "Writer | None", "Writer | None"]
 WORDS: Final[dict[str, _Word]] = {
     "receive": (f"(list<u8>,option<u64>)->result<{_MESSAGE},{_ERRORS}>", _write_message, component_values.write_name),
@@ -89,8 +89,8 @@ class WorldTemplate:
     """A compiled component, ready to be instantiated any number of times, on any thread.
 
     Attributes:
-        entries: the names of the functions that a process can begin with, sorted.
-        memory: 0: a component does not declare its memory at the start.
+        entries: the names of the functions with which a process can begin, sorted.
+        memory: 0, as a component does not declare its initial memory.
     """
 
     is_component: Final = True
@@ -125,7 +125,7 @@ class WorldTemplate:
         self.component: capi.Kept = capi.Kept(component, capi.component_delete)
 
     def check_entry(self, entry: str) -> None:
-        """Refuse a name that is not that of a function to begin with.
+        """Refuse a name that is not that of an entry function.
 
         Raises:
             WasmError: the component has no such function, or the function is of another type.
@@ -149,7 +149,7 @@ class WorldTemplate:
         mounts: Sequence[Mount] = (),
         variables: Mapping[str, str] | None = None,
     ) -> WorldInstance:
-        """Make the instance of one process; nothing of the guest runs before `run`."""
+        """Make the instance of one process; it runs no code of the guest before `run`."""
         return WorldInstance(self, memory=memory, host=host, mounts=mounts, variables=variables)
 
 
@@ -187,7 +187,7 @@ def _shape(kind: wasm_component.FuncType) -> str:
 
 
 def _type(kind: Any) -> str:
-    """Return a type in the words of WIT, its names of records and enumerations replaced by their content."""
+    """Return a type in the words of WIT, with the content of records and enumerations in place of their names."""
     match type(kind).__name__:
         case "ListType":
             return f"list<{_type(kind.element)}>"
@@ -223,7 +223,7 @@ def _probe() -> Probe:
 
 
 def _callback(word: str, good: Writer | None, bad: Writer | None) -> Any:
-    """Return the callback that answers one word; it never raises: see `capsend.engine.instance`."""
+    """Return the callback of one word. It never raises: see `capsend.engine.instance`."""
 
     def call(
         _data: Any, _context: Any, _type: Any, arguments: Any, count: int, results: Any, wanted: int
@@ -238,7 +238,7 @@ def _callback(word: str, good: Writer | None, bad: Writer | None) -> Any:
                 component_values.write_result(results[0], answer, writer=good if is_ok else bad, is_ok=is_ok)
             elif wanted and good is not None:
                 good(results[0], answer)
-        except BaseException as failure:  # noqa: BLE001 - raised again by `finish`, on this side of wasmtime
+        except BaseException as failure:  # noqa: BLE001 - raised again by `finish`, after wasmtime has returned
             guest.failure = failure
             return capi.error("host function failed")
         return capi.error("interrupted") if guest.interrupted else 0
@@ -279,7 +279,7 @@ class WorldInstance(ComponentInstance):
         self._writes = any(mount.write for mount in mounts)
         self._has_files = bool(mounts)
         try:
-            memories = _MEMORIES + bool(mounts)  # one is the probe's, which is made first
+            memories = _MEMORIES + bool(mounts)  # one memory is the probe's, which is made first
             capi.store_limiter(self.store, memory, _TABLE_ELEMENTS, _INSTANCES, _TABLES, memories)
             self.watch()
             self.set_wasi(mounts, variables)
@@ -293,7 +293,7 @@ class WorldInstance(ComponentInstance):
         The thread must have `SMALL_STACK` bytes of stack.
 
         Returns:
-            (True, its result) or (False, the words of its error).
+            (True, the result) or (False, the message of the error).
 
         Raises:
             Trapped: the guest faulted, exhausted its stack, or ended itself.
@@ -333,5 +333,5 @@ class WorldInstance(ComponentInstance):
         return is_ok, bytes(told or b"")
 
     def keep_output(self, data: bytes) -> None:
-        """Write output that comes through WASI to the process's standard output."""
+        """Write output that the guest wrote through WASI to the process's standard output."""
         self.host("write", ["output", data])

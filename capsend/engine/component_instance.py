@@ -1,4 +1,4 @@
-"""Instances of components: their making, and their access to the functions of WASI that the engine answers itself."""
+"""Instances of components, and the WASI functions that the engine implements itself."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     import wasmtime
 
 RAW_WAIT: Final = 0.02
-"""Seconds after which a guest that waits for time looks at its clock again."""
+"""Seconds after which a guest that waits for a time checks its clock again."""
 
 _FIRST_WAIT: Final = 0.00002
 _PROBE: Final = Path(__file__).with_name("probe.wat")
 
 
 class Probe:
-    """A component of a few instructions that passes calls on to WASI functions which the guest itself does not reach."""
+    """A component of a few instructions: it forwards calls to WASI functions that the guest itself cannot reach."""
 
     def __init__(self, owner: wasmtime.Engine) -> None:
         self.component: wasm_component.Component = wasm_component.Component(owner, _PROBE.read_text(encoding="ascii"))
@@ -40,7 +40,7 @@ class ComponentInstance(Instance):
     """An instance of a component."""
 
     longest_output: ClassVar[int] = 4_096
-    """Bytes that `keep_output` gets at a time at most."""
+    """The most bytes that `keep_output` gets at a time."""
 
     def __init__(self, owner: wasmtime.Engine) -> None:
         super().__init__(owner)
@@ -48,7 +48,7 @@ class ComponentInstance(Instance):
         self.listings: dict[int, Any] = {}
 
     def instantiate(self, linker: Any, component: Any, *, call: Any = ffi.wasmtime_component_linker_instantiate) -> Any:
-        """Make the instance of a component in this store, and run its start functions; *call* is the C function that does it."""
+        """Make the instance of a component in this store and run its start functions; *call* is the C function that does so."""
         instance = ffi.wasmtime_component_instance_t()
         running.guest = self
         try:
@@ -64,16 +64,16 @@ class ComponentInstance(Instance):
         return function
 
     def attach(self, probe: Probe) -> None:
-        """Give a guest with files the probe for waiting for them and counting them."""
+        """Give a guest with files the probe: for waiting for files and counting them."""
         instance = self.instantiate(probe.linker, probe.component)
         self.functions = {name: self.export(instance, index) for name, index in probe.exports.items()}
 
     def keep_output(self, data: bytes) -> None:
-        """Keep the first few kilobytes of output through WASI, for the text of a trap."""
+        """Keep the first kilobytes of output through WASI, for the text of a trap."""
         self.raw_output.extend(data[: self.longest_output - len(self.raw_output)])
 
     def pass_on(self, name: str, arguments: Any, count: int) -> Any:
-        """Call a function of the probe from within a host function; return None when it failed."""
+        """Call a function of the probe from within a host function; return None if it failed."""
         result = ffi.wasmtime_component_val_t()
         function = self.functions[name]
         error = ffi.wasmtime_component_func_call(
@@ -88,7 +88,7 @@ class ComponentInstance(Instance):
         return result
 
     def is_ready(self, pollable: Any) -> bool:
-        """Return whether a pollable is ready; True, too, when that cannot be found out."""
+        """Return whether a pollable is ready; True also when its state is unknown."""
         result = self.pass_on("ready", pollable, 1)
         return result is None or bool(result.of.boolean)
 

@@ -1,4 +1,4 @@
-"""Values that cross into components and out of them: read by their kind, written by the type of the result."""
+"""Values that cross into and out of components: read by their kind, written by the type of the result."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MOST_ITEMS: Final = 1_000
 
 
 class Unexpected(Exception):
-    """A component gave a value of a kind that is not in the interface."""
+    """A component passed a value of a kind that the interface does not have."""
 
 
 def read(value: Any, *, most: int) -> Any:
@@ -44,7 +44,7 @@ def read(value: Any, *, most: int) -> Any:
         most: the most bytes of a list or a string that are copied.
 
     Raises:
-        Unexpected: the interface has no such kind of value.
+        Unexpected: the interface has no values of this kind.
     """
     kind = value.kind
     if kind == _BOOL:
@@ -79,7 +79,7 @@ def _items(items: Any, most: int) -> bytes | list[int]:
         return b""
     kind = items.data[0].kind
     if kind == _U8:
-        # One copy and one slice: looking at each element takes a hundred times as long.
+        # One copy and one slice: reading the elements one by one takes a hundred times as long.
         return ctypes.string_at(items.data, min(items.size, most) * _SIZE)[_PLACE::_SIZE]
     if kind == _U32:
         return [items.data[index].of.u32 for index in range(min(items.size, _MOST_ITEMS))]
@@ -124,7 +124,7 @@ def write_name(slot: Any, name: str) -> None:
 
 
 def write_record(*fields: tuple[str, Writer]) -> Writer:
-    """Return a writer of a record, from a tuple of the values of these fields."""
+    """Return a writer of a record, for a tuple of the values of the fields."""
 
     def write(slot: Any, values: Sequence[Any]) -> None:
         slot.kind = _RECORD

@@ -1,4 +1,4 @@
-"""Core modules: compiled, checked, instantiated and called; their memory read and written within its bounds."""
+"""Core modules: compiled, checked, instantiated and called; access to their memory within its bounds."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ class CoreTemplate:
     """A compiled core module, linked and ready to be instantiated any number of times, on any thread.
 
     Attributes:
-        entries: the names of the functions that a process can begin with, sorted.
+        entries: the names of the functions with which a process can begin, sorted.
         functions: the names of all exported functions, sorted.
-        memory: bytes that its memory has at the start.
+        memory: bytes of its initial memory.
     """
 
     is_component: Final = False
     code: Final = wasmtime.Module
     largest: Final = None
-    """Bytes that an argument, a message or a result can have at most, beside the limits of the environment."""
+    """The most bytes of an argument, message or result, apart from the environment's limits; None for no such bound."""
 
     def __init__(self, module: wasmtime.Module, name: str) -> None:
         """Check the imports and exports of a module, and link it.
@@ -77,7 +77,7 @@ class CoreTemplate:
             raise WasmError(f"{name} cannot be used: {capi.last_cause(str(error))}") from None
 
     def check_entry(self, entry: str) -> None:
-        """Refuse a name that is not that of a function to begin with.
+        """Refuse a name that is not that of an entry function.
 
         Raises:
             WasmError: the module has no such function, or the function takes arguments.
@@ -102,7 +102,7 @@ class CoreTemplate:
         mounts: Sequence[Mount] = (),
         variables: Mapping[str, str] | None = None,
     ) -> CoreInstance:
-        """Make the instance of one process; nothing of the guest runs before `run`."""
+        """Make the instance of one process; it runs no code of the guest before `run`."""
         return CoreInstance(self, memory=memory, host=host, mounts=mounts, variables=variables)
 
     def __del__(self, delete: Any = capi.instance_pre_delete) -> None:
@@ -134,7 +134,7 @@ def _check_imports(module: wasmtime.Module, name: str) -> None:
 
 
 def shown(name: str | None) -> str:
-    """Return a name that a module chose in a form fit for a message."""
+    """Return a printable form of a name that a module chose."""
     text = name or "a nameless thing"
     return (text if text.isprintable() else ascii(text)[1:-1])[:_LONGEST_SHOWN]
 
@@ -210,7 +210,7 @@ class CoreInstance(Instance):
         self.has_files: bool = bool(mounts)
         self.probe: Any = None
         self.memory: int = template.memory
-        """Bytes of memory that it had at its last host operation."""
+        """Bytes of its memory at its last host operation."""
         try:
             capi.store_limiter(self.store, memory, _TABLE_ELEMENTS, 2, _TABLES, 1)
             self.watch()
@@ -221,7 +221,10 @@ class CoreInstance(Instance):
             raise
 
     def run(self, entry: str) -> int:
-        """Make the instance and call an entry; return its exit code, which is 0 when it has none.
+        """Make the instance and call an entry.
+
+        Returns:
+            The exit code; 0 if the entry returns none.
 
         The thread must have `SMALL_STACK` bytes of stack.
 
@@ -270,15 +273,16 @@ class CoreInstance(Instance):
         self.has_memory = True
 
     def check(self, pointer: int, size: int) -> int:
-        """Return the host's address of a guest's pointer, after a check of its length, for this moment.
+        """Return the host's address of a guest's pointer, after checking the length; valid until the guest runs again.
 
         Raises:
-            OutOfBounds: the bytes are not in the memory that the guest has now.
+            OutOfBounds: the bytes are not within the guest's present memory.
         """
         if self.exported_memory is None:
             raise OutOfBounds
         memory = ctypes.byref(self.exported_memory)
-        # No overflow: these are Python ints, neither is negative, and they are compared with the size that wasmtime reports at this moment.
+        # No overflow: these are Python ints, neither is negative, and they are compared with the size that wasmtime
+        # reports now.
         self.memory = capi.memory_data_size(self.context, memory)
         if pointer + size > self.memory:
             raise OutOfBounds
@@ -286,10 +290,10 @@ class CoreInstance(Instance):
         return address + pointer
 
     def load(self, pointer: int, size: int) -> bytes:
-        """Copy bytes out of the memory of the guest.
+        """Copy bytes out of the guest's memory.
 
         Raises:
-            OutOfBounds: some of the bytes are outside the memory.
+            OutOfBounds: some of the bytes are not within the memory.
         """
         address = self.check(pointer, size)
         return ctypes.string_at(address, size) if size else b""
@@ -298,7 +302,7 @@ class CoreInstance(Instance):
         """Copy bytes into the guest's memory.
 
         Raises:
-            OutOfBounds: some of the bytes would be outside the memory.
+            OutOfBounds: some of the bytes would not be within the memory.
         """
         address = self.check(pointer, len(data))
         if data:

@@ -1,4 +1,4 @@
-"""The memories of guests as wasmtime gets them from the host: each in a slot of `capsend.engine.slots`."""
+"""The memory of guests, provided by the host to wasmtime: each in a slot of `capsend.engine.slots`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from capsend.engine.slots import Slot, Slots
 
 SWITCH: Final = "CAPSEND_SLOTS"
-"""The environment variable that leaves the memories to wasmtime when it is 0: for tests, and for finding the origin of a fault."""
+"""The environment variable that, set to 0, leaves memory to wasmtime: for tests, and for finding the cause of a fault."""
 
 making: Final = threading.local()
-"""`held` is the `Held` of the guest that is instantiated on this thread."""
+"""`held` is the `Held` of the guest being instantiated on this thread."""
 
 _MEMORY: Final = struct.Struct("=4Q")
 _SIZES: Final = struct.Struct("=Q")
@@ -32,7 +32,7 @@ _Grow: Final = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_size_t, ctypes.c_size_
 
 
 def has_slots() -> bool:
-    """Return whether the memories of images are in slots: where the system can do it, unless the environment switches it off."""
+    """Return whether images have their memory in slots: where the system supports slots and the environment does not forbid them."""
     return slots.AVAILABLE and os.environ.get(SWITCH) != "0"
 
 
@@ -40,7 +40,7 @@ class Held:
     """The slots of one guest.
 
     Args:
-        image: the slots of its image; None if its memory is not in a slot of an image.
+        image: the slots of its image; None if the image's memory is not in a slot.
     """
 
     __slots__ = ("_image", "_numbers", "_waiting")
@@ -70,7 +70,7 @@ class Held:
         return number
 
     def give_back(self) -> None:
-        """Give back all slots; the guest's store is gone."""
+        """Give back all slots; the guest's store must be gone."""
         while self._numbers:
             number, is_image = self._numbers.pop()
             slot = _slots.pop(number)
@@ -86,7 +86,7 @@ class Held:
 def _new(_env: int, _type: int, minimum: int, _maximum: int, reserved: int, guard: int, made: int) -> int | None:
     try:
         number = making.held.make(minimum, max(reserved, minimum), guard)
-    except BaseException as failure:  # noqa: BLE001 - told to wasmtime, whose instantiation fails
+    except BaseException as failure:  # noqa: BLE001 - reported to wasmtime, whose instantiation fails
         return capi.error(str(failure))
     ctypes.memmove(made, _MEMORY.pack(number, *_CALLBACKS, 0), _MEMORY.size)
     return 0
@@ -112,9 +112,9 @@ _CALLBACKS: Final = tuple(ctypes.cast(callback, ctypes.c_void_p).value or 0 for 
 
 
 def install(config: Any) -> None:
-    """Have an engine get its memories from here.
+    """Have an engine take the memory of its guests from slots.
 
-    Its components start with zeros, or with the image of their slot: none has data of its own to be mapped.
+    Its components begin with zeros, or with the image in their slot: their own data segments are not mapped.
     """
     creator: Any = ffi.wasmtime_memory_creator_t()
     kind: Any = ffi.wasmtime_new_memory_callback_t

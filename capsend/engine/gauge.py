@@ -1,8 +1,9 @@
-"""The gauge: every host operation of a process reports the size of its memory, for which wasmtime's C interface cannot be asked.
+"""The gauge: every host operation of a process reports the size of its memory, which wasmtime's C interface does not show.
 
-A component is linked within itself: its modules reach the host's imports through a table that the last module fills. The gauge is one more
-module behind that one. It takes the place of the one import, `host`, in the table, and passes every call on to another import,
-`gauged-host`, with the size of the memory beside it. The additions are at the end, so that nothing is renumbered.
+A component is linked internally: its modules reach the host's imports through a table that its last module fills. The
+gauge is one more module after that one. It replaces the import `host` in the table, and forwards every call to another
+import, `gauged-host`, together with the size of the memory. The additions are at the end, so that existing definitions
+keep their numbers.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 IMPORT: Final = "gauged-host"
-"""The import that a gauged component has beside `host`: (operation, payload, pages of memory) -> answer."""
+"""The import that a gauged component has in addition to `host`: (operation, payload, pages of memory) -> answer."""
 
 PAGE: Final = 65_536
 _GAUGED: Final = "host"
@@ -55,7 +56,7 @@ _MODULE: Final = """
 
 @attrs.frozen
 class _Lowered:
-    """The lowering of the import `host`: the core function that it became, and its options."""
+    """The lowering of the import `host`: its core function and its options."""
 
     function: int
     memory: int
@@ -63,7 +64,7 @@ class _Lowered:
 
 
 class _Survey:
-    """The definitions of a component, counted per kind, and the places of the import and its table."""
+    """The definitions of a component, counted per kind, and the places of the import and of its table."""
 
     def __init__(self, binary: bytes) -> None:
         self.counts: collections.Counter[str] = collections.Counter()
@@ -86,7 +87,7 @@ class _Survey:
                 self.counts[_COUNTED[kind]] += reader.number()
 
     def slot(self) -> tuple[int, int]:
-        """Return (the place of the import in the table, the number of places)."""
+        """Return (the index of the import in the table, the length of the table)."""
         assert self.lowered is not None
         for exports in reversed(self.filled):
             places = {index: int(name) for name, sort, index in exports if sort == 0 and name.isdigit()}
@@ -118,7 +119,7 @@ class _Survey:
         sort = self._sort()
         target = self._reader.number()
         self._reader.number()
-        if target == 2:  # of a component around this one: two numbers, no name
+        if target == 2:  # of an enclosing component: two numbers, no name
             self._reader.number()
         elif (self._reader.name(), sort) == (_TABLE, _CORE_TABLE):
             self.table = self.counts[sort]
@@ -164,7 +165,7 @@ class _Survey:
         self.counts[sort] += 1
 
     def _described(self) -> str:
-        """Return the sort of an import; its type is not of interest."""
+        """Read the description of an import and return its sort."""
         sort = self._sort()
         if sort == "type" and self._reader.number():
             return sort  # any resource
@@ -173,14 +174,14 @@ class _Survey:
 
 
 def gauge(component: bytes, *, assemble: Callable[[str], bytes]) -> bytes:
-    """Return a component whose operation `host` passes on the size of its memory; see `IMPORT`.
+    """Return a component whose operation `host` also reports the size of its memory; see `IMPORT`.
 
     Args:
-        component: the component that componentize-py made.
-        assemble: turns the text of a module into its binary form.
+        component: a component made by componentize-py.
+        assemble: converts the text of a module to its binary form.
 
     Raises:
-        LookupError: the component is not linked as it was when this was written.
+        LookupError: the component is linked in a way that this module does not support.
     """
     survey = _Survey(component)
     lowered, table, counts = survey.lowered, survey.table, survey.counts

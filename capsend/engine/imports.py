@@ -1,4 +1,4 @@
-"""The imports that core modules have from `capsend`: their names, their types, and the callbacks behind them."""
+"""The imports that core modules have from `capsend`: names, types and callbacks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MODULE: Final = "capsend"
 VERSION: Final = 1
-"""The version of the interface that `docs/abi.md` describes."""
+"""The version of the interface in `docs/abi.md`."""
 
 SIGNATURES: Final = {
     "argument": "i",
@@ -41,7 +41,7 @@ SIGNATURES: Final = {
     "write": "iii",
     "sleep": "I",
 }
-"""{word: its parameters}, "i" an i32 and "I" an i64; the result of each is an i32. Numbers are unsigned unless they are times."""
+"""{word: its parameters}: "i" is an i32 and "I" an i64; every word returns an i32. Numbers are unsigned unless they are times."""
 
 _SLOT: Final = 16  # bytes of a `wasmtime_val_raw_t`
 _Callback: Final = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
@@ -71,11 +71,11 @@ def define(
         name: its name.
         signature: its parameters, as in `SIGNATURES`.
         callback: a callback of `guarded`.
-        answers: True if the function has a result, an i32.
+        answers: True if the function returns a result, an i32.
     """
     kinds = {"i": wasmtime.ValType.i32, "I": wasmtime.ValType.i64}
     kind = wasmtime.FuncType([kinds[letter]() for letter in signature], [wasmtime.ValType.i32()] if answers else [])
-    _alive.append(callback)  # for as long as any linker lives, which is as long as this OS process
+    _alive.append(callback)  # kept as long as any linker lives: until this OS process ends
     where, what = module.encode(), name.encode()
     capi.check(
         capi.define_func_unchecked(
@@ -86,9 +86,11 @@ def define(
 
 
 def guarded(signature: str, function: Callable[..., int]) -> Any:
-    """Return a callback that calls a function with the guest that runs on this thread and the arguments, and never raises.
+    """Return a callback that calls *function* with the guest running on this thread and the arguments.
 
-    See `capsend.engine.instance` for the reason; an error of the function ends the guest, and is raised again by `Instance.finish`.
+    The callback never raises, for the reason given in `capsend.engine.instance`; an error of the function ends the
+    guest and is raised again by `Instance.finish`.
+
     """
     layout = struct.Struct("<" + "".join("I12x" if letter == "i" else "q8x" for letter in signature))
     size, unpack = _SLOT * len(signature), layout.unpack
@@ -102,7 +104,7 @@ def guarded(signature: str, function: Callable[..., int]) -> Any:
             if not guest.has_memory:
                 guest.find_memory(ctypes.cast(caller, _Caller))
             answer = function(guest, *unpack(read(slots, size)))
-        except BaseException as failure:  # noqa: BLE001 - raised again by `finish`, on this side of wasmtime
+        except BaseException as failure:  # noqa: BLE001 - raised again by `finish`, after wasmtime has returned
             guest.failure = failure
             return capi.trap(b"host function failed")
         if guest.interrupted:

@@ -1,4 +1,4 @@
-"""The common part of all guests: a store of its own with limits, a way to be interrupted, and a way to wait in host operations."""
+"""The common part of all guests: a separate store with limits, interruption, and waiting in host operations."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from capsend.capabilities.folders import Mount
 
 THREAD_STACK: Final = 69_206_016
-"""Bytes of stack that a thread needs to run a guest: wasmtime's own limit plus room for the host functions.
+"""Bytes of stack that a thread needs to run a guest: wasmtime's limit plus room for the host functions.
 
-They are addresses and not memory until they are used. CPython in the guest counts its stack in linear memory, of which it has 1 MB; with
-this much of the other stack its own check comes first, and endless recursion in C is a `RecursionError`.
+They are addresses, not memory, until they are used. CPython in the guest counts its stack in linear memory, of which it
+has 1 MB; with this much native stack CPython's check comes first, and endless recursion in C raises `RecursionError`.
 """
 
 SMALL_STACK: Final = 3_145_728
-"""The same for guests in any language, which have less of it; host functions run on the rest."""
+"""The same for guests in other languages, which get less stack; host functions run on the rest."""
 
 _WASM_STACK: Final = 67_108_864
 _SMALL_WASM_STACK: Final = 1_048_576
@@ -37,16 +37,16 @@ REFUSED_FEATURES: Final = (
     "wasm_stack_switching", "shared_memory", "wasm_component_model_async", "wasm_component_model_more_async_builtins",
     "wasm_component_model_async_stackful",
 )  # fmt: skip
-"""The features that modules may not use, by wasmtime's names: each would escape a limit, or be of no use to one thread."""
+"""The features that modules may not use, by wasmtime's names: each would escape a limit, or is useless with one thread."""
 
 LARGEST_MEMORY: Final = 1 << 32
-"""Bytes that a guest can address at most."""
+"""The most bytes that a guest can address."""
 
 _TABLE_ELEMENTS: Final = 200_000
 
 
 class Trapped(Exception):
-    """A guest faulted, or ended itself; the instance is gone.
+    """A guest faulted or ended itself; its instance is gone.
 
     Attributes:
         reason: one sentence without a full stop, such as "the wasm stack overflowed".
@@ -76,7 +76,7 @@ class Exited(Exception):
 
 
 class OutOfBounds(Exception):
-    """A guest gave a pointer and a length that are not in its memory."""
+    """A guest passed a pointer and a length that are not within its memory."""
 
 
 _lock = threading.Lock()
@@ -91,18 +91,19 @@ FORKED: Final = (
     "capsend was used before os.fork(), and its engine does not survive a fork. "
     "Start workers with the 'spawn' or 'forkserver' method, or use capsend only after the fork"
 )
-"""The words for an OS process that was forked from one that had used capsend."""
+"""The message in an OS process forked from one that had used capsend."""
 
 
 def engine(*, small: bool = False) -> wasmtime.Engine:
     """Return one of the two engines of this OS process, made at the first call.
 
     Args:
-        small: True for the engine of guests in any language, whose threads have less stack; False for that of Python images.
+        small: True for the engine of guests in other languages, whose threads have less stack; False for the engine of
+            Python images.
 
     Raises:
-        RuntimeError: this OS process was forked from one that already had an engine, whose threads and memory maps did not survive the
-            fork.
+        RuntimeError: this OS process was forked from a process with an engine; the engine's threads and memory maps did
+            not survive the fork.
     """
     global _owner  # noqa: PLW0603 - the engines belong to one OS process
     found = _engines.get(small)
@@ -121,10 +122,11 @@ def _make_engine(*, small: bool) -> wasmtime.Engine:
     config = wasmtime.Config()
     config.epoch_interruption = True
     stack = _SMALL_WASM_STACK if small else _WASM_STACK
-    # capsend makes no asynchronous call, but wasmtime refuses a stack limit above the size of such calls' stacks.
+    # capsend makes no asynchronous call, but wasmtime refuses a stack limit above the stack size of such calls.
     ffi.wasmtime_config_async_stack_size_set(config.ptr(), 2 * stack)
     config.max_wasm_stack = stack
-    # Nothing is concurrent inside one store, and wasmtime's bookkeeping for that takes time at every instantiation and call.
+    # Nothing is concurrent in one store, and wasmtime's bookkeeping for concurrency costs time at every instantiation
+    # and call.
     ffi.wasmtime_config_concurrency_support_set(config.ptr(), False)
     if not small and creator.has_slots():
         creator.install(config)
@@ -145,23 +147,24 @@ REASONS: Final = (
     ("concurrent memory limit", "too many processes are alive at once in this program"),
     ("memory minimum size", "the environment's memory is smaller than the image needs to start"),
 )
-"""[(part of a message of wasmtime, its meaning)]."""
+"""[(part of a wasmtime message, its meaning)]."""
 
 
 class Instance:
-    """A store with one instance, which runs on one thread at a time.
+    """A store with one instance. It runs on one thread at a time.
 
     After `Trapped` or `Interrupted` the instance is dead and can only be closed.
 
     Attributes:
-        afterwards: calls made at the end of the guest's host operation: a thread that they wake finds the GIL free then.
-        is_running: True while the instance runs code, or is about to, and does not wait.
-        began: nanoseconds of processor time that the thread which made it had used before.
+        afterwards: functions to call at the end of the guest's host operation: by then a thread that they wake finds
+            the GIL free.
+        is_running: True while the instance runs code or is about to, and is not waiting.
+        began: nanoseconds of processor time that its thread had used when the instance was made.
     """
 
     reasons: ClassVar[tuple[tuple[str, str], ...]] = REASONS
     exits: ClassVar[bool] = False
-    """Whether the guest is a program of its own: it may end itself with an exit code, and the names of its functions help its author."""
+    """True if the guest is a whole program: it may end itself with an exit code, and its function names help its author."""
 
     def __init__(self, owner: wasmtime.Engine) -> None:
         self.engine = owner
@@ -181,11 +184,11 @@ class Instance:
         guests[self._number] = self
 
     def limit(self, memory: int) -> None:
-        """Let the guest have at most *memory* bytes from now on; it keeps the memory that it has."""
+        """Limit the guest to *memory* bytes from now on; memory that it already has stays."""
         capi.store_limiter(self.store, memory, _TABLE_ELEMENTS, -1, -1, -1)
 
     def configure(self, memory: int, mounts: Sequence[Mount]) -> None:
-        """Set the guest's limits and the folders of the host that it sees."""
+        """Set the guest's limits and the host folders that it sees."""
         self.limit(memory)
         self.watch()
         self.set_wasi(mounts)
@@ -196,8 +199,8 @@ class Instance:
         capi.set_epoch_deadline(self.context, 1)
 
     def set_wasi(self, mounts: Sequence[Mount], variables: Mapping[str, str] | None = None) -> None:
-        """Give the guest WASI, with these folders and environment variables and nothing else."""
-        # A fresh configuration grants nothing: no files, arguments, variables or network, and nothing to read.
+        """Give the guest WASI with only these folders and environment variables."""
+        # A fresh configuration grants nothing: no files, arguments, variables, network or input.
         config = capi.wasi_config_new()
         for mount in mounts:
             host, inside = (ctypes.create_string_buffer(os.fsencode(path)) for path in (mount.path, mount.inside))
@@ -211,11 +214,11 @@ class Instance:
         capi.check(capi.set_wasi(self.context, config))
 
     def interrupt(self) -> None:
-        """Stop the guest, from any thread: a running one within milliseconds, one that sleeps at once.
+        """Stop the guest, from any thread: a running guest within milliseconds, a sleeping one at once.
 
-        Does nothing when it was called before.
+        A second call does nothing.
         """
-        # No lock: a handle may be collected, and its process stopped, at any point of any thread.
+        # No lock: a handle may be collected, and its process stopped, at any point in any thread.
         if self._interrupted:
             return
         self._interrupted = True
@@ -226,7 +229,7 @@ class Instance:
     def disturb(self) -> None:
         """Call `on_disturbance` on the thread that runs the guest, and end the guest's wait; from any thread.
 
-        `disturbed` is true, and ends waits, until the guest runs on.
+        `disturbed` is true, which ends waits, until the guest runs again.
         """
         self.disturbed = True
         self.unpark()
@@ -245,19 +248,21 @@ class Instance:
 
     @property
     def interrupted(self) -> bool:
-        """Whether `interrupt` was called."""
+        """True once `interrupt` was called."""
         return self._interrupted
 
     def sleep(self, seconds: float) -> None:
-        """Wait in a host operation, until the time is over or the guest is interrupted."""
+        """Wait in a host operation until the time is over or the guest is interrupted."""
         end = time.monotonic() + max(seconds, 0.0)
         while not self.interrupted and not self.disturbed and (left := end - time.monotonic()) > 0:
             self.park(left)
 
     def park(self, seconds: float | None) -> None:
-        """Wait in a host operation until `unpark` was called since the last wait, the time is over, or the guest is interrupted.
+        """Wait in a host operation until `unpark` is called, the time is over, or the guest is interrupted.
 
-        The wait may end early for no reason: the waiter looks again. None waits for ever.
+        An `unpark` since the last wait ends this wait at once.
+
+        A wait may also end early without a cause: the caller checks again. None waits for ever.
         """
         timeout = -1.0 if seconds is None else min(max(seconds, 0.0), threading.TIMEOUT_MAX)
         self.is_running = False
@@ -266,12 +271,12 @@ class Instance:
         self.is_running = True
 
     def unpark(self) -> None:
-        """End the wait of `park`, or the next one; from any thread."""
-        with contextlib.suppress(RuntimeError):  # it has been released and nobody has waited since
+        """End the present or next wait of `park`; from any thread."""
+        with contextlib.suppress(RuntimeError):  # it was released before, and no wait has happened since
             self._wake.release()
 
     def close(self) -> None:
-        """Free the instance and its memory; does nothing when it was closed before."""
+        """Free the instance and its memory; a second call does nothing."""
         store, self.store = self.store, None
         if store is not None:
             self.context = None
@@ -293,7 +298,7 @@ class Instance:
         return f"the process faulted: {capi.last_cause(text)}"
 
     def release(self) -> None:
-        """Free the resources that the instance holds beside the store."""
+        """Free the resources that the instance holds in addition to the store."""
 
     def finish(self, error: Any, trap: Any = None) -> None:
         """Raise the exception for the result of a wasmtime call, if it is an error or a trap."""
@@ -313,13 +318,13 @@ class Instance:
         raise Trapped(self._reason(problem), "\n".join(filter(None, details)))
 
 
-# The callbacks below never raise: an exception that leaves a ctypes callback is printed and forgotten, and one that
-# goes through wasmtime-py's own wrapper is parked in a global that the next call on any thread would raise.
+# The callbacks below never raise. An exception that leaves a ctypes callback is printed and dropped, and one that
+# passes wasmtime-py's wrapper is kept in a global from which the next call on any thread would raise it.
 
 
 @capi.epoch_callback
 def _on_epoch(_context: Any, number: int, delta: Any, _kind: Any) -> int | None:
-    """Go on, unless this guest has to stop: a tick of the epoch reaches every guest of the engine."""
+    """Let the guest continue, unless it must stop: a tick of the epoch reaches every guest of the engine."""
     guest = guests.get(number)
     if guest is None or guest.interrupted:
         return capi.error("interrupted")

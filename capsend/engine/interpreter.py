@@ -1,4 +1,4 @@
-"""The guest that holds a Python image: text goes in, text comes out, and one import reaches the host."""
+"""The guest that holds a Python image: its function takes and returns text, and one import reaches the host."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ if TYPE_CHECKING:
     from capsend.capabilities.folders import Mount
     from capsend.engine.pictures import Picture
 
-_END: Final = 0  # the operation of `capsend.guest.host_operations` by which a guest only reports the size of its memory
+# The operation of `capsend.guest.host_operations` with which a guest only reports the size of its memory.
+_END: Final = 0
 _WORLD_PARAMETERS: Final = 2
 _REST: Final = capi.VALUE - capi.OF
 _WORLD: Final = struct.Struct(f"={capi.OF}xI{_REST - 4}x{capi.OF}xQQ{_REST - 16}x")
 _GAUGED: Final = struct.Struct(f"{_WORLD.format}{capi.OF}xI{_REST - 4}x")
-"""The arguments of the world's import, as they lie in memory: a number; a text, as its size and its place; a number."""
+"""The memory layout of the arguments of the world's import: a number; a text, as its size and address; a number."""
 
 
 def assemble(text: str) -> bytes:
@@ -75,15 +76,15 @@ class Template:
         instance: int | None = None,
         written: Sequence[tuple[int, int]] = (),
     ) -> None:
-        """Load a file that `compile_component` made.
+        """Load a file made by `compile_component`.
 
         Loading maps machine code into this OS process: the caller vouches for the file.
 
         Args:
             path: the file.
-            content: the file with the first content of its memory; None where the component has it.
-            instance: the number of the instance that has the memory, if it was found; see `capsend.engine.place`.
-            written: [(address, bytes)] of the pages that every process writes to.
+            content: the file with the initial content of its memory; None if the component contains it.
+            instance: the number of the instance with the memory, if known; see `capsend.engine.place`.
+            written: [(address, bytes)] of the pages to which every process writes.
 
         Raises:
             ValueError: the file was made by another wasmtime, with other settings, or for another CPU.
@@ -106,22 +107,22 @@ class Template:
 
     @functools.cached_property
     def writing_linker(self) -> wasm_component.Linker:
-        """The linker of guests that may write files: streams of output are wasmtime's own."""
+        """The linker of guests that may write files: their output streams are wasmtime's."""
         return _make_linker(writing=True)
 
     @property
     def knows_signals(self) -> bool:
-        """Whether `signals` is known already; finding it takes a moment, once."""
+        """True once `signals` is known; finding it takes a moment, once."""
         return self._signals is not None
 
     def signals(self) -> tuple[tuple[int, int], ...]:
-        """Return the words of memory by which a guest learns of an interrupt; () where they cannot be found."""
+        """Return the memory words through which a guest learns of an interrupt; () if they cannot be found."""
         if self._signals is None:
 
             def find() -> None:
                 self._signals = find_signals(lambda host: Guest(self, memory=LARGEST_MEMORY, host=host))
 
-            # Not on this thread, which may be running another guest.
+            # On another thread, as this one may be running a guest.
             finder = threading.Thread(target=find, name="capsend signals")
             finder.start()
             finder.join()
@@ -129,7 +130,7 @@ class Template:
 
     @functools.cached_property
     def probe(self) -> Probe:
-        """The probe beside guests with files."""
+        """The probe for guests with files."""
         return Probe(engine())
 
 
@@ -146,7 +147,7 @@ class Guest(ComponentInstance):
 
     Attributes:
         memory: bytes of its memory at its last host operation.
-        place: its memory in place; None where that was not found.
+        place: its memory in place; None if that was not found.
     """
 
     def __init__(
@@ -163,7 +164,7 @@ class Guest(ComponentInstance):
             template: the template.
             memory: bytes that the guest can have.
             host: called with each host operation, (number, payload) -> answer.
-            mounts: folders of the host that the guest sees.
+            mounts: host folders that the guest sees.
 
         Raises:
             OSError: a folder cannot be opened.
@@ -180,14 +181,14 @@ class Guest(ComponentInstance):
             self.configure(memory, mounts)
             writes = any(mount.write for mount in mounts)
             linker = template.writing_linker if writes else template.linker
-            # With its memory in a slot there is less to do than getting the GIL back takes, and no code of an image runs meanwhile.
+            # A guest in a slot needs less time than getting the GIL back, and no code of an image runs meanwhile.
             quick = {} if template.slots is None else {"call": capi.instantiate}
             creator.making.held = self.held
             instance = self.instantiate(linker, template.component, **quick)
             self._function = self.export(instance, template.export)
             self.place: Place | None = None
             if template.instance is not None:
-                store = self._function._anon_1.store_id  # noqa: SLF001 - the C interface names no part of it
+                store = self._function._anon_1.store_id  # noqa: SLF001 - the C interface does not name this part
                 self.place = Place(self.context, store=store, instance=template.instance)
             if mounts:
                 self.attach(template.probe)
@@ -207,7 +208,7 @@ class Guest(ComponentInstance):
         if self.interrupted:
             raise Interrupted
         arguments = (ffi.wasmtime_component_val_t * 2)()
-        # The buffers belong to these two bytes objects, which outlive the call: wasmtime copies them into the guest.
+        # These two bytes objects own the buffers and outlive the call: wasmtime copies the content into the guest.
         texts = (program.encode("ascii"), call.encode("ascii"))
         for slot, text in zip(arguments, texts, strict=True):
             slot.kind = capi.STRING
@@ -230,25 +231,28 @@ class Guest(ComponentInstance):
         return capi.take_text(result.of.string)
 
     def close(self) -> None:
-        """Free the instance, and give back its memory; does nothing when it was closed before."""
+        """Free the instance and give back its memory; a second call does nothing."""
         super().close()
         self.held.give_back()
 
     def delete_store(self, store: Any) -> None:
-        """Free the store; its memory, which takes longest, is in a slot."""
+        """Free the store; its memory, which would take longest, is in a slot."""
         if self.template.slots is None:
             super().delete_store(store)
         else:
             capi.store_delete(store)
 
     def prefault(self) -> None:
-        """Copy the pages for the guest that every process writes to, before it runs."""
+        """Copy, before the guest runs, the pages to which every process writes."""
         slot = self.held.main
         if self.place is not None and (slot is None or not slot.is_warm):
             prefault(self.place.base, self.template.written)
 
     def find_memory(self) -> None:
-        """Find the guest's memory, before it runs code beyond its image: from then on `interrupt_python` reaches code that waits for nothing."""
+        """Find the guest's memory, before it runs code that is not its image's.
+
+        From then on `interrupt_python` reaches code that waits for nothing.
+        """
         if self.place is None:
             self.seen = find_memory(self)
         else:
@@ -256,25 +260,32 @@ class Guest(ComponentInstance):
         self.on_disturbance: Callable[[], object] | None = self._set_signals
 
     def take_picture(self) -> Picture | None:
-        """Return a picture of the guest's memory, while no call is running in it; None where no picture can be taken."""
+        """Return a picture of the guest's memory, taken while no call runs; None if none can be taken."""
         return take_picture(self)
 
     def put_picture(self, picture: Picture) -> bool:
-        """Go on from a picture of another instance of the image, before the guest has run anything; return whether that can be done."""
+        """Continue from a picture of another instance of the image, before the guest has run anything.
+
+        Returns:
+            Whether this was possible.
+        """
         slot = self.held.main
         if slot is not None:
             slot.is_used_up = True  # parts of the picture are mapped
         return put_picture(self, picture)
 
     def _set_signals(self) -> None:
-        """Let Python see a pending interrupt; called on the thread that runs the guest."""
+        """Let Python see a pending interrupt; called on the guest's thread."""
         if self.seen is not None:
             for address, bits in self.template.signals():
                 with contextlib.suppress(OSError):
                     self.seen.set_bits(address, bits)
 
     def rest(self) -> None:
-        """Finish the last call, after which nothing of it is left; most guests are called once and dropped."""
+        """Finish the last call, so that nothing of it remains.
+
+        Not part of `run`, as most guests are called once and dropped.
+        """
         if self._returned:
             self._returned = False
             self.finish(ffi.wasmtime_component_func_post_return(ctypes.byref(self._function), self.context))
@@ -284,7 +295,7 @@ class Guest(ComponentInstance):
 def _on_host(
     _data: int, _context: int, _type: int, arguments: int, count: int, results: int, _results: int
 ) -> int | None:
-    """The world's one import: (operation, payload) -> answer; with the pages of memory behind it where a gauge was put in."""
+    """The world's one import: (operation, payload) -> answer; a gauge adds the pages of memory as a third argument."""
     guest = running.guest
     if count > _WORLD_PARAMETERS:
         operation, size, start, pages = _GAUGED.unpack(ctypes.string_at(arguments, _GAUGED.size))
@@ -298,7 +309,7 @@ def _on_host(
             return capi.error("it sent too much at once")
         text = ctypes.string_at(start, size).decode("utf-8", "replace") if size else ""
         answer = guest.host(operation, text).encode("ascii") if operation != _END else b""
-    except BaseException as failure:  # noqa: BLE001 - raised again by `finish`, on this side of wasmtime
+    except BaseException as failure:  # noqa: BLE001 - raised again by `finish`, after wasmtime has returned
         guest.failure = failure
         guest.call_afterwards()
         return capi.error("host function failed")

@@ -1,4 +1,4 @@
-"""Facts about an image's memory that are found out once, when the image is made: the instance that has it, and the pages that are written to."""
+"""Facts about an image's memory, found once when the image is made: the instance that has it, and the pages written by every process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _MOST_INSTANCES: Final = 24
 _LIKELY: Final = 2
-"""The number of the instance in merged images; the search begins with it."""
+"""The number of that instance in merged images; the search begins with it."""
 
 _MARK: Final = "the place of the memory"
 _TEXT: Final = 256
@@ -22,17 +22,18 @@ _LOOKS: Final = 3
 
 
 def survey(path: Path, content: Path | None) -> tuple[int | None, list[tuple[int, int]]]:
-    """Find the memory of a compiled image, and the pages of it that every process writes to.
+    """Find the memory of a compiled image, and the pages of it to which every process writes.
 
     Args:
         path: the compiled image.
-        content: the file with the first content of its memory, if it is apart.
+        content: the file with the initial content of its memory, if separate.
 
-    wasmtime ends the whole OS process at a number that is none, so each is tried in a fork: the caller must not have an engine yet.
+    wasmtime ends the whole OS process at a number that names no instance. So each number is tried in a fork, and the
+    caller must not have an engine yet.
 
     Returns:
-        (the number of the instance that has the memory, [(address, bytes)]); (None, []) where none of the likely ones has it, or where the
-        system cannot fork, and no pages where it does not report them.
+        (the number of the instance with the memory, [(address, bytes)]). (None, []) if no likely instance has it, or if
+        the system cannot fork; no pages if the system does not report them.
     """
     if not hasattr(os, "fork"):
         return None, []
@@ -42,7 +43,7 @@ def survey(path: Path, content: Path | None) -> tuple[int | None, list[tuple[int
 
 
 def _written(template: Template) -> list[tuple[int, int]]:
-    """Return the pages of the image that instances write to when they are made ready, each time the same."""
+    """Return the pages of the image that every instance writes while it is made ready."""
     found: list[bytearray] = []
     for _ in range(_LOOKS):
         guest = Guest(template, memory=1 << 30, host=_answer_nothing)
@@ -51,12 +52,12 @@ def _written(template: Template) -> list[tuple[int, int]]:
         guest.run("", "ready")
         try:
             found.append(written(guest.place.base, size))
-        except OSError:  # no such file: not Linux
+        except OSError:  # no such file: the system is not Linux
             return []
         finally:
             guest.close()
             if template.slots is not None:
-                template.slots.close_idle()  # the next one has pages of its own
+                template.slots.close_idle()  # the next guest gets fresh pages
     pages = bytearray(map(min, zip(*found, strict=True)))
     return list(stretches(pages))[:MOST]
 

@@ -1,6 +1,6 @@
-"""The memory of a guest as the host sees it: found by a mark that the guest writes, since the C interface shows no memory of a component.
+"""A guest's memory as the host sees it, found by a mark that the guest writes: the C interface hides the memory of components.
 
-Linux only, by `/proc/self`; elsewhere no memory is found, and its users do without.
+Linux only, through `/proc/self`; on other systems no memory is found, and its users do without it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_LOOK: Final = 8  # the operation of `capsend.guest.host_operations` by which a guest lets the host look at its memory
+_LOOK: Final = 8  # the operation of `capsend.guest.host_operations` with which a guest lets the host look at its memory
 _STATIC: Final = 16 << 20
-"""Bytes at the start of the memory in which the interpreter's own variables are."""
+"""Bytes at the start of the memory that contain the interpreter's variables."""
 
 _TEXT: Final = 256
 _WORD: Final = struct.Struct("<I")
 _PENDING: Final = frozenset({1, 2})
-"""The values of the words about pending signals while one is pending: a flag, or a bit among others."""
+"""The values of a word about pending signals while a signal is pending: a flag, or a bit among others."""
 
 _PAGE: Final = 4096
 _WORDS: Final = 3
@@ -39,10 +39,10 @@ class Guest(Protocol):
 
 
 class Memory:
-    """The memory of one instance; to be used only while the instance is not closed.
+    """The memory of one instance; valid until the instance is closed.
 
     Args:
-        base: the address in this OS process at which it begins.
+        base: its start address in this OS process.
     """
 
     __slots__ = ("base",)
@@ -51,29 +51,32 @@ class Memory:
         self.base: int = base
 
     def read(self, address: int, size: int) -> bytes:
-        """Return the bytes at an address of the guest; fewer than asked for where its memory ends.
+        """Return the bytes at an address of the guest; fewer than requested at the end of its memory.
 
         Raises:
-            OSError: no memory is at that address.
+            OSError: there is no memory at the address.
         """
         return os.pread(_file(), size, self.base + address)
 
     def write(self, address: int, data: bytes) -> None:
-        """Put bytes at an address of the guest.
+        """Write bytes to an address of the guest.
 
         Raises:
-            OSError: no memory is at that address.
+            OSError: there is no memory at the address.
         """
         os.pwrite(_file(), data, self.base + address)
 
     def set_bits(self, address: int, bits: int) -> None:
-        """Set bits of a word; on the thread that runs the guest, or while none does."""
+        """Set bits of a word; called on the guest's thread, or while the guest does not run."""
         (word,) = _WORD.unpack(self.read(address, _WORD.size))
         self.write(address, _WORD.pack(word | bits))
 
 
 def _file() -> int:
-    """Return the file by which this OS process reads and writes its own memory: where no memory is, the file gives an error instead of a fault."""
+    """Return the file through which this OS process accesses its own memory.
+
+    An address without memory gives an error of the file instead of a fault.
+    """
     process = os.getpid()
     if process not in _opened:
         _opened[process] = os.open("/proc/self/mem", os.O_RDWR | os.O_CLOEXEC)
@@ -81,9 +84,9 @@ def _file() -> int:
 
 
 def find_memory(guest: Guest) -> Memory | None:
-    """Return the memory of an instance that has run only its image's code; None where it cannot be found.
+    """Return the memory of an instance that has run only its image's code; None if it cannot be found.
 
-    No later act of the guest can move the memory, nor lead the host elsewhere: it is found before.
+    It is found before the guest can act: no later act of the guest can move the memory or mislead the host.
     """
     mark = secrets.token_hex(32)
     address = int(guest.run(mark, "place"))
@@ -92,13 +95,13 @@ def find_memory(guest: Guest) -> Memory | None:
             if _holds(base + address, mark):
                 _last[:] = [*_last[-3:], base]
                 return Memory(base)
-    except OSError:  # no such file: not Linux, or not allowed
+    except OSError:  # no such file: the system is not Linux, or forbids access
         return None
     return None
 
 
 def _candidates() -> Iterator[int]:
-    """Yield the addresses at which memories may begin: beside those that were found last, then wherever a mapping begins."""
+    """Yield addresses at which memories may begin: first near those found last, then at the start of every mapping."""
     if len(_last) > 1:
         step = _last[-1] - _last[-2]
         yield _last[-1] + step
@@ -113,17 +116,18 @@ def _candidates() -> Iterator[int]:
 def _holds(place: int, mark: str) -> bool:
     try:
         return mark.encode() in os.pread(_file(), _TEXT, place)
-    except (OSError, OverflowError, ValueError):  # no memory is at that address
+    except (OSError, OverflowError, ValueError):  # there is no memory at the address
         return False
 
 
 def find_signals(make: Callable[[Callable[[int, str], str]], Guest]) -> tuple[tuple[int, int], ...]:
-    """Return (address, bits) of the words that are set while a signal is pending, the same in every instance of an image; () where none are found.
+    """Return (address, bits) of the words that are set while a signal is pending, the same in every instance of an image; () if none.
 
-    The guest lets the host look with a pending signal and without one, by the same calls: they are the words in which all looks differ alike.
+    By the same calls, the guest lets the host look once with a pending signal and once without: the words that differ
+    alike in all looks are the ones sought.
 
     Args:
-        make: makes an instance of the image, with the answer to its host operations.
+        make: makes an instance of the image, with a given answer to its host operations.
     """
     shots: dict[str, list[bytes]] = {"none": [], "pending": []}
     memory: Memory | None = None
@@ -146,7 +150,7 @@ def find_signals(make: Callable[[Callable[[int, str], str]], Guest]) -> tuple[tu
 
 
 def _pending_words(without: list[bytes], pending: list[bytes]) -> Iterator[tuple[int, int]]:
-    """Yield (address, value) of the words that are 0 in all looks *without*, and a value of a pending signal in all looks *pending*."""
+    """Yield (address, value) of the words that are 0 in all looks *without*, and one pending value in all looks *pending*."""
     for start in range(0, min(map(len, [*without, *pending])), _PAGE):
         pages = [shot[start : start + _PAGE] for shot in without]
         others = [shot[start : start + _PAGE] for shot in pending]

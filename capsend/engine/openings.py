@@ -1,7 +1,8 @@
-"""Opening files of granted folders: an open that waits in the kernel is interrupted, so that nothing blocks the host for ever.
+"""Opening files of granted folders: an open that waits in the kernel is interrupted, so that it cannot block the host for ever.
 
-Pipes are refused before they are opened. But two guests together can put one in the place of a file between the look and the open, and opening
-a pipe waits for its other end. WASI opens on threads of wasmtime: a signal whose handler does nothing makes their `open` return `EINTR`.
+Pipes are refused before they are opened. But two guests together can replace a file with a pipe between the check and
+the open, and opening a pipe waits for its other end. WASI opens files on wasmtime's threads: a signal whose handler
+does nothing makes their `open` return `EINTR`.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ _LOOK: Final = 0.05
 _IDLE_LOOKS: Final = 20
 _WORKER: Final = "tokio-rt-worker"
 _TASKS: Final = Path("/proc/self/task")
-_DEFAULT: Final = 0  # SIG_DFL, as `sigaction` gives it
-_ACTION: Final = 512  # bytes that a struct sigaction fits into
+_DEFAULT: Final = 0  # SIG_DFL, as `sigaction` returns it
+_ACTION: Final = 512  # enough bytes for a struct sigaction
 
 
 class _Watch:
-    """Watches the opens under way, on a thread of its own which ends when none is."""
+    """Watches the opens in progress, on a thread that ends with the last of them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -41,7 +42,7 @@ class _Watch:
         self._runs = False
 
     def begin(self, guest: Instance, patience: float) -> None:
-        """Interrupt the open of a guest when it takes more than *patience* seconds, or when the guest is to end."""
+        """Interrupt the open of a guest if it takes more than *patience* seconds, or once the guest is to end."""
         with self._lock:
             self._open[guest] = time.monotonic() + patience
             if not self._runs:
@@ -49,7 +50,7 @@ class _Watch:
                 self._runs = True
 
     def end(self, guest: Instance) -> None:
-        """Watch the open of a guest no more: it is over."""
+        """Stop watching the open of a guest: it is over."""
         with self._lock:
             self._open.pop(guest, None)
 
@@ -72,11 +73,11 @@ _watch: Final = _Watch()
 
 
 def opened(guest: Instance, attempt: Callable[[], _Answer], was_interrupted: Callable[[_Answer], bool]) -> _Answer:
-    """Open a file for a guest, again and with more patience where the open was interrupted; a guest that is to end does not wait.
+    """Open a file for a guest; retry an interrupted open with more patience, unless the guest is to end.
 
     Args:
-        guest: the guest that runs on this thread.
-        attempt: looks at the type of the file, and opens it.
+        guest: the guest running on this thread.
+        attempt: checks the type of the file, and opens it.
         was_interrupted: returns whether an answer is that of an interrupted open.
     """
     patience = _PATIENCE
@@ -92,7 +93,7 @@ def opened(guest: Instance, attempt: Callable[[], _Answer], was_interrupted: Cal
 
 
 def _interrupt_workers() -> None:
-    """Interrupt the waits of wasmtime's threads in the kernel; they wait again where they have to."""
+    """Interrupt wasmtime's threads where they wait in the kernel; threads that still have to wait do so again."""
     number = _signal()
     if number is None:
         return
@@ -104,7 +105,7 @@ def _interrupt_workers() -> None:
 
 
 def _signal() -> int | None:
-    """Return a signal that nobody else uses, with a handler that does nothing and does not restart system calls; None if there is none."""
+    """Return an unused signal, with a handler that does nothing and does not restart system calls; None if all are in use."""
     try:
         libc = _libc()
         nothing = ctypes.cast(libc.abs, ctypes.c_void_p).value
@@ -118,7 +119,7 @@ def _signal() -> int | None:
                 libc.signal(number, nothing)
                 signal.siginterrupt(number, True)
                 return number
-    except (AttributeError, OSError, TypeError):  # a system without signals, or without a C library by that name
+    except (AttributeError, OSError, TypeError):  # the system has no signals, or no C library of this name
         pass
     return None
 

@@ -1,7 +1,9 @@
-"""Pictures of an instance's memory at rest, from which other instances go on: only its written pages, shared until an instance writes to them.
+"""Pictures of an instance's memory at rest, from which other instances continue.
 
-Linux only, as `memory`: the kernel reports which pages an instance has written, and maps the picture's file into other instances page by
-page.
+A picture has only the written pages; instances share a page until they write to it.
+
+Linux only, as `memory`: the kernel reports which pages an instance has written, and maps the picture's file page by
+page into other instances.
 """
 
 from __future__ import annotations
@@ -23,10 +25,13 @@ _SLACK: Final = 1 << 18
 _PART: Final = 1 << 20
 _EXTRA: Final = (0, 16 << 20, 64 << 20)
 _MAPPED: Final = 1 << 18
-"""Bytes of pages side by side from which on they are mapped; fewer are copied."""
+"""Adjacent pages of at least this size, in bytes, are mapped; smaller stretches are copied."""
 
 _MOST_MAPPINGS: Final = 32
-"""Mappings in the memory of one instance; further pages are copied. An OS process can have 65,000, and guests choose the pages they write."""
+"""The most mappings in one instance's memory; further pages are copied.
+
+An OS process can have 65,000, and guests choose which pages they write.
+"""
 
 _PRESENT: Final = 1 << 63
 _SWAPPED: Final = 1 << 62
@@ -42,7 +47,8 @@ class Guest(Protocol):
     Attributes:
         memory: bytes of its memory at its last host operation.
         seen: its memory, if it was found.
-        picture: the picture that it went on from; the kernel counts the pages of it that the instance has not written as the file's.
+        picture: the picture from which it continued: the kernel reports the picture's pages, until the instance writes
+            to them, as the file's.
     """
 
     memory: int
@@ -60,12 +66,12 @@ class Guest(Protocol):
 
 
 class Picture:
-    """The memory of an instance beside that of its image.
+    """The memory of an instance as far as it differs from its image.
 
     Args:
-        size: bytes of memory that an instance needs for it.
-        runs: [(address, bytes)] of pages that lie side by side.
-        file: the file that holds them, one after the other; it is closed with the picture.
+        size: bytes of memory that an instance with this picture needs.
+        runs: [(address, bytes)] of adjacent pages.
+        file: the file that holds the pages one after the other; closed with the picture.
     """
 
     def __init__(self, size: int, runs: Sequence[tuple[int, int]], file: int) -> None:
@@ -80,11 +86,12 @@ class Picture:
 
     @classmethod
     def of_file(cls, size: int, runs: Sequence[tuple[int, int]], parts: Iterable[bytes]) -> Picture:
-        """Return the picture whose pages are in these parts, one after the other.
+        """Return the picture whose pages are given in parts, one after the other.
 
         Raises:
-            ValueError: the pages are not pages of a memory of that size, in order, or the parts are not as long as the pages.
-            OSError: the system has no room for them, or is not Linux.
+            ValueError: the runs are not ordered whole pages of a memory of that size, or the parts have another length
+                than the runs.
+            OSError: the system has no room for the pages, or is not Linux.
         """
         _check_runs(size, runs)
         picture = cls(size, runs, _memory_file())
@@ -96,7 +103,7 @@ class Picture:
         return picture
 
     def parts(self) -> Iterator[bytes]:
-        """Yield its pages, one after the other, in parts of a bounded size."""
+        """Yield its pages one after the other, in parts of bounded size."""
         place = 0
         while part := os.pread(self.file, _PART, place):
             yield part
@@ -107,7 +114,7 @@ class Picture:
 
 
 def take_picture(guest: Guest) -> Picture | None:
-    """Return a picture of an instance that no call is running in; None where the kernel does not report its written pages."""
+    """Return a picture of an instance in which no call runs; None if the kernel does not report its written pages."""
     if guest.seen is None:
         return None
     guest.rest()
@@ -132,7 +139,7 @@ def _memory_file() -> int:
 
 
 def _check_runs(size: int, runs: Sequence[tuple[int, int]]) -> None:
-    """Refuse runs that are not made of whole pages, in order, within a memory of *size* bytes."""
+    """Refuse runs that are not ordered whole pages within a memory of *size* bytes."""
     end = 0
     for address, length in runs:
         if address < end or length <= 0 or address % PAGE or length % PAGE:
@@ -150,7 +157,7 @@ def _write_all(file: int, data: memoryview) -> None:
 
 
 def written(base: int, size: int, before: Picture | None = None) -> bytearray:
-    """Return a byte for each page, which is 1 if it is not as in the image: the instance has written it, or began with it.
+    """Return one byte per page: 1 if the page differs from the image, because the instance wrote it or began with it.
 
     Source: Documentation/admin-guide/mm/pagemap.rst of Linux.
     """
@@ -167,7 +174,7 @@ def written(base: int, size: int, before: Picture | None = None) -> bytearray:
 
 
 def stretches(pages: bytearray) -> Iterator[tuple[int, int]]:
-    """Yield (address, bytes) of the pages that are marked, those side by side together."""
+    """Yield (address, bytes) of the marked pages, with adjacent pages in one stretch."""
     start = pages.find(1)
     while start >= 0:
         end = pages.find(0, start)
@@ -177,14 +184,14 @@ def stretches(pages: bytearray) -> Iterator[tuple[int, int]]:
 
 
 def put_picture(guest: Guest, picture: Picture) -> bool:
-    """Let an instance of the same image, which has run nothing, go on from a picture; return whether that was done.
+    """Let an instance of the same image that has run nothing continue from a picture; return whether it could.
 
-    Nothing in a picture is trusted: it is content of the instance's memory and of nothing else.
+    Nothing in a picture is trusted: it becomes content of the instance's memory and nothing else.
     """
     guest.find_memory()
     if guest.seen is None:
         return False
-    for extra in _EXTRA:  # the memory asked for may fit into memory that the instance has already
+    for extra in _EXTRA:  # the required memory may be within the memory that the instance already has
         if guest.memory < picture.size:
             guest.run(str(picture.size - guest.memory + extra), "room")
     guest.rest()
@@ -193,7 +200,7 @@ def put_picture(guest: Guest, picture: Picture) -> bool:
         return False
     libc = _libc()
     size = max(guest.memory, picture.size)
-    if libc.madvise(base, size, _DONTNEED):  # the pages that finding the memory has changed are as in the image again
+    if libc.madvise(base, size, _DONTNEED):  # pages changed by the search for the memory are the image's again
         return False
     place = mappings = 0
     for address, length in picture.runs:
@@ -217,7 +224,7 @@ def _read_all(file: int, target: memoryview, place: int) -> None:
 
 
 def _is_writable(base: int, size: int) -> bool:
-    """Return whether all of a stretch of this OS process's memory can be written to."""
+    """Return whether a whole stretch of this OS process's memory is writable."""
     position = base
     with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
         for line in maps:

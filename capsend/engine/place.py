@@ -1,7 +1,10 @@
-"""The memory of a guest in place: wasmtime gives a component's memory to nobody outside of it, so its number is found out when an image is made.
+"""A guest's memory in place.
 
-wasmtime names a memory by the store, the number of the instance in the store, and the number of the memory in the instance. Its C interface
-takes such names, and instances are numbered in the order in which they are made: one image has the same number in every store.
+wasmtime shows a component's memory to the component only. Its number is therefore found when the image is made.
+
+wasmtime names a memory by the store, the number of the instance in the store, and the number of the memory in the
+instance. Its C interface accepts such names. Instances are numbered in the order in which they are made, so the
+instances of one image have the same number in every store.
 """
 
 from __future__ import annotations
@@ -21,12 +24,12 @@ _INDEX_AT: Final = ctypes.sizeof(ffi.wasmtime_memory_anon_0)
 
 
 class Place:
-    """The memory of one guest; only the thread that runs the guest uses it, while the guest waits for the host.
+    """The memory of one guest. Used only on the guest's thread, while the guest waits for the host.
 
     Args:
         context: the guest's store.
         store: the number of the store.
-        instance: the number of the instance that has the memory.
+        instance: the number of the instance with the memory.
     """
 
     __slots__ = ("_context", "_memory")
@@ -40,7 +43,7 @@ class Place:
 
     @property
     def base(self) -> int:
-        """The address in this OS process at which the memory begins."""
+        """The start address of the memory in this OS process."""
         base: int = capi.memory_data(self._context, ctypes.byref(self._memory))
         return base
 
@@ -54,7 +57,7 @@ class Place:
         """Return a copy of bytes of the guest.
 
         Raises:
-            OutOfBounds: a part of the bytes is outside the guest's memory.
+            OutOfBounds: some of the bytes are not within the guest's memory.
         """
         return ctypes.string_at(self._at(address, size), size)
 
@@ -62,7 +65,7 @@ class Place:
         """Copy bytes into the guest.
 
         Raises:
-            OutOfBounds: the place is not all in its memory.
+            OutOfBounds: some of the bytes would not be within the guest's memory.
         """
         ctypes.memmove(self._at(address, len(data)), data, len(data))
 

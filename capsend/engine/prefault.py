@@ -1,6 +1,6 @@
-"""The pages that every process of an image writes to: made its own in one system call, which costs half as much as the faults.
+"""The pages to which every process of an image writes: one system call copies them, at half the cost of the page faults.
 
-Linux only, from 6.13 on; elsewhere the pages are copied when they are written to.
+Linux only, since 6.13; on other systems the pages are copied when they are first written.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MOST: Final = 1_024
-"""Stretches of pages that one system call takes."""
+"""The most stretches of pages in one system call."""
 
 _PROCESS_MADVISE: Final = 440
 _POPULATE_WRITE: Final = 23
 
 
 def prefault(base: int, stretches: Sequence[tuple[int, int]]) -> None:
-    """Copy pages of an instance's memory for it, if the system can.
+    """Copy pages of an instance's memory in advance, if the system can.
 
     Args:
-        base: the address in this OS process at which the memory begins.
-        stretches: [(address, bytes)] of the pages, all of them in the memory.
+        base: the start address of the memory in this OS process.
+        stretches: [(address, bytes)] of the pages, all within the memory.
     """
     call = _call(os.getpid())
     if call is not None and stretches:
@@ -36,7 +36,7 @@ def prefault(base: int, stretches: Sequence[tuple[int, int]]) -> None:
 
 @functools.cache
 def _call(process: int) -> Any:
-    """Return the system call of this OS process; None where the system has none that does it."""
+    """Return the system call for this OS process; None if the system lacks it."""
     try:
         handle = os.pidfd_open(process)
         syscall = ctypes.CDLL(None).syscall

@@ -1,4 +1,4 @@
-"""WASI preview 1 for core modules: wasmtime's own, except for the functions that write, wait or may take long."""
+"""WASI preview 1 for core modules: wasmtime's implementation, except for functions that write, wait or may take long."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ MODULE: Final = "wasi_snapshot_preview1"
 _PROBE: Final = Path(__file__).with_name("preview1_probe.wat")
 _PASSED_ON: Final = ("path_open", "fd_write", "path_filestat_get", "fd_fdstat_get", "fd_close")
 _PATH: Final = 2
-_PATH_SIZE: Final = 3  # the places of the path and its length among the arguments of path_open
+_PATH_SIZE: Final = 3  # the positions of the path and its length among the arguments of path_open
 _STAT_SIZE: Final = 64
 _STAT_TYPE: Final = 16
 _FDSTAT_SIZE: Final = 24
-_OPENED: Final = 8  # the place among them of the pointer to the new descriptor
+_OPENED: Final = 8  # the position among them of the pointer to the new descriptor
 _MAY_BE_OPENED: Final = frozenset({None, 3, 4, 7})  # folders, files, symbolic links
 
 _ACCESS: Final = 2
@@ -63,7 +63,7 @@ def define_preview1(linker: wasmtime.Linker) -> None:
 
 
 def _checked(function: Callable[..., int]) -> Callable[..., int]:
-    """Return a function that answers with the error code of WASI when a pointer leads out of memory."""
+    """Return a function that returns WASI's error code if a pointer is not within the memory."""
 
     def call(guest: Any, *args: int) -> int:
         try:
@@ -75,7 +75,7 @@ def _checked(function: Callable[..., int]) -> Callable[..., int]:
 
 
 def _fd_write(guest: Any, descriptor: int, vectors: int, count: int, written: int) -> int:
-    """Write to the process's standard output or standard error; any other open descriptor is a file that was granted."""
+    """Write to the process's standard output or standard error; any other open descriptor is a granted file."""
     if descriptor not in {1, 2}:
         return _pass_on(guest, "fd_write", (descriptor, vectors, count, written))
     if count > _MOST_PIECES:
@@ -91,7 +91,7 @@ def _fd_write(guest: Any, descriptor: int, vectors: int, count: int, written: in
 
 
 def _path_open(guest: Any, *args: int) -> int:
-    """Open by WASI's own function, for files, folders and symbolic links alone, unless the host program would run out of files."""
+    """Open files, folders and symbolic links by WASI's function, as long as the host program can open more files."""
     if args[_PATH_SIZE] > LONGEST_PATH:
         return _NAME_TOO_LONG
     if not guest.has_files:
@@ -102,7 +102,7 @@ def _path_open(guest: Any, *args: int) -> int:
 
 
 def _open(guest: Any, args: tuple[int, ...]) -> int:
-    """Open a path that has been looked at, and look again: opening a pipe or a device could block, or do something, in the host."""
+    """Open a path of a checked type, and check again: opening a pipe or device could block the host or have an effect."""
     if _type_of(guest, args) not in _MAY_BE_OPENED:
         return _ACCESS
     error = _pass_on(guest, "path_open", args)
@@ -116,7 +116,7 @@ def _open(guest: Any, args: tuple[int, ...]) -> int:
 
 
 def _type_of_opened(guest: Any, descriptor: int, beside: int) -> int | None:
-    """Return the type of an open descriptor; None when that cannot be found out."""
+    """Return the type of an open descriptor; None if it is unknown."""
     place = 0 if beside >= _FDSTAT_SIZE else (beside + 11) & ~7
     before = guest.load(place, _FDSTAT_SIZE)
     error = _pass_on(guest, "fd_fdstat_get", (descriptor, place))
@@ -126,10 +126,10 @@ def _type_of_opened(guest: Any, descriptor: int, beside: int) -> int | None:
 
 
 def _type_of(guest: Any, args: tuple[int, ...]) -> int | None:
-    """Return the type of the file that a path leads to; None when that cannot be found out, and opening it will give the reason."""
+    """Return the type of the file at a path; None if it is unknown: then opening the file will give the reason."""
     path, size = args[_PATH], args[_PATH_SIZE]
     guest.check(path, size)
-    # WASI writes into the guest's memory: to a place beside the path, which is restored afterwards.
+    # WASI writes into the guest's memory: next to the path, where the content is restored afterwards.
     place = 0 if path >= _STAT_SIZE else (path + size + 7) & ~7
     before = guest.load(place, _STAT_SIZE)
     error = _pass_on(guest, "path_filestat_get", (*args[: _PATH_SIZE + 1], place))
@@ -139,14 +139,14 @@ def _type_of(guest: Any, args: tuple[int, ...]) -> int | None:
 
 
 def _pass_on(guest: Any, name: str, args: tuple[int, ...]) -> int:
-    """Call WASI's own function, which reaches memory only by way of an instance; a guest without a folder has nothing to call."""
+    """Call WASI's function, which needs an instance to reach memory; a guest without a folder has no such function."""
     if not guest.has_files:
         return _BADF
     return Probe.of(guest).call(name, args)
 
 
 class Probe:
-    """An instance beside the guest's, with the same memory, whose imports are WASI's own."""
+    """An instance that shares the guest's memory; its imports are WASI's functions."""
 
     def __init__(self, guest: Any) -> None:
         self._context = guest.context
@@ -175,7 +175,7 @@ class Probe:
 
     @classmethod
     def of(cls, guest: Any) -> Probe:
-        """Return the probe of a guest, made when it is first needed."""
+        """Return the probe of a guest, made at the first use."""
         if guest.probe is None:
             guest.probe = cls(guest)
         probe: Probe = guest.probe
@@ -185,7 +185,7 @@ class Probe:
         """Call one of its functions; return an error code of WASI."""
         slots = (ffi.wasmtime_val_raw_t * len(args))()
         for slot, value in zip(slots, args, strict=True):
-            slot.i64 = value  # each function takes the half that it wants
+            slot.i64 = value  # each function uses the half it needs
         trap = ctypes.POINTER(ffi.wasm_trap_t)()
         function = self._functions[name]
         error = ffi.wasmtime_func_call_unchecked(
@@ -226,7 +226,7 @@ def _now(guest: Any, clock: int) -> int | None:
 
 
 def _poll_oneoff(guest: Any, subscriptions: int, events: int, count: int, made: int) -> int:
-    """Wait for time, which can be interrupted; files are always ready."""
+    """Wait for times, interruptibly; files always count as ready."""
     if not 0 < count <= _MOST_PIECES:
         return _INVAL
     guest.check(made, 4)
@@ -248,13 +248,13 @@ def _poll_oneoff(guest: Any, subscriptions: int, events: int, count: int, made: 
 
 
 def _wait_of(guest: Any, clock: int, timeout: int, _precision: int, flags: int) -> int:
-    """Return the nanoseconds from now on."""
+    """Return the nanoseconds until a time."""
     now = _now(guest, clock) or 0
     return max(timeout - now, 0) if flags & _ABSOLUTE else timeout
 
 
 def _random_get(guest: Any, buffer: int, size: int) -> int:
-    """Fill in pieces: wasmtime's own fills gigabytes without a look at whether the process was killed."""
+    """Fill a buffer in pieces: wasmtime's function fills gigabytes without checking whether the process was killed."""
     guest.check(buffer, size)
     for start in range(0, size, _RANDOM_PIECE):
         if guest.interrupted:

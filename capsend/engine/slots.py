@@ -1,11 +1,12 @@
-"""Memory of guests that is used again: address space with an image mapped into it, put back to the image when a guest has ended.
+"""Reusable memory for guests: address space with an image mapped into it, reset to the image when a guest has ended.
 
-A process of Python writes to some hundred pages of an image of forty megabytes, all over it. Mapping the image, copying these pages at their
-first use and unmapping all of it take the kernel longer than all that the process itself does. Here the mapping stays, and what a guest has
-written is overwritten with the image: the next guest finds its pages in place.
+A Python process writes to about a hundred pages, all over an image of forty megabytes. To map the image, copy these
+pages at their first use and unmap everything takes the kernel longer than all the work of a small process. In a slot
+the mapping stays, and the pages that a guest has written are overwritten with the image: the next guest finds them in
+place.
 
-Linux only. The kernel reports which pages differ from the file, from 6.7 on; before that, all private pages are dropped, which is the same but
-for the time.
+Linux only. Since 6.7 the kernel reports which pages differ from the file; before that, all private pages are dropped,
+which takes longer and has the same effect.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AVAILABLE: Final = sys.platform == "linux" and struct.calcsize("P") == struct.calcsize("Q")
-"""Whether this system can do it."""
+"""True if this system has the necessary calls."""
 
 MOST_IDLE: Final = 8
-"""Slots of one image that wait for a guest; each holds `MOST_KEPT` pages at most."""
+"""The most slots of one image that wait for a guest; each holds at most `MOST_KEPT` pages."""
 
 MOST_KEPT: Final = 1_024
-"""Pages that a slot keeps when its guest has ended; one that wrote to more gives all of them back to the system."""
+"""The most pages that a slot keeps when its guest has ended; if the guest wrote more, all go back to the system."""
 
 _MOST_STRETCHES: Final = 512
 _PAGE: Final = mmap.PAGESIZE
@@ -41,7 +42,7 @@ _MAP_FIXED: Final = 0x10
 _DONTNEED: Final = 4
 _FAILED: Final = (1 << 64) - 1
 
-# Of linux/fs.h: which pages `PAGEMAP_SCAN` reports.
+# From linux/fs.h: the pages that `PAGEMAP_SCAN` reports.
 _SCAN: Final = 0xC060_6610
 _OF_FILE, _PRESENT, _SWAPPED, _ZERO = 1 << 2, 1 << 3, 1 << 4, 1 << 5
 _REQUEST: Final = struct.Struct("=12Q")
@@ -50,29 +51,29 @@ _WALK_END: Final = 32
 
 
 class Slot:
-    """Address space of one guest's memory: guarded on both sides, and never moved.
+    """Address space for one guest's memory: it has guard pages on both sides, and never moves.
 
     Attributes:
-        base: the address in this OS process at which the memory begins.
+        base: the start address of the memory in this OS process.
         size: bytes that the guest can address now.
-        capacity: bytes that it can have without being moved.
-        is_warm: whether the pages that guests write to are in place, since a guest has used it before.
-        is_used_up: whether it can hold no other guest, since its mappings were changed.
+        capacity: bytes that it can have without moving.
+        is_warm: True if the pages that guests write to are in place, left by an earlier guest.
+        is_used_up: True if it can hold no further guest, because its mappings were changed.
     """
 
     __slots__ = ("_start", "_whole", "base", "capacity", "is_used_up", "is_warm", "size")
 
     def __init__(self, size: int, *, reserved: int, guard: int, image: int | None = None) -> None:
-        """Map the space.
+        """Map the address space.
 
         Args:
-            size: bytes that can be addressed at first.
+            size: bytes that can be addressed initially.
             reserved: bytes that the memory can have.
-            guard: bytes on both sides that nobody can address.
-            image: the file with the content; zeros if there is none.
+            guard: bytes on both sides that cannot be accessed.
+            image: the file with the initial content; zeros if None.
 
         Raises:
-            MemoryError: the system has no room for it.
+            MemoryError: the system has no room for the slot.
         """
         libc = _libc()
         self._whole = reserved + 2 * guard
@@ -97,7 +98,7 @@ class Slot:
             raise MemoryError(message)
 
     def grow(self, size: int) -> bool:
-        """Make more of it addressable; return whether that could be done."""
+        """Make the slot addressable up to *size* bytes; return whether this was possible."""
         more = size - self.size
         if more > 0:
             if _libc().mprotect(self.base + self.size, more, mmap.PROT_READ | mmap.PROT_WRITE):
@@ -106,7 +107,7 @@ class Slot:
         return True
 
     def shrink(self, size: int) -> None:
-        """Make all behind *size* bytes what it was at first: without content, and for nobody to address.
+        """Reset everything after *size* bytes to its first state: empty and not addressable.
 
         Raises:
             OSError: the system refuses.
@@ -119,24 +120,24 @@ class Slot:
             self.size = size
 
     def unmap(self) -> None:
-        """Give the space back to the system; the slot is of no use afterwards."""
+        """Give the space back to the system; the slot is unusable afterwards."""
         start, self._start = self._start, 0
         if start:
             _libc().munmap(start, self._whole)
 
 
 class Slots:
-    """The slots of one image, and the image itself, to put them back.
+    """The slots of one image, and the image file from which they are reset.
 
     Args:
-        path: the file with the content of the memory of a guest that has run nothing.
+        path: the file with the memory content of a guest that has run nothing.
     """
 
     def __init__(self, path: Path) -> None:
         """Open the file.
 
         Raises:
-            OSError: it cannot be opened.
+            OSError: the file cannot be opened.
         """
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self.size: int = os.fstat(self._file).st_size
@@ -147,10 +148,10 @@ class Slots:
         self._idle: collections.deque[Slot] = collections.deque()
 
     def take(self, *, reserved: int, guard: int) -> Slot:
-        """Return a slot whose content is that of the image; nobody else gets it.
+        """Return a slot with the image's content, for exclusive use.
 
         Raises:
-            MemoryError: the system has no room for one more.
+            MemoryError: the system has no room for another slot.
         """
         try:
             return self._idle.pop()
@@ -158,7 +159,7 @@ class Slots:
             return Slot(self.size, reserved=reserved, guard=guard, image=self._file)
 
     def give_back(self, slot: Slot) -> None:
-        """Take back the slot of a guest that is gone: another guest gets it as if it were new."""
+        """Take back the slot of a guest that is gone; the next guest gets it like a new one."""
         if not slot.is_used_up and len(self._idle) < MOST_IDLE:
             try:
                 slot.shrink(self.size)
@@ -176,7 +177,7 @@ class Slots:
             self._idle.pop().unmap()
 
     def _restore(self, slot: Slot) -> None:
-        """Overwrite all that the guest has written.
+        """Overwrite everything that the guest has written.
 
         Raises:
             OSError: the system refuses.
@@ -192,9 +193,9 @@ class Slots:
 
 
 def changed(base: int, size: int) -> list[tuple[int, int]] | None:
-    """Return [(address, bytes)] of the pages of a private mapping that are not those of its file.
+    """Return [(address, bytes)] of the pages of a private mapping that differ from its file.
 
-    None where the system does not report them, or where they are more than a slot keeps.
+    None if the system does not report them, or if they are more than a slot keeps.
     """
     scan = _scanner(os.getpid())
     return None if scan is None else scan(base, size)
@@ -212,7 +213,8 @@ def _scanner(process: int) -> Any:
 
     def scan(base: int, size: int) -> list[tuple[int, int]] | None:
         regions = ctypes.create_string_buffer(_MOST_STRETCHES * _REGION.size)
-        # Pages in memory or swapped out that are neither the file's nor the zero page: the inverted two must be absent.
+        # Pages in memory or swapped out that are neither the file's nor the zero page: the two inverted bits must be
+        # unset.
         request = ctypes.create_string_buffer(
             _REQUEST.pack(
                 _REQUEST.size, 0, base, base + size, 0, ctypes.addressof(regions), _MOST_STRETCHES, MOST_KEPT + 1,
@@ -239,7 +241,7 @@ def _scanner(process: int) -> Any:
 
 
 def _copy(targets: list[tuple[int, int]], offset: int) -> None:
-    """Fill stretches of this OS process's memory with what is *offset* bytes behind them, in one system call."""
+    """Fill stretches of this OS process's memory with the bytes at *offset* after each, in one system call."""
     if not targets:
         return
     count, flat = len(targets), [number for stretch in targets for number in stretch]

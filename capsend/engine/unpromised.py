@@ -1,8 +1,8 @@
-"""All that capsend uses of wasmtime-py beyond its documented interface, and a probe for what another version has changed.
+"""All parts of wasmtime-py that capsend uses beyond its documented interface, and a check for changes in other versions.
 
-wasmtime-py documents the classes of `wasmtime` and `wasmtime.component`. Its modules `_bindings` and `_ffi` are generated from wasmtime's C
-header, which each release may change. This module imports nothing of capsend, so that it can be run as a file where the rest of the
-engine cannot be imported: `python capsend/engine/unpromised.py`.
+wasmtime-py documents the classes of `wasmtime` and `wasmtime.component`. Its modules `_bindings` and `_ffi` are
+generated from wasmtime's C header, which each release may change. This module imports nothing of capsend, so that it
+can be run as a file even if the rest of the engine cannot be imported: `python capsend/engine/unpromised.py`.
 """
 
 from __future__ import annotations
@@ -127,11 +127,11 @@ MEMBERS: Final = (
     ("Linker", "ptr"),
     ("Config", "ptr"),
 )
-"""(class, member): the way from objects of wasmtime-py to those of the C interface, and back."""
+"""(class, member): the members that convert objects of wasmtime-py to those of the C interface, and back."""
 
 
 def changes() -> list[str]:
-    """Return a sentence for each part that the installed wasmtime-py has in another form."""
+    """Return a sentence for each part that is different in the installed wasmtime-py."""
     try:
         import wasmtime.component
         from wasmtime import _bindings, _ffi
@@ -164,7 +164,7 @@ def _compared(kind: str, had: dict[str, object], expected: dict[str, Any]) -> li
 
 
 def signature(bindings: Any, name: str) -> str | None:
-    """Return arguments and result of a C function as text; None if there is none of that name."""
+    """Return arguments and result of a C function as text; None if the function does not exist."""
     function = getattr(bindings, f"_{name}", None)
     if function is None:
         return None
@@ -172,7 +172,7 @@ def signature(bindings: Any, name: str) -> str | None:
 
 
 def layout(bindings: Any, name: str) -> str | None:
-    """Return the size and the fields of a C type as text; None if there is none of that name."""
+    """Return the size and the fields of a C type as text; None if the type does not exist."""
     kind = getattr(bindings, name, None)
     if kind is None:
         return None
@@ -181,7 +181,7 @@ def layout(bindings: Any, name: str) -> str | None:
 
 
 def constant(ffi: Any, name: str) -> int | None:
-    """Return the value of a constant; None if there is none of that name."""
+    """Return the value of a constant; None if the constant does not exist."""
     value = getattr(ffi, name, None)
     return None if value is None else int(value.value)
 
@@ -189,13 +189,13 @@ def constant(ffi: Any, name: str) -> int | None:
 def _name(kind: Any) -> str:
     if kind is None:
         return "None"
-    # Pointers as in C, and the prefixes that nearly all types have left out: the lines of the table stay readable.
+    # Pointers as in C; the prefixes of nearly all types are left out, to keep the lines of the table readable.
     name = re.sub(r"^(LP_)+", lambda found: "*" * (len(found[0]) // 3), kind.__name__)
     return name.replace("wasmtime_", "").replace("component_", "c_")
 
 
 def main() -> int:
-    """Print the changes; return 1 if there are any."""
+    """Print the changes; return 1 if the list is not empty, else 0."""
     found = changes()
     print("\n".join(found) or "wasmtime-py has all parts as they were.")  # noqa: T201 - run as a program
     return 1 if found else 0

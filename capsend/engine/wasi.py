@@ -1,4 +1,4 @@
-"""WASI for components: wasmtime's own, except for the functions that block, cost the host or write."""
+"""WASI for components: wasmtime's implementation, except for functions that block, write or cost the host much."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from capsend.engine import capi, component_values, openings
 from capsend.engine.component_instance import RAW_WAIT
 from capsend.engine.instance import numbers, running
 
-# wasmtime names its WASI interfaces by the version it implements; shadowing works under that name only.
+# wasmtime names its WASI interfaces by the implemented version; only that name can be shadowed.
 _WASI: Final = "0.2.12"
 
 _LISTING: Final = 1
@@ -35,9 +35,9 @@ _RESULT: Final = ffi_constants.WASMTIME_COMPONENT_RESULT.value
 def _on_block(
     _data: Any, context: Any, _type: Any, arguments: Any, _count: int, _res: Any, _results: int
 ) -> int | None:
-    """`wasi:io/poll.block`: can be interrupted.
+    """`wasi:io/poll.block`, interruptible.
 
-    A guest without files waits for nothing but time: it wakes early, and looks at its clock again.
+    A guest without files waits only for times: it wakes early, and checks its clock again.
     """
     guest = running.guest
     if guest.functions:
@@ -52,7 +52,7 @@ def _on_block(
 def _on_poll(
     _data: Any, context: Any, _type: Any, arguments: Any, _count: int, results: Any, _results: int
 ) -> int | None:
-    """`wasi:io/poll.poll`: can be interrupted; reports after a moment that nothing is ready where only time is waited for."""
+    """`wasi:io/poll.poll`, interruptible; waits for times alone end early, with nothing ready."""
     pollables = arguments[0].of.list
     guest = running.guest
     ready: list[int] = []
@@ -83,7 +83,7 @@ def _on_poll(
 def _on_open(
     _data: Any, context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
 ) -> int | None:
-    """`descriptor.open-at`: WASI's own, unless the host program would run out of files."""
+    """`descriptor.open-at`: WASI's function, as long as the host program can open more files."""
     guest = running.guest
     if arguments[2].of.string.size > LONGEST_PATH:
         answer = None
@@ -114,7 +114,7 @@ def _was_interrupted(answer: Any) -> bool:
 def _on_list(
     _data: Any, context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
 ) -> int | None:
-    """`descriptor.read-directory`: WASI's own reads the whole folder into memory of the host, so the open listings of a guest are limited."""
+    """`descriptor.read-directory`, with a limit on open listings: WASI's function reads the whole folder into the host's memory."""
     guest = running.guest
     answer = guest.pass_on("list", arguments, count) if len(guest.listings) < MOST_LISTINGS else None
     capi.resource_drop(context, arguments[0].of.resource)
@@ -143,7 +143,7 @@ def _host_resource(context: Any, number: int) -> Any:
 def _on_entry(
     _data: Any, context: Any, _type: Any, arguments: Any, count: int, results: Any, _results: int
 ) -> int | None:
-    """`directory-entry-stream.read-directory-entry`: of the listing with that number."""
+    """`directory-entry-stream.read-directory-entry` for the listing of a number."""
     guest = running.guest
     handle = ctypes.POINTER(ffi.wasmtime_component_resource_host_t)()
     error = ffi.wasmtime_component_resource_any_to_host(context, arguments[0].of.resource, ctypes.byref(handle))
@@ -151,7 +151,7 @@ def _on_entry(
     if error:
         capi.problem(error)  # frees it
         capi.resource_drop(context, arguments[0].of.resource)
-    else:  # which gave back the borrowed listing
+    else:  # the called function has given back the borrowed listing
         listing = ffi.wasmtime_component_val_t()
         listing.kind = arguments[0].kind
         listing.of.resource = guest.listings.get(ffi.wasmtime_component_resource_host_rep(handle))
@@ -166,7 +166,7 @@ def _on_entry(
 
 @capi.destructor
 def _on_listing_dropped(_data: Any, context: Any, number: int) -> int | None:
-    """Free a listing that a guest has closed."""
+    """Free a listing that the guest has closed."""
     listing = running.guest.listings.pop(number, None)
     if listing is not None:
         error = capi.resource_drop(context, listing)
@@ -177,13 +177,13 @@ def _on_listing_dropped(_data: Any, context: Any, number: int) -> int | None:
 
 
 def has_room_for_files() -> bool:
-    """Return whether less than three quarters of the files that this OS process may open are open.
+    """Return whether this OS process has opened less than three quarters of the files that it may open.
 
-    A new descriptor has the lowest free number.
+    A new descriptor has the lowest free number, so the number shows how many are open.
     """
     try:
         import resource
-    except ImportError:  # Windows: handles of files have no limit that is near
+    except ImportError:  # Windows: the limit on file handles is far away
         return True
     try:
         number = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
@@ -203,7 +203,7 @@ def _on_write(
     guest = running.guest
     try:
         guest.keep_output(component_values.read(arguments[1], most=guest.longest_output))
-    except BaseException as failure:  # noqa: BLE001 - raised again by `finish`, on this side of wasmtime
+    except BaseException as failure:  # noqa: BLE001 - raised again by `finish`, after wasmtime has returned
         guest.failure = failure
         return capi.error("host function failed")
     results[0].kind = _RESULT
@@ -247,11 +247,11 @@ _SHADOWED_OUTPUT: Final = (
 
 
 def make_linker(owner: wasmtime.Engine, *, writing: bool) -> wasm_component.Linker:
-    """Return a linker with WASI, of which the functions that block or cost the host are replaced.
+    """Return a linker with WASI, whose functions that block or cost the host much are replaced.
 
     Args:
         owner: the engine.
-        writing: True if the guests may write files: streams of output are wasmtime's own then.
+        writing: True if the guests may write files: their output streams are wasmtime's then.
     """
     linker = wasm_component.Linker(owner)
     linker.allow_shadowing = True
@@ -266,7 +266,7 @@ def make_linker(owner: wasmtime.Engine, *, writing: bool) -> wasm_component.Link
 
 
 def _add_listing(instance: wasm_component.LinkerInstance) -> None:
-    """Replace `directory-entry-stream` by a resource of the engine's own."""
+    """Replace `directory-entry-stream` by a resource of the engine."""
     name = b"directory-entry-stream"
     kind = ffi.wasmtime_component_resource_type_new_host(_LISTING)
     capi.check(

@@ -1,4 +1,4 @@
-"""Turns: the number and rate of calls of a host function by the processes of one tree, and its abandoned calls."""
+"""Call limits: the number and rate of calls of a host function by the processes of one tree, and the tree's abandoned calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from capsend.capabilities.host_functions import FunctionGrant
 
 MOST_LATE: Final = 8
-"""Calls of a tree that may go on after nobody waits for them any more."""
+"""The most calls of a tree that may still run after their waiters have gone."""
 
 
 class Worker(Protocol):
@@ -22,9 +22,9 @@ class Worker(Protocol):
 
 
 class Turns:
-    """The calls that a process and its descendants have made; safe to use from any thread.
+    """The calls made by a process and its descendants; safe to use from any thread.
 
-    Limits of a function hold for all of them together, so that a process gains no calls by spawning.
+    The processes of a tree share the limits of a function, so that a process gains no calls by spawning.
     """
 
     def __init__(self) -> None:
@@ -33,10 +33,13 @@ class Turns:
         self._late: list[Worker] = []
 
     def take(self, grant: FunctionGrant) -> float:
-        """Count a call, and return the seconds until its turn comes.
+        """Count a call.
+
+        Returns:
+            The seconds to wait before the call may begin.
 
         Raises:
-            LimitExceeded: the function's calls are used up, or too many abandoned calls of the tree still run.
+            LimitExceeded: the function's calls are used up, or too many abandoned calls of the tree are still running.
         """
         function = grant.function
         limits = function.limits
@@ -54,13 +57,13 @@ class Turns:
             return 0.0 if limits.rate is None else usage.delay(limits.rate)
 
     def go_on(self, worker: Worker) -> None:
-        """Note that a worker's call was abandoned and still runs."""
+        """Note that a worker's call was abandoned and is still running."""
         with self._lock:
             self._late.append(worker)
 
 
 class _Usage:
-    """The calls of one function: their number, and the moment at which the next may begin."""
+    """The calls of one function: their number, and the earliest moment of the next call."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -68,7 +71,11 @@ class _Usage:
         self._at = 0.0
 
     def delay(self, rate: float) -> float:
-        """Take a turn, and return the seconds until it comes."""
+        """Count a call at a rate.
+
+        Returns:
+            The seconds to wait before the call may begin.
+        """
         now, most = time.monotonic(), max(rate, 1.0)
         known = most if self._tokens is None else min(most, self._tokens + (now - self._at) * rate)
         self._tokens, self._at = known - 1.0, now

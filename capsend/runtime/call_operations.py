@@ -1,4 +1,4 @@
-"""Calls of functions of the host by one process: permission, limits, arguments, the thread they run on, and the answer."""
+"""Calls of host functions by one process: permission, limits, arguments, thread and answer."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
     from capsend.shipping.ship import Shipment
 
 MOST_ARGUMENTS: Final = 16 << 20
-"""Characters that the arguments of one call can have in transit."""
+"""The most characters of one call's arguments in transit."""
 
 _LIMITS: Final = wire.LIMITS._replace(max_chars=MOST_ARGUMENTS)
 _log: Final = logging.getLogger("capsend.host_function")
 
 
 class HostCalls:
-    """The calls of host functions by one process; used on that process's thread.
+    """The calls of host functions by one process; used only on the process's thread.
 
     Args:
         number: the process's number.
-        handles: its table.
-        shipment: the call that the process runs, by which classes are named.
-        turns: the calls of its tree.
-        transit: its segments.
+        handles: the process's table.
+        shipment: the call that the process runs; it resolves the names of classes.
+        turns: the calls of the process's tree.
+        transit: the process's segments.
     """
 
     def __init__(self, number: int, handles: Handles, shipment: Shipment, *, turns: Turns, transit: Transit) -> None:
@@ -58,8 +58,8 @@ class HostCalls:
         """Do `number segments:arguments`.
 
         Returns:
-            "v", the length of the handles in hexadecimal, a colon, the handles, the result; "V" and the same for a result with segments, whose
-            sizes and a colon are before it; or "e" and the exception.
+            One of three: "v", the length of the handles in hexadecimal, a colon, the handles, the result; for a result
+            with segments "V", the sizes of the segments, a colon, and the same; or "e" and the exception.
         """
         name, beside, text = Call.read(payload)
         grant = self._handles.get(int(name)) if name.isdecimal() and len(name) < 10 else None
@@ -87,20 +87,20 @@ class HostCalls:
         return f"v{len(told):x}:{told}{call.answer}"
 
     def make(self, guest: Any, grant: FunctionGrant, call: HostCall) -> bool:
-        """Make a call when its turn has come, and wait for its end; return False when the process is stopped meanwhile."""
+        """Make a call when the limits permit it, and wait for its end; return False if the process is stopped meanwhile."""
         try:
             if call.refusal is None:
                 self._wait_for_turn(guest, grant)
         except LimitExceeded as refusal:
             call.refusal = refusal
         if guest.interrupted:
-            return False  # the process was stopped while it waited for its turn
+            return False  # the process was stopped while it waited for permission
         worker = self._worker = self._worker or _Worker()
         worker.begin(call, guest.unpark)
         return self._wait(guest, call)
 
     def close(self) -> None:
-        """End with the process: calls that still run for it are cancelled where they can be."""
+        """End together with the process: its running calls are cancelled if possible."""
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.end()
@@ -108,7 +108,7 @@ class HostCalls:
                 self._turns.go_on(worker)
 
     def _wait_for_turn(self, guest: Any, grant: FunctionGrant) -> None:
-        """Count a call, and wait as long as its rate demands.
+        """Count a call, and wait for as long as the function's rate requires.
 
         Raises:
             LimitExceeded: the call cannot be made.
@@ -118,33 +118,33 @@ class HostCalls:
             guest.park(left)
 
     def _wait(self, guest: Any, call: HostCall) -> bool:
-        """Wait until a call has ended or its time is over; return False when the process is stopped instead."""
+        """Wait until a call has ended or its time is over; return False if the process is stopped first."""
         limit = call.function.limits.timeout
         end = None if limit is None else time.monotonic() + limit
         while not call.done:
             if guest.interrupted:
                 return False
             if guest.disturbed:
-                # The guest is about to see a KeyboardInterrupt of its own; until then this is its answer.
+                # The guest will raise KeyboardInterrupt itself; until then this is its answer.
                 call.too_late = raised_text(TimeoutError(f"{call.function.name} was interrupted"), None)
                 self.close()
                 return True
             left = None if end is None else end - time.monotonic()
             if left is not None and left <= 0:
-                # Not `answer`, which the worker writes, now that the call is cancelled.
+                # Not `call.answer`, which the worker writes now that the call is cancelled.
                 call.too_late = raised_text(TimeoutError(f"{call.function.name} took longer than {limit:g} s"), None)
                 self.close()
                 return True
             guest.park(left)
         return True
 
-    # --- on the thread of the worker ---
+    # --- on the worker's thread ---
 
     def decode(self, text: str, segments: Sequence[bytes]) -> Any:
         """Return the arguments of a call.
 
         Raises:
-            CapsendError: the text is no message, or names an object that the process does not have.
+            CapsendError: the text is not a message, or names an object that the process does not have.
         """
 
         def resolve(reference: Any) -> object:
@@ -158,7 +158,7 @@ class HostCalls:
         """Encode the result of a call.
 
         Returns:
-            (text, the grants behind its handles, the bytes beside it).
+            (text, the grants behind its handles, the segments next to the text).
 
         Raises:
             SerializationError: a part of the result cannot be sent.
@@ -202,11 +202,11 @@ class HostCalls:
             return
         try:
             log(Report(self._number, call.function.name, call.arguments, outcome, error, seconds))
-        except Exception:  # noqa: BLE001 - the exception is nobody's to handle
+        except Exception:  # noqa: BLE001 - no caller could handle the exception
             _log.exception("the log of %s raised an exception", call.function.name)
 
     def name_of(self, thing: object) -> object:
-        """Return the name by which the process knows a class.
+        """Return the process's name for a class.
 
         Raises:
             NotEncodable: the object is an instance of a class that is declared not sendable.
@@ -233,7 +233,7 @@ class HostCall:
         self._calls = calls
 
     def run(self, run: Callable[[Any], Any]) -> None:
-        """Make the call, from the arguments to the answer; `run` awaits the coroutine of an asynchronous function."""
+        """Make the call, from decoding the arguments to encoding the answer; *run* awaits the coroutine of an asynchronous function."""
         outcome, error = "refused", None
         began = time.monotonic()
         try:
@@ -298,25 +298,25 @@ def raised_text(error: BaseException, calls: HostCalls | None) -> str:
 
 
 class _Worker:
-    """A thread that makes calls, one at a time, while the process waits on its own and can be ended."""
+    """A thread that makes calls one at a time; the process waits on its own thread and can be ended meanwhile."""
 
     def __init__(self) -> None:
         self.is_busy = False
         self._ended = False
         self._running: Any = None  # (event loop, task) of an asynchronous call
-        self._runner: Any = None  # made for the first asynchronous call
+        self._runner: Any = None  # made at the first asynchronous call
         self._lock = threading.Lock()
         self._jobs: queue.SimpleQueue[tuple[HostCall, Callable[[], None]] | None] = queue.SimpleQueue()
         # A daemon: a function that hangs must not keep the interpreter from exiting.
         threading.Thread(target=self._work, name="capsend host functions", daemon=True).start()
 
     def begin(self, call: HostCall, wake: Callable[[], None]) -> None:
-        """Make a call, and wake the waiting process when the call has ended."""
+        """Make a call, and wake the process when the call has ended."""
         self.is_busy = True
         self._jobs.put((call, wake))
 
     def end(self) -> None:
-        """Cancel an asynchronous call, and end the thread as soon as no call runs any more."""
+        """Cancel an asynchronous call, and end the thread once no call is running."""
         with self._lock:
             self._ended = True
             self._cancel()
@@ -337,7 +337,7 @@ class _Worker:
                 self._cancel()
 
     def _await(self, awaitable: Any) -> Any:
-        import asyncio  # loaded when an asynchronous function became a `HostFunction`
+        import asyncio  # loaded since an asynchronous function became a `HostFunction`
 
         async def watched() -> Any:
             self._started((asyncio.get_running_loop(), asyncio.current_task()))

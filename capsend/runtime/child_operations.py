@@ -1,4 +1,4 @@
-"""The host operations of a process on its children: text in, text out, every part of it checked."""
+"""A process's host operations on its children: text in, text out, every part checked."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 _LONGEST_HEAD: Final = 2 << 20
 _HEAD: Final = codec.Limits(max_chars=_LONGEST_HEAD, max_nodes=10, max_items=5_000)
-_COPIES: Final = 2  # the host keeps the texts of a shipment, and their bytes, for as long as the process runs
-_VARIABLE: Final = 200  # bytes that the host needs for an environment variable, beside its texts
-_HANDLE: Final = 1 << 10  # bytes that the host needs for a handle, beside its words
+_COPIES: Final = 2  # the host keeps the texts of a shipment, and their bytes, while the process runs
+_VARIABLE: Final = 200  # bytes of an environment variable in the host, in addition to its texts
+_HANDLE: Final = 1 << 10  # bytes of a handle in the host, in addition to its words
 _LONGEST_NAME: Final = 200
 _LONGEST_WORDS: Final = 500
 
 
 class ChildOperations:
-    """The operations of one process on its children; used on that process's thread."""
+    """The operations of one process on its children; used only on the process's thread."""
 
     def __init__(self, life: Life) -> None:
         self._life = life
@@ -94,12 +94,12 @@ class ChildOperations:
             raise _refused(RefusalWord.LIMIT, str(lack)) from None
         except (LimitExceeded, TypeError, ValueError) as error:
             raise _refused(RefusalWord.LIMIT, str(error)) from None
-        except Exception as error:  # noqa: BLE001 - an audit hook may raise anything; its text is for the host alone
+        except Exception as error:  # noqa: BLE001 - an audit hook may raise anything; the text of its error stays on the host
             why = str(error) if type(error) is RuntimeError else type(error).__name__
             raise _refused(RefusalWord.REFUSED, why) from None
 
     def _grant(self, name: str) -> Grant:
-        """Return the grant of a handle in a spawn; `7r/a%2Cb` is the path `a,b` in the folder of 7, read-only."""
+        """Return the grant of a handle in a spawn; `7r/a%2Cb` is the path `a,b` in the folder of handle 7, read-only."""
         number, slash, quoted = name.partition("/")
         read_only = number.endswith("r")
         grant = self._life.handles.get(int(number.removesuffix("r")))
@@ -119,7 +119,7 @@ class ChildOperations:
         return grant.child
 
     def _join(self, payload: str) -> str:
-        """Do `number timeout`. Returns: `kind size length handles text`, or empty when time is over."""
+        """Do `number timeout`. Returns: `kind size length handles text`, or empty when the time is over."""
         number, timeout = Join.read(payload)
         child = self._child(number)
         if not self._wait(child, timeout):
@@ -167,7 +167,7 @@ class ChildOperations:
         return codec.dumps({"id": life.number, "reason": life.reason, **attrs.asdict(life.stats())})
 
     def _await(self, payload: str) -> str:
-        """Do `tag number`: one notice with that tag, when the child ends."""
+        """Do `tag number`: request one notice with that tag at the end of the child."""
         tag, number = Pair.read(payload)
         self._life.mail.await_end(tag, self._child(number).life.mail.port)
         return ""
@@ -177,7 +177,7 @@ class ChildOperations:
         return codec.dumps(self._life.handles.deliver([self._child(payload).life.mail.grant()]))
 
     def _link(self, payload: str) -> str:
-        """Do `number number`: each of the two is notified when the other ends."""
+        """Do `number number`: link two children, so that each is notified when the other ends."""
         one, other = (self._child(number).life.mail for number in Pair.read(payload))
         one.check_watches()
         other.check_watches()
@@ -185,7 +185,7 @@ class ChildOperations:
         return ""
 
     def _unlink(self, payload: str) -> str:
-        """Do `number number`."""
+        """Do `number number`: undo a link."""
         one, other = (self._child(number).life.mail for number in Pair.read(payload))
         one.unlink(other.port)
         return ""
@@ -206,7 +206,7 @@ class ChildOperations:
 
 @attrs.frozen
 class _Head:
-    """The head of a spawn: everything that a process asks of its child beside the program."""
+    """The head of a spawn: everything that a process requests for its child, apart from the program."""
 
     name: str
     mailbox: bool
@@ -226,7 +226,7 @@ class _Head:
         """Read the text of a head.
 
         Raises:
-            ValueError: the text is no head.
+            ValueError: the text is not a head.
         """
         told = codec.parse(text, _HEAD, depth=4) if len(text) <= _LONGEST_HEAD else None
         if type(told) is not dict:
@@ -249,7 +249,7 @@ class _Head:
 
 
 def _check_payload(size: int) -> None:
-    """Refuse segments of arguments that are more than a text could be."""
+    """Refuse segments of arguments that are larger than a text could be."""
     if size > LARGEST_PAYLOAD:
         raise _refused(
             RefusalWord.LIMIT,
@@ -276,5 +276,5 @@ def _refused(word: RefusalWord, why: str) -> Refused:
 
 
 def _size_of(variables: Mapping[str, str]) -> int:
-    """Return the bytes of the host's memory that environment variables take: as they are, and as they are sent to a process."""
+    """Return the bytes of host memory that environment variables take: as kept, and as sent to the process."""
     return sum(_VARIABLE + len(codec.dumps((name, text))) + 4 * len(name + text) for name, text in variables.items())

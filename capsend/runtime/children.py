@@ -1,4 +1,4 @@
-"""Children: the limits of each, its start, and the parent's hold on it."""
+"""Children: the limits of each, its start, and its parent's hold on it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from capsend.shipping.ship import Shipment
 
 CHILD_MEMORY: Final = 128 << 20
-"""Bytes of memory that a child can have where its parent sets no limit."""
+"""Bytes of memory of a child for which its parent sets no limit."""
 
 PART: Final = 8 << 20
-"""Characters of a result that are handed over at once."""
+"""The most characters of a result that are handed over in one operation."""
 
 _FREE: Final = ("mailbox_full", "env")
 _PATIENCE: Final = 1.0
@@ -35,11 +35,11 @@ _PAUSE: Final = 0.001
 
 
 def narrow(parent: Terms, limits: Mapping[str, Any]) -> Terms:
-    """Return the environment of a child: its parent's, with limits that are at most the parent's, and only the given variables.
+    """Return the environment of a child: the parent's, with limits up to the parent's, and only the given variables.
 
     Raises:
         LimitExceeded: a limit is above the parent's.
-        TypeError, ValueError: a limit is no limit, or is one that no child can have.
+        TypeError, ValueError: a limit is not valid, or not possible for a child.
     """
     unknown = limits.keys() - {*LIMITS, *_FREE}
     if unknown:
@@ -60,7 +60,7 @@ def narrow(parent: Terms, limits: Mapping[str, Any]) -> Terms:
 
 @attrs.define(eq=False)
 class Child:
-    """A child, as its parent holds it. Used on the parent's thread only.
+    """A child, as its parent holds it. Used only on the parent's thread.
 
     Attributes:
         life: the process.
@@ -72,26 +72,26 @@ class Child:
     _position: int = 0
 
     def outcome(self) -> Outcome | None:
-        """Return the outcome of the child; None when it was taken before."""
+        """Return the outcome of the child; None if it was taken before."""
         life = self.life
         assert life.reason is not None
         if self._taken:
             return None
         try:
             outcome: Outcome | bytes = life.outcome()
-        except BaseException as error:  # noqa: BLE001 - whatever the child ended by is reported
+        except BaseException as error:  # noqa: BLE001 - every error that ended the child is reported
             return outcome_of(error, number=life.number, reason=life.reason)
         return Outcome("v", codec.encode(outcome)) if isinstance(outcome, bytes) else outcome
 
     def take(self, outcome: Outcome) -> str:
-        """Return the first part of an outcome's text, and keep the rest for `more`."""
+        """Return the first part of an outcome's text; `more` returns the rest."""
         self._taken = True
         self._text = outcome.text
         self.life.forget_result()
         return self.more()
 
     def more(self) -> str:
-        """Return the next part of the text; empty when all of it was handed over."""
+        """Return the next part of the text; empty when all parts were returned."""
         part = self._text[self._position : self._position + PART]
         self._position += len(part)
         if self._position >= len(self._text):
@@ -101,7 +101,7 @@ class Child:
         return part
 
     def let_go(self) -> None:
-        """End the child and drop its outcome: nobody can ask for the result any more."""
+        """End the child and drop its outcome: the parent has dropped the handle."""
         self._taken = True
         self._text = ""
         self.life.branch.drop_result(abandon=True)
@@ -113,7 +113,7 @@ class Child:
 
 @attrs.frozen(eq=False)
 class ProcessGrant(Grant):
-    """The right to a process as a whole: to wait for it, to take its result, to end it. Only its parent has this right."""
+    """The right to a process as a whole: to wait for it, take its result, and end it. Only the parent has this right."""
 
     kind: ClassVar[str] = "process"
     refusal: ClassVar[str] = "a process belongs to the one that spawned it, and ends with it. Send its address"
@@ -126,7 +126,7 @@ class ProcessGrant(Grant):
         return [life.number, life.name, life.mail.takes_messages]
 
     def handle(self) -> object:
-        """Refuse: no object of the host represents a child."""
+        """Refuse: the host has no object for a child."""
         raise LookupError(self.refusal)
 
     def let_go(self) -> None:
@@ -142,17 +142,18 @@ def spawn(
 ) -> Child:
     """Start a child, from its parent's image or a module; called on the parent's thread, within one of its host operations.
 
-    The child ends with its parent, and when nobody holds it any more. The resources that it uses are charged to all processes above it.
+    The child ends with its parent, and when its parent drops the handle. Its resources are charged to all of its
+    ancestors.
 
     Args:
-        parent: the process that spawns.
-        shipment: the call that the child runs; its grants are among the parent's.
+        parent: the spawning process.
+        shipment: the child's call; its grants are among the parent's.
         environment: the child's limits, made by `narrow`.
-        size: bytes of the host's memory that the shipment takes.
-        linked: True links parent and child from the first moment.
+        size: bytes of host memory that the shipment takes.
+        linked: True to link parent and child from the beginning.
 
     Raises:
-        NoRoom: the budget of a process above the child is used up.
+        NoRoom: the budget of an ancestor of the child is used up.
         RuntimeError: no thread is left, or the interpreter is shutting down; also any exception of an audit hook.
     """
     guest = parent.guest
@@ -164,17 +165,17 @@ def spawn(
     cost = environment.memory + size
     _reserve(parent, cost)
     life = start(shipment, environment, template, kind=kind, operations=parent.operations, parent=parent, reserved=cost)
-    # The child's end wakes whoever waits for it; a parent that waits for something else looks again.
+    # The child's end wakes its waiters; a parent that waits for something else checks again.
     life.add_callback(guest.unpark)
     if linked:
         parent.mail.link(life.mail.port)
-    if parent.is_ending:  # the thread that stops the parent may have looked for children before this one existed
+    if parent.is_ending:  # the thread that stops the parent may have collected the children before this one existed
         life.abandon()
     return Child(life)
 
 
 def _reserve(parent: Life, memory: int) -> None:
-    """Charge for one more child; if the budget is used up, wait for children that are just ending."""
+    """Charge for another child; if the budget is used up, first wait for ending children."""
     end = time.monotonic() + _PATIENCE
     while True:
         try:

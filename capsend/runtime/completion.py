@@ -1,4 +1,4 @@
-"""The completion of a process: its reason, its value or error, and the threads and callbacks that wait for these."""
+"""The completion of a process: its reason, its value or error, and the threads and callbacks that wait for them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class End:
-    """The end of a process, for which any thread can wait but the process's own: a target of output runs on that.
+    """The end of a process, as something to wait for on any thread except the process's, which also runs its targets of output.
 
     Attributes:
-        thread: the thread on which the process runs, once it does.
+        thread: the thread of the process, while it runs.
     """
 
-    # No `threading.Event`: its waiter wakes up while the setter still holds a lock of it, and goes to sleep once more.
+    # Not a `threading.Event`: its waiter wakes while the setter still holds the event's lock, and has to sleep again.
     __slots__ = ("_is_set", "_number", "_waiters", "thread")
 
     def __init__(self, number: int) -> None:
@@ -38,16 +38,16 @@ class End:
         return self._is_set
 
     def set(self) -> None:
-        """Wake all that wait: the process has ended."""
+        """Wake all waiters: the process has ended."""
         self._is_set = True
         while self._waiters:
             self._waiters.pop().release()
 
     def check_waiter(self) -> None:
-        """Refuse to wait on the thread of the process.
+        """Refuse to wait on the thread of the process itself.
 
         Raises:
-            RuntimeError: the thread that asks is that of the process.
+            RuntimeError: the caller runs on the thread of the process.
         """
         if self.thread == threading.get_ident() and not self._is_set:
             raise RuntimeError(
@@ -61,29 +61,29 @@ class End:
         if self._is_set:
             return True
         end = math.inf if timeout is None else time.monotonic() + timeout
-        # A Ctrl-C that comes just before the main thread falls asleep does not wake it.
+        # A Ctrl-C just before the main thread falls asleep does not wake it.
         longest = NAP if threading.current_thread() is threading.main_thread() else threading.TIMEOUT_MAX
         wake = threading.Lock()
         wake.acquire()
         self._waiters.append(wake)
         try:
-            # Looked at anew: it may have been set before the waiter was added.
+            # Checked again: the end may have been set before the waiter was added.
             while not self.is_set() and (left := end - time.monotonic()) > 0:
                 wake.acquire(timeout=min(left, longest))
         finally:
-            with contextlib.suppress(ValueError):  # whoever wakes it has taken it out
+            with contextlib.suppress(ValueError):  # the waker has removed it
                 self._waiters.remove(wake)
         return self._is_set
 
 
 class Completion:
-    """The part of a life that remains when its process has ended; safe to use from any thread.
+    """The part of a life that outlives the process; safe to use from any thread.
 
     Attributes:
         number: the number of the process.
         finished: the end, to wait for.
         reason: the reason of the end; None while the process runs.
-        value: the result: whatever the function returned.
+        value: the result: the return value of the function, as it is.
     """
 
     __slots__ = ("_callbacks", "_error", "_lock", "finished", "number", "reason", "value")
@@ -116,11 +116,11 @@ class Completion:
         return self.value
 
     def forget_result(self) -> None:
-        """Drop the result or error: it was handed over, or nobody can ask for it."""
+        """Drop the result or error, after it was handed over or once no handle can ask for it."""
         self.value = self._error = None
 
     def _complete(self, reason: ExitReason, notify: Callable[[], object]) -> None:
-        """End for all that look at the process, wait for it or were told to be called.
+        """Publish the end to watchers, waiters and callbacks.
 
         Ordering:
             The reason is set first; then come the notices of other processes, the waiting threads, and the callbacks.
@@ -136,4 +136,4 @@ class Completion:
         self.finished.set()
         callbacks.reverse()
         while callbacks:
-            callbacks.pop()()  # each callback is let go before the next, with all that it holds
+            callbacks.pop()()  # each callback, with the objects that it holds, is released before the next one runs

@@ -1,4 +1,4 @@
-"""Host operations of a process: a number and a text in, a text out, and a word for each refusal."""
+"""Host operations of a process: from a number and a text to a text, with a word for each refusal."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Refused(Exception):
 
 
 def do(operation: int, payload: str, *, owner: T, table: Mapping[int, Callable[[T, str], str]]) -> str:
-    """Do an operation of an owner.
+    """Do an operation for its owner.
 
     Returns:
-        Data, or an empty text, on success; `!` and a word on refusal.
+        Data or an empty text on success; `!` and a word on refusal.
     """
     handler = table.get(operation)
     if handler is None:

@@ -1,4 +1,4 @@
-"""The end of a process: the error for the waiter, the exit reason, and the words for monitors."""
+"""The end of a process: the error for its waiters, the exit reason, and the words for monitors."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _LONGEST_WORDS: Final = 500
 
 
 def is_told(error: BaseException) -> bool:
-    """Return whether an error is capsend's own or came from the guest, and no other code of the host raised it."""
+    """Return whether an error is capsend's or came from the guest; other errors of the host are not shown to processes."""
     return isinstance(error, CapsendError) or isinstance(error.__cause__, GuestTraceback)
 
 
 def fault_of(fault: Trapped, *, number: int) -> ProcessFailed:
-    """Return the error of a process that ended by a fault of its guest."""
+    """Return the error of a process that was ended by a fault of its guest."""
     details = f"\n{fault.details}" if fault.details else ""
     return ProcessFailed(
         f"process {number} ended by a fault: {fault.reason}{details}", type_name="trap", guest_message=fault.details
@@ -36,14 +36,14 @@ def fault_of(fault: Trapped, *, number: int) -> ProcessFailed:
 
 
 def translated(error: BaseException, *, number: int, limit: int) -> BaseException:
-    """Return the error for the waiter: a guest's own `MemoryError` is about the limit of its environment.
+    """Return the error for the waiters: a guest's `MemoryError` becomes one about the limit of its environment.
 
     Args:
         error: the error that ended the process.
         number: the number of the process.
         limit: the bytes of memory of its environment.
     """
-    if type(error) is not MemoryError or error.args:  # an error with arguments is the user's own, whatever it means
+    if type(error) is not MemoryError or error.args:  # an error with arguments is the user's, whatever its meaning
         return error
     exceeded = MemoryLimitExceeded(
         f"process {number} asked for more memory than its environment's {limit} bytes. Give it more: Environment(memory=...)",
@@ -57,8 +57,8 @@ def reason_of(error: BaseException | None, *, stop: BaseException | None) -> Exi
     """Return the exit reason of a process.
 
     Args:
-        error: the error that ended it; None if it returned.
-        stop: the error with which the host stopped it, if the host did.
+        error: the error that ended the process; None if the function returned.
+        stop: the error with which the host stopped the process, if it did.
     """
     if error is None or is_normal_exit(error) or (isinstance(error, ChildRaised) and error.is_normal_exit):
         return "normal"
@@ -72,7 +72,7 @@ def reason_of(error: BaseException | None, *, stop: BaseException | None) -> Exi
 
 
 def words_of(error: BaseException) -> str:
-    """Return the words about an end that other processes may read: at most 500 characters, and no text of the host's own errors."""
+    """Return the text about an end for other processes: at most 500 characters, without texts of the host's own errors."""
     if isinstance(error, ChildRaised):
         return error.words[:_LONGEST_WORDS]
     if not is_told(error):

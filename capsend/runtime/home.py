@@ -1,6 +1,6 @@
-"""The program that processes answer to: it makes their calls of host functions, shows their warnings, and takes their log records.
+"""The home of processes: the program that runs their calls of host functions, and gets their warnings and log records.
 
-It is this program, unless processes are run for a program on another machine.
+It is this program, unless the processes run for a program on another machine.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from typing import Any, Final, Protocol
 _log: Final = logging.getLogger("capsend.process")
 
 
-# A life is Any here: the module of lives imports this one.
+# A life is Any in this module, which the module of lives imports.
 
 
 class Calls(Protocol):
-    """The calls of host functions by one process; used on that process's thread."""
+    """The calls of host functions by one process; used only on the process's thread."""
 
     def answer(self, guest: Any, payload: str) -> str:
         """Do one call; see `HostCalls.answer`."""
 
     def close(self) -> None:
-        """End with the process."""
+        """End together with the process."""
 
 
 class Home(Protocol):
-    """The program that processes answer to."""
+    """The program that processes belong to."""
 
     @property
     def log_level(self) -> int:
-        """The level below which it takes no log records of processes."""
+        """The lowest level of log records that it takes."""
 
     def calls_of(self, life: Any) -> Calls:
-        """Return the maker of the calls of a process."""
+        """Return the object that makes the calls of a process."""
 
     def warn(self, life: Any, payload: str) -> str:
         """Show a warning of a process; see `process_warnings.warn`."""
@@ -49,7 +49,7 @@ class Home(Protocol):
 
 
 class ThisProgram:
-    """The usual home: the program that the processes run in."""
+    """The usual home: the program in which the processes run."""
 
     @property
     def log_level(self) -> int:
@@ -57,7 +57,7 @@ class ThisProgram:
         return _log.getEffectiveLevel()
 
     def calls_of(self, life: Any) -> Calls:
-        """Return a maker of calls, on a thread of its own."""
+        """Return an object that makes the calls on a separate thread."""
         from capsend.runtime.call_operations import HostCalls
 
         assert life.shipment is not None
@@ -71,7 +71,7 @@ class ThisProgram:
         return process_warnings.warn(payload, number=life.number, files=files)
 
     def record(self, number: int, level: int, name: str, text: str) -> None:
-        """Log a record, for the handlers of the program."""
+        """Log a record through the program's handlers."""
         extra = {"process_id": number, "process_logger": name}
         _log.log(level, "process %d: %s: %s", number, name, text, extra=extra)
 

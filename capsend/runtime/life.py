@@ -1,4 +1,4 @@
-"""The life of a process: one isolated instance, on a thread of its own, from its start to its last line of output."""
+"""The life of a process: one isolated instance on its own thread, from the start to the last line of output."""
 
 from __future__ import annotations
 
@@ -42,31 +42,31 @@ _numbers = itertools.count(1)
 
 
 def next_number() -> int:
-    """Return a number that no other process of this program has."""
+    """Return a number that this program has given to no other process."""
     return next(_numbers)
 
 
 def count_from(number: int) -> None:
-    """Number the processes of this program from *number* on, so that programs which run processes together give no number twice."""
+    """Number the processes of this program from *number* on: programs that run processes together must not use a number twice."""
     global _numbers  # noqa: PLW0603 - one OS process, one sequence
     _numbers = itertools.count(number)
 
 
 class Answerer(Protocol):
-    """The host operations of one range of numbers, for one process."""
+    """The host operations of one range of numbers for one process."""
 
     def answer(self, operation: int, payload: str) -> str:
         """Do one operation."""
 
 
 Operations: TypeAlias = "Sequence[tuple[range, Callable[[Life], Answerer]]]"
-"""Host operations beyond those that a life does itself: ranges of numbers, and the maker of the object that does them."""
+"""[(range of numbers, maker of the object that does these operations)], for host operations that a life does not do itself."""
 
 
 class Life(Completion):
-    """The state that a process's thread and its handle share.
+    """The state shared by a process's thread and its handle.
 
-    The thread holds the life and not the handle, so that a handle which nobody holds can be collected and end its process.
+    The thread holds the life, not the handle. So a handle without references can be collected, which ends its process.
     """
 
     value: Any
@@ -142,21 +142,21 @@ class Life(Completion):
         self._written = 0
         self._memory = 0
         self.anchors: Anchors | None = None if parent is None else parent.anchors
-        self._ahead: list[str] = []  # parts of the answer that came before it
+        self._ahead: list[str] = []  # parts of the answer that arrived before it
         self._given: list[bytes] = []  # segments of the answer
-        self._clock: int | None = None  # the clock of its thread while the thread runs
-        self._before = 0.0  # CPU time that its thread had used for other processes before
-        self._seconds = 0.0  # CPU time of its thread for this process, once it has ended
+        self._clock: int | None = None  # the CPU clock of its thread, while the thread runs
+        self._before = 0.0  # CPU time that its thread had used for earlier processes
+        self._seconds = 0.0  # CPU time that its thread has used for this process, once it has ended
         above: Branch | None = None if parent is None else parent.branch
         self.mail.port.account = above
         self.turns: Turns = Turns() if parent is None else parent.turns
         self.branch: Branch = Branch(self, budget_of(environment), parent=above, memory=reserved)
         self._time_limits = TimeLimits(environment, number=self.number, stop=self.stop)
 
-    # The side of the handle.
+    # --- called from the handle ---
 
     def stop(self, error: BaseException) -> None:
-        """End the process and its descendants with this error; do nothing if it has ended or is being stopped; return at once."""
+        """End the process and its descendants with this error; do nothing if it has ended or is being stopped. Returns at once."""
         self.stop_alone(error)
         self._stop_descendants()
 
@@ -175,7 +175,7 @@ class Life(Completion):
 
     @property
     def is_ending(self) -> bool:
-        """Whether the process is being stopped, or has ended."""
+        """True once the process is being stopped or has ended."""
         return self._stop is not None or self.reason is not None
 
     def kill(self) -> None:
@@ -183,7 +183,7 @@ class Life(Completion):
         self.stop(ProcessKilled(f"process {self.number} was killed"))
 
     def abandon(self) -> None:
-        """End the process because nobody holds its handle any more."""
+        """End the process because no handle of it is left."""
         self.stop(ProcessKilled(f"process {self.number} was killed: nobody held its handle any more"))
 
     def _stop_linked(self, words: str) -> None:
@@ -191,7 +191,7 @@ class Life(Completion):
         self.stop(ProcessKilled(f"process {self.number} was killed: {words}"))
 
     def forget(self) -> None:
-        """Give up a life that could not begin."""
+        """Discard a life that could not begin."""
         self.branch.end()
         self._time_limits.cancel()
 
@@ -210,7 +210,7 @@ class Life(Completion):
 
     @property
     def terms_of_children(self) -> Terms:
-        """The environment that limits the processes which it spawns."""
+        """The environment that limits the children of the process."""
         return self.environment
 
     def cpu_seconds(self) -> float:
@@ -221,13 +221,14 @@ class Life(Completion):
         except OSError:  # the thread has just ended
             return self._seconds
 
-    # The side of the thread.
+    # --- called on the thread ---
 
     def live(self, template: Template | Callable[[], Template]) -> None:
-        """Run the process from beginning to end.
+        """Run the process from its beginning to its end.
 
         Args:
-            template: the template of its guest, or a function that returns it, whose error ends the process.
+            template: the template of its guest, or a function that returns it; an error of the function ends the
+                process.
         """
         from capsend import engine
 
@@ -235,7 +236,7 @@ class Life(Completion):
         self._before = time.thread_time()
         self.finished.thread = threading.get_ident()
         if hasattr(time, "pthread_getcpuclockid"):
-            # Asked for by the thread itself and by nobody else: the name of a thread that has ended must not be used.
+            # Only the thread itself asks for it: the identifier of an ended thread must not be used.
             self._clock = time.pthread_getcpuclockid(threading.get_ident())
         try:
             try:
@@ -255,12 +256,13 @@ class Life(Completion):
                 self._fail(self._stop or ProcessKilled(f"process {self.number} was killed"))
             except engine.Trapped as fault:
                 self._fail(fault_of(fault, number=self.number))
-            except BaseException as error:  # noqa: BLE001 - the error belongs to the waiter for the result
+            except BaseException as error:  # noqa: BLE001 - the error is for the waiter for the result
                 self._fail(error)
             self._close_output()
         finally:
             if guest is not None and (self.parent is not None or self.anchors is not None):
-                # The guest's resources, files above all, are free before anybody is notified, who may spawn the next process at once.
+                # The guest's resources, above all its files, are free before others are notified, as they may spawn the
+                # next process at once.
                 guest.close()
             self._finish()
             if guest is not None:
@@ -290,7 +292,8 @@ class Life(Completion):
 
         memory = self.environment.memory
         mounts = self._mounts()
-        # The folders of a process are settled when its instance is made: a ready instance was made without any.
+        # A process with folders needs a new instance: folders are set when an instance is made, and ready instances
+        # have none.
         guest = None if mounts else pool.take(template)
         if guest is None:
             guest = engine.Guest(template, memory=memory, host=self._answer, mounts=mounts)
@@ -301,14 +304,14 @@ class Life(Completion):
         return guest
 
     def _mounts(self) -> list[Mount]:
-        """Return the folders of the process, each by a path that only ever leads to the folder that the tree was given."""
+        """Return the folders of the process, each by a path that can only lead to the folder granted to the tree."""
         mounts = mounts_of(self.shipment.grants) if self.shipment is not None else ()
         if mounts and self.anchors is None:
             self.anchors = Anchors(mounts)
         return self.anchors.held(mounts) if self.anchors is not None else []
 
     def _program(self, shipment: Shipment) -> str:
-        """Return the program, with the handles that it starts with."""
+        """Return the program with the handles of the process's start."""
         start = ""
         if shipment.grants:
             start += f'"handles":{dumps(self.handles.deliver(shipment.grants))},'
@@ -350,7 +353,7 @@ class Life(Completion):
             self._refuse_ahead(error)
 
     def _receive_segments(self, names: str) -> str:
-        """Keep segments of a result; refuse those above the limit before they are copied."""
+        """Keep segments of a result; refuse segments above the limit before they are copied."""
         before = self._size_ahead()
         try:
             if names.startswith("+"):  # the rest of a segment that was sent as text
@@ -394,7 +397,7 @@ class Life(Completion):
     def _fail(self, error: BaseException) -> None:
         self.value = None
         if is_told(error):
-            # The cause shows where the error was raised; the frames of this thread would keep the whole process alive.
+            # The cause shows where the error was raised; this thread's frames would keep the whole process alive.
             error.__traceback__ = None
         self._error = translated(error, number=self.number, limit=self.environment.memory)
 
@@ -425,7 +428,7 @@ class Life(Completion):
         return ""
 
     def _answer_by_table(self, operation: int, payload: str) -> str:
-        """Do an operation of the table that the life was given."""
+        """Do an operation by the table given to the life."""
         for numbers, make in self.operations:
             if operation in numbers:
                 made = self._made.get(numbers)
@@ -435,23 +438,27 @@ class Life(Completion):
         return ""
 
     def _call(self, payload: str) -> str:
-        """Call a function of the host."""
+        """Call a host function."""
         if self.calls is None:
             self.calls = self.home.calls_of(self)
         return self.calls.answer(self.guest, payload)
 
     def _warn(self, payload: str) -> str:
-        """Hand on a warning; its text counts as output."""
+        """Forward a warning; its text counts as output."""
         if self.environment.stderr is None or self.shipment is None or not self._charge(len(payload)):
             return ""
         return self.home.warn(self, payload)
 
     def _charge(self, size: int) -> bool:
-        """Count bytes of output; when the limit is exceeded, end the process and return False."""
+        """Count bytes of output; if they exceed the limit, end the process and return False."""
         return self._room(size) == size
 
     def _room(self, size: int) -> int:
-        """Count bytes of output and return how many of them may be written; the process ends when not all of them may."""
+        """Count bytes of output.
+
+        Returns:
+            The number of bytes that may be written; if it is smaller than *size*, the process ends.
+        """
         self._written += size
         room = self.branch.take_most("output", size)
         if room < size:
@@ -475,7 +482,7 @@ class Life(Completion):
         try:
             self._out.close()
             self._err.close()
-        except BaseException as error:  # noqa: BLE001 - a failing target of output belongs to the waiter for the result
+        except BaseException as error:  # noqa: BLE001 - the error of a target of output is for the waiter for the result
             self._fail(error)
 
     def _finish(self) -> None:

@@ -1,7 +1,7 @@
-"""The host's side of a process's mail: its port, and the operations with which it sends, receives, calls, monitors and links.
+"""The host's side of a process's mail: its port, and the operations that send, receive, call, monitor and link.
 
-Every request of a process is checked: it can name only handles in its own table, and everything that it makes the host keep is bounded.
-Answers are text: empty on success, `!` and a word on refusal.
+Every request of a process is checked: it can name only handles in its own table, and the host keeps only a bounded
+amount for it. Answers are text: empty on success, `!` and a word on refusal.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from capsend.mailbox.timers import Timer
 """The last number of the mail's host operations."""
 
 MOST_WATCHES: Final = 1_000
-"""Monitors, links and notices about them that one process can have at a time."""
+"""The most monitors, links and waiting notices of one process."""
 
 MOST_TIMERS: Final = 1_000
-"""Timers of `send_after` that one process can have at a time."""
+"""The most timers of `send_after` of one process."""
 
 MOST_HANDLES_IN_MESSAGE: Final = 100
 _ONLY_RECEIVE: Final = Receive(urgent=False, timeout=None, held=0, held_size=0, refused=0, drops="").write()
@@ -62,13 +62,13 @@ def _ended(_: object) -> bool:
 
 
 class Mail:
-    """The mail of one process; `answer` runs on its thread, and all other threads go through the port.
+    """The mail of one process. `answer` runs on the process's thread; all other threads use the port.
 
     Args:
         number: the process's number.
-        environment: its limits.
-        handles: its table.
-        transit: its segments.
+        environment: the process's limits.
+        handles: the process's table.
+        transit: the process's segments.
         stop: ends the process, because a linked process or mailbox has ended; called with words for people.
         charge: counts bytes of output.
         record: takes a log record; see `Home.record`.
@@ -94,9 +94,7 @@ class Mail:
         self.port.on_exit = self._linked_ended
         self.takes_messages: bool = False
         self._own_grant: PortGrant | None = None
-        self._logs = (
-            environment.stderr is not None
-        )  # an environment that discards standard error wants no records either
+        self._logs = environment.stderr is not None  # without a target of standard error, records are dropped too
         self.sent: int = 0
         self._number = number
         self._handles = handles
@@ -104,7 +102,7 @@ class Mail:
         self._stop = stop
         self._charge = charge
         self._take_record = record
-        self._guest: Any = None  # engine.Guest, or its stand-in
+        self._guest: Any = None  # engine.Guest, or an object with the same methods
         self._traps_exits = False
         self.origin: Origin | None = None
         self._calls: dict[int, tuple[Port, int]] = {}
@@ -112,29 +110,29 @@ class Mail:
         self._links: dict[Port, Callable[[], None]] = {}
         self._timers: dict[int, Timer] = {}
 
-    # --- acts of its Life ---
+    # --- called by the Life ---
 
     def open(self, shipment: Shipment) -> None:
-        """Set the names that the process knows, before anybody has its address."""
+        """Set how the process names classes and functions, before any other process has its address."""
         self.takes_messages = shipment.takes_mailbox
         self._own_grant = None
         self.port.name = shipment.message_name
         self.origin = shipment
 
     def start(self, guest: Any) -> None:
-        """Begin: the thread waits through *guest*, which others wake."""
+        """Begin: the process's thread waits through *guest*, which other threads wake."""
         self._guest = guest
         self.port.listen(guest.unpark)
 
     def grant(self) -> PortGrant:
-        """Return the grant of the process's own address."""
+        """Return the grant of the process's address."""
         grant = self._own_grant
         if grant is None:
             grant = self._own_grant = PortGrant(self.port, send=self.takes_messages)
         return grant
 
     def close(self, reason: str, words: str) -> None:
-        """End: every process and mailbox that monitors this process or is linked to it is notified."""
+        """End: notify every process and mailbox that monitors this process or is linked to it."""
         for timer in list(self._timers.values()):
             timer.cancel()
         self._timers.clear()
@@ -145,11 +143,12 @@ class Mail:
         self._monitors.clear()
         self._links.clear()
         self._guest = self.origin = None
-        # The `Life` holds the mail, but the mail no longer holds the `Life`: the result goes when nobody holds the handle.
+        # The `Life` holds the mail, but the mail no longer holds the `Life`: so the result is freed with the last
+        # handle.
         self._stop = self._charge = _ended
 
     def _linked_ended(self, gone: Port, reason: str, words: str) -> None:
-        """Handle the end of a linked port; runs on the thread of the ended process."""
+        """Handle the end of a linked port; runs on the ended process's thread."""
         self._links.pop(gone, None)
         self.port.linked.pop(gone, None)
         if self._traps_exits:
@@ -157,18 +156,18 @@ class Mail:
         elif reason != "normal":
             self._stop(f"{gone.label}, to which it was linked, ended ({reason})")
 
-    # --- the requests of the process ---
+    # --- requests of the process ---
 
     def answer(self, operation: int, payload: str) -> str:
         """Do one operation."""
         return do(operation, payload, owner=self, table=self._operations)
 
     def _send(self, payload: str) -> str:
-        """Do `number timeout tag handles segments:text`; with a tag the message is a call, whose answer is let in."""
+        """Do `number timeout tag handles segments:text`; with a tag the message is a call, and one answer is admitted."""
         number, timeout, call, names, beside, text = Send.read(payload)
         target = self.target(number, "send")
         envelope = self._envelope(target, text, names, beside)
-        # A call to an ended process is reported in the answer: notices of such calls would add up.
+        # A call to an ended process is refused in the answer itself: notices about such calls would pile up.
         if call and target.port.reason is None:
             self.open_call(call, target.port)
         answer = put(target.port, envelope, parker=self._guest, timeout=timeout, later=self._guest.afterwards)
@@ -180,7 +179,7 @@ class Mail:
         return _ANSWERS[answer]
 
     def _envelope(self, target: PortGrant, text: str, names: str, beside: str) -> Envelope:
-        # Only the host may write the form that begins with k, which is a pickle.
+        # Only the host may write the form that begins with k: a pickle.
         if not text.isascii() or text.startswith("k"):
             raise Refused(RefusalWord.MALFORMED)
         segments = self._segments(target.port, beside) if beside else ()
@@ -193,10 +192,10 @@ class Mail:
         return Envelope(text, tuple(grants), tag=target.tag, origin=self.origin, segments=segments)
 
     def _segments(self, port: Port, names: str) -> Sequence[bytes]:
-        """Return the segments of a message to a port.
+        """Return the segments of a message for a port.
 
         Raises:
-            Refused: the port has never room for them, or its receiver reads none.
+            Refused: the port can never have room for them, or its receiver does not read segments.
         """
         if not port.reads_pickles:
             raise Refused(RefusalWord.TEXT)
@@ -208,7 +207,7 @@ class Mail:
         return self._transit.read(names, charge=charge)
 
     def _grants(self, names: str) -> list[Grant]:
-        """Return the grants of handles in a message; `r5` is the way back to this process for the answer to its call 5."""
+        """Return the grants of handles in a message; `r5` is the right to answer this process's call 5."""
         parts = names.split(",", MOST_HANDLES_IN_MESSAGE)
         if len(parts) > MOST_HANDLES_IN_MESSAGE:
             raise Refused(RefusalWord.HANDLES)
@@ -224,10 +223,10 @@ class Mail:
         return grants
 
     def target(self, number: str | int, right: str) -> PortGrant:
-        """Return the grant that a message, monitor or link goes to.
+        """Return the grant that a message, monitor or link is for.
 
         Raises:
-            Refused: the process holds no such handle, or the handle lacks that right.
+            Refused: the process holds no such handle, or the handle lacks the right.
         """
         grant = self._held(number)
         if not getattr(grant, right):
@@ -246,12 +245,12 @@ class Mail:
         return grant
 
     def open_call(self, tag: int, target: Port) -> None:
-        """Let one answer in, or the notice that none can come.
+        """Admit one answer, or the notice that none can come.
 
         Raises:
             Refused: too many calls are open.
         """
-        # Answers that are not yet received count as well.
+        # Answers that were not received yet count too.
         if tag in self._calls or len(self._calls) >= MOST_CALLS or not self.port.open_call(_tag(str(tag))):
             raise Refused(RefusalWord.CALLS)
 
@@ -262,28 +261,28 @@ class Mail:
         self._calls[tag] = (target, target.watch(down, owner=self.port))
 
     def await_end(self, tag: str, target: Port) -> None:
-        """Let one notice with this tag come, as for a call, when a port closes.
+        """Request one notice with this tag, as for a call, for the moment when a port closes.
 
         Raises:
-            Refused: too many calls are open, or the text is no tag.
+            Refused: too many calls are open, or the text is not a tag.
         """
         self.open_call(_tag(tag), target)
 
     def close_call(self, tag: int) -> None:
-        """Let no answer in any more."""
+        """Stop admitting answers with this tag."""
         self.port.close_call(tag)
         call = self._calls.pop(tag, None)
         if call is not None:
             call[0].unwatch(call[1])
 
     def _forget(self, payload: str) -> str:
-        """Do `tag`: the process does not wait for that answer any more."""
+        """Do `tag`: the process no longer waits for this answer."""
         self.port.forget_answer(int(payload))
         self.close_call(int(payload))
         return ""
 
     def _receive(self, payload: str) -> str:
-        """Do `which timeout held held_bytes refused drops`. Returns: `kind tag length handles text`, or empty when time is over."""
+        """Do `which timeout held held_bytes refused drops`. Returns: `kind tag length handles text`, or empty when the time is over."""
         if payload == _ONLY_RECEIVE:
             urgent, seconds = False, None
             self.port.hold(0, 0)
@@ -308,7 +307,7 @@ class Mail:
             self._guest.park(left)
 
     def _tell(self, envelope: Envelope) -> str:
-        """Write an envelope down for the process; return an empty text when the process would have to hold too many handles."""
+        """Encode an envelope for the process; return an empty text if the process would hold too many handles."""
         if envelope.tag:
             self.close_call(envelope.tag)
         try:
@@ -327,7 +326,8 @@ class Mail:
     def _drop(self, drops: str) -> str:
         """Do `number*holds,...`: handles that the process has dropped."""
         if len(drops) > _LONGEST_DROPS:
-            # Reading a part costs many times its text. A part that is cut off stays held, and the number of holds is bounded.
+            # Reading a part costs many times its length. A part that is cut off stays held, and the number of holds is
+            # bounded.
             drops = drops[:_LONGEST_DROPS].rpartition(",")[0]
         for part in drops.split(",") if drops else ():
             number, _, holds = part.partition("*")
@@ -335,7 +335,7 @@ class Mail:
         return ""
 
     def _monitor(self, payload: str) -> str:
-        """Do `number`: one notice when the target ends, however often it is asked for."""
+        """Do `number`: request one notice at the end of the target, however often this is done."""
         target = self.target(payload, "monitor").port
         if target in self._monitors and target.reason is None:
             return ""
@@ -356,7 +356,7 @@ class Mail:
         return ""
 
     def _link(self, payload: str) -> str:
-        """Do `number`: each of the two is notified when the other ends."""
+        """Do `number`: link to the target, so that each of the two is notified when the other ends."""
         target = self.target(payload, "link").port
         if target is self.port or target in self._links:
             return ""
@@ -380,13 +380,13 @@ class Mail:
             self._links[target] = target.linked[own] = undo
 
     def unlink(self, target: Port) -> None:
-        """Undo a link, whichever of the two made it; also called from the host."""
+        """Undo a link, whichever side made it; also called from the host."""
         undo = self._links.get(target) or self.port.linked.get(target)
         if undo is not None:
             undo()
 
     def port_of(self, address: Any) -> Port:
-        """Return the port of a host's address, for a link; errors as the function `port_of`."""
+        """Return the port of a host's address, for a link; errors as for the function `port_of`."""
         return port_of(address)
 
     def _unlink(self, payload: str) -> str:
@@ -404,7 +404,7 @@ class Mail:
             raise Refused(RefusalWord.WATCHES)
 
     def _trap(self, payload: str) -> str:
-        """Do `1` or `0`: whether the ends of linked processes come as messages."""
+        """Do `1` or `0`: choose whether the ends of linked processes arrive as messages."""
         self._traps_exits = payload == "1"
         return ""
 
@@ -427,12 +427,12 @@ class Mail:
         return str(timer.number)
 
     def _cancel(self, payload: str) -> str:
-        """Do `reference`. Returns: 1 when the message had not been sent."""
+        """Do `reference`. Returns: 1 if the message had not been sent yet."""
         timer = self._timers.pop(int(payload), None)
         return "1" if timer is not None and timer.cancel() else "0"
 
     def _own(self, _payload: str) -> str:
-        """Return the process's own address, as a handle."""
+        """Return the process's address, as a handle."""
         return dumps(self._handles.deliver([self.grant()]))
 
     def _alive(self, payload: str) -> str:
@@ -440,7 +440,7 @@ class Mail:
         return "1" if self._held(payload).port.reason is None else "0"
 
     def _weaken(self, payload: str) -> str:
-        """Do `number right`. Returns: a handle of the same address that allows to send, or to monitor, only, and no more than before."""
+        """Do `number right`. Returns: a handle of the same address that keeps, of its rights, only the one to send, or to monitor."""
         number, right = Pair.read(payload)
         grant = self._held(number)
         if right not in {"send", "monitor"}:
@@ -449,7 +449,7 @@ class Mail:
         return dumps(self._handles.deliver([attrs.evolve(grant, send=send, monitor=monitor, link=False)]))
 
     def _record(self, payload: str) -> str:
-        """Do `level name:text`: a record of the process's logging, for the host's."""
+        """Do `level name:text`: forward a log record of the process to the host."""
         level, name, text = Record.read(payload[:_LONGEST_RECORD])
         if not self._charge(len(payload)):
             return ""
@@ -481,7 +481,7 @@ def port_of(address: Any) -> Port:
     """Return the port of a host's address, for a link.
 
     Raises:
-        TypeError: *address* is no address.
+        TypeError: *address* is not an address.
         CapsendError: the address lacks the right to link.
     """
     grant = getattr(address, "__capsend_handle__", None)

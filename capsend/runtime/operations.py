@@ -1,6 +1,7 @@
-"""The table of host operations: a life gets it from its starter, and hands it on to its children.
+"""The table of host operations, which a life gets from its starter and gives to its children.
 
-Each entry is a range of numbers and the maker of the object that does the operations in it, made when the first of them is asked for.
+Each entry has a range of numbers and the maker of the object that does these operations; the object is made at the
+first of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The output of a process: whole lines, counted against a limit, to a stream of the host or to a callable."""
+"""The output of a process: whole lines, counted against a limit, for a stream of the host or a callable."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ _LONGEST_LINE: Final = 65_536
 
 
 def to_stdout(text: str) -> None:
-    """Write to the `sys.stdout` of that moment, so that pytest and `redirect_stdout` see it."""
+    """Write to the present `sys.stdout`, so that pytest and `redirect_stdout` see the text."""
     if sys.stdout is not None:
         sys.stdout.write(text)
 
 
 def to_stderr(text: str) -> None:
-    """Write to the `sys.stderr` of that moment."""
+    """Write to the present `sys.stderr`."""
     if sys.stderr is not None:
         sys.stderr.write(text)
 
 
 class Lines:
-    """Collects text and hands it on in whole lines; a line without end is handed on in pieces."""
+    """Collects text and passes it to the target in whole lines; an endless line is passed in pieces."""
 
     __slots__ = ("_pending", "_target")
 
@@ -33,7 +33,7 @@ class Lines:
         self._pending = ""
 
     def write(self, text: str) -> None:
-        """Add text, and hand on the lines that are complete."""
+        """Add text, and pass the complete lines to the target."""
         if self._target is None:
             return
         text = self._pending + text
@@ -43,19 +43,19 @@ class Lines:
             self._target(text[:end])
 
     def flush(self) -> None:
-        """Hand on the rest: the process has flushed its stream, and its output is to be seen, through a pipe as well."""
+        """Pass the rest to the target, and flush that: the process has flushed its stream, so its output must be visible, even through a pipe."""
         self.close()
         if self._target is to_stdout and sys.stdout is not None:
             sys.stdout.flush()
         elif self._target is to_stderr and sys.stderr is not None:
             sys.stderr.flush()
         else:
-            flush: Any = getattr(self._target, "flush", None)  # of a target that hands text on to another program
+            flush: Any = getattr(self._target, "flush", None)  # a target that forwards text to another program
             if flush is not None:
                 flush()
 
     def close(self) -> None:
-        """Hand on the last line, although its end is missing."""
+        """Pass the last line to the target, even without a line end."""
         text, self._pending = self._pending, ""
         if text and self._target is not None:
             self._target(text)

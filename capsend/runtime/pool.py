@@ -1,9 +1,9 @@
-"""Ready instances: a few guests made in advance, so that a process starts in a fraction of the time.
+"""Ready instances: a few guests made in advance, for a quick start of processes.
 
-Each is handed out once and closed after its run. Filling begins with the second process of a program, since a program that spawns once has
-no use for it. It waits for a moment without spawns: a guest whose memory is in a slot that was used is made in a tenth of a millisecond, and one
-that is made ready beside spawns takes the GIL and the caches from them. Where memories are not used again, guests are made ready meanwhile too, if
-few are left and a processor is idle.
+Each is used once and closed after its run. The pool is first filled at a program's second spawn, since a program that
+spawns once cannot use it. Filling waits for a moment without spawns: a guest whose memory is in a used slot is made in
+a tenth of a millisecond, and making guests during spawns would compete for the GIL and the caches. Where memory is not
+reused, guests are also made during spawns if few are left and a processor is idle.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from capsend.engine import Guest, Template
 
 SIZE: Final = 4
-"""Guests of one image that wait; each costs about 1.3 MB."""
+"""The most waiting guests of one image; each costs about 1.3 MB."""
 
 _TEMPLATES: Final = 2
 _BEFORE_FILLING: Final = 2
 _LOW: Final = 3
-"""Guests below which the stock is filled while processes are spawned, if a processor is idle."""
+"""Below this number of waiting guests, the pool is also filled during spawns, if a processor is idle."""
 
 _QUIET: Final = 0.01
 _FEW_GUESTS: Final = 64
@@ -34,7 +34,7 @@ _PROCESSORS: Final = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffin
 
 
 class Ready:
-    """Guests that wait to be used, of the images that were used last, and the thread that makes them."""
+    """Waiting guests of the most recently used images, and the thread that makes them."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -45,7 +45,7 @@ class Ready:
         self._closed = False
 
     def take(self, template: Template) -> Guest | None:
-        """Hand out a guest that nobody else gets; return None when none waits, and the caller makes its own."""
+        """Hand out a guest; return None when none is ready, and the caller has to make one."""
         with self._changed:
             self._taken[template] += 1
             self._last = time.monotonic()
@@ -62,20 +62,20 @@ class Ready:
         return guest
 
     def _pause(self) -> float:
-        """Return the seconds for which the stock stays as it is."""
+        """Return the seconds for which the pool needs no filling."""
         is_low = not engine.has_slots() and any(len(waiting) < _LOW for waiting in self._waiting.values())
         if is_low and _has_idle_processor():
             return 0.0
         return self._last + _QUIET - time.monotonic()
 
     def ended(self) -> None:
-        """Look again whether a processor is idle; called when a process has ended."""
+        """Check again for an idle processor; called when a process has ended."""
         if self._filling and not engine.has_slots():
             with self._changed:
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Close all that wait, and make no more; called before the interpreter exits."""
+        """Close all waiting guests, and make no others; called before the interpreter exits."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -85,7 +85,7 @@ class Ready:
                     waiting.pop().close()
 
     def _fill(self) -> None:
-        """Make guests until enough of them wait; the thread ends then, and is started again when one is taken."""
+        """Make guests until enough are ready; then the thread ends, to be started again when one is taken."""
         try:
             while (template := self._next_lack()) is not None:
                 guest = _make(template)
@@ -120,14 +120,14 @@ class Ready:
 
 
 def _has_idle_processor() -> bool:
-    """Return whether this program has a processor that neither a guest nor its starter needs, as far as that is known at little cost."""
+    """Return whether a processor is free: one that neither a guest nor its starter needs, by a cheap estimate."""
     if len(engine.guests) > _FEW_GUESTS:
         return False
     return sum(guest.is_running for guest in list(engine.guests.values())) < _PROCESSORS
 
 
 def _make(template: Template) -> Guest | None:
-    """Return a guest that has repeated the calls it was built with, so that its pages are its own already."""
+    """Return a guest that has repeated the calls made when its image was built, so that its pages are already copied."""
     guest = engine.Guest(template, memory=engine.LARGEST_MEMORY)
     try:
         guest.prefault()
@@ -152,11 +152,11 @@ def take(template: Template) -> Guest | None:
 
 
 def ended() -> None:
-    """Tell that a process has ended."""
+    """Note that a process has ended."""
     _ready.ended()
 
 
 def close() -> None:
-    """Close all that wait, and make no more."""
+    """Close all waiting guests, and make no others."""
     if _owner == os.getpid():
         _ready.close()

@@ -1,6 +1,6 @@
-"""Import, before a guest first runs, every module that its operations may need on the host: afterwards no guest makes the host import.
+"""Import every module that operations of guests may need, before the first guest runs: later no guest causes an import on the host.
 
-A guest may have written a file into a folder on `sys.path`: an import that it can cause must not find that file.
+A guest may have written a file into a folder on `sys.path`; an import that it could cause must not load that file.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _OWN: Final = tuple(
         "shipping.failure",
     )
 )
-"""Modules of capsend that the operations of a guest import when they are first asked for."""
+"""Modules of capsend that operations of a guest import at their first use."""
 
 _BY_NAME: Final = {
     name: tuple(module for module in MODULES if f"{module}.".startswith(f"{name}."))
     for name in {module.rsplit(".", count)[0] for module in MODULES for count in range(module.count(".") + 1)}
 }
-"""{name of a module or of a package above it: the modules of `MODULES` that code with this name may mean}."""
+"""{name of a module or of its package: the modules of `MODULES` that code with this name may mean}."""
 
 _lock: Final = threading.RLock()
 _loaded: Final[set[str]] = set()
@@ -49,7 +49,7 @@ _described: Final[set[str]] = set()
 
 
 class _StandardOnly:
-    """A finder that knows only the installed standard library, and works on one thread."""
+    """A finder that finds only the installed standard library, and only on one thread."""
 
     def __init__(self) -> None:
         self._thread = threading.get_ident()
@@ -62,13 +62,13 @@ class _StandardOnly:
         """Return the spec of a module of the standard library; None for any other module and on other threads.
 
         Raises:
-            ModuleNotFoundError: the running Python lacks that module; files of the same name elsewhere do not count.
+            ModuleNotFoundError: the running Python lacks the module; files of the same name elsewhere do not count.
         """
         if threading.get_ident() != self._thread or name.partition(".")[0] not in sys.stdlib_module_names:
             return None
         for finder in (BuiltinImporter, FrozenImporter):
             if finder.find_spec(name) is not None:
-                return None  # the interpreter's own finder comes before those that look at folders
+                return None  # the interpreter's finder of built-in modules runs before those that search folders
         found = PathFinder.find_spec(name, self._path if path is None else path, target)
         if found is None:
             raise ModuleNotFoundError(f"no module named {name!r} in the standard library", name=name)
@@ -77,7 +77,7 @@ class _StandardOnly:
 
 @contextlib.contextmanager
 def _from_the_standard_library() -> Iterator[None]:
-    """Import modules of the standard library from its own folder and nowhere else, on this thread."""
+    """Import modules of the standard library from the library's folder alone, on this thread."""
     finder = _StandardOnly()
     sys.meta_path.insert(0, finder)
     try:
@@ -92,13 +92,14 @@ def _load(names: Iterable[str]) -> None:
         if not all(name in sys.modules for name in missing):
             with _from_the_standard_library():
                 for name in missing:
-                    with contextlib.suppress(ImportError):  # a Python without the module cannot rebuild its classes
+                    # A Python without the module cannot rebuild the module's classes.
+                    with contextlib.suppress(ImportError):
                         importlib.import_module(name)
         _loaded.update(missing)
 
 
 def load() -> None:
-    """Import all modules that the operations and the answers of a guest may need; called before a guest first runs."""
+    """Import all modules that the operations and answers of guests may need; called before the first guest runs."""
     if not _loaded.issuperset(_OWN):
         _load((*standard_types.MODULES, *_OWN))
     if len(sys.modules) != len(_described):
@@ -106,7 +107,7 @@ def load() -> None:
 
 
 def _read_declarations() -> None:
-    """Read the declarations of the modules that are loaded by now: a guest can name their classes."""
+    """Read the declarations of all loaded modules: a guest can name the declared classes."""
     names = list(sys.modules)
     for name in names:
         if name not in _described:
@@ -115,9 +116,9 @@ def _read_declarations() -> None:
 
 
 def load_named_by(things: Iterable[object]) -> None:
-    """Import the modules whose exceptions a program can raise, by the names in the code that is sent.
+    """Import the modules whose exceptions a program can raise, as found by the names in its code.
 
-    Other modules of the standard library are asked for only if the host has imported them itself.
+    Other modules of the standard library count only if the host has imported them itself.
     """
     names: set[str] = set()
     for thing in things:
@@ -127,7 +128,7 @@ def load_named_by(things: Iterable[object]) -> None:
             code = codes.pop()
             names.update(code.co_names)
             codes.extend(constant for constant in code.co_consts if isinstance(constant, types.CodeType))
-    # `urllib.request` raises the exceptions of `urllib.error`: a module without any stands for its package.
+    # `urllib.request` raises the exceptions of `urllib.error`: a module without exceptions represents its package.
     names.update(name.rpartition(".")[0] for name in names - _BY_NAME.keys() if "." in name)
     wanted = [module for name in names & _BY_NAME.keys() for module in _BY_NAME[name] if module not in _loaded]
     if wanted:

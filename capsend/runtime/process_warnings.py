@@ -21,12 +21,13 @@ _LONGEST_NAME: Final = 200
 
 
 def warn(payload: str, *, number: int, files: Collection[str]) -> str:
-    """Issue a warning as the host program's own code would; return `!error` where the filters make an error of it.
+    """Issue a warning as the host program's own code would; return `!error` if the filters turn it into an error.
 
     Args:
         payload: JSON of `[category, text, file, line, module]`, or anything else.
         number: the process's number.
-        files: the source files that were sent: no other is named, since the code that shows a warning may open its file.
+        files: the source files that were sent; other names are replaced, since the code that shows a warning may open
+            its file.
     """
     try:
         category, text, file, line, module = codec.parse(payload, _LIMITS, depth=1)
@@ -46,7 +47,7 @@ def warn(payload: str, *, number: int, files: Collection[str]) -> str:
         return RefusalWord.ERROR
     finally:
         if not seen:
-            _once.pop((text, kind), None)  # no text of a process is kept
+            _once.pop((text, kind), None)  # keep no text of a process
     return ""
 
 
@@ -55,7 +56,7 @@ _once: dict[Any, Any] = warnings.onceregistry  # type: ignore[attr-defined] # no
 
 @contextlib.contextmanager
 def _unopened(file: str) -> Iterator[None]:
-    """Keep the code that shows a warning from opening its file, unless its lines are known: no process makes the host program open a file."""
+    """Prevent a warning from being shown with a line read from its file, unless the line is cached: no process makes the host open a file."""
     before = linecache.cache.get(file)
     if before is not None and len(before) > 1:
         yield

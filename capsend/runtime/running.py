@@ -1,4 +1,4 @@
-"""The running processes: the start and the figures of each, and the end of all before the interpreter's."""
+"""The running processes: the start and the figures of each, and the end of all at the interpreter's exit."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Running:
 
 
 class DistantLife(Protocol):
-    """The life of a process that runs elsewhere, as `processes` lists it."""
+    """The life of a process on another machine, as `processes` lists it."""
 
     @property
     def number(self) -> int:
@@ -69,7 +69,7 @@ class DistantLife(Protocol):
 
     @property
     def node(self) -> Node:
-        """The node on which it runs."""
+        """The node on which the process runs."""
 
     @property
     def reason(self) -> ExitReason | None:
@@ -87,14 +87,14 @@ class DistantLife(Protocol):
         """End the process."""
 
     def last_stats(self) -> Stats:
-        """Return the figures that were known last."""
+        """Return the most recent figures."""
 
 
 def processes() -> tuple[Running, ...]:
-    """Return the figures of every process of the host program that has not ended, those on nodes of its clusters included.
+    """Return the figures of every running process of the host program, including those on nodes of its clusters.
 
     Returns:
-        A tuple of `Running`, in the order of the spawns. The figures of processes on nodes are at most a heartbeat old.
+        A tuple of `Running`, in the order of the spawns. Figures of processes on nodes are at most one heartbeat old.
     """
     from capsend.mailbox.address import Address
 
@@ -112,18 +112,18 @@ def processes() -> tuple[Running, ...]:
 
 
 def enlist(life: DistantLife) -> None:
-    """List a process that runs elsewhere among the processes of this program, until `strike`."""
+    """List a process on another machine among the processes of this program, until `strike`."""
     _distant.add(life)
     for tell in _watchers:
         tell(life)
 
 
 def strike(life: DistantLife) -> None:
-    """List a process no more."""
+    """Stop listing a process."""
     _distant.discard(life)
 
 
-def start(  # noqa: PLR0913 - what a life is made of, all by keyword but three
+def start(  # noqa: PLR0913 - the parts of a life, all keyword-only except three
     shipment: Any,
     environment: Terms,
     template: Any,
@@ -136,23 +136,24 @@ def start(  # noqa: PLR0913 - what a life is made of, all by keyword but three
     home: Home = THIS_PROGRAM,
     before: Callable[[Life], object] | None = None,
 ) -> Life:
-    """Start a process on a thread of its own.
+    """Start a process on its own thread.
 
     Args:
-        shipment: the call that it runs.
-        environment: its limits.
-        template: the template of its guest, or a function that returns it and that its thread calls.
-        operations: the host operations that it can ask for, beyond those of every life.
-        kind: the class of its life, by the kind of guest.
-        parent: the process that spawns it.
-        reserved: bytes that the parent's branch has reserved for it; given back when it ends, or when this raises.
-        number: its number; the next of this program when None.
-        home: the program that it answers to, for a process with a given number; a child answers to that of its parent.
-        before: called with the life before its thread starts.
+        shipment: the call that the process runs.
+        environment: the process's limits.
+        template: the template of its guest, or a function that returns it, called on the process's thread.
+        operations: the host operations that it can request, in addition to those of every life.
+        kind: the class of its life, according to the kind of guest.
+        parent: the spawning process, if any.
+        reserved: bytes that the parent's branch has reserved for it; refunded when it ends, or when this function
+            raises.
+        number: its number; the next number of this program when None.
+        home: the program it belongs to, for a process with a given number; a child has its parent's home.
+        before: called with the life before the thread starts.
 
     Raises:
-        RuntimeError: the interpreter is shutting down, the system has no thread left, or this OS process was forked from one that had used
-            capsend.
+        RuntimeError: the interpreter is shutting down, the system has no thread left, or this OS process was forked
+            from one that had used capsend.
     """
     from capsend import engine
     from capsend.runtime import preloading, workers
@@ -160,15 +161,16 @@ def start(  # noqa: PLR0913 - what a life is made of, all by keyword but three
     preloading.load()
     if parent is None:
         preloading.load_named_by(getattr(shipment, "entities", ()))
-    engine.engine()  # before any lock: in a forked child another thread may have held the lock for ever
+    engine.engine()  # before any lock is taken: in a forked child the lock may be held for ever by a thread that was not forked
     register_exit()
     given: dict[str, Any] = {} if number is None else {"number": number, "home": home}
     life = kind(shipment, environment, operations=operations, parent=parent, reserved=reserved, **given)
     _live.add(life)
     try:
-        if _exiting:  # asked when the life is among those that the exit ends: either the exit sees it, or this thread sees the exit
+        # Checked once the life is listed for the exit: either the exit sees the life, or this thread sees the exit.
+        if _exiting:
             message = "no process can be spawned any more: the interpreter is shutting down"
-            raise RuntimeError(message)  # noqa: TRY301 - undone like any other failure to start
+            raise RuntimeError(message)  # noqa: TRY301 - undone like any other failed start
         sys.audit("capsend.spawn", life.number, shipment.name)
         if parent is not None:
             sys.audit("capsend.child", life.number, parent.number)
@@ -188,7 +190,11 @@ def start(  # noqa: PLR0913 - what a life is made of, all by keyword but three
 
 
 def watch(tell: Callable[[Life | DistantLife], object]) -> Callable[[], None]:
-    """Call *tell* with every life started from now on, on the starting thread. Returns: a function that ends the calls."""
+    """Call *tell* with every life started from now on, on the starting thread.
+
+    Returns:
+        A function that ends these calls.
+    """
     _watchers.append(tell)
     return lambda: _watchers.remove(tell)
 
@@ -201,21 +207,21 @@ def _live_through(life: Life, template: Any) -> None:
 
 
 def register_exit() -> None:
-    """Register the end of all processes at the interpreter's exit; functions that are registered later run earlier."""
+    """Register the end of all processes at the interpreter's exit; functions registered later run earlier."""
     global _registered_by  # noqa: PLW0603 - once per OS process
     if _registered_by != os.getpid():
         _registered_by = os.getpid()
-        _live.clear()  # in a forked child these belong to threads that it does not have
+        _live.clear()  # in a forked child these belong to threads that were not forked
         atexit.register(_kill_all)
 
 
 def close_at_exit(close: Callable[[], None]) -> None:
-    """Call *close* at the interpreter's exit, after all processes have ended: for guests that run outside processes."""
+    """Call *close* at the interpreter's exit, after all processes have ended: for guests that are not processes."""
     _closers.append(close)
 
 
 def _kill_all() -> None:
-    """End every process before the interpreter goes: wasmtime must not outlive it."""
+    """End every process before the interpreter's exit: wasmtime must not outlive the interpreter."""
     global _exiting  # noqa: PLW0603 - there is one interpreter
     if _registered_by != os.getpid():
         return

@@ -1,6 +1,6 @@
-"""The protocols of a call of a function that is not Python's, and of the rights from which such calls are made.
+"""Calls of functions that are not written in Python, and the rights from which such calls are made, as protocols.
 
-WebAssembly modules implement them in `capsend.wasm`, which lies above this room.
+WebAssembly modules implement them in `capsend.wasm`, a higher layer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Runnable(abc.ABC):
-    """A call of a function that is not Python's: it knows the kind of life that runs it, and the template."""
+    """A call of a function that is not written in Python, with its kind of life and its template."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ class Runnable(abc.ABC):
     """The name of the function, for messages."""
 
     grants: tuple[Grant, ...]
-    """The rights behind the handles of the argument."""
+    """The grants behind the handles of the argument."""
 
     @property
     @abc.abstractmethod
@@ -34,12 +34,12 @@ class Runnable(abc.ABC):
     @property
     @abc.abstractmethod
     def kind(self) -> type[Life]:
-        """The kind of life that runs it."""
+        """The kind of life that runs the call."""
 
     @property
     @abc.abstractmethod
     def size(self) -> int:
-        """Bytes of the host's memory that the call takes."""
+        """Bytes of host memory that the call takes."""
 
     @abc.abstractmethod
     def check(self, environment: Terms) -> None:
@@ -47,17 +47,17 @@ class Runnable(abc.ABC):
 
     @abc.abstractmethod
     def usual_memory(self, parent: Terms) -> int:
-        """Return the bytes of memory that the process can have where its parent sets no limit."""
+        """Return the bytes of memory of the process if its parent sets no limit."""
 
 
 class _RightToModule(Grant):
-    """A right that is only valid in the program that compiled a module."""
+    """A right that is valid only in the program that compiled the module."""
 
     __slots__ = ()
 
     @property
     def stays(self) -> str:
-        """The reason why it cannot be given to a process on another machine."""
+        """The reason why the grant cannot be given to a process on another machine."""
         return "a module stays with the program that compiled it. Instead: spawn its functions in that program"
 
 
@@ -82,4 +82,4 @@ class ModuleRight(_RightToModule):
 
     @abc.abstractmethod
     def function(self, name: str) -> EntryRight | None:
-        """Return the right to one function; None when the module has no function of that name."""
+        """Return the right to one function; None if the module has no function of this name."""

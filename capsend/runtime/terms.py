@@ -1,4 +1,4 @@
-"""The terms of a process: the limits and targets that a life reads of its environment."""
+"""The terms of a process: the limits and targets that a life reads from its environment."""
 
 from __future__ import annotations
 
@@ -22,39 +22,42 @@ LIMITS: Final = (
     "processes",
     "tree_memory",
 )
-"""The names of the limits of a process: numbers, of which a child has at most its parent's, and which nodes are sent in this order."""
+"""The names of a process's numeric limits, in the order in which they are sent to nodes.
+
+A child's limits are at most its parent's.
+"""
 
 
 class Terms(Protocol):
-    """The part of an `Environment` that a life reads; the class itself lies above the rooms that run processes."""
+    """The part of an `Environment` that a life reads; the class itself is in a higher layer."""
 
     @property
     def memory(self) -> int:
-        """Bytes of memory."""
+        """The most bytes of memory."""
 
     @property
     def timeout(self) -> float | None:
-        """Seconds of wall-clock time."""
+        """The most seconds of wall-clock time."""
 
     @property
     def cpu(self) -> float | None:
-        """Seconds of CPU time."""
+        """The most seconds of CPU time."""
 
     @property
     def output(self) -> int:
-        """Bytes of output."""
+        """The most bytes of output."""
 
     @property
     def result(self) -> int:
-        """Bytes of the result in transit."""
+        """The most bytes of the result in transit."""
 
     @property
     def mailbox(self) -> int:
-        """Messages that the mailbox holds."""
+        """The most messages in the mailbox."""
 
     @property
     def mailbox_bytes(self) -> int:
-        """Bytes that the mailbox holds."""
+        """The most bytes in the mailbox."""
 
     @property
     def mailbox_full(self) -> Policy:
@@ -62,11 +65,11 @@ class Terms(Protocol):
 
     @property
     def processes(self) -> int:
-        """Processes below this one."""
+        """The most descendants at a time."""
 
     @property
     def tree_memory(self) -> int | None:
-        """Bytes of memory of all processes below this one."""
+        """The most bytes of memory of all descendants."""
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -81,7 +84,7 @@ class Terms(Protocol):
         """The target of standard error."""
 
     def check_python(self) -> None:
-        """Refuse less memory than a process that runs Python starts with."""
+        """Refuse less memory than an interpreter has at its start."""
 
     def replace(self, **changes: Any) -> Self:
         """Return the same terms with other values."""

@@ -1,4 +1,4 @@
-"""The time limits of a process: its timeout, and the CPU time that it and its descendants may use."""
+"""The time limits of a process: its timeout, and the CPU time of the process and its descendants."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from capsend.runtime.tree import Branch
 
 _TICK: Final = 0.005
-_CROWD: Final = 100  # looking at this number of processes takes a small part of a tick
+_CROWD: Final = 100  # adding up this number of processes takes a small part of a tick
 _deadlines: Final = Deadlines()
 
 
@@ -25,7 +25,7 @@ def _nothing(_error: BaseException) -> None:
 
 
 class TimeLimits:
-    """The clocks that end a process when its time is over; the timeout counts from the making of this object.
+    """The clocks that end a process when its time is over. The timeout counts from the making of this object.
 
     Args:
         environment: the limits.
@@ -47,7 +47,7 @@ class TimeLimits:
         self._timeout_deadline = None if timeout is None else _deadlines.add(timeout, self._time_is_over)
 
     def watch_cpu(self, branch: Branch) -> None:
-        """Watch over the CPU time from now on, checking no more often than the limit can have been used up."""
+        """Watch the CPU time from now on, and check no more often than the limit could have been used up."""
         limit = self._cpu
         if limit is None:
             return
@@ -69,7 +69,7 @@ class TimeLimits:
     def cancel(self) -> None:
         """Stop watching: the process has ended, or could not begin."""
         self._ended = True
-        self._stop = _nothing  # an ended process is kept alive by nobody
+        self._stop = _nothing  # drops the reference to the process
         for deadline in (self._timeout_deadline, self._cpu_deadline):
             if deadline is not None:
                 deadline.cancel()

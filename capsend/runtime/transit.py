@@ -1,4 +1,4 @@
-"""Segments on their way between the host and one process: copied into its memory and out of it, or sent as text where that cannot be reached."""
+"""Segments in transit between the host and one process: copied into and out of its memory, or sent as text if the memory is not accessible."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 _PART: Final = 8 << 20
 _LONGEST_NAMES: Final = MOST * 22
-"""Characters that the names of `MOST` segments can take: an address, a plus sign, a size and a comma for each."""
+"""The most characters of the names of `MOST` segments: an address, a plus sign, a size and a comma for each."""
 
 
 class Transit:
-    """The segments of one process; used on its thread.
+    """The segments of one process; used only on the process's thread.
 
     Attributes:
         guest: the instance of the process, once there is one.
@@ -30,26 +30,26 @@ class Transit:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether segments are copied."""
+        """True if segments are copied."""
         return getattr(self.guest, "place", None) is not None
 
     def hand_out(self, segments: Sequence[bytes]) -> str:
-        """Have segments wait until the process asks for them; return their sizes, with commas between them.
+        """Offer segments until the process takes them; return their sizes, separated by commas.
 
-        The segments that waited before are dropped.
+        Segments that were offered before are dropped.
         """
         self._outgoing = tuple(segments)
         self._left.clear()
         return ",".join(str(len(segment)) for segment in segments)
 
     def take(self, payload: str) -> str:
-        """Do `address,address,...`: copy the segments that wait to these addresses, and forget them.
+        """Do `address,address,...`: copy the offered segments to these addresses, and drop them.
 
         Returns:
-            Nothing; without addresses the next part of all segments, one after the other, in base 16.
+            Nothing; without addresses, the next part of the concatenated segments, in base 16.
 
         Raises:
-            ValueError: the addresses are not those of room for the segments.
+            ValueError: the addresses are not valid, or lack room for the segments.
         """
         from capsend.engine import OutOfBounds
 
@@ -80,10 +80,10 @@ class Transit:
 
         Args:
             names: `address+size,address+size,...`, or `=` and the segments in base 16 with commas between them; empty for none.
-            charge: called with the bytes of all of them, before any is copied; it raises to refuse them.
+            charge: called with the total number of bytes before any are copied; it raises to refuse them.
 
         Raises:
-            ValueError: the names are not those of segments.
+            ValueError: the names are not names of segments.
         """
         from capsend.engine import OutOfBounds
 

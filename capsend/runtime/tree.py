@@ -1,7 +1,8 @@
-"""Trees of processes: parents and children, and the resources that a process and its descendants may use together.
+"""Trees of processes: parents and children, and the resources that a process shares with its descendants.
 
-A `Branch` is the place of one process in its tree. The resources that a process uses are charged to every branch above its own, so that no
-number of descendants gets more than the process at the root was given. All branches of a tree share one lock.
+A `Branch` is the place of one process in its tree. The resources that a process uses are charged to its branch and to
+all branches above it. So no number of descendants gets more than the process at the root was given. All branches of a
+tree share one lock.
 """
 # ruff: noqa: SLF001 - the branches of a tree are one structure
 
@@ -18,18 +19,19 @@ if TYPE_CHECKING:
 Resource: TypeAlias = Literal["processes", "memory", "mail", "answers", "results", "output"]
 """The counted resources of a tree.
 
-"processes" are live processes; "memory" is bytes of memory that they may have; "mail" and "answers" are bytes of messages and of answers to
-calls that wait for them; "results" is bytes of results that wait to be taken; "output" is bytes of output.
+"processes" counts live processes; "memory" the bytes of memory that they may have; "mail" the bytes of messages, and
+"answers" those of answers to calls, waiting for them; "results" the bytes of results waiting to be taken; "output" the
+bytes of output.
 """
 
 MAIL_FACTOR: Final = 4
-"""Mailboxes' worth of messages that can wait for all descendants of a process together."""
+"""The messages that may wait for all descendants of a process, as a multiple of one full mailbox."""
 
 MEMORY_FACTOR: Final = 8
-"""The memory that a process's descendants can have together, as a multiple of its own, where the environment sets no limit."""
+"""The memory of a process's descendants together, as a multiple of its own memory, unless the environment sets a limit."""
 
 HUSK: Final = 16 << 10
-"""Bytes of memory that an ended process is charged for as long as its parent holds it."""
+"""Bytes of memory that an ended process is charged until its parent drops the handle."""
 
 _NO_CHILDREN: Final = "process {owner} must not spawn: its environment allows no processes below it. Allow some: Environment(processes=...)"
 _WORDS: Final[dict[Resource, str]] = {
@@ -50,7 +52,7 @@ class Member(Protocol):
 
     @property
     def is_ending(self) -> bool:
-        """Whether the process is being stopped, or has ended."""
+        """True once the process is being stopped or has ended."""
 
     def cpu_seconds(self) -> float:
         """Processor time of its thread."""
@@ -67,7 +69,7 @@ class Waiting(Protocol):
 
 
 class NoRoom(Exception):
-    """A process and its descendants would use more than they may; the text is for people."""
+    """A process and its descendants would exceed a budget; the text is for people."""
 
     def __init__(self, branch: Branch, resource: Resource, most: int) -> None:
         words = _NO_CHILDREN if resource == "processes" and most == 0 else _WORDS[resource]
@@ -76,7 +78,7 @@ class NoRoom(Exception):
 
 
 def budget_of(environment: Terms) -> dict[Resource, int]:
-    """Return the resources that all descendants of a process in this environment may use together; its own output is part of "output"."""
+    """Return the resources that the descendants of a process may use together; "output" includes the process's own."""
     memory = environment.tree_memory
     mail = MAIL_FACTOR * environment.mailbox_bytes
     return {
@@ -95,8 +97,8 @@ class Branch:
     Args:
         member: the process.
         budget: {resource: amount} that its descendants may use together.
-        parent: the branch of the process that spawned it, which has reserved `memory` bytes for it; None for a process that the host
-            spawned.
+        parent: the branch of the process that spawned it, which has reserved `memory` bytes for it; None for a process
+            spawned by the host program.
         memory: bytes that were reserved.
     """
 
@@ -126,7 +128,7 @@ class Branch:
         self._member: Member | None = member
         self._memory = memory
         self._children: dict[int, Branch] = {}
-        self._holder = parent  # the branch among whose children this one is: its parent, until the parent has ended
+        self._holder = parent  # the branch that lists this one as a child: its parent, or, once that has ended, the next branch above
         self._ended_cpu = 0.0
         self._result = 0
         self._abandoned = False
@@ -140,7 +142,7 @@ class Branch:
     # --- charges ---
 
     def take(self, resource: Resource, amount: int) -> None:
-        """Charge this process and all above it, or none of them.
+        """Charge this branch and all branches above it, or none of them.
 
         Raises:
             NoRoom: the budget of one of them has less than *amount* left.
@@ -152,20 +154,20 @@ class Branch:
             self.charge(resource, amount)
 
     def charge(self, resource: Resource, amount: int) -> None:
-        """Charge this process and all above it, or give back a negative amount, whatever their budgets are."""
+        """Charge this branch and all branches above it, whatever their budgets; a negative amount is a refund."""
         with self._lock:
             for branch in self._upwards():
                 branch._used[resource] += amount
 
     def take_most(self, resource: Resource, amount: int) -> int:
-        """Charge an amount whatever the budgets are, and return how much of it all of them allow."""
+        """Charge an amount whatever the budgets; return the part of it within every budget."""
         with self._lock:
             room = min(branch._most[resource] - branch._used[resource] for branch in self._upwards())
             self.charge(resource, amount)
         return min(max(room, 0), amount)
 
     def used(self, resource: Resource) -> int:
-        """Return the amount that is charged to this process."""
+        """Return the amount charged to this branch."""
         return self._used[resource]
 
     def _upwards(self) -> Iterator[Branch]:
@@ -174,7 +176,7 @@ class Branch:
             yield branch
             branch = branch.parent
 
-    # --- mail, which the ports charge ---
+    # --- mail, charged by the ports ---
 
     def take_mail(self, amount: int, port: Waiting, *, urgent: bool) -> int:
         """Charge a message for a child of this process, or return the missing bytes; the port's `tell_next` is called when there may be room."""
@@ -191,7 +193,7 @@ class Branch:
         return most
 
     def give_mail(self, amount: int, *, urgent: bool) -> None:
-        """Refund the charge of a message; call `tell_waiting` when no lock is held."""
+        """Refund the charge of a message; the caller calls `tell_waiting` once it holds no lock."""
         self.charge("answers" if urgent else "mail", -amount)
 
     def tell_waiting(self) -> None:
@@ -206,10 +208,10 @@ class Branch:
     # --- the cost of a child ---
 
     def reserve(self, memory: int) -> None:
-        """Charge for one more child.
+        """Charge for another child.
 
         Raises:
-            NoRoom: the tree has too many processes, or they may have too much memory.
+            NoRoom: the tree has too many processes, or its processes would have too much memory.
         """
         with self._lock:
             self.take("processes", 1)
@@ -226,10 +228,12 @@ class Branch:
             self.charge("memory", -memory)
 
     def hold_result(self, size: int) -> None:
-        """Charge the size of this process's result so far, until it is taken; charge nothing for a result that the host takes.
+        """Charge the present size of this process's result until the result is taken.
+
+        A result that the host takes is not charged.
 
         Raises:
-            NoRoom: the waiting results would be too large, or nobody can take this one any more.
+            NoRoom: the waiting results would be too large, or the handle that could take this one was dropped.
         """
         if self.parent is None:
             return
@@ -240,7 +244,7 @@ class Branch:
             self._result = size
 
     def drop_result(self, *, abandon: bool = False) -> None:
-        """Refund the charge of the result; `abandon` when nobody can take the result any more."""
+        """Refund the charge of the result; with `abandon`, the result can no longer be taken."""
         if self.parent is None:
             return
         with self._lock:
@@ -252,9 +256,9 @@ class Branch:
             self._result = 0
 
     def end(self) -> None:
-        """End with the process: its charges are given back, and the processes that it leaves running are its parent's to count.
+        """End together with the process: its charges are refunded, and its running children count for its parent.
 
-        Its time and its output stay charged, and a little memory until its parent lets it go.
+        Its time and output stay charged, as does a little memory until its parent drops the handle.
         """
         with self._lock:
             member, self._member = self._member, None
@@ -276,7 +280,10 @@ class Branch:
     # --- the tree ---
 
     def descendants(self) -> list[Member]:
-        """Return the processes below this one that have not ended; takes no lock: processes are stopped from anywhere."""
+        """Return the running processes below this one.
+
+        Takes no lock, as processes are stopped from anywhere.
+        """
         found: list[Member] = []
         branches = [self]
         while branches:
@@ -288,11 +295,11 @@ class Branch:
         return found
 
     def has_ending(self) -> bool:
-        """Return whether some process below this one will soon give back its charges."""
+        """Return whether a process below this one is about to refund its charges."""
         return any(member.is_ending for member in self.descendants())
 
     def cpu_seconds(self) -> float:
-        """Return the processor time of this process and all its descendants, ended ones included."""
+        """Return the processor time of this process and all its descendants, including ended ones."""
         with self._lock:
             own = 0.0 if self._member is None else self._member.cpu_seconds()
             return own + self._ended_cpu + sum(member.cpu_seconds() for member in self.descendants())

@@ -1,6 +1,6 @@
-"""The threads on which processes live: a thread that has become free waits a moment for the next process before it ends.
+"""The threads of processes: a thread that becomes free waits a moment for the next process before it ends.
 
-Starting a thread with a large stack, and ending it, takes longer than waking one up.
+To start and end a thread with a large stack takes longer than to wake one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_IDLE: Final = 4
-"""Idle threads of one stack size that are kept; stack that a deep recursion has touched stays in memory until its thread ends."""
+"""The most idle threads per stack size; stack used by a deep recursion stays in memory until its thread ends."""
 
 PATIENCE: Final = 0.5
 """Seconds that a thread waits for the next process."""
@@ -28,7 +28,7 @@ _start_lock = threading.Lock()
 
 
 class _Worker:
-    """One thread, and the work that it is given."""
+    """One thread and its present work."""
 
     def __init__(self, stack: int, work: Callable[[], object]) -> None:
         self._idle = _idle[stack]
@@ -37,23 +37,23 @@ class _Worker:
         self._wake.acquire()
 
     def begin(self, work: Callable[[], object]) -> None:
-        """Give the thread its work; called by the taker of an idle thread."""
+        """Give the thread its work; called by the code that took it from the idle threads."""
         self._work = work
         self._wake.release()
 
     def run(self) -> None:
-        """Do each work that is given, until none comes for a while."""
+        """Do the given work, piece by piece, until none has come for a while."""
         while (work := self._work) is not None:
             self._work = None
             work()
-            del work  # an ended process is not kept while the thread waits
+            del work  # do not keep an ended process alive while the thread waits
             if len(self._idle) >= MOST_IDLE:
                 return
             self._idle.append(self)
             if not self._wake.acquire(timeout=PATIENCE):
                 try:
                     self._idle.remove(self)
-                except ValueError:  # another thread has just taken it: its work is on the way
+                except ValueError:  # another thread has just taken it and will give it work
                     self._wake.acquire()
 
 
@@ -82,11 +82,11 @@ def call(act: Callable[[], T], *, stack: int) -> T:
     def work() -> None:
         try:
             done.put((act(), None))
-        except BaseException as error:  # noqa: BLE001 - the error belongs to the waiting caller
+        except BaseException as error:  # noqa: BLE001 - the error is for the waiting caller
             done.put((None, error))
 
     run(work, stack=stack)
     value, error = done.get()
     if error is not None:
         raise error
-    return value  # type: ignore[return-value]  # the value is set where there is no error
+    return value  # type: ignore[return-value]  # without an error the value is set
