@@ -1,4 +1,4 @@
-"""Addresses in a guest: messages sent, now or later, and calls, on top of the operations of the host."""
+"""Addresses in a guest: sending messages, now or later, and calls, by host operations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
 
 _NOBODY: Final = (1 << 31) - 1
-"""A handle that no process ever gets: the host refuses whatever is asked of it."""
+"""A number that is never a handle's: the host refuses every operation on it."""
 
 
 class Address(Handle):
@@ -40,15 +40,15 @@ class Address(Handle):
 
     @property
     def alive(self) -> bool:
-        """Whether the mailbox is open, or, for a process without a mailbox, the process still runs."""
+        """True while the mailbox is open, or, if the process has no mailbox, while the process runs."""
         return self._asked(Operation.ALIVE, str(self.number)) == "1"
 
     def send_only(self) -> Address:
-        """Return a weaker address, which cannot be monitored or linked to."""
+        """Return a weaker address, which cannot be used to monitor or link."""
         return self._weaker("send")
 
     def monitor_only(self) -> Address:
-        """Return a weaker address, which can neither be sent to nor linked to."""
+        """Return a weaker address, which can only be used to monitor."""
         return self._weaker("monitor")
 
     def _weaker(self, right: str) -> Address:
@@ -63,15 +63,15 @@ class Address(Handle):
         return answer
 
     def send(self, value: Any, *, timeout: float | None = None) -> bool:
-        """Send a copy of a value; return whether it was put into the mailbox."""
-        if type(value) in messages.PLAIN and timeout is None:  # the short way of many messages
+        """Send a copy of a value; return whether the mailbox took it."""
+        if type(value) in messages.PLAIN and timeout is None:  # the short way for frequent messages
             answer = host_operations.request(Operation.SEND, f"{self.number} -1 0 :{codec.encode(value)}")
         else:
             answer = self._post(value, timeout)
         return not answer or self._sent(answer)
 
     async def send_async(self, value: Any, *, timeout: float | None = None) -> bool:
-        """Send a copy of a value, waiting for room without blocking the event loop."""
+        """Send a copy of a value; wait for room without blocking the event loop."""
         words = f"the mailbox of {self._label} was full, and had no room"
         return self._sent(await in_time(self._post_async(value, 0), timeout=timeout, words=words))
 
@@ -105,7 +105,7 @@ class Address(Handle):
         raise self.error(answer)
 
     def error(self, answer: str) -> Exception:
-        """Return the exception for a refusal of the host."""
+        """Return the exception for a refusal by the host."""
         return refusal_of(answer, _PROBLEMS, self._label)
 
     def call(self, make: Callable[[Address], Any], *, timeout: float | None = None) -> Any:
@@ -174,7 +174,7 @@ class Address(Handle):
 
 
 class _Reply(Address):
-    """The way back to this process for the answer to one call; it exists in messages only, and this process cannot use it."""
+    """The right to answer one call of this process; it exists only in messages, and this process cannot use it."""
 
     __slots__ = ("_tag",)
 

@@ -1,4 +1,4 @@
-"""The entry of the guest: the modules imported here are in the snapshot from which every process starts."""
+"""The entry of the guest: the modules that it imports are in the snapshot from which every process starts."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from capsend.codec.operations import Operation
 
 from . import clock, host_operations, manifest, network, renewal, stdlib, streams
 
-# Before the standard library, so that it and packages import the replacement: a sleep that can be interrupted.
+# Before the standard library, so that the library and packages import the replacement: an interruptible sleep.
 clock.install()
 streams.guard()
 network.install()
 _AGAIN = "again "
 _FAILURES = stdlib.import_all(manifest.PACKAGES)
 
-# Before the other modules of the guest, which use the rooms that host and guest share, and which its `__init__` imports in turn.
+# Before the guest's other modules: they use the rooms shared by host and guest, which this package's `__init__` imports
+# in turn.
 import capsend_traits  # noqa: E402 - as above
 
 import capsend  # noqa: E402 - it builds on the standard library
@@ -42,7 +43,7 @@ from . import (  # noqa: E402 - they build on `capsend`
     time_zones,
 )
 
-# A process has no files to import these modules from.
+# A process has no files from which to import these modules.
 for _module in pkgutil.walk_packages(capsend.__path__, "capsend."):
     importlib.import_module(_module.name)
 for _name in capsend_traits.table().modules():
@@ -65,10 +66,10 @@ _ACTS = {
     "room": resting.make_room,
     "signals": resting.show_signals,
 }
-"""The requests of the host beside programs: to instances that have run none, or wait for the next call."""
+"""The host's requests other than programs, made to an instance that has run none, or that waits for the next call."""
 
 
-class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made while the image is built
+class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made when the image is built
     """The exports of the image."""
 
     def run(self, program: str, call: str) -> str:
@@ -118,11 +119,11 @@ log_records.install()
 streams.install()
 process_warnings.install()
 renewal.forget_exits()
-# These folders are gone when the snapshot runs; finders that remember them would claim modules they cannot load.
+# These folders do not exist when the snapshot runs; finders that keep them would claim modules that they cannot load.
 sys.path.clear()
 sys.path_importer_cache.clear()
 linecache.clearcache()
-# The whole way of a call is rehearsed: code that runs for the first time writes to its pages.
+# All code of a call is rehearsed: code that runs for the first time writes to its pages.
 snapshot.rehearse(WitWorld().run)
 renewal.forget_start()
 snapshot.list_objects()

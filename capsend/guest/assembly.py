@@ -1,7 +1,8 @@
-"""Assemble classes from their parts: no class statement, decorator, metaclass or `__init_subclass__` of the user's runs again.
+"""The assembly of classes from their parts: no class statement, decorator, metaclass or `__init_subclass__` of the user runs again.
 
-The parts that the interpreter's own machinery makes (the `__init__` of a dataclass, the members of an enum) are made by the guest's
-machinery, from values that the host sent. All other entries of the class follow as a fill, so that they are as they were on the host.
+Parts that the interpreter generates (the `__init__` of a dataclass, the members of an enum) are generated again by the
+guest, from values that the host sent. All other entries of the class follow as a fill, so that they are the same as on
+the host.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _FIELD_KINDS: Final = {"": Any, "C": typing.ClassVar[Any], "I": dataclasses.Init
 
 
 def keep_field_types(cls: type, types_: dict[str, Any]) -> None:
-    """Give the fields of a class, and the fields that subclasses inherit, the types of the class's annotations."""
+    """Set the types of the fields of a class, and of fields that its subclasses inherit, to the class's annotations."""
     for name, field in vars(cls).get("__dataclass_fields__", {}).items():
         if name in types_:
             field.type = types_[name]
@@ -38,7 +39,7 @@ def keep_field_types(cls: type, types_: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _assigned(cls: type) -> Iterator[None]:
-    """Have the generated `__init__` assign the defaults of fields that it does not take: with slots no attribute of the class stands for them."""
+    """Have the generated `__init__` assign the defaults of fields that are not its parameters: a class with slots has no attributes for them."""
     own = [field for field in vars(cls).values() if isinstance(field, dataclasses.Field)]
     every = [
         *own,
@@ -57,7 +58,7 @@ def _assigned(cls: type) -> Iterator[None]:
 
 
 class Assembler:
-    """Makes classes.
+    """Makes classes from their parts.
 
     Args:
         get: returns the entity of a reference.
@@ -117,12 +118,12 @@ class Assembler:
         return meta
 
     def _of_image(self, meta: Any) -> Any:
-        """Return the nearest base of a metaclass that no user code defines."""
+        """Return the nearest base of a metaclass that is not user code."""
         return next(cls for cls in meta.__mro__ if not self._is_own(cls))
 
     @contextlib.contextmanager
     def _quiet(self, bases: tuple[type, ...]) -> Iterator[None]:
-        """Keep the user's `__init_subclass__` from running: its effects on the host are in the class already."""
+        """Prevent the user's `__init_subclass__` from running: the class already has its effects from the host."""
         hidden = []
         for cls in dict.fromkeys(cls for base in bases for cls in base.__mro__):
             if self._is_own(cls) and "__init_subclass__" in vars(cls):
@@ -181,7 +182,7 @@ class Assembler:
     def _named_tuple(self, parts: dict[str, Any]) -> Any:
         defaults = [self._get(reference) for reference in parts["defaults"]]
         make: Any = collections.namedtuple  # noqa: PYI024 - the fields are data
-        # Fields that begin with an underscore are those that `rename` has named, as it does again.
+        # Fields that begin with an underscore got their names from `rename`, which gives them the same names again.
         is_renamed = any(name.startswith("_") for name in parts["fields"])
         made = make(parts["name"], parts["fields"], rename=is_renamed, defaults=defaults, module=parts["module"])
         bases = tuple(map(self._get, parts["bases"]))
@@ -209,7 +210,7 @@ class Assembler:
         if members:
             waiting = iter(members.values())
 
-            def __new__(cls: Any, *_args: Any) -> Any:  # noqa: N807 - the machinery looks for it under this name
+            def __new__(cls: Any, *_args: Any) -> Any:  # noqa: N807 - the enum machinery looks for this name
                 value, data = next(waiting)
                 base = cls._member_type_
                 member = object.__new__(cls) if base is object else base.__new__(cls, *data)

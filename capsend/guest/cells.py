@@ -1,6 +1,6 @@
-"""Python source text in a guest: evaluated like the cells of a notebook, or as a module one of whose functions is called.
+"""Python source text in a guest: evaluated like the cells of a notebook, or run as a module one of whose functions is called.
 
-The functions of this module are the entries of the programs that `capsend.Source` and `capsend.Session` send.
+`capsend.Source` and `capsend.Session` send programs whose entries are functions of this module.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _FORMS: Final = {
 _MOST_KEPT: Final = 500
 _MOST_CHARACTERS: Final = 4_000_000
 _kept: dict[str, int] = {}
-"""{name: characters} of the texts whose lines tracebacks show."""
+"""{name: characters} of the texts whose lines appear in tracebacks."""
 
 _own: set[str] = set()
-"""The names of the modules that source text was run in."""
+"""The names of the modules in which source text was run."""
 
 
 class Cell:
-    """Compiled text: its statements, and the expression at its end whose value is the value of the cell."""
+    """Compiled text: statements, and a final expression whose value is the value of the cell."""
 
     def __init__(self, text: str, name: str) -> None:
         try:
@@ -68,15 +68,15 @@ class Cell:
 
     @property
     def is_async(self) -> bool:
-        """Whether its top level awaits something."""
+        """True if its top level awaits something."""
         codes = (self._body, self._end)
         return any(code is not None and code.co_flags & inspect.CO_COROUTINE for code in codes)
 
     def run(self, namespace: dict[str, Any]) -> Any:
-        """Execute the text, and return its value, or a coroutine for the value if the top level awaits something."""
+        """Execute the text; return its value, or a coroutine for the value if the top level awaits something."""
         if self.is_async:
             return self._run_async(namespace)
-        exec(self._body, namespace)  # noqa: S102 - the guest is where programs are run
+        exec(self._body, namespace)  # noqa: S102 - the purpose of a guest is to run programs
         return None if self._end is None else eval(self._end, namespace)  # noqa: S307 - as above
 
     async def _run_async(self, namespace: dict[str, Any]) -> Any:
@@ -89,7 +89,7 @@ class Cell:
 
 
 def _keep_lines(name: str, text: str) -> None:
-    """Let tracebacks show the lines of a text. Only the newest texts are kept, since a session runs any number of cells."""
+    """Let tracebacks show the lines of a text. Only the newest texts are kept, since a session may run many cells."""
     _kept.pop(name, None)
     _kept[name] = len(text)
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
@@ -105,7 +105,7 @@ def _compiled(tree: Any, name: str, mode: str) -> types.CodeType:
 
 
 def _with_text(error: SyntaxError, text: str) -> SyntaxError:
-    """Give an error its line of text, for which the compiler looks in a file."""
+    """Give an error its line of source, which the compiler looks for in a file."""
     lines = text.splitlines(keepends=True)
     if error.text is None and error.lineno is not None and 0 < error.lineno <= len(lines):
         error.text = lines[error.lineno - 1]
@@ -138,7 +138,7 @@ def evaluate(text: str, name: str, /, **inputs: Any) -> Any:
 
 
 def call(text: str, name: str, function: str, /, *args: Any, **kwargs: Any) -> Any:
-    """Run a text as a module, call one of its functions, and return the function's value."""
+    """Run a text as a module, call a function of it, and return the function's result."""
     cell = Cell(text, name)
     stem = pathlib.PurePath(name).stem
     namespace = _module(stem if stem.isidentifier() else "source_text", name)
@@ -164,7 +164,7 @@ def _function(namespace: dict[str, Any], function: str, name: str) -> Any:
 
 
 def _module(name: str, file: str) -> dict[str, Any]:
-    """Return the globals of a new module, registered in `sys.modules` unless its name is taken."""
+    """Return the globals of a new module, registered in `sys.modules` unless the name is taken."""
     module = types.ModuleType(name)
     namespace = vars(module)
     namespace.update(__builtins__=builtins, __file__=file)
@@ -178,7 +178,7 @@ def _module(name: str, file: str) -> dict[str, Any]:
 
 
 def stand_in(value: Any) -> Any:
-    """Return the record of an instance whose class a source text defined; None for all other values."""
+    """Return a record for an instance of a class defined by source text; None for all other values."""
     cls = type(value)
     program = inbox.program()
     if cls.__module__ not in _own or isinstance(value, _CODE) or (program is not None and program.made(cls)):
@@ -198,11 +198,11 @@ def stand_in(value: Any) -> Any:
 
 
 class _Session:
-    """The state that lasts from one cell to the next.
+    """The state kept between cells.
 
     Attributes:
         namespace: the globals of all cells.
-        is_interruptible: True while a cell is running, so that an interrupt reaches the cell and not the code around it.
+        is_interruptible: True while a cell is running, so that an interrupt reaches only the cell.
     """
 
     def __init__(self, inputs: dict[str, Any]) -> None:
@@ -212,8 +212,8 @@ class _Session:
         self._runner: asyncio.Runner | None = None
 
     def run(self, cell: Cell, show: Callable[[Any], Any] | None = None) -> Any:
-        """Run a cell, and return its value, or the result of *show* for that value."""
-        signal.signal(signal.SIGINT, _interrupt)  # an earlier cell may have changed that
+        """Run a cell; return its value, or *show* applied to the value."""
+        signal.signal(signal.SIGINT, _interrupt)  # an earlier cell may have replaced the handler
         try:
             self.is_interruptible = True
             value = cell.run(self.namespace)
@@ -223,7 +223,7 @@ class _Session:
             self.is_interruptible = False
 
     def _awaited(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine on the session's event loop, on which the tasks of earlier cells go on meanwhile."""
+        """Run a coroutine on the session's event loop, where tasks of earlier cells continue meanwhile."""
         if self._runner is None:
             self._runner = asyncio.Runner()
         loop = self._runner.get_loop()
@@ -231,7 +231,7 @@ class _Session:
         try:
             return loop.run_until_complete(task)
         except BaseException:
-            if not task.done():  # an interrupt came while the loop waited
+            if not task.done():  # an interrupt arrived while the loop waited
                 task.cancel()
                 loop.run_until_complete(asyncio.wait([task]))
             raise
@@ -247,10 +247,10 @@ def open_session(**inputs: Any) -> None:
 
 
 def resume(entries: int) -> None:
-    """Let another program hold this session, which knows its entries and nothing else: instances of all other classes are records from now on.
+    """Give this session to another host program, which has only the entries: instances of all other classes become records from now on.
 
     Args:
-        entries: the number of entities that the program knows.
+        entries: the number of entities that the other program has.
     """
     program = inbox.program()
     assert program is not None
@@ -272,7 +272,7 @@ def run_cell(text: str, name: str, /, **inputs: Any) -> Any:
 
 
 def display_cell(text: str, name: str, /, **inputs: Any) -> Any:
-    """Run a text as `run_cell` does, and return the value as a notebook shows it: `{MIME type: text}`, or None if the value is None."""
+    """Run a text like `run_cell`, and return the value as a notebook shows it: `{MIME type: text}`, or None for None."""
     session = _sessions[0]
     cell = Cell(text, name)
     session.namespace.update(inputs)
@@ -280,7 +280,7 @@ def display_cell(text: str, name: str, /, **inputs: Any) -> Any:
 
 
 def _display(value: Any) -> dict[str, str] | None:
-    """Ask a value for its forms, by the methods that IPython asks."""
+    """Return a value's representations, by the methods that IPython calls."""
     if value is None:
         return None
     forms: dict[str, Any] = {}
@@ -299,7 +299,7 @@ def _display(value: Any) -> dict[str, str] | None:
 
 
 def pass_over(*_args: Any, **_kwargs: Any) -> None:
-    """Take over the definitions of a call without running it: nobody waits for the call any more, but later calls build on its definitions."""
+    """Take over the definitions of a call without running it: its caller has gone, but later calls build on the definitions."""
 
 
 def assign(**values: Any) -> None:
@@ -318,5 +318,5 @@ def delete(name: str) -> None:
 
 
 def names() -> list[str]:
-    """Return the names of the session's globals that its cells and its host have made."""
+    """Return the names of the session's globals that were made by cells or by the host."""
     return [name for name in _sessions[0].namespace if not (name.startswith("__") and name.endswith("__"))]

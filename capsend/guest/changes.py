@@ -1,7 +1,8 @@
-"""Changes that nobody outside would see: what a process has done to the modules, classes, functions and instances that were sent with it.
+"""Changes that other processes would not see: those of a process to modules, classes, functions and instances that were sent with it.
 
-Most such writes are refused before the start. Those that go through a name that nobody can follow (an alias, a parameter, `exec`) are found
-here: once the function has run, all that was sent is still made of the same objects, or the process ends with an error.
+Most such writes are refused before the start. Those made through a name that cannot be followed (an alias, a parameter,
+`exec`) are found here: after the function has run, everything that was sent must still consist of the same objects;
+otherwise the process ends with an error.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import enum
 import functools
 import sys
 import types
-from _abc import _get_dump  # type: ignore[import-not-found]  # there is no public way to ask what was registered
+from _abc import _get_dump  # type: ignore[import-not-found]  # there is no public access to registrations
 from operator import is_
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     class _Program(Protocol):
-        """What is asked of a program; see `capsend_guest.rebuild.Program`."""
+        """The members of a program that this module uses; see `capsend_guest.rebuild.Program`."""
 
         entities: list[Any]
 
@@ -59,14 +60,14 @@ _BY_THE_INTERPRETER: Final = frozenset(
         *("_class_cleanups", "_classSetupFailed", "_inverted_"),
     }
 )
-"""The names under which the interpreter and the standard library keep what they have found out."""
+"""The names under which the interpreter and the standard library cache results."""
 _OF_FUNCTIONS: Final = ("__code__", "__defaults__", "__name__", "__doc__")
 _AROUND: Final = (tuple, frozenset)
 _Reader: TypeAlias = "Callable[[Any], dict[Any, Any]]"
 
 
 class Watch:
-    """Remembers the things that were sent with a program, and tells which of them was changed first.
+    """Remembers the objects that were sent with a program, and finds the first one that was changed.
 
     Args:
         program: the program.
@@ -80,7 +81,7 @@ class Watch:
         self._looked_at = 0
 
     def look(self) -> None:
-        """Look at all that the program has made since the last time."""
+        """Record everything that the program has made since the last call."""
         entities = self._program.entities
         # Placeholders refuse even `isinstance`.
         has_instances = any(issubclass(type(each), type | functools.partial) for each in entities)
@@ -99,7 +100,7 @@ class Watch:
         self._looked_at = len(entities)
 
     def constant(self, container: Any) -> None:
-        """Look at the lists, dicts and sets that nobody changes in a constant: itself, and those that it holds, in tuples too."""
+        """Record the lists, dicts and sets of a constant, nested ones included, which must not change."""
         waiting = [container] if type(container) in _HOLDERS else []
         for each in waiting:
             kind = type(each)
@@ -110,10 +111,10 @@ class Watch:
                 waiting += [part for part in inner if type(part) in _HOLDERS]
 
     def package(self, instance: Any, name: str, expected: dict[str, str]) -> None:
-        """Look at an instance of a package of the image, which is to have the state that the host's has.
+        """Record an instance of a package of the image, whose state must equal that of the host's instance.
 
         Raises:
-            CaptureError: it has another state.
+            CaptureError: the states differ.
         """
         state = state_of(instance)
         if (field := changed_field(state, expected)) is not None:
@@ -124,7 +125,7 @@ class Watch:
         self._packages.append((instance, name, state))
 
     def change(self) -> CaptureError | None:
-        """Return the error of the first change, and look at all again; None if everything is as it was."""
+        """Return the error for the first change, and record everything again; None if nothing has changed."""
         name = next(self._changed(), None)
         if name is None:
             return None
@@ -139,8 +140,8 @@ class Watch:
             self._looks.append((thing, reader, reader(thing)))
 
     def _reader(self, thing: Any) -> _Reader | None:
-        """Return what reads the parts of a function, and of a module or class of the user's."""
-        kind = type(thing)  # `isinstance` would ask the thing itself, which may be of a class that runs code
+        """Return the reader for the parts of an object: a function, or a module or class of the user."""
+        kind = type(thing)  # `isinstance` would ask the object, whose class may run code
         if kind is types.FunctionType:
             if self._program.owns(thing.__globals__.get("__name__", "")):
                 return _function_with_cells
@@ -150,7 +151,7 @@ class Watch:
         return _class if issubclass(kind, type) and self._program.has(thing) else None
 
     def _instances(self, value: Any) -> Iterator[Any]:
-        """Yield the instances in a value that was sent, those in lists, dicts and sets left out: they are a process's own."""
+        """Yield the instances in a value that was sent, except those in lists, dicts and sets, which belong to the process."""
         waiting = [value]
         while waiting:
             part = waiting.pop()
@@ -170,7 +171,7 @@ class Watch:
                 waiting += _instance(part).values()
 
     def _changed(self) -> Iterator[str]:
-        """Yield the names of all that has changed."""
+        """Yield the names of all changed parts."""
         for instance, name, state in self._packages:
             if (field := changed_field(state, state_of(instance))) is not None:
                 yield _dotted(name, field)
@@ -186,7 +187,7 @@ class Watch:
                     yield _name_of(thing, name, self._held_as(thing))
 
     def _is_fine(self, thing: Any, name: Any, now: Any, *, is_new: bool) -> bool:
-        """Return whether a change is nobody's concern: by the interpreter, a cache of what is there anyway, or by declaration."""
+        """Return whether a change is permitted: made by the interpreter, a cached result, or declared."""
         if type(thing) in _CONTENTS:
             return False
         if name in _BY_THE_INTERPRETER:
@@ -207,7 +208,7 @@ class Watch:
         return self._is_own(thing) or (is_new and defines(type(class_attribute(kind, name)), "__get__"))
 
     def _held_as(self, thing: Any) -> str:
-        """Return the name by which a module or class of the user's holds a thing; nothing where none does."""
+        """Return the name under which a user module or class holds an object; empty if none does."""
         for owner in self._program.entities:
             if issubclass(type(owner), types.ModuleType | type) and (reader := self._reader(owner)) is not None:
                 for name, value in reader(owner).items():
@@ -219,7 +220,7 @@ class Watch:
         return type(now) is not Unsent and declares_per_process(vars(module), name, now)
 
     def _is_known(self, cls: type) -> bool:
-        """Return whether the host has a class too, so that it would see where it is registered."""
+        """Return whether the host has the class too, and so would see its registrations."""
         return self._program.made(cls) or not self._program.has(cls)
 
     def _is_own(self, instance: Any) -> bool:
@@ -283,7 +284,7 @@ def _instance(instance: Any) -> dict[Any, Any]:
 
 
 def _is_watched(cls: type) -> bool:
-    """Return whether instances of a class are made of their fields alone, and nobody has promised anything about them."""
+    """Return whether instances of a class consist of their fields alone, and carry no promise."""
     plan = plan_of(cls)
     return not (plan.own_get or plan.own_set or defines(cls, IMPL))
 
@@ -314,4 +315,4 @@ _CONTENTS: Final[dict[type, _Reader]] = {
 }
 _HOLDERS: Final = frozenset({*_CONTENTS, *_AROUND})
 _MOST_CONTAINERS: Final = 1000
-"""The containers within one constant that are looked at."""
+"""The most containers of one constant that are recorded."""

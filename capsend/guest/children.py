@@ -45,13 +45,13 @@ def spawn(head: dict[str, Any], program: str, call: str, segments: Sequence[byte
     """Have the host start a process.
 
     Args:
-        head: the name, the limits and more, by the words of `capsend.runtime.child_operations`.
+        head: the name, the limits and so on, as read by `capsend.runtime.child_operations`.
         program: the text of the program.
         call: the text of the arguments.
-        segments: the bytes beside it.
+        segments: the bytes that travel next to the text.
 
     Raises:
-        CapsendError: the host refuses.
+        CapsendError: the host refused.
     """
     told = dumps({**head, "segments": transit.name(segments)} if segments else head)
     if len(told) > _LONGEST_HEAD:
@@ -75,7 +75,7 @@ def join(child: Child, timeout: float | None) -> tuple[str, list[Any], str] | No
     """Wait for the end of a child.
 
     Returns:
-        (kind, handles, text) as the host reports them, or None when the end has not come in time.
+        (kind, handles, text) as reported by the host; None if the end has not come in time.
     """
     handles.flush()
     answer = _asked(Operation.JOIN, Join(str(child.number), timeout).write())
@@ -85,10 +85,10 @@ def join(child: Child, timeout: float | None) -> tuple[str, list[Any], str] | No
     parts = [text]
     missing = total - len(text)
     while missing > 0:
-        # A request and not an operation with words: a part may begin with anything.
+        # A plain request, not an operation with refusal words: a part may begin with any character.
         parts.append(host_operations.request(Operation.MORE, str(child.number)))
         if not parts[-1]:
-            break  # the reader of the text will report that it has no end
+            break  # the reader of the text will report that it is incomplete
         missing -= len(parts[-1])
     return kind, handles.receive(loads(told)) if told else [], "".join(parts)
 
@@ -99,13 +99,13 @@ def kill(child: Child) -> None:
 
 
 def stats(child: Child) -> dict[str, Any]:
-    """Return the resources that a child has used, and the reason of its end."""
+    """Return a child's figures and the reason of its end."""
     told: dict[str, Any] = loads(_asked(Operation.STATS, str(child.number)))
     return told
 
 
 def await_end(child: Child, tag: int) -> None:
-    """Ask for a notice with that tag when a child has ended."""
+    """Request a notice with this tag for the end of a child."""
     _asked(Operation.AWAIT, Pair(str(tag), str(child.number)).write())
 
 

@@ -1,4 +1,4 @@
-"""Waiting in a guest: sleeps and event loops wait in the host, where they can be interrupted."""
+"""Waiting in a guest: sleeps and event loops wait in the host, where the host can interrupt them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DAY = 86_400.0
 
 
 def poll_mail(timeout: float | None) -> bool:  # noqa: ARG001 - its replacement has the argument
-    """Report that no mail is awaited; replaced where mail is."""
+    """Report that no mail is expected; replaced by the module that handles mail."""
     return False
 
 
@@ -25,7 +25,7 @@ def sleep(seconds: Any, /) -> None:
     except TypeError:
         message = f"'{type(seconds).__name__}' object cannot be interpreted as an integer"
         raise TypeError(message) from None
-    if seconds != seconds:  # noqa: PLR0124 - NaN is the one value that differs from itself
+    if seconds != seconds:  # noqa: PLR0124 - only NaN differs from itself
         message = "Invalid value NaN (not a number)"
         raise ValueError(message)
     if seconds < 0:
@@ -34,10 +34,10 @@ def sleep(seconds: Any, /) -> None:
     if seconds > 1e10:
         message = "timestamp out of range for platform time_t"
         raise OverflowError(message)
-    from capsend.codec.operations import Operation  # imported after this module, which replaces the clock first of all
+    from capsend.codec.operations import Operation  # imported after this module, which replaces the clock first
 
     if host_operations.request(Operation.SLEEP, repr(seconds)):
-        _thread.interrupt_main()  # the host wants the running cell to end
+        _thread.interrupt_main()  # the host has asked to end the running cell
 
 
 def process_time() -> float:
@@ -56,7 +56,7 @@ class HostSelector(selectors._BaseSelectorImpl):  # noqa: SLF001 - the base clas
     """A selector without files: it waits until the next timer is due."""
 
     def select(self, timeout: float | None = None) -> list[Any]:
-        """Wait, and report that no file is ready: there are none."""
+        """Wait, and return no files: none are registered."""
         if poll_mail(timeout):
             return []
         if timeout is None:
@@ -79,7 +79,7 @@ def install() -> None:
             setattr(time, thread, function)
     selectors.DefaultSelector = HostSelector  # type: ignore[misc, assignment] # replaced on purpose
     loop = asyncio.selector_events.BaseSelectorEventLoop
-    # The self-pipe wakes a loop from another thread or a signal handler; a process has neither, nor socket pairs.
+    # A self-pipe wakes a loop from another thread or a signal handler; a process has neither, and no socket pairs.
     for name in ("_make_self_pipe", "_close_self_pipe", "_write_to_self"):
         setattr(loop, name, _do_nothing)
 

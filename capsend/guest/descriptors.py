@@ -1,4 +1,4 @@
-"""Descriptors and caches around functions of the program, made from their parts."""
+"""Descriptors and caches around functions of the program, rebuilt from their parts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from capsend.traits.markers import Impl
 
-# The objects that descriptors hold are of every kind.
+# The objects held by descriptors may be of any class.
 _Maker = Callable[..., Any]
 
 
@@ -65,19 +65,19 @@ _UNKNOWN: Final = object()
 
 
 def _miss(_argument: object) -> None:
-    """Fail: then a cache counts a call, and remembers nothing."""
+    """Fail, so that a cache counts a call but stores no result."""
     raise LookupError
 
 
 def filled_cache(target: Any, maxsize: int | None, typed: bool, held: list[list[Any]], counts: list[int]) -> Any:
-    """Return an `lru_cache` around a function that holds these (arguments, keywords, result) already, the oldest first.
+    """Return an `lru_cache` around a function that already holds these (arguments, keywords, result), the oldest first.
 
     Args:
         target: the function.
-        maxsize: as `lru_cache` takes it.
-        typed: likewise.
-        held: the calls that it remembers.
-        counts: `[hits, misses]` that it shall count so far; empty where nobody asks.
+        maxsize: as for `lru_cache`.
+        typed: as for `lru_cache`.
+        held: the calls that it holds.
+        counts: `[hits, misses]` so far; empty if the program does not read them.
     """
     answers = iter(result for _, _, result in held)
 

@@ -1,4 +1,4 @@
-"""Handles in a guest: objects for capabilities of the host, each known to the host by a number of this process's own."""
+"""Handles in a guest: objects for capabilities of the host, each identified by a number in this process."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from . import host_operations
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# {kind of handle: maker}; a maker is called with the number and the description, once per number that is alive. The end of an object that
-# is not a `Handle` is reported to nobody.
+# {kind of handle: maker}. A maker is called with the number and the description, once per live number. The end of an
+# object that is not a `Handle` is not reported.
 KINDS: dict[str, Callable[[int, Any], Any]] = {}
 
 _alive: weakref.WeakValueDictionary[int, Handle] = weakref.WeakValueDictionary()
@@ -23,12 +23,12 @@ FEW = 100
 
 
 class Handle:
-    """The base of every handle: copies of it are itself.
+    """The base class of handles; a copy of a handle is the handle itself.
 
-    The host learns that a handle has gone with the next request for mail or about a process, or when many have gone.
+    The host learns of a dropped handle with the next request for mail or about a process, or once many are dropped.
 
     Attributes:
-        number: the host's number for it.
+        number: the handle's number.
     """
 
     __slots__ = ("__weakref__", "_holds", "number")
@@ -39,14 +39,14 @@ class Handle:
 
     @property
     def __capsend_handle__(self) -> Any:
-        """The grant by which a program that this process ships carries it."""
+        """The grant that represents the handle in programs shipped by this process."""
         from .held import HeldGrant
 
         return HeldGrant(self)
 
     @property
     def told_as(self) -> str:
-        """The handle's name for the host when it is sent along."""
+        """The handle's name for the host in a message or call."""
         return str(self.number)
 
     def __copy__(self) -> Any:
@@ -64,7 +64,7 @@ class Handle:
 
 
 def receive(told: list[list[Any]]) -> list[Any]:
-    """Return the handles that the host describes.
+    """Return the handles for the host's descriptions.
 
     Args:
         told: `[[number, kind, description], ...]`.
@@ -85,7 +85,7 @@ def receive(told: list[list[Any]]) -> list[Any]:
 
 
 def take_dropped() -> str:
-    """Return the handles that have gone since the last time, as the host reads them: at most as many as it takes at once."""
+    """Return the handles dropped since the last call, in the form for the host: at most as many as the host accepts at once."""
     if not _dropped:
         return ""
     text = ",".join(_dropped[:_PORTION])
@@ -94,6 +94,6 @@ def take_dropped() -> str:
 
 
 def flush(few: int = 0) -> None:
-    """Report now to the host which handles have gone, unless they are few."""
+    """Report dropped handles to the host now, unless they are few."""
     while len(_dropped) > few:
         host_operations.request(Operation.DROP, take_dropped())

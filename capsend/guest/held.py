@@ -1,4 +1,4 @@
-"""Handles of this process that it may pass on: the host gives its children the same handles, by this process's numbers."""
+"""Grants of this process's handles: the host gives the same handles to children, by this process's numbers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from capsend.capabilities.handles import Grant
 
 @attrs.frozen(eq=False)
 class HeldGrant(Grant):
-    """A handle of this process."""
+    """A handle of this process, as a grant."""
 
     kind = "held"
 
     thing: Any
 
     def describe(self) -> object:
-        """Return nothing: the host knows the handle."""
+        """Return nothing: the host can describe the handle itself."""
         return None
 
     def handle(self) -> object:

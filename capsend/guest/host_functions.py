@@ -1,4 +1,4 @@
-"""Host functions in a guest: objects that are called like ordinary functions, and run in the host."""
+"""Host functions in a guest: objects that are called like functions and run in the host."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _known: list[Program] = []
 
 
 def begin(program: Program) -> None:
-    """Start with only a program."""
+    """Start with a program and no other state."""
     _known[:] = [program]
 
 
 class HostFunction(Handle):
-    """A function of the host; see `capsend.HostFunction` on the host."""
+    """A host function; see `capsend.HostFunction` on the host."""
 
     __slots__ = ("_is_async", "_name")
 
@@ -40,7 +40,7 @@ class HostFunction(Handle):
         return types.GenericAlias(cls, item)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function: the whole process waits until it returns."""
+        """Call the function; the whole process waits until it returns."""
         return self._later(args, kwargs) if self._is_async else self._ask(args, kwargs)
 
     async def _later(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -53,7 +53,7 @@ class HostFunction(Handle):
         except codec.NotEncodable as error:
             message = f"cannot call {self._name}: args{error.path} cannot be sent: {error.reason}"
             raise SerializationError(message) from None
-        handles.flush(handles.FEW)  # a process may ask for nothing but calls, which bring handles
+        handles.flush(handles.FEW)  # a process may make nothing but calls, whose results bring handles
         payload = Call(str(self.number), transit.name(segments), text).write()
         answer = host_operations.request(Operation.CALL, payload)
         kind, body = answer[:1], answer[1:]
@@ -78,13 +78,13 @@ def _resolve(reference: dict[str, Any], held: list[Any]) -> Any:
 
 
 class _Raised:
-    """The exception of a host function, made again: of its own class, or of the nearest of its bases that the guest knows."""
+    """The exception of a host function, rebuilt as its own class or as its nearest base that the guest has."""
 
     def __init__(self, told: list[dict[str, Any]]) -> None:
         self._told = told
 
     def error(self, number: int = 0) -> BaseException:
-        """Return one of the exceptions; a `RuntimeError` with its name and text where no class of it is narrower than `Exception`."""
+        """Return one of the exceptions; a `RuntimeError` with its name and text if the guest has only `Exception` among its classes."""
         told = self._told[number]
         notes: list[str] = []
         error = self._nearest(told, notes)
@@ -93,7 +93,7 @@ class _Raised:
             error = RuntimeError(f"{name}: {message}" if message else name)
         notes += told.get("notes", ())
         if notes:
-            error.__notes__ = notes  # `add_note` asks for `__notes__` first, and some classes answer that with an error
+            error.__notes__ = notes  # `add_note` reads `__notes__` first, and some classes raise an error then
         return error
 
     def _nearest(self, told: dict[str, Any], notes: list[str]) -> BaseException | None:
@@ -103,7 +103,7 @@ class _Raised:
                 return None
             try:
                 error = self._made(name, told)
-            except Exception:  # noqa: BLE001, S112 - the guest does not know the class, or a part of it did not arrive
+            except Exception:  # noqa: BLE001, S112 - the guest lacks the class, or a part of the exception was not sent
                 continue
             if name != own:
                 text = "" if str(error) == told["message"] else f": {told['message']}"

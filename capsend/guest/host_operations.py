@@ -1,4 +1,4 @@
-"""The way out of a process: operations that the host does, by the numbers in `capsend.codec.operations`."""
+"""Requests to the host: operations, by the numbers in `capsend.codec.operations`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import wit_world
 
 
 def request(operation: int, payload: str) -> str:
-    """Ask the host for an operation and return its answer; both are text."""
+    """Request an operation of the host and return the answer; both are text."""
     answer: str = wit_world.host(operation, payload)
     return answer
 
 
 def deliver(answer: str) -> str:
-    """Send the beginning of an answer ahead, in parts, and return the rest: one call carries 128 MiB at most."""
+    """Send the first parts of an answer ahead, and return the last part: one call carries at most 128 MiB."""
     # `capsend` is imported after this module, which the clock needs.
     from capsend.codec.operations import LARGEST_PAYLOAD, Operation
 

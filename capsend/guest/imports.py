@@ -1,4 +1,4 @@
-"""Imports in a process: modules come with the program, and a module that is not found was not sent, or does not exist."""
+"""Imports in a process: modules come with the program; a module that is not found was not sent or does not exist."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNNAMED = "no code that was sent with it names it by a constant"
 
 
 class SentModule:
-    """The loader of a module that came with the program: it has no files.
+    """The loader of modules that came with the program and have no files.
 
     Args:
         name: the full name of the module.
@@ -29,13 +29,13 @@ class SentModule:
         self._name = name
 
     def get_source(self, name: str) -> str:
-        """Return nothing: the process has the source of single functions.
+        """Return nothing: the process has only the source of single functions.
 
         Raises:
-            ImportError: always; `traceback` does without.
-            CaptureError: `inspect` asks, and would report to the program that there is no source.
+            ImportError: always; `traceback` copes without the source.
+            CaptureError: the caller is `inspect`, which would report to the program that there is no source.
         """
-        frame: Any = sys._getframe(1)  # noqa: SLF001 - there is no public way to see who asks
+        frame: Any = sys._getframe(1)  # noqa: SLF001 - there is no public access to the caller
         while frame is not None and frame.f_globals.get("__name__") in {"linecache", "inspect"}:
             if frame.f_globals["__name__"] == "inspect":
                 unsent.refuse(f"the source text of {name} was not sent with the program", _NAME_IT)
@@ -49,15 +49,19 @@ class SentModule:
 
 
 class _LastFinder:
-    """Finds no module; asked for one that the code of the program computes the name of, it refuses: the host may have it."""
+    """A finder that finds no module.
+
+    It refuses a module whose name the program computes: the host may have the module.
+    """
 
     def __init__(self, program: Callable[[], Any]) -> None:
         self._program = program
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
-        """Return None for a module that the host has not either, and for one that code names in an `import` statement or by a constant.
+        """Return None for a module that the host lacks too, or that code names in an `import` statement or by a constant.
 
-        For the last the host has looked. The same holds for modules of the standard library: a module that the guest lacks is in no image.
+        Modules named so were looked up by the host. Modules of the standard library are not refused either: one that
+        the guest lacks is in no image.
         """
         program, top = self._program(), name.partition(".")[0]
         if program is None or top in sys.stdlib_module_names:
@@ -65,7 +69,7 @@ class _LastFinder:
         on_host = importable()
         if on_host is not None and top not in on_host:
             return
-        frame: Any = sys._getframe(1)  # noqa: SLF001 - there is no public way to see who imports
+        frame: Any = sys._getframe(1)  # noqa: SLF001 - there is no public access to the importing code
         while frame is not None and _is_on_behalf(frame, everywhere=on_host is not None):
             frame = frame.f_back
         if frame is None or not program.owns(frame.f_globals.get("__name__")):
@@ -79,7 +83,7 @@ class _LastFinder:
             return
         while frame is not None:
             if name in frame.f_code.co_consts and not _IMPORTING.isdisjoint(frame.f_code.co_names):
-                return  # it handed `import_module` and the name to somebody
+                return  # it gave `import_module` and the name to other code
             frame = frame.f_back
         unsent.refuse(
             f"the module {name} was not sent with the program: {_UNNAMED}", f'write "{name}" where it is imported'
@@ -87,13 +91,13 @@ class _LastFinder:
 
 
 def _is_on_behalf(frame: Any, *, everywhere: bool) -> bool:
-    """Return whether code imports for the one who called it: the import system does, and other modules of the standard library may."""
+    """Return whether code imports on behalf of its caller: the import system does, and other modules of the standard library may."""
     module = frame.f_globals.get("__name__", "")
     return module.startswith(_MACHINERY) or (everywhere and module.partition(".")[0] in sys.stdlib_module_names)
 
 
 def install(program: Callable[[], Any]) -> None:
-    """Ask the finder after all others.
+    """Append the finder to the others.
 
     Args:
         program: returns the program of the process; None before there is one.

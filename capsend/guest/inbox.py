@@ -1,4 +1,4 @@
-"""The state of this process's mail: the messages set aside, the waiters, and the one place where envelopes come from the host."""
+"""The state of this process's mail: messages set aside, waiters, and the only place that receives envelopes from the host."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _ONLY_TEXT = " 0 0 "  # no tag, and no handles
 _log = logging.getLogger("capsend.mailbox")
 tags: Final = itertools.count(1)
-"""The tags by which answers and ends of children find their waiters."""
+"""The tags that link answers and ends of children to their waiters."""
 
 
 class State:
@@ -35,13 +35,13 @@ class State:
         self.begin(None)
 
     def begin(self, program: Program | None) -> None:
-        """Start with only a program."""
+        """Start with a program and no other state."""
         self.program = program
         self.saved: collections.deque[tuple[int, Any]] = collections.deque()
         self.saved_size = 0
         self.refused = 0
         self.warnings = 0
-        self.answers: dict[int, tuple[str, Any] | None] = {}  # by the tag of a call that somebody waits for
+        self.answers: dict[int, tuple[str, Any] | None] = {}  # by the tag of a call with a waiter
         self.answer_waiters: dict[int, asyncio.Future[None]] = {}
         self.ends: dict[int, Callable[[], None]] = {}  # {tag: callback} for the ends of children
         self.receivers: list[asyncio.Future[None]] = []
@@ -51,21 +51,21 @@ class State:
 
 
 state: Final = State()
-"""The one state of this process; `begin` empties it."""
+"""The only state of this process; `begin` empties it."""
 
 
 def begin(program: Program) -> None:
-    """Start with only a program."""
+    """Start with a program and no other state."""
     state.begin(program)
 
 
 def program() -> Program | None:
-    """Return the program of this process; None while the image is made."""
+    """Return the program of this process; None while the image is built."""
     return state.program
 
 
 def take(state: State, matches: Callable[[Any], bool] | None, start: int) -> tuple[Any] | None:
-    """Take out the first message from *start* on that matches, if there is one."""
+    """Take out and return the first message from *start* on that matches, if any."""
     saved = state.saved
     if not saved:
         return None
@@ -83,7 +83,7 @@ def take(state: State, matches: Callable[[Any], bool] | None, start: int) -> tup
 
 
 def pull(*, urgent: bool, timeout: float | None) -> bool:
-    """Get one frame from the host and file it, or run a callback that is due; return False at the deadline."""
+    """Get one frame from the host and store it, or run a callback that is due; return False at the deadline."""
     due = state.alarms[0][0] - time.monotonic() if state.alarms else None
     if due is None or (timeout is not None and timeout < due):
         return _frame(urgent=urgent, timeout=timeout)
@@ -104,9 +104,10 @@ def _frame(*, urgent: bool, timeout: float | None) -> bool:
 
 
 def next_message(state: State) -> tuple[Any] | None:
-    """Wait for a frame, when no message is set aside, and return the message in it.
+    """Wait for a frame when no message is set aside, and return its message.
 
-    None for any frame but a message without handles; that frame has then been put in its place. This is the short way for most frames.
+    None for any frame that is not a message without handles; such a frame has been stored. This is the short way for
+    most frames.
     """
     refused, state.refused = state.refused, 0
     frame = host_operations.request(Operation.RECEIVE, f"0 -1 0 0 {refused} {handles.take_dropped()}")
@@ -115,7 +116,7 @@ def next_message(state: State) -> tuple[Any] | None:
             text = frame[6:]
             short = text[:1] == "p"
             return (messages.read_text(text) if short else messages.read(frame[0], "", text, state.program),)
-        except Exception:  # noqa: BLE001, S110 - reported below, as for every message that cannot be read
+        except Exception:  # noqa: BLE001, S110 - reported below, like every unreadable message
             pass
     if frame:
         _sort(frame)
@@ -158,7 +159,7 @@ def _place(kind: str, tag: int, told: str, text: str) -> None:
 
 
 def poll(timeout: float | None) -> bool:
-    """Wait, as an event loop does between its steps, for mail that a task waits for; return False when none does."""
+    """Wait, between the steps of an event loop, for mail that a task expects; return False if no task expects any."""
     if state.receivers:
         pull(urgent=False, timeout=timeout)
     elif state.answer_waiters or state.ends or state.alarms:
@@ -169,22 +170,22 @@ def poll(timeout: float | None) -> bool:
 
 
 def await_end(child: children.Child, then: Callable[[], None]) -> None:
-    """Have a function called when a child has ended, while this process waits for something; at once if the child has ended."""
+    """Call *then* when a child has ended, while this process waits for something; at once if it has ended already."""
     tag = next(tags)
     children.await_end(child, tag)
     state.ends[tag] = then
 
 
 def wait(timeout: float | None = None) -> None:
-    """Wait until a frame has come for a waiter other than the receiver of messages."""
+    """Wait for a frame for a waiter other than the receiver of messages."""
     pull(urgent=True, timeout=timeout)
 
 
 def expects_ends() -> bool:
-    """Return whether a callback is due when a child ends, or at some time."""
+    """Return whether a callback is registered for the end of a child or for a time."""
     return bool(state.ends or state.alarms)
 
 
 def call_later(seconds: float, then: Callable[[], None]) -> None:
-    """Have a function called *seconds* later, while this process waits for something."""
+    """Call *then* after *seconds*, while this process waits for something."""
     heapq.heappush(state.alarms, (time.monotonic() + seconds, next(tags), then))

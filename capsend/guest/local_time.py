@@ -1,6 +1,6 @@
-"""Local time in a guest: the C library of the image knows only UTC, so Python follows the zone that the environment variable `TZ` names.
+"""Local time in a guest: the image's C library has only UTC, so this module follows the zone in the environment variable `TZ`.
 
-Every function of `time` and `datetime` that asks for local time is replaced; the classes of `datetime` stay as they are.
+It replaces every function of `time` and `datetime` that uses local time; the classes of `datetime` stay the same.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _zone: datetime.tzinfo = datetime.UTC
 
 
 def follow() -> None:
-    """Take the zone that `TZ` names now; an unknown zone is UTC, as for a C library."""
+    """Use the zone that `TZ` names now; an unknown zone means UTC, as in a C library."""
     global _zone  # noqa: PLW0603 - a process has one zone
     _zone = _zone_of(os.environ.get("TZ", "").removeprefix(":"))
     if not hasattr(time, "tzset"):
@@ -54,7 +54,7 @@ def _zone_of(name: str) -> datetime.tzinfo:
 
 
 def _by_rule(rule: str) -> zoneinfo.ZoneInfo:
-    """Return the zone of a POSIX rule such as `EST5EDT,M3.2.0,M11.1.0`: a file of zone data may end with one, and consist of nothing else."""
+    """Return the zone of a POSIX rule such as `EST5EDT,M3.2.0,M11.1.0`, by zone data that consists of the rule alone."""
     header = b"TZif2" + bytes(15) + struct.pack(">6l", 0, 0, 0, 0, 1, 4)
     empty = header + struct.pack(">lbb", 0, 0, 0) + b"UTC\0"
     return zoneinfo.ZoneInfo.from_file(io.BytesIO(empty + empty + b"\n" + rule.encode("ascii") + b"\n"))
@@ -66,15 +66,16 @@ def _install() -> None:
         function.__module__, function.__name__, function.__qualname__ = "time", name, name
         setattr(time, name, function)
     time.tzset = follow
-    logging.Formatter.converter = staticmethod(time.localtime)  # the converter that a class of the library holds
+    # a class of the library holds the function as its converter
+    logging.Formatter.converter = staticmethod(time.localtime)
     moment = {"fromtimestamp": classmethod(_fromtimestamp), "now": classmethod(_now_in), "timestamp": _timestamp_of}
     moment |= {"today": classmethod(_today), "astimezone": _astimezone_of}
     day = {"fromtimestamp": classmethod(_date_fromtimestamp), "today": classmethod(_today)}
     for cls, methods in ((datetime.datetime, moment), (datetime.date, day)):
-        # A class made in C takes no attribute from Python, but its namespace is a dict like others.
+        # A class made in C accepts no attributes from Python, but its namespace is an ordinary dict.
         (namespace,) = (found for found in gc.get_referents(cls.__dict__) if type(found) is dict)
         namespace.update(methods)
-    sys._clear_internal_caches()  # type: ignore[attr-defined] # noqa: SLF001 - lookups remember the earlier value
+    sys._clear_internal_caches()  # type: ignore[attr-defined] # noqa: SLF001 - lookups cache the earlier value
 
 
 # --- time ---
@@ -89,7 +90,7 @@ def _localtime(seconds: float | None = None, /) -> time.struct_time:
 def _mktime(fields: Any, /) -> float:
     year, month, day, hour, minute, second, _, _, dst = tuple(fields)[:9]
     year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
-    begin = datetime.datetime(year, month, 1)  # noqa: DTZ001 - the local time, of which the zone follows
+    begin = datetime.datetime(year, month, 1)  # noqa: DTZ001 - the local time, whose zone follows
     naive = begin + datetime.timedelta(days=day - 1, hours=hour, minutes=minute, seconds=second)
     aware = naive.replace(tzinfo=_zone)
     other = naive.replace(tzinfo=_zone, fold=1)

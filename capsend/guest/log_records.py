@@ -1,4 +1,4 @@
-"""Log records of a guest: they go to the loggers of the host, where a program has not set up logging itself."""
+"""Log records of a guest: forwarded to the host's loggers unless the program configures logging."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from . import host_operations
 
 
 class _ToHost(logging.Handler):
-    """Hands records to the host's logging, where a program has not set up its own."""
+    """Forwards records to the host's logging while the program has not configured its own."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send one record."""
@@ -27,7 +27,7 @@ _configure_as_told = logging.basicConfig
 
 
 def _configure(**told: Any) -> None:
-    """Set logging up as the program asks; a set-up without handlers, such as that of `logging.warning`, sends records to the host."""
+    """Configure logging as the program requests; a configuration without handlers, as by `logging.warning`, forwards records to the host."""
     level = told.pop("level", None)
     if told:
         _configure_as_told(level=level, **told)
@@ -36,6 +36,6 @@ def _configure(**told: Any) -> None:
 
 
 def install() -> None:
-    """Send log records to the host."""
+    """Forward log records to the host."""
     logging.lastResort = _ToHost()
     logging.basicConfig = _configure

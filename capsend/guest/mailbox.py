@@ -1,4 +1,4 @@
-"""The mailbox of a process, on top of the operations of the host."""
+"""The mailbox of a process, by host operations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Mailbox:
-    """The one queue that a process receives from."""
+    """The one queue from which a process receives messages."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         raise CapsendError(
@@ -45,7 +45,10 @@ class Mailbox:
         return len(inbox.state.saved)
 
     def receive(self, timeout: float | None = None, *, kind: Any = None) -> Any:
-        """Take the next message out, waiting for it; with `kind`, the next that is of that class or for which the predicate is true."""
+        """Take the next message out; wait until there is one.
+
+        With `kind`, the next message of that class, or for which the predicate is true.
+        """
         state = inbox.state
         at_once = kind is None and timeout is None and not state.saved and not state.alarms
         if at_once and (found := inbox.next_message(state)) is not None:
@@ -126,7 +129,7 @@ def own_mailbox() -> Mailbox:
 
 
 def install() -> None:
-    """Let event loops wait for mail, and name the classes as the host does."""
+    """Let event loops wait for mail, and give the classes their names on the host."""
     handles.KINDS["address"] = Address
     clock.poll_mail = inbox.poll
     Address.__module__, Mailbox.__module__, Timer.__module__ = (
@@ -136,7 +139,7 @@ def install() -> None:
 
 
 def _require(operation: Operation, peer: Any) -> None:
-    """Do a host operation on a process or mailbox; raise the error that the host's refusal stands for."""
+    """Do a host operation on a process or mailbox; raise the exception for the host's refusal."""
     address = address_of(peer, kind=Address)
     answer = host_operations.request(operation, str(address.number))
     if answer.startswith("!"):

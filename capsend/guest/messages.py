@@ -1,4 +1,4 @@
-"""Messages in a guest: a value as text and back, and the notices that come among them."""
+"""Messages in a guest: their encoding, and the notices among them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .rebuild import Program
 
 _LIMITS = Limits()
-PLAIN = frozenset({int, bool, float, type(None)})  # these are always written, and name nothing
+PLAIN = frozenset({int, bool, float, type(None)})  # these can always be sent and contain no names
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ def write(value: Any, program: Program | None, *, in_text: bool = False) -> tupl
 
     Args:
         value: the message.
-        program: the program whose classes it may have.
-        in_text: True writes the message without segments.
+        program: the program whose classes the message may contain.
+        in_text: True to write the message without segments.
 
     Returns:
-        (codec text, the handles in it, the bytes beside it).
+        (codec text, the handles in it, the segments next to it).
     """
     segments: list[bytes] = []
     if type(value) in PLAIN:
@@ -67,12 +67,12 @@ def write(value: Any, program: Program | None, *, in_text: bool = False) -> tupl
 
 
 def read_text(text: str) -> Any:
-    """Return the value of a text of the form that names nothing."""
+    """Return the value of a text in the form without names."""
     return codec.decode(text, limits=_LIMITS)
 
 
 def read(kind: str, told: str, text: str, program: Program | None) -> Any:
-    """Decode a message of one kind, with its handles."""
+    """Decode a message of a given kind, with its handles."""
     segments: list[bytes] = []
     if kind in "HM":
         kind = kind.lower()

@@ -1,6 +1,7 @@
-"""A process has no network: every use of it raises an error with a cure before it reaches WASI.
+"""The absence of a network: every use raises an error with a cure, before it reaches WASI.
 
-No use may reach WASI while the image is made either: the C library would keep its result, which means nothing in a process.
+While the image is built, no use may reach WASI either: the C library would keep its result, which is meaningless in a
+process.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def install() -> None:
 
 
 def _install_https() -> None:
-    """Let `https` be known: without `ssl`, the standard library does not know the word."""
+    """Register the scheme `https`, which the standard library has only together with `ssl`."""
     import http.client
 
     class HTTPSConnection(http.client.HTTPConnection):
@@ -61,7 +62,7 @@ def _install_https() -> None:
 
 
 def install_loops() -> None:
-    """Make event loops refuse as well, which would ask a thread of their own; called after asyncio is imported."""
+    """Make event loops refuse too, as they would use a thread; called after asyncio is imported."""
     import asyncio.base_events
 
     for name in ("getaddrinfo", "getnameinfo"):

@@ -1,4 +1,4 @@
-"""Files of packages beside their modules, and the packages' metadata, kept in memory: a guest has no disk to read them from."""
+"""Data files and metadata of packages, in memory: a guest has no disk to read them from."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _ROOT = pathlib.PurePosixPath(__file__).parent.parent
-_files: dict[str, bytes] = {}  # by the path below the folder of packages, compressed
+_files: dict[str, bytes] = {}  # by the path below the packages' folder, compressed
 
 _loader: Any = importlib.machinery.SourceFileLoader.__mro__[
     1
-]  # FileLoader, of which loaders without sources derive as well
+]  # FileLoader, which loaders without sources derive from too
 _get_data = _loader.get_data
 
 
 def keep(names: Iterable[str]) -> None:
-    """Take the named files into memory, during the build of the image."""
+    """Load the named files into memory, during the build of the image."""
     for name in names:
         _files[name] = zlib.compress(pathlib.Path(str(_ROOT), name).read_bytes())
 
 
 def find(path: Any) -> bytes | None:
-    """Return the content of a file of a package, by its whole path as packages make it from their `__file__`."""
+    """Return the content of a package's file, by the full path that packages derive from their `__file__`."""
     try:
         text = os.fspath(path)
     except TypeError:
@@ -127,11 +127,11 @@ class _Finder:
 
     @staticmethod
     def find_spec(_name: str, _path: object = None, _target: object = None) -> None:
-        """Find no module: all of them are loaded."""
+        """Return None: all modules of packages are loaded."""
 
     @staticmethod
     def find_distributions(context: Any = None) -> Iterator[importlib.metadata.Distribution]:
-        """Yield the distributions that the image was made from."""
+        """Yield the distributions in the image."""
         wanted = getattr(context, "name", None)
         normalize: Any = importlib.metadata.Prepared.normalize  # type: ignore[attr-defined] # not in typeshed
         for folder in sorted({name.partition("/")[0] for name in _files}):

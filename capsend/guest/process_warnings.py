@@ -1,4 +1,4 @@
-"""Warnings of a process, sent to the `warnings` of the host and subject to the host's filters."""
+"""Warnings of a process, forwarded to the host's `warnings` and subject to its filters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST = 2_000
 
 
 def _show(message: Any) -> None:
-    """Report a warning to the host; raise it where the host's filters make an error of its kind."""
+    """Report a warning to the host; raise it if the host's filters turn it into an error."""
     category = message.category
     known = next(c.__name__ for c in category.__mro__ if c.__module__ == "builtins" and issubclass(c, Warning))
     text = str(message.message)
@@ -28,7 +28,7 @@ def _show(message: Any) -> None:
 
 
 def install() -> None:
-    """Let all warnings that a program does not filter itself go to the host, each place once."""
+    """Forward to the host, once per place, all warnings that the program does not filter itself."""
     warnings.resetwarnings()
     warnings.simplefilter("default")
     vars(warnings)["_showwarnmsg_impl"] = _show

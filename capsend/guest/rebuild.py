@@ -35,7 +35,7 @@ from .unsent import Unsent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# No type checker knows the parts of the types that this module makes.
+# The types made in this module have parts that type checkers do not know.
 _per_process: Any = PerProcess
 _mailbox: Any = Mailbox
 _INTERNAL = ("capsend_guest", "capsend_traits", "wit_world", "componentize_py")
@@ -46,13 +46,14 @@ class Program:
     """The entities of one process.
 
     Attributes:
-        entities: {number: entity} that the steps have made.
-        handles: the handles that the program carries beside its steps.
-        pieces: the source of its functions and classes, as `compile_source` takes it.
-        has_parent: True if another process spawned this one, so that the host does not know the entities.
-        is_running: True once the whole program has been rebuilt, so that later definitions are new.
-        stand_in: returns the value that an answer holds instead of one whose class the host cannot know; None when it needs none.
-        watch: tells what the function has changed of all that was sent.
+        entities: the entities made by the steps, by number.
+        handles: the handles that the program carries.
+        pieces: the source of its functions and classes, as for `compile_source`.
+        has_parent: True if another process spawned this one, so that the host has none of the entities.
+        is_running: True once the whole program is rebuilt; later definitions are new.
+        stand_in: returns the value that represents, in an answer, a value of a class that the host lacks; None if none
+            is needed.
+        watch: finds changes of the function to what was sent.
     """
 
     def __init__(self) -> None:
@@ -110,7 +111,7 @@ class Program:
         unsent.begin()
 
     def execute(self, steps: list[list[Any]]) -> None:
-        """Take all steps in order."""
+        """Execute all steps in order."""
         makers, actors, entities, numbers = self._makers, self._actors, self.entities, self._numbers
         for kind, *arguments in steps:
             maker = makers.get(kind)
@@ -128,21 +129,21 @@ class Program:
         return self.entities[reference] if type(reference) is int else None
 
     def resolve(self, external: dict[str, Any]) -> Any:
-        """Return the object that a value names; the codec's hook."""
+        """Return the object that a value names; a hook of the codec."""
         number = external.get("p")
         return self.entities[number] if number is not None else self.handles[external["h"]]
 
     def name(self, thing: Any) -> Any:
-        """Name an object for the host: an entity by number, a class nested in one by its path, the image's own by name.
+        """Name an object for the host: an entity by number, a nested class by its path, an object of the image by module and name.
 
-        A right to a folder goes as its path: a name, which opens no folder elsewhere.
+        The right to a folder is named by its path, which opens no folder in another process.
 
         Raises:
             NotEncodable: the object is an instance of a class that is declared not sendable.
         """
         number = self._numbers.get(id(thing))
         if number is not None and not isinstance(thing, Handle | Dir):
-            # A value may have been changed in the guest in spite of all: only one without any state is the one that the host has.
+            # The guest may have changed the value nevertheless: only a value without state is equal to the host's.
             return None if id(thing) in self._values and _has_state(thing) else {"p": number}
         if isinstance(thing, Handle):
             return {"h": thing.number}
@@ -161,7 +162,7 @@ class Program:
         return None
 
     def _nested(self, thing: Any, module: str, qualname: str) -> dict[str, Any] | None:
-        """Name a class or function by the nearest class around it that is an entity, and the path from that class."""
+        """Name a class or function by the nearest enclosing class that is an entity, and the path from there."""
         parts = qualname.split(".")
         for depth in range(len(parts) - 1, 0, -1):
             outer = ".".join(parts[:depth])
@@ -173,12 +174,12 @@ class Program:
         return None
 
     def name_for_host(self, thing: Any) -> Any:
-        """Name an object for the host, which knows only the entities that it has shipped itself."""
+        """Name an object for the host, which has only the entities that it has shipped itself."""
         by_name = isinstance(thing, Handle | Dir) or not self.has_parent
         return self.name(thing) if by_name else self.message_name(thing)
 
     def message_name(self, thing: Any) -> dict[str, Any] | None:
-        """Name a class or function for another process or the host: by module and qualified name.
+        """Name a class or function for the host or another process: by module and qualified name.
 
         Raises:
             NotEncodable: the object is an instance of a class that is declared not sendable, or a right to a folder.
@@ -192,10 +193,10 @@ class Program:
         return {"c": _public(module, qualname)}
 
     def by_name(self, module: str, qualname: str) -> Any:
-        """Return the object that a message from another process or the host names.
+        """Return the object that a message of the host or of another process names.
 
         Raises:
-            LookupError: the process has no object of that name.
+            LookupError: the process has no object of this name.
         """
         found = None if _is_internal(module) else _find(module, qualname)
         if found is None:
@@ -203,7 +204,7 @@ class Program:
         return found
 
     def has(self, cls: type) -> bool:
-        """Return whether a class belongs to a module of the user."""
+        """Return whether a class belongs to a user module."""
         return cls.__module__ in self._own_modules
 
     def owns(self, module: str) -> bool:
@@ -211,10 +212,10 @@ class Program:
         return module in self._own_modules
 
     def forget(self, entities: int) -> set[str]:
-        """Forget all entities but the first ones, and all handles: the host is another program, which never sent them.
+        """Forget all entities but the first ones, and all handles: the new host program never sent them.
 
         Returns:
-            The names of the user's modules that were rebuilt.
+            The names of the user modules that were rebuilt.
         """
         del self.entities[entities:]
         self.handles.clear()
@@ -250,7 +251,7 @@ class Program:
                 spec.submodule_search_locations = list(folders)
         if folders is not None:
             module.__path__ = folders
-        # The first one: libraries that generate code make namespaces under the name of the user's module.
+        # The first one: libraries that generate code make namespaces named after the user's module.
         if name not in self._own_modules and (name == "__main__" or name not in sys.modules):
             sys.modules[name] = module
         self._own_modules.add(name)
@@ -275,7 +276,7 @@ class Program:
     def _alias(self, module: int, source: list[Any], name: str) -> Any:
         namespace = vars(self.entities[module])
         self.pieces.append(source)
-        exec(compile_source(*source), namespace)  # noqa: S102 - the guest is where programs are run
+        exec(compile_source(*source), namespace)  # noqa: S102 - the purpose of a guest is to run programs
         return namespace[name]
 
     def _value(self, reference: str, is_interned: int = 0) -> Any:
@@ -348,7 +349,7 @@ class Program:
             thing["__annotations__"] = made
             return
         if is_entry:
-            # From 3.14 on the interpreter updates the entry where there is one, and makes none.
+            # Since 3.14 the interpreter updates an existing entry and makes none.
             gc.get_referents(vars(thing))[0]["__annotations__"] = made
         thing.__annotations__ = made
         if isinstance(thing, type):
@@ -378,19 +379,20 @@ class Program:
 
     def _complete_protocol(self, number: int, is_runtime: bool) -> None:
         cls = self.entities[number]
-        cls.__protocol_attrs__ = typing._get_protocol_attrs(cls)  # type: ignore[attr-defined]  # noqa: SLF001 - the machinery asks for it before the class is filled
+        # Before the class is filled: the machinery reads it then.
+        cls.__protocol_attrs__ = typing._get_protocol_attrs(cls)  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public one
         if is_runtime:
             typing.runtime_checkable(cls)
 
     def _reorder(self, number: int) -> None:
         cls = self.entities[number]
-        cls.__bases__ = cls.__bases__  # which puts it at the end of the subclasses of its bases
+        cls.__bases__ = cls.__bases__  # moves it to the end of the subclasses of its bases
 
     def _keep_text(self, file: str, text: str) -> None:
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
 
     def _compare(self, description: dict[str, Any]) -> None:
-        """Compare the host's description of the sent entities with that of the rebuilt ones.
+        """Compare the host's description of the sent entities with the guest's description of the rebuilt ones.
 
         Raises:
             AssertionError: the two differ.
@@ -402,12 +404,12 @@ class Program:
 
 
 def _is_internal(module: str) -> bool:
-    """Return whether programs name no objects of a module."""
+    """Return whether a module is internal, so that programs name no objects of it."""
     return module.startswith(_INTERNAL) or (module.startswith("capsend.") and module not in _PUBLIC)
 
 
 def _public(module: str, qualname: str) -> list[str]:
-    """Return the name under which the host knows an object: `[module, qualname]`."""
+    """Return the host's name for an object: `[module, qualname]`."""
     is_shown = module.startswith("capsend.") and qualname in vars(sys.modules["capsend"])
     return ["capsend" if is_shown else module, qualname]
 
@@ -438,7 +440,7 @@ def _named(module: str, qualname: str) -> Any:
 
 
 def _find(module: str, qualname: str) -> Any:
-    """Return the object of that name in a loaded module, or None."""
+    """Return the object of a name in a loaded module, or None."""
     found: Any = sys.modules.get(module)
     for part in qualname.split("."):
         found = None if type(found) is Unsent else getattr(found, part, None)
@@ -446,7 +448,7 @@ def _find(module: str, qualname: str) -> Any:
 
 
 def _refuse_declared(thing: Any) -> None:
-    """Refuse a value that the codec could write and a declaration forbids, as the host's judge does for arguments."""
+    """Refuse a value that the codec could encode but a declaration forbids, as the host's judge does for arguments."""
     judge: Any = sys.modules.get("capsend.traits.judge")
     refusal = None if judge is None or isinstance(thing, type) else judge.declared_refusal(thing)
     if refusal is not None:
@@ -454,7 +456,7 @@ def _refuse_declared(thing: Any) -> None:
 
 
 def _look_up(module: str, qualname: str) -> Any:
-    """Return the object of that name, or None."""
+    """Return the object of a name, or None."""
     found: Any = sys.modules.get(module)
     if found is None:
         try:

@@ -1,4 +1,4 @@
-"""Refusals of the host, as the exceptions that a program in a process catches."""
+"""Refusals by the host, as the exceptions that a program in a process catches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Problems: TypeAlias = "Mapping[RefusalWord, tuple[type[Exception], str]]"
-"""{word: (exception, text)}; in a text `{0}` is the label of the object that was asked about, and `{1}` the details of the refusal."""
+"""{word: (exception, text)}; in a text `{0}` is the label of the object concerned, and `{1}` the details of the refusal."""
 
 _ANYWHERE: Problems = {
     RefusalWord.CALLS: (LimitExceeded, "too many calls are waiting for their answers"),
@@ -24,8 +24,8 @@ def refusal_of(answer: str, problems: Problems, label: str = "") -> Exception:
 
     Args:
         answer: the answer of the host.
-        problems: the refusals of this kind of operation, beside those of any kind.
-        label: the name of the object that was asked about.
+        problems: the refusals of this kind of operation, in addition to those of every kind.
+        label: the name of the object concerned.
     """
     word, details = read_refusal(answer)
     cls, text = problems.get(word) or _ANYWHERE.get(word, (CapsendError, "the host refused it ({1})"))

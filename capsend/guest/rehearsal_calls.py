@@ -1,6 +1,6 @@
-"""Calls that are made while the image is built: code that ran before has its caches filled, and lies close together.
+"""Calls made while the image is built: they fill the caches of the code that processes run, and place it close together.
 
-The host loads this file as a module of its own, ships the calls like any user's, and bakes the texts in.
+The host imports this file as a module, ships the calls like a user's, and bakes their texts into the image.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ def ordinary(n: int, values: object = None, *, name: str = "") -> dict[str, obje
 
 
 def helper(index: int) -> float:
-    """Be called."""
+    """Return a number, for a caller that is a function too."""
     return index / FACTOR
 
 
 async def asynchronous() -> int:
-    """Run on an event loop."""
+    """Return a number; runs on an event loop."""
     await asyncio.sleep(0)
     return 1
 

@@ -1,4 +1,4 @@
-"""The state that the snapshot froze and every process must have anew."""
+"""State frozen in the snapshot that every process must renew."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ def restart() -> None:
 
 
 def forget_start() -> None:
-    """Forget that the rehearsal has begun a life: a process begins its own."""
+    """Undo the rehearsal's beginning of a life: a process begins its own."""
     global _renewed  # noqa: PLW0603 - once per process
     _renewed = False
     forget_exits()
 
 
 def forget_exits() -> None:
-    """Forget the functions registered for the exit of the interpreter that made the image."""
-    atexit._clear()  # noqa: SLF001 - no other way
+    """Forget the exit functions of the interpreter that made the image."""
+    atexit._clear()  # noqa: SLF001 - there is no other way
     weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined] # noqa: SLF001 - finalize registers itself once
 
 
 def renew() -> None:
-    """Reseed the random numbers, and forget the times and names that were made while the image was built."""
+    """Reseed random numbers, and forget times and names that stem from the build of the image."""
     global _renewed  # noqa: PLW0603 - once per process
     _renewed = True
     random.seed()
     sys.argv = [""]  # the interpreter sets it to the host's value, which is empty
-    # A cached generator of names would repeat them.
+    # A cached generator of names would repeat them in every process.
     tempfile._name_sequence = None  # type: ignore[attr-defined] # noqa: SLF001
     uuid._last_timestamp = None  # type: ignore[attr-defined] # noqa: SLF001

@@ -1,4 +1,4 @@
-"""Requests of the host to an instance that runs no program: addresses in its memory, and more memory."""
+"""Requests by the host to an instance that runs no program: addresses in its memory, and more memory."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def place_of(text: str) -> str:
 
 
 def make_room(size: str) -> str:
-    """Make sure that the memory has room for *size* more bytes."""
-    io.BufferedReader(io.BytesIO(), int(size))  # memory that nothing is written to
+    """Make room in memory for *size* more bytes."""
+    io.BufferedReader(io.BytesIO(), int(size))  # memory to which nothing is written
     return ""
 
 
 def show_signals(_program: str) -> str:
-    """Let the host look at the memory, some times with an interrupt pending and some times without one, and nothing else different."""
+    """Let the host look at the memory several times, with an interrupt pending and without, and with no other difference."""
     signal.signal(signal.SIGINT, lambda *_: None)
-    # All of them are functions in C: between them nothing of Python runs, which would handle the interrupt.
+    # All are functions in C: no Python code, which would handle the interrupt, runs between them.
     looks = [
         partial(componentize_py_runtime.call_import, 0, [Operation.LOOK.value, text]) for text in ("none", "pending")
     ]

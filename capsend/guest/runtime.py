@@ -1,4 +1,4 @@
-"""Run one program: rebuild its entities, make the call, and answer with a value or a description of the exception."""
+"""The run of one program: its entities are rebuilt, the call is made, and the answer is a value or a description of an exception."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from . import children, handles, host_functions, inbox, local_time, mailbox, sna
 from .rebuild import Program
 
 _LOST_TEXT: Final = "unsupported operand type(s) for +=: '' and "
-"""CPython's words for `text += more` that finds no memory, and loses the text (cpython#146092): no class has an empty name."""
+"""CPython's message if `text += more` finds no memory and loses the text (cpython#146092): no class has an empty name."""
 
 
 def run(program: str, call: str) -> str:
-    """Run a program, and return its answer; nothing is ever raised.
+    """Run a program and return its answer; never raise.
 
     Args:
         program: JSON of `{"entry": reference, "steps": [step], "parent": 1, "handles": [[number, kind, description]],
-            "mailbox": 1, "logging": level, "variables": {name: value}}`, of which all but the first two may be missing.
-        call: JSON of more steps, its length in hexadecimal and a colon before it, then `(args, kwargs)` as codec text.
+            "mailbox": 1, "logging": level, "variables": {name: value}}`; all but the first two are optional.
+        call: the length of more steps in hexadecimal, a colon, the steps as JSON, then `(args, kwargs)` as codec text.
 
     Returns:
         "v" and the result as codec text, "u" and the reason why the result has no encoding, or "e" and the exception.
@@ -46,22 +46,22 @@ def run(program: str, call: str) -> str:
             rebuilt.handles = handles.receive(parts["handles"])
         rebuilt.has_parent = "parent" in parts
         rebuilt.execute(parts["steps"])
-        # No part of a call is copied without need: arguments may be large.
+        # Parts of a call are not copied needlessly: arguments may be large.
         start = call.index(":") + 1
         end = start + int(call[: start - 1], 16)
         if end > start:
             rebuilt.execute(codec.loads(call[start:end]))
         return _answered(rebuilt, parts, call, end, segments)
-    except BaseException as error:  # noqa: BLE001 - nothing may leave the exported function: that would be a trap
+    except BaseException as error:  # noqa: BLE001 - an error that left the exported function would be a trap
         return _failed(rebuilt, error)
 
 
 def run_again(program: str, call: str) -> str:
-    """Make one more call in a process that has made a call before; the arguments and the answer are those of `run`.
+    """Make another call in a process that has made one before; arguments and answer as for `run`.
 
     Args:
-        program: JSON of `{"entry": reference, "at": [entities, handles], "handles": [[number, kind, description]]}`; "at" is the number of
-            each there are before this call, and the last may be missing.
+        program: JSON of `{"entry": reference, "at": [entities, handles], "handles": [[number, kind, description]]}`;
+            "at" counts the entities and handles before this call, and "handles" is optional.
         call: as for `run`.
     """
     rebuilt = inbox.program()
@@ -69,7 +69,8 @@ def run_again(program: str, call: str) -> str:
     unsent.begin()
     try:
         parts = codec.loads(program)
-        # An earlier call may have failed while it was rebuilt: the host has counted the entities that it was to make.
+        # An earlier call may have failed during its rebuilding: the host has counted the entities that it should have
+        # made.
         entities, held = parts["at"]
         rebuilt.entities += [None] * (entities - len(rebuilt.entities))
         rebuilt.handles += [None] * (held - len(rebuilt.handles))
@@ -86,7 +87,7 @@ def run_again(program: str, call: str) -> str:
 
 
 def _answered(rebuilt: Program, parts: dict[str, Any], call: str, start: int, segments: list[bytes]) -> str:
-    """Make the call whose arguments begin at *start* in a text, and return the answer."""
+    """Make the call whose arguments begin at *start* in a text; return the answer."""
     function = rebuilt.get(parts["entry"])
     args, kwargs = codec.decode(call, start=start, resolve=rebuilt.resolve, segments=segments)
     segments.clear()
@@ -97,7 +98,7 @@ def _answered(rebuilt: Program, parts: dict[str, Any], call: str, start: int, se
     result = _call(function, args, kwargs)
     answer = _answer(result, rebuilt, segments)
     if (error := unsent.used() or rebuilt.watch.change()) is not None:
-        raise error  # whatever became of the error, the host would not answer with it
+        raise error  # even if the program handled the error: the host would have failed
     transit.give(segments)
     return answer
 
@@ -124,7 +125,10 @@ async def _awaited(coroutine: Any) -> Any:
 
 
 class _Held:
-    """The names in an answer. The host passes on the handles, by their place, where it does not read the answer but hands it to another process."""
+    """The names in an answer.
+
+    Handles are named by their position: the host may forward the answer to another process without reading it.
+    """
 
     def __init__(self, rebuilt: Program) -> None:
         self._name = rebuilt.name
@@ -141,7 +145,7 @@ class _Held:
         return self._name(thing)
 
     def before(self, text: str) -> str:
-        """Return a text behind the names of its handles."""
+        """Return a text preceded by the names of its handles."""
         if not self._has_parent:
             return text
         names = ",".join(self._handles)
@@ -165,7 +169,7 @@ def _answer(result: Any, rebuilt: Program, segments: list[bytes]) -> str:
 
 
 def _as_memory_error(error: BaseException) -> BaseException:
-    """Return the `MemoryError` of an error: without arguments where the interpreter raised it, as the user's own may have some."""
+    """Return the `MemoryError` for an error: one that the interpreter raised has no arguments, so that it differs from the user's."""
     if type(error) is TypeError and str(error).startswith(_LOST_TEXT):
         return MemoryError().with_traceback(error.__traceback__)
     if type(error) is MemoryError and error.args and not _was_said(error):
@@ -174,7 +178,7 @@ def _as_memory_error(error: BaseException) -> BaseException:
 
 
 def _was_said(error: BaseException) -> bool:
-    """Return whether a `raise` statement raised an error."""
+    """Return whether an error was raised by a `raise` statement."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next

@@ -1,6 +1,6 @@
-"""The last steps before the snapshot: rehearse, and leave the heap so that a new process touches few of its pages.
+"""The last steps before the snapshot: a rehearsal, and a heap arranged so that a new process touches few of its pages.
 
-Every page that a process writes to is copied for it, which is most of the cost of its start.
+Every page to which a process writes is copied for it; this is most of the cost of its start.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _plugs: list[object] = []
 
 
 def rehearse(run: Callable[[str, str], str]) -> None:
-    """Make all sample calls until the interpreter has specialized the code that every call goes through."""
+    """Make all sample calls until the interpreter has specialized the code that every call runs."""
     path = pathlib.Path(__file__).with_name("rehearsal.json")
     _calls.extend(json.loads(path.read_text("ascii")))
     for _ in range(_TIMES):
@@ -39,12 +39,12 @@ def rehearse(run: Callable[[str, str], str]) -> None:
 
 
 def rehearse_again(run: Callable[[str, str], str]) -> None:
-    """Make the plainest call once more, in an instance that waits for its program: its pages are its own then."""
+    """Make the simplest call again in a ready instance, so that its pages are already copied."""
     _make_calls(run, _calls[-1:])
 
 
 def _make_calls(run: Callable[[str, str], str], calls: list[tuple[str, str]]) -> None:
-    """Make calls, and leave no trace of them, neither modules nor output."""
+    """Make calls and remove all traces of them, in modules and output."""
     modules, request = dict(sys.modules), host_operations.request
     host_operations.request = lambda operation, payload: ""  # noqa: ARG005 - the names are part of the signature
     try:
@@ -58,13 +58,13 @@ def _make_calls(run: Callable[[str, str], str], calls: list[tuple[str, str]]) ->
 
 
 def list_objects() -> None:
-    """Leave a list of all objects in memory, with the addresses of their types, for the host to find in the snapshot."""
+    """Leave a list of all objects and the addresses of their types in memory, for the host to find in the snapshot."""
     gc.collect()
     numbers = array("I")
-    # A bit for every eight bytes of memory: a dict of all objects would need more of it than many packages do.
+    # One bit per eight bytes of memory: a dict of all objects would take more memory than many packages.
     seen = bytearray()
     waiting: list[object] = [sys.modules, *gc.get_objects()]
-    # Objects that this function makes are gone in the snapshot.
+    # The objects made by this function do not exist in the snapshot.
     mine = {id(numbers), id(seen), id(waiting)}
     while waiting:
         thing = waiting.pop()
@@ -78,20 +78,20 @@ def list_objects() -> None:
         if not sys._is_immortal(thing):  # type: ignore[attr-defined] # noqa: SLF001 - new in 3.14
             numbers.extend((address, id(type(thing))))
         if type(thing) is types.CodeType:
-            waiting.extend(getattr(thing, name) for name in _PARTS_OF_CODE)  # the collector does not look into code
+            waiting.extend(getattr(thing, name) for name in _PARTS_OF_CODE)  # the collector does not traverse code
         else:
             waiting.extend(gc.get_referents(thing))
     content = numbers.tobytes()
-    # The means of the list go first, so that it does not lie behind the hole that they leave.
+    # The parts used by the list are freed first, so that the list is not placed after the hole that they leave.
     del seen, mine, waiting, thing, numbers
     header = len(content).to_bytes(4, "little") + zlib.crc32(content).to_bytes(4, "little")
     _plugs.append(b"capsend objects:" + header + content)
 
 
 def plug_holes() -> None:
-    """Fill the free places that the build left all over the heap, so that new objects lie side by side behind it.
+    """Fill the free places that the build left all over the heap, so that new objects are placed next to each other at its end.
 
-    An object's `id` is its address. Objects at `edge` or behind come from the room at the end, which is kept free.
+    An object's `id` is its address. Objects at `edge` or above are in the room at the end, which is kept free.
     """
     gc.collect()
     gc.freeze()
@@ -108,5 +108,5 @@ def plug_holes() -> None:
 
 
 def unplug_holes() -> None:
-    """Give the filled places back: a process that has used up its memory needs some to report that."""
+    """Free the filled places: a process that has used up its memory needs some for the report."""
     _plugs.clear()

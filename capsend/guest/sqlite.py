@@ -13,7 +13,7 @@ _HOW_TO_LOCK = ("nolock=", "immutable=", "vfs=")
 
 
 def connect(database: Any, *args: Any, **kwargs: Any) -> sqlite3.Connection:
-    """Open a database, as `sqlite3.connect` does; a database that this process can only read is opened without a lock."""
+    """Open a database like `sqlite3.connect`; without a lock if this process can only read it."""
     if not args:
         database, kwargs = _without_lock(database, kwargs)
     connection: sqlite3.Connection = _connect(database, *args, **kwargs)

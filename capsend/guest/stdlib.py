@@ -1,4 +1,4 @@
-"""The modules of the image: all are imported while it is built, since a process has no files to import from."""
+"""The modules of the image: all are imported during the build, since a process has no files to import from."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _NO_STANDARD_MODULES = frozenset({"_pyrepl", "pip", "poll_loop", "wit_world"})
-"""Modules beside the standard library's, or private to a program of its: the prompt, an installer, and two of the tool that makes images."""
+"""Modules that are not for programs: the interactive prompt, an installer, and two modules of the image-building tool."""
 _MARK = "capsend cannot import: "
 _MOST_STUBS = 20
 
 
 def import_all(packages: Iterable[tuple[str, tuple[str, ...], bool]]) -> dict[str, str]:
-    """Import the standard library and packages, each with all its submodules.
+    """Import the standard library and packages with all their submodules.
 
     Args:
         packages: (name, modules to import, whether native code was left out) of each package.
@@ -32,9 +32,10 @@ def import_all(packages: Iterable[tuple[str, tuple[str, ...], bool]]) -> dict[st
         {module name: reason} for the submodules and standard modules that cannot be imported in the image.
 
     Raises:
-        ImportError: a package cannot be imported; all of them, with the reasons, are written to standard error in one line.
+        ImportError: a package cannot be imported; all such packages, with reasons, are written to standard error in one
+            line.
     """
-    # Only now: `clock.install` comes before all modules that keep a function of `time`.
+    # Only now: `clock.install` must run before any module that keeps a function of `time`.
     from capsend_traits.absent import ABSENT, CURIOSITY, INSTALLING, WINDOW
 
     left_out = _NO_STANDARD_MODULES.union(
@@ -47,7 +48,7 @@ def import_all(packages: Iterable[tuple[str, tuple[str, ...], bool]]) -> dict[st
         warnings.simplefilter("ignore")
         for name in sys.builtin_module_names:
             _import(name, failures)
-        # Only the folders of the standard library: those of the app come first and hold the packages.
+        # Only the folders of the standard library: the app's folders come first and hold the packages.
         folders = [folder for folder in sys.path if folder.split("/")[1] == "python"]
         _walk(folders, "", failures, left_out)
         absent = {name.partition(".")[0] for name in failures}
@@ -58,7 +59,8 @@ def import_all(packages: Iterable[tuple[str, tuple[str, ...], bool]]) -> dict[st
                 refused[package] = [bad[0], failures[bad[0]]]
             for top, module in found.items():
                 _walk(getattr(module, "__path__", ()), f"{top}.", failures, left_out)
-    # multiprocessing leaves the main module under the name that its workers know it by; a program may have one of its own.
+    # multiprocessing registers the main module under the name that its workers use; a program may have a module of that
+    # name.
     sys.modules.pop("__mp_main__", None)
     if refused:
         print(f"{_MARK}{json.dumps(refused)}", file=real, flush=True)
@@ -68,7 +70,7 @@ def import_all(packages: Iterable[tuple[str, tuple[str, ...], bool]]) -> dict[st
 
 @contextlib.contextmanager
 def _silent() -> Any:
-    """Let nothing be written: the C library would keep the streams of the build, which mean nothing in a process."""
+    """Suppress all output: the C library would keep the streams of the build, which are meaningless in a process."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
     try:
@@ -78,7 +80,7 @@ def _silent() -> Any:
 
 
 def _walk(folders: Iterable[str], prefix: str, failures: dict[str, str], left_out: frozenset[str]) -> None:
-    """Import all modules of some folders; not those that are left out, nor programs and tests."""
+    """Import all modules in some folders, except those to leave out, programs and tests."""
     for found in pkgutil.iter_modules(folders, prefix):
         name = found.name
         last = name.rpartition(".")[2]
@@ -98,7 +100,7 @@ def _import(name: str, failures: dict[str, str]) -> ModuleType | None:
 
 
 def _import_package(name: str, failures: dict[str, str], absent: set[str]) -> ModuleType | None:
-    """Import a package; it can import an absent module of the standard library, and not use it."""
+    """Import a package, which may import, but not use, an absent module of the standard library."""
     before = set(sys.modules)
     try:
         for _ in range(_MOST_STUBS):
@@ -130,7 +132,7 @@ def _put_stub(name: str) -> None:
 
 
 class _Stub(types.ModuleType):
-    """The stand-in for a module that needs an operating system: a class of every name, none of which can be used."""
+    """The substitute for a module that needs an operating system: it has a class of every name, none of them usable."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -152,7 +154,7 @@ def _made_type(*_arguments: Any, **_options: Any) -> Any:
     return _Unusable("made", (), {"__module__": "ctypes"})
 
 
-# Functions that packages call while they are imported, and that have an answer: that of the build's machine, for one.
+# Functions that packages call during their import and that have an answer, such as one about the build's machine.
 _SIZES = {
     "c_longlong": 8,
     "c_ulonglong": 8,
@@ -173,10 +175,10 @@ _WORKING: dict[tuple[str, str], Any] = {
 
 
 class _Unusable(type):
-    """A class of a stub."""
+    """A class in such a substitute."""
 
     def __call__(cls, *_args: Any, **_kwargs: Any) -> Any:
-        stub = cls.__mro__[-2]  # a package may have made subclasses of it
+        stub = cls.__mro__[-2]  # a package may have derived classes from it
         raise OSError(f"{stub.__module__}.{stub.__name__} needs an operating system, which a process has not")
 
     def __mul__(cls, _count: int) -> Any:

@@ -1,4 +1,4 @@
-"""Standard streams in a guest: text goes to the host through operations 1 and 2, whatever writes it; standard input is empty."""
+"""Standard streams in a guest: all output goes to the host by operations 1 and 2; standard input is empty."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHUNK = 65_536
 _RUNTIME = "capsend_guest"
 
 FINDERS: list[Callable[[Any], bytes | None]] = []
-"""The functions that return the content of a file that is not on the file system."""
+"""The functions that return the content of files that are not on the file system."""
 
 _open_file, _write_file = io.open, os.write
 
@@ -37,7 +37,7 @@ class _HostWriter(io.RawIOBase):
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
 
     def again(self) -> _HostWriter:
-        """Return another writer to the same stream of the host, which can be closed by itself."""
+        """Return another writer to the same stream of the host, which can be closed independently."""
         return _HostWriter(self._operation, self._number, self.name)
 
     def writable(self) -> bool:
@@ -55,16 +55,16 @@ class _HostWriter(io.RawIOBase):
         return len(view)
 
     def pass_on(self) -> None:
-        """Make the host show the text so far, although the end of the line is missing."""
+        """Make the host show the text so far, even without a line end."""
         from capsend.codec.operations import (
-            Operation,  # imported after this module, which guards the streams first of all
+            Operation,  # imported after this module, which guards the streams first
         )
 
         host_operations.request(Operation.FLUSH, str(self._operation))
 
 
 class _Bytes(io.BufferedIOBase):
-    """The `buffer` of a stream: a flush of it makes the host show the text so far."""
+    """The `buffer` of a stream: flushing it makes the host show the text so far."""
 
     def __init__(self, buffer: Any, raw: _HostWriter) -> None:
         self._buffer = buffer
@@ -83,24 +83,24 @@ class _Bytes(io.BufferedIOBase):
         return written
 
     def flush(self) -> None:
-        if not self._buffer.closed:  # with the text around it
+        if not self._buffer.closed:  # together with the text stream around it
             self._buffer.flush()
             self.raw.pass_on()
 
 
 class _Text(io.TextIOWrapper):
-    """A stream of text that passes on whole lines, and an unfinished line when it is flushed."""
+    """A text stream that forwards whole lines, and unfinished lines when it is flushed."""
 
     def __init__(self, raw: _HostWriter) -> None:
         buffer = io.BufferedWriter(raw)
-        # Whole lines leave at once, as they do on a terminal: a killed process has shown its output.
+        # Whole lines are forwarded at once, as on a terminal: the output of a killed process is visible.
         super().__init__(buffer, "utf-8", "backslashreplace", line_buffering=True)
         self._raw = raw
         self._bytes = _Bytes(buffer, raw)
 
     @property
     def buffer(self) -> Any:
-        """The stream of bytes below it."""
+        """The underlying stream of bytes."""
         return self._bytes
 
     def flush(self) -> None:
@@ -108,7 +108,7 @@ class _Text(io.TextIOWrapper):
         self._raw.pass_on()
 
 
-# The numbers of the operations are those of the descriptors; `capsend.codec.operations` is imported after this module.
+# The numbers of the operations equal the descriptors; `capsend.codec.operations` is imported after this module.
 _RAW = {
     1: _HostWriter(1, 1, "<stdout>"),
     2: _HostWriter(2, 2, "<stderr>"),
@@ -157,7 +157,10 @@ def dump_traceback(file: Any = None, all_threads: bool = True) -> None:
 
 
 def guard() -> None:
-    """Let everything that names the descriptors of the standard streams reach the host; called before any other module takes hold of them."""
+    """Make everything that uses the descriptors of the standard streams reach the host.
+
+    Called before any other module keeps them.
+    """
     _open.__name__ = _open.__qualname__ = "open"
     _open.__module__ = "_io"
     _open.__doc__ = _open_file.__doc__
@@ -165,7 +168,7 @@ def guard() -> None:
     _write.__module__ = "posix"
     _write.__doc__ = _write_file.__doc__
     dump_traceback.__module__ = "faulthandler"
-    # A bound method, like the built-in function, stays as it is as an attribute of a class.
+    # A bound method stays the same as an attribute of a class, like the built-in function.
     opener: Any = types.MethodType(_open, _RAW)
     for module in (builtins, io, _io):
         vars(module)["open"] = opener
@@ -175,7 +178,7 @@ def guard() -> None:
 
 
 def install() -> None:
-    """Replace the three standard streams, and the originals that `sys` remembers."""
+    """Replace the three standard streams, and the originals kept by `sys`."""
     streams = {
         "stdin": io.TextIOWrapper(io.BufferedReader(io.BytesIO()), "utf-8"),
         "stdout": _Text(_RAW[1].again()),
@@ -187,11 +190,11 @@ def install() -> None:
 
 
 def flush() -> None:
-    """Send the rest of the last lines; a stream that the program closed or replaced is left alone."""
+    """Send the rest of the last lines; a stream that the program closed or replaced is not touched."""
     streams: set[Any] = {sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__}
     for stream in streams:
         try:
-            # The host hands on the rest when a process ends, unasked.
+            # The host itself shows the rest when a process ends.
             io.TextIOWrapper.flush(stream) if type(stream) is _Text else stream.flush()
         except (AttributeError, ValueError, OSError):
             continue

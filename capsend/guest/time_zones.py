@@ -1,4 +1,4 @@
-"""Time zones in a guest: they come from the image, since a guest has no files."""
+"""Time zones in a guest, read from the image, since a guest has no files."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def load_tzdata(key: str) -> io.BytesIO:
 
 
 def available_timezones() -> set[str]:
-    """Return a set of all zones of the image."""
+    """Return the set of the image's zones."""
     return {key for key in _ZONES if key not in {"localtime", "posixrules", "Factory"}}
 
 
 def install() -> None:
-    """Let `zoneinfo` find the zones of the image."""
+    """Let `zoneinfo` find the image's zones."""
     zoneinfo._common.load_tzdata = load_tzdata  # type: ignore[assignment] # noqa: SLF001 - the one place that both implementations ask
     zoneinfo.available_timezones = zoneinfo._tzpath.available_timezones = available_timezones  # noqa: SLF001 - as above
     zoneinfo.reset_tzpath(to=())

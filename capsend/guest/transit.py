@@ -1,4 +1,4 @@
-"""Segments of messages in a guest: the host copies them into this process's memory, or out of it, in place."""
+"""Segments of messages in a guest: the host copies them into and out of this process's memory."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _CONTENT: Final = bytes.__basicsize__ - 1
-"""The offset in a `bytes` of its content, behind which there is one byte more."""
+"""The offset of the content in a `bytes` object; one more byte follows the content."""
 
 _PART: Final = 8 << 20
 _by_text = False
 
 
 def begin(parts: dict[str, object]) -> list[bytes]:
-    """Start with a program's parts, and return the segments of its call.
+    """Start with a program's parts; return the segments of its call.
 
-    The host copies segments unless "by_text" is among the parts; "segments" are the sizes of those of the call.
+    The host copies segments unless "by_text" is among the parts; "segments" are the sizes of the call's segments.
     """
     global _by_text  # noqa: PLW0603 - one process, one host
     _by_text = _by_text or "by_text" in parts
@@ -30,10 +30,10 @@ def begin(parts: dict[str, object]) -> list[bytes]:
 
 
 def take(sizes: str) -> list[bytes]:
-    """Return the segments that wait at the host.
+    """Return the segments that the host offers.
 
     Args:
-        sizes: their sizes, with commas between them.
+        sizes: their sizes, separated by commas.
     """
     if _by_text:
         return [_taken_as_text(int(size)) for size in sizes.split(",")]
@@ -43,7 +43,10 @@ def take(sizes: str) -> list[bytes]:
 
 
 def received(text: str, *, has_segments: bool) -> tuple[str, list[bytes]]:
-    """Return (the text of a message, its segments); their sizes and a colon are before the text of one that has some."""
+    """Return (the text of a message, its segments).
+
+    A message with segments has their sizes and a colon before its text.
+    """
     if not has_segments:
         return text, []
     sizes, _, rest = text.partition(":")
@@ -59,7 +62,10 @@ def _taken_as_text(size: int) -> bytes:
 
 
 def name(segments: Sequence[bytes]) -> str:
-    """Return the names of segments for the host, which has to be asked with them while the segments are alive."""
+    """Return the names of segments for a request to the host.
+
+    The segments must stay alive until the request has been answered.
+    """
     if not segments:
         return ""
     if _by_text:

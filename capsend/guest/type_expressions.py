@@ -1,4 +1,4 @@
-"""Make the types again that a call made: the guest's half of `capsend.shipping.captures.type_expressions`."""
+"""Types that a call makes are made again: the guest's half of `capsend.shipping.captures.type_expressions`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import operator
 import typing
 from typing import Any
 
-# The types that this module makes have names that no type checker sees.
+# Type checkers do not know the names of the types made in this module.
 _typing: Any = typing
 
 

@@ -1,6 +1,6 @@
-"""Placeholders for values that stay on the host: present for `hasattr` and `in globals()`, as on the host, and refusing every use.
+"""Placeholders for values that stay on the host: visible to `hasattr` and `in globals()` as on the host, but every use is refused.
 
-A use is remembered, so that a program which catches the error cannot answer something else than it would on the host.
+A use is remembered, so that a program which catches the error cannot return another result than on the host.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Unsent:
 
     Args:
         name: the name of the value in the user's program.
-        reason: the reason why it was not sent; a second line of it is the cure.
+        reason: the reason why the value was not sent; its second line, if any, is the cure.
     """
 
     __slots__ = ("_cure", "_message")
@@ -167,14 +167,14 @@ def _cure(placeholder: Unsent) -> str:
 
 
 def refuse(reason: str, cure: str) -> NoReturn:
-    """Refuse something that was not sent and that no placeholder represents.
+    """Refuse an object that was not sent and has no placeholder.
 
     Args:
         reason: the reason, which begins with the name.
-        cure: the advice of the error message.
+        cure: the advice in the error message.
 
     Raises:
-        CaptureError: always; the process ends with it.
+        CaptureError: always; the process ends with this error.
     """
     error = CaptureError(f"{reason}.\n\n    Instead: {cure}.")
     _uses.append(error)

@@ -1,4 +1,4 @@
-"""capsend in a guest: the same names by the same rules, most of them the host's own code."""
+"""capsend in a guest: the same names and rules, mostly the host's code."""
 
 from __future__ import annotations
 
@@ -84,19 +84,19 @@ __all__ = [
 
 
 def process(fn: Callable[..., Any], /) -> Any:
-    """Declare a function that is made to be spawned; a function that was sent with the program has been checked."""
+    """Declare a function that is meant to be spawned; a function that was sent has been checked."""
     return _process(fn) if _is_running() else Spawnable(fn)
 
 
 def processes() -> NoReturn:
-    """Refuse: only the host knows all processes."""
+    """Refuse: only the host has a list of all processes."""
     raise CapsendError(
         "capsend.processes() cannot be used inside a process: it would reveal processes that this one was not given. Keep the handles from spawn"
     )
 
 
 def process_send(cls: type) -> type:
-    """Claim that a class is ProcessSend; a class that was sent with the program has been checked."""
+    """Assert that a class is ProcessSend; a class that was sent has been checked."""
     return _process_send(cls) if _is_running() else cls
 
 
@@ -106,7 +106,7 @@ def _is_running() -> bool:
 
 
 class Session:
-    """Made on the host: a process waits for its children, and cannot interrupt them."""
+    """Only on the host: a process waits for its children, and cannot interrupt them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise CapsendError(
@@ -115,7 +115,7 @@ class Session:
 
 
 class Executor:
-    """Made on the host: its futures are for threads to wait for."""
+    """Only on the host: the futures are for threads."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise CapsendError(

@@ -1,4 +1,4 @@
-"""Names for addresses are the host's: in a guest, no process is reached by its name, but only by an address that was given."""
+"""Names for addresses, which only the host has: a guest reaches a process only by an address that it was given."""
 
 from __future__ import annotations
 

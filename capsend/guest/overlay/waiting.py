@@ -1,4 +1,4 @@
-"""Waiting for other processes: a process has one thread, so its waiters take in the host's reports meanwhile."""
+"""Waiting for other processes: a process has one thread, so its waiters handle the host's reports meanwhile."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Condition:
             worker.work()
 
     def notify_all(self) -> None:
-        """Do nothing: waiters look again after each report of the host."""
+        """Do nothing: waiters check again after each report of the host."""
 
     def wait_for(self, holds: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Wait until *holds* returns true, for at most *timeout* seconds; return whether it does."""
+        """Wait until *holds* returns true, for at most *timeout* seconds; return whether it did."""
         end = None if timeout is None else time.monotonic() + timeout
         depth, self.depth = self.depth, 0
         try:
@@ -67,7 +67,7 @@ class Worker(Generic[T]):
         condition.workers.append(self)
 
     def start(self) -> None:
-        """Do nothing: a process has no thread to be started."""
+        """Do nothing: a process starts no threads."""
 
     def put(self, event: T, *, after: float = 0.0) -> None:
         """Add an event, at once or *after* seconds later."""
@@ -79,26 +79,26 @@ class Worker(Generic[T]):
             self.work()
 
     def aside(self, act: Callable[[], None]) -> None:
-        """Run an act now: a process has no other thread for it."""
+        """Run an act now: a process has no other thread."""
         act()
 
     def stop(self) -> None:
-        """Hand over no more events."""
+        """Hand over no further events."""
         self.is_stopping = True
         self._events.clear()
 
     def join(self) -> None:
-        """Do nothing: the caller is the only one who could be working."""
+        """Do nothing: only the caller could be working."""
 
     def work(self) -> None:
-        """Hand over the events so far, unless that is being done, or the condition is held."""
+        """Hand over the events so far, unless this is already in progress or the condition is held."""
         if self._working or self._condition.depth:
             return
         self._working = True
         try:
             while self._events and not self.is_stopping:
                 self._handle(self._events.popleft())
-        except Exception:  # noqa: BLE001 - as on a thread: the error is not for the waiter at hand
+        except Exception:  # noqa: BLE001 - as on a thread: the error does not concern the present waiter
             _log.exception("a callback about the end of a process failed")
         finally:
             self._working = False

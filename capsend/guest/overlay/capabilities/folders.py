@@ -1,4 +1,4 @@
-"""Folders as capabilities in a guest: paths that a process can pass on to its children."""
+"""Folders as capabilities in a guest: paths that a process can give to its children."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _Folder:
     """A folder that this process holds.
 
     Attributes:
-        number: the host's number for it.
+        number: the folder's handle.
         inside: its path in the guest.
         write: True if the folder's content may be changed.
         is_weaker: True if the right passed on is weaker than the held one.
@@ -42,19 +42,19 @@ class _DirGrant(HeldGrant):  # type: ignore[misc]  # a class of the image, which
 
 @final
 class Dir(PosixPath):
-    """A folder that this process was given, or a path in it: a `pathlib.Path` that its children can capture or be passed.
+    """A folder granted to this process, or a path in it: a `pathlib.Path` that children can capture or be passed.
 
-    The folders that a process was given are `Dir`s already. Paths that are derived from one, by `/`, `glob`, `parent` and all else, are
-    too, as long as they lead nowhere out of the folder. Calling the class makes another one of the same folder, with the same rights or
-    fewer.
+    The folders granted to a process are `Dir`s already. So are paths derived from one, by `/`, `glob`, `parent` and so
+    on, unless they lead out of the folder. Calling the class makes another `Dir` of the same folder, with the same
+    rights or fewer.
 
     Args:
-        path: the folder, as this process was given it.
-        write: True gives the child all rights of this process to the folder; False the right to read.
-        importable: as on the host; in a guest it changes nothing, as the right was given already.
+        path: the folder, as this process got it.
+        write: True to give a child all rights of this process to the folder; False for the right to read.
+        importable: as on the host; without effect in a guest, whose right was given earlier.
 
     Raises:
-        ValueError: the process was not given this folder, or only a folder around it.
+        ValueError: the process was not granted this folder, or was granted only a folder around it.
     """
 
     __slots__ = ("_folder",)
@@ -81,11 +81,14 @@ class Dir(PosixPath):
 
     @property
     def write(self) -> bool:
-        """Whether a process may change the folder's content."""
+        """True if a process may change the folder's content."""
         return self._folder.write
 
     def with_segments(self, *segments: str | os.PathLike[str]) -> Any:
-        """Return a path in the folder as a `Dir`, and any other as an ordinary path; `pathlib` calls this whenever it derives a path."""
+        """Return a path in the folder as a `Dir`, and any other path as an ordinary path.
+
+        `pathlib` calls this method for every derived path.
+        """
         return _within(Path(*segments), self._folder)
 
     def __copy__(self) -> Dir:

@@ -1,4 +1,4 @@
-"""The guest's functions of the host, under the host's name."""
+"""The guest's host functions, under the host's name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ __all__ = ["HostFunction", "host_function"]
 
 
 def host_function(function: Any = None, /, *, remote: bool = False) -> Any:
-    """Refuse: functions of the host are made on the host; in a class statement that was sent with the program, the host's function is set later."""
+    """Refuse: host functions are made on the host.
+
+    In a class statement that was sent, the host's function is set later.
+    """
     if function is None:
         return functools.partial(host_function, remote=remote)
     program = inbox.program()

@@ -1,4 +1,4 @@
-"""`Image` in a guest: always the image that the process itself was started from."""
+"""`Image` in a guest: always the image from which the process itself was started."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _modules: frozenset[str] = frozenset()
 
 
 def freeze() -> None:
-    """Note the modules that the image holds: all that are loaded when it is made."""
+    """Record the modules of the image: all that are loaded when the image is made."""
     global _modules  # noqa: PLW0603 - there is one image
     _modules = frozenset(name for name, module in sys.modules.items() if name.partition(".")[0] not in _OWN and module)
 
@@ -38,7 +38,7 @@ def _names(value: Iterable[str]) -> tuple[str, ...]:
 
 @attrs.frozen
 class Image:
-    """The image that this process started from; a process has no other."""
+    """The image from which this process started, the only one it has."""
 
     packages: tuple[str, ...] = attrs.field(default=(), converter=_names)
 
@@ -52,5 +52,5 @@ class Image:
         return _modules
 
     def template(self) -> Any:
-        """Return nothing: the host knows the template of each process."""
+        """Return nothing: the host has the templates of all processes."""
         return None

@@ -1,4 +1,4 @@
-"""An asyncio event for a process, which has one thread."""
+"""An asyncio event for a process, which has only one thread."""
 
 from __future__ import annotations
 

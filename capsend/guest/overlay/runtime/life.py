@@ -1,4 +1,4 @@
-"""The life of a child, as far as its parent in the guest sees it: the host leads the life."""
+"""The life of a child as seen by its parent in the guest; the actual life is on the host."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ExitReason: TypeAlias = Literal["normal", "failed", "killed", "limit", "trap", "
 
 @attrs.frozen
 class Held:
-    """The stand-in for a handle that came with a result."""
+    """Represents a handle in a result."""
 
     thing: Any
 
@@ -32,7 +32,7 @@ class Held:
 
 
 class _Finished:
-    """The end of a process, to wait for."""
+    """The end of a process, as something to wait for."""
 
     def __init__(self, life: Life) -> None:
         self._life = life
@@ -43,7 +43,7 @@ class _Finished:
 
 
 class _Mail:
-    """A child in messages, and its links."""
+    """The address and the links of a child."""
 
     def __init__(self, child: Any) -> None:
         self._child = child
@@ -75,7 +75,7 @@ class _Mail:
 
 
 class Life:
-    """A child: its handle, and its end once that is known."""
+    """A child: its handle, and its end once it has been reported."""
 
     def __init__(self, child: Any, shipment: Shipment) -> None:
         self.child = child
@@ -89,11 +89,11 @@ class Life:
         self._error: BaseException | None = None
         self._callbacks: list[Callable[[], None]] = []
 
-    # Made when they are asked for: the handle must not be part of a cycle, since dropping it ends the process.
+    # Made on demand: the handle must not be part of a reference cycle, since dropping it ends the process.
 
     @property
     def finished(self) -> _Finished:
-        """The end of the child, to wait for."""
+        """The end of the child, as something to wait for."""
         return _Finished(self)
 
     @property
@@ -118,14 +118,14 @@ class Life:
         children.kill(self.child)
 
     def abandon(self) -> None:
-        """End the child because nobody holds its handle any more."""
+        """End the child because no handle of it is left."""
         children.kill(self.child)
 
     def join(self, timeout: float | None) -> bool:
         """Wait for the end, and take the outcome."""
         if not self._joined and inbox.expects_ends():
             timeout = self._watch(timeout)
-        return self._joined or self._fetch(timeout)  # meanwhile a supervisor may have taken it
+        return self._joined or self._fetch(timeout)  # a supervisor may have taken it meanwhile
 
     def _fetch(self, timeout: float | None) -> bool:
         answer = children.join(self.child, timeout)
@@ -164,12 +164,12 @@ class Life:
             return
         self._reason = "normal" if kind == "v" else "failed"
         try:
-            table: Any = _Table(held)  # as far as the decoder asks, it is a table of handles
+            table: Any = _Table(held)  # for the decoder it is a table of handles
             self._value = shipment.receive(kind + text, self.number, handles=table)
-        except BaseException as error:  # noqa: BLE001 - the error belongs to the waiter for the result
+        except BaseException as error:  # noqa: BLE001 - the error is for the waiter for the result
             self._reason = "normal" if exceptions.is_normal_exit(error) else "failed"
             if isinstance(error, CapsendError) or isinstance(error.__cause__, exceptions.GuestTraceback):
-                error.__traceback__ = None  # its cause shows where it was raised
+                error.__traceback__ = None  # the error's cause shows where it was raised
             self._error = error
 
     def outcome(self, *, as_result: bool = False) -> Any:
@@ -190,7 +190,7 @@ class Life:
         try:
             inbox.await_end(self.child, self._has_ended)
         except CapsendError:
-            # Too many ends are awaited: this one could not be reported later, so it comes now.
+            # Too many ends are awaited: this one could not be reported later, so the callback runs now.
             self.kill()
             self._fetch(None)
             self._has_ended()
@@ -203,13 +203,13 @@ class Life:
 
 
 class _Table:
-    """The handles of a result, by their place in it."""
+    """The handles of a result, by their position in it."""
 
     def __init__(self, held: list[Any]) -> None:
         self._held = held
 
     def get(self, number: int) -> Held | None:
-        """Return the stand-in for a handle."""
+        """Return the representative of a handle."""
         return Held(self._held[number]) if 0 <= number < len(self._held) else None
 
 

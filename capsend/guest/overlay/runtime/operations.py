@@ -1,4 +1,4 @@
-"""The table of host operations, which is empty in a guest: the host does the operations of all processes."""
+"""The table of host operations, empty in a guest: the host does the operations of all processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The targets of a child's output: those of its parent, which the host decides."""
+"""The targets of a child's output: those of its parent, as chosen by the host."""
 
 from __future__ import annotations
 

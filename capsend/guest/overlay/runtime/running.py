@@ -22,8 +22,8 @@ def start(shipment: Shipment, environment: Environment, _template: object, *, op
     """Start a process.
 
     Raises:
-        TypeError: the environment has targets of output of its own.
-        LimitExceeded: the child would have more than this process has, or its tree more than it may.
+        TypeError: the environment has targets of output, which only the host supports.
+        LimitExceeded: the child would get more than this process has, or the tree more than its limits.
     """
     if environment.stdout is not to_stdout or environment.stderr is not to_stderr:
         raise TypeError(
@@ -42,7 +42,7 @@ def start(shipment: Shipment, environment: Environment, _template: object, *, op
 
 
 def _limits(environment: Environment) -> dict[str, Any]:
-    """Return the limits that differ from the default: the host knows the others of this process."""
+    """Return the limits that differ from the defaults; the host adds this process's other limits."""
     limits: dict[str, Any] = {}
     for field in attrs.fields(type(environment)):
         value = getattr(environment, field.name)

@@ -1,4 +1,4 @@
-"""The texts of code in a guest: first of all the pieces from which its functions and classes were compiled."""
+"""The source texts in a guest: above all the pieces from which its functions and classes were compiled."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def texts_of(filename: str, module_globals: dict[str, Any], *, line: int | None = None) -> Sequence[ParsedText]:
-    """Return the texts that may contain code of a file: pieces that were sent to this process, or the texts of the guest's linecache.
+    """Return the texts that may contain code of a file: pieces sent to this process, or the guest's linecache.
 
     Args:
-        filename: the file, as code objects name it.
+        filename: the file, as in code objects.
         module_globals: the globals of its module.
-        line: the first line of the function to be found; None to find classes.
+        line: the first line of the function to find; None to find classes.
 
     Raises:
         SourceError: the guest has no text of the file.
@@ -59,8 +59,8 @@ def _parse(kind: str, _name: str, text: str, file: str, line: int, indent: str, 
 
 
 def cell_files(name: str, keyword: str = "class") -> list[str]:
-    """Return the files that may contain a class, or type alias, whose module has none; the newest comes last."""
-    # A `type` statement travels as a class does.
+    """Return the files that may contain a class or type alias whose module has no file; the newest is last."""
+    # A `type` statement is sent as a class is.
     found = [str(piece[3]) for piece in _pieces() if piece[0] == "class" and piece[1] == name]
     return [*linecached.cell_files(name, keyword), *reversed(dict.fromkeys(found))]
 

@@ -1,4 +1,4 @@
-"""The check of a text's syntax: in a guest, the process itself compiles the text."""
+"""The syntax check of a text: in a guest, the process itself compiles it."""
 
 from __future__ import annotations
 

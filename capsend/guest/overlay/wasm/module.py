@@ -1,4 +1,4 @@
-"""Modules in other languages as a process sees them: it can spawn the functions of those that it was given."""
+"""Modules in other languages in a guest: a process can spawn the functions of modules that it was given."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image,
 
     @classmethod
     def from_file(cls, path: Any, *, isolated: bool = False) -> WasmModule:
-        """Say that the host compiles modules."""
+        """Refuse: the host compiles modules."""
         raise WasmError(
             f"{path} cannot be loaded inside a process: the host compiles modules. Load it in the host, and capture it"
         )
 
     @classmethod
     def from_bytes(cls, data: bytes, *, name: str = "", isolated: bool = False) -> WasmModule:
-        """As `from_file`."""
+        """Refuse, as `from_file`."""
         return cls.from_file(name or "the module", isolated=isolated)
 
     @classmethod
     def from_wat(cls, text: str, *, name: str = "") -> WasmModule:
-        """As `from_file`."""
+        """Refuse, as `from_file`."""
         return cls.from_file(name or "the module")
 
     def function(self, name: str) -> WasmFunction:
         """Return one of its functions.
 
         Raises:
-            WasmError: the module has no function of that name that can be spawned.
+            WasmError: the module has no such function, or the function cannot be spawned.
         """
         if name not in self.functions:
             there_are = ", ".join(self.functions) or "none that a process can begin with"
@@ -73,7 +73,7 @@ class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image,
 
 
 class WasmFunction(handles.Handle):  # type: ignore[misc]  # as above
-    """A function of a module, which `spawn` takes like a Python function: bytes go in, bytes come out."""
+    """A function of a module, which `spawn` takes like a Python function: its argument and result are bytes."""
 
     __slots__ = ("_label",)
 
@@ -83,7 +83,7 @@ class WasmFunction(handles.Handle):  # type: ignore[misc]  # as above
         self._label = f"{name} of {module}"
 
     def __call__(self, argument: bytes = b"", /, *capabilities: Any) -> bytes:
-        """Run it in a process of its own, and return its result."""
+        """Run the function in a new process, and return its result."""
         from capsend.spawning import spawn
 
         found: bytes = spawn(self, argument, *capabilities).result()
@@ -141,17 +141,17 @@ class WasmShipment:
         return {"entry": self.function.number}
 
     def check(self, environment: Environment) -> None:
-        """Do nothing: the host knows the module and the function."""
+        """Do nothing: the host has the module and checks the call."""
 
     def start(self, environment: Environment) -> Any:
-        """Have the host start it."""
+        """Have the host start the process."""
         from capsend.runtime.running import start
 
         shipment: Any = self
         return start(shipment, environment, None, operations=())
 
     def receive(self, text: str, process_id: int, *, handles: Any = None) -> bytes:
-        """Return its result."""
+        """Return the result of the process."""
         found: bytes = codec.decode(text[1:])
         return found
 
