@@ -1,4 +1,4 @@
-"""Clusters: processes on other machines, and on other interpreters of this one."""
+"""Clusters: processes on other machines, and in other interpreters on this machine."""
 
 from capsend.cluster.lines import Token
 from capsend.cluster.tls import Certificates

@@ -1,4 +1,4 @@
-"""The authority of a cluster: it makes the certificates with which home and nodes prove their identity. It needs the package `cryptography`."""
+"""The authority of a cluster: it issues the certificates by which home and nodes prove their identity. Needs the package `cryptography`."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Role = Literal["any", "home", "node"]
-"""The purpose of a certificate: home connects, a node of an operator listens, and nodes of one run do both."""
+"""The role of a certificate: home connects, a node set up by an operator listens, and nodes of one run do both."""
 
 _EARLIER: Final = datetime.timedelta(days=1)
-"""Certificates are valid from before they were made: clocks of machines differ."""
+"""Certificates are valid from before they were made, as the clocks of machines differ."""
 _DAYS: Final = 365.0
 
 
 class Authority:
-    """Signs certificates, with a key that never leaves this program.
+    """Signs certificates with a key that never leaves this program.
 
     Args:
-        days: the days for which the certificates that it signs are valid.
+        days: days of validity of the certificates that it signs.
 
     Raises:
         CapsendError: the package `cryptography` is not installed.
@@ -51,8 +51,8 @@ class Authority:
         """Make a certificate and its key.
 
         Args:
-            names: the subjects of the certificate: ids of peers, names of hosts, addresses.
-            role: "home" for one with which nobody can listen, "node" for one with which nobody can connect.
+            names: the subjects of the certificate: ids of peers, host names, addresses.
+            role: "home" for a certificate that can only connect, "node" for one that can only listen.
         """
         from cryptography import x509
         from cryptography.hazmat.primitives import serialization

@@ -1,4 +1,4 @@
-"""Calls of home's functions by processes on nodes: made at home, where arguments are judged and calls are counted."""
+"""Calls of home's functions by processes on nodes: home makes them, checks the arguments and counts the calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Caller:
-    """The thread that waits for a call, in the place of the process."""
+    """The thread that waits for a call on behalf of the process."""
 
     disturbed = False
 
@@ -36,11 +36,11 @@ class _Caller:
 
 
 class DistantCalls(HostCalls):
-    """The calls of home's functions by one process on a node; `make_distant` runs on a thread of its own.
+    """The calls of home's functions by one process on a node; `make_distant` runs on its own thread.
 
     Args:
-        number: the process's number.
-        shipment: the call at the root of its tree, by which classes are named.
+        number: the number of the process.
+        shipment: the call at the root of its tree; it resolves the names of classes.
         turns: the calls of its tree.
     """
 
@@ -55,8 +55,8 @@ class DistantCalls(HostCalls):
         """Make a call.
 
         Returns:
-            ("v" or "e", the text of the result or of the exception, the grants behind its handles, the bytes beside it); None when nobody
-            waits for it any more.
+            ("v" or "e", the text of the result or exception, the grants behind its handles, the segments next to it);
+            None when no waiter for it is left.
         """
         self._handles = Numbered(grants)  # type: ignore[assignment]  # as above
         caller = self._caller = _Caller()
@@ -75,18 +75,18 @@ class DistantCalls(HostCalls):
         return grant.refusal or grant.stays
 
     def interrupt(self) -> None:
-        """Wait for the call no more: the process has been stopped."""
+        """Stop waiting for the call: the process has been stopped."""
         caller = self._caller
         if caller is not None:
             caller.interrupted = True
             caller.unpark()
 
     def end(self) -> None:
-        """Begin no call any more."""
+        """Begin no further calls."""
         self._is_over = True
         self.interrupt()
 
     def close(self) -> None:
-        """End with the process."""
+        """End together with the process."""
         self.end()
         super().close()

@@ -1,4 +1,4 @@
-"""Clusters: nodes on which processes run, with one interpreter each, and the handles of both."""
+"""Clusters and their nodes, each with its own interpreter, for processes outside this program."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LOCAL_LOST_AFTER: Final = 30.0
 )
 @final
 class Node:
-    """A machine, or an OS process on one, that runs processes of a cluster; `Cluster.nodes` has them, users make none.
+    """A machine, or an OS process on one, that runs processes of a cluster; `Cluster.nodes` has them, users do not make any.
 
     `Environment(on=node)` runs processes on it.
     """
@@ -54,12 +54,12 @@ class Node:
 
     @property
     def id(self) -> str:
-        """Its name within the cluster, which is never used again."""
+        """Its name within the cluster, which is never reused."""
         return self._member.id
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """Labels for placement, as its engine gave them: {name: value}."""
+        """Labels for placement, as set by the engine: {name: value}."""
         return self._member.started.labels
 
     @property
@@ -74,31 +74,31 @@ class Node:
 
     @property
     def pid(self) -> int | None:
-        """The number of its OS process, for a node of this machine; None for any other."""
+        """The id of its OS process, for a node on this machine; None for other nodes."""
         pid: int | None = getattr(self._home.engine, "pid_of", lambda _id: None)(self.id)
         return pid
 
     @property
     def running(self) -> int:
-        """The number of processes that this program has spawned on it and that have not ended."""
+        """The number of processes that this program has running on it."""
         return len(self._member)
 
     @property
     def alive(self) -> bool:
-        """Whether it has not been lost; a node that was lost never comes back."""
+        """False once the node is lost; a lost node never comes back."""
         return self._member.is_alive
 
     def start(self, shipment: Any, environment: Environment) -> Life:
-        """Start a process on it; `Environment(on=node).spawn(...)` calls this, users do not.
+        """Start a process on the node; `Environment(on=node).spawn(...)` calls this, users do not.
 
         Args:
             shipment: the packed call.
-            environment: its limits.
+            environment: the limits of the process.
 
         Raises:
             NodeLost: the node was lost before.
             CaptureError: the call has a grant that stays on this machine.
-            RuntimeError: the cluster is closed, or this OS process was forked from the one that has it.
+            RuntimeError: the cluster is closed, or this OS process was forked from the one that made the cluster.
         """
         return self._home.start_on(self._member, shipment, environment)
 
@@ -107,28 +107,28 @@ class Node:
 
 
 def least_loaded(nodes: tuple[Node, ...], _environment: Environment) -> Node:
-    """Return the node with the fewest processes for each of its processors; the usual placement."""
+    """Return the node with the fewest processes per processor; the default placement."""
     return min(nodes, key=lambda node: node.running / max(node.cpus, 1))
 
 
 @not_process_send("it belongs to the program that has it; children of a process run on the node of that process")
 @final
 class Cluster(Closing):
-    """Nodes on which processes run as they do in this program: with the same limits, messages, links and results.
+    """Nodes whose processes behave as in this program: the same limits, messages, links and results.
 
-    A cluster ends with its `with` block, by `close`, or with the program. All its processes end with it.
+    A cluster ends when its `with` block is left, by `close`, or with the program. All its processes end with it.
 
     Ordering:
-        Messages from one sender to one receiver arrive in the order in which they were sent, each at most once, and notices of ends behind
-        them, wherever the two run.
+        Messages from one sender to one receiver arrive in the order in which they were sent, each at most once, and
+        before the notice of the sender's end, wherever the two run.
 
     Args:
         engine: starts the nodes; `Cluster.local` has one.
         heartbeat: seconds between two signs of life.
-        lost_after: seconds of silence after which a node is lost. Its processes ended with it, or end by themselves before that time is
-            over.
-        place: chooses the node of a process: called with the nodes that are alive and the environment.
-        count: the number of nodes that the engine starts.
+        lost_after: seconds of silence after which a node is lost. By then its processes have ended, with the node or on
+            their own.
+        place: chooses the node of a process: called with the live nodes and the environment.
+        count: the number of nodes for the engine to start.
 
     Example:
         >>> import capsend
@@ -138,7 +138,7 @@ class Cluster(Closing):
         42
 
     Source:
-        Erlang's distribution has the same promises of order; leases are those of Gray and Cheriton (1989).
+        Erlang's distribution gives the same guarantees of order; leases are those of Gray and Cheriton (1989).
     """
 
     def __init__(
@@ -167,13 +167,13 @@ class Cluster(Closing):
         lost_after: float = LOCAL_LOST_AFTER,
         place: Callable[[tuple[Node, ...], Environment], Node] = least_loaded,
     ) -> Cluster:
-        """Start a cluster of OS processes of this machine, each with an interpreter, and so a global lock, of its own.
+        """Start a cluster of OS processes on this machine, each with a separate interpreter and global lock.
 
         Args:
-            nodes: their number.
+            nodes: the number of nodes.
             heartbeat: seconds between two signs of life.
-            lost_after: seconds of silence after which a node is lost. One that ends is lost at once; a machine with much to do may keep one
-                silent for a while.
+            lost_after: seconds of silence after which a node is lost. A node whose OS process ends is lost at once; on
+                a busy machine a node may be silent for a while.
             place: chooses the node of a process, as for `Cluster`.
 
         Raises:
@@ -182,13 +182,13 @@ class Cluster(Closing):
         """
         from capsend.cluster.engines.local import LocalEngine
 
-        given: Any = nodes  # from callers without a type checker
+        given: Any = nodes  # callers without a type checker
         if not isinstance(given, int) or isinstance(given, bool) or nodes < 1:
             raise ValueError(f"a cluster has at least one node, not {nodes!r}")
         return cls(LocalEngine(nodes), heartbeat=heartbeat, lost_after=lost_after, place=place, count=nodes)
 
     @classmethod
-    def ray(  # noqa: PLR0913 - all but the first by name
+    def ray(  # noqa: PLR0913 - all but the first are keyword-only
         cls,
         address: str | None = None,
         *,
@@ -200,24 +200,28 @@ class Cluster(Closing):
         lost_after: float = LOST_AFTER,
         place: Callable[[tuple[Node, ...], Environment], Node] = least_loaded,
     ) -> Cluster:
-        """Start a cluster on the machines of a Ray cluster: the one that this program is connected to, or that `ray.init` finds or starts.
+        """Start a cluster on the machines of a Ray cluster.
 
-        Ray places the nodes and reports their loss; messages and results do not go through it. `ray.shutdown()` is the loss of all nodes.
+        The Ray cluster is the one that this program is connected to, or else the one that `ray.init` finds or starts.
+
+        Ray places the nodes and reports their loss; messages and results do not pass through Ray. After
+        `ray.shutdown()` all nodes are lost.
 
         Args:
             address: the address for `ray.init`; None for Ray's own choice.
-            nodes: their number, over the nodes of Ray in turn; None for one on each, and on each that joins later.
-            resources: {name: amount} that Ray reserves for each node, such as `{"CPU": 2}`. Without, one goes to each of Ray's nodes
-                that has a CPU, and nothing is reserved.
-            labels: {name: value}: only nodes of Ray with these labels are used.
+            nodes: the number of nodes, placed on Ray's nodes in turn; None for one on each, and on each that joins
+                later.
+            resources: {name: amount} that Ray reserves for each node, such as `{"CPU": 2}`. Without it, each of Ray's
+                nodes that has a CPU gets one, and nothing is reserved.
+            labels: {name: value}: only Ray's nodes with these labels are used.
             namespace: the namespace for `ray.init`.
             heartbeat: seconds between two signs of life.
             lost_after: seconds of silence after which a node is lost.
-            place: chooses the node of a process, as for `Cluster`. `Node.labels` are those of Ray's node.
+            place: chooses the node of a process, as for `Cluster`. `Node.labels` are the labels of Ray's node.
 
         Raises:
             ValueError: the number of nodes is less than one, or `lost_after` is less than two heartbeats.
-            ImageError: a machine has other versions.
+            ImageError: the versions on a machine differ.
             CapsendError: Ray or `cryptography` is not installed, Ray cannot be reached, or a node did not start.
         """
         from capsend.cluster.engines.ray import RayEngine
@@ -241,21 +245,22 @@ class Cluster(Closing):
         lost_after: float = LOST_AFTER,
         place: Callable[[tuple[Node, ...], Environment], Node] = least_loaded,
     ) -> Cluster:
-        """Start a cluster with a node on each of some machines, where an operator has started `capsend node`.
+        """Start a cluster with a node on each of several machines, where an operator has started `capsend node`.
 
-        The daemons and this program know each other by *credentials*. The nodes, which end with the cluster, get credentials of this run.
+        The daemons and this program authenticate each other by *credentials*. The nodes get credentials of this run,
+        and end with the cluster.
 
         Args:
-            peers: host and port of each daemon, as in `["10.0.0.5:7878"]`.
-            credentials: `capsend.cluster.Certificates`, or a `capsend.cluster.Token` for daemons of this machine.
+            peers: host and port of each daemon, such as `["10.0.0.5:7878"]`.
+            credentials: `capsend.cluster.Certificates`, or a `capsend.cluster.Token` for daemons on this machine.
             heartbeat: seconds between two signs of life.
             lost_after: seconds of silence after which a node is lost.
             place: chooses the node of a process, as for `Cluster`.
 
         Raises:
             ValueError: no daemon is given, one is not HOST:PORT, or a token would be sent over a network.
-            ImageError: a daemon has other versions.
-            CapsendError: a daemon refuses; with certificates, that the package `cryptography` is missing.
+            ImageError: the versions of a daemon differ.
+            CapsendError: a daemon refused; or, with certificates, the package `cryptography` is missing.
             OSError: a daemon cannot be reached.
         """
         from capsend.cluster.engines.static import StaticEngine, places
@@ -267,12 +272,12 @@ class Cluster(Closing):
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """The nodes that are alive, in the order in which they joined."""
+        """The live nodes, in the order in which they joined."""
         return tuple(member.node for member in self._home.alive())
 
     @property
     def cpus(self) -> int:
-        """The number of processors of its nodes; nodes of one machine count those once."""
+        """The number of processors of its nodes; those of a machine with several nodes count once."""
         of_hosts: dict[str, int] = {}
         for member in self._home.alive():
             of_hosts[member.started.host] = max(member.cpus, of_hosts.get(member.started.host, 0))
@@ -280,30 +285,30 @@ class Cluster(Closing):
 
     @property
     def registry(self) -> Registry:
-        """Names for the processes of the cluster, kept in this program: as `capsend.registry`. A lost process has no name."""
+        """Names for the processes of the cluster, kept in this program, as in `capsend.registry`. Lost processes have no names."""
         return self._registry
 
     def wait_for(self, nodes: int, timeout: float | None = None) -> bool:
         """Wait until the cluster has at least *nodes* nodes; return whether it has.
 
         Args:
-            nodes: their number.
+            nodes: the number of nodes.
             timeout: seconds to wait; for ever when None.
         """
         return self._home.wait_for(nodes, timeout)
 
     def drain(self, node: Node, timeout: float | None = None) -> bool:
-        """Start no more processes on a node, wait for those that it has, and end it: before its machine is taken away.
+        """Start no further processes on a node, wait for its processes, and end it: for a machine that will be taken away.
 
-        The node is no longer among `nodes`, and no other one takes its place. A process that waits for messages for ever has to be ended
-        by whoever has it.
+        The node is removed from `nodes` and not replaced. End processes that wait for messages for ever yourself.
 
         Args:
             node: the node.
-            timeout: seconds to wait for its processes; for ever when None. Those that have not ended by then are lost with the node.
+            timeout: seconds to wait for its processes; for ever when None. Processes that are still running then are
+                lost with the node.
 
         Returns:
-            Whether all of its processes had ended.
+            True if all of its processes had ended.
         """
         return self._home.drain(member_of(node), timeout)
 
@@ -316,7 +321,7 @@ class Cluster(Closing):
 
         Args:
             shipment: the packed call.
-            environment: its limits.
+            environment: the limits of the process.
 
         Raises:
             CapsendError: no node is left.
@@ -325,7 +330,7 @@ class Cluster(Closing):
         return self._home.start(shipment, environment)
 
     def metrics(self) -> str:
-        """Return the figures of the nodes, lost ones included, as text that Prometheus reads.
+        """Return the figures of the nodes, including lost ones, as text for Prometheus.
 
         Returns:
             Lines in the text format: `capsend_node_up`, `capsend_node_processes`, `capsend_node_lost_processes_total`,
@@ -339,7 +344,7 @@ class Cluster(Closing):
         )
 
     def close(self) -> None:
-        """End all processes and nodes of the cluster, and wait until they have ended; do nothing when that was done."""
+        """End all processes and nodes of the cluster, and wait for their end; do nothing if the cluster is closed."""
         self._home.close()
 
     async def _close_async(self) -> None:

@@ -1,8 +1,8 @@
 """The daemon `capsend node`: it listens on a machine, and starts one OS process for each home that asks for a node.
 
-A home connects and greets with the operator's credentials. Then it sends its versions, and the setup of one node with credentials of the
-home's own. The daemon runs no code of the home's: it starts the program of a node, reports the port, and ends the program when the
-connection of the home ends.
+A home connects and greets with the operator's credentials. Then it sends its versions, and the setup of one node with
+the home's own credentials. The daemon runs no code from the home: it starts the program of a node, reports the port,
+and ends the program when the home's connection ends.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 HOMES: Final = 4
 LONGEST: Final = 3600.0
-"""Seconds that a home may be silent at most, whatever it asks for."""
+"""The most seconds of silence that a home can request."""
 
 _ID: Final = re.compile(r"\d{1,9}\.[0-9a-f]{12,64}")
 _TEXTS: Final = {"authority", "certificate", "key"}
@@ -37,15 +37,16 @@ _log: Final = logging.getLogger("capsend.node")
 
 
 class Daemon:
-    """Nodes for homes elsewhere, at most *homes* at one time.
+    """Nodes for homes on other machines, for at most *homes* at a time.
 
     Args:
-        credentials: proof of the daemon's identity, and the test of a home's.
-        host: the address on which it and its nodes listen. With a `Token` it has to be one of the loopback interface.
+        credentials: the proof of the daemon's identity, and the check of a home's.
+        host: the address on which it and its nodes listen. With a `Token` it must be an address of the loopback
+            interface.
         port: its port; 0 for any.
-        homes: the largest number of nodes, of which each has a home of its own.
+        homes: the most nodes at a time; each home gets one.
         ports: the ports for nodes; any when empty.
-        name: the name of its nodes; the machine's name is usual.
+        name: the name of its nodes; usually the machine's name.
         labels: {name: value} for placement.
 
     Raises:
@@ -82,18 +83,18 @@ class Daemon:
 
     @property
     def port(self) -> int:
-        """The port on which it listens."""
+        """The port on which the daemon listens."""
         return int(self._listener.getsockname()[1])
 
     def serve(self) -> None:
-        """Take homes in until `close` is called."""
+        """Admit homes until `close` is called."""
         while True:
             try:
                 connection, address = self._listener.accept()
             except OSError:
                 return
             if not self._greetings.acquire(blocking=False):
-                connection.close()  # more strangers at once than it has threads for
+                connection.close()  # more unauthenticated connections at once than threads for them
                 continue
             where = f"{address[0]}, port {address[1]}"
             threading.Thread(target=self._admit, args=(connection, where), name="capsend greets", daemon=True).start()
@@ -102,7 +103,7 @@ class Daemon:
         try:
             try:
                 connection, cipher = admit(connection, self._credentials)
-            except Exception as error:  # noqa: BLE001 - whoever that was, it is not let in
+            except Exception as error:  # noqa: BLE001 - whatever went wrong, the connection is not admitted
                 _log.warning("refused %s: %s", where, error)
                 return
             home = _Home(self, Line(connection, cipher, name="capsend home"), where)
@@ -113,10 +114,10 @@ class Daemon:
     # --- requests of homes ---
 
     def enter(self, home: _Home) -> int:
-        """Take a home in, and return the port of its node; 0 for any.
+        """Admit a home, and return the port for its node; 0 for any.
 
         Raises:
-            CapsendError: the daemon serves as many homes as it can, or has no port left.
+            CapsendError: the daemon serves its maximum of homes, or has no port left.
         """
         with self._lock:
             if len(self._serving) >= self._homes:
@@ -131,15 +132,15 @@ class Daemon:
             return home.port
 
     def leave(self, home: _Home) -> None:
-        """Let a home go."""
+        """Release a home's place and port."""
         with self._lock:
             self._serving.discard(home)
 
     def setup(self, item: Item, port: int) -> dict[str, Any]:
-        """Return the setup of a node that home asks for.
+        """Return the setup of the node that a home requests.
 
         Raises:
-            Malformed: the item is no setup.
+            Malformed: the item is not a setup.
         """
         id_, number, heartbeat, lost_after = item.fields
         if not _ID.fullmatch(id_) or not 0 < number < 1_000_000_000:
@@ -154,7 +155,7 @@ class Daemon:
         return pack("serving", (port, self._name, self._labels))
 
     def close(self) -> None:
-        """End all nodes, and take nobody in any more."""
+        """End all nodes, and admit no further homes."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -199,7 +200,7 @@ class _Home:
         self._program: Program | None = None
 
     def greet(self) -> None:
-        """Listen to the home; drop it when it does not ask for a node in time."""
+        """Serve the home; close the connection if it requests no node in time."""
         self._line.start(self._handle, self._ended)
         if not self._asked.wait(PATIENCE):
             self._line.close()
@@ -255,7 +256,7 @@ class _Home:
         self.end(words)
 
     def end(self, _words: str) -> None:
-        """End its node."""
+        """End the home's node."""
         with self._lock:
             program = self._program
         if program is not None:

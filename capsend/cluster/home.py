@@ -51,18 +51,18 @@ _homes: Final[weakref.WeakSet[Home]] = weakref.WeakSet()
 
 
 def nodes() -> list[Member]:
-    """Return the nodes of all clusters of this program that are not closed, lost ones included."""
+    """Return the nodes of all open clusters of this program, including lost ones."""
     return [member for home in list(_homes) if not home.is_closed for member in list(home.members.values())]
 
 
 class Home:
-    """The side of the program that has a cluster: its nodes, the processes on them, and the items that nodes send about these.
+    """The part of a cluster in the home program: nodes, processes, and the handling of items from nodes.
 
     Args:
         engine: starts the nodes.
         heartbeat: seconds between two signs of life.
         lost_after: seconds of silence after which a node is lost.
-        place: chooses the node of a process, from those that are alive.
+        place: chooses the node of a process among the live ones.
         make_node: returns the public object of a node, from this home and its member.
     """
 
@@ -90,7 +90,7 @@ class Home:
         self._closing = threading.Event()
 
     def begin(self, count: int) -> None:
-        """Start *count* nodes, and watch over them; errors as `Engine.start`."""
+        """Start *count* nodes, and watch them; errors as for `Engine.start`."""
         try:
             first = take_numbers(count)
             for started in self.engine.start(Setup(first, self._heartbeat, self._lost_after)):
@@ -108,7 +108,7 @@ class Home:
     # --- nodes ---
 
     def alive(self) -> tuple[Member, ...]:
-        """Return the nodes on which processes can be started, in the order in which they joined."""
+        """Return the nodes that accept processes, in the order in which they joined."""
         return tuple(member for member in self._not_lost() if not member.doubt and not member.is_draining)
 
     def _not_lost(self) -> list[Member]:
@@ -118,7 +118,7 @@ class Home:
         """Wait until the cluster has at least *nodes* nodes; return whether it has.
 
         Args:
-            nodes: their number.
+            nodes: the number of nodes.
             timeout: seconds to wait; for ever when None.
         """
         with self._changed:
@@ -190,7 +190,7 @@ class Home:
         for tell in list(self._listeners):
             try:
                 tell(node.node)
-            except Exception:  # noqa: BLE001 - the exception is nobody's to handle
+            except Exception:  # noqa: BLE001 - no caller could handle the exception
                 _log.exception("a listener of a cluster raised an exception")
 
     def _left(self, id_: str, words: str, *, has_ended: bool) -> None:
@@ -202,7 +202,7 @@ class Home:
             self._doubt(id_, words)
 
     def _doubt(self, id_: str, words: str) -> None:
-        """Give up a node that may still run: it is lost when its end is reported, and when its lease is certainly over."""
+        """Give up a node that may still be running: it is lost once its end is reported or its lease is certainly over."""
         node = self.members.get(id_)
         if node is None:
             self.switch.lose(id_, words)
@@ -212,7 +212,7 @@ class Home:
             self.engine.discard(id_)
 
     def _lose(self, id_: str, words: str) -> None:
-        """Give a node up for good: nothing on it does anything any more."""
+        """Give up a node for good: from now on it has no effects."""
         node = self.members.get(id_)
         if node is None:
             self.switch.lose(id_, words)
@@ -220,7 +220,8 @@ class Home:
         lost = node.lose()
         if lost is None:
             return
-        # Before anybody is notified: a process that is started again on another node must start when that node takes nothing from this one any more.
+        # Before any notification: a process that is restarted on another node must start when that node no longer
+        # accepts anything from this one.
         for other in self._not_lost():
             other.peer.put("left", (id_, words[:500]))
         for life in lost:
@@ -238,7 +239,7 @@ class Home:
         self._tell(node)
 
     def drain(self, node: Member, timeout: float | None) -> bool:
-        """Start nothing more on a node, and end it when its processes have ended; see `Cluster.drain`."""
+        """Start nothing more on a node, and end it after its processes; see `Cluster.drain`."""
         node.is_draining = True
         end = None if timeout is None else time.monotonic() + timeout
         for life in node.lives():
@@ -302,7 +303,7 @@ class Home:
         if not isinstance(shipment, Runnable):
             preloading.load()
             preloading.load_named_by(shipment.entities)
-        with node.starting:  # the node hears of processes in the order of their numbers
+        with node.starting:  # the node gets processes in the order of their numbers
             return self._started(node, shipment, environment)
 
     def _started(self, node: Member, shipment: Any, environment: Environment) -> RemoteLife:
@@ -367,7 +368,11 @@ class Home:
         node.peer.put("spawn", fields, body)
 
     def _image_for(self, node: Member, image: Image) -> str:
-        """Return the digest of an image's file, which the node has then; empty for an image without one."""
+        """Send an image file to a node if it lacks it.
+
+        Returns:
+            The digest of the file; empty for an image without a file.
+        """
         file = image.file
         if file is None:
             return ""
@@ -408,7 +413,7 @@ class Home:
 
     def _handle(self, node: Member, item: Item) -> None:
         if not node.is_alive:
-            return  # of an epoch that is over
+            return  # from an epoch that is over
         if node.peer.handle(item):
             return
         act = _ACTS.get(item.word)
@@ -513,7 +518,7 @@ class Home:
     # --- its end ---
 
     def close(self) -> None:
-        """End all processes and nodes of the cluster, and wait until they have ended; do nothing when that was done."""
+        """End all processes and nodes of the cluster, and wait for their end; do nothing if this was done."""
         if os.getpid() != self._owner:
             return
         with self._changed:

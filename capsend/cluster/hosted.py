@@ -1,4 +1,4 @@
-"""The calls of home on a node, which runs them and passes their answers on unread."""
+"""Home's calls on a node, which runs them and forwards their answers unread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from capsend.mailbox.ports import Origin
 
 _NAMED: Final = re.compile(r'h\\*":(\d{1,9})')
-"""A handle in a text, however deep in texts within it. A text that only looks like one names nothing that its process does not hold."""
+"""A handle in a text, at any depth of nested texts. A text that only looks like one names nothing that the process does not hold."""
 
 
 @attrs.frozen
@@ -38,7 +38,7 @@ class HomeFunction(Grant):
 
     @property
     def stays(self) -> str:
-        """Return an empty text: nothing keeps the right on this node, since the function runs at home."""
+        """Return an empty text: the function runs at home, so the right is not bound to this node."""
         return ""
 
     def describe(self) -> object:
@@ -55,13 +55,13 @@ class HomeFunction(Grant):
 
 @attrs.frozen
 class Answer:
-    """The answer of a process, not read.
+    """The unread answer of a process.
 
     Attributes:
         kind: "v", "u" or "e", as for `Outcome`.
         text: its text.
         grants: {the process's number of a handle in the text: its grant}.
-        segments: the bytes beside the text.
+        segments: the bytes that travel next to the text.
     """
 
     kind: str
@@ -80,7 +80,7 @@ class Raised(ChildRaised):
 
 @attrs.frozen
 class HostedShipment(Shipment):
-    """A call that home packed. The node does not read its texts.
+    """A call packed by home. The node does not read its texts.
 
     Attributes:
         number: the number of the process that runs the call.
@@ -94,7 +94,7 @@ class HostedShipment(Shipment):
         process_id: int,  # noqa: ARG002 - the node's errors do not name the process
         *,
         handles: Handles | None = None,
-        is_unwanted: Callable[[], bool] | None = None,  # noqa: ARG002 - passing a text on takes no time
+        is_unwanted: Callable[[], bool] | None = None,  # noqa: ARG002 - forwarding a text takes no time
         segments: Sequence[bytes] = (),
     ) -> Answer:
         """Return the answer of the process, for home.
@@ -112,11 +112,11 @@ class HostedShipment(Shipment):
         raise Raised(Answer("e", rest, answer.grants), failure.summary(rest))
 
     def files(self) -> frozenset[str]:
-        """Return nothing: home knows which files it has sent."""
+        """Return an empty set: only home has the list of sent files."""
         return frozenset()
 
     def resolve(self, _reference: Any) -> object:
-        """Refuse: a node reads no answer.
+        """Refuse: a node reads no answers.
 
         Raises:
             LookupError: always.
@@ -124,7 +124,7 @@ class HostedShipment(Shipment):
         raise LookupError("only home knows the objects that were sent")
 
     def message_name(self, _thing: object) -> object:
-        """Return None: a node writes no message."""
+        """Return None: a node writes no messages."""
         return None
 
 
@@ -138,14 +138,14 @@ def named_in(text: str, handles: Handles) -> dict[int, Grant]:
 
 
 class HostedNames:
-    """The knowledge that a node has of processes: the functions of home that they may call; see `capsend.cluster.peers.Names`."""
+    """A node's data about processes: the functions of home that they may call; see `capsend.cluster.peers.Names`."""
 
-    def origin(self, root: int, *, is_child: bool) -> Origin | None:  # noqa: ARG002 - as the protocol has it
-        """Return None: a node reads no message."""
+    def origin(self, root: int, *, is_child: bool) -> Origin | None:  # noqa: ARG002 - as in the protocol
+        """Return None: a node reads no messages."""
         return None
 
-    def namer(self, root: int) -> Callable[[Any], object] | None:  # noqa: ARG002 - as the protocol has it
-        """Return None: a node writes no message."""
+    def namer(self, root: int) -> Callable[[Any], object] | None:  # noqa: ARG002 - as in the protocol
+        """Return None: a node writes no messages."""
         return None
 
     def function(self, root: int, number: int, name: str, *, is_async: bool) -> Grant | None:

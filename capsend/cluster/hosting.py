@@ -1,6 +1,7 @@
-"""The side of a node: it runs the processes of its home, and forwards their results, output and calls.
+"""The part of a cluster on a node: it runs the processes of its home, and forwards their results, output and calls.
 
-A node reads nothing that a guest wrote, and rebuilds nothing: texts go from guests to home, from home to guests, and from guest to guest.
+A node reads nothing that a guest wrote, and rebuilds nothing: it forwards texts between guests and home, and between
+guests.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _log: Final = logging.getLogger("capsend.node")
 
 
 class _Target:
-    """A target of output: home's."""
+    """A target of output at home."""
 
     def __init__(self, host: Host, number: int, stream: int) -> None:
         self._host = host
@@ -68,9 +69,10 @@ class Host:
 
     Args:
         id_: its id.
-        credentials: proof of the node's identity, and the test of its home's and of other nodes'.
+        credentials: the proof of the node's identity, and the check of its home's and of other nodes'.
         heartbeat: seconds between two beats.
-        lost_after: seconds of silence after which another node is lost; of that of home it waits for a part.
+        lost_after: seconds of silence after which another node is lost; after a part of it without home, this node
+            ends.
     """
 
     def __init__(self, id_: str, credentials: Credentials, *, heartbeat: float, lost_after: float) -> None:
@@ -95,7 +97,7 @@ class Host:
     # --- connections ---
 
     def listen(self, listener: socket.socket) -> None:
-        """Take connections in, on a thread of its own."""
+        """Accept connections, on a separate thread."""
         threading.Thread(target=self._accept, args=(listener,), name="capsend node", daemon=True).start()
         threading.Thread(target=self._beat, name="capsend node beats", daemon=True).start()
 
@@ -103,7 +105,7 @@ class Host:
         while True:
             connection, _ = listener.accept()
             if not self._greetings.acquire(blocking=False):
-                connection.close()  # more strangers at once than it has threads for
+                connection.close()  # more unauthenticated connections at once than threads for them
                 continue
             threading.Thread(target=self._admit, args=(connection,), name="capsend node greets", daemon=True).start()
 
@@ -111,7 +113,7 @@ class Host:
         before = time.monotonic()
         try:
             connection, cipher = admit(connection, self._credentials)
-        except Exception as error:  # noqa: BLE001 - whoever that was, it is not let in
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the connection is not admitted
             _log.warning("a node refused a connection: %s", error)
             return
         finally:
@@ -207,13 +209,13 @@ class Host:
             self.switch.sweep()
 
     def _fence(self) -> None:
-        """End when the lease is over: by now home may take this node for lost, and start its processes elsewhere."""
+        """End if the lease is over: from then on home may consider this node lost and start its processes on other nodes."""
         if self.lease.is_over:
             self.end()
 
     def end(self) -> NoReturn:
-        """End this OS process at once; before, report to home, if it can be reached, that nothing of this node goes on."""
-        self.lease.end()  # no other thread sends anything any more
+        """End this OS process at once, after a report to home, if it is reachable, that nothing on this node continues."""
+        self.lease.end()  # no other thread sends anything from now on
         if self._ending.acquire(blocking=False) and self.home.incoming is not None:
             self.home.incoming.put(pack("bye", ()), first=True)
         self._images.close()
@@ -282,13 +284,13 @@ class Host:
             )
         except Malformed:
             raise
-        except Exception as error:  # noqa: BLE001 - home hears of it, as of any end
+        except Exception as error:  # noqa: BLE001 - reported to home, as any end
             self._fail(item, error)
             return
         finally:
             self.switch.announce(
                 number
-            )  # only now: requests of others for its port have waited while its image was loaded
+            )  # only now: while its image was loaded, requests of other nodes for its port have waited
             self.switch.settle(-number)
         life.add_callback(functools.partial(self._ended, life))
 
@@ -320,7 +322,7 @@ class Host:
                 home=self,
                 before=self._begin,
             )
-        except Exception as error:  # noqa: BLE001 - home hears of it, as of any end
+        except Exception as error:  # noqa: BLE001 - reported to home, as any end
             self._fail(item, error)
             return
         life.add_callback(functools.partial(self._ended, life))
@@ -335,10 +337,10 @@ class Host:
         answer: Answer | Outcome
         try:
             value = life.outcome()
-            answer = value if isinstance(value, Answer) else Answer("b", "", {}, (value,))  # of a module
+            answer = value if isinstance(value, Answer) else Answer("b", "", {}, (value,))  # the answer of a module
         except Raised as raised:
             answer = raised.answer
-        except BaseException as error:  # noqa: BLE001 - any end is reported to home
+        except BaseException as error:  # noqa: BLE001 - every end is reported to home
             answer = outcome_of(error, number=life.number, reason=reason)
         life.forget_result()
         self._tell_end(life.number, answer, reason, words, figures_of(life))
@@ -371,7 +373,7 @@ class Host:
     # --- requests of processes to home; see `capsend.runtime.home.Home` ---
 
     def calls_of(self, life: Life) -> HomeCalls:
-        """Return the maker of the calls of a process."""
+        """Return the object that makes the calls of a process."""
         return HomeCalls(self._questions, self.switch, life)
 
     def warn(self, life: Life, payload: str) -> str:
@@ -405,6 +407,6 @@ def figures_of(life: Life) -> list[float]:
 
 
 def _template(image: Image, content: str, wanted: Sequence[str]) -> Any:
-    """Return the template of an image, if it is the one that home means; errors as `check`."""
+    """Return the template of an image, if the image equals home's; errors as for `check`."""
     check(image, content, wanted)
     return image.template()

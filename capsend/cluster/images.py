@@ -1,4 +1,4 @@
-"""Image files on a node: home sends each once, by the digest of the file, and the node compiles it for its own machine."""
+"""Image files on a node: home sends each file once, by its digest, and the node compiles it for its own machine."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from capsend.cluster.items import Item
 
 _MOST: Final = 100
-"""Image files that one home can have on a node."""
+"""The most image files of one home on a node."""
 
 
 class Images:
-    """The image files that a node has of its home.
+    """The image files that a node has got from its home.
 
-    A file holds WebAssembly and no machine code: it is checked and compiled as `Image.from_file` does, when a process first needs it.
+    A file contains WebAssembly, not machine code: it is checked and compiled as by `Image.from_file`, when a process
+    first needs it.
     """
 
     def __init__(self) -> None:
@@ -32,17 +33,18 @@ class Images:
         self._coming: dict[str, Path] = {}
 
     def take(self, item: Item) -> None:
-        """Keep a part of a file that home sends.
+        """Keep a part of a file sent by home.
 
         Raises:
-            Malformed: the file is too large, or there are too many.
+            Malformed: the file is too large, or the node has too many.
         """
         digest, is_last = item.fields
         path = self._coming.get(digest)
         if path is None:
             if digest in self._images or len(self._images) + len(self._coming) >= _MOST:
                 raise Malformed(f"a home has at most {_MOST} image files on a node, each once")
-            self._folder = self._folder or Path(tempfile.mkdtemp(prefix="capsend-images-"))  # of this user only
+            # accessible to this user only
+            self._folder = self._folder or Path(tempfile.mkdtemp(prefix="capsend-images-"))
             path = self._coming[digest] = self._folder / str(len(self._images) + len(self._coming))
             path.touch(0o600)
         if path.stat().st_size + len(item.body) > LARGEST_BODY:
@@ -57,7 +59,7 @@ class Images:
         """Return the image of a file.
 
         Raises:
-            ImageError: it is no image of this version, or not that of the digest.
+            ImageError: the file is not an image of this version, or does not have the digest.
             Malformed: home has not sent it.
         """
         found = self._images.get(digest)
@@ -81,7 +83,7 @@ def _read(path: Path, digest: str) -> Image | ImageError:
 
 
 def parts_of(path: Path, *, size: int) -> Iterator[tuple[bytes, bool]]:
-    """Read a file in parts of *size* bytes: (bytes, whether they are the last)."""
+    """Yield the parts of a file, of *size* bytes each: (bytes, True for the last part)."""
     with path.open("rb") as file:
         part = file.read(size)
         while part:
@@ -91,15 +93,15 @@ def parts_of(path: Path, *, size: int) -> Iterator[tuple[bytes, bool]]:
 
 
 def check(image: Image, content: str, wanted: Sequence[str]) -> None:
-    """Refuse an image of packages that is another one than home's of that name, with the command that helps.
+    """Refuse an image of packages that differs from home's image of that name, with the command that helps.
 
     Args:
-        image: the node's.
-        content: the content key of home's.
-        wanted: the packages as home has them: `["name==version", ...]`.
+        image: the image on the node.
+        content: the content key of home's image.
+        wanted: the packages of home's image: `["name==version", ...]`.
 
     Raises:
-        ImageError: the packages differ, or the installation of capsend does.
+        ImageError: the packages or the installations of capsend differ.
     """
     import importlib.metadata
 

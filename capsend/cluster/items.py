@@ -1,8 +1,8 @@
 """Items: the messages between home and nodes, as bytes; docs/peers.md documents them.
 
-An item is a word, its fields and a body. On the wire it is the lengths of head and body, four bytes each in network order, then the head,
-the JSON array of the word and its fields, then the body. Nothing that a peer writes is ever unpickled: a head is JSON of the kinds in
-`WORDS`, a body is text or bytes for a guest.
+An item is a word, its fields and a body. On the wire come first the lengths of head and body, four bytes each in
+network order; then the head, a JSON array of the word and its fields; then the body. Nothing that a peer writes is ever
+unpickled: a head is JSON with fields of the kinds in `WORDS`, a body is text or bytes for a guest.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LARGEST_HEAD: Final = 4 << 20
 LARGEST_BODY: Final = 1 << 30
 LENGTHS: Final = struct.Struct("!II")
 PART: Final = 1 << 20
-"""Bytes of one part of a result: a longer result goes in parts, between which other items go."""
+"""Bytes of one part of a result: a longer result is sent in parts, and other items may go between them."""
 
 _LONGEST_TEXT: Final = 1 << 16
 _LARGEST: Final = 1 << 62
@@ -33,7 +33,7 @@ _read: Final = codec.loads
 
 
 class Malformed(ValueError):
-    """A peer sent bytes that are no item: nothing more is taken from it."""
+    """A peer sent bytes that are not an item; its connection is closed."""
 
 
 class Item(NamedTuple):
@@ -41,7 +41,7 @@ class Item(NamedTuple):
 
     Attributes:
         word: its kind, one of `WORDS`.
-        fields: of the kinds that `WORDS` has for the word.
+        fields: as `WORDS` requires for the word.
         body: text or bytes.
     """
 
@@ -81,7 +81,7 @@ _FUNCTION: Final = (_number, _number, _text, _flag)
 
 
 def _reference(value: Any) -> bool:
-    """Return whether a value is a reference: to an address or a function of the host; see `capsend.cluster.references`."""
+    """Return whether a value is a reference to an address or a host function; see `capsend.cluster.references`."""
     if type(value) is not list or not value:
         return False
     kinds = _ADDRESS if value[0] == "a" else _FUNCTION if value[0] == "f" else ()
@@ -103,12 +103,13 @@ WORDS: Final[dict[str, tuple[Callable[[Any], bool], ...]]] = {
     "join": (_text, _text, _number),
     # id, words
     "left": (_text, _text),
-    # cpu seconds of the program; from a node, the number of the sign of life, and from home, that of the one that it has heard
+    # cpu seconds of the program; from a node the number of the sign of life, from home the number of the last one
+    # received
     "beat": (_seconds, _number),
-    # digest of an image file in hexadecimal, whether this is its last part; the body is the part
+    # digest of an image file in hexadecimal, True for its last part; the body is the part
     "image": (_text, _flag),
-    # number, name, takes a mailbox, limits, mailbox_full, variables, packages, all packages with versions, digest of an image file, content
-    # key, wants stdout, wants stderr, log level, handles, sizes of program, call and segments
+    # number, name, takes a mailbox, limits, mailbox_full, variables, packages, all packages with versions, digest of an
+    # image file, content key, stdout needed, stderr needed, log level, handles, sizes of program, call and segments
     "spawn": (
         _number,
         _text,
@@ -128,8 +129,8 @@ WORDS: Final[dict[str, tuple[Callable[[Any], bool], ...]]] = {
     ),
     # digest of the body in hexadecimal; the body is a WebAssembly module
     "module": (_text,),
-    # number, digest of the module, its name, the function's, the call's, limits, mailbox_full, variables, wants stdout, wants stderr, handles,
-    # the size of the argument
+    # number, digest of the module, its name, the function's name, the call's name, limits, mailbox_full, variables,
+    # stdout needed, stderr needed, handles, the size of the argument
     "run": (
         _number,
         _text,
@@ -182,27 +183,28 @@ WORDS: Final[dict[str, tuple[Callable[[Any], bool], ...]]] = {
     "sync": (_number,),
     "synced": (_number,),
     "bye": (),
-    # between home and the daemon of a machine: id, number, heartbeat, lost_after; the body is JSON, the credentials of the node
+    # between home and the daemon of a machine: id, number, heartbeat, lost_after; the body is JSON, the credentials of
+    # the node
     "serve": (_text, _number, _seconds, _seconds),
     # port, name, labels
     "serving": (_number, _text, _table(_text, 1_000)),
     # words
     "refused": (_text,),
 }
-"""{word: the test that each of its fields has to pass}."""
+"""{word: one test for each field}."""
 
 
 def pack(word: str, fields: Iterable[Any], body: bytes = b"") -> bytes:
     """Return an item as bytes.
 
     Raises:
-        Malformed: the item is larger than a peer takes.
+        Malformed: the item is larger than a peer accepts.
     """
     return packed_head(word, fields, len(body)) + body
 
 
 def packed_head(word: str, fields: Iterable[Any], size: int) -> bytes:
-    """Return the bytes of an item that come before its body, which has *size* bytes; errors as `pack`."""
+    """Return the bytes of an item that precede its body of *size* bytes; errors as for `pack`."""
     head = _write([word, *fields]).encode("ascii")
     if len(head) > LARGEST_HEAD or size > LARGEST_BODY:
         raise Malformed(f"{word!r} of {len(head)} and {size} bytes is larger than an item can be")
@@ -213,7 +215,7 @@ def lengths(data: bytes) -> tuple[int, int]:
     """Return the lengths of head and body.
 
     Raises:
-        Malformed: an item cannot be that large.
+        Malformed: no item can be that large.
     """
     head, body = LENGTHS.unpack(data)
     if head > LARGEST_HEAD or body > LARGEST_BODY:
@@ -225,7 +227,7 @@ def unpack(head: bytes, body: bytes) -> Item:
     """Return an item.
 
     Raises:
-        Malformed: the head is not JSON, its word is unknown, or its fields are of other kinds than the word has.
+        Malformed: the head is not JSON, its word is unknown, or its fields do not fit the word.
     """
     try:
         told = _read(head.decode("ascii"))
@@ -243,7 +245,7 @@ def unpack(head: bytes, body: bytes) -> Item:
 
 
 def joined(texts: Iterable[str], segments: Iterable[bytes] = ()) -> tuple[list[int], bytes]:
-    """Return texts and segments as a body, and the size of each of them."""
+    """Return (sizes, body): the texts and segments joined to a body, and the size of each."""
     parts = [text.encode("utf-8", "surrogatepass") for text in texts]
     parts += segments
     return [len(part) for part in parts], parts[0] if len(parts) == 1 else b"".join(parts)
@@ -272,7 +274,7 @@ def split(body: bytes, sizes: list[int], texts: int, *, before: Sequence[bytes] 
 
     Args:
         body: the body.
-        sizes: the size of each of them.
+        sizes: the size of each text and segment.
         texts: the number of texts, which come first.
         before: the parts that came before the body.
 

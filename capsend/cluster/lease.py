@@ -1,4 +1,4 @@
-"""Leases: how long a node may go on without its home, so that home never takes a node for lost whose processes still do something."""
+"""Leases: they limit how long a node continues without its home, so that no process of a node that home considers lost is still active."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import time
 from typing import Final
 
 PART: Final = 0.6
-"""The part of `lost_after` that a lease lasts."""
+"""A lease lasts this part of `lost_after`."""
 
 
 class Lease:
-    """The right of a node to go on: it lasts from a sign of life that home has heard, counted from when that sign was *sent*.
+    """The right of a node to continue. It lasts from a sign of life that home received, counted from the *sending* of that sign.
 
-    Home takes a node for lost no earlier than `lost_after` after it heard the last sign. It heard that after the node had sent it, so the
-    lease, which is shorter, is over by then, however long the sign and the answer to it were on their way, and whichever way of the
-    connection is cut. Clocks are not compared, only durations: what has to hold is that no clock runs at less than 0.6 of the speed of the
-    other.
+    Home considers a node lost no earlier than `lost_after` after it received the last sign. It received that sign after
+    the node had sent it. So the lease, which is shorter, is over by then, however long the sign and its answer
+    travelled, and whichever direction of the connection broke. Clocks are not compared, only durations: the one
+    condition is that no clock runs slower than 0.6 times the other.
 
     Source:
         Gray and Cheriton, Leases (1989).
 
     Attributes:
-        until: the moment of the monotonic clock at which it is over; infinity before home has connected.
+        until: the moment on the monotonic clock at which the lease is over; infinity before home has connected.
 
     Args:
-        lost_after: seconds of silence after which home takes the node for lost.
+        lost_after: seconds of silence after which home considers the node lost.
     """
 
     def __init__(self, lost_after: float) -> None:
@@ -36,7 +36,7 @@ class Lease:
         self._count = 0
 
     def begin(self, moment: float) -> None:
-        """Begin, with a moment before home had connected."""
+        """Begin the lease at a moment before home had connected."""
         self.until = moment + self._seconds
 
     def sign(self) -> int:
@@ -46,7 +46,7 @@ class Lease:
         return self._count
 
     def renew(self, number: int) -> None:
-        """Note that home has heard the sign of a number; one that is over stays over."""
+        """Note that home has received the sign of a number; a lease that is over stays over."""
         while self._sent and self._sent[0][0] <= number:
             _, moment = self._sent.popleft()
             if time.monotonic() <= self.until:
@@ -54,9 +54,9 @@ class Lease:
 
     @property
     def is_over(self) -> bool:
-        """Whether the node must do nothing any more."""
+        """True once the node must have no further effects."""
         return time.monotonic() > self.until
 
     def end(self) -> None:
-        """End it now."""
+        """End the lease now."""
         self.until = -math.inf

@@ -1,7 +1,7 @@
-"""Lines: connections between home and nodes. A line carries items both ways, in order, and reports its end.
+"""Lines: connections between home and nodes. A line carries items in both directions, in order, and reports its end.
 
-A line carries bytes without a meaning. The identity of both ends, and encryption, are the matter of `Credentials`: `Token` is for
-connections within one machine.
+A line carries uninterpreted bytes. Identity and encryption are provided by `Credentials`: `Token` is for connections
+within one machine.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MOST_WAITING: Final = 16 << 20
-"""Bytes that wait to be written to one line before senders wait, too."""
+"""The most bytes waiting to be written to one line before senders wait too."""
 
 GREETING: Final = b"capsend\1"
 TOKEN_BYTES: Final = 32
 PATIENCE: Final = 10.0
-"""Seconds that a connection may take until both ends know each other."""
+"""The most seconds for both ends of a connection to authenticate each other."""
 
 GREETINGS: Final = 64
-"""Connections that may be in their greeting at one time; more are closed."""
+"""The most connections in their greeting at a time; further ones are closed."""
 
 _AT_ONCE: Final = 128 << 10
 _BUFFER: Final = 256 << 10
@@ -43,39 +43,39 @@ Data: TypeAlias = bytes | memoryview
 
 
 class Refused(CapsendError):
-    """The other end of a connection is not who it has to be."""
+    """The other end of a connection does not have the required identity."""
 
 
 class Cipher(Protocol):
-    """The form in which the bytes of one connection travel. `seal` and `open` are called by one thread each, at the same time."""
+    """The encryption of one connection. Different threads may call `seal` and `open` at the same time, but only one each."""
 
     def seal(self, data: bytes) -> bytes:
         """Return the bytes to write for *data*."""
 
     def open(self, data: bytes) -> bytes:
-        """Return the bytes that were sent, of those that were read; empty when more have to be read first."""
+        """Return the received bytes contained in *data*; empty if more must be read first."""
 
     def vouches(self, id_: str) -> bool:
-        """Return whether the other end has proven that it is the peer of that id, as far as this cipher can."""
+        """Return whether the other end has proven to be the peer of that id, as far as this cipher can show it."""
 
 
 class Credentials(Protocol):
-    """The proof of the identities of both ends of a connection. Both methods run with a timeout set on the socket.
+    """The proof of the identities of both ends of a connection. Both methods run with a timeout on the socket.
 
     Raises:
-        Refused: the other end is not who it has to be.
+        Refused: the other end does not have the required identity.
         OSError: the connection broke, or took too long.
     """
 
     def client(self, connection: socket.socket, peer: str) -> Cipher:
-        """Greet the end that listens, which has to be the peer of that id."""
+        """Greet the listening end, which must be the peer of that id."""
 
     def server(self, connection: socket.socket) -> Cipher:
         """Greet the end that has connected."""
 
 
 class Plain:
-    """Bytes as they are."""
+    """No encryption."""
 
     def seal(self, data: bytes) -> bytes:
         """Return the same bytes."""
@@ -85,16 +85,17 @@ class Plain:
         """Return the same bytes."""
         return data
 
-    def vouches(self, id_: str) -> bool:  # noqa: ARG002 - as the protocol has it
-        """Return True: a peer that has the token is trusted with its id."""
+    def vouches(self, id_: str) -> bool:  # noqa: ARG002 - as in the protocol
+        """Return True: a peer with the token is trusted about its id."""
         return True
 
 
 class Token:
-    """A secret of both ends; each proves that it has it. Items are not encrypted.
+    """A secret shared by both ends, each of which proves that it has the secret. Items are not encrypted.
 
     Source:
-        Challenge and response with HMAC (RFC 2104); the role is signed too, so that an answer cannot be sent back as one's own.
+        Challenge and response with HMAC (RFC 2104); the role is signed too, so that an answer cannot be sent back to
+        its author.
 
     Args:
         secret: 32 random bytes.
@@ -105,8 +106,8 @@ class Token:
             raise ValueError(f"a token has {TOKEN_BYTES} bytes, not {len(secret)}")
         self._secret = secret
 
-    def client(self, connection: socket.socket, peer: str) -> Cipher:  # noqa: ARG002 - as the protocol has it
-        """Greet the end that listens at a *connection*; a token does not show which *peer* that is."""
+    def client(self, connection: socket.socket, peer: str) -> Cipher:  # noqa: ARG002 - as in the protocol
+        """Greet the listening end of a *connection*; a token does not show which *peer* it is."""
         own = os.urandom(TOKEN_BYTES)
         connection.sendall(GREETING + own)
         told = read_exactly(connection, 2 * TOKEN_BYTES)
@@ -132,10 +133,10 @@ class Token:
 
 
 def read_exactly(connection: socket.socket, size: int) -> bytes:
-    """Read *size* bytes, all of them within the time that the socket has for one read.
+    """Read *size* bytes, all of them within the socket's timeout for one read.
 
     Raises:
-        ConnectionError: the connection ended before.
+        ConnectionError: the connection ended too early.
         TimeoutError: the time is over.
     """
     found = b""
@@ -165,15 +166,15 @@ def dial(host: str, port: int, credentials: Credentials, *, peer: str) -> tuple[
 
     Args:
         host: the machine's name or address.
-        port: where it listens.
-        credentials: the proof of this end's identity, and the test of the other's.
-        peer: the id that it has to have.
+        port: the port on which it listens.
+        credentials: the proof of this end's identity, and the check of the other's.
+        peer: the required id.
 
     Returns:
-        (connection, cipher): the connection after the greeting, and the form in which bytes go over it.
+        (connection, cipher): the greeted connection, and its encryption.
 
     Raises:
-        Refused: the other end is not the peer, or does not end the greeting in time.
+        Refused: the other end is not the peer, or does not complete the greeting in time.
         OSError: the address cannot be reached.
     """
     connection = socket.create_connection((host, port), timeout=PATIENCE)
@@ -186,7 +187,7 @@ def dial(host: str, port: int, credentials: Credentials, *, peer: str) -> tuple[
 
 
 def admit(connection: socket.socket, credentials: Credentials) -> tuple[socket.socket, Cipher]:
-    """Greet the other end of an accepted connection; arguments and errors as `dial`."""
+    """Greet the other end of an accepted connection; arguments and errors as for `dial`."""
     connection.settimeout(PATIENCE)
     return _greeted(connection, credentials.server)
 
@@ -203,7 +204,7 @@ def _greeted(connection: socket.socket, greet: Callable[[socket.socket], Cipher]
 
 
 class _Source(io.RawIOBase):
-    """The bytes that come over a connection."""
+    """The bytes received on a connection."""
 
     def __init__(self, line: Line, connection: socket.socket, cipher: Cipher) -> None:
         super().__init__()
@@ -237,14 +238,15 @@ class _Source(io.RawIOBase):
 class Line:
     """A connection that carries items.
 
-    `put` never waits: the thread that calls it writes what the system takes at once, and a thread of the line's own the rest. Items put
-    as *bulk* go when no others wait, those put as *first* before all that wait.
+    `put` never waits: the calling thread writes as much as the system accepts at once, and the line's thread writes the
+    rest. Items put as *bulk* go when no others wait; items put as *first* go before all waiting items.
 
     Ordering:
-        Items that are neither bulk nor first arrive in the order in which they were put; so do bulk items among each other.
+        Items that are neither bulk nor first arrive in the order in which they were put. So do bulk items among
+        themselves.
 
     Attributes:
-        heard: the moment at which something was read last.
+        heard: the moment at which something was last read.
 
     Args:
         connection: the greeted connection.
@@ -262,7 +264,8 @@ class Line:
         self._lock = threading.RLock()
         self._items: collections.deque[tuple[Data, ...]] = collections.deque()
         self._bulk: collections.deque[tuple[Data, ...]] = collections.deque()
-        self._begun: collections.deque[Data] = collections.deque()  # of an item whose first bytes are being written
+        # the rest of an item whose first bytes have been written
+        self._begun: collections.deque[Data] = collections.deque()
         self._size = 0
         self._rest: Data = b""
         self._is_writing = False
@@ -271,7 +274,7 @@ class Line:
         self._thirsty: list[Callable[[], None]] = []
 
     def start(self, handle: Callable[[Item], object], ended: Callable[[str], object]) -> None:
-        """Begin to read, and to write the items that were put before.
+        """Begin to read, and to write the items put so far.
 
         Args:
             handle: called with each item, on the line's thread; `Malformed` ends the line.
@@ -282,7 +285,7 @@ class Line:
 
     @property
     def has_room(self) -> bool:
-        """Whether more should be put; an item that cannot wait can be put anyway."""
+        """True if more should be put; an item that cannot wait can be put all the same."""
         return self._size < MOST_WAITING
 
     def when_room(self, tell: Callable[[], None]) -> None:
@@ -294,13 +297,13 @@ class Line:
         tell()
 
     def put(self, data: Data, *rest: Data, bulk: bool = False, first: bool = False) -> None:
-        """Write the bytes of an item, now or later; nothing happens when the line has ended, and in a forked child.
+        """Write the bytes of an item, now or later; do nothing if the line has ended, or in a forked child.
 
         Args:
             data: its bytes, or the first of them.
-            rest: the others, where they are too many to be copied.
-            bulk: True if other items go before it.
-            first: True if it goes before all items that wait.
+            rest: the other bytes, if they are too many to copy.
+            bulk: True if other items may go first.
+            first: True if it goes before all waiting items.
         """
         if os.getpid() != self._owner:
             return
@@ -324,7 +327,7 @@ class Line:
         return data if type(self._cipher) is Plain else self._cipher.seal(bytes(data))
 
     def _next(self) -> Data:
-        """Return the bytes to write next; empty when nothing waits, and the writing is over."""
+        """Return the bytes to write next; empty when nothing waits: then the writing is over."""
         with self._lock:
             if self._begun:
                 return self._begun.popleft()

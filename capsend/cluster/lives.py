@@ -1,4 +1,4 @@
-"""The lives of processes on nodes, as home holds them."""
+"""The lives of processes on nodes, as objects of home."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from capsend.runtime.completion import End
 
 _QUICK: Final = 4_096
-"""Characters of a result that is read at once, on the thread of the connection, if nothing in it has a name."""
+"""The most characters of a result that is read at once, on the connection's thread; it must contain no names."""
 
 _SLACK: Final = 1 << 20
 _ASKING: Final = 2.0
@@ -53,14 +53,14 @@ class Place(Protocol):
 
     @property
     def peer(self) -> Peer:
-        """The node, as items go to it."""
+        """The node as a receiver of items."""
 
     def forget(self, life: RemoteLife) -> None:
         """Forget a process that has ended."""
 
 
 class Numbered:
-    """The grants behind the handles in a text of a process, by the process's own numbers."""
+    """The grants behind the handles in a text of a process, by the process's numbers."""
 
     __slots__ = ("_grants",)
 
@@ -68,7 +68,7 @@ class Numbered:
         self._grants = grants
 
     def get(self, number: int) -> Grant | None:
-        """Return the grant of a number; None if no handle has it."""
+        """Return the grant of a number; None if the text has no such handle."""
         return self._grants.get(number)
 
 
@@ -89,7 +89,7 @@ class RemoteMail:
         return PortGrant(self.port, send=self.takes_messages)
 
     def port_of(self, address: Any) -> Port:
-        """Return the port of an address, for a link; errors as `capsend.runtime.mail_operations.port_of`."""
+        """Return the port of an address, for a link; errors as for `capsend.runtime.mail_operations.port_of`."""
         return port_of(address)
 
     def link(self, target: Port) -> None:
@@ -108,19 +108,19 @@ class RemoteMail:
             own.linked[target] = target.linked[own] = undo
 
     def unlink(self, target: Port) -> None:
-        """Undo a link, whichever of the two made it; when this returns, neither hears of the end of the other any more."""
+        """Undo a link, whichever side made it; afterwards neither is notified of the other's end."""
         undo = self.port.linked.get(target) or target.linked.get(self.port)
         if undo is not None:
             undo()
-        else:  # the two may have linked themselves
+        else:  # the two may have made the link themselves
             self.port.follow(target, lambda: None)(False)
-        # The next item to one node must not have its effect on another before that has undone the link.
+        # The next item to one node must have no effect on another node before that one has undone the link.
         for peer in {port.peer for port in (self.port, target) if isinstance(port, RemotePort)}:
             peer.sync()
 
 
 class Acts:
-    """Acts that are done one after the other, on a thread that is there while some wait."""
+    """Acts that are done one after the other, on a thread that exists while acts wait."""
 
     def __init__(self, end: End) -> None:
         self._end = end
@@ -130,7 +130,7 @@ class Acts:
 
     @property
     def is_idle(self) -> bool:
-        """Whether none is done and none waits."""
+        """True if no act is in progress or waiting."""
         return not self._is_busy
 
     def add(self, act: Callable[[], None]) -> None:
@@ -159,9 +159,9 @@ class RemoteLife(Completion):
     """A process on a node, as its handle sees it; safe to use from any thread.
 
     Attributes:
-        number, name: those of its life on the node.
-        node: the node, as users know it.
-        shipment: the call that it runs, which reads its answer.
+        number, name: of the process on the node.
+        node: the node's public object.
+        shipment: the call of the process; it reads the answer.
         environment: its limits, and the targets of its output.
 
     Args:
@@ -185,8 +185,8 @@ class RemoteLife(Completion):
         self.mail: RemoteMail = RemoteMail(port, takes_messages=shipment.takes_mailbox)
         self.turns: Turns = Turns()
         self.calls: dict[int, Any] = {}
-        """{number of a process of its tree: the maker of its calls of host functions}."""
-        self._failed: BaseException | None = None  # of a target of its output
+        """{number of a process of its tree: the object that makes its calls of host functions}."""
+        self._failed: BaseException | None = None  # the error of a target of its output
         self._acts = Acts(self.finished)
         self._parts: list[bytes] = []
         self._size = 0
@@ -196,18 +196,18 @@ class RemoteLife(Completion):
         self._answered = 0
         self._questions = 0
 
-    # --- the side of the handle ---
+    # --- called from the handle ---
 
     def kill(self) -> None:
         """End the process at the request of a holder of its handle."""
         self._kill("")
 
     def abandon(self) -> None:
-        """End the process because nobody holds its handle any more."""
+        """End the process because no handle of it is left."""
         self._kill("nobody held its handle any more")
 
     def stop(self, error: BaseException) -> None:
-        """End the process with words; see `capsend.runtime.life.Life.stop`."""
+        """End the process with an error; see `capsend.runtime.life.Life.stop`."""
         self._kill(str(error).partition(": ")[2])
 
     def _kill(self, why: str) -> None:
@@ -219,7 +219,7 @@ class RemoteLife(Completion):
         return attrs.evolve(self._stats, dropped=self._stats.dropped + self.mail.port.dropped)
 
     def stats(self) -> Stats:
-        """Return the figures of the process: those of now, or the last reported ones if its node does not answer at once."""
+        """Return the present figures of the process; the last reported ones if its node does not answer at once."""
         if self.reason is None and self.finished.thread != threading.get_ident():
             with self._asked:
                 self._questions += 1
@@ -229,17 +229,17 @@ class RemoteLife(Completion):
                 self._asked.wait_for(lambda: self._answered >= question or self.reason is not None, timeout=_ASKING)
         return self.last_stats()
 
-    # --- the side of the node ---
+    # --- called by the node ---
 
     def tell_figures(self, question: int, figures: Sequence[Any]) -> None:
-        """Take figures down."""
+        """Record figures."""
         self._stats = stats_of(figures)
         with self._asked:
             self._answered = max(self._answered, question)
             self._asked.notify_all()
 
     def write(self, stream: int, text: str, *, flush: bool) -> None:
-        """Hand on output."""
+        """Forward output."""
         target = self.environment.stdout if stream == 1 else self.environment.stderr
         if target is not None and not self._is_over:
             self._acts.add(lambda: self._write(target, text, flush=flush))
@@ -252,12 +252,12 @@ class RemoteLife(Completion):
                 target(text)
             if flush and target in {to_stdout, to_stderr}:
                 flush_of(target)
-        except BaseException as error:  # noqa: BLE001 - a failing target of output belongs to the waiter for the result
+        except BaseException as error:  # noqa: BLE001 - the error of a target of output is for the waiter for the result
             self._failed = error
             self.kill()
 
     def take_part(self, part: bytes) -> None:
-        """Keep a part of a result, unless there is more than the process may return: its node counts characters, and a guest chooses them."""
+        """Keep a part of a result, unless the result becomes too large: the node counts characters, and a guest chooses them."""
         self._size += len(part)
         if self._size <= self.environment.result + _SLACK:
             self._parts.append(part)
@@ -275,7 +275,7 @@ class RemoteLife(Completion):
         sizes: list[int],
         body: bytes,
     ) -> None:
-        """End, as reported by the node; arguments as the fields of an item `result`."""
+        """End, as reported by the node; arguments are the fields of an item `result`."""
         if self._is_over:
             return
         self._is_over = True
@@ -314,7 +314,7 @@ class RemoteLife(Completion):
         reason: ExitReason,
         words: str,
     ) -> None:
-        """Read the answer, and end; not on the thread of the connection unless it is quick."""
+        """Read the answer, and end; on the connection's thread only if that is quick."""
         error: BaseException | None = None
         try:
             if kind == "x":
@@ -333,12 +333,12 @@ class RemoteLife(Completion):
                     f"process {self.number} ended in a way that its node did not report", type_name="malformed"
                 )
             )
-        except BaseException as raised:  # noqa: BLE001 - the error belongs to the waiter for the result
+        except BaseException as raised:  # noqa: BLE001 - the error is for the waiter for the result
             error = raised
         if error is not None and kind != "x":
             error.__traceback__ = None
             error = translated(error, number=self.number, limit=self.environment.memory)
-            # The node has not read the text that it passes on.
+            # The node has not read the text that it forwards.
             reason = reason_of(error, stop=None)
             words = "" if reason == "normal" else words or words_of(error)
         if self._failed is not None:
@@ -346,7 +346,7 @@ class RemoteLife(Completion):
         self._finish(error, reason, words)
 
     def interrupt_calls(self) -> None:
-        """Make no call of a host function any more that has not begun: the node is lost."""
+        """Make no call of a host function that has not begun yet: the node is lost."""
         for calls in list(self.calls.values()):
             calls.end()
 
@@ -393,7 +393,7 @@ def stats_of(figures: Sequence[Any]) -> Stats:
 
 
 def flush_of(target: Callable[[str], object]) -> None:
-    """Flush the stream of this moment behind a default target."""
+    """Flush the present stream behind a default target."""
     import sys
 
     stream = sys.stdout if target is to_stdout else sys.stderr

@@ -1,4 +1,4 @@
-"""The nodes of a cluster, as home holds them, with the processes that run on each."""
+"""The nodes of a cluster as objects of home, with the processes running on each."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ if TYPE_CHECKING:
 
 
 class Member:
-    """A node, as home holds it.
+    """A node, as an object of home.
 
     Attributes:
         started: its name, id and address, from the engine.
-        peer: the node, as items go to it.
+        peer: the node as a receiver of items.
         node: its public object.
-        starting: held while a process is started: the node hears of processes in the order of their numbers.
+        starting: held while a process is started: the node gets processes in the order of their numbers.
         cpus: the number of its processors.
         memory: bytes of its memory.
-        is_alive: False once it is lost.
-        doubt: the reason why it is given up, in words for people; empty while it is not. It may still run, and is lost when that is over.
-        is_draining: whether it takes no more processes, and ends when those that it has have ended.
+        is_alive: False once the node is lost.
+        doubt: the reason why it was given up, for people; empty if it was not. It may still be running, and is lost
+            once that is over.
+        is_draining: True if it accepts no further processes, and ends after its present ones.
         renewed: the moment at which its lease was last renewed.
         cpu_seconds: processor time of its program, at its last beat.
-        lost: the number of processes that were lost with it.
-        modules, images: the digests of the modules and image files that it was sent.
+        lost: the number of processes lost with it.
+        modules, images: the digests of the modules and image files sent to it.
 
     Args:
         started, peer: as above.
@@ -67,11 +68,11 @@ class Member:
         return True
 
     def life(self, number: int) -> RemoteLife | None:
-        """Return the process of a number; None when it has ended."""
+        """Return the process of a number; None if it has ended."""
         return self._lives.get(number)
 
     def admit(self, life: RemoteLife) -> None:
-        """Take a process in.
+        """Add a process.
 
         Raises:
             NodeLost: the node was lost.
@@ -95,7 +96,7 @@ class Member:
         self._forget(life)
 
     def lose(self) -> list[RemoteLife] | None:
-        """Start nothing any more; return the processes that were running, or None when it was lost before."""
+        """Accept no further processes; return those that were running, or None if the node was lost before."""
         with self._lock:
             if not self.is_alive:
                 return None
@@ -103,16 +104,16 @@ class Member:
             return list(self._lives.values())
 
     def lives(self) -> list[RemoteLife]:
-        """Return the processes that have not ended."""
+        """Return the running processes."""
         with self._lock:
             return list(self._lives.values())
 
 
 def member_of(node: Any) -> Member:
-    """Return the node that users know by an object.
+    """Return the member behind a node's public object.
 
     Raises:
-        TypeError: the object is no node.
+        TypeError: the object is not a node.
     """
     member = getattr(node, "_member", None)
     if not isinstance(member, Member):

@@ -1,4 +1,4 @@
-"""WebAssembly modules on a node: home sends each once, by the digest of its bytes, and the node compiles it for its own machine."""
+"""WebAssembly modules on a node: home sends each module once, by its digest, and the node compiles it for its own machine."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ if TYPE_CHECKING:
     from capsend.cluster.peers import Switch
 
 _MOST: Final = 1_000
-"""Modules that one home can have on a node."""
+"""The most modules of one home on a node."""
 
 
 class Modules:
-    """The modules that a node has of its home, and the calls that wait until theirs is compiled.
+    """The modules that a node has got from its home, and the calls that wait for a module to be compiled.
 
-    A compiler that is given a hostile module may take long and much: it runs in an OS process of its own, with limits, as for
-    `WasmModule.from_bytes(isolated=True)`, and on no thread of a connection. What is asked of a process meanwhile waits for it.
+    A hostile module may make a compiler take long and use much memory. So the compiler runs in a separate OS process
+    with limits, as for `WasmModule.from_bytes(isolated=True)`, and not on the thread of a connection. Requests
+    concerning the process wait meanwhile.
 
     Args:
         switch: the ports of the node.
         start: called with the item of a call and its shipment, to start the process.
-        fail: called with the item of a call and the error, when the module is refused.
+        fail: called with the item of a call and the error, if the module is refused.
     """
 
     def __init__(
@@ -50,10 +51,10 @@ class Modules:
         self._waiting: dict[tuple[str, str], list[Item]] = {}
 
     def take(self, item: Item) -> None:
-        """Keep a module that home sends.
+        """Keep a module sent by home.
 
         Raises:
-            Malformed: it is not that of the digest, is too large, or there are too many.
+            Malformed: the module does not have the digest, is too large, or is one too many.
         """
         (digest,) = item.fields
         if len(item.body) > LARGEST or hashlib.sha256(item.body).hexdigest() != digest:
@@ -63,7 +64,10 @@ class Modules:
         self._sources[digest] = item.body
 
     def call(self, item: Item) -> bool:
-        """Start a process, now or when its module is compiled; return whether that was now.
+        """Start a process, now or once its module is compiled.
+
+        Returns:
+            True if it was started now.
 
         Raises:
             Malformed: home has not sent the module.
@@ -93,7 +97,7 @@ class Modules:
         error: Exception | None = None
         try:
             template = obtain(self._sources[digest], name=name, isolated=True)
-        except Exception as failure:  # noqa: BLE001 - each call that waits ends with it
+        except Exception as failure:  # noqa: BLE001 - each waiting call ends with the error
             error = failure
         while True:
             with self._lock:
@@ -102,7 +106,7 @@ class Modules:
                     if template is not None:
                         self._templates[key] = template
                     return
-                self._waiting[key] = []  # those that come meanwhile start behind these
+                self._waiting[key] = []  # calls that arrive meanwhile start after these
             for item in items:
                 if error is None:
                     self._begin(item, template)
@@ -117,7 +121,7 @@ class Modules:
             if entry not in template.entries or len(segments) != 1:
                 raise Malformed("a module is called that has no such function")  # noqa: TRY301 - as any other error
             shipment = WasmShipment(template, entry, segments[0], self._switch.grants(references), label)
-        except Exception as error:  # noqa: BLE001 - home hears of it, as of any end
+        except Exception as error:  # noqa: BLE001 - reported to home, as any end
             self._fail(item, error)
             return
         self._start(item, shipment)

@@ -1,7 +1,8 @@
-"""The switch: the ports that this program has given to others and those that it was given, and the peers behind them.
+"""The switch: this program's ports that others use, the ports of others that it uses, and the peers behind them.
 
-A `Switch` knows ports and no transport, a `Peer` is one program at the other end. Each port that leaves the program gets a key, under which
-others send to it, watch it and link to it. Keys are no secrets from other hosts, and no guest ever sees one.
+A `Switch` handles ports, not transport; a `Peer` is one program at the other end. Each port that is made known outside
+the program gets a key, by which others send to it, watch it and link to it. Keys are not secret from other hosts, and
+no guest ever sees one.
 """
 
 from __future__ import annotations
@@ -37,19 +38,19 @@ _TO_PORTS: Final = frozenset({"m", "watch", "unwatch", "link", "unlink"})
 
 
 class Names(Protocol):
-    """The knowledge that a program has of processes: the calls that their messages come from, and their host functions."""
+    """A program's data about processes: the calls that resolve names in their messages, and their host functions."""
 
     def origin(self, root: int, *, is_child: bool) -> Origin | None:
-        """Return the resolver of the names in a message of a process below *root*; None if that has ended, or this program reads no message."""
+        """Return the resolver of the names in messages of processes below *root*; None if it has ended, or if this program reads no messages."""
 
     def namer(self, root: int) -> Callable[[Any], object] | None:
-        """Return the function that names classes for the processes below *root*; None if this program sends them none."""
+        """Return the function that names classes for the processes below *root*; None if this program sends them no messages."""
 
     def function(self, root: int, number: int, name: str, *, is_async: bool) -> Grant | None:
-        """Return the grant of a function of the host that was given to *root*; None if it was given none of that number."""
+        """Return the grant of the host function of that number given to *root*; None if there is none."""
 
     def describe(self, grant: Grant) -> list[Any] | None:
-        """Return a reference to a grant that is no address; None where it cannot go to another machine."""
+        """Return a reference to a grant that is not an address; None if it cannot be given to another machine."""
 
 
 class Switch:
@@ -57,18 +58,18 @@ class Switch:
 
     Args:
         me: the id of this program.
-        names: its knowledge of processes.
-        dial: connects to a peer that is known by its id only; called on a thread of its own.
+        names: the program's data about processes.
+        dial: connects to a peer of which only the id is known; called on a separate thread.
     """
 
     def __init__(self, me: str, names: Names, *, dial: Callable[[Peer], None] | None = None) -> None:
         self.me = me
         self.names = names
         self.fence: Callable[[], object] | None = None
-        """Called before anything is sent; on a node it does not return when the node must do nothing any more."""
+        """Called before anything is sent; on a node whose lease is over it does not return."""
         self.peers: dict[str, Peer] = {}
         self.gone: dict[str, str] = {}
-        """{id: words} of the peers that are lost. Ids are not used again: a lost peer stays lost."""
+        """{id: words} of the lost peers. Ids are not reused: a lost peer stays lost."""
         self._dial = dial
         self._lock = threading.RLock()
         self._next = 0
@@ -80,14 +81,14 @@ class Switch:
         self._early: dict[int, list[Callable[[], object]]] = {}
         self._dropped: collections.deque[tuple[Peer, int]] = collections.deque()
 
-    # --- ports that others were given ---
+    # --- ports of this program, used by others ---
 
     def export(self, port: Port, *, key: int | None = None) -> int:
         """Return the key of a port of this program.
 
         Args:
             port: the port.
-            key: the key that home chose; the next one when None.
+            key: the key chosen by home; the next free one when None.
         """
         # The call of its process names classes for it.
         root, _ = root_of(getattr(port.name, "__self__", None))
@@ -108,20 +109,20 @@ class Switch:
         return number
 
     def exported(self, key: int) -> Port | None:
-        """Return the port of a key; None when it has closed, or no port has the key."""
+        """Return the port of a key; None if the port has closed, or if no port has the key."""
         return self._exports.get(key)
 
     def announce(self, number: int) -> None:
-        """Note that home has spawned a process: others may have heard of its port before this program did."""
+        """Note that home has spawned a process: other nodes may have learned of its port earlier than this program."""
         self._announced = max(self._announced, number)
 
     def expect(self, key: int) -> None:
-        """Let what is asked of a port wait for `settle`: its process is announced, and has not started yet."""
+        """Delay requests for a port until `settle`: its process is announced but not started yet."""
         with self._lock:
             self._early.setdefault(key, [])
 
     def settle(self, key: int) -> None:
-        """Do the acts that waited for a port, of which other nodes knew before this one did; the port exists now, or never will."""
+        """Do the delayed requests for a port, which other nodes knew earlier than this one: the port exists now, or never will."""
         while True:
             with self._lock:
                 waiting = self._early.get(key)
@@ -132,7 +133,7 @@ class Switch:
             act()
 
     def is_early(self, key: int, act: Callable[[], object]) -> bool:
-        """Return whether home has not announced a port yet; the act is done when it has."""
+        """Return whether home has not announced a port yet; if so, *act* is done once it has."""
         if key >= 0 or (-key <= self._announced and not self._early) or self.me == HOME:
             return False
         with self._lock:
@@ -184,7 +185,7 @@ class Switch:
         return ["a", self.me, key, tag, rights, port.label, port.messages, port.size, root, flags, port.reason or ""]
 
     def reference(self, grant: Grant) -> list[Any] | None:
-        """Return a reference to a grant; None for one that stays on this machine."""
+        """Return a reference to a grant; None for a grant that must stay on this machine."""
         if isinstance(grant, PortGrant):
             rights = _SEND * grant.send + _MONITOR * grant.monitor + _LINK * grant.link
             return self.refer(grant.port, tag=grant.tag, rights=rights)
@@ -212,11 +213,11 @@ class Switch:
         )
 
     def grants(self, references: Iterable[list[Any]]) -> tuple[Grant, ...]:
-        """Return the grants of checked references; errors as `grant`."""
+        """Return the grants of checked references; errors as for `grant`."""
         return tuple(map(self.grant, references))
 
     def port(self, reference: list[Any]) -> Port:
-        """Return the port of a reference: one of this program, or a remote one."""
+        """Return the port of a reference: of this program, or a remote one."""
         _, owner, key, _, _, label, messages, size, root, flags, reason = reference
         if owner == self.me:
             port = self._exports.get(key)
@@ -230,10 +231,10 @@ class Switch:
             port.close(reason)
         return port
 
-    def remote(  # noqa: PLR0913 - the parts of a reference, all by keyword but three
+    def remote(  # noqa: PLR0913 - the parts of a reference, all keyword-only except three
         self, owner: str, key: int, label: str, *, messages: int, size: int, root: int, flags: int, watched: bool = True
     ) -> RemotePort:
-        """Return the remote port of a key; arguments as those of `RemotePort`, and whether to watch for its end."""
+        """Return the remote port of a key; arguments as for `RemotePort`, and whether to watch for its end."""
         watched = watched and not flags & _BRIEF
         found = self._imports.get((owner, key))
         if found is not None and (found.is_watched or not watched):
@@ -257,11 +258,11 @@ class Switch:
         return found
 
     def forget_import(self, peer: Peer, key: int) -> None:
-        """Note that a remote port is held no more; called by the garbage collector, from anywhere."""
+        """Note that a remote port was dropped; called by the garbage collector, from anywhere."""
         self._dropped.append((peer, key))
 
     def sweep(self) -> None:
-        """Report to peers the ports of theirs that nobody holds any more; called with each beat."""
+        """Report dropped ports to the peers that own them; called with each beat."""
         for _ in range(len(self._dropped)):
             peer, key = self._dropped.popleft()
             with self._lock:
@@ -271,7 +272,7 @@ class Switch:
     # --- peers ---
 
     def peer(self, id_: str) -> Peer:
-        """Return the peer of an id; one that is not connected yet is dialled."""
+        """Return the peer of an id; a peer that is not connected yet is dialled."""
         with self._lock:
             peer = self.peers.get(id_)
             if peer is not None:
@@ -286,12 +287,12 @@ class Switch:
         return peer
 
     def add(self, peer: Peer) -> None:
-        """Take a peer in."""
+        """Add a peer."""
         with self._lock:
             self.peers[peer.id] = peer
 
     def lose(self, id_: str, words: str, *, but: frozenset[int] = frozenset()) -> bool:
-        """Give a peer up for good: its ports close as lost, *but* those of some keys; return False when it was lost before."""
+        """Give up a peer for good: its ports close as lost, except those of the keys in *but*; return False if it was lost before."""
         with self._lock:
             if id_ in self.gone:
                 return False
@@ -310,8 +311,8 @@ class Peer:
 
     Attributes:
         id: its id.
-        watching: the keys of this program's ports whose end is to be reported to it.
-        incoming: the line on which its items come.
+        watching: the keys of this program's ports whose end must be reported to it.
+        incoming: the line from which its items come.
         lock: guards its inlets.
 
     Args:
@@ -332,10 +333,10 @@ class Peer:
         self._syncs: dict[int, threading.Event] = {}
         self._synced_with = 0
 
-    # --- to it ---
+    # --- to the peer ---
 
     def connect(self, line: Line) -> None:
-        """Set the line on which items go to it, those that were put before first."""
+        """Set the line for items to the peer; items put earlier go first."""
         with self.lock:
             for parts, bulk in self._before or ():
                 line.put(*parts, bulk=bulk)
@@ -351,7 +352,7 @@ class Peer:
         bulk: bool = False,
         first: bool = False,
     ) -> None:
-        """Send an item; on a node whose lease is over, end the node instead."""
+        """Send an item; a node whose lease is over ends instead."""
         fence = self.switch.fence
         if fence is not None:
             fence()
@@ -369,7 +370,7 @@ class Peer:
 
     @property
     def has_room(self) -> bool:
-        """Whether more messages should be put."""
+        """True if more messages should be put."""
         return self._line is None or self._line.has_room
 
     def when_room(self, tell: Callable[[], None]) -> None:
@@ -389,28 +390,28 @@ class Peer:
         self.put("m", (key, envelope.tag, envelope.trusted, is_data, root, is_child, references, sizes), body)
 
     def tell_closed(self, key: int) -> None:
-        """Report to it that a port of this program has closed."""
+        """Report to the peer that a port of this program has closed."""
         self.watching.discard(key)
         reason, words = self.switch.end_of(key)
         self.put("closed", (key, reason, words[:500]))
 
     def forget_import(self, key: int) -> None:
-        """Note that one of its ports is held no more."""
+        """Note that one of the peer's ports was dropped."""
         self.switch.forget_import(self, key)
 
-    # --- from it ---
+    # --- from the peer ---
 
     def handle(self, item: Item) -> bool:
         """Do the act of an item about ports; return False for an item of another kind.
 
         Raises:
-            Malformed: its fields contradict each other.
+            Malformed: the fields contradict each other.
         """
         act = self._acts.get(item.word)
         if act is None:
             return False
         if self.is_lost:
-            return True  # of an epoch that is over
+            return True  # from an epoch that is over
         if item.word in _TO_PORTS and self.switch.is_early(item.fields[0], lambda: act(self, item)):
             return True
         act(self, item)
@@ -424,7 +425,7 @@ class Peer:
                 self.tell_closed(key)
             return
         grants = self.switch.grants(references)
-        # Only home writes texts that guests read without limits, and nobody writes such to home.
+        # Only home writes texts that guests read without limits; home itself accepts none.
         trusted = trusted and self.id == HOME
         if is_data:
             envelope = Envelope("", grants, tag=tag, data=item.body)
@@ -453,7 +454,7 @@ class Peer:
             inlet.offer(envelope)
 
     def _answer(self, port: Port, envelope: Envelope) -> None:
-        """Put an answer into a port, now or when there is room."""
+        """Put an answer into a port, now or once there is room."""
         from capsend.mailbox.ports import Offer
 
         if port.offer(envelope) is not Offer.FULL:
@@ -475,7 +476,7 @@ class Peer:
             inlet.drop()
 
     def behind_messages(self, receiver: Port, act: Callable[[], None]) -> None:
-        """Do an act when all messages of this peer to a port have found room."""
+        """Do an act once all messages of this peer to a port have found room."""
         with self.lock:
             known = self.switch._keys.get(receiver)  # noqa: SLF001 - one structure
             inlet = None if known is None else self._inlets.get(known[0])
@@ -510,7 +511,7 @@ class Peer:
             raise Malformed("only ports are linked")
         port, other = self.switch.exported(key), self.switch.port(reference)
         if port is None:
-            return  # the other side watches, and hears of it
+            return  # the other side watches, and is notified
         if other in port.linked or port is other:
             return
         undo_half = port.follow(other, lambda: port.linked.pop(other, None) and None)
@@ -534,7 +535,7 @@ class Peer:
             undo()
 
     def sync(self) -> None:
-        """Wait until it has done what it was told before, or is lost, or for some seconds; not to be called on the thread of a line."""
+        """Wait until the peer has done all earlier requests, or is lost, or for some seconds. Not to be called on a line's thread."""
         done = threading.Event()
         with self.lock:
             if self.is_lost:
@@ -570,11 +571,11 @@ class Peer:
 
     @property
     def heard(self) -> float | None:
-        """The moment at which something of it was read last; None before there is a line."""
+        """The moment at which something was last read from the peer; None before it has a line."""
         return None if self.incoming is None else self.incoming.heard
 
     def end(self) -> None:
-        """End the line, and forget the items that wait."""
+        """End the line, and drop the waiting items."""
         with self.lock:
             self.is_lost = True
             self._before = None

@@ -1,8 +1,8 @@
 """The program of a node: `python -m capsend.cluster.program`, started by an engine, which writes its setup to standard input.
 
-The setup is a line of JSON: `{"id", "number", "host", "port", "token" or "tls", "heartbeat", "lost_after"}`. The program answers with a
-line on standard output: the number of the port on which it listens. It ends when its standard input does, and when home does not connect
-within a minute.
+The setup is a line of JSON: `{"id", "number", "host", "port", "token" or "tls", "heartbeat", "lost_after"}`. The
+program answers with a line on standard output: the number of the port on which it listens. It ends with its standard
+input, or if home does not connect within a minute.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The questions of processes on a node to their home: calls of its functions, and its answers."""
+"""The questions of processes on a node to their home, and the answers: calls of home's functions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Reply(NamedTuple):
         kind: "v" for a value, "e" for an exception.
         text: its text.
         grants: the grants behind its handles.
-        segments: the bytes beside the text.
+        segments: the bytes that travel next to the text.
     """
 
     kind: str
@@ -46,7 +46,7 @@ class _Question:
         self._wake = wake
 
     def answer(self, reply: Reply) -> None:
-        """Keep the answer, and wake the thread that waits for it."""
+        """Keep the answer, and wake the waiting thread."""
         self.reply = reply
         self._wake()
 
@@ -56,7 +56,7 @@ class Questions:
 
     Args:
         home: the peer that answers.
-        switch: the ports that the node has given to others.
+        switch: the ports that the node has made known to others.
     """
 
     def __init__(self, home: Peer, switch: Switch) -> None:
@@ -68,13 +68,13 @@ class Questions:
     def ask(
         self, word: str, guest: Any, before: Sequence[Any], after: Sequence[Any] = (), *, body: bytes = b""
     ) -> Reply | None:
-        """Ask home, and wait for its answer; called on the thread of a process.
+        """Ask home, and wait for the answer; called on the thread of a process.
 
         Args:
             word: the word of the question.
             guest: the instance of the process, through which its thread waits.
             before: the fields before the number of the question.
-            after: the fields behind it.
+            after: the fields after it.
             body: the body.
 
         Returns:
@@ -94,7 +94,7 @@ class Questions:
             del self._open[number]
 
     def answer(self, item: Item) -> None:
-        """Hand an item `answer` of home to the question that it answers, if a process still waits for it."""
+        """Give the answer in an item `answer` to its question, if a process still waits for it."""
         number, kind, references, sizes = item.fields
         question = self._open.get(number)
         if question is not None:
@@ -146,7 +146,7 @@ class HomeCalls:
         return f"v{len(handles):x}:{handles}{reply.text}"
 
     def close(self) -> None:
-        """Do nothing: home ends its calls with the process."""
+        """Do nothing: home ends its calls together with the process."""
 
 
 def numbered(switch: Switch, grants: Mapping[int, Grant]) -> dict[str, list[Any]]:

@@ -1,4 +1,4 @@
-"""Ports of other machines: the queue of another program, as senders, monitors and links of this one see it, and messages without room yet."""
+"""Ports of other machines as senders, monitors and links of this program see them, and messages that wait for room."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from capsend.capabilities.handles import Grant
 
 WINDOW: Final = 256
-"""Messages from this program to one port of another that are on their way at a time."""
+"""The most messages in transit from this program to one port of another."""
 
 WINDOW_BYTES: Final = 1 << 20
-"""Bytes of such messages after which no more are sent; a single message may be larger."""
+"""Bytes in transit after which no further messages are sent; a single message may be larger."""
 
 _FEW_MESSAGES: Final = 64
 _FEW_BYTES: Final = 256 << 10
 
 
 class Router(Protocol):
-    """The ports of this program, as references to others; `capsend.cluster.peers.Switch`."""
+    """The references to this program's ports; `capsend.cluster.peers.Switch`."""
 
     def refer(self, port: Port) -> list[Any]:
         """Return a reference to a port."""
 
 
 class Peer(Protocol):
-    """The program that has a port; `capsend.cluster.peers.Peer`."""
+    """The program that owns a port; `capsend.cluster.peers.Peer`."""
 
     lock: threading.RLock
 
@@ -45,7 +45,7 @@ class Peer(Protocol):
 
     @property
     def has_room(self) -> bool:
-        """Whether more messages should be put."""
+        """True if more messages should be put."""
 
     def when_room(self, tell: Callable[[], None]) -> None:
         """Call *tell* once when there is room."""
@@ -65,31 +65,31 @@ class Peer(Protocol):
         """Send an envelope to one of its ports."""
 
     def sync(self) -> None:
-        """Wait until it has done what it was told before."""
+        """Wait until the peer has done all earlier requests."""
 
     def behind_messages(self, receiver: Port, act: Callable[[], None]) -> None:
-        """Do an act when all messages of this peer to a port have found room."""
+        """Do an act once all messages of this peer to a port have found room."""
 
     def forget_import(self, key: int) -> None:
-        """Note that one of its ports is held no more."""
+        """Note that one of the peer's ports was dropped."""
 
 
 def _unknown(_thing: object) -> None:
-    """Name nothing: this program does not know the classes of the receiver."""
+    """Return None: this program has no names for the receiver's classes."""
 
 
 class RemotePort(Port):
     """A port of another machine.
 
-    It takes a message when the message is on its way within the window. Monitors and links hear of its end as they do of that of a port
-    here, behind all messages that were sent before it.
+    A message is accepted if the window has room for it. Monitors and links are notified of its end as for a local port,
+    after all messages that were sent before it.
 
     Args:
         peer: the machine.
-        key: its number in the program that has it.
+        key: its number in the program that owns it.
         label: the port's name for people.
         messages, size: the limits of its queue.
-        root: the number of the process at the root of the tree of its receiver; 0 for a mailbox of a host program.
+        root: the number of the process at the root of the receiver's tree; 0 for a mailbox of a host program.
     """
 
     __slots__ = ("_bytes", "_count", "is_watched", "key", "peer", "root")
@@ -135,7 +135,7 @@ class RemotePort(Port):
         return Offer.ACCEPTED
 
     def acknowledge(self, messages: int, size: int) -> None:
-        """Take back room in the window: *messages* messages have found room in the port."""
+        """Free room in the window: *messages* messages have found room in the port."""
         with self._lock:
             self._count = max(self._count - messages, 0)
             self._bytes = max(self._bytes - size, 0)
@@ -152,8 +152,8 @@ class RemotePort(Port):
         peer, receiver = self.peer, owner
         return super().watch(lambda reason, words: peer.behind_messages(receiver, lambda: tell(reason, words)))
 
-    def follow(self, gone: Port, end: Callable[[], None]) -> Callable[[bool], None]:  # noqa: ARG002 - its machine ends it
-        """Have its machine act on the end of *gone*: see `Port.follow`."""
+    def follow(self, gone: Port, end: Callable[[], None]) -> Callable[[bool], None]:  # noqa: ARG002 - its machine calls it
+        """Have the port's machine act on the end of *gone*: see `Port.follow`."""
         self.peer.put("link", (self.key, self.peer.switch.refer(gone)))
 
         def undo(is_over: bool) -> None:
@@ -169,7 +169,7 @@ class RemotePort(Port):
 
 
 class Inlet:
-    """The messages of one peer to one port that have found no room, and the notices behind them; each holds its credit.
+    """One peer's messages to one port that wait for room, and the notices after them; a waiting message keeps its place in the window.
 
     Args:
         peer: the peer.
@@ -188,11 +188,11 @@ class Inlet:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing waits, and nothing is to be acknowledged."""
+        """True if nothing waits or remains to be acknowledged."""
         return not self._waiting and not self._count
 
     def offer(self, envelope: Envelope) -> None:
-        """Put a message into the port, now or when there is room; called by the peer, with its lock held."""
+        """Put a message into the port, now or once there is room; called by the peer, with its lock held."""
         if self._waiting or not self._placed(envelope):
             self._waiting.append(envelope)
             if self._waiter is None:
@@ -200,14 +200,14 @@ class Inlet:
                 self.pour()
 
     def behind(self, act: Callable[[], None]) -> bool:
-        """Do an act when all messages before it have found room; return False when none waits, and the caller can do it."""
+        """Do an act once all earlier messages have found room; return False if none waits, and the caller can do it."""
         if not self._waiting:
             return False
         self._waiting.append(act)
         return True
 
     def pour(self) -> None:
-        """Put in the messages that have room now."""
+        """Put the messages that now have room into the port."""
         acts: list[Callable[[], None]] = []
         with self._peer.lock:
             while self._waiting:
@@ -228,7 +228,7 @@ class Inlet:
     def _placed(self, envelope: Envelope) -> bool:
         if self._port.offer(envelope, self._waiter) is Offer.FULL:
             return False
-        # Taken, or dropped and counted: either way its place in the window is free.
+        # Accepted, or dropped and counted: either way its place in the window is free.
         self._count += 1
         self._bytes += envelope.size
         if self._count >= _FEW_MESSAGES or self._bytes >= _FEW_BYTES:
@@ -237,7 +237,7 @@ class Inlet:
         return True
 
     def drop(self) -> None:
-        """Forget the messages that wait: the peer is lost. Notices are given all the same."""
+        """Drop the waiting messages, as the peer is lost, but deliver notices."""
         with self._peer.lock:
             acts = [each for each in self._waiting if not isinstance(each, Envelope)]
             self._waiting.clear()

@@ -1,4 +1,4 @@
-"""The part of an environment that crosses to a node, as fields of an item `spawn`."""
+"""The part of an environment that is sent to a node, as fields of an item `spawn`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def terms_of(environment: Environment) -> tuple[list[Any], str, dict[str, str]]:
 
 
 def environment_of(limits: Sequence[Any], mailbox_full: str, variables: dict[str, str]) -> Environment:
-    """Return the environment of the fields that `terms_of` returned on the other side, without image and targets of output.
+    """Return the environment for fields made by `terms_of`, without image and targets of output.
 
     Raises:
-        TypeError, ValueError: as `Environment(...)`; or there are not as many limits as `LIMITS` names.
+        TypeError, ValueError: as for `Environment(...)`; or the number of limits differs from `LIMITS`.
     """
     return _environment(tuple(limits), mailbox_full, tuple(variables.items()))
 

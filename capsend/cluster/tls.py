@@ -1,4 +1,4 @@
-"""TLS 1.3 between home and nodes, with certificates of one authority at both ends; all of it is the standard library's."""
+"""TLS 1.3 between home and nodes, by the standard library, with certificates of one authority at both ends."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 _BUFFER: Final = 256 << 10
 _WELCOME: Final = b"capsend\1"
-"""The first bytes of the end that listens, sent when it has checked the other's certificate: in TLS 1.3 the other is done before that."""
+"""The first bytes of the listening end, sent once it has checked the other's certificate: in TLS 1.3 the other end is ready before that."""
 
 
 @final
 class Certificates:
-    """A certificate and its key, which one end of a connection shows, and the authority of those that it accepts.
+    """A certificate and its key, for one end of a connection, and the authority whose certificates it accepts.
 
-    Both ends check each other. The end that connects refuses a certificate that does not name the node, or the host, that it wants.
+    Both ends check each other. The connecting end refuses a certificate that does not name the required node or host.
 
     Args:
         authority: the authority's certificate, as PEM.
-        certificate: the own certificate, as PEM, with those between it and the authority behind it.
+        certificate: the own certificate, as PEM, followed by those between it and the authority.
         key: its key, as PEM, not encrypted.
 
     Raises:
@@ -52,7 +52,7 @@ class Certificates:
     def load(
         cls, *, authority: str | os.PathLike[str], certificate: str | os.PathLike[str], key: str | os.PathLike[str]
     ) -> Certificates:
-        """Read them from files, as an operator gives them.
+        """Read the three parameters from files, as provided by an operator.
 
         Args:
             authority: path of the authority's certificate.
@@ -71,7 +71,7 @@ class Certificates:
 
     @property
     def texts(self) -> dict[str, str]:
-        """The parameters that it was made from, for the OS process of a node: {parameter: PEM}."""
+        """The parameters from which it was made, for the OS process of a node: {parameter: PEM}."""
         return dict(self._texts)
 
     def _context(self, role: int) -> ssl.SSLContext:
@@ -80,7 +80,7 @@ class Certificates:
         context.verify_mode = ssl.CERT_REQUIRED
         try:
             context.load_verify_locations(cadata=self._texts["authority"])
-            # Keys are read from files only: this one is the user's alone, and gone at once.
+            # Keys are read only from files: this file belongs to the user alone, and is deleted at once.
             with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
                 file.write(f"{self._texts['certificate']}\n{self._texts['key']}")
                 file.flush()
@@ -93,10 +93,10 @@ class Certificates:
         return context
 
     def client(self, connection: socket.socket, peer: str) -> Cipher:
-        """Greet the end that listens at a *connection*, whose certificate has to name *peer*.
+        """Greet the listening end of a *connection*; its certificate must name *peer*.
 
         Raises:
-            Refused: one end refuses the other's certificate, or the end that listens does not speak TLS 1.3.
+            Refused: one end refuses the other's certificate, or the listening end does not speak TLS 1.3.
             OSError: the connection broke, or took too long.
         """
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -108,7 +108,7 @@ class Certificates:
         return _Tls(tls, incoming, outgoing)
 
     def server(self, connection: socket.socket) -> Cipher:
-        """Greet the end that has made a *connection*; errors as `client`."""
+        """Greet the end that has made a *connection*; errors as for `client`."""
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = self._server.wrap_bio(incoming, outgoing, server_side=True)
         stream = _Greeting(connection, tls, incoming, outgoing)
@@ -129,7 +129,7 @@ def _no_password() -> str:
 
 
 class _Greeting:
-    """A TLS connection until both ends know each other, within the time that its socket has."""
+    """A TLS connection until both ends have authenticated each other, within the timeout of its socket."""
 
     def __init__(
         self, connection: socket.socket, tls: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO
@@ -141,7 +141,7 @@ class _Greeting:
         self._deadline = time.monotonic() + (connection.gettimeout() or 0.0)
 
     def shake_hands(self) -> None:
-        """Have both ends check each other."""
+        """Have both ends check each other's certificate."""
         while True:
             try:
                 self._tls.do_handshake()
@@ -167,7 +167,7 @@ class _Greeting:
         return found
 
     def flush(self) -> None:
-        """Write the bytes that wait."""
+        """Write the waiting bytes."""
         if self._outgoing.pending:
             self._connection.settimeout(self._left())
             self._connection.sendall(self._outgoing.read())
@@ -186,7 +186,7 @@ class _Greeting:
         return left
 
     def _refuse(self, error: ssl.SSLError) -> None:
-        """Send the other end the reason, as far as TLS does, and raise."""
+        """Send the other end the reason, as far as TLS permits, and raise."""
         with contextlib.suppress(OSError):
             self.flush()
         raise Refused(_words(error)) from error
@@ -212,7 +212,7 @@ def _words(error: ssl.SSLError) -> str:
 
 
 class _Tls:
-    """The bytes of one connection, encrypted."""
+    """The encryption of one connection."""
 
     def __init__(self, tls: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
         self._tls = tls
@@ -222,13 +222,17 @@ class _Tls:
         self._names = frozenset(_names(tls.getpeercert() or {}))
 
     def seal(self, data: bytes) -> bytes:
-        """Return the bytes encrypted, with TLS's own records."""
+        """Return the bytes as encrypted TLS records."""
         with self._lock:
             self._tls.write(data)
             return self._outgoing.read()
 
     def open(self, data: bytes) -> bytes:
-        """Return the complete part of the bytes that were sent; `ssl.SSLError` when somebody else wrote them."""
+        """Return the complete records in the received bytes, decrypted.
+
+        Raises:
+            ssl.SSLError: the bytes were not written by the other end.
+        """
         found = []
         with self._lock:
             self._incoming.write(data)

@@ -1,4 +1,4 @@
-"""The versions that two machines must share before one of them runs processes for the other."""
+"""The versions that two machines must share before one runs processes for the other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from capsend.exceptions import ImageError
 
 FORMAT: Final = 2
-"""The version of the items, one more with every change of them."""
+"""The version of the items' format, increased with every change."""
 
 _NAMES: Final = ("peers", "capsend", "wasmtime")
 
@@ -21,7 +21,7 @@ def versions() -> list[str]:
 
 
 def check(told: list[str], *, node: str) -> None:
-    """Refuse a node of other versions.
+    """Refuse a node whose versions differ.
 
     Raises:
         ImageError: versions differ; the message names both.

@@ -1,4 +1,4 @@
-"""Values as text and back: the encoding in which host and guest exchange everything; `docs/wire.md` documents it."""
+"""Values as text and back: the encoding of everything that host and guest exchange; `docs/wire.md` documents it."""
 
 from __future__ import annotations
 

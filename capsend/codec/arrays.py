@@ -1,7 +1,7 @@
-"""Arrays, numbers and dtypes of numpy, and views of memory, as parts that the table of standard classes writes and reads.
+"""Arrays, scalars and dtypes of numpy, and memory views, as parts for the table of standard classes.
 
-The guest imports numpy only when a message holds an array, and the host never does. The parts of an array are
-compared with its bytes before anything is made of them.
+The guest imports numpy only when a message contains an array, and the host never does. The parts of an array are
+checked against its bytes before anything is built from them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from capsend.codec.limits import Malformed
 if TYPE_CHECKING:
     from capsend.codec.limits import Budget
 
-# Any below is for numpy's values, which capsend does not depend on, and for the parts of a message.
+# Any in this module is for numpy's values, as capsend does not depend on numpy, and for parts of messages.
 ARRAY: Final = ("numpy.ndarray",)
 SCALARS: Final = tuple(
     f"numpy.{name}"
@@ -60,18 +60,19 @@ _FORMATS: Final = {
     "Q": 8,
     "d": 8,
 }
-"""The formats of a view whose items have the same size on host and guest, and that size in bytes."""
+"""{format of a view whose items have the same size on host and guest: that size in bytes}."""
 
 
 def is_numpys(value: object) -> bool:
-    """Return whether a value needs numpy where it is decoded; numpy is not imported for the answer."""
+    """Return whether decoding a value needs numpy; does not import numpy."""
     return type(value).__module__.partition(".")[0] == "numpy"
 
 
 def _numpy() -> Any:
-    """Return numpy, if the side that decodes has it.
+    """Return numpy; None if the decoding side lacks it.
 
-    The host imports nothing because of an answer: the guest may have put a file of that name where the host looks for modules.
+    The host imports nothing because of an answer: the guest may have put a file of that name into a folder where the
+    host looks for modules.
     """
     numpy = sys.modules.get("numpy")
     if numpy is not None:
@@ -87,14 +88,15 @@ def _numpy() -> Any:
         raise Malformed(f"the message holds an array of numpy, which the image does not have. {cure}") from error
 
 
-# dtypes: a text for a simple one; (base, shape) for one of fixed arrays; (names, dtypes, offsets, size, aligned) for a record.
+# dtypes: a text for a simple one; (base, shape) for one of fixed arrays; (names, dtypes, offsets, size, aligned) for a
+# record.
 
 
 def spec_of(dtype: Any) -> Any:
     """Return the description of a dtype in plain values.
 
     Raises:
-        TypeError: its items are not plain memory, or are not of the same form on host and guest.
+        TypeError: the items are not plain memory, or their form differs between host and guest.
     """
     if dtype.hasobject:
         raise TypeError("its items are Python objects (dtype object), which are not memory: send array.tolist()")
@@ -127,7 +129,7 @@ def _has_size(kind: str, size: int) -> bool:
 
 
 def _dtype(spec: Any, depth: int = 0) -> Any:
-    """Return the dtype of a description, whoever wrote it."""
+    """Return the dtype of a description, which may come from any sender."""
     if depth > _DEEPEST:
         raise Malformed("a dtype that is too deep")
     if type(spec) is str:
@@ -186,7 +188,7 @@ def array_parts(value: Any) -> tuple[Any, ...]:
 
 
 def array(budget: Budget, spec: Any, shape: Any, order: str, data: bytes) -> Any:
-    """Return an array of its own memory."""
+    """Return an array with memory of its own."""
     count = math.prod(_shape(shape))
     if order not in {"C", "F"}:
         raise Malformed("not the order of an array")
@@ -207,7 +209,7 @@ def _described(budget: Budget, spec: Any) -> Any:
 
 
 def _check_items(view: Any) -> None:
-    """Refuse items that numpy itself never makes: bools other than 0 and 1, and characters beyond the last one."""
+    """Refuse items that numpy never makes: bools other than 0 and 1, and characters beyond the last one."""
     if view.size == 0:
         return
     for name in view.dtype.names or ():
@@ -215,7 +217,7 @@ def _check_items(view: Any) -> None:
     if view.dtype.kind == "b" and view.view("u1").max() > 1:
         raise Malformed("an array of bools with other values")
     if view.dtype.kind == "U" and view.dtype.itemsize:
-        # A field of a record is no run of memory, so it is copied: its last axis becomes one of characters.
+        # A field of a record is not contiguous, so it is copied; its last axis becomes one of characters.
         characters = view.copy().reshape(-1).view(f"{'>' if view.dtype.byteorder == '>' else '<'}u4")
         if characters.max() > _LAST_CHARACTER:
             raise Malformed("an array of texts with what is no character")
@@ -249,7 +251,7 @@ def dtype(budget: Budget, spec: Any) -> Any:
 
 
 def view_parts(value: memoryview) -> tuple[Any, ...]:
-    """Return the parts of a view: its format, shape, whether it can only be read, and its bytes."""
+    """Return the parts of a view: its format, its shape, whether it is read-only, and its bytes."""
     code = value.format.removeprefix("@").removeprefix("=")
     if _FORMATS.get(code) != value.itemsize:
         raise TypeError(
@@ -263,7 +265,7 @@ def view_parts(value: memoryview) -> tuple[Any, ...]:
 
 
 def view(_: Budget, code: Any, shape: Any, readonly: bool, data: bytes) -> Any:
-    """Return a view of memory of its own, which can be written unless the one that was sent could not be."""
+    """Return a view of a copy of the memory, read-only if the original was."""
     shape = _shape(shape)
     if code not in _FORMATS or math.prod(shape) * _FORMATS[code] != len(data):
         raise Malformed("a view whose bytes are not as many as its shape asks for")

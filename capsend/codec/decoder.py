@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from capsend.codec.instances import Plan
     from capsend.codec.limits import Budget
 
-# Any below is for nodes, which are JSON not looked at yet, and for the values themselves.
+# Any in this module is for unchecked JSON nodes, and for the values themselves.
 _ATOMS_AND_REFS: Final = ATOMS | {list}
 _MISSING: Final = object()
-_MOST_FLAGS: Final = 1_024  # members of a `Flag` class, combinations included, up to which untrusted code may add some
-_LOOKS: Final = 0xFF  # the decoder asks whether the value is still wanted once for this number of nodes
+# the number of members of a `Flag` class, combinations included, up to which untrusted code may add combinations
+_MOST_FLAGS: Final = 1_024
+_LOOKS: Final = 0xFF  # the decoder checks once per this number of nodes whether the value is still wanted
 _COPIED: Final = frozenset(
     {list, tuple, dict, set, frozenset, collections.deque, collections.OrderedDict, collections.defaultdict}
 )
@@ -45,8 +46,8 @@ class _Later(Exception):
 class Decoder:
     """Decodes one message in the general form.
 
-    A node's parts come before it, except in a cycle: its empty shell of a mutable part is made early, and a node that needs an
-    unfinished immutable part waits for it.
+    A node's parts come before the node, except in a cycle: there the empty shell of a mutable part is made early, and a
+    node that needs an unfinished immutable part waits for it.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Decoder:
         self._may_build = may_build
         self._budget = budget
         self._values: list[Any] = [_MISSING] * len(nodes)
-        # By index, and no dict or set of indices: a hostile sender chooses the indices in it.
+        # A list by index, not a dict or set of indices: a hostile sender chooses the indices.
         self._waiting: list[list[int] | None] = []
         self._waits = 0
         self._unfilled = bytearray(len(nodes))
@@ -119,7 +120,7 @@ class Decoder:
 
     def _wait(self, index: int, later: _Later) -> None:
         node = self._nodes[index]
-        # All of the node is read again when it is woken.
+        # A node that is resumed is read again from its beginning.
         self._budget.spend(len(node) + sum(len(part) for part in node if type(part) is dict))
         self._budget.look()
         self._unfilled[index] = True
@@ -187,7 +188,7 @@ class Decoder:
         return dict(zip(fields, self._parts(list(fields.values())), strict=True))
 
     def _charge_copies(self, items: list[Any]) -> None:
-        """Charge for parts that are copied once more: the length of the message pays for one copy of each."""
+        """Charge for parts that are copied again: the length of the message pays for one copy of each."""
         for item in items:
             if type(item) is list and self._is_reference(item):
                 if self._copied[item[0]]:
@@ -200,7 +201,7 @@ class Decoder:
             raise _Later(item[0])
 
     def _early(self, index: int) -> Any:
-        """Make the empty shell of a mutable value that its own parts refer to."""
+        """Make the empty shell of a mutable value to which its own parts refer."""
         if not self._has_cycles:
             check_cycles(self._nodes, self._budget)
             self._has_cycles = True
@@ -234,7 +235,7 @@ class Decoder:
         value += self._parts(node[1:])
 
     def _table(self, index: int, node: list[Any]) -> None:
-        """["D", key, column, key, column, ...] of a list of dicts."""
+        """Read ["D", key, column, key, column, ...], a list of dicts."""
         if not self._has_segments:
             raise Malformed("a table in a message without segments")
         parts = self._parts(node[1:])
@@ -379,7 +380,7 @@ class Decoder:
         return _checked_fields(cls, BASES[base].build(cls, self._base_part(plan, node)))
 
     def _is_missing(self, item: Any) -> bool:
-        """Return whether a part of a shell is not finished yet: a shell is not made for the sake of another one."""
+        """Return whether a part of a shell is unfinished: a shell is not made just for another shell."""
         return type(item) is list and self._is_reference(item) and self._values[item[0]] is _MISSING
 
     def _is_reference(self, item: list[Any]) -> bool:
@@ -394,7 +395,7 @@ class Decoder:
         return part
 
     def _instance(self, index: int, node: list[Any]) -> None:
-        """["i", class, fields], ["o", class, state]; with a built-in part after the class ["k", ...], ["K", ...]."""
+        """Read ["i", class, fields] or ["o", class, state]; with a built-in part after the class ["k", ...] or ["K", ...]."""
         value = self._values[index]
         if value is _MISSING:
             value = self._instance_shell(node)
@@ -426,7 +427,7 @@ class Decoder:
         self._values[index] = _checked_fields(cls, tuple.__new__(cls, self._parts(node[2:])))
 
     def _member(self, index: int, node: list[Any]) -> None:
-        """["e", class, name] of an Enum; ["E", class, value] of a Flag."""
+        """Read ["e", class, name] of an Enum or ["E", class, value] of a Flag."""
         _expect(node, 3)
         cls: Any = self._class(node[1])
         if enum.Enum not in cls.__mro__:
@@ -442,7 +443,7 @@ class Decoder:
         self._values[index] = self._flags(cls, part)
 
     def _flags(self, cls: Any, number: int) -> Any:
-        """Return a combination of flags. Its class keeps a new combination for ever: untrusted code may add at most `_MOST_FLAGS`."""
+        """Return a combination of flags. Its class keeps new combinations for ever: untrusted code may add at most `_MOST_FLAGS`."""
         known = cls._value2member_map_
         if number in known:
             return known[number]
@@ -454,7 +455,7 @@ class Decoder:
         if self._budget.limits is None or (before < _MOST_FLAGS and not outside):
             return cls(number)
         if int not in cls.__mro__:
-            # Equal only to itself, the combination must be the one that the class keeps.
+            # It equals only itself, so the combination must be the one that the class keeps.
             raise Malformed(f"{cls.__qualname__}: more combinations of flags than a class keeps for untrusted code")
         made = cls(number)
         if len(known) > before:
@@ -489,7 +490,7 @@ class Decoder:
 
 
 def unblob(text: str, form: Any) -> bytes:
-    """Return the bytes of a blob; its form is 7 bits as they are, base 16 or base 64."""
+    """Return the bytes of a blob; its form is 7-bit text, base 16 or base 64."""
     if form == 7:
         return text.encode("ascii")
     if form == 16:
@@ -500,7 +501,7 @@ def unblob(text: str, form: Any) -> bytes:
 
 
 def _cost_of_copy(value: Any) -> int:
-    """Return the steps that pay for one more copy of a value."""
+    """Return the steps to charge for one more copy of a value."""
     if type(value) is int:
         return value.bit_length() >> 3
     if type(value) in {str, bytes, bytearray}:
@@ -519,7 +520,7 @@ def _expect_class(node: list[Any]) -> None:
 
 
 def _checked_fields(cls: type, value: Any) -> Any:
-    """Refuse a NamedTuple with another number of items than it has fields."""
+    """Refuse a NamedTuple whose number of items differs from its number of fields."""
     names = class_attribute(cls, "_fields") if isinstance(value, tuple) else None
     if type(names) is tuple and len(names) != len(value):
         raise Malformed(f"{cls.__qualname__} has {len(names)} fields, not {len(value)}")

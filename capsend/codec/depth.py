@@ -1,7 +1,8 @@
-"""The nesting depth of a message's values, found out before a value is made that nobody could free again.
+"""The nesting depth of a message's values, checked before a value is built that would be too deep to free.
 
-An interpreter frees the parts of a value by calling itself once for each level. For lists, tuples, dicts, sets and instances of classes
-written in Python it looks at its stack meanwhile; for many classes of the table of standard ones it does not, so these are counted.
+An interpreter frees the parts of a value by recursion, one call per level. For lists, tuples, dicts, sets and instances
+of Python classes it checks its stack. For many classes in the table of standard classes it does not, so their levels
+are counted.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ def too_deep(limit: int) -> Malformed:
 
 
 def check_cycles(nodes: list[Any], budget: Budget) -> None:
-    """Refuse a message whose references point forward, as they do in cycles, if its values are nested too deep.
+    """Refuse a message whose references point forward, as in cycles, if its values are nested too deep.
 
-    A cycle counts as one level, unless values that count are nested in each other directly in it: then each does.
+    A cycle counts as one level; but values of counted classes that are nested directly in each other within it count
+    one level each.
     """
     limits = budget.limits
     if limits is None:
@@ -36,9 +38,9 @@ def check_cycles(nodes: list[Any], budget: Budget) -> None:
 
 
 class Components:
-    """Tarjan's search for strongly connected components, which finds the parts of a value before the value; without recursion.
+    """Tarjan's search for strongly connected components, without recursion: it finds the parts of a value before the value.
 
-    A subclass gives each component its measure, which stays `NEVER` as long as the component is open.
+    A subclass gives each component a measure, which is `NEVER` while the component is open.
 
     Source: R. Tarjan, Depth-first search and linear graph algorithms, 1972.
     """
@@ -53,7 +55,7 @@ class Components:
         self._count = 0
 
     def visit(self, root: int) -> None:
-        """Find the depth of a node and of all that it refers to."""
+        """Find the measure of a node and of all nodes that it refers to."""
         if self._found[root] != NEVER:
             return
         way = [(root, iter(self._enter(root)))]
@@ -75,7 +77,7 @@ class Components:
                     self._close(index)
 
     def measure(self, members: list[int], inside: set[int]) -> int:
-        """Return the measure of the nodes of one cycle, or of a node that is in none; the parts outside of the cycle are measured."""
+        """Return the measure of the nodes of one cycle, or of a single node; the nodes that they refer to are measured already."""
         raise NotImplementedError
 
     def _enter(self, index: int) -> list[int]:
@@ -101,7 +103,7 @@ class _Depths(Components):
         self._limit = limit
 
     def measure(self, members: list[int], inside: set[int]) -> int:
-        """Return the depth."""
+        """Return the depth of the nodes."""
         below, chained = 0, False
         for index in members:
             own = self._frees_by_itself(index)
@@ -122,7 +124,7 @@ class _Depths(Components):
 
 
 def parts_of(node: Any, count: int) -> list[int]:
-    """Return the indices of the nodes to which a node refers, as far as the node makes sense."""
+    """Return the indices of the nodes to which a node refers, as far as the node is well-formed."""
     if type(node) is not list or not node or node[0] == "x":
         return []
     items = node[1:]

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from capsend.codec.instances import Plan
 
-# Any below is for nodes, which are JSON, and for the values themselves.
+# Any in this module is for JSON nodes, and for the values themselves.
 ATOMS: Final = frozenset({type(None), bool, int, float, str})
 _STR: Final = frozenset({str})
 FLOAT: Final = frozenset({float})
-MANY: Final = 32  # fewer floats than this are not packed: writing one in decimal takes ten times as long
+MANY: Final = 32  # packing pays from this number of floats: writing one in decimal takes ten times as long
 _NUMBERS: Final = frozenset({type(None), bool, float})
 _INT: Final = frozenset({int})
-MANY_INTS: Final = 512  # fewer ints are read as fast in decimal
+MANY_INTS: Final = 512  # below this number, ints in decimal are read as fast
 RAW: Final = 8
 """The form of bytes that are in a segment."""
 
@@ -43,7 +43,7 @@ _MAY_HAVE_ATTRIBUTES: Final = frozenset({"ordered", "counter"})
 
 
 class OwnEncoder(json.JSONEncoder):
-    """The library's encoder as it was at the import of this module: programs replace its methods, and `json.dumps`."""
+    """The library's encoder, fixed at the import of this module: programs may replace its methods, and `json.dumps`."""
 
     default: Any = json.JSONEncoder.default
     encode: Any = json.JSONEncoder.encode
@@ -54,7 +54,7 @@ dumps: Final[Callable[[Any], str]] = OwnEncoder(check_circular=False, separators
 
 
 class _Frame:
-    """One container being encoded: its value, the encoded parts so far, the parts that are left."""
+    """One container in progress: its value, the parts encoded so far, and the parts left."""
 
     __slots__ = ("keys", "out", "ref", "source", "value")
 
@@ -71,7 +71,7 @@ class _Refused(Exception):
 
 
 class Instead:
-    """An answer of `externals`: another value, which is written in the place of the one that was asked about."""
+    """An answer of `externals`: a value to write in place of the original."""
 
     __slots__ = ("value",)
 
@@ -80,7 +80,7 @@ class Instead:
 
 
 def has_surrogate(text: str) -> bool:
-    """Return whether *text* has a code point that JSON would merge with its neighbour, or that is no character."""
+    """Return whether *text* has a surrogate: JSON would merge it with its neighbour, or it is no character."""
     if text.isascii():
         return False
     try:
@@ -95,10 +95,10 @@ class Encoder:
 
     Args:
         externals: returns the reference of an object that is not encoded by value, or None.
-        careful: look at every str and int, since some of this value cannot be written in JSON as it is.
-        shared: returns the reference of any part that others hold too, or None.
-        stand_in: returns the value that is written instead of an instance, or None.
-        segments: the list for bytes that go beside the text; None writes all of them in the text.
+        careful: check every str and int, since JSON cannot hold some part of this value exactly.
+        shared: returns the reference of a part of any class that the receiver has, or None.
+        stand_in: returns a value to write in place of an instance, or None.
+        segments: the list for bytes that travel next to the text; None to write all bytes in the text.
         prepared: {identity of a list: (tag, content)}: the key, column, key, column and so on of a table, or packed numbers.
     """
 
@@ -116,14 +116,14 @@ class Encoder:
         self._careful = careful
         self._shared = shared
         self._stand_in = stand_in
-        # Containers of values that JSON holds as they are are written at once, unless each part has to be looked at.
+        # Containers of plain JSON values are written at once, unless each part has to be checked.
         self._inline = frozenset() if shared is not None else _NUMBERS if careful else ATOMS
-        self._refs: dict[int, list[int]] = {}  # by identity; an empty list is a node that is not finished
+        self._refs: dict[int, list[int]] = {}  # by identity; an empty list is an unfinished node
         self._nodes: list[Any] = []
         self._blobs: list[str] = []
         self._prepared = prepared or {}
         self._beside = None if segments is None else Writer(segments)
-        self._alive: list[Any] = []  # parts made on the way: their identities must not be used again
+        self._alive: list[Any] = []  # temporary parts, kept alive so that no identity is reused
         self._stack: list[_Frame] = []
 
     def encode(self, root: Any) -> tuple[list[Any], list[str]]:
@@ -141,7 +141,7 @@ class Encoder:
             value, reason = refused.args
             steps = tuple(_step(frame) for frame in self._stack[1:])
             raise NotEncodable(value, reason, steps=steps) from refused.__cause__
-        except NotEncodable as refused:  # raised by `externals`, which does not know the path of the part
+        except NotEncodable as refused:  # raised by `externals`, which does not know the path
             steps = tuple(_step(frame) for frame in self._stack[1:])
             raise NotEncodable(refused.value, refused.reason, steps=steps) from None
         if self._beside is not None:
@@ -311,7 +311,10 @@ class Encoder:
     }
 
     def _packed(self, floats: str, ints: str, value: list[Any] | tuple[Any, ...], kinds: set[type]) -> list[Any] | None:
-        """Return the node of many numbers, ints only where there are segments; None for other values."""
+        """Return the node for many numbers, and None for other values.
+
+        Ints are packed only if there are segments.
+        """
         least = MANY if kinds == FLOAT else MANY_INTS if self._beside is not None else sys.maxsize
         found = pack(value, kinds) if len(value) >= least else None
         return None if found is None else [floats if found[0] == "L" else ints, *self._blob(found[1])]
@@ -326,7 +329,7 @@ class Encoder:
 
 
 def pack(value: list[Any] | tuple[Any, ...], kinds: set[type]) -> tuple[str, bytes] | None:
-    """Return the tag and the bytes of a list of floats, or of ints of at most 64 bits; None for any other.
+    """Return (tag, bytes) for a list of floats, or of ints of at most 64 bits; None for other lists.
 
     Args:
         value: the list, or a tuple.
@@ -348,19 +351,19 @@ def blob(data: bytes | bytearray) -> tuple[str, int]:
     """Encode bytes as ASCII text.
 
     Returns:
-        (text, form): 7 bits as they are, base 16 or base 64.
+        (text, form): 7-bit text, base 16 or base 64.
     """
     if data.isascii():
         return data.decode("ascii"), 7
     if len(data) <= _HEXADECIMAL:
         return data.hex(), 16
-    # In pieces, so that 100 MB need no second 133 MB of base64 bytes beside the text.
+    # In pieces, so that 100 MB do not need another 133 MB for their base64 bytes next to the text.
     pieces = (data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK))
     return "".join(binascii.b2a_base64(piece, newline=False).decode("ascii") for piece in pieces), 64
 
 
 def _ordered(value: set[Any] | frozenset[Any]) -> Any:
-    """Return the elements of a set in an order that no hash seed decides, as far as they have an order."""
+    """Return the elements of a set, if they can be sorted, in an order independent of the hash seed."""
     kinds = set(map(type, value))
     if len(kinds) == 1 and kinds <= _ORDERED:
         return sorted(value)
@@ -380,7 +383,7 @@ def _finished(frame: _Frame) -> list[Any]:
 
 
 def _step(frame: _Frame) -> str:
-    """Return the step of a path from a container to the part that is being encoded."""
+    """Return the step of a path from a container to the part being encoded."""
     tag, position = frame.out[0], len(frame.out) - 2
     if frame.keys is not None:
         position -= {"d": 0, "i": 1, "k": 2}[tag]

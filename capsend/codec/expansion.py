@@ -1,6 +1,7 @@
-"""The length of the text in which a message's values would be shown, where a part that is held twice is shown twice.
+"""The length of the text that would show a message's values, where a part that is held twice is shown twice.
 
-A few lists that hold each other twice are a tree without end: whoever shows such a value, as a traceback shows an exception, never ends.
+A few lists that hold each other twice make an endless tree: to show such a value, as a traceback shows an exception,
+would never end.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ _BLOBS: Final = frozenset("bBuLUqQ")
 
 
 def expansion(nodes: list[Any], budget: Budget, *, most: int, of_external: Callable[[Any], int]) -> int:
-    """Return about how many characters show the value of a message, its last node.
+    """Return the approximate number of characters that show the value of a message, its last node.
 
     Args:
-        nodes: the nodes of the message, as far as they make sense.
+        nodes: the nodes of the message; malformed ones are tolerated.
         budget: pays for the search.
         most: the largest acceptable number.
         of_external: returns the number for a reference to an object that is not in the message.
 
     Raises:
-        Malformed: the number is larger than *most*, or parts contain each other in more ways than one.
+        Malformed: the number exceeds *most*, or parts contain each other in several ways.
     """
     search = _Expansions(nodes, budget, most, of_external)
     search.visit(len(nodes) - 1)
@@ -88,13 +89,13 @@ _NO_PARTS: Final = (type, types.ModuleType, types.FunctionType, types.BuiltinFun
 
 
 def can_be_shown(value: object, *, most: int) -> bool:
-    """Return whether the text that shows all parts of a value, of any class, is of *most* characters or of a few times its own size.
+    """Return whether the text of a value and all its parts has at most *most* characters, or a few times the value's own size.
 
-    Parts that contain each other in several ways count as a text without end.
+    Parts that contain each other in several ways count as an endless text.
     """
     sizes: dict[int, int] = {}
     open_: set[int] = set()
-    kept: list[object] = []  # else the address of an object that `gc` made could be used again
+    kept: list[object] = []  # else the address of an object made by `gc` could be reused
     returns = 0
     total = 0
     stack = [value]

@@ -1,7 +1,7 @@
-"""The headers of host operations, written by one side and read by the other: words with spaces between them, then a text as it is.
+"""The headers of host operations: words separated by spaces, then unchanged text; one side writes them, the other reads them.
 
-Each class has the fields of one header; `write` and `read` are inverses. Untrusted code wrote the texts: `read` raises `ValueError` for a
-text that is no header, and the caller checks the values of the fields.
+Each class has the fields of one header; `write` and `read` are inverses. The texts may come from untrusted code: `read`
+raises `ValueError` for a malformed header, and the caller checks the values of the fields.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ LONGEST_TIMEOUT: Final = 366 * 86_400.0
 
 
 def write_timeout(seconds: float | None) -> str:
-    """Return seconds as a word; `-1` for None, which is no limit."""
+    """Return seconds as a word; `-1` for None, no limit."""
     return "-1" if seconds is None else repr(max(float(seconds), 0.0))
 
 
 def read_timeout(text: str) -> float | None:
-    """Return seconds, at most a year; None for no limit.
+    """Return seconds, limited to a year; None for no limit.
 
     Raises:
-        ValueError: the text is no number.
+        ValueError: the text is not a number.
     """
     if text == "-1":
         return None
@@ -32,7 +32,7 @@ def read_timeout(text: str) -> float | None:
 
 
 def _only(words: list[str]) -> str:
-    """Return the one word of a header, or the empty text."""
+    """Return the only word of a header, or the empty text."""
     if len(words) > 1:
         raise ValueError("too many words")
     return words[0] if words else ""
@@ -49,9 +49,9 @@ def _read_answer(answer: str) -> tuple[str, int, str, str]:
 
 
 class Send(NamedTuple):
-    """`number timeout tag handles segments:text` of `SEND`: a message to the address with that handle; with a tag it is a call.
+    """`number timeout tag handles segments:text` of `SEND`: a message to the address with that handle, or, with a tag, a call.
 
-    The last word is missing where there are no segments.
+    Without segments the last word is missing.
     """
 
     number: str
@@ -103,9 +103,9 @@ class Receive(NamedTuple):
         urgent: True to receive only answers to calls.
         timeout: seconds to wait.
         held: messages that the guest has set aside.
-        held_size: bytes of those.
-        refused: messages that the guest could not read since the last time.
-        drops: `number*holds,...`, the handles that the guest has let go.
+        held_size: bytes of these messages.
+        refused: unreadable messages since the last request.
+        drops: `number*holds,...`, the handles that the guest has dropped.
     """
 
     urgent: bool
@@ -130,7 +130,7 @@ class Receive(NamedTuple):
 class Received(NamedTuple):
     """`kind tag length handles text`, the answer to `RECEIVE`; `length` counts the characters of `handles`.
 
-    A kind in upper case has segments: their sizes and a colon are before the text.
+    A kind in upper case has segments: their sizes and a colon precede the text.
     """
 
     kind: str
@@ -149,7 +149,7 @@ class Received(NamedTuple):
 
 
 class Record(NamedTuple):
-    """`level name:text` of `RECORD`: a record of the guest's logging."""
+    """`level name:text` of `RECORD`: a log record of the guest."""
 
     level: int
     name: str
@@ -185,7 +185,7 @@ class Join(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """`kind total length handles text`, the answer to `JOIN`: `total` characters of text in all, of which `text` is the first part."""
+    """`kind total length handles text`, the answer to `JOIN`: `text` is the first part of `total` characters."""
 
     kind: str
     total: int
@@ -205,7 +205,7 @@ class Joined(NamedTuple):
 class Pair(NamedTuple):
     """`first second` of `AWAIT` (tag, number), `ENTRY` (number, name) and `WEAKEN` (number, right).
 
-    `LINK_CHILDREN` and `UNLINK_CHILDREN` have it for two numbers.
+    `LINK_CHILDREN` and `UNLINK_CHILDREN` use it for two numbers.
     """
 
     first: str
@@ -223,7 +223,7 @@ class Pair(NamedTuple):
 
 
 class Spawn(NamedTuple):
-    """`head`, `program` and `call` of `SPAWN`, with line breaks between them; the head is JSON."""
+    """`head`, `program` and `call` of `SPAWN`, separated by line breaks; the head is JSON."""
 
     head: str
     program: str
@@ -242,7 +242,7 @@ class Spawn(NamedTuple):
 
 
 class Call(NamedTuple):
-    """`number segments:arguments` of `CALL`: the function with that handle; the last word as in `Send`."""
+    """`number segments:arguments` of `CALL`: a call of the function with that handle; the last word as in `Send`."""
 
     number: str
     segments: str

@@ -1,4 +1,4 @@
-"""Instances of classes written in Python, taken apart and put together without running their `__init__`."""
+"""Instances of Python classes, taken apart and rebuilt without running their `__init__`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OWNED: Final = frozenset(
     for name in ("environment", "executor", "group", "image.image", "process", "spawning", "supervisor")
 )
 _FIGURES: Final = frozenset({"Stats"})
-"""The classes of these modules whose instances are values."""
+"""The classes in these modules whose instances are values."""
 _REFUSED_BASES: Final = {
     "BaseException": "an exception is not a value",
     "PurePath": "a subclass of a path keeps state that differs between Python versions",
@@ -30,14 +30,14 @@ _REFUSED_BASES: Final = {
 
 
 class Base(NamedTuple):
-    """A built-in class that others may derive from: the reader and the builder of its own part of an instance."""
+    """A built-in base class of other classes: the reader and the builder of its part of an instance."""
 
     read: Callable[[Any], Any]
     mutable: bool
     build: Callable[[Any, Any], Any]
     """Immutable: (class, part) -> instance.  Mutable: (instance, part) -> ignored."""
     part: type | None = None
-    """The class of the part, where it is not the base itself."""
+    """The class of the part, if it differs from the base."""
 
 
 def _defaultdict_part(value: Any) -> Any:
@@ -56,7 +56,7 @@ def _fill_defaultdict(value: Any, part: Any) -> None:
     dict.update(value, part)
 
 
-# Every entry calls the built-in class's own slot, so that no method of the subclass runs.
+# Every entry calls the built-in class's slot, so that no method of the subclass runs.
 BASES: Final[dict[type, Base]] = {
     object: Base(lambda _: None, False, lambda cls, _: object.__new__(cls)),
     int: Base(int.__index__, False, int.__new__),
@@ -87,10 +87,10 @@ class Plan(NamedTuple):
 
     Attributes:
         base: the built-in class it derives from; `object` for most.
-        slots: {name: descriptor} of the slots of all its classes, by the (mangled) name they have in the class.
+        slots: {(mangled) name in the class: descriptor} of the slots of the class and its bases.
         has_dict: True if instances have a `__dict__`.
         own_get, own_set: the class defines `__getstate__`, `__setstate__` itself.
-        refusal: the reason why instances do not travel; empty when they do.
+        refusal: the reason why instances cannot be sent; empty when they can.
     """
 
     base: type
@@ -101,7 +101,7 @@ class Plan(NamedTuple):
     refusal: str
 
 
-# They ask the class itself: a metaclass may answer otherwise, and runs the user's code.
+# These ask the class itself: a metaclass may answer differently, and runs user code.
 namespace_of: Final[Callable[[Any], Mapping[str, Any]]] = type.__dict__["__dict__"].__get__
 bases_of: Final[Callable[[Any], tuple[type, ...]]] = type.__dict__["__bases__"].__get__
 mro_of: Final[Callable[[Any], tuple[type, ...]]] = type.__dict__["__mro__"].__get__
@@ -119,13 +119,13 @@ def plan_of(cls: type) -> Plan:
 
 
 def slots_of(cls: type) -> dict[str, MemberDescriptorType]:
-    """Return {name: descriptor} of the slots that a class itself has; a descriptor that it only holds belongs to another class or name."""
+    """Return {name: descriptor} of a class's slots; descriptors that it merely holds belong to another class or name."""
     found = ((n, d) for n, d in cls.__dict__.items() if type(d) is MemberDescriptorType)
     return {name: slot for name, slot in found if slot.__objclass__ is cls and slot.__name__ == name}
 
 
 def class_attribute(cls: type, name: str, default: Any = None) -> Any:
-    """Return the attribute of a class or of one of its bases; no metaclass is asked, and no descriptor runs."""
+    """Return an attribute of a class or of its bases, without running a metaclass or descriptor."""
     return next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), default)
 
 
@@ -139,9 +139,10 @@ def is_a(value: object, kinds: type[_T]) -> TypeGuard[_T]: ...
 @overload
 def is_a(value: object, kinds: UnionType | tuple[type, ...]) -> bool: ...
 def is_a(value: object, kinds: type[_T] | UnionType | tuple[type, ...]) -> bool:
-    """Return whether a value is an instance of a class by its own class alone.
+    """Return whether a value is an instance of a class, by the value's actual class alone.
 
-    `isinstance` also asks for the `__class__` of a value, which runs code of the value's class: that of a proxy may raise whatever it likes.
+    `isinstance` also reads the `__class__` of a value, which runs code of the value's class: that of a proxy may raise
+    anything.
     """
     return issubclass(type(value), kinds)
 
@@ -163,7 +164,8 @@ def _plan(cls: Any) -> Plan:
 
 def _defines(classes: tuple[type, ...], name: str) -> bool:
     method = next((c.__dict__[name] for c in classes if name in c.__dict__), None)
-    # dataclasses generates a pair that fails where a slot is unset, attrs one that forgets the fields of subclasses with a __dict__.
+    # dataclasses generates a pair that fails if a slot is unset; attrs generates one that loses the fields of
+    # subclasses with a `__dict__`.
     home = getattr(method, "__globals__", {}).get("__name__")
     return method is not None and home not in ("dataclasses", "attr._make")
 
@@ -197,7 +199,7 @@ def _refusal(cls: type, base: type, slots: int) -> str:
             return _REFUSED_BASES[each.__name__]
     if cls is base or base not in BASES:
         return _NATIVE.format(f"{cls.__module__}.{cls.__qualname__}".removeprefix("builtins."))
-    # A class written in C adds fields that Python cannot see: they show in the size of its instances.
+    # A class written in C adds fields that Python cannot see; they show in the size of its instances.
     room = base.__basicsize__ + _POINTER * slots
     room += _POINTER * (cls.__dictoffset__ != base.__dictoffset__ and not cls.__flags__ & _MANAGED_DICT)
     room += _POINTER * (cls.__weakrefoffset__ > 0 and base.__weakrefoffset__ == 0)
@@ -242,7 +244,7 @@ def state_of(value: Any, plan: Plan) -> object:
 
 
 def set_state(value: Any, plan: Plan, state: object) -> None:
-    """Give an instance its state: by the class's own `__setstate__`, else as fields."""
+    """Set the state of an instance: by the class's own `__setstate__`, else as fields."""
     if state is None:
         return
     if plan.own_set:

@@ -1,4 +1,4 @@
-"""The cost of hashing and comparing the keys of a message, found out before the keys are hashed."""
+"""The cost of hashing and comparing the keys of a message, estimated before the keys are hashed."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from capsend.codec.standard_types import BY_TAG
 if TYPE_CHECKING:
     from capsend.codec.limits import Budget
 
-# Any below is for nodes, which are JSON, and for the values themselves.
+# Any in this module is for JSON nodes, and for the values themselves.
 _TEXTS: Final = frozenset({str, bytes})
-# No sender can choose the hash of a text, unless the interpreter was made to hash texts the same way each time.
+# Senders cannot choose the hash of a text, unless the interpreter was started with a fixed hash seed.
 _QUICK_KEYS: Final = frozenset({type(None), bool}) | (_TEXTS if sys.flags.hash_randomization else frozenset())
 _NOT_HASHED: Final = frozenset({"l", "d", "m", "s", "f", "x", "e", "E", "b", "B", "L"})
 _INSTANCES: Final = ("i", "k", "o", "K")
-_LONGEST_FRACTION: Final = 4_096  # bits; the standard library keeps many thousands of the fractions that were hashed
+_LONGEST_FRACTION: Final = 4_096  # bits; the standard library keeps many thousands of hashed fractions
 _OPEN: Final = -1
 
 
 class Keys:
-    """Guards the dicts and sets of one message; `values` are those of `nodes`, as far as they are built."""
+    """Guards the dicts and sets of one message; `values` has the value of each of the `nodes` built so far."""
 
     def __init__(self, nodes: list[Any], values: list[Any], budget: Budget) -> None:
         self._nodes = nodes
@@ -35,7 +35,7 @@ class Keys:
         self._depths: list[int] = []
 
     def check(self, keys: list[Any], items: list[Any], *, of_set: bool) -> None:
-        """Refuse keys that were chosen to make hashing or comparing them slow, or to overflow the stack."""
+        """Refuse keys chosen so that hashing or comparing them is slow or overflows the stack."""
         limits = self._budget.limits
         if limits is None or len(keys) == 0 or set(map(type, keys)) <= _QUICK_KEYS:
             return
@@ -47,7 +47,7 @@ class Keys:
                     raise Malformed(f"a key nested deeper than {limits.max_key_depth} levels")
                 self._budget.spend(work)
         hashes = list(map(hash, keys))
-        # Found by sorting: counting them in a dict may be the very operation that they were chosen to make slow.
+        # Counted by sorting: a dict of counts may be exactly the operation that the keys make slow.
         in_order = sorted(hashes)
         if any(map(eq, in_order, islice(in_order, limits.max_collisions, None))):
             raise Malformed(f"more than {limits.max_collisions} keys with the same hash")
@@ -55,7 +55,10 @@ class Keys:
             (charge_set if of_set else charge_dict)(hashes, self._budget.spend)
 
     def _weight(self, root: int) -> tuple[int, int]:
-        """Return the steps and the depth of hashing a node: those of its parts, counted as often as they occur in it."""
+        """Return (steps, depth) of hashing a node.
+
+        A part that occurs several times counts as often.
+        """
         if not self._works:
             self._works, self._depths = [None] * len(self._nodes), [0] * len(self._nodes)
         works, depths = self._works, self._depths
@@ -68,7 +71,7 @@ class Keys:
                 continue
             inner = self._hashed_parts(index)
             if work is None:
-                # Marked as open: in a cycle a part of its own counts nothing.
+                # Marked as open: within a cycle a node counts nothing as a part of itself.
                 works[index] = _OPEN
                 self._budget.spend(1 + len(inner))
                 stack += [k for k in inner if works[k] is None]

@@ -15,13 +15,13 @@ class Limits(NamedTuple):
     """Bounds on the cost of decoding one message.
 
     Attributes:
-        max_chars: length of the message, its segments included; memory stays below about 55 bytes per character.
+        max_chars: length of the message with its segments; memory stays below about 55 bytes per character.
         max_nodes: containers and nodes.
-        max_items: elements of all of them together.
-        max_work: hashing, comparing and compiling that a message asks for, in steps of about 100 nanoseconds.
-        max_collisions: keys of one dict or set that may have the same hash.
-        max_key_depth: nesting of one key of a dict or element of a set.
-        max_depth: nesting of values of the table of standard classes in each other, whatever lies between; a cycle counts once.
+        max_items: elements of all containers together.
+        max_work: hashing, comparing and compiling required by a message, in steps of about 100 nanoseconds.
+        max_collisions: keys of one dict or set with the same hash.
+        max_key_depth: nesting of one key of a dict or one element of a set.
+        max_depth: nesting of values of standard classes in each other, with anything in between; a cycle counts once.
     """
 
     max_chars: int = 256 << 20
@@ -34,7 +34,7 @@ class Limits(NamedTuple):
 
 
 class Malformed(ValueError):
-    """A text is no message of this codec, or asks for more than the limits allow."""
+    """A text is not a message of this codec, or exceeds the limits."""
 
 
 class NotEncodable(TypeError):
@@ -42,7 +42,7 @@ class NotEncodable(TypeError):
 
     Attributes:
         value: the offending part.
-        reason: the reason why it has none.
+        reason: the reason why the part has no encoding.
         steps: one text per level from the root to the part, such as `("[3]", ".lock")`.
     """
 
@@ -62,7 +62,7 @@ class NotEncodable(TypeError):
         return "".join(self.steps)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The offending value cannot travel, so a copy of the error has to do without it.
+        # The offending value cannot be pickled, so a copy of the error lacks it.
         return _without_value, (self.reason, self.steps)
 
 
@@ -71,15 +71,15 @@ def _without_value(reason: str, steps: tuple[str, ...]) -> NotEncodable:
 
 
 class Stopped(Exception):
-    """Nobody wants the value of this decoding any more."""
+    """The value being decoded is no longer wanted."""
 
 
 class Budget:
-    """The rest of `Limits.max_work`; without limits it never ends.
+    """The remaining part of `Limits.max_work`; inexhaustible without limits.
 
     Args:
         limits: the limits; None for no limits.
-        is_unwanted: returns whether the decoding should end at once; asked every few thousand steps.
+        is_unwanted: returns whether to stop decoding at once; called every few thousand steps.
     """
 
     __slots__ = ("_is_unwanted", "items", "left", "limits")
@@ -91,12 +91,12 @@ class Budget:
         self._is_unwanted = is_unwanted
 
     def look(self) -> None:
-        """End the decoding if nobody wants its value any more."""
+        """Stop decoding if the value is no longer wanted."""
         if self._is_unwanted is not None and self._is_unwanted():
             raise Stopped
 
     def count(self, items: int) -> None:
-        """Take elements of a list or tuple that were packed as bytes from the items that a message may have."""
+        """Count the elements of a list or tuple packed as bytes towards the message's limit of items."""
         if self.limits is not None:
             self.items -= items
             if self.items < 0:

@@ -1,4 +1,4 @@
-"""The host operations: their numbers, the words of their refusals, and the largest text that one of them carries. Host and guest read this table."""
+"""The table of host operations, for host and guest: their numbers, refusal words, and the largest payload."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import enum
 from typing import Final
 
 LARGEST_PAYLOAD: Final = 1 << 25
-"""Characters of one payload: one call across the boundary carries 128 MiB at most, four bytes for each character."""
+"""The most characters of one payload: one call across the boundary carries at most 128 MiB, at four bytes per character."""
 
 
 class Operation(enum.IntEnum):
     """The number of a host operation. The headers of the payloads are in `capsend.codec.headers`."""
 
     END = 0
-    """The program has ended; the host learns with every operation how much memory the guest has."""
+    """The program has ended. (With every operation the host also learns the size of the guest's memory.)"""
     STDOUT = 1
     STDERR = 2
     SLEEP = 3
     ANSWER = 4
-    """A part of the answer, ahead of the rest."""
+    """Send a part of the answer ahead."""
     FLUSH = 5
     CPU = 6
     WARN = 7
     LOOK = 8
-    """The host may look at the memory of an instance that runs no program."""
+    """Let the host look at the memory of an instance that runs no program."""
     TAKE = 9
-    """Copy the segments that wait for the process to places in its memory."""
+    """Copy the segments offered to the process to addresses in its memory."""
 
     SEND = 10
     RECEIVE = 11
@@ -41,14 +41,14 @@ class Operation(enum.IntEnum):
     RECORD = 21
     DROP = 22
     ALIVE = 23
-    """Whether the mailbox behind an address is open."""
+    """Return whether the mailbox of an address is open."""
     WEAKEN = 24
-    """An address with one of the rights of another."""
+    """Return an address with only one of the rights of another."""
 
     CALL = 40
-    """Call a function of the host."""
+    """Call a host function."""
     GIVE = 41
-    """Segments of the answer, ahead of it."""
+    """Send the segments of the answer ahead."""
 
     SPAWN = 50
     JOIN = 51
@@ -58,9 +58,9 @@ class Operation(enum.IntEnum):
     ADDRESS = 55
     LINK_CHILDREN = 56
     MORE = 57
-    """The next part of a child's result."""
+    """Return the next part of a child's result."""
     ENTRY = 58
-    """One function of a module."""
+    """Return the handle of a module's function."""
     UNLINK_CHILDREN = 59
 
 
@@ -68,11 +68,11 @@ MAIL: Final = range(10, 40)
 """The numbers of operations on messages, monitors and links."""
 
 CHILDREN: Final = range(50, 60)
-"""The numbers of operations on processes that the process spawned."""
+"""The numbers of the operations on children."""
 
 
 class RefusalWord(enum.StrEnum):
-    """The first word of the answer to an operation that the host refuses; details follow after a space."""
+    """The first word of the answer to a refused operation; details follow after a space."""
 
     CALLS = "!calls"
     CLOSED = "!closed"
@@ -89,14 +89,14 @@ class RefusalWord(enum.StrEnum):
     RIGHT = "!right"
     TAKEN = "!taken"
     TEXT = "!text"
-    """The receiver reads no segments: all of the message has to be in its text."""
+    """The receiver does not read segments: the whole message must be in its text."""
     TIMERS = "!timers"
     UNKNOWN = "!unknown"
     WATCHES = "!watches"
 
 
 def read_refusal(answer: str) -> tuple[RefusalWord, str]:
-    """Return the word and the details of an answer that begins with `!`; `UNKNOWN` for a word that is not in the table."""
+    """Return (word, details) of an answer that begins with `!`; `UNKNOWN` for a word that the table lacks."""
     word, _, details = answer.partition(" ")
     try:
         return RefusalWord(word), details

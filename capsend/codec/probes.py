@@ -1,8 +1,8 @@
-"""The number of looks for a free place that building a dict or set takes, found by a rehearsal under a budget.
+"""The number of probes for free places in building a dict or set, found by a rehearsal under a budget.
 
-Numbers hash to themselves, so the sender who chooses them chooses where the interpreter looks; all their hashes may differ and each key
-still be compared with all that came before. The interpreter builds a dict or set in one go, which nothing can interrupt: hence the
-rehearsal.
+Numbers hash to themselves, so a sender who chooses them chooses where the interpreter probes. All hashes may differ,
+and still each key may be compared with all earlier ones. The interpreter builds a dict or set in one uninterruptible
+step: hence the rehearsal.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Of CPython, since 3.7: Objects/dictobject.c and Objects/setobject.c.
+# From CPython since 3.7: Objects/dictobject.c and Objects/setobject.c.
 _SHIFT: Final = 5
 _NEIGHBOURS: Final = 9
 _MANY_IN_A_SET: Final = 50_000
 _SMALLEST: Final = 8
 
 FEW: Final = 100
-"""Keys among which looking costs next to nothing, however they were chosen."""
+"""The number of keys up to which probing costs almost nothing, whatever the keys."""
 
 _WORD: Final = (1 << sys.hash_info.width) - 1
 _PIECE: Final = 4_096
 
 
 class _Table:
-    """One table of places, into which hashes are put; each further look for a place is charged.
+    """One table of places for hashes; each probe after the first is charged.
 
     Args:
         size: places in the table.
-        spend: called with the looks.
-        neighbours: places beside each one that a look takes in, as a set does.
+        spend: called with the number of probes.
+        neighbours: the adjacent places that one probe covers, as in a set.
     """
 
     def __init__(self, size: int, spend: Callable[[int], None], *, neighbours: int = 0) -> None:
@@ -43,7 +43,7 @@ class _Table:
         self._neighbours = neighbours
 
     def fill(self, hashes: list[int]) -> None:
-        """Put hashes in, in this order."""
+        """Enter hashes, in this order."""
         taken, values, neighbours = self._taken, self._values, self._neighbours
         mask = len(taken) - 1
         looks = 0
@@ -70,17 +70,17 @@ class _Table:
         self._spend(looks)
 
     def hashes(self) -> list[int]:
-        """Return its hashes in the order of the places, in which a set moves to a larger table."""
+        """Return its hashes in the order of the places: the order in which a set moves to a larger table."""
         return list(compress(self._values, self._taken))
 
 
 def charge_dict(hashes: list[int], spend: Callable[[int], None]) -> None:
-    """Charge the cost of a dict of keys with these hashes, the smaller tables that it outgrows included."""
+    """Charge the cost of a dict of keys with these hashes, including the smaller tables that it outgrows."""
     span = max(hashes) - min(hashes)
     size = _SMALLEST
     while True:
         room = (size << 1) // 3
-        # Numbers that lie close together have a place each.
+        # Numbers close together have a place each.
         if room > FEW and span >= size:
             _Table(size, spend).fill(hashes[:room])
         if room >= len(hashes):
@@ -89,7 +89,7 @@ def charge_dict(hashes: list[int], spend: Callable[[int], None]) -> None:
 
 
 def charge_set(hashes: list[int], spend: Callable[[int], None]) -> None:
-    """Charge the cost of a set of elements with these hashes, and of a copy of it."""
+    """Charge the cost of a set of elements with these hashes, and of a copy of the set."""
     count, span = len(hashes), max(hashes) - min(hashes)
     copied = _above(2 * count)
     size, done, moved = _SMALLEST, 0, list[int]()

@@ -1,4 +1,4 @@
-"""Segments: bytes that are sent beside the text of a message, as they are."""
+"""Segments: bytes of a message that are not encoded, and travel next to its text."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SMALLEST: Final = 4_096
-"""Bytes from which on bytes go beside the text: fewer cost less in it than the request for a segment."""
+"""Bytes from which on a piece becomes a segment: in the text, fewer cost less than the request for a segment."""
 
 MOST: Final = 8_192
-"""Segments of one message: as many as its largest size has when large and small bytes take turns."""
+"""The most segments of one message: the number in the largest message when large and small pieces alternate."""
 
 COST: Final = 64
-"""Bytes that are charged for a segment beside its own."""
+"""Bytes charged for a segment in addition to its content."""
 
 _LARGE: Final = 65_536
-"""Bytes from which on a piece is a segment of its own, which is copied once; smaller ones are put together."""
+"""Bytes from which on a piece becomes a separate segment, copied once; smaller pieces are joined."""
 
 
 class Writer:
-    """Collects the pieces of a message that go beside its text.
+    """Collects the pieces of a message that become segments.
 
     Args:
-        segments: the list that the segments are appended to; complete after `close`.
+        segments: the list to which the segments are appended; complete after `close`.
     """
 
     __slots__ = ("_before", "_pieces", "_segments")
@@ -37,7 +37,7 @@ class Writer:
         self._before = 0
 
     def wants(self, size: int) -> bool:
-        """Return whether a piece is to go beside the text: a large one, and any that comes after a few kilobytes of others."""
+        """Return whether a piece should become a segment: if it is large, or follows a few kilobytes of others."""
         self._before += size
         return size > 0 and self._before >= SMALLEST
 
@@ -57,7 +57,7 @@ class Writer:
 
 
 class Reader:
-    """Gives back the pieces of a message, in their order."""
+    """Returns the pieces of a message, in their order."""
 
     __slots__ = ("_at", "_index", "_segments")
 
@@ -66,10 +66,10 @@ class Reader:
         self._index = self._at = 0
 
     def read(self, size: int) -> bytes:
-        """Return the next piece; a whole segment as it is.
+        """Return the next piece; a whole segment is not copied.
 
         Raises:
-            Malformed: the segments hold no piece of that size at that place.
+            Malformed: the segments have no piece of that size at this position.
         """
         if size <= 0 or self._index >= len(self._segments):
             raise Malformed("bytes beyond the segments of the message")
@@ -82,10 +82,10 @@ class Reader:
 
     @property
     def is_empty(self) -> bool:
-        """Whether all pieces have been given back."""
+        """True once all pieces were returned."""
         return self._index == len(self._segments)
 
 
 def size_of(segments: Sequence[bytes]) -> int:
-    """Return the bytes that segments are charged."""
+    """Return the bytes charged for segments."""
     return sum(map(len, segments)) + COST * len(segments)

@@ -1,4 +1,4 @@
-"""The table of standard classes that have an encoding of their own: a tag, the parts, and a builder."""
+"""The table of standard classes with a special encoding: tag, parts and builder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from capsend.codec.limits import Budget, Malformed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Any below is for the values themselves: a codec handles objects of every class.
+# Any in this module is for the values themselves: a codec handles objects of every class.
 INT: Final = frozenset({int})
 STR: Final = frozenset({str})
 FLOAT: Final = frozenset({float})
@@ -40,7 +40,7 @@ class Standard(NamedTuple):
 
     Attributes:
         tag: the first element of its node.
-        names: the classes, as module and name; a class is imported only when a value of it is met.
+        names: the classes, as module and name; a class is imported only for a value of it.
         parts: the parts that `read` returns; the last one repeats when `repeats` is set.
         read: (value) -> the parts.
         build: (budget, *parts) -> the value; for a mutable class (value, *parts) -> ignored, after `make`.
@@ -70,7 +70,7 @@ class Standard(NamedTuple):
 
 
 def _module(name: str) -> Any:
-    # Every name comes from this file, never from a message. A host has imported them all: see `MODULES`.
+    # Every name comes from this file, never from a message. A host has imported all of them: see `MODULES`.
     return sys.modules.get(name) or import_module(name)
 
 
@@ -109,7 +109,7 @@ def _tz(value: Any) -> Any:
 
 
 def _timezone_parts(value: Any) -> tuple[Any, ...]:
-    # (offset,) or (offset, name): the parts of pickle's own reduction; utc has none.
+    # (offset,) or (offset, name): the parts in pickle's own reduction; utc has none.
     return tuple(value.__getinitargs__())
 
 
@@ -138,7 +138,7 @@ def _zone(budget: Budget, key: str) -> Any:
 
 
 def _has_zone(module: Any, key: str) -> bool:
-    """Return whether the data of a time zone is found without an import; `tzdata` has a package for each continent."""
+    """Return whether the data of a time zone can be found without an import; `tzdata` has a package for each continent."""
     package = ".".join(("tzdata.zoneinfo", *key.split("/")[:-1]))
     return package in sys.modules or any(os.path.isfile(os.path.join(folder, key)) for folder in module.TZPATH)
 
@@ -162,7 +162,7 @@ _ADDRESSES: Final = ("IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network",
 
 
 def _address(_: Budget, kind: str, text: str) -> Any:
-    # The class keeps every spelling of a mask that it has met: only the one that `str` gives is read.
+    # The class caches every spelling of a mask: only the spelling of `str` is accepted.
     length = text.partition("/")[2]
     if kind not in _ADDRESSES or len(text) > 256 or not re.fullmatch(r"|0|[1-9]\d{0,2}", length, re.ASCII):
         raise Malformed("not a kind of address")
@@ -172,14 +172,14 @@ def _address(_: Budget, kind: str, text: str) -> Any:
 _RE_IGNORECASE: Final = 2
 _RE_UNICODE: Final = 32
 _RE_VERBOSE: Final = 64
-_RE_TEMPLATE_DEBUG: Final = 1 | 128  # printing, and a leftover that warns
+_RE_TEMPLATE_DEBUG: Final = 1 | 128  # printing, and an obsolete flag that warns
 _LONGEST_PATTERN: Final = 4_096
-_NEAR: Final = 12  # characters that the longest escape has, such as \\U0001f600
-_WIDE: Final = 65_536  # steps of the compiler of `re` for the widest range of a character class
+_NEAR: Final = 12  # characters of the longest escape, such as \\U0001f600
+_WIDE: Final = 65_536  # steps that the compiler of `re` needs for the widest range of a character class
 _WARNED_OF: Final = ("[[", "--", "&&", "~~", "||")
 _IGNORES_CASE: Final = re.compile(r"\(\?[aiLmsux-]*i")
 _HAS_COMMENTS: Final = re.compile(r"\(\?(#|[aiLmsu-]*x)")
-_compile: Final[Any] = vars(re)["_compiler"].compile  # `re.compile` would keep the pattern in its cache
+_compile: Final[Any] = vars(re)["_compiler"].compile  # `re.compile` would cache the pattern
 _CLASS: Final = re.compile(r"\\.|\[\^?(?P<body>\]?(?:\\.|[^\]\\])*)", re.DOTALL)
 
 
@@ -192,7 +192,7 @@ def _pattern(budget: Budget, pattern: str | bytes, flags: int) -> Any:
 
 
 def _charge_pattern(budget: Budget, text: str, flags: int) -> None:
-    """Charge the possible cost of compiling a pattern: the compiler walks each range of a character class, and takes long for long texts."""
+    """Charge the possible cost of compiling a pattern: the compiler enumerates ranges of character classes, and is slow on long texts."""
     if len(text) > _LONGEST_PATTERN:
         raise Malformed(
             f"a regular expression of more than {_LONGEST_PATTERN} characters is too much work: send its text"
@@ -213,7 +213,7 @@ def _charge_pattern(budget: Budget, text: str, flags: int) -> None:
 def _is_warned_of(text: str, flags: int) -> bool:
     """Return whether compiling a pattern may print a warning, which the host would also keep."""
     if flags & _RE_VERBOSE or _HAS_COMMENTS.search(text):
-        return True  # comments can hide where a class of characters begins
+        return True  # comments can hide the beginning of a character class
     bodies = [found["body"] or "" for found in _CLASS.finditer(text)]
     return any(body.startswith("[") or any(sign in body for sign in _WARNED_OF[1:]) for body in bodies)
 
@@ -221,7 +221,7 @@ def _is_warned_of(text: str, flags: int) -> bool:
 def _logger(budget: Budget, name: str) -> Any:
     module = _module("logging")
     if budget.limits is not None and name != "root" and name not in module.root.manager.loggerDict:
-        # Loggers live for ever, so a process must not make the host create them.
+        # Loggers live for ever, so a process must not cause the host to create any.
         raise Malformed("a logger that does not exist at the receiver")
     return module.getLogger(name)
 
@@ -247,7 +247,7 @@ def _array(_: Budget, code: str, size: int, data: str | bytes) -> Any:
         if sys.byteorder == "big":
             result.byteswap()
     else:
-        # `long` may have another size in the sender: read the items under a code of the sender's size.
+        # `long` may have another size in the sender: items are read under a code of the sender's size.
         same = "bhiq" if code.islower() else "BHIQ"
         sent = array(next(c for c in same if array(c).itemsize == size))
         sent.frombytes(data)
@@ -273,7 +273,7 @@ def _partial_state(value: Any) -> tuple[Any, ...]:
 
 
 def _fill_partial(value: Any, function: Any, args: Any, keywords: Any, attributes: Any) -> None:
-    # Not partial(function, ...): it would merge a partial of a partial, which grows with the square of their number.
+    # Not partial(function, ...): it would merge nested partials, which takes quadratic time.
     value.__setstate__((function, args, keywords, attributes or None))
 
 
@@ -437,14 +437,14 @@ MODULES: Final = tuple(
         | {"struct"}
     )
 )
-"""The modules of the table: a host that decodes messages of strangers imports them before; numpy it never imports."""
+"""The modules in the table: a host that decodes untrusted messages imports them in advance, except numpy, which it never imports."""
 
 _BY_NAME: Final = {name: entry for entry in STANDARD for name in entry.names}
 
 
 @lru_cache(maxsize=512)
 def standard(cls: type) -> Standard | None:
-    """Return the encoding of exactly this class; None for a class that is not in the table or only claims to be."""
+    """Return the encoding of exactly this class; None for a class that is not in the table, or has only the name of one."""
     module, name = cls.__module__, cls.__qualname__
     entry = _BY_NAME.get(f"{module.removesuffix('._local') if name in _PATHS else module}.{name}")
     if entry is None:

@@ -1,4 +1,4 @@
-"""Tables: many dicts with the same keys, written as their columns, which packs numbers and reads several times as fast."""
+"""Tables: lists of dicts with the same keys, written as columns, so that numbers are packed and reading is several times as fast."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 FEWEST_ROWS: Final = 512
 MEMORY_PER_CHARACTER: Final = 55
-"""Bytes of memory that one character or byte of a message may become; see `capsend.codec.limits`."""
+"""Bytes of memory per character or byte of a message; see `capsend.codec.limits`."""
 
 _MOST_KEYS: Final = 100
 _DICT: Final = 200
@@ -23,15 +23,17 @@ _NUMBERS: Final[tuple[set[type], ...]] = ({int}, {float})
 
 
 def cost_of(rows: int, keys: int) -> int:
-    """Return the bytes of memory of the dicts of a table, without their values."""
+    """Return the bytes of memory that the dicts of a table take, without their values."""
     return rows * (_DICT + _ENTRY * keys)
 
 
 def columns_of(rows: list[Any]) -> tuple[list[str], list[list[Any]], list[set[type]]] | None:
-    """Return the keys of a list of dicts, its columns and their classes; None if they are no table, or too small for the memory that they take.
+    """Return (keys, columns, classes in each column) of a list of dicts.
 
-    A table has dicts only, each of them once, with the same keys, which are texts, in the same order, and with values that are atoms, some
-    of them numbers.
+    None if the list is not a table, or too small to be worth it.
+
+    A table is a list of distinct dicts with the same keys in the same order. The keys are texts; the values are atoms,
+    some of them numbers.
     """
     if len(rows) < FEWEST_ROWS or type(rows[0]) is not dict or set(map(type, rows)) != {dict}:
         return None
@@ -53,7 +55,7 @@ def _have_keys(rows: list[Any], keys: tuple[Any, ...]) -> bool:
     """Return whether all dicts have these keys in this order, and the keys are texts."""
     if set(map(type, keys)) != {str} or set(map(len, rows)) != {len(keys)}:
         return False
-    # Keys that stand in the program are the same objects in all rows, which is seen in half the time.
+    # Keys written in a program are the same objects in all rows, which is found out in half the time.
     if all(map(is_, chain.from_iterable(rows), cycle(keys))):
         return True
     return set(map(tuple, rows)) == {keys} and set(map(type, chain.from_iterable(rows))) == {str}
@@ -67,7 +69,7 @@ _FEW: Final[dict[int, Callable[[Any, Any], list[dict[str, Any]]]]] = {
     5: lambda k, rows: [{v: a, w: b, x: c, y: d, z: e} for v, w, x, y, z in (k,) for a, b, c, d, e in rows],
     6: lambda k, rows: [{u: a, v: b, w: c, x: d, y: e, z: f} for u, v, w, x, y, z in (k,) for a, b, c, d, e, f in rows],
 }
-"""{number of keys: makes the dicts}: a display of a dict takes a third of the time of a call of its class."""
+"""{number of keys: maker of the dicts}: a dict display takes a third of the time of a call of `dict`."""
 
 
 def rows_of(keys: list[str], columns: list[list[Any]]) -> list[dict[str, Any]]:

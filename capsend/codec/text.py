@@ -1,4 +1,4 @@
-"""Values as text and back: the encoding in which host and guest exchange everything; `docs/wire.md` documents it."""
+"""Values as text and back: the encoding of everything that host and guest exchange; `docs/wire.md` documents it."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ _SHORT_TEXT: Final = 64
 _BRACKETS: Final = frozenset("[{")
 _NO_ATOM: Final = object()
 _MAX_DIGITS: Final = 4300
-_SHORT: Final = 1 << 63  # numbers below are written without asking whether JSON can be read back
-_SAFE_RECURSION: Final = 5000  # beyond this a deep value could overflow the stack of the pickler
+_SHORT: Final = 1 << 63  # ints below this are written without checking that JSON can read them back
+_SAFE_RECURSION: Final = 5000  # above this depth a value could overflow the stack of the pickler
 _STRUCTURE: Final = bytes.maketrans(b"{}", b"[]")
 _NO_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{},"'))
 _scan: Final = json.JSONDecoder().raw_decode
@@ -64,22 +64,23 @@ def encode(
     stand_in: Callable[[Any], Any] | None = None,
     segments: list[bytes] | None = None,
 ) -> str:
-    """Return the message for `value`, in ASCII, which keeps its classes, its sharing and its cycles.
+    """Return the message for `value`, as ASCII text; classes, sharing and cycles are preserved.
 
     Args:
         value: the value to encode.
-        externals: may raise `NotEncodable`; called for every function, class, module and instance; returns its reference, which is JSON
-            nested at most two levels deep, `Instead` with a value to write in its place, or None. An instance without a reference goes by
-            its fields; the others are refused.
-        pickled: write values of built-in classes in the form that only a decoder without limits reads, which is several times as fast: for
-            a sender that the reader trusts anyway.
-        prefix: text before the message in the text that is returned.
+        externals: called for every function, class, module and instance. It returns a reference, which is JSON nested
+            at most two levels deep, or `Instead` with a value to write in its place, or None; it may raise
+            `NotEncodable`. For None, an instance is written by its fields, and anything else is refused.
+        pickled: write values of built-in classes as a pickle, which only a decoder without limits reads, several times
+            as fast: for receivers that trust the sender.
+        prefix: text that comes before the message in the returned text.
         shared: called for every part, whatever its class, before `externals`; returns its reference or None.
-        stand_in: called for every instance, before `externals`; returns another value, which is written instead, or None.
-        segments: an empty list, to which large bytes are appended that the receiver gets beside the text; None writes them in the text.
+        stand_in: called for every instance, before `externals`; returns a value to write in its place, or None.
+        segments: an empty list, to which large bytes are appended for sending next to the text; None to write them in
+            the text.
 
     Raises:
-        NotEncodable: a part has no encoding; the error's `path` leads to it.
+        NotEncodable: a part has no encoding; the error's `path` leads to the part.
     """
     kind = type(value)
     if kind is str and value.isascii():
@@ -123,7 +124,7 @@ def _pickler() -> type[Any]:
     import pickle
 
     class Builtins(pickle.Pickler):
-        """Writes values of built-in classes exactly and refuses the rest."""
+        """Pickles values of built-in classes exactly and refuses all others."""
 
         def reducer_override(self, obj: object) -> Any:
             raise pickle.PicklingError(f"{type(obj)} is none of them")
@@ -132,19 +133,19 @@ def _pickler() -> type[Any]:
 
 
 def _pickle(value: Any) -> bytes | None:
-    """Return a pickle of a value made of None, numbers, text, bytes and their plain containers only, else None."""
+    """Return a pickle of a value made only of None, numbers, text, bytes and their plain containers; None for other values."""
     if sys.getrecursionlimit() > _SAFE_RECURSION:
         return None
     file = io.BytesIO()
     try:
         _pickler()(file, 5).dump(value)
-    except Exception:  # noqa: BLE001 - a cause that matters comes up again in the general form
+    except Exception:  # noqa: BLE001 - a serious error occurs again in the general form
         return None
     return file.getvalue()
 
 
 def _prepared(layer: list[Any]) -> dict[int, tuple[str, Any]]:
-    """Return {identity: (tag, content)} of the long lists of numbers and the tables among these values."""
+    """Return {identity: (tag, content)} of the tables and long lists of numbers among these values."""
     made: dict[int, tuple[str, Any]] = {}
     for each in layer:
         if type(each) is not list or len(each) < FEWEST_ROWS:
@@ -163,7 +164,7 @@ def _prepared(layer: list[Any]) -> dict[int, tuple[str, Any]]:
 
 
 def _is_packed(value: Any) -> bool:
-    """Return whether a call has large bytes or long lists of numbers as arguments, and beside them nothing that a pickle writes faster."""
+    """Return whether a call's arguments are large bytes or long lists of numbers, without anything that a pickle writes faster."""
     if type(value) is not tuple or len(value) != 2 or type(value[0]) is not tuple or type(value[1]) is not dict:
         return False
     arguments = (*value[0], *value[1].values())
@@ -176,12 +177,12 @@ def _is_packed(value: Any) -> bool:
 
 
 def _is_of_numbers(value: list[Any]) -> bool:
-    """Return whether a list is long and probably of numbers of one class."""
+    """Return whether a list is long and probably contains numbers of one class."""
     return len(value) >= FEWEST_ROWS and type(value[0]) in _NUMBERS and type(value[-1]) is type(value[0])
 
 
 def _root(value: Any) -> tuple[str, list[Any], Any]:
-    """Return the letter of the plain form, the first layer to look at, and the value for JSON to write."""
+    """Return (letter of the plain form, first layer to check, value for JSON to write)."""
     if type(value) is tuple:
         if len(value) == 2 and type(value[0]) is tuple and type(value[1]) is dict:
             return "c", [*value[0], value[1]], [value[0], value[1]]
@@ -190,11 +191,13 @@ def _root(value: Any) -> tuple[str, list[Any], Any]:
 
 
 def _is_plain(layer: list[Any], *, ints: int = sys.maxsize) -> bool:
-    """Return whether JSON holds these values exactly, and well: layer by layer, with no Python call per element.
+    """Return whether JSON holds these values exactly and efficiently.
+
+    It checks layer by layer, without a Python call per element.
 
     Args:
         layer: the values.
-        ints: the number of ints in each list, on an average, from which on lists of ints are packed.
+        ints: the average number of ints per list from which on lists of ints are packed.
     """
     seen: set[int] = set()
     count = 0
@@ -219,14 +222,14 @@ def _is_plain(layer: list[Any], *, ints: int = sys.maxsize) -> bool:
 
 
 def _of(kind: type, layer: list[Any], kinds: set[type]) -> list[Any]:
-    """Return the values of a layer that are of this kind; most layers are of one kind only."""
+    """Return the values of this kind in a layer; most layers have only one kind."""
     if kind not in kinds:
         return []
     return layer if len(kinds) == 1 else [item for item in layer if type(item) is kind]
 
 
 def _json(root: Any) -> str | None:
-    """Return JSON for `root`; None when it could not be read back, for surrogates or ints of too many digits."""
+    """Return JSON for `root`; None if it could not be read back because of surrogates or very long ints."""
     try:
         text = dumps(root)
         if "\\ud" in text:
@@ -254,21 +257,21 @@ def decode(  # noqa: PLR0913 - options of one thing, all by keyword
 ) -> Any:
     """Return the value of a message.
 
-    No method of a class in the message runs, except `__setstate__` where the class defines it, and `__hash__` and `__eq__` where an
-    instance is a key or an element of a set.
+    No method of a class in the message runs, except a class's own `__setstate__`, and `__hash__` and `__eq__` of
+    instances that are keys or elements of a set.
 
     Args:
         text: a message made by `encode`.
-        resolve: returns the object of a reference; it may raise anything.
+        resolve: returns the object of a reference; may raise any error.
         may_build: returns whether a message may contain instances of a class.
-        limits: bounds on the cost of decoding; None trusts the sender.
-        start: position in the text where the message begins.
-        is_unwanted: returns whether nobody waits for the value any more; asked again and again.
-        segments: the bytes beside the text.
+        limits: bounds on the cost of decoding; None to trust the sender.
+        start: the position in the text at which the message begins.
+        is_unwanted: returns whether the value is no longer wanted; called repeatedly.
+        segments: the bytes that travel next to the text.
         check: called with the nodes of a general message before they are decoded; it may raise `Malformed`.
 
     Raises:
-        Malformed: the text is no message, has an unknown reference, or goes beyond the limits.
+        Malformed: the text is not a message, has an unknown reference, or exceeds the limits.
         Stopped: `is_unwanted` returned true.
     """
     if len(text) - start <= _SHORT_TEXT and text.startswith("p", start) and not segments:
@@ -285,12 +288,12 @@ def decode(  # noqa: PLR0913 - options of one thing, all by keyword
         raise
     except Exception as error:
         if limits is None and isinstance(error, MemoryError):
-            raise  # the sender is trusted: the lack of memory is this process's own
+            raise  # the sender is trusted: this process itself lacks memory
         raise Malformed(f"not a message: {type(error).__name__}: {str(error)[:200]}") from error
 
 
 def _atom(text: str) -> Any:
-    """Return the value of a short JSON text that is a number, a text or a constant; `_NO_ATOM` for any other."""
+    """Return the value of a short JSON text of a number, text or constant; `_NO_ATOM` for other texts."""
     if text[:1] in _BRACKETS or not text.isascii():
         return _NO_ATOM
     try:
@@ -354,12 +357,12 @@ def _unpickled(text: str, start: int, segments: Sequence[bytes]) -> Any:
     form = int(text[start + 1 : start + 3])
     data = segments[0] if form == RAW else unblob(text[start + 3 :], form)
 
-    # Trusted: the host made it. A guest never sends this form, and a decoder with limits does not know it.
+    # Trusted: the host made it. Guests never send this form, and a decoder with limits refuses it.
     return pickle.loads(data)  # noqa: S301 - see above
 
 
 def parse(text: str, limits: Limits | None, *, depth: int) -> Any:
-    """Parse JSON text, within the limits; `depth` bounds its nesting."""
+    """Parse JSON text within the limits; `depth` bounds its nesting."""
     if limits is not None and ("[" in text or "{" in text):
         _check_structure(text, limits, depth)
     digits = sys.get_int_max_str_digits()
@@ -372,7 +375,7 @@ def parse(text: str, limits: Limits | None, *, depth: int) -> Any:
 
 
 def _parse_int(text: str) -> int:
-    # The interpreter's own limit may be lower than the one that the format allows, or switched off.
+    # The interpreter's own limit may be lower than the format's, or switched off.
     if len(text) > _MAX_DIGITS + 1:
         raise Malformed("an int of too many digits")
     value = 0
@@ -384,7 +387,7 @@ def _parse_int(text: str) -> int:
 
 
 def _check_structure(text: str, limits: Limits, depth: int) -> None:
-    """Refuse JSON that is nested too deep or has too many parts, before the parser recurses into it or makes them."""
+    """Refuse JSON that is nested too deep or has too many parts, before the parser builds it."""
     if "\\" in text:
         text = text.replace("\\\\", "").replace('\\"', "")
     marks = text.encode("ascii").translate(_STRUCTURE, _NO_STRUCTURE).replace(b'""', b"")

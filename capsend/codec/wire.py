@@ -30,18 +30,18 @@ def encode_value(
     shared: Callable[[Any], Any] | None = None,
     segments: list[bytes] | None = None,
 ) -> str:
-    """Return the message for `value` to a process, in the fastest form that is exact.
+    """Return the message for `value` to a process, in the fastest exact form.
 
     Args:
         value: the value to send.
         externals: names functions, classes, modules and handles; see `codec.encode`.
-        pickled: True if the receiver reads the form that is a pickle.
-        shared: names the parts that the receiver has already, whatever their class; see `codec.encode`.
-        name: the value's name in the message of an error, such as `argument rows`.
-        segments: an empty list for bytes beside the text; see `codec.encode`.
+        pickled: True if the receiver reads pickles.
+        shared: names the parts of any class that the receiver has already; see `codec.encode`.
+        name: the value's name in error messages, such as `argument rows`.
+        segments: an empty list for bytes that travel next to the text; see `codec.encode`.
 
     Raises:
-        SerializationError: a part of the value cannot be sent; the error's `path` leads to it.
+        SerializationError: a part of the value cannot be sent; the error's `path` leads to the part.
     """
     try:
         return codec.encode(
@@ -63,15 +63,16 @@ def decode_value(
     segments: Sequence[bytes] = (),
     check: Callable[[list[Any], Budget], object] | None = None,
 ) -> Any:
-    """Return the value that a process sent, whatever the process wrote.
+    """Return the value in the message of a process, safe against anything that the process wrote.
 
-    Only classes that `resolve` knows are rebuilt, without running their `__init__`, `__new__` or any property. A class's own `__setstate__`
-    runs, and `__hash__` and `__eq__` do for keys and elements of sets: they get values that the process chose.
+    Only classes that `resolve` returns are rebuilt, without running their `__init__`, `__new__` or any property. A
+    class's own `__setstate__` runs, as do `__hash__` and `__eq__` of keys and set elements: they get values that the
+    process chose.
 
     Raises:
         OutputLimitExceeded: the message is longer than the limits allow.
-        ProcessFailed: the text is no message, names an object that was not sent, or would cost more than the limits allow.
-        Stopped: `is_unwanted`, which is asked again and again, returned true.
+        ProcessFailed: the text is not a message, names an object that was not sent, or exceeds the limits.
+        Stopped: `is_unwanted`, which is called repeatedly, returned true.
     """
     if (size := len(text) + size_of(segments)) > limits.max_chars:
         raise OutputLimitExceeded(
@@ -97,10 +98,10 @@ def decode_value(
 
 
 def may_build(cls: type) -> bool:
-    """Return whether a process may send instances of a class that the host knows.
+    """Return whether a process may send instances of a class of the host.
 
-    A class of the standard library whose instances act when they are freed must not get its state from a process: `tempfile` deletes the
-    file, `subprocess` waits for the process that the state names.
+    A class of the standard library whose instances act when they are freed must not get its state from a process:
+    `tempfile` deletes the file, and `subprocess` waits for the process, that the state names.
     """
     outside = cls.__module__.partition(".")[0] in sys.stdlib_module_names
     return not (outside and defines(cls, "__del__"))

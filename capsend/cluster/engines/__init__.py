@@ -1,4 +1,4 @@
-"""Engines: they start the nodes of a cluster, and report those that come and go."""
+"""Engines: they start the nodes of a cluster, and report nodes that join or are gone."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Started:
-    """One node that an engine has started, and that listens.
+    """One node that an engine has started and that is listening.
 
     Attributes:
         name: its name for people.
-        id: its name for home and nodes, which is never used again: a node that starts anew has another one.
-        host, port: where it listens.
+        id: its name for home and nodes, never reused: a restarted node has another id.
+        host, port: the address on which it listens.
         labels: {name: value} for placement.
     """
 
@@ -32,10 +32,10 @@ class Started:
 
 @attrs.frozen
 class Setup:
-    """The setup of nodes, which each of them needs before it listens.
+    """The setup that every node needs before it listens.
 
     Attributes:
-        first: the number of its first node; the others follow.
+        first: the number of the first node; the others follow.
         heartbeat: seconds between two beats.
         lost_after: seconds of silence after which a node is lost.
     """
@@ -46,7 +46,7 @@ class Setup:
 
 
 class Left(Protocol):
-    """Takes the report of a node that is gone."""
+    """A function that takes the report of a node that is gone."""
 
     def __call__(self, id_: str, words: str, *, has_ended: bool) -> object:
         """Take the report.
@@ -54,19 +54,20 @@ class Left(Protocol):
         Args:
             id_: the node's id.
             words: the reason, for people.
-            has_ended: whether its OS process is known to have ended. One that may only be out of reach may still run for a while.
+            has_ended: True if its OS process is known to have ended. A node that is merely unreachable may still run
+                for a while.
         """
 
 
 class Engine(Protocol):
-    """Starts nodes, and watches over them. `start` is called once, `stop` at the end, from any thread and more than once."""
+    """Starts nodes, and watches them. `start` is called once; `stop` at the end, on any thread, perhaps several times."""
 
     @property
     def credentials(self) -> Credentials:
-        """How home and its nodes know each other."""
+        """The credentials by which home and its nodes authenticate each other."""
 
     def start(self, setup: Setup) -> Sequence[Started]:
-        """Start the nodes, and return those that listen.
+        """Start the nodes; return those that are listening.
 
         Raises:
             CapsendError: a node did not start.
@@ -76,15 +77,15 @@ class Engine(Protocol):
         """Report changes from now on.
 
         Args:
-            joined: called with each node that was started later.
+            joined: called with each node started later.
             left: see `Left`.
         """
 
     def discard(self, id_: str) -> None:
-        """End a lost node, should it still run; returns at once."""
+        """End a lost node if it is still running; returns at once."""
 
     def retire(self, id_: str) -> None:
-        """End a node that was drained, and start none in its place; returns at once."""
+        """End a drained node without replacing it; returns at once."""
 
     def stop(self) -> None:
-        """End all nodes, and wait until they have ended."""
+        """End all nodes, and wait for their end."""

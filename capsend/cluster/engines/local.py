@@ -1,4 +1,4 @@
-"""Nodes as OS processes of this machine."""
+"""Nodes as OS processes on this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOOPBACK: Final = "127.0.0.1"
 
 
 class LocalEngine:
-    """Starts nodes as OS processes of this machine, each with an interpreter of its own. They end with the program that started them.
+    """Starts nodes as OS processes on this machine, each with its own interpreter. They end with the program that started them.
 
     Args:
         nodes: the number of nodes.
@@ -33,7 +33,7 @@ class LocalEngine:
         self._programs: dict[str, Program] = {}
 
     def start(self, setup: Setup) -> list[Started]:
-        """Start all nodes at once, and return them when all listen."""
+        """Start all nodes at once; return them once all are listening."""
         run = os.urandom(6).hex()
         told = {
             "host": _LOOPBACK,
@@ -63,22 +63,22 @@ class LocalEngine:
             threading.Thread(target=wait, args=each, name="capsend waits for a node", daemon=True).start()
 
     def discard(self, id_: str) -> None:
-        """Kill a node's OS process: it may be frozen, and must not go on."""
+        """Kill a node's OS process: if it is frozen, it must not continue."""
         program = self._programs.get(id_)
         if program is not None:
             program.kill()
 
     def retire(self, id_: str) -> None:
-        """End a node that was drained: none is started in its place."""
+        """End a drained node without replacing it."""
         self.discard(id_)
 
     def pid_of(self, id_: str) -> int | None:
-        """Return the number of a node's OS process."""
+        """Return the id of a node's OS process."""
         program = self._programs.get(id_)
         return None if program is None else program.pid
 
     def stop(self) -> None:
-        """End all nodes, and wait until they have ended."""
+        """End all nodes, and wait for their end."""
         programs = list(self._programs.values())
         for program in programs:
             program.dismiss()

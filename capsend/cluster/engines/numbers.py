@@ -1,4 +1,4 @@
-"""The numbers of nodes: each is one node's, for the life of this program, and the numbers of its processes begin with it."""
+"""The numbers of nodes: unique within this program, and the beginning of the numbers of a node's processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _first_free = 1
 
 
 def take_numbers(count: int) -> int:
-    """Return the first of *count* numbers of nodes that no other node of this program has."""
+    """Return the first of *count* numbers that no node of this program has had."""
     global _first_free
     with _lock:
         first, _first_free = _first_free, _first_free + count

@@ -21,35 +21,37 @@ _PROGRAM: Final = "capsend.cluster.program"
 
 
 class Program:
-    """An OS process that is a node. It gets its setup, with the secrets in it, over a pipe, which nobody else reads, and ends when the pipe does.
+    """An OS process that is a node.
+
+    Its setup, with the secrets, comes through a pipe that no other program can read; it ends when the pipe is closed.
 
     Args:
-        setup: the line that `capsend.cluster.program` reads, as a dict.
+        setup: the line for `capsend.cluster.program`, as a dict.
     """
 
     def __init__(self, setup: Mapping[str, Any]) -> None:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry or os.curdir for entry in sys.path)}
         self._name = f"node {str(setup['id']).partition('.')[0]}"
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own arguments
+        self._process = subprocess.Popen(  # noqa: S603 - our interpreter, our arguments
             [sys.executable, "-P", "-m", _PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env=environment,
-            start_new_session=True,  # a Ctrl-C is for home, which ends its nodes
+            start_new_session=True,  # a Ctrl-C is for home, which then ends its nodes
         )
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # it has ended: seen when its answer is read
+        with contextlib.suppress(OSError):  # it has ended: noticed when its answer is read
             self._process.stdin.write(json.dumps(dict(setup)) + "\n")
             self._process.stdin.flush()
 
     @property
     def pid(self) -> int:
-        """The number of the OS process."""
+        """The id of the OS process."""
         return self._process.pid
 
     def port(self) -> int:
-        """Return the port on which it listens, once it does.
+        """Wait until the node is listening; return its port.
 
         Raises:
             CapsendError: the OS process ended, or did not listen within a minute.
@@ -67,21 +69,21 @@ class Program:
         return int(line)
 
     def kill(self) -> None:
-        """End it at once: it may be frozen, and must not go on."""
+        """End the node at once: if it is frozen, it must not continue."""
         self._process.kill()
 
     def wait(self) -> int:
-        """Wait until it has ended, and return its code: 0 when it ended by itself, as its home went."""
+        """Wait for its end and return its exit code: 0 if it ended on its own because home was gone."""
         return self._process.wait()
 
     def dismiss(self) -> None:
-        """Have it end."""
+        """Ask the node to end."""
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
 
     def end(self) -> None:
-        """Have it end, and wait until it has; kill it when that takes long."""
+        """Ask the node to end and wait for it; kill it if that takes long."""
         self.dismiss()
         try:
             self._process.wait(_ENDING)

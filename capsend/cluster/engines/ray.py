@@ -1,7 +1,7 @@
 """Nodes on the machines of a Ray cluster. This is the only module that imports Ray.
 
-Ray knows the machines, places an actor on each, and reports its end. The actor starts the node as an OS process of its
-own, so that no text of a guest comes into a program in which Ray unpickles, and no message goes through Ray.
+Ray manages the machines, places an actor on each, and reports its end. The actor starts the node as a separate OS
+process: no text of a guest gets into a program in which Ray unpickles, and no message passes through Ray.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from capsend.cluster.engines import Left, Setup
     from capsend.cluster.lines import Credentials
 
-    # Type checkers of programs that do without Ray must not look for it.
+    # Programs without Ray must not need it for type checking.
     ray: Any
     GetTimeoutError: Any
     RayError: Any
@@ -47,9 +47,9 @@ _log: Final = logging.getLogger("capsend.cluster")
 _STARTING: Final = 120.0
 _ENDING: Final = 5.0
 _LOOKS: Final = 0.2
-"""Seconds between two looks at whether Ray still runs in this program."""
+"""Seconds between two checks whether Ray is still running in this program."""
 _JOINS: Final = 2.0
-"""Seconds between two looks at which nodes Ray has."""
+"""Seconds between two checks of Ray's list of nodes."""
 _OPTIONS: Final = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
 
 
@@ -63,14 +63,14 @@ class NodeActor:
         """Start the node.
 
         Returns:
-            (address, port, number of the OS process).
+            (address, port, id of the OS process).
         """
         address: str = ray.util.get_node_ip_address()
         self._program = program = Program({**json.loads(setup), "host": address})
         return address, program.port(), program.pid
 
     def wait(self) -> int:
-        """Wait until the node has ended, and return its code."""
+        """Wait for the node's end, and return its exit code."""
         assert self._program is not None
         return self._program.wait()
 
@@ -81,13 +81,13 @@ class NodeActor:
 
 
 class RayEngine:
-    """Starts nodes on the Ray cluster that this program is connected to, or connects it.
+    """Starts nodes on the Ray cluster that this program is, or gets, connected to.
 
     Args:
-        address: the address for `ray.init`, when this program is not connected; None for Ray's own choice.
-        nodes: the number of nodes, which go to Ray's nodes in turn; None for one on each, and on each that joins later.
-        resources: {name: amount} that Ray reserves for each node; only Ray's nodes that have that get any.
-        labels: {name: value}: only Ray's nodes with these labels get any.
+        address: the address for `ray.init`, if this program is not connected; None for Ray's own choice.
+        nodes: the number of nodes, placed on Ray's nodes in turn; None for one on each, and on each that joins later.
+        resources: {name: amount} that Ray reserves for each node; only Ray's nodes with these resources are used.
+        labels: {name: value}: only Ray's nodes with these labels are used.
         namespace: the namespace for `ray.init`.
 
     Raises:
@@ -129,10 +129,10 @@ class RayEngine:
 
     @property
     def count(self) -> int:
-        """The number of nodes that `start` starts."""
+        """The number of nodes for `start` to start."""
         return len(self._places)
 
-    # --- which of Ray's nodes ---
+    # --- the choice of Ray's nodes ---
 
     def _chosen(self) -> list[dict[str, Any]]:
         fitting = [node for node in ray.nodes() if self._fits(node)]
@@ -146,7 +146,7 @@ class RayEngine:
 
     def _fits(self, node: Mapping[str, Any]) -> bool:
         has, labels = node.get("Resources", {}), node.get("Labels", {})
-        wanted = self._resources or {"CPU": 1}  # on a node without CPUs Ray is to run nothing
+        wanted = self._resources or {"CPU": 1}  # Ray must run nothing on a node without CPUs
         return (
             bool(node["Alive"])
             and all(has.get(name, 0) >= amount for name, amount in wanted.items())
@@ -156,7 +156,7 @@ class RayEngine:
     # --- start ---
 
     def start(self, setup: Setup) -> list[Started]:
-        """Start all nodes at once, and return them when all listen."""
+        """Start all nodes at once; return them once all are listening."""
         self._setup = setup
         try:
             members = [self._begin(place, setup.first + number) for number, place in enumerate(self._places)]
@@ -166,7 +166,10 @@ class RayEngine:
             raise
 
     def _started(self, members: list[_Member]) -> list[Started]:
-        """Wait for all of them. Ray may not know yet that a machine is gone: others do without it, unless a number was asked for."""
+        """Wait for all actors.
+
+        Ray may not have noticed yet that a machine is gone: without a requested number of nodes, the others suffice.
+        """
         deadline = time.monotonic() + _STARTING
         found: list[Started] = []
         failed: CapsendError | None = None
@@ -220,7 +223,7 @@ class RayEngine:
     # --- reports of Ray ---
 
     def watch(self, joined: Callable[[Started], object], left: Left) -> None:
-        """Report nodes whose actors have gone, and start one on each of Ray's nodes that joins, unless a number was given."""
+        """Report nodes whose actors are gone; unless a number was given, also start one on each of Ray's nodes that joins."""
         for member in list(self._members.values()):
             member.watch(self._ends)
         threading.Thread(target=self._look, args=(joined, left), name="capsend looks at Ray", daemon=True).start()
@@ -242,7 +245,7 @@ class RayEngine:
     def _look_for_more(self, joined: Callable[[Started], object]) -> None:
         try:
             new = [node for node in ray.nodes() if node["NodeID"] not in self._known and self._fits(node)]
-        except Exception:  # noqa: BLE001 - Ray is being shut down: the next look sees it
+        except Exception:  # noqa: BLE001 - Ray is being shut down: the next check notices it
             return
         for place in new:
             self._known.add(place["NodeID"])
@@ -251,7 +254,7 @@ class RayEngine:
     def _take_in(self, place: dict[str, Any], joined: Callable[[Started], object]) -> None:
         try:
             member = self._begin(place, take_numbers(1))
-        except Exception:  # noqa: BLE001 - Ray is being shut down: the next look sees it
+        except Exception:  # noqa: BLE001 - Ray is being shut down: the next check notices it
             return
         try:
             started = member.started(time.monotonic() + _STARTING)
@@ -265,22 +268,22 @@ class RayEngine:
     # --- end ---
 
     def discard(self, id_: str) -> None:
-        """Have the actor of a node kill its OS process, and Ray the actor."""
+        """Have a node's actor kill its OS process, and Ray kill the actor."""
         member = self._members.get(id_)
         if member is not None and ray.is_initialized():
             threading.Thread(target=member.kill, name="capsend discards", daemon=True).start()
 
     def retire(self, id_: str) -> None:
-        """End a node that was drained: none is started in its place."""
+        """End a drained node without replacing it."""
         self.discard(id_)
 
     def pid_of(self, id_: str) -> int | None:
-        """Return the number of a node's OS process, if it is one of this machine."""
+        """Return the id of a node's OS process, if it is on this machine."""
         member = self._members.get(id_)
         return None if member is None or not member.is_here else member.pid
 
     def stop(self) -> None:
-        """End all nodes, and wait until they have ended; shut Ray down when this engine started it."""
+        """End all nodes, and wait for their end; shut Ray down if this engine started it."""
         self._stopping.set()
         with self._lock:
             members, self._members = list(self._members.values()), {}
@@ -289,7 +292,7 @@ class RayEngine:
         deadline = time.monotonic() + _ENDING
         for member in members:
             member.wait(deadline)
-        # Each on a thread: a Ray that is half gone may never answer.
+        # Each on a thread: a Ray that is partly gone may never answer.
         kills = [threading.Thread(target=member.kill, daemon=True) for member in members]
         for kill in kills:
             kill.start()
@@ -317,10 +320,10 @@ class _Member:
         self._starting = self._actor.start.remote(setup)
 
     def started(self, deadline: float) -> Started:
-        """Return the node when it listens.
+        """Return the node once it is listening.
 
         Raises:
-            CapsendError: Ray did not place the actor in time, or it did not start the node.
+            CapsendError: Ray did not place the actor in time, or the actor did not start the node.
         """
         try:
             address, port, self.pid = ray.get(self._starting, timeout=max(deadline - time.monotonic(), 0.0))
@@ -337,26 +340,26 @@ class _Member:
         return Started(self._name, self.id, address, port, self._labels)
 
     def watch(self, ends: queue.SimpleQueue[tuple[str, str, bool]]) -> None:
-        """Put (id, words, whether its OS process is known to have ended) into *ends* when the node or its actor has ended."""
+        """Put (id, words, True if its OS process is known to have ended) into *ends* once the node or its actor has ended."""
 
         def told(future: Any) -> None:
             self._over.set()
             error = future.exception()
             words = f"its OS process ended with code {future.result()}" if error is None else _first_line(error)
-            # Not more than that: this is a thread on which Ray answers, and it must not ask.
+            # No more than this: Ray runs it on a thread for answers, which must not make requests.
             ends.put((self.id, words if error is None else f"Ray says: {words}", error is None))
 
         self._actor.wait.remote().future().add_done_callback(told)
 
     def wait(self, deadline: float) -> None:
-        """Wait until it has ended."""
+        """Wait for the actor's end."""
         self._over.wait(max(deadline - time.monotonic(), 0.0))
 
     def kill(self) -> None:
         """End the node and the actor; returns at once."""
-        with contextlib.suppress(Exception):  # Ray is being shut down, and the actor with it
+        with contextlib.suppress(Exception):  # Ray is being shut down, and the actor too
             if not self._over.is_set():
-                self._actor.end.remote()  # it reaches the actor before the kill does, or the node ends with its standard input
+                self._actor.end.remote()  # it arrives before the kill; otherwise the node ends with its standard input
             ray.kill(self._actor)
 
 

@@ -1,4 +1,4 @@
-"""Nodes of machines that an operator has set up: each runs `capsend node`."""
+"""Nodes on machines set up by an operator, each of which runs `capsend node`."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 _STARTING: Final = 60.0
 _ENDING: Final = 5.0
 _SOON, _LATE = 0.5, 15.0
-"""Seconds between two questions to a daemon whose node was lost: at first, and at most."""
+"""Seconds between two requests to a daemon whose node was lost: initially, and at most."""
 
 _log: Final = logging.getLogger("capsend.cluster")
 
 
 def places(peers: Sequence[str], credentials: Credentials) -> list[tuple[str, int]]:
-    """Read where daemons listen.
+    """Return (host, port) of each daemon.
 
     Raises:
         ValueError: no daemon is given, one is not HOST:PORT, or a token would be sent over a network.
@@ -58,13 +58,14 @@ def places(peers: Sequence[str], credentials: Credentials) -> list[tuple[str, in
 
 
 class StaticEngine:
-    """Asks daemons for a node each. The nodes get credentials of this run, which no other home has.
+    """Requests one node from each daemon. The nodes get credentials of this run, unknown to other homes.
 
-    A daemon whose node was lost is asked for another one, which has an id of its own, until it can be reached and starts one.
+    A daemon whose node was lost is asked for another one, with a new id, until it is reachable and starts one.
 
     Args:
         peers: (host, port) of each daemon.
-        credentials: proof of this program's identity, and the test of a daemon's: `Certificates`, or a `Token` on this machine.
+        credentials: the proof of this program's identity, and the check of a daemon's: `Certificates`, or a `Token` on
+            this machine.
 
     Raises:
         CapsendError: the package `cryptography` is missing.
@@ -90,7 +91,7 @@ class StaticEngine:
         self._stopping = threading.Event()
 
     def start(self, setup: Setup) -> list[Started]:
-        """Ask all daemons at once, and return the nodes when all listen."""
+        """Ask all daemons at once; return the nodes once all are listening."""
         self._setup = setup
         try:
             with concurrent.futures.ThreadPoolExecutor(len(self._peers)) as threads:
@@ -100,7 +101,7 @@ class StaticEngine:
             raise
 
     def _ask(self, place: int, number: int) -> Started:
-        """Ask the daemon of a place for the node of a number."""
+        """Ask the daemon at a place for a node with a given number."""
         assert self._setup is not None
         id_ = f"{number}.{os.urandom(6).hex()}"
         asked = _Asked(id_, *self._peers[place], credentials=self._given)
@@ -117,7 +118,7 @@ class StaticEngine:
             raise
 
     def _drop(self, id_: str) -> int | None:
-        """Ask no more after a node; return its place, or None when that was done before."""
+        """Stop requests for a node; return its place, or None if this was done before."""
         with self._lock:
             asked, place = self._asked.get(id_), self._places.pop(id_, None)
         if asked is not None:
@@ -130,23 +131,23 @@ class StaticEngine:
         return {"tls": self._authority.issue([id_]).texts}
 
     def watch(self, joined: Callable[[Started], object], left: Left) -> None:
-        """Report nodes that have ended, by the word of their daemons or because these are gone, and those that take their places."""
+        """Report nodes that have ended, as reported by their daemons or because these are gone, and the nodes that replace them."""
         self._joined, self._left = joined, left
         for asked in list(self._asked.values()):
             asked.watch(left)
 
     def discard(self, id_: str) -> None:
-        """Have a daemon kill a node's OS process, and start another one when it can."""
+        """Have a daemon kill a node's OS process, and start another one as soon as possible."""
         place = self._drop(id_)
         if place is not None and self._joined is not None and not self._stopping.is_set():
             threading.Thread(target=self._renew, args=(place, id_), name="capsend asks a daemon", daemon=True).start()
 
     def retire(self, id_: str) -> None:
-        """Have a daemon end a node, and start none in its place."""
+        """Have a daemon end a node without replacing it."""
         self._drop(id_)
 
     def _renew(self, place: int, lost: str) -> None:
-        """Ask a daemon for a node in the place of one that was lost, until it starts one."""
+        """Ask a daemon, until it starts one, for a node that replaces a lost one."""
         assert self._joined is not None
         assert self._left is not None
         pause, said = _SOON, ""
@@ -170,7 +171,7 @@ class StaticEngine:
             return
 
     def stop(self) -> None:
-        """End all nodes, and wait until they have ended."""
+        """End all nodes, and wait for their end."""
         self._stopping.set()
         with self._lock:
             asked, there = list(self._asked.values()), [self._asked[id_] for id_ in self._places if id_ in self._asked]
@@ -202,11 +203,11 @@ class _Asked:
         self._line = Line(connection, cipher, name=f"capsend daemon {host}")
 
     def started(self, number: int, setup: Setup, credentials: dict[str, Any]) -> Started:
-        """Have the daemon start the node, and return it.
+        """Have the daemon start the node; return the node.
 
         Raises:
-            ImageError: the daemon has other versions.
-            CapsendError: the daemon refuses, or does not answer.
+            ImageError: the daemon's versions differ.
+            CapsendError: the daemon refused, or does not answer.
         """
         assert self._line is not None
         self._line.put(hello(HOME))
@@ -250,7 +251,7 @@ class _Asked:
             left(self._id, self._words, has_ended=self._has_ended)
 
     def watch(self, left: Left) -> None:
-        """Call *left* when the node has ended, or its daemon."""
+        """Call *left* once the node or its daemon has ended."""
         with self._lock:
             self._left = left
             if not self._over.is_set():
@@ -258,12 +259,12 @@ class _Asked:
         left(self._id, self._words, has_ended=self._has_ended)
 
     def dismiss(self) -> None:
-        """Have the node end."""
+        """Ask the daemon to end the node."""
         if self._line is not None:
             self._line.put(pack("bye", ()))
 
     def wait(self, deadline: float) -> None:
-        """Wait until it has ended."""
+        """Wait for the node's end."""
         self._over.wait(max(deadline - time.monotonic(), 0.0))
 
     def close(self) -> None:
