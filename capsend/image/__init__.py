@@ -1,4 +1,4 @@
-"""The snapshot that processes start from: built, cached, trusted."""
+"""The snapshot from which processes start: how it is built, cached and trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The making of an image: stage the files, snapshot an interpreter that imported them, compile it, try it."""
+"""The making of an image: stage the files, snapshot an interpreter that has imported them, compile the result, try it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SPACE: Final = 300_000_000
 """Bytes that a build needs at its peak, temporary files included."""
 
 FILE_SECONDS: Final = 300.0
-"""Seconds that each step with the component of a file may take."""
+"""The most seconds for each step with the component of a file."""
 
 _MOST_DATA: Final = 16_000_000
 _TOO_LARGE: Final = "fuel allocated for hostcalls has been exhausted"
@@ -42,7 +42,7 @@ MARK: Final = "capsend cannot import: "
 _STEPS: Final = ("importing its modules", "compiling it", "trying it")
 _BUILDING: Final = "building the image (once, about 15 s; longer on a busy machine)", _STEPS
 _COMPILING: Final = "compiling the image of a file for this machine (once, about 5 s)", _STEPS[1:]
-"""(title, steps) of a build, and of its remaining part if the component is ready."""
+"""(title, steps) of a build, and of the rest of it once the component is ready."""
 _SNAPSHOT: Final = "import componentize_py; componentize_py.script()"
 _TRANSLATE: Final = "from capsend.image import translating; translating.main()"
 _SURVEY: Final = (
@@ -60,12 +60,13 @@ def bake(folder: Path, *, key: str, packages: Sequence[Package], rehearsal: str)
 
     Args:
         folder: the folder.
-        key: the digest of everything that the image is made from.
-        packages: the packages that it holds.
-        rehearsal: the calls that it makes while it is built; see `capsend.image.rehearsal`.
+        key: the digest of everything from which the image is made.
+        packages: the packages in the image.
+        rehearsal: the calls to make during the build; see `capsend.image.rehearsal`.
 
     Raises:
-        ImageError: the disk is full; a package cannot be imported in the guest; a tool failed (its last words are in the message).
+        ImageError: the disk is full; a package cannot be imported in the guest; a tool failed (its last output is in
+            the message).
     """
     started = time.monotonic()
     with _progress(_BUILDING) as step, _explained(folder):
@@ -105,7 +106,7 @@ def assemble_component(folder: Path, packages: Sequence[Package], rehearsal: str
 
 
 def described(packages: Sequence[Package]) -> tuple[str, ...]:
-    """Return names and versions of packages, as records have them."""
+    """Return names and versions of packages, in the form for records."""
     return tuple(f"{package.name} {package.version}".strip() for package in packages)
 
 
@@ -158,7 +159,7 @@ def _stage(stage: Path, packages: Sequence[Package], rehearsal: str) -> None:
 
 
 def _data_files(packages: Sequence[Package]) -> tuple[str, ...]:
-    """Return the files beside modules that are kept, up to the limit of an image: the smaller ones first."""
+    """Return the packages' data files to keep, the smaller ones first, up to the limit of an image."""
     found = [
         (path.stat().st_size, name)
         for package in packages
@@ -180,7 +181,8 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _snapshot(folder: Path, packages: Sequence[Package]) -> None:
-    # componentize-py adds the packages of an active virtual environment; an empty one keeps the host's out.
+    # componentize-py adds the packages of an active virtual environment; an empty environment keeps the host's packages
+    # out.
     (folder / "venv" / "lib" / "python3" / "site-packages").mkdir(parents=True)
     try:
         versions.check("componentize-py")
@@ -203,7 +205,7 @@ def _translate(folder: Path, *, unmerged: str = "", seconds: float | None = None
 
 
 def _survey(folder: Path, *, seconds: float | None = None) -> tuple[int | None, tuple[tuple[int, int], ...]]:
-    """Return the number of the instance that has the memory, and the pages that every process writes to, as far as they can be found."""
+    """Return the number of the instance with the memory, and the pages written by every process, as far as they can be found."""
     options = (folder / COMPILED, content_of(folder) or "")
     instance, written = loads(_run(_SURVEY, *options, folder=folder, seconds=seconds))
     return instance, tuple((address, length) for address, length in written)
@@ -212,19 +214,19 @@ def _survey(folder: Path, *, seconds: float | None = None) -> tuple[int | None, 
 def _run(
     code: str, *arguments: Path | str, folder: Path, packages: Sequence[Package] = (), seconds: float | None = None
 ) -> str:
-    """Run a tool in a Python of its own, and return its output: it can be interrupted, and its memory goes when it ends."""
+    """Run a tool in a separate Python and return its output: the tool can be interrupted, and its memory is freed at its end."""
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     environment = os.environ | {
-        "RUST_BACKTRACE": "0",  # a backtrace would push the message aside
-        "RUST_LIB_BACKTRACE": "0",  # which takes precedence
+        "RUST_BACKTRACE": "0",  # a backtrace would push the message out of the kept output
+        "RUST_LIB_BACKTRACE": "0",  # this variable takes precedence
         "PYTHONPATH": os.pathsep.join(_tool_folders()),
         "TMPDIR": str(temporary),
         "VIRTUAL_ENV": str(folder / "venv"),
     }
     command = [sys.executable, "-P", "-c", code, *map(str, arguments)]
     try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter, our own arguments
+        done = subprocess.run(  # noqa: S603 - our interpreter, our arguments
             command,
             env=environment,
             cwd=folder,
@@ -247,7 +249,7 @@ def _run(
 
 
 def _refused(output: str, packages: Sequence[Package]) -> str:
-    """Return the packages that could not be imported, and the reasons; empty when the failure is another."""
+    """Return the packages that could not be imported, with reasons; empty if the build failed in another way."""
     if _TOO_LARGE in output:
         too_much = "with these packages it takes more than 128 MiB of memory, which is as much as the tool can copy"
         return f"{too_much}. Leave some out, or make several images"
@@ -278,7 +280,7 @@ def _last_words(output: str) -> str:
 
 
 def _try_out(folder: Path, *, seconds: float | None = None) -> dict[str, Any]:
-    """Return the answer of a compiled image about itself, asked in an OS process of its own: an image from a file might not answer.
+    """Return the self-description of a compiled image, requested in a separate OS process: an image from a file might not answer.
 
     Raises:
         ImageError: the image does not run.
@@ -296,7 +298,7 @@ def _try_out(folder: Path, *, seconds: float | None = None) -> dict[str, Any]:
 
 
 def inventory_of(folder: Path) -> str:
-    """Return a compiled image's answer about its content.
+    """Return a compiled image's list of its content.
 
     Raises:
         ImageError: the image does not run.
@@ -321,7 +323,7 @@ def _need_space(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _explained(folder: Path) -> Iterator[None]:
-    """Name the full disk and the space needed, whatever part of the build ran into it."""
+    """Turn a full disk, in any part of the build, into an error with the space needed."""
     try:
         yield
     except OSError as error:
@@ -339,12 +341,12 @@ def _explained(folder: Path) -> Iterator[None]:
 
 def _say(text: str) -> None:
     if sys.stderr is not None:
-        print(f"capsend: {text}", file=sys.stderr, flush=True)  # noqa: T201 - one line of progress, by contract
+        print(f"capsend: {text}", file=sys.stderr, flush=True)  # noqa: T201 - the contract wants one line of progress
 
 
 @contextlib.contextmanager
 def _progress(work: tuple[str, tuple[str, ...]]) -> Iterator[Callable[[int], None]]:
-    """Yield a function to be called with the number of each step as it begins; the line shows the time so far."""
+    """Yield a function that is called with the number of each step as the step begins; the line shows the time so far."""
     title, steps = work
     if sys.stderr is None or not sys.stderr.isatty():
         started = time.monotonic()

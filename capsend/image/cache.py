@@ -1,4 +1,4 @@
-"""Compiled code in the cache: loading it runs it, so it must be this user's own and made for this CPU."""
+"""Compiled code in the cache: loading it runs it, so it must belong to this user alone and be made for this CPU."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Final
 
 from capsend.exceptions import ImageError
 
-_UNKNOWN_OWNER: Final = 65_534  # the user ID, in a container, of users outside of it
+_UNKNOWN_OWNER: Final = 65_534  # in a container, the user ID for users outside the container
 
 
 def cpu() -> str:
-    """Return the features of this CPU, as far as the system reports them; compiled code may use all of them."""
+    """Return the CPU's features as reported by the system; compiled code may use all of them."""
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
             for line in file:
@@ -31,7 +31,7 @@ def own_folder(folder: Path) -> None:
     """Make the cache folder, for this user alone.
 
     Raises:
-        ImageError: the folder cannot be made, or others may write to it: loading an image runs it as native code.
+        ImageError: the folder cannot be made, or others may write to it (loading an image runs it as native code).
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def check_owner(path: Path, is_kind: object) -> None:
     """Refuse a file or folder that others may have written.
 
     Raises:
-        ImageError: the path is not this user's alone, or not of that kind.
+        ImageError: the path does not belong to this user alone, or is not of that kind.
         OSError: the path does not exist.
     """
     status = path.lstat()
@@ -73,14 +73,14 @@ def check_owner(path: Path, is_kind: object) -> None:
 
 
 def check_readable(path: Path, status: os.stat_result) -> None:
-    """Refuse the file of an image that others than this user and the system may have written.
+    """Refuse the file of an image that users other than this one and the system's may have written.
 
     Args:
         path: the file.
-        status: that of the open file.
+        status: the status of the open file.
 
     Raises:
-        ImageError: another user owns the file, can write to it, or could put another one in its place.
+        ImageError: another user owns the file, can write to it, or could replace it.
     """
     if hasattr(os, "geteuid") and (status.st_uid not in {0, os.geteuid()} or status.st_mode & 0o022):
         raise ImageError(
@@ -91,10 +91,12 @@ def check_readable(path: Path, status: os.stat_result) -> None:
 
 
 def check_way(folder: Path) -> None:
-    """Refuse a folder or file that others may rename: each folder around it must be this user's or the system's, and writable by nobody else.
+    """Refuse a folder or file that others could rename.
+
+    Every folder on its path must belong to this user or the system, and be writable by no other user.
 
     Raises:
-        ImageError: somebody else could put another folder in its place.
+        ImageError: another user could replace a folder.
         OSError: the folder does not exist.
     """
     if not hasattr(os, "geteuid"):
@@ -103,7 +105,7 @@ def check_way(folder: Path) -> None:
     for around in Path(os.path.realpath(folder)).parents:
         status = around.stat()
         if status.st_mode & stat.S_ISVTX and status.st_uid in trusted:
-            continue  # as in /tmp, nobody may rename a file of somebody else
+            continue  # sticky, like /tmp: no user may rename another user's file
         open_to_others = status.st_mode & stat.S_IWOTH or (
             status.st_mode & stat.S_IWGRP and status.st_gid not in _own()
         )
@@ -115,5 +117,5 @@ def check_way(folder: Path) -> None:
 
 
 def _own() -> set[int]:
-    """Return the groups that belong to the system, or, as far as the group database shows, to this user alone."""
+    """Return the groups that belong to the system, or, by the group database, to this user alone."""
     return {0, os.getegid()}

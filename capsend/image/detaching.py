@@ -1,4 +1,4 @@
-"""Take the content of an image's memory out of its component: the engine maps it from a file of its own, and can put it back page by page."""
+"""The content of an image's memory, taken out of its component: the engine maps it from a separate file and can restore it page by page."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _I32_CONST, _END = 0x41, 0x0B
 def detach(component: bytes) -> tuple[bytes, list[tuple[int, bytes]], int]:
     """Return a component without the content of its memory, [(address, content)], and the size of the memory in bytes.
 
-    A component whose memory begins with zeros stays as it is.
+    A component whose memory begins with zeros is not changed.
 
     Raises:
-        LookupError: the component's data are not laid out as they were when this was written.
+        LookupError: the component's data are laid out in a way that this module does not support.
     """
     spans = [(reader.at, behind) for kind, reader, behind in sections(component) if kind == _CORE_MODULE]
     start, end = max(spans, key=lambda span: _data_size(component, *span), default=(0, 0))

@@ -1,7 +1,8 @@
-"""The files that an image is made of, beside its packages, and the place of each in the guest.
+"""The files of an image other than its packages, and the place of each in the guest.
 
-A process can spawn as the host can, and by the same rules: the rooms that judge and ship are baked whole, under the names that they have on
-the host. A file in `guest/overlay` replaces the host's file of the same path; nothing else decides which files differ in the guest.
+A process can spawn like the host, by the same rules: the rooms that judge and ship are baked whole, under their names
+on the host. A file in `guest/overlay` replaces the host's file of the same path; nothing else decides which files
+differ in the guest.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def guest_modules() -> frozenset[str]:
 
 
 def declaration_files(tops: Iterable[str]) -> dict[Path, Path]:
-    """Return {place in the guest: file} of the declarations that other packages have of modules below these top-level names."""
+    """Return {place in the guest: file} of the declarations in other packages for modules below these top-level names."""
     wanted = frozenset(tops)
     return {
         Path("capsend_traits", BAKED, folder.owner, Path(path).relative_to(folder.path)): Path(path)

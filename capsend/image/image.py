@@ -1,4 +1,4 @@
-"""Images: the snapshot that processes start from, built at first use and kept in the user's cache folder."""
+"""Images: the snapshots from which processes start, built at first use and kept in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from capsend.image.image_file import ImageFile
 
 FORMAT: Final = 6
-"""Raised with every change of the engine's settings or of the layout of the cache that makes old images useless."""
+"""Increased when a change of the engine's settings or of the cache's layout makes old images useless."""
 
 _lock = threading.Lock()
 _templates: dict[Path, Template] = {}
@@ -56,39 +56,40 @@ def _names(value: Iterable[str]) -> tuple[str, ...]:
 class Image:
     """A CPython for WebAssembly with its whole standard library, `attrs`, `typing_extensions` and chosen packages.
 
-    An image is a value that describes the content. The file is built when a process first needs it, about 15 seconds once per machine and
-    user, and shared by all programs that ask for the same content.
+    An image is a value that describes the content. Its file is built when a process first needs it, which takes about
+    15 seconds once per machine and user. All programs that ask for the same content share the file.
 
     Args:
-        packages: names of packages; the packages that they require are included. A package with native code is taken as it was built for
-            processes: ready-made (`pip install capsend-NAME`), by `capsend image add NAME`, or now, where a recipe and the tools are there.
-            All others must be installed on the host.
+        packages: names of packages; the packages that they require are included. A package with native code is used in
+            a build for processes: ready-made (`pip install capsend-NAME`), made by `capsend image add NAME`, or made
+            now if it has a recipe and the tools are installed. All others must be installed on the host.
 
     Raises:
-        ImageError: from `ensure`, when a package is not installed, or has native code that is not built for processes, or when the image
-            cannot be built, stored or trusted.
+        ImageError: from `ensure`: a package is not installed, or has native code that is not built for processes, or
+            the image cannot be built, stored or trusted.
     """
 
     packages: tuple[str, ...] = attrs.field(default=(), converter=_names)
     file: ImageFile | None = attrs.field(default=None, init=False)
-    """The file that it is read from; None for an image that is built on this machine."""
+    """The file from which it is read; None for an image that is built on this machine."""
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], *, digest: str | None = None) -> Image:
-        """Return the image of a file that `to_file`, or `capsend image build --output`, wrote on this machine or another one.
+        """Return the image in a file that `to_file`, or `capsend image build --output`, wrote on any machine.
 
-        The file holds WebAssembly that runs on every machine, and no machine code. It is compiled for this CPU when a process first needs
-        it, in about 5 seconds, into the same cache as other images; until then only its head is read. Whoever wrote the file
-        can decide what functions answer and see what they are sent, in every process that starts from the image, but cannot reach beyond
-        a process. So give *digest*, or let nobody else write to the file.
+        The file contains WebAssembly, which runs on every machine, and no machine code. It is compiled for this CPU
+        when a process first needs it, in about 5 seconds, into the same cache as other images; until then only its head
+        is read. The author of the file can decide the results of functions and see the data sent to them, in every
+        process that starts from the image, but cannot reach beyond a process. So give *digest*, or let no other user
+        write to the file.
 
         Args:
             path: the file.
             digest: the digest that the file must have, 64 hexadecimal digits, as `to_file` returns it.
 
         Raises:
-            ImageError: the file cannot be read, is no image, is damaged, has another digest, was made by another version of capsend,
-                or, without *digest*, belongs to another user or can be written by others.
+            ImageError: the file cannot be read, is not an image, is damaged, has another digest, was made by another
+                version of capsend, or, without *digest*, belongs to or can be written by another user.
         """
         from capsend.image import image_file
 
@@ -111,10 +112,10 @@ class Image:
         """Write the image to a file for other machines, and return the digest of the file; see `from_file`.
 
         Args:
-            path: the file; one of that name is replaced when the new one is complete.
+            path: the file; an existing file is replaced once the new one is complete.
 
         Returns:
-            The digest of the file in hex, as `from_file` takes it.
+            The digest of the file in hexadecimal, as `from_file` takes it.
 
         Raises:
             ImageError: a package is not installed or contains native code, the image cannot be built, or the file cannot be written.
@@ -142,7 +143,7 @@ class Image:
 
     @property
     def _digest(self) -> str:
-        """The digest of its file; empty without one."""
+        """The digest of its file; empty for an image without a file."""
         return self.file.digest if self.file is not None else ""
 
     @property
@@ -156,7 +157,7 @@ class Image:
 
     @property
     def key(self) -> str:
-        """A name for everything the built file depends on: versions, guest files, packages, settings and CPU."""
+        """A digest of everything on which the built file depends: versions, guest files, packages, settings and CPU."""
         return _key(self.packages, self._digest)
 
     @property
@@ -166,7 +167,7 @@ class Image:
 
     @property
     def requirements(self) -> tuple[str, ...]:
-        """Its packages and those that they need, but capsend's own: `("name==version", ...)`; empty for the image of a file."""
+        """Its packages and their requirements, without capsend's: `("name==version", ...)`; empty for the image of a file."""
         if self.file is not None or not self.packages:
             return ()
         own = {package.name for package in always()}
@@ -174,13 +175,13 @@ class Image:
 
     @property
     def is_built(self) -> bool:
-        """Whether the file is in the cache."""
+        """True if the image is in the cache."""
         return (self._folder / RECORD).exists()
 
     def ensure(self) -> Path:
         """Build the image if its file does not exist, and return the file.
 
-        Programs that start at the same time build once: the others wait.
+        Programs that start at the same time build it once: the others wait.
 
         Raises:
             ImageError: a package is not installed or contains native code, or the image cannot be built, stored or trusted.
@@ -190,13 +191,13 @@ class Image:
 
     @property
     def modules(self) -> frozenset[str]:
-        """The full names of all modules in the image; builds the image if need be."""
+        """The full names of all modules in the image; builds the image if necessary."""
         self.ensure()
         return self.record.modules
 
     @property
     def record(self) -> Record:
-        """The record that was written when the image was built.
+        """The record written when the image was built.
 
         Raises:
             ImageError: the image is not built.
@@ -211,8 +212,8 @@ class Image:
     def knows(self, module: str) -> bool:
         """Return whether a program can import a module in the guest, by its full name; answers without building.
 
-        Before the image is built the answer follows from the names of the standard library and of the packages, which is right for every
-        module that a program is likely to import.
+        Before the image is built, the answer is derived from the names of the standard library and of the packages; it
+        is right for every module that programs usually import.
         """
         if self.file is not None:
             return module in self.file.modules
@@ -231,7 +232,7 @@ class Image:
         return any(top in package.imports for package in _packages(self.packages))
 
     def template(self) -> Template:
-        """Return the image, loaded into this OS process; built first if need be, loaded once."""
+        """Return the image, loaded into this OS process; it is built first if necessary, and loaded once."""
         if self.packages and self.file is None:
             _provide(self.packages, os.environ.get("CAPSEND_CACHE_DIR"))
         folder = self._folder
@@ -307,7 +308,7 @@ def list_images() -> list[StoredImage]:
 def clear_images() -> int:
     """Remove every image and all leftovers of killed builds; return the number of bytes that became free.
 
-    Running programs go on: they have loaded everything that they need.
+    Running programs are not affected: they have loaded everything they need.
     """
     freed = sum(image.size for image in list_images())
     folder = cache_folder()
@@ -321,16 +322,16 @@ def clear_images() -> int:
 
 
 _IN_PLACE: Final = "CAPSEND_IN_PLACE"
-"""The environment variable that has bytes cross as text when it is 0: for tests, and for finding the origin of a fault."""
+"""The environment variable that, set to 0, sends bytes as text: for tests, and for finding the cause of a fault."""
 
 _WORKSHOP: Final = ".build-"
 _KEPT: Final = 8
-"""The number of images that stay in the cache when a new one is built: those of a few versions, environments and package sets."""
+"""The most images that stay in the cache after a build: those of a few versions, environments and package sets."""
 
 
 @functools.cache
 def _provide(names: tuple[str, ...], _cache_dir: str | None) -> None:
-    """Build the packages with native code that are missing and have a recipe, once; then the image is another than it was taken for."""
+    """Build, once, missing packages with native code that have a recipe; the image's content changes with them."""
     if provide(names):
         forget()
 
@@ -357,7 +358,7 @@ def _collected(names: tuple[str, ...], _cache_dir: str | None) -> tuple[Package,
 
 
 def always() -> tuple[Package, ...]:
-    """Return the packages that every image holds."""
+    """Return the packages that every image contains."""
     return _packages(())
 
 
@@ -375,7 +376,7 @@ def _short(parts: list[tuple[str, Any]]) -> str:
 
 
 def _content(names: tuple[str, ...], file: str) -> list[tuple[str, Any]]:
-    """Return the sources of an image, by the names of its packages, or by the digest of its file if that is not empty."""
+    """Return the sources of an image: by the names of its packages, or, if it has a file, by the file's digest."""
     return _content_in(names, file, os.environ.get("CAPSEND_CACHE_DIR"))
 
 
@@ -411,7 +412,7 @@ def _content_key(names: tuple[str, ...], file: str, cache_dir: str | None) -> st
 
 @functools.cache
 def _guest() -> str:
-    """Return the digest of the part that all images of this installation share: capsend's own files, and the tool that makes components."""
+    """Return the digest of the part that this installation's images share: capsend's own files, and the tool that makes components."""
     import importlib.metadata
 
     files = [(str(inside), digest_of(path)) for inside, path in guest_files().items()]
@@ -420,7 +421,10 @@ def _guest() -> str:
 
 
 def _declarations(names: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return the declarations of the chosen packages by others; the search takes milliseconds, which the default image does not need."""
+    """Return other packages' declarations for the chosen packages.
+
+    The search takes milliseconds, so it is skipped for the default image.
+    """
     tops = [top for package in _packages(names) for top in package.imports] if names else []
     return [(str(inside), digest_of(path)) for inside, path in declaration_files(tops).items()] if tops else []
 
@@ -435,10 +439,10 @@ def _digest(package: Package) -> str:
 
 
 def _load(folder: Path) -> Template | None:
-    """Load a built image; return None when it is missing, or damaged, which is reported.
+    """Load a built image; return None if it is missing, or damaged, which is reported.
 
     Raises:
-        ImageError: the image exists, but is not safely this user's own.
+        ImageError: the image exists, but other users may have written it.
     """
     from capsend import engine
 
@@ -465,14 +469,14 @@ def _load(folder: Path) -> Template | None:
 
 
 def _files_of(record: Record) -> dict[str, str]:
-    """Return {name: digest} of the files that an image is loaded from."""
+    """Return {name: digest} of the files from which an image is loaded."""
     return {COMPILED: record.digest} | ({CONTENT: record.content} if record.content else {})
 
 
 def _check_content(folder: Path, record: Record) -> None:
-    """Compare the files with their digests, unless they have not changed since the last comparison.
+    """Compare the files with their digests, unless they are unchanged since the last comparison.
 
-    The digest of 75 MB takes longer than all the rest of starting up; the change time shows every write.
+    The digest of 75 MB takes longer than the rest of the start; the change time reveals every write.
     """
     digests, stamp = _files_of(record), folder / "verified"
     states = [(folder / name).stat() for name in digests]
@@ -486,14 +490,14 @@ def _check_content(folder: Path, record: Record) -> None:
         if digest_of(folder / name) != digest:
             message = f"{folder / name} is not the file that was built"
             raise ValueError(message)
-    # In a cache that cannot be written the digests are taken every time.
+    # If the cache cannot be written, the digests are computed every time.
     with contextlib.suppress(OSError):
         stamp.write_text(current, encoding="ascii")
 
 
 @contextlib.contextmanager
 def _building(folder: Path) -> Iterator[None]:
-    """Let one OS process at a time build or remove images."""
+    """Let only one OS process at a time build or remove images."""
     import filelock
 
     lock = filelock.FileLock(folder / ".lock")
@@ -512,7 +516,7 @@ def _building(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _workshop(folder: Path) -> Iterator[Path]:
-    """Yield a new folder for a build, which goes in the end unless it was renamed."""
+    """Yield a new folder for a build; the folder is removed in the end unless it was renamed."""
     try:
         workshop = Path(tempfile.mkdtemp(prefix=_WORKSHOP, dir=folder))
     except OSError as error:
@@ -524,13 +528,13 @@ def _workshop(folder: Path) -> Iterator[Path]:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove the workshops of builds that were killed; the caller holds the lock, so nobody works in them."""
+    """Remove the workshops of killed builds; the caller holds the lock, so no build is running."""
     for workshop in folder.glob(f"{_WORKSHOP}*"):
         shutil.rmtree(workshop, ignore_errors=True)
 
 
 def _discard(folder: Path) -> None:
-    """Remove an image so that a half-removed one cannot be taken for a whole one."""
+    """Remove an image in such an order that a half-removed image cannot pass for a whole one."""
     if folder.exists() or folder.is_symlink():
         grave = folder.with_name(f"{_WORKSHOP}{folder.name}-{os.getpid()}")
         folder.rename(grave)

@@ -1,7 +1,7 @@
-"""The file of an image: a component of WebAssembly, made by one machine and compiled by others, with the facts about it.
+"""The file of an image: a WebAssembly component made by one machine and compiled by others, with the facts about it.
 
-It holds no machine code: each machine compiles the component for its own CPU, into its own cache. A reader takes no number, size or text of
-the file for granted, and looks at nothing behind a part that is wrong.
+It contains no machine code: each machine compiles the component for its own CPU, into its own cache. A reader checks
+every number, size and text of the file, and reads nothing after a part that is wrong.
 
 ==========================================  ==================================================================
 part                                        content
@@ -11,7 +11,7 @@ head                                        JSON of `_FIELDS`
 component                                   compressed by zlib; its size and SHA-256 are in the head
 ==========================================  ==================================================================
 
-The digest of a file is the SHA-256 of start and head, which has that of the component: who knows it knows the whole content.
+The digest of a file is the SHA-256 of start and head, which contains the component's: it identifies the whole content.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ class ImageFile:
     Attributes:
         path: the file.
         digest: its SHA-256, as hexadecimal digits.
-        guest: the digest of capsend's own files in it; see `capsend.image.image`.
+        guest: the digest of capsend's files in it; see `capsend.image.image`.
         python: the version of its CPython.
         packages: names and versions of its packages, as in `Record`.
         modules: the full names of its modules.
         size: bytes of the component.
-        stored: bytes that it takes in the file.
-        sha256: that of the component, as hexadecimal digits.
-        start: its place in the file.
+        stored: bytes of the component in the file.
+        sha256: the component's digest, as hexadecimal digits.
+        start: the component's position in the file.
     """
 
     path: Path = attrs.field(eq=False)
@@ -88,7 +88,7 @@ class ImageFile:
     start: int = attrs.field(eq=False, repr=False)
 
     def unpack(self, target: Path) -> None:
-        """Write the component to a new file, and compare it with its digest.
+        """Write the component to a new file, and compare the file with the component's digest.
 
         Raises:
             ImageError: the file is not the one whose head was read, or is damaged.
@@ -120,12 +120,12 @@ def write(
     packages: tuple[str, ...],
     modules: frozenset[str],
 ) -> str:
-    """Write a file and return its digest; a file of that name is replaced when the new one is complete.
+    """Write a file and return its digest; an existing file is replaced once the new one is complete.
 
     Args:
         path: the file.
         component: the file of the component.
-        guest: the digest of capsend's own files in it.
+        guest: the digest of capsend's files in it.
         python: the version of its CPython.
         packages: names and versions of its packages.
         modules: the full names of its modules.
@@ -153,14 +153,15 @@ def write(
 
 
 def read(path: str | os.PathLike[str], *, digest: str | None = None) -> ImageFile:
-    """Read start and head of a file, which anybody may have written; the component is looked at by `ImageFile.unpack`.
+    """Read start and head of a file, which may come from anyone; `ImageFile.unpack` checks the component.
 
     Args:
         path: the file.
-        digest: the digest that the file must have; without one, nobody else may be able to write to the file.
+        digest: the required digest of the file; without it, no other user may be able to write to the file.
 
     Raises:
-        ImageError: the file is no image, is damaged, has another digest, or could have been written by others.
+        ImageError: the file is not an image, is damaged, has another digest, or could have been written by another
+            user.
         OSError: the file cannot be read.
     """
     if digest is not None and not _DIGEST.fullmatch(digest):
@@ -202,12 +203,12 @@ def read(path: str | os.PathLike[str], *, digest: str | None = None) -> ImageFil
 
 
 def damaged(path: str | os.PathLike[str], reason: str) -> ImageError:
-    """Return the error of a file that is not as it was written."""
+    """Return the error of a file that is not in its original form."""
     return ImageError(f"{path} is damaged: {reason}. {_AGAIN}")
 
 
 def _opened(path: Path) -> FileIO:
-    """Open without waiting for the other end of a pipe."""
+    """Open a file; do not wait for the other end of a pipe."""
     return open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
 
 
@@ -215,7 +216,7 @@ def _checked(facts: Any) -> dict[str, Any]:
     """Return the facts of a head as attributes.
 
     Raises:
-        ValueError: they are not the bytes that `write` writes.
+        ValueError: the facts are not in the form that `write` gives them.
     """
     if type(facts) is not dict or {name: type(value) for name, value in facts.items()} != _FIELDS:
         message = "other fields"
@@ -230,7 +231,7 @@ def _checked(facts: Any) -> dict[str, Any]:
 
 
 def _inflated(file: FileIO, stored: int, size: int) -> Iterator[bytes]:
-    """Yield the parts of the compressed bytes: as many bytes as they should have, and at most one part more."""
+    """Yield the decompressed parts: as many bytes as they should have, and at most one part more."""
     machine, left = zlib.decompressobj(), size
     while stored:
         packed = file.read(min(stored, _PART)) or b""

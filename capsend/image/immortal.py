@@ -1,8 +1,8 @@
-"""Make the objects of a snapshot immortal, so that using one does not write to its page.
+"""Immortal objects in a snapshot: using one does not write to its page.
 
-CPython counts references in the object itself: merely looking at a shared constant writes to memory, and every page that a process writes
-to is copied for it. Objects with a very high count are left alone by the interpreter (PEP 683). The guest lists its objects as the last
-step before the snapshot; this module sets their counts in the data of the component.
+CPython counts references in the object itself: merely reading a shared constant writes to memory, and every page to
+which a process writes is copied for it. The interpreter does not change very high counts (PEP 683). The guest lists its
+objects in the last step before the snapshot; this module sets their counts in the data of the component.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ Segment = tuple[int, int, int]
 
 
 def immortalize(path: Path) -> int:
-    """Set the reference counts of all listed objects in a component; return the number of those that are immortal now.
+    """Make all listed objects in a component immortal; return the number of objects.
 
-    An object counts only if its type is at the listed address: objects that were freed since are left as they are.
+    An object counts only if its type is at the listed address: objects that were freed since are not changed.
     """
     binary = bytearray(path.read_bytes())
     segments = sorted(_snapshot(binary))
@@ -55,7 +55,7 @@ def immortalize(path: Path) -> int:
 
 
 def _listed(binary: bytearray) -> Iterator[tuple[int, int]]:
-    """Yield the (address, address of type) pairs of the list that the guest left; none if the list is not whole."""
+    """Yield the pairs (address, address of the type) of the guest's list; none if the list is incomplete."""
     position = binary.find(_MARK)
     while position >= 0:
         header = position + len(_MARK)
@@ -69,7 +69,7 @@ def _listed(binary: bytearray) -> Iterator[tuple[int, int]]:
 
 
 def _snapshot(binary: bytearray) -> list[Segment]:
-    """Return the data of the module that holds most: the others only link it together."""
+    """Return the data of the module that has most; the other modules only link."""
     modules = [list(_segments(binary, start, end)) for start, end in _modules(binary, 0, len(binary))]
     return max(modules, key=lambda segments: sum(size for _, _, size in segments))
 
@@ -83,7 +83,7 @@ def _modules(binary: bytearray, start: int, end: int) -> Iterator[tuple[int, int
 
 
 def _sections(binary: bytearray, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    position = start + 8  # behind the magic number and the version
+    position = start + 8  # after the magic number and the version
     while position < end:
         size, first = _unsigned(binary, position + 1)
         yield binary[position], first, first + size
@@ -98,7 +98,7 @@ def _segments(binary: bytearray, start: int, end: int) -> Iterator[Segment]:
         for _ in range(count):
             kind, position = _unsigned(binary, position)
             address = None
-            if kind != 1:  # 1: placed by code, and not at a known address
+            if kind != 1:  # 1: placed by code, at an unknown address
                 if binary[position] == _I32_CONST:
                     address, position = _unsigned(binary, position + 1)
                 else:
@@ -111,6 +111,9 @@ def _segments(binary: bytearray, start: int, end: int) -> Iterator[Segment]:
 
 
 def _unsigned(binary: bytearray, position: int) -> tuple[int, int]:
-    """Return a number in LEB128, and the position behind it; addresses are signed in the format, but below 2 GiB that is the same."""
-    reader = Reader(binary, position)  # type: ignore[arg-type]  # a number is read alike of both
+    """Return a number in LEB128, and the position after it.
+
+    Addresses are signed in the format, which makes no difference below 2 GiB.
+    """
+    reader = Reader(binary, position)  # type: ignore[arg-type]  # it can read a number from both
     return reader.number(), reader.at

@@ -1,4 +1,4 @@
-"""The packages that an image bakes in besides the standard library: built for the guest, or of the host's environment without native code."""
+"""The packages baked into an image on top of the standard library: guest wheels, or packages of the host without native code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 ALWAYS: Final = ("attrs", "typing_extensions")
-"""The distributions that every image holds."""
+"""The distributions that every image contains."""
 _PLAIN: Final = frozenset(map(normal, ALWAYS))
 
 _NATIVE: Final = (".so", ".pyd", ".dylib", ".dll")
@@ -34,24 +34,24 @@ _REQUIREMENT: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 @attrs.frozen
 class Package:
-    """A distribution, or an importable package without a distribution, in the form that goes into an image."""
+    """A distribution, or an importable package without a distribution, as it goes into an image."""
 
     name: str
     version: str
     files: tuple[tuple[str, Path], ...] = attrs.field(repr=False)
-    """(path below the folder of packages, file on the host)."""
+    """(path below the packages' folder, file on the host)."""
     native: tuple[Path, ...] = attrs.field(default=(), repr=False)
     """Its native code, which is left out."""
     needed_by: str = ""
-    """The package that requires it; empty when the user asked for it."""
+    """The package that requires this one; empty if the user asked for it."""
     digest: str = attrs.field(default="", repr=False)
-    """The digest of its content where that is known: of a package that was built for the guest."""
+    """The digest of its content, if known: that of a guest wheel."""
     host_version: str = ""
-    """The version on the host of a package that was built for the guest, if it is another."""
+    """The host's version of a package built for the guest, if it differs."""
 
     @property
     def words(self) -> str:
-        """Its name in a message, with the package that requires it."""
+        """Its name for a message, with the package that requires it."""
         return f"the package {self.name!r}" + (f", which {self.needed_by!r} requires," if self.needed_by else "")
 
     @property
@@ -66,7 +66,7 @@ class Package:
 
 
 def how_to_get(recipe: Recipe) -> str:
-    """Return what can be done to have a package with native code in an image, as the end of a sentence."""
+    """Return the ways to get a package with native code into an image, as the end of a sentence."""
     if recipe.refused:
         return f"cannot be built for a process yet: {recipe.refused}"
     tools = "" if is_available() else f"{EXTRA}, then "
@@ -74,15 +74,15 @@ def how_to_get(recipe: Recipe) -> str:
 
 
 def collect(names: Iterable[str]) -> tuple[Package, ...]:
-    """Find the named packages and all packages that they require.
+    """Return the named packages and all packages that they require.
 
-    A name is a distribution's name or an import name. A package that was built for the guest takes the place of the host's.
+    A name is a distribution's name or an import name. A guest wheel replaces the host's package.
 
     Returns:
         Each package once, sorted by name.
 
     Raises:
-        ImageError: a package is not installed, or has no Python files; a package requires another that is not installed.
+        ImageError: a package or one of its requirements is not installed, or a package has no Python files.
     """
     found: dict[str, Package] = {}
     waiting: list[tuple[str, str]] = [(name, "") for name in names]
@@ -105,7 +105,7 @@ def collect(names: Iterable[str]) -> tuple[Package, ...]:
 
 
 def distribution_name(name: str) -> str:
-    """Return the name of the distribution that a name stands for, as `collect` reads it."""
+    """Return the name of the distribution for a name that `collect` accepts."""
     found = _distribution(name)
     return found.name if found else name
 
@@ -125,7 +125,7 @@ def _required(lines: Iterable[str]) -> Iterator[str]:
         marker = line.partition(";")[2]
         if match is None or re.search(r"\bextra\s*==", marker):
             continue
-        # A marker that does not hold on this machine shows in the requirement not being installed; pip has evaluated it.
+        # If a marker does not hold on this machine, the requirement is not installed: pip has evaluated the marker.
         if not marker or _distribution(match[1]) is not None:
             yield match[1]
 
@@ -148,7 +148,7 @@ def _files(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str,
 
 
 def _metadata(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str, Path]]:
-    """Yield the files that `importlib.metadata` reads, by their names in a wheel."""
+    """Yield (name in a wheel, file) of the files that `importlib.metadata` reads."""
     folder = f"{normal(distribution.name).replace('-', '_')}-{distribution.version}.dist-info"
     place = Path(str(getattr(distribution, "_path", "")))
     for name in _METADATA:
@@ -178,7 +178,7 @@ def _folder_of(top: str) -> Iterator[tuple[str, Path]]:
 
 
 def _built(wheel: store.Wheel, needed_by: str) -> Package:
-    """Return a package that was built for the guest, without the files that only its tests and other builds read."""
+    """Return a package built for the guest, without files that only its tests and other builds read."""
     files = tuple((relative, path) for relative, path in wheel.files() if not _is_left_out(relative))
     mine = store.host_version(wheel.name)
     return Package(

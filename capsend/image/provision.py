@@ -1,4 +1,4 @@
-"""Packages with native code that an image asks for and that nobody has built yet: they are built by their recipes."""
+"""Packages with native code that an image needs and that are not built yet: they are built by their recipes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 
 def provide(names: Iterable[str]) -> bool:
-    """Build the missing ones of the named packages, and of those that they require, if a recipe is known and the tools are installed.
+    """Build the missing packages among the named ones and their requirements, if they have recipes and the tools are installed.
 
-    A package that can do without its native code, and whose build fails, goes into the image without it, which is reported.
+    If the build of a package fails that works without its native code, the image gets the package without it; this is
+    reported.
 
     Returns:
-        Whether anything was built.
+        True if anything was built.
 
     Raises:
         ImageError: a build failed, and the package needs its native code.

@@ -1,4 +1,4 @@
-"""The calls that an image makes while it is built, as the texts that a process gets."""
+"""The calls made during the build of an image, as the texts for a process."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _NAME: Final = "rehearsal_calls"
 
 
 def texts(*, knows: Callable[[str], bool]) -> str:
-    """Return every rehearsed call as JSON, `[[program, call], ...]`, made by the very code that makes the real ones.
+    """Return the rehearsed calls as JSON, `[[program, call], ...]`, made by the same code as real calls.
 
     Args:
-        knows: returns whether an image has a module of that full name.
+        knows: returns whether an image has the module of a full name.
     """
     from capsend.shipping.ship import ship
 
     module = _load()
-    # The functions take the part of a user's own: they go by source, as those of a module that no image holds.
+    # The functions stand for a user's: they are sent by source, as functions of a module that no image has.
     sys.modules[_NAME] = module
     try:
         calls = [ship(function, args, kwargs, knows=knows) for function, args, kwargs in module.calls()]

@@ -14,7 +14,7 @@ _OTHER_FORMS = ("posix", "right")
 
 
 def folder() -> Path | None:
-    """Return the folder of the zones: the first one that `zoneinfo` searches, or the package `tzdata`; None without either."""
+    """Return the folder of the zones: the first that `zoneinfo` searches, or the package `tzdata`; None if neither exists."""
     for path in map(Path, zoneinfo.TZPATH):
         if (path / "UTC").is_file():
             return path
@@ -23,7 +23,7 @@ def folder() -> Path | None:
 
 
 def version() -> str:
-    """Return a text that changes with the zones."""
+    """Return a text that changes when the zones change."""
     path = folder()
     if path is None:
         return "none"

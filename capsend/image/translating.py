@@ -1,4 +1,4 @@
-"""Turn the component of an image into machine code: with a gauge, its modules merged where that can be done, and the content of its memory apart."""
+"""The translation of an image's component to machine code: with a gauge, with merged modules if possible, and with the memory's content separate."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from capsend.image.merging.merge import merge
 
 
 def translate(component: bytes, content: Path) -> tuple[bytes, str]:
-    """Merge the modules of a component and compile it for this machine; if they cannot be merged, compile it as it is.
+    """Merge the modules of a component, if possible, and compile the component for this machine.
 
     Args:
         component: the component.
-        content: the file for the content of its memory; not written where the compiled form has it.
+        content: the file for the content of its memory; not written if the compiled form contains it.
 
     Returns:
-        (the compiled form, the reason why its modules are not merged; empty if they are).
+        (the compiled form, the reason why its modules are not merged). The reason is empty if they are merged.
 
     Raises:
-        LookupError: no gauge can be put into the component, or its memory cannot be taken out.
+        LookupError: the gauge cannot be added to the component, or its memory cannot be taken out.
         ValueError: the component cannot be compiled.
     """
     try:
@@ -34,10 +34,10 @@ def translate(component: bytes, content: Path) -> tuple[bytes, str]:
 
 
 def compile_gauged(component: bytes, content: Path) -> bytes:
-    """Compile a component with a gauge in it; *content* is as for `translate`.
+    """Compile a component with a gauge; *content* as for `translate`.
 
     Raises:
-        LookupError: no gauge can be put into the component, or its memory cannot be taken out.
+        LookupError: the gauge cannot be added to the component, or its memory cannot be taken out.
         ValueError: the component cannot be compiled.
     """
     if engine.has_slots():
@@ -56,7 +56,10 @@ def _write(path: Path, pieces: list[tuple[int, bytes]], size: int) -> None:
 
 
 def main() -> None:
-    """Translate the first file into the second and third, and print the reason why it is not merged; with a fourth argument, only compile it."""
+    """Translate the first file into the second and third, and print why it is not merged.
+
+    With a fourth argument, only compile it.
+    """
     source, target, content, *unmerged = sys.argv[1:]
     component = Path(source).read_bytes()
     compiled, reason = (

@@ -1,4 +1,4 @@
-"""The uses of componentize-py beyond its documented command line, and a probe for the changes of another version.
+"""The uses of componentize-py beyond its documented command line, and a check for changes in other versions.
 
 ==================================  =================================================================  ==========================
 what is used                        for                                                                if it changes
@@ -13,7 +13,8 @@ objects lie in data segments        immortal objects, `capsend.image.immortal`  
 the largest module has the memory   taking its content out, `capsend.image.detaching`                  no image is built
 ==================================  =================================================================  ==========================
 
-`changes` looks at the tool alone. `python -m capsend.image.unpromised` makes a component as well, and looks at each line of the table.
+`changes` checks the tool alone. `python -m capsend.image.unpromised` also makes a component, and checks every line of
+the table.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ _FEWEST_OBJECTS: Final = 100_000
 
 
 def changes() -> list[str]:
-    """Return a sentence for each part that the installed componentize-py has in another form, as far as the tool alone shows it."""
+    """Return a sentence for each part that is different in the installed componentize-py, as far as the tool alone shows it."""
     found = []
     for command, parts in _OPTIONS.items():
         line = [sys.executable, "-c", "import componentize_py; componentize_py.script()", *command.split(), "--help"]
-        done = subprocess.run(line, capture_output=True, text=True, check=False)  # noqa: S603 - our own interpreter
+        done = subprocess.run(line, capture_output=True, text=True, check=False)  # noqa: S603 - our interpreter
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
             return [f"componentize-py is not run by componentize_py.script() any more: {last}."]
@@ -47,7 +48,7 @@ def changes() -> list[str]:
 
 
 def changes_of_components() -> list[str]:
-    """Return the same for the components that it makes; makes one, in a quarter of a minute."""
+    """Return the same for the components that it makes; makes one, which takes 15 seconds."""
     from capsend import engine
     from capsend.engine.gauge import gauge
     from capsend.image import image, rehearsal
@@ -78,7 +79,7 @@ def changes_of_components() -> list[str]:
 
 
 def main() -> int:
-    """Print the changes; return 1 if there are any."""
+    """Print the changes; return 1 if the list is not empty, else 0."""
     found = changes()
     found = found or changes_of_components()
     print("\n".join(found) or "componentize-py has all parts as they were.")  # noqa: T201 - run as a program

@@ -1,4 +1,4 @@
-"""Packages without the native code that is left out of an image: a trial import on the host finds out whether they can do without."""
+"""Packages without the native code that images cannot have: a trial import on the host shows whether they work without it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _PATIENCE: Final = 60.0
 _ABSENT: Final = tuple(name for name, reason in ABSENT.items() if reason in {SYSTEM, LIBRARY, NETWORK})
-"""The absent modules that the trial hides; not those by which OS processes start, as the host's own `subprocess` needs them to be imported."""
+"""The absent modules that the trial hides. Those that start OS processes are not hidden, as the host's own `subprocess` needs them."""
 _ATTEMPT: Final = """
 import importlib, json, sys
 from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
@@ -77,7 +77,7 @@ def _recipe(package: Package) -> str:
 
 
 def missing_native(packages: Iterable[Package]) -> list[Package]:
-    """Return the packages that cannot be imported without the native code that is left out."""
+    """Return the packages that cannot be imported without their native code."""
     found = [package for package in packages if package.native]
     problems = _attempt(found) if found else {}
     return [package for package in found if package.name in problems]
@@ -85,25 +85,25 @@ def missing_native(packages: Iterable[Package]) -> list[Package]:
 
 @functools.cache
 def needs_native(name: str) -> str:
-    """Return the package that keeps *name* out of images: *name* or a package that it requires; empty if none is known."""
+    """Return the package that excludes *name* from images: *name* itself or a requirement; empty if none is known."""
     try:
         packages = collect([name])
     except ImageError:
         return ""
     found = [package for package in packages if package.native]
     problems = _attempt(found) if found else {}
-    # What has a recipe is built when an image asks for it, or the image says how.
+    # A package with a recipe is built when an image needs it, or the image's error says how.
     return next((package.name for package in found if package.name in problems and not is_buildable(package.name)), "")
 
 
 def is_buildable(name: str) -> bool:
-    """Return whether a recipe says how to build a package for the guest."""
+    """Return whether a recipe describes the build of a package for the guest."""
     recipe = recipe_of(name)
     return recipe is not None and not recipe.refused
 
 
 def _attempt(packages: list[Package]) -> dict[str, str]:
-    """Import packages in a Python of its own, without the native code of any.
+    """Import packages in a separate Python, without their native code.
 
     Returns:
         {name: error} of the packages that fail.
@@ -118,6 +118,6 @@ def _attempt(packages: list[Package]) -> dict[str, str]:
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_PATIENCE
         )
     except (OSError, subprocess.TimeoutExpired):
-        return {}  # the build finds out, if nothing else does
+        return {}  # the build notices it, if nothing else does
     lines = [line for line in done.stdout.splitlines() if line.startswith("[")]
     return dict(json.loads(line) for line in lines)

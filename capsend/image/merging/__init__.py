@@ -1,7 +1,7 @@
-"""The core modules of an image merged into one."""
+"""The core modules of an image, merged into one."""
 
 from __future__ import annotations
 
 
 class Unmergeable(Exception):
-    """A component holds a form that the merger does not know; it runs as well unmerged, only slower."""
+    """A component has a form that the merger does not support; it is used unmerged, which is only slower."""

@@ -1,6 +1,7 @@
-"""Renumber the operands of a function's instructions: functions, types, globals, tables and segments of elements.
+"""The operands of a function's instructions are renumbered: functions, types, globals, tables and element segments.
 
-Most instructions have no operand that is renumbered. One regular expression passes over a run of those and stops behind the next other one.
+Most instructions have no operand to renumber. One regular expression skips a run of those and stops after the next
+other instruction.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _LEB: Final = r"[\x80-\xff]*+[\x00-\x7f]"
-_ADDRESS: Final = rf"[\x00-\x3f]{_LEB}"  # in the first memory: a larger first byte announces another one
+_ADDRESS: Final = rf"[\x00-\x3f]{_LEB}"  # in the first memory: a larger first byte announces another memory
 _PLAIN: Final = "|".join(
     (
         r"[\x00\x01\x05\x0b\x0f\x1a\x1b\x45-\xc4\xd1]",
-        r"[\x02-\x04][\x40\x6f-\x7f]",  # blocks without a type, or of one value
+        r"[\x02-\x04][\x40\x6f-\x7f]",  # blocks without a type, or with a single value
         rf"[\x0c\x0d\x20-\x22\x41\x42]{_LEB}",
         rf"[\x28-\x3e]{_ADDRESS}",
         r"[\x3f\x40]\x00|\xd0[\x6f\x70]|\x1c\x01[\x6f-\x7f]|\x43.{4}|\x44.{8}",
-        rf"\xfc(?:[\x00-\x07]|\x0a\x00\x00|\x0b\x00|\x08{_LEB}\x00|\x09{_LEB})",  # segments of data keep their numbers
+        rf"\xfc(?:[\x00-\x07]|\x0a\x00\x00|\x0b\x00|\x08{_LEB}\x00|\x09{_LEB})",  # data segments keep their numbers
         (
             rf"\xfd(?:[\x00-\x0b\x5c\x5d]{_ADDRESS}|[\x0c\x0d].{{16}}|[\x15-\x22].|[\x54-\x5b]{_ADDRESS}."
             r"|[\x0e-\x14\x23-\x53\x5e-\x7f]|[\x80-\xff]++[\x00-\x7f])"
@@ -53,7 +54,7 @@ _NEXT: Final = re.compile(f"(?:{_PLAIN})*+(?:{_OTHER})".encode("latin-1"), re.DO
 
 
 class Renumbering(dict[bytes, bytes]):
-    """{old number: new number}, both as LEB128, filled as it is asked; an old number may be padded."""
+    """{old number: new number}, both as LEB128, filled on demand; an old number may be padded."""
 
     def __init__(self, numbers: Sequence[int], *, encode: Callable[[int], bytes] = leb) -> None:
         super().__init__()
@@ -109,10 +110,10 @@ class Code:
         return {Reader(old).number() for old in self._written}
 
     def renumber(self, body: bytes) -> bytes:
-        """Return the body of a function, without its size, with new numbers.
+        """Return the body of a function, without its size, with the new numbers.
 
         Raises:
-            Unmergeable: the body holds an instruction that the merger does not know.
+            Unmergeable: the body contains an instruction that the merger does not support.
         """
         reader = Reader(body)
         for _ in range(reader.number()):

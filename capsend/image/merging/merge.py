@@ -1,8 +1,9 @@
-"""Merge the core modules of an image into one, so that a process starts in a fraction of the time.
+"""The core modules of an image are merged into one, so that a process starts in a fraction of the time.
 
-componentize-py links an image from a dozen modules that share one table of functions. wasmtime has to make every function reference of
-a table that one module has and others fill at each instantiation; a table of the module's own is filled when it is used. Two modules stay
-as they are: the one through which the others reach the host before there is a memory, and the one that completes it afterwards.
+componentize-py links an image from a dozen modules that share one table of functions. If one module has the table and
+others fill it, wasmtime must make every function reference at each instantiation. If a module fills its own table, the
+references are made on use. Two modules stay separate: the one through which the others reach the host before there is a
+memory, and the one that completes it afterwards.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ _INSTANCE: Final = 0x12
 _LIFT, _LOWER, _RESOURCE_REP = 0, 1, 4
 _PLAIN: Final = frozenset((0, 1, 2))
 _NAMING: Final = {3: MEMORY, 4: FUNCTION, 5: FUNCTION}
-"""{option of a canonical function: the sort of its operand}; the plain options are encodings of text."""
+"""{option of a canonical function: the sort of its operand}; the options without an operand are text encodings."""
 
 _Export: TypeAlias = "tuple[int, str]"
 """An export of a module's instance: the number of the instance, and the name."""
 
 _Symbol: TypeAlias = "_Export | int"
-"""A core function, table or memory: an export, or a canonical function, by its place among those."""
+"""A core function, table or memory: an export, or a canonical function given by its number."""
 
 
 @attrs.frozen
 class _Instance:
-    """An instance of a module, with the instances of its imports; or a bundle of exports of others."""
+    """An instance of a module, with the instances for its imports; or a bundle of other instances' exports."""
 
     module: int = -1
     given: dict[str, int] = attrs.Factory(dict)
@@ -50,10 +51,10 @@ class _Canonical:
 
     Attributes:
         before: its definition, up to the core function that it lifts.
-        core: that function, or None.
+        core: the number of that core function, or None.
         options: [(option, number of its operand)]; the number is None for an option without one.
         behind: the rest of the definition.
-        symbol: its place among those that are core functions; None if it lifts one.
+        symbol: its number among the canonical functions that make a core function; None if it lifts one.
     """
 
     before: bytes
@@ -70,7 +71,7 @@ class _Canonical:
 
 @attrs.frozen
 class _Step:
-    """One step of the component, in its order: a section that is kept, an instance of a module, or a canonical function."""
+    """One step of the component, in order: an unchanged section, an instance of a module, or a canonical function."""
 
     kept: bytes = b""
     instance: int | None = None
@@ -81,7 +82,7 @@ class _Linked:
     """The links of a component's modules.
 
     Attributes:
-        modules: (first byte, byte behind the last) of each core module.
+        modules: (first byte, byte after the last) of each core module.
         instances: the core instances.
         symbols: {sort: [symbol]} of the core functions, tables, memories and so on, by their numbers.
         steps: its steps, in order.
@@ -91,7 +92,7 @@ class _Linked:
         """Read a component.
 
         Raises:
-            Unmergeable: the component is linked otherwise than componentize-py did it when this was written.
+            Unmergeable: the component is linked in a way that the merger does not support.
         """
         self.modules: list[tuple[int, int]] = []
         self.instances: list[_Instance] = []
@@ -111,7 +112,7 @@ class _Linked:
                 self.steps.append(_Step(kept=section(kind, reader.taken(behind - reader.at))))
 
     def exported(self, sort: int, number: int) -> _Symbol:
-        """Return a symbol by its number, or the symbol that it leads to through bundles."""
+        """Return a symbol by its number, following bundles to the original."""
         symbol = self.symbols[sort][number]
         while not isinstance(symbol, int):
             holder = self.instances[symbol[0]]
@@ -193,7 +194,7 @@ def _options(reader: Reader) -> list[tuple[int, int | None]]:
 
 
 class _Merging:
-    """A component on its way to three modules: the merged one, and the two that stay apart."""
+    """A component being reduced to three modules: the merged one, and the two that stay separate."""
 
     def __init__(self, binary: bytes) -> None:
         self._header = binary[:HEADER]
@@ -254,7 +255,7 @@ class _Merging:
         return Definition(self._merged[instance], *self._module(instance).exports[name])
 
     def _wanted(self) -> list[_Export]:
-        """Return the exports of the merged modules that others need."""
+        """Return the exports of the merged modules that other modules need."""
         named: list[tuple[int, int]] = []
         for step in self._linked.steps:
             if step.canonical is not None:
@@ -310,7 +311,7 @@ class _Merging:
             self._counts[FUNCTION] += 1
 
     def _number(self, sort: int, symbol: _Symbol) -> int:
-        """Return the new number of a symbol; an export gets one when it is first needed."""
+        """Return the new number of a symbol; an export gets its number at the first use."""
         known = self._numbers.get((sort, symbol))
         if known is not None:
             return known
@@ -318,7 +319,7 @@ class _Merging:
             raise Unmergeable("a canonical function is needed before it is made")
         instance, name = symbol
         if instance in self._merged and instance not in self._placed:
-            # No code runs while modules are instantiated, so it does not matter that some are instantiated later.
+            # No code runs while modules are instantiated, so the order of instantiation may change.
             self._write_merged()
         exported = _exported_name(instance, name) if instance in self._merged else name
         alias = bytes((_CORE, sort, _EXPORTED)) + leb(self._placed[instance]) + text(exported)
@@ -336,7 +337,8 @@ def merge(component: bytes) -> bytes:
     """Return a component with the same behaviour, linked from three modules.
 
     Raises:
-        Unmergeable: the component is linked otherwise than componentize-py did it when this was written; the caller then uses it as it is.
+        Unmergeable: the component is linked in a way that the merger does not support; the caller then uses it
+            unmerged.
     """
     try:
         return _Merging(component).merge()

@@ -1,6 +1,7 @@
-"""Join the modules of a component that call each other into one, whose functions, globals and tables are numbered anew.
+"""Modules of a component that call each other, joined into one, with new numbers for functions, globals and tables.
 
-An import that another of the modules exports becomes the exported definition; an import that no module exports stays an import.
+An import that another of the modules exports becomes the exported definition; an import that none exports stays an
+import.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Outside:
 
 @attrs.frozen
 class Definition:
-    """A definition of one of the modules: its place among the modules, the kind, and its number in that module."""
+    """A definition in one of the modules: the module's index, the kind, and the definition's number in the module."""
 
     module: int
     kind: int
@@ -60,12 +61,12 @@ class Import:
 
 
 class Module:
-    """The parts of a module, as they are to be joined.
+    """The parts of a module that is to be joined.
 
     Attributes:
         imports: {kind: [import]}.
         bodies: its functions, without their sizes.
-        globals: [(type, the constant expression of its first value)].
+        globals: [(type, the constant expression of the initial value)].
         segments: its initialized memory, as the content of a section; empty if it has none.
     """
 
@@ -73,7 +74,7 @@ class Module:
         """Read a module within a binary.
 
         Raises:
-            Unmergeable: the module has a section, a type or an element segment of a kind that the merger does not know.
+            Unmergeable: the module has a section, type or element segment that the merger does not support.
         """
         self.types: list[bytes] = []
         self.imports: dict[int, list[Import]] = {kind: [] for kind in (FUNCTION, TABLE, MEMORY, GLOBAL)}
@@ -142,14 +143,14 @@ class Module:
 
     @property
     def stands_apart(self) -> bool:
-        """True for the two modules through which the others reach the host: these two share a table of their own."""
+        """True for the two modules through which the others reach the host; they share a separate table."""
         return _TABLE_OF_IMPORTS in self.exports or any(
             entry.name == _TABLE_OF_IMPORTS for entry in self.imports[TABLE]
         )
 
     @property
     def only_fills(self) -> bool:
-        """True if nobody can call the module's own functions: it only puts functions of others into the table."""
+        """True if no module can call this module's functions: it only puts functions of others into the table."""
         own = len(self.imports[FUNCTION])
         return not self.exports and all(number < own for _, numbers in self.elements for number in numbers)
 
@@ -188,10 +189,10 @@ def _expression(reader: Reader) -> bytes:
 
 
 class Joining:
-    """Several modules on their way to be one.
+    """Several modules being joined into one.
 
     Args:
-        modules: the modules that are joined, in the order in which they are instantiated.
+        modules: the modules to join, in the order of their instantiation.
         links: for each of them, {(module, name): meaning} of its imports.
     """
 
@@ -219,7 +220,7 @@ class Joining:
 
     @property
     def outside(self) -> list[str]:
-        """The names of all imports of the joined module, each a function, from the module without a name."""
+        """The names of the joined module's imports; each is a function of the unnamed module."""
         return [entry.name for entry in self._imports]
 
     def join(self, exports: Mapping[str, Definition]) -> bytes:
@@ -229,7 +230,7 @@ class Joining:
             exports: {name: definition} of all its exports.
 
         Raises:
-            Unmergeable: one of the modules needs more than the merger knows.
+            Unmergeable: a module needs something that the merger does not support.
         """
         written: set[int] = set()
         bodies = [body for place in range(len(self._modules)) for body in self._code(place, written)]
@@ -323,7 +324,7 @@ class Joining:
         return found
 
     def _globals(self, written: set[int]) -> list[bytes]:
-        """Return the globals; a global that no code sets is a constant, which the compiler writes into the code."""
+        """Return the globals; a global that the code never sets becomes a constant, which the compiler inlines."""
         found: list[bytes] = []
         for place, module in enumerate(self._modules):
             for kind, value in module.globals:
@@ -332,7 +333,7 @@ class Joining:
         return found
 
     def _value(self, place: int, expression: bytes) -> bytes:
-        """Return a constant expression as one constant: only constants let a table be filled when it is first used."""
+        """Return a constant expression as a single constant: only with constants can a table be filled on first use."""
         reader, stack = Reader(expression), list[int]()
         while reader.at < len(expression):
             code = reader.byte()

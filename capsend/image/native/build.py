@@ -1,6 +1,7 @@
-"""The build of a guest wheel from an sdist: fetch, compile with the toolchain, take the wheel into the store.
+"""The build of a guest wheel from an sdist: fetch the sdist, compile it with the toolchain, store the wheel.
 
-A build runs the sdist's own build script on the host, with the user's rights. Recipes pin the digest of the sources that they run.
+A build runs the build script of the sdist on the host, with the user's rights. Recipes pin the digest of the sources
+that they run.
 """
 
 from __future__ import annotations
@@ -58,18 +59,19 @@ _LICENCES: Final = ("LICENSE", "LICENCE", "COPYING", "NOTICE")
 def build(
     name: str, version: str = "", *, sha256: str = "", sdist: Path | None = None, say: Callable[[str], None]
 ) -> store.Wheel:
-    """Build a package for the guest and take it into the store.
+    """Build a package for the guest and store the wheel.
 
     Args:
         name: the package.
-        version: the version; empty for the host's own where the recipe knows it, else the recipe's newest, else the index's.
-        sha256: the digest that the sdist of a package without a recipe must have; empty to accept the index's word.
-        sdist: the sdist itself, instead of a download.
-        say: called with a line of progress, often.
+        version: the version; if empty, the host's version if the recipe supports it, else the recipe's newest, else the
+            index's newest.
+        sha256: the required digest of the sdist of a package without a recipe; empty to trust the index.
+        sdist: the sdist, instead of a download.
+        say: called with each line of progress.
 
     Raises:
-        ImageError: the package cannot be built, with the reason: its recipe gives one, a tool is missing, a download or the build failed.
-            Nothing is left behind.
+        ImageError: the package cannot be built: its recipe gives a reason, a tool is missing, a download failed, or the
+            build failed. Nothing is left behind.
     """
     recipe = recipe_of(name) or Recipe(name)
     if recipe.refused:
@@ -105,7 +107,7 @@ def _cpu() -> float:
 
 
 def _unpacked(archive: Path, folder: Path) -> Path:
-    """Unpack an sdist; return its one folder."""
+    """Unpack an sdist; return its only folder."""
     folder.mkdir()
     try:
         with tarfile.open(archive) as tar:
@@ -117,10 +119,10 @@ def _unpacked(archive: Path, folder: Path) -> Path:
 
 
 def replace_texts(folder: Path, recipe: Recipe) -> None:
-    """Replace the texts of an unpacked sdist that are wrong for WebAssembly.
+    """Replace texts of an unpacked sdist that are wrong for WebAssembly.
 
     Raises:
-        ImageError: one of them does not stand in its file once.
+        ImageError: a text does not occur exactly once in its file.
     """
     for each in recipe.replacements:
         path = folder / each.file
@@ -153,7 +155,7 @@ class _Work:
         self.places: dict[str, Path] = {}
 
     def wheel(self) -> Path:
-        """Return the wheel, built."""
+        """Build and return the wheel."""
         self._libraries()
         made = self._by_meson() if self.recipe.builder == "meson" else self._by_backend()
         self._check(made)
@@ -174,7 +176,7 @@ class _Work:
                     archive.write(path, f"{info}/licenses/{path.parent.name}/{path.name}")
 
     def _libraries(self) -> None:
-        """Compile the libraries that the recipe asks for, and let the compiler find them."""
+        """Compile the libraries that the recipe lists, and make them known to the compiler."""
         for library in self.recipe.libraries:
             place = self.workshop / f"library-{library.name}"
             place.mkdir()
@@ -243,7 +245,7 @@ class _Work:
         ):
             config["binaries"]["cython"] = f"'{cython}'"
         config["host_machine"] = {"system": "'wasi'", "cpu_family": "'wasm32'", "cpu": "'wasm32'", "endian": "'little'"}
-        # meson looks for some libraries, BLAS among them, in the folders that these properties name.
+        # meson searches for some libraries, among them BLAS, in the folders that these properties name.
         folders = {
             f"{name}_{kind}dir": str(place) for name, place in self.places.items() for kind in ("library", "include")
         }
@@ -254,7 +256,7 @@ class _Work:
             config.write(file)
 
     def _packed(self, place: Path) -> Path:
-        """Make a wheel of an installed folder, with the metadata and the licences of the sdist."""
+        """Make a wheel from an installed folder, with the metadata and licences of the sdist."""
         metadata = (self.folder / "PKG-INFO").read_bytes()
         fields = dict(
             line.split(": ", 1)
@@ -284,10 +286,10 @@ class _Work:
         return path
 
     def _run(self, command: list[str], *, cwd: Path) -> None:
-        """Run a step and report its lines; raise with the last of them if it fails."""
+        """Run a step and report its output lines; raise with the last lines if it fails."""
         last: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
         try:
-            with subprocess.Popen(  # noqa: S603 - the build of a package whose digest is right, as the user asked
+            with subprocess.Popen(  # noqa: S603 - a build requested by the user, of a package whose digest was checked
                 command, cwd=cwd, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                 errors="replace",
             ) as process:  # fmt: skip
@@ -308,7 +310,7 @@ class _Work:
             )
 
     def _undefined(self) -> str:
-        """Return the symbols that no library of the guest has, as a part of a message; empty for none."""
+        """Return, as part of a message, the symbols that no library of the guest has; empty if there are none."""
         if not self.failures.exists():
             return ""
         lines = dict.fromkeys(self.failures.read_text(encoding="utf-8").splitlines())

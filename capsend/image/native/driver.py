@@ -1,9 +1,10 @@
-"""The compiler and linker that build scripts call: clang and wasm-ld of zig, with what a library for an image needs.
+"""The compiler and linker for build scripts: clang and wasm-ld of zig, with the options for a library of an image.
 
-It runs as a script of its own (`python driver.py cc ARGUMENTS`), in any folder and without capsend, so it imports the standard library only.
-It leaves out what belongs to the host (its headers, libraries and processor), adds target and headers of the guest, and links every
-program as a library: a build may ask whether a program links, and none is ever run. What a library imports is compared with what the
-libraries of the image offer, so a missing symbol is reported where it arises and not when the image is made.
+It runs as a separate script (`python driver.py cc ARGUMENTS`), in any folder and without capsend, so it imports only
+the standard library. It drops arguments meant for the host (its headers, libraries and processor), adds target and
+headers of the guest, and links every program as a library: a build may test whether a program links, but none is run.
+The imports of a library are compared with the symbols of the image's libraries, so that a missing symbol is reported
+when the library is linked, not when the image is made.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 SETTINGS: Final = "CAPSEND_TOOLCHAIN"
-"""The environment variable that holds the path of `toolchain.json`; see `toolchain.Toolchain`."""
+"""The environment variable with the path of `toolchain.json`; see `toolchain.Toolchain`."""
 FAILURES: Final = "CAPSEND_TOOLCHAIN_FAILURES"
-"""The environment variable that holds the path of a file to which undefined symbols are appended, one line per library."""
+"""The environment variable with the path of a file to which undefined symbols are appended, one line per library."""
 
 TARGET: Final = (
     "-target",
@@ -61,7 +62,7 @@ _LINK: Final = (
     "--no-shlib-sigcheck",
 )
 _ENTRY: Final = ("--export-if-defined=main", "--export-if-defined=__main_argc_argv", "--export-if-defined=__main_void")
-"""What keeps the code of a program, which would be left out with all that it asks for: checks for functions would always succeed."""
+"""Options that keep the code of a program, and its references: if it were dropped, tests for functions would always succeed."""
 _GIVEN: Final = frozenset(
     {"memory", "__indirect_function_table", "__stack_pointer", "__memory_base", "__table_base", "__heap_base", "__heap_end", "__stack_high",
      "__stack_low"}
@@ -69,7 +70,7 @@ _GIVEN: Final = frozenset(
 
 
 def imports_of(wasm: bytes) -> set[str]:
-    """Return the names that a library takes from others."""
+    """Return the names that a library imports."""
     kinds = {0: 1, 4: 2}  # function: a type; tag: an attribute and a type
     names: set[str] = set()
     position = 8
@@ -102,7 +103,7 @@ def imports_of(wasm: bytes) -> set[str]:
 
 
 def exports_of(wasm: bytes) -> set[str]:
-    """Return the names that a library offers to others."""
+    """Return the names that a library exports."""
     names: set[str] = set()
     position = 8
     while position < len(wasm):
@@ -119,7 +120,7 @@ def exports_of(wasm: bytes) -> set[str]:
 
 
 def number(wasm: bytes, position: int) -> tuple[int, int]:
-    """Read an unsigned number; return it and the position behind it."""
+    """Read an unsigned number; return (number, position after it)."""
     value = shift = 0
     while True:
         byte = wasm[position]
@@ -131,13 +132,13 @@ def number(wasm: bytes, position: int) -> tuple[int, int]:
 
 
 def text(wasm: bytes, position: int) -> tuple[str, int]:
-    """Read a name; return it and the position behind it."""
+    """Read a name; return (name, position after it)."""
     length, position = number(wasm, position)
     return wasm[position : position + length].decode("utf-8", "replace"), position + length
 
 
 def _expanded(arguments: list[str]) -> list[str]:
-    """Put the content of response files in their place."""
+    """Replace response files by their content."""
     import shlex
 
     out: list[str] = []
@@ -231,12 +232,12 @@ class Driver:
                 self.flags.append(argument)
 
     def _is_hosts(self, folder: str) -> bool:
-        """Return whether the folder holds headers of the host: its own of Python, or the system's."""
+        """Return whether a folder has headers of the host: of its Python, or of the system."""
         path = os.path.realpath(folder or ".")
         return path.startswith(("/usr/include", "/usr/local/include")) or os.path.exists(os.path.join(path, "Python.h"))
 
     def run(self) -> int:
-        """Do what the arguments say; return the exit code."""
+        """Run the compiler as the arguments require; return the exit code."""
         if self.is_plain and any(flag == "--version" for flag in self.flags) and not self.inputs:
             linker = "-Wl" in " ".join(sys.argv[2:])
             return self._call([*self._zig, "wasm-ld" if linker else "cc", "--version"])
@@ -251,7 +252,7 @@ class Driver:
 
     def _compile(self, arguments: list[str]) -> int:
         defines = [*_DEFINES, *(_CXX_ABI if self.cxx else ())]
-        # Behind all others: a package may have headers with names of Python's, and means its own.
+        # After all others: a package may have headers named like Python's, and means its own.
         headers = ["-idirafter", self.settings["include"]]
         command = [
             *self._zig,
@@ -312,7 +313,7 @@ class Driver:
             if code:
                 return code
             made = Path(output).read_bytes()
-            # What others may replace is taken from outside even where the library has it itself.
+            # Symbols that others may replace are imported even if the library has them itself.
             wanted = imports_of(made) - exports_of(made) - _GIVEN
             wanted -= {symbol for name in libraries for symbol in offers[name]}
             more = [name for name, symbols in offers.items() if name not in libraries and wanted & set(symbols)]
@@ -333,11 +334,11 @@ class Driver:
 
     @staticmethod
     def _call(command: list[str]) -> int:
-        return subprocess.call(command)  # noqa: S603 - zig, with what the build gave us
+        return subprocess.call(command)  # noqa: S603 - zig, with arguments from the build
 
 
 def main() -> None:
-    """Do what the arguments say: the first is the tool, `cc`, `c++`, `ar` or `ranlib`."""
+    """Run a tool: the first argument is its name, `cc`, `c++`, `ar` or `ranlib`."""
     settings = json.loads(Path(os.environ[SETTINGS]).read_text(encoding="utf-8"))
     tool, *arguments = sys.argv[1:]
     if tool in {"ar", "ranlib"}:

@@ -1,6 +1,7 @@
-"""Recipes: the knowledge of packages with native code, one small TOML file each.
+"""Recipes for packages with native code, one small TOML file each.
 
-A recipe has the pinned sources from which a package is built for the guest, the steps, and a trial; or the reason why it cannot be built yet.
+A recipe has the pinned sources of a package, the steps of its build for the guest, and a trial; or the reason why it
+cannot be built yet.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ import attrs
 from capsend.image.native.sources import Source
 
 FOLDER: Final = Path(__file__).parent / "recipes"
-"""The folder of the recipes, and of the files that they name."""
+"""The folder of the recipes and of their files."""
 
 
 @attrs.frozen
 class Library:
-    """A library that a package is linked with.
+    """A library with which a package is linked.
 
     Attributes:
         files: the files to compile, by their paths in the source.
-        headers: the files that the package includes, likewise.
-        source: the sdist of another package that has the files; None for files beside the recipes.
+        headers: the header files for the package, by their paths in the source.
+        source: the sdist of another package that contains the files; None for files in the folder of recipes.
         defines: macros, as `NAME=VALUE`.
-        flags: what the compiler is told besides.
+        flags: further compiler options.
     """
 
     name: str
@@ -44,8 +45,8 @@ class Replacement:
 
     Attributes:
         file: the path in the sdist.
-        old: the text, which stands in the file once.
-        new: the text in its place.
+        old: the text, which must occur exactly once in the file.
+        new: the replacement.
     """
 
     file: str
@@ -58,16 +59,16 @@ class Recipe:
     """The build of one package for the guest.
 
     Attributes:
-        versions: {version: SHA-256 of the sdist}, the newest last; empty when the recipe is made up for a package that has none.
+        versions: {version: SHA-256 of the sdist}, the newest last; empty for a package without a recipe file.
         builder: `setuptools` or `meson`.
         imports: the modules that the trial imports in a process.
-        expression: a Python expression that is true in a process when the package works; empty for none.
+        expression: a Python expression that is true in a process if the package works; empty for none.
         options: arguments of `meson setup`.
         properties: {name: value} of the target, for meson.
-        meson: the path in the sdist of a meson of its own; empty for the one of the extra.
+        meson: the path in the sdist of a meson of the package; empty for the one of the extra.
         environment: {variable: value} of the build.
-        replacements: texts of the sdist that are replaced before the build.
-        minutes: the minutes of one processor that a build takes, about.
+        replacements: texts of the sdist to replace before the build.
+        minutes: the approximate minutes of processor time of a build.
         differs: the differences between the package in a process and on the host; empty when it has none.
         refused: the reason why the package cannot be built; empty when it can.
     """
@@ -89,7 +90,7 @@ class Recipe:
 
     @property
     def newest(self) -> str:
-        """The version that is built where nothing asks for another; empty when no recipe knows one."""
+        """The version that is built if no other is requested; empty if the recipe has none."""
         return next(reversed(self.versions), "")
 
     def source(self, version: str = "") -> Source:
@@ -99,7 +100,7 @@ class Recipe:
 
 
 def normal(name: str) -> str:
-    """Return a package's name as the index compares it."""
+    """Return a package's name in the index's normal form."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

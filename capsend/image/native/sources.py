@@ -1,4 +1,4 @@
-"""Files from the package index, each pinned by its digest: no download is used, let alone run, before its digest is right."""
+"""Files from the package index, pinned by their digests: a download is neither used nor run before its digest has been checked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class Source:
     """One file of a package on the index.
 
     Attributes:
-        sha256: its digest as hexadecimal digits; empty for a package that no recipe knows, whose digest is reported and not compared.
+        sha256: its digest as hexadecimal digits; empty for a package without a recipe: then the digest is reported, not
+            compared.
         wheel: True if the file is a wheel, False for an sdist.
     """
 
@@ -33,13 +34,13 @@ class Source:
 
 
 def fetch(source: Source, folder: Path) -> Path:
-    """Download a file into a folder, from the index that pip is set to use.
+    """Download a file into a folder, from the index that pip is configured to use.
 
     Returns:
-        The path of the file, whose digest is that of the source.
+        The path of the file; its digest has been checked.
 
     Raises:
-        ImageError: the extra is not installed; the index cannot be reached or does not have the file; its digest is another.
+        ImageError: the extra is not installed; the index cannot be reached or lacks the file; the digest differs.
     """
     try:
         from unearth import PackageFinder
@@ -71,7 +72,7 @@ def checked(content: bytes, source: Source) -> str:
     """Return the digest of a file, as hexadecimal digits.
 
     Raises:
-        ImageError: the digest is not the source's.
+        ImageError: the digest differs from the source's.
     """
     import hashlib
 
@@ -92,7 +93,7 @@ def _index() -> str:
     import subprocess
 
     command = [sys.executable, "-m", "pip", "config", "list"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own interpreter
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our interpreter
     for line in done.stdout.splitlines():
         name, _, value = line.partition("=")
         if name.rpartition(".")[2] == "index-url":

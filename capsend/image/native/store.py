@@ -1,6 +1,7 @@
-"""The store of guest wheels: packages built for the guest, in a folder of their own that is never on the host's import path.
+"""The store of guest wheels: packages built for the guest, in a separate folder that is never on the host's import path.
 
-Each wheel is kept by its content, with its files beside it: `NAME-VERSION-DIGEST/` holds `wheel.json`, the wheel, and `files/`.
+Each wheel is stored under its digest, together with its unpacked files: `NAME-VERSION-DIGEST/` contains `wheel.json`,
+the wheel, and `files/`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _RECORD: Final = "wheel.json"
 _PREFIX: Final = "capsend-"
 _MOST_BYTES: Final = 512_000_000
-"""Bytes that a wheel may unpack to."""
+"""The most bytes to which a wheel may unpack."""
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
@@ -41,9 +42,9 @@ class Wheel:
 
     Attributes:
         digest: the SHA-256 of the wheel.
-        origin: the sdist that it was built from, with its digest; or the ready-made package that it came with.
+        origin: the sdist from which it was built, with its digest; or the ready-made package that contained it.
         built: seconds since the epoch.
-        cpu: seconds of processor time that the build took; 0 for a ready-made one.
+        cpu: seconds of processor time of the build; 0 for a ready-made wheel.
     """
 
     name: str
@@ -56,7 +57,7 @@ class Wheel:
 
     @property
     def path(self) -> Path:
-        """The wheel itself."""
+        """The path of the wheel."""
         return self.folder / f"{normal(self.name).replace('-', '_')}-{self.version}-{TAG}.whl"
 
     @property
@@ -72,7 +73,7 @@ class Wheel:
         return sum(path.stat().st_size for path in self.folder.rglob("*.so"))
 
     def files(self) -> Iterator[tuple[str, Path]]:
-        """Yield (path below the folder of packages, file) of all its files."""
+        """Yield (path below the packages' folder, file) of all its files."""
         root = self.folder / "files"
         for path in sorted(root.rglob("*")):
             if path.is_file():
@@ -80,7 +81,7 @@ class Wheel:
 
 
 def wheels() -> list[Wheel]:
-    """Return the wheels of the store, by name; of each name the newest first."""
+    """Return the wheels in the store, by name; of each name the newest first."""
     folder = native_folder() / "wheels"
     found = []
     with contextlib.suppress(FileNotFoundError):
@@ -92,10 +93,10 @@ def wheels() -> list[Wheel]:
 
 
 def find(name: str) -> Wheel | None:
-    """Return the guest wheel of a package: an installed ready-made one, else one of the store; of the host's own version if there is one.
+    """Return the guest wheel of a package: an installed ready-made one, else one of the store, if possible of the host's version.
 
     Raises:
-        ImageError: the store is not safely this user's own; an installed ready-made package is damaged.
+        ImageError: other users may have written the store; an installed ready-made package is damaged.
     """
     ready = _ready_made(name)
     mine = [wheel for wheel in wheels() if normal(wheel.name) == normal(name)]
@@ -110,7 +111,7 @@ def find(name: str) -> Wheel | None:
 
 
 def host_version(name: str) -> str:
-    """Return the version of a package that is installed on the host; empty when it is not."""
+    """Return the version of a package on the host; empty if the package is not installed."""
     try:
         return importlib.metadata.version(name)
     except (importlib.metadata.PackageNotFoundError, ValueError):
@@ -118,7 +119,7 @@ def host_version(name: str) -> str:
 
 
 def _ready_made(name: str) -> Wheel | None:
-    """Return the guest wheel that an installed package `capsend-NAME` carries, taken into the store at its first use."""
+    """Return the guest wheel in an installed package `capsend-NAME`; it is stored at its first use."""
     try:
         distribution = importlib.metadata.distribution(f"{_PREFIX}{normal(name)}")
     except (importlib.metadata.PackageNotFoundError, ValueError):
@@ -137,10 +138,10 @@ def _ready_made(name: str) -> Wheel | None:
 
 
 def keep(wheel: bytes, *, origin: str, cpu: float = 0.0) -> Wheel:
-    """Take a guest wheel into the store.
+    """Store a guest wheel.
 
     Returns:
-        The wheel as it is kept; the same one if the store has its content already.
+        The stored wheel; the existing one if the store has the same content already.
 
     Raises:
         ImageError: the file is not a wheel for the guest, or the store cannot be written.
@@ -174,9 +175,9 @@ def discard(wheel: Wheel) -> None:
 
 
 def clear() -> int:
-    """Remove all wheels, the toolchain, the compiler's cache and what killed builds left; return the number of bytes that became free.
+    """Remove all wheels, the toolchain, the compiler's cache and the leftovers of killed builds; return the number of freed bytes.
 
-    Waits for a build that runs.
+    Waits for a running build.
     """
     import filelock
 
@@ -192,7 +193,7 @@ def clear() -> int:
 
 
 def _rewritten(wheel: bytes) -> bytes:
-    """Return the wheel with its files in order and without times: two builds of the same sources are the same bytes."""
+    """Return the wheel with sorted files and without times: two builds of the same sources give the same bytes."""
     out = io.BytesIO()
     try:
         with zipfile.ZipFile(io.BytesIO(wheel)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
@@ -205,7 +206,7 @@ def _rewritten(wheel: bytes) -> bytes:
 
 
 def _identity(wheel: bytes) -> tuple[str, str]:
-    """Return name and version of a wheel for the guest; refuse any other."""
+    """Return (name, version) of a guest wheel; refuse any other wheel."""
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
         names = archive.namelist()
         if sum(info.file_size for info in archive.infolist()) > _MOST_BYTES:

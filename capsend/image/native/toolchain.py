@@ -1,7 +1,7 @@
-"""What native code for an image is compiled with: zig's compiler, the headers of the guest's Python, and the libraries of the guest.
+"""The toolchain for native code in images: zig's compiler, the headers of the guest's Python, and the guest's libraries.
 
-The libraries are inside componentize-py, compressed. Each is found by its digest, so another release of the tool is noticed and not
-guessed at. The headers come from a wheel that is pinned likewise.
+The libraries are compressed within componentize-py. Each is found by its digest, so another release of the tool is
+noticed. The headers come from a wheel that is pinned in the same way.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HEADERS: Final = "9db5908fdf249200dc01068ef956bf66cf463bd2f6893babed80bf100eea5e19"
-"""The SHA-256 of the headers of CPython 3.14 with the settings of WASI, as wasmpy-build 1.1.0 has them."""
+"""The SHA-256 of the headers of CPython 3.14 with the settings of WASI, in wasmpy-build 1.1.0."""
 _LIBRARIES: Final = {
     "libpython3.14.so": "0ab4ec14447dc6a9",
     "libc.so": "f1b113e24a8c7774",
@@ -52,7 +52,7 @@ _BASE: Final = (
     "libwasi-emulated-process-clocks.so",
     "libwasi-emulated-getpid.so",
 )
-"""The libraries that every image has anyway: naming them costs nothing."""
+"""The libraries that every image contains: naming them costs nothing."""
 _STANDARD_LIBRARY: Final = "2198e963c7c29aa6"
 _SYSCONFIG: Final = "_sysconfigdata__wasi_wasm32-wasi.py"
 _KNOWN: Final = (
@@ -69,10 +69,10 @@ _KNOWN: Final = (
     "gcc_s",
     "wasi-emulated-signal",
 )
-"""Libraries that a build may name, and that the guest has, perhaps within another or with nothing in it."""
+"""Libraries that a build may name because the guest has them, perhaps as part of another or as an empty one."""
 _FRAME: Final = b"\x28\xb5\x2f\xfd"
 _VERSION: Final = 1
-"""Raised when the files of a toolchain change without its sources."""
+"""Increased when the files of a toolchain change without a change of its sources."""
 _EXCEPTIONS: Final = """\
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,13 +92,13 @@ void __cxa_end_catch(void) {}
 
 @attrs.frozen
 class Toolchain:
-    """A folder with all that a build of a package for the guest calls or reads."""
+    """A folder with everything that a build of a package for the guest calls or reads."""
 
     folder: Path
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables that a build needs, beside those of the host."""
+        """The environment variables that a build needs in addition to the host's."""
         tools = self.folder / "bin"
         return {
             "CC": str(tools / "cc"),
@@ -119,7 +119,7 @@ class Toolchain:
 
     @property
     def python(self) -> Path:
-        """A program that is the host's Python and answers questions about the guest's, for meson."""
+        """A program for meson: the host's Python, which answers questions about the guest's."""
         return self.folder / "bin" / "python"
 
 
@@ -133,10 +133,10 @@ def _digest() -> str:
 
 @contextlib.contextmanager
 def borrowed() -> Iterator[Toolchain]:
-    """Yield the toolchain of this machine, made at its first use (10 s); one OS process at a time has it.
+    """Yield the toolchain of this machine, made at its first use (10 s) and used by one OS process at a time.
 
     Raises:
-        ImageError: the extra `native` is not installed, or the tools are not those that capsend knows; a download failed.
+        ImageError: the extra `native` is not installed, or the tools are of unsupported versions; a download failed.
     """
     if not is_available():
         raise ImageError(
@@ -213,7 +213,7 @@ def _origin(name: str) -> str:
 
 
 def _unpack(workshop: Path) -> dict[str, list[str]]:
-    """Write the libraries and the build variables of the guest's Python; return {library: names that it offers}."""
+    """Write the libraries and the build variables of the guest's Python; return {library: exported names}."""
     wanted = {digest: name for name, digest in _LIBRARIES.items()}
     offers: dict[str, list[str]] = {}
     has_variables = False
@@ -237,7 +237,7 @@ def _unpack(workshop: Path) -> dict[str, list[str]]:
 
 
 def _frames() -> Iterator[bytes]:
-    """Yield what is compressed in componentize-py, decompressed."""
+    """Yield the decompressed contents of componentize-py's compressed frames."""
     import zstandard
 
     binary = next(Path(_origin("componentize_py")).parent.glob("componentize_py*.so")).read_bytes()
@@ -257,7 +257,7 @@ def _frames() -> Iterator[bytes]:
 
 
 def _archives(workshop: Path) -> list[str]:
-    """Make what is linked into each library that asks for it: arithmetic of wide numbers, and the ends of C++ exceptions."""
+    """Make the static archives for libraries that need them: arithmetic of wide numbers, and the end of C++ exceptions."""
     folder = workshop / "lib"
     (folder / "empty.zig").write_text("export fn capsend_nothing() void {}\n", encoding="utf-8")
     (folder / "exceptions.c").write_text(_EXCEPTIONS, encoding="utf-8")
@@ -271,7 +271,7 @@ def _archives(workshop: Path) -> list[str]:
 def _zig_run(folder: Path, *arguments: str) -> None:
     cache = str(native_folder() / "zig")
     environment = os.environ | {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
-    done = subprocess.run(  # noqa: S603 - zig, our own arguments
+    done = subprocess.run(  # noqa: S603 - zig, with our arguments
         [zig(), *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
