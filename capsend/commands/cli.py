@@ -46,10 +46,10 @@ def main() -> None:
 
 @main.command(context_settings=CONTEXT, short_help="See it work: a refusal, contained attacks, a real job.")
 def demo() -> None:
-    """Show a capture refused, hostile functions contained, a crash that stays alone, and all cores at work.
+    """Show a refused capture, hostile functions that are contained, a crash that stays isolated, and all cores at work.
 
-    The first run builds the image that processes start from, once, in about 15 seconds; the rest takes as long again.
-    Exits with 1 when an attack is not contained, or a process answers something else than the host does.
+    The first run builds, once, the image from which processes start, in about 15 seconds; the rest takes as long again.
+    Exits with 1 when an attack is not contained, or when a process answers differently from the host.
 
     \b
     Example:
@@ -83,8 +83,8 @@ def run(
 ) -> None:
     """Run a function in a process and print its result.
 
-    MODULE may be the path of a file that ends in .py. Arguments are Python literals, or else strings; NAME=VALUE is a keyword
-    argument. Options of capsend come before MODULE:FUNCTION.
+    MODULE may be the path of a file that ends in .py. Arguments are read as Python literals, or else as strings;
+    NAME=VALUE is a keyword argument. Options of capsend come before MODULE:FUNCTION.
 
     \b
     Examples:
@@ -126,13 +126,14 @@ def run(
 @click.argument("target", metavar="MODULE:FUNCTION")
 @click.argument("arguments", metavar="[ARGS]...", nargs=-1, type=click.UNPROCESSED)
 def top(target: str, arguments: tuple[str, ...], interval: float, cluster: bool) -> None:
-    """Run a program that spawns processes, and show the tree of those that run.
+    """Run a program that spawns processes, and show the tree of its running processes.
 
-    FUNCTION is called on the host, like the main function of any program, and awaited if it is an async def; one that is decorated
-    with @process runs in a process. Arguments are read as those of `capsend run`. Processes that still run when it returns are killed.
+    FUNCTION is called on the host, like the main function of any program, and awaited if it is an async def; with the
+    decorator @process it runs in a process. Arguments are read as by `capsend run`. Processes that are still running
+    when it returns are killed.
 
-    On a terminal the tree is a table that changes; elsewhere each look is written as lines that begin with "top:". The last
-    line reports how many processes ended, and how.
+    On a terminal the tree is a table that changes; elsewhere each look is written as lines that begin with "top:". The
+    last line reports how many processes ended, and why.
 
     \b
     Examples:
@@ -165,7 +166,7 @@ def top(target: str, arguments: tuple[str, ...], interval: float, cluster: bool)
 def explain(target: str, *, static: bool) -> None:
     """Show the captures of a function, or the fields of a class, and why each can be sent or not.
 
-    The module is imported on the host; nothing is run in a process. Exits with 1 when a capture or field cannot be sent.
+    The module is imported on the host; nothing runs in a process. Exits with 1 when a capture or field cannot be sent.
 
     \b
     Examples:
@@ -232,8 +233,8 @@ def node(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Start a node on this machine for each program that connects with `Cluster.connect`, until Ctrl-C or SIGTERM.
 
-    Both sides show certificates of one authority (`capsend certificates` makes them). A token in their place is for the loopback
-    interface only: it is not encrypted. A line on standard output reports where the daemon listens.
+    Both sides show certificates of one authority (`capsend certificates` makes them). A token may replace them on the
+    loopback interface only, as it gives no encryption. A line on standard output reports where the daemon listens.
 
     \b
     Examples:
@@ -267,11 +268,11 @@ def node(  # noqa: PLR0913 - one parameter for each option
 @click.argument("folder", type=click.Path(file_okay=False))
 @click.argument("hosts", metavar="HOST...", nargs=-1, required=True)
 def certificates(folder: str, hosts: tuple[str, ...], days: int) -> None:
-    """Make an authority, and a certificate for each HOST and for the programs that connect to them.
+    """Make an authority, a certificate for each HOST, and one for the programs that connect to the hosts.
 
-    FOLDER gets authority.pem, home.pem, home.key, and HOST.pem and HOST.key for each. HOST is the name or the address that
-    `Cluster.connect` is given. A host's certificate cannot be used to connect to another. The key of the authority is not kept: one
-    more host needs a new set.
+    FOLDER gets authority.pem, home.pem, home.key, and HOST.pem and HOST.key for each HOST. HOST is the name or address
+    that `Cluster.connect` is given. A host's certificate cannot be used to connect to another host. The key of the
+    authority is not kept: for another host, make a new set.
 
     \b
     Example:
@@ -335,9 +336,9 @@ def doctor(file: Path | None) -> None:
 def check(paths: tuple[str, ...], text: str | None, given: tuple[str, ...]) -> None:
     """Type-check files with mypy and capsend's plugin: bad captures are errors at the captured name.
 
-    Without a PATH it checks the files of mypy's configuration, or else the current folder. Prints capsend's errors only,
-    as text with the source line, or with --json one object a line, or with --sarif one SARIF document. Options of mypy
-    are passed on. Exits with 1 when there are errors, and with 2 when mypy could not check. Needs the extra
+    Without a PATH it checks the files of mypy's configuration, or else the current folder. Prints capsend's errors
+    only: as text with the source line, with --json as one object a line, with --sarif as one SARIF document. Options of
+    mypy are passed to mypy. Exits with 1 when there are errors, and with 2 when mypy could not check. Needs the extra
     `mypy`: pip install 'capsend[mypy]'.
 
     \b
@@ -374,7 +375,7 @@ def _check_text(file: str | None, given: tuple[str, ...], paths: tuple[str, ...]
 def audit(paths: tuple[str, ...]) -> None:
     """List every class that is promised to be sendable with @unsafe_process_send, with its place and its reason.
 
-    Without a PATH it looks at the files of mypy's configuration, or else at the current folder.
+    Without a PATH it checks the files of mypy's configuration, or else the current folder.
 
     Needs the extra `mypy`: pip install 'capsend[mypy]'.
 
@@ -396,12 +397,12 @@ def include() -> None:
 
 
 def _mypy(*arguments: str) -> NoReturn:
-    """Hand over to the plugin, which is a program of its own: capsend never imports mypy."""
+    """Run the plugin as a separate program: capsend never imports mypy."""
     if importlib.util.find_spec("mypy") is None:
         stop("mypy is not installed. Install it: pip install 'capsend[mypy]'", MISUSED)
     command = [sys.executable, "-m", "capsend_mypy", *arguments]
     try:
-        code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own interpreter and module
+        code = subprocess.run(command, check=False).returncode  # noqa: S603 - our interpreter and module
     except KeyboardInterrupt:
         code = INTERRUPTED
     raise SystemExit(code)

@@ -1,4 +1,4 @@
-"""The demonstration: a capture refused, hostile functions contained, a crash that stays alone, and all cores at work."""
+"""The demonstration: a refused capture, hostile functions that are contained, an isolated crash, and all cores at work."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _NOT_THE_LIBRARY: Final = frozenset({"site-packages", "dist-packages", "test", "
 _NOT_SURVEYED: Final = frozenset(
     {"distutils", "encodings", "idlelib", "lib2to3", "pydoc_data", "tkinter", "turtledemo"}
 )
-"""Packages of tables, of the desktop and of the past: they would only make the demonstration longer."""
+"""Packages of tables, desktop packages and obsolete ones: they would only lengthen the demonstration."""
 
 _LATENCIES: Final = 51
 _WARM: Final = 5
@@ -59,7 +59,7 @@ class Figures:
 
     Attributes:
         spawn: seconds from spawn to result of a trivial function, the median.
-        memory: bytes of private memory of one more live, idle process; None where the system does not report it.
+        memory: bytes of private memory of one more live, idle process; None if the system does not report it.
     """
 
     spawn: float
@@ -67,7 +67,11 @@ class Figures:
 
 
 def run(to: Console) -> bool:
-    """Show the whole demonstration; return whether it went as it should: all is contained, and processes answer as the host does."""
+    """Show the whole demonstration.
+
+    Returns:
+        True if everything was contained and processes answered like the host.
+    """
     to.print(
         "capsend runs Python functions in processes with memory of their own: WebAssembly instances with a CPython in each."
     )
@@ -164,7 +168,7 @@ def _hostile(to: Console) -> bool:
 
 
 def _ended(function: Callable[[], object], environment: Environment) -> str:
-    """Return how a function ends in a process, and when."""
+    """Return how and when a function ends in a process."""
     started = time.perf_counter()
     try:
         outcome = f"returned {environment.spawn(function).result()!r}"
@@ -215,7 +219,7 @@ def _survey(to: Console) -> bool:
                 inside.append(future.result())
                 advance()
         except BaseException:
-            # Else leaving the executor would wait for all remaining tasks.
+            # Otherwise leaving the executor would wait for all remaining tasks.
             executor.shutdown(wait=False, cancel_futures=True)
             raise
     taken, busy = time.perf_counter() - started, time.process_time() - busy
@@ -254,7 +258,7 @@ def _results(surveys: list[dict[str, Any]], to: Console) -> None:
 
 @contextlib.contextmanager
 def _progress(total: int, to: Console) -> Iterator[Callable[[], None]]:
-    """Yield a function to be called for each process that is done; only a terminal shows the progress."""
+    """Yield a function to call for each finished process; only a terminal shows the progress."""
     if not to.is_terminal:
         yield lambda: None
         return
@@ -265,7 +269,7 @@ def _progress(total: int, to: Console) -> Iterator[Callable[[], None]]:
 
 
 def measure() -> Figures:
-    """Measure the latency of a spawn and the memory of a process, on this machine and now."""
+    """Measure the present latency of a spawn and the memory of a process on this machine."""
     program = showcase.load("selftest")
     environment = Environment()
     environment.spawn(program.nothing).result()
@@ -278,7 +282,7 @@ def measure() -> Figures:
 
 
 def _memory_of_one(rest: Callable[[float], None]) -> float | None:
-    """Measure as `tests/bench` does: the first processes load things once that later ones use too."""
+    """Measure as `tests/bench` does: the first processes load things that later ones share."""
     ready = threading.Semaphore(0)
     environment = Environment(stdout=lambda _text: ready.release())
     with contextlib.ExitStack() as stack:

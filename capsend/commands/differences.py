@@ -1,4 +1,4 @@
-"""The differences of a guest, for `capsend explain`: the names that touch each, and one sentence. `docs/differences.md` has the details."""
+"""The differences of a guest for `capsend explain`: the names concerned, and one sentence for each. Details are in `docs/differences.md`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Difference:
         row: its first column.
         names: dotted names, each for itself and all names below it.
         sentence: the difference and its cure, for a line of `capsend explain`.
-        until: the first version of the host's Python that does as the guest's does, if there is one.
+        until: the first version of the host's Python that behaves like the guest's, if any.
     """
 
     row: str
@@ -226,11 +226,11 @@ OF_PACKAGES: Final = (
         "numpy cannot read from an open file in a process; give numpy.load the bytes, io.BytesIO(path.read_bytes())",
     ),
 )
-"""The rows of `docs/native.md`, of packages with native code."""
+"""The rows of `docs/native.md`, about packages with native code."""
 
 
 def touched_by(function: types.FunctionType) -> Iterator[Difference]:
-    """Yield each difference that a function's own code touches by a name that it reads."""
+    """Yield each difference that concerns a name read by a function's own code."""
     try:
         _, references = function_source(function)
     except SourceError:
@@ -251,7 +251,7 @@ def _is_below(name: str, topic: str) -> bool:
 
 
 def _names_of(read: Read, namespace: dict[str, Any], cells: dict[str, types.CellType]) -> Iterator[str]:
-    """Yield the dotted names of an object of the standard library, or of numpy, that is read, and of the attributes read from it."""
+    """Yield the dotted names of an object of the standard library or numpy that is read, and of attributes read from it."""
     try:
         value = cells[read.name].cell_contents if read.name in cells else namespace[read.name]
     except ValueError:
@@ -283,7 +283,7 @@ def _name_of(value: Any) -> str:
     if not isinstance(module, str):
         return type(owner).__module__ + "." + str(getattr(value, "__name__", "")) if owner is not None else ""
     qualname = str(getattr(value, "__qualname__", ""))
-    # `from random import randint` takes a method of a hidden instance.
+    # `from random import randint` binds a method of a hidden instance.
     return (
         f"{module}.{qualname}"
         if owner is None or isinstance(owner, types.ModuleType | type)
@@ -299,6 +299,6 @@ def _imported(statement: Import) -> Iterator[str]:
 
 
 def sentences(functions: list[types.FunctionType]) -> list[str]:
-    """Return the sentences of all differences that some functions touch, each once, in the order of the page."""
+    """Return the sentences of all differences that concern some functions, each once, in the order of the page."""
     found = {difference for function in functions for difference in touched_by(function)}
     return [difference.sentence for difference in (*DIFFERENCES, *OF_PACKAGES) if difference in found]

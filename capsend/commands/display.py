@@ -1,4 +1,4 @@
-"""The output of the command line: colours, boxes and moving bars on a terminal, plain lines everywhere else."""
+"""The output of the command line: colours, boxes and progress bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PIPE_WIDTH: Final = 120
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console for standard output or standard error; without a terminal it never breaks lines."""
+    """Return a console for standard output or standard error; without a terminal it does not break lines."""
     made = Console(stderr=stderr, highlight=False, soft_wrap=False, emoji=False, markup=False)
     if not made.is_terminal:
         width = int(os.environ.get("COLUMNS", _PIPE_WIDTH)) if os.environ.get("COLUMNS", "").isdigit() else _PIPE_WIDTH
@@ -54,7 +54,10 @@ def show_finding(finding: Finding, to: Console) -> None:
 
 
 def table(*columns: str, to: Console, right: Sequence[str] = (), wrapped: str = "") -> Table:
-    """Return an empty table with these columns; those in `right` are numbers, and only one may take several lines. No word is broken."""
+    """Return an empty table with these columns.
+
+    Columns in *right* contain numbers, and only one column may take several lines. Words are not broken.
+    """
     made = Table(box=box.SIMPLE_HEAD if to.is_terminal else None, pad_edge=False, show_edge=False)
     for column in columns:
         made.add_column(
@@ -64,7 +67,7 @@ def table(*columns: str, to: Console, right: Sequence[str] = (), wrapped: str = 
 
 
 def hanging(text: str, width: int) -> str:
-    """Break long lines so that the continuation has the indentation of its line, and a little more."""
+    """Break long lines; a continuation is indented a little more than its line."""
     lines = []
     for line in text.splitlines():
         indent = line[: len(line) - len(line.lstrip())]

@@ -32,7 +32,7 @@ def examine(file: Path | None = None) -> Iterator[Finding]:
     """Yield the findings, the quick ones first.
 
     Args:
-        file: the file of an image to be tested, instead of the one that this machine has built.
+        file: the image file to test, instead of the image that this machine has built.
     """
     yield Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield from (_version(tool) for tool in _TOOLS)
@@ -80,7 +80,7 @@ def _changes_of_componentize() -> list[str]:
 
 
 _CHANGES: Final = {"wasmtime": _changes_of_wasmtime, "componentize-py": _changes_of_componentize}
-"""{tool: returns a sentence for each part of it that capsend uses and that is not as it was}."""
+"""{tool: returns a sentence for each part that capsend uses and that has changed}."""
 
 
 def _mypy() -> Finding:
@@ -111,7 +111,7 @@ def _folder() -> Finding:
 
 
 def _unwritable(folder: Path) -> str:
-    """Return the reason why nothing can be written to a folder, found out by writing; empty when it can."""
+    """Return the reason why a folder cannot be written to, found by trying; empty if it can."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"doctor")

@@ -1,6 +1,6 @@
 """Explanations: the tree of a callable's captures, or of a class's fields, with the reason why each part can be sent or not.
 
-The tree of a callable is recorded from the very walk that `spawn` makes, so the two cannot disagree.
+The tree of a callable is recorded from the same walk that `spawn` makes, so the two cannot disagree.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def explain(thing: Any) -> Node:
     """Explain a callable by its captures, a class by its fields, and any other value by its parts.
 
     Raises:
-        TypeError: *thing* is a module, which is always named and never sent whole.
+        TypeError: *thing* is a module, which is always sent by name.
     """
     if isinstance(thing, type):
         return _explain_class(thing)
@@ -69,7 +69,7 @@ class _Entry:
 
 
 class _Recorder(Values):
-    """The values of a walk, each noted down as it is judged."""
+    """The values of a walk, each recorded when it is judged."""
 
     def __init__(self, walk: Walk) -> None:
         super().__init__(walk)
@@ -90,7 +90,7 @@ class _Recorder(Values):
         if context.tolerant:
             return super().judge(value, kind, name, place, trait=trait, held=held)
         first = len(context.findings)
-        # Noted before its parts are judged in turn, so that the order is that of the source.
+        # Recorded before its parts are judged, so that the order is that of the source.
         position = len(self.entries)
         good = super().judge(value, kind, name, place, trait=trait, held=held)
         self.entries.insert(position, _Entry(kind, name, value, trait, place, first, len(context.findings)))
@@ -123,14 +123,14 @@ class _Explanation:
         return Node(text, not count, children=(*children, *self._touches(), *self._differs()))
 
     def _touches(self) -> Iterator[Node]:
-        """Yield the objects outside its own memory that the process may touch: only those that it captures or is passed."""
+        """Yield the objects of the host that the process may use: only those that it captures or gets as arguments."""
         grants = dict.fromkeys(str(grant) for grant in self._walk.context.program.handles)
         if grants:
             children = tuple(Node(text, good=True) for text in grants)
             yield Node("it may touch, besides its arguments", good=True, children=children)
 
     def _differs(self) -> Iterator[Node]:
-        """Yield the differences between host and guest that the reached code will meet."""
+        """Yield the differences between host and guest that concern the reached code."""
         function = self._function
         while not isinstance(function, types.FunctionType | type(None)):
             inner = next((name for name in ("func", "__capsend_function__", "__func__") if hasattr(function, name)), "")
@@ -145,7 +145,7 @@ class _Explanation:
         return self._value(value, "the value", "it", "ProcessSend", frozenset())
 
     def _below(self, way: tuple[str, ...]) -> tuple[Node, ...]:
-        """Return the captures of the function at the end of a way; each function is shown once."""
+        """Return the captures of the function at the end of a path; each function is shown once."""
         if way in self._shown:
             return ()
         self._shown.add(way)
@@ -176,7 +176,7 @@ class _Explanation:
         if not findings:
             return attrs.evolve(node, good=True, children=children)
         leaf = findings[0].leaves[0]
-        # The walk may know a better cure than the value alone shows.
+        # The walk may have a better cure than the value alone suggests.
         notes_ = (leaf.verdict, *_cure(leaf)) if node.notes and not leaf.steps else node.notes
         return attrs.evolve(node, good=False, notes=notes_, children=children)
 

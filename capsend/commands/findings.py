@@ -1,4 +1,4 @@
-"""The findings of the commands `doctor` and `explain`, as values to be shown."""
+"""The findings of the commands `doctor` and `explain`, as values for display."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Finding:
-    """One line of the doctor's report; `problem` has the fault and its cure, and is empty when all is well."""
+    """One line of the doctor's report; `problem` has the fault and its cure, and is empty if there is none."""
 
     subject: str
     state: str
@@ -26,8 +26,8 @@ class Node:
     Attributes:
         text: its subject, and the reason of the answer.
         good: True if the value can be sent.
-        notes: lines that belong to it, such as the cure.
-        children: the lines that the answer rests on.
+        notes: further lines about it, such as the cure.
+        children: the lines on which the answer rests.
     """
 
     text: str

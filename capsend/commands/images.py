@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @click.group(context_settings=CONTEXT, short_help="Build, list or remove images.")
 def image() -> None:
-    """Build, list or remove the images that processes start from.
+    """Build, list or remove the images from which processes start.
 
-    An image holds a CPython with its whole standard library, and the packages that were added. It is built at the first
-    spawn, once per machine, and kept in the user's cache folder, or in the one that CAPSEND_CACHE_DIR names.
+    An image holds a CPython with its whole standard library, and added packages. It is built at the first spawn, once
+    per machine, and kept in the user's cache folder, or in the folder that CAPSEND_CACHE_DIR names.
 
     \b
     Example:
@@ -42,8 +42,9 @@ def image() -> None:
 def build(packages: tuple[str, ...], output: Path | None) -> None:
     """Build an image, unless the cache has it already.
 
-    The file of --output holds portable WebAssembly, which other machines compile for their CPU, in about 5 seconds. They need the same
-    version of capsend. The digest that is printed names its whole content: Image.from_file(FILE, digest="...") takes no other.
+    The file of --output holds portable WebAssembly, which other machines compile for their CPU in about 5 seconds. They
+    need the same version of capsend. The printed digest identifies the whole content: Image.from_file(FILE,
+    digest="...") accepts no other content.
 
     \b
     Examples:
@@ -84,14 +85,14 @@ def build(packages: tuple[str, ...], output: Path | None) -> None:
 )
 @click.argument("package", metavar="NAME[==VERSION]")
 def add(package: str, sha256: str, sdist: Path | None) -> None:
-    """Build a package with native code for processes, and try it in one.
+    """Build a package with native code for processes, and try it in a process.
 
-    The package is compiled from its sdist, whose digest the recipe names, and kept in a store of its own: never where the host
-    could import it. Images that name the package have it from then on. Needs the extra `native`:
-    pip install 'capsend[native]'. Ready-made packages need neither this command nor a compiler: pip install capsend-NAME.
+    The package is compiled from its sdist, whose digest is in the recipe, and kept in a separate store, where the host
+    cannot import it. From then on, images that name the package contain it. Needs the extra `native`: pip install
+    'capsend[native]'. Ready-made packages need neither this command nor a compiler: pip install capsend-NAME.
 
-    SECURITY: a build runs the build script of the sdist on this machine, with your rights, as `pip install` of an sdist does. A
-    package without a recipe is whatever the package index has under that name now, unless you give its digest.
+    SECURITY: a build runs the build script of the sdist on this machine, with your rights, as `pip install` of an sdist
+    does. Without a recipe, the package is whatever the package index now has under the name, unless you give a digest.
 
     \b
     Examples:
@@ -136,8 +137,8 @@ def packages_() -> None:
 def list_() -> None:
     """List the images in the cache, the newest first.
 
-    An image that no process of this installation would start from, since something it was made of has changed, is shown as
-    outdated.
+    An image is shown as outdated if no process of this installation would start from it, because one of its sources has
+    changed.
 
     \b
     Example:
@@ -171,7 +172,7 @@ def _describe(stored: StoredImage) -> tuple[str, ...]:
     built = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.built))
     added = [package for package in record.packages if package.partition(" ")[0] not in ALWAYS]
     try:
-        # The packages that an added package requires were added too, and naming them again changes only the order of the names.
+        # The requirements of an added package were added too; naming them again changes only the order of the names.
         is_current = Image(packages=[package.partition(" ")[0] for package in added]).key == record.key
     except ImageError:
         is_current = False

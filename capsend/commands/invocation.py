@@ -1,4 +1,4 @@
-"""The calls of `capsend run` and `capsend top`, in a process or on the host, and the ends of the commands by them."""
+"""The calls of `capsend run` and `capsend top`, in a process or on the host, and the exit of the commands."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _OPTIONS: Final = frozenset(("--memory", "--timeout", "--package"))
 
 
 def imported(target: str) -> Any:
-    """Return the object that `MODULE:NAME` names; exit when it does not exist."""
+    """Return the object that `MODULE:NAME` names; exit if it does not exist."""
     from capsend.commands.targets import TargetError, find
 
     try:
@@ -40,7 +40,7 @@ def imported(target: str) -> Any:
 
 
 def environment_of(memory: int | None, timeout: float | None, packages: tuple[str, ...]) -> Environment:
-    """Return the environment that options ask for; exit when they are senseless."""
+    """Return the environment for the command's options; exit if they are invalid."""
     from capsend.environment import Environment
     from capsend.image.image import Image
 
@@ -51,17 +51,17 @@ def environment_of(memory: int | None, timeout: float | None, packages: tuple[st
         )
         environment.check_python()
     except (ValueError, TypeError) as error:
-        # The command has no None: it is the argument of `Environment`.
+        # The command line has no None: that is for `Environment`.
         stop(re.sub("^(memory|timeout) ", r"--\1 ", str(error).removesuffix("; None is no limit")), MISUSED)
     return environment
 
 
 def spawned(start: Callable[[], Process[Any]], *, arguments: tuple[str, ...] = ()) -> Process[Any]:
-    """Start a process; exit when it is refused.
+    """Start a process; exit if it is refused.
 
     Args:
-        start: starts it.
-        arguments: the texts behind the target, among which an option of capsend may be by mistake.
+        start: starts the process.
+        arguments: the texts after the target; one of them may be a misplaced option of capsend.
     """
     try:
         return start()
@@ -76,7 +76,7 @@ def spawned(start: Callable[[], Process[Any]], *, arguments: tuple[str, ...] = (
 
 
 def result_of(process: Process[Any]) -> Any:
-    """Return the result of a process; exit with the code of any other end."""
+    """Return the result of a process; for any other end, exit with its code."""
     try:
         return process.result()
     except (LimitExceeded, ProcessKilled) as error:
@@ -95,7 +95,7 @@ def result_of(process: Process[Any]) -> Any:
 
 
 def _as_options(text: str) -> str:
-    """Return a message with the options of the command in the place of the arguments of `Environment`."""
+    """Return a message that names the command's options in place of the arguments of `Environment`."""
     text = re.sub(r'Environment\(image=Image\(packages=\["([\w.-]+)"\]\)\)', r"--package \1", text)
     return re.sub(r"Environment\((memory|timeout)=\.\.\.\)", r"--\1", text)
 
@@ -113,7 +113,7 @@ def _guest_traceback(error: BaseException) -> str:
 
 
 def print_result(result: object) -> None:
-    """Print a value: in colours and several lines on a terminal, as its repr elsewhere."""
+    """Print a value: on a terminal in colours and several lines, elsewhere as its repr."""
     if sys.stdout.isatty():
         from rich.pretty import pprint
 
@@ -123,7 +123,7 @@ def print_result(result: object) -> None:
 
 
 def program_of(function: Any, arguments: tuple[str, ...]) -> Callable[[], Any]:
-    """Return the call of a program's main function; exit when the function cannot be called with the arguments."""
+    """Return the call of a program's main function; exit if the function cannot take the arguments."""
     import asyncio
     import inspect
 
@@ -140,7 +140,7 @@ def program_of(function: Any, arguments: tuple[str, ...]) -> Callable[[], Any]:
     except TypeError as error:
         stop(str(error), MISUSED)
     except ValueError:
-        pass  # a built-in function that has no signature
+        pass  # a built-in function without a signature
     if inspect.iscoroutinefunction(function):
         return lambda: asyncio.run(function(*positional, **keywords))
     return lambda: function(*positional, **keywords)

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def add(name: str, version: str, *, sha256: str, sdist: Path | None) -> Wheel:
-    """Build a package for processes, make an image with it, and try it in a process.
+    """Build a package for processes, make an image with it, and try the package in a process.
 
     Returns:
-        The wheel, as it is kept.
+        The wheel in the store.
 
     Raises:
-        ImageError: the build failed, or the package does not work in a process; then it is not kept.
+        ImageError: the build failed; or the package does not work in a process and was removed again.
     """
     from capsend.image.native import store
     from capsend.image.native.build import build
@@ -89,7 +89,7 @@ def rows() -> list[tuple[str, str, str, str, str]]:
 
 @contextlib.contextmanager
 def _progress(name: str) -> Iterator[Callable[[str], None]]:
-    """Yield a function to be called with each line of a build: a terminal shows the last of them, any other stream only the beginning."""
+    """Yield a function to call with each line of a build: a terminal shows the last line, any other stream only the beginning."""
     from capsend.image.native.recipes import Recipe, recipe_of
 
     recipe: Recipe = recipe_of(name) or Recipe(name)

@@ -1,4 +1,4 @@
-"""`capsend node` and `capsend certificates`: the daemon as an OS process, and the files that it needs."""
+"""`capsend node` and `capsend certificates`: the daemon as an OS process, and the files for it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _LOG: Final = "capsend node: %(message)s"
 
 
 def credentials_of(authority: str | None, certificate: str | None, key: str | None, token: str | None) -> Credentials:
-    """Read the files that were given.
+    """Read the given files.
 
     Raises:
         ValueError: neither all three files of certificates nor a token are given, both are, or the token is not 64 hex digits.
-        OSError, Refused: as `Certificates.load`.
+        OSError, Refused: as for `Certificates.load`.
     """
     if token is not None and (authority, certificate, key) == (None, None, None):
         text = Path(token).read_text("ascii").strip()
@@ -52,7 +52,7 @@ def serve(
     name: str,
     labels: Mapping[str, str],
 ) -> NoReturn:
-    """Run the daemon until SIGINT or SIGTERM; parameters and errors as `Daemon`."""
+    """Run the daemon until SIGINT or SIGTERM; parameters and errors as for `Daemon`."""
     logging.basicConfig(format=_LOG, level=logging.WARNING, stream=sys.stderr)
     daemon = Daemon(credentials, host=host, port=port, homes=homes, ports=ports, name=name, labels=labels)
     over = threading.Event()
@@ -67,11 +67,11 @@ def serve(
 
 
 def make_certificates(folder: Path, hosts: Iterable[str], *, days: int) -> None:
-    """Write an authority's certificate, and one with its key for home and for each host, into a folder.
+    """Write an authority's certificate into a folder, and a certificate with key for home and for each host.
 
     Raises:
-        FileExistsError: a file is there already.
-        ValueError: a host has no name that can be a file's.
+        FileExistsError: a file exists already.
+        ValueError: the name of a host cannot be a file name.
         CapsendError: the package `cryptography` is missing.
     """
     from capsend.cluster.authority import Authority

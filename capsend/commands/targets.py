@@ -19,7 +19,7 @@ _HERE: Final = str(Path(__file__).parent.parent)
 
 
 class TargetError(Exception):
-    """A target cannot be imported; the message is for the user, `details` is the traceback of the user's own code."""
+    """A target cannot be imported; the message is for the user, `details` has the traceback of the user's code."""
 
     def __init__(self, message: str, *, details: str = "") -> None:
         super().__init__(message)
@@ -27,12 +27,12 @@ class TargetError(Exception):
 
 
 def find(target: str) -> Any:
-    """Import the object that a target names.
+    """Import and return the object that a target names.
 
-    A module is looked for in the current folder first, as `python -m` does; a file finds its imports in its own folder.
+    A module is searched for in the current folder first, as by `python -m`; a file finds its imports in its own folder.
 
     Raises:
-        TargetError: the target is misspelt, its module, file or name does not exist, or importing it failed.
+        TargetError: the target is misspelt, its module, file or name does not exist, or its import failed.
     """
     place, separator, name = target.rpartition(":")
     if not separator or not place or not all(part.isidentifier() for part in name.split(".")):
@@ -48,7 +48,7 @@ def find(target: str) -> Any:
 
 
 def parse_arguments(texts: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
-    """Read arguments as Python literals, `name=literal` as keywords; a text that is no literal is a str.
+    """Read arguments as Python literals, and `name=literal` as keyword arguments; a text that is not a literal is a str.
 
     Returns:
         (positional arguments, {name: value}).
@@ -115,14 +115,14 @@ def _failed(name: str, error: Exception) -> TargetError:
 
 
 def own_traceback(error: BaseException) -> str:
-    """Return the traceback of the user's own code, without the frames that are not the user's concern."""
+    """Return the traceback of the user's code, without capsend's frames."""
     shown = traceback.TracebackException.from_exception(error)
     _prune(shown)
     return "".join(shown.format())
 
 
 def _prune(shown: traceback.TracebackException | None) -> None:
-    """Leave out the frames of capsend and of the import system, also where a traceback has causes and parts."""
+    """Remove the frames of capsend and of the import system, also from causes and members."""
     if shown is None:
         return
     kept = [frame for frame in shown.stack if not frame.filename.startswith((_HERE, "<frozen importlib"))]

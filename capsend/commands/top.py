@@ -1,4 +1,4 @@
-"""`capsend top`: the processes of a program, looked at again and again while it runs."""
+"""`capsend top`: the processes of a program, displayed repeatedly while it runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 State: TypeAlias = Literal["busy", "waiting"]
 
 _BUSY: Final = 0.1
-"""The part of the time since the last look that a busy process has computed, at least."""
+"""The smallest part of the time since the last look that a busy process has computed."""
 
 _COLUMNS: Final = ("id", "process", "state", "cpu", "memory", "in", "out", "mailbox", "output")
 _NUMBERS: Final = ("id", "cpu", "memory", "in", "out", "mailbox", "output")
@@ -44,7 +44,7 @@ class Seen:
     """One process at one moment.
 
     Attributes:
-        depth: number of its ancestors that run.
+        depth: the number of its running ancestors.
         state: True if the process has computed since the last look.
         node: the name of its node; empty for this program.
     """
@@ -63,7 +63,7 @@ class Look:
 
     Attributes:
         seconds: since the program began.
-        processes: the running ones, children behind their parents.
+        processes: the running processes, children after their parents.
         ended: {exit reason: number of ended processes}.
     """
 
@@ -73,13 +73,13 @@ class Look:
 
     @property
     def headline(self) -> str:
-        """The numbers of running and ended processes, in a line."""
+        """One line with the numbers of running and ended processes."""
         ended = ", ".join(f"{count} {reason}" for reason, count in sorted(self.ended.items())) or "none"
         return f"{self.seconds:.1f} s: {len(self.processes)} running; ended: {ended}"
 
 
 class Watch:
-    """Knows the processes that the host program starts while it is entered; any thread may look."""
+    """Observes the processes that the host program starts within its `with` block; any thread may look."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -95,7 +95,7 @@ class Watch:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """End the processes that still run, as the end of the program would, so that they are counted."""
+        """End the running processes, as the end of the program would, so that they are counted."""
         self._unwatch()
         with self._lock:
             self._take_new()
@@ -129,7 +129,7 @@ class Watch:
 
 
 def in_tree(processes: Iterable[Running]) -> Iterator[tuple[Running, int]]:
-    """Yield (process, depth): each behind its parent, if that runs, and in the order of their starts."""
+    """Yield (process, depth): each process after its parent, if that is running, in the order of their starts."""
     known = {process.id: process for process in processes}
     children: dict[int | None, list[Running]] = {}
     for process in known.values():
@@ -142,13 +142,13 @@ def in_tree(processes: Iterable[Running]) -> Iterator[tuple[Running, int]]:
 
 
 def run(program: Callable[[], T], *, to: Console, interval: float, cluster: bool = False) -> T:
-    """Run a program and show its processes meanwhile; kill those that still run at its end, and report how all of them ended.
+    """Run a program and show its processes meanwhile; at its end, kill the running ones and report all ends.
 
     Args:
         program: the program, called on this thread.
         to: the console.
         interval: seconds between two looks.
-        cluster: True to show the nodes of the program's clusters as well.
+        cluster: True to show the nodes of the program's clusters too.
     """
     watch = Watch()
     try:
@@ -160,7 +160,7 @@ def run(program: Callable[[], T], *, to: Console, interval: float, cluster: bool
 
 @contextlib.contextmanager
 def _shown(watch: Watch, *, to: Console, interval: float, cluster: bool) -> Iterator[None]:
-    """Show the looks of a watch until the block is left: a table that changes on a terminal, lines elsewhere."""
+    """Show the looks of a watch until the block is left: on a terminal as a changing table, elsewhere as lines."""
     if to.is_terminal:
         shape = _Shape(watch, to, cluster=cluster)
         with Live(get_renderable=shape.render, console=to, refresh_per_second=1 / interval, transient=True):
@@ -187,7 +187,7 @@ def _nodes() -> list[str]:
 
 
 def _write(watch: Watch, to: Console, interval: float, over: threading.Event, cluster: bool) -> None:
-    """Write lines at every look at which a process runs."""
+    """Write lines at each look at which a process is running."""
     while not over.wait(interval):
         look = watch.look()
         to.print(f"top: {look.headline}")
@@ -198,7 +198,7 @@ def _write(watch: Watch, to: Console, interval: float, over: threading.Event, cl
 
 
 class _Shape:
-    """The table on the terminal: as many processes as it has room for."""
+    """The table on the terminal: as many processes as there is room for."""
 
     def __init__(self, watch: Watch, to: Console, *, cluster: bool) -> None:
         self._watch = watch
@@ -218,7 +218,7 @@ class _Shape:
 
 
 def _cells(seen: Seen, *, named: bool = False) -> tuple[str, ...]:
-    """Return the cells of a process; with the names of the columns, where there is no heading."""
+    """Return the cells of a process; with the names of the columns if there is no heading."""
     stats = seen.stats
     told = (
         str(seen.id),

@@ -1,1 +1,1 @@
-"""Sessions: live processes that run one piece of source text after the other."""
+"""Sessions: live processes that run pieces of source text one after the other."""

@@ -1,4 +1,4 @@
-"""The output of one cell, kept for its outcome."""
+"""The output of one cell, kept for the cell's outcome."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     Target: TypeAlias = Callable[[str], object] | None
 
 OF_ENVIRONMENT: Final[Any] = object()
-"""Stands for the environment's value where a call gives none: None is a value."""
+"""Represents the environment's value if a call gives none: None is a value."""
 
 
 class KeptOutput:
-    """The output of one cell, kept and handed on to the targets of the cell, or of the environment if the cell has none."""
+    """The output of one cell: kept, and forwarded to the targets of the cell, or else of the environment."""
 
     def __init__(self, environment: Environment, stdout: Target, stderr: Target) -> None:
         self._out: list[str] = []
@@ -62,7 +62,7 @@ class KeptOutput:
 
 
 def _reason(call: Call, life: SessionLife) -> ExitReason:
-    """Return the reason of a cell's end, in the words for processes."""
+    """Return the reason of a cell's end, in the terms for processes."""
     if call.error is None:
         return "normal"
     if life.reason is not None and life.reason != "normal":

@@ -1,4 +1,4 @@
-"""The life of a session: one instance that runs cell after cell, each with limits of its own, and is interrupted without being ended."""
+"""The life of a session: one instance that runs cell after cell, with limits for each, and can be interrupted without ending."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from capsend.runtime.terms import Terms
 
 GRACE: Final = 1.0
-"""Seconds that a cell has to end after it has reached a limit, before its session is ended."""
+"""The seconds between a cell's reaching a limit and, if the cell does not end, the end of its session."""
 
 _FIRST_GRACE: Final = 10.0
-"""The same while the words by which its Python is interrupted are still to be found."""
+"""The same, if the memory words for interrupts have to be found first."""
 
 _TOO_MANY: Final = (
     "session {} has been given {} host functions, addresses and folders, and can hold no more. "
@@ -54,7 +54,7 @@ _deadlines: Final = Deadlines()
 
 
 def _ending(place: BaseException | None, error: BaseException) -> BaseException | None:
-    """Return the place where a cell was interrupted, with the limit below its traceback: a reader of the text has no other word of the limit."""
+    """Return the place where a cell was interrupted, with the limit below the traceback, as the text mentions the limit only here."""
     if not isinstance(place, GuestTraceback):
         return place
     told = GuestTraceback(
@@ -109,7 +109,7 @@ class Task:
 
 
 class Look(Task):
-    """A look at the memory of a session: its value is a `Still`."""
+    """A task that looks at the memory of a session: its value is a `Still`."""
 
 
 @attrs.frozen
@@ -118,7 +118,7 @@ class Still:
 
     Attributes:
         picture: its memory.
-        handles: its table.
+        handles: the session's table.
     """
 
     picture: Picture
@@ -127,21 +127,21 @@ class Still:
 
 @attrs.frozen
 class StillShipment(TextShipment):
-    """The shipment of a session that goes on from a moment of another one."""
+    """The shipment of a session that continues from a moment of another session."""
 
     still: Still = attrs.field(kw_only=True, repr=False)
 
 
 class Call(Task):
-    """A call of one of the session's entries: a cell, or an operation on its variables.
+    """A call of an entry of the session: a cell, or an operation on variables.
 
     Args:
-        head: returns the text that chooses the entry, from the handles that are sent along.
+        head: returns the text that chooses the entry, for given new handles.
         text: the arguments.
-        passed_over: as `head`, for an entry that takes over the definitions of a call and does not run it.
-        grants: the grants behind the new handles in them.
+        passed_over: like `head`, for an entry that takes over the definitions of a call without running it.
+        grants: the grants behind the new handles in the arguments.
         shipment: reads the answer.
-        limits: the environment whose timeout, CPU time and output it has.
+        limits: the environment with its timeout, CPU time and output.
         targets: the targets of its standard output and standard error.
     """
 
@@ -176,8 +176,8 @@ class Call(Task):
 class SessionLife(Life):
     """A life that waits for calls.
 
-    Its environment's timeout, CPU time and output are limits of each call; memory, handles and the resources of all its processes together
-    are limits of the whole session.
+    Its environment's timeout, CPU time and output are limits of each call. Memory, handles and the resources shared by
+    all its processes are limits of the whole session.
     """
 
     __slots__ = ("_current", "_grace", "_guard", "_requests", "_terms_of_calls")
@@ -206,7 +206,7 @@ class SessionLife(Life):
 
     @property
     def terms_of_children(self) -> Terms:
-        """The environment that limits the processes which it spawns: they go on after the call that spawned them, but not for ever."""
+        """The environment that limits its children: they continue after the call that spawned them, but not for ever."""
         return self._terms_of_calls
 
     # --- from any thread ---
@@ -222,7 +222,7 @@ class SessionLife(Life):
             self._end_waiting()
 
     def close(self) -> None:
-        """End the session when all tasks added so far are done."""
+        """End the session once all tasks added so far are done."""
         self._requests.put(None)
 
     def stop_alone(self, error: BaseException) -> None:
@@ -231,7 +231,7 @@ class SessionLife(Life):
         self._requests.put(None)
 
     def interrupt(self) -> bool:
-        """Raise `KeyboardInterrupt` in the running call; return whether one runs."""
+        """Raise `KeyboardInterrupt` in the running call; return whether a call was running."""
         with self._guard:
             return self._interrupt()
 
@@ -244,7 +244,7 @@ class SessionLife(Life):
         return True
 
     def withdraw(self, task: Task) -> None:
-        """Interrupt a task that runs, and keep one that waits from running: nobody waits for its end any more."""
+        """Interrupt a running task, or drop a waiting one: its caller no longer waits for it."""
         with self._guard:
             if self._current is task:
                 self._interrupt()
@@ -252,7 +252,7 @@ class SessionLife(Life):
                 task.is_wanted = False
 
     def _exceed(self, error: BaseException) -> None:
-        """Interrupt the running call because of a limit; the session goes on if the call ends in time."""
+        """Interrupt the running call because of a limit; the session continues if the call ends in time."""
         with self._guard:
             call, guest = self._current, self.guest
             if call is None or guest is None or call.exceeded is not None:
@@ -291,7 +291,7 @@ class SessionLife(Life):
         return Still(picture, self.handles.copy()), None
 
     def _serve(self, guest: Guest, call: Call) -> None:
-        """Do one call; raise the errors that end the session."""
+        """Do one call; raise only errors that end the session."""
         self._out, self._err = call.out, call.err
         used = self.branch.used("output")
         self.branch.charge("output", -used)
@@ -301,7 +301,7 @@ class SessionLife(Life):
             self._current = call
             head = call.head if call.is_wanted else call.passed_over
         limits = TimeLimits(call.limits, number=self.number, stop=self._exceed)
-        self._ahead.clear()  # of an earlier call, which was interrupted while it answered
+        self._ahead.clear()  # left over from an earlier call that was interrupted in its answer
         refusal: LimitExceeded | None = None
         handles: list[list[Any]] = []
         try:
@@ -322,7 +322,7 @@ class SessionLife(Life):
             call.cpu_seconds = self.branch.cpu_seconds() - before
         value, error = (None, refusal) if refusal is not None else self._received(call, answer)
         if self._stop is not None:
-            raise Stopped  # the call is still the current one, and is ended with all others
+            raise Stopped  # the call is still the current one, and is ended together with all others
         with self._guard:
             self._current = None
         call.end(value, error)
@@ -346,14 +346,14 @@ class SessionLife(Life):
                 is_unwanted=lambda: self._stop is not None,
                 segments=segments,
             )
-        except BaseException as error:  # noqa: BLE001 - the error belongs to the waiter for the call
+        except BaseException as error:  # noqa: BLE001 - the error is for the waiter for the call
             return None, self._told(call, error)
         return value, None
 
     def _told(self, call: Call, error: BaseException) -> BaseException:
-        """Return the error that the caller gets for a call that ended by *error*."""
+        """Return the caller's error for a call that ended by *error*."""
         if is_told(error):
-            error.__traceback__ = None  # the cause shows where the error was raised
+            error.__traceback__ = None  # the error's cause shows where it was raised
         error = translated(error, number=self.number, limit=self.environment.memory)
         if not isinstance(error, ProcessInterrupted) or not (call.exceeded or call.was_interrupted):
             return error
@@ -399,7 +399,7 @@ class SessionLife(Life):
         self._end_waiting()
 
     def _end_waiting(self) -> None:
-        """End all waiting tasks with the session's end."""
+        """End all waiting tasks together with the session."""
         call, self._current = self._current, None
         waiting: list[Task] = [] if call is None else [call]
         while True:

@@ -1,4 +1,4 @@
-"""Sessions: a live process that runs one piece of source text after the other, and keeps its variables in between."""
+"""Sessions: a live process that runs pieces of source text one after the other and keeps its variables in between."""
 
 from __future__ import annotations
 
@@ -45,19 +45,21 @@ _ENTRIES: Final = (
     "pass_over",
 )
 _MOST_TEXTS: Final = 50
-"""The number of cells whose lines tracebacks show: the newest, as long as they have `LONGEST_SHOWN` characters together."""
+"""The most cells whose lines appear in tracebacks: the newest ones, with at most `LONGEST_SHOWN` characters together."""
 
 
 @final
 class Session(Closing):
-    r"""A live process that runs cells of source text in one namespace, one after the other, like the kernel of a notebook.
+    r"""A live process that runs cells of source text in one namespace, like the kernel of a notebook.
 
-    The environment's `timeout`, `cpu` and `output` are limits of each cell; its memory, and its limits of handles, messages and processes,
-    are limits of the whole session. A cell that reaches one of its limits is interrupted, and the session keeps its variables; a cell that
-    does not end within a second after that ends the session, and so does a fault.
+    The environment's `timeout`, `cpu` and `output` are limits of each cell; its memory, and its limits of handles,
+    messages and processes, are limits of the whole session. A cell that reaches one of its limits is interrupted, and
+    the session keeps its variables. If the cell has not ended a second later, the session ends; it also ends with a
+    fault of the guest.
 
     Ordering:
-        Cells and operations on variables, of any number of threads, are done one after the other, in the order of the calls.
+        Cells and operations on variables, from any number of threads, are done one after the other, in the order of the
+        calls.
 
     Args:
         environment: the environment; the default one when None.
@@ -116,7 +118,7 @@ class Session(Closing):
 
     @property
     def process(self) -> Process[None]:
-        """The process of the session: its `id`, `stats()`, `exit_reason`, `kill()`; another one after a `reset`."""
+        """The process of the session, with `id`, `stats()`, `exit_reason` and `kill()`; `reset` starts another one."""
         return self._process
 
     # --- cells ---
@@ -133,24 +135,24 @@ class Session(Closing):
         stderr: Callable[[str], object] | None = OF_ENVIRONMENT,
         display: bool = False,
     ) -> Any:
-        """Run a cell, wait for it, and return the value of the expression at its end.
+        """Run a cell, wait for its end, and return the value of its final expression.
 
-        Ctrl-C during the wait interrupts the cell as well.
+        Ctrl-C during the wait also interrupts the cell.
 
         Args:
-            text: the cell; a `Source` has a name for tracebacks.
+            text: the cell; give a `Source` to choose the name in tracebacks.
             inputs: {name: value} of globals to set before it runs.
-            timeout: seconds that it may take; the environment's by default, None for no limit.
+            timeout: the most seconds that it may take; the environment's by default, None for no limit.
             stdout: called with its output, whole lines, while it runs; the environment's target by default.
             stderr: the same for standard error.
-            display: return the value as a notebook shows it, `{MIME type: text}`, instead of the value; None if the value is None.
+            display: True to return the value as a notebook shows it, `{MIME type: text}`, or None if the value is None.
 
         Raises:
             SyntaxError: the cell cannot be compiled.
-            TimeLimitExceeded: the cell took longer than *timeout*; the session goes on.
-            OutputLimitExceeded: the cell wrote more than the environment allows; the session goes on.
-            MemoryLimitExceeded: the cell asked for more memory than the session has; the session goes on.
-            KeyboardInterrupt: the cell was interrupted; the error is an `Exception` as well.
+            TimeLimitExceeded: the cell took longer than *timeout*; the session continues.
+            OutputLimitExceeded: the cell wrote more than the environment allows; the session continues.
+            MemoryLimitExceeded: the cell asked for more memory than the session has; the session continues.
+            KeyboardInterrupt: the cell was interrupted; the error is also an `Exception`.
             ProcessKilled, ProcessFailed: the session has ended.
             Exception: the cell raised it.
         """
@@ -174,7 +176,7 @@ class Session(Closing):
     ) -> Any:
         """Run a cell as `run` does, without blocking the event loop.
 
-        Cancelling the waiting task interrupts the cell, or keeps it from starting; the cells of other tasks go on.
+        Cancelling the waiting task interrupts the cell, or prevents its start; the cells of other tasks continue.
         """
         call = self._cell(text, inputs, timeout, (stdout, stderr), display=display)
         await self._ended(call)
@@ -194,10 +196,10 @@ class Session(Closing):
         stderr: Callable[[str], object] | None = OF_ENVIRONMENT,
         display: bool = False,
     ) -> Outcome[Any]:
-        """Run a cell as `run` does, wait for it, and return its `Outcome`; an exception of the cell is the outcome's `error`.
+        """Run a cell as `run` does, wait for its end, and return its `Outcome`, whose `error` is the cell's exception.
 
-        The outcome has all output. *stdout* and *stderr* get it too, while the cell runs; by default the environment's targets do, unless
-        they are those of this program.
+        The outcome has all output. *stdout* and *stderr* get it too, while the cell runs; by default the environment's
+        targets do, unless they are those of this program.
         """
         kept = KeptOutput(self._environment, stdout, stderr)
         call = self._cell(text, inputs, timeout, (kept.stdout, kept.stderr), display=display)
@@ -218,7 +220,7 @@ class Session(Closing):
     ) -> Outcome[Any]:
         """Run a cell as `execute` does, without blocking the event loop.
 
-        Cancelling the waiting task interrupts the cell, or keeps it from starting; the cells of other tasks go on.
+        Cancelling the waiting task interrupts the cell, or prevents its start; the cells of other tasks continue.
         """
         kept = KeptOutput(self._environment, stdout, stderr)
         call = self._cell(text, inputs, timeout, (kept.stdout, kept.stderr), display=display)
@@ -228,8 +230,9 @@ class Session(Closing):
     def interrupt(self) -> bool:
         """Raise `KeyboardInterrupt` in the running cell; return whether one was running.
 
-        The interrupt reaches a busy loop, a regular expression, a sleep, and a wait for the host; not a single long operation of the
-        interpreter, such as `10**10**8`, and not code that catches it. The session keeps its variables.
+        The interrupt reaches a busy loop, a regular expression, a sleep, and a wait for the host. It does not reach a
+        single long operation of the interpreter, such as `10**10**8`, and code may catch it. The session keeps its
+        variables.
         """
         return self._life.interrupt()
 
@@ -271,7 +274,7 @@ class Session(Closing):
 
     @shown_at_caller
     def names(self) -> list[str]:
-        """Return the names of the session's globals, without those that Python makes: `[name, ...]`."""
+        """Return the names of the session's globals, except those that Python makes: `[name, ...]`."""
         found: list[str] = self._do("names", (), {})
         return found
 
@@ -279,20 +282,20 @@ class Session(Closing):
 
     @shown_at_caller
     def reset(self) -> None:
-        """Begin anew in another process, with the grants of the start and nothing else."""
+        """Start again in a new process, with only the grants of the start."""
         with self._lock:
             self._process.kill()
             self._open()
 
     @shown_at_caller
     def snapshot(self) -> Snapshot:
-        """Return a snapshot of the session, as soon as the earlier cells have ended: any number of sessions start from it.
+        """Return a snapshot of the session once the earlier cells have ended; any number of sessions can start from it.
 
         Raises:
             CapsendError: the session was given a `Dir`, or the system is not Linux.
             ProcessKilled, ProcessFailed: the session has ended.
         """
-        self._do("names", (), {})  # afterwards the size of the memory is known
+        self._do("names", (), {})  # then the size of the memory is known
         look = Look()
         with self._lock:
             state = State(copy.copy(self._entries), self._environment, self._grants, dict(self._texts), self._next_cell)
@@ -304,15 +307,15 @@ class Session(Closing):
 
     @shown_at_caller
     def fork(self) -> Session:
-        """Return another session that goes on from the state of this one; their variables are their own from then on.
+        """Return a new session that continues from the state of this one; from then on their variables are independent.
 
         Raises:
-            CapsendError: as `snapshot`.
+            CapsendError: as for `snapshot`.
         """
         return self.snapshot().start()
 
     def close(self) -> None:
-        """End the session, at once, and wait until it has ended."""
+        """End the session at once, and wait for its end."""
         self._process.kill()
         self._life.finished.wait()
 
@@ -322,7 +325,7 @@ class Session(Closing):
     def __repr__(self) -> str:
         return f"<Session in process {self._process.id}: {self._process.exit_reason or 'running'}>"
 
-    # --- how ---
+    # --- the mechanism ---
 
     def _cell(
         self,
@@ -390,7 +393,7 @@ class Session(Closing):
         try:
             call.wait()
         except BaseException:
-            self._life.withdraw(call)  # Ctrl-C while waiting
+            self._life.withdraw(call)  # Ctrl-C during the wait
             raise
 
     async def _ended(self, call: Task) -> None:
@@ -412,10 +415,10 @@ class State:
     Attributes:
         entries: the program of its calls.
         environment: its environment.
-        grants: the globals that it begins with.
+        grants: the globals with which it begins.
         texts: {name: text} of its last cells.
         next_cell: the number of its next cell.
-        is_foreign: True if another program has made the session, so that its objects were not sent by this one.
+        is_foreign: True if another program made the session, so that this program did not send its objects.
     """
 
     entries: Entries
@@ -428,9 +431,10 @@ class State:
 
 @final
 class Snapshot:
-    """A session at one moment, from which any number of sessions start; made by `Session.snapshot`, or loaded from a file.
+    """A session at one moment, from which any number of sessions can start.
 
-    The memory that they do not write to is shared by all of them.
+    Made by `Session.snapshot`, or loaded from a file. The sessions share the memory that they do not write to.
+
 
     Example:
         >>> import capsend, pathlib, tempfile
@@ -450,17 +454,17 @@ class Snapshot:
 
     @property
     def size(self) -> int:
-        """Bytes of memory that it keeps: the pages that the session had written."""
+        """The bytes of memory that it keeps: the pages that the session had written."""
         return self._still.picture.stored
 
     @shown_at_caller
     def start(self, environment: Environment | None = None) -> Session:
-        """Return a session that goes on from the snapshot, in its environment or in another one of the same image.
+        """Return a session that continues from the snapshot, in its environment or another one with the same image.
 
         Raises:
             ValueError: the environment has another image.
             MemoryLimitExceeded: the environment grants less memory than the session had.
-            CapsendError: a grant of `load` cannot be sent, or the loaded memory is not that of a session.
+            CapsendError: a grant of `load` cannot be sent, or the loaded memory is not a session's.
         """
         environment = environment or self._state.environment
         if environment.image != self._state.environment.image:
@@ -472,9 +476,9 @@ class Snapshot:
 
     @shown_at_caller
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the snapshot to *path*, a file that only this user can read: the file holds all that the session did, secrets included.
+        """Write the snapshot to *path*, readable only by this user: the file contains everything that the session did, secrets included.
 
-        A file of that name is replaced when the new one is complete.
+        An existing file is replaced once the new one is complete.
 
         Raises:
             OSError: the file cannot be written.
@@ -487,18 +491,18 @@ class Snapshot:
     @classmethod
     @shown_at_caller
     def load(cls, path: str | os.PathLike[str], environment: Environment | None = None, /, **grants: Any) -> Snapshot:
-        """Read a snapshot from a file, which need not be trusted: whoever wrote it, its sessions are held as those of any hostile code.
+        """Read a snapshot from a file, which may come from an untrusted author: its sessions are contained like any hostile code.
 
-        The sessions have the variables of the snapshot and these grants, and no capability but these. Instances of classes that the
-        saving program had sent are records, as those of the session's own classes.
+        The sessions have the variables of the snapshot, and only these grants as capabilities. Instances of classes
+        that the saving program had sent become records, as do those of classes defined in the session.
 
         Args:
-            path: the file that `save` wrote, with the same image.
+            path: the file written by `save`, with the same image.
             environment: the environment; the default one when None.
             grants: globals to set: data, by value, and capabilities.
 
         Raises:
-            SnapshotError: the file holds no snapshot, is damaged or incomplete, or was made with another image.
+            SnapshotError: the file is not a snapshot, is damaged or incomplete, or was made with another image.
             MemoryLimitExceeded: the environment grants less memory than the session had.
             OSError: the file cannot be read.
             TypeError: a grant cannot be a global.
@@ -517,7 +521,7 @@ class Snapshot:
 
 
 def _started(still: Still, state: State) -> Session:
-    """Return a session that goes on from a moment of another one."""
+    """Return a session that continues from a moment of another one."""
     session, entries = Session.__new__(Session), copy.copy(state.entries)
     session._begin(state.environment, state.grants)  # noqa: SLF001 - its own module
     session._next_cell = state.next_cell  # noqa: SLF001 - as above
@@ -530,7 +534,7 @@ def _started(still: Still, state: State) -> Session:
         if state.is_foreign:
             session._do("resume", (len(_ENTRIES),), {})  # noqa: SLF001 - as above
             session._do("assign", (), state.grants)  # noqa: SLF001 - as above
-        session._do("renewal.renew", (), {})  # noqa: SLF001 - as above: random numbers are its own
+        session._do("renewal.renew", (), {})  # noqa: SLF001 - as above: new random numbers
     except BaseException:
         session.close()
         raise

@@ -1,7 +1,7 @@
-"""The file of a snapshot: written by one program and read by another, which does not trust it.
+"""The file of a snapshot: written by one program, and read by another one that does not trust it.
 
-All in it is content of a guest's memory, or a number or a text within bounds. A reader that is given the work of an attacker gets an error,
-or the memory of a hostile guest, which every session may be anyway.
+Everything in it is content of a guest's memory, or a number or text within bounds. From a file made by an attacker, a
+reader gets an error or the memory of a hostile guest, and any session may be a hostile guest.
 
 ==========================================  ==================================================================
 part                                        content
@@ -58,7 +58,7 @@ class Contents:
     Attributes:
         image: the SHA-256 of the image, as hexadecimal digits.
         picture: the memory.
-        next_handle: the first number for handles that the session has never got.
+        next_handle: the first number that no handle of the session has had.
         next_cell: the number of the next cell.
         texts: {name: text} of cells, for the lines of tracebacks.
     """
@@ -71,7 +71,7 @@ class Contents:
 
 
 def write(path: str | os.PathLike[str], contents: Contents) -> None:
-    """Write a file that only this user can read; a file of that name is replaced when the new one is complete.
+    """Write a file that only this user can read; an existing file is replaced once the new one is complete.
 
     Raises:
         OSError: the file cannot be written.
@@ -102,7 +102,7 @@ def _parts(contents: Contents) -> Iterator[bytes]:
 
 
 def _encoded(texts: Mapping[str, str]) -> bytes:
-    """Return the newest texts of cells, as many as fit."""
+    """Return as many of the newest texts of cells as fit."""
     kept: dict[str, str] = {}
     left = _MOST_TEXT - 100
     for name, text in reversed(list(texts.items())):
@@ -115,15 +115,15 @@ def _encoded(texts: Mapping[str, str]) -> bytes:
 
 
 def read(path: str | os.PathLike[str], *, image: str, memory: int) -> Contents:
-    """Read a file that anybody may have written.
+    """Read a file, which may come from anyone.
 
     Args:
         path: the file.
-        image: the digest of the image that the snapshot must have been made with.
-        memory: bytes of memory that the snapshot may need; it takes no more than that on the host either.
+        image: the digest of the image with which the snapshot must have been made.
+        memory: the most bytes of memory that the snapshot may need; reading takes no more on the host either.
 
     Raises:
-        SnapshotError: the file holds no snapshot, is damaged or incomplete, or is of another image.
+        SnapshotError: the file is not a snapshot, is damaged or incomplete, or was made with another image.
         MemoryLimitExceeded: the snapshot needs more memory.
         OSError: the file cannot be read.
     """
@@ -142,7 +142,7 @@ def read(path: str | os.PathLike[str], *, image: str, memory: int) -> Contents:
 
 
 def _open(path: str, flags: int) -> int:
-    """Open without waiting for the other end of a pipe."""
+    """Open a file; do not wait for the other end of a pipe."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
@@ -162,7 +162,7 @@ class _Reader:
         self._digest = hashlib.sha256()
 
     def damaged(self, reason: str) -> SnapshotError:
-        """Return the error for a file that is not as it was written."""
+        """Return the error for a file that is not in its original form."""
         return SnapshotError(f"{self._name} is damaged: {reason}. Save the snapshot again: Snapshot.save")
 
     def contents(self, image: str, memory: int) -> Contents:
@@ -227,7 +227,7 @@ def _decoded(data: bytes) -> dict[str, str]:
     if type(texts) is not dict or len(texts) > _MOST_TEXTS:
         message = "its texts are not those of cells"
         raise ValueError(message)
-    # Lines are shown under these names: none may be the name of a file of the host.
+    # Lines are shown under these names: none may be the name of a file on the host.
     if not all(_CELL.fullmatch(name) and type(text) is str for name, text in texts.items()):
         message = "its texts are not those of cells"
         raise ValueError(message)

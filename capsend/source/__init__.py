@@ -1,1 +1,1 @@
-"""Python code as text: its place in files, the names that it uses, and compiling a piece of it again."""
+"""Python code as text: where it is in files, which names it uses, and how a piece of it is compiled again."""

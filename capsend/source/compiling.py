@@ -1,6 +1,6 @@
-"""Compile one function, lambda or class from its piece of source text, so that lines, columns and free variables stay as they were.
+"""Compile a function, lambda or class from its piece of source text, so that lines, columns and free variables stay the same.
 
-Shared: the host compiles the same way as the guest, to see the same code.
+Shared: the host compiles in the same way as the guest, to see the same code.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def compile_source(  # noqa: PLR0913, PLR0917 - the fields of capsend.source.Sou
     layers = ([_OUTER] if free else []) + ([enclosing] if enclosing and kind != "class" else [])
     head = [f"def {_OUTER}({', '.join(free)}):\n"] if free else []
     if enclosing and kind != "class":
-        # One level of the function's own white space, so that tabs and spaces never meet.
+        # One level of the function's own white space, so that tabs and spaces are not mixed.
         step = " " if kind == "lambda" else indent[:1]
         if free and enclosing not in free:
-            # Else the class would be a local name, which methods that name their own class would take.
+            # Otherwise the class would be a local name, and methods that name their own class would use that.
             head.append(f"{step}global {enclosing}\n")
         head.append(f"{step if free else ''}class {enclosing}:\n")
     if kind == "lambda":
-        # Between parentheses neither indentation nor line ends mean anything.
+        # Between parentheses, neither indentation nor line ends have a meaning.
         head.append(" " * len(layers) + "_=(\n")
         text += "\n)"
     elif indent and not head:
@@ -50,7 +50,7 @@ def compile_source(  # noqa: PLR0913, PLR0917 - the fields of capsend.source.Sou
 
 
 def nested_in(owner: object, path: str) -> object:
-    """Return the class or function at a dotted path of names below a class, through its classes; None if the path leads nowhere."""
+    """Return the class or function at a dotted path below a class, through nested classes; None if the path leads nowhere."""
     found = owner
     for name in path.split("."):
         if not isinstance(found, type):
@@ -72,7 +72,10 @@ def _last(outer: types.CodeType, name: str) -> types.CodeType:
 
 
 def requalified(code: types.CodeType, qualname: str) -> types.CodeType:
-    """Return the code, and the code nested in it, under their full names: the piece was compiled away from the code around it."""
+    """Return the code, and the code nested in it, under their full names.
+
+    The piece was compiled without the code around it.
+    """
     old = code.co_qualname
     return code if old == qualname else _renamed(code, old, qualname)
 

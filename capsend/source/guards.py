@@ -1,4 +1,4 @@
-"""The statements in which code provides for an import that fails: `try` with a handler for it, and `with suppress(ImportError)`."""
+"""The statements that handle a failing import: `try` with a handler for it, and `with suppress(ImportError)`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _CAUGHT: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "
 
 
 def guards(node: ast.AST) -> bool:
-    """Return whether a statement provides for a failing import in its body."""
+    """Return whether a statement handles a failing import in its body."""
     if isinstance(node, ast.Try):
         return any(handler.type is None or _names_one(handler.type) for handler in node.handlers)
     return isinstance(node, ast.With) and any(_suppresses(item.context_expr) for item in node.items)

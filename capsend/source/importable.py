@@ -1,4 +1,4 @@
-"""The modules that the host can import, by the names of their packages: a process that looks for one by a computed name cannot know otherwise."""
+"""The top-level modules that the host can import, for processes that import by computed names."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _given: Final[list[frozenset[str]]] = []
 
 
 def importable() -> frozenset[str] | None:
-    """Return the names of all packages and modules, those of the standard library left out, that an import may find at the top level.
+    """Return the top-level names of all packages and modules that an import may find, except the standard library's.
 
-    In a process they are those of the host, and of the modules that it has itself; None where it was not given them.
+    In a process: the host's names, and the names of the process's own modules; None if the process was not given the
+    host's names.
     """
     loaded = {name.partition(".")[0] for name in list(sys.modules)} - sys.stdlib_module_names
     if sys.platform == "wasi":
@@ -28,12 +29,12 @@ def importable() -> frozenset[str] | None:
 
 
 def give(names: Iterable[str]) -> None:
-    """Let a process know the names; see `importable`."""
+    """Give a process the host's names; see `importable`."""
     _given[:] = [frozenset(names)]
 
 
 def _on_path(folders: Iterable[str]) -> Iterator[str]:
-    """Yield the names of all files and folders that may be modules; a folder is one without any file in it."""
+    """Yield the names of all files and folders that may be modules; a folder counts even if it has no files."""
     for folder in folders:
         try:
             entries = list(Path(folder or ".").iterdir())
@@ -43,7 +44,7 @@ def _on_path(folders: Iterable[str]) -> Iterator[str]:
 
 
 def _editable() -> Iterator[str]:
-    """Yield the packages that finders of editable installations lead to."""
+    """Yield the packages found by the finders of editable installations."""
     for finder in sys.meta_path:
         module = sys.modules.get(getattr(finder, "__module__", ""))
         yield from getattr(module, "MAPPING", None) or ()

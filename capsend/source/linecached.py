@@ -1,4 +1,4 @@
-"""The texts that linecache knows: files, and the cells of notebooks and doctests."""
+"""The texts in linecache: files, and the cells of notebooks and doctests."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ def text_of(filename: str, module_globals: dict[str, Any]) -> ParsedText:
     """Return the text of a file, parsed.
 
     Args:
-        filename: the file, as code objects name it.
+        filename: the file, as in code objects.
         module_globals: the globals of its module.
 
     Raises:
-        SourceError: linecache has no text of the file, or the text cannot be parsed any more.
+        SourceError: linecache does not have the text of the file, or the text cannot be parsed.
     """
     if not filename.startswith("<"):
         linecache.checkcache(filename)
-    # A name that exec() was given is no name of a file: linecache would ask the loader of the module for the module's own text.
+    # The name of code given to exec() is not a file: linecache would ask the module's loader, which returns the
+    # module's text.
     lines = linecache.getlines(filename, None if filename.startswith("<") else module_globals)
     if not lines:
         raise without_source(filename)
@@ -43,14 +44,14 @@ def _parse(filename: str, lines: tuple[str, ...]) -> ParsedText:
 
 
 def cell_files(name: str, keyword: str = "class") -> list[str]:
-    """Return the cells of a notebook, or the examples of a doctest, that define a class without methods; the newest comes last."""
+    """Return the cells of a notebook, or the examples of a doctest, that define a class without methods; the newest is last."""
     statement = f"{keyword} {name}"
-    # Some kernels give their cells the names of files that never change on disk.
+    # Some kernels name their cells after files that never change on disk.
     names = [
         file for file, entry in linecache.cache.items() if file.startswith("<") or (len(entry) > 1 and entry[1] is None)
     ]
     found = [file for file in names if statement in "".join(linecache.getlines(file))]
-    # doctest shows linecache the examples of the test that runs, without putting them into its cache.
+    # doctest gives linecache the examples of the running test without putting them into its cache.
     test = getattr(getattr(linecache.getlines, "__self__", None), "test", None)
     for number, example in enumerate(getattr(test, "examples", ())):
         if statement in example.source:

@@ -1,4 +1,4 @@
-"""From a code object or a class to its exact piece of source text, and on to code that another Python can compile."""
+"""From a code object or class to its exact piece of source text, in a form that another Python can compile."""
 
 from __future__ import annotations
 import __future__
@@ -33,12 +33,13 @@ class Source:
     Attributes:
         kind: "def", "lambda" or "class".
         name: the name in its statement; "<lambda>" for a lambda.
-        text: its text, from its first line's first character on; a class with its decorators, a function without.
-        file: its file, as its code object names it.
-        line: the line in that file where `text` begins, 1-based.
-        indent: the white space (for a lambda: any text, as white space) in front of it on that line.
-        enclosing: the innermost class whose body it is in, which decides the mangling of private names; else "".
-        free: the names it takes from enclosing functions.
+        text: its text, beginning with the first character of its first line; a class with its decorators, a function
+            without.
+        file: its file, as in its code object.
+        line: the line of that file at which `text` begins, 1-based.
+        indent: the white space in front of it on that line (for a lambda: any text, replaced by white space).
+        enclosing: the innermost class that contains it, which decides the mangling of private names; else "".
+        free: the names that it uses from enclosing functions.
         flags: the future statements of its module, as compiler flags.
         node: its syntax tree, with positions in the file.
     """
@@ -70,15 +71,16 @@ class Source:
         ]
 
     def compile(self) -> types.CodeType:
-        """Compile the text on the host, just as the guest will; no decorator and no default is evaluated."""
+        """Compile the text on the host exactly as the guest will; decorators and defaults are not evaluated."""
         return compile_source(*self.portable())
 
 
 def locate_function(code: types.CodeType, module_globals: dict[str, Any]) -> Source:
-    """Find the text that a code object was compiled from.
+    """Return the source from which a code object was compiled.
 
     Raises:
-        SourceError: the code has no source (it came from `exec`, `eval` or a deleted file), or its file has changed since.
+        SourceError: the code has no source (it came from `exec`, `eval` or a deleted file), or its file has changed
+            since.
     """
     error = _changed(code.co_name, code.co_filename)
     for text in texts_of(code.co_filename, module_globals, line=code.co_firstlineno):
@@ -98,7 +100,7 @@ def locate_function(code: types.CodeType, module_globals: dict[str, Any]) -> Sou
 
 
 def locate_class(cls: type) -> Source:
-    """Find the text of a class statement at module level, or nested in classes only.
+    """Return the source of a class statement at module level, or nested only in classes.
 
     Raises:
         SourceError: the class has no source, or the source has no such class statement.
@@ -117,7 +119,7 @@ def locate_class(cls: type) -> Source:
             "has no source",
             "write it as a class statement, or restart the program if the file has changed since it was imported",
         )
-    # The last of the statements that agree best: in a file the lowest, of a notebook's cells the newest.
+    # The last of the statements that agree best: the lowest in a file, the newest of a notebook's cells.
     node, file, filename = max(
         reversed(found), key=lambda each: (_contains_methods(each[0], cls), _agreement(each[0], cls))
     )
@@ -128,7 +130,7 @@ def locate_class(cls: type) -> Source:
 def _statements(
     cls: type, filenames: list[str], module: types.ModuleType
 ) -> list[tuple[ast.ClassDef, ParsedText, str]]:
-    """Return the class statements of that name in some files, each with its text and its file."""
+    """Return the class statements of this name in some files, each with its text and its file."""
     return [
         (node, text, filename)
         for filename in filenames
@@ -138,7 +140,7 @@ def _statements(
 
 
 def locate_alias(name: str, module: types.ModuleType) -> Source:
-    """Find the text of a `type` statement at module level."""
+    """Return the source of a `type` statement at module level."""
     filename = getattr(module, "__file__", None) or next(reversed(cell_files(name, "type")), None)
     found = (
         []
@@ -152,7 +154,7 @@ def locate_alias(name: str, module: types.ModuleType) -> Source:
 
 
 def _method_file(cls: type) -> str | None:
-    """Return the file of a class's methods, which know it also where the module has none."""
+    """Return the file of a class's methods, which is known even if the module has no file."""
     for value in vars(cls).values():
         function = getattr(value, "__func__", getattr(value, "fget", value))
         own = (
@@ -165,7 +167,7 @@ def _method_file(cls: type) -> str | None:
 
 
 def is_generated(code: types.CodeType) -> bool:
-    """Return whether nobody wrote a method: dataclasses or attrs made it by `exec`, or the compiler out of annotations."""
+    """Return whether a method is generated: by dataclasses or attrs through `exec`, or by the compiler from annotations."""
     made = code.co_filename == "<string>" or code.co_filename.startswith("<attrs generated")
     return made or code.co_name == "__annotate__"  # from Python 3.14 on
 
@@ -184,7 +186,7 @@ def _contains_methods(node: ast.ClassDef, cls: type) -> bool:
 
 
 def _agreement(node: ast.ClassDef, cls: type) -> int:
-    """Score a class statement by its names that the class has: of several statements without methods to compare, the best was executed."""
+    """Count the names in a class statement that the class has: of several statements, the one with the most was executed."""
     stored = {child.id for child in ast.walk(node) if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store)}
     present = {*vars(cls), *cls.__dict__.get("__annotations__", ())}  # noqa: RUF063 - that would evaluate them
     bases = [ast.unparse(base) for base in node.bases] == [
@@ -194,7 +196,7 @@ def _agreement(node: ast.ClassDef, cls: type) -> int:
 
 
 def _lambdas(code: types.CodeType, file: ParsedText) -> list[tuple[FunctionNode, str]]:
-    """Return the lambdas that a code object may have been compiled from; any of several that compile to the same will do."""
+    """Return the lambdas from which a code object may have been compiled; if several compile to the same code, any will do."""
     spans = [
         ((line, column), (end_line, end_column))
         for line, end_line, column, end_column in code.co_positions()
@@ -205,13 +207,13 @@ def _lambdas(code: types.CodeType, file: ParsedText) -> list[tuple[FunctionNode,
         and (column or end_column)
     ]
     if not spans:
-        # Python 3.12 gives no columns to a lambda that returns a constant, and `-X no_debug_ranges` none at all.
+        # Python 3.12 gives no columns to a lambda that returns a constant, and `-X no_debug_ranges` gives none to any.
         return [found for found in file.lambdas if found[0].lineno == code.co_firstlineno]
     first, last = min(begin for begin, _ in spans), max(end for _, end in spans)
     best: tuple[FunctionNode, str] | None = None
     start = (0, 0)
     for node, enclosing in file.lambdas:
-        # The positions of a lambda's code lie in its body; the innermost lambda around them is the right one.
+        # The positions of a lambda's code are within its body; the innermost lambda around them is the right one.
         body = node.body
         begin, end = (body.lineno, body.col_offset), (body.end_lineno or 0, body.end_col_offset or 0)
         if start <= begin <= first and last <= end:
@@ -236,8 +238,8 @@ def _cut(
     lines[-1] = lines[-1][:end_column]
     before, lines[0] = lines[0][:column], lines[0][column:]
     kind = "lambda" if isinstance(node, ast.Lambda) else "def" if isinstance(node, DEFINITIONS) else "class"
-    # A form feed begins the column count anew. Columns survive when the text in front of a lambda is replaced by as many bytes of white
-    # space.
+    # A form feed restarts the column count. Columns stay the same when the text in front of a lambda is replaced by the
+    # same number of bytes of white space.
     indent = " " * column if kind == "lambda" else before.decode().rpartition("\f")[2]
     return Source(
         kind=kind,
@@ -254,7 +256,7 @@ def _cut(
 
 
 def _verify(source: Source, code: types.CodeType) -> None:
-    """Refuse a source that does not compile to the code on the host: its file may have changed since it was imported."""
+    """Refuse a source that does not compile to the host's code: its file may have changed since the import."""
     try:
         compiled = requalified(source.compile(), code.co_qualname)
     except SyntaxError as error:
@@ -271,7 +273,7 @@ def _same(ours: types.CodeType, theirs: types.CodeType) -> bool:
     if (ours.co_name, ours.co_varnames[:arguments]) != (theirs.co_name, theirs.co_varnames[:arguments]):
         return False
     if any(name.startswith(_REWRITTEN) for name in (*theirs.co_names, *theirs.co_varnames)):
-        return True  # pytest rewrote its asserts: the positions are all that can be compared
+        return True  # pytest rewrote its asserts: only positions can be compared
     if ours.co_names != theirs.co_names:
         return _rewritten_inside(theirs)
     if ours.co_code != theirs.co_code and _operations(ours) != _operations(theirs):
@@ -282,7 +284,7 @@ def _same(ours: types.CodeType, theirs: types.CodeType) -> bool:
 def _same_constants(ours: types.CodeType, theirs: types.CodeType) -> bool:
     mine, yours = list(ours.co_consts), list(theirs.co_consts)
     if "__firstlineno__" in theirs.co_names:
-        # From Python 3.13 on a class knows its line, which a part of the file compiled by itself does not.
+        # Since Python 3.13 a class records its line, which is different when a part of the file is compiled separately.
         my_numbers, your_numbers = ({c for c in consts if type(c) is int} for consts in (mine, yours))
         if len(my_numbers - your_numbers) > 1 or not your_numbers - my_numbers <= {theirs.co_firstlineno}:
             return False
@@ -293,7 +295,7 @@ def _same_constants(ours: types.CodeType, theirs: types.CodeType) -> bool:
 def _operations(code: types.CodeType) -> list[str]:
     """Return the operations of a code object, as far as they show its meaning.
 
-    A compiler that sees `import threading` in the same file calls `threading.Lock()` another way.
+    A compiler that sees `import threading` in the same file calls `threading.Lock()` in another way.
     """
     return [_VARIANTS.get(i.opname, i.opname) for i in dis.get_instructions(code) if i.opname not in _INCIDENTAL]
 
@@ -305,7 +307,7 @@ def _same_constant(ours: object, theirs: object) -> bool:
 
 
 def _text_of(constant: object) -> str:
-    """Return a constant as text; sets in byte code have an order that depends on the hash seed under which they were made."""
+    """Return a constant as text; the order of sets in byte code depends on the hash seed of their compilation."""
     if isinstance(constant, frozenset):
         return f"frozenset({sorted(map(_text_of, constant))})"
     return f"({', '.join(map(_text_of, constant))})" if isinstance(constant, tuple) else repr(constant)
@@ -320,7 +322,8 @@ def _rewritten_inside(code: types.CodeType) -> bool:
 
 def _changed(what: str, filename: str) -> SourceError:
     if filename == "<string>":
-        # No file, so it cannot have changed: newer Pythons keep the text after -c under the name that exec() uses too.
+        # No file, so it cannot have changed: newer versions of Python keep the text after -c under a name that exec()
+        # uses too.
         return without_source(filename)
     return SourceError(
         f"{what} is not where it was in {filename}: the file has changed since it was imported", IMPORT_AGAIN

@@ -1,4 +1,4 @@
-"""Loaded modules and their code, as host and guest find them by name."""
+"""Loaded modules and their code, as found by name on host and guest."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 
 
 def loaded(name: str) -> types.ModuleType | None:
-    """Return the loaded module of a name; None where there is none, or where `sys.modules` holds another object for it."""
+    """Return the loaded module of a name; None if there is none, or if `sys.modules` has another kind of object for the name."""
     module = sys.modules.get(name)
     return module if isinstance(module, types.ModuleType) else None
 
 
 def shown_name(qualname: str) -> str:
-    """Return the name by which messages call a function or class: its qualified name without the functions around it."""
+    """Return the name of a function or class for messages: its qualified name without enclosing functions."""
     return qualname.rpartition("<locals>.")[2]
 
 
 def code_in(found: Any, qualname: str) -> types.CodeType | None:
-    """Return the code of a function that is defined in a module, or in a function of the module; None if there is none.
+    """Return the code of a function defined in a module, or within a function of the module; None if it does not exist.
 
     Args:
-        found: the object that the module has under the first part of the name; it may be a decorator around the function.
+        found: the module's object for the first part of the name, perhaps a decorator around the function.
         qualname: the qualified name of the code.
     """
     first, *parts = qualname.split(".<locals>.")

@@ -102,8 +102,8 @@ def operators_of(root: ast.AST, names: Iterable[str]) -> Iterator[str]:
     """Yield the methods that a piece of code may call without naming them.
 
     Args:
-        root: its syntax tree.
-        names: the global and built-in names that it reads.
+        root: the syntax tree of the code.
+        names: the global and built-in names that the code reads.
     """
     for name in names:
         yield from _BUILTINS.get(name, ())

@@ -1,4 +1,4 @@
-"""A parsed text: its lines, and every function, lambda, class and type alias in it."""
+"""A parsed text: its lines, and all its functions, lambdas, classes and type aliases."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WRITE: Final = "put it into a file"
 
 
 class SourceError(Exception):
-    """The source of a function or class cannot be found, or is not the text it was compiled from.
+    """The source of a function or class cannot be found, or differs from the text that was compiled.
 
     Attributes:
         verdict: the reason.
@@ -31,7 +31,7 @@ class SourceError(Exception):
 
 
 def without_source(filename: str) -> SourceError:
-    """Return the error for code whose text was never in a file, or is in none any more."""
+    """Return the error for code whose text was never in a file, or no longer is."""
     return SourceError(
         f"{filename} has no source text: code made by exec() or eval(), typed after -c, or whose file is gone "
         "cannot be sent",
@@ -44,7 +44,7 @@ class ParsedText:
     """The definitions of a text.
 
     Attributes:
-        lines: its lines; the first one is line 1.
+        lines: its lines; the first is line 1.
         functions: {(name, first line, decorators included): (node, innermost enclosing class)}.
         lambdas: (node, innermost enclosing class) of each.
         classes: {qualified name: nodes}.
@@ -64,7 +64,7 @@ def parsed(tree: ast.AST, lines: tuple[str, ...], *, enclosing: str = "") -> Par
     Args:
         tree: the tree, with positions in `lines`.
         lines: the text.
-        enclosing: the class whose body contains the tree, if it is a part of one.
+        enclosing: the class whose body contains the tree, if any.
     """
     functions: dict[tuple[str, int], tuple[FunctionNode, str]] = {}
     lambdas: list[tuple[ast.Lambda, str]] = []

@@ -1,7 +1,7 @@
 """The references of a function or class by name: globals and free variables with the attributes read from them, writes, and imports.
 
-The names are read off the code that the source compiles to, as the guest will compile it; tools that rewrite the running code (pytest's
-asserts, coverage) therefore leave no trace in them.
+The names are read from the code that the guest will compile from the source. Tools that rewrite the running code
+(pytest's asserts, coverage) therefore do not affect them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LOOKING_UP: Final = frozenset({"get", "__getitem__"})
 
 @attrs.frozen
 class Read:
-    """One name that is read, the attributes read from it (`os.path.join` has two), and the line."""
+    """A name that is read, with its line and the attributes read from it: two for `os.path.join`."""
 
     name: str
     chain: tuple[str, ...]
@@ -43,7 +43,7 @@ class Read:
 
 @attrs.frozen
 class Write:
-    """One name of an outer scope that is assigned or deleted: `keyword` is "global" or "nonlocal"."""
+    """A name of an outer scope that is assigned or deleted: `keyword` is "global" or "nonlocal"."""
 
     name: str
     keyword: str
@@ -60,8 +60,9 @@ class Import:
         names: the names of a `from` import, or the attributes read from the module later.
         is_from: True for a `from` import.
         line: its line.
-        guarded: True if a `try` or `with suppress(...)` around the import provides for its failure.
-        form: "statement"; "call" of `import_module`, or a call that is handed it; "lookup" in `sys.modules`, which imports nothing.
+        guarded: True if a `try` or `with suppress(...)` around the import handles its failure.
+        form: "statement"; "call" for a call of `import_module`, or a call that gets `import_module` as an argument;
+            "lookup" in `sys.modules`, which imports nothing.
     """
 
     module: str
@@ -75,19 +76,20 @@ class Import:
 
 @attrs.frozen
 class References:
-    """All references of one function, its nested functions, lambdas, comprehensions and classes included.
+    """All references of one function, including its nested functions, lambdas, comprehensions and classes.
 
     Attributes:
         globals: reads of global (or built-in) names, in the order of the code.
         free: reads of names of enclosing functions.
         receiver: reads of attributes of the first parameter, such as `self.rows`.
-        writes: assignments to names that are not its own.
+        writes: assignments to names of outer scopes.
         imports: import statements in its body.
-        attributes: names of attributes read from values whose origin is not known.
-        operators: the methods that its operators, statements and built-in functions may call on instances of the user's classes.
-        prefixes: the beginnings of attribute names that it computes, as `getattr(self, f"visit_{kind}")` does.
-        is_dynamic: True if the code may look up any global by a computed name, as `globals()` and `eval` do.
-        imports_by_name: whether it may import a module by a name that is computed.
+        attributes: names of attributes read from values of unknown origin.
+        operators: the methods that its operators, statements and built-in functions may call on instances of user
+            classes.
+        prefixes: the beginnings of attribute names that it computes, as in `getattr(self, f"visit_{kind}")`.
+        is_dynamic: True if the code may look up any global by a computed name, as with `globals()` and `eval`.
+        imports_by_name: True if it may import a module by a computed name.
     """
 
     globals: tuple[Read, ...]
@@ -103,7 +105,7 @@ class References:
 
 
 def function_references(source: Source) -> References:
-    """Collect the references of a function or lambda, defaults and decorators left out: they are values, not names."""
+    """Collect the references of a function or lambda, without defaults and decorators, which are values, not names."""
     code = source.compile()
     collector = _Collector(code)
     collector.visit(code, frozenset(code.co_freevars))
@@ -131,7 +133,7 @@ def function_references(source: Source) -> References:
 
 
 def _looks_up_modules(reads: Iterable[Read]) -> bool:
-    """Return whether code looks up modules by names that may be computed, as `sys.modules[__name__]` does."""
+    """Return whether code looks up modules by names that may be computed, as in `sys.modules[__name__]`."""
     return any(read.name == "__import__" or {"modules", "import_module"} & {read.name, *read.chain} for read in reads)
 
 
@@ -148,7 +150,7 @@ def _gets(root: ast.AST) -> Iterator[ast.Call]:
 
 
 def _by_text(root: ast.AST) -> Iterator[tuple[str, str, int]]:
-    """Yield (name, attribute, line) of every `getattr(name, "attribute")` and `hasattr`; the name is empty where it is an expression."""
+    """Yield (name, attribute, line) of every `getattr(name, "attribute")` and `hasattr`; the name is empty for other expressions."""
     for node in _gets(root):
         owner, attribute = node.args[:2]
         if isinstance(attribute, ast.Constant) and isinstance(attribute.value, str):
@@ -156,7 +158,7 @@ def _by_text(root: ast.AST) -> Iterator[tuple[str, str, int]]:
 
 
 def _prefixes(root: ast.AST) -> Iterator[str]:
-    """Yield the constant beginning of every computed name in a call of `getattr`, if it is long enough to narrow the names."""
+    """Yield the constant beginning of every computed name in a call of `getattr`, if it is long enough to narrow the choice."""
     for node in _gets(root):
         beginning = _beginning(node.args[1])
         if len(beginning.strip("_")) >= _SHORTEST_PREFIX:
@@ -164,7 +166,7 @@ def _prefixes(root: ast.AST) -> Iterator[str]:
 
 
 def _beginning(node: ast.expr) -> str:
-    """Return the text with which a computed text begins: of an f-string, of a sum, or of a text with `%`."""
+    """Return the constant beginning of a computed text: an f-string, a sum, or a text with `%`."""
     if isinstance(node, ast.JoinedStr) and len(node.values) > 1:
         return _folded(node.values[0])
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
@@ -175,7 +177,7 @@ def _beginning(node: ast.expr) -> str:
 
 
 class _Collector:
-    """Walks instructions; a load of a name begins a chain that attribute loads right behind it continue."""
+    """Walks instructions; attribute loads that directly follow the load of a name extend its chain."""
 
     def __init__(self, root: types.CodeType) -> None:
         self.globals: list[Read] = []
@@ -187,7 +189,7 @@ class _Collector:
         self.first = root.co_varnames[0] if arguments else None
 
     def visit(self, code: types.CodeType, free: frozenset[str]) -> None:
-        own: set[str] = set()  # so far: before `price = price` in a class body, the name is the global
+        own: set[str] = set()  # the names so far: before `price = price` in a class body, the name is the global
         chain: list[str] | None = None
         for instruction in dis.get_instructions(code):
             name, op = instruction.argval, instruction.opname
@@ -264,7 +266,7 @@ def _imports(root: ast.AST) -> Iterator[Import]:
 
 
 def _by_name(node: ast.AST, guarded: bool) -> Iterator[Import]:
-    """Yield the modules that a constant names: in `import_module("x")`, `sys.modules["x"]` and the like, with the attribute read from it."""
+    """Yield the modules named by constants, as in `import_module("x")` and `sys.modules["x"]`, with the attributes read from them."""
     names = (node.attr,) if isinstance(node, ast.Attribute) else ()
     place = node.value if isinstance(node, ast.Attribute) else node
     if isinstance(place, ast.Call) and place.args:
@@ -273,7 +275,7 @@ def _by_name(node: ast.AST, guarded: bool) -> Iterator[Import]:
         if is_lookup or called in _IMPORTING:
             yield from _named(place.args[0], names, place.lineno, guarded, is_lookup)
         for passed, name in itertools.pairwise(place.args):
-            # `run(import_module, "x")`: the receiver of `import_module` may deal with the failure.
+            # `run(import_module, "x")`: the called function may handle the failure.
             if (passed.attr if isinstance(passed, ast.Attribute) else getattr(passed, "id", "")) in _IMPORTING:
                 yield from _named(name, (), place.lineno, True, False)
     elif isinstance(place, ast.Subscript) and _is_modules(place.value):
@@ -297,7 +299,7 @@ def _named(node: ast.expr, names: tuple[str, ...], line: int, guarded: bool, is_
 
 
 def _folded(node: ast.expr) -> str:
-    """Return the text of a constant, or of constants that the compiler joins; else an empty text."""
+    """Return the text of a constant, or of constants that the compiler joins; empty for other expressions."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         left, right = _folded(node.left), _folded(node.right)
         return left + right if left and right else ""
@@ -305,7 +307,7 @@ def _folded(node: ast.expr) -> str:
 
 
 def _attributes_of(root: ast.AST, bound: str, below: tuple[str, ...]) -> Iterator[str]:
-    """Yield the first attribute behind each read of `bound.below...`."""
+    """Yield the first attribute in each read of `bound.below...`."""
     for node in ast.walk(root):
         chain: list[str] = []
         expression: ast.AST = node

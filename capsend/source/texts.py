@@ -1,4 +1,4 @@
-"""The texts of code: on the host those of linecache; in the image the overlay's module of this name replaces it."""
+"""The texts of code: on the host those in linecache; in the image the overlay's module of this name replaces it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def texts_of(filename: str, module_globals: dict[str, Any], *, line: int | None 
     """Return the texts that may contain code of a file, parsed.
 
     Args:
-        filename: the file, as code objects name it.
+        filename: the file, as in code objects.
         module_globals: the globals of its module.
-        line: the first line of the function to be found; None to find classes.
+        line: the first line of the function to find; None to find classes.
 
     Raises:
-        SourceError: linecache has no text of the file, or the text cannot be parsed any more.
+        SourceError: linecache does not have the text of the file, or the text cannot be parsed.
     """
     del line  # on the host the one text is the whole file
     return (text_of(filename, module_globals),)

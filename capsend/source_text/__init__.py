@@ -1,1 +1,1 @@
-"""Python source text as a callable: read, checked and shipped."""
+"""Python source text as a callable: reading, checking and shipping it."""

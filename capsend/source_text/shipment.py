@@ -1,4 +1,4 @@
-"""Ship source text: its arguments judged and encoded for the entries that the image has for texts."""
+"""The shipping of source text: its arguments are judged and encoded for the image's entries for texts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _GUEST: Final = "capsend_guest"
 LONGEST_SHOWN: Final = 1 << 18
-"""Characters of the longest text whose lines tracebacks show: a line costs 60 bytes, however short it is."""
+"""Characters of the longest text whose lines appear in tracebacks: each line costs 60 bytes, however short it is."""
 
 _MOST_SHOWN: Final = 100
 _MOST_CHARACTERS: Final = 2 * LONGEST_SHOWN
@@ -42,7 +42,7 @@ class TextShipment(Shipment):
     """A call of an entry for source text.
 
     Attributes:
-        texts: {name: text} of the texts that run, for the lines of tracebacks.
+        texts: {name: text} of the running texts, for the lines of tracebacks.
     """
 
     texts: Mapping[str, str] = attrs.field(kw_only=True, repr=False)
@@ -52,7 +52,10 @@ class TextShipment(Shipment):
         return Shipment.files(self) | self.texts.keys()
 
     def shown_files(self) -> Mapping[str, str]:
-        """Return the names under which tracebacks show the files: a text has one of its own, so that another text of its name is never shown."""
+        """Return {file: its name in tracebacks}.
+
+        Each text gets a name of its own there, so that another text with the same file name is never shown.
+        """
         return _ShownFiles(self.files(), self.texts)
 
     def _by_name(self, module: str, qualname: str) -> object:
@@ -62,7 +65,10 @@ class TextShipment(Shipment):
 
 
 class _Label(str):
-    """The name of one text in tracebacks: equal to itself only, since untrusted programs give their texts the same names."""
+    """The name of one text in tracebacks.
+
+    It equals only itself, since untrusted programs may give their texts the same names.
+    """
 
     __slots__ = ()
 
@@ -76,7 +82,7 @@ class _Label(str):
 
 
 class _ShownFiles(collections.abc.Mapping[str, str]):
-    """`{name: name in tracebacks}`; the lines of a text are shown from the first time that it is asked for."""
+    """`{name: name in tracebacks}`; a text's lines are shown once its name has been looked up."""
 
     def __init__(self, files: frozenset[str], texts: Mapping[str, str]) -> None:
         self._files = files
@@ -96,10 +102,10 @@ class _ShownFiles(collections.abc.Mapping[str, str]):
 
 
 def show_lines(name: str, text: str) -> str:
-    """Let tracebacks show the lines of a text, until many others have been shown; characters that do not print are shown as `?`.
+    """Let tracebacks show the lines of a text, until many others have been shown; characters that do not print become `?`.
 
     Returns:
-        The name that frames must have to show these lines; *name* where the text is too long to be shown.
+        The name that frames need for these lines; *name* if the text is too long to be shown.
     """
     if len(text) > LONGEST_SHOWN:
         return _Label(name)
@@ -119,7 +125,7 @@ def _printable(line: str) -> str:
 
 
 class _Entry:
-    """The host's stand-in for a function that only the image has."""
+    """Represents a function that exists only in the image."""
 
 
 def _place(name: str) -> tuple[str, str]:
@@ -129,11 +135,12 @@ def _place(name: str) -> tuple[str, str]:
 
 
 class Entries:
-    """A program that holds entries of the image; every call adds its own definitions.
+    """A program of entries of the image; every call adds its own definitions.
 
     Args:
-        names: the entries, by their names in `capsend.guest.cells`, or as `module.function`; the process begins with the first one.
-        knows: returns whether the image has a module of that full name.
+        names: the names of the entries in `capsend.guest.cells`, or `module.function`; the process begins with the
+            first.
+        knows: returns whether the image has the module of a full name.
     """
 
     def __init__(self, *names: str, knows: Callable[[str], bool]) -> None:
@@ -156,7 +163,7 @@ class Entries:
             args: positional arguments.
             kwargs: keyword arguments.
             name: the callable's name in messages.
-            ahead: texts that come before the positional arguments.
+            ahead: texts that precede the positional arguments.
 
         Returns:
             (the text of the call, the program with the additions of the call).
@@ -191,7 +198,7 @@ class Entries:
         if findings:  # rendering finds values that have no encoding
             kind = SerializationError if all(f.kind is Kind.ARGUMENT for f in findings) else CaptureError
             raise kind(report(opening(name, findings), findings), findings=findings)
-        steps = dumps(program.steps) if program.steps else ""  # not compared: the entries are known to the guest only
+        steps = dumps(program.steps) if program.steps else ""  # not compared: only the guest has the entries
         return f"{len(steps):x}:{steps}{encoded}", program
 
     def shipment(self, packed: tuple[str, Program], *, name: str, texts: Mapping[str, str]) -> TextShipment:
@@ -205,7 +212,7 @@ class Entries:
     def call(
         self, entry: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, name: str, texts: Mapping[str, str]
     ) -> NextCall:
-        """Return a call for a process that has got all earlier calls; its steps continue theirs.
+        """Return a call for a process that has got all earlier calls; its steps continue those of the calls.
 
         Args:
             entry: the entry.
@@ -231,11 +238,11 @@ class Entries:
 
 @attrs.frozen
 class NextCall:
-    """A call for a process that runs.
+    """A call for a running process.
 
     Attributes:
         entry: the number of the entry.
-        at: [entities, handles] that the process has before the call.
+        at: [entities, handles] of the process before the call.
         text: the arguments.
         grants: the grants behind its new handles.
         shipment: the reader of the answer.
@@ -248,5 +255,5 @@ class NextCall:
     shipment: TextShipment
 
     def head(self, handles: Sequence[Any]) -> str:
-        """Return the text that chooses the entry, with the handles as the process's table has them."""
+        """Return the text that chooses the entry, with the handles' numbers in the process's table."""
         return dumps({"entry": self.entry, "at": self.at, **({"handles": handles} if handles else {})})

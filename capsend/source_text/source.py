@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from capsend.source_text.type_check import Problem
 
 LONGEST: Final = 4 << 20
-"""Characters that a text can have."""
+"""The most characters of a text."""
 
 
 def _text(value: Any) -> str:
-    """Return a text after a check; a text whose first line is indented, as in the middle of a program, is moved to the left."""
+    """Return a text after checking it.
+
+    A text with an indented first line, taken from within a program, is moved to the left.
+    """
     if not isinstance(value, str):
         message = f"the text of a Source must be a str, not {type(value).__name__}. Decode bytes, or write Source.from_file(path)"
         raise TypeError(message)
@@ -47,19 +50,18 @@ def _check_name(_source: object, _field: attrs.Attribute[str], value: Any) -> No
 @final
 @attrs.frozen(repr=False)
 class Source:
-    r"""Python source text that `spawn` takes like a function: arguments are its globals, the value is its last expression's.
+    r"""Python source text that `spawn` takes like a function: the arguments become its globals, its result is its final expression.
 
-    It runs as a notebook cell does: `await` is allowed at its top level, and its `__name__` is `"__main__"`. The text is compiled in the
-    guest,
-    never by the host. Instances of its own classes come back as `Record`s.
+    It runs like a notebook cell: `await` is allowed at its top level, and its `__name__` is `"__main__"`. The text is
+    compiled in the guest, never on the host. Instances of its own classes come back as `Record`s.
 
     Args:
-        text: the text. A text whose first line is indented is moved to the left as a whole.
-        name: the file name that tracebacks show; after a digest of the text by default.
+        text: the text; if its first line is indented, the whole text is moved to the left.
+        name: the file name in tracebacks; by default made from a digest of the text.
 
     Raises:
-        TypeError: the text is no str.
-        ValueError: the text has more than 4 million characters, or the name does not print.
+        TypeError: the text is not a str.
+        ValueError: the text has more than 4 million characters, or the name has characters that do not print.
 
     Example:
         >>> import capsend
@@ -77,7 +79,7 @@ class Source:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Source:
-        """Read a file of UTF-8 text; its path is the name.
+        """Read a UTF-8 text file; its path becomes the name.
 
         Raises:
             OSError: the file cannot be read.
@@ -86,9 +88,9 @@ class Source:
         return cls(Path(path).read_text(encoding="utf-8"), name=str(path))
 
     def function(self, name: str) -> SourceFunction:
-        r"""Return one of the functions that the text defines: `spawn` runs the text as a module, and then calls it.
+        r"""Return a function that the text defines: `spawn` runs the text as a module, and then calls the function.
 
-        Only the process finds out whether the function exists; without it, the process ends with `NameError`.
+        Whether the function exists is only found out in the process, which ends with `NameError` if it does not.
 
         Example:
             >>> import capsend
@@ -97,15 +99,15 @@ class Source:
             12
 
         Raises:
-            ValueError: *name* is no identifier.
+            ValueError: *name* is not an identifier.
         """
         return SourceFunction(self, name)
 
     @shown_at_caller
     def check(self, /, **inputs: Any) -> tuple[Problem, ...]:
-        """Return the type errors that mypy finds in the text, without running it.
+        """Return the type errors that mypy finds in the text, without running the text.
 
-        mypy runs as a program of its own, with capsend's plugin, and has to be installed.
+        mypy runs as a separate program with capsend's plugin; it must be installed.
 
         Args:
             inputs: the globals of the run: for each a type, a host function, or a value of the type.
@@ -115,7 +117,7 @@ class Source:
 
         Raises:
             SyntaxError: the text cannot be compiled.
-            CapsendError: mypy is not installed, or could not do its work.
+            CapsendError: mypy is not installed, or failed.
 
         Example:
             >>> import capsend
@@ -134,13 +136,13 @@ class Source:
 
     @shown_at_caller
     def __call__(self, /, **inputs: Any) -> Any:
-        """Run the text in a process of its own, in the default environment, and return its value.
+        """Run the text in a new process, in the default environment, and return its value.
 
         Args:
             inputs: its globals.
 
         Raises:
-            SyntaxError, TypeError, CapsendError: as `spawn` and `Process.result`.
+            SyntaxError, TypeError, CapsendError: as for `spawn` and `Process.result`.
         """
         from capsend.spawning import spawn
 
@@ -177,10 +179,10 @@ class Source:
 
 
 def check_globals(names: dict[str, Any], source: str) -> None:
-    """Refuse globals of a text that would hide Python's own names.
+    """Refuse globals of a text that would hide Python's special names.
 
     Raises:
-        TypeError: a name is no identifier, or begins and ends with two underscores.
+        TypeError: a name is not an identifier, or begins and ends with two underscores.
     """
     for name in names:
         if not name.isidentifier() or (name.startswith("__") and name.endswith("__")):
@@ -204,10 +206,10 @@ class SourceFunction:
 
     @shown_at_caller
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Call the function in a process of its own, in the default environment, and return its value.
+        """Call the function in a new process, in the default environment, and return its value.
 
         Raises:
-            SyntaxError, TypeError, CapsendError: as `spawn` and `Process.result`.
+            SyntaxError, TypeError, CapsendError: as for `spawn` and `Process.result`.
         """
         from capsend.spawning import spawn
 

@@ -1,4 +1,4 @@
-"""The check of a text's syntax: by an instance that runs nothing else, so that the host never compiles untrusted text."""
+"""The syntax check of a text, by an instance that runs nothing else: the host never compiles untrusted text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _deadlines: Final = Deadlines()
 _MEMORY: Final = 512 << 20
 _TIMEOUT: Final = 5.0
 _MOST_KEPT: Final = 96 << 20
-"""Bytes of memory with which an instance is kept for the next text."""
+"""The most bytes of memory of an instance that is kept for the next text."""
 
 _LONGEST_ANSWER: Final = 32 << 20
 _MOST_IDLE: Final = 2
@@ -32,12 +32,12 @@ _ERRORS: Final[dict[str, type[SyntaxError]]] = {
 
 
 def check_syntax(text: str, name: str, image: Image) -> None:
-    """Compile a text by the image's Python, without running it.
+    """Compile a text with the image's Python, without running it.
 
     Args:
         text: the text.
-        name: the name of its file, for the error.
-        image: the image that it is for.
+        name: the file name for the error.
+        image: the image for which the text is meant.
 
     Raises:
         SyntaxError: the text cannot be compiled.
@@ -51,7 +51,7 @@ def check_syntax(text: str, name: str, image: Image) -> None:
 
 
 class _Reader:
-    """Compiles texts, each on a thread with the stack that a guest needs, in instances that run nothing else."""
+    """Compiles texts in instances that run nothing else, each on a thread with enough stack for a guest."""
 
     def __init__(self) -> None:
         self._idle: list[tuple[Template, Guest]] = []
@@ -73,7 +73,7 @@ class _Reader:
         self._good[key] = None
 
     def _ask(self, question: str, template: Template) -> str | None:
-        """Return a guest's answer; None if the guest ended, which a text can bring about."""
+        """Return a guest's answer; None if the guest ended, which a text can cause."""
         guest = self._take(template)
         deadline = _deadlines.add(_TIMEOUT, guest.interrupt)
         try:
@@ -100,7 +100,7 @@ class _Reader:
         return engine.Guest(template, memory=_MEMORY, host=lambda _operation, _payload: "")
 
     def close(self) -> None:
-        """Give the instances up."""
+        """Close the instances."""
         while self._idle:
             self._idle.pop()[1].close()
 
@@ -110,7 +110,7 @@ _owner = os.getpid()
 
 
 def close() -> None:
-    """Give the instance up; called before the interpreter exits."""
+    """Close the instances; called before the interpreter exits."""
     if _owner == os.getpid():
         _reader.close()
 

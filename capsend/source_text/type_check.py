@@ -1,4 +1,4 @@
-"""Find the type errors of source text before it runs: mypy checks it against the types of its inputs."""
+"""The type check of source text before it runs: mypy checks the text against the types of its inputs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT: Final = 300.0
 MEMORY: Final = 4 << 30
-"""Bytes of addresses that mypy can have."""
+"""The most bytes of address space of mypy."""
 
 _LIMITED: Final = """
 import contextlib, runpy, sys
@@ -36,7 +36,7 @@ with contextlib.suppress(ImportError, OSError, ValueError):  # a system without 
 sys.argv[:2] = ["mypy"]
 runpy.run_module("mypy", run_name="__main__", alter_sys=True)
 """
-"""A program that runs mypy with a limit on its address space: untrusted text can make mypy ask for any amount."""
+"""A program that runs mypy with limited address space: untrusted text can make mypy ask for any amount of memory."""
 
 _INPUTS: Final = "capsend_inputs"
 _TEXT: Final = "capsend_text"
@@ -53,9 +53,9 @@ class Problem:
     Attributes:
         name: the name of the text.
         line: the line of the error, counted from 1.
-        column: as `line`.
-        message: mypy's words for the error.
-        code: mypy's name for this kind of error, such as `arg-type`.
+        column: the column of the error, counted from 1.
+        message: mypy's message.
+        code: mypy's code for this kind of error, such as `arg-type`.
     """
 
     name: str
@@ -75,13 +75,13 @@ def problems(text: str, name: str, inputs: Mapping[str, Any], *, declared: str =
         text: the text.
         name: its name.
         inputs: {global: a type, a host function, or a value of the type}.
-        declared: more globals, as lines of a stub file: `prices: list[int]`.
+        declared: further globals, as lines of a stub file: `prices: list[int]`.
 
     Returns:
         A tuple of `Problem`, in the order of the lines.
 
     Raises:
-        CapsendError: mypy is not installed, or could not do its work.
+        CapsendError: mypy is not installed, or failed.
     """
     stub, names = _stub(inputs, declared)
     first = f"from {_INPUTS} import {', '.join(names)}" if names else "pass"
@@ -106,13 +106,13 @@ def problems(text: str, name: str, inputs: Mapping[str, Any], *, declared: str =
 def _mypy(folder: Path) -> list[str]:
     from capsend.cache_place import cache_folder
 
-    # Without the current folder on its path: a process may have been given that to write to.
+    # Without the current folder on its path: a process may have been granted write access to that folder.
     command = [sys.executable, "-P", "-c", _LIMITED, str(MEMORY), *_OPTIONS, f"--config-file={folder / 'mypy.ini'}"]
     command += [f"--cache-dir={cache_folder().parent / 'mypy'}", str(folder / f"{_TEXT}.py")]
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("MYPYPATH")]), str(Path.cwd())])
     try:
-        # Strangers' text is parsed by mypy, in an OS process of its own, and not by the host program.
-        done = subprocess.run(  # noqa: S603 - its own interpreter, and paths of its own
+        # Untrusted text is parsed by mypy in a separate OS process, not in the host program.
+        done = subprocess.run(  # noqa: S603 - our interpreter, our paths
             command, capture_output=True, text=True, timeout=_TIMEOUT, check=False, env={**os.environ, "MYPYPATH": path}
         )
     except subprocess.TimeoutExpired:
@@ -154,7 +154,7 @@ def _function(name: str, function: HostFunction[Any, Any], modules: set[str]) ->
     wrapped = function.__wrapped__
     try:
         hints = typing.get_type_hints(wrapped)
-    except Exception:  # noqa: BLE001 - annotations of the user's may name objects that do not exist
+    except Exception:  # noqa: BLE001 - the user's annotations may name missing objects
         hints = {}
     signature = inspect.signature(wrapped)
     parameters = [
@@ -170,7 +170,7 @@ def _function(name: str, function: HostFunction[Any, Any], modules: set[str]) ->
 
 
 class _Shown:
-    """An annotation that a signature shows as it is."""
+    """An annotation that a signature shows unchanged."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -180,7 +180,7 @@ class _Shown:
 
 
 def _written(given: Any, modules: set[str]) -> str:
-    """Return a type as a stub writes it; `Any` where a stub has no name for it."""
+    """Return a type in the form for a stub; `Any` if a stub cannot name it."""
     origin, args = typing.get_origin(given), typing.get_args(given)
     if given is None or given is type(None):
         return "None"

@@ -1,4 +1,4 @@
-"""`@process_send`: the claim that a class is ProcessSend by itself, checked at the class statement."""
+"""`@process_send`: the assertion that a class is ProcessSend automatically, checked at the class statement."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOST_NESTED: Final = 50
 
 
 def process_send(cls: ClassT) -> ClassT:
-    """Claim that a class is ProcessSend without an explicit impl; raise at the class statement if it is not.
+    """Assert that a class is ProcessSend without an explicit impl; raise at the class statement if it is not.
 
     The types of the fields are read from their annotations. An annotation that is wider than its values (`Sequence`, `object`, a type
     variable) is left to the mypy plugin, which refuses it, and to `spawn`, which judges the values. Use it as the topmost decorator.
@@ -54,7 +54,7 @@ def process_send(cls: ClassT) -> ClassT:
 
 
 def field_types(cls: type) -> dict[str, object]:
-    """Return {field: type} of a class's annotated fields, inherited ones included; names that cannot be resolved yet are left out."""
+    """Return {field: type} of a class's annotated fields, inherited ones included, without names that cannot be resolved yet."""
     found: dict[str, object] = {}
     for base in reversed(cls.__mro__):
         namespace = vars(loaded(base.__module__) or types.ModuleType(""))
@@ -70,9 +70,9 @@ def _resolve(annotation: object, namespace: dict[str, Any], cls: type) -> object
     if not isinstance(annotation, str):
         return annotation
     try:
-        # The annotation is the user's own code, in the user's own program.
+        # The annotation is the user's code, in the user's program.
         return typing.cast("object", eval(annotation, namespace, {cls.__name__: cls, **vars(cls)}))  # noqa: S307
-    except Exception:  # noqa: BLE001 - a forward reference may fail in any way, and is not known yet then
+    except Exception:  # noqa: BLE001 - a forward reference may fail in any way; the name is not known yet then
         return None
 
 
@@ -106,13 +106,13 @@ def type_leaves(
 ) -> Iterator[Leaf]:
     """Yield the reasons why values of a type lack a trait, as far as the type shows them.
 
-    A type whose values all have the trait yields nothing, and so does one of which only a value can show it.
+    A type yields nothing if all its values have the trait, or if only the value can decide.
 
     Args:
         annotation: the type.
         path: the user's name for such a value.
         steps: the steps to the type.
-        open_: the classes being judged, which are taken to have the trait.
+        open_: the classes in progress, which are assumed to have the trait.
         trait: the trait.
     """
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
@@ -134,7 +134,7 @@ def type_leaves(
 
 
 def is_abstract(cls: type) -> bool:
-    """Return whether a class is an interface, behind which there may be any value."""
+    """Return whether a class is an interface that can represent any value."""
     return bool(class_attribute(cls, "_is_protocol")) or (
         explicit_impl(cls) is None and bool(class_attribute(cls, "__abstractmethods__"))
     )

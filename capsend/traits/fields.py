@@ -1,4 +1,4 @@
-"""The fields of a class: those that an instance has, those that can be assigned again, and the places where an instance keeps them."""
+"""The fields of a class: which ones an instance has, which can be reassigned, and where they are stored."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _MAKING: Final = frozenset(
         "__setstate__",
     }
 )
-"""The methods that run when an instance is made, or when it is put into a class."""
+"""The methods that run when an instance is made, or when it becomes an attribute of a class."""
 _NO_FIELDS: Final = frozenset({"abc", "capsend.traits.markers", "enum", "typing"})
-"""The modules whose classes give their subclasses no fields."""
+"""The modules whose classes add no fields to their subclasses."""
 _NOT_FIELDS: Final = (property, functools.cached_property, classmethod, staticmethod, types.FunctionType)
 
 
@@ -50,11 +50,11 @@ class ClassFields:
     """The fields of one class, inherited ones included.
 
     Attributes:
-        mutable: the names of fields that can be assigned again, in the order of declaration.
-        style: "dataclass" or "attrs" when the class is one, else "".
+        mutable: the names of reassignable fields, in the order of declaration.
+        style: "dataclass" or "attrs" for such classes, else "".
         slots: {name: descriptor} of every slot in the MRO.
         assigned: the names that methods assign on their first parameter.
-        changed: those of them that methods assign other than the ones that make an instance.
+        changed: the names among them that are assigned by methods other than those that make an instance.
     """
 
     mutable: tuple[str, ...]
@@ -68,7 +68,7 @@ _cache: WeakKeyDictionary[type, ClassFields] = WeakKeyDictionary()
 
 
 def class_fields(cls: type) -> ClassFields:
-    """Return the fields of a class; the answer is kept as long as the class lives."""
+    """Return the fields of a class; the answer is cached for the life of the class."""
     known = _cache.get(cls)
     if known is None:
         known = _cache[cls] = _collect(cls)
@@ -76,13 +76,13 @@ def class_fields(cls: type) -> ClassFields:
 
 
 def instance_state(value: object) -> Iterator[tuple[str, object]]:
-    """Yield each field that an instance really has, declared or not, with its value; no property or `__getattr__` runs."""
+    """Yield (field, value) of an instance for every actual field, declared or not; no property or `__getattr__` runs."""
     try:
         namespace = object.__getattribute__(value, "__dict__")
     except AttributeError:
         namespace = {}
     if type(namespace) is dict:
-        # From Python 3.14 on functools.update_wrapper leaves the function that makes the annotations; it is not sent.
+        # Since Python 3.14 functools.update_wrapper keeps the function that makes the annotations; it is not sent.
         yield from [item for item in namespace.items() if item[0] != "__annotate__"]
     for name, descriptor in class_fields(type(value)).slots.items():
         try:
@@ -92,7 +92,7 @@ def instance_state(value: object) -> Iterator[tuple[str, object]]:
 
 
 def written_in_python(cls: type) -> bool:
-    """Return whether a class statement made a class, so that its fields can be seen."""
+    """Return whether a class was made by a class statement, so that its fields are visible."""
     if not cls.__flags__ & _PYTHON_CLASS or cls.__flags__ & _IMMUTABLE:
         return False
     module = loaded(getattr(cls, "__module__", ""))
@@ -124,7 +124,7 @@ def _collect(cls: type) -> ClassFields:
         mutable.update(dict.fromkeys(name for name in candidates if name not in final))
     for name in final:
         mutable.pop(name, None)
-    # A frozen class whose methods change an instance in spite of that, through object.__setattr__, is not frozen.
+    # A frozen class is not frozen if its methods change instances all the same, through object.__setattr__.
     mutable.update(changed)
     style = "dataclass" if dataclasses.is_dataclass(cls) else "attrs" if attrs.has(cls) else ""
     return ClassFields(
@@ -133,7 +133,7 @@ def _collect(cls: type) -> ClassFields:
 
 
 def annotations_of(base: type | types.FunctionType | types.ModuleType) -> dict[str, Any]:
-    """Return the own annotations of a class, function or module, unevaluated where the host's Python keeps them so."""
+    """Return the own annotations of a class, function or module, unevaluated if the host's Python keeps them so."""
     if sys.version_info >= (3, 14):
         import annotationlib
 
@@ -168,14 +168,14 @@ def _declared(base: type) -> Iterator[str]:
 
 
 def _is_per_process(annotation: object) -> bool:
-    """Return whether an annotation declares a class attribute of which each process owns a copy, under the usual names."""
+    """Return whether an annotation declares a class attribute `PerProcess[...]`, under one of the usual names."""
     if isinstance(annotation, str):
         return _PER_PROCESS.match(annotation) is not None
     return PER_PROCESS in getattr(annotation, "__metadata__", ())
 
 
 def _final_of(base: type) -> set[str]:
-    """Return the fields that this class keeps from being assigned again."""
+    """Return the fields that this class itself protects from reassignment."""
     final = {name for name, annotation in annotations_of(base).items() if _qualifier(annotation) == "Final"}
     frozen = is_frozen(base)
     if frozen and "__dataclass_fields__" in base.__dict__:
@@ -190,7 +190,7 @@ def _final_of(base: type) -> set[str]:
 
 
 def is_frozen(base: type) -> bool:
-    """Return whether a class was itself made frozen; a subclass that is not can be given new attributes."""
+    """Return whether a class itself was made frozen; instances of a subclass that was not can get new attributes."""
     if "__attrs_attrs__" in base.__dict__:
         # attrs freezes with a __setattr__, which subclasses inherit.
         return getattr(base.__setattr__, "__name__", "") == "_frozen_setattrs"
@@ -199,11 +199,11 @@ def is_frozen(base: type) -> bool:
 
 
 def _assigned(base: type, *, late: bool = False) -> list[str]:
-    """Return the names that the methods of a class assign on their first parameter, except those that a frozen class does not let them assign.
+    """Return the names that the methods of a class assign on their first parameter, unless a frozen class prevents it.
 
     Args:
         base: the class.
-        late: leave out the methods that make an instance.
+        late: True to leave out the methods that make an instance.
     """
     if not late and is_frozen(base):
         return []
@@ -248,12 +248,15 @@ _kept_final: WeakKeyDictionary[type, frozenset[str]] = WeakKeyDictionary()
 
 
 def keep_final(cls: type, names: Iterable[str]) -> None:
-    """Remember the fields of a class that its methods declare `Final`: a guest has no source of its classes."""
+    """Record the fields of a class that its methods declare `Final`: a guest has no source of its classes."""
     _kept_final[cls] = frozenset(names)
 
 
 def final_in_methods(base: type) -> set[str]:
-    """Return the fields that methods declare: only the source shows `self.rows: Final = rows`, which leaves no trace at run time."""
+    """Return the fields that methods declare `Final`.
+
+    Only the source shows `self.rows: Final = rows`, which leaves no trace at run time.
+    """
     if base in _kept_final:
         return set(_kept_final[base])
     try:

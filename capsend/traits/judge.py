@@ -1,7 +1,8 @@
-"""The judge of values: whether a value has a trait, and which of its parts spoil it and why.
+"""The judge of values: it decides whether a value has a trait, and which parts spoil the trait and why.
 
-The judge follows containers and fields by the exact class of each value. Code (functions, classes, modules and the like) goes to
-`external`, because whether code can be sent depends on the program it belongs to. The judge does not recurse, so depth does not matter.
+The judge follows containers and fields by the exact class of each value. Code (functions, classes, modules and so on)
+is passed to `external`, because whether code can be sent depends on its program. The judge is not recursive, so any
+depth will do.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Shape(enum.Enum):
 
 @attrs.frozen
 class ClassVerdict:
-    """The verdict of the class alone on its instances; `leaf` holds (verdict, cure) where it refuses them."""
+    """The verdict on instances by their class alone; `leaf` holds (verdict, cure) if they are refused."""
 
     shape: Shape
     refusal: tuple[str, str] | None = None
@@ -105,7 +106,7 @@ class ClassVerdict:
 
 @attrs.define
 class _Place:
-    """A value and the way to it; paths are only put together when a part is refused."""
+    """A value and the path to it; paths are only joined when a part is refused."""
 
     value: object
     parent: _Place | None
@@ -117,16 +118,17 @@ class Judge:
     """Judges values.
 
     Args:
-        external: called as external(value, trait) for code; returns the leaves that refuse it (their paths are relative), or None when the
-            value is not code after all and is to be judged as an instance.
-        named: returns whether an instance that needs `ProcessSend` goes by a name, whatever its parts are.
+        external: called as external(value, trait) for code; returns the leaves that refuse it (with relative paths), or
+            None if the value is not code and should be judged as an instance.
+        named: returns whether an instance that needs `ProcessSend` is sent by name, whatever its parts.
 
     Attributes:
-        has_instances: True once an instance was met whose fields can change without a name being bound anew.
-        singular: the immutable values met that equal only themselves, outermost first; copies of one of them would not be equal.
-        rebuilt: (class, method) of every method of the user's classes that runs when the values met are decoded.
-        visited: the parts met that are no atoms.
-        held: True if the next value is an instance that a class holds: then only changes after its making count.
+        has_instances: True once an instance was judged whose fields can change without a rebinding of a name.
+        singular: the judged immutable values that equal only themselves, outermost first; copies of one would not be
+            equal.
+        rebuilt: (class, method) of every user-defined method that runs when the judged values are decoded.
+        visited: the judged parts that are not atoms.
+        held: True if the next value is an instance held by a class: then only changes after its creation count.
     """
 
     def __init__(
@@ -147,11 +149,11 @@ class Judge:
 
         Args:
             value: the value to judge.
-            trait: the trait it needs.
+            trait: the required trait.
             path: the user's name for the value, such as `cfg`.
 
         Returns:
-            The leaves, those declared not sendable first; an empty list when the value has the trait.
+            The leaves, those declared not sendable first; empty if the value has the trait.
         """
         if type(value) in ATOMS:
             return []
@@ -230,7 +232,7 @@ class Judge:
             at = at.parent
 
     def _reach_promised(self, value: object) -> None:
-        """Reach the code in an instance of a class with an unsafe impl; the faults of its parts are its author's promise."""
+        """Reach the code in an instance of a class with an unsafe impl; for its other parts the author of the impl is responsible."""
         self.has_instances = True
         getstate = class_attribute(type(value), "__getstate__")
         own = getstate is not None and getstate is not vars(object).get("__getstate__")
@@ -247,7 +249,7 @@ class Judge:
 
 
 _VALUES: Final = frozenset({"capsend.commands.showcase", "capsend.source_text.source", "capsend.shipping.records"})
-"""Modules of capsend whose classes are judged as a user's are."""
+"""Modules of capsend whose classes are judged like user classes."""
 
 _verdicts: dict[tuple[TraitName, bool], WeakKeyDictionary[type, ClassVerdict]] = {
     (trait, code): WeakKeyDictionary() for trait in ("ProcessSend", "Serializable") for code in (True, False)
@@ -255,7 +257,7 @@ _verdicts: dict[tuple[TraitName, bool], WeakKeyDictionary[type, ClassVerdict]] =
 
 
 def class_verdict(cls: type, trait: TraitName, *, code: bool = True) -> ClassVerdict:
-    """Return the verdict of the class alone; the answer is kept as long as the class lives."""
+    """Return the verdict on instances by their class alone; the answer is cached for the life of the class."""
     cache = _verdicts[trait, code]
     known = cache.get(cls)
     if known is None:
@@ -298,15 +300,15 @@ def _decide(cls: type[Any], trait: TraitName, *, code: bool) -> ClassVerdict:
 def _declared_shape(cls: type, declaration: Declaration, trait: Trait) -> Shape:
     if standard(cls) is not None or plan_of(cls).refusal:
         return Shape.PARTS if has_items(cls) else Shape.ATOM
-    # As in the plugin, a declaration without type parameters answers for all parts of an instance.
+    # As in the plugin: a declaration without type parameters covers all parts of an instance.
     whole = trait is Trait.PROCESS_SEND and not declaration.parameters
     return Shape.DECLARED_WHOLE if whole else Shape.DECLARED
 
 
 def declared_refusal(thing: object) -> tuple[str, str] | None:
-    """Return (why, cure) where instances of an object's class are declared not sendable; None where no declaration does.
+    """Return (why, cure) if instances of an object's class are declared not sendable, else None.
 
-    For messages and results, where the codec alone decides on everything else.
+    For messages and results, where the codec alone decides about everything else.
     """
     refusal = class_verdict(type(thing), "Serializable").refusal
     return None if refusal is None or refusal[0] in {C_CLASS_VERDICT, HANDLE_VERDICT} else refusal
@@ -317,13 +319,13 @@ def _equals_only_itself(cls: Any) -> bool:
 
 
 def _is_code_like(cls: type) -> bool:
-    """Return whether a class is one of callables and type expressions that are neither functions nor classes, but represent them."""
+    """Return whether instances of a class represent code: callables and type expressions other than functions and classes."""
     module = str(getattr(cls, "__module__", ""))
     return module in _CODE_MODULES or module.startswith("capsend.") or cls in _CODE_CLASSES
 
 
 def members_of(cls: Any) -> Iterator[tuple[str, enum.Enum]]:
-    """Yield (name, member) of an enum, and (value as text, combination) of the combinations of flags that hold something of their own."""
+    """Yield (name, member) of an enum, and (value as text, combination) of flag combinations with additional state."""
     yield from cls.__members__.items()
     if issubclass(cls, enum.Flag):
         for value, member in cls._value2member_map_.items():
@@ -332,16 +334,16 @@ def members_of(cls: Any) -> Iterator[tuple[str, enum.Enum]]:
 
 
 def member_state(member: enum.Enum) -> Iterator[tuple[str, object]]:
-    """Yield the fields of an enum member that are not the machinery's."""
+    """Yield the fields of an enum member, without those of the enum machinery."""
     yield from ((name, value) for name, value in instance_state(member) if name not in _MEMBER_MACHINERY)
 
 
 def mutability(cls: type, *, held: bool = False) -> tuple[str, str] | None:
-    """Return (why, cure) where a class's fields can be assigned again; None where none can.
+    """Return (why, cure) if a class has reassignable fields, else None.
 
     Args:
         cls: the class.
-        held: count only fields that a method assigns after an instance was made.
+        held: True to count only fields that a method assigns after the creation of an instance.
     """
     fields = class_fields(cls)
     names = fields.changed if held else fields.mutable
@@ -353,7 +355,7 @@ def mutability(cls: type, *, held: bool = False) -> tuple[str, str] | None:
 
 
 def parts_of(value: object) -> Iterator[Part]:
-    """Yield (noun, step of the path, part) for the items and fields of a value that are judged with it."""
+    """Yield (noun, step of the path, part) for the items and fields that are judged together with a value."""
     yield from items_of(value)
     if class_verdict(type(value), "Serializable").shape in {Shape.INSTANCE, Shape.DECLARED}:
         yield from fields_of(value)
@@ -362,7 +364,7 @@ def parts_of(value: object) -> Iterator[Part]:
 def _own_state(value: Any, place: _Place, found: list[tuple[bool, Leaf]]) -> Iterable[Part]:
     try:
         return [("state", ".__getstate__()", value.__getstate__())]
-    except Exception as error:  # noqa: BLE001 - it is the user's code
+    except Exception as error:  # noqa: BLE001 - user code
         found.append((True, _leaf(place, f"its __getstate__ failed: {error!r}", "")))
         return ()
 
@@ -383,7 +385,7 @@ def _steps(place: _Place) -> tuple[str, tuple[Step, ...]]:
 
 
 def type_name(cls: type) -> str:
-    """Name a class in a message."""
+    """Return the name of a class for messages."""
     return "None" if cls is type(None) else shown_name(cls.__qualname__)
 
 
@@ -400,7 +402,7 @@ def _relocate(leaf: Leaf, place: _Place) -> Leaf:
 
 
 def _of_class(leaf: Leaf, place: _Place) -> Leaf:
-    """Return the leaf of an instance whose class cannot be sent; no part of the instance is to blame."""
+    """Return the leaf for an instance whose class cannot be sent, whatever its parts."""
     path, steps = _steps(place)
     return Leaf(
         path,

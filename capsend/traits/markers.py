@@ -1,4 +1,4 @@
-"""The two marker traits, and the decorators that give a class an explicit impl of them."""
+"""The two marker traits, and the decorators for explicit impls."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ IMPL: Final = "__capsend_impl__"
 class ProcessSend(Protocol):
     """Marker trait of the captures of a spawned callable: deeply immutable values, and handles made to be sent.
 
-    It is an auto trait: a class has it when all its fields have it, without a declaration. Naming it as a base of a class or as the bound
-    of a type variable asks for a check. To a type checker without capsend's mypy plugin it is an empty protocol that every type satisfies.
+    It is an auto trait: a class has it when all its fields have it, without a declaration. To name it as a base class
+    or as the bound of a type variable requests a check. For a type checker without capsend's mypy plugin it is an empty
+    protocol, which every type satisfies.
 
     Source: Rust's auto traits (`&T: Send`); SE-0302 (Swift's `Sendable`).
     """
 
 
 class Serializable(Protocol):
-    """Marker trait of arguments, messages and results: values that can be rebuilt from bytes, as a copy on purpose.
+    """Marker trait of arguments, messages and results: values that can be rebuilt from bytes, as intended copies.
 
     Everything that is `ProcessSend` is also `Serializable`; mutable containers of such values are too.
 
@@ -41,13 +42,13 @@ PER_PROCESS: Final = "capsend.PerProcess"
 PerProcess = Annotated[T, PER_PROCESS]
 """Declare a module-level constant of which every process may own a copy: `TABLE: PerProcess[dict[str, int]] = {...}`.
 
-The constant then travels by value although it is mutable; a process's changes stay in that process.
+The constant is then sent by value although it is mutable; a process's changes stay in that process.
 """
 
 
 @attrs.frozen
 class Impl:
-    """An explicit impl that a class carries: its sign, its reason, and the class it was written on."""
+    """An explicit impl of a class: its sign, its reason, and the class on which it was written."""
 
     positive: bool
     reason: str
@@ -55,7 +56,7 @@ class Impl:
 
 
 def explicit_impl(cls: type) -> Impl | None:
-    """Return the impl written on `cls` itself, or an inherited negative one; an unsafe impl is not inherited."""
+    """Return the impl written on *cls*, or an inherited negative one; an unsafe impl is not inherited."""
     own: Impl | None = cls.__dict__.get(IMPL)
     if own is not None:
         return own
@@ -67,13 +68,13 @@ def explicit_impl(cls: type) -> Impl | None:
 
 
 def not_process_send(reason: str) -> Callable[[ClassT], ClassT]:
-    """Declare that instances of a class stay in their process, whatever its fields are; subclasses inherit this.
+    """Declare that instances of a class stay in their process, whatever the fields; subclasses inherit the declaration.
 
     Args:
-        reason: the reason; shown wherever an instance is refused.
+        reason: shown wherever an instance is refused.
 
     Raises:
-        CaptureError: the reason is empty; the class carries an unsafe impl as well.
+        CaptureError: the reason is empty, or the class also has an unsafe impl.
 
     Source:
         Rust's negative impls (`impl !Send for T`).
@@ -82,15 +83,15 @@ def not_process_send(reason: str) -> Callable[[ClassT], ClassT]:
 
 
 def unsafe_process_send(reason: str) -> Callable[[ClassT], ClassT]:
-    """Promise that a class is safe to capture although its fields do not show it; a subclass has to restate the promise.
+    """Promise that a class is safe to capture although its fields do not show this. A subclass must repeat the promise.
 
-    The promise is not checked. The class's own `__getstate__`, or its fields, travel by value.
+    The promise is not checked. The state of the class's own `__getstate__`, or else its fields, is sent by value.
 
     Args:
         reason: the reason why the class is safe; shown in the audit listing.
 
     Raises:
-        CaptureError: the reason is empty; the class carries a negative impl as well.
+        CaptureError: the reason is empty, or the class also has a negative impl.
 
     Source:
         Rust's `unsafe impl Send for T`.

@@ -1,4 +1,4 @@
-"""The parts of a value that are judged with it: the items of containers and the fields of instances, each with its step of the path."""
+"""The parts judged together with a value: items of containers and fields of instances, each with its step of the path."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ ATOMS: Final = frozenset(
 
 
 def fields_of(value: object) -> Iterator[Part]:
-    """Yield (noun, step of the path, part) for the fields that an instance really has."""
+    """Yield (noun, step of the path, part) for the actual fields of an instance."""
     for name, child in instance_state(value):
         if name == "__annotations__" and type(child) is dict:
-            # functools.update_wrapper sets it; nobody changes the annotations of a function.
+            # functools.update_wrapper sets it; the annotations of functions are not changed.
             yield from (("annotation", f".__annotations__[{key!r}]", item) for key, item in child.items())
         else:
             yield "field", f".{name}", child
@@ -122,14 +122,14 @@ def _enumerator(cls: type[Any]) -> Callable[[Any], Iterator[Part]] | None:
 
 
 def items_of(value: object) -> Iterable[Part]:
-    """Yield (noun, step of the path, part) for the items of a container, or of an instance of a class that derives from one."""
+    """Yield (noun, step of the path, part) for the items of a container, or of an instance of a subclass of one."""
     cls: type = type(value)
     enumerate_parts = _enumerator(cls)
     return enumerate_parts(value) if enumerate_parts else ()
 
 
 def _brief(value: object) -> str:
-    """Name a key in a path; only a key with a short, harmless repr is shown."""
+    """Return a key for a path; only a key with a short, harmless repr is shown."""
     if type(value) in {int, str, bool, float, bytes, type(None)}:
         text = repr(value)
         return text if len(text) <= 40 else text[:37] + "..."

@@ -1,4 +1,4 @@
-"""The declarations `PerProcess[...]` of globals and class attributes, in whatever spelling."""
+"""The declarations `PerProcess[...]` of globals and class attributes, in all spellings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _of_files: Final[set[str]] = set()
 
 
 def declares_per_process(namespace: dict[str, Any], name: str, value: Any) -> bool:
-    """Return whether a global is declared `PerProcess[...]`, in its own module or in the module that it was imported from."""
+    """Return whether a global is declared `PerProcess[...]` in its own module or in the module from which it was imported."""
     annotations = _annotations(namespace)
     if name in annotations:
         return is_per_process(annotations[name], namespace)
@@ -37,19 +37,25 @@ def declares_per_process(namespace: dict[str, Any], name: str, value: Any) -> bo
 
 
 def class_declares_per_process(cls: type, name: str) -> bool:
-    """Return whether a class attribute is declared `PerProcess[...]`, by its class or for it; a private name may be written in full or not."""
+    """Return whether a class attribute is declared `PerProcess[...]`, in the class or in a declaration file.
+
+    A private name may be given mangled or not.
+    """
     namespace = vars(loaded(cls.__module__) or types.ModuleType(""))
     return is_per_process(annotations_of(cls).get(_mangled(cls, name)), namespace) or file_declares(cls, name)
 
 
 def file_declares(cls: type, name: str) -> bool:
-    """Return whether a declaration file, which the host alone has, declares a class attribute `PerProcess[...]`."""
+    """Return whether a declaration file declares a class attribute `PerProcess[...]`.
+
+    Only the host has declaration files.
+    """
     full = f"{cls.__module__}.{cls.__qualname__}.{_mangled(cls, name)}"
     return full in _of_files or table().is_per_process(full)
 
 
 def note_file(cls: type, name: str) -> None:
-    """Let a process know of a class attribute that a declaration file of the host declares."""
+    """Record, in a process, a class attribute that a declaration file of the host declares."""
     _of_files.add(f"{cls.__module__}.{cls.__qualname__}.{_mangled(cls, name)}")
 
 
@@ -58,7 +64,7 @@ def _mangled(cls: type, name: str) -> str:
 
 
 def is_per_process(annotation: object, namespace: dict[str, Any]) -> bool:
-    """Return whether an annotation is `PerProcess[...]`, evaluated or not, under any name, also within `Final` or `ClassVar`.
+    """Return whether an annotation is `PerProcess[...]`, evaluated or not, under any name, even within `Final` or `ClassVar`.
 
     Args:
         annotation: the annotation.

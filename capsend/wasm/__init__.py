@@ -1,4 +1,4 @@
-"""Processes of WebAssembly modules in any language: their compiled code, the operations open to them, and their lives."""
+"""Processes of WebAssembly modules in any language: their compiled code, operations and lives."""
 
 from __future__ import annotations
 

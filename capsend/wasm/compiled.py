@@ -1,4 +1,4 @@
-"""Compiled modules: kept in memory while they are used, and in a folder of the user's cache beside the images."""
+"""Compiled modules, kept in memory while they are used, and in a folder of the user's cache next to the images."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ MOST_KEPT: Final = 64
 """Compiled modules that stay in the cache."""
 
 MOST_BYTES: Final = 1 << 30
-"""Bytes that the compiled modules of the cache may have together."""
+"""The most bytes of all compiled modules in the cache together."""
 
 FORMAT: Final = 1
-"""Raised with every change of the engine's settings that makes compiled modules useless."""
+"""Increased when a change of the engine's settings makes compiled modules useless."""
 
 _MAGIC: Final = b"\0asm"
 _DIGEST: Final = 32
@@ -72,12 +72,12 @@ def from_text(text: str, *, name: str) -> bytes:
 
 
 def obtain(data: bytes, *, name: str, isolated: bool = False) -> Compiled:
-    """Return a module, compiled and checked; each module is compiled once for all callers.
+    """Return a compiled and checked module; each module is compiled once for all callers.
 
     Args:
         data: its binary form.
         name: its name in messages.
-        isolated: True compiles the module in an OS process of its own.
+        isolated: True to compile the module in a separate OS process.
 
     Raises:
         WasmError: the module is not valid, needs something that processes do not have, or does not fit the interface.
@@ -100,7 +100,7 @@ def obtain(data: bytes, *, name: str, isolated: bool = False) -> Compiled:
     with _lock:
         turn = _turns.setdefault(key, threading.Lock())
     try:
-        with turn:  # a module that takes long to compile delays no other
+        with turn:  # a module that takes long to compile does not delay others
             found = _loaded.get(key)
             if found is None:
                 found = _loaded[key] = _compile(data, name, isolated=isolated)
@@ -132,8 +132,8 @@ def _compile(data: bytes, name: str, *, isolated: bool) -> Compiled:
 
 
 def _key(data: bytes) -> str:
-    """Return a name for everything that the compiled form depends on."""
-    from capsend.engine import REFUSED_FEATURES  # which is not asked for again when a compiled form is loaded
+    """Return a digest of everything on which the compiled form depends."""
+    from capsend.engine import REFUSED_FEATURES  # loading a compiled form does not check them again
 
     parts = [
         FORMAT,
@@ -155,14 +155,14 @@ def _wasmtime_version() -> str:
 
 
 def _load(path: Path, load: Callable[[bytes], Any]) -> Any:
-    """Load a compiled module; return None when the file is missing, or not safely this user's own."""
+    """Load a compiled module; return None if the file is missing, or may have been written by other users."""
     try:
         check_way(path.parent)
         check_owner(path.parent, stat.S_ISDIR)
         check_owner(path, stat.S_ISREG)
         kept = path.read_bytes()
         if hashlib.sha256(kept[_DIGEST:]).digest() != kept[:_DIGEST]:
-            raise ValueError(f"{path} is not the file that was written")  # noqa: TRY301 - handled as a file that cannot be loaded
+            raise ValueError(f"{path} is not the file that was written")  # noqa: TRY301 - handled like a file that cannot be loaded
         module = load(kept[_DIGEST:])
     except FileNotFoundError:
         return None
@@ -170,15 +170,15 @@ def _load(path: Path, load: Callable[[bytes], Any]) -> Any:
         _log.warning("a compiled module is not taken from the cache: %s", error)
         return None
     with contextlib.suppress(OSError):
-        os.utime(path)  # the modules that are used stay
+        os.utime(path)  # keeps modules in use from being removed
     return module
 
 
 def _keep(path: Path, compiled: bytes) -> None:
-    """Write a compiled module down, whole or not at all."""
+    """Write a compiled module to the cache, whole or not at all."""
     try:
         own_folder(path.parent)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # which only this user may read or write
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # only this user may read or write it
         try:
             with open(descriptor, "wb") as file:
                 file.write(hashlib.sha256(compiled).digest())
@@ -203,7 +203,7 @@ def clear() -> int:
 
 
 def _forget_old(folder: Path) -> None:
-    """Remove the modules that were not used for longest, until few enough are left."""
+    """Remove the least recently used modules until few enough are left."""
     kept, size = 0, 0
     for status, path in sorted(((path.stat(), path) for path in folder.iterdir()), key=lambda each: -each[0].st_mtime):
         kept, size = kept + 1, size + status.st_size

@@ -1,4 +1,4 @@
-"""The words of `docs/abi.md` for components: values in, a value or the name of an error out."""
+"""The words of `docs/abi.md` for components: they take values, and return a value or the name of an error."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 _KINDS: Final = ("bytes", "value", "down", "exit")
 _REASONS: Final = tuple("failed" if reason == "lost" else reason for reason in REASONS)
-"""The reasons as components know them: the interface is fixed, and has no word for a lost machine."""
+"""The reasons in the components' interface, which is fixed and has no word for a lost machine."""
 _FOR_EVER: Final = -1
 _FLAGS: Final = {"link": LINK, "monitor": MONITOR}
 _STREAMS: Final = {"output": 1, "error": 2}
 
 
 class WorldWords:
-    """The words of one process; used on its thread only.
+    """The words of one process; used only on its thread.
 
     Args:
         life: the life of the process.
-        start: the call that the process runs.
-        largest: bytes that it can pass at a time.
+        start: the call of the process.
+        largest: the most bytes that it can pass at a time.
     """
 
     __slots__ = ("_largest", "operations")
@@ -36,20 +36,20 @@ class WorldWords:
         self._largest = largest
 
     def close(self) -> None:
-        """Drop the messages and watches that nobody asks for any more."""
+        """Drop the messages and watches that the process can no longer use."""
         self.operations.close()
 
     def answer(self, word: str, args: list[Any]) -> tuple[bool, Any]:
         """Do a word.
 
         Returns:
-            (whether it was done, its answer or the name of an error).
+            (True if it was done, its answer or the name of an error).
         """
         try:
             if any(isinstance(each, bytes) and len(each) > self._largest for each in args):
-                raise Refusal(Code.LARGE)  # noqa: TRY301 - as any word refuses
+                raise Refusal(Code.LARGE)  # noqa: TRY301 - a refusal like that of any word
             own = self._words.get(word)
-            # Words that take and give only numbers, or words without values, are the same for all guests.
+            # Words whose values are only numbers are the same for all guests.
             return True, getattr(self.operations, word)(*args) if own is None else own(self, *args)
         except _Failure as failure:
             return False, (Code.RAISED.name.lower(), failure.words)
@@ -58,7 +58,7 @@ class WorldWords:
             return False, (name, b"") if word == "invoke" else name
 
     def _told(self, message: Message) -> tuple[str, bytes, bytes, list[int], str]:
-        """Return a message as the record of the interface."""
+        """Return a message as the interface's record."""
         data, text = (message.data, b"") if message.kind == BYTES else (b"", message.data)
         handles = self.operations.hold(message.grants)
         return _KINDS[message.kind], data, text, handles, _REASONS[message.extra]
@@ -82,7 +82,7 @@ class WorldWords:
         return self._told(self.operations.call(to, data, handles=handles, timeout=_milliseconds(timeout)))
 
     def _invoke(self, function: int, data: bytes) -> Any:
-        """Call a function of the host with bytes."""
+        """Call a host function with bytes."""
         raised, message = self.operations.invoke(function, data)
         if raised:
             raise _Failure(message.data)
@@ -111,7 +111,7 @@ class WorldWords:
 
 
 class _Failure(Exception):
-    """A function of the host raised."""
+    """A host function raised."""
 
     def __init__(self, words: bytes) -> None:
         super().__init__(words)

@@ -1,4 +1,4 @@
-"""The words of `docs/abi.md` for core modules: numbers, pointers and lengths in, a number out."""
+"""The words of `docs/abi.md` for core modules: they take numbers, pointers and lengths, and return a number."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _STREAMS: Final = frozenset({1, 2})
 
 
 class Words:
-    """The words of one process; used on its thread only.
+    """The words of one process; used only on its thread.
 
     Args:
         life: the life of the process.
-        start: the call that the process runs.
+        start: the call of the process.
     """
 
     __slots__ = ("_current", "_held", "_life", "operations")
@@ -37,7 +37,7 @@ class Words:
         self._held: list[int] | None = None
 
     def close(self) -> None:
-        """Drop the current message, and the messages and watches that nobody asks for any more."""
+        """Drop the current message, and the messages and watches that the process can no longer use."""
         self._current = None
         self.operations.close()
 
@@ -47,7 +47,7 @@ class Words:
 
         try:
             own = self._words.get(word)
-            # Words that take and give only numbers are the same for all guests.
+            # Words whose values are only numbers are the same for all guests.
             return (getattr(self.operations, word)(*args) if own is None else own(self, *args)) or 0
         except Refusal as refusal:
             return refusal.code
@@ -64,7 +64,7 @@ class Words:
         self._show(self.operations.start, info)
 
     def _result(self, data: int, size: int) -> None:
-        """Set the result of the process; the last one counts."""
+        """Set the result of the process; the last call counts."""
         self.operations.check_result(size)
         self.operations.value = self._core.load(data, size)
 
@@ -82,7 +82,7 @@ class Words:
         self._current, self._held = message, None
 
     def _read(self, data: int, handles: int) -> None:
-        """Copy the current message, or a part of it, to the guest's memory."""
+        """Copy the current message, or a part, to the guest's memory."""
         message, core = self._current, self._core
         if message is None:
             raise Refusal(Code.MISSING)
@@ -98,7 +98,7 @@ class Words:
     def _send(self, *args: int) -> None:
         """Send bytes and handles."""
         to, data, size, handles, count, timeout = args
-        self.operations.target(to, size)  # a message that is too large is not even copied
+        self.operations.target(to, size)  # a message that is too large is not copied
         said = self._core.load(data, size)
         self.operations.send(to, said, handles=self._numbers(handles, count), timeout=timeout)
 
@@ -116,7 +116,7 @@ class Words:
         return struct.unpack(f"<{count}i", self._core.load(handles, 4 * count))
 
     def _call(self, *args: int) -> None:
-        """Send bytes and handles, and wait until the answer is the current message."""
+        """Send bytes and handles; wait until the answer is the current message."""
         to, data, size, handles, count, info, timeout = args
         self._core.check(info, _INFO.size)
         self.operations.target(to, size)
@@ -139,7 +139,7 @@ class Words:
         )
 
     def _invoke(self, function: int, data: int, size: int, info: int) -> int:
-        """Call a function of the host with bytes; its result, or the text of its exception, becomes the current message."""
+        """Call a host function with bytes; its result, or the text of its exception, becomes the current message."""
         self._core.check(info, _INFO.size)
         self.operations.check_call(size)
         raised, message = self.operations.invoke(function, self._core.load(data, size))
@@ -147,7 +147,7 @@ class Words:
         return Code.RAISED if raised else 0
 
     def _describe(self, handle: int, data: int, size: int) -> int:
-        """Write words about a handle as far as the room goes; return their whole length."""
+        """Write as much of the words about a handle as fits; return their whole length."""
         words = self.operations.describe(handle)
         self._core.save(data, words[:size])
         return len(words)
@@ -159,7 +159,7 @@ class Words:
         core, operations = self._core, self.operations
         core.check(data, size)
         for start in range(0, size, _PIECE):
-            # No more than the excess takes to show.
+            # No more than needed to show that the limit is exceeded.
             operations.write(stream, core.load(data + start, min(size - start, _PIECE, operations.room + 1)))
             if core.interrupted:
                 return

@@ -1,4 +1,4 @@
-"""The compilation of untrusted modules in an OS process of its own, with limits, instead of in the host program."""
+"""The compilation of untrusted modules in a separate OS process with limits."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MEMORY: Final = 4 << 30
-"""Bytes of addresses that the compiler can have."""
+"""The most bytes of address space of the compiler."""
 
 SECONDS: Final = 120
-"""CPU time that it can use on all cores together, and time that the host waits for it."""
+"""The most seconds of the compiler: of CPU time on all cores together, and of the host's wait."""
 
 LARGEST_CODE: Final = 1 << 29
 """Bytes of the largest compiled form that is accepted."""
 
 LAYER: Final = 6
-"""Offset of the byte of the header that is different in modules and components."""
+"""Offset of the header byte that distinguishes modules from components."""
 
 _LONGEST_MESSAGE: Final = 2_000
 _REFUSED: Final = 3
@@ -47,7 +47,7 @@ def compile_apart(data: bytes, *, name: str) -> bytes:
         }
         command = [sys.executable, "-P", "-c", _PROGRAM, str(target), name.replace("\0", ""), str(MEMORY), str(SECONDS)]
         try:
-            done = subprocess.run(  # noqa: S603 - our own interpreter, our own arguments
+            done = subprocess.run(  # noqa: S603 - our interpreter, our arguments
                 command, env=environment, input=data, capture_output=True, timeout=SECONDS, check=False
             )
         except subprocess.TimeoutExpired:
@@ -71,13 +71,16 @@ def _last_line(errors: bytes) -> str:
 
 
 def compile_here() -> NoReturn:
-    """Compile the module on standard input, and write it to the file that is named, or the reason of the refusal."""
+    """Compile the module on standard input.
+
+    Writes the compiled form, or the reason of a refusal, to the file in the arguments.
+    """
     target, name, memory, seconds = sys.argv[1:]
     limits = {"RLIMIT_AS": int(memory), "RLIMIT_CPU": int(seconds), "RLIMIT_FSIZE": LARGEST_CODE, "RLIMIT_CORE": 0}
     for limit, most in limits.items():
         with contextlib.suppress(
             ImportError, OSError, ValueError, AttributeError
-        ):  # a system without it, or with a lower one
+        ):  # the system has no such limit, or a lower one
             import resource
 
             resource.setrlimit(getattr(resource, limit), (most, most))
@@ -89,11 +92,11 @@ def compile_here() -> NoReturn:
         sys.stdout.buffer.write(str(error).encode("utf-8", "replace"))
         sys.stdout.flush()
         os._exit(_REFUSED)
-    os._exit(0)  # nothing is left to be done, and the threads of the compiler need not be waited for
+    os._exit(0)  # nothing is left to do, and the compiler's threads need not be awaited
 
 
 def template_of(data: bytes) -> Any:
-    """Return the class for the compiled form of *data*: that of core modules or of components."""
+    """Return the class for the compiled form of *data*: the one for core modules or the one for components."""
     from capsend import engine
 
     return engine.WorldTemplate if data[LAYER] else engine.CoreTemplate

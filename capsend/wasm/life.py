@@ -30,7 +30,7 @@ _LONGEST_WORDS: Final = 2_000
 
 
 class WasmLife(Life):
-    """The state that the thread and the handle of such a process share."""
+    """The state shared by the thread and the handle of such a process."""
 
     __slots__ = ("_core", "_kin", "_module", "_words")
 
@@ -56,7 +56,7 @@ class WasmLife(Life):
         self._words: Words | WorldWords = (
             Words(self, start) if largest is None else WorldWords(self, start, largest=largest)
         )
-        # A pickle, which the host's own code reads, is of no use to any other language.
+        # A pickle, which only Python code of the host can read, is useless to other languages.
         self.mail.port.reads_pickles = shipment.reads_pickles
         if shipment.template.largest is not None:
             self.mail.port.size = min(self.mail.port.size, shipment.template.largest)
@@ -70,7 +70,7 @@ class WasmLife(Life):
 
     @property
     def core(self) -> Any:
-        """The instance, for the words, which read and write its memory."""
+        """The instance, whose memory the words read and write."""
         assert self._core is not None
         return self._core
 
@@ -110,11 +110,11 @@ class WasmLife(Life):
         operations.check_result(len(told))
         self.value = told
 
-    # --- for its operations ---
+    # --- called by its operations ---
 
     @property
     def room(self) -> int:
-        """Bytes of output that it may still write."""
+        """The bytes of output that it may still write."""
         return max(self.environment.output - self._written, 0)
 
     def write(self, stream: int, text: str) -> None:
@@ -125,17 +125,17 @@ class WasmLife(Life):
         """Refuse a result that is too large.
 
         Raises:
-            OutputLimitExceeded: *size* is above the limit of the environment.
+            OutputLimitExceeded: *size* exceeds the limit of the environment.
         """
         self._check_size(size)
 
     def invoke(self, grant: Grant, data: bytes, number: int) -> tuple[bool, byte_messages.Message]:
-        """Call a function of the host.
+        """Call a host function.
 
         Returns:
-            (whether it raised, its result or the text of its exception).
+            (True if it raised, its result or the text of its exception).
         """
-        if grant.kind != FunctionGrant.kind:  # of this program, or of the home of a node
+        if grant.kind != FunctionGrant.kind:  # a function of this program, or of a node's home
             raise Refusal(Code.DENIED)
         call = wire.encode_value(((data,), {}), externals=lambda _: None, pickled=False)
         answer = self._call(f"{number}:{call}")
@@ -150,7 +150,7 @@ class WasmLife(Life):
         end = start + int(length, 16)
         delivered = loads(answer[start:end])
         grants = tuple(self.handles.get(held) for held, *_ in delivered)
-        for held, *_ in delivered:  # the handles are held when they are read
+        for held, *_ in delivered:  # the handles are held once they are read
             self.handles.drop(held, 1)
         return False, byte_messages.of_text(answer[end:], tuple(each for each in grants if each is not None))
 
@@ -171,9 +171,9 @@ class WasmLife(Life):
             environment = children.narrow(self.environment, {"memory": shipment.usual_memory(self.environment)})
             shipment.check(environment)
             child = children.spawn(self, shipment, environment, size=len(data), linked=linked)
-        except Exception:  # noqa: BLE001 - an audit hook may raise anything; in each case no child exists
+        except Exception:  # noqa: BLE001 - an audit hook may raise anything; in every case there is no child
             raise Refusal(Code.LIMIT) from None
-        child.life.add_callback(child.let_go)  # nobody asks for the child's result
+        child.life.add_callback(child.let_go)  # the result of the child is never taken
         grant = child.life.mail.grant()
         self._kin = {known: kin for known, kin in self._kin.items() if kin.life.reason is None}
         self._kin[grant] = child
@@ -191,10 +191,10 @@ class WasmLife(Life):
         return found.shipment(data, grants)
 
     def kill_child(self, grant: Grant) -> None:
-        """End a child of this process; a child that has ended may be forgotten.
+        """End a child of this process; an ended child may be forgotten already.
 
         Raises:
-            Refusal: the process is no child of this one.
+            Refusal: the process is not a child of this one.
         """
         child = self._kin.get(grant)
         if child is not None:

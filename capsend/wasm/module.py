@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 USUAL_MEMORY: Final = 64 << 20
-"""Bytes of memory that a child of another process can have, if neither parent nor module asks for more or less."""
+"""Bytes of memory of a child, unless its parent or module asks for another amount."""
 
 
 @attrs.frozen
@@ -38,7 +38,7 @@ class ModuleGrant(ModuleRight):
     template: Compiled
 
     def describe(self) -> object:
-        """Return its name, and the functions that a process can begin with."""
+        """Return its name, and the functions with which a process can begin."""
         return [self.template.name, list(self.template.entries)]
 
     def handle(self) -> object:
@@ -46,7 +46,7 @@ class ModuleGrant(ModuleRight):
         return WasmModule(self.template)
 
     def function(self, name: str) -> EntryGrant | None:
-        """Return the right to one function; None when no process can begin with a function of that name."""
+        """Return the right to one function; None if no process can begin with a function of this name."""
         return EntryGrant(self.template, name) if name in self.template.entries else None
 
     def __str__(self) -> str:
@@ -84,12 +84,12 @@ class EntryGrant(EntryRight):
 
 @attrs.frozen
 class WasmShipment(Runnable):
-    """A call of a function of a module, ready to go into a process.
+    """A call of a function of a module, ready to be run by a process.
 
     Attributes:
         template: the module.
         entry: the function's name.
-        argument: bytes for it.
+        argument: the function's argument, as bytes.
         grants: the grants behind its handles.
         name: its name in messages.
     """
@@ -107,7 +107,7 @@ class WasmShipment(Runnable):
         """Refuse an environment in which the call cannot even start.
 
         Raises:
-            MemoryLimitExceeded: the module has more memory at the start than its environment allows.
+            MemoryLimitExceeded: the module's initial memory exceeds the environment's.
             LimitExceeded: a component's argument is too large.
         """
         most = self.template.largest
@@ -127,25 +127,25 @@ class WasmShipment(Runnable):
 
     @property
     def kind(self) -> type[Life]:
-        """The kind of life that runs it."""
+        """The kind of life that runs the call."""
         return WasmLife
 
     @property
     def module(self) -> ModuleGrant:
-        """The right to start processes from the same module, which every process of a module has."""
+        """The right to start processes from the same module, which every process of the module has."""
         return ModuleGrant(self.template)
 
     @property
     def size(self) -> int:
-        """Bytes of the host's memory that it takes."""
+        """Bytes of host memory that the call takes."""
         return len(self.argument)
 
     def usual_memory(self, parent: Terms) -> int:
-        """Return the bytes of memory that the process can have where its parent sets no limit."""
+        """Return the bytes of memory of the process if its parent sets no limit."""
         return min(parent.memory, max(self.template.memory, USUAL_MEMORY))
 
     def start(self, environment: Terms) -> Life:
-        """Start the call in a process of its own."""
+        """Start the call in a new process."""
         from capsend.runtime.running import start
 
         return start(self, environment, self.template, kind=WasmLife, operations=OPERATIONS)
@@ -155,7 +155,7 @@ class WasmShipment(Runnable):
         return None
 
     def resolve(self, _reference: Any) -> object:
-        """Refuse: such a process was sent no object that it could name.
+        """Refuse: such a process was sent no objects, so it can name none.
 
         Raises:
             LookupError: always.
@@ -165,11 +165,11 @@ class WasmShipment(Runnable):
 
 @final
 class WasmModule:
-    """A WebAssembly module, in whatever language it was written: each of its functions can be spawned, and passed on.
+    """A WebAssembly module, written in any language: its functions can be spawned and passed on.
 
-    A module is compiled once; the compiled form is kept beside the images, in the user's cache. A process made from it has memory of its
-    own, the limits of its environment, a mailbox, links and monitors, as every process has; and no access to the host but for the
-    capabilities that it was passed. `docs/abi.md` lists the imports and exports of a module.
+    A module is compiled once; the compiled form is kept in the user's cache, next to the images. A process of a module
+    has, like every process, its own memory, the limits of its environment, a mailbox, links and monitors. It reaches
+    the host only through the capabilities that it was passed. `docs/abi.md` lists the imports and exports of a module.
 
     Example:
         >>> import capsend
@@ -213,13 +213,13 @@ class WasmModule:
         Args:
             data: the binary format.
             name: its name in messages; a name from its digest when empty.
-            isolated: True compiles the module in an OS process of its own, with limits: for untrusted modules, which could keep all cores
-                busy for minutes and take gigabytes. It costs about half a second, once; the compiled form is kept in the cache as any
-                other.
+            isolated: True to compile the module in a separate OS process with limits. Use it for untrusted modules,
+                which could keep all cores busy for minutes and take gigabytes. It costs about half a second, once; the
+                compiled form is cached like any other.
 
         Raises:
-            WasmError: the module is not valid, needs something that processes do not have, does not fit the interface, or, `isolated`,
-                takes too much to be compiled.
+            WasmError: the module is not valid, needs something that processes do not have, does not fit the interface,
+                or, with `isolated`, exceeds the compiler's limits.
         """
         from capsend.wasm.compiled import obtain
 
@@ -228,7 +228,7 @@ class WasmModule:
 
     @classmethod
     def from_wat(cls, text: str, *, name: str = "") -> WasmModule:
-        """Load a module that is written in the text format.
+        """Load a module from the text format.
 
         Args:
             text: the text.
@@ -250,14 +250,14 @@ class WasmModule:
         """Return one of its functions.
 
         Raises:
-            WasmError: the module has no function of that name that can be spawned.
+            WasmError: the module has no such function, or the function cannot be spawned.
         """
         self.template.check_entry(name)
         return WasmFunction(self, name)
 
     @property
     def __capsend_handle__(self) -> Grant:
-        """The grant that a process gets for this module."""
+        """The grant of this module for processes."""
         return ModuleGrant(self.template)
 
     def __eq__(self, other: object) -> bool:
@@ -284,14 +284,14 @@ class WasmModule:
 @final
 @attrs.frozen(repr=False)
 class WasmFunction:
-    """A function of a `WasmModule`, which `spawn` takes like a Python function: bytes go in, bytes come out."""
+    """A function of a `WasmModule`, which `spawn` takes like a Python function: its argument and result are bytes."""
 
     module: WasmModule
     name: str
 
     @property
     def __capsend_handle__(self) -> Grant:
-        """The grant that a process gets for this function: the right to start it and no other."""
+        """The grant of this function for processes: the right to start this function only."""
         return EntryGrant(self.module.template, self.name)
 
     def __call__(
@@ -300,14 +300,14 @@ class WasmFunction:
         /,
         *capabilities: Address[Any] | Dir | HostFunction[Any, Any] | WasmModule | WasmFunction,
     ) -> bytes:
-        """Run the function in a process of its own, in the default environment, and return its result.
+        """Run the function in a new process, in the default environment, and return its result.
 
         Args:
-            argument: bytes for the function.
-            capabilities: objects that it may use; it gets a handle of each, in this order.
+            argument: the function's argument, as bytes.
+            capabilities: objects that the function may use; it gets a handle of each, in this order.
 
         Raises:
-            TypeError, CapsendError: as `spawn` and `Process.result`.
+            TypeError, CapsendError: as for `spawn` and `Process.result`.
         """
         result: bytes = spawner()(self, argument, *capabilities).result()
         return result

@@ -1,8 +1,8 @@
-"""The operations of guests in any language, on values: the words of `docs/abi.md`, version 1, one method each.
+"""The operations for guests in any language, on values: the words of `docs/abi.md`, version 1, one method each.
 
-A guest is hostile: every number that it gives is checked, and everything that it makes the host keep is bounded. An operation that cannot
-be done raises a `Refusal` with one of the codes below. `capsend.wasm.core_abi` and `capsend.wasm.component_abi` translate words to these
-operations.
+Guests are hostile: every number from a guest is checked, and the host keeps only a bounded amount for it. An operation
+that cannot be done raises a `Refusal` with a code. `capsend.wasm.core_abi` and `capsend.wasm.component_abi` translate
+words to these operations.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ _WORDS: Final = {
 
 
 class Refusal(Exception):
-    """An operation is not done; `code` is the reason."""
+    """An operation was refused; `code` is the reason."""
 
     def __init__(self, code: Code) -> None:
         super().__init__(code)
@@ -85,16 +85,16 @@ class Refusal(Exception):
 
 
 def refusal_of(refused: Refused) -> Refusal:
-    """Return a refusal of the mail as a refusal with a code."""
+    """Return the refusal of a mail operation as a refusal with a code."""
     return Refusal(_WORDS.get(refused.word, Code.MALFORMED))
 
 
 class GuestLife(Protocol):
-    """The life of the process, as the operations use it."""
+    """The life of the process, as far as the operations use it."""
 
     @property
     def core(self) -> Any:
-        """The instance, for the words, which read and write its memory."""
+        """The instance, whose memory the words read and write."""
 
     @property
     def environment(self) -> Terms:
@@ -110,7 +110,7 @@ class GuestLife(Protocol):
 
     @property
     def room(self) -> int:
-        """Bytes of output that the process may still write."""
+        """The bytes of output that the process may still write."""
 
     def write(self, stream: int, text: str) -> None:
         """Write to standard output, 1, or standard error, 2."""
@@ -119,10 +119,10 @@ class GuestLife(Protocol):
         """Refuse a result that is too large."""
 
     def invoke(self, grant: Grant, data: bytes, number: int) -> tuple[bool, Message]:
-        """Call a function of the host.
+        """Call a host function.
 
         Returns:
-            (whether it raised, its result or the text of its exception).
+            (True if it raised, its result or the text of its exception).
         """
 
     def spawn(
@@ -135,11 +135,11 @@ class GuestLife(Protocol):
 
 
 class Operations:
-    """The operations of one process; used on its thread only. Times are milliseconds, negative ones for ever.
+    """The operations of one process; used only on its thread. Times are in milliseconds; a negative time means for ever.
 
     Args:
         life: the life of the process.
-        start: the call that the process runs.
+        start: the call of the process.
     """
 
     __slots__ = (
@@ -154,12 +154,12 @@ class Operations:
         self._saved_size = 0
         self._tags = itertools.count(1)
         self._decoders: dict[int, Any] = {}
-        self._watched: dict[Port, int] = {}  # {monitored or linked port: the handle with which the guest asked}
+        self._watched: dict[Port, int] = {}  # {monitored or linked port: the handle that the guest used}
 
     # --- the end ---
 
     def close(self) -> None:
-        """Drop the messages and watches that nobody asks for any more: a handle of the process may be kept for long."""
+        """Drop the messages and watches that the process can no longer use: its handle may be kept for long."""
         self.start = Message(BYTES, b"")
         self._saved.clear()
         self._watched.clear()
@@ -171,10 +171,10 @@ class Operations:
     # --- messages ---
 
     def receive(self, wanted: bytes, timeout: int) -> Message:
-        """Take out the next message that begins with *wanted*; the others stay, in their order.
+        """Take the next message that begins with *wanted* out; the others stay, in their order.
 
         Ordering:
-            Messages of one sender come in the order in which they were sent.
+            Messages from one sender come in the order in which they were sent.
 
         Raises:
             Refusal: no such message has arrived in time.
@@ -206,7 +206,7 @@ class Operations:
             if envelope is not None:
                 if envelope.tag:
                     life.mail.close_call(envelope.tag)
-                    continue  # the answer to a call that nobody waits for any more
+                    continue  # the answer to a call that has been given up
                 message = message_of(envelope)
                 if _matches(message, wanted):
                     return message
@@ -219,7 +219,7 @@ class Operations:
             core.park(left)
 
     def _known(self, gone: Any) -> Grant:
-        """Return the grant under which the guest watches *gone*, if it still holds that handle, else *gone*."""
+        """Return the grant through which the guest watches *gone*; *gone* itself if the guest has dropped that handle."""
         number = self._watched.pop(gone.port, None)
         grant = None if number is None else self._life.handles.get(number)
         return grant if isinstance(grant, PortGrant) and grant.port is gone.port else gone
@@ -236,7 +236,7 @@ class Operations:
         return [table.hold(grant) for grant in grants]
 
     def target(self, number: int, size: int) -> PortGrant:
-        """Return the grant that a message of *size* bytes goes to.
+        """Return the grant for sending a message of *size* bytes.
 
         Raises:
             Refusal: the guest holds no such handle, the handle lacks the right to send, or the message is larger than the mailbox.
@@ -255,7 +255,7 @@ class Operations:
         """Send bytes and handles.
 
         Raises:
-            Refusal: the message was not put into the mailbox.
+            Refusal: the mailbox did not take the message.
         """
         target = self.target(to, len(data))
         self._put(target, Envelope("", self._sendable(target.port, handles), tag=target.tag, data=data), timeout)
@@ -264,11 +264,11 @@ class Operations:
         """Send a Python value as codec text; the receiver decodes the text under limits.
 
         Raises:
-            Refusal: the message was not put into the mailbox.
+            Refusal: the mailbox did not take the message.
         """
         target = self.target(to, len(text))
         grants = self._sendable(target.port, handles)
-        # Only the host may write the form that begins with k, which is a pickle.
+        # Only the host may write the form that begins with k: a pickle.
         if not text or not text.isascii() or text.startswith(b"k"):
             raise Refusal(Code.MALFORMED)
         self._put(
@@ -345,7 +345,7 @@ class Operations:
     # --- other processes ---
 
     def own(self) -> int:
-        """Return a handle of the process's own address."""
+        """Return a handle of the process's address."""
         return self.hold((self._life.mail.grant(),))[0]
 
     def drop(self, handle: int) -> None:
@@ -354,7 +354,7 @@ class Operations:
         self._life.handles.drop(handle, 1)
 
     def monitor(self, handle: int) -> None:
-        """Ask for one notice when the process or mailbox behind *handle* ends."""
+        """Request one notice for the end of the process or mailbox behind *handle*."""
         self._watch(Operation.MONITOR, handle)
 
     def unmonitor(self, handle: int) -> None:
@@ -387,14 +387,14 @@ class Operations:
             raise refusal_of(refused) from None
 
     def trap(self, on: bool) -> None:
-        """Choose whether the ends of linked processes come as messages."""
+        """Choose whether the ends of linked processes arrive as messages."""
         self._life.mail.answer(Operation.TRAP, "1" if on else "0")
 
     def check_start(self, name_size: int, size: int, *, handles: int) -> None:
-        """Refuse too large a start, before it is copied.
+        """Refuse a start that is too large, before it is copied.
 
         Raises:
-            Refusal: the name, the argument or the number of handles is above its limit.
+            Refusal: the name, the argument or the number of handles exceeds its limit.
         """
         if handles > MOST_HANDLES_IN_MESSAGE:
             raise Refusal(Code.MANY)
@@ -402,12 +402,12 @@ class Operations:
             raise Refusal(Code.LARGE)
 
     def spawn(self, module: int | None, name: bytes, *, data: bytes, handles: Iterable[int], flags: int) -> int:
-        """Start a process that ends, at the latest, with this one; return a handle of its address.
+        """Start a process that ends with this one, if not earlier; return a handle of its address.
 
         Args:
-            module: a handle of the module; None for the process's own.
-            name: name of the function.
-            data: its argument.
+            module: a handle of the module; None for the module of this process.
+            name: the name of the function.
+            data: the function's argument.
             handles: handles of the capabilities that it can use.
             flags: the bits `LINK` and `MONITOR`.
 
@@ -433,14 +433,14 @@ class Operations:
         """End a child of this process.
 
         Raises:
-            Refusal: the process is no child of this one.
+            Refusal: the process is not a child of this one.
         """
         self._life.kill_child(self.grant(handle))
 
     # --- the host ---
 
     def check_call(self, size: int) -> None:
-        """Refuse an argument that is too large for a function of the host, before it is copied.
+        """Refuse an argument that is too large for a host function, before it is copied.
 
         Raises:
             Refusal: the argument is too large.
@@ -449,13 +449,13 @@ class Operations:
             raise Refusal(Code.LARGE)
 
     def invoke(self, function: int, data: bytes) -> tuple[bool, Message]:
-        """Call a function of the host.
+        """Call a host function.
 
         Returns:
-            (whether it raised, its result or the text of its exception).
+            (True if it raised, its result or the text of its exception).
 
         Raises:
-            Refusal: the handle is not that of a function.
+            Refusal: the handle is not a function's.
         """
         self.check_call(len(data))
         return self._life.invoke(self.grant(function), data, function)
@@ -467,7 +467,7 @@ class Operations:
 
     @property
     def room(self) -> int:
-        """Bytes of output that may still be written."""
+        """The bytes of output that may still be written."""
         return self._life.room
 
     def write(self, stream: int, data: bytes) -> None:
@@ -488,5 +488,5 @@ def _matches(message: Message, wanted: bytes) -> bool:
 
 
 def end_of(timeout: int) -> float | None:
-    """Return the moment at which *timeout* milliseconds are over; None for a moment that never comes."""
+    """Return the moment at which *timeout* milliseconds are over; None if that is never."""
     return None if timeout < 0 else time.monotonic() + min(timeout / 1000, _SECONDS)

@@ -1,6 +1,6 @@
 """Vectors in the types of functions that a core module imports or exports.
 
-wasmtime's C interface has no kind for them: asked for it, it ends this program.
+wasmtime's C interface has no value kind for them: it ends this program if it has to pass one.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _GLOBAL: Final = 3
 
 
 def refuse_vectors(data: bytes, *, name: str) -> None:
-    """Refuse a module that has vectors where it meets the host.
+    """Refuse a module that exchanges vectors with the host.
 
     Args:
-        data: its binary form, which was found to be valid.
-        name: the name of it in messages.
+        data: its binary form, known to be valid.
+        name: its name in messages.
 
     Raises:
         WasmError: a function that it imports or exports takes or returns a vector.
@@ -48,7 +48,7 @@ def refuse_vectors(data: bytes, *, name: str) -> None:
 
 
 def _types(reader: Reader) -> Iterator[bool]:
-    """Yield of each type whether it has a vector: all are functions, since garbage collection is refused."""
+    """Yield for each type whether it contains a vector: all types are functions, since garbage collection is refused."""
     for _ in range(reader.number()):
         reader.byte()
         yield any([_V128 in reader.taken(reader.number()), _V128 in reader.taken(reader.number())])

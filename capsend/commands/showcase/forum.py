@@ -1,21 +1,21 @@
-"""The program of the forum post that started it all, in Python: once as it was, and cured in two ways."""
+"""The program of the original forum post, in Python: as it was, and with two cures."""
 
 from capsend import spawn
 
 
 def as_it_was() -> None:
-    """The new process must not see a list that it does not share."""
+    """Print in a process a list that the process does not share: refused."""
     m = [42]
     spawn(lambda: print("Hello world", m)).result()
 
 
 def by_value() -> None:
-    """An argument is a copy, on purpose."""
+    """Print an argument: an intended copy."""
     m = [42]
     spawn(lambda m: print("Hello world", m), m).result()
 
 
 def immutable() -> None:
-    """A value that nobody can change may be captured."""
+    """Print a captured value, which is immutable."""
     m = (42,)
     spawn(lambda: print("Hello world", m)).result()

@@ -1,4 +1,4 @@
-"""Functions that nobody wants in a program of theirs: each takes all data that it can get, or ends the program that runs it."""
+"""Hostile functions: each takes all data that it can get, or ends the program that runs it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def spin() -> NoReturn:
 
 
 def steal() -> dict[str, str]:
-    """Return the outcome of each attempt to get at the machine, {attempt: class of the error}; SUCCEEDED for one that worked."""
+    """Return {attempt to reach the machine: class of the error}; SUCCEEDED for an attempt that worked."""
     attempts: dict[str, Callable[[], object]] = {
         "open('/etc/passwd')": lambda: open("/etc/passwd", encoding="ascii").close(),
         "os.listdir('/')": lambda: os.listdir("/"),
@@ -42,7 +42,7 @@ def steal() -> dict[str, str]:
     for name, attempt in attempts.items():
         try:
             attempt()
-        except Exception as error:  # noqa: BLE001 - the program looks at whatever it is told
+        except Exception as error:  # noqa: BLE001 - every error is part of the answer
             outcomes[name] = type(error).__name__
         else:
             outcomes[name] = "SUCCEEDED"
@@ -55,12 +55,12 @@ def nothing() -> int:
 
 
 def crash() -> None:
-    """Run bytecode that reads a constant from gigabytes behind its last one: in an ordinary Python a segmentation fault."""
+    """Run bytecode that reads a constant gigabytes beyond the last one: in an ordinary Python a segmentation fault."""
     far = [(opcode.opmap["EXTENDED_ARG"], byte) for byte in (0x3F, 0xFF, 0xFF)]
     steps = [(opcode.opmap["RESUME"], 0), *far, (opcode.opmap["LOAD_CONST"], 0xFF), (opcode.opmap["RETURN_VALUE"], 0)]
     exec(nothing.__code__.replace(co_code=bytes(byte for step in steps for byte in step)))  # noqa: S102 - as above
 
 
 def bystander(inbox: Mailbox[int]) -> int:
-    """Answer with twice the number that it is sent."""
+    """Answer with twice the received number."""
     return 2 * inbox.receive()

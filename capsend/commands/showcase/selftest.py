@@ -14,7 +14,7 @@ def introduce(name: str) -> tuple[str, str, int]:
 
 
 def fill() -> None:
-    """Change the global, which therefore is no constant."""
+    """Change the global, so that it is not a constant."""
     BOX.append(1)
 
 

@@ -43,7 +43,7 @@ def survey(module: str, source: str) -> dict[str, Any]:
 
 
 def measure(tree: ast.AST, name: str) -> list[Part]:
-    """Return every node after the nodes around it, with its branches and its depth of nested blocks."""
+    """Return the nodes, each after those around it, with its branches and its depth of nested blocks."""
     parts = [Part(tree, None, name)]
     for part in parts:
         for child in ast.iter_child_nodes(part.node):
@@ -63,7 +63,7 @@ def length(node: ast.AST) -> int:
 
 
 def is_elif(around: ast.AST, node: ast.AST) -> bool:
-    """Return whether an `if` is an `elif` and not in an `else`: to a reader an `elif` is no deeper than the `if` before it."""
+    """Return whether an `if` is an `elif`, not an `if` in an `else`: for a reader an `elif` is no deeper than the `if` before it."""
     if not isinstance(around, ast.If) or not isinstance(node, ast.If):
         return False
     return around.orelse == [node] and node.col_offset == around.col_offset
