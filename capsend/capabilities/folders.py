@@ -70,7 +70,7 @@ class DirGrant(Grant):
 
     @property
     def stays(self) -> str:
-        """The reason why it cannot be given to a process on another machine."""
+        """The reason why the grant cannot be given to a process on another machine."""
         return "it is a folder of this machine. Instead: pass what is in it, as bytes, or give a host function that reads it"
 
     def describe(self) -> object:

@@ -252,7 +252,7 @@ def joined(texts: Iterable[str], segments: Iterable[bytes] = ()) -> tuple[list[i
 
 
 def in_parts(pieces: Iterable[bytes], *, most: int = PART) -> Iterator[bytes | memoryview]:
-    """Cut a large body, which is never made as a whole, into parts of *most* bytes; the last has the rest, and at least one byte.
+    """Yield a large body, which is never assembled, in parts of *most* bytes; the last part has the rest, at least one byte.
 
     Args:
         pieces: the texts and segments of the body, one after the other.
@@ -270,7 +270,7 @@ def in_parts(pieces: Iterable[bytes], *, most: int = PART) -> Iterator[bytes | m
 
 
 def split(body: bytes, sizes: list[int], texts: int, *, before: Sequence[bytes] = ()) -> tuple[list[str], list[bytes]]:
-    """Return the texts and segments of a body.
+    """Return (texts, segments) of a body.
 
     Args:
         body: the body.

@@ -354,7 +354,7 @@ class Line:
             tell()
 
     def _write(self, data: Data) -> None:
-        """Write data and all that waits, as much as the system takes at once; leave the rest to the line's thread."""
+        """Write data and everything that waits, as far as the system accepts it at once; leave the rest to the line's thread."""
         while data:
             sealed = self._sealed(data)
             try:

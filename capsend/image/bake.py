@@ -196,7 +196,7 @@ def _snapshot(folder: Path, packages: Sequence[Package]) -> None:
 
 
 def _translate(folder: Path, *, unmerged: str = "", seconds: float | None = None) -> str:
-    """Compile the component, merged unless a reason against it is given or found; return that reason."""
+    """Compile the component, merged unless there is a reason against it; return the reason."""
     unmerged = unmerged or ("" if is_merging() else f"{SWITCH} is 0")
     options = [_UNMERGED] if unmerged else []
     files = (folder / COMPONENT, folder / COMPILED, folder / CONTENT)

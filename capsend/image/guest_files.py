@@ -34,7 +34,10 @@ _SINGLE: Final = (
 
 @functools.cache
 def guest_files() -> dict[Path, Path]:
-    """Return {place in the guest: file}, in the order of the places; these files decide whether an image is up to date."""
+    """Return {place in the guest: file}, in the order of the places.
+
+    These files decide whether an image is up to date.
+    """
     shared = [f"{name}.py" for name in _SINGLE]
     shared += [os.path.join(room, relative) for room in _WHOLE for relative in _below(_HOST / room, (".py",))]
     found = {os.path.join("capsend", relative): _HOST / relative for relative in shared}

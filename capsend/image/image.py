@@ -162,7 +162,7 @@ class Image:
 
     @property
     def content_key(self) -> str:
-        """A name for what the image holds: as `key`, without the machine that it is built for."""
+        """A digest of the image's content: like `key`, but independent of the machine."""
         return _content_key(self.packages, self._digest, os.environ.get("CAPSEND_CACHE_DIR"))
 
     @property
@@ -337,7 +337,7 @@ def _provide(names: tuple[str, ...], _cache_dir: str | None) -> None:
 
 
 def forget() -> None:
-    """Look at the packages anew: one was built for the guest, or removed."""
+    """Look at the packages again: one was built for the guest, or removed."""
     for cached in (_folder_of, _collected, _content_in, _content_key, needs_native):
         cached.cache_clear()
     _provide.cache_clear()

@@ -19,12 +19,12 @@ CONTENT: Final = "image.memory"
 RECORD: Final = "image.json"
 
 SWITCH: Final = "CAPSEND_MERGE"
-"""The environment variable that keeps images unmerged when it is 0: for tests, and for finding the origin of a fault."""
+"""The environment variable that, set to 0, keeps images unmerged: for tests, and for finding the cause of a fault."""
 
 
 @attrs.frozen
 class Record:
-    """The facts about a built image that are known without loading it; kept beside it as JSON."""
+    """The facts about a built image that are available without loading it; stored next to it as JSON."""
 
     key: str
     python: str
@@ -36,15 +36,15 @@ class Record:
     built: float
     """Seconds since the epoch."""
     instance: int | None = None
-    """The number of the instance that has its memory, by which the host reaches the memory in place; None if it was not found."""
+    """The number of the instance with its memory, by which the host reaches the memory in place; None if it was not found."""
     written: tuple[tuple[int, int], ...] = attrs.field(default=(), repr=False)
-    """(address, bytes) of the pages of its memory that every process writes to."""
+    """(address, bytes) of the pages of its memory to which every process writes."""
     content: str = ""
-    """SHA-256 of the file with the first content of its memory; empty where the compiled form has that."""
+    """SHA-256 of the file with the initial content of its memory; empty if the compiled form contains it."""
     unmerged: str = ""
-    """The reason why its modules are not merged into one, which makes processes start faster; empty if they are."""
+    """The reason why its modules are not merged into one (merged modules start faster); empty if they are."""
     file: str = ""
-    """The digest of the file that it was compiled from; empty if it was built on this machine."""
+    """The digest of the file from which it was compiled; empty if it was built on this machine."""
 
     def save(self, path: Path) -> None:
         """Write the record as JSON."""
@@ -54,7 +54,7 @@ class Record:
 
     @classmethod
     def load(cls, path: Path) -> Record:
-        """Read a file that `save` wrote.
+        """Read a file written by `save`.
 
         Raises:
             ValueError: the file does not hold a record.
@@ -71,12 +71,12 @@ class Record:
 
 
 def is_merging() -> bool:
-    """Return whether images are merged: all are, unless the environment switches it off."""
+    """Return whether images are merged: always, unless the environment forbids it."""
     return os.environ.get(SWITCH) != "0"
 
 
 def content_of(folder: Path) -> Path | None:
-    """Return the file with the first content of an image's memory; None where the compiled form has that."""
+    """Return the file with the initial content of an image's memory; None if the compiled form contains it."""
     path = folder / CONTENT
     return path if path.exists() else None
 

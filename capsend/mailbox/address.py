@@ -228,11 +228,11 @@ class Address(Generic[M_contra]):
         return Timer(seconds, self._grant.port, self._envelope(value))
 
     def send_only(self) -> Address[M_contra]:
-        """Return a weaker address, which cannot be monitored or linked to."""
+        """Return a weaker address, which cannot be used to monitor or link."""
         return Address(attrs.evolve(self._grant, monitor=False, link=False))
 
     def monitor_only(self) -> Address[M_contra]:
-        """Return a weaker address, which can neither be sent to nor linked to."""
+        """Return a weaker address, which can only be used to monitor."""
         return Address(attrs.evolve(self._grant, send=False, link=False))
 
     def _envelope(self, value: object) -> Envelope:

@@ -435,7 +435,6 @@ class Snapshot:
 
     Made by `Session.snapshot`, or loaded from a file. The sessions share the memory that they do not write to.
 
-
     Example:
         >>> import capsend, pathlib, tempfile
         >>> file = pathlib.Path(tempfile.mkdtemp(), "prices.snapshot")

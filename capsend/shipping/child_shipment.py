@@ -89,7 +89,7 @@ class ChildShipment(Shipment):
         """Return the class or function of a name in a message, as for the root of the tree.
 
         Raises:
-            LookupError: the name is that of anything else.
+            LookupError: the name is of anything else.
         """
         if not isinstance(reference, dict) or not reference.keys() & {"c", "n"}:
             raise LookupError("it names nothing that the host sent")

@@ -88,7 +88,7 @@ class Judged:
             name: its name in messages.
             judged: its type.
             place: where the caret belongs.
-            trait: the trait that it needs.
+            trait: the required trait.
             cure: the advice that replaces the usual cure.
             method: the method whose receiver it is, if it is one.
         """

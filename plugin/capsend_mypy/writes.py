@@ -60,7 +60,7 @@ def _set_by_name(function: n.FuncItem, module: str, holders: Holders) -> Iterato
 
 
 def _is_setter(callee: n.RefExpr) -> bool:
-    """Return whether a call of this sets an attribute of its first argument: `setattr`, `type.__setattr__`, `object.__delattr__`."""
+    """Return whether a called function sets an attribute of its first argument: `setattr`, `type.__setattr__`, `object.__delattr__`."""
     if isinstance(callee, n.MemberExpr) and callee.name in _RAW_SETTERS:
         return isinstance(callee.expr, n.RefExpr) and callee.expr.fullname in _RAW_OWNERS
     return callee.fullname in SETTERS
