@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import mypy.types  # noqa: F401 - first: mypy's modules import each other in circles, and not every one of them can be entered by
+import mypy.types  # noqa: F401 - first: mypy's modules import each other in cycles, which can be entered only at some of them
 from capsend_traits import fingerprint, state_of
 
 if TYPE_CHECKING:
@@ -20,16 +20,17 @@ def digest_of(folder: Path) -> str:
     return hashlib.sha256(f"{fingerprint()}{state_of(str(folder))}".encode()).hexdigest()[:16]
 
 
-# mypy's cache is keyed by this file and this name alone, so it has to stand for every file of the plugin and every declaration.
+# mypy keys its cache by this file and this name alone, so the name must reflect every file of the plugin and every
+# declaration.
 __version__ = digest_of(Path(__file__).parent)
 
 
 def plugin(version: str) -> type[Plugin]:
-    """Return the plugin's class; mypy calls this with its own version.
+    """Return the plugin's class; mypy calls this with its version.
 
     Raises:
-        CompileError: mypy is older than 2.4, which frees function bodies before a plugin can see their captures. mypy has changed
-            something that it does not promise and the plugin uses.
+        CompileError: mypy is older than 2.4, which frees function bodies before a plugin can see their captures; or
+            mypy has changed an unpromised part that the plugin uses.
     """
     from mypy.errors import CompileError
 

@@ -1,4 +1,4 @@
-"""`python -m capsend_mypy check|explain|audit`: the `capsend` command runs it, as it does not import mypy itself."""
+"""`python -m capsend_mypy check|explain|audit`, run by the `capsend` command, which does not import mypy itself."""
 
 from __future__ import annotations
 

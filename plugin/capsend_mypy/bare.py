@@ -1,7 +1,8 @@
-"""Summaries of modules that mypy's cache has none of: it was written when nothing imported capsend.
+"""Summaries of modules whose mypy cache has none, since it was written when nothing imported capsend.
 
-mypy has no way to check a module again that it took from its cache. So the first run in which something spawns has them checked by another
-mypy, without a cache; in the next run mypy finds that the plugin's answer about these modules changed, and checks them itself.
+mypy cannot check a module again that it took from its cache. So the first run with a spawn has such modules checked by
+another mypy, without a cache. In the next run mypy notices that the plugin's answer about these modules has changed,
+and checks them itself.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ IMPLICIT = frozenset({"__name__", "__doc__", "__file__", "__package__", "__path_
 
 
 class Bare:
-    """Gives the summaries of modules that were cached without."""
+    """Makes the summaries of modules that were cached without one."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self._texts: dict[str, str] | None = None
 
     def text(self, module: str, files: Mapping[str, MypyFile]) -> str | None:
-        """Return a module's summary as text; None if there is nothing to summarise, or it cannot be checked."""
+        """Return a module's summary as text; None if it needs none, or cannot be checked."""
         if not is_bare(files[module]):
             return None
         if self._texts is None:
@@ -39,12 +40,12 @@ class Bare:
         return self._texts.get(module)
 
     def _made(self, paths: dict[str, str]) -> dict[str, str]:
-        # These two hold objects; mypy makes them again from the options beside them.
+        # These two hold objects; mypy makes them again from other options.
         objects = {"disabled_error_codes", "enabled_error_codes"}
         options = {name: value for name, value in self.options.snapshot().items() if name not in objects}
         command = [sys.executable, "-m", "capsend_mypy.summarise"]
         given = pickle.dumps((options, paths))
-        done = subprocess.run(command, input=given, stdout=subprocess.PIPE, check=False)  # noqa: S603 - this very plugin
+        done = subprocess.run(command, input=given, stdout=subprocess.PIPE, check=False)  # noqa: S603 - this plugin
         if done.returncode != 0:
             return {}
         found: dict[str, str] = json.loads(done.stdout)

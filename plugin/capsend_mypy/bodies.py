@@ -1,4 +1,4 @@
-"""The callables that a class body stores in the attributes of its class: in fields, properties and plain assignments."""
+"""The callables that a class body stores in attributes of the class: in fields, properties and plain assignments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 FACTORIES: Final = frozenset(
     {"default_factory", "factory", "converter", "validator", "on_setattr", "eq", "order", "hash", "repr"}
 )
-"""The arguments of field makers that may be callables; an `eq` that is True is none."""
+"""The arguments of field makers that may be callables; an `eq` of True is not."""
 ACCESSORS: Final = frozenset(
     {
         "builtins.classmethod",
@@ -25,12 +25,12 @@ ACCESSORS: Final = frozenset(
         "functools.singledispatchmethod",
     }
 )
-"""The classes that wrap a function into an attribute that calls it."""
+"""The classes that wrap a function into an attribute which calls the function."""
 HOOKS: Final = frozenset({"default", "validator"})
 
 
 def stored(file: n.MypyFile) -> Iterator[tuple[str, list[mentions.Ref]]]:
-    """Yield the attributes of a module's classes that hold callables, as ("Class.name", references of the callables)."""
+    """Yield ("Class.name", references of the callables) for the attributes of a module's classes that hold callables."""
     yield from _stored(file.names, file.fullname, "")
 
 
@@ -39,7 +39,7 @@ def _stored(
 ) -> Iterator[tuple[str, list[mentions.Ref]]]:
     for name, symbol in table.items():
         info = symbol.node
-        # A table has imported names too: the full name shows where a class was defined.
+        # A table also contains imported names: the full name shows where a class was defined.
         if isinstance(info, n.TypeInfo) and info.fullname == f"{module}.{prefix}{name}" and not symbol.plugin_generated:
             found: dict[str, list[mentions.Ref]] = {}
             for binding in syntax.plain_bindings(info.defn.defs.body):
@@ -53,7 +53,7 @@ def _stored(
 
 
 def _callables(value: n.Expression, module: str) -> list[mentions.Ref] | None:
-    """Return the references of the callables that a value is or holds; None if it shows none."""
+    """Return the references of the callables in a value; None if it visibly has none."""
     if isinstance(value, n.LambdaExpr):
         return outline.refs_of(value, module)
     if isinstance(value, n.RefExpr) and syntax.function_of(value.node) is not None:
@@ -74,7 +74,7 @@ def _callables(value: n.Expression, module: str) -> list[mentions.Ref] | None:
 
 
 def _is_made(value: n.Expression) -> bool:
-    """Return whether a function of the user's makes a value, which may then be a callable that captures anything."""
+    """Return whether a user function makes a value, which may then be a callable with any captures."""
     return (
         isinstance(value, n.CallExpr)
         and isinstance(value.callee, n.RefExpr)
@@ -84,18 +84,18 @@ def _is_made(value: n.Expression) -> bool:
 
 
 def _function(value: n.RefExpr, module: str) -> list[mentions.Ref]:
-    # The name of a local function leads nowhere: no table of mypy's has it.
+    # The name of a local function leads nowhere: mypy's tables do not contain it.
     if value.kind == n.LDEF or names.is_known(value.fullname):
         return []
     return [mentions.Ref(mentions.FUNCTION, value.fullname, "", mentions.place_of(value, module))]
 
 
 def _hooks(body: list[n.Statement], module: str) -> Iterator[tuple[str, mentions.Ref]]:
-    """Yield the methods that a class of attrs calls when an instance is made: `@x.default` and `@x.validator`."""
+    """Yield the methods that an attrs class calls when an instance is made: `@x.default` and `@x.validator`."""
     for statement in syntax.statements(body):
         if not isinstance(statement, n.Decorator):
             continue
-        # mypy takes the decorators that it understands out of `decorators`; this list stays as it was written.
+        # mypy removes the decorators that it handles from `decorators`; this list keeps them all.
         for decorator in statement.original_decorators:
             if (
                 isinstance(decorator, n.MemberExpr)

@@ -1,4 +1,4 @@
-"""Enforces the traits as bounds: at calls of generic functions, where generic classes are named, and at parameters."""
+"""The traits as bounds: they are enforced at calls of generic functions, where generic classes are named, and at parameters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Written(NamedTuple):
-    """A generic class with its arguments, as an annotation or a base names it; `errors` is mypy's."""
+    """A generic class with its arguments, as named by an annotation or a base class; `errors` is mypy's."""
 
     type: Instance
     place: n.Context
@@ -31,7 +31,7 @@ class Written(NamedTuple):
 
 
 class Bounds:
-    """Checks calls and annotations against the bounds of the names in them."""
+    """Checks calls and annotations against the bounds of their names."""
 
     def __init__(self, program: Program, reporter: Reporter) -> None:
         self.program = program
@@ -40,7 +40,7 @@ class Bounds:
     def call(
         self, call: n.CallExpr, returned: Type, given: list[list[n.Expression]], types: list[list[Type]], checker: Any
     ) -> None:
-        """Check one call of a function, a method or a class that asks for a trait."""
+        """Check one call of a function, method or class that asks for a trait."""
         callee = call.callee.base if isinstance(call.callee, n.IndexExpr) else call.callee
         node = callee.node if isinstance(callee, n.RefExpr) else None
         proper = get_proper_type(returned)
@@ -61,7 +61,7 @@ class Bounds:
 
     @staticmethod
     def _method(callee: n.MemberExpr, checker: Any) -> n.SymbolNode | None:
-        # The types of the expressions in a call were found before its hook is asked; nothing is inferred again.
+        # mypy found the types of the expressions in a call before it calls the hook; nothing is inferred again.
         owner = checker.lookup_type_or_none(callee.expr)
         proper = get_proper_type(owner) if owner is not None else None
         symbol = proper.type.get(callee.name) if isinstance(proper, Instance) else None
@@ -72,13 +72,13 @@ class Bounds:
         proper = get_proper_type(actual) if actual is not None else None
         line = getattr(
             proper, "line", None
-        )  # mypy does not report the chosen variant, but its type has the line of the definition
+        )  # mypy does not report the chosen variant, but the variant's type has the line of the definition
         return next((s for s in signatures if len(signatures) > 1 and s.line == line), signatures[0])
 
     def _variables(
         self, signature: CallableType, call: n.CallExpr, given: list[list[n.Expression]], checker: Any
     ) -> None:
-        # mypy keeps the type of the callee with its type variables solved for this call, under the expression of the callee.
+        # mypy stores the callee's type, with its type variables solved for this call, under the callee's expression.
         actual = checker.lookup_type_or_none(call.callee)
         proper = get_proper_type(actual) if actual is not None else None
         if not isinstance(proper, CallableType):
@@ -109,7 +109,7 @@ class Bounds:
                     self._check(name, actual, trait, value, kind=wording.Kind.ARGUMENT, value=value)
 
     def arguments(self, named: Instance, place: n.Context) -> None:
-        """Check the type arguments of a generic class, where it is constructed or named."""
+        """Check the type arguments of a generic class that is constructed or named."""
         for variable, argument in zip(named.type.defn.type_vars, named.args, strict=False):
             trait = bound_of(variable)
             if trait is not None:

@@ -1,7 +1,8 @@
-"""Keeps one summary per module in mypy's cache: later runs, which load the module from the cache, read it in the place of function bodies.
+"""Summaries in mypy's cache, one per module: later runs, which load a module from the cache, read the summary instead of function bodies.
 
-A build in which nothing imports capsend makes none: a file in the cache's folder records whether a module ever did. mypy compares the answer
-with the answer at the time when a module was cached, so the first run with capsend checks the modules anew.
+A build without an import of capsend makes none: a file in the cache's folder records whether any module ever imported
+it. mypy compares the plugin's answer about a module with the answer when the module was cached, so the first run with
+capsend checks all modules again.
 """
 
 from __future__ import annotations
@@ -37,17 +38,17 @@ class Summaries:
 
     Args:
         options: mypy's.
-        tops: the packages whose import makes a check possible: capsend, and the tools of the configured boundaries.
-        checks: returns the checks of the build, which know the references of functions.
+        tops: the packages whose import requires checks: capsend, and the tools of the configured boundaries.
+        checks: returns the checks of the build, which find the references of functions.
     """
 
     forced = False
-    """Whether summaries are made in every build of this interpreter."""
+    """True if every build of this interpreter makes summaries."""
 
     def __init__(self, options: Options, tops: frozenset[str], checks: Callable[[], Checks]) -> None:
         self.checks = checks
         self.tops = tops
-        # Of an earlier run's modules that import capsend, mypy shows a plugin no imports: the file stands for them.
+        # mypy shows a plugin no imports of modules from an earlier run: the file records that one imported capsend.
         self.mark = os.path.join(options.cache_dir, MARK) if _is_kept(options) else ""
         # A worker has the options of its coordinator, and is not shown the imports of the modules that the coordinator parsed.
         self.has_workers = options.num_workers > 0
@@ -55,11 +56,11 @@ class Summaries:
         self.used = self.forced or self.daemon or bool(self.mark and os.path.exists(self.mark))
 
     def note(self, file: n.MypyFile) -> None:
-        """Note the imports of a parsed module; mypy parses all changed modules before it judges one."""
+        """Note the imports of a parsed module; mypy parses all changed modules before it checks any."""
         if not self.used and any(names.top(module) in self.tops for module in _imported(file)):
             self.used = True
             if self.mark:
-                with contextlib.suppress(OSError):  # then mypy cannot write its cache either
+                with contextlib.suppress(OSError):  # if this fails, mypy cannot write its cache either
                     os.makedirs(os.path.dirname(self.mark), exist_ok=True)
                     with open(self.mark, "w", encoding="utf-8") as mark:
                         mark.write(TEXT)
@@ -73,21 +74,21 @@ class Summaries:
         return self.used
 
     def attach(self, file: n.MypyFile, modules: Modules) -> None:
-        """Make the summary of a module and put it into its symbol table, if it has none."""
+        """Make the summary of a module and put it into the module's symbol table, if the table has none."""
         if file.is_stub or file.is_cache_skeleton or not file.defs or names.is_known(file.fullname):
             return
         if not self.are_made(modules):
             return
         from capsend_mypy import summary
 
-        # In the daemon a module keeps its table when its bodies are checked again: the summary in it may be old.
+        # In the daemon a module keeps its table when its bodies are checked again: the table's summary may be old.
         if summary.SYMBOL in file.names and not self.daemon:
             return
         collects = gc.isenabled()
-        gc.disable()  # the objects of a summary live shortly, and would cost collections of mypy's whole heap
+        gc.disable()  # the objects of a summary are short-lived, and would cause collections of mypy's whole heap
         try:
             self._attach(file, modules)
-        except Exception:  # noqa: BLE001 - a crash would take mypy down; without its summary a module's functions count as unseen
+        except Exception:  # noqa: BLE001 - a crash would end mypy; without a summary, the module's functions count as unseen
             summary.attach(file, modules, UNSEEN)
         finally:
             if collects:
@@ -113,14 +114,14 @@ class Summaries:
                         verdicts[local] = program.open_failures(f"{file.fullname}.{local}")
             text = summary.encode_verdicts(own, verdicts)
             if not program.provisional:
-                # The verdicts are kept; their many small objects would cost a whole collection of mypy's heap.
+                # The verdicts are kept; their many small objects would cause a collection of mypy's whole heap.
                 own.refs, own.verdicts = {}, verdicts
         summary.attach(file, modules, text)
         checks.rested_on.setdefault(file.fullname, set()).update(program.consulted & modules.keys())
 
 
 def _is_kept(options: Options) -> bool:
-    # mypy writes no cache in either case, though it has a folder for it.
+    # In neither case does mypy write a cache, although it has a folder for one.
     return bool(options.incremental and options.cache_dir != os.devnull)
 
 

@@ -1,4 +1,4 @@
-"""Calls with a lambda: mypy cannot infer the type of the answer from `lambda reply: Get(reply)`, which the message class shows."""
+"""Calls with a lambda: mypy cannot infer the type of the answer from `lambda reply: Get(reply)`; the message class shows it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DEEPEST: Final = 4
 
 
 def signature(ctx: MethodSigContext) -> CallableType:
-    """Return the signature of a `call` with the type of the answer put in, where the messages allow but one."""
+    """Return the signature of a `call` with the type of the answer filled in, if the messages allow only one."""
     made = ctx.default_signature
     given = ctx.args[0][0] if ctx.args and ctx.args[0] else None
     if not isinstance(given, n.LambdaExpr) or len(made.variables) != 1:
@@ -44,7 +44,7 @@ def signature(ctx: MethodSigContext) -> CallableType:
     if len(answers) != 1:
         return made
     (answer,) = answers.values()
-    # Without its variable mypy infers nothing more, and checks the lambda against the answer that is put in.
+    # Without the type variable mypy infers nothing, and checks the lambda against the given answer.
     return expand_type(made.copy_modified(variables=[]), {made.variables[0].id: answer})
 
 
@@ -55,7 +55,7 @@ def _message(make: Type) -> ProperType | None:
 
 
 def _built(made: n.Expression | None) -> Type | None:
-    """Return the class of message that a lambda makes, where it names one; the name of a generic class is not enough."""
+    """Return the class of message that a lambda makes by name; the name alone does not suffice for a generic class."""
     if not isinstance(made, n.CallExpr) or not isinstance(made.callee, n.RefExpr):
         return None
     info = made.callee.node

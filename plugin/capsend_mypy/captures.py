@@ -42,7 +42,7 @@ class Captures:
 
     Args:
         site: the place of the check.
-        origins: knows where variables get their values.
+        origins: finds the values of variables.
         judged: judges values by their types.
         inner: checks captured callables.
     """
@@ -54,7 +54,7 @@ class Captures:
         self.inner = inner
 
     def function(self, function: n.FuncItem, name: str) -> None:
-        """Check a lambda or a local function: the variables it captures, its defaults, and the globals it reads."""
+        """Check a lambda or local function: its captured variables, its defaults, and the globals that it reads."""
         if function in self.site.seen:
             return
         self.site.seen.add(function)
@@ -88,7 +88,8 @@ class Captures:
         own = syntax.own_symbols(function, nodes, name_exprs)
         lost = self._written(function, nodes, own)
         self._lost_attributes([node for node in (function, *nodes) if isinstance(node, n.FuncItem)], own)
-        # mypy has no list of a function's free variables: they are the local names in it that it does not own.
+        # mypy has no list of a function's free variables: they are the local names in it that belong to other
+        # functions.
         for name in sorted(name_exprs, key=lambda name: (name.line, name.column)):
             node = name.node
             if node is None or name.kind != n.LDEF or node in own or node in lost:
@@ -107,7 +108,7 @@ class Captures:
         self.judged.refs([*refs, *self._typed_members(member_exprs, own)], self.site.place)
 
     def local_class(self, info: n.TypeInfo, place: n.Expression) -> None:
-        """Check a class that is defined in a function, as a local function is checked: its bases, its methods and their captures."""
+        """Check a class defined in a function like a local function: its bases, its methods and their captures."""
         if info in self.site.seen:
             return
         self.site.seen.add(info)
@@ -149,7 +150,7 @@ class Captures:
         self.judged.refs([*refs, *self._typed_members(member_exprs, own)], self.site.place)
 
     def _written(self, function: n.FuncItem, nodes: list[n.Node], own: set[object]) -> set[object]:
-        """Report the variables outside a function that it assigns; return them, as nodes and as full names."""
+        """Report the outer variables that a function assigns; return them, as nodes and as full names."""
         lost: set[object] = set()
         for scope in [function, *(node for node in nodes if isinstance(node, n.FuncDef) and node is not function)]:
             for name, place in syntax.written(scope).items():
@@ -163,7 +164,7 @@ class Captures:
         return lost
 
     def _lost_attributes(self, functions: list[n.FuncItem], own: set[object]) -> None:
-        """Report the attributes of classes made around the callable that it assigns: nobody outside the process would see that."""
+        """Report assignments to attributes of classes made around the callable: other processes would not see them."""
         for function in functions:
             owner = function.info if isinstance(function, n.FuncDef) and function.info else None
             for target in writes.targets(function):
@@ -179,7 +180,7 @@ class Captures:
                     self.site.reporter.finding(failure.finding, failure.rule, target)
 
     def captured(self, name: n.NameExpr, node: n.SymbolNode, members: list[n.MemberExpr]) -> None:
-        """Check a variable, function or class of a function around the callable, that the callable names.
+        """Check a variable, function or class of an enclosing function that the callable names.
 
         Args:
             name: the name in the callable.
@@ -214,7 +215,7 @@ class Captures:
         self.judged.judge(Kind.CAPTURED, name.name, judged, name, cure=cure)
 
     def _self_cure(self, receiver: n.Expression, used: list[n.MemberExpr]) -> str | None:
-        """Say how to bind fields first, if every use of the receiver is a field that could be captured."""
+        """Return the cure that binds fields first, if every use of the receiver is a field that could be captured; else None."""
         if not isinstance(receiver, n.NameExpr) or not isinstance(receiver.node, n.Var) or not receiver.node.is_self:
             return None
         fields: list[str] = []
@@ -228,7 +229,7 @@ class Captures:
 
     def _typed_members(self, members: list[n.MemberExpr], own: Container[object]) -> Iterable[mentions.Ref]:
         for member in members:
-            # mypy has bound `module.name` to its object already: no value's class is asked.
+            # mypy has bound `module.name` to its object already: no value's class is needed.
             if member.kind == n.GDEF and member.node is not None:
                 continue
             judged = self.site.type_of(member.expr)

@@ -1,4 +1,4 @@
-"""Classes whose methods change their instances, although the class looks immutable."""
+"""Classes whose methods change instances although the class looks immutable."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ SETTERS: Final = frozenset({"__setattr__", "__delattr__"})
 
 
 def changing(found: Iterable[tuple[str, n.FuncDef]], text: bytes) -> Iterator[str]:
-    """Yield the classes, by their local names, that have a method which changes its receiver after it was made.
+    """Yield the local names of the classes that have a method which changes its receiver after the receiver was made.
 
-    Of any class: by `object.__setattr__` or by `__dict__`. Of enums and descriptors also by plain assignment, as their fields are trusted
-    to stay otherwise.
+    Of any class: by `object.__setattr__` or by `__dict__`. Of enums and descriptors also by plain assignment, since
+    their fields are otherwise trusted not to change.
 
     Args:
         found: the functions of a module, by their local names.
-        text: the module's source, in which it is quicker to look first.
+        text: the module's source, which is quicker to search.
     """
     lines = text.splitlines() if any(trick in text for trick in TRICKS) else []
     for local, function in found:
@@ -46,12 +46,12 @@ def changing(found: Iterable[tuple[str, n.FuncDef]], text: bytes) -> Iterator[st
 
 
 def is_trusted(info: n.TypeInfo) -> bool:
-    """Return whether the fields of a class are trusted to stay as they are made: those of enums and descriptors."""
+    """Return whether the fields of a class are trusted not to change: those of enums and descriptors."""
     return info.is_enum or is_descriptor(info)
 
 
 def is_descriptor(info: n.TypeInfo) -> bool:
-    """Return whether a class defines how an attribute that holds its instance is read or assigned."""
+    """Return whether a class defines the reading or assignment of an attribute that holds its instance."""
     return any(name in base.names for base in info.mro for name in ("__get__", "__set__"))
 
 

@@ -1,4 +1,4 @@
-"""The checks behind the hooks: the checks of calls, of the classes that promise a trait, and of annotations that name a bound."""
+"""The checks behind the hooks: of calls, of classes that promise a trait, and of annotations that name a bound."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class LateChecker(NamedTuple):
-    """The part of mypy's checker that a reporter needs, for checks that run when a file is done."""
+    """The part of mypy's checker that a reporter needs for checks at the end of a file."""
 
     msg: MessageBuilder
     tree: n.MypyFile
@@ -46,7 +46,7 @@ class Checks:
 
     Attributes:
         state: the state that all checks share.
-        rested_on: {module: the modules that its late checks and its summary rest on}, until mypy asks for them.
+        rested_on: {module: the modules on which its late checks and its summary depend}, until mypy asks for them.
     """
 
     def __init__(self, options: Options, state: State, modules: Callable[[], dict[str, n.MypyFile]]) -> None:
@@ -58,7 +58,7 @@ class Checks:
         self.named: dict[str, list[bounds.Written]] = {}
         self.asserted: dict[str, dict[str, tuple[n.ClassDef, Trait, Any]]] = {}
         self.looked: dict[n.Context, list[ErrorInfo]] = {}
-        """The reports about calls within lambdas, for as long as their file is checked."""
+        """The reports about calls within lambdas, kept while their file is checked."""
 
     def forget(self, module: str) -> None:
         """Forget the summary of a module that was parsed anew."""
@@ -67,7 +67,7 @@ class Checks:
         self.state.sources.forget(module)
 
     def finish(self, file: n.MypyFile) -> None:
-        """Run the checks that had to wait until a file is done."""
+        """Run the checks that had to wait for the end of a file."""
         self.looked.clear()
         self._run_pending(file)
         self._run_late(file)
@@ -75,16 +75,19 @@ class Checks:
     # Calls
 
     def checked(self, ctx: Ctx, act: Callable[[Ctx, Check], None], *, result: bool = False) -> Type:
-        """Run the check of a call; return the call's type as mypy found it."""
+        """Run the check of a call; return the call's type as found by mypy."""
         checker: Any = ctx.api
-        # mypy comes again to deferred functions, with more types; errors of the first look would stay beside those of the second.
-        # capsend's own calls hand on values that were checked at its callers.
+        # mypy checks deferred functions again, with more types; errors of the first pass would remain next to those of
+        # the second. capsend's own calls forward values that were checked at their callers.
         if not checker.current_node_deferred and names.top(checker.tree.fullname) != "capsend":
             self._look(ctx, act)
         return awaited(ctx.default_return_type) if result else ctx.default_return_type
 
     def _look(self, ctx: Ctx, act: Callable[[Ctx, Check], None]) -> None:
-        """Check a call; of one within a lambda mypy's last look counts, the first know no types of the lambda's parameters."""
+        """Check a call.
+
+        Within a lambda mypy's last pass counts; earlier passes lack the types of the lambda's parameters.
+        """
         checker: Any = ctx.api
         if not checker.expr_checker.in_lambda_expr:
             self._run(ctx, act)
@@ -101,7 +104,7 @@ class Checks:
         check = Check(Site(checker, program, reporter, ctx.context))
         try:
             act(ctx, check)
-        except Exception as error:  # noqa: BLE001 - a hook that raises takes mypy down with all its messages
+        except Exception as error:  # noqa: BLE001 - a hook that raises ends mypy together with all its messages
             reporter.unexpected(error)
         self._note_dependencies(checker, program)
         if (program.provisional or program.judge.provisional) and not late:
@@ -109,12 +112,14 @@ class Checks:
         return reporter.reported
 
     def _note_dependencies(self, checker: Any, program: Program) -> None:
-        """Tell mypy which modules the answer rests on: its caches by module, its daemon by the symbol that holds a summary."""
+        """Report to mypy the modules on which the answer depends: per module for its caches, per symbol of a summary for its daemon."""
         modules = {module for module in program.consulted | program.judge.modules if module in checker.modules}
-        # mypy writes these beside the module's imports into its cache, and checks the module again when the interface of one changes.
+        # mypy writes them into its cache together with the module's imports, and checks the module again when the
+        # interface of one changes.
         checker.module_refs.update(modules - {checker.tree.fullname})
         if self.state.daemon:
-            # The daemon checks functions, not modules, again: those that wait on a symbol which it sees change. That is the summary's.
+            # The daemon rechecks functions, not modules: those that depend on a changed symbol. The summary's symbol is
+            # that.
             target = checker.tscope.current_full_target()
             for module in modules | {checker.tree.fullname}:
                 checker.tree.plugin_deps.setdefault(f"<{module}.{summary.SYMBOL}>", set()).add(target)
@@ -122,31 +127,36 @@ class Checks:
     def _run_pending(self, file: n.MypyFile) -> None:
         for act, ctx in self.pending.pop(file.fullname, ()):
             checker: Any = ctx.api
-            # mypy is between two files: without this the errors would be reported in the one that it checked last.
+            # mypy is between two files: without this the errors would be reported in the file that it checked last.
             checker.msg.errors.set_file(checker.path, file.fullname, scope=None, options=checker.options)
             self._run(ctx, act, late=True)
 
     # Classes and annotations
 
     def promise(self, ctx: ClassDefContext, trait: Trait) -> None:
-        """Note a class that promises a trait, to be judged when all types of its file are known."""
-        # The context names neither module nor errors; the semantic analyser behind its `api` has both.
+        """Note a class that promises a trait; it is judged once all types of its file are known."""
+        # The context has neither module nor errors; the semantic analyser behind its `api` has both.
         semantic: Any = ctx.api
         self.asserted.setdefault(semantic.cur_mod_id, {})[ctx.cls.fullname] = ctx.cls, trait, semantic.errors
 
     def name(self, ctx: AnalyzeTypeContext, info: n.TypeInfo) -> Type:
-        """Note where a generic class that asks for a trait is named; return the type, as mypy would without the plugin."""
+        """Note where a generic class that asks for a trait is named.
+
+        Returns:
+            The type, as mypy would analyse it without the plugin.
+        """
         analyser: Any = ctx.api
-        # Whoever answers this hook gives the type: mypy analyses nothing itself after that.
+        # A plugin that answers this hook provides the type: mypy does no further analysis.
         found: Type = analyser.analyze_type_with_type_info(info, ctx.type.args, ctx.context, ctx.type.empty_tuple_index)
-        # The analyser's `api` is the semantic analyser or, for a type that is analysed late, the checker, which names no module.
+        # The `api` is the semantic analyser; for a type that is analysed late it is the checker, which does not name
+        # the module.
         module = getattr(analyser.api, "cur_mod_id", "")
         if isinstance(found, Instance) and ctx.type.args:
             self.named.setdefault(module, []).append(bounds.Written(found, ctx.context, analyser.api.errors))
         return found
 
     def _run_late(self, file: n.MypyFile) -> None:
-        """Judge the uses that need all types of the file: the arguments of generic classes it names, and the traits its classes assert."""
+        """Judge the uses that need all types of the file: the arguments of named generic classes, and the traits that classes assert."""
         for written in bounds.written_types(self.named.pop(file.fullname, ())):
             late, program = self._late(file, written.errors, written.place)
             enforced = bounds.Bounds(program, late)
@@ -158,9 +168,9 @@ class Checks:
 
     def _late(self, file: n.MypyFile, errors: Any, origin: n.Context) -> tuple[Reporter, Program]:
         modules = self.modules()
-        # mypy may be in another file by now; it sorts errors by the file that is set.
+        # mypy may have gone on to another file; it sorts errors by the file that is set.
         if errors.target_module != file.fullname:
-            # With the options of that module: a section of the configuration may silence its errors.
+            # With that module's options: a section of the configuration may silence its errors.
             errors.set_file(file.path, file.fullname, options=self.options.clone_for_module(file.fullname), scope=None)
         program = Program(self.state, modules)
         return Reporter(LateChecker(MessageBuilder(errors, modules), file), program, origin), program
@@ -178,7 +188,7 @@ class Checks:
 
 def spawn(ctx: Ctx, check: Check) -> None:
     """Check a spawn: the callable, its arguments, its result."""
-    # mypy asks about a call without arguments as well, and reports it itself.
+    # mypy calls the hook even for a call without arguments, and reports that error itself.
     if not ctx.args or not ctx.args[0]:
         return
     spawned = ctx.args[0][0]
@@ -226,9 +236,9 @@ def map_items(ctx: Ctx, check: Check) -> None:
 
 
 def spawn_decorated(ctx: Ctx, check: Check) -> None:
-    """Check `Spawnable.spawn`, whose captures were checked where it was decorated."""
+    """Check `Spawnable.spawn`; the captures were checked at the decorator."""
     called = ctx.type if isinstance(ctx, MethodContext) else None
-    # The receiver is a `Spawnable`: the parameters are in its type, as the method itself takes any.
+    # The receiver is a `Spawnable`, whose type has the parameters, while the method itself takes any.
     known = parameter_names(called) if called is not None else []
     _arguments(ctx, check, known if mailboxes.taken(called) is None else known[1:], start=0)
 
@@ -236,7 +246,7 @@ def spawn_decorated(ctx: Ctx, check: Check) -> None:
 def decorate(ctx: Ctx, check: Check) -> None:
     """Check the function that `@process` decorates."""
     node = ctx.context
-    # The context of a decorator's call is the decorated definition; `process(fn)` has the call itself.
+    # The context of a decorator's call is the decorated definition; the context of `process(fn)` is the call itself.
     if not isinstance(node, n.Decorator):
         if ctx.args and ctx.args[0]:
             check.callable(ctx.args[0][0])
@@ -266,19 +276,19 @@ def send(ctx: Ctx, check: Check) -> None:
 
 def bound(ctx: Ctx, check: Check) -> None:
     """Check a call of a function or class that asks for a trait."""
-    # mypy asks about operators and subscripts too, which are calls of methods without an argument list.
+    # mypy also asks about operators and subscripts, which are calls of methods without an argument list.
     if isinstance(ctx.context, n.CallExpr):
         enforced = bounds.Bounds(check.site.program, check.site.reporter)
         enforced.call(ctx.context, ctx.default_return_type, ctx.args, ctx.arg_types, check.site.checker)
 
 
 def cross(ctx: Ctx, check: Check, fullname: str, named: list[Boundary], lookup: Lookup) -> None:
-    """Check a call of another tool, if it is the method or function that a boundary names."""
+    """Check a call of another tool, if it is the method or function of a boundary."""
     for boundary in named:
         owner = lookup(boundary.owner)
         info = owner.node if owner is not None else None
         if isinstance(info, n.TypeInfo):
-            # Only the context of a method's call has the type that the method is called on.
+            # Only the context of a method's call has the receiver's type.
             receiver = get_proper_type(ctx.type) if isinstance(ctx, MethodContext) else None
             applies = isinstance(receiver, Instance) and info in receiver.type.mro
         else:
@@ -303,7 +313,7 @@ def _cross(ctx: Ctx, check: Check, boundary: Boundary) -> None:
 
 
 def _given(ctx: Ctx, check: Check, *, own: frozenset[str] = frozenset()) -> None:
-    """Check the arguments of a spawned function, and its messages if they were not checked before."""
+    """Check the arguments of a spawned function, and its messages unless they were checked before."""
     judged = ctx.arg_types[0][0]
     message = mailboxes.taken(judged)
     known = parameter_names(judged)
@@ -315,7 +325,7 @@ def _given(ctx: Ctx, check: Check, *, own: frozenset[str] = frozenset()) -> None
 def _arguments(
     ctx: Ctx, check: Check, known: list[str | None], *, start: int, own: frozenset[str] = frozenset()
 ) -> None:
-    # mypy groups the arguments by the parameter that takes them: all that `*args` takes are one column.
+    # mypy groups the arguments by parameter: all arguments for `*args` form one column.
     given = [
         argument
         for formal, *columns in zip(

@@ -1,4 +1,4 @@
-"""The consequences of classes: the methods that making an instance runs, those that operators call, and attributes that are reached by name."""
+"""The consequences of classes: methods run by the creation of an instance or by operators, and attributes reached by name."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WRAPPING: Final = frozenset(
         "functools.partial",
     }
 )
-"""The classes whose instances in a class body are part of the class: the wrapped functions are code of it."""
+"""The classes whose instances in a class body are part of the class: the wrapped functions are code of that class."""
 MADE_VERDICT: Final = "it is made in a function, whose variables its methods may capture"
 MADE_CURE: Final = "move the class to module level"
 
@@ -50,7 +50,7 @@ class Classes:
 
     Args:
         modules: finds the object of a full name.
-        variables: judges the attributes that hold values.
+        variables: judges attributes that hold values.
     """
 
     def __init__(self, modules: Modules, variables: Variables) -> None:
@@ -58,7 +58,7 @@ class Classes:
         self.variables = variables
 
     def made(self, info: n.TypeInfo, found: Direct) -> None:
-        """Add the methods that making an instance of a class runs; other methods count where something calls them."""
+        """Add the methods that run when an instance of a class is made; other methods count where they are called."""
         known = self.modules.summary(info.module_name)
         if known is None or known.unseen:
             found.failures.append(unseen(self.modules, info.fullname, "class"))
@@ -85,7 +85,8 @@ class Classes:
         if info.metaclass_type is not None:
             self.operators(info.metaclass_type.type, found)
         for base in info.mro:
-            # mypy's own plugins for dataclasses and attrs keep the fields there, in an order and form that they do not promise.
+            # mypy's plugins for dataclasses and attrs store the fields under these keys, in an order and form that they
+            # do not promise.
             made = base.metadata.get("dataclass") or base.metadata.get("attrs") or {}
             for attribute in made.get("attributes", ()):
                 self._stored(base, attribute["name"], Hop("", ""), found)
@@ -94,7 +95,7 @@ class Classes:
                 found.failures.append(absent(names.absent_name(base.module_name), Hop("", "")))
 
     def operators(self, info: n.SymbolNode | None, found: Direct) -> None:
-        """Add the methods of a class that operators, statements and built-in functions call, inherited ones included."""
+        """Add the methods of a class, inherited ones included, that operators, statements and built-in functions call."""
         if not isinstance(info, n.TypeInfo):
             return
         own: dict[str, n.TypeInfo] = {}
@@ -109,7 +110,7 @@ class Classes:
                 self.reach(info, name, Hop("", ""), found)
 
     def _cooperating(self, info: n.TypeInfo, found: Direct) -> None:
-        """Add all that `super()` may find in a class with several bases, in an order that no single class knows."""
+        """Add everything that `super()` may find in a class with several bases, in an order that no single class determines."""
         for name, _ in _overriding(info):
             for base in info.mro:
                 node = base.names[name].node if name in base.names else None
@@ -121,7 +122,7 @@ class Classes:
                     found.edges.append((node.fullname, Hop("", "", when=name)))
 
     def subclassed(self, fullname: str, hop: Hop, found: Direct) -> None:
-        """Add the methods that making a subclass of a class runs."""
+        """Add the methods that run when a subclass of a class is made."""
         info = self.modules.symbol(fullname)
         if not isinstance(info, n.TypeInfo):
             return
@@ -132,14 +133,14 @@ class Classes:
                 self.reach(made_by, name, hop, found)
 
     def descriptor(self, declared: Type, ref: Ref, found: Direct) -> None:
-        """Add the code that an attribute made by a subclass of `property`, `cached_property` and the like runs at its lookup."""
+        """Add the code that runs at the lookup of an attribute made by a subclass of `property`, `cached_property` or similar."""
         hop = Hop(ref.target, short(ref.target), ref.place)
         for info, _ in classes_of(declared):
             for name in DESCRIPTORS:
                 self.reach(info, name, hop, found)
 
     def reach(self, info: n.TypeInfo, name: str, hop: Hop, found: Direct, *, through_class: bool = False) -> None:
-        """Add the consequences of reaching an attribute of a class: a method runs, a class attribute is read."""
+        """Add the consequences of reaching a class attribute: a method runs, other attributes are read."""
         found.modules |= self.modules.modules_of(info)
         symbol = info.get(name)
         node = symbol.node if symbol is not None else None
@@ -153,7 +154,7 @@ class Classes:
         if node is None or symbol is None or self.modules.is_in_image(node.fullname):
             return
         if syntax.function_of(node) is not None:
-            # Methods that mypy's plugins make have no body in the source: dataclasses write them at run time.
+            # Methods made by mypy's plugins have no body in the source: dataclasses generate them at run time.
             if not symbol.plugin_generated:
                 found.edges.append((node.fullname, hop))
         elif isinstance(node, n.TypeInfo):
@@ -167,7 +168,7 @@ class Classes:
                 self._class_attribute(node, f"{owner}.{name}", hop, found)
 
     def _stored(self, info: n.TypeInfo, name: str, hop: Hop, found: Direct) -> bool:
-        """Add the consequences of the callables in a class attribute; return whether its class body may show them."""
+        """Add the consequences of the callables in a class attribute; return whether the class body may show them."""
         known = None if self.modules.is_in_image(info.module_name) else self.modules.summary(info.module_name)
         local = f"{info.fullname[len(info.module_name) + 1 :]}.{name}"
         if known is None or (known.verdicts is None and local not in known.refs):
@@ -182,7 +183,7 @@ class Classes:
         proper = get_proper_type(node.type)
         if is_sentinel(self.modules.shape(node.fullname)):
             return
-        # Only an inferred type is that of the assigned function; a declared one may stand for any callable.
+        # Only an inferred type belongs to the assigned function; a declared type may stand for any callable.
         is_function = isinstance(proper, CallableType | Overloaded) and node.is_inferred
         is_accessor = isinstance(proper, Instance) and proper.type.fullname in bodies.ACCESSORS
         if (is_function or is_wrapping(proper)) and self.variables.valued(node.fullname, found, hop):
@@ -203,13 +204,13 @@ class Classes:
 
 
 def _overriding(info: n.TypeInfo) -> Iterator[tuple[str, bool]]:
-    """Yield the methods of a class that replace a base's, which whoever has an instance under the base's name may call.
+    """Yield the methods that override a base's: code that has an instance under the base's name may call them.
 
-    Each comes with whether the base is one of the library, which calls its methods by itself.
+    Yield (name, True if the base is of the library, which may call its methods itself).
     """
     for place, cls in enumerate(
         info.mro[:-2]
-    ):  # the last two: the one below `object` replaces nothing, nor does `object`
+    ):  # the last two: the class below `object` overrides nothing, nor does `object`
         if names.is_known(cls.module_name):
             continue
         for name, symbol in cls.names.items():
@@ -221,7 +222,7 @@ def _overriding(info: n.TypeInfo) -> Iterator[tuple[str, bool]]:
 
 
 def is_dunder(name: str) -> bool:
-    """Return whether Python itself knows a name, such as `__len__`."""
+    """Return whether a name, such as `__len__`, has a meaning for Python itself."""
     return name.startswith("__") and name.endswith("__")
 
 

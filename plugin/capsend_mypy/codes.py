@@ -1,4 +1,4 @@
-"""The error codes, one per rule; each can be disabled alone, and each has its section in docs/mypy.md."""
+"""The error codes, one per rule; each can be disabled separately and has its section in docs/mypy.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands behind `capsend check`, `capsend explain --static` and `capsend audit`; they run mypy with the plugin, whatever a project runs."""
+"""The commands behind `capsend check`, `capsend explain --static` and `capsend audit`: they run mypy with the plugin in any project."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ class Message:
 
 
 class Failed(Exception):
-    """mypy failed; holds mypy's output."""
+    """mypy failed; contains mypy's output."""
 
 
 def check(paths: Sequence[str], *, form: str = "text", config: str = "") -> int:
     """Check files and folders, print only capsend's errors, and return an exit code: 0 none, 1 some, 2 mypy could not check.
 
     Args:
-        paths: the files and folders, none for those of the configuration; options of mypy may be among them.
+        paths: the files and folders; empty for those of the configuration. Options of mypy may be among them.
         form: "text" for mypy's own form, "json" for one object a line, "sarif" for one SARIF 2.1.0 document.
         config: the configuration file; "" for mypy's usual search.
     """
@@ -95,7 +95,7 @@ def run(paths: Sequence[str], *, config: str = "") -> list[Message]:
     """Run mypy with the plugin, unannotated functions included, and return capsend's errors.
 
     Raises:
-        Failed: mypy was stopped, by a syntax error for example.
+        Failed: mypy was stopped, for example by a syntax error.
     """
     sources, options = _options(paths, config)
     lines: list[str] = []
@@ -109,7 +109,8 @@ def _options(paths: Sequence[str], config: str) -> tuple[list[BuildSource], Opti
         arguments.append(f"--config-file={config}")
     said = io.StringIO()
     try:
-        # mypy reads its configuration in this function of its own command line only; it ends a refusal with `SystemExit`.
+        # mypy reads its configuration only in this function of its command line, which ends a refusal with
+        # `SystemExit`.
         sources, options = process_options([*arguments, *paths], require_targets=False, stderr=said)
         if not sources:  # neither on the command line nor in the configuration
             sources, options = process_options([*arguments, *paths, "."], require_targets=True, stderr=said)
@@ -117,7 +118,7 @@ def _options(paths: Sequence[str], config: str) -> tuple[list[BuildSource], Opti
         raise Failed(_refusal(said.getvalue())) from stopped
     sys.stderr.write(said.getvalue())
     options.output = "json"
-    # mypy loads no plugin where there is no configuration file, and only looks into it to number the line of a complaint.
+    # mypy loads no plugin without a configuration file, and opens the file only to number the line of a complaint.
     options.config_file = options.config_file or __file__
     if PLUGIN not in options.plugins:
         options.plugins = [*options.plugins, PLUGIN]
@@ -125,7 +126,7 @@ def _options(paths: Sequence[str], config: str) -> tuple[list[BuildSource], Opti
 
 
 def _refusal(said: str) -> str:
-    """Return mypy's complaint about its arguments, without its usage: the user called `capsend`."""
+    """Return mypy's complaint about its arguments, without its usage text: the user called `capsend`."""
     unknown = re.search(r"unrecognized arguments: (.+)", said)
     if unknown is not None:
         return f"Error: No such option '{unknown[1].split()[0]}', neither of capsend's nor of mypy's."
@@ -135,7 +136,8 @@ def _refusal(said: str) -> str:
 
 def _build(sources: list[BuildSource], options: Options, lines: list[str]) -> build.BuildResult:
     try:
-        # `mypy.api` returns the printed text only; the build hands over each file's messages when it is done, and the trees at the end.
+        # `mypy.api` returns only the printed text; the build returns each file's messages when the file is done, and
+        # the trees at the end.
         return build.build(sources, options, flush_errors=lambda _file, messages, _serious: lines.extend(messages))
     except CompileError as error:
         said = [_readable(line) for line in error.messages or lines]
@@ -167,19 +169,19 @@ def _text(messages: Sequence[Message]) -> str:
 
 
 def _source(m: Message) -> str:
-    """Return the source line with the place of the error underlined; empty when the file cannot be read any more."""
+    """Return the source line with the place of the error underlined; empty if the file can no longer be read."""
     try:
         line = Path(m.file).read_text(encoding="utf-8").splitlines()[m.line - 1]
     except (OSError, ValueError, IndexError):
         return ""
     found = _NAME.match(line, m.column - 1)
-    # Tabs stay, so that columns stay aligned.
+    # Tabs are kept, so that columns stay aligned.
     before = "".join(c if c == "\t" else " " for c in line[: m.column - 1])
     return f"    {line}\n    {before}{_coloured('^' * (len(found[0]) if found else 1), _RED)}\n"
 
 
 def _coloured(text: str, colour: str) -> str:
-    """Return a text in a colour, where somebody looks at it."""
+    """Return a text, in colour if it goes to a terminal."""
     shown = os.environ.get("FORCE_COLOR") or (sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
     ending = "\n" * text.endswith("\n")
     return f"\033[{colour}m{text.removesuffix(ending)}\033[0m{ending}" if shown else text
@@ -213,7 +215,11 @@ def _sarif(messages: Sequence[Message]) -> str:
 
 
 def explain(name: str, *, config: str = "") -> int:
-    """Print the verdict on a class, function or variable, by its full name; return 0 if it can be sent, 1 if not, 2 if there is none."""
+    """Print the verdict on a class, function or variable, by its full name.
+
+    Returns:
+        0 if it can be sent, 1 if not, 2 if it does not exist.
+    """
     try:
         program = _program([BuildSource(None, None, f"import {name.rpartition('.')[0] or name}\n")], config)
     except Failed as failed:
@@ -263,7 +269,7 @@ def _explain_value(program: Program, name: str, node: Var) -> int:
 
 
 def _captured(program: Program, name: str) -> list[Failure]:
-    """Return why a function that reads a variable could not run in another process."""
+    """Return the failures of a function that reads a variable."""
     found = Direct()
     program.variable(name, Hop("", name.rpartition(".")[2]), found)
     failures = list(found.failures)
@@ -329,7 +335,7 @@ def _uncached(options: Options) -> Options:
 
 def _program(sources: list[BuildSource], config: str) -> Program:
     _, options = _options([__file__], config)
-    # The plugin keeps no summaries of a build in which nobody can spawn: somebody asks about this one.
+    # The plugin keeps no summaries of a build without a spawn; this command needs them.
     asking = BuildSource(None, "__capsend_asks__", "import capsend\n")
     result = _build([*sources, asking], _uncached(options), [])
     return Program(State(options), result.files)

@@ -1,4 +1,4 @@
-"""The user's configuration: `[tool.capsend]` in pyproject.toml, and the boundaries of other tools that it names."""
+"""The user's configuration: `[tool.capsend]` in pyproject.toml, with boundaries of other tools."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ KEYS: Final = frozenset({"packages", "boundaries", "presets"})
 
 
 class Transport(enum.Enum):
-    """The way in which a tool carries a callable to another process."""
+    """How a tool carries a callable to another process."""
 
     NAME = "pickle"
-    """By the name under which it can be imported; its receiver and arguments by value."""
+    """By its importable name; its receiver and arguments by value."""
     VALUE = "cloudpickle"
-    """By value, with all it captures."""
+    """By value, with all its captures."""
 
 
 class Boundary(NamedTuple):
@@ -26,9 +26,9 @@ class Boundary(NamedTuple):
 
     Args:
         owner: the full name of the class, or of the module for a function.
-        name: the method or function; for a class that is called, its own name.
-        parameter: the parameter that takes the callable; "" for the first one.
-        transport: the way in which the tool carries it.
+        name: the method or function; for a class that is called, the name of the class.
+        parameter: the parameter for the callable; "" for the first one.
+        transport: how the tool carries the callable.
     """
 
     owner: str
@@ -64,14 +64,14 @@ PRESETS: Final[dict[str, tuple[Transport, tuple[str, ...]]]] = {
 
 
 class ConfigurationError(ValueError):
-    """`[tool.capsend]` is not as it must be."""
+    """`[tool.capsend]` is invalid."""
 
 
 class Configuration(NamedTuple):
     """The settings of `[tool.capsend]`.
 
     Args:
-        packages: top-level packages that the image has besides the standard library.
+        packages: top-level packages that the image has in addition to the standard library.
         boundaries: the calls of other tools to check.
     """
 
@@ -79,12 +79,12 @@ class Configuration(NamedTuple):
     boundaries: tuple[Boundary, ...] = ()
 
     def data(self) -> list[Any]:
-        """Return it as JSON can hold it, for the key of mypy's cache."""
+        """Return the configuration as data for JSON, for the key of mypy's cache."""
         return [sorted(self.packages), [[b.owner, b.name, b.parameter, b.transport.value] for b in self.boundaries]]
 
 
 def load(folder: Path) -> Configuration:
-    """Read the configuration of a project; an empty one where there is none.
+    """Read the configuration of a project; empty if the project has none.
 
     Raises:
         ConfigurationError: a key is unknown, a value has the wrong type, a preset or a transport does not exist.
@@ -92,7 +92,7 @@ def load(folder: Path) -> Configuration:
     path = folder / "pyproject.toml"
     try:
         text = path.read_text(encoding="utf-8")
-        tables = tomllib.loads(text) if "capsend" in text else {}  # to parse all of it takes longer than to look
+        tables = tomllib.loads(text) if "capsend" in text else {}  # searching the text is faster than parsing all of it
     except OSError:
         return Configuration()
     except ValueError as error:
@@ -114,7 +114,7 @@ def load(folder: Path) -> Configuration:
 
 
 def boundary(text: str, transport: Transport) -> Boundary:
-    """Return the boundary that a text such as "multiprocessing.Process:target" names; " by value" at its end is the transport."""
+    """Return the boundary for a text such as "multiprocessing.Process:target"; an ending " by value" selects that transport."""
     if text.endswith(" by value"):
         text, transport = text.removesuffix(" by value"), Transport.VALUE
     path, _, parameter = text.partition(":")

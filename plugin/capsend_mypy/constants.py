@@ -1,7 +1,8 @@
-"""Constants of modules in the plugin: reads the sources that decide whether a failure about a mutable global holds.
+"""Constants of modules in the plugin: their sources decide whether a failure about a mutable global holds.
 
-A source is read when a spawn reaches such a global, not when its module is checked: few are ever reached. As the answer rests on the
-bodies of a module, which mypy's interface hash leaves out, `digest` puts those that matter into the module's summary.
+A source is read when a spawn reaches such a global, not when its module is checked: few are ever reached. The answer
+depends on function bodies, which mypy's interface hash leaves out; therefore `digest` puts the relevant bodies into the
+module's summary.
 """
 
 from __future__ import annotations
@@ -46,18 +47,19 @@ REFLECTION: Final = (
 
 
 STARTING: Final = frozenset({"main", "print", "run", "spawn"})
-"""Functions that a script calls at module level, and an imported module rarely calls."""
+"""Functions that scripts call at module level, and imported modules rarely do."""
 DEFAULTS: Final = frozenset({"class builtins.dict", "class builtins.list", "class builtins.set"})
 
 
 class Source(NamedTuple):
-    """The source of a module: its tree, its constants, and the values that it holds.
+    """The source of a module: its tree, its constants, and the other values that it holds.
 
     Attributes:
         tree: the syntax tree.
         constants: the constants, by name.
-        held: the attributes of its classes, and defaults, by the source.
-        filled: globals that its statements fill while it is imported, by the source; for a script, whose statements go on, as `held`.
+        held: class attributes and defaults, by the source.
+        filled: globals that statements of the module fill during its import, by the source; for a script, whose
+            statements continue, the same as `held`.
     """
 
     tree: ast.Module
@@ -67,14 +69,14 @@ class Source(NamedTuple):
 
 
 class Sources:
-    """The sources that were read, by module; shared by all checks of one build."""
+    """The sources read so far, by module; shared by all checks of one build."""
 
     def __init__(self) -> None:
         self.known: dict[str, Source | None] = {}
         self._texts: dict[str, bytes] = {}
 
     def text(self, file: n.MypyFile) -> bytes:
-        """Return the text of a module; empty if there is none to read."""
+        """Return the text of a module; empty if it cannot be read."""
         if file.fullname not in self._texts:
             try:
                 with open(source_path(file.path), "rb") as text:
@@ -89,7 +91,7 @@ class Sources:
         self._texts.pop(module, None)
 
     def of(self, file: n.MypyFile) -> Source | None:
-        """Return the source of a module; None if there is none to read."""
+        """Return the source of a module; None if it cannot be read."""
         if file.fullname not in self.known:
             self.known[file.fullname] = _read(file)
         return self.known[file.fullname]
@@ -100,7 +102,7 @@ class Sources:
         return source.constants.get(name) if source is not None else None
 
     def filled(self, file: n.MypyFile, name: str, declared: Type) -> Constant | None:
-        """Return a global that the statements of its module fill, and that nothing changes after the import."""
+        """Return a global that its module's statements fill, and that is not changed after the import."""
         source, depth = self.of(file), depth_of(declared)
         if source is None or not 0 < depth <= constants.MAX_DEPTH:
             return None
@@ -127,17 +129,17 @@ class Sources:
         return None
 
     def class_constant(self, file: n.MypyFile, name: str) -> Constant | None:
-        """Return an attribute of a class that its module only reads, by its name in the module, as `Class.attribute`."""
+        """Return a class attribute that its module only reads, by its name in the module, such as `Class.attribute`."""
         source, (cls, _, attribute) = self.of(file), name.rpartition(".")
         return source.held.of_class(cls, attribute) if source is not None else None
 
     def only_reads_attribute(self, reader: n.MypyFile, constant: Constant) -> bool:
-        """Return whether another module only reads the attributes that are called as a constant of a class is."""
+        """Return whether another module only reads the attributes with the name of a class constant."""
         source = self.of(reader)
         return source is not None and reads_attribute(source.tree, constant.name, of=constant)
 
     def only_reads(self, reader: n.MypyFile, is_it: Callable[[str], bool], constant: Constant) -> bool:
-        """Return whether another module only reads a constant, which it knows by the full names that `is_it` accepts."""
+        """Return whether another module only reads a constant, under any full name that *is_it* accepts."""
         source = self.of(reader)
         return source is not None and constants.every_use_reads(
             source.tree, is_it, of=constant, module=reader.fullname, is_package=_is_package(reader)
@@ -157,7 +159,7 @@ def _read(file: n.MypyFile) -> Source | None:
 
 
 def _is_script(tree: ast.Module) -> bool:
-    """Return whether a module begins something when it is executed: a process may start before its last statement has run."""
+    """Return whether a module acts when it is executed: a process may start before its last statement has run."""
     for statement in tree.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
@@ -170,7 +172,7 @@ def _is_script(tree: ast.Module) -> bool:
 
 
 def _definition(tree: ast.Module, local: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-    """Return the one function of a module or class that has a local name."""
+    """Return the only function of a module or class with a local name."""
     node: ast.AST = tree
     for part in local.split("."):
         kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -193,7 +195,7 @@ def _depth_of_display(value: ast.expr) -> int:
 
 
 def source_path(path: str) -> str:
-    """Return the path of the source that a file is about: beside a stub, the `.py` of the same name if there is one."""
+    """Return the path of a file's source: for a stub, the `.py` of the same name next to it, if there is one."""
     beside = path[:-1] if path.endswith(".pyi") else path
     return beside if os.path.exists(beside) else path
 
@@ -206,7 +208,7 @@ def _is_package(file: n.MypyFile) -> bool:
 
 
 def leaves(value: ast.expr) -> Iterator[ast.expr]:
-    """Yield the elements of the displays of an expression: the keys and values that are no displays themselves."""
+    """Yield the elements of the displays in an expression: the keys and values that are not displays themselves."""
     match value:
         case ast.List() | ast.Tuple() | ast.Set():
             for element in value.elts:
@@ -219,12 +221,12 @@ def leaves(value: ast.expr) -> Iterator[ast.expr]:
 
 
 def is_literal(leaf: ast.expr) -> bool:
-    """Return whether a part is a literal, a negative number included."""
+    """Return whether a part is a literal, or a negative number."""
     return isinstance(leaf, ast.Constant) or (isinstance(leaf, ast.UnaryOp) and isinstance(leaf.operand, ast.Constant))
 
 
 def dotted(leaf: ast.expr) -> str:
-    """Return a name with its attributes, `module.function`; empty if an expression is no such name."""
+    """Return a name with its attributes, `module.function`; empty for other expressions."""
     if isinstance(leaf, ast.Attribute):
         base = dotted(leaf.value)
         return f"{base}.{leaf.attr}" if base else ""
@@ -232,7 +234,7 @@ def dotted(leaf: ast.expr) -> str:
 
 
 def is_container(judged: Type | None) -> bool:
-    """Return whether a value of a type may be one of the containers that constants are made of."""
+    """Return whether a value of a type may be a container that constants are made of."""
     proper = get_proper_type(judged) if judged is not None else None
     if isinstance(proper, UnionType):
         return any(is_container(item) for item in proper.items)
@@ -244,7 +246,7 @@ def is_container(judged: Type | None) -> bool:
 
 
 def _is_plain_tuple(judged: object) -> TypeGuard[TupleType]:
-    """Return whether a type is that of tuples of the built-in class: an instance of a named tuple is judged by its fields."""
+    """Return whether a type is that of built-in tuples: an instance of a named tuple is judged by its fields."""
     return isinstance(judged, TupleType) and judged.partial_fallback.type.fullname == "builtins.tuple"
 
 
@@ -258,7 +260,7 @@ def is_mapping(judged: Type) -> bool:
 
 
 def depth_of(judged: Type) -> int:
-    """Return the most levels of lists, dicts and sets that a value of a type can have."""
+    """Return the most levels of lists, dicts and sets in a value of a type."""
     proper = get_proper_type(judged)
     if isinstance(proper, UnionType):
         return max(map(depth_of, proper.items), default=0)
@@ -274,7 +276,7 @@ def depth_of(judged: Type) -> int:
 
 
 def contents(judged: Type, depth: int) -> list[Type]:
-    """Return the types of the elements of containers nested up to that depth."""
+    """Return the types of the elements of containers nested up to a depth."""
     proper = get_proper_type(judged)
     if depth > 0 and _is_plain_tuple(proper):
         return [inner for item in proper.items for inner in contents(item, depth - 1)]
@@ -287,12 +289,12 @@ def contents(judged: Type, depth: int) -> list[Type]:
     return [judged]
 
 
-# The part of a source that the answer rests on
+# The part of a source on which the answer depends
 
 
 def digest(file: n.MypyFile, own: Summary) -> str:
-    """Return a digest of the statements of a module that mention a mutable global, its own or another's; empty if none can matter."""
-    if not own.text:  # of a module without bodies, as most of a build are, no source was read
+    """Return a digest of a module's statements that mention a mutable global, its own or another's; empty if no such statement matters."""
+    if not own.text:  # the source of a module without bodies was not read; most modules of a build have none
         return ""
     names = {
         name
@@ -305,7 +307,8 @@ def digest(file: n.MypyFile, own: Summary) -> str:
     names |= {ref.target for refs in own.refs.values() for ref in refs if ref.member in DEFAULTS}
     if not names:
         return ""
-    # Most words are nowhere in a source: to ask that of all of it first is many times quicker than of each statement.
+    # Most words do not occur in a source: searching the whole source first is many times faster than searching each
+    # statement.
     words = [word for name in (*sorted(names), *REFLECTION) if (word := name.encode()) in own.text]
     lines = own.text.splitlines(keepends=True)
     starts = sorted({max(statement.line - 1, 0) for statement in file.defs} | {0})
@@ -316,7 +319,7 @@ def digest(file: n.MypyFile, own: Summary) -> str:
 
 
 def _of_classes(table: n.SymbolTable, around: str) -> set[str]:
-    """Return the attributes of the classes of a module, and of those in them, that may hold containers."""
+    """Return the attributes of the classes of a module, nested ones included, that may hold containers."""
     found: set[str] = set()
     for name, symbol in table.items():
         info = symbol.node
@@ -328,7 +331,7 @@ def _of_classes(table: n.SymbolTable, around: str) -> set[str]:
 
 
 def _foreign(file: n.MypyFile, own: Summary) -> set[str]:
-    """Return the names by which the functions of a module may know the variables of others."""
+    """Return the names under which functions of a module may use other modules' variables."""
     found = {
         ref.target.rpartition(".")[2]
         for refs in own.refs.values()

@@ -1,4 +1,4 @@
-"""The implementations of single dispatch: functions that `register` hands to a generic function, which a call of that may run."""
+"""Single dispatch: the functions that `register` adds to a generic function, whose call may run them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ REGISTER: Final = "register"
 
 
 def local_name(generic: str) -> str:
-    """Return the name under which a module keeps its registrations with a generic function of another module."""
+    """Return the name under which a module stores its registrations with another module's generic function."""
     return f"@{generic}"
 
 
 def implementations(file: n.MypyFile) -> Iterator[tuple[str, list[mentions.Ref]]]:
-    """Yield the references of the implementations of a module's generic functions, by the local names of the functions."""
+    """Yield (local name of a generic function, references of its implementations) of a module."""
     yield from _of_body(file.defs, file.fullname)
 
 
 def _of_body(body: list[n.Statement], module: str) -> Iterator[tuple[str, list[mentions.Ref]]]:
     for statement in syntax.outer_statements(body):
         if isinstance(statement, n.Decorator):
-            # mypy's pass over the decorators removes those that it handles itself from the first list.
+            # mypy removes the decorators that it handles itself from the first list.
             for expression in (*statement.decorators, *statement.original_decorators):
                 generic = _generic(expression, module)
                 if generic is not None:
@@ -44,7 +44,7 @@ def _of_body(body: list[n.Statement], module: str) -> Iterator[tuple[str, list[m
 
 
 def _generic(expression: n.Expression, module: str) -> str | None:
-    """Return the function on which `register` is called or looked up: its local name if it is the module's own, else its `local_name`."""
+    """Return the function on which `register` is called or looked up: the local name of the module's own, or else its `local_name`."""
     while isinstance(expression, n.CallExpr):
         expression = expression.callee
     if (

@@ -1,4 +1,4 @@
-"""Expressions and types as the check of a spawn asks about them: which class, which items, where, and how messages show them."""
+"""Expressions and types, as the check of a spawn needs them: their class, their items, their place, and their form in messages."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from capsend_mypy import names, outline
 
 
 def local_holder(base: n.Expression, owner: n.TypeInfo | None) -> n.TypeInfo | None:
-    """Return the local class that an expression stands for; None if it is something else.
+    """Return the local class that an expression denotes; None if it denotes anything else.
 
     Args:
         base: the expression.
-        owner: the class of the method around it.
+        owner: the class of the enclosing method.
     """
     if isinstance(base, n.CallExpr) and isinstance(base.callee, n.RefExpr) and base.callee.fullname == "builtins.type":
         held = base.args[0] if len(base.args) == 1 else None
@@ -54,14 +54,14 @@ def is_origin(value: n.Expression) -> bool:
 
 
 def class_of(judged: Type | None) -> n.TypeInfo | None:
-    """Return the class whose attributes a value of this type has, or that it is."""
+    """Return the class whose attributes a value of this type has, or the class that the value is."""
     proper = get_proper_type(judged) if judged is not None else None
     if isinstance(proper, TypeType):
         proper = proper.item
-    # To mypy the name of a class has the type of its constructor.
+    # In mypy the name of a class has the type of its constructor.
     if isinstance(proper, CallableType | Overloaded) and proper.is_type_obj():
         return proper.type_object()
-    # Literals, tuples and typed dicts are types of their own in mypy; the fallback is the class of their values.
+    # Literals, tuples and typed dicts are separate kinds of types in mypy; the fallback is the class of their values.
     fallback = getattr(proper, "partial_fallback", None) or getattr(proper, "fallback", None)
     if (
         not isinstance(proper, Instance)
@@ -81,7 +81,7 @@ def parts_of(judged: Type) -> list[Type]:
 
 
 def item_type(judged: Type) -> Type | None:
-    """Return the type of the items of an iterable that is spread into arguments."""
+    """Return the item type of an iterable that is unpacked into arguments."""
     proper = get_proper_type(judged)
     if isinstance(proper, Instance):
         iterable = next((base for base in proper.type.mro if base.fullname == "typing.Iterable"), None)

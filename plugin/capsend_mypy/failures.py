@@ -1,4 +1,4 @@
-"""The failures that references lead to, one function for each kind."""
+"""The failures found by following references, one function for each kind."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DECORATED_CURE: Final = "let the decorator return Spawnable[...], or return the 
 
 
 def absent(module: str, hop: Hop) -> Failure:
-    """Return the failure of a function that uses a module which does not exist inside a process."""
+    """Return the failure of a function that uses a module which does not exist in processes."""
     verdict = f"the image has no module {module}"
     leaf = wording.Leaf(module, "a module", verdict, cure_of_absent(module), predicate="which is not in the image")
     return Failure(wording.Finding(wording.Kind.GLOBAL, module, "module", "ProcessSend", (leaf,)), hops=(hop,))
@@ -44,14 +44,14 @@ def shadowing(module: str, hop: Hop) -> Failure:
 
 
 def foreign(package: str, hop: Hop) -> Failure:
-    """Return the failure of a function that uses an installed package which is not known to be in the image."""
+    """Return the failure of a function that uses an installed package which may not be in the image."""
     verdict, cure = f"the image has no module {package}", wording.image_cure(package)
     leaf = wording.Leaf(package, "a module", verdict, cure, predicate="which is not in the image")
     return Failure(wording.Finding(wording.Kind.GLOBAL, package, "module", "ProcessSend", (leaf,)), hops=(hop,))
 
 
 def unseen(modules: Modules, fullname: str, what: str = "function") -> Failure:
-    """Return the failure of a function or class of which mypy has no body."""
+    """Return the failure of a function or class whose body mypy does not have."""
     file = modules.files.get(modules.split(fullname)[0])
     installed = file is not None and names.is_installed(file.path)
     cure = wording.image_cure(names.top(fullname)) if installed else UNSEEN_CURE
@@ -74,20 +74,20 @@ def opaque(judge: Judge, fullname: str, declared: Type | None) -> Failure:
 
 
 def decorated(name: str, shown: str) -> Failure:
-    """Return the failure of a function that an opaque decorator wraps."""
+    """Return the failure of a function wrapped by an opaque decorator."""
     leaf = wording.Leaf(name, shown, DECORATED_VERDICT, DECORATED_CURE, predicate=wording.UNKNOWN_CAPTURES)
     return Failure(wording.Finding(wording.Kind.GLOBAL, name, shown, "ProcessSend", (leaf,)), Rule.OPAQUE)
 
 
 def elsewhere(name: str, unless: str, hop: Hop) -> Failure:
-    """Return the failure of a function that uses a table to which other modules add, unless their entries can be sent."""
+    """Return the failure of a function that uses a table to which other modules add, unless the entries can be sent."""
     leaf = wording.Leaf(name, "", ELSEWHERE_VERDICT, ELSEWHERE_CURE, predicate=wording.UNKNOWN_CAPTURES)
     finding = wording.Finding(wording.Kind.GLOBAL, name, "function", "ProcessSend", (leaf,))
     return Failure(finding, Rule.OPAQUE, (hop,), unless)
 
 
 def written(name: str, function: str, hop: Hop) -> Failure:
-    """Return the failure of a function that assigns a variable which is not its own."""
+    """Return the failure of a function that assigns a variable of an outer scope."""
     leaf = wording.Leaf(name, "", wording.WRITTEN_VERDICT, wording.WRITTEN_CURE)
     finding = wording.Finding(wording.Kind.WRITTEN, name, "", "ProcessSend", (leaf,), function=function)
     return Failure(finding, hops=(hop,))
@@ -103,13 +103,13 @@ def of_global(
     hop: Hop,
     rule: Rule = Rule.BAD,
 ) -> Failure:
-    """Return the failure of a function that refers to a global, a class attribute or a default that spoils."""
+    """Return the failure of a function that refers to a spoiling global, class attribute or default."""
     finding = wording.Finding(kind, name, shown, trait, tuple(leaves), function=short(hop.function))
     return Failure(finding, rule, (hop,))
 
 
 def with_global_cure(leaf: wording.Leaf, kind: wording.Kind) -> wording.Leaf:
-    """Return a leaf with the cure for a global: an object with a name that outlives the call can be declared to belong to each process."""
+    """Return a leaf with the cure for globals: an object with a name that outlives the call can be declared `PerProcess`."""
     shared = kind is not wording.Kind.DEFAULT and leaf.cure.startswith("pass it as an argument, or capture")
     return replace(leaf, cure=wording.GLOBAL_CURE) if shared else leaf
 

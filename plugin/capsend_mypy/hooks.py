@@ -1,6 +1,7 @@
-"""The hooks: a table from mypy's calls to checks. Every hook returns the type that mypy found, and never raises.
+"""The hooks: a table from mypy's calls to checks. Every hook returns the type found by mypy, and never raises.
 
-mypy starts far more often than anything changed, and asks for a hook at every call of a program: the checks are imported when one is due.
+Most runs of mypy find few changes, and mypy asks for a hook at every call in a program: so the checks are imported only
+when one is due.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ METHODS: Final = {
     **dict.fromkeys(STREAM_METHODS, "stream_items"),
     "capsend.executor.Executor.map": "map_items",
 }
-"""{method: the act of `checks` that checks a call of it}."""
+"""{method: name of the `Checks` method for calls of it}."""
 METHOD_NAMES: Final = frozenset(name.rpartition(".")[2] for name in METHODS) - {"__call__"}
 CALL_METHODS: Final = frozenset(
     f"capsend.{owner}.{name}"
@@ -92,9 +93,9 @@ class CapsendPlugin(Plugin):
         self.data = {made: [*data, made] for made in (False, True)}
         self.asking: dict[str, bool] = {}
         self.silent: set[str] = set()
-        """The methods that no hook is for: mypy asks for each of them again at every call."""
+        """The methods without a hook: mypy asks for each of them again at every call."""
         self.plain: set[str] = set()
-        """The names in annotations that ask for no trait: mypy asks for each of them at every annotation, some 100,000 times in a large program."""
+        """The names in annotations that ask for no trait: mypy asks at every annotation, about 100,000 times in a large program."""
 
     @functools.cached_property
     def checks(self) -> Checks:
@@ -112,8 +113,8 @@ class CapsendPlugin(Plugin):
     # Summaries
 
     def get_additional_deps(self, file: n.MypyFile) -> list[tuple[int, str, int]]:
-        """Forget the summary of a file that was parsed anew: this is the daemon's first word of a change."""
-        # Asked of each parsed file for imports that its syntax does not show. There are none.
+        """Forget the summary of a newly parsed file: in the daemon this call is the first sign of a change."""
+        # Called for each parsed file, about imports that its syntax does not show. There are none.
         self.summaries.note(file)
         if self._is_checking:
             self.checks.forget(file.fullname)
@@ -124,11 +125,11 @@ class CapsendPlugin(Plugin):
         return []
 
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
-        """Attach a module's summary at the last moment before mypy writes its cache; return the dependencies of the cached module."""
-        if names.is_known(ctx.id):  # it never has a summary
+        """Attach a module's summary just before mypy writes its cache; return the dependencies of the cached module."""
+        if names.is_known(ctx.id):  # such a module never has a summary
             return self.data[False]
-        # mypy asks this for its own purpose, to compare the answer with the cached one. It is also the last moment at which a symbol that is
-        # put into the module's table is written with it.
+        # mypy calls this to compare the answer with the cached one. It is also the last moment for adding a symbol to
+        # the module's table that is then written with it.
         if not ctx.is_check and self._modules is not None:
             made = self.summaries.are_made(self._modules)
             if made and ctx.id in self._modules:
@@ -137,8 +138,9 @@ class CapsendPlugin(Plugin):
         return self.data[self.summaries.used]
 
     def get_additional_indirect_deps(self, file: n.MypyFile) -> set[str]:
-        """Finish a file before its tree is freed: checks that had to wait, and the summary if no cache was written."""
-        # mypy asks this when a file is checked and its tree still whole, for modules that the file depends on beyond its imports.
+        """Finish a file before its tree is freed: run checks that had to wait, and make the summary if no cache was written."""
+        # Called when a file is checked and its tree still complete, about modules on which the file depends beyond its
+        # imports.
         if self._is_checking:
             self.checks.finish(file)
         if self._modules is not None:
@@ -167,7 +169,7 @@ class CapsendPlugin(Plugin):
         return lambda ctx: self.checks.checked(ctx, getattr(checks, act), result=result)
 
     def _defined(self, fullname: str) -> str:
-        """Return the name of a method where it was defined: mypy asks by the class of the receiver, which may inherit a spawn."""
+        """Return a method's name in the class that defines it: mypy asks by the class of the receiver, which may inherit a spawn."""
         owner, _, name = fullname.rpartition(".")
         if name not in METHOD_NAMES or fullname in METHODS or self._modules is None:
             return fullname
@@ -179,7 +181,7 @@ class CapsendPlugin(Plugin):
         return f"{definer.fullname}.{name}" if definer is not None else fullname
 
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], CallableType] | None:
-        """Take the mailbox out of the expected arguments of a spawn; let a lambda with defaults be spawned, for which mypy cannot infer a type."""
+        """Remove the mailbox from the expected arguments of a spawn; accept lambdas with defaults, for which mypy infers no type."""
         if fullname in CALL_METHODS:
             from capsend_mypy import signatures
 
@@ -198,16 +200,16 @@ class CapsendPlugin(Plugin):
         return signatures.of_spawnable if fullname in SPAWNABLE_METHODS else None
 
     def get_function_hook(self, fullname: str) -> Hook | None:
-        """Check what `@process` decorates, and calls of functions and classes whose type variables are bound to a trait."""
+        """Check functions decorated by `@process`, and calls of functions and classes whose type variables are bound to a trait."""
         if not self.boundaries and self.asking.get(fullname) is False and fullname not in PROCESS_FUNCTIONS:
             return None
         if fullname in PROCESS_FUNCTIONS:
-            # mypy checks a decorator as a call of it, and asks for that hook.
+            # mypy checks a decorator as a call, and asks for this hook.
             return self._hook("decorate")
         return self._boundary_hook(fullname) or self._bound_hook(fullname)
 
     def _boundary_hook(self, fullname: str) -> Hook | None:
-        """Return the check of a call of another tool, found by its last name; which class it is called on is known at the call."""
+        """Return the check of a call of another tool, found by its last name; the receiver's class is known only at the call."""
         named = self.boundaries.get(fullname.rpartition(".")[2]) if self.boundaries else None
         if named is None:
             return None
@@ -232,13 +234,13 @@ class CapsendPlugin(Plugin):
 
     @property
     def _may_ask(self) -> bool:
-        """Whether a declaration that mypy knows so far can name a trait: not before the module that defines them is loaded."""
+        """Return whether the declarations known so far may name a trait: only once the module that defines the traits is loaded."""
         return self._modules is not None and names.TRAITS in self._modules
 
     # Classes and annotations
 
     def get_type_analyze_hook(self, fullname: str) -> Callable[[AnalyzeTypeContext], Type] | None:
-        """Note where a generic class that asks for a trait is named, to judge its arguments when all types are known."""
+        """Note where a generic class that asks for a trait is named; its arguments are judged once all types are known."""
         # Written out, and not by `_may_ask`: mypy asks this more often than all other hooks together.
         modules = self._modules
         if modules is None or names.TRAITS not in modules or fullname in self.plain:
@@ -249,19 +251,19 @@ class CapsendPlugin(Plugin):
         symbol = self.lookup_fully_qualified(fullname)
         info = symbol.node if symbol is not None else None
         if not isinstance(info, n.TypeInfo) or not any(markers.bound_of(variable) for variable in info.defn.type_vars):
-            # A class whose order of bases is not computed yet may still get its type variables.
+            # A class whose order of bases is not computed yet may still get type variables.
             if isinstance(info, n.TypeInfo) and info.mro:
                 self.plain.add(fullname)
             return None
         return lambda ctx: self.checks.name(ctx, info)
 
     def get_customize_class_mro_hook(self, fullname: str) -> Callable[[ClassDefContext], None] | None:
-        """Take the overloads of capsend's own calls away."""
-        # The only hook for a class before its body is analysed: the names of its methods are not bound yet.
+        """Remove the overloads of capsend's own calls."""
+        # The only hook that is called before a class body is analysed: the names of its methods are not bound yet.
         return overloads.take_away if fullname in overloads.CLASSES else None
 
     def get_base_class_hook(self, fullname: str) -> Callable[[ClassDefContext], None] | None:
-        """Note classes that name a trait as their base: they promise to have it."""
+        """Note classes with a trait as their base: they promise to have it."""
         if fullname not in names.MARKERS:
             return None
         trait = markers.trait_of({fullname})
@@ -290,5 +292,5 @@ def _configuration(options: Options) -> Configuration:
         found = load(folder)
         return found if found != Configuration() else load(Path())
     except ConfigurationError as error:
-        # The one exception that mypy prints as a message of its own; after any other it prints a traceback.
+        # The only exception that mypy prints as a message; for any other it prints a traceback.
         raise CompileError([f"pyproject.toml: error: {error}"], use_stdout=True) from None

@@ -1,4 +1,4 @@
-"""Explicit impls of classes: notes them where mypy analyses the class, and reports those that contradict themselves."""
+"""Explicit impls of classes: noted when mypy analyses the class, and reported if they contradict each other."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEYS: Final = {NEGATIVE: "negative", UNSAFE: "unsafe", ASSERTED: "asserted"}
 
 
 def recorder(fullname: str) -> Callable[[ClassDefContext], bool] | None:
-    """Return the hook that notes an impl, if a class decorator is from capsend."""
+    """Return the hook that notes an impl, for class decorators of capsend."""
     module, _, name = fullname.rpartition(".")
     if name not in KEYS or names.top(module) != "capsend":
         return None
@@ -34,7 +34,7 @@ def recorder(fullname: str) -> Callable[[ClassDefContext], bool] | None:
 
 
 def check(definition: n.ClassDef, program: Program, reporter: Reporter, *, trait: Trait = Trait.PROCESS_SEND) -> None:
-    """Report each part that spoils the trait for a class which asks for it, at the field if the class itself declares it.
+    """Report each part of a class that spoils its asserted trait, at the field if the class itself declares the field.
 
     The class's own type variables are assumed to have the trait: its impl is conditional on them.
     """
@@ -48,7 +48,7 @@ def check(definition: n.ClassDef, program: Program, reporter: Reporter, *, trait
         leaf = spoil.of(info.name)
         field = leaf.path[len(info.name) + 1 :].partition(".")[0].partition("[")[0]
         symbol = info.names.get(field) if field else None
-        # A field that one of mypy's plugins made has no line to report it at.
+        # A field made by one of mypy's plugins has no line to report.
         own = symbol.node if symbol is not None and isinstance(symbol.node, n.Var) and symbol.node.line > 0 else None
         finding = wording.Finding(
             wording.Kind.FIELD if field else wording.Kind.CLASS, info.name, info.name, trait.value, (leaf,)
@@ -58,7 +58,7 @@ def check(definition: n.ClassDef, program: Program, reporter: Reporter, *, trait
 
 
 def _record(ctx: ClassDefContext, name: str) -> bool:
-    # `metadata` is the place for a plugin's notes on a class: it is kept in mypy's cache.
+    # `metadata` is the place for a plugin's notes on a class: mypy's cache contains it.
     noted = dict(ctx.cls.info.metadata.get(names.METADATA, {}))
     reason = _reason(ctx.reason)
     if name != ASSERTED and not (reason is None or reason.strip()):
@@ -70,7 +70,7 @@ def _record(ctx: ClassDefContext, name: str) -> bool:
     key, other = KEYS[name], KEYS[UNSAFE if name == NEGATIVE else NEGATIVE]
     noted[key] = reason or ""
     if name != ASSERTED and other in noted and not noted.get("reported"):
-        # mypy analyses a class more than once, and asks the hook each time.
+        # mypy may analyse a class several times, and calls the hook each time.
         noted["reported"] = True
         ctx.api.fail(
             _contradiction(ctx.cls.name, reason or "", noted[other]), _first(ctx.cls, ctx.reason), code=codes.IMPL
@@ -88,7 +88,7 @@ def _contradiction(name: str, reason: str, other: str) -> str:
 
 
 def _first(definition: n.ClassDef, given: n.Expression) -> n.Expression:
-    """Return the first of a class's impl decorators, which is where a contradiction is reported."""
+    """Return the first of a class's impl decorators, where contradictions are reported."""
     for decorator in definition.decorators:
         ref = decorator.callee if isinstance(decorator, n.CallExpr) else decorator
         if isinstance(ref, n.RefExpr) and ref.fullname.rpartition(".")[2] in KEYS:
@@ -97,7 +97,7 @@ def _first(definition: n.ClassDef, given: n.Expression) -> n.Expression:
 
 
 def _reason(expression: n.Expression) -> str | None:
-    """Return the reason in an impl decorator; None if it is no literal text, "" if there is none."""
+    """Return the reason in an impl decorator; None if it is not a literal text, "" if it is missing."""
     if not isinstance(expression, n.CallExpr) or not expression.args:
         return ""
     given = expression.args[0]

@@ -1,4 +1,4 @@
-"""Judges types: which parts of a type spoil a trait for it. An auto trait, computed on mypy's types."""
+"""The judge of types: which parts of a type spoil a trait. An auto trait, computed on mypy's types."""
 
 from __future__ import annotations
 
@@ -94,21 +94,21 @@ COPIED_EXAMPLES: Final = {
     "MutableMapping": "dict[...]",
     "MutableSequence": "list[...]",
 }
-"""The examples where a copy will do."""
+"""The examples for which a copy will do."""
 UNBOUND_VERDICT: Final = "the type variable {name} may stand for any type"
 UNBOUND_CURE: Final = "bound it: TypeVar({name!r}, bound={trait})"
 DEEP_VERDICT: Final = "its type nests too deeply to be decided"
 DEEP_CURE: Final = "declare the class with @unsafe_process_send, or simplify it"
 
 
-# typeshed's names for classes that their users and the run time know by others.
+# typeshed's names for classes that users and the run time call by other names.
 RENAMES: Final = {"LockType": "lock", "ReferenceType": "ref"}
 RENAMED: Final = re.compile(r"\b(LockType|ReferenceType)\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict on one type, with the modules on which it rests and the user classes that a value of the type needs."""
+    """The verdict on one type, with the modules on which it depends and the user classes that a value of the type needs."""
 
     spoils: tuple[Spoil, ...]
     modules: frozenset[str]
@@ -118,7 +118,7 @@ class Judgement:
 Memo = dict[tuple[Type, Trait], Judgement]
 
 
-# Of mypy's compiled visitors of types, this one and `TypeQuery` can be inherited from.
+# Of mypy's compiled type visitors, only this one and `TypeQuery` can be inherited from.
 class _Shown(TypeTranslator):
     """Leaves out the arguments of a generic class that were not inferred: `list[_T]` becomes `list`."""
 
@@ -134,27 +134,28 @@ class _Shown(TypeTranslator):
 
 def _is_open(argument: ProperType, owner: Instance) -> bool:
     if isinstance(argument, TypeVarType):
-        # A meta variable is one that mypy has not solved; one of the class's own namespace was left as the class declares it.
+        # A meta variable is one that mypy has not solved; one in the class's own namespace is unchanged from the
+        # class's declaration.
         return argument.id.is_meta_var() or argument.id.namespace == owner.type.fullname
-    # mypy leaves `Never` where it inferred nothing, as of `[]`; a `Never` that somebody wrote is marked in some versions.
+    # mypy leaves `Never` where it inferred nothing, as for `[]`; an explicit `Never` is marked in some versions.
     return isinstance(argument, UninhabitedType | ErasedType) and not getattr(argument, "is_noreturn", False)
 
 
 class Judge:
-    """Judges types for one build, or for one check in the daemon, where types change in place.
+    """Judges types for one build; in the daemon, where types change in place, for one check.
 
     A class is assumed to have the trait while its own fields are judged: auto traits are coinductive.
 
     Args:
         files: the modules of the build, by name.
-        options: mypy's options, for how types are shown.
+        options: mypy's options, for the form of types.
         memo: earlier verdicts, if types do not change meanwhile.
-        assigned: gives the names that the methods of a class assign on their receiver, of those that its body assigns too.
-        changes: returns whether the methods of a class change its instances, although these look as if they stayed as they are made.
+        assigned: returns the names that a class body assigns and that methods of the class assign on their receiver.
+        changes: returns whether methods of a class change its instances although the class looks immutable.
 
     Attributes:
-        modules: the modules whose definitions the answers rest on, so far.
-        classes: the user's classes met, so far.
+        modules: the modules on which the answers so far depend.
+        classes: the user classes judged so far.
         provisional: True if a type was not inferred yet, so that the answer may change.
     """
 
@@ -182,17 +183,17 @@ class Judge:
         self._lowest: list[int] = []
 
     def name(self, judged: Type) -> str:
-        """Return a type as mypy's messages show it, without type variables that nobody wrote."""
-        # mypy's own formatter, so that a type in an error reads as it does in mypy's.
+        """Return a type as in mypy's messages, without inferred type variables."""
+        # mypy's own formatter, so that a type reads as in mypy's errors.
         shown = format_type_bare(judged.accept(_Shown()), self.options)
         return RENAMED.sub(lambda match: RENAMES[match[0]], shown)
 
     def spoils(self, judged: Type, trait: Trait) -> tuple[Spoil, ...]:
-        """Return the parts of a type that spoil a trait for it; none if it has the trait."""
+        """Return the parts of a type that spoil a trait; empty if it has the trait."""
         return tuple(sorted(self._judge(get_proper_type(judged), trait, 0), key=lambda spoil: spoil.soft))[:MAX_SPOILS]
 
     def conditional(self, judged: Type, trait: Trait) -> tuple[Spoil, ...]:
-        """Return the parts that spoil a trait for a generic class, its own type variables assumed to have the trait."""
+        """Return the parts of a generic class that spoil a trait, assuming that its own type variables have the trait."""
         self.memo, kept, self.assume_variables = {}, self.memo, True
         try:
             return self.spoils(judged, trait)
@@ -200,7 +201,10 @@ class Judge:
             self.memo, self.assume_variables = kept, False
 
     def result(self, judged: Type) -> tuple[Spoil, ...]:
-        """Return the parts that spoil a result: `Any` and type variables are left to the run time, which judges the value itself."""
+        """Return the parts that spoil a result.
+
+        `Any` and type variables are left to the run time, which judges the value itself.
+        """
         self.memo, kept, self.assume_variables, self.lenient = {}, self.memo, True, True
         try:
             return self.spoils(judged, Trait.SERIALIZABLE)
@@ -208,7 +212,7 @@ class Judge:
             self.memo, self.assume_variables, self.lenient = kept, False, False
 
     def message(self, judged: Type) -> tuple[Spoil, ...]:
-        """Return the parts that spoil a message, as `result` does; a right that is settled when a process starts cannot be in a message."""
+        """Return the parts that spoil a message, as `result` does; a capability that is fixed when a process starts cannot be sent."""
         self.in_message = True
         try:
             return self.result(judged)
@@ -218,7 +222,7 @@ class Judge:
     def leaf(
         self, judged: Type, verdict: str, cure: str, *, rule: Rule = Rule.BAD, predicate: str = wording.NOT
     ) -> Spoil:
-        """Return a spoilt part that is the judged value itself."""
+        """Return a spoiling part that is the judged value itself."""
         return Spoil(
             wording.Leaf(path="", type=self.name(judged), verdict=verdict, cure=cure, predicate=predicate), rule
         )
@@ -227,11 +231,11 @@ class Judge:
         match judged:
             case Instance():
                 return self._memoised(judged, trait, depth)
-            # None and classes have every trait; the other three are types of no value.
+            # None and classes have every trait; the other three types have no values.
             case NoneType() | UninhabitedType() | DeletedType() | ErasedType() | TypeType():
                 return ()
             case AnyType():
-                # Where an error made the type Any, mypy has reported it already.
+                # If an error made the type Any, mypy has reported that error already.
                 if self.lenient or judged.type_of_any == TypeOfAny.from_error:
                     return ()
                 return (
@@ -251,7 +255,7 @@ class Judge:
             case TypeVarType():
                 return self._variable(judged, trait, depth)
             case CallableType() | Overloaded():
-                # The type of a class, too, is a callable to mypy: that of its constructor.
+                # In mypy the type of a class is a callable too: that of its constructor.
                 return () if judged.is_type_obj() else (self.callable(judged),)
             case PartialType():
                 return self._partial(judged, trait)
@@ -283,7 +287,7 @@ class Judge:
 
     def _tuple(self, judged: TupleType, trait: Trait, depth: int) -> list[Spoil]:
         fallback = judged.partial_fallback
-        # mypy keeps the names of a named tuple's fields in the metadata of its class, the types in the tuple.
+        # mypy has the names of a named tuple's fields in the metadata of its class, the types in the tuple.
         fields = fallback.type.metadata.get("namedtuple", {}).get("fields", []) if fallback.type.is_named_tuple else []
         found: list[Spoil] = []
         for i, item in enumerate(judged.items):
@@ -301,7 +305,7 @@ class Judge:
             explicit = self._explicit(fallback, trait)
             if explicit is not None:
                 return list(explicit)
-            # A stub shows all that a tuple holds; all else in its bases are methods.
+            # A stub shows everything that a tuple holds; its bases have only methods.
             found += () if self._is_stub(fallback.type) else self._fields(fallback, trait, depth)
         return found
 
@@ -345,7 +349,7 @@ class Judge:
             self.modules |= known.modules
             self.classes |= known.classes
             return known.spoils
-        # A class within its own fields: the answer rests on the assumption that was opened at that depth.
+        # A class within its own fields: the answer depends on the assumption made at that depth.
         if key in self._open:
             self._lowest[-1] = min(self._lowest[-1], self._open[key])
             return ()
@@ -364,7 +368,7 @@ class Judge:
         del self._open[key]
         if self._lowest:
             self._lowest[-1] = min(self._lowest[-1], lowest)
-        # A refusal is final; a yes is final only if it rests on no open assumption.
+        # A refusal is final; a yes is final only if it depends on no open assumption.
         if (spoils or lowest >= index) and not self.provisional:
             self.memo[key] = Judgement(spoils, frozenset(self.modules), frozenset(self.classes))
         self.modules |= outer[0]
@@ -383,7 +387,7 @@ class Judge:
             verdict = f"{settled} is settled when it starts"
             return (self.leaf(judged, verdict, "capture it, or pass it to spawn", predicate="which cannot be sent"),)
         for base in info.mro:
-            # `metadata` comes back from mypy's cache with the class, as `impls` left it there.
+            # `metadata` comes back with the class from mypy's cache, as written by `impls`.
             impl = base.metadata.get(names.METADATA, {})
             if impl.get("negative") is not None:
                 owner = self.name(judged) if base is info else base.name
@@ -436,7 +440,8 @@ class Judge:
 
     def _arguments(self, judged: Instance, declaration: Declaration, trait: Trait, depth: int) -> list[Spoil]:
         found: list[Spoil] = []
-        if judged.type.fullname == "builtins.slice":  # a plain `slice` has Any for its bounds, and nobody writes them
+        # a plain `slice` has Any for its bounds, which users do not write out
+        if judged.type.fullname == "builtins.slice":
             return found
         for argument in judged.args[: len(declaration.parameters)]:
             found += self._part(judged, argument, trait, depth, path="[...]", noun="element", label=self.name(argument))
@@ -474,12 +479,13 @@ class Judge:
         info = judged.type
         if info.fallback_to_any and not self.lenient:
             return [self.leaf(judged, wording.ANY_VERDICT, wording.ANY_CURE, rule=Rule.ANY, predicate=wording.UNKNOWN)]
-        # A stub says nothing of the fields that a class in C has.
+        # A stub does not show the fields of a class written in C.
         if self._is_stub(info):
             return [self._undeclared(judged, info)]
         for whole in (info.tuple_type, info.typeddict_type):
             if whole is not None:
-                # The parts of a named tuple or typed dict are in the class's own type variables, until the arguments of this type are put in.
+                # The parts of a named tuple or typed dict contain the class's own type variables, until this type's
+                # arguments are filled in.
                 expanded = get_proper_type(expand_type_by_instance(whole, judged))
                 return list(self._judge(expanded, trait, depth + 1))
         return self._fields(judged, trait, depth)
@@ -499,7 +505,7 @@ class Judge:
         for base in reversed(judged.type.mro):
             if base.fullname in EMPTY_BASES or base.is_named_tuple:
                 continue
-            # The base with the type arguments that the subclass gives it: fields are declared in the base's own variables.
+            # The base with the subclass's type arguments: fields are declared in the base's own variables.
             mapped = map_instance_to_supertype(judged, base)
             declaration = table().by_name(base.fullname)
             if declaration is not None:
@@ -549,11 +555,11 @@ class Judge:
             if node.type is None:
                 self.provisional = True
             elif node.is_initialized_in_class and name not in listed and is_per_process(node.type):
-                continue  # an attribute of the class, of which each process has its own
+                continue  # a class attribute of which each process has its own
             elif not is_marker_field(node.type):
                 yield name, node
 
 
 def is_self_changing(spoil: Spoil) -> bool:
-    """Return whether a part is spoilt because its class changes itself."""
+    """Return whether a part spoils because its class changes its own instances."""
     return spoil.leaf.cure == wording.CHANGING_CURE

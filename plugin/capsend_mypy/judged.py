@@ -1,4 +1,4 @@
-"""Judges by their types the values that a spawn sends: captures, arguments, messages, results, and the functions and classes that they reach."""
+"""The values of a spawn, judged by their types: captures, arguments, messages, results, and the functions and classes that they reach."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ RESULT_NAMES: Final = {
 
 
 class Inner(Protocol):
-    """The checks of the consequences of a value; values, callables and captures reach each other, and this keeps their imports from a circle."""
+    """The checks of a value's consequences.
+
+    Values, callables and captures reach each other; this protocol keeps their imports free of cycles.
+    """
 
     def callable(self, value: n.Expression, kind: Kind = ...) -> None:
         """Check the value of an expression as a callable."""
@@ -52,7 +55,7 @@ class Inner(Protocol):
         ...
 
     def made(self, shape: Shape, value: n.Expression, name: str, *, strict: bool = ...) -> bool:
-        """Check a value that decorators, calls or displays make, if the syntax shows all of it; return whether it does."""
+        """Check a value made by decorators, calls or displays; return whether the syntax shows all of it."""
         ...
 
 
@@ -61,7 +64,7 @@ class Judged:
 
     Args:
         site: the place of the check.
-        origins: knows where variables get their values.
+        origins: finds the values of variables.
         inner: checks the consequences of a value.
     """
 
@@ -84,16 +87,16 @@ class Judged:
         """Judge a value by its type, and follow its classes if it can be sent.
 
         Args:
-            kind: the way in which the value is reached.
+            kind: how the value is reached.
             name: its name in messages.
             judged: its type.
-            place: where the caret belongs.
+            place: the place of the error.
             trait: the required trait.
             cure: the advice that replaces the usual cure.
             method: the method whose receiver it is, if it is one.
         """
         found = Direct()
-        # A tool that copies values asks only for values that can be copied.
+        # For a tool that copies values, they need only be copyable.
         trait = trait if self.site.transport is None else Trait.SERIALIZABLE
         spoils, classes = self.site.program.judged(judged, trait, found)
         self.site.program.consulted |= found.modules
@@ -122,12 +125,12 @@ class Judged:
                 self.refs([mentions.Ref(mentions.CLASS, fullname, place=self.site.spot(place))], place)
 
     def _is_told(self, spoils: tuple[Spoil, ...], place: n.Expression) -> bool:
-        """Return whether a value shows the callables that its type hides, and check them."""
+        """Return whether a value shows the callables that its type hides; if so, check them."""
         if self.site.transport is not None or not all(is_callable_part(spoil) for spoil in spoils):
             return False
         value: n.Expression | None = place
         if isinstance(place, n.NameExpr) and isinstance(place.node, n.Var):
-            # A parameter has no assignment to look at, and a global's are in the summary.
+            # A parameter has no assignment, and a global's assignments are in the summary.
             if place.node.is_argument or place.kind == n.GDEF:
                 return False
             value = self.origins.only_value(place.node)
@@ -146,7 +149,7 @@ class Judged:
         Args:
             refs: the references; None is skipped.
             place: the place of reports about objects of other files.
-            spawned: True if they are the spawned callable itself, not something it mentions.
+            spawned: True if they are the spawned callable itself, not something that it mentions.
         """
         if self.site.transport is not None:
             return
@@ -175,7 +178,7 @@ class Judged:
     def argument(self, value: n.Expression, judged: Type, *, name: str, spread: bool = False) -> None:
         """Check an argument: a callable like the spawned one, anything else by its type."""
         if spread and isinstance(get_proper_type(judged), ParamSpecType):
-            return  # arguments that a wrapper hands on: a parameter specification cannot be bounded
+            return  # arguments forwarded by a wrapper: a parameter specification cannot have a bound
         if spread:
             judged = item_type(judged) or judged
         if is_callable(judged) and not spread:
@@ -188,7 +191,7 @@ class Judged:
             self.judge(Kind.ARGUMENT, name, judged, value, trait=Trait.SERIALIZABLE)
 
     def result(self, judged: Type, value: n.Context, name: str) -> None:
-        """Check the type of the result, if nothing was found before: the same value may be captured and returned."""
+        """Check the type of the result, unless something was found before: the same value may be captured and returned."""
         judge = self.site.program.judge
         spoils = judge.result(judged)
         self.site.program.consulted |= judge.modules
@@ -198,7 +201,7 @@ class Judged:
             self.site.reporter.finding(finding, spoils[0].rule, value)
 
     def messages(self, judged: Type, value: n.Context, name: str) -> None:
-        """Check the type of the messages that a process takes; as with results, `Any` is left to the run time."""
+        """Check the type of the messages that a process takes; as for results, `Any` is left to the run time."""
         judge = self.site.program.judge
         spoils = judge.message(judged)
         self.site.program.consulted |= judge.modules
@@ -208,7 +211,7 @@ class Judged:
             self.site.reporter.finding(finding, spoils[0].rule, value)
 
     def sent(self, value: n.Expression, judged: Type) -> None:
-        """Check a message to an address, and report it only if its type proves that it cannot be sent."""
+        """Check a message to an address; report it only if its type proves that it cannot be sent."""
         judge = self.site.program.judge
         spoils = [spoil for spoil in judge.message(judged) if spoil.rule is Rule.BAD]
         self.site.program.consulted |= judge.modules

@@ -1,4 +1,4 @@
-"""Processes that take messages: the first parameter, a `Mailbox[M]`, comes by itself, and the handle is an `Actor[M, R]`."""
+"""Processes with a mailbox: the first parameter, a `Mailbox[M]`, is provided, and the handle is an `Actor[M, R]`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def messages(declared: Type | None) -> Type | None:
 def taken(spawned: Type | None) -> Type | None:
     """Return the `M` of a callable whose first parameter is a `Mailbox[M]`; None for any other.
 
-    Of an overloaded function it is the type that any of its variants takes, where all of them take a mailbox.
+    For an overloaded function the type is a union over its variants, if all of them take a mailbox.
     """
     proper = get_proper_type(spawned) if spawned is not None else None
     if isinstance(proper, Overloaded):
@@ -64,7 +64,7 @@ def _called(instance: Instance) -> Type | None:
     if instance.type.fullname == names.SPAWNABLE and instance.args:
         return instance.args[0]
     if instance.type.fullname == PARTIAL:
-        # Where mypy's own plugin for functools keeps the parameters that are left.
+        # mypy's plugin for functools stores the remaining parameters there.
         return instance.extra_attrs.attrs.get(REST) if instance.extra_attrs is not None else None
     # As for an operator, `__getattr__` does not answer for `__call__`.
     return find_member("__call__", instance, instance, is_operator=True)
@@ -84,7 +84,7 @@ def of_function(signature: CallableType, spawned: Type, files: Mapping[str, n.My
         arg_types=[spawned, *found.arg_types[1:]],
         arg_kinds=[n.ARG_POS, *found.arg_kinds[1:]],
         arg_names=[signature.arg_names[0], *found.arg_names[1:]],
-        # A generic `fn` brings its type variables: mypy solves them for the arguments of this call.
+        # A generic `fn` has its own type variables: mypy solves them for the arguments of this call.
         variables=list(found.variables),
         ret_type=made,
     )
@@ -101,11 +101,11 @@ def of_wasm_function(signature: CallableType, checker: Any) -> CallableType:
 
 
 def _of_overloaded(signature: CallableType, spawned: Overloaded, files: Mapping[str, n.MypyFile]) -> CallableType:
-    """Return a signature that takes any arguments: which variant they choose is not known before they are checked."""
+    """Return a signature that takes any arguments: the chosen variant is not known before they are checked."""
     made = actor(signature.ret_type, spawned, make_simplified_union([item.ret_type for item in spawned.items]), files)
     if made is None:
         return signature
-    # An Any that nobody wrote, which no option of mypy's reports.
+    # An implicit Any, which no option of mypy reports.
     anything = AnyType(TypeOfAny.special_form)
     return signature.copy_modified(
         arg_types=[spawned, *(anything for _ in signature.arg_types[1:])], variables=[], ret_type=made
@@ -129,7 +129,7 @@ def of_spawnable(signature: CallableType, files: Mapping[str, n.MypyFile]) -> Ca
 
 
 def actor(handle: Type, spawned: Type, result: Type | None, files: Mapping[str, n.MypyFile]) -> Instance | None:
-    """Return `Actor[M, R]` in the place of a `Process[R]`; None where the spawn gives something else."""
+    """Return `Actor[M, R]` in place of a `Process[R]`; None if the spawn returns anything else."""
     proper, message = get_proper_type(handle), taken(spawned)
     info = _actor(files)
     if message is None or result is None or info is None:
@@ -151,7 +151,8 @@ def type_of_spawned(ctx: MethodSigContext | FunctionSigContext) -> Type | None:
     if not isinstance(spawned, n.RefExpr | n.CallExpr | n.IndexExpr):
         return None
     checker: Any = ctx.api
-    # A signature hook is asked before the arguments are checked: mypy has no type of them yet, and would report their errors twice.
+    # A signature hook is called before the arguments are checked: their types are unknown, and checking them here would
+    # report errors twice.
     with checker.msg.filter_errors():
         found: Type = checker.get_expression_type(spawned)
     return found

@@ -1,6 +1,6 @@
-"""Declarations that ask for a trait: type variables bound to a marker, and parameters of its type.
+"""Declarations that ask for a trait: type variables bound to a marker, and parameters of a marker's type.
 
-Every call and every annotation of a program is asked about, so this module imports little.
+It is used for every call and annotation of a program, so it imports little.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def marker_of(declared: Type) -> Trait | None:
-    """Return the trait that a type asks for, being a marker, a protocol that extends one, or a union with such."""
+    """Return the trait that a type asks for: if it is a marker, a protocol that extends one, or a union with such a type."""
     proper = get_proper_type(declared)
     if isinstance(proper, UnionType):
         return next((trait for trait in map(marker_of, proper.items) if trait is not None), None)
@@ -27,7 +27,7 @@ def marker_of(declared: Type) -> Trait | None:
 
 
 def trait_of(bases: set[str]) -> Trait | None:
-    """Return the trait that a marker among the names of classes stands for."""
+    """Return the trait of a marker among the names of classes."""
     if bases.isdisjoint(names.MARKERS):
         return None
     from capsend_traits import Trait
@@ -36,13 +36,13 @@ def trait_of(bases: set[str]) -> Trait | None:
 
 
 def bound_of(variable: object) -> Trait | None:
-    """Return the trait that a type variable is bound to."""
-    # A variable with constraints has `object` as its upper bound, and stands for one of its values.
+    """Return the trait to which a type variable is bound."""
+    # A variable with constraints has `object` as its upper bound, and takes one of the constraints as its value.
     return marker_of(variable.upper_bound) if isinstance(variable, TypeVarType) and not variable.values else None
 
 
 def asks(node: object) -> bool:
-    """Return whether a function or class asks for a trait: by a type variable's bound, or by a parameter."""
+    """Return whether a function or class asks for a trait: by the bound of a type variable, or by a parameter."""
     if isinstance(node, n.TypeInfo):
         return any(bound_of(variable) for variable in node.defn.type_vars) or asks(constructor(node))
     return any(
@@ -52,7 +52,7 @@ def asks(node: object) -> bool:
 
 
 def signatures(node: object) -> list[CallableType]:
-    """Return the declared signatures of a function, one for each variant of an overloaded one."""
+    """Return the declared signatures of a function, one for each overloaded variant."""
     declared = getattr(node.var if isinstance(node, n.Decorator) else node, "type", None)
     if isinstance(declared, CallableType):
         return [declared]

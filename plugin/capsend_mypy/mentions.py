@@ -1,4 +1,4 @@
-"""One reference of a function to something outside itself, as a value that mypy's cache can carry."""
+"""One reference of a function to an outer object, as a value for mypy's cache."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SUBCLASS: Final = "s"
 
 
 class Place(NamedTuple):
-    """A place in a source; a value, so that it keeps no syntax tree alive."""
+    """A place in a source, as a value: it keeps no syntax tree alive."""
 
     module: str
     line: int
@@ -34,20 +34,21 @@ class Place(NamedTuple):
     end_column: int | None
 
     def context(self) -> n.Context:
-        """Return the place in the form that mypy reports errors at."""
+        """Return the place in the form for mypy's error reports."""
         context = n.Context(self.line, self.column)
         context.end_line, context.end_column = self.end_line, self.end_column
         return context
 
 
 class Ref(NamedTuple):
-    """One thing that a function refers to.
+    """One object that a function refers to.
 
     Args:
         kind: one of this module's constants.
-        target: the full name of the variable, function or class; for a default the parameter; for an attribute the path of its owner.
-        member: the attribute reached through a class, or assigned; for a default the kind of its value.
-        place: where; None when the reference comes from a cache.
+        target: the full name of the variable, function or class; for a default the parameter; for an attribute the path
+            of its owner.
+        member: the attribute that is read through a class, or assigned; for a default the kind of its value.
+        place: the place of the reference; None if it comes from a cache.
     """
 
     kind: str
@@ -62,10 +63,10 @@ def place_of(node: n.Context, module: str) -> Place:
 
 
 def encoded(refs: Iterable[Ref]) -> list[list[Any]]:
-    """Return references as JSON can hold them, without places: a shifted line must not change a module's interface."""
+    """Return references as data for JSON, without places: a moved line must not change a module's interface."""
     return [[ref.kind, ref.target, ref.member] if ref.member else [ref.kind, ref.target] for ref in refs]
 
 
 def decoded(data: list[list[Any]]) -> list[Ref]:
-    """Return the references that `encoded` made data of."""
+    """Return the references from data made by `encoded`."""
     return [Ref(*item) for item in data]

@@ -45,7 +45,7 @@ TRANSPARENT: Final = frozenset(
 
 @dataclass
 class State:
-    """The state that all checks of one build share; in the daemon, where types change in place, only the summaries."""
+    """The state shared by all checks of one build; in the daemon, where types change in place, only the summaries."""
 
     options: Options
     packages: frozenset[str] = frozenset()
@@ -60,18 +60,18 @@ class State:
 
     @property
     def daemon(self) -> bool:
-        """Whether modules may change under others within this run, or within one that reads this run's cache."""
+        """True if modules may change within this run, or within a run that reads this run's cache."""
         return bool(self.options.fine_grained_incremental or self.options.cache_fine_grained)
 
 
 class Modules:
-    """Answers by full names, for one check.
+    """Finds objects by full names, for one check.
 
     Attributes:
-        judge: judges the types met on the way.
-        consulted: the modules that the answers rest on, so far.
+        judge: judges types.
+        consulted: the modules on which the answers so far depend.
         provisional: True if a type was not inferred yet.
-        bodies: the lambdas and local functions of the check, by the names that messages give them.
+        bodies: the lambdas and local functions of the check, by their names in messages.
     """
 
     def __init__(self, state: State, files: Mapping[str, n.MypyFile]) -> None:
@@ -102,11 +102,11 @@ class Modules:
         return known
 
     def symbol(self, fullname: str) -> n.SymbolNode | None:
-        """Return the object that a full name denotes."""
+        """Return the object of a full name."""
         module, local = self.split(fullname)
         if not module:
             return None
-        # A check has the modules of the build, and not the plugin, which alone can look a name up.
+        # A check has the modules of the build, but not the plugin, which alone can look up a name.
         table: n.SymbolTable = self.files[module].names
         node: n.SymbolNode | None = None
         for part in local.split("."):
@@ -134,19 +134,19 @@ class Modules:
         return names.top(home) != names.top(fullname)
 
     def is_installed(self, package: str) -> bool:
-        """Return whether a package is installed beside mypy's program, and no configuration says that the image has it."""
+        """Return whether a package is installed next to the checked program, and not configured to be in the image."""
         file = self.files.get(package)
         return file is not None and names.is_installed(file.path) and not self.is_in_image(package)
 
     def summary(self, module: str) -> Summary | None:
-        """Return a module's summary: from its tree, or from the symbol that the cache carried."""
+        """Return a module's summary: from its tree, or from the symbol in the cache."""
         file = self.files.get(module)
         if file is None or file.is_stub:
             return None
         known = self.state.summaries.get(module)
         if known is not None:
             return known
-        # A module that mypy read from its cache has names and no statements.
+        # A module that mypy read from its cache has names but no statements.
         if file.defs and not file.is_cache_skeleton:
             found = self.state.summaries[module] = summary.from_tree(file)
             return found
@@ -158,7 +158,7 @@ class Modules:
         return self.state.decoded[text]
 
     def shape(self, fullname: str) -> Shape | None:
-        """Return the value of a module-level variable, or the function that makes callables, as far as the syntax shows it."""
+        """Return the shape of a module-level variable's value, or of a function that makes callables, as far as the syntax shows it."""
         module, local = self.split(fullname)
         if not module or self.is_in_image(module):
             return None
@@ -167,7 +167,7 @@ class Modules:
         return known.shapes.get(local) if known is not None else None
 
     def is_transparent(self, decorator: str) -> bool:
-        """Return whether a decorator, by the name that `outline.decorators` gives it, returns the function it is given."""
+        """Return whether a decorator, named as by `outline.decorators`, returns the function that it is given."""
         if decorator in TRANSPARENT:
             return True
         module, local = self.split(decorator.removesuffix("()"))
@@ -176,7 +176,7 @@ class Modules:
         return known is not None and local + decorator[len(decorator.removesuffix("()")) :] in known.identity
 
     def changes_itself(self, info: n.TypeInfo) -> bool:
-        """Return whether a class has methods that change its instances although these look as if they stayed as they are made."""
+        """Return whether methods of a class change its instances although the class looks immutable."""
         known = None if self.is_in_image(info.module_name) else self.summary(info.module_name)
         return known is not None and info.fullname[len(info.module_name) + 1 :] in known.changing
 
@@ -189,12 +189,12 @@ class Modules:
         return frozenset(name[len(prefix) :] for name in known.assigned if name.startswith(prefix))
 
     def changes(self, function: str) -> frozenset[str]:
-        """Return the variables and attributes whose values a function changes, if its tree is at hand."""
+        """Return the variables and attributes whose values a function changes, if its tree is available."""
         node = self.bodies.get(function) or syntax.function_of(self.symbol(function))
         return writes.changed(node) if node is not None else frozenset()
 
     def judged(self, judged: Type, trait: Trait, found: Direct) -> tuple[tuple[Spoil, ...], set[str]]:
-        """Judge a type, and note the modules on which the answer rests."""
+        """Judge a type, and note the modules on which the answer depends."""
         judge = self.judge
         judge.modules, judge.classes, judge.provisional = set(), set(), False
         spoils = judge.spoils(judged, trait)

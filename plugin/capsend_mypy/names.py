@@ -1,4 +1,4 @@
-"""The full names that the plugin knows: capsend's own, and the modules whose contents every process has."""
+"""The full names with a meaning for the plugin: capsend's own, and modules whose contents every process has."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SETTLED: Final = {
     DIR: "which folders a process may use",
     HOST_FUNCTION: "which functions of the host a process may call",
 }
-"""The capabilities that can be captured and passed, but not sent in messages: they are settled when a process starts."""
+"""{capability that can be captured and passed, but not sent in messages: what is fixed when a process starts}."""
 SENT: Final = frozenset(
     {
         SPAWNABLE,
@@ -42,10 +42,10 @@ SENT: Final = frozenset(
         "capsend.source_text.source.SourceFunction",
     }
 )
-"""capsend's own classes whose instances a process has, or is sent, without a declaration."""
+"""capsend's own classes whose instances a process has, or can be sent, without a declaration."""
 
 RECORD: Final = "capsend.shipping.records.Record"
-"""The classes judged by their fields, as user classes are."""
+"""The class of capsend that is judged by its fields, like user classes."""
 
 METADATA: Final = "capsend"
 INSTALLED: Final = re.compile(r"[\\/](site|dist)-packages[\\/]")
@@ -62,7 +62,7 @@ IMAGE: Final = sys.stdlib_module_names | {
 
 
 def top(module: str) -> str:
-    """Return the top-level package of a module or of anything in it."""
+    """Return the top-level package of a full name."""
     return module.partition(".")[0]
 
 
@@ -95,14 +95,15 @@ def is_known(module: str) -> bool:
 
 
 def is_installed(path: str) -> bool:
-    """Return whether a file belongs to an installed package, whose function bodies mypy does not keep."""
+    """Return whether a file belongs to an installed package, whose function bodies mypy discards."""
     return INSTALLED.search(path) is not None
 
 
 def is_absent(name: str) -> bool:
-    """Return whether a module of the standard library, or something in it, does not exist inside a process.
+    """Return whether a module of the standard library, or an object in it, does not exist in processes.
 
-    What a private module defines, such as `_hashlib.openssl_sha256`, is used by its public name, `hashlib.sha256`: that module has it from elsewhere.
+    An object of a private module, such as `_hashlib.openssl_sha256`, is used by its public name, `hashlib.sha256`: the
+    public module has it from another source.
     """
     module = top(name)
     if shadows_library(module):
@@ -113,11 +114,11 @@ def is_absent(name: str) -> bool:
 
 
 def absent_name(module: str) -> str:
-    """Return the name by which programs know an absent module: `ctypes` for `_ctypes`, where mypy finds its definitions."""
+    """Return the public name of an absent module: `ctypes` for `_ctypes`, where mypy finds the definitions."""
     name = top(module)
     return name.lstrip("_") if name.lstrip("_") in ABSENT else name
 
 
 def is_local(info: TypeInfo) -> bool:
-    """Return whether a class is defined inside a function: mypy gives such a class a full name with a line in it."""
+    """Return whether a class is defined in a function: mypy gives such a class a full name with a line number."""
     return "@" in info.fullname

@@ -1,4 +1,4 @@
-"""The methods that operators, statements and built-in functions call: a class that is reached brings its own along."""
+"""The methods that operators, statements and built-in functions call: they are reached together with their class."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ METHODS: Final = frozenset(
     )
 )
 SUFFIX: Final = ".()"
-"""After the full name of a class: its operators, as something that a function leads to."""
+"""The suffix of a class's full name that denotes the class's operators, as a target of a function."""
 
 
 def of(fullname: str) -> str:
-    """Return the name that stands for the operators of a class."""
+    """Return the name for the operators of a class."""
     return fullname + SUFFIX
 
 
 def owner(name: str) -> str:
-    """Return the class whose operators a name stands for; empty if it stands for something else."""
+    """Return the class of a name for operators; empty for other names."""
     return name.removesuffix(SUFFIX) if name.endswith(SUFFIX) else ""

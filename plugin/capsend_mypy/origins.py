@@ -1,4 +1,4 @@
-"""The assignments of the spawning function's variables: before the spawn, once, or hidden from the syntax."""
+"""The assignments of the spawning function's variables: before the spawn, only once, or invisible in the syntax."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Origins:
         self.site = site
 
     def origins(self, node: n.Var) -> list[n.Expression] | None:
-        """Return the values that a local variable is assigned, if they are all there is to know; else None."""
+        """Return all values that are assigned to a local variable, if the syntax shows all; else None."""
         if node.is_argument:
             return None
-        # `tscope` is mypy's stack of enclosing scopes; no hook receives the function of its call.
+        # `tscope` is mypy's stack of enclosing scopes; hooks are not given the function around a call.
         for scope in reversed([f for f in self.site.checker.tscope.functions if isinstance(f, n.FuncItem)]):
             found = self.assigned(node, scope)
             if found is not None:
@@ -45,7 +45,7 @@ class Origins:
         return known if known and len(known) == len(values) else None
 
     def only_value(self, node: n.Var) -> n.Expression | None:
-        """Return the value of a local variable that is bound once."""
+        """Return the value of a local variable that is bound only once."""
         for scope in reversed([f for f in self.site.checker.tscope.functions if isinstance(f, n.FuncItem)]):
             bound = [binding.value for binding in syntax.bindings(scope) if binding.node is node]
             if bound:
@@ -53,7 +53,7 @@ class Origins:
         return None
 
     def is_empty(self, node: n.SymbolNode) -> bool:
-        """Return whether a variable of the spawning function gets its first value only after the spawn."""
+        """Return whether a variable of the spawning function gets its first value after the spawn."""
         functions = [f for f in self.site.checker.tscope.functions if isinstance(f, n.FuncItem)]
         if not functions or (isinstance(node, n.Var) and node.is_argument):
             return False
@@ -88,5 +88,5 @@ class Origins:
         return Values(self.site.program, Direct(), lambda _: None).follow(self.builder().of(value), hop)
 
     def builder(self) -> shapes.Builder:
-        """Return the maker of the shapes of expressions at the spawn."""
+        """Return the builder of shapes for expressions at the spawn."""
         return shapes.Builder(self.site.module, bound=False)

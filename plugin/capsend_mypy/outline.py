@@ -1,4 +1,4 @@
-"""The references of a function to the code around it, found by names alone: the raw form of a summary, which mypy's cache can carry."""
+"""The references of a function to outer code, found by names alone: the raw form of a summary, for mypy's cache."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 TYPE_ARGUMENTS: Final = 3
-"""How many arguments `type` has where it makes a class."""
+"""The number of arguments with which `type` makes a class."""
 UNKNOWN: Final = ("", "")
 
 
@@ -41,7 +41,8 @@ class Known:
     """Earlier results for module-level objects, shared by the functions of a module.
 
     Attributes:
-        makes_classes: True if some function of the module may make a class or match a pattern, as far as its text shows.
+        makes_classes: True if a function of the module may make a class or match a pattern, according to the module's
+            text.
     """
 
     def __init__(self, *, makes_classes: bool = True) -> None:
@@ -63,11 +64,12 @@ def refs_of(
     Args:
         function: the function or lambda.
         module: the module of the function.
-        has_writes: True if it may hold a `global` statement.
-        known: earlier results for module-level objects, to be shared by the functions of a module.
-        hidden: the module's names of which mypy does not see the values that they have at run time.
+        has_writes: True if it may contain a `global` statement.
+        known: earlier results for module-level objects, shared by the functions of a module.
+        hidden: the module's names whose run-time values mypy does not see.
     """
-    # mypy's visitors are compiled, and no class of Python can inherit from them: this one collects all that is needed, at their speed.
+    # mypy's visitors are compiled, and Python classes cannot inherit from them: this one collects everything at their
+    # speed.
     collector = NameAndMemberCollector()
     function.body.accept(collector)
     owner = function.info if isinstance(function, n.FuncDef) and function.info else None
@@ -122,7 +124,7 @@ def _reached(
 
 
 def _of_classes_inside(scope: n.Node, name_exprs: list[n.NameExpr], module: str) -> Iterator[Ref]:
-    """Yield the methods that making classes in a function runs, and the attributes that its patterns read."""
+    """Yield the methods run by the creation of classes in a function, and the attributes that its patterns read."""
     body = scope.body.body if isinstance(scope, n.FuncItem) else scope.body if isinstance(scope, n.Block) else [scope]
     for statement in syntax.statements(body):
         if isinstance(statement, n.ClassDef) and names.is_local(statement.info):
@@ -170,20 +172,20 @@ def _matched(statement: n.MatchStmt, module: str) -> Iterator[Ref]:
 
 
 def hidden_refs(name_exprs: list[n.NameExpr], module: str, hidden: Collection[str]) -> Iterator[Ref]:
-    """Yield the names that a function reads of which mypy does not see the values."""
+    """Yield the names read by a function whose values mypy does not see."""
     for name in name_exprs if hidden else ():
         if name.kind == n.GDEF and name.name in hidden:
             yield Ref(HIDDEN, f"{module}.{name.name}", "", place_of(name, module))
 
 
 def hidden_names(file: n.MypyFile) -> frozenset[str]:
-    """Return the names of a module that get their values at run time in a branch that mypy skips: `if TYPE_CHECKING: ... else: ...`."""
+    """Return a module's names that are bound at run time in a branch which mypy skips: `if TYPE_CHECKING: ... else: ...`."""
     found: set[str] = set()
     for statement in file.defs:
         if isinstance(statement, n.IfStmt):
             blocks = [*statement.body, *([statement.else_body] if statement.else_body is not None else [])]
             if any(_is_type_checking(test) for test in statement.expr):
-                # mypy marks the blocks that it will not check, and binds no name in them: the syntax is all that is known.
+                # mypy marks the blocks that it does not check, and binds no names in them: only the syntax is known.
                 skipped = (block for block in blocks if block.is_unreachable)
                 found.update(binding.name for block in skipped for binding in syntax.bindings(block))
     return frozenset(found)
@@ -217,7 +219,7 @@ def _globals(
     calls_super = False
     for name in name_exprs:
         node = name.node
-        if node is None and name.name == "super":  # mypy binds the result of `super()`, not its name
+        if node is None and name.name == "super":  # mypy binds the result of `super()`, not the name
             calls_super = owner is not None
         if node is None or (name.kind != n.GDEF and not isinstance(node, n.TypeInfo | n.MypyFile)) or node in seen:
             continue
@@ -241,7 +243,7 @@ def _globals(
 
 
 def _imported(scope: n.Node, module: str) -> Iterator[Ref]:
-    """Yield the modules that calls of `import_module` name which no process has."""
+    """Yield the modules, missing in every process, that calls of `import_module` name."""
     for node in syntax.walk(scope):
         named = imported(node)
         if named is not None and names.is_absent(named):
@@ -249,7 +251,7 @@ def _imported(scope: n.Node, module: str) -> Iterator[Ref]:
 
 
 def target_of(node: n.SymbolNode, fullname: str) -> tuple[str, str] | None:
-    """Return the kind and the full name of a module-level thing; None if every process has it, or it is no value."""
+    """Return (kind, full name) of a module-level object; None if every process has the object, or if it is not a value."""
     if isinstance(node, n.TypeAlias):
         target = get_proper_type(node.target)
         if not isinstance(target, Instance):
@@ -272,7 +274,7 @@ def target_of(node: n.SymbolNode, fullname: str) -> tuple[str, str] | None:
 
 
 def global_ref(node: n.SymbolNode, fullname: str, place: Place) -> Ref | None:
-    """Return the reference to a module-level thing; None if every process has it, or it is no value."""
+    """Return the reference to a module-level object; None if every process has the object, or if it is not a value."""
     target = target_of(node, fullname)
     return Ref(*target, "", place) if target is not None else None
 
@@ -280,7 +282,7 @@ def global_ref(node: n.SymbolNode, fullname: str, place: Place) -> Ref | None:
 def _guessed(
     unknown: list[n.MemberExpr], vocabulary: tuple[list[n.TypeInfo], list[n.TypeInfo]], module: str
 ) -> Iterator[Ref]:
-    """Yield the attributes of the classes that a function mentions which it, or who it hands their instances to, may read."""
+    """Yield the attributes of mentioned classes that a function may read, itself or through functions that get the instances."""
     classes, protocols = vocabulary
     for info in classes:
         for member in unknown:
@@ -293,9 +295,9 @@ def _guessed(
 
 
 def member_refs(member: n.MemberExpr, module: str, receivers: Receivers, unknown: list[n.MemberExpr]) -> Iterator[Ref]:
-    """Yield the references of `base.name`, if the base is a module, a class, or something whose class its declarations show; else note it."""
+    """Yield the references of `base.name`, if the base is a module, a class, or a value whose declarations show its class; else note it."""
     if member.kind == n.GDEF and member.node is not None:
-        # A module's own variables stay with the module, which every process has; those of the user's modules are sent.
+        # Every process has a library module together with its variables; the variables of user modules are sent.
         if not (isinstance(member.node, n.Var) and names.is_known(member.node.fullname)) or names.is_absent(
             member.node.fullname
         ):
@@ -375,7 +377,7 @@ def value_form(value: n.Expression) -> str | None:
 
 
 def decorators(decorator: n.Decorator) -> str:
-    """Return the full names of the decorators on a function, comma-separated; one that is called first ends in "()"."""
+    """Return the full names of a function's decorators, comma-separated; a called decorator ends in "()"."""
     return ",".join(_decorator_name(expression) for expression in decorator.decorators)
 
 
@@ -386,13 +388,13 @@ def _decorator_name(expression: n.Expression) -> str:
 
 
 def is_identity(function: n.FuncDef) -> bool:
-    """Return whether a decorator gives back the very function it is given, as far as its last statement shows."""
+    """Return whether a decorator returns the function that it is given, according to its last statement."""
     returned = _returned(function)
     return bool(function.arguments) and returned is not None and returned is function.arguments[0].variable
 
 
 def is_identity_factory(function: n.FuncDef) -> bool:
-    """Return whether a function makes decorators that give back the very function they are given."""
+    """Return whether a function makes decorators that return the function they are given."""
     returned = syntax.function_of(_returned(function))
     return returned is not None and is_identity(returned)
 
@@ -417,7 +419,7 @@ def _returned(function: n.FuncDef) -> n.SymbolNode | None:
 
 
 def callable_refs(value: n.Expression, module: str) -> list[Ref] | None:
-    """Return the references of a value when it is called, if the syntax shows the function; else None."""
+    """Return the references of calling a value, if the syntax shows the function; else None."""
     if isinstance(value, n.LambdaExpr):
         return refs_of(value, module)
     if isinstance(value, n.ConditionalExpr):

@@ -1,7 +1,8 @@
-"""Takes the overloads of capsend's own calls away, which are for other type checkers: this plugin's own errors are better.
+"""The removal of overloads from capsend's own calls: they are for other type checkers, and this plugin's own errors are better.
 
-mypy tries an overloaded call once for each variant: it would infer a lambda without the types that `spawn` expects, let errors of the plugin
-decide which variant fits (python/mypy#7367), and list all variants where one argument is wrong. The implementation is left.
+mypy tries every variant of an overloaded call: it would infer a lambda without the types that `spawn` expects, let the
+plugin's errors decide which variant fits (python/mypy#7367), and list all variants for one wrong argument. Only the
+implementation is left.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ CLASSES: Final = frozenset(
 
 
 def take_away(ctx: ClassDefContext) -> None:
-    """Leave each overloaded method of a class with its implementation alone, before mypy analyses the body of the class.
+    """Leave only the implementation of each overloaded method of a class, before mypy analyses the class body.
 
-    mypy analyses a class of a module that it reads from its cache only when something that the module depends on has changed; then it parses the
-    module anew, and asks no hook for that.
+    mypy analyses a class of a module from its cache only if a dependency of the module has changed; then it parses the
+    module again, and calls no hook.
     """
     body = ctx.cls.defs.body
     body[:] = [_implementation(each) for each in body]
@@ -38,7 +39,7 @@ def take_away(ctx: ClassDefContext) -> None:
 def _implementation(statement: n.Statement) -> n.Statement:
     if not isinstance(statement, n.OverloadedFuncDef):
         return statement
-    # The items as parsed: analysis takes the implementation out of `items`.
+    # The items as parsed: analysis removes the implementation from `items`.
     *variants, last = statement.unanalyzed_items
     overloaded = all(isinstance(each, n.Decorator) and _is_overload(each.original_decorators) for each in variants)
     return last if variants and overloaded else statement

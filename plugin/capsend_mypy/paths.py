@@ -1,4 +1,4 @@
-"""The classes that a path of attributes and calls leads to, as `receivers.Receivers` writes it."""
+"""The classes to which a path of attributes and calls leads, in the notation of `receivers.Receivers`."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Paths:
         self.modules = modules
 
     def receiver(self, target: str, found: Direct) -> tuple[n.TypeInfo | None, bool]:
-        """Return the class that a path leads to, and whether it is that of the class itself, not of an instance."""
+        """Return (the class to which a path leads, True if the path leads to the class itself and not to an instance)."""
         return next(iter(self.receivers(target, found)), (None, False))
 
     def receivers(self, target: str, found: Direct) -> list[tuple[n.TypeInfo, bool]]:
-        """Return the classes that a path may lead to, each as `receiver` does: a declared union has several."""
+        """Return the classes to which a path may lead, each as for `receiver`: a declared union has several."""
         kind, _, path = target.partition(" ")
         start, *parts = path.split("/")
         reached = self._start(kind, start, found)
@@ -87,11 +87,11 @@ class Paths:
 
 
 def classes_of(declared: Type | None, *, of_self: n.TypeInfo | None = None) -> list[tuple[n.TypeInfo, bool]]:
-    """Return the classes of the values of a type, each with whether such a value is the class itself.
+    """Return (class, True if the value is the class itself) for the values of a type.
 
     Args:
         declared: the type.
-        of_self: the class that a method is called on, for a method that returns `Self`.
+        of_self: the receiver's class, for a method that returns `Self`.
     """
     proper = get_proper_type(declared) if declared is not None else None
     if isinstance(proper, UnionType):

@@ -1,4 +1,4 @@
-"""The functions of the checked program: those that cannot run in another process, found by following references."""
+"""The functions of the checked program: following references finds those that cannot run in another process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Program(Modules):
     """Follows references between functions, for one check.
 
-    It puts the parts together: each knows the ones before it, and follows values through the program, which knows all.
+    It connects the parts: each part has the earlier ones, and reaches the later ones through the program.
     """
 
     def __init__(self, state: State, files: Mapping[str, n.MypyFile]) -> None:
@@ -42,11 +42,11 @@ class Program(Modules):
     # Failures of functions, by strongly connected components
 
     def failures(self, fullname: str) -> tuple[Failure, ...]:
-        """Return why a function, a class's methods, or a callable global cannot run in another process; empty if it can."""
+        """Return the failures of a function, of a class's methods, or of a callable global; empty if it can run in another process."""
         return tuple(self.settled(self.open_failures(fullname)))
 
     def open_failures(self, fullname: str) -> tuple[Failure, ...]:
-        """Return the failures of `failures` before those about constants are taken out, which needs sources to be read."""
+        """Return the failures of `failures` without removing those about constants, which requires reading sources."""
         found = self._solver.known(fullname)
         if found is None:
             self._solver.solve(fullname)
@@ -84,7 +84,7 @@ class Program(Modules):
         return found
 
     def settled(self, failures: Iterable[Failure], here: str = "") -> Iterator[Failure]:
-        """Yield the failures that remain once the sources are read that may refute them; see `Settling.settled`."""
+        """Yield the failures that the sources of modules do not refute; see `Settling.settled`."""
         return self._settling.settled(failures, here)
 
     # The consequences of values, see `values.Follower`
@@ -106,5 +106,5 @@ class Program(Modules):
         self.classes.reach(info, name, hop, found)
 
     def receiver(self, target: str, found: Direct) -> tuple[n.TypeInfo | None, bool]:
-        """Return the class that a path leads to, and whether it is that of the class itself, not of an instance."""
+        """Return (the class to which a path leads, True if the path leads to the class itself and not to an instance)."""
         return self.paths.receiver(target, found)

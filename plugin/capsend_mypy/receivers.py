@@ -1,4 +1,4 @@
-"""The class of the base of an attribute, found in the declarations that a function's syntax shows."""
+"""The class of the receiver of an attribute, found in the declarations that a function's syntax shows."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ IMPORT_MODULE: Final = "importlib.import_module"
 
 
 class Receivers:
-    """Finds the class of the base of an attribute, from declarations alone.
+    """Finds the class of an attribute's receiver from declarations alone.
 
-    mypy's inferred types are known in some of its phases only, and a summary must not depend on the phase.
+    mypy's inferred types exist only in some phases, and a summary must not depend on the phase.
 
-    A class is given as a path: "C name" for an instance of a class, "T name" for the class itself, "V name" for a module's variable,
-    "F name" for the result of a function, "M name" for an imported module, followed by "/attribute" and "/method()" for the way from it.
+    A class is given as a path: "C name" for an instance of a class, "T name" for the class itself, "V name" for a
+    module's variable, "F name" for the result of a function, "M name" for an imported module, followed by "/attribute"
+    and "/method()" for each step.
 
     Args:
         owner: the class of the function, if it is a method.
@@ -48,14 +49,14 @@ class Receivers:
         return symbol is not None and isinstance(symbol.node, n.Var) and not symbol.node.is_initialized_in_class
 
     def path_of_receiver(self) -> str | None:
-        """Return the path to the class that the function belongs to, as a class."""
+        """Return the path to the function's class, as a class."""
         return class_path("T", self.owner) if self.owner is not None else None
 
     def path(self, base: n.Expression, depth: int = 0) -> str | None:
-        """Return the path to the class of an expression's value; None if it does not lead to one of the user's classes."""
+        """Return the path to the class of an expression's value; None if it is not a user class."""
         if depth > MAX_PATH:
             return None
-        # mypy binds `module.name` when it analyses names; any other attribute is found by the class of its owner.
+        # mypy binds `module.name` when it analyses names; any other attribute is found through its owner's class.
         if isinstance(base, n.MemberExpr) and not (base.kind == n.GDEF and base.node is not None):
             inner = self.path(base.expr, depth + 1)
             return f"{inner}/{base.name}" if inner is not None else None
@@ -121,12 +122,12 @@ class Receivers:
 
 
 def class_path(kind: str, info: n.TypeInfo) -> str | None:
-    """Return the path to one of the user's classes; None for any other class, and for one that a function makes."""
+    """Return the path to a user class; None for other classes, and for a class made in a function."""
     return None if names.is_known(info.fullname) or names.is_local(info) else f"{kind} {info.fullname}"
 
 
 def imported(node: n.Node) -> str | None:
-    """Return the module that `importlib.import_module("constant")` imports; None for anything else."""
+    """Return the module imported by `importlib.import_module("constant")`; None for other expressions."""
     if not isinstance(node, n.CallExpr) or not isinstance(node.callee, n.RefExpr) or not node.args:
         return None
     given = node.args[0]

@@ -1,4 +1,4 @@
-"""The consequences of each reference of a function: failures, and the functions and classes to go on with."""
+"""The consequences of each reference of a function: failures, and further functions and classes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAMED: Final = frozenset({mentions.FUNCTION, mentions.CLASS, mentions.VARIABLE, 
 SUBCLASSES: Final = "__subclasses__"
 CACHES: Final = frozenset({"functools.cache", "functools.lru_cache", "functools.lru_cache()"})
 GENERIC: Final = frozenset({"functools.singledispatch", "functools.singledispatchmethod"})
-"""The decorators that make a generic function, whose implementations are among the references of the function."""
+"""The decorators that make a generic function, whose implementations are among the function's references."""
 
 
 class References:
@@ -41,7 +41,7 @@ class References:
 
     Args:
         modules: finds the object of a full name.
-        paths: knows the classes of receivers.
+        paths: finds the classes of receivers.
         variables: judges variables.
         classes: follows classes.
         follower: follows the consequences of values.
@@ -57,7 +57,7 @@ class References:
         self.follower = follower
 
     def all(self, function: str, refs: Iterable[Ref], found: Direct) -> None:
-        """Add the consequences of the references of a function; a lost write is not reported as a read as well."""
+        """Add the consequences of the references of a function; a lost write is not also reported as a read."""
         refs = list(refs)
         lost = {(ref.target, "") for ref in refs if ref.kind in {mentions.WRITTEN, mentions.HIDDEN}}
         for ref in refs:
@@ -70,7 +70,7 @@ class References:
                 break
 
     def _attribute(self, function: str, ref: Ref, found: Direct) -> set[tuple[str, str]]:
-        """Add the failure of an assignment to an attribute, unless its declaration allows it; return the reference of a read."""
+        """Add the failure of an assignment to an attribute, unless a declaration allows it; return the reference of a read."""
         kind, _, name = ref.target.partition(" ")
         if kind == writes.MODULE:
             found.modules.add(name)
@@ -154,7 +154,7 @@ class References:
                 self.classes.reach(info, name, hop._replace(label=name), found, through_class=through_class)
 
     def _of_module(self, ref: Ref, hop: Hop, found: Direct) -> None:
-        """Add the consequences of an attribute of a module that `import_module` named."""
+        """Add the consequences of an attribute of a module named by `import_module`."""
         module, _, rest = ref.target.removeprefix(receivers.IMPORTED).partition("/")
         first, _, more = rest.partition("/")
         fullname = f"{module}.{first.removesuffix('()') or ref.member}"
@@ -201,7 +201,7 @@ class References:
         return node.type.arg_types[node.type.arg_names.index(name)]
 
     def _cached(self, ref: Ref, hop: Hop, found: Direct) -> None:
-        """Add the results that a caching function would share with its callers: each process would have a cache of its own."""
+        """Add the results that a caching function would share with its callers: each process would have a separate cache."""
         if CACHES.isdisjoint(ref.member.split(",")):
             return
         function = syntax.function_of(self.modules.symbol(ref.target))
@@ -248,21 +248,24 @@ class References:
         return True
 
     def _is_shown(self, declared: Type, found: Direct) -> bool:
-        """Return whether the result of decorators is judged by their bodies: by its type if that is capsend's, or spoilt by more than callables."""
+        """Return whether the result of decorators is judged by the decorators' bodies.
+
+        It is judged by its type if that is capsend's, or spoilt by more than callables.
+        """
         if is_spawnable(declared) or is_host_function(declared):
             return False
         by_type = isinstance(declared, Instance) and not names.is_known(declared.type.fullname)
         return not by_type or all(map(is_callable, self.modules.judged(declared, Trait.PROCESS_SEND, found)[0]))
 
     def _by_body(self, ref: Ref, found: Direct) -> bool:
-        """Add the consequences of the function that decorators make, if their bodies show it."""
+        """Add the consequences of the function made by decorators, if their bodies show it."""
         shape = self.modules.shape(f"{ref.target}@")
         hop = Hop(ref.target, ref.target.rpartition(".")[2], ref.place)
         return shape is not None and Values(self.follower, found).follow(shape, hop)
 
 
 def _decorator_of(node: n.SymbolNode | None) -> n.Decorator | None:
-    """Return the decorator that a symbol is, or that wraps its overloaded implementation."""
+    """Return the decorator that a symbol is, or the one around its overloaded implementation."""
     if isinstance(node, n.OverloadedFuncDef):
         node = node.impl
     return node if isinstance(node, n.Decorator) else None

@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
 LOOKUPS: Final = frozenset({"builtins.getattr", "builtins.hasattr"})
 MAKERS: Final = frozenset({"operator.attrgetter", "operator.methodcaller"})
-"""Functions of the library that look attributes up whose names they are given."""
+"""Functions of the library that look up attributes by given names."""
 NAMESPACES: Final = frozenset({"builtins.vars", "builtins.globals"})
 DICT: Final = "__dict__"
 TAKING: Final = frozenset({"get", "pop", "setdefault", "__getitem__"})
 BEGUN: Final = "*"
-"""What the name of an attribute ends in that is computed: `getattr(self, f"visit_{kind}")` reaches all whose names begin so."""
+"""The suffix of a computed attribute name: `getattr(self, f"visit_{kind}")` reaches all names with the prefix."""
 SHORTEST: Final = 3
-"""A shorter beginning, underscores apart, says nothing; the run time draws the same line."""
+"""A prefix shorter than this, without underscores, is useless; the run time has the same limit."""
 BUILT_IN: Final = frozenset({"getattr", "hasattr", "vars", "globals", "attrgetter", "methodcaller"})
 
 
 def may_reflect(name_exprs: list[n.NameExpr], member_exprs: list[n.MemberExpr]) -> bool:
-    """Return whether a function may reach something by a text; quick, as it is asked of every function."""
+    """Return whether a function may reach an object by a text; quick, as it is called for every function."""
     return any(name.name in BUILT_IN for name in name_exprs) or any(
         member.name == DICT or member.name in BUILT_IN for member in member_exprs
     )
 
 
 def members(scope: n.Node) -> Iterator[n.MemberExpr]:
-    """Yield the attributes that a function reaches by a constant text, in the form in which it could have named them."""
+    """Yield the attributes that a function reaches by a constant text, in the form of an ordinary attribute expression."""
     for node in syntax.walk(scope):
         if isinstance(node, n.CallExpr):
             yield from _looked_up(node)
@@ -43,7 +43,7 @@ def members(scope: n.Node) -> Iterator[n.MemberExpr]:
 
 
 def globals_of(scope: n.Node) -> Iterator[tuple[str, n.Node]]:
-    """Yield (name, place) of the globals of its own module that a function takes from `globals()`."""
+    """Yield (name, place) of the globals that a function takes from `globals()`."""
     for node in syntax.walk(scope):
         base, key = _taken(node)
         if key is not None and base is not None and is_globals(base):
@@ -74,7 +74,7 @@ def holder(base: n.Expression) -> n.Expression | None:
 
 
 def member(base: n.Expression, name: str, place: n.Context) -> n.MemberExpr:
-    """Return an attribute as mypy would have bound it."""
+    """Return an attribute in the form to which mypy would have bound it."""
     found = n.MemberExpr(base, name)
     found.set_line(place)
     module = base.node if isinstance(base, n.RefExpr) else None
@@ -86,7 +86,7 @@ def member(base: n.Expression, name: str, place: n.Context) -> n.MemberExpr:
 
 
 def matching(info: n.TypeInfo, name: str) -> list[str]:
-    """Return the attributes of a class, its bases' included, that a name means; the name may be one that is computed."""
+    """Return the attributes of a class and its bases that a name, perhaps a computed one, may mean."""
     if not name.endswith(BEGUN):
         return [name] if info.get(name) is not None else []
     beginning = name.removesuffix(BEGUN)
@@ -94,13 +94,16 @@ def matching(info: n.TypeInfo, name: str) -> list[str]:
 
 
 def _begun(name: n.Expression) -> str:
-    """Return the name of an attribute that is computed, as `matching` takes it; empty if its beginning says nothing."""
+    """Return a computed attribute name in the form for `matching`; empty if its prefix is useless."""
     beginning = _beginning(name)
     return beginning + BEGUN if len(beginning.strip("_")) >= SHORTEST else ""
 
 
 def _beginning(name: n.Expression) -> str:
-    """Return the text with which a computed text begins: of an f-string, which mypy makes a call of `"".join`, of a sum, or of a text with `%`."""
+    """Return the constant beginning of a computed text.
+
+    The text may be an f-string, which mypy turns into a call of `"".join`, a sum, or a text with `%`.
+    """
     if isinstance(name, n.StrExpr):
         return name.value
     if isinstance(name, n.OpExpr):
@@ -120,7 +123,7 @@ def _looked_up(call: n.CallExpr) -> Iterator[n.MemberExpr]:
         for path in call.args[: 1 if called == "operator.methodcaller" else None]:
             if isinstance(path, n.StrExpr):
                 for name in path.value.split("."):
-                    yield member(path, name, call)  # of what it is looked up shows at the call of what this makes
+                    yield member(path, name, call)  # the object of the lookup shows at the call of the result
     elif isinstance(call.callee, n.CallExpr) and _called(call.callee) in MAKERS and call.args and call.callee.args:
         path = call.callee.args[0]
         base: n.Expression = call.args[0]

@@ -1,4 +1,4 @@
-"""Tables that decorators fill: which functions of a module its own registering decorators put into them."""
+"""Tables filled by decorators: which functions a module's own registering decorators put into them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def tables(
     file: n.MypyFile, found: Sequence[Found], refs: Mapping[str, list[mentions.Ref]]
 ) -> Iterator[tuple[str, Shape]]:
-    """Yield the variables that decorators of their module fill, with the entries of these; entries of other modules are left to the run time."""
+    """Yield (variable, its entries) for variables that decorators of the same module fill; entries from other modules are left to the run time."""
     prefix = f"{file.fullname}."
     filled_by = {
         local: {ref.target[len(prefix) :] for ref in refs.get(local, ()) if _is_own(ref, prefix)}
@@ -48,7 +48,7 @@ def _is_own(ref: mentions.Ref, prefix: str) -> bool:
 
 
 def _filled(expression: n.Expression, prefix: str, filled_by: Mapping[str, set[str]]) -> set[str]:
-    """Return the variables that a decorator may put its function into."""
+    """Return the variables into which a decorator may put its function."""
     while isinstance(expression, n.CallExpr):
         expression = expression.callee
     if not isinstance(expression, n.RefExpr):

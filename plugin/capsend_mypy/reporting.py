@@ -1,4 +1,4 @@
-"""Turns findings into mypy's errors: the headline at the captured name, notes below it, the spawn as their origin."""
+"""Findings as mypy errors: the headline at the captured name, notes below it, the spawn as their origin."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ UNEXPECTED = "unexpected {error} in the capsend plugin while it checked this. Pl
 
 
 class Reporter:
-    """Reports the findings of one check, at the places of one file.
+    """Reports the findings of one check, at places in one file.
 
     Args:
         checker: mypy's checker of the file; its class is compiled and has no public interface for this.
-        origin: the call or decorator that the check is for; `type: ignore` works on its lines too.
+        origin: the checked call or decorator; `type: ignore` works on its lines too.
     """
 
     def __init__(self, checker: Any, modules: Modules, origin: Context) -> None:
@@ -47,10 +47,10 @@ class Reporter:
 
         Args:
             finding: the finding.
-            rule: the rule for which its type has too little information.
-            place: where the caret belongs.
+            rule: the rule that applies if the type has too little information.
+            place: the place of the error.
             elsewhere: True if the captured name itself is in another file, which the notes then name.
-            verb: the origin's name in the note at the end.
+            verb: the name of the origin in the last note.
         """
         self.count += 1
         message = self.checker.msg
@@ -62,14 +62,14 @@ class Reporter:
         if place.line != self.origin.line:
             notes.append(f"{verb} in line {self.origin.line}")
         with unwatched(message):
-            # `origin_context` makes `type: ignore` work on the line of the spawn as well; the caret stays at the capture.
+            # `origin_context` makes `type: ignore` work on the line of the spawn too; the caret stays at the capture.
             error = message.fail(headline, place, code=code, origin_context=self.origin)
             self.reported.append(error)
             for note in notes:
                 message.note(note, place, parent_error=error, origin_context=self.origin)
 
     def failure(self, failure: Failure, place: Context, *, trail: Sequence[str] = (), verb: str = "spawned") -> None:
-        """Report why a function cannot run in another process, at the last place on the way to it that this file has."""
+        """Report why a function cannot run in another process, at the last place in this file on the path to the reason."""
         here = self.checker.tree.fullname
         hops = failure.hops
         known = [hop for hop in hops if hop.place is not None and hop.place.module == here]
@@ -99,7 +99,7 @@ class Reporter:
         return {"file": self.checker.msg.errors.simplify_path(file.path), "line": line}
 
     def unexpected(self, error: Exception) -> None:
-        """Report a surprise as an error of its own, as a crash would take every other message with it."""
+        """Report an unexpected exception as an error: a crash would suppress all other messages."""
         text = UNEXPECTED.format(error=f"{type(error).__name__}: {error}")
         with unwatched(self.checker.msg):
             self.checker.msg.fail(text, self.origin, code=codes.INTERNAL)
@@ -107,12 +107,13 @@ class Reporter:
 
 @contextmanager
 def unwatched(message: MessageBuilder) -> Iterator[None]:
-    """Report past mypy's trials of a call, which take any error in an argument for a reason to reject an overload.
+    """Report past mypy's trials of a call, which treat any error in an argument as a reason to reject an overload.
 
-    It also keeps the notes: mypy reports the remembered errors of an expression as the same object again, and drops the notes of both.
+    It also keeps the notes: mypy reports an expression's remembered errors again as the same objects, and drops the
+    notes of both.
     """
     errors = message.errors
-    watchers, errors._watchers = errors._watchers, []  # noqa: SLF001 - mypy has no public way to report in a trial
+    watchers, errors._watchers = errors._watchers, []  # noqa: SLF001 - mypy has no public way to report during a trial
     try:
         yield
     finally:
@@ -120,7 +121,7 @@ def unwatched(message: MessageBuilder) -> Iterator[None]:
 
 
 def forget(message: MessageBuilder, reported: Sequence[ErrorInfo]) -> None:
-    """Take back errors of this file, and their notes, after a better look at the same expression."""
+    """Remove errors of this file, and their notes, after a better check of the same expression."""
     gone = {id(error) for error in reported}
     # Errors wait there until mypy is done with the file: only then are they sorted and printed.
     known = message.errors.error_info_map.get(message.errors.file)
@@ -129,7 +130,7 @@ def forget(message: MessageBuilder, reported: Sequence[ErrorInfo]) -> None:
 
 
 def _is_known(message: MessageBuilder, headline: str, place: Context, code: str) -> bool:
-    """Return whether this was reported before: a look from another context may have shown another type."""
+    """Return whether this was reported before: a check in another context may have shown another type."""
     head = headline.partition('" is ')[0]
     return any(
         info.line == place.line
@@ -143,7 +144,7 @@ def _is_known(message: MessageBuilder, headline: str, place: Context, code: str)
 
 
 def find_line(path: str, local: str, variable: str) -> int:
-    """Return the line in which a function mentions a name: summaries hold no lines, as a shifted line is no change."""
+    """Return the line in which a function mentions a name: summaries contain no lines, as a moved line is no change."""
     try:
         with open(path, encoding="utf-8") as file:
             node: ast.AST = ast.parse(file.read())

@@ -1,4 +1,4 @@
-"""Settles the failures that hold unless the source of some module shows otherwise: those about constants, defaults and unread attributes."""
+"""The failures that hold unless a module's source refutes them: those about constants, defaults and unread attributes."""
 
 from __future__ import annotations
 
@@ -28,11 +28,13 @@ LOOKING_UP: Final = re.compile(rb"\b(?:getattr|attrgetter|methodcaller)\b")
 
 
 class Settling:
-    """Reads sources of modules, which is slow: only for failures that would be reported otherwise.
+    """Reads sources of modules.
+
+    Reading is slow, so it is done only for failures that would otherwise be reported.
 
     Args:
         modules: finds the object of a full name.
-        open_failures: gives the failures of a function by its full name, unsettled.
+        open_failures: returns the unsettled failures of a function by its full name.
     """
 
     def __init__(self, modules: Modules, open_failures: Callable[[str], tuple[Failure, ...]]) -> None:
@@ -40,7 +42,7 @@ class Settling:
         self.open_failures = open_failures
 
     def settled(self, failures: Iterable[Failure], here: str = "") -> Iterator[Failure]:
-        """Yield the failures that remain once those about constants of modules are taken out.
+        """Yield the failures, without those about constants of modules.
 
         Args:
             failures: the failures.
@@ -86,9 +88,9 @@ class Settling:
         return found
 
     def _is_read(self, name: str) -> bool:
-        """Return whether any module of the user's reads an attribute of a name, as far as its text shows."""
+        """Return whether a user module reads an attribute of a name, according to its text."""
         spelled = f".{name}".encode()
-        # `getattr` is given the name, or a text with which it begins.
+        # `getattr` gets the name, or a prefix of it.
         beginnings = [re.escape(name[:end].encode()) for end in range(reflection.SHORTEST, len(name) + 1)]
         quoted = re.compile(rb"[\"'](?:" + b"|".join(reversed(beginnings)) + rb")[\"'{%]") if beginnings else None
         for module, file in self.modules.files.items():
@@ -102,12 +104,12 @@ class Settling:
         return False
 
     def _implementations(self, generic: str) -> list[str]:
-        """Return the registrations of other modules with a generic function, as names that `open_failures` knows."""
+        """Return other modules' registrations with a generic function, as names for `open_failures`."""
         key = dispatch.local_name(generic)
         found: list[str] = []
         for module, file in self.modules.files.items():
             known = self.modules.state.summaries.get(module)
-            # A look into the text saves decoding the summaries of all cached modules.
+            # Searching the text saves decoding the summaries of all cached modules.
             text = summary.attached(file) if known is None and file.is_cache_skeleton else None
             if text is not None and key in text:
                 known = self.modules.summary(module)
@@ -116,7 +118,10 @@ class Settling:
         return found
 
     def _held_by_constant(self, fullname: str, reader: str) -> list[str] | None:
-        """Return the functions and classes in a constant of a module; None if a variable is none, or its reader does more than read it."""
+        """Return the functions and classes in a constant of a module.
+
+        None if the variable is not a constant, or if its reader does more than read it.
+        """
         module, name = self.modules.split(fullname)
         node, file = self.modules.symbol(fullname), self.modules.files.get(module)
         sources, is_global = self.modules.state.sources, "." not in name
@@ -137,19 +142,21 @@ class Settling:
                 else sources.only_reads_attribute(other, constant)
             ):
                 return None
-        if is_filled:  # its expression does not make all of it
+        if is_filled:  # the expression does not make all of it
             return self._classes_of_contents(node.type, constant.depth, [])
         held = self._leaves(module, constant, name if is_global else "")
         known = [function for function in held if function]
         return known if None not in held else self._classes_of_contents(node.type, constant.depth, known)
 
     def _leaves(self, module: str, constant: Constant, table_: str = "") -> list[str | None]:
-        """Return the functions and classes in a display; empty for one that every process has, None if the source does not show it.
+        """Return the functions and classes in a display.
+
+        A name is empty if every process has the object, and None if the source does not show it.
 
         Args:
             module: the module of the display.
             constant: the constant that it makes.
-            table_: the global that holds it, if lambdas in it are known by that name.
+            table_: the global that holds it, if lambdas in it are registered under that name.
         """
         found: list[str | None] = []
         for leaf in constants.leaves(constant.value):
@@ -162,7 +169,7 @@ class Settling:
         return found
 
     def _is_plain_partial(self, module: str, call: ast.Call) -> bool:
-        """Return whether an expression is `functools.partial(function, ...)` with literals for all other arguments."""
+        """Return whether an expression is `functools.partial(function, ...)` with only literals as other arguments."""
         named = constants.dotted(call.func)
         node = self.modules.symbol(f"{module}.{named}") if named else None
         given = [*call.args[1:], *(keyword.value for keyword in call.keywords)]
@@ -174,7 +181,7 @@ class Settling:
         )
 
     def _held_by_default(self, described: str) -> list[str] | None:
-        """Return the functions and classes in a default that its function only reads; None if it does more."""
+        """Return the functions and classes in a default that its function only reads; None otherwise."""
         fullname, _, parameter = described.partition("(")
         module, local = self.modules.split(fullname)
         file = self.modules.files.get(module)
@@ -183,7 +190,7 @@ class Settling:
         return [function for function in held if function] if None not in held else None
 
     def _classes_of_contents(self, declared: Type, depth: int, known: list[str]) -> list[str] | None:
-        """Judge the elements of a constant by the types of its containers, if the source does not show them."""
+        """Judge the elements of a constant by the types of its containers, if the source does not show the elements."""
         found = Direct()
         for inner in constants.contents(declared, depth):
             spoils, classes = self.modules.judged(inner, Trait.PROCESS_SEND, found)
@@ -194,7 +201,7 @@ class Settling:
         return known
 
     def _function_at(self, module: str, leaf: ast.expr) -> str | None:
-        """Return the full name of the function or class that an expression of a module names; empty if every process has it."""
+        """Return the full name of the function or class that an expression names; empty if every process has it."""
         name = constants.dotted(leaf)
         first = name.partition(".")[0]
         if first in BUILT_IN and first not in self.modules.files[module].names:

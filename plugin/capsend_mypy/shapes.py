@@ -1,7 +1,7 @@
 """The shapes of values: functions with their closures and results, and calls, as far as the syntax shows them.
 
-A decorated function is the result of its decorators. The function and its captures are found in the body of the decorator;
-a shape keeps that in a form which mypy's cache can carry, for modules whose bodies are gone.
+A decorated function is the result of its decorators. The function and its captures are found in the decorator's body; a
+shape is the form of these for mypy's cache, which outlives the bodies.
 """
 
 from __future__ import annotations
@@ -35,27 +35,27 @@ OUTER: Final = "o"
 MOST_DEEP: Final = 12
 STARRED: Final = "*"
 CHANGED: Final = "!"
-"""Follows the name of a cell whose value the function changes."""
+"""The suffix of a cell's name if the function changes the cell's value."""
 PREPARED: Final = "functools.wraps"
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A value, as the syntax shows it.
+    """A value, as far as the syntax shows it.
 
     Attributes:
         kind: one of this module's constants: a literal, a module-level thing, a method with its receiver, a parameter, a function,
             a call, a display, one of several values, the decorated function itself, a value that the syntax does not show, or a variable
             of the checked function.
-        name: the full name, the parameter's place and name, or how messages call it.
+        name: the full name, the parameter's index and name, or the name in messages.
         parts: the cells of a function, the items of a display, the callee and the arguments of a call, the receiver of a method that is not
             called where it stands.
-        keys: the names of the cells, or of the arguments, "" where one is given by position.
-        refs: the module-level names that a function's body refers to.
-        parameters: the names of a function's parameters; "*" and "**" before the ones that collect.
-        defaults: their defaults, as many as parameters.
+        keys: the names of the cells, or of the arguments; "" for a positional argument.
+        refs: the module-level references of a function's body.
+        parameters: the names of a function's parameters, with "*" and "**" before the variadic ones.
+        defaults: the defaults, one for each parameter.
         returns: the result of a function, if it may be a callable.
-        place: where; None when the shape comes from a cache.
+        place: the place of the value; None if the shape comes from a cache.
         node: the expression of a variable of the checked function.
     """
 
@@ -82,7 +82,7 @@ DECORATED: Final = Shape(SELF)
 
 
 def encoded(shape: Shape) -> list[Any]:
-    """Return a shape as JSON can hold it, without places."""
+    """Return a shape as data for JSON, without places."""
     data: list[Any] = [
         shape.kind,
         shape.name,
@@ -99,7 +99,7 @@ def encoded(shape: Shape) -> list[Any]:
 
 
 def decoded(data: list[Any]) -> Shape:
-    """Return the shape that `encoded` made data of."""
+    """Return the shape from data made by `encoded`."""
     missing: list[Any] = ["", [], [], [], [], [], []]
     whole = data + missing[len(data) - 1 :]
     return Shape(
@@ -115,7 +115,7 @@ def decoded(data: list[Any]) -> Shape:
 
 
 def may_return_callable(function: n.FuncDef) -> bool:
-    """Return whether a function may return a callable, by its annotations: most do not, and need no shape."""
+    """Return whether a function may return a callable, by its annotations: most cannot, and need no shape."""
     declared = function.type
     if not isinstance(declared, CallableType):
         return True
@@ -143,11 +143,12 @@ def of_decorated(decorator: n.Decorator, builder: Builder) -> Shape:
 
 
 class Builder:
-    """Makes the shapes of expressions of one file.
+    """Makes the shapes of expressions in one file.
 
     Args:
         module: the name of the module.
-        scopes: the functions around the expression, outermost first; another local name is a variable of the checked function.
+        scopes: the functions around the expression, outermost first; any other local name is a variable of the checked
+            function.
         bound: True if there is no checked function: then other local names are unknown.
     """
 
@@ -182,7 +183,7 @@ class Builder:
                 return Shape(EITHER, parts=(self.of(value.if_expr), self.of(value.else_expr)))
             case n.OpExpr() if value.op in {"and", "or"}:
                 return Shape(EITHER, parts=(self.of(value.left), self.of(value.right)))
-            # mypy keeps the call as written, and the special form that it stands for in `analyzed`.
+            # mypy keeps the call as written, and the special form that it means in `analyzed`.
             case n.CallExpr() if isinstance(value.analyzed, n.CastExpr | n.AssertTypeExpr):
                 return self.of(value.analyzed)
             case n.CallExpr():
@@ -197,7 +198,7 @@ class Builder:
                 return self._comprehension(value)
             case n.StarExpr():
                 return self.of(value.expr)
-            # `Box[int]` as a value is the class; mypy tells it from a subscript in `analyzed` alone.
+            # `Box[int]` as a value is the class; only `analyzed` distinguishes it from a subscript.
             case n.IndexExpr() if isinstance(value.analyzed, n.TypeApplication):
                 return self.of(value.base)
             case n.RefExpr():
@@ -207,7 +208,7 @@ class Builder:
         return self._unknown(value)
 
     def value_of(self, value: n.Expression, owner: str) -> Shape:
-        """Return the shape of the value of a variable, whose functions are called after it."""
+        """Return the shape of the value of a variable; functions in it get the variable's name."""
         self._owner, self._lambdas = owner, 0
         return self.of(value)
 
@@ -228,7 +229,7 @@ class Builder:
         return Shape(DISPLAY, name, parts=parts, place=self.spot(value))
 
     def _comprehension(self, value: n.GeneratorExpr | n.DictionaryComprehension) -> Shape:
-        """Return a display of the iterables and the elements of a comprehension; the elements come from the iterables."""
+        """Return a display of the iterables and elements of a comprehension, since the elements come from the iterables."""
         self._elements.update(node for index in value.indices for node in _named_in(index))
         made = [value.key, value.value] if isinstance(value, n.DictionaryComprehension) else [value.left_expr]
         parts = tuple(self.of(part) for part in [*value.sequences, *made])
@@ -245,12 +246,12 @@ class Builder:
         return Shape(CALL, parts=parts, keys=keys, place=self.spot(value), node=outer)
 
     def _given(self, argument: n.Expression) -> Shape:
-        """Return an argument; the call consumes the items of a generator expression."""
+        """Return an argument; if it is a generator expression, the call consumes the items."""
         shape = self.of(argument)
         return replace(shape, name="builtins.tuple") if isinstance(argument, n.GeneratorExpr) else shape
 
     def callee(self, value: n.Expression) -> Shape:
-        """Return the called function: of a local function its body counts, for it runs at the call."""
+        """Return the called function; the body of a local function counts, since it runs at the call."""
         node = value.node if isinstance(value, n.NameExpr) and value.kind == n.LDEF else None
         function = syntax.function_of(node)
         if isinstance(value, n.MemberExpr) and not (value.kind == n.GDEF and value.node is not None):
@@ -299,7 +300,7 @@ class Builder:
             node = target.type if isinstance(target, Instance) else None
         if node is None:
             return self._unknown(value)
-        # The full name of a use is that of the imported name; the node's own is where it was defined.
+        # A use has the full name of the imported name; the node has the name of the definition.
         full = node.fullname if isinstance(node, n.TypeInfo | n.Var) or value.kind == n.MDEF else value.fullname
         return Shape(NAME, full or value.fullname, place=self.spot(value))
 
@@ -345,7 +346,7 @@ class Builder:
         return self._unknown(value)
 
     def function(self, function: n.FuncItem, name: str, node: object = None) -> Shape:
-        """Return the shape of a function: its references, its cells, its parameters, and the callables it may return."""
+        """Return the shape of a function: its references, its cells, its parameters, and the callables that it may return."""
         self._building.append(node if node is not None else function)
         outer, self.scopes = self.scopes, (*self.scopes, function)
         try:
@@ -375,7 +376,7 @@ class Builder:
         )
 
     def maker(self, function: n.FuncDef, local: str) -> Shape | None:
-        """Return the shape of a module's function as something that makes callables; None if it shows none that it returns."""
+        """Return the shape of a module's function as a maker of callables; None if it visibly returns none."""
         self._building.append(function)
         self.scopes = (function,)
         returned = tuple(self._returns(function))
@@ -424,7 +425,7 @@ class Builder:
             yield name.name + mark, replace(self.of(name), place=self.spot(name))
 
     def _lost(self, function: n.FuncItem) -> Iterator[tuple[str, mentions.Place]]:
-        """Yield the variables outside a function that it assigns by `nonlocal`."""
+        """Yield the outer variables that a function assigns by `nonlocal`."""
         nodes = list(syntax.walk(function.body))
         own = syntax.own_symbols(function, nodes, [node for node in nodes if isinstance(node, n.NameExpr)])
         for scope in [function, *(node for node in nodes if isinstance(node, n.FuncDef))]:
@@ -435,7 +436,7 @@ class Builder:
 
 
 def of_variables(file: n.MypyFile) -> Iterator[tuple[str, Shape]]:
-    """Yield the values of the variables that a module and its classes bind once, where they may hold callables, by their local names."""
+    """Yield (local name, value) of the variables that a module and its classes bind once, if they may hold callables."""
     yield from _of_body(file.defs, "", Builder(file.fullname))
 
 
@@ -468,13 +469,13 @@ TELLING: Final = (
     n.SetComprehension,
     n.DictionaryComprehension,
 )
-"""The expressions that may make or hold callables."""
+"""The expressions that may make or contain callables."""
 MUTABLE: Final = {kind: form for kind, form in outline.DISPLAYS.items() if form.startswith("builtins.")}
 SENTINEL: Final = "builtins.object"
 
 
 def _is_telling(shape: Shape) -> bool:
-    """Return whether a value is, holds or is made of something other than literals and objects of the standard library."""
+    """Return whether a value contains anything but literals and objects of the standard library."""
     if shape.kind == CALL and shape.parts[0].kind == NAME:
         made = shape.parts[0].name
         return made == SENTINEL or not names.is_known(made) or any(_is_telling(part) for part in shape.parts[1:])
@@ -482,19 +483,19 @@ def _is_telling(shape: Shape) -> bool:
 
 
 def _names_anything(value: n.Expression) -> bool:
-    """Return whether an expression may hold callables: large tables of literals are passed over quickly."""
+    """Return whether an expression may contain callables: large tables of literals are skipped quickly."""
     if isinstance(value, n.LambdaExpr | n.CallExpr | n.RefExpr):
         return True
-    # Compiled, as all visitors of mypy: a large table of literals is not walked in Python.
+    # Compiled, like all visitors of mypy: a large table of literals is not walked in Python.
     collector = NameAndMemberCollector()
     value.accept(collector)
     return bool(collector.name_exprs or collector.member_exprs)
 
 
 def _is_asked_for(node: n.Var, value: n.Expression) -> bool:
-    """Return whether a check may ask for the value of a variable: of a list, dict or set only if each process owns it.
+    """Return whether a check may need the value of a variable; that of a list, dict or set only if each process owns it.
 
-    Otherwise it is mutable, whatever it holds, or a constant, which its source shows.
+    Otherwise such a variable is mutable, whatever its content, or a constant, as shown by its source.
     """
     if type(value) not in MUTABLE or node.type is None:
         return True
@@ -520,7 +521,7 @@ def _parameter(argument: n.Argument, depth: int) -> str:
 
 
 def _is_preparation(expression: n.Expression) -> bool:
-    """Return whether a decorator is `functools.wraps(fn)`, which gives back the function that it is given."""
+    """Return whether a decorator is `functools.wraps(fn)`, which returns the function it is given."""
     return (
         isinstance(expression, n.CallExpr)
         and isinstance(expression.callee, n.RefExpr)

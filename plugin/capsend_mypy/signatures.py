@@ -1,4 +1,4 @@
-"""The signatures of capsend's calls: the mailbox taken out, the result of a coroutine in its place, lambdas with defaults let through."""
+"""The signatures of capsend's calls: without the mailbox, with the result of a coroutine in its place, and for lambdas with defaults."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from capsend_mypy.marks import is_wasm_function
 if TYPE_CHECKING:
     from mypy.plugin import FunctionSigContext, MethodSigContext
 
-# mypy gives an `async def` the type `typing.Coroutine`; the others are for annotations.
+# mypy gives an `async def` the type `typing.Coroutine`; the other names are for annotations.
 COROUTINES: Final = frozenset({"typing.Coroutine", "typing.Awaitable", "types.CoroutineType"})
 
 
@@ -40,10 +40,10 @@ def of_stream(ctx: MethodSigContext) -> CallableType:
 
 
 def of_call(ctx: MethodSigContext) -> CallableType:
-    """Return the signature of an address's `call` with the type of the answer put in."""
+    """Return the signature of an address's `call` with the type of the answer filled in."""
     try:
         return calls.signature(ctx)
-    except Exception:  # noqa: BLE001 - without it, mypy infers what it can
+    except Exception:  # noqa: BLE001 - without the answer's type, mypy infers as much as it can
         return ctx.default_signature
 
 
@@ -54,7 +54,7 @@ def of_spawnable(ctx: MethodSigContext) -> CallableType:
 
 
 def parameter_names(spawned: Type) -> list[str | None]:
-    """Return the names of a callable's positional parameters, as far as its type has them."""
+    """Return the names of a callable's positional parameters, as far as its type shows them."""
     found = mailboxes.parameters(spawned)
     if found is None:
         return []
@@ -62,17 +62,17 @@ def parameter_names(spawned: Type) -> list[str | None]:
 
 
 def awaited(returned: Type) -> Type:
-    """Return `Process[R]` or `Actor[M, R]` with the result of a coroutine in the place of the coroutine."""
+    """Return `Process[R]` or `Actor[M, R]` with the result of a coroutine in place of the coroutine."""
     proper = get_proper_type(returned)
     if not isinstance(proper, Instance) or not proper.args:
         return returned
-    given = proper.args[-1]  # of `execute_async`, the coroutine that gives an `Outcome[R]`
+    given = proper.args[-1]  # for `execute_async`: the coroutine that returns an `Outcome[R]`
     inner = awaited(given) if proper.type.fullname in COROUTINES else awaited_result(given)
     return returned if inner is proper.args[-1] else proper.copy_modified(args=[*proper.args[:-1], inner])
 
 
 def awaited_result(declared: Type) -> Type:
-    """Return the type of an awaited coroutine; any other type as it is."""
+    """Return the type of an awaited coroutine; any other type unchanged."""
     proper = get_proper_type(declared)
     if isinstance(proper, Instance) and proper.type.fullname in COROUTINES and proper.args:
         return proper.args[-1]
@@ -80,7 +80,10 @@ def awaited_result(declared: Type) -> Type:
 
 
 def _loose(ctx: MethodSigContext | FunctionSigContext) -> CallableType:
-    """Return a signature that takes any callable if a lambda with defaults is spawned: mypy cannot infer its type from `Callable[P, R]`."""
+    """Return a signature that takes any callable, if a lambda with defaults is spawned.
+
+    mypy cannot infer the type of such a lambda from `Callable[P, R]`.
+    """
     signature = ctx.default_signature
     if not ctx.args or not ctx.args[0]:
         return signature
@@ -90,7 +93,7 @@ def _loose(ctx: MethodSigContext | FunctionSigContext) -> CallableType:
     expected = get_proper_type(signature.arg_types[0])
     if not isinstance(expected, CallableType):
         return signature
-    # An Any of this kind counts for none of the --disallow-any options: nobody wrote it.
+    # An implicit Any, which the --disallow-any options do not report.
     anything = AnyType(TypeOfAny.special_form)
     loose = expected.copy_modified(
         arg_types=[anything, anything],

@@ -1,4 +1,4 @@
-"""The place of one check of a spawn: mypy's checker, the program, the spawn, and the objects met on the way."""
+"""The site of one check of a spawn: mypy's checker, the program, the spawn, and the objects checked so far."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ Named = n.NameExpr | n.MemberExpr
 
 
 class Site:
-    """The place of one check, in the file that mypy checks.
+    """The site of one check, in the file that mypy checks.
 
     Args:
-        checker: mypy's checker; the class is compiled, and the attributes that this module uses are not declared anywhere.
+        checker: mypy's checker; its class is compiled, and the attributes used in this module are declared nowhere.
         place: the call or decorator, whose position decides which types variables have and which cells are empty.
 
     Attributes:
-        transport: the way in which another tool carries the callable; None for capsend, which wants `ProcessSend` and follows globals. For tools
-            their own checks judge values whose type shows too little.
-        trail: the names of the functions and classes around the one that is looked at, outermost first.
-        seen: objects looked at or reported already.
+        transport: how another tool carries the callable; None for capsend, which requires `ProcessSend` and follows
+            globals. Other tools judge values themselves if the type shows too little.
+        trail: the names of the functions and classes around the current one, outermost first.
+        seen: the objects checked or reported already.
     """
 
     def __init__(self, checker: Any, program: Program, reporter: Reporter, place: n.Context) -> None:
@@ -48,36 +48,36 @@ class Site:
         self.seen: set[object] = set()
 
     def type_of(self, value: n.Expression) -> Type | None:
-        """Return the type that mypy found for an expression it has checked already."""
-        # mypy's map by node has the types as they are narrowed at each place; an expression that it skipped has none.
+        """Return the type that mypy found for an expression which it has already checked."""
+        # mypy's map by node has the types as narrowed at each place; an expression that mypy skipped has none.
         found: Type | None = self.checker.lookup_type_or_none(value)
         if found is None and isinstance(value, n.RefExpr) and isinstance(value.node, n.Var):
             return value.node.type
         return found
 
     def without_context(self, value: n.Expression) -> Type:
-        """Return the type of an expression by itself: a parameter that mypy knows nothing of turns `[1]` into `list[Any]`."""
-        with self.checker.msg.filter_errors():  # those of this look were reported already
+        """Return the type of an expression without a context: a parameter that mypy has no type for would make `[1]` a `list[Any]`."""
+        with self.checker.msg.filter_errors():  # the errors of this pass were reported already
             found: Type = self.checker.get_expression_type(value)
         return found
 
     def type_at_spawn(self, name: Named, node: n.Var) -> Type | None:
-        """Return the type of a variable as it is narrowed at the spawn, where the snapshot is taken."""
-        # `x = []`, of whose items mypy knows nothing yet: a name with that type would be checked as `list[Any]`.
+        """Return the type of a variable as narrowed at the spawn, which takes the snapshot."""
+        # `x = []`, whose items mypy does not know yet: a name with that type would be checked as `list[Any]`.
         if isinstance(node.type, PartialType):
             return node.type
-        # mypy keeps the type that it found at each place in the source. The spawn sends the present value, so a name at the spawn
-        # is made up and checked with the knowledge of mypy's binder at the spawn.
+        # mypy keeps the type for each place in the source. The spawn sends the present value, so an artificial name at
+        # the spawn is checked with the state of mypy's binder there.
         probe = n.NameExpr(name.name)
         probe.kind, probe.node, probe.fullname = name.kind, node, name.fullname
         probe.set_line(self.place)
-        # The made-up name may be reported as undefined or deleted; the user has written none.
+        # The artificial name may be reported as undefined or deleted; the user has not written it.
         with self.checker.msg.filter_errors():
             found: Type = self.checker.get_expression_type(probe)
         return get_proper_type(found) if isinstance(get_proper_type(found), DeletedType) else found
 
     def shown(self, judged: Type) -> str:
-        """Return a type as messages show it."""
+        """Return a type as in messages."""
         return self.program.judge.name(judged)
 
     def report(
@@ -90,15 +90,15 @@ class Site:
         *,
         trait: Trait = Trait.PROCESS_SEND,
     ) -> None:
-        """Report a bad value; for another tool, only if its type proves that the value is bad.
+        """Report a bad value; for another tool, only if the type proves that the value is bad.
 
         Args:
-            kind: the way in which the value is reached.
+            kind: how the value is reached.
             name: its name in messages.
-            shown: its type, as messages show it.
+            shown: its type, as in messages.
             spoils: the bad parts of the value, at least one.
-            place: where the caret belongs.
-            trait: the trait that it lacks.
+            place: the place of the error.
+            trait: the missing trait.
         """
         leaves = tuple(spoil.of(name) for spoil in spoils)
         rule = next(iter(spoils)).rule

@@ -1,4 +1,4 @@
-"""Solves the consequences of functions: the failures of all code that a function reaches, found component by component of the graph of references."""
+"""The solver of consequences: the failures of all code that a function reaches, by strongly connected components of the references."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 OF_NAME: Final = ". "
-"""The beginning of the condition of a failure that holds unless no code reads an attribute of a name."""
+"""The prefix of a condition: the failure holds unless no code reads an attribute of the name."""
 OF_SUBCLASSES: Final = "< "
 OF_GENERIC: Final = "@ "
 OF_DEFAULT: Final = "= "
-"""The beginning of the condition of a failure that holds unless other modules make nothing bad: subclasses, implementations, defaults."""
+"""The prefix of a condition: the failure holds unless subclasses, implementations or defaults in other modules are all good."""
 MAX_FAILURES: Final = 8
 MAX_OPEN: Final = 64
 
 Found = tuple[tuple[Failure, ...], frozenset[str]]
-"""The failures of a function, and the modules that this rests on."""
+"""(the failures of a function, the modules on which they depend)."""
 
 
 @dataclass(slots=True)
 class Direct:
-    """The consequences of one function by itself: its own failures, the functions it uses, and the modules that this rests on."""
+    """The consequences of one function without those it uses: its own failures, the functions that it uses, and the modules consulted."""
 
     failures: list[Failure] = field(default_factory=list)
     edges: list[tuple[str, Hop]] = field(default_factory=list)
@@ -38,11 +38,11 @@ class Solver:
 
     Args:
         memo: findings, kept for other checks.
-        direct: returns the consequences of one function by itself.
+        direct: returns the consequences of one function without those it uses.
 
     Attributes:
-        unsure: findings made while a type was not inferred yet; of this check alone.
-        provisional: True if there was one.
+        unsure: findings made while a type was not inferred yet; for this check only.
+        provisional: True if there was such a finding.
     """
 
     def __init__(self, memo: dict[str, Found], direct: Callable[[str], Direct]) -> None:
@@ -130,7 +130,7 @@ class Solver:
             if final >= MAX_FAILURES:
                 break
             if failure.key not in into:
-                # Too many that a source may yet refute must not hide one that it cannot.
+                # A large number of refutable failures must not hide one that no source can refute.
                 open_ = failure.unless or (f"{OF_NAME}{hop.when}" if hop.when else "")
                 unless = open_ if len(into) < MAX_OPEN else ""
                 into[failure.key] = Failure(failure.finding, failure.rule, (hop, *failure.hops), unless)
@@ -139,7 +139,7 @@ class Solver:
 
 
 def capped(failures: list[Failure]) -> tuple[Failure, ...]:
-    """Return as many failures as are reported, and those that a source may yet refute."""
+    """Return as many failures as are reported, and all that a source may still refute."""
     final = [failure for failure in failures if not failure.unless][:MAX_FAILURES]
     still_open = [failure for failure in failures if failure.unless] if len(final) < MAX_FAILURES else []
     return (*final, *still_open)

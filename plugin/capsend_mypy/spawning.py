@@ -1,4 +1,4 @@
-"""The function behind the value of an expression: a lambda, a name, a method with its receiver, a partial, a callable object, or one that is made."""
+"""The function behind an expression's value: a lambda, a name, a method with its receiver, a partial, a callable object, or the result of a call."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BRANCHING: Final = {"and", "or"}
 
 
 class Check:
-    """Checks callables, with everything that they capture.
+    """Checks callables with all their captures.
 
     Args:
         site: the place of the check.
@@ -60,7 +60,7 @@ class Check:
         self.captures.local_class(info, place)
 
     def callable(self, value: n.Expression, kind: Kind = Kind.CALLABLE) -> None:
-        """Check the value of an expression as a callable: every branch of it, and its last assignment."""
+        """Check the value of an expression as a callable, with all its branches, or its last assignment."""
         match value:
             case n.LambdaExpr():
                 self.captures.function(value, "lambda")
@@ -114,7 +114,7 @@ class Check:
                 self.captures.local_class(node, value)
             else:
                 self.judged.refs([outline.global_ref(node, node.fullname, self.site.spot(value))], value)
-        # A function in a function has its bare name as its full name, or one that no table has.
+        # A nested function has its bare name as its full name, or a name that no table contains.
         elif value.kind == n.LDEF and (node.fullname == node.name or not self.site.program.symbol(node.fullname)):
             self._local_function(value, node)
         else:
@@ -137,13 +137,13 @@ class Check:
             self.captures.function(function, function.name)
 
     def _cached(self, value: Named, decorator: n.Decorator) -> None:
-        """Check the results that a caching function would share with its callers: the process has a cache of its own."""
+        """Check the results that a caching function would share with its callers: the process has a separate cache."""
         declared = decorator.func.type
         if isinstance(declared, CallableType) and not CACHES.isdisjoint(outline.decorators(decorator).split(",")):
             self.judged.judge(Kind.CACHED, value.name, declared.ret_type, value, cure=wording.CACHED_CURE)
 
     def made(self, shape: shapes.Shape, value: n.Expression, name: str, *, strict: bool = True) -> bool:
-        """Check a value that decorators, calls or displays make, if the syntax shows all of it; return whether it does."""
+        """Check a value made by decorators, calls or displays; return whether the syntax shows all of it."""
         found, outer = Direct(), list[shapes.Shape]()
         hop = Hop(self.site.trail[-1] if self.site.trail else "", name, self.site.spot(value))
         if not Values(self.site.program, found, outer.append).follow(shape, hop, strict=strict):
@@ -198,7 +198,7 @@ class Check:
         self.judged.refs([outline.global_ref(node, value.fullname, self.site.spot(value))], value, spawned=True)
 
     def variable(self, value: Named, node: n.Var, kind: Kind) -> None:
-        """Check a local variable: the callables that it is assigned, else its type."""
+        """Check a local variable: the callables assigned to it, else its type."""
         if node in self.site.seen:
             return
         self.site.seen.add(node)
@@ -233,7 +233,7 @@ class Check:
             self._called(judged, value, kind)
 
     def _called(self, judged: Type, value: n.Expression, kind: Kind) -> None:
-        """Follow the `__call__` of a callable object that is the spawned callable itself."""
+        """Follow the `__call__` of a callable object that is itself the spawned callable."""
         info = class_of(get_proper_type(judged))
         if kind is Kind.CALLABLE and info is not None and not self.site.program.is_in_image(info.fullname):
             self.judged.refs(
@@ -253,7 +253,7 @@ class Check:
         symbol = info.get(value.name) if info is not None else None
         node = symbol.node if symbol is not None else None
         if _is_property(node) and not through_class:
-            self._object(value, kind)  # the value of the property is spawned, and its receiver stays
+            self._object(value, kind)  # the value of the property is spawned; its receiver is not sent
             return
         if isinstance(node, n.Var) and not through_class:
             judged = self.site.type_of(value)
@@ -269,7 +269,7 @@ class Check:
                 self._receiver(value, proper)
 
     def _is_field_shown(self, value: n.MemberExpr, judged: Type) -> bool:
-        """Return whether the value of a variable shows which callable a field of it holds, and check it."""
+        """Return whether a variable's value shows the callable in a field of it; if so, check that."""
         node = value.expr.node if isinstance(value.expr, n.NameExpr) else None
         whole = self.origins.only_value(node) if isinstance(node, n.Var) and not node.is_argument else None
         return (
@@ -300,7 +300,7 @@ class Check:
             )
 
     def _super(self, value: n.SuperExpr) -> None:
-        # mypy does not bind the receiver of `super()`: it is the first parameter of the innermost method around it.
+        # mypy does not bind the receiver of `super()`: it is the first parameter of the innermost enclosing method.
         functions = [f for f in self.site.checker.tscope.functions if isinstance(f, n.FuncDef)]
         info = value.info
         receiver = next((f.arguments[0].variable for f in reversed(functions) if f.arguments and f.info), None)
@@ -335,6 +335,6 @@ def _is_property(node: n.SymbolNode | None) -> bool:
 
 
 def _takes_no_receiver(node: n.SymbolNode | None) -> bool:
-    """Return whether a method, reached through an instance, is bound to its class or to nothing."""
+    """Return whether a method reached through an instance is bound to its class or to nothing."""
     function = syntax.function_of(node)
     return function is not None and (function.is_static or function.is_class)

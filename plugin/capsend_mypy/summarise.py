@@ -1,4 +1,4 @@
-"""`python -m capsend_mypy.summarise` makes the summaries that `bare` asks for, in a process of its own: mypy has state of the interpreter."""
+"""`python -m capsend_mypy.summarise`: makes the summaries for `bare` in a separate process, as mypy has global state."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from capsend_mypy.cache import Summaries
 
 
 def main() -> int:
-    """Check the modules that the standard input names, and print their summaries."""
+    """Check the modules named on standard input, and print their summaries."""
     changes, paths = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the plugin that started this process
     options = Options().apply_changes(changes)
-    # Without the cache, in which these modules have no bodies, and without workers, which would not know of `forced`.
+    # Without the cache, which has no bodies of these modules, and without workers, in which `forced` would not be set.
     options.incremental, options.num_workers = False, 0
     Summaries.forced = True
     sources = [BuildSource(path, module, followed=names.is_installed(path)) for module, path in paths.items()]

@@ -1,4 +1,4 @@
-"""One module's part of the summaries: found in its syntax tree, or read from the symbol that mypy's cache carries for us."""
+"""One module's part of the summaries: made from its syntax tree, or read from the symbol in mypy's cache."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 SYMBOL: Final = "__capsend__"
 VERSION: Final = 3
 MAKING: Final = re.compile(rb"^[ \t]+(?:class|match)[ (]|\btype\((?:\s*\n|.*,)", re.MULTILINE)
-"""Texts by which a source that makes a class in a function, or matches a pattern, is recognized."""
+"""Texts that show that a source may make a class in a function, or match a pattern."""
 
 
 class Hop(NamedTuple):
-    """One step from function to function: the object that `function` refers to as `label`, and the place if its tree was at hand.
+    """One step from function to function: the object to which `function` refers as `label`, and the place if its tree was available.
 
     Attributes:
-        when: the name of the attribute that some code has to read for the step to be taken; empty where it always is.
+        when: the name of an attribute that some code must read for the step to be taken; empty if the step is always
+            taken.
     """
 
     function: str
@@ -41,10 +42,10 @@ class Hop(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A reason why a function cannot run in another process, and the way to it from that function, outermost first.
+    """A reason why a function cannot run in another process, with the steps from the function to the reason, outermost first.
 
     Attributes:
-        unless: the full name of a variable: there is no failure if that is a constant of its module.
+        unless: the full name of a variable: the failure does not hold if the variable is a constant of its module.
     """
 
     finding: wording.Finding
@@ -54,27 +55,27 @@ class Failure:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """The identity of a failure, whatever the way to it."""
+        """The identity of a failure, independent of the steps."""
         return self.finding.kind, self.finding.variable, self.hops[-1].function if self.hops else ""
 
 
 @dataclass(slots=True)
 class Summary:
-    """The knowledge about a module's functions that needs no bodies.
+    """A module's functions, as far as they are needed without bodies.
 
     Attributes:
-        verdicts: {local name: failures} of the functions that fail; None when `refs` hold instead.
-        refs: {local name: references}, from the tree or from a cache of the daemon.
-        rebound: the globals that a function of the module assigns.
-        identity: the decorators, and with "()" the makers of decorators, that give back the function they are given.
-        assigned: the class variables that a method assigns on its receiver, as "Class.name".
-        shapes: {local name: shape} of the functions that return callables, of the variables that may hold some, and under "name@" of what
-            the decorators of a function make of it.
-        unseen: True if mypy has stripped the bodies, as it does for installed packages and silenced imports.
-        changing: the classes that have a method which changes their instances, although these look as if they stayed as they are made.
-        hidden: the names whose values at run time are made in a branch that mypy skips.
+        verdicts: {local name: failures} of the functions that fail; None if `refs` is used instead.
+        refs: {local name: references}, from the tree or from the daemon's cache.
+        rebound: the globals that functions of the module assign.
+        identity: the decorators that return the function they are given; makers of such decorators end in "()".
+        assigned: the class variables that methods assign on their receivers, as "Class.name".
+        shapes: {local name: shape} of functions that return callables, of variables that may hold callables, and, under
+            "name@", of decorated functions.
+        unseen: True if mypy has discarded the bodies, as for installed packages and silenced imports.
+        changing: the classes whose methods change instances although the class looks immutable.
+        hidden: the names whose run-time values are made in a branch that mypy skips.
         tables: a digest of the code that decides which mutable globals are constants.
-        text: the module's source, until the summary was attached.
+        text: the module's source, until the summary is attached.
     """
 
     verdicts: dict[str, tuple[Failure, ...]] | None = None
@@ -100,7 +101,7 @@ def _functions(
 ) -> Iterator[tuple[str, n.FuncDef, n.Decorator | None]]:
     for name, symbol in table.items():
         node = symbol.node
-        # Neither methods that mypy's plugins made, which have no body, nor names that were imported from elsewhere.
+        # Neither methods made by mypy's plugins, which have no body, nor names imported from other modules.
         if symbol.plugin_generated or node is None or node.fullname != f"{module}{prefix}{name}":
             continue
         function = syntax.function_of(node)
@@ -115,7 +116,7 @@ def _functions(
 
 
 def from_tree(file: n.MypyFile) -> Summary:
-    """Return the summary of a module whose syntax tree is at hand."""
+    """Return the summary of a module from its syntax tree."""
     summary = Summary()
     rebound: set[str] = set()
     identity: set[str] = set()
@@ -171,7 +172,7 @@ def from_tree(file: n.MypyFile) -> Summary:
 
 
 def lambdas_of(name: str) -> str:
-    """Return the local name under which a summary keeps the references of the lambdas in a display of a global."""
+    """Return the local name under which a summary stores the references of lambdas in a global's display."""
     return f"{name}[]"
 
 
@@ -185,7 +186,7 @@ def _lambdas(value: n.Expression) -> Iterator[n.LambdaExpr]:
 
 
 def _note_maker(summary: Summary, function: n.FuncDef, local: str, module: str) -> None:
-    """Note which callables a function returns, if it may return any."""
+    """Note the callables that a function may return, if any."""
     if shapes.may_return_callable(function):
         maker = shapes.Builder(module).maker(function, local)
         if maker is not None:
@@ -193,7 +194,7 @@ def _note_maker(summary: Summary, function: n.FuncDef, local: str, module: str) 
 
 
 def _text(file: n.MypyFile) -> bytes:
-    """Return the source of a file: to look for a word there is much quicker than in the tree; all such words if it cannot be read."""
+    """Return the source of a file, in which a search for a word is much faster than in the tree; if it cannot be read, a text with all such words."""
     try:
         with open(file.path, "rb") as text:
             return text.read()
@@ -238,13 +239,13 @@ def _really_rebound(file: n.MypyFile, declared: set[str]) -> set[str]:
 
 
 def encode_refs(file: n.MypyFile, summary: Summary) -> str:
-    """Return a module's references as text, for the daemon, where any module may change under another."""
+    """Return a module's references as text, for the daemon, in which any module may change while others stay."""
     refs = {local: mentions.encoded(found) for local, found in summary.refs.items() if found or local in file.names}
     return _dump({"refs": refs, "classes": class_digests(file), "variables": variables_digest(file), **_rest(summary)})
 
 
 def encode_verdicts(summary: Summary, verdicts: Mapping[str, tuple[Failure, ...]]) -> str:
-    """Return a module's verdicts as text, failures only, so that an ordinary edit leaves the module's interface as it was."""
+    """Return a module's verdicts as text, failures only, so that an ordinary edit does not change the module's interface."""
     bad = {local: [_plain(failure) for failure in failures] for local, failures in verdicts.items() if failures}
     return _dump({"bad": bad, **_rest(summary)})
 
@@ -304,7 +305,7 @@ def _failure(data: list[Any]) -> Failure:
 
 
 def decode(text: str) -> Summary:
-    """Return the summary that a text holds."""
+    """Return the summary in a text."""
     data = json.loads(text)
     verdicts = None
     if "refs" not in data and not data.get("unseen"):
@@ -324,7 +325,7 @@ def decode(text: str) -> Summary:
 
 
 def class_digests(file: n.MypyFile) -> dict[str, str]:
-    """Return a digest of each class's impl, bases and fields: the daemon notices no change in them by itself."""
+    """Return a digest of each class's impl, bases and fields: the daemon itself notices no change in them."""
     digests: dict[str, str] = {}
     for fullname, symbol, _ in file.local_definitions():
         info = symbol.node
@@ -341,7 +342,7 @@ def class_digests(file: n.MypyFile) -> dict[str, str]:
 
 
 def variables_digest(file: n.MypyFile) -> str:
-    """Return a digest of the types of a module's variables, aliases such as `PerProcess` included."""
+    """Return a digest of the types of a module's variables, including aliases such as `PerProcess`."""
     variables = sorted(
         (name, _spelled(symbol.node))
         for name, symbol in file.names.items()
@@ -356,13 +357,13 @@ def _spelled(variable: n.Var) -> str:
 
 
 def attach(file: n.MypyFile, files: Mapping[str, n.MypyFile], text: str) -> None:
-    """Put a summary into a module's symbol table, where mypy's cache and interface hash carry it and users cannot see it."""
+    """Put a summary into a module's symbol table: it gets into mypy's cache and interface hash, and users do not see it."""
     builtins = files.get("builtins")
     string = builtins.names["str"].node if builtins is not None and "str" in builtins.names else None
     if not isinstance(string, n.TypeInfo):
         return
-    # Of all that a symbol can hold, the type of a variable alone is in mypy's cache, in the interface hash of its module, and in what the daemon
-    # compares; the metadata of a class is not in the last two.
+    # Of all data in a symbol, only the type of a variable is in mypy's cache, in the interface hash of its module, and
+    # in the daemon's comparison; the metadata of a class is missing in the last two.
     variable = n.Var(SYMBOL, LiteralType(text, Instance(string, [])))
     variable._fullname = f"{file.fullname}.{SYMBOL}"  # noqa: SLF001 - mypy's own way to name a symbol that it did not parse
     variable.is_ready = True
@@ -370,7 +371,7 @@ def attach(file: n.MypyFile, files: Mapping[str, n.MypyFile], text: str) -> None
 
 
 def attached(file: n.MypyFile) -> str | None:
-    """Return the text that `attach` put into a module, in this run or in the one that wrote the cache."""
+    """Return the text that `attach` put into a module, in this run or in the run that wrote the cache."""
     symbol = file.names.get(SYMBOL)
     if symbol is None or not isinstance(symbol.node, n.Var) or symbol.node.type is None:
         return None

@@ -1,4 +1,4 @@
-"""`Supervisor.spawn`: the arguments of the child, beside the supervisor's own keywords."""
+"""`Supervisor.spawn`: the arguments of the child and the supervisor's own keywords."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mypy.types import CallableType, Overloaded, Type, get_proper_type
 from capsend_mypy import mailboxes
 
 OWN_KEYWORDS: Final = frozenset({"name", "restart", "stop"})
-"""The parameters of `Supervisor.spawn` that are not the child's."""
+"""The parameters of `Supervisor.spawn` that are not for the child."""
 
 
 def of_child(signature: CallableType, spawned: Type) -> CallableType:
-    """Return the signature of `spawn(fn, ...)` with the parameters of `fn` in the place of any arguments."""
+    """Return the signature of `spawn(fn, ...)` with the parameters of `fn` in place of any arguments."""
     found = mailboxes.parameters(spawned)
     if found is None or not OWN_KEYWORDS.isdisjoint(found.arg_names):
         return signature
@@ -26,7 +26,7 @@ def of_child(signature: CallableType, spawned: Type) -> CallableType:
         for part in zip(signature.arg_types, signature.arg_kinds, signature.arg_names, strict=True)
         if part[2] in OWN_KEYWORDS
     ]
-    # `**kwargs` of the child goes behind the supervisor's own keywords, which it would take otherwise.
+    # The child's `**kwargs` come after the supervisor's own keywords, which they would otherwise take.
     last = [part for part in taken if part[1] == n.ARG_STAR2]
     parts = [(spawned, n.ARG_POS, signature.arg_names[0]), *(part for part in taken if part not in last), *own, *last]
     return signature.copy_modified(

@@ -1,4 +1,4 @@
-"""The shape of mypy's syntax trees: the parts of a node, the bindings of a scope, the functions of a name."""
+"""The structure of mypy's syntax trees: the parts of a node, the bindings of a scope, the functions of a name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from mypy import patterns as p
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# mypy's visitors are compiled and cannot be subclassed, so the tree is walked by this table; a test holds it against mypy's classes.
+# mypy's visitors are compiled and cannot be subclassed, so this table is used to walk the tree; a test compares it with
+# mypy's classes.
 CHILDREN: Final[dict[type[n.Node], Callable[[Any], list[Any]]]] = {
     n.MypyFile: lambda o: o.defs,
     n.Block: lambda o: o.body,
@@ -98,7 +99,7 @@ PARTS: Final = (n.TupleExpr, n.ListExpr, n.StarExpr)
 
 
 class Binding(NamedTuple):
-    """One place that binds or deletes a name, and the value if it is a plain assignment of one."""
+    """A place that binds or deletes a name, with the value of a plain assignment."""
 
     name: str
     node: n.SymbolNode | None
@@ -113,7 +114,7 @@ def children(node: n.Node) -> list[n.Node]:
 
 
 def walk(node: n.Node, *, scopes: bool = True) -> Iterator[n.Node]:
-    """Yield a node and everything in it; without `scopes`, not the content of nested functions and classes."""
+    """Yield a node and everything in it; without *scopes*, not the content of nested functions and classes."""
     stack = [node]
     while stack:
         current = stack.pop()
@@ -125,7 +126,7 @@ def walk(node: n.Node, *, scopes: bool = True) -> Iterator[n.Node]:
 
 
 def bindings(scope: n.Node) -> Iterator[Binding]:
-    """Yield the bindings of the statements of one scope, nested scopes left out, in the order of the source."""
+    """Yield the bindings in the statements of one scope, without nested scopes, in the order of the source."""
     for node in walk(scope, scopes=False):
         if node is scope and isinstance(node, SCOPES):
             continue
@@ -153,7 +154,7 @@ def bindings(scope: n.Node) -> Iterator[Binding]:
 
 
 def plain_bindings(body: list[Any]) -> Iterator[Binding]:
-    """Yield the bindings of the statements of a scope, found without looking into expressions: quick, and blind to `:=`."""
+    """Yield the bindings in the statements of a scope without searching expressions: quick, but misses `:=`."""
     stack = list(reversed(body))
     while stack:
         node = stack.pop()
@@ -178,7 +179,7 @@ def _names(target: n.Node | None, value: n.Expression | None) -> Iterator[Bindin
 
 
 def statements(body: list[Any]) -> Iterator[n.Node]:
-    """Yield the statements of a block and of the blocks in it, functions and classes included, but no expressions."""
+    """Yield the statements of a block and of nested blocks, including functions and classes, without expressions."""
     stack = list(reversed(body))
     while stack:
         node = stack.pop()
@@ -189,7 +190,7 @@ def statements(body: list[Any]) -> Iterator[n.Node]:
 
 
 def outer_statements(body: list[Any]) -> Iterator[n.Node]:
-    """Yield the statements of a block and of nested blocks, but not those of functions and classes."""
+    """Yield the statements of a block and of nested blocks, without those of functions and classes."""
     stack = list(reversed(body))
     while stack:
         node = stack.pop()
@@ -214,7 +215,7 @@ BLOCKS: Final[dict[type[n.Node], Callable[[Any], list[Any]]]] = {
 
 
 def function_of(node: object) -> n.FuncDef | None:
-    """Return the function that a symbol stands for: the implementation of an overload, the decorated function of a decorator."""
+    """Return the function behind a symbol: the implementation of an overload, the decorated function of a decorator."""
     if isinstance(node, n.FuncDef):
         return node
     if isinstance(node, n.Decorator):
@@ -228,13 +229,13 @@ def function_of(node: object) -> n.FuncDef | None:
 
 
 def is_property(node: object) -> bool:
-    """Return whether a symbol is a property with a setter or a deleter, which mypy keeps as an overload without an implementation."""
+    """Return whether a symbol is a property with a setter or deleter, which mypy represents as an overload without an implementation."""
     first = node.items[0] if isinstance(node, n.OverloadedFuncDef) and node.items else None
     return isinstance(first, n.Decorator) and first.func.is_property
 
 
 def decorator_of(node: object) -> n.Decorator | None:
-    """Return the decorator around the function that a symbol stands for, if it has one that is left after semantic analysis."""
+    """Return the decorator around the function behind a symbol, if semantic analysis has left it."""
     # Variants of an overloaded function are signatures; its body is in `impl`.
     if isinstance(node, n.OverloadedFuncDef):
         node = node.impl
@@ -242,9 +243,9 @@ def decorator_of(node: object) -> n.Decorator | None:
 
 
 def own_symbols(scope: n.Node, nodes: list[n.Node], name_exprs: list[n.NameExpr]) -> set[object]:
-    """Return the symbols that a function or class and everything nested in it own, given the nodes of its body."""
+    """Return the symbols defined in a function or class and everything nested in it, from the nodes of its body."""
     own: set[object] = {argument.variable for argument in scope.arguments} if isinstance(scope, n.FuncItem) else set()
-    # mypy marks the name at which it made a variable; every other name only refers to it.
+    # mypy marks the name that defines a variable; every other name only refers to it.
     own.update(name.node for name in name_exprs if (name.is_new_def or name.is_inferred_def) and name.node is not None)
     for node in nodes:
         if isinstance(node, n.FuncItem):
@@ -261,7 +262,7 @@ def own_symbols(scope: n.Node, nodes: list[n.Node], name_exprs: list[n.NameExpr]
 
 
 def written(scope: n.FuncItem) -> dict[str, n.Node]:
-    """Return the names that a function declares `global` or `nonlocal` and then binds, as {name: the declaration}."""
+    """Return {name: declaration} of the names that a function declares `global` or `nonlocal` and then binds."""
     declared: dict[str, n.Node] = {}
     for node in walk(scope, scopes=False):
         if isinstance(node, n.GlobalDecl | n.NonlocalDecl):

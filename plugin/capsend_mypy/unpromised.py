@@ -1,15 +1,16 @@
-"""The parts of mypy that the plugin uses and mypy does not promise: one table, and a probe that reports the changes of a new version.
+"""The parts of mypy that the plugin uses and mypy does not promise: one table, and a check for changes in a new version.
 
-mypy documents the hooks of `mypy.plugin.Plugin`, whose interface it calls experimental, and no other class. Whatever else is used stands here. The
-probe asks for names and parameters when the plugin is loaded, which takes less than a millisecond. It cannot ask for the order in which mypy
-works; `tests/plugin/test_plugin_incremental.py` fails where that changes:
+mypy documents the hooks of `mypy.plugin.Plugin`, whose interface it calls experimental, and no other class. Everything
+else that the plugin uses is listed in this module. When the plugin is loaded, it checks for names and parameters, in
+less than a millisecond. It cannot check the order in which mypy works; `tests/plugin/test_plugin_incremental.py` fails
+if that changes:
 
-* `report_config_data` is asked about a module, with `is_check` false, after its names are bound and before its cache is written: only then can its
-  summary be put into the cache, as one more symbol of its table.
-* The bodies of functions are kept until `get_additional_indirect_deps` was asked about their module.
+* `report_config_data` is called for a module, with `is_check` false, after its names are bound and before its cache is
+  written: only then can its summary be put into the cache, as an additional symbol of its table.
+* The bodies of functions are kept until `get_additional_indirect_deps` was called for their module.
 * A symbol whose type is a literal text is kept in the cache, and is part of the module's interface.
-* `get_method_hook` is called after the bodies of lambdas in the arguments were checked, and decorators are checked like calls, with the
-  `Decorator` as their place.
+* `get_method_hook` is called after the bodies of lambdas in the arguments were checked, and decorators are checked like
+  calls, with the `Decorator` as their place.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from typing import Any, Final, NamedTuple
 
 
 class Use(NamedTuple):
-    """Some attributes or parameters of one class, function or module of mypy.
+    """The attributes or parameters used of one class, function or module of mypy.
 
     Attributes:
-        owner: the class or module that has them, as "module:Class", or the function whose parameters they are, as "module:Class.function".
-        names: the attributes; of a function the parameters.
+        owner: the class or module with the attributes, as "module:Class", or the function with the parameters, as
+            "module:Class.function".
+        names: the attributes, or the parameters of a function.
         purpose: the check that needs them.
     """
 
@@ -91,7 +93,7 @@ PARAMETERS: Final = (
 
 
 def missing() -> str:
-    """Return one sentence about the first thing that this mypy does not have; empty if it has all of them."""
+    """Return a sentence about the first part that this mypy lacks; empty if it has all."""
     for use in (*ATTRIBUTES, *PARAMETERS):
         owner = _found(use.owner)
         if owner is None:
@@ -116,11 +118,11 @@ def _found(owner: str) -> Any:
 
 
 def _has_parameter(function: Any, name: str) -> bool:
-    """Return whether a function has a parameter; a compiled one shows it in its text signature."""
+    """Return whether a function has a parameter; a compiled function shows its parameters in its text signature."""
     text = getattr(function, "__text_signature__", None)
     if text is not None:
         return re.search(rf"\b{name}\b", text) is not None
-    code = getattr(function, "__code__", None)  # `inspect.signature` would take longer than all the rest of the probe
+    code = getattr(function, "__code__", None)  # `inspect.signature` would take longer than the rest of the check
     return code is not None and name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 

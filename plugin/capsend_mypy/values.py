@@ -1,4 +1,4 @@
-"""The consequences of a value that the syntax shows: the functions that decorators and other calls make, and the callables in tables and fields."""
+"""The consequences of a value shown by the syntax: the functions made by decorators and other calls, and the callables in tables and fields."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ GIVES_BACK: Final = frozenset(
         "operator.methodcaller",
     }
 )
-"""Functions that make a value of the callables that they are given, and add none."""
+"""Functions that make a value from the callables that they are given, and add no others."""
 GIVES_DECORATOR: Final = frozenset(
     {
         "functools.wraps",
@@ -73,7 +73,7 @@ class Unknown(Exception):
 
 
 class Value:
-    """A shape with the arguments of its parameters."""
+    """A shape with arguments for its parameters."""
 
     __slots__ = ("environment", "shape")
 
@@ -83,19 +83,20 @@ class Value:
 
 
 class Follower(Protocol):
-    """The program, as values see it: names, shapes, and the functions, variables and attributes that a value leads to.
+    """The program, as far as values use it: names, shapes, and the functions, variables and attributes behind a value.
 
-    References of functions are found by following values, and the other way round: this class keeps the imports of the two from making a circle.
+    References of functions are found by following values, and values by following references: this class keeps the
+    imports of the two free of cycles.
     """
 
     judge: Judge
 
     def symbol(self, fullname: str) -> n.SymbolNode | None:
-        """Return the object that a full name denotes."""
+        """Return the object of a full name."""
         ...
 
     def shape(self, fullname: str) -> Shape | None:
-        """Return the value of a module-level variable, or the function that makes callables, as far as the syntax shows it."""
+        """Return the shape of a module-level variable's value, or of a function that makes callables, as far as the syntax shows it."""
         ...
 
     def is_transparent(self, decorator: str) -> bool:
@@ -103,7 +104,7 @@ class Follower(Protocol):
         ...
 
     def receiver(self, target: str, found: Direct) -> tuple[n.TypeInfo | None, bool]:
-        """Return the class that a path leads to, and whether it is that of the class itself, not of an instance."""
+        """Return (the class to which a path leads, True if the path leads to the class itself and not to an instance)."""
         ...
 
     def all(self, function: str, refs: Iterable[mentions.Ref], found: Direct) -> None:
@@ -127,7 +128,7 @@ class Values:
     """Follows values for one check.
 
     Args:
-        program: follows the functions that they lead to.
+        program: follows the functions behind the values.
         found: collects the findings.
         outer: checks a variable of the checked function; without it such a variable is unknown.
     """
@@ -146,7 +147,7 @@ class Values:
         Args:
             shape: the value.
             hop: the step that reaches it.
-            strict: True judges the value itself as a capture; False where its type was judged already.
+            strict: True to judge the value itself as a capture; False if its type was judged already.
         """
         failures, edges = len(self.found.failures), len(self.found.edges)
         try:
@@ -164,7 +165,7 @@ class Values:
     # The possible values
 
     def resolved(self, value: Value) -> Iterator[Value]:
-        """Yield the possible values: parameters replaced by arguments, calls by their results."""
+        """Yield the possible values: with arguments in place of parameters, and results in place of calls."""
         self._step()
         shape = value.shape
         if shape.kind == shapes.PARAMETER:
@@ -208,7 +209,7 @@ class Values:
 
     @staticmethod
     def _is_of_nothing(returned: Shape, environment: Environment) -> bool:
-        """Return whether a call is made with a parameter that was left out: decorators that may be called first test for that."""
+        """Return whether the returned value is for a call without some argument: decorators that can be called first test for that."""
         arguments = returned.parts[1:] if returned.kind == shapes.CALL else ()
         given = [environment.get(part.name) for part in arguments if part.kind == shapes.PARAMETER]
         return any(value is not None and value.shape == shapes.NONE for value in given)
@@ -253,7 +254,7 @@ class Values:
 
     @staticmethod
     def _is_applied(fullname: str, given: list[Value]) -> bool:
-        """Return whether a decorator that may also be called first, as `lru_cache`, is used without the call."""
+        """Return whether a decorator that can also be called first, such as `lru_cache`, is used without a call."""
         if fullname in {"functools.wraps", "warnings.deprecated", "typing_extensions.deprecated"}:
             return False
         return bool(given) and given[0].shape.kind not in {shapes.ATOM, shapes.UNKNOWN}
@@ -310,7 +311,7 @@ class Values:
             return argument
         before = environment[parameter.lstrip("*")]
         if before.shape.parts:
-            raise Unknown  # several in one `*args`, each with names of its own
+            raise Unknown  # several in one `*args`, each with its own names
         return Value(Shape(shapes.DISPLAY, "builtins.tuple", parts=(argument.shape,)), argument.environment)
 
     # Consequences
@@ -393,7 +394,7 @@ class Values:
                 self._captured(Value(default, value.environment), Hop(shape.name, hop.label, default.place))
 
     def _object(self, value: Value, hop: Hop, *, strict: bool) -> None:
-        """Add the consequences of an instance: its class by its fields, of which the arguments show the callables."""
+        """Add the consequences of an instance: its class by its fields, whose callables the arguments show."""
         callee, *arguments = value.shape.parts
         target = next(self.resolved(Value(callee, value.environment)))
         info = self.program.symbol(target.shape.name)
@@ -408,7 +409,7 @@ class Values:
             self._captured(Value(argument, value.environment), hop, strict=strict)
 
     def _returned(self, node: n.SymbolNode | None) -> None:
-        """Judge the result of a function by the declared type, if the body does not show the result."""
+        """Judge the result of a function by the declared type, if the body does not show it."""
         declared = getattr(syntax.function_of(node), "type", None)
         if not isinstance(declared, CallableType) or self.program.judge.spoils(declared.ret_type, Trait.PROCESS_SEND):
             raise Unknown
@@ -444,5 +445,5 @@ def _is_property(node: object) -> bool:
 
 
 def is_callable(spoil: Spoil) -> bool:
-    """Return whether a spoilt part is a callable of which only the type is known."""
+    """Return whether a spoiling part is a callable of which only the type is known."""
     return spoil.rule is Rule.OPAQUE and spoil.leaf.predicate == wording.UNKNOWN_CAPTURES

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 VALUED: Final = frozenset(
     {"partial", "partialmethod", "_SingleDispatchCallable", "singledispatchmethod", "MappingProxyType"}
 )
-"""The classes of the standard library that hold callables which the syntax shows."""
+"""The classes of the standard library that hold callables shown by the syntax."""
 
 
 class Variables:
-    """Judges variables by their types, and by their values where the types show too little.
+    """Judges variables by their types, or by their values if the types show too little.
 
     Args:
         modules: finds the object of a full name.
@@ -66,7 +66,7 @@ class Variables:
             )
             return
         proper = get_proper_type(node.type)
-        # To mypy a class is a callable as well; it goes by its name, like a function.
+        # In mypy a class is a callable too; it is sent by name, like a function.
         if isinstance(proper, CallableType | Overloaded) and not proper.is_type_obj():
             if known is not None:
                 found.edges.append((fullname, hop))
@@ -76,7 +76,7 @@ class Variables:
         self.typed(node.type, trait, kind=kind, name=name, hop=hop, found=found, variable=fullname)
 
     def hidden(self, fullname: str, hop: Hop, found: Direct) -> None:
-        """Add the failure of reading a name whose value at run time mypy does not see."""
+        """Add the failure of reading a name whose run-time value mypy does not see."""
         name, node = short(fullname), self.modules.symbol(fullname)
         shown = self.modules.judge.name(node.type) if isinstance(node, n.Var) and node.type is not None else "unknown"
         leaf = wording.Leaf(name, shown, wording.HIDDEN_VERDICT, wording.HIDDEN_CURE, predicate=wording.UNKNOWN)
@@ -99,11 +99,11 @@ class Variables:
 
         Args:
             judged: the type.
-            trait: the trait that the value needs.
-            kind: the way in which the value is reached.
+            trait: the required trait.
+            kind: how the value is reached.
             name: its name in messages.
-            hop: the step that leads to it.
-            found: where to add.
+            hop: the step to the value.
+            found: collects the findings.
             variable: the full name of the variable that holds it, whose value may show more than its type.
         """
         of = f"*.{short(variable)}" if kind is wording.Kind.CLASS_ATTRIBUTE else variable
@@ -131,7 +131,7 @@ class Variables:
             found.edges.append((cls, hop))
 
     def _is_told(self, variable: str, spoils: tuple[Spoil, ...], found: Direct, hop: Hop) -> bool:
-        """Return whether the value of a variable shows more than its type, and add the consequences of the value."""
+        """Return whether the value of a variable shows more than its type; if so, add its consequences."""
         if is_sentinel(self.modules.shape(variable)):
             return True
         if all(is_callable(spoil) or spoil.leaf.type.partition("[")[0] in VALUED for spoil in spoils):
@@ -140,14 +140,14 @@ class Variables:
         return unsaid and self.valued(variable, found, hop, strict=True)
 
     def valued(self, fullname: str, found: Direct, hop: Hop | None = None, *, strict: bool = False) -> bool:
-        """Add the consequences of a variable's value, if its module shows that."""
+        """Add the consequences of a variable's value, if its module shows the value."""
         shape = self.modules.shape(fullname)
         hop = hop or Hop("", fullname.rpartition(".")[2])
         return shape is not None and Values(self.follower, found).follow(shape, hop, strict=strict)
 
 
 def is_sentinel(shape: Shape | None) -> bool:
-    """Return whether a variable is bound once, to `object()`: it travels by its name."""
+    """Return whether a variable is bound only once, to `object()`: it is sent by name."""
     return (
         shape is not None
         and shape.kind == shapes.CALL

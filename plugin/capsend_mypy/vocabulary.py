@@ -1,7 +1,7 @@
-"""The user's classes that a function mentions: an attribute of a value whose class its declarations do not show may be one of theirs.
+"""The user classes that a function mentions: values whose declarations show no class may be instances of these.
 
-A loop variable, an item of a container or a parameter of a lambda has no declared type, and mypy's inferred types are known in some of its
-phases only. The run time goes by the names of attributes as well.
+A loop variable, an item of a container or a parameter of a lambda has no declared type, and mypy's inferred types exist
+only in some phases. The run time, too, uses the names of attributes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NOTHING: Final[tuple[Classes, Classes]] = ((), ())
 
 
 class Vocabulary:
-    """Answers for the functions of one module, of which many mention the same things."""
+    """The vocabulary of a module's functions, many of which mention the same names."""
 
     def __init__(self) -> None:
         self._known: dict[n.SymbolNode, tuple[Classes, Classes]] = {}
@@ -43,7 +43,7 @@ class Vocabulary:
     def classes(
         self, owner: n.TypeInfo | None, name_exprs: Iterable[n.NameExpr], member_exprs: Iterable[n.MemberExpr]
     ) -> tuple[list[n.TypeInfo], list[n.TypeInfo]]:
-        """Return the classes whose instances a function may have, and the protocols for which it may hand them to others.
+        """Return (the classes of which a function may have instances, the protocols by which it may pass them on).
 
         Args:
             owner: the class of which the function is a method.
@@ -76,7 +76,7 @@ class Vocabulary:
 
 
 def _classes_of(node: n.SymbolNode) -> tuple[Classes, Classes]:
-    """Return the classes that something named gives instances of, and those that it asks for as arguments."""
+    """Return (the classes of which a named object makes instances, the classes of its arguments)."""
     if isinstance(node, n.TypeInfo):
         return ((node,) if _is_users(node) else ()), ()
     if isinstance(node, n.TypeAlias):
@@ -103,7 +103,7 @@ def _attribute(member: n.MemberExpr, owner: n.TypeInfo | None) -> n.SymbolNode |
 
 
 def _instance(base: n.Expression, owner: n.TypeInfo | None, depth: int = 0) -> n.TypeInfo | None:
-    """Return the class of a value, as far as declarations of names and of their attributes show it."""
+    """Return the class of a value, as far as declarations of names and attributes show it."""
     if depth > MAX_DEPTH:
         return None
     if isinstance(base, n.MemberExpr) and base.node is None:
@@ -127,7 +127,7 @@ def _is_users(info: n.TypeInfo) -> bool:
 
 
 def _in_type(declared: Type | None, depth: int = 0) -> Iterator[n.TypeInfo]:
-    """Yield the user's classes that a type names, at whatever place in it."""
+    """Yield the user classes that a type names, at any depth."""
     if declared is None or depth > MAX_DEPTH:
         return
     proper = get_proper_type(declared) if isinstance(declared, TypeAliasType) else declared

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MODULE: Final = "M"
 OF_FUNCTION: Final = "D"
 ANY_NAME: Final = "..."
-"""Stands for an attribute whose name is computed."""
+"""Represents an attribute with a computed name."""
 SETTERS: Final = frozenset({"builtins.setattr", "builtins.delattr"})
 _RAW_SETTERS: Final = frozenset({"__setattr__", "__delattr__"})
 _RAW_OWNERS: Final = frozenset({"builtins.type", "builtins.object"})
@@ -32,7 +32,7 @@ def attributes(
     name_exprs: list[n.NameExpr],
     member_exprs: list[n.MemberExpr],
 ) -> Iterator[mentions.Ref]:
-    """Yield the attributes of classes, modules and functions that a function, or a function in it, assigns or deletes."""
+    """Yield the attributes of classes, modules and functions that a function or its nested functions assign or delete."""
     holders = Holders(function, receivers)
     if any(holders.may_be(member) for member in member_exprs):
         for target in targets(function):
@@ -67,7 +67,7 @@ def _is_setter(callee: n.RefExpr) -> bool:
 
 
 def _set_in_namespaces(function: n.FuncItem, module: str, holders: Holders) -> Iterator[mentions.Ref]:
-    """Yield the assignments of `vars(config)["level"] = 3`, `config.__dict__.update(...)` and `globals()["level"] = 3`."""
+    """Yield the assignments in forms such as `vars(config)["level"] = 3`, `config.__dict__.update(...)` and `globals()["level"] = 3`."""
     for target in targets(function):
         if isinstance(target, n.IndexExpr):
             yield from _written_in(target.base, target.index, target, module, holders)
@@ -80,7 +80,7 @@ def _set_in_namespaces(function: n.FuncItem, module: str, holders: Holders) -> I
 def _written_in(
     namespace: n.Expression, name: n.Expression | None, place: n.Context, module: str, holders: Holders
 ) -> Iterator[mentions.Ref]:
-    # The `__getattr__` of a module may keep what it is asked for: whoever asks later gets the same.
+    # The `__getattr__` of a module may cache its results: every later read gets the same object.
     if not reflection.is_globals(namespace):
         yield from _written(reflection.holder(namespace), name, place, module, holders)
     elif holders.name != "__getattr__":
@@ -98,7 +98,7 @@ def _written(
 
 
 def targets(function: n.FuncItem) -> Iterator[n.Node]:
-    """Yield the targets that a function and its nested functions assign to or delete, tuples taken apart."""
+    """Yield the targets that a function and its nested functions assign or delete, with tuples taken apart."""
     stack: list[n.Node] = []
     for statement in syntax.statements([function.body]):
         found = syntax.TARGETS.get(type(statement))
@@ -114,7 +114,7 @@ def targets(function: n.FuncItem) -> Iterator[n.Node]:
 class Holders:
     """Finds the classes, modules and functions whose attributes are assigned.
 
-    Each is given as a path: as `Receivers` does for classes, "M name" for a module, and "D name" for a function.
+    Each is given as a path: classes as by `Receivers`, "M name" for a module, and "D name" for a function.
     """
 
     def __init__(self, function: n.FuncItem, receivers: Receivers) -> None:
@@ -126,7 +126,7 @@ class Holders:
         self._known: dict[n.Var, n.RefExpr | n.CallExpr] | None = None
 
     def may_be(self, member: n.MemberExpr) -> bool:
-        """Return whether an attribute may be one of a class, a module or a function; quick, as it is asked of every attribute."""
+        """Return whether an attribute may be one of a class, module or function; quick, as it is called for every attribute."""
         base = member.expr
         if isinstance(base, n.CallExpr):
             return isinstance(base.callee, n.NameExpr) and base.callee.name == "type"
@@ -148,7 +148,7 @@ class Holders:
         return node is not None or (isinstance(base, n.MemberExpr) and base.name == "__class__")
 
     def of(self, base: n.Expression) -> str | None:
-        """Return the path of the class, module or function that an expression stands for; None if it is something else, or local."""
+        """Return the path of the class, module or function that an expression denotes; None for local and other objects."""
         if isinstance(base, n.CallExpr):
             is_type = isinstance(base.callee, n.RefExpr) and base.callee.fullname == "builtins.type"
             return self.receivers.path(base.args[0]) if is_type and len(base.args) == 1 else None
@@ -170,12 +170,13 @@ class Holders:
         if isinstance(base, n.MemberExpr) and base.name == "__class__":
             return self.receivers.path(base.expr)
         if isinstance(node, n.Var) and base.kind == n.LDEF and (other := self._aliases().get(node)) is not None:
-            is_local = isinstance(other, n.NameExpr) and other.kind == n.LDEF  # which may stand for the first in turn
+            # the other variable may be an alias of the first
+            is_local = isinstance(other, n.NameExpr) and other.kind == n.LDEF
             return None if is_local else self.of(other)
         return self._variable(node) if isinstance(node, n.Var) else None
 
     def _aliases(self) -> dict[n.Var, n.RefExpr | n.CallExpr]:
-        """Return {local variable: expression} of those that are assigned once, as in `config = settings` or `cls = type(self)`."""
+        """Return {local variable: expression} of variables that are assigned once, as in `config = settings` or `cls = type(self)`."""
         if self._known is None:
             self._known, again = {}, set[n.Node]()
             for statement in syntax.statements([self._function.body]):
@@ -209,7 +210,7 @@ class Holders:
 
 
 def enum_of(base: n.RefExpr) -> n.TypeInfo | None:
-    """Return the enum whose member an expression is, as `Color.RED` or as a variable of that type: a process has members of its own."""
+    """Return the enum of a member, given as `Color.RED` or as a variable of that type: a process has separate members."""
     if isinstance(base, n.MemberExpr) and isinstance(base.expr, n.RefExpr) and isinstance(base.expr.node, n.TypeInfo):
         return base.expr.node if base.expr.node.is_enum and base.name in base.expr.node.enum_members else None
     declared = base.node.type if isinstance(base.node, n.Var) and not base.node.is_self else None
@@ -218,7 +219,7 @@ def enum_of(base: n.RefExpr) -> n.TypeInfo | None:
 
 
 def _is_class(node: n.Var) -> bool:
-    """Return whether a variable may stand for a class or a module."""
+    """Return whether a variable may denote a class or a module."""
     kind = get_proper_type(node.type) if node.type is not None else None
     if isinstance(kind, Instance):
         return kind.type.fullname == "types.ModuleType"
@@ -226,7 +227,7 @@ def _is_class(node: n.Var) -> bool:
 
 
 def changed(function: n.FuncItem) -> frozenset[str]:
-    """Return the variables of modules, the local ones by their short names, and the attributes as "Class.name", whose values a function changes.
+    """Return the names of all values that a function changes: module variables, local ones by their short names, and attributes as "Class.name".
 
     It assigns to their items or attributes, or calls methods that change containers.
     """
@@ -254,7 +255,7 @@ def _parts(found: Iterable[n.Node | None]) -> Iterator[n.Node]:
 
 
 def _roots(base: n.Expression) -> Iterator[str]:
-    """Yield the variable that a value was reached from, and each attribute on the way as "owner.name"."""
+    """Yield the variable from which a value was reached, and each attribute on the path as "owner.name"."""
     while True:
         if isinstance(base, n.IndexExpr):
             base = base.base

@@ -36,7 +36,7 @@ _PLACES: Final = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a name's module when it is first asked for: mypy starts with the fingerprint alone."""
+    """Import the module of a name at the name's first use: mypy starts with the fingerprint alone."""
     if name not in _PLACES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)

@@ -1,4 +1,4 @@
-"""Changes for the time of a call: entries that a function adds before a `try` and removes in its `finally`."""
+"""Temporary changes: entries that a function adds before a `try` and removes in its `finally`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _ADDING: Final = {"add": frozenset({"discard", "remove"}), "append": frozenset({
 def is_undone(tree: Tree, node: ast.expr) -> bool:
     """Return whether a use of a variable is half of a pair: `seen.add(key)`, then `try: ... finally: seen.discard(key)`.
 
-    Whatever happens in between, the container is afterwards as it was, if it was empty before. A generator may stop in between: it does
-    not count.
+    Whatever happens in between, the container is the same afterwards, if it was empty before. A generator does not
+    count, as it may stop in between.
 
     Args:
         tree: the scopes of the module.
-        node: the name of the container, where it is used.
+        node: the name of the container at the place of its use.
     """
     statement = _statement_of(tree, node)
     if statement is None:
@@ -85,7 +85,10 @@ def _call_of(statement: ast.stmt) -> tuple[str, str, list[ast.expr]] | None:
 
 
 def _is_settled(tree: Tree, argument: ast.expr, between: ast.Try) -> bool:
-    """Return whether an argument is a constant, or a variable of the function that nothing in between assigns, so that both halves mean the same."""
+    """Return whether both halves of a pair mean the same object.
+
+    The argument must be a constant, or a variable of the function that is not assigned in between.
+    """
     if isinstance(argument, ast.Constant):
         return True
     if not isinstance(argument, ast.Name):
@@ -94,6 +97,6 @@ def _is_settled(tree: Tree, argument: ast.expr, between: ast.Try) -> bool:
     stored = [node for node in tree.uses(owner, argument.id) if not isinstance(node.ctx, ast.Load)]
     is_shared = any(
         tree.scopes[node] is not owner for node in stored
-    )  # a nested function assigns it, whenever it is called
+    )  # a nested function assigns it, at an unknown time
     inside = set(ast.walk(between))
     return not others and owner.kind == "function" and not is_shared and inside.isdisjoint(stored)

@@ -1,4 +1,4 @@
-"""One declaration: a class, the traits it has, and why it lacks the others."""
+"""One declaration: a class, its traits, and the reason why it lacks others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import enum
 
 
 class Trait(enum.Enum):
-    """The traits that a declaration grants: both, `Serializable` alone, or neither."""
+    """The traits granted by a declaration: both, `Serializable` alone, or neither."""
 
     PROCESS_SEND = "ProcessSend"
     SERIALIZABLE = "Serializable"
@@ -15,7 +15,7 @@ class Trait(enum.Enum):
 
 
 class DeclarationError(ValueError):
-    """A declaration file that cannot be used: the message gives file and line, the mistake, and its correction."""
+    """A declaration file is invalid; the message gives file and line, the mistake, and its correction."""
 
     def __init__(self, file: str, line: int, problem: str) -> None:
         super().__init__(file, line, problem)
@@ -33,10 +33,10 @@ class Declaration:
 
     Args:
         name: module and qualified name, as written: `"collections.deque"`.
-        parameters: the type parameters that the answer depends on, in order; empty when it is unconditional.
-        reason: why it is so; fits after "deque is declared not sendable: ".
+        parameters: the type parameters on which the answer depends, in order; empty for an unconditional answer.
+        reason: the reason of the answer; fits after "deque is declared not sendable: ".
         cure: the advice of messages, as an imperative; empty when the class has both traits.
-        hidden: no module has the class as an attribute (`builtins.list_iterator`).
+        hidden: True if no module has the class as an attribute (`builtins.list_iterator`).
         file: the declaration file.
     """
 

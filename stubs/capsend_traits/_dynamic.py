@@ -1,4 +1,4 @@
-"""The question whether a module reaches its own names other than by naming them, so that reading its names proves nothing."""
+"""Dynamic access: whether a module reaches its own names in ways that reading its source does not show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def is_dynamic(scopes: Tree) -> bool:
-    """Return whether code gets at the names of its module by other ways than naming them."""
+    """Return whether code reaches names of its module without naming them."""
     for name in DYNAMIC:
         for node in scopes.names.get(name, ()):
             if _is_built_in(scopes, node) and not _is_harmless(scopes, node):
@@ -29,7 +29,7 @@ def _is_built_in(scopes: Tree, node: ast.Name) -> bool:
 
 
 def _is_harmless(scopes: Tree, node: ast.Name) -> bool:
-    """Return whether a dynamic function is called in a way that cannot reach the module: `vars(x)`, `exec(code, {})`."""
+    """Return whether a call of a dynamic function cannot reach the module: `vars(x)`, `exec(code, {})`."""
     call = scopes.parents.get(node)
     if not isinstance(call, ast.Call) or call.func is not node or any(isinstance(a, ast.Starred) for a in call.args):
         return False
@@ -39,7 +39,7 @@ def _is_harmless(scopes: Tree, node: ast.Name) -> bool:
 
 
 def _names_module_of_its_own(scopes: Tree, node: ast.Name) -> bool:
-    """Return whether `__name__` is used to find the module: `sys.modules[__name__]`, `import_module(__name__)`."""
+    """Return whether `__name__` is used to find the module itself: `sys.modules[__name__]`, `import_module(__name__)`."""
     parent = scopes.parents.get(node)
     if isinstance(parent, ast.Subscript):
         return True
@@ -53,7 +53,7 @@ def _names_module_of_its_own(scopes: Tree, node: ast.Name) -> bool:
 
 
 def imports_itself(scopes: Tree, module: str, candidates: Iterable[str]) -> bool:
-    """Return whether a module imports itself, or a candidate from itself: then these have other names."""
+    """Return whether a module imports itself, or a candidate from itself: the candidates then have other names too."""
     every: set[Scope] = {scopes.module, *scopes.scopes.values()}
     imported = {target for scope in every for targets in scope.imports.values() for target in targets}
     return bool(module) and not imported.isdisjoint([module, *(f"{module}.{name}" for name in candidates)])

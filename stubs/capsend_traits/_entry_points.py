@@ -1,4 +1,4 @@
-"""The group of entry points by which packages announce their declarations; a module of its own, since most runs need no more."""
+"""The group of entry points by which packages announce their declarations. A separate module, since most runs need nothing else."""
 
 from typing import Final
 

@@ -1,6 +1,6 @@
-"""The state of the declarations in force, as one text: a verdict depends on it and on the judged code.
+"""The state of the declarations in force as one text; verdicts depend on it and on the judged code.
 
-mypy asks for it at every start, also where nothing changed: so this module imports little, and reads few files.
+mypy asks for it at every start, even if nothing has changed: so this module imports little and reads few files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ METADATA: Final = (".dist-info", ".egg-info")
 
 
 def fingerprint() -> str:
-    """Return a digest of all declaration files in force: capsend's own, and those that other packages announce."""
+    """Return a digest of all declaration files in force: capsend's, and those that other packages announce."""
     digest = hashlib.sha256(state_of(OWN).encode())
     for text in _provided() if may_be_provided() else ():
         digest.update(text)
@@ -32,7 +32,7 @@ def state_of(folder: str) -> str:
 
 
 def _record(folder: str) -> str | None:
-    """Return the list of files and digests that an installer left beside a package."""
+    """Return the list of files and digests that an installer left next to a package."""
     parent, package = os.path.split(os.path.abspath(folder))
     for name in os.listdir(parent):
         if name.startswith("capsend-") and name.endswith(METADATA[0]):
@@ -61,7 +61,7 @@ def _stamps(folder: str, prefix: str) -> list[tuple[str, int, int]]:
 def may_be_provided() -> bool:
     """Return whether an installed package announces declarations; ten times faster than `importlib.metadata`.
 
-    Source: the packaging guide, "Entry points specification": a file of the metadata folder holds them.
+    Source: the packaging guide, "Entry points specification": they are in a file of the metadata folder.
     """
     if any(hasattr(f, "find_distributions") and f is not importlib.machinery.PathFinder for f in sys.meta_path):
         return True
@@ -72,7 +72,7 @@ def _announces(path: str) -> bool:
     try:
         names = os.listdir(path)
     except OSError:
-        return os.path.isfile(path)  # an archive, whose contents only the library knows
+        return os.path.isfile(path)  # an archive, whose contents only importlib.metadata can read
     for name in names:
         if name.endswith(METADATA):
             try:
@@ -85,7 +85,7 @@ def _announces(path: str) -> bool:
 
 
 def _provided() -> list[bytes]:
-    """Return the declaration files of other packages, each after a line that names it."""
+    """Return the declaration files of other packages, each after a line with its name."""
     from capsend_traits._folder import installed_providers
 
     found = []

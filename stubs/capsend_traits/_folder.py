@@ -1,4 +1,4 @@
-"""The folders of declaration files: capsend's own and those that other packages announce by an entry point."""
+"""The folders of declaration files: capsend's, and those that other packages announce by an entry point."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 SUFFIX: Final = ".pyi"
 BAKED: Final = "baked"
-"""The folder beside this module in which an image has the declarations of other packages, in one folder for each of those."""
+"""The folder next to this module in which an image keeps the declarations of other packages, with one subfolder for each."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder of declaration files that mirrors the modules it describes, and the distribution that it belongs to."""
+    """A folder of declaration files, laid out like the described modules, and the distribution that it belongs to."""
 
     path: str
     owner: str
@@ -37,7 +37,7 @@ class Folder:
         )
 
     def modules(self) -> Iterator[tuple[str, str]]:
-        """Yield each described module with its file, in a fixed order."""
+        """Yield (module, file) for each described module, in a fixed order."""
         for directory, directories, files in os.walk(self.path):
             directories.sort()
             for file in sorted(files):
@@ -48,10 +48,11 @@ class Folder:
 
 
 def installed_providers() -> tuple[Folder, ...]:
-    """Find the declaration folders of installed packages: each entry point of `capsend.traits` names a package.
+    """Return the declaration folders of installed packages: each entry point of `capsend.traits` names a package.
 
     Raises:
-        DeclarationError: an entry point names no package; one of its files describes a module of the standard library.
+        DeclarationError: an entry point names no package, or one of its files describes a module of the standard
+            library.
     """
     baked = os.path.join(os.path.dirname(os.path.abspath(__file__)), BAKED)
     if os.path.isdir(baked):

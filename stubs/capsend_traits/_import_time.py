@@ -1,4 +1,4 @@
-"""The code of a module that runs only while the module is imported: its changes are made before other code sees the module."""
+"""The code that runs only during the import of its module: its changes are made before other code sees the module."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def import_time(tree: Tree) -> frozenset[Scope]:
-    """Return the scopes whose code runs when the module is imported and never again.
+    """Return the scopes whose code runs only during the import of the module.
 
-    These are the module's own statements, class bodies and comprehensions in them, and private functions (`_fill`) that nothing but
-    such code calls, and that nobody is handed.
+    These are the module's own statements; class bodies and comprehensions in them; and private functions (`_fill`) that
+    only such code calls and that are passed to no other code.
     """
     every = {tree.module, *tree.scopes.values(), *tree.functions.values(), *tree.classes.values()}
     once = {scope for scope in every if _stands_outside(scope, set())}

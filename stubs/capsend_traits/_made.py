@@ -1,4 +1,4 @@
-"""Containers that an expression makes, and the comparison of a value with them: by the containers visible in both."""
+"""Containers made by an expression, and the comparison of a value with them: by the containers visible in both."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ SPLITTERS: Final = frozenset({"rsplit", "split", "splitlines"})
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A name whose mutable value nobody changes.
+    """A name whose mutable value is never changed.
 
     Attributes:
         name: the name.
-        value: the expression that the name is bound to.
-        depth: number of levels of mutable containers: 1 for a list of numbers, 2 for a dict of lists.
-        is_mapping: whether the value is a dict.
-        is_whole: whether the expression makes all of the value: no other statement adds to it.
-        is_lent: whether functions change it for the time of a call: it must be empty, and then is empty again after each call.
+        value: the expression that is bound to the name.
+        depth: the levels of mutable containers: 1 for a list of numbers, 2 for a dict of lists.
+        is_mapping: True if the value is a dict.
+        is_whole: True if the expression makes the whole value: no other statement adds to it.
+        is_lent: True if functions change it temporarily: it must be empty, and is empty again after each call.
     """
 
     name: str
@@ -42,16 +42,18 @@ class Constant:
 def still_made(
     constant: Constant, value: object, *, leaf: Callable[[object], bool], lookup: Callable[[str], object]
 ) -> bool:
-    """Return whether a value still equals the one that the statement of its constant made, as far as that can be seen.
+    """Return whether a value still equals the value that the statement of its constant made, as far as this is visible.
 
-    A display is compared part by part: the same kinds of containers, the same keys, equal literals, the things that the names stand
-    for now. Other expressions are not computed again: their value may nest containers no deeper than the expression shows.
+    A display is compared part by part: the same kinds of containers, the same keys, equal literals, the present objects
+    of names. Other expressions are not evaluated again: their value may nest containers no deeper than the expression
+    shows.
 
     Args:
         constant: the constant as the source defines it.
         value: the value at the spawn.
-        leaf: returns whether a part that is no list, dict or set is immutable, so that it can be sent as it is.
-        lookup: returns the object of a name of the module, or of a built-in name; raises `LookupError` if it is not bound.
+        leaf: returns whether a part other than a list, dict or set is immutable, so that it can be sent unchanged.
+        lookup: returns the object of a name of the module or of a built-in name; raises `LookupError` if the name is
+            not bound.
     """
     if constant.is_lent and value:
         return False
@@ -149,7 +151,7 @@ def _matches_dict(
 
 
 def depth_of(value: ast.expr, known: dict[str, Constant], scopes: Tree) -> int:
-    """Return the number of levels of lists, dicts and sets that an expression makes; 0 if the expression shows none."""
+    """Return the number of levels of lists, dicts and sets that an expression makes; 0 if it visibly makes none."""
 
     def deepest(parts: list[ast.expr]) -> int:
         return max((depth_of(part, known, scopes) for part in parts), default=0)
@@ -197,7 +199,7 @@ def _depth_of_call(call: ast.Call, known: dict[str, Constant], scopes: Tree) -> 
 
 
 def is_mapping(value: ast.expr) -> bool:
-    """Return whether an expression is one that makes a dict."""
+    """Return whether an expression makes a dict."""
     if isinstance(value, ast.BinOp):
         return is_mapping(value.left) or is_mapping(value.right)
     if isinstance(value, ast.Call):

@@ -1,4 +1,4 @@
-"""Reads one declaration file: of `.pyi` syntax, classes, aliases and blocks for a version or a platform."""
+"""The reader of a declaration file, in `.pyi` syntax: classes, aliases, and blocks for a version or a platform."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXAMPLE: Final = 'write class Name(Never): "reason; cure"'
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Alias:
-    """One `Name = module.Name` of a declaration file: another name of a class that is declared elsewhere."""
+    """A line `Name = module.Name` of a declaration file: another name of a class declared elsewhere."""
 
     name: str
     target: str
@@ -31,9 +31,9 @@ class Contents:
     """The declarations of one file.
 
     Args:
-        entries: {qualified name: declaration}, of the blocks that apply to the running Python.
-        others: the same, of the blocks for other versions and platforms: mypy may check for one of those.
-        per_process: the globals of the module of which each process may own a copy.
+        entries: {qualified name: declaration} in the blocks for the running Python.
+        others: the same, in the blocks for other versions and platforms, which mypy may check for.
+        per_process: the globals of the module that are declared `PerProcess`.
     """
 
     entries: dict[str, Declaration | Alias]
@@ -45,7 +45,7 @@ def read(path: str, *, module: str) -> Contents:
     """Read the declaration file of a module.
 
     Raises:
-        DeclarationError: the file is not in the subset of Python that declarations are written in.
+        DeclarationError: the file is not in the subset of Python for declarations.
     """
     try:
         with open(path, encoding="utf-8") as file:

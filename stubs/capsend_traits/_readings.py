@@ -1,4 +1,4 @@
-"""Whether the uses of a value that could be changed only read it, and let nobody else have it."""
+"""Whether code only reads a value that it could change, and passes it to no other code."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from capsend_traits._scopes import Scope, Tree
 
 MAX_DEPTH: Final = 8
-# Built-in functions that keep nothing of their argument, by their result: a value without its parts, its parts, or pairs of them.
+# Built-in functions that keep nothing of their argument, by what their result contains: no parts of it, its parts, or
+# pairs of them.
 ANSWERS: Final = frozenset({"all", "any", "ascii", "bool", "isinstance", "len", "print", "repr", "str", "sum", "type"})
 COPIES: Final = frozenset({"dict", "frozenset", "iter", "list", "reversed", "set", "sorted", "tuple"})
 CHOICES: Final = frozenset({"max", "min", "next"})
 PAIRS: Final = frozenset({"enumerate", "zip"})
 CALLING: Final = frozenset({"filter", "map"})
 BUILTINS: Final = ANSWERS | COPIES | CHOICES | PAIRS | CALLING
-# Functions of the standard library that keep nothing of their arguments, and give a copy of them, parts of them, or none of it.
+# Functions of the standard library that keep nothing of their arguments, and return a copy, parts, or nothing of them.
 LIBRARY: Final = frozenset(
     {
         "bisect.bisect",
@@ -56,23 +57,23 @@ DYNAMIC_ATTRIBUTES: Final = frozenset({"__globals__", "__builtins__", "f_globals
 
 
 def paired(depth: int) -> int:
-    """Return how deep a series of tuples nests, each of which holds a part of a container of that depth."""
+    """Return the depth of a series of tuples, each with a part of a container of the given depth."""
     return 1 if depth <= 1 else depth + 1
 
 
 class Readings:
     """Follows a value through one syntax tree.
 
-    A value has a depth: 0 if nothing in it can be changed, 1 if it is a container of such values, 2 if it is one of containers, and
-    so on. A part of it has one depth less; a value of depth 0 may go anywhere.
+    A value has a depth: 0 if nothing in it can be changed, 1 if it is a container of such values, 2 if it is a
+    container of those, and so on. A part has a depth one smaller; a value of depth 0 may be passed anywhere.
 
     Args:
         tree: the scopes of the module or function.
-        once: the scopes whose code runs only at the import, which may change the value.
+        once: the scopes whose code runs only during the import, which may change the value.
 
     Attributes:
-        grown: whether such code does change it.
-        borrowed: whether a function changes it for the time of a call, which leaves it as it was only if it was empty.
+        grown: True if such code does change it.
+        borrowed: True if a function changes it temporarily, which restores it only if it was empty.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Readings:
         self._followed: dict[tuple[Scope, str], int] = {}
 
     def reads(self, node: ast.expr, depth: int) -> bool:
-        """Return whether the uses of an expression's value only read it, except for uses that run once, at the import."""
+        """Return whether the uses of an expression's value only read it, apart from uses that run once, during the import."""
         if depth <= 0 or self._only_reads(node, depth):
             return True
         if depth <= MAX_DEPTH and self._is_done_once(node, depth):
@@ -98,7 +99,7 @@ class Readings:
         return False
 
     def _is_done_once(self, node: ast.expr, depth: int) -> bool:
-        """Return whether code that runs only at the import changes the value: `TABLE[key] = 1`, `TABLE.update(more)`."""
+        """Return whether code that runs only during the import changes the value: `TABLE[key] = 1`, `TABLE.update(more)`."""
         root: ast.expr = node
         while isinstance(root, ast.Attribute | ast.Call | ast.Subscript):
             root = root.func if isinstance(root, ast.Call) else root.value
@@ -143,7 +144,7 @@ class Readings:
                 return self._contained(parent, node, depth)
 
     def _contained(self, parent: ast.AST | None, node: ast.expr, depth: int) -> bool:
-        """Judge a value that is put into a container, is given a name, or is looped over."""
+        """Judge a value that is put into a container, bound to a name, or looped over."""
         match parent:
             case ast.List() | ast.Tuple() | ast.Set():
                 return self.reads(parent, depth + 1)
@@ -172,11 +173,11 @@ class Readings:
             function = series.func
             is_items = isinstance(function, ast.Attribute) and function.attr == "items"
             if is_items or self.called(function) == "enumerate":
-                return self.flows(target.elts[1], depth - 2)  # the first of each pair is a key or a number
+                return self.flows(target.elts[1], depth - 2)  # the first item of each pair is a key or a number
         return self.flows(target, depth - 1)
 
     def flows(self, target: ast.expr, depth: int) -> bool:
-        """Return whether a value that is assigned to a target is only read from then on."""
+        """Return whether a value assigned to a target is only read from then on."""
         if depth <= 0:
             return True
         match target:
@@ -199,7 +200,7 @@ class Readings:
         return self.named(owners[0], target.id, depth)
 
     def named(self, scope: Scope, name: str, depth: int, *, is_mapping: bool = False) -> bool:
-        """Return whether everything that is done with a variable that holds the value only reads the value."""
+        """Return whether every use of a variable that holds the value only reads the value."""
         key = scope, name
         if self._followed.get(key, 0) >= depth:
             return True
@@ -241,19 +242,19 @@ class Readings:
     def _compared(self, parent: ast.Compare, node: ast.expr) -> bool:
         operands = [parent.left, *parent.comparators]
         searched = [operands[i] for i, operator in enumerate(parent.ops) if isinstance(operator, ast.In | ast.NotIn)]
-        return node not in searched  # `X in other` hands X to the other's `__contains__`
+        return node not in searched  # `X in other` passes X to the other's `__contains__`
 
     def _argument(self, call: ast.Call, node: ast.expr, depth: int) -> bool:
         if call.func is node:
             return False
         name = self.called(call.func)
         if name == "sum":
-            return depth == 1 and call.args[0] is node  # the sum of nothing is the start itself
+            return depth == 1 and call.args[0] is node  # the sum of nothing is the start value itself
         if name in ANSWERS:
             return name != "type" or len(call.args) == 1
         if name in CHOICES:
             if len(call.args) > 1:
-                return self.reads(call, depth)  # one of the arguments, or the default
+                return self.reads(call, depth)  # an argument, or the default
             return self.reads(call, depth - 1) and (depth == 1 or not call.keywords)
         if name in COPIES or name in LIBRARY:
             return depth == 1 or (name in COPIES and not call.keywords and self.reads(call, depth))
@@ -264,7 +265,7 @@ class Readings:
         return self._joined(call)
 
     def _joined(self, call: ast.Call) -> bool:
-        """Return whether a call is `text.join(value)`, of a text that is one to see."""
+        """Return whether a call is `text.join(value)` of a visible text."""
         function = call.func
         return (
             isinstance(function, ast.Attribute)
@@ -276,7 +277,7 @@ class Readings:
         )
 
     def called(self, function: ast.expr) -> str:
-        """Return which built-in function, or which function of the standard library, an expression names; else an empty text."""
+        """Return the name of a built-in function, or of a function of the standard library, that an expression names; else an empty text."""
         attributes: list[str] = []
         while isinstance(function, ast.Attribute):
             attributes.insert(0, function.attr)
@@ -314,7 +315,7 @@ class Readings:
         for key, value in zip(parent.keys, parent.values, strict=True):
             if value is node:
                 return self.reads(parent, depth if key is None else depth + 1) if key or depth > 1 else True
-        return True  # a key, which cannot hold anything mutable
+        return True  # a key, which cannot contain anything mutable
 
     def _method(self, attribute: ast.Attribute, depth: int) -> bool:
         call = self.tree.parents.get(attribute)
@@ -331,7 +332,7 @@ class Readings:
         return name == "items" and (depth == 1 or self.reads(call, paired(depth)))
 
     def _is_called(self, around: ast.AST | None) -> bool:
-        """Return whether a function at the place of the expression is called and dropped: `sorted(words, key=RANKS.get)`."""
+        """Return whether a function at the place of the expression is only called: `sorted(words, key=RANKS.get)`."""
         if isinstance(around, ast.keyword) and around.arg == "key":
             around = self.tree.parents.get(around)
             return isinstance(around, ast.Call) and self.called(around.func) in {"max", "min", "sorted"}

@@ -1,4 +1,4 @@
-"""Whose name a name is: the scopes of a syntax tree, resolved as Python's compiler resolves them."""
+"""The scopes of a syntax tree, resolved as by Python's compiler: to which scope each name belongs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Scope:
 
     Attributes:
         kind: "module", "class", "function" or "comprehension".
-        parent: the scope around it; None for a module.
-        bound: the names that it binds itself.
-        imports: {name: [full names that import statements bind it to]}.
-        others: the names that it binds by something else than an import.
+        parent: the enclosing scope; None for a module.
+        bound: the names that the scope binds.
+        imports: {name: [full names to which import statements bind it]}.
+        others: the names bound otherwise than by an import.
         elsewhere: {name: "global" or "nonlocal"}, as declared.
     """
 
@@ -36,11 +36,11 @@ class Scope:
 
 @dataclass(eq=False, slots=True)
 class Binding:
-    """One place that binds or deletes a name of a module.
+    """A place that binds or deletes a name of a module.
 
     Attributes:
         node: the name, statement or pattern that binds it.
-        repeated: whether it is in a loop or a function, so that it may be done more than once.
+        repeated: True if it is in a loop or a function, and so may run several times.
     """
 
     node: ast.AST
@@ -53,15 +53,15 @@ class Tree:
 
     Attributes:
         module: the scope of the module.
-        names: {name: its nodes, wherever they are}.
-        scopes: {name node: the scope that it is in}.
-        parents: {node: the node around it}.
-        bindings: {name of the module: its bindings}, `global` statements of functions included.
-        attributes: {attribute: the nodes that have it after a dot}.
+        names: {name: its nodes in all scopes}.
+        scopes: {name node: its scope}.
+        parents: {node: the enclosing node}.
+        bindings: {name of the module: its bindings}, including those by `global` statements of functions.
+        attributes: {attribute: the nodes that read or write it}.
         stars: the statements that import everything from a module.
         functions: {function or lambda: the scope of its body}.
         classes: {class statement: the scope of its body}.
-        package: the package that relative imports begin at.
+        package: the package to which relative imports refer.
     """
 
     module: Scope = field(default_factory=lambda: Scope("module"))
@@ -76,7 +76,7 @@ class Tree:
     package: str = ""
 
     def owners(self, name: ast.Name) -> tuple[Scope, ...]:
-        """Return the scopes whose name a name may be, innermost first; a class body may read its own or the module's.
+        """Return the scopes to which a name may belong, innermost first; a class body may read its own name or the module's.
 
         A name that no scope binds belongs to the module, whose names hide the built-in ones.
         """
@@ -91,7 +91,7 @@ class Tree:
         return (self.module,)
 
     def uses(self, scope: Scope, name: str) -> list[ast.Name]:
-        """Return the nodes that may be a scope's name, those that bind it included."""
+        """Return the nodes that may be a given name of a scope, including those that bind it."""
         return [node for node in self.names.get(name, ()) if scope in self.owners(node)]
 
 
@@ -99,9 +99,9 @@ def scopes_of(tree: ast.AST, *, module: str = "", is_package: bool = False) -> T
     """Resolve the names of a module, of a function or of a class.
 
     Args:
-        tree: the syntax tree; a function or class by itself is read as if its module held nothing else.
+        tree: the syntax tree; a single function or class is read as if its module contained nothing else.
         module: the full name of the module, against which relative imports are resolved.
-        is_package: whether the module is a package's `__init__`.
+        is_package: True if the module is a package's `__init__`.
     """
     found = Tree(package=module if is_package else module.rpartition(".")[0])
     reader = _Reader(found, found.package)
@@ -113,7 +113,7 @@ def scopes_of(tree: ast.AST, *, module: str = "", is_package: bool = False) -> T
 
 
 def import_targets(node: ast.Import | ast.ImportFrom, package: str) -> list[tuple[str, str]]:
-    """Return the names that an import statement binds, as [(name, full name)]."""
+    """Return [(name, full name)] of the names that an import statement binds."""
     if isinstance(node, ast.Import):
         return [(a.asname, a.name) if a.asname else (a.name.partition(".")[0],) * 2 for a in node.names]
     base = import_base(node, package)
@@ -121,7 +121,7 @@ def import_targets(node: ast.Import | ast.ImportFrom, package: str) -> list[tupl
 
 
 def import_base(node: ast.ImportFrom, package: str) -> str:
-    """Return the full name of the module that names are imported from."""
+    """Return the full name of the module from which names are imported."""
     base = node.module or ""
     if node.level:
         parts = package.split(".") if package else []
@@ -171,7 +171,7 @@ class _Reader:
         self.found.scopes[node] = scope
         around = self.found.parents.get(node)
         if isinstance(around, ast.AnnAssign) and around.value is None and scope is self.found.module:
-            return  # a declaration alone binds nothing, though it makes a name of a function local
+            return  # a declaration alone binds nothing, though it makes a name local to a function
         if not isinstance(node.ctx, ast.Load):
             target = scope
             if isinstance(around, ast.NamedExpr):
@@ -200,7 +200,7 @@ class _Reader:
     def _bind(self, name: str, node: ast.AST, scope: Scope, *, imported: str = "") -> None:
         declared = scope.elsewhere.get(name)
         if declared == "nonlocal":
-            return  # the scope that has it binds it too
+            return  # the scope of the name binds it too
         owner = self.found.module if declared == "global" else scope
         owner.bound.add(name)
         if imported:
@@ -225,7 +225,7 @@ class _Reader:
             if argument is not None:
                 inner.bound.add(argument.arg)
                 inner.others.add(argument.arg)
-                self.all([argument], arguments, scope)  # its annotation
+                self.all([argument], arguments, scope)  # for the annotation
         self.all([d for d in (*arguments.defaults, *arguments.kw_defaults) if d is not None], arguments, scope)
         outer, self.loops = self.loops, 0
         if isinstance(node, ast.Lambda):
@@ -247,7 +247,7 @@ class _Reader:
         self.all(node.body, node, inner)
 
     def _declare(self, body: list[ast.stmt], scope: Scope) -> None:
-        """Read the `global` and `nonlocal` statements of a scope first: they hold for the whole of it."""
+        """Read the `global` and `nonlocal` statements of a scope first, as they hold for the whole scope."""
         stack: list[ast.AST] = list(body)
         while stack:
             node = stack.pop()

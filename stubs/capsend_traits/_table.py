@@ -1,4 +1,4 @@
-"""The table of declarations: found by a class or by its name, and read file by file as they are asked for."""
+"""The table of declarations, searched by class or by name; files are read on demand."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ MISSING: Final = object()
 class Table:
     """The declarations in force.
 
-    A file is read when a name of its module is first asked for. The described module is never imported.
+    A file is read at the first query for a name of its module. The described module is never imported.
 
     Args:
-        own: the folder of capsend's own declarations.
-        providers: gives the folders of other packages; called when a class outside the standard library is asked for.
+        own: the folder of capsend's declarations.
+        providers: returns the folders of other packages; called for the first class that is not of the standard
+            library.
     """
 
     def __init__(self, own: Folder, *, providers: Callable[[], Sequence[Folder]] = tuple) -> None:
@@ -35,16 +36,16 @@ class Table:
         self._providers = functools.cache(providers)
         self._contents: dict[str, Contents | None] = {}
         self._names: dict[str, Declaration | None] = {}
-        # By id, as a metaclass may refuse to be hashed; the class is kept alive with it, so its id stays its own.
+        # By id, as a metaclass may refuse hashing; the class is kept alive too, so that its id is not reused.
         self._classes: dict[int, tuple[type, Declaration]] = {}
 
     def by_name(self, fullname: str) -> Declaration | None:
-        """Return the declaration of a class by its module and qualified name, or by any alias of it.
+        """Return the declaration of a class by its module and qualified name, or by an alias.
 
         Names of other Python versions and platforms are found too.
 
         Raises:
-            DeclarationError: a file that has to be read for the answer is not valid.
+            DeclarationError: a required file is invalid.
         """
         try:
             return self._names[fullname]
@@ -53,10 +54,10 @@ class Table:
             return found
 
     def of_class(self, cls: type) -> Declaration | None:
-        """Return the declaration of exactly this class; a class that merely claims the name of a declared one has none.
+        """Return the declaration of exactly this class; a class that only has the name of a declared one has none.
 
         Raises:
-            DeclarationError: a file that has to be read for the answer is not valid.
+            DeclarationError: a required file is invalid.
         """
         known = self._classes.get(id(cls))
         if known is not None:
@@ -67,7 +68,7 @@ class Table:
             return None  # made by code that runs without a __name__
         if type(module) is not str:
             return None
-        # A declaration file cannot spell "method-wrapper".
+        # A declaration file cannot contain the name "method-wrapper".
         name = f"{module}.{type.__getattribute__(cls, '__qualname__')}".replace("-", "_")
         declaration = self.by_name(name)
         if declaration is None or not _is_declared(cls, declaration, name):
@@ -76,9 +77,9 @@ class Table:
         return declaration
 
     def negative(self, cls: type, *, trait: Trait = Trait.SERIALIZABLE) -> Declaration | None:
-        """Return the nearest declaration in the class's MRO that denies it a trait: negative impls are inherited.
+        """Return the nearest declaration in the class's MRO that denies the class a trait: negative impls are inherited.
 
-        A declaration of the class itself decides alone. With the default trait the answer is the nearest `Never`.
+        A declaration of the class itself decides alone. With the default trait the result is the nearest `Never`.
         """
         own = self.of_class(cls)
         if own is not None:
@@ -93,7 +94,7 @@ class Table:
         """Return whether each process may own a copy of a global or class attribute, given by its module and name: `geo.Map.cache`.
 
         Raises:
-            DeclarationError: the file that has to be read for the answer is not valid.
+            DeclarationError: the required file is invalid.
         """
         module, _, name = fullname.rpartition(".")
         while module:
@@ -109,7 +110,7 @@ class Table:
         return tuple(sorted({module for folder in self._folders() for module, _ in folder.modules()}))
 
     def declarations(self, module: str) -> tuple[Declaration, ...]:
-        """Return the declarations written in a module's files that apply to the running Python, aliases left out."""
+        """Return the declarations in a module's files that apply to the running Python, without aliases."""
         contents = self._read(module)
         return tuple(entry for entry in contents.entries.values() if isinstance(entry, Declaration)) if contents else ()
 
@@ -194,6 +195,6 @@ def _imported(fullname: str) -> object:
 
 @functools.cache
 def table() -> Table:
-    """Return the table of capsend's own declarations and those of installed packages."""
+    """Return the table of the declarations of capsend and of installed packages."""
     own = Folder(os.path.join(os.path.dirname(os.path.abspath(__file__)), "declarations"), "capsend")
     return Table(own, providers=installed_providers)

@@ -1,4 +1,4 @@
-"""The modules of the standard library that no image has, each with the reason: one table for the image and the type checker."""
+"""The modules of the standard library that no image has, each with the reason; one table for images and the type checker."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _REASONS: Final = {
     ),
 }
 ABSENT: Final = {name: reason for reason, names in _REASONS.items() for name in names.split()}
-"""{top-level module: why no image has it}, for the standard library of every supported version of the host."""
+"""{top-level module: the reason why no image has it}, for the standard library of every supported version of the host."""
 
 HOST_CURE: Final = "let a function of the host do this, made with @host_function, and capture that"
 
 
 def cure(module: str) -> str:
-    """Return the cure for the import of a module of the standard library, or a name in it, that no image has."""
+    """Return the cure for importing a module, or a name in a module, that no image has."""
     reason = ABSENT.get(module.partition(".")[0], SYSTEM)
     return f"{reason}: {HOST_CURE}" if reason == NETWORK else f"do without it: {reason}"

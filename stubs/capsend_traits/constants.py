@@ -1,21 +1,22 @@
-"""The constants of modules: lists, dicts and sets that a module makes once and that nobody changes, found by reading its source.
+"""The constants of modules: lists, dicts and sets that a module makes once and never changes, found in its source.
 
-Such a name may be captured although its value is mutable: as nobody changes the value and nobody else gets hold of it, a copy
-cannot be told from it. The run time and the mypy plugin both ask this module, so that their verdicts agree:
+Such a name may be captured although its value is mutable: the value is never changed and no other code gets hold of it,
+so a copy cannot be distinguished from it. The run time and the mypy plugin both use this module, so that their verdicts
+agree:
 
-* `constants(tree, module=...)` gives the names that the module's own code leaves alone, with their expressions.
-* `reads_only(tree, "TABLE", of=constant)` and `reads_only(tree, "config.TABLE", of=constant)` answer the same for another module, or
-  of one function, that gets at the constant by that name: the code that is reached must only read it.
-* `still_made(constant, value, leaf=..., lookup=...)` compares a value, at the spawn, with the value that the statement made. The run time
-  asks it; the plugin has no values, and judges the parts of containers by their types.
+* `constants(tree, module=...)` returns the names that the module's own code does not change, with their expressions.
+* `reads_only(tree, "TABLE", of=constant)` and `reads_only(tree, "config.TABLE", of=constant)` answer the same for
+  another module or for a function that uses the constant by that name: reached code must only read the constant.
+* `still_made(constant, value, leaf=..., lookup=...)` compares a value, at the spawn, with the value that the statement
+  made. Only the run time calls it; the plugin has no values, and judges the parts of containers by their types.
 
-Promised: if `constants` gives a name, then no statement of the module assigns it a second time, deletes it, calls a method of it
-that may change it, or hands it (or a container in it) to code that is not known to keep its hands off: it is not returned,
-stored, passed to a function that is not listed in `_readings`, bound to an attribute, or made a default.
+Guaranteed: if `constants` returns a name, then no statement of the module assigns it a second time, deletes it, calls a
+method that may change it, or passes it (or a container in it) to code that might change it: it is not returned, stored,
+passed to a function that is not listed in `_readings`, bound to an attribute, or made a default.
 
-Taken as given: built-in functions are the built-in ones, and an `__eq__` or `__radd__` of another class does not change its other
-operand. Access by reflection (`globals()`, `sys.modules[...]`, `f.__globals__`, `exec`) is not followed: a module that uses it
-has no constants.
+Assumed: built-in functions are the built-in ones, and an `__eq__` or `__radd__` of another class does not change its
+other operand. Access by reflection (`globals()`, `sys.modules[...]`, `f.__globals__`, `exec`) is not followed: a module
+that uses it has no constants.
 """
 
 from __future__ import annotations
@@ -48,12 +49,12 @@ _LOOKUPS: Final = frozenset({"delattr", "getattr", "hasattr", "setattr"})
 
 
 def constants(tree: ast.Module, *, module: str = "", is_package: bool = False) -> dict[str, Constant]:
-    """Return the constants of a module, by name, in the order of the source.
+    """Return {name: constant} of the constants of a module, in the order of the source.
 
     Args:
         tree: the module's syntax tree.
         module: its full name; without it, imports of the module from itself are not noticed.
-        is_package: whether it is a package's `__init__`.
+        is_package: True if it is a package's `__init__`.
     """
     scopes = scopes_of(tree, module=module, is_package=is_package)
     candidates = _candidates(scopes)
@@ -71,17 +72,18 @@ def reads_only(
     is_package: bool = False,
     outside: Callable[[str], str] = lambda _: "",
 ) -> bool:
-    """Return whether a module, a function or a class only reads the value that it knows by a name, and hands it to nobody.
+    """Return whether a module, function or class only reads the value of a name, and passes it to no other code.
 
     Args:
-        tree: the syntax tree of the module, or of one function or class of it. A local function is asked about as part of the one around it.
-        path: the name: `"TABLE"` for a global of that module, imported or its own, and for an import of that name in a function;
-            `"config.TABLE"` for the attribute of a module that is known by the name `config`.
+        tree: the syntax tree of the module, or of one function or class of it. A local function is judged as part of
+            its enclosing function.
+        path: the name: `"TABLE"` for a global of the module, its own or imported, and for a name that a function
+            imports; `"config.TABLE"` for the attribute of a module with the name `config`.
         of: the constant.
         module: the full name of the module that the tree belongs to.
-        is_package: whether that is a package's `__init__`.
-        outside: gives the full name of the library's module or function that a name stands for which the tree does not bind: the tree of
-            a function shows no imports of its module. Empty for anything else.
+        is_package: True if that module is a package's `__init__`.
+        outside: returns the full name of the library's module or function behind a name that the tree does not bind
+            (the tree of a function does not contain the module's imports); empty for other names.
     """
     scopes = scopes_of(tree, module=module, is_package=is_package)
     if is_dynamic(scopes):
@@ -96,7 +98,7 @@ def reads_only(
             if isinstance(scopes.parents.get(node), ast.AugAssign | ast.Delete):
                 return False
             if not isinstance(tree, ast.Module):
-                return False  # a `global` statement: the name of the module is assigned
+                return False  # a `global` statement: the module's name is assigned
             continue
         if not _reads_attribute(scopes, readings, node, attributes, of):
             return False
@@ -106,14 +108,14 @@ def reads_only(
 def every_use_reads(
     tree: ast.Module, is_it: Callable[[str], bool], *, of: Constant, module: str = "", is_package: bool = False
 ) -> bool:
-    """Return whether a module only reads a constant of another one, by whatever names its imports give it.
+    """Return whether a module only reads a constant of another module, under all names that its imports give it.
 
     Args:
         tree: the module's syntax tree.
-        is_it: returns whether a full name, as the imports of the module spell it, stands for the constant.
+        is_it: returns whether a full name, as given by the module's imports, is that of the constant.
         of: the constant.
-        module: the full name of the module that is read, against which relative imports are resolved.
-        is_package: whether it is a package's `__init__`.
+        module: the full name of the reading module, against which relative imports are resolved.
+        is_package: True if it is a package's `__init__`.
     """
     scopes = scopes_of(tree, module=module, is_package=is_package)
     readings = Readings(scopes)
@@ -129,7 +131,7 @@ def every_use_reads(
 
 
 def _is_looked_up(scopes: Tree, name: str) -> bool:
-    """Return whether a module may reach a constant by a text: by `getattr` or the like, or in the namespace of its module."""
+    """Return whether a module may reach a constant by a text: by `getattr` and similar functions, or in its module's namespace."""
     has_namespaces = is_dynamic(scopes) or "vars" in scopes.names or "__dict__" in scopes.attributes
     for node, parent in scopes.parents.items():
         if isinstance(node, ast.Constant) and node.value == name:
@@ -140,7 +142,7 @@ def _is_looked_up(scopes: Tree, name: str) -> bool:
 
 
 def _imported_as(scopes: Tree, node: ast.Name | ast.Attribute) -> set[str]:
-    """Return the full names that a name, or a chain of attributes that begins with one, may stand for by the imports."""
+    """Return the full names that a name, or an attribute chain beginning with one, may have according to the imports."""
     attributes: list[str] = []
     root: ast.expr = node
     while isinstance(root, ast.Attribute):
@@ -177,7 +179,7 @@ def _candidates(scopes: Tree) -> dict[str, Constant]:
 
 
 def assigned(node: ast.AST, statement: ast.AST | None) -> ast.expr | None:
-    """Return the expression that a statement assigns to that name alone; None for any other statement."""
+    """Return the expression that a statement assigns to this name alone; None for any other statement."""
     if isinstance(statement, ast.Assign) and statement.targets == [node]:
         value: ast.expr | None = statement.value
     elif isinstance(statement, ast.AnnAssign) and statement.target is node:
@@ -192,9 +194,7 @@ def assigned(node: ast.AST, statement: ast.AST | None) -> ast.expr | None:
 
 
 def _is_only_read(scopes: Tree, constant: Constant) -> bool:
-    readings = Readings(
-        scopes
-    )  # each by itself: a finding about a variable that holds one name proves nothing about another
+    readings = Readings(scopes)  # separately: a finding about a variable with one name proves nothing about others
     return (
         readings.named(scopes.module, constant.name, constant.depth, is_mapping=constant.is_mapping)
         and not readings.borrowed
@@ -203,7 +203,10 @@ def _is_only_read(scopes: Tree, constant: Constant) -> bool:
 
 
 def read_through_modules(scopes: Tree, readings: Readings, constant: Constant) -> bool:
-    """Return whether the module only reads the objects of that name in imported modules: one may be the module itself, by a longer name."""
+    """Return whether the module only reads the objects of this name in imported modules.
+
+    One of these may be the module itself, under a longer name.
+    """
     for attribute in scopes.attributes.get(constant.name, ()):
         root: ast.expr = attribute
         while isinstance(root, ast.Attribute):
@@ -218,11 +221,11 @@ def read_through_modules(scopes: Tree, readings: Readings, constant: Constant) -
 
 
 def _reads_attribute(scopes: Tree, readings: Readings, node: ast.expr, attributes: list[str], of: Constant) -> bool:
-    """Return whether a use of a module takes another attribute out of it, or only reads the one that is asked about."""
+    """Return whether a use of a module reads another attribute, or only reads the given one."""
     for wanted in attributes:
         parent = scopes.parents.get(node)
         if not isinstance(parent, ast.Attribute):
-            return isinstance(parent, ast.Expr)  # the module itself goes somewhere
+            return isinstance(parent, ast.Expr)  # the module itself is passed somewhere
         if parent.attr != wanted:
             return isinstance(parent.ctx, ast.Load)
         node = parent

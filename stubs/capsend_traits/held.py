@@ -1,19 +1,21 @@
-"""Values that could be changed and that their holder only reads: in the globals of a module, its classes, defaults and closures.
+"""Mutable values that their holder only reads: in the globals, classes, defaults and closures of a module.
 
-`capsend_traits.constants` knows the constants whose statement shows them whole. This module answers for a value that is at hand, or
-whose type is: the caller gives its levels of containers, and asks whether all code of the module that can run after the import only reads it.
-Code that runs at the import and never again (the module's own statements, class bodies, private functions that only these call) may fill it:
+`capsend_traits.constants` finds the constants that are shown whole by their statement. This module judges a given value
+or type: the caller states the levels of containers, and asks whether all code of the module that can run after the
+import only reads the value. Code that runs only during the import (the module's own statements, class bodies, private
+functions that only these call) may fill it:
 
     SIZES = {}
     for index, name in enumerate(NAMES):
         SIZES[name] = 2**index
 
-* a global: bound by statements of the module alone, to displays, constructors, or results of calls;
-* an attribute of a class: bound once in the class body; nothing in the module assigns or changes an attribute of that name;
-* a default: written as a display in the `def` itself; the function only reads its parameter;
+* a global: bound only by statements of the module, to displays, constructor calls, or results of other calls;
+* an attribute of a class: bound once in the class body; nothing in the module assigns or changes an attribute of this
+name;
+* a default: a display in the `def` itself; the function only reads its parameter;
 * a variable of an enclosing function: bound once, to a display; nested functions only read it.
 
-A set or list that is empty may be changed for the time of a call: added to before a `try`, and taken from in its `finally`.
+An empty set or list may be changed temporarily: added to before a `try`, and removed from in its `finally`.
 """
 
 from __future__ import annotations
@@ -36,13 +38,14 @@ _BY_TEXT: Final = frozenset({"delattr", "setattr"})
 
 
 class Held:
-    """The values that a module holds, as its source shows them.
+    """The values that a module holds, according to its source.
 
     Args:
         tree: the module's syntax tree.
         module: its full name.
-        is_package: whether it is a package's `__init__`.
-        is_imported: True if the import is complete; a script goes on, and may change the containers that it has filled.
+        is_package: True if it is a package's `__init__`.
+        is_imported: True if the import is complete; a script continues, and may change the containers that it has
+            filled.
     """
 
     def __init__(
@@ -56,12 +59,12 @@ class Held:
         self._known: dict[tuple[object, ...], Constant | None] = {}
 
     def of_module(self, name: str, depth: int, *, is_mapping: bool) -> Constant | None:
-        """Return a global that the module only reads after its import; None if it does more.
+        """Return a global that the module only reads after its import; None otherwise.
 
         Args:
             name: its name.
-            depth: levels of containers in its value.
-            is_mapping: whether the value is a dict.
+            depth: the levels of containers in its value.
+            is_mapping: True if the value is a dict.
         """
         key = ("module", name, depth, is_mapping)
         if key not in self._known:
@@ -69,13 +72,13 @@ class Held:
         return self._known[key]
 
     def of_class(self, qualname: str, name: str, depth: int = 0, *, is_mapping: bool = False) -> Constant | None:
-        """Return an attribute of a class that the module only reads; None if the module does more, or a function defines the class.
+        """Return a class attribute that the module only reads; None otherwise, or if a function defines the class.
 
         Args:
             qualname: the class, as `Outer.Inner`.
             name: the attribute.
-            depth: levels of containers in its value; 0 to go by the expression.
-            is_mapping: whether the value is a dict.
+            depth: the levels of containers in its value; 0 to use those of the expression.
+            is_mapping: True if the value is a dict.
         """
         key = ("class", qualname, name, depth, is_mapping)
         if key not in self._known:
@@ -83,13 +86,13 @@ class Held:
         return self._known[key]
 
     def of_default(self, function: tuple[str, int], name: str, depth: int, *, is_mapping: bool) -> Constant | None:
-        """Return a default that is a display in the `def`, of a parameter that the function only reads; None if it is more.
+        """Return a default that is a display in the `def`, of a parameter that the function only reads; None otherwise.
 
         Args:
-            function: its name and the line where it begins.
+            function: its name and its first line.
             name: the parameter.
-            depth: levels of containers in its value.
-            is_mapping: whether the value is a dict.
+            depth: the levels of containers in its value.
+            is_mapping: True if the value is a dict.
         """
         key = ("default", function, name, depth, is_mapping)
         if key not in self._known:
@@ -97,13 +100,13 @@ class Held:
         return self._known[key]
 
     def of_cell(self, function: tuple[str, int], name: str, depth: int, *, is_mapping: bool) -> Constant | None:
-        """Return a variable of the enclosing function that all nested functions only read; None if one of them does more.
+        """Return a variable of the enclosing function that all nested functions only read; None otherwise.
 
         Args:
-            function: the inner function's name and the line where it begins.
+            function: the inner function's name and first line.
             name: the variable.
-            depth: levels of containers in its value.
-            is_mapping: whether the value is a dict.
+            depth: the levels of containers in its value.
+            is_mapping: True if the value is a dict.
         """
         key = ("cell", function, name, depth, is_mapping)
         if key not in self._known:
@@ -132,7 +135,7 @@ class Held:
         return found
 
     def _made_by(self, node: ast.AST) -> ast.expr | None:
-        """Return the expression that a statement of the import binds a name to, if that makes something or is another name."""
+        """Return the expression that a statement of the import binds to a name, if it makes a value or is another name."""
         statement = self._scopes.parents.get(node)
         if not isinstance(node, ast.Name) or self._scopes.scopes.get(node) not in self._once:
             return None
@@ -143,7 +146,7 @@ class Held:
         return value if is_made else None
 
     def _of_pair(self, node: ast.Name, around: ast.AST | None) -> ast.expr | None:
-        """Return the expression that belongs to a name in `NAMES, RANKS = {}, []`."""
+        """Return the expression for a name in `NAMES, RANKS = {}, []`."""
         statement = self._scopes.parents.get(around) if isinstance(around, ast.Tuple) else None
         if not isinstance(statement, ast.Assign) or statement.targets != [around] or not isinstance(around, ast.Tuple):
             return None
@@ -188,7 +191,7 @@ class Held:
         return constant if self.reads_attribute(name, constant) else None
 
     def reads_attribute(self, name: str, constant: Constant) -> bool:
-        """Return whether everything that the module does with attributes of that name, of whatever object, only reads the constant."""
+        """Return whether all uses of attributes of this name in the module, on any object, only read the constant."""
         readings = Readings(self._scopes, once=self._done)
         return reads_attribute_everywhere(readings, name, constant)
 
@@ -202,7 +205,7 @@ class Held:
         return ".".join(parts)
 
     def _function(self, function: tuple[str, int]) -> ast.AST | None:
-        """Return the one function of that name that begins, with its decorators, on that line; a lambda is called `<lambda>`."""
+        """Return the only function of this name that begins, with its decorators, on this line; a lambda is called `<lambda>`."""
         name, line = function
         found = [
             node
@@ -244,13 +247,20 @@ class Held:
 
 
 def reads_attribute(tree: ast.AST, name: str, *, of: Constant, outside: Callable[[str], str] = lambda _: "") -> bool:
-    """Return whether a function only reads the attributes of that name, of whatever object; *outside* is as for `constants.reads_only`."""
+    """Return whether a function only reads the attributes of this name on any object.
+
+    Args:
+        tree: the syntax tree of the function.
+        name: the name of the attributes.
+        of: the constant.
+        outside: as for `constants.reads_only`.
+    """
     scopes = scopes_of(tree)
     return not is_dynamic(scopes) and reads_attribute_everywhere(Readings(scopes, outside=outside), name, of)
 
 
 def reads_attribute_everywhere(readings: Readings, name: str, of: Constant) -> bool:
-    """Return whether a syntax tree only reads the attributes of that name, `getattr(x, "name")` included."""
+    """Return whether a syntax tree only reads the attributes of this name, including `getattr(x, "name")`."""
     scopes = readings.tree
     for attribute in scopes.attributes.get(name, ()):
         if not isinstance(attribute.ctx, ast.Load):

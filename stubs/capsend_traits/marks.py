@@ -1,4 +1,4 @@
-"""The three bases a class in a declaration file may have, and the mark of a global; an editor reads them, the loader only their names."""
+"""The three base classes of declaration files, and the mark of a global: editors read this module, the loader only uses the names."""
 
 from typing import Annotated, TypeVar
 

@@ -1,7 +1,8 @@
-"""The words of every refusal, from which the run time makes its exceptions and the mypy plugin its reports.
+"""The wording of every refusal, for the run time's exceptions and the mypy plugin's reports.
 
-A refusal is a `Finding`: one variable (or argument, or result) that cannot be sent, with one `Leaf` per part that spoils it.
-`headline` gives its first line, `notes` the lines below it, and `report` joins many of them into the text of one exception.
+A refusal is a `Finding`: one variable (or argument, or result) that cannot be sent, with one `Leaf` per part that
+spoils it. `headline` returns its first line, `notes` the lines below it, and `report` joins several findings into the
+text of one exception.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ UNKNOWN_CAPTURES: Final = "whose captures are unknown"
 
 
 class Kind(enum.Enum):
-    """How a value belongs to a spawned callable; the text begins the headline."""
+    """The relation of a value to a spawned callable; the text begins the headline."""
 
     CAPTURED = "captured"
     DEFAULT = "the default of parameter"
@@ -46,7 +47,7 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step on the way from a variable to the part that spoils it: the value at `path` has the type `type`, and its `part` is bad."""
+    """One step on the path from a variable to a spoiling part: the value at `path` has the type `type`, and its `part` spoils it."""
 
     path: str
     type: str
@@ -56,15 +57,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One part of a value that spoils it.
+    """One part that spoils a value.
 
     Attributes:
-        path: place of the part, from the variable on, such as `cfg.retry.lock`.
+        path: the path to the part, beginning with the variable, such as `cfg.retry.lock`.
         type: the name of its type.
         verdict: the reason as a sentence, made by one of the functions below.
         cure: the advice, as an imperative phrase.
-        predicate: how the headline goes on after the type.
-        steps: the way to it, outermost first; empty when the variable itself is bad.
+        predicate: the continuation of the headline after the type.
+        steps: the steps to the part, outermost first; empty if the variable itself is bad.
     """
 
     path: str
@@ -80,15 +81,15 @@ class Finding:
     """One variable, argument or result that cannot be sent.
 
     Attributes:
-        kind: how it belongs to the callable.
+        kind: its relation to the callable.
         variable: its name.
         type: the name of its type.
         trait: "ProcessSend" or "Serializable", the trait that the type lacks.
-        leaves: the parts that spoil it, at least one.
+        leaves: the spoiling parts, at least one.
         function: the function that captures or reads it; empty for arguments.
         via: the functions from the spawned one (first) to the one before `function`.
-        file: the file of the place where it is captured; empty when unknown.
-        line: the line of that place, 1-based; 0 when unknown.
+        file: the file of the capture; empty when unknown.
+        line: the line of the capture, 1-based; 0 when unknown.
     """
 
     kind: Kind
@@ -103,7 +104,7 @@ class Finding:
 
 
 def headline(finding: Finding) -> str:
-    """Name the finding in one line: `captured "cfg.retry.lock" is lock, which is not ProcessSend`."""
+    """Return the finding in one line: `captured "cfg.retry.lock" is lock, which is not ProcessSend`."""
     leaf = finding.leaves[0]
     if finding.kind is Kind.WRITTEN:
         return f'"{finding.variable}" is assigned in {finding.function}, but the process would change only its own copy'
@@ -114,11 +115,11 @@ def headline(finding: Finding) -> str:
 
 
 def notes(finding: Finding, *, place: bool = True) -> list[str]:
-    """Return the lines below the headline: the place, the path one step a line, the reason, the cure, and the other bad parts.
+    """Return the lines below the headline: the place, the path with one step per line, the reason, the cure, and the other bad parts.
 
     Args:
         finding: the finding to explain.
-        place: whether to begin with the file and line; mypy prints them itself.
+        place: True to begin with the file and line; mypy prints these itself.
     """
     lines = [_place(finding)] if place and finding.function else []
     lines += _explain(finding.leaves[0], finding.trait)
@@ -131,7 +132,7 @@ def notes(finding: Finding, *, place: bool = True) -> list[str]:
 
 
 def report(opening: str, findings: list[Finding]) -> str:
-    """Join an opening line and all findings into the text of one exception."""
+    """Return an opening line and all findings as the text of one exception."""
     blocks = []
     for finding in findings:
         below = "".join(f"\n    {line}" for line in notes(finding))
@@ -152,22 +153,22 @@ def opening(name: str, findings: list[Finding], *, verb: str = "spawn") -> str:
 
 
 def declared(type_name: str, reason: str) -> str:
-    """Say that a type has a negative impl, or no impl of the trait, and why."""
+    """Return the sentence that a type has a negative impl, or no impl of the trait, with the reason."""
     return f"{type_name} is declared not sendable: {reason}"
 
 
 def bad_part(step: Step, trait: str) -> str:
-    """Say that a value is spoilt by one of its parts."""
+    """Return the sentence that a value is spoilt by one of its parts."""
     return f"{step.path}: {step.type} has {_article(step.noun)} {step.noun} that is not {trait}: {step.part}"
 
 
 def no_member(type_name: str) -> str:
-    """Say that a member of an enum was made while the program ran."""
+    """Return the sentence that a member of an enum was made while the program ran."""
     return f"it was made by a method of {type_name}, whose members do not include it"
 
 
 def mutable_field(type_name: str, name: str) -> str:
-    """Say that a class is spoilt by a field that can be assigned."""
+    """Return the sentence that a class is spoilt by a field that can be reassigned."""
     return f"{type_name} has a field that is not ProcessSend: {name} can be assigned, so a captured copy could differ"
 
 
@@ -195,7 +196,7 @@ def image_cure(package: str) -> str:
 
 
 def changes_itself(type_name: str) -> str:
-    """Say that the methods of a class change its instances, although it is frozen, an enum or a descriptor."""
+    """Return the sentence that methods of a class change its instances, although it is frozen, an enum or a descriptor."""
     return f"{type_name} has a method that changes it after it was made, so a captured copy could differ"
 
 
@@ -218,7 +219,7 @@ HANDLE_CURE: Final = (
     "make one inside the process, or use it in the parent; to let others know a process, send its address"
 )
 CHANGED_CURE: Final = "return the value, take it from result(), and change it on the host"
-"""The cure of what the function itself changes: `PerProcess` and immutable copies would only hide that the change is lost, or fail."""
+"""The cure for a value that the function itself changes: `PerProcess` or an immutable copy would only hide the loss, or fail."""
 GLOBAL_CURE: Final = "pass it as an argument, make it immutable, or declare it PerProcess[...]"
 CHANGED_DICT_CURE: Final = f"{CHANGED_CURE}; or, where it is a cache, decorate the function with functools.cache"
 C_CLASS_VERDICT: Final = "it is implemented in C and has no declaration, so its fields cannot be seen"
@@ -256,9 +257,9 @@ CHANGING_METHODS: Final = frozenset(
         *("symmetric_difference_update", "update"),
     }
 )
-"""The methods by which a container of the standard library is changed."""
+"""The methods that change containers of the standard library."""
 LENT_MODULES: Final = frozenset({"sys"})
-"""The modules whose attributes a function may assign: each process has its own, and it lives no longer than the process."""
+"""The modules whose attributes a function may assign: each process has its own module, which ends with the process."""
 
 _COPY: Final = re.compile(
     r"\b(tuple|frozenset|bytes|dict|list|set|str|join|memoryview|numpy\.asarray)\((?:\.\.\.|d|view|headers)(\.items\(\))?\)"
@@ -266,12 +267,13 @@ _COPY: Final = re.compile(
 
 
 def c_class_cure(module: str, name: str, *, has: Callable[[str], bool] = lambda _name: False) -> str:
-    """Return the cure for a class whose fields cannot be seen: a view of its memory if it has one, else a declaration.
+    """Return the cure for a class with invisible fields: a view of its memory if there is one, else a declaration.
 
     Args:
         module: the module of the class.
-        name: its name there.
-        has: whether the class has an attribute of that name. `__array_interface__` and `__array__` are numpy's, `__buffer__` is PEP 688's.
+        name: the name of the class in the module.
+        has: returns whether the class has an attribute of that name. `__array_interface__` and `__array__` are numpy's,
+            `__buffer__` is PEP 688's.
     """
     if has("__array_interface__") or has("__array__"):
         return "pass numpy.asarray(...), its content, as an argument"
@@ -285,12 +287,12 @@ def c_class_cure(module: str, name: str, *, has: Callable[[str], bool] = lambda 
 def fit(cure: str, path: str) -> str:
     """Put the variable into a declaration's cure: `capture tuple(...)` becomes `capture tuple(m)`."""
     if " " in path:
-        return cure  # the path leads through a key or an element, and is no expression
+        return cure  # the path leads through a key or an element, and is not an expression
     return _COPY.sub(lambda match: f"{match[1]}({path}{match[2] or ''})", cure)
 
 
 def receiver_cure(cure: str, callable_name: str) -> str:
-    """Say how to pass the receiver of a bound method by value: `spawn(Svc.go, ...)` takes it as the first argument."""
+    """Return the cure for a bound method: pass its receiver by value, as the first argument of `spawn(Svc.go, ...)`."""
     before, passed, _ = cure.partition("pass it as an argument")
     return f"{before}pass it as the first argument, spawn({callable_name}, ...)" if passed else cure
 
@@ -328,7 +330,7 @@ def result_cure(type_name: str, *, is_exception: bool = False) -> str:
 
 
 def self_cure(receiver: str, fields: list[str]) -> str:
-    """Say how to bind the fields that are used, so that the receiver stays: `n = self.n`."""
+    """Return the cure that binds the used fields first, so that the receiver need not be sent: `n = self.n`."""
     binding = "; ".join(f"{name} = {receiver}.{name}" for name in fields)
     return f"bind the fields that you use before the spawn, {binding}, and use those"
 
