@@ -126,12 +126,12 @@ def slots_of(cls: type) -> dict[str, MemberDescriptorType]:
 
 def class_attribute(cls: type, name: str, default: Any = None) -> Any:
     """Return an attribute of a class or of its bases, without running a metaclass or descriptor."""
-    return next((base.__dict__[name] for base in cls.__mro__ if name in base.__dict__), default)
+    return next((namespace_of(base)[name] for base in mro_of(cls) if name in namespace_of(base)), default)
 
 
 def defines(cls: type, name: str) -> bool:
     """Return whether a class or one of its bases has an attribute; see `class_attribute`."""
-    return any(name in base.__dict__ for base in cls.__mro__)
+    return any(name in namespace_of(base) for base in mro_of(cls))
 
 
 @overload

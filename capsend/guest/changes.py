@@ -16,7 +16,7 @@ from _abc import _get_dump  # type: ignore[import-not-found]  # there is no publ
 from operator import is_
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
-from capsend_traits.wording import WRITTEN_CURE, WRITTEN_VERDICT
+from capsend_traits.wording import PACKAGE_STATE_CURE, PACKAGE_WRITTEN_CURE, WRITTEN_CURE, WRITTEN_VERDICT
 
 from capsend.codec.instances import (
     bases_of,
@@ -30,7 +30,7 @@ from capsend.codec.instances import (
     qualname_of,
 )
 from capsend.exceptions import CaptureError
-from capsend.shipping.package_state import changed_field, state_of
+from capsend.shipping.package_state import changed_field, put_data, state_of
 from capsend.source.modules import shown_name
 from capsend.traits.markers import IMPL
 from capsend.traits.parts import ATOMS
@@ -110,29 +110,35 @@ class Watch:
             if len(waiting) < _MOST_CONTAINERS and not _HOLDERS.isdisjoint(map(type, inner)):
                 waiting += [part for part in inner if type(part) in _HOLDERS]
 
-    def package(self, instance: Any, name: str, expected: dict[str, str]) -> None:
-        """Record an instance of a package of the image, whose state must equal that of the host's instance.
+    def package(self, instance: Any, name: str, expected: dict[str, str], data: dict[str, str], is_own: bool) -> None:
+        """Give an instance of a package of the image the state of the host's instance, and record it unless it is the process's own.
 
         Raises:
-            CaptureError: the states differ.
+            CaptureError: the states differ in more than plain data.
         """
-        state = state_of(instance)
-        if (field := changed_field(state, expected)) is not None:
+        state = state_of(instance, is_own=is_own)
+        differing = [field for field in data if state.get(field) != expected[field]]
+        for field in differing:
+            put_data(instance, field, data[field])
+        if differing:
+            state = state_of(instance, is_own=is_own)
+        if (other := changed_field(state, expected)) is not None:
             refuse(
-                f"the program has changed {_dotted(name, field)} since its package was imported, and the process has it as it was then",
-                "change it in the function, or pass what it holds as an argument",
+                f"the program has changed {_dotted(name, other)} since its package was imported, and the process has it as it was then",
+                PACKAGE_STATE_CURE.format(name=name),
             )
-        self._packages.append((instance, name, state))
+        if not is_own:
+            self._packages.append((instance, name, state))
 
     def change(self) -> CaptureError | None:
         """Return the error for the first change, and record everything again; None if nothing has changed."""
-        name = next(self._changed(), None)
-        if name is None:
+        name, cure = next(self._changed(), ("", ""))
+        if not name:
             return None
         self._looks = [(thing, reader, reader(thing)) for thing, reader, _ in self._looks]
         self._packages = [(instance, name, state_of(instance)) for instance, name, _ in self._packages]
         changed = f'"{name}" was changed in the process, but the process has changed only its own copy'
-        return CaptureError(f"{changed}: {WRITTEN_VERDICT}.\n\n    Instead: {WRITTEN_CURE}.")
+        return CaptureError(f"{changed}: {WRITTEN_VERDICT}.\n\n    Instead: {cure}.")
 
     def _add(self, thing: Any, reader: _Reader) -> None:
         if id(thing) not in self._seen:
@@ -170,11 +176,11 @@ class Watch:
                 yield part
                 waiting += _instance(part).values()
 
-    def _changed(self) -> Iterator[str]:
-        """Yield the names of all changed parts."""
+    def _changed(self) -> Iterator[tuple[str, str]]:
+        """Yield (name, cure) of all changed parts."""
         for instance, name, state in self._packages:
             if (field := changed_field(state, state_of(instance))) is not None:
-                yield _dotted(name, field)
+                yield _dotted(name, field), PACKAGE_WRITTEN_CURE.format(name=name)
         for thing, reader, before in self._looks:
             after = reader(thing)
             if len(after) == len(before) and all(map(is_, map(after.get, before), before.values())):
@@ -184,7 +190,7 @@ class Watch:
                 if now is not before.get(name, _ABSENT) and not self._is_fine(
                     thing, name, now, is_new=name not in before
                 ):
-                    yield _name_of(thing, name, self._held_as(thing))
+                    yield _name_of(thing, name, self._held_as(thing)), WRITTEN_CURE
 
     def _is_fine(self, thing: Any, name: Any, now: Any, *, is_new: bool) -> bool:
         """Return whether a change is permitted: made by the interpreter, a cached result, or declared."""
@@ -203,9 +209,19 @@ class Watch:
             return is_submodule or is_cache or self._is_declared(thing, name, now)
         if issubclass(kind, type):
             return any(class_declares_per_process(base, name) for base in mro_of(thing))
-        if issubclass(kind, types.FunctionType | functools.partial):
+        if kind is types.FunctionType:
+            return name == "__code__" and self._compiles_itself(thing)
+        if issubclass(kind, functools.partial):
             return False
         return self._is_own(thing) or (is_new and defines(type(class_attribute(kind, name)), "__get__"))
+
+    def _compiles_itself(self, function: types.FunctionType) -> bool:
+        """Return whether a function of the image has got other code, none of the program's: some are compiled when they are first called."""
+        owns = self._program.owns
+        sent = (each for each in self._program.entities if type(each) is types.FunctionType)
+        own_files = {each.__code__.co_filename for each in sent if owns(each.__globals__.get("__name__", ""))}
+        is_own = owns(function.__globals__.get("__name__", ""))
+        return not is_own and function.__code__.co_filename not in own_files
 
     def _held_as(self, thing: Any) -> str:
         """Return the name under which a user module or class holds an object; empty if none does."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import capsend_traits
 
+from capsend.codec.instances import qualname_of
 from capsend.exceptions import CapsendError, CaptureError
 from capsend.source.modules import shown_name
 
@@ -50,8 +51,10 @@ def blaming(function: object) -> Iterator[None]:
         culprit = _foreign(error.__traceback__)
         if culprit is None:
             raise
-        named = function if type(function) is types.FunctionType else type(function)
-        name = shown_name(named.__qualname__)
+        # A class is not asked for its name: its metaclass may be the code that fails.
+        name = shown_name(
+            function.__qualname__ if type(function) is types.FunctionType else qualname_of(type(function))
+        )
         raise CaptureError(
             f"cannot spawn {name}: looking at a value that it reaches runs {culprit.co_qualname}, "
             f"{culprit.co_filename}:{culprit.co_firstlineno}, which raises {type(error).__name__}.\n\n"

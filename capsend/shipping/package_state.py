@@ -1,20 +1,26 @@
 """The state of an instance held by a package, as digests: host and guest each have their own instance.
 
-Such an instance, for example a sentinel or a registry of a package in the image, is sent by name. The process has it as
-the import of the package made it. So the host's instance must still be in that state, and the process must leave it in
-that state: neither side would see the other's changes.
+Such an instance, for example a sentinel or a table of settings of a package in the image, is sent by name. The process has it
+as the import of the package made it, and gives its fields the plain data that they hold on the host: numbers, texts, and
+lists, dicts and sets of them. The rest of the host's instance must still be in the state after the import, and the process
+must leave the instance in the state at the start: neither side would see the other's changes.
+
+An instance that is declared `PerProcess[...]` is each process's own, with that plain data. The entries of its dicts, such as
+results that it keeps, are neither sent nor compared.
 """
 
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 import re
 import sys
 import types
 from typing import Any, Final
 
-from capsend.codec.instances import is_a
+from capsend import codec
+from capsend.codec.instances import is_a, mro_of, slots_of
 from capsend.traits.fields import instance_state
 from capsend.traits.parts import ATOMS
 
@@ -31,22 +37,81 @@ _CODE: Final = (
 _DOC: Final = "__doc__"
 """Newer versions of Python remove the indentation from docstrings."""
 _NOTHING: Final = "NoneType None"
+_LONGEST: Final = 10_000
+"""The items of a list, dict or set that is sent as plain data."""
 
 
 class TooLarge(Exception):
     """A state has too many parts to compare."""
 
 
-def state_of(value: object) -> dict[str, str]:
+def state_of(value: object, *, is_own: bool = False) -> dict[str, str]:
     """Return {field: digest of its content} of an instance.
+
+    Args:
+        value: the instance.
+        is_own: leave out the entries of dicts, as for an instance that is each process's own.
 
     Raises:
         TooLarge: the instance has too many parts.
     """
     parts = [(name, part) for name, part in instance_state(value) if name != _DOC]
     # Each field separately: filling one later must not change the texts of the others.
-    fields = {"": _Texts(value).items(value)} | {name: _Texts(value).text(part) for name, part in parts}
+    fields = {"": _Texts(value, is_own=is_own).items(value)}
+    fields |= {name: _Texts(value, is_own=is_own).text(part) for name, part in parts}
     return {name: text if len(text) < 64 else _digest(text) for name, text in fields.items()}
+
+
+def data_of(value: object) -> dict[str, str]:
+    """Return {field: codec text} of the fields of an instance that hold plain data."""
+    parts = [(name, part) for name, part in instance_state(value) if name != _DOC]
+    return {name: codec.encode(part) for name, part in parts if _is_plain(part)}
+
+
+def put_data(value: object, field: str, text: str) -> None:
+    """Give a field of an instance other plain data, unless nobody knows who else would see that.
+
+    A list, dict or set stays the same object: others that the package has given it to see on the host what its methods put in. A public field
+    may as well hold another list on the host, which they do not see. So it is left as it is where others hold the list.
+    """
+    data, fields = codec.decode(text), dict(instance_state(value))
+    old: Any = fields.get(field)
+    if type(old) is type(data) and type(data) in _FILLED:
+        if not field.startswith("_") and _is_shared(old, value, fields):
+            return
+        old.clear()
+        _FILLED[type(data)](old, data)
+        return
+    slots = {name: slot for cls in reversed(mro_of(type(value))) for name, slot in slots_of(cls).items()}
+    if field in slots:
+        slots[field].__set__(value, data)
+    else:
+        object.__getattribute__(value, "__dict__")[field] = data
+
+
+def _is_shared(held: object, owner: object, fields: dict[str, object]) -> bool:
+    namespace = getattr(owner, "__dict__", None)
+    holders = (each for each in gc.get_referrers(held) if type(each) is not types.FrameType)
+    return any(each is not owner and each is not fields and each is not namespace for each in holders)
+
+
+def _is_plain(part: Any) -> bool:
+    """Return whether a value is an atom, a tuple of plain data, or one list, dict or set that no others are in."""
+    if type(part) not in _FILLED:
+        return _is_immutable(part)
+    items = (*part, *part.values()) if type(part) is dict else part
+    return len(part) <= _LONGEST and all(map(_is_immutable, items))
+
+
+def _is_immutable(part: Any) -> bool:
+    waiting = [part]
+    while waiting:
+        each = waiting.pop()
+        if type(each) in {tuple, frozenset} and len(waiting) + len(each) <= _LONGEST:
+            waiting += each
+        elif type(each) not in ATOMS:
+            return False
+    return True
 
 
 def changed_field(before: dict[str, str], after: dict[str, str]) -> str | None:
@@ -70,9 +135,11 @@ class _Texts:
 
     Args:
         root: the instance whose parts they are.
+        is_own: see `state_of`.
     """
 
-    def __init__(self, root: object) -> None:
+    def __init__(self, root: object, *, is_own: bool = False) -> None:
+        self._is_own = is_own
         self._seen: dict[int, int] = {id(root): 0}
         self._kept: list[object] = [root]
 
@@ -103,14 +170,19 @@ class _Texts:
     def items(self, value: Any) -> str:
         """Return the text of a container's items."""
         if is_a(value, dict):
+            if self._is_own:
+                return ""
             return ",".join(f"{self.text(key)}:{self.text(item)}" for key, item in dict.items(value))
         if is_a(value, list | tuple):
             kind: Any = list if is_a(value, list) else tuple
             return ",".join(map(self.text, kind.__iter__(value)))
         if is_a(value, set | frozenset):
             kind = set if is_a(value, set) else frozenset
-            return ",".join(sorted(_Texts(value).text(item) for item in kind.__iter__(value)))
+            return ",".join(sorted(_Texts(value, is_own=self._is_own).text(item) for item in kind.__iter__(value)))
         return ""
+
+
+_FILLED: Final[dict[type, Any]] = {list: list.extend, dict: dict.update, set: set.update}
 
 
 def _home(thing: Any) -> str:

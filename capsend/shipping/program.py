@@ -43,7 +43,7 @@ step                                                effect
 `["j", class]`                                        put subclasses into the order in which the host made them
 `["O", function]`                                     register an overload of a function
 `["L", file, text]`                                 give the source text of a file to `inspect`
-`["S", entity, name, {field: digest}]`              the state that an instance of a package of the image must have, see `package_state`
+`["S", entity, name, {field: digest}, {field: data}, is_own]`  the state that an instance of a package of the image has, see `package_state`
 `["H", names]`                                        what the host can import, for a program that imports by computed names
 `["=", description]`                                  compare the host's description of all entities with the guest's
 ==================================================  ===============================================================

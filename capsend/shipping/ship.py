@@ -20,6 +20,7 @@ from capsend.codec.instances import defines
 from capsend.exceptions import CapsendError, CaptureError, ProcessFailed, SerializationError
 from capsend.shipping import failure
 from capsend.shipping.captures.message_types import message_type
+from capsend.shipping.captures.missing import host_only
 from capsend.shipping.captures.origins import Origins, missing_module_cure, resolve
 from capsend.shipping.captures.walk import Place, Walk, callable_name
 from capsend.shipping.examining import blaming, examining
@@ -108,9 +109,17 @@ class Shipment:
             return self._value(body, answer_names, is_unwanted, segments)
         if kind == "u":
             raise _unsendable(self.name, body)
-        raise failure.rebuild(
+        error = failure.rebuild(
             body, resolve=answer_names, process_id=process_id, files=self.shown_files(), is_unwanted=is_unwanted
         )
+        if type(error) is ModuleNotFoundError and self.origins is not None:
+            missing = host_only(error, self.origins)
+            if missing:
+                raise CaptureError(
+                    f"{self.name} has imported {missing} through a package of its image: the host has {missing}, and the image has not.\n\n"
+                    f"    Instead: {missing_module_cure(missing)}."
+                ) from error.__cause__
+        raise error
 
     def _value(
         self,
@@ -342,8 +351,8 @@ def check(function: Callable[..., Any], *, knows: Callable[[str], bool], definin
         knows: returns whether the image has the module of a full name.
         defining: True to pass over names without a value, as at a definition.
     """
-    _require_callable(function)
     with examining(), blaming(function):
+        _require_callable(function)
         require_sendable(function, knows, defining=defining, verb="check" if not defining else "define")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_ENDINGS: Final = tuple(suffix.lstrip(".") for suffix in importlib.machinery.all_suffixes())
 _known: Final[dict[tuple[str, ...], frozenset[str]]] = {}
 _given: Final[list[frozenset[str]]] = []
 
@@ -40,7 +42,8 @@ def _on_path(folders: Iterable[str]) -> Iterator[str]:
             entries = list(Path(folder or ".").iterdir())
         except OSError:
             continue
-        yield from (entry.name.partition(".")[0] for entry in entries)
+        names = (name.partition(".") for name in (entry.name for entry in entries))
+        yield from (top for top, _, rest in names if top.isidentifier() and (not rest or rest.endswith(_ENDINGS)))
 
 
 def _editable() -> Iterator[str]:

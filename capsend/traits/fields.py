@@ -65,6 +65,7 @@ class ClassFields:
 
 
 _cache: WeakKeyDictionary[type, ClassFields] = WeakKeyDictionary()
+_known_slots: WeakKeyDictionary[type, dict[str, types.MemberDescriptorType]] = WeakKeyDictionary()
 
 
 def class_fields(cls: type) -> ClassFields:
@@ -84,11 +85,24 @@ def instance_state(value: object) -> Iterator[tuple[str, object]]:
     if type(namespace) is dict:
         # Since Python 3.14 functools.update_wrapper keeps the function that makes the annotations; it is not sent.
         yield from [item for item in namespace.items() if item[0] != "__annotate__"]
-    for name, descriptor in class_fields(type(value)).slots.items():
+    for name, descriptor in _slots(type(value)).items():
         try:
             yield name, descriptor.__get__(value)
         except AttributeError:
             continue  # a slot without a value
+
+
+def _slots(cls: type) -> dict[str, types.MemberDescriptorType]:
+    """Return {name: descriptor} of every slot in the MRO of a class; the answer is kept as long as the class lives."""
+    known = _known_slots.get(cls)
+    if known is None:
+        bases = [base for base in reversed(cls.__mro__) if _has_fields(base)]
+        known = _known_slots[cls] = {name: slot for base in bases for name, slot in slots_of(base).items()}
+    return known
+
+
+def _has_fields(base: type) -> bool:
+    return base is not object and written_in_python(base) and base.__module__ not in _NO_FIELDS
 
 
 def written_in_python(cls: type) -> bool:
@@ -106,14 +120,12 @@ def written_in_python(cls: type) -> bool:
 def _collect(cls: type) -> ClassFields:
     mutable: dict[str, None] = {}
     final: set[str] = set()
-    slots: dict[str, types.MemberDescriptorType] = {}
     assigned: set[str] = set()
     changed: dict[str, None] = {}
     for base in reversed(cls.__mro__):
-        if base is object or not written_in_python(base) or base.__module__ in _NO_FIELDS:
+        if not _has_fields(base):
             continue
         names = slots_of(base)
-        slots.update(names)
         kept = _final_of(base)
         final |= kept
         stored = _assigned(base)
@@ -128,7 +140,7 @@ def _collect(cls: type) -> ClassFields:
     mutable.update(changed)
     style = "dataclass" if dataclasses.is_dataclass(cls) else "attrs" if attrs.has(cls) else ""
     return ClassFields(
-        mutable=tuple(mutable), style=style, slots=slots, assigned=frozenset(assigned), changed=tuple(changed)
+        mutable=tuple(mutable), style=style, slots=_slots(cls), assigned=frozenset(assigned), changed=tuple(changed)
     )
 
 

@@ -212,6 +212,14 @@ EMPTY_CELL_CURE: Final = "assign it before the spawn"
 REBOUND_VERDICT: Final = "a function of its module assigns this global, so each process would see its own value"
 WRITTEN_VERDICT: Final = "an assignment in a process stays in the process and is lost with it"
 WRITTEN_CURE: Final = "return the value, and take it from result()"
+PACKAGE_WRITTEN_CURE: Final = (
+    "set it back before the function ends, make an instance of the function's own in the function, or declare {name} "
+    "PerProcess[...] in a declaration file, for each process to have its own"
+)
+PACKAGE_STATE_CURE: Final = (
+    "make an instance of the function's own in the function, or, if it keeps results in dicts, declare {name} "
+    "PerProcess[...] in a declaration file, for each process to have its own"
+)
 IMPL_CURE: Final = "read the values that you need before the spawn, and capture them"
 STATE_CURE: Final = "leave it out: define __getstate__ and __setstate__"
 HANDLE_VERDICT: Final = "it belongs to the process or program that made it, and to no other"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.machinery
 import importlib.metadata
 import os
@@ -126,6 +127,20 @@ PACKAGE = {
         "import socket, sys\nprint('imported')\nprint('imported', file=sys.stderr)\n"
         "try:\n    socket.socket()\nexcept OSError:\n    pass\n"
     ),
+    "filled/settings.py": (
+        "from capsend import PerProcess\n\n\n"
+        "class Settings:\n"
+        "    def __init__(self):\n        self.level = 1\n        self._paths = ['a']\n        self.rules = {}\n\n"
+        "    def add(self, path):\n        self._paths.append(path)\n\n\n"
+        "SETTINGS = Settings()\nPATHS = SETTINGS._paths\nSKIP = Settings()\nOWN: PerProcess[Settings] = Settings()\n"
+    ),
+    "filled/lazy.py": (
+        "def twice(n):\n"
+        "    def compiled(n):\n        return 2 * n\n\n"
+        "    twice.__code__ = compiled.__code__\n    return twice(n)\n"
+    ),
+    "filled/needing.py": "import only_on_host\n\n\ndef call():\n    return only_on_host.NUMBER\n",
+    "filled/asking.py": "def call():\n    import only_on_host\n\n    return only_on_host.NUMBER\n",
     "filled/data.txt": "text",
     "filled/deep/more.json": "[1]",
 }
@@ -209,6 +224,7 @@ def built_at_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pa
         written = [first.communicate(timeout=900), second.communicate(timeout=900)]
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(site)
+        (site / "only_on_host.py").write_text("NUMBER = 3\n")
         yield cache, written
 
 
@@ -274,6 +290,120 @@ def test_sockets_are_refused_where_a_package_tried_them_while_the_image_was_made
     """With an `OSError`, and no fault."""
     with pytest.raises(OSError, match="a process has no network"):
         filled.spawn(connect).result(PATIENCE)
+
+
+@pytest.fixture
+def settings(filled: Environment) -> Iterator[Any]:
+    """A module of the package that holds instances, as importing it makes it."""
+    assert filled.image.is_built
+    module = importlib.reload(importlib.import_module("filled.settings"))
+    yield module
+    importlib.reload(module)
+
+
+def test_instance_of_a_package_is_the_one_of_the_process(filled: Environment, settings: Any) -> None:
+    """It goes by its name."""
+    skip = settings.SKIP
+
+    def is_it() -> bool:
+        from filled.settings import SKIP
+
+        return skip is SKIP
+
+    assert filled.spawn(is_it).result(PATIENCE)
+
+
+def test_plain_data_of_an_instance_of_a_package_is_that_of_the_host(filled: Environment, settings: Any) -> None:
+    """In the same objects, which the package may hold elsewhere too."""
+    own = settings.SETTINGS
+    own.level, own.name = 7, "host"
+    own.add("b")
+
+    def look() -> tuple[Any, ...]:
+        from filled.settings import PATHS
+
+        return own.level, own.name, own._paths, PATHS is own._paths
+
+    assert filled.spawn(look).result(PATIENCE) == look() == (7, "host", ["a", "b"], True)
+
+
+def test_other_changes_of_an_instance_of_a_package_are_refused(filled: Environment, settings: Any) -> None:
+    """Nobody knows who else holds what it holds."""
+    own = settings.SETTINGS
+    own.rules["f"] = print
+    with pytest.raises(
+        CaptureError,
+        match=r"(?s)has changed filled\.settings\.SETTINGS\.rules since .*declare filled\.settings\.SETTINGS",
+    ):
+        filled.spawn(lambda: own.level).result(PATIENCE)
+
+
+def test_instance_of_a_package_that_a_process_changes_is_a_lost_write(filled: Environment, settings: Any) -> None:
+    """Unless it is set back before the function ends."""
+    own = settings.SETTINGS
+
+    def add(path: str) -> int:
+        own.add(path)
+        return len(own._paths)
+
+    def add_and_remove(path: str) -> int:
+        own.add(path)
+        own._paths.remove(path)
+        return len(own._paths)
+
+    with pytest.raises(CaptureError, match=r'(?s)"filled\.settings\.SETTINGS\._paths" was changed.*set it back'):
+        filled.spawn(add, "b").result(PATIENCE)
+    assert filled.spawn(add_and_remove, "b").result(PATIENCE) == 1
+
+
+def test_instance_of_a_package_may_be_each_process_s_own(filled: Environment, settings: Any) -> None:
+    """By declaration: it has the plain data of the host, and the entries of its dicts are left to each side."""
+    own = settings.OWN
+    own.level, own.rules["f"] = 3, print
+
+    def change() -> tuple[int, int]:
+        own.level += 1
+        return own.level, len(own.rules)
+
+    assert filled.spawn(change).result(PATIENCE) == (4, 0)
+    assert own.level == 3
+
+
+def test_function_of_a_package_may_replace_its_own_code(filled: Environment, settings: Any) -> None:
+    """Some are compiled when they are first called. What the program puts into it would be lost."""
+    twice = importlib.import_module("filled.lazy").twice
+    assert filled.spawn(lambda: (twice(4), twice(5))).result(PATIENCE) == (8, 10)
+
+    def replace(function: Any) -> None:
+        setattr(function, "__" + "code__", (lambda n: n).__code__)
+
+    with pytest.raises(CaptureError, match="was changed in the process"):
+        filled.spawn(lambda: replace(twice)).result(PATIENCE)
+
+
+def test_module_that_the_image_lacks_since_it_needs_another_package_is_refused(
+    filled: Environment, settings: Any
+) -> None:
+    """The cure names that package."""
+    import filled as package
+
+    importlib.import_module("filled.needing")
+
+    def import_it() -> Any:
+        from filled import needing
+
+        return needing.call()
+
+    for function in (lambda: package.needing.call(), import_it):  # type: ignore[attr-defined]  # it is imported above
+        with pytest.raises(CaptureError, match=r'no module filled\.needing(.|\n)*packages=\["only_on_host"\]'):
+            filled.spawn(function)
+
+
+def test_package_that_only_the_host_has_is_asked_for_when_it_is_missed(filled: Environment, settings: Any) -> None:
+    """Code of the image imports it when it is called."""
+    asking = importlib.import_module("filled.asking")
+    with pytest.raises(CaptureError, match=r'the host has only_on_host(.|\n)*packages=\["only_on_host"\]'):
+        filled.spawn(lambda: asking.call()).result(PATIENCE)
 
 
 def test_build_tells_its_steps_and_its_time(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import capsend
 from capsend.shipping.captures.origins import Origins
-from capsend.shipping.package_state import TooLarge, changed_field, state_of
+from capsend.shipping.package_state import TooLarge, changed_field, data_of, put_data, state_of
 
 
 class Setting:
@@ -66,6 +66,38 @@ def test_a_state_of_too_many_parts_is_not_compared() -> None:
     large.rows = [(number,) for number in range(30_000)]
     with pytest.raises(TooLarge):
         state_of(large)
+
+
+def test_plain_data_is_put_into_the_same_objects() -> None:
+    """Atoms replace atoms; a private list keeps its identity, and a public one that others hold is left as it is."""
+    host, guest = Setting(), Setting()
+    host.level, host.names, host._parsed = 2, {"c"}, [1]
+    guest._parsed = held = [0]
+    shared = [guest.names]
+    for field, text in data_of(host).items():
+        put_data(guest, field, text)
+    assert (guest.level, guest._parsed, guest.names) == (2, [1], {"a", "b"})
+    assert guest._parsed is held
+    assert guest.names is shared[0]
+    del shared
+    put_data(guest, "names", data_of(host)["names"])
+    assert guest.names == {"c"}
+
+
+def test_data_that_holds_lists_in_lists_is_not_plain() -> None:
+    """Nobody knows who else holds those."""
+    nested = Setting()
+    nested.rows = [[1]]
+    assert "rows" not in data_of(nested)
+    assert "rows" in data_of(Setting())
+    assert "call" not in data_of(nested)
+
+
+def test_entries_of_dicts_are_left_out_of_what_is_each_process_s_own() -> None:
+    """They may be results that it has kept."""
+    large = Setting()
+    large.rows = [dict.fromkeys(range(30_000))]
+    assert changed_field(state_of(large, is_own=True), state_of(large, is_own=True)) is None
 
 
 def package(monkeypatch: pytest.MonkeyPatch) -> Any:

@@ -29,7 +29,8 @@ from capsend.shipping.captures.anatomy import Anatomy
 from capsend.shipping.captures.context import LRU_CACHE, Place, Refused, functions_in
 from capsend.shipping.captures.descriptors import Descriptors
 from capsend.shipping.captures.machinery import is_machinery, kind_of
-from capsend.shipping.captures.origins import Origin, is_placeholder, missing_module_cure, resolve
+from capsend.shipping.captures.missing import missing_cure
+from capsend.shipping.captures.origins import Origin, is_placeholder, resolve
 from capsend.source.locate import SourceError, locate_alias
 from capsend.source.modules import loaded, shown_name
 from capsend.source.references import Read
@@ -98,7 +99,9 @@ class Classes:
         if twin is not None:
             return program.alias(cls, self.entity(twin))
         if origins.of(cls.__module__) is Origin.MISSING:
-            raise Refused(f"the image has no module {cls.__module__}", missing_module_cure(cls.__module__))
+            raise Refused(
+                f"the image has no module {cls.__module__}", missing_cure(cls.__module__, self._context.origins)
+            )
         return self._take_apart(cls)
 
     def _take_apart(self, cls: type) -> Entity:

@@ -18,7 +18,8 @@ from capsend.codec.instances import is_a
 from capsend.shipping.captures.annotations import INTROSPECTION
 from capsend.shipping.captures.context import Place, Refused, callable_name, place_of
 from capsend.shipping.captures.message_types import classes_in, mailbox_names, message_type
-from capsend.shipping.captures.origins import Origin, missing_module_cure, resolve
+from capsend.shipping.captures.missing import missing_cure
+from capsend.shipping.captures.origins import Origin, resolve
 from capsend.shipping.captures.source_cache import function_reads, function_source
 from capsend.shipping.captures.writes import changed_names, lost_writes
 from capsend.shipping.varying import Spot, shape_of
@@ -136,7 +137,7 @@ class Functions:
             )
         origin = self._origin(function)
         if origin is Origin.MISSING:
-            raise Refused(f"the image has no module {module_name}", missing_module_cure(module_name))
+            raise Refused(f"the image has no module {module_name}", missing_cure(module_name, self._context.origins))
         if origin is Origin.IMAGE:
             if not _has_code_in_its_module(function):
                 raise Refused(

@@ -15,7 +15,8 @@ from capsend_traits.wording import Kind, Leaf
 from capsend.codec.instances import defines, is_a
 from capsend.shipping.captures.annotations import INTROSPECTION
 from capsend.shipping.captures.context import ABSENT, CANNOT_BE_SENT, NOT_IN_IMAGE, Place, Refused
-from capsend.shipping.captures.origins import Origin, is_placeholder, missing_module_cure
+from capsend.shipping.captures.missing import missing_cure, missing_part
+from capsend.shipping.captures.origins import Origin, is_placeholder
 from capsend.shipping.captures.texts import ASKING
 from capsend.shipping.varying import Spot, is_loose, shape_of
 from capsend.source.modules import loaded
@@ -151,8 +152,12 @@ class Names:
         for read in reads:
             classes.mention([name for name in read.chain if name in _ASKED], place)
             if is_a(value, types.ModuleType):
-                if read.chain and self._origin(value) is Origin.USER:
+                if not read.chain:
+                    continue
+                if self._origin(value) is Origin.USER:
                     self._attribute_of_module(value, read, place)
+                elif part := missing_part(value.__name__, read.chain[0], self._context.origins):
+                    self._refuse_missing(Kind.GLOBAL, part, place)
                 continue
             if is_a(value, type):
                 classes.construct(value, place)
@@ -267,7 +272,9 @@ class Names:
         program = self._context.program
         if origin is Origin.MISSING:
             raise Refused(
-                f"the image has no module {module.__name__}", missing_module_cure(module.__name__), NOT_IN_IMAGE
+                f"the image has no module {module.__name__}",
+                missing_cure(module.__name__, self._context.origins),
+                NOT_IN_IMAGE,
             )
         if origin is Origin.IMAGE:
             return program.entity(module) or program.make(module, "i", module.__name__)
@@ -295,6 +302,9 @@ class Names:
             except ImportError:
                 return  # it fails in the guest just as in the host
         if self._context.origins.of(name) is Origin.IMAGE or name.partition(".")[0] in _RUN_TIME:
+            parts = (missing_part(name, each, self._context.origins) for each in statement.names)
+            for part in filter(None, parts):
+                self._refuse_missing(Kind.IMPORT, part, place)
             return
         self._context.observed.name(sys.modules, name, sys.modules.get(name, ABSENT))
         if statement.form == "lookup" and name not in sys.modules:
@@ -303,8 +313,12 @@ class Names:
         if module is not None:
             self._take(module, statement, place)
         elif statement.form == "lookup" or not self._may_fail(name, statement):
-            leaf = Leaf(name, "module", f"the image has no module {name}", missing_module_cure(name), NOT_IN_IMAGE)
-            self._context.refuse(Kind.IMPORT, name, "module", [leaf], place)
+            self._refuse_missing(Kind.IMPORT, name, place)
+
+    def _refuse_missing(self, kind: Kind, name: str, place: Place) -> None:
+        cure = missing_cure(name, self._context.origins)
+        leaf = Leaf(name, "module", f"the image has no module {name}", cure, NOT_IN_IMAGE)
+        self._context.refuse(kind, name, "module", [leaf], place)
 
     def _may_fail(self, name: str, statement: Import) -> bool:
         """Return whether an import may fail in the process.

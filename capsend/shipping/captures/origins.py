@@ -105,6 +105,8 @@ class Origins:
 
     def package_cure(self, instance: object) -> str:
         """Return the cure for an instance that an installed package holds and its user cannot change; empty for others."""
+        if (named := self.package_name_of(instance)) is not None:
+            return wording.PACKAGE_STATE_CURE.format(name=".".join(named))
         home = loaded(str(type(instance).__module__))
         if not self.library_cure(str(getattr(home, "__file__", None) or "")):
             return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import sys
 import types
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,9 +15,10 @@ from capsend.codec.instances import class_attribute, defines, is_a
 from capsend.shipping.captures import type_expressions
 from capsend.shipping.captures.caches import contents
 from capsend.shipping.captures.context import LRU_CACHE, Refused
-from capsend.shipping.package_state import TooLarge, state_of
+from capsend.shipping.package_state import TooLarge, data_of, state_of
 from capsend.traits.judge import Judge, TraitName, type_name
 from capsend.traits.parts import ATOMS
+from capsend.traits.per_process import declares_per_process
 
 if TYPE_CHECKING:
     from capsend.codec.text import NotEncodable
@@ -67,7 +69,8 @@ class Values:
         try:
             leaves = self.leaves(value, trait, name, place)
             if leaves:
-                if trait == "ProcessSend" and (cure := self._context.origins.package_cure(value)):
+                holder = value.__self__ if is_a(value, types.MethodType) else value
+                if trait == "ProcessSend" and (cure := self._context.origins.package_cure(holder)):
                     leaves = [dataclasses.replace(leaf, cure=cure) for leaf in leaves]
                 self._context.refuse(kind, name, type_name(type(value)), leaves, place, trait=trait)
             else:
@@ -202,14 +205,15 @@ class Values:
         named = None if known is not None else self._context.origins.package_name_of(value)
         if named is None:
             return known is not None and known.kind == "n"
+        is_own = declares_per_process(vars(sys.modules[named[0]]), named[1], value)
         try:
-            state = state_of(value)
+            state = state_of(value, is_own=is_own)
         except TooLarge:
             return False
         entity = program.make(value, "n", *named)
         program.need(entity)
-        program.act(None, "S", entity, f"{named[0]}.{named[1]}", state)
-        self._context.observed.answer(lambda: state_of(value))
+        program.act(None, "S", entity, ".".join(named), state, data_of(value), is_own)
+        self._context.observed.answer(lambda: (state_of(value, is_own=is_own), data_of(value)))
         return True
 
     def reach(self, value: Any, trait: TraitName) -> list[Leaf] | None:
