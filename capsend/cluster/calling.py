@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from capsend.cluster.lives import Numbered
 from capsend.runtime.call_operations import HostCall, HostCalls
 from capsend.runtime.transit import Transit
 from capsend.waiting import Parker
@@ -15,6 +14,19 @@ if TYPE_CHECKING:
     from capsend.capabilities.handles import Grant
     from capsend.capabilities.host_functions import FunctionGrant
     from capsend.runtime.call_limits import Turns
+
+
+class Numbered:
+    """The grants behind the handles in a text of a process, by the process's own numbers."""
+
+    __slots__ = ("_grants",)
+
+    def __init__(self, grants: Mapping[int, Grant]) -> None:
+        self._grants = grants
+
+    def get(self, number: int) -> Grant | None:
+        """Return the grant of a number; None if no handle has it."""
+        return self._grants.get(number)
 
 
 class _Caller:

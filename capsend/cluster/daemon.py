@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from capsend.cluster.engines.programs import Program
 from capsend.cluster.greeting import hello
 from capsend.cluster.items import Item, Malformed, pack
-from capsend.cluster.lines import GREETINGS, PATIENCE, Line, Token, admit, is_loopback
+from capsend.cluster.lines import PATIENCE, Greetings, Line, Token, admit, is_loopback
 from capsend.exceptions import CapsendError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Daemon:
         self._labels = dict(labels or {})
         self._lock = threading.Lock()
         self._serving: set[_Home] = set()
-        self._greetings = threading.BoundedSemaphore(GREETINGS)
+        self._greetings = Greetings()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, port), family=family)
 
@@ -87,29 +87,17 @@ class Daemon:
         return int(self._listener.getsockname()[1])
 
     def serve(self) -> None:
-        """Admit homes until `close` is called."""
-        while True:
-            try:
-                connection, address = self._listener.accept()
-            except OSError:
-                return
-            if not self._greetings.acquire(blocking=False):
-                connection.close()  # more unauthenticated connections at once than threads for them
-                continue
-            where = f"{address[0]}, port {address[1]}"
-            threading.Thread(target=self._admit, args=(connection, where), name="capsend greets", daemon=True).start()
+        """Take homes in until `close` is called."""
+        self._greetings.accept(self._listener, self._admit, name="capsend greets")
 
-    def _admit(self, connection: socket.socket, where: str) -> None:
+    def _admit(self, connection: socket.socket, address: Any) -> None:
+        where = f"{address[0]}, port {address[1]}"
         try:
-            try:
-                connection, cipher = admit(connection, self._credentials)
-            except Exception as error:  # noqa: BLE001 - whatever went wrong, the connection is not admitted
-                _log.warning("refused %s: %s", where, error)
-                return
-            home = _Home(self, Line(connection, cipher, name="capsend home"), where)
-            home.greet()
-        finally:
-            self._greetings.release()
+            connection, cipher = admit(connection, self._credentials)
+        except Exception as error:  # noqa: BLE001 - whoever that was, it is not let in
+            _log.warning("refused %s: %s", where, error)
+            return
+        _Home(self, Line(connection, cipher, name="capsend home"), where).greet()
 
     # --- requests of homes ---
 

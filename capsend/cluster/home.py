@@ -13,13 +13,12 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend.capabilities.host_functions import FunctionGrant
-from capsend.cluster.calling import DistantCalls
 from capsend.cluster.engines import Setup
 from capsend.cluster.engines.numbers import take_numbers
 from capsend.cluster.greeting import hello
 from capsend.cluster.home_names import HomeNames, given_function
 from capsend.cluster.images import parts_of
-from capsend.cluster.items import PART, Item, Malformed, joined, split
+from capsend.cluster.items import LARGEST_BODY, LARGEST_HEAD, PART, Item, Malformed, joined, split
 from capsend.cluster.lines import Line, Refused, dial
 from capsend.cluster.lives import RemoteLife
 from capsend.cluster.members import Member, member_of
@@ -27,8 +26,9 @@ from capsend.cluster.peers import HOME, Peer, Switch
 from capsend.cluster.terms import terms_of
 from capsend.cluster.versions import check
 from capsend.engine import FORKED, THREAD_STACK
-from capsend.exceptions import CapsendError, CaptureError, NodeLost
+from capsend.exceptions import CapsendError, CaptureError, NodeLost, SerializationError
 from capsend.runtime import preloading, process_warnings, running, workers
+from capsend.runtime.call_operations import MOST_ARGUMENTS, raised_text
 from capsend.runtime.home import THIS_PROGRAM
 from capsend.runtime.life import next_number
 from capsend.runtime.shipments import Runnable
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 _GREETING: Final = 10.0
 _CLOSING: Final = 2.0
+_MOST_CPUS: Final = 4_096
+"""Processors of a node that are believed: executors start as many processes at once."""
+
 _log: Final = logging.getLogger("capsend.cluster")
 
 
@@ -160,8 +163,9 @@ class Home:
         if not greeted.wait(_GREETING) or not told:
             line.close()
             raise Refused(f"{started.name} was not heard of: it does not answer at {started.host}, port {started.port}")
-        _, versions, node.cpus, node.memory = told[0].fields
+        _, versions, cpus, memory = told[0].fields
         check(versions, node=started.name)
+        node.cpus, node.memory = min(max(cpus, 1), _MOST_CPUS), max(memory, 0)
         peer.connect(line)
         with self._changed:
             self.members[started.id] = node
@@ -332,10 +336,15 @@ class Home:
             node.admit(life)
             running.enlist(life)
             (self._send_module if is_module else self._send)(node, life, references)
-        except BaseException:
+        except BaseException as error:
             node.forget(life)
             running.strike(life)
             port.close("failed", "it was not started")
+            if isinstance(error, Malformed):
+                raise CapsendError(
+                    f"cannot spawn {shipment.name} on {node.name}: its call and its environment are more than crosses at once, "
+                    f"{LARGEST_BODY >> 20} MiB of data and {LARGEST_HEAD >> 20} MiB of variables and handles. Pass less, or send it in messages"
+                ) from None
             raise
         return life
 
@@ -413,7 +422,10 @@ class Home:
 
     def _handle(self, node: Member, item: Item) -> None:
         if not node.is_alive:
-            return  # from an epoch that is over
+            return  # of an epoch that is over
+        if item.word == "sync" and not node.records.is_idle:
+            node.records.add(lambda: node.peer.put("synced", item.fields))
+            return
         if node.peer.handle(item):
             return
         act = _ACTS.get(item.word)
@@ -437,9 +449,11 @@ class Home:
         if life is not None:
             life.write(stream, item.body.decode("utf-8", "replace"), flush=flush)
 
-    def _log(self, _node: Member, item: Item) -> None:
+    def _log(self, node: Member, item: Item) -> None:
         number, level, name = item.fields
-        THIS_PROGRAM.record(number, min(max(level, 0), 50), name, item.body.decode("utf-8", "replace"))
+        text = item.body.decode("utf-8", "replace")
+        # Not on the thread of the connection: a handler that takes long must not hold up signs of life.
+        node.records.add(lambda: _record(number, min(max(level, 0), 50), name, text))
 
     def _part(self, node: Member, item: Item) -> None:
         life = node.life(item.fields[0])
@@ -475,21 +489,30 @@ class Home:
         (text,), segments = split(item.body, sizes, 1)
         if not text.isascii() or text.startswith("k"):
             raise Malformed("the arguments of a call are no text of a guest")
+        if len(item.body) > 2 * MOST_ARGUMENTS:
+            raise Malformed("the arguments of a call are larger than they can be")
         grants = {int(name): self.switch.grant(reference) for name, reference in numbered.items() if name.isdecimal()}
-        calls = life.calls.get(number)
-        if calls is None:
-            calls = life.calls[number] = DistantCalls(number, shipment, turns=life.turns)
+        calls = life.calls_of(number)
+        life.begin_answer(number)
 
         def make() -> None:
-            if not node.is_alive:
-                return
-            made = calls.make_distant(grant, text, segments=segments, grants=grants)
+            try:
+                made = calls.make_distant(grant, text, segments=segments, grants=grants) if node.is_alive else None
+            finally:
+                life.end_answer(number)
             if made is None:
                 return
             kind, answer, given, beside = made
             references = [self.switch.reference(each) for each in given]
             told, body = joined((answer,), beside)
-            node.peer.put("answer", (call, kind, references, told), body)
+            try:
+                node.peer.put("answer", (call, kind, references, told), body)
+            except Malformed:
+                refusal = SerializationError(
+                    f"the result of {grant} is larger than crosses at once. Return less", path="result"
+                )
+                told, body = joined((raised_text(refusal, None)[1:],))
+                node.peer.put("answer", (call, "e", [], told), body)
 
         workers.run(make, stack=THREAD_STACK)
 
@@ -500,16 +523,26 @@ class Home:
         if calls is not None:
             calls.interrupt()
 
+    def _done(self, node: Member, item: Item) -> None:
+        root, number = item.fields
+        life = node.life(root)
+        if life is not None:
+            life.forget_calls(number)
+
     def _warn(self, node: Member, item: Item) -> None:
         root, number, call = item.fields
         life = node.life(root)
         shipment = None if life is None else life.shipment
-        if shipment is None:
+        if life is None or shipment is None:
             return
         payload = item.body.decode("utf-8", "replace")
+        life.begin_answer(number)
 
         def warn() -> None:
-            answer = process_warnings.warn(payload, number=number, files=shipment.files())
+            try:
+                answer = process_warnings.warn(payload, number=number, files=shipment.files())
+            finally:
+                life.end_answer(number)
             told, body = joined((answer,))
             node.peer.put("answer", (call, "v", [], told), body)
 
@@ -542,6 +575,13 @@ class Home:
             self._lose(node.id, "its cluster was closed")
 
 
+def _record(number: int, level: int, name: str, text: str) -> None:
+    try:
+        THIS_PROGRAM.record(number, level, name, text)
+    except Exception:  # noqa: BLE001 - a filter of the program raised it, and no process is to blame
+        _log.exception("a log record of process %d was not taken", number)
+
+
 _ACTS: Final[dict[str, Callable[[Home, Member, Item], None]]] = {
     "beat": Home._sign_of_life,  # noqa: SLF001 - its own module
     "bye": Home._bye,  # noqa: SLF001 - as above
@@ -552,5 +592,6 @@ _ACTS: Final[dict[str, Callable[[Home, Member, Item], None]]] = {
     "figures": Home._figures,  # noqa: SLF001 - as above
     "call": Home._call,  # noqa: SLF001 - as above
     "forget": Home._forget_call,  # noqa: SLF001 - as above
+    "done": Home._done,  # noqa: SLF001 - as above
     "warn": Home._warn,  # noqa: SLF001 - as above
 }

@@ -20,9 +20,10 @@ from capsend.cluster.hosted import Answer, HostedNames, HostedShipment, Raised
 from capsend.cluster.images import Images, check
 from capsend.cluster.items import PART, Item, Malformed, in_parts, pack, split
 from capsend.cluster.lease import Lease
-from capsend.cluster.lines import GREETINGS, PATIENCE, Line, admit, dial
+from capsend.cluster.lines import PATIENCE, Greetings, Line, admit, dial
 from capsend.cluster.modules import Modules
-from capsend.cluster.peers import HOME, Peer, Switch, root_of
+from capsend.cluster.names import root_of
+from capsend.cluster.peers import HOME, Peer, Switch
 from capsend.cluster.questions import HomeCalls, Questions, numbered
 from capsend.cluster.terms import environment_of
 from capsend.exceptions import ProcessKilled
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from capsend.wasm.module import WasmShipment
 
 _MOST_TOLD: Final = 1_000
+_UNPACED: Final = 500
+"""Pieces of output and log records of one process that are on their way at a time."""
+
 _log: Final = logging.getLogger("capsend.node")
 
 
@@ -54,6 +58,7 @@ class _Target:
         self._is_dirty = False
 
     def __call__(self, text: str) -> None:
+        self._host.pace()
         self._host.home.put("out", (self._number, self._stream, False), text.encode("utf-8", "surrogatepass"))
         self._is_dirty = True  # only now: whoever flushes on another thread then flushes behind this text
 
@@ -83,6 +88,7 @@ class Host:
         self.lease: Lease = Lease(lost_after)
         self.switch.fence = self._fence
         self._ending = threading.Lock()
+        self._paced = threading.local()
         self._images = Images()
         self._modules = Modules(self.switch, start=self._start_module, fail=self._fail)
         self._credentials = credentials
@@ -92,32 +98,23 @@ class Host:
         self._places: dict[str, tuple[str, int]] = {}
         self._undialled: dict[str, Peer] = {}
         self._lock = threading.Lock()
-        self._greetings = threading.BoundedSemaphore(GREETINGS)
+        self._greetings = Greetings()
 
     # --- connections ---
 
     def listen(self, listener: socket.socket) -> None:
-        """Accept connections, on a separate thread."""
-        threading.Thread(target=self._accept, args=(listener,), name="capsend node", daemon=True).start()
+        """Take connections in, on a thread of its own."""
+        accept = functools.partial(self._greetings.accept, listener, self._admit, name="capsend node greets")
+        threading.Thread(target=accept, name="capsend node", daemon=True).start()
         threading.Thread(target=self._beat, name="capsend node beats", daemon=True).start()
 
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            connection, _ = listener.accept()
-            if not self._greetings.acquire(blocking=False):
-                connection.close()  # more unauthenticated connections at once than threads for them
-                continue
-            threading.Thread(target=self._admit, args=(connection,), name="capsend node greets", daemon=True).start()
-
-    def _admit(self, connection: socket.socket) -> None:
+    def _admit(self, connection: socket.socket, _address: object) -> None:
         before = time.monotonic()
         try:
             connection, cipher = admit(connection, self._credentials)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the connection is not admitted
             _log.warning("a node refused a connection: %s", error)
             return
-        finally:
-            self._greetings.release()
         line = Line(connection, cipher, name="capsend node")
         peers: list[Peer] = []
         greeted = threading.Event()
@@ -148,7 +145,12 @@ class Host:
         id_ = item.fields[0]
         if id_ != HOME:
             peer = self.switch.peer(id_)
-            peer.incoming = line
+            if peer.is_lost:
+                raise Malformed("it was lost, and no node that was lost comes back")
+            with peer.lock:
+                if peer.incoming is not None:
+                    raise Malformed("it is connected already")
+                peer.incoming = line
             return peer
         if self.home.incoming is not None:
             raise Malformed("there is a home already")
@@ -288,10 +290,10 @@ class Host:
             self._fail(item, error)
             return
         finally:
-            self.switch.announce(
+            self.switch.early.announce(
                 number
-            )  # only now: while its image was loaded, requests of other nodes for its port have waited
-            self.switch.settle(-number)
+            )  # only now: requests of others for its port have waited while its image was loaded
+            self.switch.early.settle(-number)
         life.add_callback(functools.partial(self._ended, life))
 
     def _fail(self, item: Item, error: Exception) -> None:
@@ -301,9 +303,9 @@ class Host:
     def _run(self, item: Item) -> None:
         number = item.fields[0]
         has_begun = self._modules.call(item)
-        self.switch.announce(number)
+        self.switch.early.announce(number)
         if has_begun:
-            self.switch.settle(-number)
+            self.switch.early.settle(-number)
 
     def _start_module(self, item: Item, shipment: WasmShipment) -> None:
         number, _, _, _, _, limits, full, variables, out, err, _, _ = item.fields
@@ -347,14 +349,22 @@ class Host:
 
     def _tell_end(self, number: int, answer: Answer | Outcome, reason: str, words: str, figures: list[float]) -> None:
         grants: Mapping[int, Grant] = answer.grants if isinstance(answer, Answer) else {}
+        references = numbered(self.switch, grants)
         pieces = [answer.text.encode("utf-8", "surrogatepass")]
         pieces += answer.segments if isinstance(answer, Answer) else ()
-        sizes = [len(piece) for piece in pieces]
+        fields = (number, answer.kind, reason, words[:500], figures, references, [len(piece) for piece in pieces])
         *before, body = in_parts(pieces)
         for part in before:
             self.home.put("part", (number,), part, bulk=True)
-        fields = (number, answer.kind, reason, words[:500], figures, numbered(self.switch, grants), sizes)
         self.home.put("result", fields, body, bulk=bool(before))
+
+    def pace(self) -> None:
+        """Wait, now and then, until home has taken what the process on this thread sent: otherwise signs of life would be behind all that."""
+        sent = getattr(self._paced, "sent", 0) + 1
+        if sent >= _UNPACED:
+            sent = 0
+            self.home.sync()
+        self._paced.sent = sent
 
     def _kill(self, item: Item) -> None:
         number, why = item.fields
@@ -362,7 +372,7 @@ class Host:
         if life is not None:
             life.stop(ProcessKilled(f"process {number} was killed" + (f": {why}" if why else "")))
         else:
-            self.switch.is_early(-number, lambda: self._kill(item))
+            self.switch.early.holds(-number, lambda: self._kill(item))
 
     def _stats(self, item: Item) -> None:
         number, question = item.fields
@@ -385,6 +395,7 @@ class Host:
 
     def record(self, number: int, level: int, name: str, text: str) -> None:
         """Have home take a log record."""
+        self.pace()
         self.home.put("log", (number, level, name), text.encode("utf-8", "replace"))
 
     _acts: ClassVar[dict[str, Callable[[Host, Item], None]]] = {

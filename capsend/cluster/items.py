@@ -27,6 +27,9 @@ PART: Final = 1 << 20
 """Bytes of one part of a result: a longer result is sent in parts, and other items may go between them."""
 
 _LONGEST_TEXT: Final = 1 << 16
+_CHECKED: Final = 4_096
+"""Bytes of a head from which on it is checked before it is sent: no shorter one has a text or a list that is too long."""
+
 _LARGEST: Final = 1 << 62
 _write: Final = codec.dumps
 _read: Final = codec.loads
@@ -56,6 +59,11 @@ def _number(value: Any) -> bool:
 
 def _text(value: Any) -> bool:
     return type(value) is str and len(value) <= _LONGEST_TEXT
+
+
+def _value(value: Any) -> bool:
+    """Return whether a value can be that of an environment variable, which may be as long as a head."""
+    return type(value) is str
 
 
 def _flag(value: Any) -> bool:
@@ -93,7 +101,7 @@ _numbered = _table(_reference, MOST_HANDLES)
 _sizes = _several(_number, MOST_SEGMENTS + 2)
 _texts = _several(_text, 1_000)
 _limits = _several(_seconds, len(LIMITS))
-_variables = _table(_text, 10_000)
+_variables = _table(_value, 10_000)
 _figures = _several(_seconds, 7)
 
 WORDS: Final[dict[str, tuple[Callable[[Any], bool], ...]]] = {
@@ -163,6 +171,8 @@ WORDS: Final[dict[str, tuple[Callable[[Any], bool], ...]]] = {
     "call": (_number, _number, _number, _number, _numbered, _sizes),
     # root, number
     "forget": (_number, _number),
+    # root, number
+    "done": (_number, _number),
     # root, number, call
     "warn": (_number, _number, _number),
     # call, kind, handles, sizes of text and segments
@@ -198,7 +208,7 @@ def pack(word: str, fields: Iterable[Any], body: bytes = b"") -> bytes:
     """Return an item as bytes.
 
     Raises:
-        Malformed: the item is larger than a peer accepts.
+        Malformed: the item, or one of its fields, is larger than a peer takes.
     """
     return packed_head(word, fields, len(body)) + body
 
@@ -208,6 +218,8 @@ def packed_head(word: str, fields: Iterable[Any], size: int) -> bytes:
     head = _write([word, *fields]).encode("ascii")
     if len(head) > LARGEST_HEAD or size > LARGEST_BODY:
         raise Malformed(f"{word!r} of {len(head)} and {size} bytes is larger than an item can be")
+    if len(head) > _CHECKED:
+        unpack(head, b"")  # the other end would take it for nonsense, and end the connection
     return LENGTHS.pack(len(head), size) + head
 
 

@@ -33,8 +33,9 @@ PATIENCE: Final = 10.0
 """The most seconds for both ends of a connection to authenticate each other."""
 
 GREETINGS: Final = 64
-"""The most connections in their greeting at a time; further ones are closed."""
+"""Connections that may be in their greeting at one time; one more ends the one that has been in it longest."""
 
+_AFTER_ERROR: Final = 0.05
 _AT_ONCE: Final = 128 << 10
 _BUFFER: Final = 256 << 10
 
@@ -190,6 +191,55 @@ def admit(connection: socket.socket, credentials: Credentials) -> tuple[socket.s
     """Greet the other end of an accepted connection; arguments and errors as for `dial`."""
     connection.settimeout(PATIENCE)
     return _greeted(connection, credentials.server)
+
+
+class Greetings:
+    """The connections that are in their greeting: strangers that say nothing take no place from those that greet."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._begun: dict[socket.socket, None] = {}
+
+    def accept(self, listener: socket.socket, greet: Callable[[socket.socket, Any], object], *, name: str) -> None:
+        """Take connections in until the listener is closed; neither the error of one nor a lack of descriptors or threads ends that.
+
+        Args:
+            listener: where they come from.
+            greet: called with each connection and its address, on a thread of its own; may last until the other end is known.
+            name: the name of the threads.
+        """
+        while listener.fileno() != -1:
+            try:
+                connection, address = listener.accept()
+            except OSError:
+                time.sleep(_AFTER_ERROR)
+                continue
+            self._begin(connection)
+            try:
+                threading.Thread(target=self._greet, args=(greet, connection, address), name=name, daemon=True).start()
+            except RuntimeError:  # no thread is left
+                self._end(connection)
+                connection.close()
+
+    def _greet(self, greet: Callable[[socket.socket, Any], object], connection: socket.socket, address: Any) -> None:
+        try:
+            greet(connection, address)
+        finally:
+            self._end(connection)
+
+    def _begin(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._begun[connection] = None
+            oldest = next(iter(self._begun)) if len(self._begun) > GREETINGS else None
+            if oldest is not None:
+                del self._begun[oldest]
+        if oldest is not None:
+            with contextlib.suppress(OSError):
+                oldest.shutdown(socket.SHUT_RDWR)  # its thread closes it
+
+    def _end(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._begun.pop(connection, None)
 
 
 def _greeted(connection: socket.socket, greet: Callable[[socket.socket], Cipher]) -> tuple[socket.socket, Cipher]:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
+from capsend.cluster.calling import DistantCalls, Numbered
 from capsend.cluster.items import Malformed, split
+from capsend.cluster.output import Output
 from capsend.cluster.remote import RemotePort
 from capsend.engine import THREAD_STACK
 from capsend.exceptions import NodeLost, OutputLimitExceeded, ProcessFailed
@@ -57,19 +59,6 @@ class Place(Protocol):
 
     def forget(self, life: RemoteLife) -> None:
         """Forget a process that has ended."""
-
-
-class Numbered:
-    """The grants behind the handles in a text of a process, by the process's numbers."""
-
-    __slots__ = ("_grants",)
-
-    def __init__(self, grants: Mapping[int, Grant]) -> None:
-        self._grants = grants
-
-    def get(self, number: int) -> Grant | None:
-        """Return the grant of a number; None if the text has no such handle."""
-        return self._grants.get(number)
 
 
 class RemoteMail:
@@ -133,6 +122,9 @@ class Acts:
         """True if no act is in progress or waiting."""
         return not self._is_busy
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def add(self, act: Callable[[], None]) -> None:
         """Do an act after all earlier ones."""
         with self._lock:
@@ -184,10 +176,12 @@ class RemoteLife(Completion):
         self.environment: Environment = environment
         self.mail: RemoteMail = RemoteMail(port, takes_messages=shipment.takes_mailbox)
         self.turns: Turns = Turns()
-        self.calls: dict[int, Any] = {}
-        """{number of a process of its tree: the object that makes its calls of host functions}."""
-        self._failed: BaseException | None = None  # the error of a target of its output
+        self.calls: dict[int, DistantCalls] = {}
+        """{number of a process of its tree: the maker of its calls of host functions}."""
+        self._asking: set[int] = set()  # processes of its tree that wait for an answer of home
+        self._failed: BaseException | None = None  # of a target of its output
         self._acts = Acts(self.finished)
+        self._output = Output(environment.output)
         self._parts: list[bytes] = []
         self._size = 0
         self._is_over = False
@@ -239,13 +233,15 @@ class RemoteLife(Completion):
             self._asked.notify_all()
 
     def write(self, stream: int, text: str, *, flush: bool) -> None:
-        """Forward output."""
+        """Hand on output; errors as `Output.add`."""
         target = self.environment.stdout if stream == 1 else self.environment.stderr
-        if target is not None and not self._is_over:
-            self._acts.add(lambda: self._write(target, text, flush=flush))
+        if target is not None and not self._is_over and self._output.add(stream, text, flush=flush):
+            self._acts.add(self._write)
 
-    def _write(self, target: Callable[[str], object], text: str, *, flush: bool) -> None:
-        if self._failed is not None:
+    def _write(self) -> None:
+        stream, text, flush = self._output.take()
+        target = self.environment.stdout if stream == 1 else self.environment.stderr
+        if self._failed is not None or target is None:
             return
         try:
             if text:
@@ -255,6 +251,39 @@ class RemoteLife(Completion):
         except BaseException as error:  # noqa: BLE001 - the error of a target of output is for the waiter for the result
             self._failed = error
             self.kill()
+
+    def begin_answer(self, number: int) -> None:
+        """Note that home looks for the answer to a question of a process of its tree.
+
+        Raises:
+            Malformed: the process asks while it waits for an answer, or the tree has more processes than it may.
+        """
+        if number in self._asking or len(self._asking) > self.environment.processes:
+            raise Malformed("a process asks while it waits for an answer")
+        self._asking.add(number)
+
+    def end_answer(self, number: int) -> None:
+        """Note that the answer goes to the process."""
+        self._asking.discard(number)
+
+    def calls_of(self, number: int) -> DistantCalls:
+        """Return the maker of the calls of a process of its tree.
+
+        Raises:
+            Malformed: more processes of the tree call than it can have.
+        """
+        calls = self.calls.get(number)
+        if calls is None:
+            if len(self.calls) > self.environment.processes:
+                raise Malformed("more processes call than a process may have below it")
+            calls = self.calls[number] = DistantCalls(number, self.shipment, turns=self.turns)
+        return calls
+
+    def forget_calls(self, number: int) -> None:
+        """End the calls of a process of its tree, which has ended."""
+        calls = self.calls.pop(number, None)
+        if calls is not None:
+            calls.close()
 
     def take_part(self, part: bytes) -> None:
         """Keep a part of a result, unless the result becomes too large: the node counts characters, and a guest chooses them."""

@@ -6,7 +6,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from capsend.cluster.lives import Acts
 from capsend.exceptions import NodeLost
+from capsend.runtime.completion import End
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +34,9 @@ class Member:
         is_draining: True if it accepts no further processes, and ends after its present ones.
         renewed: the moment at which its lease was last renewed.
         cpu_seconds: processor time of its program, at its last beat.
-        lost: the number of processes lost with it.
-        modules, images: the digests of the modules and image files sent to it.
+        lost: the number of processes that were lost with it.
+        records: the log records of its processes, which are handed on one after the other.
+        modules, images: the digests of the modules and image files that it was sent.
 
     Args:
         started, peer: as above.
@@ -55,6 +58,7 @@ class Member:
         self.renewed: float = time.monotonic()
         self.cpu_seconds: float = 0.0
         self.lost: int = 0
+        self.records: Acts = Acts(End(0))
         self.modules: set[str] = set()
         self.images: set[str] = set()
         self._forget = forget

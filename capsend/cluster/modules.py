@@ -79,7 +79,7 @@ class Modules:
         with self._lock:
             template = self._templates.get(key)
             if template is None:
-                self._switch.expect(-number)
+                self._switch.early.expect(-number)
                 waiting = self._waiting.get(key)
                 if waiting is not None:
                     waiting.append(item)
@@ -112,7 +112,7 @@ class Modules:
                     self._begin(item, template)
                 else:
                     self._fail(item, error)
-                self._switch.settle(-item.fields[0])
+                self._switch.early.settle(-item.fields[0])
 
     def _begin(self, item: Item, template: Any) -> None:
         entry, label, references, sizes = item.fields[3], item.fields[4], item.fields[-2], item.fields[-1]

@@ -8,25 +8,35 @@ no guest ever sees one.
 from __future__ import annotations
 
 import collections
+import re
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
+from capsend.cluster.early import Early
 from capsend.cluster.items import Item, Malformed, joined, packed_head, split
+from capsend.cluster.lines import MOST_WAITING
+from capsend.cluster.names import root_of
 from capsend.cluster.remote import Inlet, RemotePort
 from capsend.mailbox.address import PortGrant
 from capsend.mailbox.ports import Envelope, Port
-from capsend.shipping.child_shipment import ChildShipment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from capsend.capabilities.handles import Grant
     from capsend.cluster.lines import Line
-    from capsend.mailbox.ports import Origin
+    from capsend.cluster.names import Names
 
 HOME: Final = "home"
 """The id of the program that has the cluster."""
+
+_ID: Final = re.compile(r"[\w.-]{1,100}", re.ASCII)
+_MOST_STRANGERS: Final = 1_000
+"""Peers that are known by their ids only, since another peer named them before home did; what is sent to more of them is lost."""
+
+_MOST_UNREAD: Final = 10_000
+"""Replies to a peer that wait, beside all that has room on its line; a peer that asks for more does not read."""
 
 _SYNCING: Final = 2.0
 _MOST_ENDS: Final = 10_000
@@ -35,22 +45,6 @@ _NO_SUCH: Final = ("failed", "it had ended before")
 _SEND, _MONITOR, _LINK = 1, 2, 4
 _PICKLES, _BRIEF = 1, 2
 _TO_PORTS: Final = frozenset({"m", "watch", "unwatch", "link", "unlink"})
-
-
-class Names(Protocol):
-    """A program's data about processes: the calls that resolve names in their messages, and their host functions."""
-
-    def origin(self, root: int, *, is_child: bool) -> Origin | None:
-        """Return the resolver of the names in messages of processes below *root*; None if it has ended, or if this program reads no messages."""
-
-    def namer(self, root: int) -> Callable[[Any], object] | None:
-        """Return the function that names classes for the processes below *root*; None if this program sends them no messages."""
-
-    def function(self, root: int, number: int, name: str, *, is_async: bool) -> Grant | None:
-        """Return the grant of the host function of that number given to *root*; None if there is none."""
-
-    def describe(self, grant: Grant) -> list[Any] | None:
-        """Return a reference to a grant that is not an address; None if it cannot be given to another machine."""
 
 
 class Switch:
@@ -77,8 +71,7 @@ class Switch:
         self._keys: weakref.WeakKeyDictionary[Port, tuple[int, int]] = weakref.WeakKeyDictionary()
         self._ends: collections.OrderedDict[int, tuple[str, str]] = collections.OrderedDict()
         self._imports: weakref.WeakValueDictionary[tuple[str, int], RemotePort] = weakref.WeakValueDictionary()
-        self._announced = 0
-        self._early: dict[int, list[Callable[[], object]]] = {}
+        self.early: Early = Early(is_home=me == HOME)
         self._dropped: collections.deque[tuple[Peer, int]] = collections.deque()
 
     # --- ports of this program, used by others ---
@@ -111,37 +104,6 @@ class Switch:
     def exported(self, key: int) -> Port | None:
         """Return the port of a key; None if the port has closed, or if no port has the key."""
         return self._exports.get(key)
-
-    def announce(self, number: int) -> None:
-        """Note that home has spawned a process: other nodes may have learned of its port earlier than this program."""
-        self._announced = max(self._announced, number)
-
-    def expect(self, key: int) -> None:
-        """Delay requests for a port until `settle`: its process is announced but not started yet."""
-        with self._lock:
-            self._early.setdefault(key, [])
-
-    def settle(self, key: int) -> None:
-        """Do the delayed requests for a port, which other nodes knew earlier than this one: the port exists now, or never will."""
-        while True:
-            with self._lock:
-                waiting = self._early.get(key)
-                if not waiting:
-                    self._early.pop(key, None)
-                    return
-                act = waiting.pop(0)
-            act()
-
-    def is_early(self, key: int, act: Callable[[], object]) -> bool:
-        """Return whether home has not announced a port yet; if so, *act* is done once it has."""
-        if key >= 0 or (-key <= self._announced and not self._early) or self.me == HOME:
-            return False
-        with self._lock:
-            waiting = self._early.get(key)
-            if waiting is None and -key <= self._announced:
-                return False
-            self._early.setdefault(key, []).append(act)
-            return True
 
     def _closed(self, key: int, reason: str, words: str) -> None:
         with self._lock:
@@ -252,7 +214,7 @@ class Switch:
                     found.name = namer
             is_new, found.is_watched = watched and not found.is_watched, found.is_watched or watched
         if peer.is_lost:
-            found.close("lost", self.gone.get(owner, ""))
+            found.close("lost", self.gone.get(owner, "it is no node of this cluster"))
         elif is_new:
             peer.put("watch", (key,))
         return found
@@ -278,9 +240,14 @@ class Switch:
             if peer is not None:
                 return peer
             peer = Peer(self, id_)
-            if id_ in self.gone or self._dial is None:
+            # Whoever names a peer may have made it up: nothing is kept of such.
+            if (
+                id_ in self.gone
+                or self._dial is None
+                or not _ID.fullmatch(id_)
+                or sum(each.heard is None for each in self.peers.values()) >= _MOST_STRANGERS
+            ):
                 peer.is_lost = True
-                self.gone.setdefault(id_, "it is no node of this cluster")
                 return peer
             self.peers[id_] = peer
         self._dial(peer)
@@ -329,6 +296,9 @@ class Peer:
         self.incoming: Line | None = None
         self._line: Line | None = None
         self._before: list[tuple[tuple[bytes | memoryview, ...], bool]] | None = []  # items put before there was a line
+        self._before_size = 0
+        self._thirsty: list[Callable[[], None]] = []
+        self._unread = 0
         self._inlets: dict[int, Inlet] = {}
         self._syncs: dict[int, threading.Event] = {}
         self._synced_with = 0
@@ -342,6 +312,9 @@ class Peer:
                 line.put(*parts, bulk=bulk)
             self._before = None
             self._line = line
+            thirsty, self._thirsty = self._thirsty, []
+        for tell in thirsty:
+            line.when_room(tell)
 
     def put(
         self,
@@ -365,18 +338,41 @@ class Peer:
                 if line is None:
                     if self._before is not None:
                         self._before.append((parts, bulk))
+                        self._before_size += sum(map(len, parts))
                     return
         line.put(*parts, bulk=bulk, first=first)
 
+    def answer(self, word: str, fields: Sequence[Any]) -> None:
+        """Send a reply to an item of the peer's.
+
+        Raises:
+            Malformed: the peer goes on to ask, and does not read what it is sent.
+        """
+        if self.has_room:
+            self._unread = 0
+        else:
+            self._unread += 1
+            if self._unread > _MOST_UNREAD:
+                raise Malformed("it asks, and does not read the answers")
+        self.put(word, fields)
+
     @property
     def has_room(self) -> bool:
-        """True if more messages should be put."""
-        return self._line is None or self._line.has_room
+        """Whether more messages should be put."""
+        line = self._line
+        return self._before_size < MOST_WAITING if line is None else line.has_room
 
     def when_room(self, tell: Callable[[], None]) -> None:
-        """Call *tell* once when there is room."""
-        if self._line is not None:
-            self._line.when_room(tell)
+        """Call *tell* once when there is room, or when the peer is lost."""
+        with self.lock:
+            line = self._line
+            if line is None and not self.is_lost:
+                self._thirsty.append(tell)
+                return
+        if line is None:
+            tell()
+        else:
+            line.when_room(tell)
 
     def send_message(self, key: int, envelope: Envelope) -> None:
         """Send an envelope to one of its ports."""
@@ -389,11 +385,11 @@ class Peer:
         is_data = envelope.data is not None
         self.put("m", (key, envelope.tag, envelope.trusted, is_data, root, is_child, references, sizes), body)
 
-    def tell_closed(self, key: int) -> None:
-        """Report to the peer that a port of this program has closed."""
+    def tell_closed(self, key: int, *, is_reply: bool = False) -> None:
+        """Report to it that a port of this program has closed; errors as `answer` if it asked."""
         self.watching.discard(key)
         reason, words = self.switch.end_of(key)
-        self.put("closed", (key, reason, words[:500]))
+        (self.answer if is_reply else self.put)("closed", (key, reason, words[:500]))
 
     def forget_import(self, key: int) -> None:
         """Note that one of the peer's ports was dropped."""
@@ -411,8 +407,10 @@ class Peer:
         if act is None:
             return False
         if self.is_lost:
-            return True  # from an epoch that is over
-        if item.word in _TO_PORTS and self.switch.is_early(item.fields[0], lambda: act(self, item)):
+            return True  # of an epoch that is over
+        if item.word in _TO_PORTS and self.switch.early.holds(
+            item.fields[0], lambda: act(self, item), size=len(item.body)
+        ):
             return True
         act(self, item)
         return True
@@ -422,7 +420,7 @@ class Peer:
         port = self.switch.exported(key)
         if port is None:
             if not tag:
-                self.tell_closed(key)
+                self.tell_closed(key, is_reply=True)
             return
         grants = self.switch.grants(references)
         # Only home writes texts that guests read without limits; home itself accepts none.
@@ -494,7 +492,7 @@ class Peer:
         (key,) = item.fields
         self.watching.add(key)
         if self.switch.exported(key) is None:
-            self.tell_closed(key)
+            self.tell_closed(key, is_reply=True)
 
     def _unwatch(self, item: Item) -> None:
         self.watching.discard(item.fields[0])
@@ -548,7 +546,7 @@ class Peer:
         self._syncs.pop(number, None)
 
     def _sync(self, item: Item) -> None:
-        self.put("synced", item.fields)
+        self.answer("synced", item.fields)
 
     def _synced(self, item: Item) -> None:
         done = self._syncs.pop(item.fields[0], None)
@@ -583,16 +581,12 @@ class Peer:
             self._inlets.clear()
             self.watching.clear()
             waiting = list(self._syncs.values())
+            thirsty, self._thirsty = self._thirsty, []
         for done in waiting:
             done.set()
+        for tell in thirsty:
+            tell()
         for line in filter(None, lines):
             line.close()
         for inlet in inlets:
             inlet.drop()
-
-
-def root_of(origin: Any) -> tuple[int, bool]:
-    """Return (the number of the process at the root of a sender's tree, whether the sender is a child); 0 for a host program."""
-    if isinstance(origin, ChildShipment):
-        return getattr(origin.root, "number", 0), True
-    return getattr(origin, "number", 0), False

@@ -93,6 +93,10 @@ class Questions:
         finally:
             del self._open[number]
 
+    def end(self, root: int, number: int) -> None:
+        """Report that a process which has asked home to call functions has ended: home keeps a thread for it."""
+        self._home.put("done", (root, number))
+
     def answer(self, item: Item) -> None:
         """Give the answer in an item `answer` to its question, if a process still waits for it."""
         number, kind, references, sizes = item.fields
@@ -109,6 +113,7 @@ class HomeCalls:
         self._questions = questions
         self._switch = switch
         self._life = life
+        self._root = 0
 
     def answer(self, guest: Any, payload: str) -> str:
         """Do `number segments:arguments`; see `HostCalls.answer`."""
@@ -128,6 +133,7 @@ class HomeCalls:
             return raised_text(TypeError(f"the arguments of {grant.name} are no arguments"), None)
         sizes, body = joined((text,), segments)
         references = numbered(self._switch, named_in(text, life.handles))
+        self._root = grant.root
         fields = (grant.root, life.number), (grant.number, references, sizes)
         reply = self._questions.ask("call", guest, *fields, body=body)
         return "" if reply is None else self._taken(reply)
@@ -146,7 +152,9 @@ class HomeCalls:
         return f"v{len(handles):x}:{handles}{reply.text}"
 
     def close(self) -> None:
-        """Do nothing: home ends its calls together with the process."""
+        """End with the process."""
+        if self._root:
+            self._questions.end(self._root, self._life.number)
 
 
 def numbered(switch: Switch, grants: Mapping[int, Grant]) -> dict[str, list[Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from capsend.cluster.items import LARGEST_BODY, Malformed
 from capsend.mailbox.ports import Envelope, Offer, Port, Waiter
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class RemotePort(Port):
     __slots__ = ("_bytes", "_count", "is_watched", "key", "peer", "root")
 
     def __init__(self, peer: Peer, key: int, label: str, *, messages: int, size: int, root: int) -> None:
-        super().__init__(label, messages=messages, size=size)
+        super().__init__(label, messages=messages, size=min(size, LARGEST_BODY))
         self.peer: Peer = peer
         self.key: int = key
         self.root: int = root
@@ -183,17 +184,22 @@ class Inlet:
         self._port = port
         self._waiting: collections.deque[Envelope | Callable[[], None]] = collections.deque()
         self._waiter: Waiter | None = None
+        self._waiting_messages = 0
+        self._waiting_bytes = 0
         self._count = 0
         self._bytes = 0
 
-    @property
-    def is_idle(self) -> bool:
-        """True if nothing waits or remains to be acknowledged."""
-        return not self._waiting and not self._count
-
     def offer(self, envelope: Envelope) -> None:
-        """Put a message into the port, now or once there is room; called by the peer, with its lock held."""
+        """Put a message into the port, now or when there is room; called by the peer, with its lock held.
+
+        Raises:
+            Malformed: more wait than a peer that keeps to its window has on their way.
+        """
         if self._waiting or not self._placed(envelope):
+            if self._waiting_messages >= WINDOW or self._waiting_bytes >= WINDOW_BYTES:
+                raise Malformed("it sends more messages than have room on their way")
+            self._waiting_messages += 1
+            self._waiting_bytes += envelope.size
             self._waiting.append(envelope)
             if self._waiter is None:
                 self._waiter = self._port.enter(self.pour)
@@ -216,6 +222,9 @@ class Inlet:
                     acts.append(first)
                 elif not self._placed(first):
                     break
+                else:
+                    self._waiting_messages -= 1
+                    self._waiting_bytes -= first.size
                 self._waiting.popleft()
             waiter = None
             if not self._waiting:

@@ -106,7 +106,7 @@ def test_calls_wait_until_their_module_is_compiled_and_end_with_its_refusal():
     modules.take(Item("module", [digest], bad))
     assert modules.call(call) is False
     acts: list[str] = []
-    assert switch.is_early(-5, lambda: acts.append("message"))  # it waits with its process
+    assert switch.early.holds(-5, lambda: acts.append("message"))  # it waits with its process
     eventually(lambda: acts)
     assert [number for number, _ in failed] == [5]
     assert "bad is not valid WebAssembly" in failed[0][1]
