@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Numbered:
-    """The grants behind the handles in a text of a process, by the process's own numbers."""
+    """The grants behind the handles in a text of a process, by the process's numbers."""
 
     __slots__ = ("_grants",)
 
@@ -25,7 +25,7 @@ class Numbered:
         self._grants = grants
 
     def get(self, number: int) -> Grant | None:
-        """Return the grant of a number; None if no handle has it."""
+        """Return the grant of a number; None if the text has no such handle."""
         return self._grants.get(number)
 
 

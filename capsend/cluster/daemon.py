@@ -87,14 +87,14 @@ class Daemon:
         return int(self._listener.getsockname()[1])
 
     def serve(self) -> None:
-        """Take homes in until `close` is called."""
+        """Admit homes until `close` is called."""
         self._greetings.accept(self._listener, self._admit, name="capsend greets")
 
     def _admit(self, connection: socket.socket, address: Any) -> None:
         where = f"{address[0]}, port {address[1]}"
         try:
             connection, cipher = admit(connection, self._credentials)
-        except Exception as error:  # noqa: BLE001 - whoever that was, it is not let in
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the connection is not admitted
             _log.warning("refused %s: %s", where, error)
             return
         _Home(self, Line(connection, cipher, name="capsend home"), where).greet()

@@ -31,16 +31,16 @@ class Early:
         self._bytes = 0
 
     def announce(self, number: int) -> None:
-        """Note that home has spawned a process: others may have heard of its port before this program did."""
+        """Note that home has spawned a process: other nodes may have learned of its port earlier than this program."""
         self._announced = max(self._announced, number)
 
     def expect(self, key: int) -> None:
-        """Let what is asked of a port wait for `settle`: its process is announced, and has not started yet."""
+        """Delay requests for a port until `settle`: its process is announced but not started yet."""
         with self._lock:
             self._waiting.setdefault(key, [])
 
     def settle(self, key: int) -> None:
-        """Do the acts that waited for a port, of which other nodes knew before this one did; the port exists now, or never will."""
+        """Do the delayed requests for a port, which other nodes knew earlier than this one: the port exists now, or never will."""
         while True:
             with self._lock:
                 waiting = self._waiting.get(key)
@@ -53,7 +53,7 @@ class Early:
             act()
 
     def holds(self, key: int, act: Callable[[], object], *, size: int = 0) -> bool:
-        """Return whether home has not announced a port yet; the act, which holds *size* bytes, is done when it has.
+        """Return whether home has not announced a port yet; if so, *act*, which holds *size* bytes, is done once it has.
 
         Raises:
             Malformed: more acts wait than peers that keep to their windows have on their way.

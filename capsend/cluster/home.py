@@ -422,7 +422,7 @@ class Home:
 
     def _handle(self, node: Member, item: Item) -> None:
         if not node.is_alive:
-            return  # of an epoch that is over
+            return  # from an epoch that is over
         if item.word == "sync" and not node.records.is_idle:
             node.records.add(lambda: node.peer.put("synced", item.fields))
             return

@@ -138,7 +138,7 @@ def named_in(text: str, handles: Handles) -> dict[int, Grant]:
 
 
 class HostedNames:
-    """The knowledge that a node has of processes: the functions of home that they may call; see `capsend.cluster.names.Names`."""
+    """A node's data about processes: the functions of home that they may call; see `capsend.cluster.names.Names`."""
 
     def origin(self, root: int, *, is_child: bool) -> Origin | None:  # noqa: ARG002 - as in the protocol
         """Return None: a node reads no messages."""

@@ -208,7 +208,7 @@ def pack(word: str, fields: Iterable[Any], body: bytes = b"") -> bytes:
     """Return an item as bytes.
 
     Raises:
-        Malformed: the item, or one of its fields, is larger than a peer takes.
+        Malformed: the item, or one of its fields, is larger than a peer accepts.
     """
     return packed_head(word, fields, len(body)) + body
 

@@ -177,9 +177,9 @@ class RemoteLife(Completion):
         self.mail: RemoteMail = RemoteMail(port, takes_messages=shipment.takes_mailbox)
         self.turns: Turns = Turns()
         self.calls: dict[int, DistantCalls] = {}
-        """{number of a process of its tree: the maker of its calls of host functions}."""
+        """{number of a process of its tree: the object that makes its calls of host functions}."""
         self._asking: set[int] = set()  # processes of its tree that wait for an answer of home
-        self._failed: BaseException | None = None  # of a target of its output
+        self._failed: BaseException | None = None  # the error of a target of its output
         self._acts = Acts(self.finished)
         self._output = Output(environment.output)
         self._parts: list[bytes] = []
@@ -233,7 +233,7 @@ class RemoteLife(Completion):
             self._asked.notify_all()
 
     def write(self, stream: int, text: str, *, flush: bool) -> None:
-        """Hand on output; errors as `Output.add`."""
+        """Forward output; errors as `Output.add`."""
         target = self.environment.stdout if stream == 1 else self.environment.stderr
         if target is not None and not self._is_over and self._output.add(stream, text, flush=flush):
             self._acts.add(self._write)

@@ -34,9 +34,9 @@ class Member:
         is_draining: True if it accepts no further processes, and ends after its present ones.
         renewed: the moment at which its lease was last renewed.
         cpu_seconds: processor time of its program, at its last beat.
-        lost: the number of processes that were lost with it.
+        lost: the number of processes lost with it.
         records: the log records of its processes, which are handed on one after the other.
-        modules, images: the digests of the modules and image files that it was sent.
+        modules, images: the digests of the modules and image files sent to it.
 
     Args:
         started, peer: as above.

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 class Names(Protocol):
-    """The knowledge that a program has of processes: the calls that their messages come from, and their host functions."""
+    """A program's data about processes: the calls that resolve names in their messages, and their host functions."""
 
     def origin(self, root: int, *, is_child: bool) -> Origin | None:
-        """Return the resolver of the names in a message of a process below *root*; None if that has ended, or this program reads no message."""
+        """Return the resolver of the names in messages of processes below *root*; None if it has ended, or if this program reads no messages."""
 
     def namer(self, root: int) -> Callable[[Any], object] | None:
-        """Return the function that names classes for the processes below *root*; None if this program sends them none."""
+        """Return the function that names classes for the processes below *root*; None if this program sends them no messages."""
 
     def function(self, root: int, number: int, name: str, *, is_async: bool) -> Grant | None:
-        """Return the grant of a function of the host that was given to *root*; None if it was given none of that number."""
+        """Return the grant of the host function of that number given to *root*; None if there is none."""
 
     def describe(self, grant: Grant) -> list[Any] | None:
-        """Return a reference to a grant that is no address; None where it cannot go to another machine."""
+        """Return a reference to a grant that is not an address; None if it cannot be given to another machine."""
 
 
 def root_of(origin: Any) -> tuple[int, bool]:

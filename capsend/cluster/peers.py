@@ -386,7 +386,7 @@ class Peer:
         self.put("m", (key, envelope.tag, envelope.trusted, is_data, root, is_child, references, sizes), body)
 
     def tell_closed(self, key: int, *, is_reply: bool = False) -> None:
-        """Report to it that a port of this program has closed; errors as `answer` if it asked."""
+        """Report to the peer that a port of this program has closed; errors as `answer` if it asked."""
         self.watching.discard(key)
         reason, words = self.switch.end_of(key)
         (self.answer if is_reply else self.put)("closed", (key, reason, words[:500]))
@@ -407,7 +407,7 @@ class Peer:
         if act is None:
             return False
         if self.is_lost:
-            return True  # of an epoch that is over
+            return True  # from an epoch that is over
         if item.word in _TO_PORTS and self.switch.early.holds(
             item.fields[0], lambda: act(self, item), size=len(item.body)
         ):

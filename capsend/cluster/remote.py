@@ -190,7 +190,7 @@ class Inlet:
         self._bytes = 0
 
     def offer(self, envelope: Envelope) -> None:
-        """Put a message into the port, now or when there is room; called by the peer, with its lock held.
+        """Put a message into the port, now or once there is room; called by the peer, with its lock held.
 
         Raises:
             Malformed: more wait than a peer that keeps to its window has on their way.
