@@ -106,6 +106,11 @@ class Node:
         return f"<Node {self.name}: {f'{self.running} running' if self.alive else 'lost'}>"
 
 
+def _quoted(text: str) -> str:
+    """Return the value of a label; a machine chooses its name."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
 def least_loaded(nodes: tuple[Node, ...], _environment: Environment) -> Node:
     """Return the node with the fewest processes per processor; the default placement."""
     return min(nodes, key=lambda node: node.running / max(node.cpus, 1))
@@ -127,7 +132,10 @@ class Cluster(Closing):
         heartbeat: seconds between two signs of life.
         lost_after: seconds of silence after which a node is lost. By then its processes have ended, with the node or on
             their own.
-        place: chooses the node of a process: called with the live nodes and the environment.
+        place: chooses the node of a process: called with the live nodes that have room for it, and the environment.
+        memory_per_node: bytes that the processes on one node may have together, each counted with its `memory` and the
+            `tree_memory` of those that it may spawn; None for no limit. A process for which no node has room is refused
+            with `LimitExceeded`.
         count: the number of nodes for the engine to start.
 
     Example:
@@ -148,13 +156,23 @@ class Cluster(Closing):
         heartbeat: float = HEARTBEAT,
         lost_after: float = LOST_AFTER,
         place: Callable[[tuple[Node, ...], Environment], Node] = least_loaded,
+        memory_per_node: int | None = None,
         count: int = 1,
     ) -> None:
         if not 0 < heartbeat <= lost_after / 2:
             raise ValueError(
                 f"lost_after must be at least twice the heartbeat, not {lost_after:g} s and {heartbeat:g} s"
             )
-        self._home = Home(engine, heartbeat=heartbeat, lost_after=lost_after, place=place, make_node=Node)
+        if memory_per_node is not None and memory_per_node < 1:
+            raise ValueError(f"memory_per_node must be more than 0 bytes, or None for no limit, not {memory_per_node}")
+        self._home = Home(
+            engine,
+            heartbeat=heartbeat,
+            lost_after=lost_after,
+            place=place,
+            make_node=Node,
+            memory_per_node=memory_per_node,
+        )
         self._registry = Registry()
         self._home.begin(count)
 
@@ -166,6 +184,7 @@ class Cluster(Closing):
         heartbeat: float = HEARTBEAT,
         lost_after: float = LOCAL_LOST_AFTER,
         place: Callable[[tuple[Node, ...], Environment], Node] = least_loaded,
+        memory_per_node: int | None = None,
     ) -> Cluster:
         """Start a cluster of OS processes on this machine, each with a separate interpreter and global lock.
 
@@ -175,6 +194,7 @@ class Cluster(Closing):
             lost_after: seconds of silence after which a node is lost. A node whose OS process ends is lost at once; on
                 a busy machine a node may be silent for a while.
             place: chooses the node of a process, as for `Cluster`.
+            memory_per_node: bytes that the processes on one node may have together, as for `Cluster`.
 
         Raises:
             ValueError: the number of nodes is less than one, or `lost_after` is less than two heartbeats.
@@ -185,7 +205,14 @@ class Cluster(Closing):
         given: Any = nodes  # callers without a type checker
         if not isinstance(given, int) or isinstance(given, bool) or nodes < 1:
             raise ValueError(f"a cluster has at least one node, not {nodes!r}")
-        return cls(LocalEngine(nodes), heartbeat=heartbeat, lost_after=lost_after, place=place, count=nodes)
+        return cls(
+            LocalEngine(nodes),
+            heartbeat=heartbeat,
+            lost_after=lost_after,
+            place=place,
+            memory_per_node=memory_per_node,
+            count=nodes,
+        )
 
     @classmethod
     def ray(  # noqa: PLR0913 - all but the first are keyword-only
@@ -199,6 +226,7 @@ class Cluster(Closing):
         heartbeat: float = HEARTBEAT,
         lost_after: float = LOST_AFTER,
         place: Callable[[tuple[Node, ...], Environment], Node] = least_loaded,
+        memory_per_node: int | None = None,
     ) -> Cluster:
         """Start a cluster on the machines of a Ray cluster.
 
@@ -218,6 +246,7 @@ class Cluster(Closing):
             heartbeat: seconds between two signs of life.
             lost_after: seconds of silence after which a node is lost.
             place: chooses the node of a process, as for `Cluster`. `Node.labels` are the labels of Ray's node.
+            memory_per_node: bytes that the processes on one node may have together, as for `Cluster`.
 
         Raises:
             ValueError: the number of nodes is less than one, or `lost_after` is less than two heartbeats.
@@ -230,7 +259,14 @@ class Cluster(Closing):
             raise ValueError(f"a cluster has at least one node, not {nodes!r}")
         engine = RayEngine(address, nodes=nodes, resources=resources, labels=labels, namespace=namespace)
         try:
-            return cls(engine, heartbeat=heartbeat, lost_after=lost_after, place=place, count=engine.count)
+            return cls(
+                engine,
+                heartbeat=heartbeat,
+                lost_after=lost_after,
+                place=place,
+                memory_per_node=memory_per_node,
+                count=engine.count,
+            )
         except BaseException:
             engine.stop()
             raise
@@ -244,6 +280,7 @@ class Cluster(Closing):
         heartbeat: float = HEARTBEAT,
         lost_after: float = LOST_AFTER,
         place: Callable[[tuple[Node, ...], Environment], Node] = least_loaded,
+        memory_per_node: int | None = None,
     ) -> Cluster:
         """Start a cluster with a node on each of several machines, where an operator has started `capsend node`.
 
@@ -256,6 +293,7 @@ class Cluster(Closing):
             heartbeat: seconds between two signs of life.
             lost_after: seconds of silence after which a node is lost.
             place: chooses the node of a process, as for `Cluster`.
+            memory_per_node: bytes that the processes on one node may have together, as for `Cluster`.
 
         Raises:
             ValueError: no daemon is given, one is not HOST:PORT, or a token would be sent over a network.
@@ -267,7 +305,12 @@ class Cluster(Closing):
 
         found = places(peers, credentials)
         return cls(
-            StaticEngine(found, credentials), heartbeat=heartbeat, lost_after=lost_after, place=place, count=len(found)
+            StaticEngine(found, credentials),
+            heartbeat=heartbeat,
+            lost_after=lost_after,
+            place=place,
+            memory_per_node=memory_per_node,
+            count=len(found),
         )
 
     @property
@@ -339,7 +382,7 @@ class Cluster(Closing):
         members = list(self._home.members.values())
         return "".join(
             f"# HELP {name} {words}\n# TYPE {name} {'counter' if name.endswith('_total') else 'gauge'}\n"
-            + "".join(f'{name}{{node="{member.name}"}} {figure(member)}\n' for member in members)
+            + "".join(f'{name}{{node="{_quoted(member.name)}"}} {figure(member)}\n' for member in members)
             for name, (words, figure) in _METRICS.items()
         )
 

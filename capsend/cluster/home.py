@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import hashlib
 import logging
 import os
 import sys
@@ -17,22 +16,20 @@ from capsend.cluster.engines import Setup
 from capsend.cluster.engines.numbers import take_numbers
 from capsend.cluster.greeting import hello
 from capsend.cluster.home_names import HomeNames, given_function
-from capsend.cluster.images import parts_of
-from capsend.cluster.items import LARGEST_BODY, LARGEST_HEAD, PART, Item, Malformed, joined, split
+from capsend.cluster.items import LARGEST_BODY, LARGEST_HEAD, Item, Malformed, joined, split
 from capsend.cluster.lines import Line, Refused, dial
 from capsend.cluster.lives import RemoteLife
 from capsend.cluster.members import Member, member_of
 from capsend.cluster.peers import HOME, Peer, Switch
-from capsend.cluster.terms import terms_of
+from capsend.cluster.sending import send_call, send_module
 from capsend.cluster.versions import check
 from capsend.engine import FORKED, THREAD_STACK
-from capsend.exceptions import CapsendError, CaptureError, NodeLost, SerializationError
+from capsend.exceptions import CapsendError, CaptureError, LimitExceeded, NodeLost, SerializationError
 from capsend.runtime import preloading, process_warnings, running, workers
 from capsend.runtime.call_operations import MOST_ARGUMENTS, raised_text
 from capsend.runtime.home import THIS_PROGRAM
 from capsend.runtime.life import next_number
 from capsend.runtime.shipments import Runnable
-from capsend.wasm.compiled import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +37,6 @@ if TYPE_CHECKING:
     from capsend.capabilities.handles import Grant
     from capsend.cluster.engines import Engine, Started
     from capsend.environment import Environment
-    from capsend.image.image import Image
 
 _GREETING: Final = 10.0
 _CLOSING: Final = 2.0
@@ -67,6 +63,7 @@ class Home:
         lost_after: seconds of silence after which a node is lost.
         place: chooses the node of a process among the live ones.
         make_node: returns the public object of a node, from this home and its member.
+        memory_per_node: bytes that the processes on one node may have together; None for no limit.
     """
 
     def __init__(
@@ -77,6 +74,7 @@ class Home:
         lost_after: float,
         place: Callable[[tuple[Any, ...], Environment], Any],
         make_node: Callable[[Home, Member], Any],
+        memory_per_node: int | None = None,
     ) -> None:
         self.engine: Engine = engine
         self.members: dict[str, Member] = {}
@@ -85,6 +83,7 @@ class Home:
         self._lost_after = lost_after
         self._place = place
         self._make_node = make_node
+        self._memory_per_node = memory_per_node
         self._owner = os.getpid()
         self._changed = threading.Condition(threading.RLock())
         self._lives: dict[int, RemoteLife] = {}
@@ -139,7 +138,7 @@ class Home:
         line = Line(connection, cipher, name=f"capsend {started.name}")
         peer = Peer(self.switch, started.id)
         peer.incoming = line
-        node = Member(started, peer, forget=self._forget)
+        node = Member(started, peer, forget=self._forget, most=self._memory_per_node)
         node.node = self._make_node(self, node)
         greeted = threading.Event()
         told: list[Item] = []
@@ -275,6 +274,7 @@ class Home:
 
         Raises:
             CapsendError: no node is left.
+            LimitExceeded: no node has memory left for the process.
             CaptureError, RuntimeError: as `Node.start`.
         """
         while True:
@@ -284,11 +284,18 @@ class Home:
                 raise CapsendError(
                     f"{shipment.name} was not started: no node of the cluster is left. Start another cluster"
                 )
-            node = member_of(self._place(tuple(member.node for member in nodes), environment))
+            with_room = tuple(member.node for member in nodes if member.has_room(environment))
+            if not with_room:
+                raise nodes[0].lack(shipment.name, environment, where="any node")
+            node = member_of(self._place(with_room, environment))
             try:
                 return self.start_on(node, shipment, environment)
             except NodeLost:
                 continue  # lost meanwhile, before it started anything
+            except LimitExceeded:
+                if node.has_room(environment):
+                    raise  # a limit of something else
+                continue  # other threads have used its room meanwhile
 
     def _check_open(self) -> None:
         if os.getpid() != self._owner:
@@ -335,7 +342,7 @@ class Home:
         try:
             node.admit(life)
             running.enlist(life)
-            (self._send_module if is_module else self._send)(node, life, references)
+            (send_module if is_module else send_call)(node, life, references)
         except BaseException as error:
             node.forget(life)
             running.strike(life)
@@ -355,65 +362,6 @@ class Home:
         if reference is None:
             raise CaptureError(f"{grant} cannot go to another machine")
         return reference
-
-    def _send(self, node: Member, life: RemoteLife, references: list[list[Any]]) -> None:
-        shipment, environment, image = life.shipment, life.environment, life.environment.image
-        sizes, body = joined((shipment.program, shipment.call), shipment.segments)
-        fields = (
-            life.number,
-            shipment.name[:200],
-            shipment.takes_mailbox,
-            *terms_of(environment),
-            [] if image.file is not None else list(image.packages),
-            list(image.requirements),
-            self._image_for(node, image),
-            image.content_key,
-            environment.stdout is not None,
-            environment.stderr is not None,
-            THIS_PROGRAM.log_level,
-            references,
-            sizes,
-        )
-        node.peer.put("spawn", fields, body)
-
-    def _image_for(self, node: Member, image: Image) -> str:
-        """Send an image file to a node if it lacks it.
-
-        Returns:
-            The digest of the file; empty for an image without a file.
-        """
-        file = image.file
-        if file is None:
-            return ""
-        if file.digest not in node.images:
-            for part, is_last in parts_of(file.path, size=PART):
-                node.peer.put("image", (file.digest, is_last), part)
-            node.images.add(file.digest)
-        return file.digest
-
-    def _send_module(self, node: Member, life: RemoteLife, references: list[list[Any]]) -> None:
-        shipment, environment = life.shipment, life.environment
-        source = source_of(shipment.template)
-        digest = hashlib.sha256(source).hexdigest()
-        if digest not in node.modules:
-            node.modules.add(digest)
-            node.peer.put("module", (digest,), source)
-        limits, full, variables = terms_of(environment)
-        fields = (
-            life.number,
-            digest,
-            shipment.template.name,
-            shipment.entry,
-            shipment.name[:200],
-            limits,
-            full,
-            variables,
-            environment.stdout is not None,
-            environment.stderr is not None,
-            references,
-            [len(shipment.argument)],
-        )
-        node.peer.put("run", fields, shipment.argument)
 
     def _forget(self, life: RemoteLife) -> None:
         self._lives.pop(life.number, None)

@@ -7,8 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from capsend.cluster.lives import Acts
-from capsend.exceptions import NodeLost
+from capsend.exceptions import LimitExceeded, NodeLost
 from capsend.runtime.completion import End
+from capsend.runtime.tree import budget_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from capsend.cluster.engines import Started
     from capsend.cluster.lives import RemoteLife
     from capsend.cluster.peers import Peer
+    from capsend.environment import Environment
 
 
 class Member:
@@ -41,9 +43,12 @@ class Member:
     Args:
         started, peer: as above.
         forget: called with each process that has ended.
+        most: bytes that its processes may have together; None for no limit.
     """
 
-    def __init__(self, started: Started, peer: Peer, *, forget: Callable[[RemoteLife], object]) -> None:
+    def __init__(
+        self, started: Started, peer: Peer, *, forget: Callable[[RemoteLife], object], most: int | None = None
+    ) -> None:
         self.started: Started = started
         self.name: str = started.name
         self.id: str = started.id
@@ -62,6 +67,8 @@ class Member:
         self.modules: set[str] = set()
         self.images: set[str] = set()
         self._forget = forget
+        self._most = most
+        self._reserved = 0
         self._lock = threading.Lock()
         self._lives: dict[int, RemoteLife] = {}
 
@@ -80,6 +87,7 @@ class Member:
 
         Raises:
             NodeLost: the node was lost.
+            LimitExceeded: it has no memory left for the process.
         """
         with self._lock:
             if self.is_draining and self.is_alive:
@@ -91,12 +99,38 @@ class Member:
                 raise NodeLost(
                     f"{life.name} was not started: {self.name} is lost. Spawn it on another node", node=self.name
                 )
+            if not self.has_room(life.environment):
+                raise self.lack(life.name, life.environment, where=self.name)
+            self._reserved += _need(life.environment)
             self._lives[life.number] = life
+
+    def has_room(self, environment: Environment) -> bool:
+        """Return whether a process with these limits may be started on it."""
+        return self._most is None or self._reserved + _need(environment) <= self._most
+
+    def lack(self, name: str, environment: Environment, *, where: str) -> LimitExceeded:
+        """Return the error of a process that has no room.
+
+        Args:
+            name: the name of its function.
+            environment: its limits.
+            where: the node, or the cluster, for people.
+        """
+        need, most = _need(environment), self._most or 0
+        below = need - environment.memory
+        of = f", {below >> 20} MiB of it for those that it may spawn" if below else ""
+        cure = ", or processes=0 if it spawns none" if below else ""
+        return LimitExceeded(
+            f"{name} was not started: it needs {need >> 20} MiB{of}, and the processes on {where} may have {most >> 20} MiB together "
+            f"(memory_per_node). Wait until others have ended, or give it less: Environment(memory=...){cure}",
+            limit=most,
+        )
 
     def forget(self, life: RemoteLife) -> None:
         """Forget a process that has ended."""
         with self._lock:
-            self._lives.pop(life.number, None)
+            if self._lives.pop(life.number, None) is not None:
+                self._reserved -= _need(life.environment)
         self._forget(life)
 
     def lose(self) -> list[RemoteLife] | None:
@@ -111,6 +145,12 @@ class Member:
         """Return the running processes."""
         with self._lock:
             return list(self._lives.values())
+
+
+def _need(environment: Environment) -> int:
+    """Return the bytes that a process and all below it may have."""
+    below = budget_of(environment)["memory"] if environment.processes else 0
+    return environment.memory + below
 
 
 def member_of(node: Any) -> Member:

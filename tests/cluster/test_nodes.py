@@ -20,6 +20,7 @@ from capsend import (
     Cluster,
     Dir,
     Environment,
+    LimitExceeded,
     Mailbox,
     NodeLost,
     ProcessKilled,
@@ -479,3 +480,34 @@ def test_a_stream_of_home_is_flushed_for_a_process_that_has_written(two_nodes) -
     assert before == 0
     assert stream.flushed > 0
     assert stream.getvalue() == "written\n"
+
+
+def test_processes_on_a_node_have_no_more_memory_than_it_may_give(template) -> None:
+    """Each is counted with what it may spawn; the other node takes one more, and then none does until one has ended."""
+    mib = 1 << 20
+    with Cluster.local(2, lost_after=60.0, memory_per_node=300 * mib) as cluster:
+        small = Environment(on=cluster, memory=200 * mib, processes=0)
+        with small.spawn(echo) as p, small.spawn(echo) as q:
+            assert {p.node, q.node} == set(cluster.nodes)
+            with pytest.raises(LimitExceeded, match=r"needs 200 MiB, and the processes on any node may have 300 MiB"):
+                small.spawn(echo)
+            with pytest.raises(LimitExceeded, match="on node"):
+                small.replace(on=p.node).spawn(echo)
+            with pytest.raises(LimitExceeded, match=r"1600 MiB of it for those that it may spawn.*processes=0"):
+                small.replace(processes=1).spawn(echo)
+        assert small.spawn(pow, 2, 3).result(PATIENCE) == 8
+        with (
+            small.replace(memory=100 * mib).spawn(echo),
+            small.spawn(echo),
+            small.replace(memory=100 * mib).spawn(echo),
+        ):
+            assert sum(node.running for node in cluster.nodes) == 3
+    with pytest.raises(ValueError, match="more than 0 bytes"):
+        Cluster.local(1, memory_per_node=0)
+
+
+def test_metrics_of_a_node_whose_name_has_quotes_are_one_line_each() -> None:
+    """A machine chooses its name."""
+    from capsend.cluster.cluster import _quoted
+
+    assert _quoted('a"} 1\nup{b="\\') == 'a\\"} 1\\nup{b=\\"\\\\'
