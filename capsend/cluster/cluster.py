@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from capsend.closing import Closing
 from capsend.cluster.home import Home
 from capsend.cluster.members import member_of
+from capsend.exceptions import CapsendError
 from capsend.registry import Registry
 from capsend.traits.markers import not_process_send
 
@@ -339,6 +340,28 @@ class Cluster(Closing):
             timeout: seconds to wait; for ever when None.
         """
         return self._home.wait_for(nodes, timeout)
+
+    def request(self, nodes: int) -> None:
+        """Have Ray's autoscaler start machines, or keep them, so that the cluster can have *nodes* nodes.
+
+        Returns at once; `wait_for` waits for the nodes. The request lasts until the next one of any program of the Ray
+        cluster, and is withdrawn when this cluster is closed.
+
+        Args:
+            nodes: the number of nodes; 0 withdraws the request.
+
+        Raises:
+            CapsendError: the cluster is not one of `Cluster.ray`.
+            ValueError: the number is negative.
+        """
+        ask = getattr(self._home.engine, "ask", None)
+        if ask is None:
+            raise CapsendError(
+                "no machines were requested: only the autoscaler of a Ray cluster starts machines. Use Cluster.ray"
+            )
+        if nodes < 0:
+            raise ValueError(f"a cluster cannot have {nodes} nodes")
+        ask(nodes)
 
     def drain(self, node: Node, timeout: float | None = None) -> bool:
         """Start no further processes on a node, wait for its processes, and end it: for a machine that will be taken away.

@@ -16,6 +16,7 @@ import pytest
 
 import capsend
 from capsend import (
+    CapsendError,
     CaptureError,
     Cluster,
     Dir,
@@ -511,3 +512,8 @@ def test_metrics_of_a_node_whose_name_has_quotes_are_one_line_each() -> None:
     from capsend.cluster.cluster import _quoted
 
     assert _quoted('a"} 1\nup{b="\\') == 'a\\"} 1\\nup{b=\\"\\\\'
+
+
+def test_only_ray_is_asked_for_machines(two_nodes) -> None:
+    with pytest.raises(CapsendError, match="only the autoscaler of a Ray cluster"):
+        two_nodes.request(3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from capsend import Address, CapsendError, Cluster, Environment, Mailbox, NodeLost
+from capsend.cluster.authority import Authority
 from tests.eventually import eventually
 
 if TYPE_CHECKING:
@@ -169,6 +171,61 @@ def test_end_of_a_program_leaves_nothing_and_never_hangs(machines, tmp_path, end
     for pid in pids:
         eventually(lambda: gone(pid))
     assert ended.stderr.count("was lost with") == (3 if ends == SHUT_DOWN else 0), ended.stderr
+
+
+def test_machines_are_requested_of_the_autoscaler(connected):
+    """With the resources and labels of the nodes; the request ends with the cluster."""
+    import ray
+    from ray.autoscaler._private.constants import AUTOSCALER_RESOURCE_REQUEST_CHANNEL as CHANNEL
+    from ray.experimental.internal_kv import _internal_kv_get
+
+    with Cluster.ray(resources={"CPU": 1}) as cluster:
+        cluster.request(5)
+        assert json.loads(_internal_kv_get(CHANNEL)) == [{"CPU": 1}] * 5
+        with pytest.raises(ValueError, match="-1 nodes"):
+            cluster.request(-1)
+    assert ray.is_initialized()
+    assert json.loads(_internal_kv_get(CHANNEL)) == []
+
+
+ENCRYPTED = """
+    import os, sys, subprocess
+    from ray.cluster_utils import Cluster as Machines
+    from capsend import Cluster, Environment
+    machines = Machines(initialize_head=True, head_node_args={"num_cpus": 1})
+    with Cluster.ray(machines.address) as cluster:
+        print(Environment(on=cluster).spawn(lambda: 6 * 7).result(60), flush=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    text = f"from capsend import Cluster; Cluster.ray({machines.address!r}); print('connected')"
+    try:
+        ended = subprocess.run([sys.executable, "-c", text], env=environment, capture_output=True, text=True, timeout=15)
+        print(ended.stdout or "refused", flush=True)
+    except subprocess.TimeoutExpired:
+        print("refused", flush=True)  # Ray tries for minutes
+    machines.shutdown()
+"""
+
+
+def test_cluster_whose_ray_speaks_tls_takes_those_that_have_its_certificates(template, tmp_path):
+    """`RAY_USE_TLS=1`, for Ray's own connections; capsend's are TLS in any case."""
+    import ray
+
+    certificates = Authority().issue(["localhost", "127.0.0.1", ray.util.get_node_ip_address()])
+    for name, text in certificates.texts.items():
+        (tmp_path / name).write_text(text)
+    script = tmp_path / "driver.py"
+    script.write_text(textwrap.dedent(ENCRYPTED))
+    environment = os.environ | {
+        "RAY_USE_TLS": "1",
+        "RAY_TLS_CA_CERT": str(tmp_path / "authority"),
+        "RAY_TLS_SERVER_CERT": str(tmp_path / "certificate"),
+        "RAY_TLS_SERVER_KEY": str(tmp_path / "key"),
+    }
+    ended = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=280, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split()[-2:] == ["42", "refused"], ended.stderr
 
 
 AUTHENTICATED = """

@@ -115,6 +115,7 @@ class RayEngine:
         self._known: set[str] = set()
         self._ends: queue.SimpleQueue[tuple[str, str, bool]] = queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._has_asked = False
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
             try:
@@ -152,6 +153,14 @@ class RayEngine:
             and all(has.get(name, 0) >= amount for name, amount in wanted.items())
             and all(labels.get(name) == value for name, value in self._labels.items())
         )
+
+    def ask(self, nodes: int) -> None:
+        """Have Ray's autoscaler see to it that so many nodes have machines; see `Cluster.request`."""
+        from ray.autoscaler.sdk import request_resources
+
+        self._has_asked = bool(nodes)
+        selectors = [self._labels] * nodes if self._labels else None
+        request_resources(bundles=[self._resources or {"CPU": 1}] * nodes, bundle_label_selectors=selectors)
 
     # --- start ---
 
@@ -298,6 +307,9 @@ class RayEngine:
             kill.start()
         for kill in kills:
             kill.join(_ENDING)
+        if self._has_asked:
+            with contextlib.suppress(RayError, RuntimeError):  # Ray is partly gone
+                self.ask(0)
         if self._is_ours:
             ray.shutdown()
 
