@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from capsend.closing import Closing
 from capsend.cluster.home import Home
-from capsend.cluster.members import member_of
+from capsend.cluster.members import figures_of, member_of
 from capsend.exceptions import CapsendError
 from capsend.registry import Registry
 from capsend.traits.markers import not_process_send
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
     from capsend.cluster.members import Member
     from capsend.environment import Environment
     from capsend.process import Life
-
-_METRICS: Final[dict[str, tuple[str, Callable[[Member], float]]]] = {
-    "capsend_node_up": ("Whether the node is alive.", lambda member: int(member.is_alive)),
-    "capsend_node_processes": ("Processes that run on the node.", len),
-    "capsend_node_lost_processes_total": ("Processes that were lost with the node.", lambda member: member.lost),
-    "capsend_node_cpu_seconds_total": ("Processor time of the node's program.", lambda member: member.cpu_seconds),
-    "capsend_node_cpus": ("Processors of the node.", lambda member: member.cpus),
-    "capsend_node_memory_bytes": ("Memory of the node's machine.", lambda member: member.memory),
-}
 
 HEARTBEAT: Final = 1.0
 LOST_AFTER: Final = 5.0
@@ -402,11 +393,10 @@ class Cluster(Closing):
             Lines in the text format: `capsend_node_up`, `capsend_node_processes`, `capsend_node_lost_processes_total`,
             `capsend_node_cpu_seconds_total`, `capsend_node_cpus` and `capsend_node_memory_bytes`, each with the label `node`.
         """
-        members = list(self._home.members.values())
         return "".join(
             f"# HELP {name} {words}\n# TYPE {name} {'counter' if name.endswith('_total') else 'gauge'}\n"
-            + "".join(f'{name}{{node="{_quoted(member.name)}"}} {figure(member)}\n' for member in members)
-            for name, (words, figure) in _METRICS.items()
+            + "".join(f'{name}{{node="{_quoted(node)}"}} {figure}\n' for node, figure in of_nodes.items())
+            for name, words, of_nodes in figures_of(self._home.members.values())
         )
 
     def close(self) -> None:

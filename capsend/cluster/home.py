@@ -19,7 +19,7 @@ from capsend.cluster.home_names import HomeNames, given_function
 from capsend.cluster.items import LARGEST_BODY, LARGEST_HEAD, Item, Malformed, joined, split
 from capsend.cluster.lines import Line, Refused, dial
 from capsend.cluster.lives import RemoteLife
-from capsend.cluster.members import Member, member_of
+from capsend.cluster.members import Member, figures_of, member_of
 from capsend.cluster.peers import HOME, Peer, Switch
 from capsend.cluster.sending import send_call, send_module
 from capsend.cluster.versions import check
@@ -234,7 +234,10 @@ class Home:
             life.lose(words)
         node.lost = len(lost)
         if not self.is_closed:
-            _log.warning("%s was lost: %s", node.name, words)
+            if node.state == "drained":
+                _log.info("%s was drained", node.name)
+            else:
+                _log.warning("%s was lost: %s", node.name, words)
             self.engine.discard(id_)
         sys.audit("capsend.node", node.name, "lost")
         with self._changed:
@@ -258,6 +261,7 @@ class Home:
         return has_ended
 
     def _beat(self) -> None:
+        report = getattr(self.engine, "report", None)
         while not self._closing.wait(self._heartbeat):
             now = time.monotonic()
             for node in self._not_lost():
@@ -266,6 +270,12 @@ class Home:
                 elif node.peer.heard is not None and now - node.peer.heard > self._lost_after:
                     self._lose(node.id, node.doubt or f"nothing was heard of it for {self._lost_after:g} s")
             self.switch.sweep()
+            if report is not None:
+                try:
+                    report(figures_of(self.members.values()))
+                except Exception:  # noqa: BLE001 - no figure is worth a cluster
+                    _log.exception("the figures of the nodes were not reported, and are not from now on")
+                    report = None
 
     # --- processes ---
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from capsend.cluster.lives import Acts
 from capsend.exceptions import LimitExceeded, NodeLost
@@ -12,12 +12,30 @@ from capsend.runtime.completion import End
 from capsend.runtime.tree import budget_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from capsend.cluster.engines import Started
     from capsend.cluster.lives import RemoteLife
     from capsend.cluster.peers import Peer
     from capsend.environment import Environment
+
+
+_FIGURES: Final[dict[str, tuple[str, Callable[[Member], float]]]] = {
+    "capsend_node_up": ("Whether the node is alive.", lambda member: int(member.is_alive)),
+    "capsend_node_processes": ("Processes that run on the node.", len),
+    "capsend_node_lost_processes_total": ("Processes that were lost with the node.", lambda member: member.lost),
+    "capsend_node_cpu_seconds_total": ("Processor time of the node's program.", lambda member: member.cpu_seconds),
+    "capsend_node_cpus": ("Processors of the node.", lambda member: member.cpus),
+    "capsend_node_memory_bytes": ("Memory of the node's machine.", lambda member: member.memory),
+}
+
+
+def figures_of(members: Iterable[Member]) -> list[tuple[str, str, dict[str, float]]]:
+    """Return the figures of nodes: [(name for Prometheus, words for people, {name of a node: figure})]."""
+    nodes = list(members)
+    return [
+        (name, words, {member.name: figure(member) for member in nodes}) for name, (words, figure) in _FIGURES.items()
+    ]
 
 
 class Member:
@@ -71,6 +89,11 @@ class Member:
         self._reserved = 0
         self._lock = threading.Lock()
         self._lives: dict[int, RemoteLife] = {}
+
+    @property
+    def state(self) -> str:
+        """Its state, for people: "alive", "drained" or "lost"."""
+        return "alive" if self.is_alive else "drained" if self.is_draining and not self.lost else "lost"
 
     def __len__(self) -> int:
         return len(self._lives)

@@ -181,7 +181,7 @@ def _nodes() -> list[str]:
     from capsend.cluster.home import nodes
 
     return [
-        f"{node.name}: {len(node)} running, {node.cpus} CPUs, {node.cpu_seconds:.2f} s of CPU time, {'alive' if node.is_alive else 'lost'}"
+        f"{node.name}: {len(node)} running, {node.cpus} CPUs, {node.cpu_seconds:.2f} s of CPU time, {node.state}"
         for node in nodes()
     ]
 

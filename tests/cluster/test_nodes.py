@@ -321,7 +321,7 @@ def test_closed_cluster_ends_its_processes_and_refuses_more(template):
         Cluster.local(1, heartbeat=3.0, lost_after=5.0)
 
 
-def test_drained_node_takes_no_more_processes_and_ends_with_the_last(cluster):
+def test_drained_node_takes_no_more_processes_and_ends_with_the_last(cluster, caplog):
     """What it has runs to its end; what is still there when the time is over is lost with it."""
     one, other = cluster.nodes
     p = Environment(on=one).spawn(echo)
@@ -336,6 +336,8 @@ def test_drained_node_takes_no_more_processes_and_ends_with_the_last(cluster):
     p.kill()
     thread.join(PATIENCE)
     assert (drained, one.alive, p.exit_reason) == ([True], False, "killed")
+    assert one._member.state == "drained"
+    assert "was lost" not in caplog.text
     q = Environment(on=other).spawn(spin)
     assert cluster.drain(other, timeout=0.1) is False
     with pytest.raises(NodeLost, match="it was drained"):

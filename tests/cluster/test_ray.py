@@ -188,6 +188,15 @@ def test_machines_are_requested_of_the_autoscaler(connected):
     assert json.loads(_internal_kv_get(CHANNEL)) == []
 
 
+def test_figures_of_nodes_are_metrics_of_ray(connected, caplog):
+    """Ray exports them with its own; the names are those of `Cluster.metrics`."""
+    with Cluster.ray(heartbeat=0.1, lost_after=60) as cluster:
+        gauges = cluster._home.engine._gauges
+        eventually(lambda: len(gauges) == 6)
+        assert all(f"# TYPE {name} " in cluster.metrics() for name in gauges)
+    assert "not reported" not in caplog.text
+
+
 ENCRYPTED = """
     import os, sys, subprocess
     from ray.cluster_utils import Cluster as Machines

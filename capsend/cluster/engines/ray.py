@@ -23,7 +23,7 @@ from capsend.cluster.peers import HOME
 from capsend.exceptions import CapsendError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from capsend.cluster.engines import Left, Setup
     from capsend.cluster.lines import Credentials
@@ -116,6 +116,7 @@ class RayEngine:
         self._ends: queue.SimpleQueue[tuple[str, str, bool]] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._has_asked = False
+        self._gauges: dict[str, Any] = {}
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
             try:
@@ -161,6 +162,23 @@ class RayEngine:
         self._has_asked = bool(nodes)
         selectors = [self._labels] * nodes if self._labels else None
         request_resources(bundles=[self._resources or {"CPU": 1}] * nodes, bundle_label_selectors=selectors)
+
+    def report(self, figures: Iterable[tuple[str, str, Mapping[str, float]]]) -> None:
+        """Set Ray's own metrics, which Ray exports with the others of its cluster.
+
+        Args:
+            figures: as `capsend.cluster.members.figures_of` returns them.
+        """
+        if not ray.is_initialized():
+            return
+        from ray.util.metrics import Gauge
+
+        for name, words, of_nodes in figures:
+            gauge = self._gauges.get(name)
+            if gauge is None:
+                gauge = self._gauges[name] = Gauge(name, words, tag_keys=("node",))
+            for node, figure in of_nodes.items():
+                gauge.set(figure, {"node": node})
 
     # --- start ---
 
