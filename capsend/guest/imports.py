@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dis
+import itertools
 import sys
 from typing import TYPE_CHECKING, Any
 
-from capsend.source.importable import importable
+from capsend.source.importable import importable, missing
 
 from . import unsent
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 _MACHINERY = ("importlib", "_frozen_importlib", "_frozen_importlib_external", __name__)
 _IMPORTING = frozenset({"import_module", "__import__"})
+_CATCHING = frozenset({"CHECK_EXC_MATCH", "CHECK_EG_MATCH", "WITH_EXCEPT_START"})
 _NAME_IT = "name inspect.getsource in a function that the process runs"
 _UNNAMED = "no code that was sent with it names it by a constant"
 
@@ -66,6 +69,11 @@ class _LastFinder:
         program, top = self._program(), name.partition(".")[0]
         if program is None or top in sys.stdlib_module_names:
             return
+        if top in missing() and (importer := _package_in_need(program.owns)):
+            unsent.refuse(
+                f"{importer} imports {name}, which the host has and the image lacks",
+                f'add it to the image: Environment(image=Image(packages=["{top}"]))',
+            )
         on_host = importable()
         if on_host is not None and top not in on_host:
             return
@@ -88,6 +96,35 @@ class _LastFinder:
         unsent.refuse(
             f"the module {name} was not sent with the program: {_UNNAMED}", f'write "{name}" where it is imported'
         )
+
+
+def _package_in_need(owns: Callable[[str], bool]) -> str:
+    """Return the module of a package that imports without providing for a failure; empty where the program itself imports, or a package does."""
+    frame: Any = sys._getframe(2)  # noqa: SLF001 - there is no public access to the importing code
+    importer = ""
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        top = module.partition(".")[0]
+        if owns(module) or top.startswith("capsend"):
+            break
+        if module == "importlib.util" or _is_provided_for(frame):
+            return ""
+        if top not in sys.stdlib_module_names and not module.startswith(_MACHINERY):
+            importer = importer or module
+        frame = frame.f_back
+    return importer
+
+
+def _is_provided_for(frame: Any) -> bool:
+    """Return whether a handler of a package's code may catch an error that is raised where a frame is."""
+    if frame.f_globals.get("__name__", "").partition(".")[0] in sys.stdlib_module_names:
+        return False
+    for entry in dis._parse_exception_table(frame.f_code):  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public one
+        if entry.start <= frame.f_lasti < entry.end:
+            handler = (each.opname for each in dis.get_instructions(frame.f_code) if each.offset >= entry.target)
+            if not _CATCHING.isdisjoint(itertools.takewhile(lambda name: name != "RERAISE", handler)):
+                return True
+    return False
 
 
 def _is_on_behalf(frame: Any, *, everywhere: bool) -> bool:

@@ -21,7 +21,7 @@ from capsend import Dir, Mailbox, PerProcess, Spawnable, codec
 from capsend.shipping import entity_description
 from capsend.shipping.captures.constants import HANDED_DOWN
 from capsend.source.compiling import compile_source, nested_in, requalified
-from capsend.source.importable import give
+from capsend.source.importable import give, note_missing
 from capsend.source.modules import code_in
 from capsend.traits.per_process import note_file
 
@@ -105,6 +105,7 @@ class Program:
             "O": lambda function: typing.overload(self.get(function)),
             "L": self._keep_text,
             "H": give,
+            "N": note_missing,
             "=": self._compare,
             "S": lambda entity, *rest: self.watch.package(self.entities[entity], *rest),
         }

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _ENDINGS: Final = tuple(suffix.lstrip(".") for suffix in importlib.machinery.all_suffixes())
 _known: Final[dict[tuple[str, ...], frozenset[str]]] = {}
 _given: Final[list[frozenset[str]]] = []
+_missing: Final[list[frozenset[str]]] = []
 
 
 def importable() -> frozenset[str] | None:
@@ -33,6 +34,16 @@ def importable() -> frozenset[str] | None:
 def give(names: Iterable[str]) -> None:
     """Give a process the host's names; see `importable`."""
     _given[:] = [frozenset(names)]
+
+
+def note_missing(names: Iterable[str]) -> None:
+    """Let a process know the packages that the host can import and the image lacks."""
+    _missing[:] = [frozenset(names)]
+
+
+def missing() -> frozenset[str]:
+    """Return, in a process, the packages that the host can import and the image lacks, as far as the process was given them."""
+    return _missing[0] if _missing else frozenset()
 
 
 def _on_path(folders: Iterable[str]) -> Iterator[str]:

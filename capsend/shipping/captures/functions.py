@@ -23,7 +23,7 @@ from capsend.shipping.captures.origins import Origin, resolve
 from capsend.shipping.captures.source_cache import function_reads, function_source
 from capsend.shipping.captures.writes import changed_names, lost_writes
 from capsend.shipping.varying import Spot, shape_of
-from capsend.source.importable import importable
+from capsend.source.importable import importable, missing
 from capsend.source.locate import SourceError, is_generated
 from capsend.source.modules import code_in, loaded
 from capsend.source.references import Read
@@ -72,11 +72,14 @@ class Functions:
 
         Importing any other name raises `ImportError` on both sides.
         """
+        context, origins = self._context, self._context.origins
+        if origins.packages and (wanted := missing() if sys.platform == "wasi" else importable()):
+            context.observed.answer(lambda: tuple(sys.path))
+            context.program.act(None, "N", sorted(name for name in wanted if not origins.has(name)))
         if not self.imports_by_name or (names := importable()) is None:
             return
-        self._context.observed.answer(lambda: tuple(sys.path))
-        of = self._context.origins.of
-        self._context.program.act(None, "H", sorted(name for name in names if of(name) is not Origin.IMAGE))
+        context.observed.answer(lambda: tuple(sys.path))
+        context.program.act(None, "H", sorted(name for name in names if origins.of(name) is not Origin.IMAGE))
 
     def take_overloads(self) -> None:
         """Send the overloads of all functions if code asks for overloads."""

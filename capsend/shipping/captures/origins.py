@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _API: Final = "capsend"
 _ALIAS: Final = "PerProcess"
+_EVERYWHERE: Final = frozenset({_API, "attr", "attrs", "typing_extensions"})
 _NETWORKED: Final = frozenset(
     (
         "aiohttp", "asyncpg", "boto3", "botocore", "elasticsearch", "httpcore", "httpx", "kafka", "paramiko", "pika", "psycopg", "psycopg2",
@@ -58,6 +59,8 @@ class Origins:
         self._knows = knows
         self._own = own
         self._known: dict[str, Origin] = {}
+        self.packages: set[str] = set()
+        """The packages of the image that were met; those of every image are left out."""
 
     def of(self, name: str, file: str | None = None) -> Origin:
         """Return the origin of a module, by its full name and by its file, if any."""
@@ -73,6 +76,8 @@ class Origins:
         if shadows_library(name, file):
             return Origin.MISSING
         if name == _API or self._knows(name):
+            if top not in sys.stdlib_module_names and top not in _EVERYWHERE:
+                self.packages.add(top)
             return Origin.IMAGE
         if top == _API:
             return Origin.MISSING
@@ -86,6 +91,10 @@ class Origins:
             # Notebooks, doctests and namespace packages have no file; a module of C code without one is built in.
             return Origin.USER if sys.modules.get(name) is None or _is_open(sys.modules[name]) else Origin.MISSING
         return Origin.USER if file.endswith((".py", ".pyc")) and not file.startswith(_installed()) else Origin.MISSING
+
+    def has(self, name: str) -> bool:
+        """Return whether the image has a module of that full name."""
+        return self._knows(name)
 
     def library_cure(self, file: str) -> str:
         """Return the cure for code of an installed distribution, which its user does not edit; empty for other code."""
