@@ -92,27 +92,55 @@ def run(
     size = max(1, min(250, -(-len(programs) // jobs)))
     names = [program.name for program in programs]
     batches = [names[start : start + size] for start in range(0, len(names), size)]
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        tasks = [
-            (seed, pool.submit(_run_batch, folder, f"{seed}_{number}", batch, seed, only=not full and seed != seeds[0]))
-            for seed in seeds
-            for number, batch in enumerate(batches)
-        ]
-        for seed, task in tasks:
-            for name, row in task.result().items():
-                verdicts[name].rows[seed] = row
+    tasks = [(seed, batch, full or seed == seeds[0]) for seed in seeds for batch in batches]
+    _run_all(
+        verdicts, folder, [(seed, batch if whole else [], [] if whole else batch) for seed, batch, whole in tasks], jobs
+    )
     return list(verdicts.values())
 
 
-def _run_batch(folder: Path, tag: str, names: list[str], seed: str, *, only: bool) -> dict[str, dict[str, Any]]:
+def run_spread(programs: list[Program], folder: Path, *, every: int) -> list[Verdict]:
+    """Run each program under one of the seeds all the way, and one in *every* under the others as far as its text.
+
+    One interpreter for each seed: what it loads at its start costs as much as twenty programs.
+    """
+    save(programs, folder)
+    verdicts = {program.name: Verdict(program) for program in programs}
+    names = list(verdicts)
+    tasks = [
+        (
+            seed,
+            names[place :: len(SEEDS)],
+            [name for n, name in enumerate(names) if n % len(SEEDS) != place and not n % every],
+        )
+        for place, seed in enumerate(SEEDS)
+    ]
+    _run_all(verdicts, folder, tasks, jobs=2)
+    return list(verdicts.values())
+
+
+def _run_all(
+    verdicts: dict[str, Verdict], folder: Path, tasks: list[tuple[str, list[str], list[str]]], jobs: int
+) -> None:
+    """Run interpreters, each with a seed, programs to run and programs to prepare alone."""
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        running = [
+            (seed, pool.submit(_run_batch, folder, str(n), seed, *lists)) for n, (seed, *lists) in enumerate(tasks)
+        ]
+        for seed, task in running:
+            for name, row in task.result().items():
+                verdicts[name].rows[seed] = row
+
+
+def _run_batch(folder: Path, tag: str, seed: str, names: list[str], prepared: list[str]) -> dict[str, dict[str, Any]]:
     out = folder / f"rows_{tag}.json"
-    command = [sys.executable, str(HERE / "runner.py"), str(folder), str(out), ",".join(names)]
+    out.unlink(missing_ok=True)
+    command = [sys.executable, str(HERE / "runner.py"), str(folder), str(out), ",".join(names), ",".join(prepared)]
     environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"}
-    ended = subprocess.run(
-        command + ["only-prepare"] * only, env=environment, capture_output=True, text=True, check=False, timeout=1200
-    )
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=1200)
     if not out.exists():
-        raise RuntimeError(f"the programs {names[0]} to {names[-1]} ended the interpreter: {ended.stderr[-3000:]}")
+        every = names + prepared
+        raise RuntimeError(f"the programs {every[0]} to {every[-1]} ended the interpreter: {ended.stderr[-3000:]}")
     rows: dict[str, dict[str, Any]] = json.loads(out.read_text())
     return rows
 
