@@ -21,6 +21,7 @@ class Library:
         needs: what else pip installs with it.
         prelude: imports that its examples take for granted.
         every: 1 for every docstring, 3 for every third one.
+        own: the instances that a declaration file of the user lets each process change its own of, as cures propose.
     """
 
     requirement: str
@@ -28,6 +29,7 @@ class Library:
     needs: tuple[str, ...] = ()
     prelude: str = ""
     every: int = 1
+    own: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -51,7 +53,7 @@ MANY: Final = (
     Library("voluptuous==0.15.2", ("voluptuous",)),
     Library("xmltodict==1.0.2", ("xmltodict",)),
     Library("dictdiffer==0.9.0", ("dictdiffer",)),
-    Library("mpmath==1.3.0", ("mpmath",), prelude="from mpmath import *", every=8),
+    Library("mpmath==1.3.0", ("mpmath",), prelude="from mpmath import *", every=8, own=("mp", "fp", "iv")),
     Library("glom==24.11.0", ("glom",), ("boltons", "attrs", "face")),
 )
 
@@ -65,7 +67,23 @@ def install(library: Library, folder: Path) -> Path:
     done = subprocess.run([*command, *pure, *wanted], check=False, capture_output=True, text=True)
     if done.returncode:
         subprocess.run([*command, *wanted], check=True, capture_output=True, text=True)
+    if library.own:
+        declare(library, target)
     return target
+
+
+def declare(library: Library, folder: Path) -> None:
+    """Write the declarations that cures propose, as a distribution of their own."""
+    (module,) = library.packages
+    package = folder / "own_traits" / module
+    package.mkdir(parents=True)
+    lines = [f"{name}: PerProcess[object]" for name in library.own]
+    (package / "__init__.pyi").write_text("\n".join(["from capsend_traits.marks import PerProcess", "", *lines, ""]))
+    (package.parent / "__init__.py").touch()
+    metadata = folder / "own_traits-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: own-traits\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[capsend.traits]\n{module} = own_traits\n")
 
 
 def run(library: Library, target: Path, *, cured: bool = False) -> dict[str, dict[str, Any]]:

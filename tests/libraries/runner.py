@@ -71,13 +71,13 @@ def _alarm(*_: object) -> None:
     raise Timeout
 
 
-def echo(function: Any) -> dict[str, Any]:
+def echo(function: Any, environment: Environment = ENVIRONMENT) -> dict[str, Any]:
     """Return the row of one function."""
     try:
         here, again = on_host(function), on_host(function)
     except BaseException as error:
         return {"class": "host fails", "why": repr(error)[:300]}
-    return spawned(function, here, again, ENVIRONMENT)
+    return spawned(function, here, again, environment)
 
 
 def spawned(function: Any, here: tuple[str, ...], again: tuple[str, ...], environment: Environment) -> dict[str, Any]:
@@ -122,8 +122,7 @@ def cure(rows: dict[str, dict[str, Any]], functions: dict[str, Any]) -> None:
     environment = Environment(timeout=60, stdout=None, stderr=None, image=Image(packages=sorted(packages)))
     for name, row in refused.items() if packages else ():
         if IMAGE.search(row["text"]):
-            here, again = on_host(functions[name]), on_host(functions[name])
-            row["cured"] = spawned(functions[name], here, again, environment)
+            row["cured"] = echo(functions[name], environment)
 
 
 def _is_installed(package: str) -> bool:

@@ -19,6 +19,8 @@ import driver
 from driver import Verdict
 from known import is_open
 
+from capsend import Image
+
 COUNT = int(os.environ.get("CAPSEND_ECHO", "2000"))
 IS_LONG = COUNT > 2000
 BATCH = 2000
@@ -33,6 +35,7 @@ pytestmark = pytest.mark.timeout(7200)
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> list[Verdict]:
     """All programs with what they got."""
+    Image().ensure()  # else the first programs wait for it, and each has a limit
     found: list[Verdict] = []
     for first in range(0, COUNT, BATCH):
         folder = tmp_path_factory.mktemp("echo")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from capsend.source.importable import importable
+
 SEEDS = tuple(map(str, range(8)))
 
 # Two methods that use the same class, a base and its subclass, many classes that name each other, sets of names.
@@ -132,3 +134,14 @@ def test_unchanged_code_is_not_called_changed_with_or_without_byte_code(tmp_path
         environment = {"PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": ""}
         assert _run(tmp_path, MAIN_SETS, **environment) == "True"  # the first one writes it
         assert (tmp_path / "__pycache__").exists()
+
+
+def test_only_what_an_import_finds_is_among_the_names_of_a_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the text of a program that imports by computed names would change with every file beside it."""
+    for name in ("module.py", "rows.json", "not-one.py"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert importable() & {"module", "rows", "not-one", "folder"} == {"module", "folder"}  # type: ignore[operator]  # None in a process alone
