@@ -13,9 +13,9 @@ import types
 from typing import TYPE_CHECKING, Final
 
 import attrs
+from capsend_traits.operators import operators_of
 
 from capsend.source.guards import guards
-from capsend.source.operators import operators_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

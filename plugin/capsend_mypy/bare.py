@@ -1,8 +1,9 @@
-"""Summaries of modules whose mypy cache has none, since it was written when nothing imported capsend.
+"""Summaries of modules whose bodies mypy does not have, made by another mypy.
 
-mypy cannot check a module again that it took from its cache. So the first run with a spawn has such modules checked by
-another mypy, without a cache. In the next run mypy notices that the plugin's answer about these modules has changed,
-and checks them itself.
+* Modules that were cached when nothing imported capsend: mypy cannot check a module again that it took from its cache. So
+  the first run with a spawn has such modules checked by another mypy, without a cache. In the next run mypy notices that
+  the plugin's answer about these modules has changed, and checks them itself.
+* Modules with a stub next to the source: mypy reads only the stub. Another mypy is given the source.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ class Bare:
 
     def text(self, module: str, files: Mapping[str, MypyFile]) -> str | None:
         """Return a module's summary as text; None if it needs none, or cannot be checked."""
-        if not is_bare(files[module]):
+        if not _path(files[module]):
             return None
         if self._texts is None:
-            self._texts = self._made({name: file.path for name, file in files.items() if is_bare(file)})
+            self._texts = self._made({name: path for name, file in files.items() if (path := _path(file))})
         return self._texts.get(module)
 
     def _made(self, paths: dict[str, str]) -> dict[str, str]:
@@ -50,6 +51,11 @@ class Bare:
             return {}
         found: dict[str, str] = json.loads(done.stdout)
         return found
+
+
+def _path(file: MypyFile) -> str:
+    """Return the source from which a module's summary has to be made; empty for any other module."""
+    return file.path if is_bare(file) else names.source_beside(file.path, file.fullname) if file.is_stub else ""
 
 
 def is_bare(file: MypyFile) -> bool:

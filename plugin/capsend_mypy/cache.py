@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import hashlib
 import os
 from typing import TYPE_CHECKING, Final
 
 from mypy import nodes as n
 
 from capsend_mypy import names
+from capsend_mypy.asked import is_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +51,7 @@ class Summaries:
         self.checks = checks
         self.tops = tops
         # mypy shows a plugin no imports of modules from an earlier run: the file records that one imported capsend.
-        self.mark = os.path.join(options.cache_dir, MARK) if _is_kept(options) else ""
+        self.mark = os.path.join(options.cache_dir, MARK) if is_kept(options) else ""
         # A worker has the options of its coordinator, and is not shown the imports of the modules that the coordinator parsed.
         self.has_workers = options.num_workers > 0
         self.daemon = bool(options.fine_grained_incremental or options.cache_fine_grained)
@@ -75,7 +77,10 @@ class Summaries:
 
     def attach(self, file: n.MypyFile, modules: Modules) -> None:
         """Make the summary of a module and put it into the module's symbol table, if the table has none."""
-        if file.is_stub or file.is_cache_skeleton or not file.defs or names.is_known(file.fullname):
+        if file.is_cache_skeleton or not file.defs or names.is_known(file.fullname):
+            return
+        if file.is_stub:
+            self._attach_digest(file, modules)
             return
         if not self.are_made(modules):
             return
@@ -94,6 +99,15 @@ class Summaries:
             if collects:
                 gc.enable()
 
+    def _attach_digest(self, file: n.MypyFile, modules: Modules) -> None:
+        """Give a stub a symbol that changes with the source beside it, of which mypy knows nothing: whoever rests on one rests on the other."""
+        path = names.source_beside(file.path, file.fullname)
+        if path and self.are_made(modules):
+            from capsend_mypy import summary
+
+            with contextlib.suppress(OSError), open(path, "rb") as source:
+                summary.attach(file, modules, hashlib.sha256(source.read()).hexdigest()[:16])
+
     def _attach(self, file: n.MypyFile, modules: Modules) -> None:
         from capsend_mypy import constants, summary
         from capsend_mypy.program import Program
@@ -103,7 +117,8 @@ class Summaries:
         own = program.summary(file.fullname)
         if own is None:
             return
-        own.tables, own.text = constants.digest(file, own), b""
+        own.tables, own.reads = constants.digest(file, own), checks.state.asked.answers(own.text)
+        own.text = b""
         if self.daemon:
             text = summary.encode_refs(file, own)
         else:
@@ -118,11 +133,6 @@ class Summaries:
                 own.refs, own.verdicts = {}, verdicts
         summary.attach(file, modules, text)
         checks.rested_on.setdefault(file.fullname, set()).update(program.consulted & modules.keys())
-
-
-def _is_kept(options: Options) -> bool:
-    # In neither case does mypy write a cache, although it has a folder for one.
-    return bool(options.incremental and options.cache_dir != os.devnull)
 
 
 def _imported(file: n.MypyFile) -> list[str]:

@@ -107,7 +107,11 @@ class Classes:
             if known is None or known.unseen:  # one report for the class, not one for each of its methods
                 found.failures.append(unseen(self.modules, owner.fullname, "class"))
             else:
-                self.reach(info, name, Hop("", ""), found)
+                # A base of the library's calls its own operators by itself, as `MutableMapping.update` does.
+                is_syntactic = name in operators.SYNTACTIC and not any(
+                    name in base.names for base in info.mro if names.is_known(base.module_name)
+                )
+                self.reach(info, name, Hop("", "", when=name if is_syntactic else ""), found)
 
     def _cooperating(self, info: n.TypeInfo, found: Direct) -> None:
         """Add everything that `super()` may find in a class with several bases, in an order that no single class determines."""

@@ -18,7 +18,7 @@ from capsend_traits.held import Held, reads_attribute
 from mypy import nodes as n
 from mypy.types import Instance, TupleType, Type, TypedDictType, UnionType, get_proper_type
 
-from capsend_mypy import mentions
+from capsend_mypy import asked, mentions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,6 +74,7 @@ class Sources:
     def __init__(self) -> None:
         self.known: dict[str, Source | None] = {}
         self._texts: dict[str, bytes] = {}
+        self._used: dict[str, frozenset[str]] = {}
 
     def text(self, file: n.MypyFile) -> bytes:
         """Return the text of a module; empty if it cannot be read."""
@@ -85,10 +86,17 @@ class Sources:
                 self._texts[file.fullname] = b""
         return self._texts[file.fullname]
 
+    def used(self, file: n.MypyFile) -> frozenset[str]:
+        """Return the methods that the operators of a module may call."""
+        if file.fullname not in self._used:
+            self._used[file.fullname] = asked.used_in(self.text(file))
+        return self._used[file.fullname]
+
     def forget(self, module: str) -> None:
         """Forget a module that was parsed anew."""
         self.known.pop(module, None)
         self._texts.pop(module, None)
+        self._used.pop(module, None)
 
     def of(self, file: n.MypyFile) -> Source | None:
         """Return the source of a module; None if it cannot be read."""

@@ -7,6 +7,7 @@ when one is due.
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -134,8 +135,17 @@ class CapsendPlugin(Plugin):
             made = self.summaries.are_made(self._modules)
             if made and ctx.id in self._modules:
                 self.summaries.attach(self._modules[ctx.id], self._modules)
-            return self.data[made]
-        return self.data[self.summaries.used]
+            return self._data(ctx, made=made)
+        return self._data(ctx, made=self.summaries.used)
+
+    def _data(self, ctx: ReportConfigContext, *, made: bool) -> list[Any]:
+        """Return the dependencies of a module: of one with a stub, the source beside it as well, which mypy does not watch."""
+        beside = names.source_beside(ctx.path, ctx.id) if made and ctx.path.endswith(".pyi") else ""
+        try:
+            state = os.stat(beside) if beside else None
+        except OSError:
+            state = None
+        return [*self.data[made], state.st_size, state.st_mtime_ns] if state is not None else self.data[made]
 
     def get_additional_indirect_deps(self, file: n.MypyFile) -> set[str]:
         """Finish a file before its tree is freed: run checks that had to wait, and make the summary if no cache was written."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from mypy import nodes as n
 
 from capsend_mypy import names, summary, syntax, writes
+from capsend_mypy.asked import Asked
 from capsend_mypy.bare import Bare
 from capsend_mypy.constants import Sources
 from capsend_mypy.judge import Judge, Memo
@@ -57,6 +58,7 @@ class State:
 
     def __post_init__(self) -> None:
         self.bare = Bare(self.options)
+        self.asked = Asked(self.options)
 
     @property
     def daemon(self) -> bool:
@@ -141,16 +143,16 @@ class Modules:
     def summary(self, module: str) -> Summary | None:
         """Return a module's summary: from its tree, or from the symbol in the cache."""
         file = self.files.get(module)
-        if file is None or file.is_stub:
+        if file is None:
             return None
         known = self.state.summaries.get(module)
         if known is not None:
             return known
         # A module that mypy read from its cache has names but no statements.
-        if file.defs and not file.is_cache_skeleton:
+        if file.defs and not file.is_cache_skeleton and not file.is_stub:
             found = self.state.summaries[module] = summary.from_tree(file)
             return found
-        text = summary.attached(file) or self.state.bare.text(module, self.files)
+        text = (summary.attached(file) if not file.is_stub else None) or self.state.bare.text(module, self.files)
         if text is None:
             return None
         if text not in self.state.decoded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import sys
 from typing import TYPE_CHECKING, Final
@@ -97,6 +98,13 @@ def is_known(module: str) -> bool:
 def is_installed(path: str) -> bool:
     """Return whether a file belongs to an installed package, whose function bodies mypy discards."""
     return INSTALLED.search(path) is not None
+
+
+def source_beside(path: str, module: str) -> str:
+    """Return the `.py` that runs in the place of a stub of the user's; empty if the file is no such stub."""
+    if not path.endswith(".pyi") or is_known(module) or is_installed(path):
+        return ""
+    return path[:-1] if os.path.exists(path[:-1]) else ""
 
 
 def is_absent(name: str) -> bool:

@@ -63,6 +63,18 @@ METHODS: Final = frozenset(
         *(prefix + name for name in _ARITHMETIC for prefix in ("", "r", "i")),
     )
 )
+SYNTACTIC: Final = frozenset(
+    f"__{name}__"
+    for name in (
+        *("setitem", "delitem", "contains", "reversed", "neg", "pos", "invert", "abs", "round"),
+        *("enter", "exit", "aenter", "aexit", "aiter", "anext", "class_getitem"),
+        *(prefix + name for name in _ARITHMETIC for prefix in ("", "r", "i")),
+    )
+)
+"""Those that the library's functions do not call on any value they are given: they count where some code uses the operator.
+
+The functions that do, such as those of `operator`, are named in `asked.APPLYING`.
+"""
 SUFFIX: Final = ".()"
 """The suffix of a class's full name that denotes the class's operators, as a target of a function."""
 

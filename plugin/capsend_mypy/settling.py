@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ast
 import builtins
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from capsend_traits import Trait
 from mypy import nodes as n
 
-from capsend_mypy import constants, dispatch, names, reflection, summary, syntax
-from capsend_mypy.solving import OF_DEFAULT, OF_GENERIC, OF_NAME, OF_SUBCLASSES, Direct
+from capsend_mypy import asked, constants, dispatch, names, summary, syntax
+from capsend_mypy.solving import AND, OF_DEFAULT, OF_GENERIC, OF_NAME, OF_SUBCLASSES, Direct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from capsend_mypy.summary import Failure
 
 BUILT_IN: Final = frozenset(dir(builtins))
-LOOKING_UP: Final = re.compile(rb"\b(?:getattr|attrgetter|methodcaller)\b")
 
 
 class Settling:
@@ -55,7 +53,7 @@ class Settling:
             is_of_spawned = (
                 failure.unless.startswith(OF_DEFAULT) and len(failure.hops) == 2 and not failure.hops[0].function
             )
-            held = self._refuted(failure.unless, reader) if failure.unless and not is_of_spawned else None
+            held = self._refuted(failure.unless, reader, here) if failure.unless and not is_of_spawned else None
             if held is None:
                 yield failure
             elif (failure.unless, failure.hops[0]) not in seen:
@@ -66,7 +64,7 @@ class Settling:
                     for inner in self.open_failures(function)
                 ]
 
-    def _refuted(self, unless: str, reader: str) -> list[str] | None:
+    def _refuted(self, unless: str, reader: str, here: str) -> list[str] | None:
         """Return the failures that replace a failure; None if the failure stays."""
         if unless.startswith(OF_SUBCLASSES):
             return self._subclasses(unless.removeprefix(OF_SUBCLASSES))
@@ -75,7 +73,10 @@ class Settling:
         if unless.startswith(OF_DEFAULT):
             return self._held_by_default(unless.removeprefix(OF_DEFAULT))
         if unless.startswith(OF_NAME):
-            return None if self._is_read(unless.removeprefix(OF_NAME)) else []
+            name, _, rest = unless.removeprefix(OF_NAME).partition(AND)
+            if not self._is_read(name, here):
+                return []
+            return self._refuted(rest, reader, here) if rest else None
         return self._held_by_constant(unless, reader)
 
     def _subclasses(self, fullname: str) -> list[str]:
@@ -87,21 +88,40 @@ class Settling:
                 found += [info.fullname for info in _classes(file.names, module) if base in info.mro[1:]]
         return found
 
-    def _is_read(self, name: str) -> bool:
-        """Return whether a user module reads an attribute of a name, according to its text."""
-        spelled = f".{name}".encode()
-        # `getattr` gets the name, or a prefix of it.
-        beginnings = [re.escape(name[:end].encode()) for end in range(reflection.SHORTEST, len(name) + 1)]
-        quoted = re.compile(rb"[\"'](?:" + b"|".join(reversed(beginnings)) + rb")[\"'{%]") if beginnings else None
-        for module, file in self.modules.files.items():
-            if file.is_stub or self.modules.is_in_image(module) or names.is_installed(file.path):
-                continue
-            text = self.modules.state.sources.text(file)
-            if spelled in text:
-                return True
-            if quoted is not None and LOOKING_UP.search(text) is not None and quoted.search(text) is not None:
-                return True
-        return False
+    def _is_read(self, name: str, here: str) -> bool:
+        """Return whether code of the user's that a process may have calls a method, as far as the texts show.
+
+        Args:
+            name: the method.
+            here: the module of the check; empty to ask all modules of the build.
+        """
+        state = self.modules.state
+        state.asked.add(name)
+        seen = self._imported(here) if here else set(self.modules.files)
+        modules = [self.modules.files[module] for module in sorted(seen) if self._is_users(module)]
+        self.modules.consulted.update(file.fullname for file in modules)
+        if asked.is_of_operator(name):
+            return any(asked.reads(state.sources.text(file), name, state.sources.used(file)) for file in modules)
+        return any(asked.reads(state.sources.text(file), name, frozenset()) for file in modules)
+
+    def _is_users(self, module: str) -> bool:
+        file = self.modules.files[module]
+        if file.is_stub and not names.source_beside(file.path, module):
+            return False
+        return not (self.modules.is_in_image(module) or names.is_installed(file.path))
+
+    def _imported(self, module: str) -> set[str]:
+        """Return a module with all that it imports, directly or through others: no code of another module can run for it."""
+        seen, waiting = {module}, [module]
+        while waiting:
+            known = self.modules.summary(waiting.pop())
+            for name in known.imports if known is not None else ():
+                # A package is imported before its modules.
+                ends = [at for at, letter in enumerate(name) if letter == "."]
+                inside = {name[:end] for end in (*ends, len(name))} & self.modules.files.keys() - seen
+                seen |= inside
+                waiting += inside
+        return seen
 
     def _implementations(self, generic: str) -> list[str]:
         """Return other modules' registrations with a generic function, as names for `open_failures`."""

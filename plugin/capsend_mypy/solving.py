@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 OF_NAME: Final = ". "
-"""The prefix of a condition: the failure holds unless no code reads an attribute of the name."""
+"""The prefix of a condition: the failure holds unless no code calls the method of a name."""
+AND: Final = "; "
+"""Between such a condition and the failure's own: both have to hold for the failure to hold."""
 OF_SUBCLASSES: Final = "< "
 OF_GENERIC: Final = "@ "
 OF_DEFAULT: Final = "= "
@@ -102,7 +104,7 @@ class Solver:
             provisional |= here.provisional
             found[member] = {}
             for failure in here.failures:
-                found[member].setdefault(failure.key, failure)
+                found[member].setdefault(_way(failure), failure)
             for target, hop in here.edges:
                 known = self.known(target)
                 if known is not None and target not in members:
@@ -129,13 +131,25 @@ class Solver:
         for failure in failures:
             if final >= MAX_FAILURES:
                 break
-            if failure.key not in into:
-                # A large number of refutable failures must not hide one that no source can refute.
-                open_ = failure.unless or (f"{OF_NAME}{hop.when}" if hop.when else "")
-                unless = open_ if len(into) < MAX_OPEN else ""
-                into[failure.key] = Failure(failure.finding, failure.rule, (hop, *failure.hops), unless)
+            # A large number of refutable failures must not hide one that no source can refute.
+            unless = conditions(hop.when, failure.unless) if len(into) < MAX_OPEN else ""
+            reached = Failure(failure.finding, failure.rule, (hop, *failure.hops), unless)
+            if _way(reached) not in into:
+                into[_way(reached)] = reached
                 final += not unless
         return len(into) > before
+
+
+def conditions(name: str, unless: str) -> str:
+    """Return the condition of a failure that is reached only where some code calls a method, and may have a condition of its own."""
+    if not name or unless.startswith(OF_NAME):  # one name is enough: with fewer conditions more is refused
+        return unless
+    return f"{OF_NAME}{name}{AND}{unless}" if unless else f"{OF_NAME}{name}"
+
+
+def _way(failure: Failure) -> tuple[object, ...]:
+    """Return the identity of a failure and of the method that some code has to call: another way may not need that."""
+    return *failure.key, failure.unless.partition(AND)[0] if failure.unless.startswith(OF_NAME) else ""
 
 
 def capped(failures: list[Failure]) -> tuple[Failure, ...]:

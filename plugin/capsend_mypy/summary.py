@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from capsend_traits import wording
 from mypy import nodes as n
 from mypy.types import Instance, LiteralType, TypeAliasType, get_proper_type
+from mypy.util import correct_relative_import
 
 from capsend_mypy import bodies, changing, dispatch, mentions, names, outline, registries, shapes, syntax
 from capsend_mypy.spoils import Rule
@@ -45,7 +46,8 @@ class Failure:
     """A reason why a function cannot run in another process, with the steps from the function to the reason, outermost first.
 
     Attributes:
-        unless: the full name of a variable: the failure does not hold if the variable is a constant of its module.
+        unless: the condition under which the failure does not hold: the full name of a variable that is a constant of its
+            module, or a text with a prefix of `solving`.
     """
 
     finding: wording.Finding
@@ -75,6 +77,8 @@ class Summary:
         changing: the classes whose methods change instances although the class looks immutable.
         hidden: the names whose run-time values are made in a branch that mypy skips.
         tables: a digest of the code that decides which mutable globals are constants.
+        reads: the methods that any check asked about, and whether the module may call them; see `asked.Asked.answers`.
+        imports: the modules that the module imports, except the library's.
         text: the module's source, until the summary is attached.
     """
 
@@ -87,6 +91,8 @@ class Summary:
     changing: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
     tables: str = ""
+    reads: list[str] = field(default_factory=list)
+    imports: tuple[str, ...] = ()
     text: bytes = b""
     shapes: dict[str, Shape] = field(default_factory=dict)
 
@@ -117,7 +123,7 @@ def _functions(
 
 def from_tree(file: n.MypyFile) -> Summary:
     """Return the summary of a module from its syntax tree."""
-    summary = Summary()
+    summary = Summary(imports=_imports(file))
     rebound: set[str] = set()
     identity: set[str] = set()
     assigned: dict[str, list[n.Expression | None]] = {}
@@ -169,6 +175,20 @@ def from_tree(file: n.MypyFile) -> Summary:
         summary.refs.setdefault(local, refs)
     summary.rebound, summary.identity = frozenset(rebound), frozenset(identity)
     return summary
+
+
+def _imports(file: n.MypyFile) -> tuple[str, ...]:
+    found: set[str] = set()
+    for statement in file.imports:
+        if isinstance(statement, n.Import):
+            found.update(module for module, _ in statement.ids)
+        elif isinstance(statement, n.ImportFrom | n.ImportAll):
+            is_package = file.is_package_init_file()
+            module, _ = correct_relative_import(file.fullname, statement.relative, statement.id, is_package)
+            # Each name may be that of a module: which it is, the modules of the build show.
+            members = statement.names if isinstance(statement, n.ImportFrom) else ()
+            found.update((module, *(f"{module}.{name}" for name, _ in members)))
+    return tuple(sorted(module for module in found if not names.is_known(module)))
 
 
 def lambdas_of(name: str) -> str:
@@ -260,6 +280,8 @@ def _rest(summary: Summary) -> dict[str, Any]:
         "changing": sorted(summary.changing),
         "hidden": sorted(summary.hidden),
         "tables": summary.tables,
+        "reads": summary.reads,
+        "imports": summary.imports,
         "shapes": {local: shapes.encoded(shape) for local, shape in summary.shapes.items()},
     }
 
@@ -320,6 +342,7 @@ def decode(text: str) -> Summary:
         changing=frozenset(data.get("changing", ())),
         hidden=frozenset(data.get("hidden", ())),
         tables=data.get("tables", ""),
+        imports=tuple(data.get("imports", ())),
         shapes={local: shapes.decoded(shape) for local, shape in data.get("shapes", {}).items()},
     )
 

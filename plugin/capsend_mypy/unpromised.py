@@ -87,6 +87,7 @@ PARAMETERS: Final = (
     Use("mypy.messages:MessageBuilder.note", ("parent_error", "origin_context"), "the notes of an error"),
     Use("mypy.errors:Errors.set_file", ("scope", "options"), "errors of a file that mypy has finished"),
     Use("mypy.constraints:infer_constraints", ("template", "actual", "direction"), "values of type variables"),
+    Use("mypy.util:correct_relative_import", ("cur_mod_id", "relative", "target"), "the modules that a module imports"),
     Use("mypy.build:build", ("sources", "options", "flush_errors"), "`capsend check`"),
     Use("mypy.main:process_options", ("args", "stderr", "require_targets"), "`capsend check`"),
 )

@@ -74,3 +74,58 @@ def test_what_other_modules_add_is_followed_with_a_cache_and_without(
     assert len(errors(tmp_path, *files)) == 2
     (tmp_path / "added.py").write_text(ADDED.format(value="3"))
     assert errors(tmp_path, *files) == []
+
+
+OVERRIDDEN = """
+from typing import Final
+SEEN: list[int] = []
+class Base:
+    def __init__(self) -> None:
+        self.n: Final = 1
+    def work(self) -> int:
+        return 0
+    def __lshift__(self, other: int) -> int:
+        SEEN.append(other)
+        return 0
+class Sub(Base):
+    def work(self) -> int:
+        SEEN.append(1)
+        return 1
+def make() -> int:
+    return Sub().n
+"""
+READER = """
+import overridden
+def read(base: overridden.Base) -> object:
+    return {body}
+"""
+READING = """
+import overridden
+import reader
+from capsend import spawn
+spawn(overridden.make)
+"""
+
+
+def test_what_a_body_of_another_module_calls_is_noticed_with_a_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module that begins to call a method, by name, by a text or by an operator, changes a cached verdict, and one that ends it as well."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "overridden.py").write_text(OVERRIDDEN)
+    (tmp_path / "reading.py").write_text(READING)
+    for body in ("base.n", "base.work()", "base.n", "base << 1", "1", "getattr(base, 'work')()", "2"):
+        (tmp_path / "reader.py").write_text(READER.format(body=body))
+        found = errors(tmp_path, "reading.py")
+        assert len(found) == ("work" in body or "<<" in body), (body, found)
+
+
+def test_the_source_beside_a_stub_is_read_and_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The functions of a module with a stub are judged by the source that runs, and a change of that alone is noticed with a cache."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "described.pyi").write_text("def size() -> int: ...\n")
+    (tmp_path / "spawning.py").write_text("import described\nfrom capsend import spawn\nspawn(described.size)\n")
+    for body in ("1", "len(SEEN)", "2"):
+        source = f"SEEN: list[int] = []\ndef see() -> None: SEEN.append(1)\ndef size() -> int: return {body}\n"
+        (tmp_path / "described.py").write_text(source)
+        assert len(errors(tmp_path, "spawning.py")) == ("SEEN" in body), body

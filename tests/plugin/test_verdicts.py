@@ -152,7 +152,109 @@ def spawns() -> None:
     spawn(of_mutable)  # no
 """,
 }
-PROGRAMS: Final = {**SHADOWING, **BOUND}
+OPERATORS: Final = {
+    "verdict_operators.py": """
+from collections.abc import Iterator, MutableMapping
+from typing import Final
+from capsend import spawn
+USED: list[int] = []
+UNUSED: list[int] = []
+def used() -> int:
+    USED.append(1)
+    return 1
+def unused() -> int:
+    UNUSED.append(1)
+    return 1
+class Number:
+    def __init__(self) -> None: self.n: Final = 1
+    def __ior__(self, other: int) -> "Number":
+        unused()
+        return self
+    def __matmul__(self, other: int) -> int: return unused()
+    def __enter__(self) -> int: return unused()
+    def __exit__(self, *exc: object) -> None: unused()
+class Shifted:
+    def __init__(self) -> None: self.n: Final = 1
+    def __lshift__(self, other: int) -> int: return used()
+class Both:
+    def __init__(self) -> None: self.n: Final = 1
+    def __rshift__(self, other: int) -> int: return unused()
+def not_used() -> int: return Number().n
+def shifts() -> int: return Shifted() << 3
+def by_another_way() -> int:
+    made = Both().n
+    return made + unused()
+def spawns() -> None:
+    spawn(not_used)
+    spawn(shifts)  # no
+    spawn(by_another_way)  # no
+""",
+}
+STUBBED: Final = {
+    "verdict_library.py": """
+import threading
+LOCK = threading.Lock()
+SEEN = []
+TABLE = {"a": 1}
+def good(n):
+    return _private(n) + TABLE["a"]
+def _private(n):
+    return n + 1
+def locking(n):
+    with LOCK:
+        return n
+def changing():
+    SEEN.append(1)
+    return 1
+class Box:
+    def __init__(self, n):
+        self.n = n
+    def get(self):
+        return _private(self.n)
+    def lock(self):
+        return locking(3)
+def decorate(fn):
+    def wrapper():
+        return fn() + 1
+    return wrapper
+""",
+    "verdict_library.pyi": """
+from collections.abc import Callable
+TABLE: dict[str, int]
+def good(n: int) -> int: ...
+def locking(n: int) -> int: ...
+def changing() -> int: ...
+class Box:
+    n: int
+    def __init__(self, n: int) -> None: ...
+    def get(self) -> int: ...
+    def lock(self) -> int: ...
+def decorate(fn: Callable[[], int]) -> Callable[[], int]: ...
+""",
+    "verdict_stubs.py": """
+import verdict_library
+from capsend import spawn
+from verdict_library import Box, good
+def calls() -> int: return good(1)
+def locks() -> int: return verdict_library.locking(1)
+def changes() -> int: return verdict_library.changing()
+def makes() -> int: return Box(3).get()
+def makes_lock() -> int: return Box(3).lock()
+def reads() -> int: return verdict_library.TABLE["a"]
+@verdict_library.decorate
+def decorated() -> int: return 3
+def spawns() -> None:
+    spawn(calls)
+    spawn(locks)  # no
+    spawn(changes)  # no
+    spawn(makes)
+    spawn(makes_lock)  # no
+    spawn(reads)
+    spawn(decorated)
+""",
+}
+PROGRAMS: Final = {**SHADOWING, **BOUND, **OPERATORS, **STUBBED}
+MAINS: Final = sorted(name for name, text in PROGRAMS.items() if "def spawns" in text)
 SPAWN: Final = re.compile(r"    spawn\((.*)\)(  # no)?$")
 
 
@@ -172,15 +274,17 @@ def is_refused(module: object, expression: str) -> bool:
 
 
 def test_both_verdicts_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The plugin and `check` refuse the same callables: of modules that shadow the library's, bound methods, context decorators."""
+    """The plugin and `check` refuse the same callables: shadowing modules, bound methods, context decorators, operators, stubs."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "mypy.ini").write_text("[mypy]\nplugins = capsend_mypy\nstrict = True\n")
     for name, text in PROGRAMS.items():
         (tmp_path / name).write_text(text)
         monkeypatch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
-    output = api.run(["--config-file", "mypy.ini", "--cache-dir", "cache", *sorted(PROGRAMS)])[0]
+    output = api.run(["--config-file", "mypy.ini", "--cache-dir", "cache", *MAINS])[0]
     for name, text in PROGRAMS.items():
+        if name.endswith(".pyi"):
+            continue
         module = name.removesuffix(".py")
         spawned = {line: found for line, row in enumerate(text.split("\n"), 1) if (found := SPAWN.match(row))}
         expected = {line for line, found in spawned.items() if found[2]}

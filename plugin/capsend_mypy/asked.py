@@ -1,0 +1,103 @@
+"""The names of methods about which a check asks whether any code may call them: methods that replace a base's, and those behind operators.
+
+The answer rests on the bodies of modules, which mypy's interface hash leaves out. So the summary of each module holds the answers for the names that
+were ever asked about: a module that begins to read such a name gets another interface, and mypy checks those that asked again.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import os
+import re
+from typing import TYPE_CHECKING, Final
+
+from capsend_traits.operators import operators_of
+
+from capsend_mypy import reflection
+
+if TYPE_CHECKING:
+    from mypy.options import Options
+
+FILE: Final = "capsend.asked"
+LOOKING_UP: Final = re.compile(rb"\b(?:getattr|attrgetter|methodcaller)\b")
+APPLYING: Final = re.compile(
+    rb"\b(?:operator|accumulate|statistics|sumprod|prod|fsum|shuffle|ChainMap|enter_context|enter_async_context|push|push_async_exit)\b"
+)
+"""Modules and functions of the library that apply operators to the values they are given."""
+
+
+class Asked:
+    """The names asked about, in this build and in those that wrote its cache.
+
+    Args:
+        options: mypy's.
+    """
+
+    def __init__(self, options: Options) -> None:
+        # The names outlive a run beside the cache: a module that is checked before the one that asks must know them.
+        self.path = os.path.join(options.cache_dir, FILE) if is_kept(options) else ""
+        self.names: set[str] = set()
+        with contextlib.suppress(OSError):
+            if self.path:
+                with open(self.path, encoding="utf-8") as file:
+                    self.names.update(file.read().split())
+
+    def add(self, name: str) -> None:
+        """Note a name; later summaries answer about it."""
+        if name in self.names:
+            return
+        self.names.add(name)
+        with contextlib.suppress(OSError):  # then mypy cannot write its cache either
+            if self.path:
+                os.makedirs(os.path.dirname(self.path), exist_ok=True)
+                with open(self.path, "a", encoding="utf-8") as file:  # appended to: workers write it as well
+                    file.write(f"{name}\n")
+
+    def answers(self, text: bytes) -> list[str]:
+        """Return the names asked about, those that a source does not read with a "-" before them."""
+        if not self.names or not text:
+            return []
+        used = used_in(text) if any(map(is_of_operator, self.names)) else frozenset()
+        return [name if reads(text, name, used) else f"-{name}" for name in sorted(self.names)]
+
+
+def is_kept(options: Options) -> bool:
+    """Return whether mypy writes a cache; it has a folder for one in any case."""
+    return bool(options.incremental and options.cache_dir != os.devnull)
+
+
+def is_of_operator(name: str) -> bool:
+    """Return whether Python calls a method by itself."""
+    return name.startswith("__") and name.endswith("__")
+
+
+def reads(text: bytes, name: str, used: frozenset[str]) -> bool:
+    """Return whether a source may call a method: whether it reads an attribute of that name, or uses its operator.
+
+    Args:
+        text: the source.
+        name: the method.
+        used: the methods behind the operators of the source, see `used_in`.
+    """
+    if name in used or f".{name}".encode() in text:
+        return True
+    if is_of_operator(name):
+        return APPLYING.search(text) is not None
+    if LOOKING_UP.search(text) is None:
+        return False
+    # `getattr` is given the name, or a text with which it begins.
+    beginnings = [re.escape(name[:end].encode()) for end in range(reflection.SHORTEST, len(name) + 1)]
+    return (
+        bool(beginnings) and re.search(rb"[\"'](?:" + b"|".join(reversed(beginnings)) + rb")[\"'{%]", text) is not None
+    )
+
+
+def used_in(text: bytes) -> frozenset[str]:
+    """Return the methods that the operators, statements and built-in functions of a source may call."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):  # mypy reports it; what it cannot check has no verdict
+        return frozenset()
+    named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return frozenset(operators_of(tree, named))
