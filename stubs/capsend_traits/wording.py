@@ -122,10 +122,10 @@ def notes(finding: Finding, *, place: bool = True) -> list[str]:
         place: True to begin with the file and line; mypy prints these itself.
     """
     lines = [_place(finding)] if place and finding.function else []
-    lines += _explain(finding.leaves[0], finding.trait)
+    lines += _explain(finding.leaves[0], finding)
     for leaf in finding.leaves[1:MAX_LEAVES]:
         lines.append(f'also "{leaf.path}" is {leaf.type}, {leaf.predicate.format(trait=finding.trait)}')
-        lines += ["  " + line for line in _explain(leaf, finding.trait)]
+        lines += ["  " + line for line in _explain(leaf, finding)]
     if len(finding.leaves) > MAX_LEAVES:
         lines.append(f"and {len(finding.leaves) - MAX_LEAVES} more parts that are not {finding.trait}")
     return lines
@@ -274,6 +274,10 @@ _COPY: Final = re.compile(
 )
 
 
+_IMMUTABLE: Final = re.compile(r"pass it as an argument, or capture (tuple|frozenset|bytes)(\(.*?\)+)")
+_IMMUTABLE_NOUNS: Final = {"tuple": "a tuple", "frozenset": "a frozenset", "bytes": "bytes"}
+
+
 def c_class_cure(module: str, name: str, *, has: Callable[[str], bool] = lambda _name: False) -> str:
     """Return the cure for a class with invisible fields: a view of its memory if there is one, else a declaration.
 
@@ -302,6 +306,8 @@ def fit(cure: str, path: str) -> str:
 def receiver_cure(cure: str, callable_name: str) -> str:
     """Return the cure for a bound method: pass its receiver by value, as the first argument of `spawn(Svc.go, ...)`."""
     before, passed, _ = cure.partition("pass it as an argument")
+    if passed and callable_name.rpartition(".")[2] in CHANGING_METHODS:
+        return CHANGED_CURE
     return f"{before}pass it as the first argument, spawn({callable_name}, ...)" if passed else cure
 
 
@@ -343,12 +349,29 @@ def self_cure(receiver: str, fields: list[str]) -> str:
     return f"bind the fields that you use before the spawn, {binding}, and use those"
 
 
-def _explain(leaf: Leaf, trait: str) -> list[str]:
-    lines = [bad_part(step, trait) for step in leaf.steps]
+def _explain(leaf: Leaf, finding: Finding) -> list[str]:
+    lines = [bad_part(step, finding.trait) for step in leaf.steps]
     lines.append(leaf.verdict)
     if leaf.cure:
-        lines.append(f"Instead: {leaf.cure}.")
+        lines.append(f"Instead: {_cure(leaf.cure, finding)}.")
     return lines
+
+
+def _cure(cure: str, finding: Finding) -> str:
+    """Return a cure in the words of the position: who passes an argument already cannot be told to pass it, nor a type to be captured."""
+    if cure == ANY_CURE:
+        return ANY_CURE.replace("ProcessSend", finding.trait)
+    copied = _IMMUTABLE.search(cure)
+    if copied is None:
+        is_given = finding.kind in {Kind.ARGUMENT, Kind.BOUND}
+        return cure.removesuffix(", or pass it as an argument") if is_given else cure
+    if finding.kind is Kind.DEFAULT:
+        return _IMMUTABLE.sub(
+            f"give the parameter an immutable default, such as {_IMMUTABLE_NOUNS[copied[1]]}, or pass the value", cure
+        )
+    if finding.kind is Kind.ARGUMENT:
+        return _IMMUTABLE.sub(f"pass {copied[1]}{copied[2]}", cure)
+    return _IMMUTABLE.sub(f"use an immutable type, such as {copied[1]}", cure) if finding.kind is Kind.BOUND else cure
 
 
 def _place(finding: Finding) -> str:

@@ -48,11 +48,13 @@ class Channel(Generic[S]):
 
 def f(xs: list[int], o: object, t: T, rows: list[list[int]]) -> None:
     need(xs)  # E: type argument "S" is list[int], which is not ProcessSend  [capsend-bound]
+    # N: Instead: use an immutable type, such as tuple.
     needs_copy(xs)
     need_all(rows)  # E: type argument "S" is list[int]
     need(o)  # E: type argument "S" is object, which says nothing about ProcessSend  [capsend-any]
     need(t)  # E: type argument "S" is T, which says nothing about ProcessSend  [capsend-bound]
     takes(xs)  # E: argument "x" is list[int], which is not ProcessSend  [capsend-bound]
+    # N: Instead: pass tuple(x).
     takes(1, xs)  # E: argument "y" is list[int]
     send(Mutable())  # E: argument "m.rows" is list[int]
     Channel(xs)  # E: type argument "S" is list[int]

@@ -5,6 +5,7 @@ from capsend import spawn
 
 def f(xs: list[int]) -> None:
     def task(k: list[int] = xs) -> int:  # E: the default of parameter "k" is list[int]
+        # N: Instead: give the parameter an immutable default, such as a tuple, or pass the value.
         return len(k)
 
     spawn(task)

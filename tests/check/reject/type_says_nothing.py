@@ -25,4 +25,5 @@ def f(a: Any, o: object, s: Sequence[int], m: Mapping[str, int], d: Draws, x: Sh
     spawn(lambda: d.draw())  # E: captured "d" is Draws
     spawn(lambda: x.area())  # E: captured "x" is Shape
     spawn(print, a)  # E: argument "args[0]" is Any, which says nothing about Serializable  [capsend-any]
+    # N: Instead: give it a type that is Serializable.
     spawn(print, s)  # E: argument "args[0]" is Sequence[int], which says nothing about Serializable  [capsend-opaque]
