@@ -402,7 +402,7 @@ class Supervisor:
     def _started(self, child: _Child, p: Any) -> bool:
         if not hasattr(p, "_when_closed") and not hasattr(p, "_life"):
             raise TypeError(
-                f"what starts {child.name} must return a process or a Supervisor, not {p!r}. Write lambda: spawn(...)"
+                f"the start function of {child.name} must return a process or a Supervisor, not {p!r}. Write lambda: spawn(...)"
             )
         with self._changed:
             is_wanted = self._children.get(child.name) is child and not self._worker.is_stopping
@@ -541,7 +541,7 @@ class Supervisor:
     def _stop(self, cause: BaseException | None, name: str) -> None:
         error = RestartsExceeded(
             f"the supervisor has given up: its children ended more than {self._restarts} times within "
-            f"{self._period:g} s, {name} last. Allow more restarts, or mend the child"
+            f"{self._period:g} s, {name} last. Allow more restarts, or fix the child"
         )
         error.__cause__ = cause
         with self._changed:

@@ -1,4 +1,4 @@
-"""What this OS process has at a moment, to be compared with a later one: threads, descriptors, processes, objects, and what modules keep."""
+"""A census of this OS process, to be compared with a later one: threads, descriptors, processes, objects, and contents of modules."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _READY: Final = 4
 
 @attrs.frozen
 class Census:
-    """What there is.
+    """One count.
 
     Attributes:
         counts: {what: number} of threads, descriptors and processes.

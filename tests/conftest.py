@@ -1,4 +1,4 @@
-"""What several test modules share: the image, which is built once, and programs that run in a Python of their own."""
+"""Shared by several test modules: the image, built once, and programs that run in a separate Python."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from capsend.engine import Template
 
 
-# Every process of the tests, those of programs that they start too, compares what it has rebuilt with what the host describes.
+# Every process of the tests, including those of programs that they start, compares its rebuilt objects with the host's
+# description.
 os.environ["CAPSEND_COMPARE"] = "1"
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every program that they start.
@@ -39,7 +40,7 @@ SLOWEST: Final = (
     "test_readme", "test_hostile_sessions", "test_libraries", "test_every_step", "test_cli", "test_libc_guest", "test_examples",
     "test_declarations", "test_plugin", "test_standard_classes", "test_plugin_check",
 )  # fmt: skip
-"""The files that take longest, which begin, so that no worker is left with one of them when the other has nothing to do."""
+"""The slowest files, which run first, so that no worker is left with one while the other is idle."""
 
 
 NEEDS: Final = {
@@ -86,7 +87,7 @@ def pytest_report_header() -> list[str]:
 
 @pytest.fixture(autouse=True, scope="module")
 def _small_heap() -> None:
-    """Set aside all that earlier modules left, such as what mypy knows: a test that collects garbage would look through it each time."""
+    """Set aside the objects left by earlier modules, such as mypy's: a test that collects garbage would traverse them each time."""
     gc.collect()
     gc.freeze()
 
@@ -116,14 +117,14 @@ def two_nodes(template) -> Iterator[Cluster]:
 
 
 EVERYWHERE = os.environ.get("CAPSEND_EVERYWHERE") == "1"
-"""Whether all tests that can run on nodes do so, too; `nox -s everywhere`."""
+"""True if all tests that can run on nodes also run there; set by `nox -s everywhere`."""
 
 ON_NODES = frozenset({"test_calls", "test_group"})
 """The files whose tests always run on nodes, too."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test that asks for `everywhere` here and on a cluster, but those that say why they are about one program."""
+    """Run each test with the fixture `everywhere` in this program and on a cluster, except those marked as about one program."""
     if "everywhere" in metafunc.fixturenames:
         is_here = any(mark.name == "here" for mark in metafunc.definition.iter_markers())
         is_here |= not (EVERYWHERE or Path(str(metafunc.module.__file__)).stem in ON_NODES)
@@ -180,7 +181,7 @@ def checked(mypy_caches: Path) -> Callable[..., subprocess.CompletedProcess[str]
 
 @pytest.fixture
 def copied(template, tmp_path, monkeypatch):
-    """The built image, copied into a cache of its own."""
+    """The built image, copied into a separate cache."""
     source = Image().path.parent
     monkeypatch.setenv("CAPSEND_CACHE_DIR", str(tmp_path))
     folder = Image().path.parent

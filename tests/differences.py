@@ -1,7 +1,7 @@
-"""What a program can see that differs in a process: one function for each row of `docs/differences.md`.
+"""Visible differences of a process: one function for each row of `docs/differences.md`.
 
-Run as a program, it changes the state of this interpreter as the page says, calls each function here and in a process, and prints JSON:
-{row: [answer here, answer inside]}.
+Run as a program, it changes the state of this interpreter as the page states, calls each function on the host and in a
+process, and prints JSON: {row: [answer of the host, answer of the process]}.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The programs of `forms/*.test`, read and loaded.
 
-A program begins with `[case] NAME`; `TARGET` in it is what is spawned, with `ARGS` if there are any. `[refused] REGEX` says what the message
-of the refusal matches, `[raises] REGEX` what the traceback of the result does; without either the result equals that of an ordinary call.
-With `CHANGE` in it, `TARGET` is spawned twice, `CHANGE` is called, and what counts is the spawn after that.
-`[python] VERSION` is the first version that can compile it, `[file] PATH` begins another file.
+A program begins with `[case] NAME`. In it, `TARGET` is the function to spawn, with `ARGS` if there are any. `[refused]
+REGEX` must match the message of the refusal, `[raises] REGEX` the traceback of the result; without either, the result
+equals that of an ordinary call. If there is a `CHANGE`, `TARGET` is spawned twice, `CHANGE` is called, and the spawn
+after that counts. `[python] VERSION` is the first version that can compile the program; `[file] PATH` begins another
+file.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def load(case: Case, folder: Path) -> Any:
 
 
 def expected_of(module: Any) -> Any:
-    """Return what a call here gives."""
+    """Return the result of a call on the host."""
     expected = module.TARGET(*getattr(module, "ARGS", ()))
     return asyncio.run(expected) if inspect.iscoroutine(expected) else expected
 

@@ -1,4 +1,4 @@
-"""How much memory this OS process has."""
+"""The memory of this OS process."""
 
 from __future__ import annotations
 

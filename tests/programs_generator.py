@@ -78,7 +78,7 @@ class Program:
 
     Attributes:
         name: the function that spawns.
-        definitions: what stands before it.
+        definitions: the statements before it.
         body: its statements.
         loose: whether a type in it says less than its value.
     """
@@ -292,7 +292,7 @@ class Writer:
         self.add(f"spawn(table_{self.index})")
 
     def written(self) -> None:
-        """A write to a variable of an outer scope, or to one of its own."""
+        """Return a write to a variable of an outer scope, or to a local one."""
         outer = self.rng.random() < 0.5
         self.add(
             "n = 0",
@@ -329,6 +329,6 @@ def _class_text(name: str, how: str, fields: list[tuple[str, str, str]]) -> str:
 
 
 def programs(make: Callable[[int], random.Random], count: int) -> Iterator[Program]:
-    """Yield programs, each from a random generator of its own: the n-th is always the same."""
+    """Yield programs, each from a separate random generator: the n-th program is always the same."""
     for index in range(count):
         yield Writer(make(index), index).write()

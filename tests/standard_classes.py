@@ -1,7 +1,7 @@
 """One instance of every class of the standard library that can be made without arguments, and of some that need a few.
 
-Run as a program, so that whatever the making of them does stays in an interpreter of its own, it sends each to a process, by value and as a
-capture, and prints JSON: {expression: {position: answer}}; an answer is `SAME`, `DIFFERENT`, or the error.
+Run as a program, so that effects of making them stay in a separate interpreter, it sends each to a process, by value
+and as a capture, and prints JSON: {expression: {position: answer}}; an answer is `SAME`, `DIFFERENT`, or the error.
 """
 
 from __future__ import annotations

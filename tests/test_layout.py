@@ -1,4 +1,4 @@
-"""The layout of the packages: which module may import which, what the public names are, and what `import capsend` loads."""
+"""The layout of the packages: permitted imports, public names, and the modules loaded by `import capsend`."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_an_image_has_whatever_its_files_import() -> None:
 
 
 def test_an_image_has_every_file_under_one_name() -> None:
-    """A process has each module of capsend once: no two names stand for one file."""
+    """A process has each module of capsend once: no file has two names."""
     modules = capsend.spawn(modules_inside).result(timeout=60)
     files = [file for _, file in modules]
     assert len(files) == len(set(files))
@@ -259,7 +259,7 @@ def test_the_public_names_are_few_and_exist() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(capsend.__all__) - {"PerProcess"}))
 def test_every_public_name_is_documented(name: str) -> None:
-    """A docstring of its own, that begins with a sentence."""
+    """Each has a docstring that begins with a sentence."""
     thing = getattr(capsend, name)
     documented = type(thing).__call__ if name == "spawn" else thing
     assert documented.__doc__
@@ -278,7 +278,7 @@ def names_inside() -> list[str]:
 
 
 def test_names_beside_the_public_ones_are_found_at_the_first_look() -> None:
-    """What did not fit among the 30 names is an attribute of the package all the same, and imported when it is asked for."""
+    """Names that are not among the 30 public ones are attributes of the package all the same, imported at their first use."""
     program = """
         import capsend, sys
         assert "capsend.registry" not in sys.modules

@@ -62,7 +62,7 @@ class Private:
 
 
 class Mixed(Private):
-    """Private slots of its own and of its base, and a `__dict__`."""
+    """Private slots of the class and of its base, and a `__dict__`."""
 
     __slots__ = ("__dict__", "__hidden")
 
@@ -181,7 +181,7 @@ def resolve(reference: Any) -> Any:
 
 
 def noted(value: Any, note: Any) -> Any:
-    """Give an instance of a subclass of a built-in class an attribute of its own."""
+    """Give an instance of a subclass of a built-in class an attribute."""
     value.note = note
     return value
 

@@ -71,7 +71,9 @@ class DirGrant(Grant):
     @property
     def stays(self) -> str:
         """The reason why the grant cannot be given to a process on another machine."""
-        return "it is a folder of this machine. Instead: pass what is in it, as bytes, or give a host function that reads it"
+        return (
+            "it is a folder of this machine. Instead: pass its content, as bytes, or give a host function that reads it"
+        )
 
     def describe(self) -> object:
         """Return the path in the guest, the folder's mount point, and whether the folder's content may be changed."""
@@ -229,9 +231,7 @@ class Dir(_Base):
         return hash((self._path, self._mount))
 
     def __reduce__(self) -> Any:
-        raise TypeError(
-            "a Dir cannot be pickled: it is a right, and what is pickled can be made by anybody. Send its path"
-        )
+        raise TypeError("a Dir cannot be pickled: it is a right, and anyone can write a pickle. Send its path")
 
     def __copy__(self) -> Dir:
         return self

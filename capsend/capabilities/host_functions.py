@@ -209,7 +209,7 @@ class HostFunction(Generic[P, R]):
         return calls + rate + timeout
 
     def __reduce__(self) -> Any:
-        raise TypeError("a HostFunction cannot be pickled: it is a right, and what is pickled can be made by anybody")
+        raise TypeError("a HostFunction cannot be pickled: it is a right, and anyone can write a pickle")
 
     def __repr__(self) -> str:
         return f"<HostFunction {self.name}{self.limits_text()}>"

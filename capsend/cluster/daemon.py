@@ -203,7 +203,7 @@ class _Home:
         elif item.word == "bye":
             self._line.close()
         elif item.word != "beat":
-            raise Malformed(f"{item.word!r} is not a word for this peer to send")
+            raise Malformed(f"{item.word!r} is a word that this peer must not send")
 
     def _serve(self, item: Item) -> None:
         try:

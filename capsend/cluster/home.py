@@ -161,7 +161,7 @@ class Home:
         line.start(handle, ended)
         if not greeted.wait(_GREETING) or not told:
             line.close()
-            raise Refused(f"{started.name} was not heard of: it does not answer at {started.host}, port {started.port}")
+            raise Refused(f"{started.name} was not reached: it does not answer at {started.host}, port {started.port}")
         _, versions, cpus, memory = told[0].fields
         check(versions, node=started.name)
         node.cpus, node.memory = min(max(cpus, 1), _MOST_CPUS), max(memory, 0)
@@ -194,7 +194,7 @@ class Home:
             try:
                 tell(node.node)
             except Exception:  # noqa: BLE001 - no caller could handle the exception
-                _log.exception("a listener of a cluster raised an exception")
+                _log.exception("a function given to Cluster.on_change raised an exception")
 
     def _left(self, id_: str, words: str, *, has_ended: bool) -> None:
         """Take the engine's report of a node that is gone."""
@@ -268,7 +268,7 @@ class Home:
                 if node.doubt and now - node.renewed > self._lost_after:
                     self._lose(node.id, node.doubt)
                 elif node.peer.heard is not None and now - node.peer.heard > self._lost_after:
-                    self._lose(node.id, node.doubt or f"nothing was heard of it for {self._lost_after:g} s")
+                    self._lose(node.id, node.doubt or f"it was silent for {self._lost_after:g} s")
             self.switch.sweep()
             if report is not None:
                 try:
@@ -292,7 +292,7 @@ class Home:
             nodes = self.alive()
             if not nodes:
                 raise CapsendError(
-                    f"{shipment.name} was not started: no node of the cluster is left. Start another cluster"
+                    f"{shipment.name} was not started: the cluster has no node left. Start another cluster"
                 )
             with_room = tuple(member.node for member in nodes if member.has_room(environment))
             if not with_room:
@@ -311,7 +311,7 @@ class Home:
         if os.getpid() != self._owner:
             raise RuntimeError(FORKED)
         if self.is_closed:
-            raise RuntimeError("no process can be spawned any more: the cluster is closed")
+            raise RuntimeError("no process can be spawned: the cluster is closed")
 
     def start_on(self, node: Member, shipment: Any, environment: Environment) -> RemoteLife:
         """Start a process on a node; see `Node.start`."""
@@ -388,7 +388,7 @@ class Home:
             return
         act = _ACTS.get(item.word)
         if act is None:
-            raise Malformed(f"{item.word!r} is not a word for this peer to send")
+            raise Malformed(f"{item.word!r} is a word that this peer must not send")
         act(self, node, item)
 
     def _sign_of_life(self, node: Member, item: Item) -> None:
@@ -443,7 +443,7 @@ class Home:
             return
         grant = given_function(shipment, function)
         if grant is None or grant.stays:
-            raise Malformed("a process calls a function that it was not given")
+            raise Malformed("a process called a function that it was not given")
         (text,), segments = split(item.body, sizes, 1)
         if not text.isascii() or text.startswith("k"):
             raise Malformed("the arguments of a call are no text of a guest")

@@ -207,7 +207,7 @@ class Host:
                 if peer is not self.home:
                     peer.put("beat", (0, 0), first=True)
                     if peer.heard is not None and now - peer.heard > self._lost_after:
-                        self.switch.lose(peer.id, f"nothing was heard of it for {self._lost_after:g} s")
+                        self.switch.lose(peer.id, f"it was silent for {self._lost_after:g} s")
             self.switch.sweep()
 
     def _fence(self) -> None:
@@ -232,7 +232,7 @@ class Host:
             return
         act = self._acts.get(item.word)
         if act is None or peer is not self.home:
-            raise Malformed(f"{item.word!r} is not a word for this peer to send")
+            raise Malformed(f"{item.word!r} is a word that this peer must not send")
         act(self, item)
 
     # --- processes ---

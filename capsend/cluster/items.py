@@ -231,7 +231,7 @@ def lengths(data: bytes) -> tuple[int, int]:
     """
     head, body = LENGTHS.unpack(data)
     if head > LARGEST_HEAD or body > LARGEST_BODY:
-        raise Malformed("an item is larger than an item can be")
+        raise Malformed("an item is too large")
     return head, body
 
 
@@ -244,9 +244,9 @@ def unpack(head: bytes, body: bytes) -> Item:
     try:
         told = _read(head.decode("ascii"))
     except (ValueError, RecursionError):
-        raise Malformed("the head of an item is no JSON") from None
+        raise Malformed("the head of an item is not JSON") from None
     if type(told) is not list or not told or type(told[0]) is not str:
-        raise Malformed("the head of an item is no list")
+        raise Malformed("the head of an item is not a list")
     word, fields = told[0], told[1:]
     kinds = WORDS.get(word)
     if kinds is None or len(fields) != len(kinds):

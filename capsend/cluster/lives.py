@@ -198,7 +198,7 @@ class RemoteLife(Completion):
 
     def abandon(self) -> None:
         """End the process because no handle of it is left."""
-        self._kill("nobody held its handle any more")
+        self._kill("its last handle was dropped")
 
     def stop(self, error: BaseException) -> None:
         """End the process with an error; see `capsend.runtime.life.Life.stop`."""

@@ -115,7 +115,7 @@ class Member:
         with self._lock:
             if self.is_draining and self.is_alive:
                 raise NodeLost(
-                    f"{life.name} was not started: {self.name} is drained, and takes no more processes. Spawn it on another node",
+                    f"{life.name} was not started: {self.name} is drained, and accepts no more processes. Spawn it on another node",
                     node=self.name,
                 )
             if not self.is_alive or self.doubt:

@@ -128,9 +128,9 @@ class HomeCalls:
         except LimitExceeded as refusal:
             return raised_text(refusal, None)
         except ValueError:
-            return raised_text(TypeError(f"the arguments of {grant.name} are no arguments"), None)
+            return raised_text(TypeError(f"the arguments of {grant.name} are malformed"), None)
         if not text.isascii() or text.startswith("k"):
-            return raised_text(TypeError(f"the arguments of {grant.name} are no arguments"), None)
+            return raised_text(TypeError(f"the arguments of {grant.name} are malformed"), None)
         sizes, body = joined((text,), segments)
         references = numbered(self._switch, named_in(text, life.handles))
         self._root = grant.root

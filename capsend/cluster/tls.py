@@ -87,7 +87,7 @@ class Certificates:
                 context.load_cert_chain(file.name, password=_no_password)
         except (ssl.SSLError, ValueError) as error:
             raise Refused(
-                f"these are no certificates to connect with: {error}. "
+                f"these certificates cannot be used: {error}. "
                 "Give the authority's certificate, a certificate of that authority, and its key, each as PEM"
             ) from error
         return context
@@ -195,7 +195,7 @@ class _Greeting:
 _ALERTS: Final = {
     "ALERT_UNKNOWN_CA": "the other end does not trust the authority of this end's certificate",
     "ALERT_CERTIFICATE_EXPIRED": "this end's certificate has expired",
-    "CERTIFICATE_REQUIRED": "the other end wants a certificate",
+    "CERTIFICATE_REQUIRED": "the other end requires a certificate",
     "WRONG_VERSION_NUMBER": "the other end speaks no TLS",
     "HTTP_REQUEST": "the other end speaks no TLS",
     "ALERT_BAD_CERTIFICATE": "the other end refuses this end's certificate",

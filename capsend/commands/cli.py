@@ -193,7 +193,7 @@ def _ports(text: str) -> list[int]:
     """Read `7001-7010`."""
     match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
     if match is None or not 0 < int(match[1]) <= int(match[2]) < 1 << 16:
-        message = f"{text!r} are no ports: write FIRST-LAST, such as 7879-7882"
+        message = f"{text!r} is not a range of ports: write FIRST-LAST, such as 7879-7882"
         raise click.BadParameter(message)
     return list(range(int(match[1]), int(match[2]) + 1))
 
@@ -202,7 +202,7 @@ def _label(text: str) -> tuple[str, str]:
     """Read `NAME=VALUE`."""
     name, sign, value = text.partition("=")
     if not sign or not name:
-        message = f"{text!r} is no label: write NAME=VALUE"
+        message = f"{text!r} is not a label: write NAME=VALUE"
         raise click.BadParameter(message)
     return name, value
 
@@ -245,7 +245,7 @@ def node(  # noqa: PLR0913 - one parameter for each option
 
     host, _, port = listen.rpartition(":")
     if not host or not port.isdecimal() or int(port) >= 1 << 16:
-        stop(f"{listen!r} is no place to listen: write HOST:PORT, such as 10.0.0.5:7878", MISUSED)
+        stop(f"{listen!r} is not an address to listen on: write HOST:PORT, such as 10.0.0.5:7878", MISUSED)
     try:
         credentials = credentials_of(authority, certificate, key, token)
         serve(

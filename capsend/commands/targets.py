@@ -36,7 +36,7 @@ def find(target: str) -> Any:
     """
     place, separator, name = target.rpartition(":")
     if not separator or not place or not all(part.isidentifier() for part in name.split(".")):
-        raise TargetError(f"{target!r} names nothing: write MODULE:NAME or FILE.py:NAME, such as shop.prices:total")
+        raise TargetError(f"{target!r} is not of the form MODULE:NAME or FILE.py:NAME, such as shop.prices:total")
     module = _module_of_file(Path(place)) if place.endswith(".py") else _module(place)
     found: Any = module
     for part in name.split("."):

@@ -250,7 +250,7 @@ class WorldInstance(ComponentInstance):
     """One instance of a component; `run` makes it and calls its entry."""
 
     reasons: ClassVar[tuple[tuple[str, str], ...]] = (
-        ("`unreachable` instruction", "it ran into an instruction that is never to be reached, as abort() does"),
+        ("`unreachable` instruction", "it reached an instruction that must not be reached, as abort() does"),
         ("memory minimum size", "the environment's memory is smaller than the component needs to start"),
         ("memory count too high", "it has more memories than a process may have"),
         (

@@ -186,7 +186,7 @@ class CoreInstance(Instance):
 
     exits: ClassVar[bool] = True
     reasons: ClassVar[tuple[tuple[str, str], ...]] = (
-        ("`unreachable` instruction", "it ran into an instruction that is never to be reached, as abort() does"),
+        ("`unreachable` instruction", "it reached an instruction that must not be reached, as abort() does"),
         ("memory minimum size", "the environment's memory is smaller than the module needs to start"),
         ("memory count too high", "it has more memories than a process may have"),
         ("table minimum size", "its tables are larger than a process may have"),

@@ -188,7 +188,7 @@ class _Reply(Address):
         return f"r{self._tag}"
 
     def send(self, value: Any, *, timeout: float | None = None) -> bool:  # noqa: ARG002 - as the base class
-        raise CapsendError("an address for an answer is for the one who is called")
+        raise CapsendError("only the process that is called can use an address for an answer")
 
 
 class Timer:

@@ -179,7 +179,7 @@ class _Unusable(type):
 
     def __call__(cls, *_args: Any, **_kwargs: Any) -> Any:
         stub = cls.__mro__[-2]  # a package may have derived classes from it
-        raise OSError(f"{stub.__module__}.{stub.__name__} needs an operating system, which a process has not")
+        raise OSError(f"{stub.__module__}.{stub.__name__} needs an operating system, which a process does not have")
 
     def __mul__(cls, _count: int) -> Any:
         return cls

@@ -58,7 +58,7 @@ def check_owner(path: Path, is_kind: object) -> None:
     status = path.lstat()
     if not is_kind(status.st_mode):  # type: ignore[operator] # one of the stat.S_IS... functions
         raise ImageError(
-            f"{path} is no folder of this user's, perhaps a symbolic link: images are not loaded through it. Remove it"
+            f"{path} is not a folder of this user, perhaps a symbolic link: images are not loaded through it. Remove it"
         )
     if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
         raise ImageError(
@@ -84,7 +84,7 @@ def check_readable(path: Path, status: os.stat_result) -> None:
     """
     if hasattr(os, "geteuid") and (status.st_uid not in {0, os.geteuid()} or status.st_mode & 0o022):
         raise ImageError(
-            f"{path} belongs to another user, or can be written by others, and an image decides what your functions answer. "
+            f"{path} belongs to another user, or can be written by others, and an image controls the results of your functions. "
             "Copy it to a file of your own, or name the digest that it must have: Image.from_file(path, digest=...)"
         )
     check_way(path)

@@ -170,13 +170,13 @@ def read(path: str | os.PathLike[str], *, digest: str | None = None) -> ImageFil
     with _opened(Path(path)) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            message = f"{path} is no file: an image can only be read from one"
+            message = f"{path} is not a file: an image can only be read from a file"
             raise ImageError(message)
         if digest is None:
             check_readable(Path(path), status)
         begin = file.read(_START.size) or b""
         if begin[: len(_MAGIC)] != _MAGIC:
-            message = f"{path} is no image: it does not begin as the files do that capsend image build --output writes"
+            message = f"{path} is not an image: it does not begin like a file of capsend image build --output"
             raise ImageError(message)
         if len(begin) < _START.size:
             raise damaged(path, "it is not complete")

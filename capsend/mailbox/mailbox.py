@@ -57,9 +57,7 @@ class Mailbox(Closing, Generic[M]):
         'hello'
     """
 
-    __capsend_refusal__: ClassVar[str] = (
-        "a mailbox belongs to the one who receives from it. Instead: send its address, mailbox.address"
-    )
+    __capsend_refusal__: ClassVar[str] = "a mailbox belongs to its receiver. Instead: send its address, mailbox.address"
     """Why it cannot be part of a message."""
 
     __slots__ = ("__weakref__", "_lock", "_port", "_saved", "_saved_size", "_watches")

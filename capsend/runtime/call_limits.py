@@ -48,7 +48,7 @@ class Turns:
             if limits.calls is not None and usage.calls >= limits.calls:
                 raise LimitExceeded(
                     f"this process has called {function.name} {usage.calls} times, calls of its parent and children included, "
-                    "which is all that it may"
+                    "which is its limit"
                 )
             self._late = [worker for worker in self._late if worker.is_busy]
             if len(self._late) >= MOST_LATE:

@@ -71,7 +71,7 @@ class HostCalls:
         except LimitExceeded as refusal:
             call.refusal = refusal
         except ValueError:
-            return raised_text(TypeError(f"the arguments of {grant.function.name} are no arguments"), None)
+            return raised_text(TypeError(f"the arguments of {grant.function.name} are malformed"), None)
         if not self.make(guest, grant, call):
             return ""
         if call.too_late:
@@ -261,7 +261,7 @@ class HostCall:
         except CapsendError as error:
             raise TypeError(f"the arguments of {name} are not acceptable: {error}") from error
         if not _is_call(decoded):
-            raise TypeError(f"the arguments of {name} are no arguments")
+            raise TypeError(f"the arguments of {name} are malformed")
         try:
             bound = self.function.signature.bind(*decoded)
         except TypeError as error:

@@ -116,7 +116,7 @@ class ProcessGrant(Grant):
     """The right to a process as a whole: to wait for it, take its result, and end it. Only the parent has this right."""
 
     kind: ClassVar[str] = "process"
-    refusal: ClassVar[str] = "a process belongs to the one that spawned it, and ends with it. Send its address"
+    refusal: ClassVar[str] = "a process belongs to its parent, and ends with it. Send its address"
 
     child: Child
 

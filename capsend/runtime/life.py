@@ -184,7 +184,7 @@ class Life(Completion):
 
     def abandon(self) -> None:
         """End the process because no handle of it is left."""
-        self.stop(ProcessKilled(f"process {self.number} was killed: nobody held its handle any more"))
+        self.stop(ProcessKilled(f"process {self.number} was killed: its last handle was dropped"))
 
     def _stop_linked(self, words: str) -> None:
         """End the process because a linked process or mailbox has ended."""

@@ -169,7 +169,7 @@ def start(  # noqa: PLR0913 - the parts of a life, all keyword-only except three
     try:
         # Checked once the life is listed for the exit: either the exit sees the life, or this thread sees the exit.
         if _exiting:
-            message = "no process can be spawned any more: the interpreter is shutting down"
+            message = "no process can be spawned: the interpreter is shutting down"
             raise RuntimeError(message)  # noqa: TRY301 - undone like any other failed start
         sys.audit("capsend.spawn", life.number, shipment.name)
         if parent is not None:

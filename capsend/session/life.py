@@ -268,7 +268,7 @@ class SessionLife(Life):
         if isinstance(shipment, StillShipment):
             self.handles: Handles = shipment.still.handles.copy()
             if not guest.put_picture(shipment.still.picture):
-                message = "the session cannot go on from a snapshot on this system: it must be Linux, with a readable /proc/self/pagemap"
+                message = "the session cannot continue from a snapshot on this system: it must be Linux, with a readable /proc/self/pagemap"
                 raise CapsendError(message)
         else:
             guest.find_memory()
@@ -358,7 +358,7 @@ class SessionLife(Life):
         if not isinstance(error, ProcessInterrupted) or not (call.exceeded or call.was_interrupted):
             return error
         told = call.exceeded or ProcessInterrupted(
-            f"the cell was interrupted; session {self.number} goes on",
+            f"the cell was interrupted; session {self.number} continues",
             type_name=error.type_name,
             guest_message=error.guest_message,
         )

@@ -130,7 +130,7 @@ def read(path: str | os.PathLike[str], *, image: str, memory: int) -> Contents:
     with open(path, "rb", buffering=0, opener=_open) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            message = f"{path} is no file: a snapshot can only be loaded from one"
+            message = f"{path} is not a file: a snapshot can only be loaded from a file"
             raise SnapshotError(message)
         reader = _Reader(file, str(path), status.st_size)
         try:
@@ -169,9 +169,7 @@ class _Reader:
         """Return the content of the file."""
         head = self._take(min(_HEAD.size, self._size))
         if head[: len(_MAGIC)] != _MAGIC:
-            message = (
-                f"{self._name} is no snapshot of a session: it does not begin as the files do that Snapshot.save writes"
-            )
+            message = f"{self._name} is not a snapshot of a session: it does not begin like a file of Snapshot.save"
             raise SnapshotError(message)
         if len(head) < _HEAD.size:
             raise self.damaged("it is not complete")

@@ -72,7 +72,7 @@ def rebuild(
     except codec.Stopped:
         raise
     except Exception as error:  # noqa: BLE001 - a process may send anything
-        reason = f"its answer is no exception ({type(error).__name__})"
+        reason = f"its answer is not an exception ({type(error).__name__})"
         return ProcessFailed(f"process {process_id} failed: {reason}", type_name="malformed", guest_message=reason)
 
 
@@ -83,7 +83,7 @@ def summary(text: str) -> str:
             raise ValueError("more than any description has")  # noqa: TRY301 - handled like any other malformed text
         told = _Told(codec.parse(text, wire.LIMITS, depth=_DEPTH)["errors"][0], frozenset())
     except Exception:  # noqa: BLE001 - a process may send anything
-        return "an answer that is no exception"
+        return "an answer that is not an exception"
     return _one_line(told.line)
 
 

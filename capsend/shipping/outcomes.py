@@ -40,7 +40,7 @@ _BY_NAME: Final = {
         ImageError,
     )
 }
-_MALFORMED: Final = "answered with a text that is no result"
+_MALFORMED: Final = "answered with a malformed text"
 
 
 @attrs.frozen
@@ -135,7 +135,7 @@ def outcome_of(error: BaseException, *, number: int, reason: str) -> Outcome:
         return error.outcome
     if not isinstance(error, _TOLD):
         error = ProcessFailed(
-            f"process {number} could not go on: an error in the host ({type(error).__name__})",
+            f"process {number} could not continue: an error in the host ({type(error).__name__})",
             type_name=type(error).__name__,
         )
     names = ("limit", "type_name", "guest_message")
@@ -158,4 +158,4 @@ def error_of(text: str) -> tuple[CapsendError, str]:
         given = {key: data[key] for key in ("limit", "type_name", "guest_message") if key in data}
         return kind(message, **given), reason
     except (ValueError, TypeError, LookupError):
-        raise ValueError("what is no outcome of the host's") from None
+        raise ValueError("a malformed outcome of the host") from None

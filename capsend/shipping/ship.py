@@ -262,7 +262,7 @@ def _unsendable(name: str, body: str) -> CapsendError:
         path, kind, reason = (str(part)[:500] for part in codec.parse(body, _REFUSAL, depth=1))
     except (ValueError, TypeError):
         return ProcessFailed(
-            f"the process that ran {name} answered with a text that is no result",
+            f"the process that ran {name} answered with a malformed text",
             type_name="malformed",
             guest_message="",
         )

@@ -102,9 +102,7 @@ def unsafe_process_send(reason: str) -> Callable[[ClassT], ClassT]:
 def _impl(decorator: str, reason: str, *, positive: bool) -> Callable[[ClassT], ClassT]:
     given: object = reason
     if not isinstance(given, str) or not given.strip():
-        raise CaptureError(
-            f'@{decorator} needs its reason: it is shown to whoever meets it. Write @{decorator}("...").'
-        )
+        raise CaptureError(f'@{decorator} needs its reason: it is shown in messages. Write @{decorator}("...").')
 
     def mark(cls: ClassT) -> ClassT:
         if not isinstance(cls, type):

@@ -167,7 +167,7 @@ def _load(path: Path, load: Callable[[bytes], Any]) -> Any:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, ImageError) as error:
-        _log.warning("a compiled module is not taken from the cache: %s", error)
+        _log.warning("a compiled module is not loaded from the cache: %s", error)
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # keeps modules in use from being removed

@@ -43,7 +43,7 @@ def plugin(version: str) -> type[Plugin]:
         raise CompileError([text], use_stdout=True)
     changed = unpromised.missing()
     if changed:
-        text = f"capsend_mypy does not know mypy {version}: {changed}. Install a mypy that it knows: pip install 'capsend[mypy]'."
+        text = f"capsend_mypy does not support mypy {version}: {changed}. Install a supported one: pip install 'capsend[mypy]'."
         raise CompileError([text], use_stdout=True)
     from capsend_mypy.hooks import CapsendPlugin
 

@@ -18,8 +18,8 @@ CAPTURE: Final = ErrorCode("capsend-capture", "A captured value is not ProcessSe
 GLOBAL: Final = ErrorCode(
     "capsend-global", "A global or class attribute that a spawned function uses cannot be sent", CATEGORY
 )
-OPAQUE: Final = ErrorCode("capsend-opaque", "A type or callable says too little to be judged", CATEGORY)
-ANY: Final = ErrorCode("capsend-any", "A value that has to be judged has the type Any or object", CATEGORY)
+OPAQUE: Final = ErrorCode("capsend-opaque", "A type or callable shows too little to be judged", CATEGORY)
+ANY: Final = ErrorCode("capsend-any", "A value that must be judged has the type Any or object", CATEGORY)
 ARGUMENT: Final = ErrorCode("capsend-argument", "An argument or a message is not Serializable", CATEGORY)
 RESULT: Final = ErrorCode("capsend-result", "A result is not Serializable", CATEGORY)
 BOUND: Final = ErrorCode("capsend-bound", "A type argument does not have the trait that its bound asks for", CATEGORY)

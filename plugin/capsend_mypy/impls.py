@@ -63,7 +63,7 @@ def _record(ctx: ClassDefContext, name: str) -> bool:
     reason = _reason(ctx.reason)
     if name != ASSERTED and not (reason is None or reason.strip()):
         ctx.api.fail(
-            f'@{name} needs its reason: it is shown to whoever meets it. Write @{name}("...").',
+            f'@{name} needs its reason: it is shown in messages. Write @{name}("...").',
             ctx.reason,
             code=codes.IMPL,
         )

@@ -144,7 +144,7 @@ def opening(name: str, findings: list[Finding], *, verb: str = "spawn") -> str:
     """Return the first line of a refusal: `cannot spawn work: 2 of its captures are not ProcessSend.`."""
     count = len(findings)
     if all(f.kind is Kind.CLASS for f in findings):
-        return f"class {name} is not ProcessSend, although @process_send says so."
+        return f"class {name} is not ProcessSend, although @process_send asserts it."
     if all(f.kind is Kind.ARGUMENT for f in findings):
         what = "an argument is" if count == 1 else f"{count} arguments are"
         return f"cannot {verb} {name}: {what} not Serializable."

@@ -2,7 +2,7 @@
 
 `CAPSEND_CPYTHON_TESTS=/usr/lib/python3.13/test` takes those of another Python: distributions often leave them out.
 
-What is left out, and why:
+Tests left out, and why:
 
 ======================================  ==========================================================================================
 `test_interpreter_shutdown`             they start a program that imports the class from `concurrent.futures`;

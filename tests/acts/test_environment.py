@@ -61,7 +61,7 @@ def test_limits_are_keyword_only():
 
 @pytest.mark.parametrize("memory", [64 * MIB, 4096 * MIB])
 def test_smallest_and_largest_memory_run(memory):
-    """What is accepted works."""
+    """Processes start with each of the accepted sizes."""
     assert Environment(memory=memory).spawn(lambda: 1).result() == 1
 
 

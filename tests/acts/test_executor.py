@@ -58,7 +58,7 @@ def test_absurd_buffersize_is_refused(size, error):
 
 
 def test_running_task_can_be_killed():
-    """Which `cancel` cannot; the worker is free for the next one, and a task that waits is cancelled."""
+    """`cancel` cannot end a running task, `kill` can. The worker is free afterwards; a waiting task is cancelled."""
     with Executor(max_workers=1) as executor:
         running, waiting, last = (executor.submit(time.sleep, seconds) for seconds in (600, 600, 0))
         waiting.kill()
@@ -70,7 +70,7 @@ def test_running_task_can_be_killed():
 
 
 def test_all_workers_can_be_killed():
-    """What runs is killed, what waits is cancelled, and nothing more is taken."""
+    """Running tasks are killed, waiting ones are cancelled, and no further tasks are accepted."""
     executor = Executor(max_workers=1)
     running, waiting = executor.submit(time.sleep, 600), executor.submit(time.sleep, 600)
     executor.kill_workers()
@@ -103,7 +103,7 @@ def test_initializer_is_explained_away():
 
 @pytest.mark.parametrize("cancel", [False, True])
 def test_callback_can_shut_the_executor_down(cancel):
-    """To fail fast: it waits for all that still runs, for what waits to start too, and not for what it belongs to."""
+    """Shutting down in a callback waits for all running and waiting tasks, but not for the task of the callback."""
     executor = Executor(max_workers=1)
     states = []
     began = threading.Event()
@@ -219,7 +219,7 @@ def test_captures_are_judged_in_submit():
 
 
 def test_no_more_processes_run_than_workers():
-    """What is more waits."""
+    """Further tasks wait."""
     running, most, lock = 0, 0, threading.Lock()
 
     def count(text):

@@ -100,7 +100,7 @@ async def async_supervisor():
         await supervisor.wait_async()
 
 
-# Every way to hand a function over, and what it raises where the function captures what cannot be sent.
+# Every way to pass a function, and the error if the function captures a value that cannot be sent.
 SPAWNING = {
     "spawn": lambda fn, *a: spawn(fn, *a),
     "Spawnable.spawn": lambda fn, *a: process(take).spawn(*a) if a else process(lambda: fn).spawn(),
@@ -151,7 +151,7 @@ ENDING = {
     "Supervisor.wait_async": lambda: asyncio.run(async_supervisor()),
 }
 
-# What else a caller gets wrong.
+# Other mistakes of a caller.
 MISTAKES = {
     "no function": lambda: spawn(3),
     "too few arguments": lambda: spawn(pow),

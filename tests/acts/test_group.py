@@ -30,7 +30,7 @@ def test_leaving_waits_for_all():
 
 
 def test_first_failure_kills_the_others_and_is_raised():
-    """One failure is the failure of the group; those that it killed are not part of it."""
+    """The group fails with the first failure; the processes killed because of it are not part of the error."""
     group = ProcessGroup()
     with pytest.raises(ExceptionGroup) as caught, group:  # noqa: PT012 - leaving the block raises, or its middle
         asleep = group.spawn(time.sleep, 600)
@@ -58,7 +58,7 @@ def test_exit_with_success_is_no_failure():
 
 
 def test_block_that_raises_kills_all():
-    """What the block raises comes out as it is."""
+    """The block's exception is raised unchanged."""
     with pytest.raises(KeyError), ProcessGroup() as group:  # noqa: PT012 - leaving the block raises, or its middle
         p = group.spawn(time.sleep, 600)
         raise KeyError("block")
@@ -86,7 +86,7 @@ def test_nothing_is_spawned_in_a_group_that_has_failed():
 
 @pytest.mark.parametrize("entered", [True, False])
 def test_group_is_used_within_its_block(entered):
-    """Before and after there is nobody who waits."""
+    """Outside its block, a group spawns nothing, as there would be no wait for the process."""
     group = ProcessGroup()
     if entered:
         with group:
@@ -195,7 +195,7 @@ def test_cancelling_the_task_kills_the_group():
 
 
 def test_running_processes_are_listed():
-    """`capsend.processes()` shows what has not ended, with what it has used."""
+    """`capsend.processes()` lists the running processes and their figures."""
 
     def wait(inbox: Mailbox[int]):
         inbox.receive()

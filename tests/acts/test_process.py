@@ -111,7 +111,7 @@ def interrupt():
     ("function", "args", "kind"), [(sys.exit, (3,), SystemExit), (interrupt, (), KeyboardInterrupt)]
 )
 def test_an_exit_inside_comes_back_as_itself_and_is_caught_as_an_exception(function, args, kind):
-    """Who asks for it gets the built-in class; who guards against a failing process is guarded."""
+    """The error is caught both as the built-in class and as an `Exception`."""
     with pytest.raises(kind) as caught:
         spawn(function, *args).result()
     assert isinstance(caught.value, Exception)
@@ -185,7 +185,7 @@ def test_large_result_arrives_in_parts_and_is_whole():
 
 
 def test_result_far_above_its_limit_is_not_waited_for():
-    """What comes ahead is counted too."""
+    """Parts of the result that are sent ahead count towards the limit."""
     p = Environment(result=MIB).spawn(lambda: "x" * 160_000_000)
     with pytest.raises(OutputLimitExceeded, match="result"):
         p.result()
@@ -317,7 +317,7 @@ def test_output_before_the_end_has_arrived_when_result_returns_or_raises():
 
 @pytest.mark.parametrize("text", ["ümläut \U0001f600", "\x00\x01", "\ud800"])
 def test_any_text_can_be_written(text):
-    """What cannot be encoded arrives as backslash escapes."""
+    """Bytes that are not valid text arrive as backslash escapes."""
     lines = []
     Environment(stdout=lines.append).spawn(print, text).result()
     assert lines == [text.encode("utf-8", "backslashreplace").decode() + "\n"]
@@ -536,7 +536,7 @@ def test_spawnable_looks_like_its_function():
 
 
 def test_spawnable_cannot_be_changed():
-    """What was checked stays."""
+    """A function stays as it was checked."""
     with pytest.raises(AttributeError):
         square.__wrapped__ = print
 

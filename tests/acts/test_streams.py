@@ -91,7 +91,7 @@ def test_error_comes_after_the_items_before_it() -> None:
 
 
 def test_process_is_at_most_a_window_ahead() -> None:
-    """It waits for whoever takes."""
+    """The process waits until the items are taken."""
     told: list[int] = []
 
     @host_function
@@ -105,7 +105,7 @@ def test_process_is_at_most_a_window_ahead() -> None:
 
 
 def test_left_stream_is_killed() -> None:
-    """By `with`, or when nobody holds it."""
+    """A stream is left by its `with` block, or when its last reference goes."""
 
     @host_function
     def tell(number: int) -> None:

@@ -191,7 +191,7 @@ def test_start_function_that_hangs_holds_up_nobody(starts):
 
 
 def test_start_function_that_raises_later_counts_as_an_end(starts):
-    """What cannot be spawned again is retried within the same limit."""
+    """A failed start is retried within the same limit of restarts."""
     calls = []
 
     def start():
@@ -245,7 +245,7 @@ def test_backoff_of_one_child_delays_no_other(starts):
 
 
 def test_backoff_begins_anew_after_a_quiet_period(starts):
-    """What a child did long ago is forgotten."""
+    """Old ends of a child no longer count."""
     with Supervisor(backoff=0.1, restarts=10, period=0.5) as supervisor:
         supervisor.spawn(worker, starts.address, "w", name="w")
         started(starts, 1)
@@ -282,7 +282,7 @@ def test_exit_with_success_is_a_normal_end(code, again):
 
 
 def test_closing_kills_the_last_child_first(starts):
-    """Who was started later may depend on who was started earlier."""
+    """A child that was started later may depend on those started earlier."""
     ended = []
     supervisor = Supervisor()
     supervised(supervisor, starts)
@@ -357,7 +357,7 @@ def test_supervisor_under_a_supervisor_is_started_again(starts):
 
 
 def test_child_may_be_asked_to_end_before_it_is_killed(starts):
-    """With a `stop` of its own a child ends in its own way, if that does not take too long."""
+    """A child with a `stop` function can end in its own way, within the time allowed."""
 
     def stubborn(inbox: Mailbox[Any], starts):
         starts.send("up")
@@ -373,7 +373,7 @@ def test_child_may_be_asked_to_end_before_it_is_killed(starts):
 
 
 def test_supervisor_that_gives_up_tells_another():
-    """Supervisors stand under supervisors by a function that is called when one gives up."""
+    """A function called at giving up connects a supervisor with the supervisor above it."""
     told: list[BaseException] = []
     done = threading.Event()
 
@@ -422,7 +422,7 @@ def test_registered_process_is_found_until_it_ends():
 
 
 def test_name_can_be_taken_back():
-    """What is unregistered is not found, and lives on."""
+    """An unregistered process is no longer found, and keeps running."""
     with process(answer).spawn() as p:
         registry.register("name", p.address)
         registry.unregister("name")

@@ -37,7 +37,7 @@ def stop(p: Any) -> None:
 
 
 def test_waiting_does_not_block_the_loop() -> None:
-    """Other tasks go on while one waits until no child is left: here they are what ends the children."""
+    """Other tasks continue during the wait; in this test they end the children."""
 
     async def main() -> None:
         async with Mailbox[str]() as up, Supervisor() as supervisor:

@@ -1,1 +1,1 @@
-"""How fast and how large: capsend beside its peers, in one run. `python -m tests.bench` measures every figure that capsend promises."""
+"""Benchmarks: speed and size of capsend and of its peers, in one run. `python -m tests.bench` measures every figure that capsend promises."""

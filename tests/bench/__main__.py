@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.bench.measuring import Row
 
 _COMPARED = ("spawn", "ready", "rate", "memory", "bytes", "dicts", "inside", "start", "trip")
-"""What is compared when no row is named."""
+"""The rows that are compared by default."""
 
 
 def main() -> int:

@@ -29,7 +29,7 @@ _OURS: Final = "capsend"
 
 @attrs.frozen
 class Ratio:
-    """How this checkout does beside the other commit.
+    """A figure of this checkout relative to the other commit's.
 
     Attributes:
         what: a row and one of its figures.

@@ -35,7 +35,7 @@ def work(number: int) -> Any:
 
 
 def sequential_spawns(count: int) -> str:
-    """Spawn so many processes one after the other; the memory and the threads of this program stay as they are."""
+    """Spawn *count* processes one after the other; the memory and the threads of this program stay the same."""
     sizes, start = [], time.monotonic()
     for number in range(count):
         with contextlib.suppress(ValueError):
@@ -52,14 +52,14 @@ def sequential_spawns(count: int) -> str:
 
 
 def thousand_at_once(count: int) -> str:
-    """Keep so many processes alive at the same time."""
+    """Keep *count* processes alive at the same time."""
     found = probe("live", str(count))
     assert found["live"] == count
     return f"{count:,} live at once: started in {found['start']:.1f} s, {found['bytes'] / 1e6:.2f} MB each, all ended in {found['end']:.2f} s"
 
 
 def killed_builds(count: int) -> str:
-    """Kill so many builds of an image at random moments; then one more build works, and nothing of them is left."""
+    """Kill *count* builds of an image at random moments; then another build works, and they have left nothing."""
     chance, moments = random.Random(), []
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"CAPSEND_CACHE_DIR": folder}

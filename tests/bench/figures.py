@@ -50,7 +50,7 @@ _PLACES: Final = {
         ("| one more costs |", " {memory} MB, {spawn} ms; compiled, 50 kB, {guest-spawn} ms |"),
     ),
 }  # fmt: skip
-"""{document: [(how a row of a table begins, what follows with the figures in it)]}; cells behind those that follow stay."""
+"""{document: [(the beginning of a table row, the form of the text after it, with figures)]}; the cells after that text are kept."""
 
 
 def main() -> int:
@@ -73,7 +73,7 @@ def main() -> int:
 
 
 def written_row(form: str, figures: Figures) -> str | None:
-    """Return a form with its figures in it; None if one of them was not measured."""
+    """Return a form with its figures filled in; None if a figure was not measured."""
 
     def figure(found: re.Match[str]) -> str:
         row, _, contestant = found[1].partition(":")

@@ -26,7 +26,7 @@ SPAWNS, LIVE, HOPS, IN_A_ROW = 10_000, 1_000, 20, 50
 
 @functools.cache
 def modules() -> dict[str, WasmModule]:
-    """Return the guest of every language whose compiler is here, except what carries an interpreter of its own."""
+    """Return the guest of every language whose compiler is installed, except languages that need an interpreter in the guest."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for language in LANGUAGES:
@@ -154,7 +154,7 @@ def hop(functions: list[Any]) -> float:
     return sorted(taken)[rounds // 2] / (len(functions) + 1) * 1e6
 
 
-# --- measured in an interpreter of its own ---
+# --- measured in a separate interpreter ---
 
 
 def memory_of_guest(name: str) -> float:

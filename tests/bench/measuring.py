@@ -26,7 +26,7 @@ ROOT: Final = Path(__file__).parent.parent.parent
 
 @attrs.frozen
 class Promise:
-    """What one figure has to reach.
+    """The promised bound of a figure.
 
     Attributes:
         against: the contestant it is compared with; empty for a figure on its own.
@@ -47,7 +47,7 @@ class Promise:
         return figures[self.of] / figures[self.against] if self.against else figures[self.of]
 
     def holds(self, value: float) -> bool:
-        """Whether the promise is kept."""
+        """Return whether a value is within the promised bound."""
         return value >= self.bound if self.at_least else value <= self.bound
 
 

@@ -40,7 +40,7 @@ def server(inbox: Mailbox[Ping]) -> None:
 
 @process
 def caller(inbox: Mailbox[int], server: Address[Ping], done: Address[int]) -> None:
-    """Call so many times whenever told to, and tell when that is done."""
+    """For each request, make the requested number of calls, and report the end."""
     for count in inbox:
         for _ in range(count):
             server.call(Ping)
@@ -56,7 +56,7 @@ def echo(inbox: Mailbox[int], back: Address[int]) -> None:
 
 @process
 def bouncer(inbox: Mailbox[Any], done: Address[int]) -> None:
-    """Send numbers to an echo, so many whenever told to, and tell when all have come back."""
+    """For each request, send the requested number of numbers to an echo, and report when all have come back."""
     other = inbox.receive()
     for count in inbox:
         for number in range(count):
@@ -101,7 +101,7 @@ def leaf(number: int, up: Address[int]) -> None:
 
 
 def sum_of(first: int, size: int) -> int:
-    """Add up so many numbers, each the work of one process."""
+    """Add up *size* numbers, each computed by a separate process."""
     if size == 1:
         return first
     part = size // TEN
@@ -111,7 +111,7 @@ def sum_of(first: int, size: int) -> int:
 
 @host_function
 def double(n: int) -> dict[str, int]:
-    """What a process asks the host for."""
+    """Return twice a number, for the process that calls."""
     return {"n": 2 * n}
 
 
@@ -302,7 +302,7 @@ def skynet(rounds: int) -> Row:
 
 
 def grow(first: int, size: int, up: Address[int]) -> Iterator[Any]:
-    """Spawn the processes that answer for so many numbers."""
+    """Spawn the processes that add up *size* numbers."""
     if size == 1:
         yield SMALL.spawn(leaf, first, up)
         return

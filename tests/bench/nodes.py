@@ -38,7 +38,7 @@ def answer(inbox: Mailbox[Any]) -> None:
 
 
 def count(inbox: Mailbox[int], done: Address[int], each: int) -> None:
-    """Take messages, and tell after so many."""
+    """Take messages, and report after every *each* of them."""
     while True:
         for _ in range(each):
             inbox.receive()
@@ -46,7 +46,7 @@ def count(inbox: Mailbox[int], done: Address[int], each: int) -> None:
 
 
 def pour(inbox: Mailbox[int], to: Address[int]) -> None:
-    """Send so many messages whenever told to."""
+    """For each request, send the requested number of messages."""
     for many in inbox:
         for number in range(many):
             to.send(number)
@@ -97,7 +97,7 @@ def calling(rounds: int) -> Row:
 
 
 def messages(rounds: int) -> Row:
-    """Messages one way, from a process on one node to one on the other."""
+    """Messages in one direction, from a process on one node to a process on the other."""
     with places() as (cluster, here, _), Mailbox[int]() as done, contextlib.ExitStack() as stack:
         one, other = (Environment(timeout=None, on=node) for node in cluster.nodes)
 

@@ -1,4 +1,4 @@
-"""What the peers run, in a module that is quick to import: their child processes import it."""
+"""The work of the peers, in a module that is quick to import: their child processes import it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def idle(pipe: Any) -> None:
 
 
 def through_multiprocessing(method: str) -> None:
-    """Start a process of its own for one call."""
+    """Start a new process for one call."""
     context = multiprocessing.get_context(method)
     here, there = context.Pipe()
     process = context.Process(target=put, args=(there,))
@@ -92,7 +92,7 @@ def monty_pool() -> Any:
 
 
 def callbacks_through_eryx(count: int) -> None:
-    """Have one program in a sandbox call a function of the host so many times."""
+    """Have a program in a sandbox call a host function *count* times."""
     import eryx
 
     registry = eryx.CallbackRegistry()
@@ -102,7 +102,7 @@ def callbacks_through_eryx(count: int) -> None:
 
 
 def double(n: int) -> dict[str, int]:
-    """What a sandbox asks the host for."""
+    """Return twice a number, for the sandbox that calls."""
     return {"n": 2 * n}
 
 
@@ -140,7 +140,7 @@ def subinterpreters() -> Any:
 
 
 def has(module: str) -> bool:
-    """Whether a peer is installed; they come with the `bench` extra."""
+    """Return whether a peer is installed; the `bench` extra has them."""
     return importlib.util.find_spec(module) is not None
 
 
@@ -187,7 +187,7 @@ def objects() -> int:
 
 
 def timed(name: str) -> float:
-    """Seconds that one of the workloads takes here; the best of five."""
+    """Return the seconds of one of the workloads on the host, the best of five runs."""
     work: Any = {"functions": lambda: fibonacci(22), "floats": floats, "texts": texts, "objects": objects}[name]
     best = 1e9
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""What the mypy plugin costs: `python -m tests.bench.plugin PACKAGE...` runs mypy with and without it, in turn, and prints the ratios.
+"""The costs of the mypy plugin: `python -m tests.bench.plugin PACKAGE...` runs mypy with and without it, alternately, and prints the ratios.
 
 Each package is checked without any cache ("none"), from nothing with a cache written ("cold"), and with a warm cache after a change of nothing.
 `MYPYPATH` says where the packages are, by absolute paths. A package that imports capsend, or is checked beside one that does, costs more: there

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def private(pid: int | str = "self") -> int:
-    """Bytes of memory that an OS process shares with nobody."""
+    """Return the bytes of memory that belong to an OS process alone."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) * 1024
 

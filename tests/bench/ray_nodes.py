@@ -27,7 +27,7 @@ _AT_ONCE: Final = 64
 
 
 class Peer:
-    """What an actor of Ray does for the same work."""
+    """An actor of Ray that does the same work."""
 
     def answer(self, value: int) -> int:
         """Return a value."""

@@ -1,4 +1,4 @@
-"""The rows of the table: what is measured, for whom, and what was promised."""
+"""The rows of the table: the measurement, the contestants, and the promised figure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def fresh() -> None:
 
 
 def contestants() -> dict[str, Callable[[], object]]:
-    """Everybody who can run one call in an interpreter of its own."""
+    """Return the contestants that can run one call in a new interpreter."""
     everybody: dict[str, Callable[[], object]] = {
         US: fresh,
         "multiprocessing spawn": lambda: peers.through_multiprocessing("spawn"),
@@ -197,7 +197,7 @@ def dicts_echo(rounds: int) -> Row:
 
 
 def speed_inside(rounds: int) -> Row:
-    """Pure Python inside against the same here; the geometric mean of four workloads."""
+    """Pure Python in a process relative to the host; the geometric mean of four workloads."""
     ratios = {}
     for name in peers.WORKLOADS:
         here = median_of(lambda name=name: peers.timed(name), rounds=3)
@@ -301,7 +301,7 @@ def measure(names: list[str], rounds: int) -> Iterator[tuple[str, Row | str]]:
 
 
 def environment() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Return a description of the machine and the versions."""
     import importlib.metadata
     import platform
 

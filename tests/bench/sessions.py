@@ -19,7 +19,7 @@ _STATE: Final = "big = [bytes(120) + str(i).encode() for i in range(350_000)]\nl
 
 
 def text_spawn(rounds: int) -> Row:
-    """Run a text that nobody has seen before, each in a fresh process."""
+    """Run a new text in a fresh process, each time."""
     numbers = itertools.count()
     everybody: dict[str, Callable[[], object]] = {
         US: lambda: capsend.spawn(capsend.Source(f"1 + {next(numbers)}")).result()

@@ -1,4 +1,4 @@
-"""What the tests of capabilities share."""
+"""Fixtures shared by the tests of capabilities."""
 
 import pytest
 

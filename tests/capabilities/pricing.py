@@ -8,12 +8,12 @@ PATIENCE = 60
 
 
 def result(function, *args, **limits):
-    """What a process with these limits returns."""
+    """Return the result of a function in a process with these limits."""
     return Environment(**limits).spawn(function, *args).result(timeout=PATIENCE)
 
 
 def error_of(function, *args):
-    """What a function that runs inside raises, by class and text."""
+    """Return class and text of the exception that a function raises in a process."""
     try:
         return ("no error", repr(function(*args)))
     except Exception as error:

@@ -18,7 +18,7 @@ class Thing:
 
 
 def test_number_of_calls_is_limited_per_process():
-    """What is beyond is LimitExceeded inside; another process has its own count."""
+    """Further calls raise LimitExceeded in the process; another process has its own count."""
     thrice = price.limited(calls=3)
     work = lambda: [error_of(thrice, "tea")[0] for _ in range(5)]
     assert result(work) == result(work) == ["no error"] * 3 + ["LimitExceeded"] * 2
@@ -113,7 +113,7 @@ def test_process_whose_call_hangs_ends_at_once(end):
 
 
 def test_killed_process_cancels_its_async_call():
-    """What nobody waits for does not go on."""
+    """A call without a waiter does not continue."""
     started, cancelled = threading.Event(), threading.Event()
 
     async def hang() -> None:
@@ -131,7 +131,7 @@ def test_killed_process_cancels_its_async_call():
 
 
 def test_function_may_kill_the_process_that_calls_it():
-    """It calls back from a thread of its own."""
+    """The function runs on its own thread, from which it can kill the process."""
     found = {}
     ready = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Folders by capture: a process reads, and writes if it may, the folders that it captured or was passed, and nothing beside them."""
+"""Folders by capture: a process reads, and with the right writes, only the folders that it captured or was passed."""
 
 import contextlib
 import csv
@@ -53,7 +53,7 @@ def test_inside_a_folder_is_an_ordinary_path_that_does_not_say_where_it_is(tree)
 
 
 def test_the_same_function_works_without_a_process(tree):
-    """Here a Dir is used like the path that it stands for."""
+    """On the host a Dir can be used like its path."""
     folder = Dir(tree)
 
     def work():
@@ -288,7 +288,7 @@ def test_nothing_is_imported_from_a_folder(tree):
 
 
 def test_two_folders_and_the_same_one_twice(tree):
-    """Each grant is a mount of its own: the read-only one stays so beside one that can be written."""
+    """Each grant has a separate mount: the read-only one stays read-only next to a writable one."""
     first, again, sub = Dir(tree), Dir(tree, write=True), Dir(tree / "sub")
 
     def work():
@@ -322,7 +322,7 @@ def test_path_that_is_derived_carries_the_right(tree):
 
 
 def test_method_of_a_dir_is_refused_and_not_taken_without_its_right(tree):
-    """It is bound to the path here, which opens nothing inside; the error says what to do instead."""
+    """The method is bound to the host's path, which opens nothing in the guest; the error has the cure."""
     read = (Dir(tree) / "x.csv").read_text
     assert read() == "a,b\n1,2\n"
     with pytest.raises(CaptureError, match="Capture the Dir, and call its method in the process"):
@@ -370,7 +370,7 @@ def test_folder_that_went_away_ends_the_process_with_the_reason(tree):
 
 @pytest.mark.parametrize("right", [lambda tree: Dir(tree), lambda tree: Dir(tree) / "x.csv", lambda _tree: price])
 def test_right_in_a_message_is_refused_with_the_reason(tree, right):
-    """What a process may use is settled when it starts."""
+    """The rights of a process are fixed when it starts."""
 
     @capsend.process
     def work(inbox: Mailbox[Any]) -> str:

@@ -19,7 +19,7 @@ class Thing(Grant):
 
 
 def test_numbers_are_given_in_order_from_zero():
-    """What a program starts with is numbered as the program lists it."""
+    """The handles of a program's start are numbered in the order of the program's list."""
     assert Handles().deliver([Thing("a"), Thing("b")]) == [[0, "thing", ["a"]], [1, "thing", ["b"]]]
 
 

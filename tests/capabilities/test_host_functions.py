@@ -1,4 +1,4 @@
-"""Functions of the host: who may call them, which arguments and results are taken, and how their exceptions arrive."""
+"""Host functions: who may call them, which arguments and results are accepted, and how their exceptions arrive."""
 
 import asyncio
 import email.message
@@ -42,7 +42,7 @@ def test_function_of_the_host_is_an_attribute_of_a_class():
 
 
 def test_attribute_of_the_name_of_a_global_is_that_global():
-    """A class statement reads a global of the same name as its attribute before it has one of its own."""
+    """A class statement reads a global for a name until the class has an attribute of that name."""
     assert spawn(lambda: Api.tripled(2)).result(PATIENCE) == 6
 
 
@@ -87,7 +87,7 @@ Sku = NewType("Sku", str)
 
 @host_function
 async def fetch(n: int) -> list[int]:
-    """What takes a while."""
+    """Return a number after a while."""
     await asyncio.sleep(0.001)
     return list(range(n))
 
@@ -264,7 +264,7 @@ def fails(how: str) -> None:
 
 
 def told_inside(how):
-    """What is inside of what `fails` raises, and whether it is of the class that says so best."""
+    """Return the parts of the exception that `fails` raises, and whether its class is the best match."""
     try:
         fails(how)
     except Twice as error:
@@ -303,7 +303,7 @@ def told_inside(how):
     ],
 )
 def test_exception_of_the_function_arrives_with_what_it_holds(how, told):
-    """Of its own class or the nearest base that is known inside, without its `__init__`; what cannot be sent stays here."""
+    """The exception has its own class, or the nearest base that the guest has, without running `__init__`; other parts stay on the host."""
     assert result(told_inside, how) == told
 
 
@@ -339,7 +339,7 @@ def test_wrong_result_is_an_error_inside():
 
 
 def test_result_that_cannot_be_sent_is_an_error_inside():
-    """A lock stays here."""
+    """A lock cannot be sent."""
 
     def work() -> Any:
         return threading.Lock()
@@ -403,7 +403,7 @@ def _annotated(annotation):
     "limits", [{"calls": 0}, {"calls": -1}, {"rate": 0}, {"timeout": -1}, {"timeout": float("nan")}]
 )
 def test_absurd_limit_is_refused(limits):
-    """Where it is written."""
+    """The limit is refused where it is written."""
     with pytest.raises(ValueError, match="must be more than 0"):
         price.limited(**limits)
 
@@ -453,7 +453,7 @@ def test_host_function_cannot_be_made_inside():
 
 
 def test_result_of_a_function_that_is_declared_to_stay_is_refused():
-    """A negative impl holds for what a host function returns, as for what a process is passed."""
+    """A negative impl holds for the result of a host function, as for the arguments of a process."""
 
     @not_process_send("a session belongs to its connection")
     class Session:

@@ -1,4 +1,4 @@
-"""What others see of authority: logs, audit events, `capsend explain` and the plugin."""
+"""Authority as seen by observers: logs, audit events, `capsend explain` and the plugin."""
 
 from decimal import Decimal
 

@@ -10,7 +10,7 @@ from tests.capabilities.pricing import result
 
 
 def test_no_variable_is_inherited(monkeypatch):
-    """What is in this program's environment is not in a process's."""
+    """Environment variables of this program do not reach a process."""
     monkeypatch.setenv("CAPSEND_SECRET", "1")
     assert result(lambda: dict(os.environ)) == {}
 
@@ -33,13 +33,13 @@ def test_environment_keeps_its_variables():
 
 
 def test_variables_are_not_shown():
-    """What stands in a log must not be a secret."""
+    """A log must not contain secrets."""
     assert "hunter2" not in repr(Environment(env={"PASSWORD": "hunter2"}))
 
 
 @pytest.mark.parametrize("env", [{"": "x"}, {"A=B": "x"}, {"A\0": "x"}, {"A": "\0"}, {"A": "\ud800"}])
 def test_impossible_variable_is_refused_by_name(env):
-    """Where the environment is written."""
+    """The variable is refused where the environment is written."""
     with pytest.raises(ValueError, match=r"^env: .* cannot be a variable"):
         Environment(env=env)
 

@@ -1,4 +1,4 @@
-"""The home of `test_partitions`: a program of its own, in a network namespace of its own, that does what its standard input says.
+"""The home of `test_partitions`: a program in a separate network namespace, which follows its standard input.
 
 A *beacon* runs on a node: it calls a function of home, sends to a mailbox of home and to a witness on another node, and prints, again and
 again, each time with the number of its start and a count. All that arrives is recorded. A supervisor starts the beacon again when it ends.
@@ -116,7 +116,7 @@ class Apart:
                 self.record("output", start, count)
 
     def seen(self, start: int, count: int) -> bool:
-        """Wait until a start of the beacon has done each act so many times."""
+        """Wait until a start of the beacon has done each act *count* times."""
 
         def is_seen() -> bool:
             kinds = [kind for kind, number, _, _ in self._records if number == start]
@@ -134,7 +134,7 @@ class Apart:
         return {"records": self._records, "starts": self._starts}
 
     def wait_for(self, nodes: int) -> bool:
-        """Wait until there are so many nodes."""
+        """Wait until there are *nodes* nodes."""
         return self._cluster.wait_for(nodes, 30)
 
     def pair(self, one: str, other: str) -> bool:
@@ -145,7 +145,7 @@ class Apart:
         return True
 
     def down(self) -> list[Any]:
-        """Return what the watching process heard, and how both appear here."""
+        """Return the notices that the watching process got, and the ends seen in this program."""
         with self._heard:
             assert self._heard.wait_for(lambda: self._told, 30)
         watched, watching = self._kept

@@ -1,7 +1,7 @@
 """Machines of one test: network namespaces joined by a bridge, whose links can be cut both ways or one way.
 
-A link that is cut both ways is a pulled cable: the machine's port of the bridge goes down, and nobody is told. One way is cut by a
-neighbour's hardware address that nobody has: what is sent there is dropped in silence.
+A link that is cut in both directions is like a pulled cable: the machine's port of the bridge goes down, without a
+notice. One direction is cut by an unused hardware address for a neighbour: packets to it are silently dropped.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def start(*options: str, path: str = "") -> Started:
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory) -> Path:
-    """What `capsend certificates` makes."""
+    """The files of `capsend certificates`."""
     pytest.importorskip("cryptography", reason="certificates are made with the extra `tls`")
     folder: Path = tmp_path_factory.mktemp("keys") / "new"
     subprocess.run([sys.executable, "-m", "capsend", "certificates", str(folder), HOST, "10.9.9.9"], check=True)
@@ -112,7 +112,7 @@ def options(keys: Path) -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def daemons(keys, template) -> Iterator[list[Started]]:
-    """Two daemons with certificates, which serve one home each at one time."""
+    """Two daemons with certificates, each serving one home at a time."""
     made = [start(*options(keys), "--homes", "1", "--name", name, "--label", f"rack={name}") for name in ("a", "b")]
     yield made
     for each in made:

@@ -43,7 +43,7 @@ def echo(inbox: Mailbox[Any]) -> None:
 
 
 def test_variables_cross_however_long_they_are_and_too_many_of_them_end_no_node(two_nodes) -> None:
-    """The other end takes what it cannot read for nonsense, and gives the sender up: so it is refused before it is sent."""
+    """The other end would treat an oversized item as malformed and give the sender up: so it is refused before it is sent."""
     there = Environment(on=two_nodes, env={"LONG": "x" * 100_000})
     assert there.spawn(lambda: len(__import__("os").environ["LONG"])).result(PATIENCE) == 100_000
     with pytest.raises(CapsendError, match="more than crosses at once"):
@@ -68,7 +68,7 @@ def test_result_of_a_function_of_home_that_is_too_large_is_an_error_in_the_proce
 
 
 def test_peer_that_sends_more_than_its_window_is_lost() -> None:
-    """What finds no room in a mailbox waits for it, and that is no more than a peer may have on its way."""
+    """Messages without room in a mailbox wait for it, and are at most as many as a peer may have in transit."""
     switch, port = Switch("1.a", Quiet()), Port("p", messages=1)
     key, peer = switch.export(port), Peer(switch, "2.b")
     message = Item("m", [key, 0, False, True, 0, False, [], [5]], b"12345")

@@ -35,7 +35,7 @@ def test_packages_that_a_node_lacks_are_named_with_the_command_that_installs_the
 
 
 def test_file_that_home_sends_is_taken_in_parts_once(tmp_path: Path):
-    """What is no image is an error of the process that wants it; what was sent before ends the connection."""
+    """A file that is not an image is an error of the process that needs it; sending it again ends the connection."""
     path = tmp_path / "file"
     path.write_bytes(bytes(range(256)) * 10)
     digest = "ab" * 32
@@ -47,7 +47,7 @@ def test_file_that_home_sends_is_taken_in_parts_once(tmp_path: Path):
             images.image(digest)
         for part, is_last in parts:
             images.take(Item("image", [digest, is_last], part))
-        with pytest.raises(ImageError, match="is no image"):
+        with pytest.raises(ImageError, match="is not an image"):
             images.image(digest)
         with pytest.raises(Malformed, match="each once"):
             images.take(Item("image", [digest, True], b"more"))

@@ -238,7 +238,7 @@ def test_what_has_no_token_is_not_let_in(said: bytes) -> None:
 
 
 def test_line_carries_items_in_order_and_says_when_it_ends() -> None:
-    """What is put while the other end does not read waits without anybody waiting for it; bulk goes last."""
+    """Items put while the other end does not read wait without blocking the caller; bulk items go last."""
     ours, theirs = socket.socketpair()
     line = Line(ours, Plain(), name="ours")
     got: list[Item] = []

@@ -22,7 +22,7 @@ PATIENCE = 60
 
 @pytest.fixture
 def cluster(template) -> Iterator[Cluster]:
-    """A cluster of its own, whose nodes a test may end."""
+    """A separate cluster, whose nodes a test may end."""
     with Cluster.local(2) as made:
         yield made
 
@@ -66,7 +66,7 @@ def test_three_senders_on_three_machines_arrive_in_their_orders(two_nodes):
 
 
 def test_sender_waits_when_the_window_is_full(two_nodes):
-    """What finds no room holds its credit: a sender gets no further than the window."""
+    """A message without room keeps its credit: a sender cannot exceed the window."""
     with Environment(on=two_nodes, mailbox=10).spawn(hold) as p:
         assert all(p.send(number, timeout=PATIENCE) for number in range(WINDOW))
         with pytest.raises(TimeoutError, match="was full, and had no room in time"):
@@ -91,7 +91,7 @@ def test_message_larger_than_the_mailbox_is_refused_at_the_sender(two_nodes):
 
 
 def talk(inbox: Mailbox[Any], peer: Address[Any] | None, count: int) -> int:
-    """Call a process so many times, or answer it."""
+    """Call a process *count* times, or answer it."""
     if peer is None:
         for value, reply in inbox:
             reply.send(value + 1)
@@ -141,7 +141,7 @@ def test_notice_of_an_end_is_behind_messages_that_wait_for_room(two_nodes):
 
 @pytest.mark.parametrize("middle", ["spawn", "call", "result", "link", "host function"])
 def test_loss_in_the_middle_ends_everything(cluster, middle):
-    """Every handle ends with `lost`, nobody waits for ever, and the next spawn works."""
+    """Every handle ends with `lost`, no wait is endless, and the next spawn works."""
     import capsend
 
     node, survivor = cluster.nodes

@@ -1,4 +1,4 @@
-"""WebAssembly modules on nodes: sent once, by digest, compiled there, and like those of this program in what they can do."""
+"""WebAssembly modules on nodes: sent once, by digest, compiled on the node, and as capable as in this program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes are OS processes: what runs on them ends as it would here, and what is lost with them is said to be."""
+"""Nodes are OS processes: processes on them end as in this program, and losses are reported."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Counting(io.StringIO):
 
 @pytest.fixture
 def cluster(template, request) -> Iterator[Cluster]:
-    """A cluster of its own, whose nodes a test may end; silence is a loss only where the test is about silence."""
+    """A separate cluster, whose nodes a test may end; silence is a loss only in tests about silence."""
     lost_after = getattr(request, "param", 60.0)
     with Cluster.local(2, heartbeat=0.2, lost_after=lost_after) as made:
         yield made
@@ -106,7 +106,7 @@ def test_large_results_and_arguments_arrive_whole(two_nodes):
 
 
 def test_killed_and_dropped_processes_end(two_nodes):
-    """`kill`, and a handle that nobody holds any more, end a process on a node."""
+    """`kill`, and dropping the last handle, end a process on a node."""
     anywhere = Environment(on=two_nodes)
     p = anywhere.spawn(spin)
     p.kill()
@@ -167,7 +167,7 @@ def test_loss_leaves_nothing_at_home(cluster):
 
 @pytest.mark.parametrize("cluster", [6.0], indirect=True)
 def test_frozen_node_is_lost_and_does_nothing_afterwards(cluster, tmp_path):
-    """A node that is silent for too long is lost; when it goes on, nothing of what it ran gets through."""
+    """A node that is silent for too long is lost; when it continues, nothing from its processes gets through."""
     seen: list[str] = []
     node = cluster.nodes[0]
 
@@ -182,7 +182,7 @@ def test_frozen_node_is_lost_and_does_nothing_afterwards(cluster, tmp_path):
     eventually(lambda: bool(seen))
     pid = pid_of(node)
     os.kill(pid, signal.SIGSTOP)
-    with pytest.raises(NodeLost, match="nothing was heard of it for 6 s"):
+    with pytest.raises(NodeLost, match="it was silent for 6 s"):
         p.result(PATIENCE)
     heard = len(seen)
     with contextlib.suppress(ProcessLookupError):  # home has ended it
@@ -252,7 +252,7 @@ def test_folder_and_function_of_this_machine_are_refused_with_the_reason(two_nod
     def secret() -> int:
         return 1
 
-    with pytest.raises(CaptureError, match=r"it is a folder of this machine\. Instead: pass what is in it"):
+    with pytest.raises(CaptureError, match=r"it is a folder of this machine\. Instead: pass its content"):
         anywhere.spawn(lambda: list(folder.iterdir()))
     with pytest.raises(CaptureError, match=r"Instead: make it with host_function\(remote=True\)"):
         anywhere.spawn(lambda: secret())
@@ -322,7 +322,7 @@ def test_closed_cluster_ends_its_processes_and_refuses_more(template):
 
 
 def test_drained_node_takes_no_more_processes_and_ends_with_the_last(cluster, caplog):
-    """What it has runs to its end; what is still there when the time is over is lost with it."""
+    """Its processes run to their end; those still running after the timeout are lost with it."""
     one, other = cluster.nodes
     p = Environment(on=one).spawn(echo)
     assert p.call(lambda reply: (1, reply), timeout=PATIENCE) == 1
@@ -330,7 +330,7 @@ def test_drained_node_takes_no_more_processes_and_ends_with_the_last(cluster, ca
     thread = threading.Thread(target=lambda: drained.append(cluster.drain(one)))
     thread.start()
     eventually(lambda: cluster.nodes == (other,))
-    with pytest.raises(NodeLost, match="is drained, and takes no more processes"):
+    with pytest.raises(NodeLost, match="is drained, and accepts no more processes"):
         Environment(on=one).spawn(int)
     assert p.call(lambda reply: (2, reply), timeout=PATIENCE) == 2
     p.kill()

@@ -59,7 +59,7 @@ def ask(peer: Address[Any], value: int) -> int:
 
 
 def gone(pid: int) -> bool:
-    """Return whether an OS process has ended; nobody may have waited for it."""
+    """Return whether an OS process has ended, even if it was not waited for."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:

@@ -28,7 +28,7 @@ OTHER = Authority()
 
 
 def meet(client: Credentials, server: Credentials, *, peer: str = NODE) -> tuple[Any, Any]:
-    """Return what both ends of one connection got: a cipher, or what was raised."""
+    """Return the result at both ends of one connection: a cipher, or the exception."""
     got: list[Any] = []
 
     def listen() -> None:

@@ -61,7 +61,7 @@ class Sizes:
         self._first = self.look()
 
     def growth(self) -> int:
-        """Return the bytes by which the one that has grown most has grown."""
+        """Return the largest growth, in bytes."""
         return max(now - before for now, before in zip(self.look(), self._first, strict=True))
 
 

@@ -72,7 +72,7 @@ class Place(NamedTuple):
 
 
 class Slotted:
-    """A class with slots and a state of its own."""
+    """A class with slots and its own `__getstate__`."""
 
     __slots__ = ("a", "b")
 
@@ -157,7 +157,7 @@ PROGRAMS = (plain, every_standard_kind, instances, cycles, failing, failing_deep
 
 @pytest.fixture(scope="module")
 def answers(template: engine.Template) -> list[tuple[Shipment, str]]:
-    """What real processes answered, with the calls they answered to."""
+    """The answers of real processes, with the calls that they belong to."""
     found = []
     for program in PROGRAMS:
         shipment = ship(program, (), {}, knows=Image().knows, image=Image())
@@ -428,7 +428,7 @@ def test_many_classes_are_declared() -> None:
 
 
 def test_unchanged_answers_are_received(answers: list[tuple[Shipment, str]]) -> None:
-    """What is mutated is right to begin with."""
+    """The unmutated answers are valid."""
     assert [receive(shipment, text) for shipment, text in answers] == [
         "a value", "a value", "a value", "a value", "ExceptionGroup", "ZeroDivisionError", "SerializationError",
     ]  # fmt: skip

@@ -126,7 +126,7 @@ def test_mutated_messages_are_survived() -> None:
 
 
 def examples() -> list[object]:
-    """Return one value of every kind that has a form of its own."""
+    """Return one value of every kind with a special form."""
     found: list[object] = []
 
     @settings(max_examples=150, database=None, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))

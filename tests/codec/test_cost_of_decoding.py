@@ -237,7 +237,7 @@ def shown(described: list[dict[str, Any]]) -> None:
 
 
 def test_an_exception_that_groups_of_groups_hold_twice_can_be_shown() -> None:
-    """Each level doubles what a traceback shows: forty of them would never end, and the host with them."""
+    """Each level doubles the text of the traceback: at forty levels it would never end."""
     group = {"type": "builtins.ExceptionGroup", "group": "g", "message": "m", "bare": True}
     leaf = {"type": "builtins.ValueError", "message": "m", "bare": True}
     for width in (2, 50):
@@ -252,7 +252,7 @@ def failed(nodes: list[Any], *more: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_arguments_of_an_exception_that_are_a_tree_without_end_are_not_taken() -> None:
-    """`str` of such an exception is the tree; capsend itself calls it when it reports the end of a process."""
+    """`str` of such an exception would be the whole tree; capsend itself calls it to report the end of a process."""
     lists = [["l"], *(["l", [n], [n]] for n in range(60))]
     shown(failed(lists))
     shown(failed([*lists[:-1], ["deque", None, [59], [59]]]))

@@ -1,4 +1,4 @@
-"""What decoding may cost: values too deep to be freed, keys that were chosen, patterns, exceptions, and that it ends when nobody waits for it."""
+"""The bounds on decoding: values too deep to be freed, chosen keys, patterns, exceptions, and the end of decoding without a waiter."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def decoded(nodes: list[Any]) -> Any:
 
 
 def one_deeper(tag: str, index: int) -> list[list[Any]]:
-    """The nodes by which a value of this kind, at the end, contains the one at `index`; of those in which something can be contained."""
+    """Return the nodes by which a value of this kind contains the node at `index`, for kinds that can contain others."""
     after = index + 1
     return {
         "slice": [["slice", [index], None, None]],
@@ -117,7 +117,7 @@ def test_references_that_point_forward_do_not_hide_how_deep_a_value_is() -> None
 
 
 def test_large_cycles_of_ordinary_data_are_taken() -> None:
-    """A tree of thousands of nodes that know what they hang on, with a deque each: one cycle."""
+    """A tree of thousands of nodes that refer to their parents, with a deque each: one cycle."""
     count = 5_000
     nodes: list[list[Any]] = []
     for n in range(count):
@@ -302,7 +302,7 @@ def test_records_are_lines_and_go_nowhere_without_stderr(caplog: pytest.LogCaptu
 
 
 def test_a_folder_that_is_imported_from_needs_a_word_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a process writes there, this program would run; the same holds for a folder around it, and for a package."""
+    """This program would run files that a process writes there; the same holds for an enclosing folder, and for a package."""
     inner = tmp_path / "inner"
     inner.mkdir()
     monkeypatch.syspath_prepend(str(inner))
@@ -324,7 +324,7 @@ def test_a_folder_that_is_imported_from_needs_a_word_more(tmp_path: Path, monkey
 def test_a_folder_with_compiled_code_needs_a_word_more(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What lies in the cache is loaded and runs in this program: no process may write there."""
+    """Files in the cache are loaded and run in this program: no process may write there."""
     monkeypatch.setenv("CAPSEND_CACHE_DIR", str(tmp_path / "cache"))
     folder = tmp_path / "cache" / place
     folder.mkdir(parents=True)

@@ -63,7 +63,7 @@ def test_a_text_that_is_no_header_is_a_value_error(cls: Any, text: str) -> None:
 
 
 def test_a_refusal_is_read_as_a_word_and_details() -> None:
-    """A word that nobody knows is told as it is."""
+    """An unknown word is returned with the whole text."""
     assert read_refusal("!right send") == (RefusalWord.RIGHT, "send")
     assert read_refusal("!forged") == (RefusalWord.FORGED, "")
     assert read_refusal("!soon") == (RefusalWord.UNKNOWN, "!soon")

@@ -1,4 +1,4 @@
-"""Programs that replace parts of `json`, on either side: capsend does not use what they put there."""
+"""Programs that replace parts of `json`, on either side: capsend does not use the replacements."""
 
 import json
 import warnings
@@ -44,7 +44,7 @@ def talk(inbox: Mailbox[object], patches: str) -> list[object]:
 
 
 def ask(patches: str) -> object:
-    """What that function makes of a message."""
+    """Return the answer of that function to a message."""
     with spawn(talk, patches) as p:
         p.address.send("hello")
         return p.result(timeout=60)
@@ -74,7 +74,7 @@ def test_patches_of_json_do_not_reach_the_protocol(patches):
 
 
 def test_patches_inside_stay_inside():
-    """What a process changes in its own `json` does not keep it from answering."""
+    """A process that changes its own `json` can still answer."""
 
     def fail(patches):
         exec(patches, {})

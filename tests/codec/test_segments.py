@@ -130,7 +130,7 @@ def test_nothing_of_floats_is_lost() -> None:
 
 
 def test_few_bytes_are_in_the_text() -> None:
-    """A request of its own would cost more than the digits of a few bytes."""
+    """A separate request would cost more than the digits of a few bytes."""
     assert there([bytes(SMALLEST // 2)])[1] == []
     assert size_of(there([bytes(SMALLEST // 2)] * 10)[1]) == 0  # one object
     assert len(there([bytes(SMALLEST // 2) + bytes([n]) for n in range(10)])[1]) == 1
@@ -192,7 +192,7 @@ def test_small_rows_are_no_table() -> None:
     assert there([{"a": "x"} for _ in range(1_000)])[0].startswith("p")
 
 
-# What strangers write
+# Input from untrusted senders
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ ROWS = FEWEST_ROWS + 1
 
 
 class Text(str):
-    """A text of a class of its own."""
+    """A subclass of str."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""The vectors of the wire format, which another language can be written against: what capsend writes, and what a guest in C reads and writes."""
+"""The vectors of the wire format, for implementations in other languages: capsend writes them, and a guest in C reads and writes them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_what_is_no_message_is_refused(vector):
 
 @pytest.fixture(scope="module")
 def rewritten(tmp_path_factory) -> Iterator[Callable[[str], Any]]:
-    """Give a text to a process in C, and return what it says: the same value, if it could read it."""
+    """Pass a text through a process in C: it returns the same value if it could read the text."""
     try:
         made = compile_c(GUESTS / "c" / "wire.c", tmp_path_factory.mktemp("wire") / "wire.wasm")
     except ToolchainMissing as missing:
@@ -88,7 +88,7 @@ def rewritten(tmp_path_factory) -> Iterator[Callable[[str], Any]]:
 
 @named([vector for vector in WRITTEN + READ if vector.get("needs", "core") == "core"])
 def test_a_guest_in_c_reads_and_writes_it(vector, rewritten):
-    """What another language needs most takes it 250 lines: it reads the value, and says it again in words of its own."""
+    """The most important forms take another language 250 lines: the guest reads the value and writes it again."""
     assert same(rewritten(vector["text"]), value(vector))
 
 

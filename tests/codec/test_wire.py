@@ -1,4 +1,4 @@
-"""What goes in comes out: every class, sharing, cycles; and nothing else comes out of what a process wrote."""
+"""Round trips of every class, with sharing and cycles; and nothing else is decoded from a process's text."""
 
 from __future__ import annotations
 
@@ -288,7 +288,7 @@ def test_the_documented_format_is_the_real_one() -> None:
     assert list(examples.values()) == [there((b"\xff", [1])), there(loop)]
 
 
-# What has no encoding
+# Values without an encoding
 
 
 def unsendable() -> dict[str, tuple[object, str]]:
@@ -326,7 +326,7 @@ class Stubborn:
 
 @pytest.mark.parametrize("name", unsendable())
 def test_what_cannot_be_sent_is_named_by_its_path(name: str) -> None:
-    """The refusal says where in the value the offending part stands."""
+    """The refusal has the path to the offending part."""
     value, path = unsendable()[name]
     with pytest.raises(codec.NotEncodable) as caught:
         there(value)
@@ -352,7 +352,7 @@ def test_the_host_says_what_cannot_be_sent() -> None:
     assert pickle.loads(pickle.dumps(caught.value)).path == "rows[0]"
 
 
-# What the host does not accept
+# Texts that the host refuses
 
 
 HOSTILE_TEXTS = {

@@ -155,7 +155,7 @@ def test_arguments_are_literals_or_else_strings(capsend, text: str, shown: str) 
 
 
 def test_name_equals_value_is_a_keyword_argument(capsend) -> None:
-    """What follows NAME= is read like any argument."""
+    """The text after NAME= is read like any argument."""
     assert capsend("run", "shop:total", "4", "currency=GBP").stdout == "'4 GBP'\n"
 
 
@@ -274,7 +274,7 @@ def test_ctrl_c_ends_the_process_and_the_command(shop: Path, template: object) -
 
 
 def test_explain_says_no_and_why_as_plain_text(capsend) -> None:
-    """Without a terminal a line begins with yes or NO, and the cure stands below."""
+    """Without a terminal a line begins with yes or NO, and the cure is on a line below."""
     done = capsend("explain", "shop:price")
     assert done.returncode == 1
     assert done.stdout.splitlines()[:3] == [
@@ -342,7 +342,7 @@ def test_doctor_reports_a_cache_that_others_can_write_to(shop: Path, tmp_path: P
 
 
 def test_doctor_reports_a_cache_where_nothing_can_be_written(tmp_path: Path) -> None:
-    """It tries, and does not only look: here the place above the cache is a file system that takes nothing."""
+    """The doctor tries to write: in this test the folder above the cache is on a read-only file system."""
     environment = os.environ | {"CAPSEND_CACHE_DIR": "/proc/capsend"}
     command = [sys.executable, "-m", "capsend", "doctor"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250, check=False)
@@ -454,7 +454,7 @@ def test_help_has_an_example(capsend, command: list[str]) -> None:
 
 @pytest.fixture
 def demonstration(capsend) -> str:
-    """What the demonstration writes; `CAPSEND_DEMONSTRATION` names a file with that of one that has just been run."""
+    """The output of the demonstration; `CAPSEND_DEMONSTRATION` names a file with the output of a run just before."""
     if written := os.environ.get("CAPSEND_DEMONSTRATION"):
         return Path(written).read_text(encoding="utf-8")
     done = capsend("demo")
@@ -478,7 +478,7 @@ def test_demo_shows_the_refusal_with_a_caret_below_the_name(demonstration: str) 
 
 
 def test_demo_contains_hostile_functions(demonstration: str) -> None:
-    """Memory, time, files and a crash have one line each, and none got what it wanted."""
+    """Memory, time, files and a crash have one line each, and no attack succeeded."""
     said = {line[:19].strip(): line[19:] for line in demonstration.splitlines() if line.startswith("  ")}
     assert "MemoryLimitExceeded after" in said["memory limit"]
     assert "TimeLimitExceeded after" in said["time limit"]
@@ -540,7 +540,7 @@ def test_hook_of_pre_commit_checks_captures(tmp_path: Path, mypy_caches: Path) -
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """Run git, with nobody's settings."""
+    """Run git without user settings."""
     environment = os.environ | {
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_AUTHOR_NAME": "a",

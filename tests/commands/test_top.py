@@ -135,7 +135,7 @@ def test_processes_are_shown_as_lines_while_the_program_runs(folder: Path) -> No
 
 
 def test_children_are_shown_below_their_parents(folder: Path) -> None:
-    """What a process has spawned stands behind it, a step to the right."""
+    """Children of a process are listed after it, indented by a step."""
     with subprocess.Popen(
         command("program:family"), cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as running:
@@ -153,7 +153,7 @@ def test_children_are_shown_below_their_parents(folder: Path) -> None:
 
 
 def test_processes_are_shown_as_a_table_on_a_terminal(folder: Path) -> None:
-    """The table is drawn over again, and what processes print stands above it."""
+    """The table is redrawn in place, and output of processes appears above it."""
     ours, theirs = pty.openpty()
     environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
     running = subprocess.Popen(
@@ -247,21 +247,21 @@ def test_ctrl_c_ends_the_program_and_its_processes(folder: Path) -> None:
 
 @attrs.frozen
 class Member:
-    """What is known of a process, as far as the tree is concerned."""
+    """A process, as far as the tree is concerned."""
 
     id: int
     parent: int | None
 
 
 def test_children_stand_behind_their_parents() -> None:
-    """In the order in which they began; a process whose parent has ended stands at the root."""
+    """Children are in the order of their starts; a process whose parent has ended is at the root."""
     members = [Member(1, None), Member(2, None), Member(3, 1), Member(4, 2), Member(5, 3), Member(6, 1), Member(8, 7)]
     found = [(member.id, depth) for member, depth in in_tree(members)]
     assert found == [(1, 0), (3, 1), (5, 2), (6, 1), (2, 0), (4, 1), (8, 0)]
 
 
 def test_no_word_is_broken_on_a_narrow_terminal() -> None:
-    """What has no room ends in an ellipsis, and every heading stands in one line."""
+    """Text without room ends in an ellipsis, and every heading is on one line."""
     narrow = Console(width=40, force_terminal=True, file=io.StringIO(), color_system=None)
     rows = table("id", "process", "state", "memory", "mailbox", to=narrow, right=("id",))
     rows.add_row("1", "a_function_with_a_long_name", "waiting", "54.1 MB", "0")

@@ -56,7 +56,7 @@ def test_odd_module_name_finds_nothing(module):
 
 
 def test_global_of_another_module_is_declared_per_process(tmp_path):
-    """`NAME: PerProcess[...]` in a declaration file stands for the annotation that the module itself lacks."""
+    """`NAME: PerProcess[...]` in a declaration file replaces the annotation that the module lacks."""
     mine = table_of(tmp_path, geo="REGISTRY: PerProcess[dict[str, int]]\nOTHER: PerProcess\n")
     assert mine.is_per_process("geo.REGISTRY")
     assert mine.is_per_process("geo.OTHER")
@@ -124,7 +124,7 @@ def test_answering_does_not_import_the_described_module():
 
 
 def test_file_is_read_only_when_its_module_is_asked_for(tmp_path):
-    """A broken file hurts nobody who does not ask for its module."""
+    """A broken file affects only queries about its module."""
     mine = table_of(tmp_path, good="class A(ProcessSend): 'x'", broken="def")
     assert mine.by_name("good.A") is not None
     with pytest.raises(DeclarationError, match=r"broken.pyi:1: not Python syntax"):
@@ -256,7 +256,7 @@ def test_names_of_other_versions_are_known_by_name_only(tmp_path):
     ],
 )
 def test_invalid_file_is_an_error_with_its_line_and_the_cure(tmp_path, text, message):
-    """Whoever writes a declaration is told the file, the line, what is wrong, and what to write."""
+    """The error has the file, the line, the mistake, and its correction."""
     with pytest.raises(DeclarationError, match=message):
         table_of(tmp_path, m=text).by_name("m.A")
 
@@ -305,7 +305,7 @@ def test_installed_package_ships_declarations(tmp_path, monkeypatch):
 
 
 def test_image_holds_what_packages_declare_of_its_modules(tmp_path, monkeypatch):
-    """A process that spawns judges classes of other packages by the same declarations, which stand beside capsend's own there."""
+    """A process that spawns judges classes of other packages by the same declarations, which its image has next to capsend's."""
     install(
         tmp_path / "site",
         monkeypatch,
@@ -337,7 +337,7 @@ def test_two_packages_that_declare_one_class_are_a_conflict(tmp_path, monkeypatc
 
 
 def test_package_may_not_declare_the_standard_library(tmp_path, monkeypatch):
-    """What capsend declares is not for others to change."""
+    """Other packages cannot change capsend's declarations."""
     install(
         tmp_path / "site", monkeypatch, distribution="bad", entry="bad_traits", threading="class Lock(ProcessSend): 'a'"
     )

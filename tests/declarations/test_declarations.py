@@ -149,7 +149,7 @@ def evaluate(expression: str) -> object:
 
 
 def class_of(expression: str) -> type:
-    """Return the class of a sample's value, and close the value where it warns if nobody does."""
+    """Return the class of a sample's value; close the value if it would otherwise warn."""
     value: Any = evaluate(expression)
     if expression.startswith("os.scandir("):
         value.close()
@@ -182,7 +182,7 @@ def declared() -> list[Declaration]:
 
 
 def test_every_declaration_names_a_real_object_of_the_running_python(declared):
-    """What a file declares exists there and is found by its class; of typing, an alias object stands for the class."""
+    """Every declared object exists in its module and is found by its class; in typing, an alias object represents the class."""
     for declaration in declared:
         found = declared_object(declaration)
         if isinstance(found, type):
@@ -197,7 +197,7 @@ def test_only_private_and_optional_modules_are_missing():
 
 
 def test_every_declaration_has_a_reason_and_a_cure_that_fit_into_a_sentence(declared):
-    """They stand after a colon and before a full stop: no capital, no stop of their own."""
+    """They are used after a colon and before a full stop: no capital, no final stop."""
     for declaration in declared:
         assert declaration.reason, declaration.name
         assert bool(declaration.cure) == (declaration.trait is not Trait.PROCESS_SEND)
@@ -217,7 +217,7 @@ def test_no_class_with_a_trait_derives_from_a_class_without_one(declared):
 
 
 def test_every_alias_leads_to_a_declaration():
-    """An alias in a file gives the answer of the class it stands for."""
+    """An alias in a file gives the answer of its target class."""
     for module in table().modules():
         for name, target in table().aliases(module).items():
             assert table().by_name(name) is table().by_name(target)
@@ -234,7 +234,7 @@ def test_real_values_have_the_declared_trait(trait):
 
 
 def test_hidden_declarations_are_met_by_real_values(declared):
-    """Where no module has a class as an attribute, a sample value shows that the class exists."""
+    """If no module has a class as an attribute, a sample value shows that the class exists."""
     classes = {base for trait in TRAITS for text in sample_lines(trait) for base in class_of(text).__mro__}
     met = {table().of_class(cls) for cls in classes}
     rare = {each.name for each in declared if each.hidden and each not in met}
@@ -295,7 +295,7 @@ def known_to_mypy(files: dict[str, mypy.nodes.MypyFile], declaration: Declaratio
 
 
 def test_every_class_that_typeshed_knows_is_found_by_its_name_there(typeshed, declared):
-    """What mypy calls a class, often after another module than the run time, leads to the same trait."""
+    """Mypy's name of a class, often by another module than at run time, leads to the same trait."""
     known = [(each, info) for each in declared if (info := known_to_mypy(typeshed, each)) is not None]
     assert len(known) > 400
     for declaration, info in known:
@@ -335,6 +335,6 @@ def test_types_that_mypy_infers_have_the_declared_trait(inferred, trait):
 
 
 def test_samples_are_all_different():
-    """A sample that stands twice proves nothing twice."""
+    """A duplicate sample proves nothing."""
     for trait in TRAITS:
         assert len(set(sample_lines(trait))) == len(sample_lines(trait))

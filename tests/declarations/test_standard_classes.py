@@ -66,7 +66,7 @@ def test_what_is_accepted_comes_back_equal(actual):
 
 
 def test_plugin_and_run_time_agree_on_every_class(actual, static):
-    """What one accepts the other does."""
+    """The plugin and the run time accept the same classes."""
     assert len(static) > 400
     gone = "the image's Python"
     differing = [

@@ -23,7 +23,7 @@ UNTIL = {"sum of floats": (3, 12), "private addresses": (3, 13), **OF_PYTHON_3_1
 
 @pytest.fixture(scope="module")
 def answers(template) -> dict[str, list[object]]:
-    """Return {row: [answer here, answer inside]}."""
+    """Return {row: [answer of the host, answer of the process]}."""
     done = subprocess.run(
         [sys.executable, differences.__file__], capture_output=True, text=True, timeout=300, check=False, input="x"
     )
@@ -34,7 +34,7 @@ def answers(template) -> dict[str, list[object]]:
 
 @pytest.mark.parametrize("row", differences.ROWS)
 def test_difference_of_the_page_is_there(answers, row):
-    """Where the host's Python is as new as the image's, those of the version are gone."""
+    """Differences between Python versions disappear if the host's Python is as new as the image's."""
     here, inside = answers[row]
     assert (here != inside) or sys.version_info[:2] >= UNTIL.get(row, (4, 0))
 
@@ -149,7 +149,7 @@ def test_zone_that_nobody_knows_is_utc(template):
 
 
 def test_asserts_and_debug_are_as_in_the_program(tmp_path, template):
-    """What `-O` leaves out here is left out inside."""
+    """Code that `-O` leaves out on the host is left out in the process too."""
     script = tmp_path / "asserting.py"
     script.write_text(
         "from capsend import spawn\n\ndef f():\n    assert False\n    return __debug__\n\nprint(f(), spawn(f).result(60))\n"

@@ -1,4 +1,4 @@
-"""The examples are programs that people copy: each runs, does what its first lines say, survives what it claims to, and type-checks."""
+"""The examples are programs that people copy: each runs, does and survives what its first lines claim, and type-checks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(example: str, *arguments: str) -> list[str]:
 def strict_errors(
     tmp_path_factory: pytest.TempPathFactory, checked: Callable[..., subprocess.CompletedProcess[str]]
 ) -> str:
-    """Return what mypy reports of all examples, those with the same settings in one run."""
+    """Return mypy's reports about all examples; examples with the same settings share a run."""
     reports = []
     for group in ("", "integrations", "arrays"):
         folder = tmp_path_factory.mktemp("strict")
@@ -78,7 +78,7 @@ def test_examples_pass_the_plugin_in_strict_mode(program: Path, strict_errors: s
 
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
-    """Two files that can be read, in two folders, and two that end whoever reads them."""
+    """Two readable files, in two folders, and two files that crash their reader."""
     (tmp_path / "sub" / "deep").mkdir(parents=True)
     (tmp_path / "one.txt").write_text("Words, more words.", encoding="utf-8")
     (tmp_path / "sub" / "deep" / "two.md").write_text("The last words", encoding="utf-8")
@@ -125,7 +125,7 @@ class Client:
         return self._lines.readline().rstrip("\n")
 
     def hears(self, line: str) -> bool:
-        """Whether it reads this line, sooner or later."""
+        """Return whether this line appears in the input, sooner or later."""
         return any(line == heard for heard in iter(self.read, ""))
 
     def close(self) -> None:
@@ -244,7 +244,7 @@ def test_every_example_is_named_in_the_readme() -> None:
 
 @pytest.mark.timeout(1_800)  # an image with numpy is built, if it is not there
 def test_two_processes_analyse_arrays_faster_than_one() -> None:
-    """Where numpy is built for processes, which takes minutes: `capsend image add numpy`."""
+    """Needs numpy built for processes, which takes minutes: `capsend image add numpy`."""
     from capsend.image.native import store
 
     if store.find("numpy") is None:

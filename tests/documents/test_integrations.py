@@ -264,7 +264,7 @@ def test_outside():
 
 
 def test_service_answers_fifty_requests_at_once() -> None:
-    """Each with its own outcome, and hostile ones harm nobody."""
+    """Each has its own outcome, and hostile requests harm no others."""
     needs("fastapi", "httpx")
     import httpx
 

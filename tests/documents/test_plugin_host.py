@@ -1,4 +1,4 @@
-"""The example of a plug-in host: strangers' programs get what they are given, end as they should, and the host goes on."""
+"""The example of a plug-in host: untrusted programs get only their API, end as they should, and the host continues."""
 
 import subprocess
 import sys

@@ -60,7 +60,7 @@ def run(command: str, folder: Path) -> list[str]:
 
 
 def agrees(shown: list[str], had: list[str]) -> bool:
-    """Compare lines; a line `...` stands for any number of them."""
+    """Compare lines; a line `...` matches any number of lines."""
     pattern = "".join(r"(?:.*\n)*" if line == "..." else re.escape(line) + r"\n" for line in shown)
     return re.fullmatch(pattern, "".join(f"{line}\n" for line in had)) is not None
 

@@ -115,7 +115,7 @@ def test_help_describes_the_call(act: Any) -> None:
 
 @pytest.mark.parametrize(("name", "act", "own"), ACTS, ids=[name for name, _, _ in ACTS])
 def test_every_parameter_is_explained(name: str, act: Any, own: str) -> None:
-    """Its name stands in the docstring of what takes it, in that of its class, or in one that it refers to."""
+    """The parameter's name is in the docstring of the function or class, or in one that it refers to."""
     text = text_of(name, act, own)
     try:
         parameters = inspect.signature(act).parameters

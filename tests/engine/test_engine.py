@@ -1,4 +1,4 @@
-"""The engine: what a guest has, how it ends, and that it ends alone."""
+"""The engine: the abilities of a guest, how it ends, and that it ends alone."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ def shipped(function, *args):
 
 
 def run_guest(template, function, *args, memory=MEMORY, host=None):
-    """Run a function in a guest and return what it returns, or raise what it raises."""
+    """Run a function in a guest and return its result, or raise its error."""
     shipment = shipped(function, *args)
     guest = engine.Guest(template, memory=memory, host=host or (lambda operation, payload: ""))
     try:
@@ -30,7 +30,7 @@ def run_guest(template, function, *args, memory=MEMORY, host=None):
 
 
 class Running:
-    """A guest that runs on a thread of its own; `wrote` is set when it has written something."""
+    """A guest that runs on a separate thread; `wrote` is set once it has written something."""
 
     def __init__(self, template, function):
         self.shipment = shipped(function)
@@ -144,7 +144,7 @@ def test_guest_has_no_files_no_variables_no_arguments_and_no_network(template):
 
 
 def test_guests_share_nothing(template):
-    """What one guest changes, the next does not see."""
+    """Changes made by one guest are invisible to the next."""
 
     def leave_a_mark():
         import logging
@@ -250,7 +250,7 @@ def test_forked_child_is_told_that_the_engine_is_gone(run_script):
 
 
 def test_damaged_file_is_refused_with_its_name(tmp_path):
-    """What is no compiled image is not loaded."""
+    """A file that is not a compiled image is not loaded."""
     path = tmp_path / "image.cwasm"
     path.write_bytes(b"\0asm nonsense")
     with pytest.raises(ValueError, match=r"image\.cwasm cannot be loaded"):

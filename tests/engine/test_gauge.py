@@ -1,4 +1,4 @@
-"""How much memory a process has, as the host knows it."""
+"""The memory of a process, as known to the host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MIB = 1 << 20
 
 
 def test_memory_of_a_process_is_known_after_its_end() -> None:
-    """What a process held at the end is in its stats; the interpreter's own 50 million bytes are part of it."""
+    """The memory of a process at its end is in its stats, including the interpreter's 50 million bytes."""
     p = capsend.spawn(lambda: None)
     p.result(timeout=60)
     assert 30 * MIB < p.stats().memory < 80 * MIB

@@ -1,4 +1,4 @@
-"""What other systems lack is not needed at import; they are tried by taking it away. See `docs/platforms.md` for what was never run."""
+"""Features that other systems lack are not needed at import; the tests remove them. See `docs/platforms.md` for systems that were never tried."""
 
 from __future__ import annotations
 

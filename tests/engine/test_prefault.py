@@ -1,4 +1,4 @@
-"""What an image says of its memory: where it is, and which of its pages every process writes to."""
+"""An image's record of its memory: its place, and the pages that every process writes to."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_guest_runs_the_same_without_pages_copied_ahead(template: engine.Templ
 
 
 def test_what_an_operation_puts_off_is_done_at_its_end(template: engine.Template) -> None:
-    """Also when the operation fails: a receiver that nobody wakes would wait for ever."""
+    """This also holds if the operation fails: a receiver that is not woken would wait for ever."""
     for fails in (False, True):
         done: list[int] = []
 

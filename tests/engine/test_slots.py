@@ -54,7 +54,7 @@ def guest_of(template: engine.Template) -> engine.Guest:
 
 @pytest.mark.parametrize("scans", [True, False])
 def test_a_slot_that_comes_back_is_as_new(own: Slots, monkeypatch: pytest.MonkeyPatch, *, scans: bool) -> None:
-    """Whether the system reports what was written, or all of it is dropped."""
+    """This holds whether the system reports the written pages, or all pages are dropped."""
     if not scans:
         monkeypatch.setattr(slots, "_scanner", lambda _process: None)
     elif slots._scanner(os.getpid()) is None:
@@ -142,7 +142,7 @@ def test_nothing_of_a_process_is_in_the_memory_of_the_next(template: engine.Temp
 
 
 def test_an_access_outside_of_the_memory_ends_the_guest_and_nothing_else(tmp_path: Path) -> None:
-    """In the guard, and behind what the guest has by now: the engine tells such a fault from one of the host."""
+    """In the guard, and after the guest's present memory: the engine distinguishes such a fault from one of the host."""
     text = """
     (component (core module $m
         (memory (export "memory") 1)

@@ -1,4 +1,4 @@
-"""What is used of other projects beyond their promises is listed in one place each, completely, and a change of it is told in a sentence."""
+"""The uses of other projects beyond their promises are listed completely, one file per project, and a change is reported in a sentence."""
 
 from __future__ import annotations
 

@@ -36,13 +36,13 @@ class ToolchainMissing(Exception):
 
 
 def compile_c(source: Path, made: Path, *, libc: bool = False, command: bool = False) -> Path:
-    """Compile one C file. Without a libc that takes no time; the first one with it builds the libc, 20 s of CPU, which zig keeps.
+    """Compile one C file. Without a libc this takes no time; the first file with a libc builds it, 20 s of CPU, and zig keeps it.
 
     Args:
         source: the file.
         made: the module.
         libc: whether there is a libc, on top of WASI.
-        command: whether it is a program with a `main` of its own.
+        command: True if it is a program with a `main` function.
 
     Raises:
         ToolchainMissing: there is no compiler.
@@ -84,7 +84,7 @@ def install(language: str, *, at_once: bool = True) -> Path:
 
     Args:
         language: its folder.
-        at_once: whether to install what is not there: for what takes seconds, not minutes.
+        at_once: True to install missing tools: for those that take seconds, not minutes.
 
     Raises:
         ToolchainMissing: it is not there, and cannot or should not be installed now.
@@ -103,7 +103,7 @@ def install(language: str, *, at_once: bool = True) -> Path:
             raise ToolchainMissing(f"{names} is heavy, and not installed: python -m tests.guests.languages")
         (folder / "package.json").write_text(wanted, encoding="utf-8")
         try:
-            # Where there is no network that must not take minutes.
+            # Without a network this must not take minutes.
             patience = ["--fetch-retries=1", "--fetch-timeout=30000"]
             _run(["npm", "install", "--silent", "--no-audit", "--no-fund", *patience, "--prefix", str(folder)])
         except (AssertionError, subprocess.TimeoutExpired) as error:

@@ -21,7 +21,7 @@ def message(*nodes):
 
 
 class Sent:
-    """A class that goes along."""
+    """A class that is sent with the attack."""
 
     value = 1
 

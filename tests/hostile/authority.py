@@ -27,7 +27,7 @@ for _name in ("read", "write"):
 
 
 def status():
-    """What reading does not change."""
+    """Return the host's state that reading does not change."""
     found = (_root / "read" / "x").stat()
     return found.st_mode, found.st_size, found.st_mtime_ns, found.st_nlink, found.st_ino
 
@@ -74,7 +74,7 @@ def host():
 
 
 def refused(action):
-    """Whether it raised."""
+    """Return whether an action raised."""
     try:
         action()
     except Exception:
@@ -83,7 +83,7 @@ def refused(action):
 
 
 def is_untouched():
-    """Whether what nobody may change is as it was; asked in the host."""
+    """Return whether the protected state is unchanged; called on the host."""
     here = sorted(path.name for path in _root.iterdir()), sorted(path.name for path in (_root / "read").iterdir())
     contents = (_root / "read" / "x").read_text(), (_root / "secret").read_text()
     return (here, contents, status()) == ((["read", "secret", "write"], ["out", "x"]), ("untouched", SECRET), _status)

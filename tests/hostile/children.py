@@ -30,7 +30,7 @@ def host(operation, payload):
 
 
 def pack(name, *args, module="math", **head):
-    """What spawns a function of the image."""
+    """Return a program that spawns a function of the image."""
     encode = sys.modules["capsend.codec.text"].encode
     text = encode((args, {}), externals=lambda _: None)
     return f'{json.dumps({"name": name, **head})}\n{{"entry":0,"steps":[["n","{module}","{name}"]]}}\n0:{text}'
@@ -160,7 +160,7 @@ def tell_of_folders_that_it_was_not_given():
 
 @attack("normal", returns=lambda kinds: set(kinds) == {"[", "!"}, tree_memory=256 * MIB)
 def fill_the_host_with_long_paths():
-    """They are charged to the tree, whatever they stand for."""
+    """Paths are charged to the tree, whatever they name."""
     number, name = folder_number(), "x" * 200
     names = ",".join(f"{number}/{each}{name}" for each in range(9_000))
     return [
@@ -247,7 +247,7 @@ def spawn_what_never_was_a_program():
 @attack("normal", returns=lambda told: all(told))
 def return_garbage_to_the_parent():
     def lie(text: str):
-        # What is sent ahead is the beginning of the answer; the rest follows as what cannot be sent.
+        # The part that is sent ahead is the beginning of the answer; the rest is something that cannot be sent.
         vars(sys.modules["wit_world"])[HOST](4, text)
 
     lies = [

@@ -1,4 +1,4 @@
-"""Attacks by what the host does with an answer, a message or a record: values too deep to free, keys that seek for ever, work, and what stays."""
+"""Attacks on the host's handling of answers, messages and records: values too deep to free, keys that probe for ever, work, and leftovers."""
 
 import json
 import sys

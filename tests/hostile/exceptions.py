@@ -1,4 +1,4 @@
-"""Attacks through the exception that ends a process: what it says, what it holds, where it claims to come from."""
+"""Attacks through the exception that ends a process: its text, its parts, its claimed origin."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ def forged(**more):
 
 
 class Sent(Exception):
-    """A class that goes along."""
+    """An exception class that is sent with the attack."""
 
 
 @attack("failed", Exception)

@@ -1,4 +1,4 @@
-"""How an attack is expected to end, written above it."""
+"""The expected end of an attack, written above it."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from capsend import Image
 
 
 def test_the_type_checker_and_the_image_agree_on_every_module() -> None:
-    """Of the host's standard library; private modules that the image has under other names are nobody's to import."""
+    """About the host's standard library; programs do not import private modules that the image has under other names."""
     names = pytest.importorskip("capsend_mypy.names")
     held = Image().modules
     public = {module for module in sys.stdlib_module_names if not module.startswith("_")}

@@ -36,7 +36,7 @@ void free(void *memory) { (void)memory; }
 
 
 class Blas:
-    """The library, in a memory of its own."""
+    """The library, in a separate memory."""
 
     def __init__(self, path: Path) -> None:
         engine = wasmtime.Engine()

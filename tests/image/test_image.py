@@ -1,4 +1,4 @@
-"""Images: what is inside, what is refused, and that a damaged or foreign file is never loaded."""
+"""Images: their content, their refusals, and that a damaged or foreign file is never loaded."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ from capsend.image.image import ABSENT, clear_images, list_images
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """An empty cache of its own."""
+    """An empty, separate cache."""
     monkeypatch.setenv("CAPSEND_CACHE_DIR", str(tmp_path))
     return tmp_path / "images"
 
@@ -180,7 +180,7 @@ def test_cache_that_others_can_write_is_refused(cache):
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 def test_cache_in_a_folder_of_which_others_may_rename_it_is_refused(copied, tmp_path):
-    """They could put another folder of this user's in its place; in a sticky one, as /tmp is, nobody can."""
+    """Others could replace it by another folder of this user; in a sticky folder, such as /tmp, they cannot."""
     assert copied.is_relative_to(tmp_path)
     tmp_path.chmod(0o1777)
     image._load(copied)
@@ -280,7 +280,7 @@ def where_things_lie() -> tuple[int, list[int]]:
 
 
 def test_new_objects_lie_behind_all_that_the_image_holds() -> None:
-    """What a process makes lies side by side in the room that is kept free, so that few of the image's pages are copied for it."""
+    """Objects that a process makes are placed next to each other in the free room, so that few of the image's pages are copied for it."""
     last, made = Environment().spawn(where_things_lie).result(timeout=60)
-    # What the start of a program lets go of may be used again: one hole, and not those that the image had.
+    # Objects freed at the start of a program may be reused: one hole, instead of the image's holes.
     assert sum(place < last for place in made) <= 1, (last, made)

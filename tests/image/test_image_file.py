@@ -212,15 +212,15 @@ def test_any_bytes_are_an_error(tmp_path_factory, rest, length):
 
 
 def test_what_is_no_file_is_refused_at_once(tmp_path):
-    """A folder, a pipe whose other end nobody opens, a device, and nothing at all."""
+    """A folder, a pipe without a writer, a device, and a missing file."""
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero"), tmp_path / "nothing"):
-        with pytest.raises(ImageError, match=r"is no file|cannot be read"):
+        with pytest.raises(ImageError, match=r"is not a file|cannot be read"):
             Image.from_file(path)
 
 
 def test_a_file_that_others_can_write_needs_a_digest(file):
-    """An image decides what functions answer: it is nobody's but the user's or the system's, or its digest is known."""
+    """An image controls the results of functions: it must belong to the user or the system, or its digest must be known."""
     digest = Image.from_file(file).file.digest
     file.chmod(0o666)
     with pytest.raises(ImageError, match=re.escape("Image.from_file(path, digest=...)")):

@@ -1,4 +1,4 @@
-"""The merger of images: a merged component does what the component did, and one that it does not know is left alone."""
+"""The merger of images: a merged component behaves like the original, and an unsupported one is not changed."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from capsend.image.translating import translate
 if TYPE_CHECKING:
     from pathlib import Path
 
-# A component as componentize-py links them: a module with the memory and the table, another that calls it and fills the table, one
-# through which both reach the host, one that completes that, and one that only puts functions into the table.
+# A component as linked by componentize-py: one module with the memory and the table; one that calls it and fills the
+# table; one through which both reach the host; one that completes that; and one that only puts functions into the
+# table.
 LINKED = """
 (component
   (import "host" (func $host (param "text" string) (result u32)))
@@ -144,7 +145,7 @@ PLAIN = engine.assemble(LINKED.format(limit="", lifts=LIFTS))
 
 
 def call(component: bytes, name: str, argument: int) -> tuple[object, list[str]]:
-    """Return the results of two calls, or the first line of what went wrong, and what the host was sent."""
+    """Return the results of two calls, or the first line of the error, and the requests to the host."""
     config = wasmtime.Config()
     config.epoch_interruption = True
     with wasmtime.Engine(config) as owner:
@@ -190,7 +191,7 @@ def test_limit_of_a_memory_stays() -> None:
 
 
 def test_tables_are_filled_with_constants() -> None:
-    """Every segment of the merged module stands at a number: only then is a table filled when it is used, not at the start."""
+    """Every segment of the merged module has a constant position: only then is a table filled on use, not at the start."""
     (start,) = [reader.at for kind, reader, behind in sections(merge(PLAIN)) if kind == 1 and behind - reader.at > 500]
     merged = merge(PLAIN)
     end = next(behind for kind, reader, behind in sections(merged) if reader.at == start)
@@ -293,7 +294,7 @@ INSTRUCTIONS = {
 
 @pytest.mark.parametrize("name", INSTRUCTIONS)
 def test_instruction_is_renumbered(name: str) -> None:
-    """What an instruction refers to gets its new number, one that stands in padding too; its other operands, which look alike, stay."""
+    """References of an instruction get their new numbers, even padded ones; its other operands, which look alike, are unchanged."""
     if name == "block with a value":
         body, expected = b"\0\x02\x7f\x10\x05\x0b", b"\0\x02\x7f\x10" + leb(205) + b"\x0b"
         assert shifted(200).renumber(body) == expected

@@ -126,7 +126,7 @@ def test_structures_of_the_headers_are_those_of_the_library(environment: Environ
 
 
 def test_extension_that_writes_over_its_memory_harms_its_own_process_only(environment: Environment) -> None:
-    """Those beside it, and those after it from the same image, go on."""
+    """Processes at the same time, and later ones from the same image, are not affected."""
 
     def scribble() -> None:
         import tiny

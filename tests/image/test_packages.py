@@ -1,6 +1,7 @@
-"""Images with packages: what goes in of them, what is left out, and what is refused with which words.
+"""Images with packages: what is included, what is left out, and the words of refusals.
 
-`CAPSEND_PACKAGES=1` runs the long form: an image of much used packages, as far as they are installed here, each imported inside.
+`CAPSEND_PACKAGES=1` runs the long form: an image of much used packages, as far as they are installed, each imported in
+a process.
 """
 
 from __future__ import annotations
@@ -207,9 +208,10 @@ BUILD = f"from capsend.image import Image; Image(packages={FILLED}).ensure(); pr
 
 @pytest.fixture(scope="module")
 def built_at_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[tuple[str, str]]]]:
-    """A cache in which two programs wanted the same image at the same time, and what they wrote: the one image of these tests.
+    """A cache in which two programs needed the same image at the same time, and their output: the image of these tests.
 
-    It has a package that has data, optional native code, and imports that only an operating system has, and one that is installed here.
+    It has one package with data, optional native code, and imports that need an operating system, and one that is
+    installed on the host.
     """
     site, cache = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("cache")
     install(site, "filled", PACKAGE)
@@ -332,7 +334,7 @@ def test_plain_data_of_an_instance_of_a_package_is_that_of_the_host(filled: Envi
 
 
 def test_other_changes_of_an_instance_of_a_package_are_refused(filled: Environment, settings: Any) -> None:
-    """Nobody knows who else holds what it holds."""
+    """Other code may hold the same objects."""
     own = settings.SETTINGS
     own.rules["f"] = print
     with pytest.raises(
@@ -459,7 +461,7 @@ LONG = pytest.mark.skipif(
 @LONG
 @pytest.mark.parametrize(("names", "least"), [(MUCH_USED, 20), (("networkx", "sympy"), 1)], ids=["many", "large"])
 def test_much_used_packages_go_in_and_can_be_imported(names: tuple[str, ...], least: int) -> None:
-    """All at once, as far as they are installed here."""
+    """All packages that are installed go into one image."""
     there = []
     for name in names:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

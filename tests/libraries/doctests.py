@@ -54,7 +54,10 @@ class _Shown(ast.NodeTransformer):
 
 
 def write(module: types.ModuleType, folder: Path, *, prelude: str = "") -> tuple[str, list[Group]] | None:
-    """Write the module with the functions of a module's docstrings; return its name and what is in it, None where there are no examples.
+    """Write the module with the functions of a module's docstrings.
+
+    Returns:
+        (name, functions) of the module; None without examples.
 
     Args:
         module: whose docstrings.

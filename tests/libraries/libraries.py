@@ -59,7 +59,7 @@ MANY: Final = (
 
 
 def install(library: Library, folder: Path) -> Path:
-    """Install a library into a folder of its own, which is no place of packages, in pure Python where there is such a wheel; return the folder."""
+    """Install a library into a separate folder, which is not a folder of packages, as pure Python if there is such a wheel; return the folder."""
     target = folder / library.name
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", str(target)]
     pure = ["--only-binary=:all:", "--platform", "any", "--implementation", "py", "--abi", "none"]

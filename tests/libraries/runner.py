@@ -56,7 +56,7 @@ def modules(names: list[str]) -> Iterator[types.ModuleType]:
 
 
 def on_host(function: Any) -> tuple[str, ...]:
-    """Call a function here."""
+    """Call a function on the host."""
     signal.signal(signal.SIGALRM, _alarm)
     signal.alarm(10)
     try:
@@ -126,7 +126,7 @@ def cure(rows: dict[str, dict[str, Any]], functions: dict[str, Any]) -> None:
 
 
 def _is_installed(package: str) -> bool:
-    """Tell whether a package is here: what an example imports in vain is not."""
+    """Return whether a package is installed: an example that imports a missing one is skipped."""
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return bool(importlib.metadata.distribution(package))
     return False

@@ -1,4 +1,4 @@
-"""What messages of bytes and handles are to Python, and the other way round."""
+"""The conversion of messages of bytes and handles to and from Python values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GRANTS = tuple(PortGrant(Port(f"port {number}")) for number in range(5))
 
 @given(st.binary(max_size=300), st.lists(st.sampled_from(GRANTS), max_size=8))
 def test_bytes_and_handles_survive_the_way_through_python(data: bytes, grants: list[PortGrant]):
-    """What a guest sends arrives the same, whether or not a Python process passes it on."""
+    """A guest's message arrives unchanged, even if a Python process forwards it."""
     envelope = Envelope("", tuple(grants), data=data)
     assert message_of(envelope) == Message(BYTES, data, tuple(grants))
     assert of_text(text_of(envelope)[0], tuple(grants)) == Message(BYTES, data, tuple(grants))
@@ -39,7 +39,7 @@ def test_bytes_and_handles_survive_the_way_through_python(data: bytes, grants: l
     | st.text('[]{}",:gpst0123456789abcdefhx', max_size=60).map("g".__add__)
 )
 def test_any_text_is_some_message(text: str):
-    """A peer that sends nonsense confuses nobody but the guest that reads it."""
+    """A peer that sends malformed text confuses only the guest that reads it."""
     message = of_text(text, GRANTS)
     assert message.kind in {BYTES, VALUE}
     if message.kind == VALUE:
@@ -55,14 +55,14 @@ PLAIN = st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_
     )
 )
 def test_other_values_arrive_as_text(value: Any):
-    """Which says them exactly."""
+    """The text represents them exactly."""
     message = of_text(codec.encode(value), ())
     assert message.kind == VALUE
     assert codec.decode(message.data.decode("ascii")) == value
 
 
 def test_handles_may_stand_in_any_order_and_twice():
-    """As a Python process may send them; a number that stands for none makes it another value."""
+    """A Python process may send them so; a number without a handle makes it another value."""
     parts = iter([{"h": 1}, {"h": 0}, {"h": 1}])
     text = codec.encode((b"x", (_Handle(), _Handle(), _Handle())), externals=lambda _: next(parts))
     assert of_text(text, GRANTS).grants == (GRANTS[1], GRANTS[0], GRANTS[1])

@@ -103,7 +103,7 @@ def test_call_to_one_that_had_ended_fails_at_once():
 
 
 def test_answer_after_the_timeout_is_dropped():
-    """A late answer reaches nobody, and its sender is told."""
+    """A late answer is dropped, and its sender is notified."""
     with Mailbox[Get]() as inbox:
         with pytest.raises(TimeoutError):
             inbox.address.call(Get, timeout=0.01)
@@ -151,7 +151,7 @@ def try_all(inbox: Mailbox[Any], address):
 
 
 def test_process_gives_on_fewer_rights_than_it_holds():
-    """A process weakens an address as the host does, also before it gives it to a child, and gets back no right that it had lost."""
+    """A process can weaken an address like the host, also before it passes the address to a child; lost rights do not come back."""
 
     def attempt(address):
         again = address.monitor_only().send_only().monitor_only()
@@ -202,7 +202,7 @@ def test_weak_addresses_allow_what_they_say():
 
 
 def test_an_address_for_an_answer_is_nobody_to_the_caller():
-    """Whatever the caller does with it while it makes the message: it never stands for an address that the caller holds."""
+    """Whatever the caller does with it while it makes the message, it never represents an address that the caller holds."""
 
     def misuse(address: Any, other: Any) -> list[str]:
         names = []

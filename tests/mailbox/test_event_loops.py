@@ -115,7 +115,7 @@ async def _late(inbox: Any, never: Any) -> list[str]:
 
 
 def test_forms_for_event_loops_take_the_timeouts_of_the_others():
-    """The time limit and its words are those of `receive`, `call` and `send`, here and inside."""
+    """The time limits and their messages are those of `receive`, `call` and `send`, on the host and in a guest."""
 
     def never(inbox: Mailbox[object]) -> None:
         time.sleep(600)

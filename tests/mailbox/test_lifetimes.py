@@ -123,7 +123,7 @@ def test_notice_comes_behind_what_the_process_had_sent():
 
 @pytest.mark.parametrize(("how", "reason"), ENDINGS)
 def test_linked_process_goes_along_unless_the_end_is_normal(how, reason):
-    """A link is symmetric, and a normal end hurts nobody."""
+    """A link is symmetric, and a normal end has no effect."""
     with Environment(memory=256 << 20).spawn(idle) as p, process(idle).spawn() as q:
         q.link(p)
         end(p, how)
@@ -167,7 +167,7 @@ def test_link_to_a_dead_process_is_an_exit_at_once():
 
 @pytest.mark.parametrize(("weaken", "act"), [("send_only", "link"), ("send_only", "monitor"), ("monitor_only", "link")])
 def test_weak_address_does_not_let_its_holder_link(weaken, act):
-    """Who may only send, or only monitor, cannot take the receiver along."""
+    """A holder that may only send, or only monitor, cannot end the receiver by ending itself."""
 
     def attack(inbox: Mailbox[Any], address, act):
         getattr(inbox, act)(address)
@@ -180,7 +180,7 @@ def test_weak_address_does_not_let_its_holder_link(weaken, act):
 
 
 def test_process_that_traps_exits_gets_a_message():
-    """Who traps exits lives on and is told, a normal end included."""
+    """A process that traps exits keeps running and is notified, even of a normal end."""
 
     def guard(inbox: Mailbox[Any], addresses, ready):
         inbox.trap_exits = True
@@ -220,7 +220,7 @@ def test_unlinked_processes_part():
 
 
 def test_exit_with_success_is_a_normal_end_to_those_linked():
-    """`sys.exit(0)` hurts nobody, here and among processes that a process spawned; other codes do."""
+    """`sys.exit(0)` has no effect on linked processes, on the host and among children; other codes do."""
 
     def among_themselves() -> tuple[str | None, str | None]:
         p, q = spawn(sys.exit, 0), spawn(time.sleep, 0.1)
@@ -333,7 +333,7 @@ FORGED = [
 
 
 def test_handles_that_a_process_does_not_hold_are_worth_nothing():
-    """Numbers are the process's own: guessing others reaches nobody."""
+    """Numbers are per process: guessing others reaches nothing."""
     with Mailbox[Any]() as inbox:
         p = process(raw).spawn([*FORGED, (10, "0 -1 0 :s")])
         other = spawn(lambda a: a.send("ok"), inbox.address)
@@ -482,12 +482,12 @@ def test_mailbox_of_a_process_is_charged_for_what_it_puts_by():
     with Environment(mailbox=100).spawn(picky) as p, spawn(flood, p.address):
         eventually(lambda: p.stats().waiting >= 100)
         time.sleep(0.05)
-        assert p.stats().waiting <= 101  # the one that it has just taken may not be counted yet
+        assert p.stats().waiting <= 101  # the message just taken may not be counted yet
 
 
 @pytest.mark.parametrize("moment", range(8))
 def test_kill_at_every_point_of_a_call(moment):
-    """Whenever the caller or the called one is killed, nobody hangs, and the host goes on."""
+    """Whenever the caller or the called process is killed, nothing hangs, and the host continues."""
 
     def serve(inbox: Mailbox[Ask], pause):
         for ask in inbox:
@@ -566,7 +566,7 @@ def test_a_thousand_deaths_at_once_are_all_told():
 
 
 def test_interpreter_exits_with_processes_that_talk(run_script):
-    """At the end of the program everything ends, whoever waits for whom."""
+    """At the end of the program everything ends, even processes that wait for each other."""
     done = run_script(
         """
         from typing import Any
@@ -591,7 +591,7 @@ def test_interpreter_exits_with_processes_that_talk(run_script):
 
 
 def test_timer_of_a_dead_process_is_cancelled():
-    """What a process wanted to send later goes with it."""
+    """Delayed messages of a process end with it."""
 
     def later(address):
         address.send_after(0.3, "too late")
@@ -603,7 +603,7 @@ def test_timer_of_a_dead_process_is_cancelled():
 
 
 def test_stats_tell_of_messages_and_time():
-    """What a process has used can be seen while it runs and after."""
+    """The resources that a process has used are visible while it runs and afterwards."""
 
     def work(inbox: Mailbox[int], address):
         for _ in range(3):
@@ -621,7 +621,7 @@ def test_stats_tell_of_messages_and_time():
 
 
 def test_flood_of_nonsense_is_logged_a_few_times_only(caplog):
-    """What a hostile process writes cannot fill the log of the host, nor use up the output of the one who receives it."""
+    """A hostile process cannot fill the host's log, or use up the receiver's output."""
 
     def flood(address):
         host = sys.modules["wit_world"].host
@@ -641,7 +641,7 @@ def test_flood_of_nonsense_is_logged_a_few_times_only(caplog):
 
 
 def test_address_keeps_no_process_alive():
-    """What holds the address of an ended process holds neither its memory nor its program."""
+    """A holder of an ended process's address keeps neither the memory nor the program alive."""
     p = process(idle).spawn()
     address = p.address
     life = weakref.ref(p._life.mail)

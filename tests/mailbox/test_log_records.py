@@ -44,7 +44,7 @@ def test_functions_of_logging_reach_the_host(caplog, by_level):
 
 
 def test_level_of_the_host_applies_inside(caplog):
-    """What the host would not show is not sent, and what it wants is."""
+    """Only records that the host would show are sent."""
 
     def work():
         import logging

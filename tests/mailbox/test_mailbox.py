@@ -32,7 +32,7 @@ def test_address_travels_as_an_argument():
 
 
 def test_address_comes_back_as_itself():
-    """What a process returns of what it was given is equal to it."""
+    """An address that a process was given equals the one that it returns."""
     with Mailbox[str]() as inbox:
         address = inbox.address
         assert spawn(lambda: [address]).result(PATIENCE) == [address]
@@ -108,7 +108,7 @@ def test_frames_are_forwarded_with_their_addresses():
 
 
 def test_selective_receive_leaves_the_others_in_order():
-    """What does not match stays, here and inside."""
+    """Messages that do not match stay, on the host and in a guest."""
 
     def choose(inbox: Mailbox[Any]):
         return [inbox.receive(kind=str), inbox.receive(kind=lambda m: m > 1), *(inbox.receive() for _ in range(2))]
@@ -123,7 +123,7 @@ def test_selective_receive_leaves_the_others_in_order():
 
 
 def test_receive_gives_up_in_time():
-    """A timeout is a TimeoutError, here and inside."""
+    """A timeout raises TimeoutError, on the host and in a guest."""
 
     def wait(inbox: Mailbox[int]):
         try:
@@ -235,7 +235,7 @@ def test_send_to_one_that_has_ended_says_no_and_is_counted():
 
 
 def test_messages_left_at_the_end_are_counted():
-    """What a process did not take before it ended is lost, and counted."""
+    """Messages that a process did not take before its end are lost, and counted."""
 
     def leave(inbox: Mailbox[int]):
         return inbox.receive(kind=lambda m: m == 2)
@@ -271,7 +271,7 @@ def test_mailbox_that_nobody_holds_is_closed():
 
 
 def test_time_of_a_delayed_message_is_a_number():
-    """What is no time is refused when it is given, and keeps no other message from being sent."""
+    """An invalid time is refused at once, and does not prevent other messages."""
     with Mailbox[Any]() as inbox:
         for wrong in ("x", float("nan")):
             with pytest.raises(TypeError, match="send_after takes seconds"):
@@ -300,7 +300,7 @@ def _refusals(inbox: Any) -> list[str]:
 
 
 def test_wrong_choice_of_messages_is_told():
-    """A pattern that is no class, no classes and no function is refused before anything is taken, here and inside."""
+    """A pattern that is not a class, several classes or a function is refused before a message is taken, on the host and in a guest."""
     kinds = "kind must be a class, several classes or a function"
     expected = [kinds, kinds, kinds, "timeout must be a number of seconds, or None to wait for ever"]
 

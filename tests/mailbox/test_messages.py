@@ -1,4 +1,4 @@
-"""Which values are messages, who refuses one that is not, and with which words."""
+"""Which values are messages, which side refuses the others, and with which words."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ pytestmark = pytest.mark.usefixtures("everywhere")
 
 @attrs.frozen
 class Stranger:
-    """A class that no process here knows."""
+    """A class that was not sent to any process."""
 
 
 def test_message_is_a_copy():
-    """What the receiver changes does not change at the sender, also between host and host."""
+    """Changes by the receiver are invisible to the sender, even between two parts of the host."""
     with Mailbox[list[int]]() as inbox:
         sent = [1]
         inbox.address.send(sent)
@@ -40,7 +40,7 @@ def test_message_is_a_copy():
 
 
 def test_message_that_cannot_be_sent_is_refused_where_it_is_sent():
-    """A lock is no message, whoever sends it."""
+    """A lock is not a message, for any sender."""
     with Mailbox[Any]() as inbox:
         with pytest.raises(SerializationError):
             inbox.address.send(threading.Lock())
@@ -79,7 +79,7 @@ def test_large_message_is_refused_at_the_sender():
 
 
 def test_refused_message_says_where_the_part_stands():
-    """The words name the path to what cannot be sent, why, and what to do instead."""
+    """The words have the path to the offending part, the reason, and the cure."""
     with Mailbox[Any]() as inbox:
         for value, words in (
             (
@@ -145,7 +145,7 @@ def test_message_is_refused_for_what_an_argument_is_refused_for(value, reason):
 
 @pytest.mark.parametrize("what", ["negative impl", "declaration"])
 def test_declarations_hold_for_what_a_process_sends_and_returns(what):
-    """The codec could write both; inside the same rules apply, and the error says where it stands."""
+    """The codec could encode both; in a guest the same rules apply, and the error has the place."""
 
     def made(what):
         return {"deep": [asyncio.Lock() if what == "declaration" else Token("x")]}
@@ -164,7 +164,7 @@ def test_declarations_hold_for_what_a_process_sends_and_returns(what):
 
 
 def test_unsafe_impl_holds_for_messages():
-    """What is promised to be sendable goes as its own state."""
+    """An object promised to be sendable is sent by its own state."""
     with Mailbox[Any]() as inbox, taker.spawn() as p:
         inbox.address.send(Promised(3))
         assert inbox.receive(timeout=PATIENCE).n == 3

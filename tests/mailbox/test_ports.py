@@ -154,7 +154,7 @@ def test_answer_needs_no_room_among_the_messages():
 
 
 def test_call_lets_one_answer_in():
-    """A second answer, and one to a call that nobody made, is dropped and counted."""
+    """A second answer, and an answer without a call, is dropped and counted."""
     port = Port("p")
     port.open_call(7)
     answers = [port.offer(Envelope("", tag=tag)) for tag in (7, 7, 8)]
@@ -168,7 +168,7 @@ def test_open_calls_are_bounded():
 
 
 def test_closed_port_accepts_nothing_and_counts_what_it_lost():
-    """What was still in the queue, and what comes later, is counted."""
+    """Messages in the queue, and later ones, are counted."""
     port = filled(3)
     port.close("closed")
     assert (port.offer(Envelope("")), port.take(), port.dropped) == (Offer.CLOSED, None, 4)
@@ -196,7 +196,7 @@ def test_watch_tells_once(before):
 
 
 def test_watch_can_be_taken_back():
-    """What is not watched any more tells nothing."""
+    """A withdrawn watch is not called."""
     port, told = Port("p"), []
     token = port.watch(lambda *words: told.append(words))
     assert port.unwatch(token)

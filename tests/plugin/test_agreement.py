@@ -43,7 +43,7 @@ generator = load("programs_generator", HERE / "programs_generator.py")
 
 @dataclass
 class Verdict:
-    """What one program got: its first error of the plugin, and of the run time; "" for a yes."""
+    """The two verdicts on a program: the first error of the plugin, and of the run time; "" for acceptance."""
 
     program: Any
     static: str
@@ -52,7 +52,7 @@ class Verdict:
 
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> list[Verdict]:
-    """Both verdicts on every program: one run of mypy over all of them, and one preparation of each spawn."""
+    """Both verdicts on every program: one run of mypy over all programs, and one preparation of each spawn."""
     folder = tmp_path_factory.mktemp("agreement")
     (folder / "mypy.ini").write_text("[mypy]\nplugins = capsend_mypy\nstrict = True\n")
     written = list(generator.programs(lambda index: random.Random(f"capsend {index}"), COUNT))
@@ -109,13 +109,13 @@ def _actual(module: Any, name: str) -> str:
 
 
 def test_no_program_is_taken_by_the_plugin_and_refused_at_run_time(verdicts: list[Verdict]) -> None:
-    """What the plugin lets through, the run time lets through."""
+    """A program accepted by the plugin is accepted by the run time."""
     wrong = [v for v in verdicts if v.actual and not v.static]
     assert not wrong, f"{len(wrong)}:\n" + "\n".join(f"{v.program.text()}\n{v.actual}" for v in wrong[:5])
 
 
 def test_the_plugin_refuses_more_only_where_a_type_says_less_than_its_value(verdicts: list[Verdict]) -> None:
-    """What only the plugin refuses has a type such as `Sequence`, `object`, `Any` or a bare callable in it."""
+    """A program refused by the plugin only has a type such as `Sequence`, `object`, `Any` or a bare callable in it."""
     # An enum whose values can be changed, in a table that each process owns: its type alone says that code reads the class.
     wrong = [v for v in verdicts if v.static and not v.actual and not v.program.loose and '"Odd.A"' not in v.static]
     assert not wrong, f"{len(wrong)}:\n" + "\n".join(f"{v.program.text()}\n{v.static}" for v in wrong[:5])

@@ -1,7 +1,7 @@
 """Programs with capsend, judged by type checkers that know nothing of it: mypy without the plugin, and pyright as basedpyright packs it.
 
-The handles that calls give are those of the plugin, every example and every block of the documents passes, and errors stand where the plugin
-sees them.
+The handles of calls have the plugin's types, every example and every block of the documents passes, and errors are
+where the plugin reports them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Errors = dict[str, dict[int, list[str]]]
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs, each document's blocks in a folder of its own as its reader would save them."""
+    """The programs; each document's blocks are in a separate folder, as a reader would save them."""
     folder = tmp_path_factory.mktemp("programs")
     (folder / "handles.py").write_text(HANDLES.read_text(encoding="utf-8"), encoding="utf-8")
     for document in DOCUMENTS:
@@ -77,7 +77,7 @@ def run_mypy(folder: Path, configuration: str, places: Iterable[Path] = ()) -> E
 
 @pytest.fixture(scope="module")
 def pyright(programs: Path) -> Errors:
-    """What pyright's standard rules find."""
+    """The findings of pyright's standard rules."""
     settings = {
         "typeCheckingMode": "standard",
         "enableTypeIgnoreComments": True,
@@ -102,7 +102,7 @@ def pyright(programs: Path) -> Errors:
 
 @pytest.fixture(scope="module")
 def bare_mypy(programs: Path) -> Errors:
-    """What mypy finds without the plugin."""
+    """The findings of mypy without the plugin."""
     return run_mypy(programs, "allow_redefinition = True\nignore_missing_imports = True\n")
 
 
@@ -160,7 +160,7 @@ def test_programs_of_documents_and_examples_pass(checker: str, request: pytest.F
 
 
 def test_types_of_everything_that_can_be_imported_are_known() -> None:
-    """As pyright counts them: no type checker has to guess; the guest's own files, which nobody imports, are left out."""
+    """By pyright's count, no type checker has to guess; the guest's own files, which programs do not import, are left out."""
     done = subprocess.run(
         [sys.executable, "-m", "basedpyright", "--verifytypes", "capsend", "--ignoreexternal", "--outputjson"],
         capture_output=True,

@@ -37,7 +37,7 @@ EMPTY = {
 
 
 def test_every_node_of_mypy_is_walked() -> None:
-    """A kind of node that the walk does not know would hide what stands inside it."""
+    """A kind of node that the walk does not handle would hide its content."""
     known = {cls.__name__ for cls in syntax.CHILDREN} | EMPTY
     classes = {
         cls.__name__
@@ -146,7 +146,7 @@ def f(p: Point, r: Rows) -> None:
 
 
 def test_a_pydantic_model_needs_its_package_in_the_image(tmp_path: Path, check: Check) -> None:
-    """A model goes along where the image has pydantic and the model is frozen; what it holds always does, as any value."""
+    """A model can be captured if the image has pydantic and the model is frozen; its content can be passed like any value."""
     pytest.importorskip("pydantic")
     lines = [line for line in check(PYDANTIC).splitlines() if ": error: " in line]
     assert [line.split(":")[1] for line in lines] == ["12", "13"]
@@ -181,7 +181,7 @@ def _examples() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def example_output(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What mypy says to each example of the documentation, by the file it was put in."""
+    """Mypy's output for each example of the documentation, by its file."""
     folder = tmp_path_factory.mktemp("docs")
     files = []
     for index, (_, source) in enumerate(_examples()):

@@ -1,7 +1,8 @@
-"""Runs mypy with the plugin over `check/` and `capture_cases/`: one small file per rule, what is expected stands beside the line.
+"""Runs mypy with the plugin over `check/` and `capture_cases/`: one small file per rule, with the expectations next to the lines.
 
-`# E: text` expects one error on its line that contains the text; `# N: text` below it expects a note of the error above. A file of `reject`
-without an error, and any error that nobody expects, is a failure. The files of `accept` also run, each in real processes.
+`# E: text` expects one error on its line that contains the text; `# N: text` below it expects a note of that error. A
+file of `reject` without an error, and any unexpected error, is a failure. The files of `accept` also run, each in real
+processes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ ACCEPT = sorted((HERE / "check" / "accept").glob("*.py"))
 REJECT = sorted((HERE / "check" / "reject").glob("*.py"))
 CASES: list[dict[str, Any]] = json.loads((HERE / "capture_cases" / "cases.json").read_text())
 PRELUDE = (HERE / "capture_cases" / "prelude.py").read_text()
-# The cases' common beginning, which they share with the run time, does not import it; at the end it moves no line.
+# The cases' common beginning, which they share with the run time, does not import it; an import at the end moves no
+# line.
 IMPORTED = "from capsend import Address\n"
 # Files of `accept` that the run time does not take yet.
 LINE = re.compile(r"^(.*?):(\d+)(?::\d+)*: (error|note): (.*)$")
@@ -41,7 +43,7 @@ Messages = dict[str, dict[int, list[tuple[str, str]]]]
 
 @pytest.fixture(scope="module")
 def messages(tmp_path_factory: pytest.TempPathFactory) -> Messages:
-    """What one run of mypy over all files says, as {file name: {line: [(severity, text)]}}."""
+    """Mypy's output for all files, from one run: {file name: {line: [(severity, text)]}}."""
     folder = tmp_path_factory.mktemp("check")
     (folder / "mypy.ini").write_text(CONFIG)
     for case in CASES:
@@ -94,7 +96,7 @@ def test_a_capture_case_has_errors_on_exactly_its_lines(messages: Messages, case
 
 @pytest.mark.parametrize("path", ACCEPT, ids=lambda path: path.stem)
 def test_what_is_accepted_runs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the plugin lets through is what the run time lets through: every file of `accept` does what it says."""
+    """Every file of `accept`, which the plugin accepts, also runs."""
     name = f"accept_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None

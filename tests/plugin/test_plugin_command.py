@@ -79,7 +79,7 @@ def test_check_prints_only_our_errors_and_exits_with_1(run: Run) -> None:
 
 
 def test_check_and_audit_take_the_current_folder(project: Path, run: Run) -> None:
-    """Where neither the command nor mypy's configuration names anything else; and an audit says when it found nothing."""
+    """If neither the command nor mypy's configuration names anything else; an audit without findings reports so."""
     assert "bad.py:8:23: error" in run("check").stdout
     assert "bad.py:10: Table: nobody writes it" in run("audit").stdout
     (project / "mypy.ini").write_text("[mypy]\nfiles = good.py\n")
@@ -108,7 +108,7 @@ def test_check_exits_with_2_when_mypy_cannot_check(project: Path, run: Run) -> N
 
 
 def test_check_passes_paths_and_options_on_in_their_order(project: Path, run: Run) -> None:
-    """An option of mypy's with a value may stand behind a path."""
+    """An option of mypy with a value may come after a path."""
     done = run("check", ".", "--exclude", "bad.py")
     assert (done.returncode, done.stdout) == (0, "all is well: every capture and every sent value can be sent\n")
     assert run("check", "--exclude", "good.py", ".").returncode == 1
@@ -126,7 +126,7 @@ def test_check_names_an_unknown_option_and_prints_no_usage_of_mypys(project: Pat
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
-    """What `explain` asks of the project; it is built without a cache, which takes as long as all else here."""
+    """The program of the project for `explain`, built without a cache, which takes as long as the rest of this file."""
     folder = tmp_path_factory.mktemp("explained")
     (folder / "bad.py").write_text(BAD)
     with pytest.MonkeyPatch.context() as patch:

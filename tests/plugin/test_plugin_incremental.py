@@ -102,7 +102,7 @@ EDITS: Final = (
     Edit("an instance gets another field", "self.x = 1", "self.x = 1; self.rows: Final = [1]", (7,)),
     Edit("a body changes a table that was a constant", "print(NAMES[0])", "NAMES.append('b')", (5, 8)),
 )
-"""Neighbours make errors in other lines: a check after each tells that one was noticed and the one before it forgotten."""
+"""Neighbours make errors in different lines: a check after each shows that one was noticed and the one before forgotten."""
 
 
 class Session:
@@ -114,7 +114,7 @@ class Session:
         self.moment = 1_600_000_000
 
     def write(self, **changed: str) -> None:
-        """Write all files; each with a modification time of its own, as mypy asks for that first."""
+        """Write all files, each with a different modification time, which mypy checks first."""
         for name, text in {**FILES, **changed}.items():
             path = self.folder / name
             if not path.exists() or path.read_text() != text:
@@ -134,7 +134,7 @@ class Session:
 
 
 LATE: Final = "Failed to establish connection with worker"
-"""What mypy says, and ends with, when a worker takes more than three seconds to start, as it may on a busy machine."""
+"""mypy's last message when a worker takes more than three seconds to start, as may happen on a busy machine."""
 
 
 def run(folder: Path, *arguments: str, module: str = "mypy") -> str:
@@ -174,7 +174,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 IS_LONG: Final = os.environ.get("CAPSEND_INCREMENTAL") == "all"
-"""Whether the older formats of mypy's cache are tried too."""
+"""True to also try the older formats of mypy's cache."""
 
 WAYS: Final[dict[str, list[str]]] = {
     **({"JSON cache": ["--no-fixed-format-cache"], "cache in files": ["--no-sqlite-cache"]} if IS_LONG else {}),
@@ -198,7 +198,7 @@ def warm_project(project: Path, warm: Callable[..., Path]) -> Path:
 
 
 def play(session: Session) -> None:
-    """Make each edit and take it back, and hold every check against what it must find."""
+    """Make each edit and undo it, and compare every check with its expectation."""
     session.write()
     assert session.lines() == (), "before any edit"
     for edit in EDITS:
@@ -243,7 +243,7 @@ def daemon(project: Path) -> Iterator[Callable[..., Session]]:
 
 
 def test_the_daemon_notices_every_edit(daemon: Callable[..., Session]) -> None:
-    """The daemon keeps types in memory and rechecks functions one by one: what it recheckes must include what rests on an edit."""
+    """The daemon keeps types in memory and rechecks functions one by one: these must include the functions that depend on an edit."""
     play(daemon())
 
 
@@ -262,7 +262,7 @@ def test_no_cache_at_all(project: Path) -> None:
 
 
 def test_a_project_that_begins_to_spawn_is_judged_whole(project: Path) -> None:
-    """What was checked and cached when nothing imported capsend is judged like the rest once something does."""
+    """Modules checked and cached before anything imported capsend are judged like the others once something does."""
     dep2 = "import threading\nLOCK = threading.Lock()\ndef helper() -> int:\n    return hash(LOCK)\n"
     before = "import dep\ndef f() -> None:\n    dep.indirect()\n"
     after = "from capsend import spawn\nimport dep\ndef f() -> None:\n    spawn(dep.indirect)\n"
@@ -291,7 +291,7 @@ def test_modules_cached_before_the_first_spawn_are_judged_in_the_run_that_takes_
 
 
 def test_a_build_without_capsend_keeps_no_summaries(project: Path) -> None:
-    """Where nothing can spawn, the plugin costs next to nothing: it reads no function, and leaves mypy's cache as it is."""
+    """Without a spawn the plugin costs almost nothing: it reads no function, and does not change mypy's cache."""
     (project / "lib.py").write_text(
         "import threading\nLOCK = threading.Lock()\ndef f() -> int:\n    return hash(LOCK)\n"
     )
@@ -303,7 +303,7 @@ def test_a_build_without_capsend_keeps_no_summaries(project: Path) -> None:
 
 
 def test_functions_of_silenced_modules_are_opaque(project: Path) -> None:
-    """What mypy follows only silently has no bodies, so that nothing is known of what it captures."""
+    """Modules that mypy follows silently have no bodies, so their captures are unknown."""
     session = Session(project, flags("--follow-imports=silent"))
     session.write()
     assert session.lines() == (5, 7, 8)

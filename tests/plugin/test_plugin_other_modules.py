@@ -1,4 +1,4 @@
-"""What modules add to functions and classes of other modules: implementations of single dispatch, subclasses that somebody asks for."""
+"""Additions to functions and classes of other modules: implementations of single dispatch, and subclasses that code looks up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the plugin uses of mypy that mypy does not promise: the table is whole, and a mypy without some of it is refused with a sentence."""
+"""The plugin's uses of mypy beyond mypy's promises: the table is complete, and a mypy that lacks one of them is refused in a sentence."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOLDERS = {
 }
 """{variable or attribute: the class of mypy that the plugin holds in it}."""
 PROMISED = {("mypy.typeanal:TypeAnalyser", "api")}
-"""What `mypy.plugin` declares."""
+"""The declared parts of `mypy.plugin`."""
 
 
 def test_the_installed_mypy_has_all_that_is_used() -> None:
@@ -54,12 +54,12 @@ def test_the_installed_mypy_has_all_that_is_used() -> None:
 def test_a_changed_mypy_is_refused_in_a_sentence(
     table: str, use: Use, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mypy that lacks something is refused when the plugin is loaded: the message names it and what it gives."""
+    """A mypy that lacks a part is refused when the plugin is loaded: the message names the part and its purpose."""
     monkeypatch.setattr(unpromised, table, (*getattr(unpromised, table), use))
     with pytest.raises(CompileError) as caught:
         capsend_mypy.plugin("2.9.0")
     assert caught.value.messages == [
-        f"capsend_mypy does not know mypy 2.9.0: {sentence}. Install a mypy that it knows: pip install 'capsend[mypy]'."
+        f"capsend_mypy does not support mypy 2.9.0: {sentence}. Install a supported one: pip install 'capsend[mypy]'."
     ]
 
 

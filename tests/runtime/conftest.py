@@ -1,4 +1,4 @@
-"""What the tests of running processes share."""
+"""Fixtures shared by the tests of running processes."""
 
 from __future__ import annotations
 

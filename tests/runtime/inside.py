@@ -1,6 +1,6 @@
 """Programs that processes spawn: imported from texts, or spawned again from what came with them.
 
-A file of its own, and small: a process that spawns reads the text of the file whose functions it spawns.
+A small, separate file: a process that spawns reads the text of the file whose functions it spawns.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class Texts(importlib.abc.InspectLoader, importlib.abc.MetaPathFinder):
 
 
 def spawn_made_inside(programs: list[tuple[str, dict[str, str]]]) -> list[tuple[str, str]]:
-    """Import programs here, in this process, one after the other, and spawn the target of each; say how that went and what came of it."""
+    """Import programs in this process, one after the other, and spawn the target of each; return the outcomes."""
     return [spawn_made_of(*program) for program in programs]
 
 
 def spawn_made_of(name: str, texts: dict[str, str]) -> tuple[str, str]:
-    """Import one program and spawn its target; let it be forgotten, as the next one may have modules of the same names."""
+    """Import one program and spawn its target, then forget its modules, as the next program may have modules of the same names."""
     finder = Texts(texts)
     before = set(sys.modules)
     sys.meta_path.insert(0, finder)

@@ -90,7 +90,7 @@ def test_an_event_loop_inside_waits_for_several_processes() -> None:
 
 
 def test_a_supervisor_inside_starts_a_child_again() -> None:
-    """Without a thread of its own it acts while the process waits."""
+    """It has no separate thread: it works while the process waits."""
 
     def outer() -> tuple[int, bool, int]:
         with Supervisor(restarts=5) as supervisor:

@@ -36,7 +36,7 @@ def length(text: str) -> int:
 
 
 def test_a_function_of_the_host_is_handed_down_by_capture_and_as_an_argument() -> None:
-    """Whoever holds it can give it to what it spawns; it still runs in the host."""
+    """Every holder of the function can give it to its children; it still runs on the host."""
 
     def outer(function: HostFunction[[str], int]) -> tuple[int, int]:
         return spawn(lambda: length("abc")).result(), spawn(lambda f: f("abcd"), function).result()
@@ -84,7 +84,7 @@ def test_a_folder_that_was_not_given_cannot_be_handed_down(tmp_path: Path) -> No
 
 
 def test_a_path_gives_a_child_no_right_to_the_folder(tmp_path: Path) -> None:
-    """What a process has as a path is a name; only a `Dir` is a right."""
+    """A path in a process is only a name; only a `Dir` is a right."""
     (tmp_path / "x.txt").write_text("text")
 
     def outer(folder: Path) -> bool:
@@ -104,7 +104,7 @@ def stock(tmp_path: Path) -> Dir:
 
 
 def test_a_folder_that_is_captured_deep_below_is_there(stock: Dir) -> None:
-    """What a function captures goes along at every level, whoever spawns it."""
+    """The captures of a function are sent at every level, by every spawning process."""
 
     def read() -> str:
         return (stock / "x.txt").read_text()
@@ -151,7 +151,7 @@ def test_rights_go_along_in_whatever_holds_them(stock: Dir, levels: int) -> None
 
 
 def test_a_folder_inside_is_both_a_path_and_a_dir(stock: Dir, tmp_path: Path) -> None:
-    """Whatever takes a path takes it, and what has to know a right knows it."""
+    """Code that takes paths accepts it, and code that checks rights recognises it."""
     books = Dir(tmp_path / "sub", write=True)
 
     def outer() -> list[Any]:
@@ -213,7 +213,7 @@ def test_a_folder_to_read_stays_so_beside_the_same_one_to_write(tmp_path: Path) 
 
 
 def test_a_dir_in_a_message_is_refused_inside_as_outside(stock: Dir) -> None:
-    """What a process may use is settled when it starts; the path can be sent as text. Nor can it be pickled."""
+    """The rights of a process are fixed when it starts; the path can be sent as text. A Dir cannot be pickled either."""
     with Mailbox[Any]() as inbox:
         address = inbox.address
 

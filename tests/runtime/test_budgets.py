@@ -1,4 +1,4 @@
-"""What a process and its children may use together: processes, memory, output, CPU time, messages, results, calls and folders."""
+"""Budgets of a process and its children together: processes, memory, output, CPU time, messages, results, calls and folders."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_fork_bomb_stays_within_its_budget():
 
 
 def test_memory_of_all_children_is_limited():
-    """Each counts with what it may have, whether it has it or not, and its own children count for the root as well."""
+    """Each is counted with its limit, whether it uses it or not; its own children count for the root too."""
 
     def fill(memory: int):
         made = []
@@ -104,7 +104,7 @@ def test_memory_of_all_children_is_limited():
 
 
 def test_output_of_children_is_charged_to_their_parent():
-    """They write to the same place, and together no more than one could; whoever writes too much ends."""
+    """They write to the same targets, together at most as much as one process; the process that exceeds the limit ends."""
 
     def write_all():
         children = [capsend.spawn(print, "x" * 399) for _ in range(4)]
@@ -124,7 +124,7 @@ def test_output_of_children_is_charged_to_their_parent():
 
 
 def test_cpu_time_of_children_is_charged_to_their_parent():
-    """Those that have ended included: nobody gets more by spawning."""
+    """Ended children count too, so that spawning gains no time."""
 
     def burn(seconds: float):
         end = time.process_time() + seconds
@@ -177,7 +177,7 @@ def test_delayed_messages_of_children_are_limited_together():
 
 
 def test_results_that_wait_are_limited_together():
-    """What no parent takes counts; the child that would exceed it ends, and taking one makes room."""
+    """Results that were not taken count; a child that would exceed the limit ends, and taking a result makes room."""
 
     def hoard():
         numbers = [number_of(spawn_raw("operator", "mul", "x", 400_000)) for _ in range(3)]
@@ -250,7 +250,7 @@ def test_child_that_dies_in_its_start_is_told_as_such():
 
 
 def test_calls_of_host_functions_are_limited_per_tree():
-    """What a process may call ten times, it and its children may call ten times."""
+    """If a process may make ten calls, it and its children may make ten calls together."""
 
     @HostFunction
     def count() -> int:
@@ -271,7 +271,7 @@ def test_calls_of_host_functions_are_limited_per_tree():
 
 
 def test_hanging_calls_of_ended_children_are_bounded():
-    """A child that is killed in a call of the host leaves the call running: there are only so many."""
+    """A child that is killed in a host function leaves the call running: the number of such calls is limited."""
     import threading
 
     release = threading.Event()

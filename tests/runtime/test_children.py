@@ -1,4 +1,4 @@
-"""Processes that spawn processes, as the host sees it: how long they live, how they end, and what their messages mean to it."""
+"""Processes that spawn processes, as seen by the host: their lives, their ends, and the host's handling of their messages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_killed_parent_that_waits_takes_its_child_with_it():
 
 
 def test_whole_tree_ends_with_its_root():
-    """However deep a process stands, it ends with the one that the host holds."""
+    """At any depth, a process ends together with the process that the host holds."""
 
     def descend(depth: int, ready: Address[Any]):
         if depth == 0:
@@ -203,7 +203,7 @@ def test_interpreter_exits_with_live_trees(run_script):
 
 
 def test_errors_of_the_hosts_own_code_are_told_by_name_only():
-    """What goes wrong out here, and where, is no process's affair."""
+    """Errors of the host, and their places, are not shown to processes."""
 
     def fail(_text: str):
         raise OSError("/home/somebody/secret is full")
@@ -235,7 +235,7 @@ def send_order(to: Address[Order], name: str):
 
 
 def test_child_sends_instances_of_the_programs_classes_to_the_host():
-    """What was sent with the root's program is known by name, whoever of the tree sends it."""
+    """Classes sent with the root's program are known by name, from every process of the tree."""
 
     def delegate(to: Address[Order]):
         own = to.send(Order("parent"))
@@ -247,7 +247,7 @@ def test_child_sends_instances_of_the_programs_classes_to_the_host():
 
 
 def test_host_sends_instances_of_the_programs_classes_to_a_child():
-    """And the child makes them of its own class."""
+    """The child gets them as instances of its own class."""
 
     def receive(inbox: Mailbox[Order], ready: Address[Any]):
         ready.send(inbox.address)

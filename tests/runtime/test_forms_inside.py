@@ -1,7 +1,7 @@
 """All programs of `tests/forms`, spawned from inside a process: once as programs that the process itself made, once as programs that it was given.
 
-What is taken gives the same value as outside, and what is refused is refused in the same words. Every second program is tried, and all with
-CAPSEND_EVERYWHERE=1.
+An accepted program gives the same value as on the host, and a refused one is refused in the same words. Every second
+program is tried, and all with CAPSEND_EVERYWHERE=1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.runtime.inside import FORMS, outcome, spawn_again, spawn_made_inside
 
 CASES = ALL if os.environ.get("CAPSEND_EVERYWHERE") == "1" else ALL[::2]
 BATCH = 32
-"""Programs that one process imports and spawns, each in a child of its own: a process apiece takes ten times as long."""
+"""Programs that one process imports and spawns, each in a separate child: a process for each program takes ten times as long."""
 
 DIFFERENT = {
     "third_party_not_in_image": "what is not in the image cannot be imported inside in the first place",
@@ -58,13 +58,13 @@ TAKEN = [case for case in CASES if not case.refused and not case.raises and sys.
 
 
 def bare(text: str) -> str:
-    """Leave out what differs from one Python, or one run of it, to the next."""
+    """Leave out the parts that differ between versions of Python, or between runs."""
     return re.sub(r" at 0x[0-9a-f]+", "", text).replace("EncodedFile", "TextIOWrapper")
 
 
 @functools.cache
 def inside(batch: int) -> dict[str, tuple[str, str]]:
-    """Return {program: what came of it} of one process."""
+    """Return {program: its outcome} from one process."""
     cases = CASES[batch * BATCH : (batch + 1) * BATCH]
     programs = [(f"form_{case.name}", {f"form_{case.name}.py": case.source, **case.files}) for case in cases]
     outcomes = capsend.spawn(spawn_made_inside, programs).result(240)
@@ -95,4 +95,4 @@ def test_what_a_process_was_given_it_can_spawn_in_turn(case: Case, folder: Path)
     if case.name in DIFFERENT_AGAIN:
         return
     result = capsend.spawn(spawn_again, target, args, 2).result(120)
-    assert_equal(result, expected_of(module))  # after the spawn: a call here can change what would have been sent
+    assert_equal(result, expected_of(module))  # after the spawn: a call on the host can change the values to be sent

@@ -27,17 +27,17 @@ def ready(template):
     spawn(pow, 1, 1).result()
 
 
-# From Python 3.12 on every fork of a program with threads is warned about; here that is the point.
+# Since Python 3.12 a fork of a program with threads gives a warning; in this test that is intended.
 QUIET_FORKS = os.environ | {"PYTHONWARNINGS": "ignore::DeprecationWarning"}
 
 
 def tasks():
-    """How many threads this OS process has."""
+    """Return the number of threads of this OS process."""
     return len(os.listdir("/proc/self/task"))
 
 
 def eventually(condition, seconds=15):
-    """Whether a condition becomes true before long."""
+    """Return whether a condition becomes true before long."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -94,7 +94,7 @@ def test_kill_returns_at_once_while_the_host_keeps_the_process_waiting():
 
 
 def test_process_killed_at_any_moment_ends():
-    """Before it starts, while it starts, while it works, while it answers."""
+    """Before its start, during its start, during its work, during its answer."""
     chance, moments = random.Random(7), Deadlines()
     for _ in range(150):
         p = Environment(stdout=None).spawn(work_a_little, chance.randrange(2_000))
@@ -175,7 +175,7 @@ def test_no_temporary_file_is_left_behind(run_script, tmp_path):
 
 
 def test_memory_of_many_dead_processes_is_given_back():
-    """What 140 processes had is not kept."""
+    """The memory of 140 ended processes is freed."""
 
     def waste():
         return len(bytearray(20 << 20)) and None
@@ -254,7 +254,7 @@ def test_control_c_interrupts_waiting_for_a_busy_process(tmp_path):
 
 @pytest.mark.parametrize("wait", ["p.result(timeout=60)", "Mailbox().receive(timeout=60)"])
 def test_control_c_that_does_not_wake_the_waiting_thread_interrupts_it(run_script, wait):
-    """As when it comes just before the thread falls asleep; here another thread gets it."""
+    """As if it came just before the thread falls asleep: in this test another thread gets it."""
     done = run_script(
         f"""
         import signal, threading
@@ -332,7 +332,7 @@ def test_child_forked_while_threads_spawn_does_not_hang(run_script):
 
 
 def with_file_limit(size):
-    """What a child does before it starts, so that no file can grow beyond `size` bytes, as on a full disk."""
+    """Limit, before a child starts, the size of files to `size` bytes, as on a full disk."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
@@ -367,7 +367,7 @@ def test_image_in_a_cache_where_nothing_can_be_written_is_used(copied, run_scrip
 
 
 def test_image_that_vanishes_while_programs_run_is_built_again_by_others_only(copied, run_script):
-    """What is loaded stays loaded; a new program finds the cache empty and can be told where to build."""
+    """A loaded image stays loaded; a new program finds the cache empty and can be given another place to build."""
     environment = Environment()
     assert environment.spawn(pow, 2, 3).result() == 8
     shutil.rmtree(copied)

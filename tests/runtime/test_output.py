@@ -1,4 +1,4 @@
-"""What comes out of a process beside its result: text, by whatever way it is written, warnings, and what is done at its exit."""
+"""Output of a process other than its result: text, written by any means, warnings, and exit functions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATIENCE = 60
 
 
 def output_of(function: Any, *args: Any) -> list[str]:
-    """What a process writes, both streams together, piece by piece."""
+    """Return the output of a process, both streams together, piece by piece."""
     pieces: list[str] = []
     Environment(stdout=pieces.append, stderr=pieces.append).spawn(function, *args).result(PATIENCE)
     return pieces
@@ -139,7 +139,7 @@ class Own(UserWarning):
 
 
 def test_a_process_filters_its_own_warnings() -> None:
-    """As a program may; and a warning of a class of its own says so."""
+    """A process may filter warnings like a program; a warning of a user class names its class."""
 
     def recorded() -> list[str]:
         with warnings.catch_warnings(record=True) as caught:

@@ -13,7 +13,7 @@ from capsend.spawning import spawn
 
 @pytest.fixture
 def stock(template):
-    """A stock of its own, which has begun to fill."""
+    """A separate pool, which has begun to fill."""
     stock = pool.Ready()
     for _ in range(pool._BEFORE_FILLING):
         stock.take(template)

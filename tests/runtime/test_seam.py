@@ -1,4 +1,4 @@
-"""What the core offers for processes of other machines, each on this one."""
+"""The core's hooks for processes on other machines, tried on this machine."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_error_of_an_outcome_is_the_error_again(error):
 )
 def test_text_that_is_no_outcome_is_refused(text):
     """Only the errors of the table are made, whatever a peer writes."""
-    with pytest.raises(ValueError, match="no outcome"):
+    with pytest.raises(ValueError, match="malformed outcome"):
         error_of(text)
 
 
@@ -143,7 +143,7 @@ def test_content_key_does_not_depend_on_the_machine(monkeypatch):
 
 
 def test_environment_runs_its_processes_where_it_says():
-    """`on` starts the life, and no image is loaded here; anything that cannot do that is refused."""
+    """The place in `on` starts the life, and this program loads no image; an object that is not a place is refused."""
 
     class Elsewhere:
         cpus = 3

@@ -1,4 +1,4 @@
-"""Processes that spawn processes, as the ones inside see it: what they may spawn, by which rules, and what comes back."""
+"""Processes that spawn processes, as seen from within: what they may spawn, by which rules, and the results."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_decorated_function_is_checked_where_it_is_defined_inside() -> None:
 
 
 def test_code_without_a_text_is_refused_inside() -> None:
-    """What `exec` makes in a process has no source there either."""
+    """Code made by `exec` has no source in a process either."""
 
     def outer() -> str:
         made: dict[str, Any] = {}
@@ -104,7 +104,7 @@ def test_a_child_cannot_have_more_than_its_parent(options: dict[str, int]) -> No
 
 
 def test_output_and_image_cannot_be_chosen_inside() -> None:
-    """Where output goes and what a process starts from is the host's to say."""
+    """The host decides on the output's targets and the image."""
 
     def outer() -> tuple[str, str]:
         said = []
@@ -135,7 +135,7 @@ def test_an_exception_passes_through_processes_with_all_tracebacks() -> None:
     printed = "".join(traceback.format_exception(failure.value))
     assert 'raise KeyError("deep")' in printed
     assert "spawn(grandchild_fails).result()" in printed
-    assert "capsend/process.py" not in printed  # whose frames are nobody's fault
+    assert "capsend/process.py" not in printed  # whose frames are not to blame
     assert f"test_spawning_inside.py:{grandchild_fails.__code__.co_firstlineno + 1} in grandchild_fails" in printed
 
 
@@ -237,7 +237,7 @@ def test_figures_of_a_child_reach_the_host() -> None:
 
 
 def test_a_child_runs_into_a_limit_that_its_parent_chose() -> None:
-    """Limits of an environment made inside hold, and the error is the one that the host would raise."""
+    """Limits of an environment made in a process hold, and the error is the same as the host's."""
 
     def burn() -> None:
         while True:

@@ -92,12 +92,12 @@ def test_host_functions_get_and_give_bytes() -> None:
 
 
 def test_children_get_and_give_bytes() -> None:
-    """Whose arguments the host passes on, and whose results it does not read."""
+    """The host forwards their arguments, and does not read their results."""
     assert spawn(through_child, b"abc" * 10_000).result() == b"ABC" * 10_000
 
 
 def test_a_process_may_change_nothing_that_others_have() -> None:
-    """What arrives is a copy."""
+    """The received object is a copy."""
 
     def change(data: bytearray) -> bytearray:
         data[:3] = b"new"

@@ -20,7 +20,7 @@ PATIENCE = 60
 
 @attrs.define(eq=False)
 class Member:
-    """What stands in for a process."""
+    """Represents a process."""
 
     number: int
     seconds: float = 0.0
@@ -103,7 +103,7 @@ def test_what_an_ended_child_leaves_running_is_still_found():
 
 
 def test_output_is_allowed_as_far_as_everybody_above_has_room():
-    """What is written beyond is counted too, so that nobody gets a second last line."""
+    """Output beyond the limit counts too, so that no process gets a second last line."""
     root = Branch(Member(1), BUDGET)
     children = [grow(root, number, BUDGET) for number in (2, 3)]
     assert [child.take_most("output", 15) for child in children] == [15, 5]
@@ -111,7 +111,7 @@ def test_output_is_allowed_as_far_as_everybody_above_has_room():
 
 
 def test_results_that_wait_are_charged_until_they_are_taken():
-    """And those that nobody can take any more are not kept."""
+    """Results that can no longer be taken are not kept."""
     root = Branch(Member(1), BUDGET)
     one, other = (grow(root, number, BUDGET) for number in (2, 3))
     one.hold_result(20)
@@ -132,7 +132,7 @@ def message(size):
 
 
 def test_messages_for_all_children_share_a_budget_and_senders_are_told_of_room():
-    """A port with room of its own is full when the tree is, and its first sender looks again when another port is emptied."""
+    """A port with free room is full when the tree is, and its first sender tries again when another port is emptied."""
     root = Branch(Member(1), BUDGET)
     full, waited_for = (Port(label) for label in ("one", "other"))
     full.account = waited_for.account = root
@@ -150,7 +150,7 @@ def test_messages_for_all_children_share_a_budget_and_senders_are_told_of_room()
 
 @pytest.mark.parametrize(("policy", "answer"), [("fail", Offer.REFUSED), ("drop_oldest", Offer.ACCEPTED)])
 def test_policy_of_a_mailbox_holds_for_the_budget_of_the_tree(policy, answer):
-    """What has no room is refused, or takes the place of the oldest."""
+    """A message without room is refused, or replaces the oldest one."""
     root = Branch(Member(1), BUDGET)
     port = Port("one", policy=policy)
     port.account = root
@@ -160,7 +160,7 @@ def test_policy_of_a_mailbox_holds_for_the_budget_of_the_tree(policy, answer):
 
 
 def test_mailbox_is_not_emptied_for_room_that_others_have_taken():
-    """Where dropping what is here would not make enough room, nothing is dropped but the new message."""
+    """If dropping the messages of this port would not make enough room, only the new message is dropped."""
     root = Branch(Member(1), BUDGET)
     flooded, quiet = Port("one"), Port("other", policy="drop_oldest")
     flooded.account = quiet.account = root
@@ -171,7 +171,7 @@ def test_mailbox_is_not_emptied_for_room_that_others_have_taken():
 
 
 def test_end_of_a_process_makes_room_for_messages_to_others():
-    """Its mailbox goes, and whoever waited for room looks again."""
+    """Its mailbox is freed, and senders that waited for room try again."""
     root = Branch(Member(1), BUDGET)
     full, waited_for = (Port(label) for label in ("one", "other"))
     full.account = waited_for.account = root
@@ -249,7 +249,7 @@ def test_child_cannot_have_more_of_anything(name):
 
 @pytest.mark.parametrize("name", ["timeout", "cpu"])
 def test_child_without_a_limit_of_time_has_its_parents(name):
-    """None means no limit of its own."""
+    """None means that the child sets no limit."""
     assert getattr(narrow(SMALL, {name: None}), name) == getattr(SMALL, name)
     assert narrow(Environment(timeout=None), {"timeout": 5}).timeout == 5
 

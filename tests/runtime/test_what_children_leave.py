@@ -62,7 +62,7 @@ def test_spawn_storm_leaves_memory_and_threads_flat():
 
 
 def test_child_that_is_let_go_costs_its_parent_nothing():
-    """Neither its place, nor what it returned, nor the little that is charged for one that has ended."""
+    """Its place in the budget, its result, and the small charge for an ended child are all refunded."""
 
     def hold_and_drop(inbox: Mailbox[int], ready: Address[int]):
         numbers = [number_of(spawn_raw("operator", "mul", "x", 1_000)) for _ in range(5)]
@@ -148,7 +148,7 @@ def test_end_of_a_child_is_told_once_to_who_awaits_it():
 
 
 def test_child_is_known_by_its_numbers():
-    """What a parent is told of it: statistics, the way it ended, and its result once."""
+    """A parent gets a child's statistics, its exit reason, and its result once."""
 
     def tell():
         answer = json.loads(spawn_raw("math", "sqrt", 16.0))
@@ -171,7 +171,7 @@ def test_child_is_known_by_its_numbers():
 
 
 def test_down_notice_of_a_child_has_its_words():
-    """What the host tells of its end is what it says of any process."""
+    """The notice has the same words as that of any process."""
 
     def watch(inbox: Mailbox[Down], ready: Address[Any]):
         child = process(idle).spawn(ready)

@@ -33,7 +33,7 @@ def until(condition) -> None:
 
 
 def test_thread_that_has_become_free_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is begun while a thread waits runs on it."""
+    """Work that begins while a thread is idle runs on that thread."""
     monkeypatch.setattr(workers, "PATIENCE", 30)
     first = workers.call(threading.get_ident, stack=STACK)
     until(lambda: workers._idle[STACK])
@@ -66,7 +66,7 @@ def test_only_a_few_threads_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_error_reaches_the_one_that_waits() -> None:
-    """What a function raises on such a thread is raised where it was called."""
+    """An error of the function on such a thread is raised in the caller."""
 
     def fail() -> None:
         raise KeyError("why")

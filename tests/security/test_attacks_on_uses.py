@@ -341,7 +341,7 @@ def test_a_function_of_the_host_gets_what_it_is_annotated_with_or_is_not_called(
 
 
 def attack_folder(folder: Dir) -> dict[str, str]:
-    """Do what might hurt whoever looks at the folder afterwards, or lead out of it."""
+    """Leave things in a folder that might harm later readers, or lead out of it."""
     root, found = str(folder), {}
 
     def attempt(name, act):

@@ -109,7 +109,7 @@ def nothing_stays(run):
 
 
 def in_another_thread(life):
-    """Kill a process from a thread of its own, and wait for that."""
+    """Kill a process from a separate thread, and wait for the kill."""
     thread = threading.Thread(target=life.kill)
     thread.start()
     thread.join()

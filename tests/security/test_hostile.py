@@ -38,7 +38,7 @@ MARK = Path("/tmp/capsend-was-here")
 
 
 class Imports:
-    """What threads other than this one import, open as source, compile or execute while a guest runs: nothing, whatever the guest does."""
+    """Imports, opened sources, compilations and executions on other threads while a guest runs: there must be none, whatever the guest does."""
 
     WATCHED = ("import", "compile", "exec", "open")
 
@@ -84,7 +84,7 @@ def ready():
 
 @pytest.fixture(autouse=True, scope="module")
 def before(ready, bystander):
-    """What there is before the attacks: a bystander, what is made once for all processes, and what is kept of the functions themselves."""
+    """The state before the attacks: a bystander, the objects made once for all processes, and those kept for the functions."""
     for attack in ATTACKS:
         with contextlib.suppress(CaptureError):  # the test of the attack says so
             Environment(**{"stdout": None, "stderr": None} | attack.limits).spawn(attack.program).kill()
@@ -94,7 +94,7 @@ def before(ready, bystander):
 
 
 def outcome(process):
-    """What the process returned and what it raised."""
+    """Return the result of a process and its error."""
     try:
         return process.result(timeout=60), None
     except BaseException as error:
@@ -163,7 +163,7 @@ folder = Dir(Path(__file__).parent)
 
 
 def attempt():
-    """Do a little of what attacks do: what is made once for all of them is there before."""
+    """Do a little of what attacks do, so that objects made only once exist already."""
     import select
     import warnings
 
@@ -207,7 +207,7 @@ def test_task_cannot_end_the_event_loop(program):
 
 @pytest.mark.parametrize("program", [sys.exit, interrupt, cancel])
 def test_process_cannot_end_the_event_loop(program):
-    """In asyncio a SystemExit or KeyboardInterrupt of one task ends the loop of all: a process must not get one there."""
+    """In asyncio, a SystemExit or KeyboardInterrupt of one task ends the loop of all tasks: a process must not cause one."""
 
     async def main():
         async def wait():
@@ -234,7 +234,7 @@ def test_cancelled_timers_behind_a_live_one_do_not_pile_up():
 
 
 def test_calls_to_the_dead_leave_nothing_in_the_mailbox():
-    """Each is answered at once, and no notice is kept for it beside: nobody bounds how many there are."""
+    """Each is answered at once, without a notice being kept: their number is unbounded."""
 
     def call(inbox: Mailbox[str], dead, ready):
         host = sys.modules["wit_world"].host

@@ -32,7 +32,7 @@ HEAD = "".join(
     f'(data (i32.const {FUNCTIONS}) "\\01\\00\\00\\00")'
 )
 
-# What is called, with what, and what it answers. Handles are read before, into `KEPT`.
+# The called word, its arguments, and its answer. Handles are read into `KEPT` before.
 ATTACKS: list[tuple[str, tuple[int, ...], int]] = [
     ("argument", (END - 15,), MALFORMED),
     ("argument", (MOST,), MALFORMED),
@@ -114,7 +114,7 @@ def harmless(data: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def attacker() -> WasmModule:
-    """A module with one function for each attack, whose exit code is what it was told."""
+    """A module with one function for each attack; its exit code is the answer of the word."""
     begin = f"(drop {called('argument', (0,))}) (drop {called('read', (0, KEPT))})"
     functions = (
         f'(func (export "attack{number}") (result i32) {begin} {called(word, args)})'
@@ -240,7 +240,7 @@ def test_tables_and_instances_are_limited():
 
 
 def test_names_in_a_module_do_not_flood_messages():
-    """Nor do they write to a terminal what they like."""
+    """Nor can names write control sequences to a terminal."""
     exports = " ".join(f'(func (export "f{number}"))' for number in range(5_000))
     module = WasmModule.from_wat(f"(module {exports})")
     with pytest.raises(WasmError) as caught:
@@ -316,7 +316,7 @@ def test_waits_and_long_work_of_wasi_can_be_killed(name: str):
 
 
 def test_sending_gigabytes_costs_the_host_nothing():
-    """What is too large is refused before it is copied."""
+    """Oversized data is refused before it is copied."""
     module = module_of(
         f'(func (export "go") (result i32) (drop (memory.grow (i32.const 16000))) {called("own", ())} drop'
         f" {called('send', (0, 0, 1_000_000_000, 0, 0, 0))})"

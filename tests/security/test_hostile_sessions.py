@@ -38,7 +38,7 @@ def forget_the_peak():
     "attack", ATTACKS, ids=lambda attack: f"{attack.program.__module__[8:]}-{attack.program.__name__}"
 )
 def test_session_goes_on_or_ends_with_its_reason(attack, bystander, capsys):
-    """Whatever a cell does, the next one gets an answer; and nobody else notices anything."""
+    """After any cell the next one gets an answer; others are not affected."""
     output = []
     limits = {**attack.limits, "timeout": min(attack.limits["timeout"] or TIMEOUT, TIMEOUT)}
     environment = Environment(**{"stdout": output.append, "stderr": output.append} | limits)

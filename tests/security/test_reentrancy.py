@@ -43,13 +43,13 @@ def quick(n: int) -> list[int]:
 
 @pytest.fixture(scope="module")
 def world():
-    """What is used again in the middle of being used."""
+    """The objects that are used again during their use."""
     inbox = Mailbox(messages=50, full="drop_oldest")
     with QUIET.spawn(serve) as target, QUIET.spawn(serve) as victim, inbox:
         yield {"inbox": inbox, "target": target, "victim": victim}
 
 
-# What a signal handler or a finalizer may do, at any moment.
+# Acts that a signal handler or a finalizer may do at any moment.
 ACTS = {
     "send to a mailbox": lambda world: world["inbox"].address.send(1),
     "send to a process": lambda world: world["target"].send(1),
@@ -122,7 +122,7 @@ class Interrupted:
 
 
 def ended(act, patience=PATIENCE):
-    """Do something on a thread of its own, which must end; return what it returns, or raise what it raises."""
+    """Do something on a separate thread, which must end; return its result, or raise its error."""
     result = []
 
     def run():
@@ -195,7 +195,7 @@ def test_a_finalizer_in_a_cycle_may_use_everything(world):
 
 
 def test_a_target_of_output_may_kill_its_process_and_not_wait_for_it():
-    """It runs on the thread of the process, which would wait for itself; nobody could end that."""
+    """A wait on the thread of the process itself could never end."""
     told = []
 
     def write(_text):
@@ -242,7 +242,7 @@ def test_a_target_of_output_of_a_session_may_interrupt_it_and_not_run_a_cell():
 
 
 def test_a_function_of_the_host_may_use_the_process_that_calls_it():
-    """Send to it, look at it, and kill it; to wait for it is to wait until its timeout."""
+    """The function sends to the process, inspects it, and kills it; waiting for it would last until its timeout."""
     made, seen = [], []
 
     @host_function
@@ -303,7 +303,7 @@ def test_callbacks_of_a_future_may_use_its_executor_and_its_process():
 
 
 def test_functions_of_a_supervisor_may_use_the_supervisor():
-    """Its starts add and remove children, and what is called when it gives up closes it."""
+    """Start functions add and remove children, and the function called at giving up closes the supervisor."""
     given_up = []
 
     def start():

@@ -42,6 +42,6 @@ def test_there_are_promises():
 
 
 def test_example_for_strangers_code_runs(run_script):
-    """As it stands there."""
+    """The example is taken unchanged from the page."""
     code = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL).group(1)
     assert run_script(code).stdout == "1024\n"

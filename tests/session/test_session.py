@@ -54,7 +54,7 @@ class Basket:
     prices: list[int]
 
     def total(self) -> int:
-        """What it costs."""
+        """Return the price."""
         return sum(self.prices)
 
 
@@ -89,7 +89,7 @@ def live() -> Iterator[Session]:
 
 
 def interrupted(target: Session, text: str) -> BaseException:
-    """What a cell ends by that is interrupted once it has begun."""
+    """Return the error of a cell that is interrupted once it has begun."""
     started = Started(target)
     target["begun"] = started.function
     thread = threading.Thread(target=started.interrupt)
@@ -145,7 +145,7 @@ def test_instances_of_the_hosts_classes_are_variables(live: Session) -> None:
 
 
 def test_call_whose_arguments_cannot_be_rebuilt_leaves_the_next_ones_right(live: Session) -> None:
-    """What it was to make is counted all the same."""
+    """The entities that it should have made are counted all the same."""
     with pytest.raises(SerializationError):
         live["lock"] = threading.Lock()
     live["basket"] = Basket([4])
@@ -332,7 +332,7 @@ def test_processes_that_a_cell_leaves_behind_end_by_the_limits_of_a_cell() -> No
 
 
 def test_more_capabilities_than_a_session_holds_are_an_error_of_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which says what to do; the session goes on."""
+    """The error has the cure; the session continues."""
     monkeypatch.setattr(handles, "MOST_HANDLES", 5)
     with Session(LIMITED) as live:
 
@@ -411,7 +411,7 @@ def test_interrupt_reaches_what_runs_and_keeps_the_state(live: Session, text: st
     error = interrupted(live, text)
     release.set()
     assert isinstance(error, ProcessFailed)
-    assert (error.type_name, "goes on" in str(error)) == ("builtins.KeyboardInterrupt", True)
+    assert (error.type_name, "continues" in str(error)) == ("builtins.KeyboardInterrupt", True)
     assert live.run("import asyncio\nawait asyncio.sleep(0)\nkept") == [1]
 
 
@@ -458,7 +458,7 @@ def test_cancelled_cell_is_interrupted(live: Session) -> None:
 
 
 def test_cancelled_cell_that_waits_never_runs_and_interrupts_nobody(live: Session) -> None:
-    """What it would have brought is there for later calls."""
+    """The definitions that the cell would have brought exist for later calls."""
 
     async def run() -> object:
         running = asyncio.create_task(live.run_async("import time\nfor _ in range(100): time.sleep(0.005)\n'done'"))

@@ -1,4 +1,4 @@
-"""Snapshots in files: saved by one program and loaded by another, whoever wrote the file."""
+"""Snapshots in files: saved by one program and loaded by another, with an untrusted author."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_another_program_goes_on_from_a_file(tmp_path, run_script) -> None:
 
 
 def test_loaded_snapshot_starts_any_number_of_sessions(saved: Path) -> None:
-    """Which can be copied, saved, interrupted and limited as any."""
+    """They can be copied, saved, interrupted and limited like any session."""
     snapshot = Snapshot.load(saved, LIMITED)
     made = [snapshot.start() for _ in range(3)]
     for number, each in enumerate(made):
@@ -140,7 +140,7 @@ def test_fork_numbers_its_cells_after_those_of_its_origin() -> None:
 
 
 def test_file_is_private_and_replaced_when_complete(saved: Path, tmp_path: Path) -> None:
-    """Nobody else reads it, and nobody reads half of it."""
+    """Only this user can read the file, and readers never see half of it."""
     path = tmp_path / "state"
     path.write_text("older")
     Snapshot.load(saved, LIMITED).save(path)

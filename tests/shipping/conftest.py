@@ -20,7 +20,7 @@ def walks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         made.append(function)
         return walked(function, *args, **options)
 
-    default().image.ensure()  # whose trial walks over functions of its own
+    default().image.ensure()  # its trial walks over other functions
     prepared._kept.__init__()  # type: ignore[misc]  # nothing is kept of other tests
     monkeypatch.setattr(prepared, "walked", noted)
     return made

@@ -24,7 +24,7 @@ CASES = [case for case in json.loads((HERE / "cases.json").read_text()) if case[
 def test_spawn_gives_the_expected_verdict(
     case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each program is taken or refused as its case says; what is taken ends, well or with an error of its own."""
+    """Each program is accepted or refused as its case states; an accepted one ends, successfully or with the program's own error."""
     processes: list[capsend.Process[object]] = []
     spawn = capsend.spawn
 
@@ -46,7 +46,7 @@ def test_spawn_gives_the_expected_verdict(
 
 
 def run(case: dict[str, Any], folder: Path) -> types.ModuleType:
-    """Import the program of a case as a module of its own, with its `run` statements in a function at its end."""
+    """Import the program of a case as a module, with its `run` statements in a function at the end."""
     statements = (case["run"] or "pass").replace("\n", "\n    ")
     name = f"case_{case['id']}"
     path = folder / f"{name}.py"

@@ -210,7 +210,7 @@ BINDINGS = {
 
 @pytest.mark.parametrize(("code", "depth"), BINDINGS.items())
 def test_depth_counts_the_containers_that_the_expression_shows(code: str, depth: int) -> None:
-    """One container is 1, containers in it 2; what is bound otherwise than once to such an expression is no constant."""
+    """One container is 1, containers in it 2; a name that is not bound exactly once to such an expression is not a constant."""
     found = constants(ast.parse(code)).get("X")
     assert (found.depth if found is not None else 0) == depth
 
@@ -296,7 +296,7 @@ def test_a_constant_may_stand_in_another() -> None:
     ],
 )
 def test_another_function_only_reads_it(code: str, path: str, *, expected: bool) -> None:
-    """The code of other modules gets at a constant by a name of its own, or as the attribute of a module."""
+    """Code of other modules uses a constant by its own name for it, or as an attribute of the module."""
     statement = ast.parse(code).body[0]
     tree = statement.value if isinstance(statement, ast.Expr) else statement
     assert reads_only(tree, path, of=_constant("X = [1, 2]")) is expected
@@ -354,7 +354,7 @@ def _constant(code: str) -> Constant:
     ],
 )
 def test_a_value_is_compared_with_what_the_statement_made(code: str, value: object, *, expected: bool) -> None:
-    """Displays part by part; what other expressions made, by how deep its containers stand in each other."""
+    """Displays are compared part by part; results of other expressions by the depth of their containers."""
     assert (
         still_made(_constant(code), value, leaf=_is_atom, lookup=vars(__import__("builtins")).__getitem__) is expected
     )
@@ -372,7 +372,7 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_what_is_written_is_still_made(value: object) -> None:
-    """A value equals what its own text makes, and its depth is the one that the text shows."""
+    """A value equals the result of its own text, and has the depth that the text shows."""
     found = constants(ast.parse(f"X = {value!r}")).get("X")
     if found is not None:
         assert still_made(found, value, leaf=_is_atom, lookup={}.__getitem__)

@@ -1,4 +1,4 @@
-"""The describer sees every difference between what the host sent and what the guest rebuilt."""
+"""The description shows every difference between the host's objects and the rebuilt ones."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def show(x): return "object"
 
 
 def test_the_same_program_has_the_same_description() -> None:
-    """What is rebuilt as it was shows no difference, also after its way as JSON."""
+    """A faithfully rebuilt object shows no difference, even after a round trip through JSON."""
     assert compare(json.loads(json.dumps(describe(made()))), describe(made())) is None
 
 
@@ -138,7 +138,7 @@ def test_the_order_of_a_set_does_not_matter() -> None:
 
 
 def test_what_the_guest_only_knows_of_equals_everything() -> None:
-    """A placeholder stands for what it is a placeholder of."""
+    """A placeholder equals every object."""
     marker = object()
     guest = describe([[1, marker]], is_unknown=lambda value: value is marker)
     assert guest["texts"]["#0[1]"] == UNKNOWN
@@ -146,7 +146,7 @@ def test_what_the_guest_only_knows_of_equals_everything() -> None:
 
 
 def test_a_cycle_ends() -> None:
-    """What holds itself is described once."""
+    """An object that contains itself is described once."""
     one: list[Any] = [1]
     one.append(one)
     assert compare(describe([one]), describe([one])) is None
@@ -160,7 +160,7 @@ def twelve(n: int = 12345) -> int:
 def test_a_process_that_has_rebuilt_something_else_fails_with_the_path(
     template: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With CAPSEND_COMPARE a process compares what it has rebuilt with what the host describes, before it runs anything."""
+    """With CAPSEND_COMPARE a process compares its rebuilt objects with the host's description before it runs anything."""
     monkeypatch.setenv("CAPSEND_COMPARE", "1")
     prepared = prepare(default(), lambda: twelve(), (), {})
     assert prepared.start().result() == 12345
@@ -181,6 +181,6 @@ def test_an_instance_of_a_library_s_class_that_has_lost_its_name_is_compared(
 
 
 def test_nothing_is_described_unless_asked_for(template: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What users spawn holds no description."""
+    """Spawns of users contain no description."""
     monkeypatch.delenv("CAPSEND_COMPARE", raising=False)
     assert '"description"' not in prepare(default(), lambda: twelve(), (), {}).shipment.program

@@ -1,4 +1,4 @@
-"""Code of installed distributions, which nobody edits: what is refused of it is cured by an image, or by a declaration beside it."""
+"""Code of installed distributions, which users do not edit: the cure for a refusal is an image, or a declaration file."""
 
 from __future__ import annotations
 

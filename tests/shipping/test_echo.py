@@ -1,4 +1,4 @@
-"""The echo: what generated programs answer in a process, they answer on the host, or they are refused.
+"""The echo: generated programs give the same answer in a process as on the host, or they are refused.
 
 `CAPSEND_ECHO=20000` runs the long form: each program under every hash seed, and mypy over all of them.
 """
@@ -67,14 +67,14 @@ def test_hash_seeds_change_nothing(verdicts: list[Verdict]) -> None:
 
 
 def test_the_plugin_accepts_nothing_that_spawn_refuses_for_a_reason_that_it_could_see(verdicts: list[Verdict]) -> None:
-    """What only the run time refuses was behind `Any`, an ignore, or a statement that mypy cannot follow."""
+    """Programs refused by the run time only have an `Any`, an ignore, or a statement that mypy cannot follow."""
     accepted = [v for v in verdicts if v.static == "" and not is_open("static", _texts(v))]
     wrong = [v for v in accepted if v.kind in {"refused", "lost"} and not _is_hidden(v)]
     assert not wrong, f"{len(wrong)} programs, such as:\n" + "\n\n".join(verdict.report() for verdict in wrong[:3])
 
 
 def test_lost_writes_are_refused_by_both(verdicts: list[Verdict]) -> None:
-    """A write that nobody would see is refused by mypy and by `spawn`."""
+    """A write that would be lost is refused by mypy and by `spawn`."""
     wrong = [v for v in verdicts if v.program.loses and v.static == "" and not _is_hidden(v)]
     assert not wrong, f"{len(wrong)} programs, such as:\n" + "\n\n".join(verdict.report() for verdict in wrong[:3])
 

@@ -135,7 +135,7 @@ def test_an_exception_comes_back_as_itself(error: BaseException) -> None:
     "error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), BaseExceptionGroup("b", [SystemExit(1)])]
 )
 def test_an_exception_that_would_end_the_host_is_process_failed(error: BaseException) -> None:
-    """What is no `Exception` passes by every `except Exception`: a process must not raise it here."""
+    """An exception that is not an `Exception` passes every `except Exception`: a process must not raise one on the host."""
     result = again(error)
     assert isinstance(result, ProcessFailed)
     assert result.type_name == f"builtins.{type(error).__name__}"
@@ -261,7 +261,7 @@ def test_the_cause_says_the_place_in_one_line() -> None:
 
 
 def test_the_line_of_the_cause_is_short() -> None:
-    """However long the message, the cause says it in one line; the exception itself has all of it."""
+    """The cause of a long message is one line; the exception itself has the whole message."""
     result = again(ValueError("first\nsecond" + "x" * 10_000))
     assert str(result.__cause__) == "ValueError: first... (in process 3)"
     assert len(str(result)) == 10_012

@@ -1,6 +1,6 @@
-"""Small programs, one for each form of code that a user may write: what is taken gives what a call in the host gives, the rest is refused.
+"""Small programs, one for each form of user code: accepted programs give the same result as a call on the host, the others are refused.
 
-The programs stand in `forms/*.test`; `form_cases.py` says how they are written.
+The programs are in `forms/*.test`; `form_cases.py` describes their form.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import capsend
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_program_is_taken_or_refused_as_it_says(case: Case, folder: Path) -> None:
-    """Whatever is taken is rebuilt as it is here and behaves so, and what could not is refused with the variable and the reason."""
+    """An accepted program is rebuilt faithfully and behaves the same; a refused one is refused with the variable and the reason."""
     if sys.version_info < case.python:
         pytest.skip(f"needs Python {case.python}")
     if case.refused:
@@ -36,12 +36,12 @@ def test_a_program_is_taken_or_refused_as_it_says(case: Case, folder: Path) -> N
 
 
 def test_every_case_has_a_name_of_its_own() -> None:
-    """A name stands for one program."""
+    """A name belongs to only one program."""
     assert len({case.name for case in CASES}) == len(CASES)
 
 
 def result_of(module: Any) -> Any:
-    """Return what a process gives; after a change, where there is one, that a kept program would miss."""
+    """Return the result of a process; if there is a change that a kept program would miss, the result after it."""
     if change := getattr(module, "CHANGE", None):
         for _ in range(2):
             capsend.spawn(module.TARGET, *getattr(module, "ARGS", ())).result(60)

@@ -47,7 +47,7 @@ CHANGES = [
 
 @pytest.mark.parametrize("code", FILLS)
 def test_the_import_may_fill_a_global(code: str) -> None:
-    """What runs once, before anybody sees the module, is part of making the value."""
+    """Code that runs once, before other code sees the module, is part of making the value."""
     assert held(f"{code}\ndef f(k): return X[k]").of_module("X", 1, is_mapping=True) is not None
 
 
@@ -138,7 +138,7 @@ def around(function):
     ],
 )
 def test_a_set_may_be_changed_for_the_time_of_a_call(before: str, after: str, *, expected: bool) -> None:
-    """What is added right before the `try` is taken away in the `finally`."""
+    """An entry added right before the `try` is removed in the `finally`."""
     found = held(GUARD.format(before=before, after=after)).of_cell(("f", 4), "seen", 1, is_mapping=False)
     assert (found is not None) is expected
     if found is not None and found.is_lent:

@@ -1,7 +1,8 @@
 """The examples in the docstrings of real libraries answer in a process as they do on the host.
 
-The libraries come from PyPI: two small ones by default, all of `libraries.py` with `CAPSEND_LIBRARIES=all`; with `CAPSEND_LIBRARIES=cured`,
-what is refused of them is run again in the image that its cure names. `docs/differences.md` is about what may differ.
+The libraries come from PyPI: two small ones by default, all of `libraries.py` with `CAPSEND_LIBRARIES=all`. With
+`CAPSEND_LIBRARIES=cured`, refused examples are run again in the image that the cure names. `docs/differences.md` lists
+the permitted differences.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def _class_of(row: dict[str, Any]) -> str:
 def test_examples_answer_as_on_the_host_or_are_refused(
     library: Library, tmp_path: Path, counts: dict[bool, collections.Counter[str]]
 ) -> None:
-    """What is accepted gives the same, and nothing but an error of capsend's comes out of `spawn`."""
+    """Accepted examples give the same result, and `spawn` raises only errors of capsend."""
     rows = libraries.run(library, libraries.install(library, tmp_path), cured=MODE == "cured")
     counts[library.name in KEEPING_STATE].update(map(_class_of, rows.values()))
     cures = collections.Counter(row["cured"]["class"] for row in rows.values() if "cured" in row)

@@ -29,7 +29,7 @@ def _text(output: nbformat.NotebookNode) -> str:
 
 
 def test_classes_and_functions_of_a_notebook_travel(template):
-    """Those without a method of their own, too, whose text only the kernel knows; of several definitions the one that ran last counts."""
+    """This includes classes without methods, whose text only the kernel has; of several definitions the last one that ran counts."""
     answers = run_cells(
         "from dataclasses import dataclass\nimport enum\nimport attrs\nfrom capsend import Address, Mailbox, spawn",
         "@dataclass(frozen=True)\nclass Point:\n    x: int\nspawn(lambda: Point(3)).result().x",
@@ -46,7 +46,7 @@ def test_classes_and_functions_of_a_notebook_travel(template):
 
 
 def test_class_of_an_old_cell_that_ran_again_is_the_one_sent(template):
-    """A kernel names a cell by its text, so the cell that was seen last is not the one that ran last."""
+    """A kernel names a cell by its text, so the newest cell need not be the one that ran last."""
     first, second = "class Point:\n    x = 1", "class Point:\n    y = 2"
     answers = run_cells("from capsend import spawn", first, second, first, "spawn(lambda: Point.x).result()")
     assert answers[-1] == "1"

@@ -46,7 +46,7 @@ def test_a_field_that_was_assigned_differs(field: str, value: object) -> None:
 
 
 def test_a_change_deep_inside_is_seen() -> None:
-    """What a field holds counts."""
+    """The content of a field counts."""
     changed = Setting()
     changed.rows.append(4)
     assert changed_field(state_of(Setting()), state_of(changed)) == "rows"
@@ -101,7 +101,7 @@ def test_entries_of_dicts_are_left_out_of_what_is_each_process_s_own() -> None:
 
 
 def package(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A package of the image that holds an instance of a class of its own."""
+    """A package of the image that holds an instance of one of its classes."""
     module: Any = types.ModuleType("some_package")
     module.Sentinel = type("Sentinel", (), {"__module__": "some_package"})
     module.SKIP = module.Sentinel()
@@ -119,7 +119,7 @@ def test_an_instance_of_a_package_in_the_image_goes_by_its_name(monkeypatch: pyt
 
 
 def test_an_instance_of_a_package_in_the_image_is_sent_by_name_with_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The step that names the instance is followed by the one that compares its state."""
+    """The step with the instance's name is followed by the step that compares its state."""
     from capsend.shipping.ship import ship
 
     skip = package(monkeypatch).SKIP

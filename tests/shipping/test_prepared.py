@@ -88,7 +88,7 @@ def entities_of(function: Callable[..., Any]) -> list[object]:
 
 
 def test_closures_that_hold_the_same_objects_are_walked_twice_and_no_more(walks):
-    """Each is the process's function all the same, so that what comes back is the one that was spawned."""
+    """Each result is the process's function all the same, so that the spawned function itself comes back."""
     data = b"the same"
     closures = [closure_over(data) for _ in range(5)]
     for closure in closures:
@@ -115,7 +115,7 @@ def shares_its_cell(data: bytes) -> Callable[[], object]:
 
 
 def test_closures_that_differ_in_anything_are_walked(walks):
-    """In what they hold, or in what was changed in one of them."""
+    """They may differ in the objects that they hold, or in a change to one of them."""
     data = b"the same once more"
     pairs: list[tuple[Any, Any]] = [
         (closure_over(data), closure_over(data * 100)),
@@ -250,7 +250,7 @@ def test_nothing_of_receiver_and_arguments_waits_for_the_collector(way, collecto
 
 
 def test_nothing_of_a_task_waits_for_the_collector(collector_off, template):
-    """CPython asks this of its own executors: `test_no_stale_references`."""
+    """CPython requires this of its own executors: `test_no_stale_references`."""
     receiver, argument = Receiver(), Argument([1])
     gone = watched(receiver), watched(argument)
     with Executor(max_workers=1) as executor:

@@ -32,7 +32,7 @@ BOTH: Final = "(8, '__main__') (12, '__main__')"
 
 
 def run(folder: Path, files: dict[str, str | bytes], *command: str) -> str:
-    """Write files, run Python among them and return what it printed."""
+    """Write files, run Python among them and return its output."""
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def test_module_run_with_dash_m(tmp_path: Path) -> None:
     "call", ['run_path("s.py", run_name="__main__")', 'run_module("s", run_name="__main__", alter_sys=True)']
 )
 def test_module_run_by_runpy(tmp_path: Path, call: str) -> None:
-    """What `runpy` runs has globals that are no module's."""
+    """Code run by `runpy` has globals that belong to no module."""
     assert BOTH in run(tmp_path, {"s.py": MAIN, "r.py": f"import runpy\nrunpy.{call}\n"}, "r.py")
 
 
@@ -128,7 +128,7 @@ def test_a_command_line_has_source_from_python_3_13_on(tmp_path: Path) -> None:
     ],
 )
 def test_a_class_whose_file_has_changed_is_refused(tmp_path: Path, before: str, after: str) -> None:
-    """The process would run another method than the host did, be it only one that an operator calls."""
+    """The process would run another method than the host, even if only an operator calls it."""
     module = "class A:\n    def m(self): return 1\n    def __eq__(self, o): return True\n    __hash__ = None\n"
     script = f"""\
         import m, capsend, pathlib
@@ -143,7 +143,7 @@ def test_a_class_whose_file_has_changed_is_refused(tmp_path: Path, before: str, 
 
 
 def test_rewritten_asserts_are_no_change(tmp_path: Path) -> None:
-    """What pytest makes of asserts stays in the host; the process gets them as they are written."""
+    """Pytest's rewritten asserts stay on the host; the process gets the asserts of the source."""
     script = """\
         import capsend, pytest
         class P:
@@ -166,7 +166,7 @@ def test_rewritten_asserts_are_no_change(tmp_path: Path) -> None:
 
 
 def test_classes_of_a_doctest_without_methods(tmp_path: Path) -> None:
-    """A class of a doctest that has no function of its own is found among the examples."""
+    """A class of a doctest without methods is found among the examples."""
     module = '''\
         """
         >>> import dataclasses

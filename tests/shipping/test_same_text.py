@@ -126,7 +126,7 @@ def test_a_program_has_the_same_text_under_every_hash_seed(name: str, tmp_path: 
 
 
 def test_unchanged_code_is_not_called_changed_with_or_without_byte_code(tmp_path: Path, template: object) -> None:
-    """Sets of constants stand in another order in byte code that another seed wrote; the code is the same."""
+    """The order of sets of constants in byte code depends on the hash seed; the code is the same."""
     (tmp_path / "program.py").write_text(SETS, encoding="utf-8")
     assert _run(tmp_path, MAIN_SETS, "-B", PYTHONHASHSEED="1") == "True"
     assert not (tmp_path / "__pycache__").exists()

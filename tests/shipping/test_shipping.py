@@ -1,4 +1,4 @@
-"""Every form of callable is shipped: it does inside what it does here, under its own names."""
+"""Every form of callable is shipped: it does the same in the guest as on the host, under its own names."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ def test_names_inside_are_those_outside() -> None:
 
 
 def test_a_function_that_was_sent_comes_back_as_itself() -> None:
-    """A result that is a function or class of the program is the same object here."""
+    """A result that is a function or class of the program is the same object on the host."""
     assert spawn(lambda f: (f, Box), countdown).result(60) == (countdown, Box)
 
 
@@ -302,7 +302,7 @@ def test_a_placeholder_that_was_used_ends_the_process_whatever_the_program_made_
 
 
 def test_a_per_process_table_goes_along_and_changes_alone() -> None:
-    """A constant declared PerProcess travels by value; what the process changes in it stays there."""
+    """A constant declared PerProcess is sent by value; changes by the process stay in the process."""
     assert spawn(read_table).result(60) == {"a": 1, "b": 2}
     assert TABLE == {"a": 1}
     TABLE["c"] = 3
@@ -338,14 +338,14 @@ def test_a_patched_method_is_sent_as_it_is_now(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_user_exceptions_come_back_as_themselves() -> None:
-    """An exception class that is reached by the callable is raised here with its attributes."""
+    """An exception class that the callable reaches is raised on the host with its attributes."""
     with pytest.raises(Problem) as caught:
         spawn(fail, 3).result(60)
     assert (caught.value.code, str(caught.value)) == (3, "problem 3")
 
 
 def test_a_method_nobody_calls_may_use_what_cannot_go_along() -> None:
-    """What an uncalled method would need is left out; calling it after all says why it is missing."""
+    """The needs of an uncalled method are left out; if it is called after all, the error gives the reason."""
     assert spawn(lambda: Guarded(2).value).result(60) == 2
     with pytest.raises(CaptureError, match="GUARD"):
         spawn(lambda: Guarded(2).locked())
@@ -463,7 +463,7 @@ def test_a_doctest() -> None:
 
 
 def test_code_without_source_is_refused() -> None:
-    """What exec() made has no source: the error says so and what to do."""
+    """Code made by exec() has no source: the error states this and the cure."""
     namespace: dict[str, Any] = {"__name__": __name__}
     exec("def made():\n    return 1", namespace)
     with pytest.raises(CaptureError, match="put it into a file"):
@@ -509,7 +509,7 @@ def use_guarded_import() -> str:
 
 
 def test_a_module_that_is_not_in_the_image_is_refused() -> None:
-    """An import that would fail inside is refused here, unless the function is prepared for that."""
+    """An import that would fail in the guest is refused on the host, unless the function handles the failure."""
     with pytest.raises(CaptureError, match="which is not in the image"):
         spawn(use_socket_module)
     assert spawn(use_guarded_import).result(60) == "no ssl"
@@ -528,7 +528,7 @@ def test_a_module_that_is_not_in_the_image_is_refused() -> None:
     ],
 )
 def test_a_call_that_cannot_work_is_refused_before_a_process_starts(call: Any, message: str) -> None:
-    """What is no function, and arguments that do not fit, are a TypeError of the caller."""
+    """An object that is not a function, or arguments that do not fit, raise TypeError in the caller."""
     with pytest.raises(TypeError, match=message):
         call()
 
@@ -594,7 +594,7 @@ class Counted:
     ],
 )
 def test_class_is_a_callable_whose_result_is_its_instance(cls: Any, args: Any, result: Any) -> None:
-    """Where the instance is data that can come back, it does."""
+    """The instance comes back if it is data that can be sent."""
     answer = spawn(cls, *args).result(60)
     assert (type(answer), answer) == (type(result), result)
 
@@ -612,7 +612,7 @@ def test_instance_that_cannot_come_back_is_refused_as_a_result() -> None:
 
 
 class Ring:
-    """An instance that holds a method of its own, and one of another that holds it."""
+    """An instance that holds one of its own methods, and one that holds another's."""
 
     def __init__(self, other: Ring | None = None) -> None:
         self.other = other
@@ -670,12 +670,12 @@ def defined_later() -> int:
 
 
 def test_a_registration_between_two_classes_of_the_image_goes_along() -> None:
-    """A process has what the program registered with an abstract class of the library, not only what the library did."""
+    """A process has the program's registrations with the library's abstract classes, not only the library's own."""
     collections.abc.Sized.register(textwrap.TextWrapper)
     try:
         assert spawn(lambda: isinstance(textwrap.TextWrapper(), collections.abc.Sized)).result(60)
     finally:
         collections.abc.Sized._abc_registry_clear()
         collections.abc.Sized._abc_caches_clear()
-        abc.ABCMeta("New", (), {}).register(int)  # which tells that there is something new
+        abc.ABCMeta("New", (), {}).register(int)  # shows that there is a new registration
     assert not spawn(lambda: isinstance(textwrap.TextWrapper(), collections.abc.Sized)).result(60)

@@ -79,7 +79,7 @@ def test_a_method_that_is_added_later_overrides_the_inherited_one(monkeypatch: p
 
 
 def test_a_class_attribute_is_read_at_every_spawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a class attribute is now is what a process sees."""
+    """A process sees the present value of a class attribute."""
     assert spawn(read_a_class_attribute).result(60) == 1
     monkeypatch.setattr(Derived, "level", 2)
     assert spawn(read_a_class_attribute).result(60) == 2
@@ -101,7 +101,7 @@ def test_a_value_that_equals_only_itself_stays_the_same_object() -> None:
 
 
 def test_functions_that_nobody_needs_any_more_are_let_go() -> None:
-    """Programs are kept for functions that may be spawned again, but only so many."""
+    """Programs are kept for functions that may be spawned again, up to a limit."""
     first = lambda: 1
     gone = weakref.ref(first)
     spawn(first).result(60)

@@ -80,7 +80,7 @@ def test_closures_of_one_def_are_walked_once_for_all_constants(
 
 
 def test_constants_that_begin_to_be_shared_are_shared_in_the_process() -> None:
-    """A value that was an object of its own may be another place's at the next spawn."""
+    """A separate object may be the object of another place at the next spawn."""
     text, tuple_ = "a text of its own", ("a text of its own, too",)
     pairs: list[tuple[object, object]] = [
         *((text, 1_000), (text, "other"), ("other", text), (text, text), (TEXT, "other"), ("other", TEXT)),
@@ -92,7 +92,7 @@ def test_constants_that_begin_to_be_shared_are_shared_in_the_process() -> None:
 
 
 def test_globals_are_those_of_the_spawn(monkeypatch: pytest.MonkeyPatch, walks: list[object]) -> None:
-    """Those that the function names, those that it does not, and those that become one object."""
+    """This includes globals that the function names, globals that it does not name, and those that become one object."""
     for number in range(1_000, 1_004):
         monkeypatch.setattr(sys.modules[__name__], "COUNT", number)
         monkeypatch.setattr(sys.modules[__name__], "LOOSE", float(number))

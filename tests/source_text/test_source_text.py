@@ -1,4 +1,4 @@
-"""Source text as a callable: what it gives, what it is given, how it fails, and what its own classes come back as."""
+"""Source text as a callable: its result, its inputs, its errors, and the records of its own classes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Basket:
     prices: list[int]
 
     def total(self) -> int:
-        """What it costs."""
+        """Return the price."""
         return sum(self.prices)
 
 
@@ -200,7 +200,7 @@ def test_process_of_a_text_can_be_killed() -> None:
 
 
 def test_called_source_runs_in_a_process() -> None:
-    """Never here."""
+    """Source text never runs on the host."""
     assert SHARED(n=4) == 8
     assert Source("def f(a): return a").function("f")(1) == 1
 
@@ -326,7 +326,7 @@ class Slots:
 
 
 def test_instances_of_the_text_s_own_classes_come_back_as_records() -> None:
-    """With the name of the class and the fields, wherever they stand, and the same record for the same object."""
+    """Records have the name of the class and the fields, at any depth, and are the same object for the same instance."""
     found = value_of(
         CLASSES + "p = Point(1, Point(2))\nSlots.a\ns = Slots(); s.a = 5\n[p, p, Color.RED, Pair(3, 4), Bag([6]), s]"
     )
@@ -341,7 +341,7 @@ def test_instances_of_the_text_s_own_classes_come_back_as_records() -> None:
 
 
 def test_records_are_keys_elements_and_cycles() -> None:
-    """Wherever an instance can stand."""
+    """Records can be everywhere that an instance can be."""
     found = value_of(CLASSES + "class Node: pass\nn = Node(); n.me = n\n({Point(1): 'a'}, {Point(2)}, n)")
     (key,), (element,), node = found
     assert (key.name, element.fields["x"], node.fields["me"]) == ("Point", 2, node)
@@ -479,7 +479,7 @@ def test_checking_a_text_runs_nothing_of_the_current_folder(tmp_path: Path, monk
     ],
 )
 def test_text_that_is_hard_on_mypy_is_checked_or_refused(text: str) -> None:
-    """In an OS process of its own, which may end as it likes."""
+    """Mypy runs in a separate OS process, which may end in any way."""
     told: list[object] = []
     with contextlib.suppress(capsend.CapsendError, SyntaxError, ValueError):
         told += Source(text).check()

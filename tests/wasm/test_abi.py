@@ -57,7 +57,7 @@ def test_header_declares_every_word_as_the_host_does():
 
 
 def test_header_is_one_page():
-    """What a newcomer reads before the first process in C is no longer than a page."""
+    """The header that a newcomer reads before the first process in C has at most one page."""
     assert len(HEADER.splitlines()) <= ONE_PAGE
 
 
@@ -79,7 +79,7 @@ def test_header_lists_every_code():
 
 
 def test_wit_has_every_word_and_every_code():
-    """The WIT package says the same with types of its own."""
+    """The WIT package has the same words, with WIT's types."""
     words = set(re.findall(r"^  %?(\w+): func\(", WIT, re.MULTILINE))
     assert words | FOR_ENTRIES == set(SIGNATURES)
     codes = re.search(r"enum error \{(.*?)\}", WIT, re.DOTALL)

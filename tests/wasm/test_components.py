@@ -69,7 +69,7 @@ def component(bodies: dict[str, str], *, imports: str = "", core_imports: str = 
 
 
 def refusal(text: str) -> str:
-    """What is said about a component that cannot be used."""
+    """Return the error message for a component that cannot be used."""
     with pytest.raises(WasmError) as caught:
         WasmModule.from_wat(text, name="it.wasm")
     return str(caught.value)
@@ -199,7 +199,7 @@ def test_a_word_of_another_type_is_refused():
 
 
 def test_asynchronous_functions_are_off():
-    """They could wait where nobody can interrupt them."""
+    """They could wait without being interruptible."""
     assert "it needs asynchronous functions of components" in refusal(
         "(component (core func $x (canon waitable-set.new)))"
     )
@@ -225,7 +225,7 @@ SEND = f"""
 
 
 def test_senseless_numbers_are_refused_with_a_name():
-    """A handle that nobody gave, a pointer out of memory, and a length without end."""
+    """An unknown handle, a pointer out of memory, and an endless length."""
     words = """
       (import "words" "send" (func $send (param i32 i32 i32 i32 i32 i32 i64 i32)))
       (import "words" "memory" (memory 20))
@@ -330,7 +330,7 @@ def test_a_component_reads_the_folder_that_it_was_granted(tmp_path: Path):
         (export "open-at" (func $open-at)) (export "read" (func $read)) (export "directories" (func $directories))
         (export "memory" (memory $kept "memory"))))))
     """
-    # The folders are listed at 32, what was opened at 48, what was read at 64; a failure tells the place of its code.
+    # The folders are listed at 32, opened files at 48, read text at 64; on failure, the place of the code is reported.
     reads = (
         "(call $directories (i32.const 32))"
         "(call $open-at (i32.load (i32.load (i32.const 32))) (i32.const 0) (local.get 0) (local.get 1) (i32.const 0) (i32.const 1) (i32.const 48))"

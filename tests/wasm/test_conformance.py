@@ -45,7 +45,7 @@ def case(function: Case) -> Case:
 
 
 def numbers(result: bytes) -> tuple[int, ...]:
-    """What the guest reported: three numbers."""
+    """Return the three numbers that the guest reported."""
     return struct.unpack("<3i", result)
 
 
@@ -57,7 +57,7 @@ def built(language: Language, folder: Path) -> WasmModule:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where guests are built."""
+    """The folder in which guests are built."""
     return tmp_path_factory.mktemp("guests")
 
 
@@ -79,7 +79,7 @@ def echo(module: WasmModule) -> None:
 
 @case
 def standard_output(module: WasmModule) -> None:
-    """What a guest writes comes out as a line."""
+    """Output of a guest arrives as a line."""
     lines: list[str] = []
     Environment(stdout=lines.append).spawn(module.function("greeting")).result(PATIENCE)
     assert "".join(lines) == "hello from a guest\n"
@@ -274,7 +274,7 @@ def python_value(module: WasmModule) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_language_passes_every_case(module: WasmModule, name: str) -> None:
-    """What one language can, all can: the interface is the same for each."""
+    """All languages can do the same: the interface is the same for each."""
     CASES[name](module)
 
 

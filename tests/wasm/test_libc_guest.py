@@ -61,13 +61,13 @@ def test_sleep_can_be_interrupted(library):
 
 
 def test_output_of_a_libc_is_limited(library):
-    """What puts writes counts as output."""
+    """Text written by puts counts as output."""
     with pytest.raises(OutputLimitExceeded):
         Environment(output=100_000, stdout=None).spawn(library.function("chattering")).result(PATIENCE)
 
 
 def test_a_program_with_main_is_a_module_with_one_entry(library, tmp_path):
-    """What a compiler makes of an ordinary program runs as `_start`, and its output comes out."""
+    """An ordinary compiled program runs as `_start`, and its output arrives."""
     made = compile_c(HERE / "c" / "program.c", tmp_path / "program.wasm", libc=True, command=True)
     out = []
     p = Environment(stdout=out.append).spawn(WasmModule.from_file(made).function("_start"))

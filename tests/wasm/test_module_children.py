@@ -22,7 +22,7 @@ HEAD = "".join(
 
 
 def spawned(name: int, size: int, *, flags: int = 0, handles: int = 0) -> str:
-    """The instruction that spawns the entry whose name stands at this place."""
+    """Return the instruction that spawns the entry with the name at this place."""
     return (
         f"(call $spawn (i32.const -1) (i32.const {name}) (i32.const {size}) (i32.const 0) (i32.const 0) (i32.const 256)"
         f" (i32.const {handles}) (i32.const {flags}))"
@@ -107,7 +107,7 @@ def test_a_bomb_is_bounded_and_killed_with_its_root(module: WasmModule):
     most = 0
     while time.monotonic() < end:
         most = max(most, sum(each.id >= p.id for each in capsend.processes()))
-    assert 1 < most <= 21 + 2  # those whose threads are on their way out are counted by nobody else
+    assert 1 < most <= 21 + 2  # only these count the threads that are just ending
     p.kill()
     with pytest.raises(ProcessKilled):
         p.result(PATIENCE)
@@ -121,7 +121,7 @@ def test_thousands_of_children_leave_nothing_behind(module: WasmModule):
 
 
 def test_children_end_with_their_parent(module: WasmModule):
-    """When it ends well, and when it is killed; one that computes and one that waits."""
+    """When it ends normally, and when it is killed; children that compute and children that wait."""
     p = capsend.spawn(module.function("leaves"))
     assert p.result(PATIENCE) == b""
     wait_until_alone(p.id)

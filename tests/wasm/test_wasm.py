@@ -50,7 +50,7 @@ HELLO = """
 
 
 def refusal(wat: str) -> str:
-    """What is said about a module that cannot be used."""
+    """Return the error message for a module that cannot be used."""
     with pytest.raises(WasmError) as caught:
         WasmModule.from_wat(wat, name="it.wasm")
     return str(caught.value)
@@ -131,7 +131,7 @@ def test_a_module_exports_its_memory():
     ids=["threads", "memory64", "memories", "gc", "exceptions"],
 )
 def test_a_feature_that_is_off_is_named(wat: str, feature: str):
-    """What escapes a limit, or is of no use to one thread, is not there."""
+    """Features that would escape a limit, or are useless with one thread, are off."""
     assert f"it needs {feature}" in refusal(wat)
 
 
@@ -209,12 +209,12 @@ def test_what_is_not_safely_ours_is_not_loaded(
         kept.symlink_to(tmp_path / "elsewhere")
     with caplog.at_level(logging.WARNING, "capsend.wasm"):
         hello = WasmModule.from_bytes(data, name=f"{harm} 2").function("hello")
-    assert "a compiled module is not taken from the cache" in caplog.text
+    assert "a compiled module is not loaded from the cache" in caplog.text
     assert hello() == b"hello"
 
 
 def test_the_cache_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """What was not used for longest goes."""
+    """The least recently used modules are removed."""
     monkeypatch.setenv("CAPSEND_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(modules, "MOST_KEPT", 2)
     for number in range(4):
@@ -275,7 +275,7 @@ def ends() -> WasmModule:
     ("name", "words"),
     [
         ("deeper", "the wasm stack overflowed"),
-        ("unreachable", "never to be reached"),
+        ("unreachable", "must not be reached"),
         ("outside", "memory that it does not have"),
         ("divides", "integer divide by zero"),
     ],
@@ -321,7 +321,7 @@ def test_the_limit_of_cpu_time_holds(ends: WasmModule):
 
 
 def test_output_is_limited(ends: WasmModule):
-    """What fits is written."""
+    """Output within the limit is written."""
     written: list[str] = []
     small = Environment(output=100_000, stdout=written.append)
     with pytest.raises(OutputLimitExceeded):
@@ -428,7 +428,7 @@ def test_check_accepts_a_function_of_a_module(ends: WasmModule):
 
 
 def test_a_module_is_a_value(ends: WasmModule):
-    """The same one when it is loaded again or copied; what cannot be is said."""
+    """Loading or copying a module gives an equal one; a module that cannot be copied gives an error."""
     again = WasmModule.from_wat(ENDS)
     assert (again, hash(again), copy.deepcopy(ends.function("zero"))) == (ends, hash(ends), ends.function("zero"))
     with pytest.raises(TypeError, match="cannot be pickled"):

@@ -160,7 +160,7 @@ def test_wrong_use_inside_is_refused_as_outside(module):
 
 
 def test_a_supervisor_inside_starts_a_module_again(module):
-    """What supervises need not know in which language its children are."""
+    """The supervising process need not know the language of its children."""
 
     def supervise(failing: WasmFunction) -> int:
         with Supervisor(restarts=100, period=100) as supervisor:
@@ -200,7 +200,7 @@ def test_children_of_a_module_are_counted(family, limits, children):
 
 
 def test_a_python_process_cannot_have_more_in_another_language(family):
-    """What it spawns in any language counts together."""
+    """Its children in all languages count together."""
 
     def fill() -> tuple[int, str]:
         kept = []

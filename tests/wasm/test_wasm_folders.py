@@ -126,7 +126,7 @@ def few_files() -> Iterator[int]:
 
 
 def test_a_process_leaves_files_for_others(module: WasmModule, tmp_path: Path, few_files: int):
-    """It can open only so many; the rest stay for the host."""
+    """It can open a limited number; the rest stay available to the host."""
     (tmp_path / "x.txt").write_text("x")
     with pytest.raises(ProcessFailed, match=f"exit code {TOO_MANY}$"):
         spawn(module.function("many_files"), b"x.txt", Dir(tmp_path)).result(PATIENCE)

@@ -1,4 +1,4 @@
-"""What docs/abi.md says of single words, beside the conformance cases: handles, codes, calls, notices, what is passed on."""
+"""The statements of docs/abi.md about single words, apart from the conformance cases: handles, codes, calls, notices, forwarding."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def test_a_handle_is_held_once_for_each_time_that_it_was_read(module, inbox):
 
 
 def test_reading_does_not_consume_the_current_message(module):
-    """Before there is one, there is nothing to read."""
+    """Before there is a current message, there is nothing to read."""
     assert told(module, "reading", b"x") == (MISSING, ord("x"))
 
 
 def test_a_call_takes_one_answer_and_leaves_other_messages_alone(module):
-    """Late answers are dropped, the second answer too, and a call of what ends is closed at once; what came meanwhile is still there."""
+    """Late and second answers are dropped, and a call to an ended process is closed at once; messages that arrived meanwhile are kept."""
     assert told(module, "caller") == (TIMEOUT, 0, 4, CLOSED, 0, ord("x"), TIMEOUT)
 
 
@@ -89,7 +89,7 @@ def test_words_about_a_handle_are_cut_to_the_room(module, inbox):
 
 
 def test_notices_can_be_had_and_not_had(module):
-    """After unmonitor and unlink none comes; of what has ended it comes at once; the handle is the one that was used."""
+    """After unmonitor and unlink there is no notice; for an ended process it comes at once; it has the handle that was used."""
     assert told(module, "unwatching") == (0, 0, CLOSED, 1, 0, 1)
 
 
@@ -100,7 +100,7 @@ def test_a_full_mailbox_answers_by_its_policy(module, policy, code):
 
 
 def test_what_is_said_is_read_with_care(module, inbox):
-    """A pickle, nothing, and what is not ASCII are refused; what is no message is dropped by the receiver; handles go along."""
+    """A pickle, an empty text, and non-ASCII text are refused; a malformed message is dropped by the receiver; handles are sent along."""
     p = spawn(module.function("saying"), b"", inbox.address)
     assert struct.unpack("<5i", p.result(PATIENCE)) == (MALFORMED, MALFORMED, MALFORMED, 0, 0)
     number, address = inbox.receive(timeout=PATIENCE)

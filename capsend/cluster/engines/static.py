@@ -46,7 +46,7 @@ def places(peers: Sequence[str], credentials: Credentials) -> list[tuple[str, in
         host, _, port = peer.rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
         if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
-            raise ValueError(f"{peer!r} is no daemon: write HOST:PORT, as in '10.0.0.5:7878'")
+            raise ValueError(f"{peer!r} is not the address of a daemon: write HOST:PORT, as in '10.0.0.5:7878'")
         if isinstance(credentials, Token) and not is_loopback(host):
             raise ValueError(
                 f"a token is not sent to {host}: others could read along. Use `Certificates`, or a daemon of this machine"
@@ -229,7 +229,7 @@ class _Asked:
         except queue.Empty:
             item = None
         if item is None:
-            raise CapsendError(f"{self._where} starts no node: {self._words or 'it says nothing'}")
+            raise CapsendError(f"{self._where} starts no node: {self._words or 'it gave no reason'}")
         return item
 
     def _handle(self, item: Item) -> None:
@@ -239,7 +239,7 @@ class _Asked:
             self._expected = set()
             self._items.put(item)
         else:
-            raise Malformed(f"{item.word!r} is not a word for this peer to send")
+            raise Malformed(f"{item.word!r} is a word that this peer must not send")
 
     def _ended(self, words: str) -> None:
         with self._lock:

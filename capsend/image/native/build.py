@@ -206,7 +206,7 @@ class _Work:
         if not backend.startswith("setuptools.") and "backend-path" not in system:
             raise ImageError(
                 f"the package {self.recipe.name!r} cannot be built: its sdist is built by {backend!r}, "
-                "and capsend knows setuptools and meson"
+                "and capsend supports setuptools and meson"
             )
         out = self.workshop / "out"
         out.mkdir()

@@ -203,7 +203,7 @@ def _headers(workshop: Path) -> None:
         target.write_bytes(content)
     if total.hexdigest() != _HEADERS:
         raise ImageError(
-            f"packages with native code cannot be built: wasmpy-build does not hold the headers that it should. Install it again: {EXTRA}"
+            f"packages with native code cannot be built: wasmpy-build lacks the expected headers. Install it again: {EXTRA}"
         )
 
 

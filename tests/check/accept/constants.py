@@ -1,4 +1,4 @@
-"""Lists, dicts and sets of a module that it makes once and that nobody changes travel as the process's own copies."""
+"""Lists, dicts and sets that a module makes once and never changes are sent as copies for the process."""
 
 import re
 from collections.abc import Callable, Mapping

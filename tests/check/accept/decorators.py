@@ -1,4 +1,4 @@
-"""Decorators that wrap: what they make of a function travels with its wrapper, what that captures, and the function itself."""
+"""Decorators that wrap: the wrapper, its captures, and the decorated function are sent."""
 
 import functools
 from collections.abc import Callable

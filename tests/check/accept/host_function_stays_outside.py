@@ -1,4 +1,4 @@
-"""What a function of the host reads is none of the process's business: it stays outside."""
+"""The globals that a host function reads are not sent: they stay on the host."""
 
 from capsend import host_function, process, spawn
 

@@ -1,4 +1,4 @@
-"""A function whose first parameter is a mailbox is spawned without it; the handle knows what it can be sent."""
+"""A function whose first parameter is a mailbox is spawned without it; the handle has the type of the messages."""
 
 import functools
 from typing import Final, overload

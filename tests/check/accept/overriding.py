@@ -1,4 +1,4 @@
-"""A method that replaces a base's counts where some code reads an attribute of its name; it may use what it likes elsewhere."""
+"""An overriding method counts if some code reads an attribute of its name; otherwise it may use anything."""
 
 import threading
 from typing import ClassVar

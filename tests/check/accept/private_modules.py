@@ -1,4 +1,4 @@
-"""What a private module of the library defines is there under its public name, even if the image has no such private module."""
+"""An object defined in a private module of the library is found under its public name, even if the image lacks the private module."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""What a process spawns is judged where it is written, like what the program spawns."""
+"""Spawns in a process are judged where they are written, like spawns in the program."""
 
 import asyncio
 

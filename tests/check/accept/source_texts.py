@@ -1,4 +1,4 @@
-"""Source text is a callable whose globals are its arguments; it can be captured, and what it gives is Any."""
+"""Source text is a callable whose globals are its arguments; it can be captured, and its result is Any."""
 
 import asyncio
 from typing import assert_type

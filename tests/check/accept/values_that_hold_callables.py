@@ -1,4 +1,4 @@
-"""Tables, partials, rules, sentinels and attributes of classes: where the syntax shows which callables they hold, those are followed."""
+"""Tables, partials, rules, sentinels and class attributes: callables in them are followed if the syntax shows them."""
 
 import operator
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Arguments are copies on purpose: they must be Serializable, callables among them like the spawned one."""
+"""Arguments are intended copies: they must be Serializable; callables among them are checked like the spawned one."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A decorated function is what its decorators make of it: the wrapper and what that captures are judged, wherever the name stands."""
+"""A decorated function is the result of its decorators: the wrapper and its captures are judged, wherever the name is used."""
 
 import functools
 import threading

@@ -1,4 +1,4 @@
-"""What a local function captures is refused at the name in its body, however deep; the spawn is named in a note."""
+"""Captures of a local function are refused at the name in its body, at any depth; a note names the spawn."""
 
 import threading
 

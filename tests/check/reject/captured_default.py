@@ -1,4 +1,4 @@
-"""A default is a value that goes along: a mutable one is refused."""
+"""A default is sent with the function: a mutable one is refused."""
 
 from capsend import spawn
 

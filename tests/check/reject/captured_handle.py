@@ -1,4 +1,4 @@
-"""A handle of capsend's own belongs to whoever made it."""
+"""A handle of capsend belongs to the process or program that made it."""
 
 from capsend import Environment, Process, spawn
 

@@ -1,4 +1,4 @@
-"""What a class body stores is followed where it runs: factories and converters when an instance is made, accessors when they are used."""
+"""The callables in a class body are followed where they run: factories and converters when an instance is made, accessors when they are used."""
 
 import functools
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A mutable global is no constant if its module writes it, changes it, or lets it go where somebody could; nor if it holds what cannot be sent."""
+"""A mutable global is not a constant if its module rebinds it, changes it, passes it to code that might, or puts unsendable objects in it."""
 
 import threading
 from collections.abc import Callable

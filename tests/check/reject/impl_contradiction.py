@@ -1,4 +1,4 @@
-"""Both impls on one class, and an impl without its reason, are errors where they stand."""
+"""Both impls on one class, and an impl without a reason, are errors in their lines."""
 
 from capsend import not_process_send, unsafe_process_send
 

@@ -1,4 +1,4 @@
-"""A module that `import_module` names by a constant is known: whether every process has it, and what is read of it."""
+"""A module that `import_module` names by a constant is checked: whether every process has it, and the attributes read from it."""
 
 import importlib
 import threading

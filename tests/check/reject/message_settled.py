@@ -1,4 +1,4 @@
-"""What a process may touch is settled when it starts: no message brings a folder, or a function of the host."""
+"""The rights of a process are fixed when it starts: no message can contain a folder or a host function."""
 
 import threading
 

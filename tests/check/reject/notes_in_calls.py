@@ -1,4 +1,4 @@
-"""Where mypy tries a call more than once, an error stands there once, with its notes, and none beside it."""
+"""If mypy tries a call several times, an error is reported only once, with its notes."""
 
 import threading
 

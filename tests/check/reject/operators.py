@@ -1,4 +1,4 @@
-"""What operators, statements and built-in functions call is reached with its class: its methods are judged like any other code."""
+"""The methods that operators, statements and built-in functions call are reached with their class, and judged like other code."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""`@process` checks at the definition; what is made by it is trusted where it is spawned."""
+"""`@process` checks at the definition; spawns of the result are not checked again."""
 
 from capsend import process, spawn
 

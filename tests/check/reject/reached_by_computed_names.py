@@ -1,4 +1,4 @@
-"""A computed name of an attribute that begins with a known text stands for all attributes that begin so, of every class that is meant."""
+"""A computed attribute name with a constant prefix counts as all attributes with that prefix, of every class in question."""
 
 from capsend import spawn
 

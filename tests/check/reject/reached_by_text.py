@@ -1,4 +1,4 @@
-"""What a function reaches by a constant text counts as if it had named it."""
+"""Objects that a function reaches by a constant text count as if they were named."""
 
 import operator
 import sys

@@ -1,4 +1,4 @@
-"""What the decorators of a module put into a table is judged with the table."""
+"""The functions that a module's decorators put into a table are judged with the table."""
 
 import threading
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What is tied to this process can be neither captured nor passed."""
+"""Objects tied to this process can be neither captured nor passed."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""Any, object, protocols and abstract types are no evidence; each has a code of its own."""
+"""Any, object, protocols and abstract types prove nothing; they have separate error codes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What tables, partials, rules and attributes of classes hold is judged like any other function."""
+"""Callables in tables, partials, rules and class attributes are judged like any other function."""
 
 import threading
 from collections.abc import Callable

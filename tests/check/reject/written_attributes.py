@@ -1,4 +1,4 @@
-"""What a function assigns to a class, a module or another function is lost with its process, so it is refused where it stands."""
+"""Assignments of a function to classes, modules and other functions are lost with its process: they are refused in their lines."""
 
 import enum
 import json

@@ -1,4 +1,4 @@
-"""Where a function changes the value of a global or a class attribute, the cure is to return it: a `PerProcess` copy would hide the loss."""
+"""If a function changes the value of a global or class attribute, the cure is to return the value: a `PerProcess` copy would hide the loss."""
 
 from typing import ClassVar
 

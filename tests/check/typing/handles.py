@@ -1,4 +1,4 @@
-"""What spawns give, said three times: by the plugin, by mypy without it, and by pyright. An `# E` stands where all three find one error."""
+"""The types of handles, by the plugin, by mypy without it, and by pyright. An `# E` marks a line in which all three find one error."""
 
 from __future__ import annotations
 

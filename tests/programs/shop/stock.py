@@ -1,4 +1,4 @@
-"""What is left."""
+"""The remaining stock."""
 
 DISCOUNT = 0
 _lock_needed_by_nobody_inside = __import__("threading").Lock()

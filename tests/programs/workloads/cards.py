@@ -39,7 +39,7 @@ class Rank(enum.IntEnum):
 
 
 class Hand(enum.Enum):
-    """What a hand is worth, with a base score and a word each."""
+    """The rank of a hand, with a base score and a word for each."""
 
     HIGH = 0, "high card"
     PAIR = 1, "a pair"

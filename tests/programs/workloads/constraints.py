@@ -12,7 +12,7 @@ from typing import Any
 
 @functools.total_ordering
 class Strength(enum.Enum):
-    """How much a constraint matters."""
+    """The importance of a constraint."""
 
     REQUIRED = 0
     STRONG = 1
@@ -140,7 +140,7 @@ class Planner:
 
 
 def chain(length: int) -> tuple[Planner, list[Variable]]:
-    """Variables of which each is one more than the one before."""
+    """Return variables, each one more than the one before."""
     planner = Planner()
     variables = [Variable(f"v{index}") for index in range(length)]
     planner.add(Edit(Strength.STRONG, variables[0], 10))

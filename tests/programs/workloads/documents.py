@@ -1,4 +1,4 @@
-"""JSON there and back, with classes of its own on both sides."""
+"""JSON round trips, with user classes on both sides."""
 
 from __future__ import annotations
 

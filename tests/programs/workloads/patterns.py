@@ -33,7 +33,7 @@ class Token(NamedTuple):
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """Yield what stands in a text, without the white space."""
+    """Yield the tokens of a text, without white space."""
     for match in LEXER.finditer(text):
         if (kind := match.lastgroup) and kind != "space":
             yield Token(kind, match.group(), match.start())

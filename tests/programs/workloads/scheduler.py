@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class State(enum.Flag):
-    """What a task is; several at once."""
+    """The state of a task; several at once."""
 
     READY = enum.auto()
     HELD = enum.auto()

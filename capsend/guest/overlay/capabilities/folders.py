@@ -98,9 +98,7 @@ class Dir(PosixPath):
         return self
 
     def __reduce__(self) -> Any:
-        raise TypeError(
-            "a Dir cannot be pickled: it is a right, and what is pickled can be made by anybody. Send its path"
-        )
+        raise TypeError("a Dir cannot be pickled: it is a right, and anyone can write a pickle. Send its path")
 
     def __repr__(self) -> str:
         folder, relative = self._folder, os.path.relpath(str(self), self._folder.inside)

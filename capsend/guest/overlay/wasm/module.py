@@ -63,7 +63,7 @@ class WasmModule(handles.Handle):  # type: ignore[misc]  # a class of the image,
             raise (
                 LimitExceeded(_HOLDS_NO_MORE)
                 if answer == RefusalWord.HANDLES
-                else WasmError(f"{name} cannot be had: {answer[1:]}")
+                else WasmError(f"{name} cannot be used: {answer[1:]}")
             )
         function: WasmFunction = handles.receive(codec.loads(answer))[0]
         return function
