@@ -1,4 +1,4 @@
-"""Items for processes that home has spawned, and of which other nodes know before the node that runs them does."""
+"""Requests for ports of processes that this node does not know yet: home has spawned them, and other nodes know them already."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MOST_EARLY_BYTES: Final = 64 << 20
 
 
 class Early:
-    """The acts of a node that wait until home has announced the process whose port they are about; safe to use from any thread.
+    """The delayed requests of a node: each is about the port of a process that home has not announced yet. Safe to use from any thread.
 
     Args:
-        is_home: True for home, which knows all processes first, so that nothing waits.
+        is_home: True for home, which knows all processes first, so that it delays no requests.
     """
 
     def __init__(self, *, is_home: bool) -> None:
@@ -40,7 +40,7 @@ class Early:
             self._waiting.setdefault(key, [])
 
     def settle(self, key: int) -> None:
-        """Do the delayed requests for a port, which other nodes knew earlier than this one: the port exists now, or never will."""
+        """Handle the delayed requests for a port: the port exists now, or never will."""
         while True:
             with self._lock:
                 waiting = self._waiting.get(key)
@@ -53,7 +53,7 @@ class Early:
             act()
 
     def holds(self, key: int, act: Callable[[], object], *, size: int = 0) -> bool:
-        """Return whether home has not announced a port yet; if so, *act*, which holds *size* bytes, is done once it has.
+        """Return whether home has not announced a port yet; if so, delay the request *act*, whose item has *size* bytes.
 
         Raises:
             Malformed: more acts wait than peers that keep to their windows have on their way.

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 _MOST_TOLD: Final = 1_000
 _UNPACED: Final = 500
-"""Pieces of output and log records of one process that are on their way at a time."""
+"""The most pieces of output and log records of one process in transit."""
 
 _log: Final = logging.getLogger("capsend.node")
 
@@ -60,7 +60,7 @@ class _Target:
     def __call__(self, text: str) -> None:
         self._host.pace()
         self._host.home.put("out", (self._number, self._stream, False), text.encode("utf-8", "surrogatepass"))
-        self._is_dirty = True  # only now: whoever flushes on another thread then flushes behind this text
+        self._is_dirty = True  # only now: another thread that flushes then writes after this text
 
     def flush(self) -> None:
         """Have home flush its stream, if text was written since the last time: every process flushes when it ends."""
@@ -359,7 +359,7 @@ class Host:
         self.home.put("result", fields, body, bulk=bool(before))
 
     def pace(self) -> None:
-        """Wait, now and then, until home has taken what the process on this thread sent: otherwise signs of life would be behind all that."""
+        """Wait, from time to time, until home has read the output of the process on this thread: otherwise it would delay the signs of life."""
         sent = getattr(self._paced, "sent", 0) + 1
         if sent >= _UNPACED:
             sent = 0

@@ -28,7 +28,7 @@ PART: Final = 1 << 20
 
 _LONGEST_TEXT: Final = 1 << 16
 _CHECKED: Final = 4_096
-"""Bytes of a head from which on it is checked before it is sent: no shorter one has a text or a list that is too long."""
+"""Heads longer than this are checked before they are sent. A shorter head cannot contain a text or a list that is too long."""
 
 _LARGEST: Final = 1 << 62
 _write: Final = codec.dumps
@@ -62,7 +62,7 @@ def _text(value: Any) -> bool:
 
 
 def _value(value: Any) -> bool:
-    """Return whether a value can be that of an environment variable, which may be as long as a head."""
+    """Return whether a value may be the value of an environment variable: a text, which may be as long as a head."""
     return type(value) is str
 
 
@@ -312,7 +312,7 @@ def split(body: bytes, sizes: list[int], texts: int, *, before: Sequence[bytes] 
 
 
 def _cut(views: collections.deque[memoryview], sizes: Iterable[int]) -> Iterator[bytes]:
-    """Cut what is in *views* into pieces of these sizes, and copy each byte once: the whole may be large."""
+    """Cut the content of *views* into pieces of these sizes; each byte is copied only once, as the content may be large."""
     for size in sizes:
         pieces: list[memoryview] = []
         while size:

@@ -194,18 +194,18 @@ def admit(connection: socket.socket, credentials: Credentials) -> tuple[socket.s
 
 
 class Greetings:
-    """The connections that are in their greeting: strangers that say nothing take no place from those that greet."""
+    """The connections whose greeting is not finished; connections that stay silent cannot block others."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._begun: dict[socket.socket, None] = {}
 
     def accept(self, listener: socket.socket, greet: Callable[[socket.socket, Any], object], *, name: str) -> None:
-        """Take connections in until the listener is closed; neither the error of one nor a lack of descriptors or threads ends that.
+        """Accept connections until the listener is closed. An error of one connection, or a lack of descriptors or threads, does not end the loop.
 
         Args:
-            listener: where they come from.
-            greet: called with each connection and its address, on a thread of its own; may last until the other end is known.
+            listener: the socket that accepts the connections.
+            greet: called with each connection and its address, on a separate thread; may last until the other end is known.
             name: the name of the threads.
         """
         while listener.fileno() != -1:

@@ -1,4 +1,4 @@
-"""The output of a process on a node, on its way to the targets of home: what waits for a slow target is joined."""
+"""The output of a process on a node, on its way to the targets of home: text that waits for a slow target is joined."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SLACK: Final = 1 << 20
 
 
 class _Block:
-    """Text of one stream that is handed on at once."""
+    """Text of one stream that is passed to its target at once."""
 
     __slots__ = ("flush", "stream", "text")
 
@@ -27,10 +27,11 @@ class _Block:
 class Output:
     """The output that waits; safe to use from any thread.
 
-    A guest may write and flush single characters faster than a target takes them. What waits takes as much memory as its text.
+    A guest may write and flush single characters faster than a target takes them. Waiting output takes as much memory as its text.
 
     Ordering:
-        Text of one stream is handed on in its order. The order between two streams holds unless the targets are a hundred changes behind.
+        Text of one stream is passed on in its order. The order between two streams holds unless the targets are a
+        hundred changes behind.
 
     Args:
         most: characters that the process may write.
@@ -42,7 +43,7 @@ class Output:
         self._blocks: collections.deque[_Block] = collections.deque()
 
     def add(self, stream: int, text: str, *, flush: bool) -> bool:
-        """Add text; return whether one more block waits, which the caller has `take` hand on.
+        """Add text; return True if the caller must have `take` called once more.
 
         Raises:
             Malformed: its node lets the process write more than its environment allows.

@@ -33,10 +33,10 @@ HOME: Final = "home"
 
 _ID: Final = re.compile(r"[\w.-]{1,100}", re.ASCII)
 _MOST_STRANGERS: Final = 1_000
-"""Peers that are known by their ids only, since another peer named them before home did; what is sent to more of them is lost."""
+"""The most peers known only by their ids, because another peer named them before home did; items for further ones are lost."""
 
 _MOST_UNREAD: Final = 10_000
-"""Replies to a peer that wait, beside all that has room on its line; a peer that asks for more does not read."""
+"""The most replies to a peer that wait for room on its line; a peer that exceeds them does not read."""
 
 _SYNCING: Final = 2.0
 _MOST_ENDS: Final = 10_000
@@ -278,7 +278,7 @@ class Peer:
 
     Attributes:
         id: its id.
-        watching: the keys of this program's ports whose end must be reported to it.
+        watching: the keys of this program's ports whose end must be reported to the peer.
         incoming: the line from which its items come.
         lock: guards its inlets.
 
@@ -346,7 +346,7 @@ class Peer:
         """Send a reply to an item of the peer's.
 
         Raises:
-            Malformed: the peer goes on to ask, and does not read what it is sent.
+            Malformed: the peer keeps asking without reading the answers.
         """
         if self.has_room:
             self._unread = 0
@@ -358,7 +358,7 @@ class Peer:
 
     @property
     def has_room(self) -> bool:
-        """Whether more messages should be put."""
+        """Whether the peer accepts more messages."""
         line = self._line
         return self._before_size < MOST_WAITING if line is None else line.has_room
 

@@ -94,11 +94,11 @@ class Questions:
             del self._open[number]
 
     def end(self, root: int, number: int) -> None:
-        """Report that a process which has asked home to call functions has ended: home keeps a thread for it."""
+        """Report that a process has ended which has called functions of home: home keeps a thread for it until then."""
         self._home.put("done", (root, number))
 
     def answer(self, item: Item) -> None:
-        """Give the answer in an item `answer` to its question, if a process still waits for it."""
+        """Pass the answer in an item `answer` to the process that waits for it, if any."""
         number, kind, references, sizes = item.fields
         question = self._open.get(number)
         if question is not None:

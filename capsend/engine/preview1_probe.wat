@@ -1,4 +1,4 @@
-;; The functions of WASI that the engine answers itself and sometimes has to pass on: this module reaches the real ones, with the guest's memory.
+;; The engine replaces some functions of WASI, and must sometimes call the original: this module calls it, with the guest's memory.
 (module
   (import "wasi_snapshot_preview1" "path_open"
     (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

@@ -1,4 +1,4 @@
-;; The functions of WASI that the engine answers itself and sometimes has to pass on: a guest reaches the engine's, this component the real ones.
+;; The engine replaces some functions of WASI for guests, and must sometimes call the original: this component calls it.
 (component
   (import "wasi:io/poll@0.2.9" (instance $poll
     (export "pollable" (type $pollable (sub resource)))
@@ -50,7 +50,7 @@
 
   (core module $memory
     (memory (export "memory") 1)
-    ;; The only text that comes in is a path, which the caller has measured; each call begins at the same place.
+    ;; The only text passed in is a path, whose length the caller has checked; each call begins at the same address.
     (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 64))
   (core instance $memory (instantiate $memory))
   (core func $ready (canon lower (func $poll "[method]pollable.ready")))
@@ -77,7 +77,7 @@
     (func (export "ready") (param i32) (result i32)
       (call $ready (local.get 0))
       (call $drop-pollable (local.get 0)))
-    ;; Files, folders and symbolic links alone: opening a pipe or a device could block, or do something, in the host.
+    ;; Only files, folders and symbolic links: opening a pipe or a device could block the host, or have effects on it.
     (func $may-open (param i32 i32 i32 i32) (result i32)
       (local $type i32)
       (call $stat (local.get 0) (local.get 1) (local.get 2) (local.get 3) (i32.const 8192))
@@ -86,7 +86,7 @@
       (i32.or (i32.eq (local.get $type) (i32.const 3))
         (i32.or (i32.eq (local.get $type) (i32.const 5)) (i32.eq (local.get $type) (i32.const 6)))))
     (func $refuse (i32.store8 (i32.const 16) (i32.const 1)) (i32.store8 (i32.const 20) (i32.const 0)))
-    ;; What was looked at may be another thing by now, so what was opened is looked at too.
+    ;; The file may have been replaced after the check, so the opened file is checked too.
     (func $keep-or-close
       (local $type i32)
       (call $type (i32.load (i32.const 20)) (i32.const 8192))

@@ -111,7 +111,7 @@ class Watch:
                 waiting += [part for part in inner if type(part) in _HOLDERS]
 
     def package(self, instance: Any, name: str, expected: dict[str, str], data: dict[str, str], is_own: bool) -> None:
-        """Give an instance of a package of the image the state of the host's instance, and record it unless it is the process's own.
+        """Give an instance of a package the state of the host's instance, and record it unless it belongs to the process.
 
         Raises:
             CaptureError: the states differ in more than plain data.
@@ -216,7 +216,7 @@ class Watch:
         return self._is_own(thing) or (is_new and defines(type(class_attribute(kind, name)), "__get__"))
 
     def _compiles_itself(self, function: types.FunctionType) -> bool:
-        """Return whether a function of the image has got other code, none of the program's: some are compiled when they are first called."""
+        """Return whether a function of the image has new code that is not the program's: some functions are compiled at their first call."""
         owns = self._program.owns
         sent = (each for each in self._program.entities if type(each) is types.FunctionType)
         own_files = {each.__code__.co_filename for each in sent if owns(each.__globals__.get("__name__", ""))}

@@ -1,4 +1,4 @@
-"""The run of one program: its entities are rebuilt, the call is made, and the answer is a value or a description of an exception."""
+"""The run of one program: its entities are rebuilt, the call is made, and the answer is a value or the description of an exception."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def run(program: str, call: str) -> str:
 
 
 def run_again(program: str, call: str) -> str:
-    """Make another call in a process that has made one before; arguments and answer as for `run`.
+    """Make another call in a process that has made one already; arguments and answer as for `run`.
 
     Args:
         program: JSON of `{"entry": reference, "at": [entities, handles], "handles": [[number, kind, description]]}`;

@@ -534,7 +534,7 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 def _discard(folder: Path) -> None:
-    """Remove an image in such an order that a half-removed image cannot pass for a whole one."""
+    """Remove an image in an order that never lets a partly removed image pass for a whole one."""
     if folder.exists() or folder.is_symlink():
         grave = folder.with_name(f"{_WORKSHOP}{folder.name}-{os.getpid()}")
         folder.rename(grave)

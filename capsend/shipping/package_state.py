@@ -1,9 +1,9 @@
 """The state of an instance held by a package, as digests: host and guest each have their own instance.
 
-Such an instance, for example a sentinel or a table of settings of a package in the image, is sent by name. The process has it
-as the import of the package made it, and gives its fields the plain data that they hold on the host: numbers, texts, and
-lists, dicts and sets of them. The rest of the host's instance must still be in the state after the import, and the process
-must leave the instance in the state at the start: neither side would see the other's changes.
+Such an instance, for example a sentinel or a table of settings of a package in the image, is sent by name. The process has its
+own instance, made by the import of the package, and sets the fields of it to the plain data that they hold on the host: numbers,
+texts, and lists, dicts and sets of these. All other state must be that after the import on the host, and the process must not
+change the instance: neither side would see the other's changes.
 
 An instance that is declared `PerProcess[...]` is each process's own, with that plain data. The entries of its dicts, such as
 results that it keeps, are neither sent nor compared.
@@ -38,7 +38,7 @@ _DOC: Final = "__doc__"
 """Newer versions of Python remove the indentation from docstrings."""
 _NOTHING: Final = "NoneType None"
 _LONGEST: Final = 10_000
-"""The items of a list, dict or set that is sent as plain data."""
+"""The most items of a list, dict or set that is sent as plain data."""
 
 
 class TooLarge(Exception):
@@ -69,10 +69,10 @@ def data_of(value: object) -> dict[str, str]:
 
 
 def put_data(value: object, field: str, text: str) -> None:
-    """Give a field of an instance other plain data, unless nobody knows who else would see that.
+    """Replace the plain data in a field of an instance, unless other objects could see the change.
 
-    A list, dict or set stays the same object: others that the package has given it to see on the host what its methods put in. A public field
-    may as well hold another list on the host, which they do not see. So it is left as it is where others hold the list.
+    A list, dict or set stays the same object and gets new items, since other objects of the package may hold it too. On the host, a public field
+    may meanwhile hold another list, which those objects do not see. So a public field is left unchanged if other objects hold its list.
     """
     data, fields = codec.decode(text), dict(instance_state(value))
     old: Any = fields.get(field)
@@ -96,7 +96,7 @@ def _is_shared(held: object, owner: object, fields: dict[str, object]) -> bool:
 
 
 def _is_plain(part: Any) -> bool:
-    """Return whether a value is an atom, a tuple of plain data, or one list, dict or set that no others are in."""
+    """Return whether a value is an atom, a tuple of plain data, or a list, dict or set without nested ones."""
     if type(part) not in _FILLED:
         return _is_immutable(part)
     items = (*part, *part.values()) if type(part) is dict else part
@@ -117,7 +117,7 @@ def _is_immutable(part: Any) -> bool:
 def changed_field(before: dict[str, str], after: dict[str, str]) -> str | None:
     """Return the first field that differs; None if the states agree.
 
-    A private field that was None, or missing, and has a value now is a result that the instance keeps, not a change.
+    A private field that was None, or missing, and has a value now counts as a cached result, not as a change.
     """
     for name in dict.fromkeys([*before, *after]):
         then, now = before.get(name, _NOTHING), after.get(name, _NOTHING)
@@ -134,7 +134,7 @@ class _Texts:
     """Writes values as texts, each object once.
 
     Args:
-        root: the instance whose parts they are.
+        root: the instance whose parts the values are.
         is_own: see `state_of`.
     """
 

@@ -15,26 +15,26 @@ from capsend import Address, Mailbox, process
 
 @attrs.frozen
 class Ping:
-    """A question, and where its answer goes to."""
+    """A request, with the address for the answer."""
 
     pong: Address[int]
 
 
 @process
 def ponger(inbox: Mailbox[Ping]) -> None:
-    """Answer every ping with how many there were."""
+    """Answer each ping with the number of pings so far."""
     for count, ping in enumerate(inbox, 1):
         ping.pong.send(count)
 
 
 @process
 def pinger(other: Address[Ping], count: int) -> int:
-    """Call the other one so many times; return its last answer."""
+    """Call the other process *count* times; return its last answer."""
     return [other.call(Ping) for _ in range(count)][-1]
 
 
 def main(count: int) -> None:
-    """Play, and tell how long one exchange took."""
+    """Play, and print the time of one exchange."""
     with ponger.spawn() as p:
         before = time.perf_counter()
         last = pinger.spawn(p.address, count).result()

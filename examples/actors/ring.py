@@ -1,4 +1,4 @@
-"""The ring: each process knows the next one only, and a number goes round until it is down to zero.
+"""The ring: each process has the address of the next one only, and a number goes round until it reaches zero.
 
 Run it: python examples/actors/ring.py 100 10
 """
@@ -15,13 +15,13 @@ SMALL = Environment(memory=128 << 20, timeout=None)
 
 @process
 def member(inbox: Mailbox[int], following: Address[int]) -> None:
-    """Pass on every number, less one."""
+    """Pass each number, reduced by one, to the next process."""
     for number in inbox:
         following.send(number - 1)
 
 
 def main(count: int, rounds: int) -> None:
-    """Close a ring that leads through this program, and let a number go round."""
+    """Build a ring of processes that includes this program, and send a number round."""
     with Mailbox[int]() as home:
         before, following, members = time.perf_counter(), home.address, []
         for _ in range(count):

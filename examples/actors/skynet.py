@@ -1,4 +1,4 @@
-"""Skynet: a process spawns ten, each of them ten more, and so on; the last ones return their numbers, and the sums come back up.
+"""Skynet: a tree of processes, each of which spawns ten more. The leaves return their numbers, and each parent returns the sum of its children.
 
 Run it: python examples/actors/skynet.py 100
 """
@@ -10,12 +10,12 @@ import time
 
 from capsend import Environment, spawn
 
-# What the first process may have running below it, all levels together.
+# The limits of the first process count all its descendants.
 ROOMY = Environment(processes=2_000, tree_memory=1 << 40)
 
 
 def skynet(first: int, size: int) -> int:
-    """Return the sum of so many numbers, from the first one on; each is the work of one process."""
+    """Return the sum of *size* numbers that start at *first*; each number is returned by one process."""
     if size == 1:
         return first
     part = size // 10
@@ -24,7 +24,7 @@ def skynet(first: int, size: int) -> int:
 
 
 def main(size: int) -> None:
-    """Add up so many numbers, a power of ten."""
+    """Add up the first *size* numbers; *size* is a power of ten."""
     before = time.perf_counter()
     total = ROOMY.spawn(skynet, 0, size).result()
     print(f"0 + 1 + ... + {size - 1} = {total} in {time.perf_counter() - before:.2f} s")

@@ -1,8 +1,8 @@
 """Analyse a folder of .npy files with numpy, in two processes that can read that folder and nothing else.
 
-numpy runs inside, so it has to be built for processes once: `pip install 'capsend[native]' && capsend image add numpy` (or
-`pip install capsend-numpy`). The closure captures the folder, a capability, and two numbers; the files are read inside, and small arrays come
-back.
+The processes import numpy, so it must be built for processes once: `pip install 'capsend[native]' && capsend image add numpy` (or
+`pip install capsend-numpy`). The closure captures the folder, a capability, and two numbers. The processes read the files and return small
+arrays.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def analyse(
     window, keep = 4_096, 3
 
     def strongest(name: str) -> NDArray[np.float64]:
-        # Runs in a process: `granted`, `window` and `keep` are what it captures.
+        # Runs in a process; captures `granted`, `window` and `keep`.
         samples = np.load(io.BytesIO((granted / name).read_bytes()))
         frames = samples[: len(samples) // window * window].reshape(-1, window) * np.hanning(window)
         spectrum = np.abs(np.fft.rfft(frames, axis=1)).mean(axis=0)

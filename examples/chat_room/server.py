@@ -1,8 +1,8 @@
 """A chat room on a loopback socket, with a process for every connection.
 
-The program here has the sockets. What a client types is understood by a process of its own, which may compute and send messages to its
-connection, and nothing else: it even evaluates Python for strangers. When it fails, or computes for too long, that connection is closed, and
-nobody else in the room notices more than that somebody has left.
+This program holds the sockets. For each client, a separate process interprets the lines that the client types. It may only compute and send
+messages to its connection, and even evaluates untrusted Python. When the process fails, or computes for too long, its connection is closed, and
+the other members of the room see only that a member has left.
 
 Run it: python examples/chat_room/server.py 8000    and then: nc 127.0.0.1 8000
 Type: /name ANN, /ignore BOB, /calc 2 ** 100, /quit, or anything else to say it.
@@ -23,22 +23,22 @@ from capsend.mailbox import Down
 ROOM = "room"
 LONGEST_LINE = 1_000
 PAUSE = 0.02
-"""Seconds between two lines of one client: nobody can flood the room."""
+"""Seconds between two lines of one client, so that no client can flood the room."""
 
-# All that a connection may ever use. A client that does not keep up misses the oldest lines; nobody waits for it.
+# The limits of the process of a connection. A slow client misses the oldest lines, and does not delay the other members.
 LIMITS = Environment(memory=128 << 20, timeout=None, cpu=5, output=10_000, mailbox=100, mailbox_full="drop_oldest")
 
 
 @attrs.frozen
 class Typed:
-    """The client has typed a line."""
+    """A line that the client typed."""
 
     line: str
 
 
 @attrs.frozen
 class Heard:
-    """Somebody in the room has said something."""
+    """A line that another member said."""
 
     speaker: str
     text: str
@@ -46,28 +46,28 @@ class Heard:
 
 @attrs.frozen
 class Show:
-    """The client is to see a line."""
+    """A line to be shown to the client."""
 
     line: str
 
 
 @attrs.frozen
 class Say:
-    """The client says something to the room."""
+    """A line that the client says to the room."""
 
     text: str
 
 
 @attrs.frozen
 class Rename:
-    """The client wants another name."""
+    """A request of the client for another name."""
 
     name: str
 
 
 @process
 def session(inbox: Mailbox[Typed | Heard], connection: Address[Show | Say | Rename]) -> None:
-    """Understand what one client types, and show it what others say."""
+    """Interpret the lines of one client, and show it the lines of other members."""
     ignored: set[str] = set()
     for message in inbox:
         match message:
@@ -81,7 +81,7 @@ def session(inbox: Mailbox[Typed | Heard], connection: Address[Show | Say | Rena
                     case ["/ignore", name]:
                         ignored.add(name)
                     case ["/calc", expression]:
-                        connection.send(Say(f"{expression} = {eval(expression)}"))  # noqa: S307 - there is nothing to steal in here
+                        connection.send(Say(f"{expression} = {eval(expression)}"))  # noqa: S307 - this process holds no secrets
                     case ["/quit"]:
                         return
                     case [_, *_]:
@@ -90,51 +90,51 @@ def session(inbox: Mailbox[Typed | Heard], connection: Address[Show | Say | Rena
 
 @attrs.define(eq=False)
 class Member:
-    """Somebody in the room."""
+    """A member of the room."""
 
     name: str
     session: Address[Heard]
 
 
 class Room:
-    """Who is there, and who is called what."""
+    """The members of the room and their names."""
 
     def __init__(self) -> None:
         self._members: list[Member] = []
         self._guests = itertools.count(1)
 
     def enter(self, session: Address[Heard]) -> Member:
-        """Let somebody in."""
+        """Add a member with a new name."""
         member = Member(f"guest{next(self._guests)}", session)
         self._members.append(member)
         self.announce(f"{member.name} is here")
         return member
 
     def leave(self, member: Member) -> None:
-        """Let somebody out."""
+        """Remove a member."""
         self._members.remove(member)
         self.announce(f"{member.name} has left")
 
     def rename(self, member: Member, name: str) -> None:
-        """Give somebody another name, if it is one and nobody has it."""
+        """Rename a member, if the name is valid and free."""
         if name.isidentifier() and len(name) <= 20 and name not in {ROOM, *(other.name for other in self._members)}:
             self.announce(f"{member.name} is now {name}")
             member.name = name
 
     def say(self, text: str, *, speaker: Member) -> None:
-        """Let everybody hear it but the one who says it."""
+        """Send a line to all members except the speaker."""
         for member in self._members:
             if member is not speaker:
                 member.session.send(Heard(speaker.name, text))
 
     def announce(self, text: str) -> None:
-        """Let everybody know something."""
+        """Send a line of the room to all members."""
         for member in self._members:
             member.session.send(Heard(ROOM, text))
 
 
 async def serve(room: Room, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Serve one connection until its client goes away, or its process ends."""
+    """Serve one connection until its client disconnects or its process ends."""
     desk = Mailbox[Show | Say | Rename | Down](messages=100, size=64 << 10)
     with contextlib.closing(writer), contextlib.suppress(ConnectionError):
         async with desk, LIMITS.spawn(session, desk.address) as p:
@@ -152,9 +152,9 @@ async def serve(room: Room, reader: asyncio.StreamReader, writer: asyncio.Stream
 async def attend(
     desk: Mailbox[Show | Say | Rename | Down], room: Room, member: Member, writer: asyncio.StreamWriter
 ) -> None:
-    """Do what a session asks for, until it ends."""
+    """Carry out the requests of a session until it ends."""
     async for message in desk:
-        # The session may have run a stranger's code: what it sends is looked at like what a client sends.
+        # The session may have run untrusted code, so its messages are checked like a client's lines.
         match message:
             case Show(str(line)):
                 await show(writer, line)
@@ -168,7 +168,7 @@ async def attend(
 
 
 async def read(reader: asyncio.StreamReader, session: Address[Typed]) -> None:
-    """Hand on what the client types, until it goes away or types a line without end."""
+    """Pass the client's lines to its session, until the client disconnects or sends a line that is too long."""
     with contextlib.suppress(ConnectionError, ValueError):
         while line := await reader.readline():
             await session.send_async(Typed(printable(line.decode(errors="replace"))))
@@ -176,18 +176,18 @@ async def read(reader: asyncio.StreamReader, session: Address[Typed]) -> None:
 
 
 async def show(writer: asyncio.StreamWriter, line: str) -> None:
-    """Let the client see a line; waits for one that is slow."""
+    """Show a line to the client; a slow client delays only its own connection."""
     writer.write(f"{printable(line)}\n".encode())
     await writer.drain()
 
 
 def printable(text: str) -> str:
-    """Return what of a text can be shown in one line."""
+    """Return the printable characters of a text, as one line."""
     return "".join(c for c in text[:LONGEST_LINE] if c.isprintable()).strip()
 
 
 async def main(port: int) -> None:
-    """Serve on a port of the loopback interface; 0 takes any that is free."""
+    """Serve on a port of the loopback interface; 0 takes any free port."""
     room = Room()
     server = await asyncio.start_server(
         lambda reader, writer: serve(room, reader, writer), "127.0.0.1", port, limit=LONGEST_LINE

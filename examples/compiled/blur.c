@@ -1,4 +1,4 @@
-// Blur grey images: each pixel becomes the mean of the nine around it; pixels on the edge stay.
+// Blur grey images: each pixel becomes the mean of the nine pixels around it; pixels on the edge are unchanged.
 #include <capsend.h>
 
 CAPSEND_PROGRAM
@@ -7,7 +7,7 @@ enum { LARGEST = 1 << 22 };
 static uint8_t image[LARGEST], blurred[LARGEST];
 static capsend_info info;
 
-/* A message is the width in 4 bytes and the pixels, row after row; the handle is where the blurred pixels go. */
+/* A message is the width in 4 bytes and the pixels, row after row; the handle is the address for the blurred pixels. */
 CAPSEND_ENTRY(blurring) {
     uint32_t width;
     int32_t reply;

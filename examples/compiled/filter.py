@@ -1,4 +1,4 @@
-"""An image filter in C, called from a Python process: how much faster it is there than the same filter in Python.
+"""An image filter in C, called from a Python process, and its speed relative to the same filter in Python.
 
 Run it: `python examples/compiled/filter.py`. It needs a C compiler: `pip install '.[guests]'`.
 """
@@ -23,7 +23,7 @@ Request = tuple[bytes, tuple[Address[bytes], ...]]
 
 @attrs.frozen
 class Measured:
-    """Seconds of the fastest round of each."""
+    """The seconds of the fastest round, for each of the two."""
 
     python: float
     c: float
@@ -31,7 +31,7 @@ class Measured:
 
 
 def blur(width: int, pixels: bytes) -> bytes:
-    """Do in Python what blur.c does."""
+    """Blur an image in Python, as blur.c does."""
     blurred = bytearray(pixels)
     for row in range(width, len(pixels) - width, width):
         for at in range(row + 1, row + width - 1):
@@ -44,7 +44,7 @@ def blur(width: int, pixels: bytes) -> bytes:
 
 
 def painter(filter_in_c: Address[Request], side: int, rounds: int) -> Measured:
-    """Runs in a Python process: blur an image here and in C, and compare."""
+    """Blur an image in Python and in C, and compare both; runs in a Python process."""
     pixels = bytes((x * y) % 256 for y in range(side) for x in range(side))
     message = side.to_bytes(4, "little") + pixels
     python, c, agree = [], [], True
@@ -64,7 +64,7 @@ def painter(filter_in_c: Address[Request], side: int, rounds: int) -> Measured:
 
 
 def main() -> int:
-    """Return 0 when both give the same image and the one in C is faster."""
+    """Return 0 if both return the same image and C is faster."""
     with tempfile.TemporaryDirectory() as folder:
         module = WasmModule.from_file(compiled(Path(__file__).parent / "blur.c", Path(folder)))
     with spawn(module.function("blurring")) as blurring:

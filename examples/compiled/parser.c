@@ -1,4 +1,4 @@
-// Sum the column of a table: a parser that trusts nothing, not even its own arithmetic. Nonsense makes it fail, and its supervisor starts another.
+// Sum the column of a table: a parser that checks its input and its arithmetic. Malformed input makes it fail, and its supervisor starts another.
 #include <capsend.h>
 
 CAPSEND_PROGRAM
@@ -6,7 +6,7 @@ CAPSEND_PROGRAM
 static char text[1 << 16];
 static capsend_info info;
 
-/* Lines of `name,amount`. A table that cannot be read ends the process: the next one starts from nothing. */
+/* Lines of `name,amount`. A malformed table ends the process; the next process starts afresh. */
 CAPSEND_ENTRY(adding) {
     int32_t reply;
     while (capsend_receive(&info, 0, 0, -1) == 0 && info.handles == 1) {

@@ -1,4 +1,4 @@
-"""A Python process that supervises a parser in C: what makes the parser fail costs one table, and the next is read by a new one.
+"""A Python process that supervises a parser in C: a table that makes the parser fail costs only that table, and a new parser reads the next.
 
 Run it: `python examples/compiled/supervising.py`. It needs a C compiler: `pip install '.[guests]'`.
 """
@@ -26,12 +26,12 @@ TABLES = (
 
 
 def request(table: bytes, reply: Address[bytes]) -> Request:
-    """What a parser is asked: a table, and where the sum goes."""
+    """The request to a parser: a table, and the address for the sum."""
     return table, (reply,)
 
 
 def supervise(adding: WasmFunction, tables: tuple[bytes, ...]) -> list[str]:
-    """Runs in a Python process: have each table added up, and start another parser whenever one has ended."""
+    """Have each table added up, and start another parser whenever one ends; runs in a Python process."""
     told: list[str] = []
     parser = spawn(adding)
     for table in tables:
@@ -46,10 +46,10 @@ def supervise(adding: WasmFunction, tables: tuple[bytes, ...]) -> list[str]:
 
 
 def main() -> int:
-    """Return 0 when every good table was added up."""
+    """Return 0 if every valid table was added up."""
     with tempfile.TemporaryDirectory() as folder:
         module = WasmModule.from_file(compiled(Path(__file__).parent / "parser.c", Path(folder)))
-    # All that the process may do out here: start this one function.
+    # The only authority of the process: to start this function.
     told = spawn(supervise, module.function("adding"), TABLES).result()
     for line in told:
         print(line)

@@ -1,4 +1,4 @@
-"""A FastAPI service that runs Python code of strangers: each request is a process of its own, with limits.
+"""A FastAPI service that runs untrusted Python code: each request is a separate process with limits.
 
 pip install capsend fastapi uvicorn
 uvicorn fastapi_service:app
@@ -34,7 +34,7 @@ class Program(BaseModel):
 @app.post("/run")
 async def run(program: Program) -> dict[str, Any]:
     """Run a program, and return its outcome: value, error, output, time and memory."""
-    async with turns:  # the others wait, and cost nothing
+    async with turns:  # other requests wait, without a process
         try:
             outcome = await LIMITS.execute_async(Source(program.code, name="program.py"), **program.inputs)
         except (SyntaxError, TypeError, SerializationError) as error:

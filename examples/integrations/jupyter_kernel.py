@@ -1,4 +1,4 @@
-"""A Jupyter kernel whose cells run in a session: notebooks of strangers, without a container.
+"""A Jupyter kernel whose cells run in a session: untrusted notebooks, without a container.
 
 pip install capsend jupyter-client
 python jupyter_kernel.py install          # then choose the kernel "Python (capsend)"
@@ -54,7 +54,7 @@ class Kernel:
             socket.bind(f"{connection['transport']}://{connection['ip']}:{connection[f'{name}_port']}")
 
     async def serve(self) -> None:
-        """Answer requests until a client asks for the end."""
+        """Answer requests until a client requests the shutdown."""
         tasks = [asyncio.create_task(self._answer(name)) for name in ("shell", "control")]
         tasks.append(asyncio.create_task(self._beat()))
         await self._is_over.wait()
@@ -133,7 +133,7 @@ class Kernel:
 
 
 async def main(connection: dict[str, Any]) -> None:
-    """Serve a connection, as Jupyter describes it."""
+    """Serve the connection that a connection file of Jupyter describes."""
     await Kernel(connection).serve()
 
 

@@ -19,10 +19,10 @@ LIMITS = Environment(memory=256 << 20, timeout=10, output=64 << 10, stdout=None,
 
 
 def python_tool(session: Session) -> StructuredTool:
-    """Return a tool that runs code in a session; each conversation should have a session of its own."""
+    """Return a tool that runs code in a session; each conversation should have its own session."""
 
     def run_python(code: str) -> str:
-        """Run Python code, and return what it prints and the value of its last expression. Variables stay from call to call."""
+        """Run Python code, and return what it prints and the value of its last expression. Variables are kept between calls."""
         return told(session.execute(code, display=True))
 
     async def run_python_async(code: str) -> str:
@@ -32,7 +32,7 @@ def python_tool(session: Session) -> StructuredTool:
 
 
 def told(outcome: Outcome[dict[str, str] | None]) -> str:
-    """Return an outcome as the model reads it; an error is a traceback of its own code."""
+    """Return an outcome as text for the model; an error is a traceback of the model's code."""
     if outcome.error is not None:
         raise ToolException(outcome.stdout + (outcome.traceback or str(outcome.error)))
     return outcome.stdout + (outcome.value["text/plain"] if outcome.value else "")

@@ -1,4 +1,4 @@
-"""A code-execution tool for MCP clients: each tool call is a cell of one session, with limits of its own.
+"""A code-execution tool for MCP clients: each tool call is a cell of one session, with limits.
 
 pip install capsend mcp
 python mcp_server.py            # an MCP server on standard input and output
@@ -14,13 +14,13 @@ LIMITS = Environment(memory=256 << 20, timeout=10, output=64 << 10)
 
 
 def make_server() -> MCPServer:
-    """Return a server whose tools run Python in a session, and begin it anew."""
+    """Return a server with two tools: one runs Python in a session, the other starts the session again."""
     server = MCPServer("capsend")
     session = Session(LIMITS)
 
     @server.tool()
     async def run_python(code: str) -> str:
-        """Run Python code; variables stay from call to call. Returns JSON: value, stdout, stderr, error."""
+        """Run Python code; variables are kept between calls. Returns JSON: value, stdout, stderr, error."""
         outcome = await session.execute_async(code)
         return outcome.to_json()
 

@@ -16,7 +16,7 @@ LIMITS = Environment(memory=256 << 20, timeout=10, output=64 << 10, stdout=None,
 
 
 async def run_python(ctx: RunContext[Session], code: str) -> str:
-    """Run Python code, and return what it prints and the value of its last expression. Variables stay from call to call.
+    """Run Python code, and return what it prints and the value of its last expression. Variables are kept between calls.
 
     Args:
         ctx: the run, whose dependency is the session.

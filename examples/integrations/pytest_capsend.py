@@ -32,7 +32,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
         return None
     names = inspect.signature(pyfuncitem.obj).parameters
     given = {name: pyfuncitem.funcargs[name] for name in names}
-    execute: Any = Environment(**{"timeout": 60, **mark.kwargs}).execute  # what a test captures is judged when it runs
+    execute: Any = Environment(
+        **{"timeout": 60, **mark.kwargs}
+    ).execute  # captures of a test are judged when the test runs
     outcome = execute(pyfuncitem.obj, **given)
     for name, text in (("stdout", outcome.stdout), ("stderr", outcome.stderr)):
         if text:

@@ -19,21 +19,21 @@ LIMITS = Environment(memory=256 << 20, timeout=30, output=64 << 10, stdout=None,
 
 
 class CapsendExecutor(PythonExecutor):
-    """Runs each action of an agent as a cell; variables stay from action to action."""
+    """Runs each action of an agent as a cell; variables are kept between actions."""
 
     def __init__(self, environment: Environment = LIMITS) -> None:
         self._session = Session(environment)
         self._answers: list[Any] = []
 
     def send_tools(self, tools: Mapping[str, Callable[..., Any]]) -> None:
-        """Let the code call the tools: they run in the host, with copies of the arguments."""
+        """Make the tools callable from the code; they run in the host, with copies of the arguments."""
         for name, tool in tools.items():
             self._session[name] = host_function(self._final(tool) if name == "final_answer" else _called(tool))
 
     def _final(self, tool: Callable[..., Any]) -> Callable[..., Any]:
         def final_answer(*args: Any, **kwargs: Any) -> Any:
             self._answers.append(tool(*args, **kwargs))
-            self._session.interrupt()  # the rest of the cell is of no use
+            self._session.interrupt()  # the rest of the cell is not needed
 
         return final_answer
 
@@ -58,7 +58,7 @@ class CapsendExecutor(PythonExecutor):
 
 
 def _called(tool: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that takes what the tool takes; the tool checks it."""
+    """Return a function that passes any arguments to the tool; the tool checks them."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         return tool(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""A plug-in host: programs of strangers, each in a process that may use what it is given here, and nothing else.
+"""A plug-in host: untrusted programs, each in a process that may use only the functions and the file that this program passes.
 
 Run it: python examples/plugin_host/host.py
 """
@@ -21,14 +21,14 @@ CONSTRAINED = Environment(memory=128 << 20, timeout=5, output=10_000, stdout=Non
 
 
 class Shop:
-    """What the plug-ins work with: it lives here, and they reach it by the functions below."""
+    """The state that plug-ins work with: it stays in the host, and plug-ins use it through host functions."""
 
     def __init__(self) -> None:
         self.orders: list[tuple[str, int]] = []
         self._lock = threading.Lock()
 
     def order(self, sku: str, count: int) -> int:
-        """Order something; returns the number of the order."""
+        """Place an order; return its number."""
         if sku not in PRICES or not 0 < count <= 10:
             raise ValueError(f"no such order: {count} x {sku[:20]}")
         with self._lock:
@@ -38,13 +38,13 @@ class Shop:
 
 @host_function
 def price(sku: str) -> Decimal:
-    """What something costs."""
+    """Return the price of an item."""
     return PRICES[sku]
 
 
 @attrs.frozen
 class Outcome:
-    """What became of one plug-in."""
+    """The outcome of one plug-in."""
 
     plugin: str
     reason: str
@@ -52,14 +52,14 @@ class Outcome:
 
 
 def run_inside(source: str, name: str, given: dict[str, Given]) -> str:
-    """Run a plug-in; this is the only function that ever sees its code, and it runs in a process."""
+    """Run a plug-in. Only this function compiles its code, and it runs in a process."""
     namespace: dict[str, Any] = {"__name__": name, **given}
-    exec(compile(source, f"{name}.py", "exec"), namespace)  # noqa: S102 - in a process that holds nothing else
+    exec(compile(source, f"{name}.py", "exec"), namespace)  # noqa: S102 - in a process that holds no other capabilities
     return repr(namespace["main"]())[:60]
 
 
 def run_all(folder: Path, shop: Shop) -> list[Outcome]:
-    """Run every plug-in of a folder, all at once, and say what became of each."""
+    """Run all plug-ins of a folder in parallel, and return their outcomes."""
     given: dict[str, Given] = {
         "price": price.limited(calls=100),
         "order": HostFunction(shop.order).limited(calls=3, timeout=2),
@@ -67,20 +67,20 @@ def run_all(folder: Path, shop: Shop) -> list[Outcome]:
     }
     started = {}
     for path in sorted(folder.glob("*.py")):
-        # The source is text to this program: nothing of it is imported or compiled here.
+        # The host handles the source as text only: it imports and compiles none of it.
         started[path.stem] = CONSTRAINED.spawn(run_inside, path.read_text(encoding="utf-8"), path.stem, given)
     outcomes = []
     for name, process in started.items():
         try:
             text = str(process.result())
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plug-in raises what it likes
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plug-in may raise any exception
             text = f"{type(error).__name__}: {error}"
         outcomes.append(Outcome(name, str(process.exit_reason), text.splitlines()[0][:100]))
     return outcomes
 
 
 def main() -> None:
-    """Run the plug-ins beside this file and print what became of them."""
+    """Run the plug-ins beside this file and print their outcomes."""
     shop = Shop()
     for outcome in run_all(HERE / "plugins", shop):
         print(f"{outcome.plugin:12} {outcome.reason:8} {outcome.text}")

@@ -1,7 +1,7 @@
 """An index of the words in a folder tree, made by supervised workers that may read that folder and nothing else.
 
-A file that a worker cannot bear, because it is no text or far too large, ends that worker. The supervisor starts another one, the file is reported,
-and the work goes on.
+A file that a worker cannot process, because it is not text or far too large, ends that worker. The supervisor starts another worker, the main
+program reports the file, and the work continues.
 
 Run it: python examples/word_index/index.py docs mailbox address
 """
@@ -28,7 +28,7 @@ SMALL = Environment(memory=128 << 20, timeout=None)
 
 @attrs.frozen
 class Page:
-    """How often each word occurs in a file."""
+    """The number of occurrences of each word in a file."""
 
     path: str
     words: dict[str, int]
@@ -36,7 +36,7 @@ class Page:
 
 @attrs.frozen
 class Idle:
-    """A worker waits for the path of a file; with what it has found in the one before."""
+    """A worker's request for the path of a file, with the words of the previous file."""
 
     worker: Address[str]
     page: Page | None = None
@@ -44,7 +44,7 @@ class Idle:
 
 @process
 def worker(inbox: Mailbox[str], library: Dir, desk: Address[Idle]) -> None:
-    """Read the files that it is given, one after the other."""
+    """Read the files whose paths arrive, one after the other."""
     desk.send(Idle(inbox.address))
     for path in inbox:
         text = (library / path).read_text(encoding="utf-8")
@@ -54,11 +54,11 @@ def worker(inbox: Mailbox[str], library: Dir, desk: Address[Idle]) -> None:
 
 @attrs.define
 class Index:
-    """Where words occur.
+    """The places of words.
 
     Attributes:
-        places: {word: {path: how often}}.
-        unread: {path: why it could not be read}.
+        places: {word: {path: number of occurrences}}.
+        unread: {path: the reason why it could not be read}.
     """
 
     places: dict[str, dict[str, int]] = attrs.field(factory=lambda: defaultdict(dict))
@@ -79,7 +79,7 @@ def build(folder: Path, progress: Progress) -> Index:
     bar, total = progress.add_task("reading", total=len(paths)), len(paths)
     reading: dict[Address[Any], str] = {}
     desk = Mailbox[Idle | Down]()
-    # Every file may cost one worker. Should workers end without any file, the supervisor gives up, and nobody waits for them.
+    # Every file may cost one worker. If workers end for other reasons, the supervisor gives up and closes the desk, so that `build` ends.
     office = Supervisor(environment=SMALL, restarts=total + WORKERS, on_give_up=lambda _error: desk.close())
     with desk, office:
         for _ in range(WORKERS):
@@ -100,7 +100,7 @@ def build(folder: Path, progress: Progress) -> Index:
 
 
 def main() -> None:
-    """Index the folder that the command line names, and look up the words that follow."""
+    """Index a folder and look up words, both from the command line."""
     folder, *words = sys.argv[1:] or ["docs"]
     with Progress(console=Console(stderr=True), transient=True) as progress:
         index = build(Path(folder).resolve(), progress)

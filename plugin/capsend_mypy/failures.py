@@ -37,7 +37,7 @@ def absent(module: str, hop: Hop) -> Failure:
 
 
 def shadowing(module: str, hop: Hop) -> Failure:
-    """Return the failure of a function that uses a module of the user's which has the name of one of the standard library."""
+    """Return the failure of a function that uses a module of the user that has the name of a module of the standard library."""
     verdict, cure = f"the image has no module {module} of yours", wording.shadowing_cure(module)
     leaf = wording.Leaf(module, "a module", verdict, cure, predicate="which is not in the image")
     return Failure(wording.Finding(wording.Kind.GLOBAL, module, "module", "ProcessSend", (leaf,)), hops=(hop,))

@@ -87,7 +87,7 @@ class Judged:
         """Judge a value by its type, and follow its classes if it can be sent.
 
         Args:
-            kind: how the value is reached.
+            kind: the kind of path on which the value is reached.
             name: its name in messages.
             judged: its type.
             place: the place of the error.

@@ -129,7 +129,7 @@ class Modules:
         return names.is_known(fullname) or names.top(fullname) in self.state.packages
 
     def is_shadowing(self, fullname: str, hop: Hop) -> bool:
-        """Return whether something is in a module that shadows the library's: code of that module is judged by what it does, as a script is."""
+        """Return whether something belongs to a module that shadows a module of the library; its code is judged by its content, as a script is."""
         if not names.shadows_library(fullname):
             return False
         home = hop.place.module if hop.place is not None else self.split(hop.function)[0]

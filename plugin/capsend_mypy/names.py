@@ -68,14 +68,15 @@ def top(module: str) -> str:
 
 
 _shadowing: set[str] = set()
-"""The top-level modules of the build that have the name of one of the standard library, and are the user's own.
+"""The top-level modules of the user that have the name of a module of the standard library.
 
-An interpreter has one build at a time, and what is asked of a name is asked without the build: so the names are kept for all.
+An interpreter has one build at a time, but questions about a name come without the build, so the names are kept per
+interpreter.
 """
 
 
 def note_shadowing(modules: Mapping[str, MypyFile]) -> None:
-    """Note which modules of a build shadow one of the standard library."""
+    """Note the modules of a build that shadow modules of the standard library."""
     # The library's own modules come from typeshed, as stubs.
     found = {name for name in modules.keys() & sys.stdlib_module_names if not modules[name].is_stub}
     if found != _shadowing:
@@ -85,7 +86,7 @@ def note_shadowing(modules: Mapping[str, MypyFile]) -> None:
 
 
 def shadows_library(module: str) -> bool:
-    """Return whether a module, or anything in it, has the name of the standard library's and is the user's own."""
+    """Return whether a name is, or belongs to, a module of the user that shadows one of the standard library."""
     return bool(_shadowing) and top(module) in _shadowing
 
 

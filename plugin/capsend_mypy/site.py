@@ -93,7 +93,7 @@ class Site:
         """Report a bad value; for another tool, only if the type proves that the value is bad.
 
         Args:
-            kind: how the value is reached.
+            kind: the kind of path on which the value is reached.
             name: its name in messages.
             shown: its type, as in messages.
             spoils: the bad parts of the value, at least one.

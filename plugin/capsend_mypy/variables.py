@@ -100,7 +100,7 @@ class Variables:
         Args:
             judged: the type.
             trait: the required trait.
-            kind: how the value is reached.
+            kind: the kind of path on which the value is reached.
             name: its name in messages.
             hop: the step to the value.
             found: collects the findings.

@@ -186,7 +186,7 @@ CACHED_CURE: Final = "return an immutable value, or do without the cache: each p
 
 
 def shadowing_cure(module: str) -> str:
-    """Return the cure for a module of the user's that has the name of one of the standard library."""
+    """Return the cure for a module of the user that has the name of a module of the standard library."""
     return f"give the module another name: every process has the standard library's {module}"
 
 

@@ -27,7 +27,7 @@ def load(name: str) -> Any:
 
 
 def test_mcp_client_runs_python_in_a_session() -> None:
-    """Variables stay from call to call, errors and limits are told, and nothing ends the server."""
+    """Variables are kept between calls, errors and limits are reported, and no call ends the server."""
     mcp = pytest.importorskip("mcp", reason="pip install mcp")
 
     async def run() -> None:

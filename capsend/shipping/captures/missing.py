@@ -1,4 +1,4 @@
-"""The modules that an image lacks, with the cure: one of a package that it has is missing where importing it needs another package."""
+"""The modules that an image lacks, with the cure. A module of a package in the image may be missing because its import needs another package."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def missing_cure(name: str, origins: Origins) -> str:
 
 
 def missing_part(package: str, attribute: str, origins: Origins) -> str:
-    """Return the full name of a module that a package of the image has on the host alone; empty where there is no such module."""
+    """Return the full name of a module that a package of the image has on the host only; empty if there is none."""
     name = f"{package}.{attribute}"
     holder = loaded(package)
     if holder is None or package.partition(".")[0] in sys.stdlib_module_names or origins.of(name) is Origin.IMAGE:
@@ -44,7 +44,7 @@ def missing_part(package: str, attribute: str, origins: Origins) -> str:
 
 
 def host_only(error: ImportError, origins: Origins) -> str:
-    """Return the module that an import in a process has not found though the host can import it; empty where there is none."""
+    """Return the module that an import in a process did not find although the host can import it; empty if there is none."""
     name = error.name
     top = name.partition(".")[0] if type(name) is str else ""
     names = importable() if top and top not in sys.stdlib_module_names else None
@@ -52,7 +52,7 @@ def host_only(error: ImportError, origins: Origins) -> str:
 
 
 def _needed_by(name: str, origins: Origins) -> str:
-    """Return the package that importing a module needs and the image lacks; empty where none is found."""
+    """Return the package that the import of a module needs and the image lacks; empty if none is found."""
     waiting, seen = [name], {name}
     while waiting and len(seen) < _MOST:
         module = waiting.pop()
@@ -69,7 +69,7 @@ def _needed_by(name: str, origins: Origins) -> str:
 
 
 def _imports(name: str) -> Iterator[str]:
-    """Yield the modules that importing a module imports, those left out for whose absence it provides."""
+    """Yield the modules that a module imports at its own import, except optional ones, whose absence it handles."""
     file = _file_of(name)
     try:
         tree = ast.parse(Path(file).read_bytes()) if file.endswith(".py") else None

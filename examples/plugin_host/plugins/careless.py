@@ -1,4 +1,4 @@
-"""A plug-in with a bug: its exception is an answer like any other."""
+"""A plug-in with a bug: its exception is an ordinary outcome."""
 
 
 def main():

@@ -1,4 +1,4 @@
-"""A plug-in that passes what the function does not take."""
+"""A plug-in that passes invalid arguments to a host function."""
 
 
 def main():

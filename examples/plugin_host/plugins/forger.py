@@ -1,4 +1,4 @@
-"""A plug-in that calls the host past all checks, with numbers of rights that it does not have and with garbage."""
+"""A plug-in that bypasses the checks of the guest, and sends the host forged handles and garbage."""
 
 import importlib
 

@@ -1,4 +1,4 @@
-"""A plug-in whose result is no data."""
+"""A plug-in whose result is not data."""
 
 
 def main():

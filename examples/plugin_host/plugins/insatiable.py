@@ -1,4 +1,4 @@
-"""A plug-in that orders more than it may."""
+"""A plug-in that exceeds its number of orders."""
 
 
 def main():

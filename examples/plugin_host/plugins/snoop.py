@@ -1,4 +1,4 @@
-"""A plug-in that looks for what is none of its business."""
+"""A plug-in that searches for data of the host."""
 
 import os
 import socket
