@@ -198,7 +198,7 @@ def test_a_result_that_cannot_be_sent_names_the_path(capsend) -> None:
     [
         (["shop:prise"], "shop has no prise. Did you mean price?"),
         (["shap:price"], "there is no module shap"),
-        (["shop"], "write MODULE:NAME"),
+        (["shop"], "is not of the form MODULE:NAME"),
         (["nowhere.py:f"], "there is no file nowhere.py"),
         (["shop:total", "mony=3"], "unexpected keyword argument 'mony'"),
         (["shop:PRICES"], "spawn needs a callable, not dict"),
