@@ -76,6 +76,24 @@ def tasks(rounds: int) -> Row:
     return Row("small functions, two nodes", "/s", rates, (Promise(HERE, 1.8, at_least=True),))
 
 
+def pairs(rounds: int) -> Row:
+    """Two pairs of processes that send each other messages: one pair on each node, and both in one program."""
+    with places() as (cluster, here, _), Mailbox[int]() as done, contextlib.ExitStack() as stack:
+
+        def pair(environment: Environment) -> Any:
+            to = stack.enter_context(environment.spawn(count, done.address, _MESSAGES))
+            return stack.enter_context(environment.spawn(pour, to.address))
+
+        def both(environments: list[Environment]) -> Callable[[], object]:
+            sources = [pair(environment) for environment in environments]
+            return lambda: [[source.send(_MESSAGES) for source in sources], [done.receive() for _ in sources]]
+
+        far = both([Environment(timeout=None, on=node) for node in cluster.nodes])
+        figures = contest({US: far, HERE: both([here, here])}, rounds=rounds)
+    rates = {name: 2 * _MESSAGES / seconds for name, seconds in figures.items()}
+    return Row("messages within two nodes", "/s", rates, (Promise(HERE, 1.5, at_least=True),))
+
+
 def spawning(rounds: int) -> Row:
     """One small function, from spawn to result."""
     with places() as (_, here, there):
@@ -146,6 +164,7 @@ ROWS: Final[dict[str, Callable[[int], Row]]] = {
     "node-spawn": spawning,
     "node-calls": calling,
     "node-messages": messages,
+    "node-pairs": pairs,
     "node-result": results,
     "node-loss": losses,
 }
