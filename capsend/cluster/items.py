@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import operator
+import re
 import struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -204,6 +205,22 @@ WORDS: Final[dict[str, tuple[Callable[[Any], bool], ...]]] = {
 """{word: one test for each field}."""
 
 
+_FLAGS: Final = ("false", "true")
+_MESSAGE: Final = re.compile(
+    rb'\["m",(-?\d{1,18}),(\d{1,18}),(true|false),(true|false),(\d{1,18}),(true|false),\[\],\[(\d{1,18})\]\]'
+)
+"""The head of a message without handles and segments: there are many, and they are read without JSON and the table."""
+
+
+def message_head(key: int, tag: int, size: int, *, trusted: bool, is_data: bool, root: int, is_child: bool) -> bytes:
+    """Return what `packed_head` does for a message of *size* bytes without handles and segments; errors as `pack`."""
+    if size > LARGEST_BODY:
+        raise Malformed(f"a message of {size} bytes is larger than an item can be")
+    flags = _FLAGS[trusted], _FLAGS[is_data], _FLAGS[is_child]
+    head = f'["m",{key},{tag},{flags[0]},{flags[1]},{root},{flags[2]},[],[{size}]]'.encode("ascii")
+    return LENGTHS.pack(len(head), size) + head
+
+
 def pack(word: str, fields: Iterable[Any], body: bytes = b"") -> bytes:
     """Return an item as bytes.
 
@@ -241,6 +258,11 @@ def unpack(head: bytes, body: bytes) -> Item:
     Raises:
         Malformed: the head is not JSON, its word is unknown, or its fields do not fit the word.
     """
+    message = _MESSAGE.fullmatch(head)
+    if message is not None:
+        key, tag, trusted, is_data, root, is_child, size = message.groups()
+        flags = trusted == b"true", is_data == b"true", is_child == b"true"
+        return Item("m", [int(key), int(tag), flags[0], flags[1], int(root), flags[2], [], [int(size)]], body)
     try:
         told = _read(head.decode("ascii"))
     except (ValueError, RecursionError):

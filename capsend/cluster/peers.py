@@ -14,7 +14,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend.cluster.early import Early
-from capsend.cluster.items import Item, Malformed, joined, packed_head, split
+from capsend.cluster.items import Item, Malformed, joined, message_head, packed_head, split
 from capsend.cluster.lines import MOST_WAITING
 from capsend.cluster.names import root_of
 from capsend.cluster.remote import Inlet, RemotePort
@@ -326,10 +326,12 @@ class Peer:
         first: bool = False,
     ) -> None:
         """Send an item; a node whose lease is over ends instead."""
+        self._put(packed_head(word, fields, len(body)), body, bulk=bulk, first=first)
+
+    def _put(self, head: bytes, body: bytes | memoryview, *, bulk: bool = False, first: bool = False) -> None:
         fence = self.switch.fence
         if fence is not None:
             fence()
-        head = packed_head(word, fields, len(body))
         parts = (head, body) if len(body) > _WORTH_NO_COPY else (b"".join((head, body)),)
         line = self._line
         if line is None:
@@ -377,12 +379,18 @@ class Peer:
     def send_message(self, key: int, envelope: Envelope) -> None:
         """Send an envelope to one of its ports."""
         root, is_child = root_of(envelope.origin)
-        references = [self.switch.reference(grant) for grant in envelope.grants] if envelope.grants else []
+        is_data = envelope.data is not None
         if envelope.data is None:
             sizes, body = joined((envelope.text,), envelope.segments)
         else:
             sizes, body = [len(envelope.data)], envelope.data
-        is_data = envelope.data is not None
+        if not envelope.grants and len(sizes) == 1:
+            head = message_head(
+                key, envelope.tag, sizes[0], trusted=envelope.trusted, is_data=is_data, root=root, is_child=is_child
+            )
+            self._put(head, body)
+            return
+        references = [self.switch.reference(grant) for grant in envelope.grants]
         self.put("m", (key, envelope.tag, envelope.trusted, is_data, root, is_child, references, sizes), body)
 
     def tell_closed(self, key: int, *, is_reply: bool = False) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capsend.cluster import items
 from capsend.cluster.items import (
     LARGEST_HEAD,
     LENGTHS,
@@ -21,6 +22,7 @@ from capsend.cluster.items import (
     in_parts,
     joined,
     lengths,
+    message_head,
     pack,
     split,
     unpack,
@@ -122,6 +124,23 @@ def test_split_is_the_inverse_of_parts(texts: list[str], segments: list[bytes], 
     assert split(body, sizes, len(texts), before=before) == (texts, segments)
     with pytest.raises(Malformed):
         split(body, [*sizes, 1], len(texts), before=before)
+
+
+@given(
+    numbers=st.tuples(st.integers(-(1 << 59), 1 << 59), st.integers(0, 1 << 59), st.integers(0, 1 << 59)),
+    flags=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    body=st.binary(max_size=5),
+)
+def test_plain_message_has_the_bytes_and_the_fields_of_any_item(
+    numbers: tuple[int, int, int], flags: tuple[bool, bool, bool], body: bytes
+) -> None:
+    """They are written and read without JSON, since there are many."""
+    (key, tag, root), (trusted, is_data, is_child) = numbers, flags
+    head = message_head(key, tag, len(body), trusted=trusted, is_data=is_data, root=root, is_child=is_child)
+    fields = [key, tag, trusted, is_data, root, is_child, [], [len(body)]]
+    assert head + body == pack("m", fields, body)
+    assert items._MESSAGE.fullmatch(head[LENGTHS.size :])
+    assert unpack(head[LENGTHS.size :], body) == Item("m", fields, body)
 
 
 class Quiet:
