@@ -52,32 +52,17 @@ step                                                effect
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Final
-
-import attrs
 
 from capsend import codec
 from capsend.shipping.entities import Entity, Reference
 from capsend.shipping.entity_description import describe, is_asked
-from capsend.shipping.identities import has_no_identity, is_interned
+from capsend.shipping.graph import Fill, Graph
+from capsend.shipping.identities import is_interned
 from capsend.shipping.varying import LATER, Spot, Varying, Written
 
 if TYPE_CHECKING:
-    import types
     from collections.abc import Iterable, Iterator
-
-    from capsend.capabilities.handles import Grant
-
-
-@attrs.define(eq=False)
-class _Fill:
-    """The fill of an entity: names of a module or class, parts of a function, and additional steps."""
-
-    names: dict[str, Reference] = attrs.field(factory=dict)
-    unsent: dict[str, str] = attrs.field(factory=dict)
-    parts: dict[str, Any] = attrs.field(factory=dict)
-    acts: list[list[Any]] = attrs.field(factory=list)
 
 
 _ATOMS: Final = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
@@ -100,137 +85,35 @@ class _Cycle(Exception):
         self.passed: list[Entity] = []
 
 
-class Program:
-    """Entities with their fills, the grants of the handles in their values, and, once rendered, the steps."""
+class Program(Graph):
+    """A graph and, once rendered, its steps."""
 
     def __init__(self, base: Program | None = None) -> None:
-        self.base = base
+        super().__init__(base)
         self.steps: list[list[Any]] = []
         self.objects: list[object] = [] if base is None else list(base.objects)
-        self.handles: list[Grant] = [] if base is None else list(base.handles)
-        self._entities: dict[int, Entity] = {}
-        self._cells: dict[int, tuple[types.CellType, int]] = {}
-        if base is not None:
-            self._cells.update(base._cells)  # noqa: SLF001 - the program that this one continues
-        self._handles: dict[int, tuple[object, int]] = {}
-        self._fills: dict[Entity, _Fill] = {}
+        self.varying: Varying | None = None
+        self.written: Written | None = None
         self._waiting: list[Entity] = []
         self._filled: set[Entity] = set()
         self._in_progress: set[Entity] = set()
         self._group: list[Entity] = []
         self._readied: set[Entity] = set()
-        self._acts: list[list[Any]] = []
-        self._needed: list[Entity] = []
-        self._spots: dict[tuple[Entity, str, str | int], Spot] = {}
-        self.varying: Varying | None = None
-        self.written: Written | None = None
-        self.asked: set[str] = set() if base is None else set(base.asked)
-        """The names by which code asks about entities, so that more of them is sent; see `capsend.shipping.captures.walk.ASKED`."""
 
     def extend(self) -> Program:
         """Return a program that continues this one for a single call; it has no steps at first."""
         program = Program(self)
         # Entities that were never rendered are not part of the copy: rendering one in it would number it for others.
-        program._entities = {key: entity for key, entity in self._entities.items() if entity.number is not None}
-        program._handles = dict(self._handles)
+        program.entities = {key: entity for key, entity in self.entities.items() if entity.number is not None}
+        program.named_handles = dict(self.named_handles)
         return program
-
-    def entity(self, thing: object) -> Entity | None:
-        """Return the entity of an object, or None."""
-        return self._entities.get(id(thing))
-
-    def classes(self) -> dict[type, Entity]:
-        """Return the classes that are assembled in the process, and their entities."""
-        return {
-            entity.thing: entity
-            for entity in self._entities.values()
-            if isinstance(entity.thing, type) and entity.kind == "c"
-        }
-
-    def make(self, thing: object, kind: str, *parts: Any) -> Entity:
-        """Make the entity of an object."""
-        entity = self._entities[id(thing)] = Entity(thing, kind, parts)
-        return entity
-
-    def alias(self, thing: object, entity: Entity) -> Entity:
-        """Make an entity represent another object too, and keep that object alive."""
-        self._entities[id(thing)] = entity
-        self._fill(entity).parts.setdefault("", []).append(thing)
-        return entity
-
-    def cell(self, cell: types.CellType) -> int:
-        """Return the number of a cell: functions that share a cell on the host share it in the process."""
-        return self._cells.setdefault(id(cell), (cell, len(self._cells)))[1]
-
-    def count_cells(self) -> int:
-        """Return the number of cells of all functions."""
-        return len(self._cells)
-
-    def withdraw(self, entity: Entity, name: str, reason: str) -> None:
-        """Turn an entity into a placeholder: its object stays on the host."""
-        entity.kind, entity.parts = "u", (name, reason)
-
-    def carry(self, thing: object, grant: Grant) -> None:
-        """Let the program carry a handle, named by its index among the handles."""
-        if id(thing) not in self._handles:
-            # Kept alive: its identity must not be reused.
-            self._handles[id(thing)] = (thing, len(self.handles))
-            self.handles.append(grant)
-
-    def bind(self, owner: Entity, name: str, reference: Reference) -> None:
-        """Give a name of a module or class its value."""
-        fill = self._fill(owner)
-        fill.unsent.pop(name, None)
-        fill.names[name] = reference
-
-    def withhold(self, owner: Entity, name: str, reason: str) -> None:
-        """Make a name of a module or class a placeholder for a value that stays on the host."""
-        if not self.is_bound(owner, name):
-            self._fill(owner).unsent[name] = reason
-
-    def is_bound(self, owner: Entity, name: str) -> bool:
-        """Return whether a name of a module or class has a value already."""
-        fill = self._fills.get(owner)
-        return (fill is not None and name in fill.names) or (self.base is not None and self.base.is_bound(owner, name))
-
-    def knows(self, owner: Entity, name: str) -> bool:
-        """Return whether a name of a module or class has a value or a placeholder."""
-        fill = self._fills.get(owner)
-        here = fill is not None and (name in fill.names or name in fill.unsent)
-        return here or (self.base is not None and self.base.knows(owner, name))
-
-    def part(self, owner: Entity, name: str, part: Any) -> None:
-        """Set one part in the fill of a function."""
-        self._fill(owner).parts[name] = part
-
-    def parts(self, owner: Entity) -> dict[str, Any]:
-        """Return the parts that a function is filled with so far."""
-        fill = self._fills.get(owner)
-        return {} if fill is None else fill.parts
-
-    def act(self, owner: Entity | None, kind: str, *parts: Any) -> None:
-        """Add a step that makes no entity: after the fill of its owner, or at the end."""
-        (self._acts if owner is None else self._fill(owner).acts).append([kind, *parts])
-
-    def need(self, *entities: Entity | None) -> None:
-        """Have entities made even if nothing else refers to them."""
-        self._needed += filter(None, entities)
-
-    def value(self, value: object) -> Reference:
-        """Return the reference to a value; all holders of the same object share it."""
-        entity = self._entities.get(id(value))
-        if entity is not None:
-            return entity
-        if has_no_identity(value):
-            return codec.encode(value)
-        return self.make(value, "v")
 
     def external(self, thing: object) -> dict[str, Any] | None:
         """Return the codec's name for an object that has an entity or a handle; the hook of the codec."""
         named = self.shared(thing)
         if named is not None:
             return named
-        handle = self._handles.get(id(thing))
+        handle = self.named_handles.get(id(thing))
         return None if handle is None else {"h": handle[1]}
 
     def encode(self, value: object) -> str:
@@ -259,7 +142,7 @@ class Program:
             elif type(part) not in _ATOMS:
                 return True
             for each in inner:
-                if id(each) in self._entities:
+                if id(each) in self.entities:
                     return True
                 if type(each) not in _ATOMS and id(each) not in seen:
                     seen.add(id(each))
@@ -268,7 +151,7 @@ class Program:
 
     def shared(self, thing: object) -> dict[str, Any] | None:
         """Name a value that is an entity, whatever its class; the value in progress is written by its parts."""
-        entity = self._entities.get(id(thing))
+        entity = self.entities.get(id(thing))
         if entity is None:
             return None
         if entity not in self._in_progress:
@@ -276,29 +159,6 @@ class Program:
         if entity.kind == "v" and entity not in self._group:
             raise _Cycle(entity)
         return None
-
-    def modules(self) -> Iterator[Entity]:
-        """Yield the entities of user modules."""
-        yield from (entity for entity in list(self._entities.values()) if entity.kind == "m")
-
-    def functions(self) -> Iterator[Entity]:
-        """Yield the entities of user functions."""
-        yield from (entity for entity in list(self._entities.values()) if entity.kind == "f")
-
-    def may_vary(self, spot: Spot) -> None:
-        """Note a place whose plain constant may differ at the next use of the program."""
-        self._spots[spot.owner, spot.part, spot.key] = spot
-
-    def fix(self) -> None:
-        """Require the same plain constants, as objects, at every use of the program."""
-        for spot in self._spots.values():
-            spot.observe()
-        self._spots = {}
-
-    def uses_packages(self) -> bool:
-        """Return whether the program names anything of the image outside the standard library."""
-        named = (entity.parts[0] for entity in self._entities.values() if entity.kind in {"i", "n"})
-        return any(module.partition(".")[0] not in sys.stdlib_module_names for module in named)
 
     def render(self, *references: Reference) -> list[int | str]:
         """Order all entities that the references reach into steps.
@@ -311,22 +171,22 @@ class Program:
         """
         held_back = self._hold_back()
         found = [self._placed(reference) for reference in references]
-        for entity in list(self._entities.values()):
+        for entity in list(self.entities.values()):
             if entity.kind == "m":  # code may import the module
                 self._number(entity)
-        for entity in self._needed:
+        for entity in self.needed:
             self._number(entity)
-        for entity in [*self._fills]:
+        for entity in [*self.fills]:
             if entity.number is not None:  # entities of the program that this one continues
                 self._waiting.append(entity)
         self._fill_waiting()
-        for step in self._acts:
+        for step in self.acts:
             if all(part.number is not None for part in step[1:] if isinstance(part, Entity)):
                 self.steps.append(self._placed(step))
-        self._acts = []
+        self.acts = []
         self._fill_waiting()
         self._settle(*held_back)
-        for entity in self._entities.values():
+        for entity in self.entities.values():
             # They refer to the entity itself, whose object must not wait for the garbage collector.
             entity.blame, entity.ready = None, ()
         return found
@@ -371,14 +231,14 @@ class Program:
         Returns:
             (the places, the spawned function's defaults with places among them).
         """
-        spots, defaults = list(self._spots.values()), list[Any]()
-        if self.base is not None or any(entity.ready or entity.kind in _RUNNING for entity in self._entities.values()):
+        spots, defaults = list(self.spots.values()), list[Any]()
+        if self.base is not None or any(entity.ready or entity.kind in _RUNNING for entity in self.entities.values()):
             self.fix()
             return [], []
-        self._spots = {}
+        self.spots = {}
         held_back = []
         for spot in spots:
-            fill = self._fill(spot.owner)
+            fill = self.fill(spot.owner)
             parts: Any = fill.names if spot.part == "names" else fill.parts.get(spot.part)
             if (
                 parts is None
@@ -396,7 +256,7 @@ class Program:
                 parts[spot.key] = LATER
         for spot in held_back:
             if spot.part == "defaults":
-                self._fill(spot.owner).parts.pop("defaults", None)
+                self.fill(spot.owner).parts.pop("defaults", None)
         return held_back, defaults
 
     def _settle(self, spots: list[Spot], defaults: list[Any]) -> None:
@@ -408,7 +268,7 @@ class Program:
         self._set_fixed([spot for spot in spots if spot not in free], free, defaults)
         kept = [part if part in free else self._reference(part) for part in defaults]
         self._fill_waiting()
-        varying = Varying(free, kept, len(self.objects), self._entities)
+        varying = Varying(free, kept, len(self.objects), self.entities)
         written = varying.write([spot.value for spot in free])
         if written is None:
             self._set_fixed(free, [], defaults)
@@ -416,7 +276,7 @@ class Program:
         self.varying, self.written = varying, written
         self.steps += written.steps
         for value in written.objects:
-            self._entities[id(value)].number = len(self.objects)
+            self.entities[id(value)].number = len(self.objects)
             self.objects.append(value)
 
     def _set_fixed(self, spots: list[Spot], free: list[Spot], defaults: list[Any]) -> None:
@@ -436,9 +296,6 @@ class Program:
 
     def _reference(self, part: Any) -> Any:
         return self._placed(part.reference if isinstance(part, Spot) else part)
-
-    def _fill(self, entity: Entity) -> _Fill:
-        return self._fills.setdefault(entity, _Fill())
 
     def _number(self, entity: Entity) -> int:
         if entity.number is None:
@@ -483,7 +340,7 @@ class Program:
                 self.withdraw(entity, *part.parts)
                 return
 
-    def _fill_module(self, entity: Entity, fill: _Fill) -> None:
+    def _fill_module(self, entity: Entity, fill: Fill) -> None:
         """Write the names of a module in the host's order."""
         here = entity.thing if isinstance(entity.thing, dict) else vars(entity.thing)
         order = [name for name in here if name in fill.names or name in fill.unsent]
@@ -503,7 +360,7 @@ class Program:
         if late:
             self.steps.append(["b", entity.number, self._placed(late)])
 
-    def _fill_names(self, entity: Entity, fill: _Fill, kind: str) -> None:
+    def _fill_names(self, entity: Entity, fill: Fill, kind: str) -> None:
         late = {name: reference for name, reference in fill.names.items() if _is_late(reference)}
         early = {name: reference for name, reference in fill.names.items() if name not in late}
         self.steps.append([kind, entity.number, self._placed(early), dict(fill.unsent)])
@@ -573,7 +430,7 @@ class Program:
             stack += [*_entities_in(current.parts), *self._held(current)]
 
     def _held(self, entity: Entity) -> Iterator[Entity]:
-        fill = self._fills.get(entity)
+        fill = self.fills.get(entity)
         if fill is not None:
             yield from _entities_in([*fill.names.values(), fill.parts, fill.acts])
 
@@ -582,7 +439,7 @@ class Program:
             self._fill_one(self._waiting.pop(0))
 
     def _fill_one(self, entity: Entity) -> None:
-        fill = self._fills.get(entity)
+        fill = self.fills.get(entity)
         if fill is None or entity in self._filled or entity.number is None:
             return
         self._filled.add(entity)
