@@ -105,7 +105,7 @@ class Judged:
             spoils = ()
         if spoils:
             if kind is Kind.CAPTURED and self.site.trail and name in self.site.program.changes(self.site.trail[-1]):
-                cure = wording.CHANGED_CURE
+                cure = wording.changed_cure(spoils[0].leaf.type)
             if cure is not None:
                 spoils = (replace(spoils[0], leaf=replace(spoils[0].leaf, cure=cure)), *spoils[1:])
             if method:

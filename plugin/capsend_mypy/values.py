@@ -37,7 +37,6 @@ GIVES_BACK: Final = frozenset(
         "builtins.property",
         "builtins.staticmethod",
         "builtins.classmethod",
-        "types.MappingProxyType",
         "builtins.tuple",
         "builtins.frozenset",
         "builtins.list",
@@ -428,7 +427,7 @@ class Values:
             name = hop.label or shape.name.rpartition(".")[2]
             leaves = tuple(spoil.of(name) for spoil in bad)
             if self._is_changed:
-                leaves = tuple(replace(leaf, cure=wording.CHANGED_CURE) for leaf in leaves)
+                leaves = tuple(replace(leaf, cure=wording.changed_cure(leaf.type)) for leaf in leaves)
             finding = wording.Finding(
                 wording.Kind.CAPTURED,
                 name,

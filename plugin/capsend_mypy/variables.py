@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from capsend_mypy.shapes import Shape
     from capsend_mypy.solving import Direct
 
-VALUED: Final = frozenset(
-    {"partial", "partialmethod", "_SingleDispatchCallable", "singledispatchmethod", "MappingProxyType"}
-)
+VALUED: Final = frozenset({"partial", "partialmethod", "_SingleDispatchCallable", "singledispatchmethod"})
 """The classes of the standard library that hold callables shown by the syntax."""
 
 
@@ -112,10 +110,10 @@ class Variables:
             spoils = ()
         if spoils:
             leaves = [with_global_cure(spoil.of(name), kind) for spoil in spoils]
-            if kind is wording.Kind.CACHED:
+            if kind is wording.Kind.CACHED and spoils[0].rule is Rule.BAD:
                 leaves = [replace(leaf, cure=wording.CACHED_CURE) for leaf in leaves]
             if of and of in self.modules.changes(hop.function):
-                leaves = [replace(leaf, cure=wording.CHANGED_CURE) for leaf in leaves]
+                leaves = [replace(leaf, cure=wording.changed_cure(leaf.type)) for leaf in leaves]
             failure = of_global(
                 kind, name, self.modules.judge.name(judged), trait.value, leaves, rule=spoils[0].rule, hop=hop
             )

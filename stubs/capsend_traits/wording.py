@@ -274,6 +274,11 @@ _COPY: Final = re.compile(
 )
 
 
+def changed_cure(type_name: str) -> str:
+    """Return the cure for a global, a default or a cell that the function itself changes, by its type."""
+    return CHANGED_DICT_CURE if type_name.partition("[")[0] == "dict" else CHANGED_CURE
+
+
 _IMMUTABLE: Final = re.compile(r"pass it as an argument, or capture (tuple|frozenset|bytes)(\(.*?\)+)")
 _IMMUTABLE_NOUNS: Final = {"tuple": "a tuple", "frozenset": "a frozenset", "bytes": "bytes"}
 
@@ -312,6 +317,8 @@ def receiver_cure(cure: str, callable_name: str) -> str:
 
 
 _RESULT_CURES: Final = {
+    "MappingProxyType": "return dict(...) of it",
+    "mappingproxy": "return dict(...) of it",
     "function": "return its result, or a function defined at module level",
     "builtin_function_or_method": "return its result",
     "generator": "return list(...) of it",

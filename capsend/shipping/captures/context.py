@@ -11,7 +11,7 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from capsend_traits.wording import CHANGED_CURE, CHANGED_DICT_CURE, GLOBAL_CURE, Finding, Kind, Leaf, receiver_cure
+from capsend_traits.wording import GLOBAL_CURE, Finding, Kind, Leaf, changed_cure, receiver_cure
 
 from capsend.codec.instances import defines, is_a
 from capsend.shipping.captures.observed import ABSENT, Observed
@@ -73,7 +73,7 @@ class Place:
 def _fitting(leaf: Leaf, kind: Kind, place: Place, *, is_changed: bool) -> Leaf:
     """Return a leaf whose cure fits the refused object, if the cure is to pass an argument."""
     if is_changed and leaf.cure.startswith("pass it as an argument, or capture"):
-        return dataclasses.replace(leaf, cure=CHANGED_DICT_CURE if leaf.type == "dict" else CHANGED_CURE)
+        return dataclasses.replace(leaf, cure=changed_cure(leaf.type))
     if kind is Kind.RECEIVER:
         return dataclasses.replace(leaf, cure=receiver_cure(leaf.cure, place.function))
     if kind in _SHARED and leaf.cure.startswith("pass it as an argument, or capture"):

@@ -30,7 +30,7 @@ class SimpleNamespace(Serializable):
     """mutable: a captured namespace would silently become a copy; pass it as an argument, or capture its fields one by one"""
 
 class MappingProxyType(Never):
-    """a read-only view shows a dict of this process; pass dict(proxy) as an argument, or capture tuple(proxy.items())"""
+    """a read-only view shows a dict of this process; pass dict(proxy) as an argument, capture tuple(proxy.items()), or make a global a plain dict, which is sent if no code changes it"""
 
 class GeneratorType(Never):
     """a generator is a suspended frame of this process; send the generator function and its arguments"""

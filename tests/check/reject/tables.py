@@ -1,5 +1,6 @@
 """A table, or a default, that some code does more to than read it; and what the lambdas in a table reach."""
 
+import types
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -70,3 +71,19 @@ spawn(row)
 spawn(rows_of)
 spawn(lambda: append(3))
 spawn(spawned)
+
+
+def named(n: int) -> int:
+    return n
+
+
+VIEW = types.MappingProxyType({"named": named})
+
+
+def reads_a_view(n: int) -> int:
+    return VIEW["named"](n)  # E: global "VIEW" is MappingProxyType[str, Callable[[int], int]], which is not ProcessSend
+    # N: or make a global a plain dict, which is sent if no code changes it
+
+
+def spawns_a_view() -> None:
+    spawn(reads_a_view, 3)

@@ -15,22 +15,22 @@ class Names:
 
 def by_item(n: int) -> None:
     ROWS["read"] += n  # E: global "ROWS" is dict[str, int]
-    # N: Instead: return the value, take it from result(), and change it on the host.
+    # N: Instead: return the value, take it from result(), and change it on the host
 
 
 def by_method() -> None:
     QUEUE.append(1)  # E: global "QUEUE" is list[int]
-    # N: Instead: return the value, take it from result(), and change it on the host.
+    # N: Instead: return the value, take it from result(), and change it on the host
 
 
 def below() -> None:
     CACHE["a"]["b"] = 1  # E: global "CACHE"
-    # N: Instead: return the value, take it from result(), and change it on the host.
+    # N: Instead: return the value, take it from result(), and change it on the host
 
 
 def of_a_class() -> None:
     del Names.known["a"]  # E: class attribute "Names.known"
-    # N: Instead: return the value, take it from result(), and change it on the host.
+    # N: Instead: return the value, take it from result(), and change it on the host
 
 
 def only_reads() -> int:
@@ -45,4 +45,4 @@ def f() -> None:
     spawn(of_a_class)
     spawn(only_reads)
     spawn(lambda: QUEUE.clear())  # E: global "QUEUE"
-    # N: Instead: return the value, take it from result(), and change it on the host.
+    # N: Instead: return the value, take it from result(), and change it on the host
