@@ -43,6 +43,7 @@ class Bare:
     def _made(self, paths: dict[str, str]) -> dict[str, str]:
         # These two hold objects; mypy makes them again from other options.
         objects = {"disabled_error_codes", "enabled_error_codes"}
+        # `snapshot` is what mypy compares in its daemon: all options as plain values.
         options = {name: value for name, value in self.options.snapshot().items() if name not in objects}
         command = [sys.executable, "-m", "capsend_mypy.summarise"]
         given = pickle.dumps((options, paths))
@@ -65,5 +66,6 @@ def is_bare(file: MypyFile) -> bool:
         and not file.is_stub
         and not names.is_known(file.fullname)
         and summary.SYMBOL not in file.names
+        # An empty module has only the names that mypy gives every module.
         and not file.names.keys() <= IMPLICIT
     )

@@ -42,6 +42,7 @@ def _stored(
         # A table also contains imported names: the full name shows where a class was defined.
         if isinstance(info, n.TypeInfo) and info.fullname == f"{module}.{prefix}{name}" and not symbol.plugin_generated:
             found: dict[str, list[mentions.Ref]] = {}
+            # `defn` of a class from the cache is an artificial one with an empty body: only classes of parsed files have statements.
             for binding in syntax.plain_bindings(info.defn.defs.body):
                 refs = _callables(binding.value, module) if binding.value is not None else None
                 if refs is not None:
@@ -62,6 +63,7 @@ def _callables(value: n.Expression, module: str) -> list[mentions.Ref] | None:
         return None
     wraps = isinstance(value.callee, n.RefExpr) and value.callee.fullname in ACCESSORS
     if not wraps and _is_made(value):
+        # A reference and no verdict: which function made the value is judged where the attribute is reached.
         return [mentions.Ref(mentions.OPAQUE, module, "", mentions.place_of(value, module))]
     found: list[mentions.Ref] = []
     shown = False

@@ -88,6 +88,7 @@ class Bounds:
         done: set[str] = set()
         for index, (formal, specialised) in enumerate(zip(formals, proper.arg_types, strict=False)):
             values = given[index] if index < len(given) else []
+            # mypy's own solver, the other way round: the callee's type with values filled in says what each variable stands for.
             for constraint in infer_constraints(formal, specialised, SUBTYPE_OF):
                 variable = constraint.origin_type_var
                 trait = bound_of(variable)
@@ -97,6 +98,7 @@ class Bounds:
                     self._check(variable.name, constraint.target, trait, value or call, value=value)
 
     def _parameters(self, signature: CallableType, given: list[list[n.Expression]], types: list[list[Type]]) -> None:
+        # The declared signature of a method has its receiver, the arguments of the hook have not.
         offset = len(signature.arg_types) - len(given)
         for index, (values, judged) in enumerate(zip(given, types, strict=True)):
             position = index + max(offset, 0)
@@ -110,6 +112,7 @@ class Bounds:
 
     def arguments(self, named: Instance, place: n.Context) -> None:
         """Check the type arguments of a generic class that is constructed or named."""
+        # mypy pads missing arguments with Any when it analyses the type, so the two have the same length.
         for variable, argument in zip(named.type.defn.type_vars, named.args, strict=False):
             trait = bound_of(variable)
             if trait is not None:

@@ -87,8 +87,10 @@ class Summaries:
         from capsend_mypy import summary
 
         # In the daemon a module keeps its table when its bodies are checked again: the table's summary may be old.
+        # Both hooks attach: one before the cache is written, one for a run without a cache.
         if summary.SYMBOL in file.names and not self.daemon:
             return
+        # mypy switches collections off at times itself: the state is put back as it was.
         collects = gc.isenabled()
         gc.disable()  # the objects of a summary are short-lived, and would cause collections of mypy's whole heap
         try:

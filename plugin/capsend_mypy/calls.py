@@ -30,6 +30,7 @@ def signature(ctx: MethodSigContext) -> CallableType:
     """Return the signature of a `call` with the type of the answer filled in, if the messages allow only one."""
     made = ctx.default_signature
     given = ctx.args[0][0] if ctx.args and ctx.args[0] else None
+    # A method signature hook is called before the arguments have types: only the syntax of the lambda can be asked.
     if not isinstance(given, n.LambdaExpr) or len(made.variables) != 1:
         return made
     message = _message(made.arg_types[0])
@@ -59,6 +60,7 @@ def _built(made: n.Expression | None) -> Type | None:
     if not isinstance(made, n.CallExpr) or not isinstance(made.callee, n.RefExpr):
         return None
     info = made.callee.node
+    # `type_vars` has the names of the class's own variables; their values follow from arguments that are not checked yet.
     if not isinstance(info, n.TypeInfo) or info.type_vars:
         return None
     return Instance(info, [])
@@ -82,6 +84,7 @@ def _answers(message: Type | None, found: list[Type], depth: int) -> None:
 
 
 def _fields(message: Instance, found: list[Type], depth: int) -> None:
+    # A named tuple's class: mypy has the types of the items in `tuple_type`.
     if message.type.tuple_type is not None:
         _answers(message.type.tuple_type, found, depth + 1)
     for base in message.type.mro:

@@ -211,6 +211,7 @@ class Captures:
             return
         self.site.seen.add(node)
         used = [m for m in members if isinstance(m.expr, n.NameExpr) and m.expr.node is node]
+        # mypy's name for the first parameter of a method, whatever the user calls it.
         cure = self._self_cure(name, used) if node.is_self else None
         self.judged.judge(Kind.CAPTURED, name.name, judged, name, cure=cure)
 

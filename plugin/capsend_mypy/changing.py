@@ -35,9 +35,12 @@ def changing(found: Iterable[tuple[str, n.FuncDef]], text: bytes) -> Iterator[st
     lines = text.splitlines() if any(trick in text for trick in TRICKS) else []
     for local, function in found:
         info = function.info
+        # `info` of a function outside a class is `FUNC_NO_INFO`, which is false and not None. A body is empty where mypy stripped it,
+        # as for installed packages.
         if not info or function.name in MAKING or not function.arguments or not function.body.body:
             continue
         receiver = function.arguments[0].variable
+        # mypy's lines are 1-based. A function that mypy's plugins made has no lines of its own: then the whole source is searched.
         own = (b"\n".join(lines[function.line - 1 : function.end_line]) or text) if lines else b""
         if (any(trick in own for trick in TRICKS) and _tricks(function, receiver)) or (
             is_trusted(info) and _assigns(function, receiver)
@@ -68,6 +71,7 @@ def _tricks(function: n.FuncDef, receiver: n.Var) -> bool:
 
 def _sets(call: n.CallExpr, receiver: n.Var) -> bool:
     callee = call.callee
+    # `super().__setattr__` is one node in mypy, not an attribute of a call.
     if isinstance(callee, n.SuperExpr):
         return callee.name in SETTERS
     if not isinstance(callee, n.MemberExpr):

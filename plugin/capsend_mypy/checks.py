@@ -278,6 +278,7 @@ def bound(ctx: Ctx, check: Check) -> None:
     """Check a call of a function or class that asks for a trait."""
     # mypy also asks about operators and subscripts, which are calls of methods without an argument list.
     if isinstance(ctx.context, n.CallExpr):
+        # `default_return_type` has the type arguments of a construction solved already.
         enforced = bounds.Bounds(check.site.program, check.site.reporter)
         enforced.call(ctx.context, ctx.default_return_type, ctx.args, ctx.arg_types, check.site.checker)
 

@@ -163,6 +163,7 @@ class Classes:
                 found.edges.append((node.fullname, hop))
         elif isinstance(node, n.TypeInfo):
             found.edges.append((node.fullname, hop))
+        # mypy's plugins make frozen fields properties: variables with `is_property`, which are no attributes of the class.
         elif isinstance(node, n.Var) and not info.is_enum and not node.is_property:
             of_class = (is_class_level(node) or is_default(node)) and not (
                 not node.is_classvar and node.info and name in self.modules.assigned(node.info)

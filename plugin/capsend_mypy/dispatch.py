@@ -54,6 +54,7 @@ def _generic(expression: n.Expression, module: str) -> str | None:
     ):
         return None
     node = expression.expr.node
+    # `singledispatch` is no special form for mypy: a generic function is a plain decorated one, and its registry exists at run time only.
     if not isinstance(node, n.Decorator) or names.is_known(node.func.fullname):
         return None
     own = f"{module}."

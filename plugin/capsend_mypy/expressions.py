@@ -41,6 +41,7 @@ def local_holder(base: n.Expression, owner: n.TypeInfo | None) -> n.TypeInfo | N
 def is_callable(judged: Type) -> bool:
     """Return whether a type is that of a function or method, not of a class or of an object with `__call__`."""
     proper = get_proper_type(judged)
+    # mypy's plugin for functools keeps the signature of a partial in `extra_attrs`; by its class it is an instance.
     if isinstance(proper, Instance) and proper.type.fullname == "functools.partial":
         return True
     return isinstance(proper, CallableType | Overloaded)
@@ -84,6 +85,7 @@ def item_type(judged: Type) -> Type | None:
     """Return the item type of an iterable that is unpacked into arguments."""
     proper = get_proper_type(judged)
     if isinstance(proper, Instance):
+        # From the MRO, since this module has no table of modules to take typeshed's class from.
         iterable = next((base for base in proper.type.mro if base.fullname == "typing.Iterable"), None)
         if iterable is not None:
             mapped = map_instance_to_supertype(proper, iterable)
@@ -94,6 +96,7 @@ def item_type(judged: Type) -> Type | None:
 def contains(outer: n.Context, inner: n.Context) -> bool:
     """Return whether one node is part of another."""
     end = (outer.end_line or outer.line, outer.end_column or 0)
+    # mypy's ends are exclusive, and missing on nodes that it made itself.
     return (outer.line, outer.column) <= (inner.line, inner.column) < end
 
 

@@ -19,6 +19,7 @@ def is_cached_property(node: Decorator) -> bool:
 
 def as_field(node: Decorator) -> Var:
     """Return the field that a cached property makes in its instance."""
+    # The type of the `Var` in a decorator is that of the property as mypy sees it; the function's own is the declared one.
     declared = get_proper_type(node.func.type) if node.func.type is not None else None
     field = Var(node.name, declared.ret_type if isinstance(declared, CallableType) else None)
     field.is_final = True  # only the property itself assigns it
@@ -50,6 +51,7 @@ def is_default(node: Var) -> bool:
 
 def is_frozen(info: TypeInfo) -> bool:
     """Return whether instances of a class refuse assignment: a frozen dataclass, a frozen attrs class, a named tuple."""
+    # Not promised: mypy's plugins for dataclasses and attrs write `frozen` into their metadata.
     return info.is_named_tuple or any(info.metadata.get(kind, {}).get("frozen") for kind in ("dataclass", "attrs"))
 
 

@@ -168,6 +168,7 @@ class CapsendPlugin(Plugin):
             return self._hook(act, result=True)
         if fullname in SEND_METHODS:
             return self._hook("send")
+        # The first plugin that returns a hook wins, and plugins after it are not asked: a hook is returned for exact names alone.
         hook = self._boundary_hook(fullname) or self._bound_hook(fullname)
         if hook is None:
             self.silent.add(fullname)

@@ -40,6 +40,7 @@ def check(definition: n.ClassDef, program: Program, reporter: Reporter, *, trait
     """
     info = definition.info
     judge = program.judge
+    # The class's type with its own type variables as arguments: what `self` is in its methods.
     judged = fill_typevars(info)
     spoils = judge.conditional(judged, trait)
     program.consulted |= judge.modules
@@ -75,6 +76,7 @@ def _record(ctx: ClassDefContext, name: str) -> bool:
         ctx.api.fail(
             _contradiction(ctx.cls.name, reason or "", noted[other]), _first(ctx.cls, ctx.reason), code=codes.IMPL
         )
+    # Not the whole decorator: metadata is written as JSON into mypy's cache.
     noted["line"] = ctx.reason.line
     ctx.cls.info.metadata[names.METADATA] = noted
     return True
@@ -91,6 +93,7 @@ def _first(definition: n.ClassDef, given: n.Expression) -> n.Expression:
     """Return the first of a class's impl decorators, where contradictions are reported."""
     for decorator in definition.decorators:
         ref = decorator.callee if isinstance(decorator, n.CallExpr) else decorator
+        # `fullname` is empty on a name that mypy has not bound; a class decorator's is bound before the hook is called.
         if isinstance(ref, n.RefExpr) and ref.fullname.rpartition(".")[2] in KEYS:
             return decorator
     return given

@@ -291,6 +291,7 @@ class Judge:
         fields = fallback.type.metadata.get("namedtuple", {}).get("fields", []) if fallback.type.is_named_tuple else []
         found: list[Spoil] = []
         for i, item in enumerate(judged.items):
+            # `tuple[int, *Ts]`: the unpacked part is one item, of a type that stands for several.
             unpacked = get_proper_type(item)
             if isinstance(unpacked, UnpackType):
                 inner = get_proper_type(unpacked.type)
@@ -334,6 +335,7 @@ class Judge:
         return self._judge(bound, trait, depth + 1)
 
     def _partial(self, judged: PartialType, trait: Trait) -> tuple[Spoil, ...]:
+        # A partial type is that of `x = []` before mypy has seen an element; `type` is None for `x = None`.
         declaration = table().by_name(judged.type.fullname) if judged.type is not None else None
         if declaration is None or declaration.has(trait) or judged.type is None:
             return ()
@@ -449,6 +451,7 @@ class Judge:
 
     def _enum(self, judged: Instance, trait: Trait, depth: int) -> list[Spoil]:
         found: list[Spoil] = []
+        # Not `names`, which also has methods, and what `_ignore_` names.
         for member in judged.type.enum_members:
             node = judged.type.names[member].node
             if not isinstance(node, Var):
@@ -477,6 +480,7 @@ class Judge:
 
     def _structural(self, judged: Instance, trait: Trait, depth: int) -> list[Spoil]:
         info = judged.type
+        # mypy sets this on a class that has a base of type Any: the base may have any fields.
         if info.fallback_to_any and not self.lenient:
             return [self.leaf(judged, wording.ANY_VERDICT, wording.ANY_CURE, rule=Rule.ANY, predicate=wording.UNKNOWN)]
         # A stub does not show the fields of a class written in C.
@@ -491,6 +495,7 @@ class Judge:
         return self._fields(judged, trait, depth)
 
     def _undeclared(self, judged: Instance, info: TypeInfo) -> Spoil:
+        # mypy's `has_readable_member` looks along the MRO.
         cure = wording.c_class_cure(info.module_name, info.name, has=info.has_readable_member)
         return self.leaf(judged, wording.STUB_VERDICT, cure, rule=Rule.OPAQUE)
 
@@ -506,6 +511,7 @@ class Judge:
             if base.fullname in EMPTY_BASES or base.is_named_tuple:
                 continue
             # The base with the subclass's type arguments: fields are declared in the base's own variables.
+            # For a base of the MRO only: for any other class mypy's function fills in Any, without a word.
             mapped = map_instance_to_supertype(judged, base)
             declaration = table().by_name(base.fullname)
             if declaration is not None:
@@ -536,6 +542,7 @@ class Judge:
         return any(self.changes(base) for base in info.mro)
 
     def _declared_fields(self, info: TypeInfo) -> Iterable[tuple[str, Var]]:
+        # mypy's plugins turn the fields of frozen classes into properties. The metadata shows that these are fields.
         generated = info.metadata.get("dataclass") or info.metadata.get("attrs") or {}
         listed = {attribute["name"] for attribute in generated.get("attributes", ())}
         assigned = (

@@ -67,6 +67,7 @@ def _called(instance: Instance) -> Type | None:
         # mypy's plugin for functools stores the remaining parameters there.
         return instance.extra_attrs.attrs.get(REST) if instance.extra_attrs is not None else None
     # As for an operator, `__getattr__` does not answer for `__call__`.
+    # mypy's own lookup, as in its check of a call: it binds `self`, and fills in the arguments of generic classes.
     return find_member("__call__", instance, instance, is_operator=True)
 
 

@@ -21,6 +21,7 @@ def marker_of(declared: Type) -> Trait | None:
     proper = get_proper_type(declared)
     if isinstance(proper, UnionType):
         return next((trait for trait in map(marker_of, proper.items) if trait is not None), None)
+    # A concrete class that has the trait asks for nothing: mypy itself checks that its instances are passed.
     if not isinstance(proper, Instance) or not (proper.type.is_protocol or proper.type.is_abstract):
         return None
     return trait_of({base.fullname for base in proper.type.mro})
@@ -53,6 +54,7 @@ def asks(node: object) -> bool:
 
 def signatures(node: object) -> list[CallableType]:
     """Return the declared signatures of a function, one for each overloaded variant."""
+    # The type of a decorated function stands in its `Var` once its module was checked, and is None before.
     declared = getattr(node.var if isinstance(node, n.Decorator) else node, "type", None)
     if isinstance(declared, CallableType):
         return [declared]

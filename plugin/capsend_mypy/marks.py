@@ -10,6 +10,7 @@ from capsend_mypy import names
 def is_spawnable(declared: Type) -> bool:
     """Return whether a type is capsend's `Spawnable`, whose captures were checked when it was made."""
     proper = get_proper_type(declared)
+    # By name along the MRO, since this module has no table of modules to take the class from.
     return isinstance(proper, Instance) and any(base.fullname == names.SPAWNABLE for base in proper.type.mro)
 
 

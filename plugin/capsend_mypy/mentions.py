@@ -59,6 +59,7 @@ class Ref(NamedTuple):
 
 def place_of(node: n.Context, module: str) -> Place:
     """Return the place of a node."""
+    # mypy's contexts have no module, and a report in another file's context would show a wrong line.
     return Place(module, node.line, node.column, node.end_line, node.end_column)
 
 

@@ -114,6 +114,7 @@ class Modules:
         for part in local.split("."):
             symbol = table.get(part)
             node = symbol.node if symbol is not None else None
+            # A local class has a full name with a line in it, and is in no table: the search ends with None.
             table = node.names if isinstance(node, n.TypeInfo | n.MypyFile) else n.SymbolTable()
         return node
 

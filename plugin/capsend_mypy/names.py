@@ -130,4 +130,5 @@ def absent_name(module: str) -> str:
 
 def is_local(info: TypeInfo) -> bool:
     """Return whether a class is defined in a function: mypy gives such a class a full name with a line number."""
+    # mypy writes `module.Name@12` for a class of a function, as two functions may have classes of one name.
     return "@" in info.fullname

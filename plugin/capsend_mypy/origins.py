@@ -39,6 +39,7 @@ class Origins:
 
     def assigned(self, node: n.Var, scope: n.Node) -> list[n.Expression] | None:
         """Return the values that a scope assigns to a variable, if the syntax shows which callable each is; else None."""
+        # mypy makes one `Var` for all assignments to a name of one scope, unless a redefinition is allowed: the node stands for the name.
         bound = [binding for binding in syntax.bindings(scope) if binding.node is node]
         values = [binding.value for binding in bound]
         known = [value for value in values if value is not None and (is_origin(value) or self.is_shown(value))]
@@ -57,6 +58,7 @@ class Origins:
         functions = [f for f in self.site.checker.tscope.functions if isinstance(f, n.FuncItem)]
         if not functions or (isinstance(node, n.Var) and node.is_argument):
             return False
+        # The symbol of a decorated local function is its `Decorator`; the binding that mypy's tree shows is the `FuncDef` in it.
         scope, function = functions[-1], syntax.function_of(node)
         loops_inside = [
             c for c in syntax.walk(scope, scopes=False) if isinstance(c, n.GeneratorExpr | n.DictionaryComprehension)

@@ -220,6 +220,7 @@ def _globals(
     for name in name_exprs:
         node = name.node
         if node is None and name.name == "super":  # mypy binds the result of `super()`, not the name
+            # `SuperExpr` has no entry among the collected names and attributes; a walk for it is made only where the name occurs.
             calls_super = owner is not None
         if node is None or (name.kind != n.GDEF and not isinstance(node, n.TypeInfo | n.MypyFile)) or node in seen:
             continue
@@ -256,6 +257,7 @@ def target_of(node: n.SymbolNode, fullname: str) -> tuple[str, str] | None:
         target = get_proper_type(node.target)
         if not isinstance(target, Instance):
             return None
+        # An alias of a class is followed to the class; of a union or a callable there is nothing to send.
         node = target.type
     full = node.fullname or fullname
     if names.is_absent(full):
@@ -270,6 +272,7 @@ def target_of(node: n.SymbolNode, fullname: str) -> tuple[str, str] | None:
         return MODULE, names.top(full)
     if isinstance(node, n.TypeInfo):
         return None if names.is_local(node) else (CLASS, full)
+    # An overloaded function of a stub has no implementation, and still is a function.
     return (FUNCTION, full) if syntax.function_of(node) is not None or isinstance(node, n.OverloadedFuncDef) else None
 
 
@@ -320,6 +323,7 @@ def _defaults(function: n.FuncItem, module: str) -> Iterator[Ref]:
         if value is None:
             continue
         place = place_of(value, module)
+        # The type of a default is not asked: a summary is made before mypy has checked the expression.
         what = value_form(value)
         if what is not None:
             yield Ref(DEFAULT, argument.variable.name, what, place)

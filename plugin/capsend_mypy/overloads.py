@@ -32,6 +32,7 @@ def take_away(ctx: ClassDefContext) -> None:
     mypy analyses a class of a module from its cache only if a dependency of the module has changed; then it parses the
     module again, and calls no hook.
     """
+    # A change of the tree in place: mypy has made no symbols of the body yet, and gives this hook no other way.
     body = ctx.cls.defs.body
     body[:] = [_implementation(each) for each in body]
 

@@ -96,6 +96,7 @@ def classes_of(declared: Type | None, *, of_self: n.TypeInfo | None = None) -> l
     proper = get_proper_type(declared) if declared is not None else None
     if isinstance(proper, UnionType):
         return [found for item in proper.items for found in classes_of(item, of_self=of_self)]
+    # `Self` is a type variable in mypy, bound to the class in which it is written.
     if isinstance(proper, TypeVarType):
         bounds = classes_of(proper.upper_bound)
         is_self = of_self is not None and any(bound in of_self.mro and bound.fullname != OBJECT for bound, _ in bounds)
@@ -103,6 +104,7 @@ def classes_of(declared: Type | None, *, of_self: n.TypeInfo | None = None) -> l
     if isinstance(proper, TypeType):
         return [(info, True) for info, _ in classes_of(proper.item, of_self=of_self)]
     if isinstance(proper, TupleType):
+        # The class of a named tuple, or `tuple`.
         proper = proper.partial_fallback
     if isinstance(proper, Instance) and proper.type.fullname in AWAITED and proper.args:
         return classes_of(proper.args[-1], of_self=of_self)

@@ -45,6 +45,7 @@ class Receivers:
             or not base.node.is_self
         ):
             return False
+        # Only this class's own names: an inherited one may be a class attribute of the base.
         symbol = self.owner.names.get(member.name)
         return symbol is not None and isinstance(symbol.node, n.Var) and not symbol.node.is_initialized_in_class
 
@@ -100,6 +101,7 @@ class Receivers:
             return None
         if base.kind == n.GDEF:
             return None if names.is_known(node.fullname) else f"V {node.fullname}"
+        # mypy marks these parameters in semantic analysis, so they are known in every phase.
         if (node.is_self or node.is_cls) and self.owner is not None:
             return class_path("T" if node.is_cls else "C", self.owner)
         # Only a declared type: an inferred one may not be known yet when the summary is made.

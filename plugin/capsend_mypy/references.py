@@ -109,6 +109,7 @@ class References:
                 self._member(ref, hop, found)
             case mentions.SUPER:
                 info = self.modules.symbol(ref.target)
+                # `super()` of the class that contains the call; a subclass may put another class between, see `Classes._cooperating`.
                 for base in info.mro[1:] if isinstance(info, n.TypeInfo) else ():
                     if ref.member in base.names:
                         self.classes.reach(base, ref.member, hop, found)
@@ -220,6 +221,7 @@ class References:
         if all(name in GENERIC or self.modules.is_transparent(name) for name in ref.member.split(",")):
             return False
         node = _decorator_of(self.modules.symbol(ref.target))
+        # mypy fills in the type when it checks the decorator, which may be after a module of the same import cycle asks.
         declared = node.var.type if node is not None else None
         if declared is None:
             found.provisional = True

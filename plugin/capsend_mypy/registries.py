@@ -28,6 +28,7 @@ def tables(
     }
     held: dict[str, list[Shape]] = {table: [] for named in filled_by.values() for table in named}
     for local, _, decorator in found:
+        # The decorators that mypy removes, such as `property`, register nothing.
         for expression in decorator.decorators if decorator is not None else ():
             for table in _filled(expression, prefix, filled_by):
                 held.setdefault(table, []).append(Shape(shapes.NAME, prefix + local))

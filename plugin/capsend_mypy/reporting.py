@@ -66,6 +66,7 @@ class Reporter:
             error = message.fail(headline, place, code=code, origin_context=self.origin)
             self.reported.append(error)
             for note in notes:
+                # `parent_error` keeps a note with its error where mypy sorts by place, and drops it with the error where an ignore silences it.
                 message.note(note, place, parent_error=error, origin_context=self.origin)
 
     def failure(self, failure: Failure, place: Context, *, trail: Sequence[str] = (), verb: str = "spawned") -> None:

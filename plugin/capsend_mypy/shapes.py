@@ -119,6 +119,7 @@ def may_return_callable(function: n.FuncDef) -> bool:
     declared = function.type
     if not isinstance(declared, CallableType):
         return True
+    # The declared result: a decorator without annotations has the type Any, and may return a callable.
     returned = get_proper_type(declared.ret_type)
     if isinstance(returned, UnionType):
         return any(_is_callable(get_proper_type(item)) for item in returned.items)
@@ -293,6 +294,7 @@ class Builder:
         return isinstance(node, n.TypeInfo) and not names.is_local(node)
 
     def _global(self, value: n.RefExpr, node: n.SymbolNode | None) -> Shape:
+        # `True`, `False` and `None` are names for mypy too, bound to variables of `builtins`.
         if value.fullname in CONSTANTS:
             return NONE if value.fullname == "builtins.None" else LITERAL
         if isinstance(node, n.TypeAlias):
@@ -404,6 +406,7 @@ class Builder:
         if isinstance(function, n.LambdaExpr):
             yield self.of(function.expr())
             return
+        # The result of a generator or coroutine function is an object of its own; `return` in it gives no callable to the caller.
         if isinstance(function, n.FuncDef) and (function.is_generator or function.is_coroutine):
             return
         for statement in syntax.outer_statements(function.body.body):

@@ -58,6 +58,7 @@ def parameter_names(spawned: Type) -> list[str | None]:
     found = mailboxes.parameters(spawned)
     if found is None:
         return []
+    # A parameter that can only be passed by position has the name None in mypy's type.
     return [name for name, kind in zip(found.arg_names, found.arg_kinds, strict=True) if kind.is_positional()]
 
 
@@ -66,6 +67,7 @@ def awaited(returned: Type) -> Type:
     proper = get_proper_type(returned)
     if not isinstance(proper, Instance) or not proper.args:
         return returned
+    # The result stands last in `Process[R]` and in `Actor[M, R]`.
     given = proper.args[-1]  # for `execute_async`: the coroutine that returns an `Outcome[R]`
     inner = awaited(given) if proper.type.fullname in COROUTINES else awaited_result(given)
     return returned if inner is proper.args[-1] else proper.copy_modified(args=[*proper.args[:-1], inner])

@@ -42,6 +42,7 @@ class Site:
         self.program = program
         self.reporter = reporter
         self.place = place
+        # `checker.tree` is the file that mypy checks now, also while a hook looks at declarations of other files.
         self.module: str = checker.tree.fullname
         self.transport: Transport | None = None
         self.trail: list[str] = []
@@ -52,6 +53,7 @@ class Site:
         # mypy's map by node has the types as narrowed at each place; an expression that mypy skipped has none.
         found: Type | None = self.checker.lookup_type_or_none(value)
         if found is None and isinstance(value, n.RefExpr) and isinstance(value.node, n.Var):
+            # The declared or inferred type of the whole variable, without narrowing: the best that is known of an unreachable line.
             return value.node.type
         return found
 

@@ -97,6 +97,7 @@ class Check:
         ):
             return
         if isinstance(node, n.TypeAlias):
+            # A name of an alias has the alias as its node; what is called is the class behind it.
             target = get_proper_type(node.target)
             node = target.type if isinstance(target, Instance) else node
         if syntax.function_of(node) is not None or isinstance(node, n.OverloadedFuncDef | n.TypeInfo | n.Decorator):
@@ -302,6 +303,7 @@ class Check:
     def _super(self, value: n.SuperExpr) -> None:
         # mypy does not bind the receiver of `super()`: it is the first parameter of the innermost enclosing method.
         functions = [f for f in self.site.checker.tscope.functions if isinstance(f, n.FuncDef)]
+        # `SuperExpr.info` is the class that contains the call, and None outside of a class.
         info = value.info
         receiver = next((f.arguments[0].variable for f in reversed(functions) if f.arguments and f.info), None)
         if receiver is not None and receiver.type is not None:

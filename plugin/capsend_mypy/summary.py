@@ -350,6 +350,7 @@ def decode(text: str) -> Summary:
 def class_digests(file: n.MypyFile) -> dict[str, str]:
     """Return a digest of each class's impl, bases and fields: the daemon itself notices no change in them."""
     digests: dict[str, str] = {}
+    # mypy's own walk over a module's classes, nested ones included, without names that were imported.
     for fullname, symbol, _ in file.local_definitions():
         info = symbol.node
         if isinstance(info, n.TypeInfo):
@@ -389,7 +390,9 @@ def attach(file: n.MypyFile, files: Mapping[str, n.MypyFile], text: str) -> None
     # in the daemon's comparison; the metadata of a class is missing in the last two.
     variable = n.Var(SYMBOL, LiteralType(text, Instance(string, [])))
     variable._fullname = f"{file.fullname}.{SYMBOL}"  # noqa: SLF001 - mypy's own way to name a symbol that it did not parse
+    # Else mypy would wait for a statement that gives the variable its type.
     variable.is_ready = True
+    # Hidden: neither `import *` nor an attribute of the module finds the symbol; the cache writes it all the same.
     file.names[SYMBOL] = n.SymbolTableNode(n.GDEF, variable, module_public=False, module_hidden=True)
 
 
@@ -398,5 +401,6 @@ def attached(file: n.MypyFile) -> str | None:
     symbol = file.names.get(SYMBOL)
     if symbol is None or not isinstance(symbol.node, n.Var) or symbol.node.type is None:
         return None
+    # A symbol of a cached module is read when it is first asked for: a lookup of one name does not read the whole table.
     literal = get_proper_type(symbol.node.type)
     return literal.value if isinstance(literal, LiteralType) and isinstance(literal.value, str) else None

@@ -121,6 +121,7 @@ def walk(node: n.Node, *, scopes: bool = True) -> Iterator[n.Node]:
         yield current
         if scopes or current is node or not isinstance(current, SCOPES):
             stack.extend(reversed(children(current)))
+        # Defaults are evaluated in the scope around a function, the body in its own.
         elif isinstance(current, n.FuncItem):
             stack.extend(a.initializer for a in current.arguments if a.initializer is not None)
 
@@ -266,6 +267,7 @@ def written(scope: n.FuncItem) -> dict[str, n.Node]:
     declared: dict[str, n.Node] = {}
     for node in walk(scope, scopes=False):
         if isinstance(node, n.GlobalDecl | n.NonlocalDecl):
+            # mypy keeps the statements `global` and `nonlocal` in the tree; the names below them are bound to the outer variable.
             declared.update(dict.fromkeys(node.names, node))
     if not declared:
         return {}

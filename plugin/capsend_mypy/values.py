@@ -409,6 +409,7 @@ class Values:
 
     def _returned(self, node: n.SymbolNode | None) -> None:
         """Judge the result of a function by the declared type, if the body does not show it."""
+        # A function without annotations has no type: nothing is known of its result.
         declared = getattr(syntax.function_of(node), "type", None)
         if not isinstance(declared, CallableType) or self.program.judge.spoils(declared.ret_type, Trait.PROCESS_SEND):
             raise Unknown

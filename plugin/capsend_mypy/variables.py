@@ -49,6 +49,7 @@ class Variables:
         module, local = self.modules.split(fullname)
         found.modules.add(module)
         name = shown or local
+        # Not inferred yet: a module of the same import cycle whose turn has not come. The check is made again at the file's end.
         if node.type is None:
             found.provisional = True
             return

@@ -136,6 +136,7 @@ class Holders:
             return True
         node = base.node
         if isinstance(node, n.MypyFile):
+            # mypy has bound `module.name`. A name that the module does not define is unbound, and may be assigned all the same.
             return member.node is None or isinstance(member.node, n.Var)
         if isinstance(node, n.Var):
             return (
@@ -151,6 +152,7 @@ class Holders:
         """Return the path of the class, module or function that an expression denotes; None for local and other objects."""
         if isinstance(base, n.CallExpr):
             is_type = isinstance(base.callee, n.RefExpr) and base.callee.fullname == "builtins.type"
+            # `type(x)` in a function is a call for mypy; its inferred type may not exist when a summary is made.
             return self.receivers.path(base.args[0]) if is_type and len(base.args) == 1 else None
         if not isinstance(base, n.RefExpr):
             return None
@@ -165,6 +167,7 @@ class Holders:
             return None if names.is_local(node) else f"T {node.fullname}"
         if isinstance(node, n.MypyFile):
             return None if node.fullname in LENT_MODULES else f"{MODULE} {node.fullname}"
+        # The full name of the reference, not of the node: a decorated function's node has its name from the undecorated one.
         if base.kind == n.GDEF and syntax.function_of(node) is not None:
             return f"{OF_FUNCTION} {base.fullname}"
         if isinstance(base, n.MemberExpr) and base.name == "__class__":
@@ -200,6 +203,7 @@ class Holders:
         return self._known
 
     def _variable(self, node: n.Var) -> str | None:
+        # mypy marks the first parameter of a `classmethod` as `is_cls`, but that of a metaclass's method as `is_self`.
         if node.is_cls or (self._is_metaclass and node is self.first):
             return self.receivers.path_of_receiver() if node is self.first else None
         # An inferred type may not be known yet when the summary of a module is made.
@@ -212,6 +216,7 @@ class Holders:
 def enum_of(base: n.RefExpr) -> n.TypeInfo | None:
     """Return the enum of a member, given as `Color.RED` or as a variable of that type: a process has separate members."""
     if isinstance(base, n.MemberExpr) and isinstance(base.expr, n.RefExpr) and isinstance(base.expr.node, n.TypeInfo):
+        # `enum_members` excludes what an enum's body assigns without making a member, such as `_ignore_` and methods.
         return base.expr.node if base.expr.node.is_enum and base.name in base.expr.node.enum_members else None
     declared = base.node.type if isinstance(base.node, n.Var) and not base.node.is_self else None
     proper = get_proper_type(declared) if declared is not None else None
@@ -266,6 +271,7 @@ def _roots(base: n.Expression) -> Iterator[str]:
             yield base.name
             return
         elif isinstance(base, n.MemberExpr):
+            # The class of the base may be unknown: whoever asks compares the name of the attribute alone.
             yield f"*.{base.name}"
             base = base.expr
         else:
