@@ -125,9 +125,9 @@ class Cluster(Closing):
         lost_after: seconds of silence after which a node is lost. By then its processes have ended, with the node or on
             their own.
         place: chooses the node of a process: called with the live nodes that have room for it, and the environment.
-        memory_per_node: bytes that the processes on one node may have together, each counted with its `memory` and the
-            `tree_memory` of those that it may spawn; None for no limit. A process for which no node has room is refused
-            with `LimitExceeded`.
+        memory_per_node: the bytes that all processes on one node may have together; None for no limit. Each process
+            counts with its `memory` and with the `tree_memory` of its future children. A process for which no node has
+            room is refused with `LimitExceeded`.
         count: the number of nodes for the engine to start.
 
     Example:
@@ -333,7 +333,7 @@ class Cluster(Closing):
         return self._home.wait_for(nodes, timeout)
 
     def request(self, nodes: int) -> None:
-        """Have Ray's autoscaler start machines, or keep them, so that the cluster can have *nodes* nodes.
+        """Have Ray's autoscaler start or keep machines, so that the cluster can have *nodes* nodes.
 
         Returns at once; `wait_for` waits for the nodes. The request lasts until the next one of any program of the Ray
         cluster, and is withdrawn when this cluster is closed.

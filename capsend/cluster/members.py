@@ -171,7 +171,7 @@ class Member:
 
 
 def _need(environment: Environment) -> int:
-    """Return the bytes that a process and all below it may have."""
+    """Return the bytes that a process and its descendants may have together."""
     below = budget_of(environment)["memory"] if environment.processes else 0
     return environment.memory + below
 

@@ -1,4 +1,4 @@
-"""Calls on their way to a node, with the image file or the module that it lacks."""
+"""Sending of calls to a node, with the image file or the module that the node lacks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The names of methods about which a check asks whether any code may call them: methods that replace a base's, and those behind operators.
+"""The questions of a check whether any code may call a method of a certain name: a method that replaces a base's, or one behind an operator.
 
-The answer rests on the bodies of modules, which mypy's interface hash leaves out. So the summary of each module holds the answers for the names that
-were ever asked about: a module that begins to read such a name gets another interface, and mypy checks those that asked again.
+The answers depend on function bodies, which mypy's interface hash leaves out. So the summary of each module holds the
+answers for all names asked about so far. If a module begins to read such a name, its interface changes, and mypy checks
+the asking modules again.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ APPLYING: Final = re.compile(
 
 
 class Asked:
-    """The names asked about, in this build and in those that wrote its cache.
+    """The names asked about in this build, and in the builds that wrote its cache.
 
     Args:
         options: mypy's.
     """
 
     def __init__(self, options: Options) -> None:
-        # The names outlive a run beside the cache: a module that is checked before the one that asks must know them.
+        # The names are kept next to the cache, longer than one run: a module may be checked before the one that asks.
         self.path = os.path.join(options.cache_dir, FILE) if is_kept(options) else ""
         self.names: set[str] = set()
         with contextlib.suppress(OSError):
@@ -51,11 +52,11 @@ class Asked:
         with contextlib.suppress(OSError):  # then mypy cannot write its cache either
             if self.path:
                 os.makedirs(os.path.dirname(self.path), exist_ok=True)
-                with open(self.path, "a", encoding="utf-8") as file:  # appended to: workers write it as well
+                with open(self.path, "a", encoding="utf-8") as file:  # append, as workers write to the file too
                     file.write(f"{name}\n")
 
     def answers(self, text: bytes) -> list[str]:
-        """Return the names asked about, those that a source does not read with a "-" before them."""
+        """Return the names asked about, each with a "-" before it if the source does not read it."""
         if not self.names or not text:
             return []
         used = used_in(text) if any(map(is_of_operator, self.names)) else frozenset()
@@ -63,17 +64,17 @@ class Asked:
 
 
 def is_kept(options: Options) -> bool:
-    """Return whether mypy writes a cache; it has a folder for one in any case."""
+    """Return whether mypy writes a cache; the options name a folder in any case."""
     return bool(options.incremental and options.cache_dir != os.devnull)
 
 
 def is_of_operator(name: str) -> bool:
-    """Return whether Python calls a method by itself."""
+    """Return whether Python itself calls a method of this name, for an operator or statement."""
     return name.startswith("__") and name.endswith("__")
 
 
 def reads(text: bytes, name: str, used: frozenset[str]) -> bool:
-    """Return whether a source may call a method: whether it reads an attribute of that name, or uses its operator.
+    """Return whether a source may call a method: it reads an attribute of that name, or uses the method's operator.
 
     Args:
         text: the source.
@@ -97,7 +98,7 @@ def used_in(text: bytes) -> frozenset[str]:
     """Return the methods that the operators, statements and built-in functions of a source may call."""
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError):  # mypy reports it; what it cannot check has no verdict
+    except (SyntaxError, ValueError):  # mypy reports the error; code that it cannot check has no verdict
         return frozenset()
     named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return frozenset(operators_of(tree, named))

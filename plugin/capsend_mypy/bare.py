@@ -55,7 +55,7 @@ class Bare:
 
 
 def _path(file: MypyFile) -> str:
-    """Return the source from which a module's summary has to be made; empty for any other module."""
+    """Return the path of the source from which a module's summary must be made; empty if the module needs none."""
     return file.path if is_bare(file) else names.source_beside(file.path, file.fullname) if file.is_stub else ""
 
 

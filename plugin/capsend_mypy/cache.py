@@ -102,7 +102,7 @@ class Summaries:
                 gc.enable()
 
     def _attach_digest(self, file: n.MypyFile, modules: Modules) -> None:
-        """Give a stub a symbol that changes with the source beside it, of which mypy knows nothing: whoever rests on one rests on the other."""
+        """Give a stub a symbol that changes with the source next to it: code that depends on the stub depends on the source too."""
         path = names.source_beside(file.path, file.fullname)
         if path and self.are_made(modules):
             from capsend_mypy import summary

@@ -139,7 +139,7 @@ class CapsendPlugin(Plugin):
         return self._data(ctx, made=self.summaries.used)
 
     def _data(self, ctx: ReportConfigContext, *, made: bool) -> list[Any]:
-        """Return the dependencies of a module: of one with a stub, the source beside it as well, which mypy does not watch."""
+        """Return the dependencies of a module. For a module with a stub they include the source next to the stub, which mypy does not watch."""
         beside = names.source_beside(ctx.path, ctx.id) if made and ctx.path.endswith(".pyi") else ""
         try:
             state = os.stat(beside) if beside else None

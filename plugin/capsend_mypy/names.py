@@ -102,7 +102,7 @@ def is_installed(path: str) -> bool:
 
 
 def source_beside(path: str, module: str) -> str:
-    """Return the `.py` that runs in the place of a stub of the user's; empty if the file is no such stub."""
+    """Return the `.py` next to a stub of the user, which runs in place of the stub; empty if the file is not such a stub."""
     if not path.endswith(".pyi") or is_known(module) or is_installed(path):
         return ""
     return path[:-1] if os.path.exists(path[:-1]) else ""

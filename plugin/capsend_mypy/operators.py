@@ -71,7 +71,7 @@ SYNTACTIC: Final = frozenset(
         *(prefix + name for name in _ARITHMETIC for prefix in ("", "r", "i")),
     )
 )
-"""Those that the library's functions do not call on any value they are given: they count where some code uses the operator.
+"""The methods that functions of the library do not call on every value passed to them: they count only if some code uses the operator.
 
 The functions that do, such as those of `operator`, are named in `asked.APPLYING`.
 """

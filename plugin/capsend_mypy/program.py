@@ -70,7 +70,7 @@ class Program(Modules):
             self.classes.made(node, found)
             return found
         known = self.summary(module)
-        if known is not None and self.files[module].is_stub:  # mypy does not know what the source beside it imports
+        if known is not None and self.files[module].is_stub:  # mypy ignores the imports of the source next to a stub
             found.modules |= self.files.keys() & set(known.imports)
         if known is None or (known.unseen and not known.refs.get(local) and syntax.function_of(node) is not None):
             if known is not None or self.files[module].is_stub:

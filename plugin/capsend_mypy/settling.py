@@ -89,7 +89,7 @@ class Settling:
         return found
 
     def _is_read(self, name: str, here: str) -> bool:
-        """Return whether code of the user's that a process may have calls a method, as far as the texts show.
+        """Return whether user code that a process may have calls a method, as far as the sources show.
 
         Args:
             name: the method.
@@ -111,7 +111,7 @@ class Settling:
         return not (self.modules.is_in_image(module) or names.is_installed(file.path))
 
     def _imported(self, module: str) -> set[str]:
-        """Return a module with all that it imports, directly or through others: no code of another module can run for it."""
+        """Return a module with all modules that it imports, directly or not: no other module's code can run for it."""
         seen, waiting = {module}, [module]
         while waiting:
             known = self.modules.summary(waiting.pop())

@@ -141,14 +141,14 @@ class Solver:
 
 
 def conditions(name: str, unless: str) -> str:
-    """Return the condition of a failure that is reached only where some code calls a method, and may have a condition of its own."""
+    """Return the condition of a failure that occurs only if some code calls a method; the failure may have another condition too."""
     if not name or unless.startswith(OF_NAME):  # one name is enough: with fewer conditions more is refused
         return unless
     return f"{OF_NAME}{name}{AND}{unless}" if unless else f"{OF_NAME}{name}"
 
 
 def _way(failure: Failure) -> tuple[object, ...]:
-    """Return the identity of a failure and of the method that some code has to call: another way may not need that."""
+    """Return the identity of a failure together with the method that some code must call: on another path, the failure may not need the call."""
     return *failure.key, failure.unless.partition(AND)[0] if failure.unless.startswith(OF_NAME) else ""
 
 

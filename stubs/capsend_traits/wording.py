@@ -365,7 +365,7 @@ def _explain(leaf: Leaf, finding: Finding) -> list[str]:
 
 
 def _cure(cure: str, finding: Finding) -> str:
-    """Return a cure in the words of the position: who passes an argument already cannot be told to pass it, nor a type to be captured."""
+    """Return a cure that fits the position: an argument cannot be "passed as an argument", and a type argument cannot be captured."""
     if cure == ANY_CURE:
         return ANY_CURE.replace("ProcessSend", finding.trait)
     copied = _IMMUTABLE.search(cure)

@@ -156,7 +156,7 @@ class RayEngine:
         )
 
     def ask(self, nodes: int) -> None:
-        """Have Ray's autoscaler see to it that so many nodes have machines; see `Cluster.request`."""
+        """Have Ray's autoscaler provide machines for *nodes* nodes; see `Cluster.request`."""
         from ray.autoscaler.sdk import request_resources
 
         self._has_asked = bool(nodes)

@@ -60,7 +60,7 @@ class Origins:
         self._own = own
         self._known: dict[str, Origin] = {}
         self.packages: set[str] = set()
-        """The packages of the image that were met; those of every image are left out."""
+        """The packages of the image that the walk met, except those of every image."""
 
     def of(self, name: str, file: str | None = None) -> Origin:
         """Return the origin of a module, by its full name and by its file, if any."""
