@@ -247,7 +247,7 @@ class WasmModule:
         return self.template.entries
 
     def function(self, name: str) -> WasmFunction:
-        """Return one of its functions.
+        """Return the function called *name*.
 
         Raises:
             WasmError: the module has no such function, or the function cannot be spawned.

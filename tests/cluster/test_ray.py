@@ -106,7 +106,7 @@ def test_killed_node_and_killed_actor_are_lost(connected):
         with pytest.raises(NodeLost):
             second.result(PATIENCE)
         eventually(lambda: gone(pid))
-        with pytest.raises(CapsendError, match="no node of the cluster is left"):
+        with pytest.raises(CapsendError, match="the cluster has no node left"):
             Environment(on=cluster).spawn(echo)
 
 
