@@ -16,6 +16,14 @@ DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _WRITE: Final = "put it into a file"
 
 
+def nodes_of(root: ast.AST) -> tuple[ast.AST, ...]:
+    """Return all nodes of a tree, in the order of `ast.walk`; they are kept with the tree, as several readers ask for them."""
+    inner: tuple[ast.AST, ...] | None = root.__dict__.get("_capsend_nodes")
+    if inner is None:
+        inner = root.__dict__["_capsend_nodes"] = tuple(ast.walk(root))[1:]
+    return (root, *inner)
+
+
 class SourceError(Exception):
     """The source of a function or class cannot be found, or differs from the text that was compiled.
 

@@ -16,6 +16,7 @@ import attrs
 from capsend_traits.operators import operators_of
 
 from capsend.source.guards import guards
+from capsend.source.parsed import nodes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -139,7 +140,7 @@ def _looks_up_modules(reads: Iterable[Read]) -> bool:
 
 def _gets(root: ast.AST) -> Iterator[ast.Call]:
     """Yield every call of `getattr` and `hasattr`."""
-    for node in ast.walk(root):
+    for node in nodes_of(root):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)

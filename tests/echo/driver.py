@@ -58,7 +58,7 @@ class Verdict:
             return "seeds"
         if len({row["class"] == "refused" for row in self.rows.values()}) > 1:
             return "seeds"
-        return kinds[0]
+        return next((kind for kind in kinds if kind != "accepted"), kinds[0])
 
     @property
     def raises(self) -> bool:

@@ -15,6 +15,7 @@ from capsend_traits.wording import CHANGING_METHODS, LENT_MODULES
 from capsend.codec.instances import is_a
 from capsend.shipping.captures.origins import resolve
 from capsend.source.modules import loaded
+from capsend.source.parsed import nodes_of
 from capsend.source.references import Write
 from capsend.traits.per_process import class_declares_per_process, declares_per_process
 
@@ -94,7 +95,7 @@ def changed_names(function: types.FunctionType, source: Source) -> frozenset[str
 
 def _changed_names(root: ast.AST) -> frozenset[str]:
     found: set[str] = set()
-    for node in ast.walk(root):
+    for node in nodes_of(root):
         container: ast.AST | None = None
         if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
             container = node.value
@@ -113,7 +114,7 @@ def _changed_names(root: ast.AST) -> frozenset[str]:
 
 def _candidates(root: ast.AST) -> Iterator[tuple[_Chain, int, bool]]:
     """Yield (chain, line, True if the object at the end of the chain is changed) for each assignment through an attribute."""
-    for node in ast.walk(root):
+    for node in nodes_of(root):
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
             yield _chain(node), node.lineno, False
         elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Attribute):
@@ -240,7 +241,7 @@ def _owner(
 
 def _imported(node: ast.AST, package: str) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
-    for statement in ast.walk(node):
+    for statement in nodes_of(node):
         if isinstance(statement, ast.Import):
             for alias in statement.names:
                 top = alias.name.partition(".")[0]
