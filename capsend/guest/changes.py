@@ -185,14 +185,15 @@ class Watch:
             after = reader(thing)
             if len(after) == len(before) and all(map(is_, map(after.get, before), before.values())):
                 continue
+            is_compiled = after.get("__code__") is not before.get("__code__")
             for name in [*before, *(name for name in after if name not in before)]:
                 now = after.get(name, _ABSENT)
                 if now is not before.get(name, _ABSENT) and not self._is_fine(
-                    thing, name, now, is_new=name not in before
+                    thing, name, now, is_new=name not in before, is_compiled=is_compiled
                 ):
                     yield _name_of(thing, name, self._held_as(thing)), WRITTEN_CURE
 
-    def _is_fine(self, thing: Any, name: Any, now: Any, *, is_new: bool) -> bool:
+    def _is_fine(self, thing: Any, name: Any, now: Any, *, is_new: bool, is_compiled: bool = False) -> bool:
         """Return whether a change is permitted: made by the interpreter, a cached result, or declared."""
         if type(thing) in _CONTENTS:
             return False
@@ -210,7 +211,7 @@ class Watch:
         if issubclass(kind, type):
             return any(class_declares_per_process(base, name) for base in mro_of(thing))
         if kind is types.FunctionType:
-            return name == "__code__" and self._compiles_itself(thing)
+            return (name == "__code__" or (is_new and is_compiled)) and self._compiles_itself(thing)
         if issubclass(kind, functools.partial):
             return False
         return self._is_own(thing) or (is_new and defines(type(class_attribute(kind, name)), "__get__"))

@@ -7,6 +7,7 @@ import itertools
 import sys
 from typing import TYPE_CHECKING, Any
 
+from capsend.source.guards import CAUGHT
 from capsend.source.importable import importable, missing
 
 from . import unsent
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 _MACHINERY = ("importlib", "_frozen_importlib", "_frozen_importlib_external", __name__)
 _IMPORTING = frozenset({"import_module", "__import__"})
-_CATCHING = frozenset({"CHECK_EXC_MATCH", "CHECK_EG_MATCH", "WITH_EXCEPT_START"})
 _NAME_IT = "name inspect.getsource in a function that the process runs"
 _UNNAMED = "no code that was sent with it names it by a constant"
 
@@ -121,8 +121,10 @@ def _is_provided_for(frame: Any) -> bool:
         return False
     for entry in dis._parse_exception_table(frame.f_code):  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public one
         if entry.start <= frame.f_lasti < entry.end:
-            handler = (each.opname for each in dis.get_instructions(frame.f_code) if each.offset >= entry.target)
-            if not _CATCHING.isdisjoint(itertools.takewhile(lambda name: name != "RERAISE", handler)):
+            after = (each for each in dis.get_instructions(frame.f_code) if each.offset >= entry.target)
+            handler = list(itertools.takewhile(lambda each: each.opname != "RERAISE", after))
+            is_with = any(each.opname == "WITH_EXCEPT_START" for each in handler)
+            if (is_with and "suppress" in frame.f_code.co_names) or any(each.argval in CAUGHT for each in handler):
                 return True
     return False
 

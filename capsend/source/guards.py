@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Final
 
-_CAUGHT: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+CAUGHT: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
 
 def guards(node: ast.AST) -> bool:
@@ -24,4 +24,4 @@ def _suppresses(expression: ast.expr) -> bool:
 
 
 def _names_one(expression: ast.expr) -> bool:
-    return any(isinstance(node, ast.Name) and node.id in _CAUGHT for node in ast.walk(expression))
+    return any(isinstance(node, ast.Name) and node.id in CAUGHT for node in ast.walk(expression))

@@ -138,12 +138,13 @@ PACKAGE = {
     "filled/lazy.py": (
         "def twice(n):\n"
         "    def compiled(n):\n        return 2 * n\n\n"
-        "    twice.__code__ = compiled.__code__\n    return twice(n)\n"
+        "    twice.__code__, twice.made = compiled.__code__, compiled\n    return twice(n)\n"
     ),
     "filled/needing.py": "import only_on_host\n\n\ndef call():\n    return only_on_host.NUMBER\n",
     "filled/asking.py": (
         "def call():\n    import only_on_host\n\n    return only_on_host.NUMBER\n\n\n"
         "def each():\n    import only_on_host\n\n    yield only_on_host.NUMBER\n\n\n"
+        "def call_or_else():\n    try:\n        return call()\n    except (TypeError, AttributeError):\n        return None\n\n\n"
         "def call_if_there():\n    try:\n        return call()\n    except ImportError:\n        return None\n"
     ),
     "filled/data.txt": "text",
@@ -383,8 +384,12 @@ def test_function_of_a_package_may_replace_its_own_code(filled: Environment, set
     def replace(function: Any) -> None:
         setattr(function, "__" + "code__", (lambda n: n).__code__)
 
-    with pytest.raises(CaptureError, match="was changed in the process"):
-        filled.spawn(lambda: replace(twice)).result(PATIENCE)
+    def note(function: Any) -> None:
+        setattr(function, "no" + "te", 1)
+
+    for change in (replace, note):
+        with pytest.raises(CaptureError, match="was changed in the process"):
+            filled.spawn(lambda change=change: change(twice)).result(PATIENCE)
 
 
 def test_module_that_the_image_lacks_since_it_needs_another_package_is_refused(
@@ -417,7 +422,7 @@ def test_package_that_only_the_host_has_is_named_when_code_of_the_image_imports_
         except Exception:
             return "no"
 
-    for function in (lambda: asking.call(), call_somehow, lambda: list(asking.each())):
+    for function in (lambda: asking.call(), lambda: asking.call_or_else(), call_somehow, lambda: list(asking.each())):
         with pytest.raises(CaptureError, match=r'(?s)only_on_host.*packages=\["only_on_host"\]'):
             filled.spawn(function).result(PATIENCE)
     assert filled.spawn(lambda: asking.call_if_there()).result(PATIENCE) is None
