@@ -61,6 +61,7 @@ def _callables(value: n.Expression, module: str) -> list[mentions.Ref] | None:
         return _function(value, module)
     if not isinstance(value, n.CallExpr):
         return None
+    # mypy binds the name of a call to the class or function of typeshed, whatever name the module gave it.
     wraps = isinstance(value.callee, n.RefExpr) and value.callee.fullname in ACCESSORS
     if not wraps and _is_made(value):
         # A reference and no verdict: which function made the value is judged where the attribute is reached.

@@ -77,6 +77,7 @@ class Summaries:
 
     def attach(self, file: n.MypyFile, modules: Modules) -> None:
         """Make the summary of a module and put it into the module's symbol table, if the table has none."""
+        # A skeleton is a module that mypy read from its cache: it has a table of names and no tree.
         if file.is_cache_skeleton or not file.defs or names.is_known(file.fullname):
             return
         if file.is_stub:

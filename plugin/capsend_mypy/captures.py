@@ -155,6 +155,7 @@ class Captures:
         for scope in [function, *(node for node in nodes if isinstance(node, n.FuncDef) and node is not function)]:
             for name, place in syntax.written(scope).items():
                 node = next((b.node for b in syntax.bindings(scope) if b.name == name), None)
+                # A global has one node in each function that declares it; its full name is the same in all.
                 key: object = f"{self.site.module}.{name}" if isinstance(place, n.GlobalDecl) else node
                 if node in own or (key in self.site.seen and key in lost):
                     continue

@@ -158,6 +158,7 @@ class Checks:
     def _run_late(self, file: n.MypyFile) -> None:
         """Judge the uses that need all types of the file: the arguments of named generic classes, and the traits that classes assert."""
         for written in bounds.written_types(self.named.pop(file.fullname, ())):
+            # The `errors` object is that of the analyser that met the type: mypy has one per build, and no hook at the end has it.
             late, program = self._late(file, written.errors, written.place)
             enforced = bounds.Bounds(program, late)
             self._guard(late, program, functools.partial(enforced.arguments, written.type, written.place))
@@ -215,6 +216,7 @@ def stream_items(ctx: Ctx, check: Check) -> None:
         return
     check.callable(ctx.args[0][0])
     _arguments(ctx, check, parameter_names(ctx.arg_types[0][0]), start=1)
+    # The parameter specification of the generator function was solved with the call: only its result has the type of the items.
     made = get_proper_type(ctx.default_return_type)
     if isinstance(made, Instance) and made.args:
         check.judged.result(made.args[0], ctx.args[0][0], "the items")

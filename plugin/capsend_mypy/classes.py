@@ -74,6 +74,7 @@ class Classes:
             self.reach(info, name, Hop("", ""), found)
         for name, by_library in _overriding(info):
             self.reach(info, name, Hop("", "", when="" if by_library else name), found)
+        # The MRO of a subclass may put any class between a class and its base.
         if len(info.bases) > 1:
             self._cooperating(info, found)
         found.edges.append((operators.of(info.fullname), Hop("", "")))
@@ -82,6 +83,7 @@ class Classes:
             self.variables.typed(
                 fill_typevars(info), Trait.PROCESS_SEND, kind=wording.Kind.GLOBAL, name=info.name, hop=here, found=found
             )
+        # mypy computes it from the keyword of the class and of its bases; None stands for `type`.
         if info.metaclass_type is not None:
             self.operators(info.metaclass_type.type, found)
         for base in info.mro:

@@ -45,6 +45,7 @@ def _of_body(body: list[n.Statement], module: str) -> Iterator[tuple[str, list[m
 
 def _generic(expression: n.Expression, module: str) -> str | None:
     """Return the function on which `register` is called or looked up: the local name of the module's own, or else its `local_name`."""
+    # `@show.register(int)` is a call of a call; `@show.register` without one names the type by an annotation.
     while isinstance(expression, n.CallExpr):
         expression = expression.callee
     if (

@@ -53,6 +53,7 @@ def foreign(package: str, hop: Hop) -> Failure:
 def unseen(modules: Modules, fullname: str, what: str = "function") -> Failure:
     """Return the failure of a function or class whose body mypy does not have."""
     file = modules.files.get(modules.split(fullname)[0])
+    # mypy strips bodies by the kind of the search path; the path is the only trace of that which a plugin sees.
     installed = file is not None and names.is_installed(file.path)
     cure = wording.image_cure(names.top(fullname)) if installed else UNSEEN_CURE
     leaf = wording.Leaf(fullname, f"a {what}", UNSEEN_VERDICT, cure, predicate=wording.UNKNOWN_CAPTURES)

@@ -119,6 +119,7 @@ class CapsendPlugin(Plugin):
         self.summaries.note(file)
         if self._is_checking:
             self.checks.forget(file.fullname)
+        # The daemon keeps the plugin for its whole life, and what a name denotes may change with every edit.
         if self.summaries.daemon:
             self.asking.clear()
             self.silent.clear()
@@ -132,6 +133,7 @@ class CapsendPlugin(Plugin):
         # mypy calls this to compare the answer with the cached one. It is also the last moment for adding a symbol to
         # the module's table that is then written with it.
         if not ctx.is_check and self._modules is not None:
+            # `_modules` is the table of the build, None before mypy sets it: mypy loads plugins before it makes a build.
             made = self.summaries.are_made(self._modules)
             if made and ctx.id in self._modules:
                 self.summaries.attach(self._modules[ctx.id], self._modules)
@@ -275,6 +277,7 @@ class CapsendPlugin(Plugin):
 
     def get_base_class_hook(self, fullname: str) -> Callable[[ClassDefContext], None] | None:
         """Note classes with a trait as their base: they promise to have it."""
+        # Asked about each base of each class by its full name, before the MRO of the class is computed.
         if fullname not in names.MARKERS:
             return None
         trait = markers.trait_of({fullname})

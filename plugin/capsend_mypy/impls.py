@@ -61,6 +61,7 @@ def check(definition: n.ClassDef, program: Program, reporter: Reporter, *, trait
 def _record(ctx: ClassDefContext, name: str) -> bool:
     # `metadata` is the place for a plugin's notes on a class: mypy's cache contains it.
     noted = dict(ctx.cls.info.metadata.get(names.METADATA, {}))
+    # `ctx.reason` is the expression of the decorator: the call with its arguments, or the bare name.
     reason = _reason(ctx.reason)
     if name != ASSERTED and not (reason is None or reason.strip()):
         ctx.api.fail(

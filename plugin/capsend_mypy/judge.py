@@ -345,6 +345,7 @@ class Judge:
         return (Spoil(leaf),)
 
     def _memoised(self, judged: Instance, trait: Trait, depth: int) -> Iterable[Spoil]:
+        # `Instance` is hashed by class and arguments, so the key is the same for each mention of a type.
         key = (judged, trait)
         known = self.memo.get(key)
         if known is not None:
@@ -424,6 +425,7 @@ class Judge:
         if info.is_enum:
             return self._enum(judged, trait, depth)
         if self._extends(info, trait):
+            # A promise by inheritance is checked where each class is defined: an abstract one is trusted.
             return () if info.is_protocol or info.is_abstract else self._structural(judged, trait, depth)
         if info.is_protocol and "__call__" in info.names:
             return (self.callable(judged),)

@@ -98,6 +98,7 @@ class Modules:
         known = self._split.get(fullname)
         if known is None:
             module = fullname
+            # A full name does not say where the module ends and the class begins: only the modules of the build do.
             while module and module not in self.files:
                 module = module.rpartition(".")[0]
             known = self._split[fullname] = module, fullname[len(module) + 1 :] if module else fullname

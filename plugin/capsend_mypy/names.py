@@ -117,6 +117,7 @@ def is_absent(name: str) -> bool:
     module = top(name)
     if shadows_library(module):
         return False
+    # typeshed defines much of a public module in a private one, and mypy's full names are those of the definition.
     public = module.lstrip("_")
     has_public = public != module and public in sys.stdlib_module_names and public not in ABSENT
     return module in ABSENT and (name == module or not has_public)

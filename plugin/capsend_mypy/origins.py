@@ -63,6 +63,7 @@ class Origins:
         loops_inside = [
             c for c in syntax.walk(scope, scopes=False) if isinstance(c, n.GeneratorExpr | n.DictionaryComprehension)
         ]
+        # A comprehension has its own scope at run time; mypy binds its variables in the function around it.
         if any(b.node is node for c in loops_inside for b in syntax.bindings(c)):
             return False
         bound = [

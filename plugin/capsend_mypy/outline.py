@@ -139,6 +139,7 @@ def _of_classes_inside(scope: n.Node, name_exprs: list[n.NameExpr], module: str)
 
 
 def _made(definition: n.ClassDef, module: str) -> Iterator[Ref]:
+    # `mro` has the class itself first; mypy leaves the bases out where it could not order them.
     for base in definition.info.mro[1:]:
         if not names.is_known(base.fullname) and not names.is_local(base):
             yield Ref(SUBCLASS, base.fullname, "", place_of(definition, module))
@@ -410,6 +411,7 @@ def _returned(function: n.FuncDef) -> n.SymbolNode | None:
     node = last.expr.node
     if not (isinstance(node, n.Var) and node.is_argument) and syntax.function_of(node) is None:
         return None
+    # A `return` of a nested function is that function's own.
     returns = [s for s in syntax.walk(function, scopes=False) if isinstance(s, n.ReturnStmt)]
     same = all(isinstance(s.expr, n.NameExpr) and s.expr.node is node for s in returns)
     return (

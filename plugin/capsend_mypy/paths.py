@@ -65,6 +65,7 @@ class Paths:
         return list(dict.fromkeys(found_classes))
 
     def _step(self, info: n.TypeInfo, part: str, found: Direct) -> list[tuple[n.TypeInfo, bool]]:
+        # `get` goes along the MRO as Python does; it knows nothing of `__getattr__`.
         symbol = info.get(part.removesuffix("()"))
         if symbol is None:
             return []
@@ -81,6 +82,7 @@ class Paths:
             return [] if called else classes_of(node.type)
         function = syntax.function_of(node)
         declared = function.type if function is not None else None
+        # An overloaded method leads nowhere: which variant is meant, its arguments decide.
         if not isinstance(declared, CallableType) or not (called or (function is not None and function.is_property)):
             return []
         return classes_of(declared.ret_type, of_self=info)

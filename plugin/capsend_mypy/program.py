@@ -66,6 +66,7 @@ class Program(Modules):
             return found
         found.modules.add(module)
         node = self.symbol(fullname)
+        # A class stands for what making an instance runs.
         if isinstance(node, n.TypeInfo):
             self.classes.made(node, found)
             return found

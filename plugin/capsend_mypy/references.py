@@ -74,6 +74,7 @@ class References:
         kind, _, name = ref.target.partition(" ")
         if kind == writes.MODULE:
             found.modules.add(name)
+            # The type of the variable may be an alias, `PerProcess[...]`, which mypy keeps as such until it is asked for the proper type.
             node = self.modules.symbol(f"{name}.{ref.member}")
             owner, read = short(name), (f"{name}.{ref.member}", "")
         elif kind == writes.OF_FUNCTION:
@@ -205,6 +206,7 @@ class References:
         """Add the results that a caching function would share with its callers: each process would have a separate cache."""
         if CACHES.isdisjoint(ref.member.split(",")):
             return
+        # The function in the decorator keeps its declared type; that of the decorator's `Var` is `_lru_cache_wrapper[...]`.
         function = syntax.function_of(self.modules.symbol(ref.target))
         declared = get_proper_type(function.type) if function is not None and function.type is not None else None
         if isinstance(declared, CallableType):

@@ -50,6 +50,7 @@ def _is_own(ref: mentions.Ref, prefix: str) -> bool:
 
 def _filled(expression: n.Expression, prefix: str, filled_by: Mapping[str, set[str]]) -> set[str]:
     """Return the variables into which a decorator may put its function."""
+    # A factory of decorators, called once or more.
     while isinstance(expression, n.CallExpr):
         expression = expression.callee
     if not isinstance(expression, n.RefExpr):

@@ -127,6 +127,7 @@ def forget(message: MessageBuilder, reported: Sequence[ErrorInfo]) -> None:
     # Errors wait there until mypy is done with the file: only then are they sorted and printed.
     known = message.errors.error_info_map.get(message.errors.file)
     if known is not None:
+        # In place, as mypy goes on adding to this very list.
         known[:] = [info for info in known if id(info) not in gone and id(info.parent_error) not in gone]
 
 

@@ -85,6 +85,7 @@ class Settling:
         found: list[str] = []
         for module, file in self.modules.files.items():
             if not file.is_stub and not self.modules.is_in_image(module):
+                # mypy has no list of subclasses: the tables of all user modules are searched.
                 found += [info.fullname for info in _classes(file.names, module) if base in info.mro[1:]]
         return found
 
@@ -146,6 +147,7 @@ class Settling:
         node, file = self.modules.symbol(fullname), self.modules.files.get(module)
         sources, is_global = self.modules.state.sources, "." not in name
         self.modules.consulted |= {module, reader} & set(self.modules.files)
+        # A variable without a type: mypy has reported that it needs an annotation, or has not come to it.
         if file is None or not isinstance(node, n.Var) or node.type is None:
             return None
         constant = sources.constant(file, name) if is_global else sources.class_constant(file, name)

@@ -271,6 +271,7 @@ class Builder:
             return self._attribute(value)
         if isinstance(node, n.MypyFile):
             return LITERAL
+        # mypy's kinds: GDEF is a name of a module, MDEF of a class, LDEF of a function.
         if node is None or value.kind in {n.GDEF, n.MDEF} or self._is_global(node):
             return self._global(value, node)
         return self._local(value, node)
@@ -447,6 +448,7 @@ def _of_body(body: list[n.Statement], prefix: str, builder: Builder) -> Iterator
     values: dict[str, list[tuple[n.Var, n.Expression | None]]] = {}
     for binding in syntax.plain_bindings(body):
         if isinstance(binding.node, n.Var):
+            # By name: a second assignment with another type makes a second `Var` where `allow_redefinition` is on.
             values.setdefault(binding.name, []).append((binding.node, binding.value))
     for name, bound in values.items():
         node, value = bound[0]

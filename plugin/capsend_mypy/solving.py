@@ -59,6 +59,7 @@ class Solver:
 
     def solve(self, root: str) -> None:
         """Find the components reachable from a function, innermost first (Tarjan's algorithm, without recursion)."""
+        # Without recursion: a chain of functions may be longer than Python's stack, and a hook that fails takes mypy down.
         index: dict[str, int] = {}
         low: dict[str, int] = {}
         direct: dict[str, Direct] = {}
@@ -119,6 +120,7 @@ class Solver:
                     if target in found and target != member:
                         changed |= self._merge(found[member], tuple(found[target].values()), hop)
         self.provisional |= provisional
+        # What rests on a type that is not inferred yet must not outlive this check.
         memo = self.unsure if provisional else self.memo
         for member in members:
             memo[member] = tuple(found[member].values()), frozenset(modules)

@@ -172,6 +172,7 @@ class Check:
         return True
 
     def _decorated(self, value: Named, decorator: n.Decorator) -> None:
+        # The type after all decorators; the function's own is the one without.
         judged = decorator.var.type
         if judged is None or is_spawnable(judged):
             return

@@ -113,6 +113,7 @@ def _functions(
         function = syntax.function_of(node)
         if function is not None:
             yield prefix + name, function, syntax.decorator_of(node)
+            # mypy keeps a property with a setter as an overload of its accessors.
             if isinstance(node, n.OverloadedFuncDef) and syntax.is_property(node):
                 yield from (
                     (prefix + name, part.func, None) for part in node.items[1:] if isinstance(part, n.Decorator)

@@ -106,6 +106,7 @@ def _instance(base: n.Expression, owner: n.TypeInfo | None, depth: int = 0) -> n
     """Return the class of a value, as far as declarations of names and attributes show it."""
     if depth > MAX_DEPTH:
         return None
+    # mypy binds an attribute of a module or a class to a node; that of an instance has none before its type is inferred.
     if isinstance(base, n.MemberExpr) and base.node is None:
         info = _instance(base.expr, owner, depth + 1)
         symbol = info.get(base.name) if info is not None else None
@@ -130,6 +131,7 @@ def _in_type(declared: Type | None, depth: int = 0) -> Iterator[n.TypeInfo]:
     """Yield the user classes that a type names, at any depth."""
     if declared is None or depth > MAX_DEPTH:
         return
+    # Most types are no aliases: the test is cheaper than mypy's function, and this runs for each name of a function.
     proper = get_proper_type(declared) if isinstance(declared, TypeAliasType) else declared
     if isinstance(proper, Instance):
         if _is_users(proper.type):

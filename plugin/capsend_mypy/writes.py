@@ -189,6 +189,7 @@ class Holders:
                     if not isinstance(node, n.Var):
                         continue
                     value = statement.rvalue if isinstance(statement, n.AssignmentStmt) else None
+                    # mypy has all targets of `a = b = value` in one statement.
                     is_plain = isinstance(statement, n.AssignmentStmt) and statement.lvalues == [target]
                     if (
                         node in again
@@ -237,6 +238,7 @@ def changed(function: n.FuncItem) -> frozenset[str]:
     It assigns to their items or attributes, or calls methods that change containers.
     """
     nodes = list(syntax.walk(function))
+    # The method may be called later, through a name: `push = rows.append`. To name it is enough.
     bases: list[n.Expression] = [
         node.expr for node in nodes if isinstance(node, n.MemberExpr) and node.name in CHANGING_METHODS
     ]
