@@ -18,7 +18,7 @@ api = pytest.importorskip("mypy.api")
 if TYPE_CHECKING:
     from pathlib import Path
 
-COUNT: Final = int(os.environ.get("CAPSEND_EDITS", "4"))
+COUNT: Final = int(os.environ.get("CAPSEND_EDITS", "2"))
 CONFIGURATION: Final = """
 [mypy]
 plugins = capsend_mypy
