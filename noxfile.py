@@ -50,7 +50,12 @@ def every_python(session: nox.Session) -> None:
 def everywhere(session: nox.Session) -> None:
     """Run the tests of messages, lifetimes, groups, executors and supervisors on nodes as well, and all programs inside a process."""
     session.install(".[dev]")
-    files = ("tests/mailbox", "tests/acts", "tests/runtime/test_forms_inside.py")
+    files = (
+        "tests/mailbox",
+        "tests/acts",
+        "tests/runtime/test_forms_inside.py",
+        "tests/security/test_hostile_sessions.py",
+    )
     session.run(*PYTEST, *files, *session.posargs, env={"CAPSEND_EVERYWHERE": "1"})
 
 
