@@ -5,8 +5,8 @@ own instance, made by the import of the package, and sets the fields of it to th
 texts, and lists, dicts and sets of these. All other state must be that after the import on the host, and the process must not
 change the instance: neither side would see the other's changes.
 
-An instance that is declared `PerProcess[...]` is each process's own, with that plain data. The entries of its dicts, such as
-results that it keeps, are neither sent nor compared.
+An instance that is declared `PerProcess[...]` is each process's own, with that plain data. The entries of its dicts, and
+private fields that hold more, such as results that it keeps, are neither sent nor compared.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def state_of(value: object, *, is_own: bool = False) -> dict[str, str]:
 
     Args:
         value: the instance.
-        is_own: leave out the entries of dicts, as for an instance that is each process's own.
+        is_own: leave out the entries of dicts and private fields without plain data, as for an instance that is each process's own.
 
     Raises:
         TooLarge: the instance has too many parts.
@@ -58,7 +58,9 @@ def state_of(value: object, *, is_own: bool = False) -> dict[str, str]:
     parts = [(name, part) for name, part in instance_state(value) if name != _DOC]
     # Each field separately: filling one later must not change the texts of the others.
     fields = {"": _Texts(value, is_own=is_own).items(value)}
-    fields |= {name: _Texts(value, is_own=is_own).text(part) for name, part in parts}
+    for name, part in parts:
+        is_kept = is_own and name.startswith("_") and not _is_plain(part)
+        fields[name] = "" if is_kept else _Texts(value, is_own=is_own).text(part)
     return {name: text if len(text) < 64 else _digest(text) for name, text in fields.items()}
 
 

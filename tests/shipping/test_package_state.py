@@ -100,6 +100,15 @@ def test_entries_of_dicts_are_left_out_of_what_is_each_process_s_own() -> None:
     assert changed_field(state_of(large, is_own=True), state_of(large, is_own=True)) is None
 
 
+def test_private_fields_without_plain_data_are_left_out_of_what_is_each_process_s_own() -> None:
+    """They may hold helpers that remember the last call."""
+    used, fresh = Setting(), Setting()
+    used._parsed, fresh._parsed = Setting(), Setting()
+    used._parsed.level = 9
+    assert changed_field(state_of(fresh), state_of(used)) == "_parsed"
+    assert changed_field(state_of(fresh, is_own=True), state_of(used, is_own=True)) is None
+
+
 def package(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A package of the image that holds an instance of one of its classes."""
     module: Any = types.ModuleType("some_package")
