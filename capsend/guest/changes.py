@@ -14,7 +14,7 @@ import sys
 import types
 from _abc import _get_dump  # type: ignore[import-not-found]  # there is no public access to registrations
 from operator import is_
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeAlias
 
 from capsend_traits.wording import PACKAGE_STATE_CURE, PACKAGE_WRITTEN_CURE, WRITTEN_CURE, WRITTEN_VERDICT
 
@@ -30,7 +30,7 @@ from capsend.codec.instances import (
     qualname_of,
 )
 from capsend.exceptions import CaptureError
-from capsend.shipping.package_state import changed_field, put_data, state_of
+from capsend.shipping.package_state import changed_field, differing_fields, put_data, state_of
 from capsend.source.modules import shown_name
 from capsend.traits.markers import IMPL
 from capsend.traits.parts import ATOMS
@@ -123,12 +123,20 @@ class Watch:
         if differing:
             state = state_of(instance, is_own=is_own)
         if (other := changed_field(state, expected)) is not None:
-            refuse(
-                f"the program has changed {_dotted(name, other)} since its package was imported, and the process has it as it was then",
-                PACKAGE_STATE_CURE.format(name=name),
-            )
+            _refuse_state(name, other)
         if not is_own:
             self._packages.append((instance, name, state))
+
+    def settings(self, instance: Any, name: str, data: dict[str, str]) -> None:
+        """Give an instance of a package, which code of the package may read, the plain data of the host's instance.
+
+        Raises:
+            CaptureError: a field differs, and cannot be given the data.
+        """
+        for field, text in differing_fields(instance, data):
+            put_data(instance, field, text)
+        for field, _ in differing_fields(instance, data):
+            _refuse_state(name, field)
 
     def change(self) -> CaptureError | None:
         """Return the error for the first change, and record everything again; None if nothing has changed."""
@@ -248,6 +256,13 @@ class Watch:
                     if value is instance and self._is_fine(owner, name, value, is_new=False):
                         return True
         return False
+
+
+def _refuse_state(name: str, field: str) -> NoReturn:
+    refuse(
+        f"the program has changed {_dotted(name, field)} since its package was imported, and the process has it as it was then",
+        PACKAGE_STATE_CURE.format(name=name),
+    )
 
 
 def _dotted(name: str, field: str) -> str:

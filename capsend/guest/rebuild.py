@@ -107,6 +107,7 @@ class Program:
             "H": give,
             "N": note_missing,
             "=": self._compare,
+            "D": lambda entity, *rest: self.watch.settings(self.entities[entity], *rest),
             "S": lambda entity, *rest: self.watch.package(self.entities[entity], *rest),
         }
         unsent.begin()

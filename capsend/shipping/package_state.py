@@ -70,6 +70,16 @@ def data_of(value: object) -> dict[str, str]:
     return {name: codec.encode(part) for name, part in parts if _is_plain(part)}
 
 
+def differing_fields(value: object, data: dict[str, str]) -> list[tuple[str, str]]:
+    """Return (field, codec text) of the fields that do not hold the given plain data."""
+    held = dict(instance_state(value))
+    return [
+        (field, text)
+        for field, text in data.items()
+        if _Texts(value).text(held.get(field)) != _Texts(value).text(codec.decode(text))
+    ]
+
+
 def put_data(value: object, field: str, text: str) -> None:
     """Replace the plain data in a field of an instance, unless other objects could see the change.
 

@@ -44,6 +44,7 @@ step                                                effect
 `["O", function]`                                     register an overload of a function
 `["L", file, text]`                                 give the source text of a file to `inspect`
 `["S", entity, name, {field: digest}, {field: data}, is_own]`  the state that an instance of a package of the image has, see `package_state`
+`["D", entity, name, {field: data}]`                  the plain data of an instance of a package of the image that its code may read
 `["N", names]`                                        the packages that the host can import and the image lacks
 `["H", names]`                                        what the host can import, for a program that imports by computed names
 `["=", description]`                                  compare the host's description of all entities with the guest's

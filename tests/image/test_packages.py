@@ -123,7 +123,11 @@ def test_words_of_a_failed_import_are_found_in_what_the_tool_wrote(site: Path) -
 
 
 PACKAGE = {
-    "filled/__init__.py": "import ctypes, bz2\nfrom ctypes import Structure\n\n\nclass Shape(Structure):\n    _fields_ = [('x', ctypes.c_int * 2)]\n",
+    "filled/__init__.py": "import ctypes, bz2\nfrom ctypes import Structure\n\n\nclass Shape(Structure):\n    _fields_ = [('x', ctypes.c_int * 2)]\n"
+    "\n\n"
+    "class Rounding:\n    def __init__(self):\n        self.digits = 1\n        self._modes = ['up']\n\n\n"
+    "rounding = Rounding()\n\n\n"
+    "class Number:\n    def shown(self):\n        return round(2 / 3, rounding.digits), rounding._modes\n",
     "filled/noisy.py": (
         "import socket, sys\nprint('imported')\nprint('imported', file=sys.stderr)\n"
         "try:\n    socket.socket()\nexcept OSError:\n    pass\n"
@@ -332,6 +336,20 @@ def test_plain_data_of_an_instance_of_a_package_is_that_of_the_host(filled: Envi
         return own.level, own.name, own._paths, PATHS is own._paths
 
     assert filled.spawn(look).result(PATIENCE) == look() == (7, "host", ["a", "b"], True)
+
+
+def show_a_number() -> Any:
+    import filled
+
+    return filled.Number().shown()
+
+
+def test_settings_of_a_package_hold_for_all_of_its_code(filled: Environment) -> None:
+    """A class that reads an instance of the package's top-level module, which the function does not name, reads the data of the host."""
+    rounding = importlib.import_module("filled").rounding
+    assert filled.spawn(show_a_number).result(PATIENCE) == show_a_number() == (0.7, ["up"])
+    rounding.digits, rounding._modes[0] = 3, "down"
+    assert filled.spawn(show_a_number).result(PATIENCE) == show_a_number() == (0.667, ["down"])
 
 
 def test_other_changes_of_an_instance_of_a_package_are_refused(filled: Environment, settings: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import sys
 import types
@@ -216,6 +217,20 @@ class Values:
         self._context.observed.answer(lambda: (state_of(value, is_own=is_own), data_of(value)))
         return True
 
+    def send_settings(self) -> None:
+        """Send the plain data of the settings of each package of the image that the program uses: any code of the package may read them.
+
+        A setting is an instance of a class of the package that its top-level module names, and that cannot be called.
+        """
+        program = self._context.program
+        for top in sorted(self._context.origins.packages):
+            for name, value in list(vars(sys.modules.get(top, types)).items()):
+                if _is_setting(value, top) and program.entity(value) is None and (data := data_of(value)):
+                    entity = program.make(value, "n", top, name)
+                    program.need(entity)
+                    program.act(None, "D", entity, f"{top}.{name}", data)
+                    self._context.observed.answer(functools.partial(data_of, value))
+
     def reach(self, value: Any, trait: TraitName) -> list[Leaf] | None:
         """Answer the judge about code.
 
@@ -351,3 +366,9 @@ class _Stays:
 
     def __init__(self, value: object) -> None:
         self.value = value
+
+
+def _is_setting(value: object, package: str) -> bool:
+    cls = type(value)
+    is_code = is_a(value, type | types.ModuleType | enum.Enum) or defines(cls, "__call__")
+    return str(cls.__module__).partition(".")[0] == package and not is_code

@@ -111,6 +111,7 @@ class Walk:
         for path, value, place in self.constants.misused_attributes():
             self.values.judge(value, Kind.CLASS_ATTRIBUTE, path, place)
         self.functions.tell_importable()
+        self.values.send_settings()
         self.names.withhold_the_rest()
 
     def _root(self, function: Any, place: Place) -> None:
