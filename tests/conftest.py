@@ -31,6 +31,20 @@ if TYPE_CHECKING:
 # description.
 os.environ["CAPSEND_COMPARE"] = "1"
 
+# Slipcover measures this worker (`covered.py`), and not the runs of pytest that tests start. It writes its file at the end, if it finds these.
+MEASURED: Final = {
+    name: os.environ.pop(name)
+    for name in list(os.environ)
+    if name.startswith("SLIPCOVER_") and "PYTEST_XDIST_WORKER" in os.environ
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """Give Slipcover its variables back."""
+    os.environ.update(MEASURED)
+
+
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would every program that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -6,8 +6,10 @@ import contextlib
 import ctypes
 import itertools
 import os
+import queue
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import wasmtime
@@ -82,6 +84,10 @@ class OutOfBounds(Exception):
 _lock = threading.Lock()
 _engines: dict[bool, wasmtime.Engine] = {}
 _owner = 0
+_interrupted: Final[queue.SimpleQueue[weakref.ref[Instance]]] = queue.SimpleQueue()
+_FIRST_PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 1.0
+"""Seconds between two advances of the epoch for the same interrupted guests."""
 numbers: Final = itertools.count(1)
 guests: dict[int, Instance] = {}
 running: Final = threading.local()
@@ -111,7 +117,9 @@ def engine(*, small: bool = False) -> wasmtime.Engine:
         with _lock:
             found = _engines.get(small)
             if found is None:
-                _owner = _owner or os.getpid()
+                if not _owner:
+                    _owner = os.getpid()
+                    threading.Thread(target=_insist, name="capsend interrupts", daemon=True).start()
                 found = _engines[small] = _make_engine(small=small)
     if os.getpid() != _owner:
         raise RuntimeError(FORKED)
@@ -134,6 +142,27 @@ def _make_engine(*, small: bool) -> wasmtime.Engine:
         for name in REFUSED_FEATURES:
             getattr(ffi, f"wasmtime_config_{name}_set")(config.ptr(), False)
     return wasmtime.Engine(config)
+
+
+def _insist() -> None:
+    """Advance the epoch again and again until each interrupted guest has ended; runs on a thread of its own.
+
+    The deadline of a guest is renewed after `_on_epoch` has returned. An interrupt in between advances the epoch before the guest looks, and
+    would be lost.
+    """
+    while True:
+        waiting, pause = [_interrupted.get()], _FIRST_PAUSE
+        while waiting:
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            while not _interrupted.empty():
+                waiting.append(_interrupted.get())
+                pause = _FIRST_PAUSE
+            alive = [(each, guest) for each in waiting if (guest := each()) is not None and guest.store is not None]
+            waiting = [each for each, _ in alive]
+            for owner in {id(guest.engine): guest.engine for _, guest in alive}.values():
+                owner.increment_epoch()
+            alive.clear()
 
 
 REASONS: Final = (
@@ -225,6 +254,7 @@ class Instance:
         with contextlib.suppress(RuntimeError):  # two threads at once: the other one has released it
             self._wake.release()
         self.engine.increment_epoch()
+        _interrupted.put(weakref.ref(self))  # its `put` may itself be interrupted by a `put`, as of a collected handle
 
     def disturb(self) -> None:
         """Call `on_disturbance` on the thread that runs the guest, and end the guest's wait; from any thread.

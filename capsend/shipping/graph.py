@@ -159,7 +159,7 @@ class Graph:
         """Require the same plain constants, as objects, at every use of the program."""
         for spot in self.spots.values():
             spot.observe()
-        self.spots = {}
+        self.spots.clear()
 
     def uses_packages(self) -> bool:
         """Return whether the program names anything of the image outside the standard library."""

@@ -184,7 +184,7 @@ class Program(Graph):
         for step in self.acts:
             if all(part.number is not None for part in step[1:] if isinstance(part, Entity)):
                 self.steps.append(self._placed(step))
-        self.acts = []
+        self.acts.clear()
         self._fill_waiting()
         self._settle(*held_back)
         for entity in self.entities.values():
@@ -236,7 +236,7 @@ class Program(Graph):
         if self.base is not None or any(entity.ready or entity.kind in _RUNNING for entity in self.entities.values()):
             self.fix()
             return [], []
-        self.spots = {}
+        self.spots.clear()
         held_back = []
         for spot in spots:
             fill = self.fill(spot.owner)

@@ -104,6 +104,27 @@ def test_interrupt_reaches_one_guest_only(template):
     assert second.stop() is engine.Interrupted
 
 
+class Deaf:
+    """An engine whose first advance of the epoch does not reach the guest, as when the guest renews its deadline at that moment."""
+
+    def __init__(self, engine):
+        self.engine, self.calls = engine, 0
+
+    def increment_epoch(self):
+        self.calls += 1
+        if self.calls > 1:
+            self.engine.increment_epoch()
+
+
+def test_interrupt_that_the_guest_does_not_see_is_repeated(template):
+    """A lost advance of the epoch would let the guest run for ever."""
+    running = Running(template, busy)
+    assert running.wrote.wait(20)
+    running.guest.engine = deaf = Deaf(running.guest.engine)
+    assert running.stop() is engine.Interrupted
+    assert deaf.calls > 1
+
+
 def test_guest_interrupted_before_it_runs_never_runs(template):
     """An interrupt that comes early is not lost."""
     shipment, written = shipped(busy), []

@@ -63,11 +63,13 @@ class Steps:
             original(life, template)
             return
         (wanted, act, over), self._next = self._next, None
-        seen = 0
+        seen, is_due = 0, True
 
-        def profile(_frame, _event, _arg):
-            nonlocal seen
-            if seen == wanted:
+        def profile(frame, _event, _arg):
+            nonlocal seen, is_due
+            # Not within `threading`, which holds a lock there that the act needs, and would wait for itself.
+            if is_due and seen >= wanted and frame.f_code.co_filename != threading.__file__:
+                is_due = False
                 sys.setprofile(None)
                 act(life)
                 sys.setprofile(profile)

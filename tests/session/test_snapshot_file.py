@@ -181,8 +181,8 @@ def texts(data: bytes, text: bytes) -> bytes:
 
 
 FORGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
-    "empty": (lambda data: b"", "no snapshot"),
-    "another kind of file": (lambda data: b"\x89PNG" + data, "no snapshot"),
+    "empty": (lambda data: b"", "not a snapshot"),
+    "another kind of file": (lambda data: b"\x89PNG" + data, "not a snapshot"),
     "beginning only": (lambda data: data[:30], "not complete"),
     "head only": (lambda data: data[: HEAD.size], "not complete"),
     "cut": (lambda data: data[:-1], "its length is not the one that it states"),
@@ -226,9 +226,9 @@ def test_file_that_is_no_snapshot_is_refused_with_its_reason(case: str, saved: P
 def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
     """Nothing waits for the other end of a pipe."""
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(SnapshotError, match="no file"):
+    with pytest.raises(SnapshotError, match="not a file"):
         Snapshot.load(tmp_path / "pipe", LIMITED)
-    with pytest.raises(SnapshotError, match="no file"):
+    with pytest.raises(SnapshotError, match="not a file"):
         Snapshot.load("/dev/zero", LIMITED)
     with pytest.raises(FileNotFoundError):
         Snapshot.load(tmp_path / "missing", LIMITED)
