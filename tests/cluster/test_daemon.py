@@ -289,7 +289,11 @@ def test_what_is_no_place_is_refused(peers):
 
 @pytest.mark.parametrize(
     ("given", "words"),
-    [([], "a node needs credentials"), (["--token", os.devnull], "holds no token"), (["--listen", "x"], "not an address")],
+    [
+        ([], "a node needs credentials"),
+        (["--token", os.devnull], "holds no token"),
+        (["--listen", "x"], "not an address"),
+    ],
 )
 def test_command_says_what_is_missing(given, words):
     ended = subprocess.run(
