@@ -163,6 +163,8 @@ class Constants:
                     break
                 namespace, path = vars(owner), f"{path}.{attribute}"
             name = path.rpartition(".")[2]
+            if references.is_dynamic and str(namespace.get("__name__")).partition(".")[0] in sys.stdlib_module_names:
+                continue  # the code that it executes has the library of the process, whose other tables it may change too
             constant = self._constant(namespace, name)
             if constant is not None and not self._only_read(source, path, constant, function.__globals__):
                 yield path, namespace.get(name), read.line
