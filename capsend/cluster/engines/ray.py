@@ -32,11 +32,15 @@ if TYPE_CHECKING:
     ray: Any
     GetTimeoutError: Any
     RayError: Any
+    Gauge: Any
+    request_resources: Any
     NodeAffinitySchedulingStrategy: Any
 else:
     try:
         import ray
+        from ray.autoscaler.sdk import request_resources
         from ray.exceptions import GetTimeoutError, RayError
+        from ray.util.metrics import Gauge
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
     except ImportError as error:
         raise CapsendError(
@@ -157,8 +161,6 @@ class RayEngine:
 
     def ask(self, nodes: int) -> None:
         """Have Ray's autoscaler provide machines for *nodes* nodes; see `Cluster.request`."""
-        from ray.autoscaler.sdk import request_resources
-
         self._has_asked = bool(nodes)
         selectors = [self._labels] * nodes if self._labels else None
         request_resources(bundles=[self._resources or {"CPU": 1}] * nodes, bundle_label_selectors=selectors)
@@ -171,8 +173,6 @@ class RayEngine:
         """
         if not ray.is_initialized():
             return
-        from ray.util.metrics import Gauge
-
         for name, words, of_nodes in figures:
             gauge = self._gauges.get(name)
             if gauge is None:
