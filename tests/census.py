@@ -16,6 +16,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from wasmtime import _bindings as ffi
 
 from capsend import processes
 from capsend.codec.instances import Plan
@@ -33,8 +34,9 @@ _CONTAINERS: Final = (
     weakref.WeakKeyDictionary,
     weakref.WeakValueDictionary,
 )
-_BOUNDED: Final = (Deadline, Plan)
-"""Classes of what is bounded elsewhere: cancelled deadlines, which hold nothing, and the plans of 512 classes of the program."""
+_BOUNDED: Final = (Deadline, Plan, ffi.wasmtime_component_func)
+"""Classes of what is bounded elsewhere: cancelled deadlines, which hold nothing, the plans of 512 classes of the program, and the names of the
+functions of guests, a few bytes each: the guests are counted themselves."""
 
 _READY: Final = 4
 """Instances that the pool keeps ready, and workers that wait."""

@@ -43,6 +43,7 @@ DIFFERENT = {
     "two_modules_same_name": "the same",
     "two_modules_same_file": "the same",
     "module_with_the_name_of_the_librarys": "a process finds the module of the standard library first, so that nothing is shadowed",
+    "instance_whose_metaclass_lets_nobody_look_at_its_classes": "other code of the library comes upon the error first",
     "dataclass_make": "newer Pythons know the module of what make_dataclass() makes",
 }
 """Programs of which a process cannot make what the host can: {name: why}."""
