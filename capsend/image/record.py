@@ -83,5 +83,5 @@ def content_of(folder: Path) -> Path | None:
 
 def digest_of(path: Path) -> str:
     """Return the SHA-256 of a file, as hexadecimal digits."""
-    with open(path, "rb", buffering=0) as file:
-        return hashlib.sha256(file.readall()).hexdigest()
+    with open(path, "rb", buffering=0) as file:  # `file_digest` reads in blocks of its own
+        return hashlib.file_digest(file, "sha256").hexdigest()
