@@ -49,6 +49,8 @@ class Operation(enum.IntEnum):
     """Call a host function."""
     GIVE = 41
     """Send the segments of the answer ahead."""
+    CODE = 42
+    """Send the compiled functions of the program, before any of them runs."""
 
     SPAWN = 50
     JOIN = 51

@@ -228,6 +228,8 @@ class Guest(ComponentInstance):
         finally:
             running.guest = None
             self.is_running = False
+            if self.place is not None:
+                self.memory = self.place.size
         return capi.take_text(result.of.string)
 
     def close(self) -> None:

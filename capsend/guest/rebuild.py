@@ -10,6 +10,7 @@ import functools
 import gc
 import importlib
 import linecache
+import marshal
 import pathlib
 import sys
 import types
@@ -68,6 +69,7 @@ class Program:
         self._values: set[int] = set()
         self._own_modules: set[str] = set()
         self._cells: dict[int, types.CellType] = {}
+        self._code: list[types.CodeType] = []
         self._assembler = Assembler(self.get, self.has)
         self._makers: dict[str, Any] = {
             "m": self._module,
@@ -123,6 +125,19 @@ class Program:
                 thing = maker(*arguments)
                 numbers.setdefault(id(thing), len(entities))
                 entities.append(thing)
+
+    def take_code(self, code: str) -> None:
+        """Have the next functions made of this code, as `compile` returns it."""
+        self._code = [marshal.loads(bytes.fromhex(each)) for each in reversed(code.split(","))]  # noqa: S302 - an image wrote it
+
+    def compile(self, steps: list[list[Any]]) -> str:
+        """Compile the functions of these steps, which are executed next; return the code for later processes, empty if there is none."""
+        try:
+            code = [requalified(compile_source(*step[2]), step[3]) for step in steps if step[0] == "f"]
+        except Exception:  # noqa: BLE001 - the function's own step raises it again
+            return ""
+        self._code = code[::-1]
+        return ",".join([marshal.dumps(each).hex() for each in code])
 
     def get(self, reference: int | str | None) -> Any:
         """Return the entity of a reference."""
@@ -264,7 +279,7 @@ class Program:
 
     def _function(self, module: int, source: list[Any], qualname: str, cells: dict[str, int]) -> types.FunctionType:
         self.pieces.append(source)
-        code = requalified(compile_source(*source), qualname)
+        code = self._code.pop() if self._code else requalified(compile_source(*source), qualname)
         closure = tuple(self._cells.setdefault(cells[name], types.CellType()) for name in code.co_freevars)
         return _make_function(code, vars(self.entities[module]), qualname, closure)
 

@@ -10,9 +10,10 @@ import os
 from typing import Any, Final
 
 from capsend import codec
+from capsend.codec.operations import Operation
 from capsend.shipping import description as failure
 
-from . import children, handles, host_functions, inbox, local_time, mailbox, snapshot, transit, unsent
+from . import children, handles, host_functions, host_operations, inbox, local_time, mailbox, snapshot, transit, unsent
 from .rebuild import Program
 
 _LOST_TEXT: Final = "unsupported operand type(s) for +=: '' and "
@@ -24,7 +25,9 @@ def run(program: str, call: str) -> str:
 
     Args:
         program: JSON of `{"entry": reference, "steps": [step], "parent": 1, "handles": [[number, kind, description]],
-            "mailbox": 1, "logging": level, "variables": {name: value}}`; all but the first two are optional.
+            "mailbox": 1, "logging": level, "variables": {name: value}, "code": code objects, "compile": 1}`; all but the first two are
+            optional. With "code" the functions need not be compiled; with "compile" the host is sent their code. See
+            `capsend.shipping.compiled`.
         call: the length of more steps in hexadecimal, a colon, the steps as JSON, then `(args, kwargs)` as codec text.
 
     Returns:
@@ -45,6 +48,10 @@ def run(program: str, call: str) -> str:
         if "handles" in parts:
             rebuilt.handles = handles.receive(parts["handles"])
         rebuilt.has_parent = "parent" in parts
+        if "code" in parts:
+            rebuilt.take_code(parts["code"])
+        elif "compile" in parts:
+            host_operations.request(Operation.CODE, rebuilt.compile(parts["steps"]))
         rebuilt.execute(parts["steps"])
         # Parts of a call are not copied needlessly: arguments may be large.
         start = call.index(":") + 1

@@ -14,6 +14,8 @@ import zlib
 from array import array
 from typing import TYPE_CHECKING
 
+from capsend.codec.operations import Operation
+
 from . import host_operations
 
 if TYPE_CHECKING:
@@ -34,8 +36,17 @@ def rehearse(run: Callable[[str, str], str]) -> None:
     """Make all sample calls until the interpreter has specialized the code that every call runs."""
     path = pathlib.Path(__file__).with_name("rehearsal.json")
     _calls.extend(json.loads(path.read_text("ascii")))
+    # Each call is made in the two ways of a first and a later process: with functions to compile, and with compiled ones.
+    _calls.extend([(_compiled(run, program, call), call) for program, call in _calls])
     for _ in range(_TIMES):
         _make_calls(run, _calls)
+
+
+def _compiled(run: Callable[[str, str], str], program: str, call: str) -> str:
+    """Return a program with its compiled functions."""
+    code: list[str] = []
+    _make_calls(run, [(f'{{"compile":1,{program[1:]}', call)], code.append)
+    return f'{{"code":"{code[0]}",{program[1:]}' if code[0] else program
 
 
 def rehearse_again(run: Callable[[str, str], str]) -> None:
@@ -43,17 +54,25 @@ def rehearse_again(run: Callable[[str, str], str]) -> None:
     _make_calls(run, _calls[-1:])
 
 
-def _make_calls(run: Callable[[str, str], str], calls: list[tuple[str, str]]) -> None:
-    """Make calls and remove all traces of them, in modules and output."""
-    modules, request = dict(sys.modules), host_operations.request
-    host_operations.request = lambda operation, payload: ""  # noqa: ARG005 - the names are part of the signature
+def _make_calls(
+    run: Callable[[str, str], str], calls: list[tuple[str, str]], keep: Callable[[str], object] = len
+) -> None:
+    """Make calls and remove all traces of them, in modules and output; *keep* gets the code that they send to the host."""
+
+    def request(operation: int, payload: str) -> str:
+        if operation == Operation.CODE:
+            keep(payload)
+        return ""
+
+    modules, real = dict(sys.modules), host_operations.request
+    host_operations.request = request
     try:
         for program, call in calls:
             run(program, call)
             for name in sys.modules.keys() - modules.keys():
                 del sys.modules[name]
     finally:
-        host_operations.request = request
+        host_operations.request = real
         sys.modules.update(modules)
 
 

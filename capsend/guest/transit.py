@@ -29,6 +29,11 @@ def begin(parts: dict[str, object]) -> list[bytes]:
     return take(str(parts["segments"])) if "segments" in parts else []
 
 
+def is_by_text() -> bool:
+    """Return whether the host has no access to the memory of this process."""
+    return _by_text
+
+
 def take(sizes: str) -> list[bytes]:
     """Return the segments that the host offers.
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from capsend.engine import Guest, Template
     from capsend.runtime.home import Calls, Home
     from capsend.runtime.terms import Terms
+    from capsend.shipping.compiled import Compiled
     from capsend.shipping.ship import Shipment
 
 _SMALL_PART: Final = 65_536
@@ -73,6 +74,7 @@ class Life(Completion):
 
     __slots__ = (
         "_ahead",
+        "_asked",
         "_before",
         "_clock",
         "_err",
@@ -142,6 +144,7 @@ class Life(Completion):
         self._written = 0
         self._memory = 0
         self.anchors: Anchors | None = None if parent is None else parent.anchors
+        self._asked: Compiled | None = None  # the program whose compiled functions the process is asked for
         self._ahead: list[str] = []  # parts of the answer that arrived before it
         self._given: list[bytes] = []  # segments of the answer
         self._clock: int | None = None  # the CPU clock of its thread, while the thread runs
@@ -325,6 +328,12 @@ class Life(Completion):
             start += '"mailbox":1,'
         if (level := self.home.log_level) != logging.WARNING:
             start += f'"logging":{level},'
+        if (compiled := shipment.compiled) is not None:
+            if compiled.code:
+                start += f'"code":"{compiled.code}",'
+            elif compiled.is_wanted:
+                start += '"compile":1,'
+                self._asked = compiled
         return f"{{{start}{shipment.program[1:]}" if start else shipment.program
 
     def _receive(self, shipment: Shipment, text: str) -> None:
@@ -403,6 +412,8 @@ class Life(Completion):
 
     def _answer(self, operation: int, payload: str) -> str:
         """Do a host operation, by number; an unknown number does nothing."""
+        # Only the first request of a process can bring compiled code: the image makes it, before the program can make one.
+        asked, self._asked = self._asked, None
         if operation in MAIL:  # first: messages are frequent
             return self.mail.answer(operation, payload)
         if operation in {Operation.STDOUT, Operation.STDERR}:
@@ -423,6 +434,8 @@ class Life(Completion):
             return self._warn(payload)
         elif operation == Operation.CALL:
             return self._call(payload)
+        elif operation == Operation.CODE and asked is not None:
+            asked.take(payload)
         else:
             return self._answer_by_table(operation, payload)
         return ""

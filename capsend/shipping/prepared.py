@@ -17,6 +17,7 @@ from capsend.exceptions import CaptureError
 from capsend.shipping.captures.message_types import message_type
 from capsend.shipping.captures.origins import Origins, resolve
 from capsend.shipping.captures.walk import Walk, callable_name
+from capsend.shipping.compiled import Compiled
 from capsend.shipping.identities import has_no_identity
 from capsend.shipping.refusals import Refusals
 from capsend.shipping.varying import shape_of
@@ -51,6 +52,7 @@ class Prepared:
         text: the entry and the steps, for the process.
         names: (module, qualified name) of every object of the image that the program names.
         objects: the host's objects, by the program's numbers.
+        compiled: the compiled functions of `text`.
         is_extensible: True if the program names the objects of `text`; False where `text` sets other plain constants than those of the walk.
     """
 
@@ -62,6 +64,7 @@ class Prepared:
     _head: str = ""
     _written: Written | None = None
     objects: list[object] = attrs.field(default=attrs.Factory(lambda self: self.program.objects, takes_self=True))
+    compiled: Compiled = attrs.field(factory=Compiled)
     is_extensible: bool = True
 
     @property
@@ -290,6 +293,7 @@ def prepared_for(
     if known is None and twins:
         known = _kept.twin_of(plain, image)
     if known is not None and (twins or known.is_extensible):
+        known.compiled.want()
         return known
     refused = _refused.get(plain, image)
     if refused:

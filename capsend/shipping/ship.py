@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from capsend.capabilities.handles import Grant, Handles
+    from capsend.shipping.compiled import Compiled
     from capsend.shipping.prepared import Prepared
 
 _LONGEST_REFUSAL: Final = 1 << 20
@@ -57,6 +58,7 @@ class Shipment:
         origins: the origins of modules, by the content of the image.
         takes_mailbox: True if the function's first parameter is its mailbox.
         segments: the bytes that travel next to the text of the arguments.
+        compiled: the compiled functions of the program, to be used and completed by processes of this program; None if they are not kept.
     """
 
     reads_pickles: ClassVar[bool] = True
@@ -71,6 +73,7 @@ class Shipment:
     origins: Origins | None = attrs.field(default=None, repr=False)
     takes_mailbox: bool = False
     segments: tuple[bytes, ...] = attrs.field(default=(), repr=False)
+    compiled: Compiled | None = attrs.field(default=None, repr=False, eq=False)
     _message_names: dict[type, dict[str, list[str]]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
     _by_qualname: dict[tuple[str, str], object] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
@@ -326,6 +329,7 @@ def _ship(
             prepared.origins,
             message is not None,
             tuple(segments),
+            prepared.compiled,
         )
     return _with_arguments(function, prepared_for(function, knows, image), args, kwargs, knows)
 
@@ -400,6 +404,7 @@ def _with_arguments(
         prepared.origins,
         message_type(function) is not None,
         tuple(segments),
+        prepared.compiled,
     )
 
 
