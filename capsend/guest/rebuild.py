@@ -16,7 +16,7 @@ import sys
 import types
 import typing
 from importlib.machinery import ModuleSpec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from capsend import Dir, Mailbox, PerProcess, Spawnable, codec
 from capsend.shipping import entity_description
@@ -70,59 +70,21 @@ class Program:
         self._own_modules: set[str] = set()
         self._cells: dict[int, types.CellType] = {}
         self._code: list[types.CodeType] = []
-        self._assembler = Assembler(self.get, self.has)
-        self._makers: dict[str, Any] = {
-            "m": self._module,
-            "i": importlib.import_module,
-            "n": _named,
-            "f": self._function,
-            "g": self._image_function,
-            "a": self._attribute,
-            "c": self._assembler.make,
-            "h": lambda kind, *parts: descriptors.MAKERS[kind](*map(self.get, parts)),
-            "d": self._dispatch,
-            "w": self._cache,
-            "p": lambda function: Spawnable(self.get(function)),
-            "y": lambda value, name: getattr(self.get(value), name),
-            "t": lambda kind, *data: type_expressions.MAKERS[kind](*data[:-1], self.get(data[-1])),
-            "l": self._alias,
-            "o": object,
-            "v": self._value,
-            "I": self._item,
-            "u": Unsent,
-        }
-        self._actors: dict[str, Callable[..., None]] = {
-            "s": self._fill,
-            "b": self._bind,
-            "x": self._set,
-            "z": self._annotate,
-            "M": self._set_members,
-            "e": self._declare,
-            "E": lambda cls, name: note_file(self.entities[cls], name),
-            "k": self._keep_constant,
-            "q": self._takes_mailbox,
-            "r": self._register,
-            "j": self._reorder,
-            "P": self._complete_protocol,
-            "O": lambda function: typing.overload(self.get(function)),
-            "L": self._keep_text,
-            "H": give,
-            "N": note_missing,
-            "=": self._compare,
-            "D": lambda entity, *rest: self.watch.settings(self.entities[entity], *rest),
-            "S": lambda entity, *rest: self.watch.package(self.entities[entity], *rest),
-        }
         unsent.begin()
+
+    @functools.cached_property
+    def _assembler(self) -> Assembler:
+        return Assembler(self.get, self.has)
 
     def execute(self, steps: list[list[Any]]) -> None:
         """Execute all steps in order."""
-        makers, actors, entities, numbers = self._makers, self._actors, self.entities, self._numbers
+        entities, numbers = self.entities, self._numbers
         for kind, *arguments in steps:
-            maker = makers.get(kind)
+            maker = _MAKERS.get(kind)
             if maker is None:
-                actors[kind](*arguments)
+                _ACTORS[kind](self, *arguments)
             else:
-                thing = maker(*arguments)
+                thing = maker(self, *arguments)
                 numbers.setdefault(id(thing), len(entities))
                 entities.append(thing)
 
@@ -483,3 +445,49 @@ def _look_up(module: str, qualname: str) -> Any:
     for part in qualname.split("."):
         found = None if type(found) is Unsent else getattr(found, part, None)
     return None if type(found) is Unsent else found
+
+
+_MAKERS: Final[dict[str, Callable[..., Any]]] = {
+    "m": Program._module,
+    "i": lambda _, name: importlib.import_module(name),
+    "n": lambda _, module, qualname: _named(module, qualname),
+    "f": Program._function,
+    "g": Program._image_function,
+    "a": Program._attribute,
+    "c": lambda program, parts: program._assembler.make(parts),
+    "h": lambda program, kind, *parts: descriptors.MAKERS[kind](*map(program.get, parts)),
+    "d": Program._dispatch,
+    "w": Program._cache,
+    "p": lambda program, function: Spawnable(program.get(function)),
+    "y": lambda program, value, name: getattr(program.get(value), name),
+    "t": lambda program, kind, *data: type_expressions.MAKERS[kind](*data[:-1], program.get(data[-1])),
+    "l": Program._alias,
+    "o": lambda _: object(),
+    "v": Program._value,
+    "I": Program._item,
+    "u": lambda _, *parts: Unsent(*parts),
+}
+"""The steps that make an entity, by their kind."""
+
+_ACTORS: Final[dict[str, Callable[..., None]]] = {
+    "s": Program._fill,
+    "b": Program._bind,
+    "x": Program._set,
+    "z": Program._annotate,
+    "M": Program._set_members,
+    "e": Program._declare,
+    "E": lambda program, cls, name: note_file(program.entities[cls], name),
+    "k": Program._keep_constant,
+    "q": Program._takes_mailbox,
+    "r": Program._register,
+    "j": Program._reorder,
+    "P": Program._complete_protocol,
+    "O": lambda program, function: typing.overload(program.get(function)),
+    "L": Program._keep_text,
+    "H": lambda _, *parts: give(*parts),
+    "N": lambda _, *parts: note_missing(*parts),
+    "=": Program._compare,
+    "D": lambda program, entity, *rest: program.watch.settings(program.entities[entity], *rest),
+    "S": lambda program, entity, *rest: program.watch.package(program.entities[entity], *rest),
+}
+"""The steps that change an entity, by their kind."""

@@ -12,20 +12,28 @@ import uuid
 import weakref
 
 _renewed = False
+_handlers: list[object] = []
 
 
 def restart() -> None:
     """Begin the life of a process: its clocks start now."""
     if not _renewed:
         renew()
-    atexit.register(logging.shutdown)
+    atexit.register(_end_logging)
     logging._startTime = time.time_ns()  # type: ignore[attr-defined] # noqa: SLF001 - no public way restarts its times
+
+
+def _end_logging() -> None:
+    """Do what the interpreter does at its end, unless the process has made no handler: the streams are flushed in any case."""
+    if logging._handlerList != _handlers:  # type: ignore[attr-defined] # noqa: SLF001 - there is no public list
+        logging.shutdown()
 
 
 def forget_start() -> None:
     """Undo the rehearsal's beginning of a life: a process begins its own."""
     global _renewed  # noqa: PLW0603 - once per process
     _renewed = False
+    _handlers[:] = logging._handlerList  # type: ignore[attr-defined] # noqa: SLF001 - as above
     forget_exits()
 
 
