@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+import os
 import queue
 import threading
 import time
@@ -17,6 +18,14 @@ T = TypeVar("T")
 
 NAP: Final = 0.5
 """The seconds of one wait of the main thread: a Ctrl-C just before it falls asleep does not wake it."""
+
+
+def give_way() -> None:
+    """Let other threads run first, one that was just woken above all: this thread releases the GIL and its processor."""
+    if hasattr(os, "sched_yield"):
+        os.sched_yield()
+    else:
+        time.sleep(0)
 
 
 class Condition(threading.Condition):

@@ -25,6 +25,7 @@ from capsend.runtime.time_limits import TimeLimits
 from capsend.runtime.transit import Transit, charged
 from capsend.runtime.tree import Branch, NoRoom, budget_of
 from capsend.shipping.outcomes import ChildRaised
+from capsend.waiting import give_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -268,6 +269,8 @@ class Life(Completion):
                 # next process at once.
                 guest.close()
             self._finish()
+            # A scheduler often wakes the waiter on this processor, where it would wait while the guest's memory is cleaned.
+            give_way()
             if guest is not None:
                 self._memory = guest.memory
                 guest.close()
