@@ -8,6 +8,7 @@ import math
 import re
 import sys
 import time
+import types
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, get_args, overload
 
 import attrs
@@ -459,15 +460,16 @@ def prepare(
     environment: Environment, fn: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Prepared | PreparedForeign:
     """Judge and encode a call; raise every error that `spawn` raises before a process starts."""
-    of_text = class_attribute(type(fn), "__capsend_prepare__")
-    if of_text is not None:
-        prepared: Prepared = of_text(fn, environment, args, kwargs)
-        return prepared
-    pack = class_attribute(type(fn), "__capsend_ship__")
-    if pack is not None:
-        shipment: ForeignShipment = pack(fn, args, kwargs)
-        shipment.check(environment)
-        return PreparedForeign(environment, shipment)
+    if type(fn) is not types.FunctionType:
+        of_text = class_attribute(type(fn), "__capsend_prepare__")
+        if of_text is not None:
+            prepared: Prepared = of_text(fn, environment, args, kwargs)
+            return prepared
+        pack = class_attribute(type(fn), "__capsend_ship__")
+        if pack is not None:
+            shipment: ForeignShipment = pack(fn, args, kwargs)
+            shipment.check(environment)
+            return PreparedForeign(environment, shipment)
     from capsend.shipping.ship import ship
 
     environment.check_python()

@@ -35,6 +35,7 @@ set_wasi: Final = _quick("wasmtime_context_set_wasi")
 wasi_config_new: Final = _quick("wasi_config_new")
 wasi_config_delete: Final = _quick("wasi_config_delete")
 define_func_unchecked: Final[Any] = ffi._wasmtime_linker_define_func_unchecked
+func_call: Final[Any] = ffi._wasmtime_component_func_call
 set_env: Final[Any] = ffi._wasi_config_set_env
 instance_pre_delete: Final[Any] = ffi._wasmtime_instance_pre_delete
 component_delete: Final[Any] = ffi._wasmtime_component_delete

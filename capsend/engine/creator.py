@@ -53,7 +53,10 @@ class Held:
     @property
     def main(self) -> Slot | None:
         """The slot of the image's memory."""
-        return next((_slots[number] for number, is_image in self._numbers if is_image), None)
+        for number, is_image in self._numbers:
+            if is_image:
+                return _slots[number]
+        return None
 
     def make(self, minimum: int, reserved: int, guard: int) -> int:
         """Return the number of a slot for the next memory of the guest."""

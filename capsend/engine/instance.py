@@ -302,8 +302,10 @@ class Instance:
 
     def unpark(self) -> None:
         """End the present or next wait of `park`; from any thread."""
-        with contextlib.suppress(RuntimeError):  # it was released before, and no wait has happened since
+        try:
             self._wake.release()
+        except RuntimeError:
+            return  # it was released before, and no wait has happened since
 
     def close(self) -> None:
         """Free the instance and its memory; a second call does nothing."""

@@ -40,6 +40,14 @@ _GAUGED: Final = struct.Struct(f"{_WORLD.format}{capi.OF}xI{_REST - 4}x")
 """The memory layout of the arguments of the world's import: a number; a text, as its size and address; a number."""
 
 
+_TEXT: Final = f"B{capi.OF - 1}xQQ{_REST - 16}x"
+_TEXTS: Final = struct.Struct(f"={_TEXT}{_TEXT}")
+"""The memory layout of the arguments of the image's one function: two texts, each as its kind, size and address."""
+_Texts: Final = ffi.wasmtime_component_val_t * _WORLD_PARAMETERS
+_Addresses: Final = ctypes.c_char_p * _WORLD_PARAMETERS
+_ADDRESSES: Final = struct.Struct("=2Q")
+
+
 def assemble(text: str) -> bytes:
     """Return the binary form of a module in WebAssembly's text format.
 
@@ -179,7 +187,7 @@ class Guest(ComponentInstance):
         self._returned = False
         try:
             self.configure(memory, mounts)
-            writes = any(mount.write for mount in mounts)
+            writes = bool(mounts) and any(mount.write for mount in mounts)
             linker = template.writing_linker if writes else template.linker
             # A guest in a slot needs less time than getting the GIL back, and no code of an image runs meanwhile.
             quick = {} if template.slots is None else {"call": capi.instantiate}
@@ -207,20 +215,19 @@ class Guest(ComponentInstance):
         """
         if self.interrupted:
             raise Interrupted
-        arguments = (ffi.wasmtime_component_val_t * 2)()
         # These two bytes objects own the buffers and outlive the call: wasmtime copies the content into the guest.
-        texts = (program.encode("ascii"), call.encode("ascii"))
-        for slot, text in zip(arguments, texts, strict=True):
-            slot.kind = capi.STRING
-            slot.of.string.size = len(text)
-            slot.of.string.data = capi.address(text)
+        first, second = program.encode("ascii"), call.encode("ascii")
+        places = _ADDRESSES.unpack(_Addresses(first, second))
+        arguments = _Texts.from_buffer_copy(
+            _TEXTS.pack(capi.STRING, len(first), places[0], capi.STRING, len(second), places[1])
+        )
         result = ffi.wasmtime_component_val_t()
         running.guest = self
         self.is_running: bool = True
         try:
             self.rest()
             self.finish(
-                ffi.wasmtime_component_func_call(
+                capi.func_call(
                     ctypes.byref(self._function), self.context, arguments, 2, ctypes.byref(result), 1
                 )
             )

@@ -52,7 +52,7 @@ def _names(value: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({name.strip() for name in names}))
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Image:
     """A CPython for WebAssembly with its whole standard library, `attrs`, `typing_extensions` and chosen packages.
 

@@ -71,8 +71,9 @@ class End:
             while not self.is_set() and (left := end - time.monotonic()) > 0:
                 wake.acquire(timeout=min(left, longest))
         finally:
-            with contextlib.suppress(ValueError):  # the waker has removed it
-                self._waiters.remove(wake)
+            if wake in self._waiters:
+                with contextlib.suppress(ValueError):  # the waker has removed it meanwhile
+                    self._waiters.remove(wake)
         return self._is_set
 
 

@@ -37,7 +37,8 @@ class Ready:
     """Waiting guests of the most recently used images, and the thread that makes them."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._waiting: collections.OrderedDict[Template, collections.deque[Guest]] = collections.OrderedDict()
         self._taken: collections.Counter[Template] = collections.Counter()
         self._last = 0.0
@@ -46,7 +47,7 @@ class Ready:
 
     def take(self, template: Template) -> Guest | None:
         """Hand out a guest; return None when none is ready, and the caller has to make one."""
-        with self._changed:
+        with self._lock:  # the condition's own: its `with` is a call of Python
             self._taken[template] += 1
             self._last = time.monotonic()
             if self._closed or self._taken[template] < _BEFORE_FILLING:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import sysconfig
 import types
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import capsend_traits
 
@@ -14,28 +13,26 @@ from capsend.codec.instances import qualname_of
 from capsend.exceptions import CapsendError, CaptureError
 from capsend.source.modules import shown_name
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 EXAMINING: Final[list[object]] = []
 """Not empty during an examination of a program: then placeholders permit inspection."""
 _OWN: Final = tuple(f"{Path(str(file)).parents[up]}/" for file, up in ((__file__, 1), (capsend_traits.__file__, 0)))
 _LIBRARY: Final = tuple(filter(None, map(sysconfig.get_path, ("stdlib", "platstdlib"))))
 
 
-@contextlib.contextmanager
-def examining() -> Iterator[None]:
-    """Permit the inspection of placeholders in the block, for a walk inside a process."""
-    EXAMINING.append(None)
-    try:
-        yield
-    finally:
+class examining:  # noqa: N801 - it is used like a function
+    """Permit the inspection of placeholders in a `with` block, for a walk inside a process."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        EXAMINING.append(None)
+
+    def __exit__(self, *_error: object) -> None:
         EXAMINING.pop()
 
 
-@contextlib.contextmanager
-def blaming(function: object) -> Iterator[None]:
-    """Refuse a callable whose examination runs user code that fails, such as a `__getattribute__` that always raises.
+class blaming(examining):  # noqa: N801 - it is used like a function
+    """Examine, and refuse a callable whose examination runs user code that fails, such as a `__getattribute__` that always raises.
 
     Args:
         function: the callable.
@@ -43,14 +40,21 @@ def blaming(function: object) -> Iterator[None]:
     Raises:
         CaptureError: such code has failed.
     """
-    try:
-        yield
-    except CapsendError:
-        raise
-    except Exception as error:
-        culprit = _foreign(error.__traceback__)
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: object) -> None:
+        self._function = function
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> None:
+        EXAMINING.pop()
+        if isinstance(error, Exception) and not isinstance(error, CapsendError):
+            self._blame(error)
+
+    def _blame(self, error: Exception) -> None:
+        function, culprit = self._function, _foreign(error.__traceback__)
         if culprit is None:
-            raise
+            return
         # A class is not asked for its name: its metaclass may be the code that fails.
         name = shown_name(
             function.__qualname__ if type(function) is types.FunctionType else qualname_of(type(function))

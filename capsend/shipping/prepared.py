@@ -38,7 +38,6 @@ MOST_BYTES: Final = 64 << 20
 MOST_OF_ONE_CODE: Final = 4
 _OVERHEAD: Final = 16 << 10
 _Callable: TypeAlias = types.FunctionType | types.BuiltinFunctionType | type
-_NAMES: Final = ("__name__", "__qualname__", "__module__", "__doc__")
 _KINDS: Final = (types.FunctionType, types.BuiltinFunctionType, type)
 
 
@@ -91,23 +90,27 @@ class Prepared:
             function: the spawned function.
             original: the walked function, if it is another one; the returned program is that of *function*.
         """
-        varying, written = self.program.varying, self._written
-        same = self
+        varying, written, objects = self.program.varying, self._written, self.objects
         if original is not None:
-            same = attrs.evolve(self, objects=[function if thing is original else thing for thing in self.objects])
-        if varying is None or written is None:
-            return same
-        values = varying.values(function if isinstance(function, types.FunctionType) else None)
-        if values is None:
-            return None
-        if all(map(operator.is_, values, written.values)):
-            return same
-        written = varying.write(values)
-        if written is None:
-            return None
-        objects = [*same.objects[: varying.first], *written.objects]
-        text = f"{self.program.closed(self._head, written.steps, objects)}}}"
-        return attrs.evolve(self, text=text, objects=objects, written=written, is_extensible=False)
+            objects = [function if thing is original else thing for thing in objects]
+        if varying is not None and written is not None:
+            values = varying.values(function if isinstance(function, types.FunctionType) else None)
+            if values is None:
+                return None
+            if not all(map(operator.is_, values, written.values)):
+                written = varying.write(values)
+                if written is None:
+                    return None
+                objects = [*objects[: varying.first], *written.objects]
+                text = f"{self.program.closed(self._head, written.steps, objects)}}}"
+                return self._with(text, objects, written, is_extensible=False)
+        return self if original is None else self._with(self.text, objects, written, is_extensible=self.is_extensible)
+
+    def _with(self, text: str, objects: list[object], written: Written | None, *, is_extensible: bool) -> Prepared:
+        """Return a copy with another text; `attrs.evolve` would take as long as all checks of a repeated spawn."""
+        return Prepared(
+            self.program, self.origins, text, self.names, self._observed, self._head, written, objects, self.compiled, is_extensible
+        )
 
     def for_twin(self, function: types.FunctionType, twin: types.FunctionType) -> Prepared | None:
         """Return the same program with *twin* in place of *function*; None if functions of the program share cells."""
@@ -228,32 +231,37 @@ class _Kept:
 
 def _held_by(function: types.FunctionType) -> list[object] | None:
     """Return the values in a closure's cells and defaults; None if a cell is empty."""
+    held: list[object] = []
     try:
-        return [*(cell.cell_contents for cell in function.__closure__ or ()), *(function.__defaults__ or ())]
+        for cell in function.__closure__ or ():
+            held.append(cell.cell_contents)  # noqa: PERF401 - a comprehension would not be left by an empty cell
     except ValueError:
         return None
+    if function.__defaults__:
+        held += function.__defaults__
+    return held
 
 
 def _hold_alike(one: types.FunctionType, other: types.FunctionType) -> bool:
     """Return whether two functions hold the same objects, except for plain constants of the same shapes."""
     mine, theirs = _held_by(one), _held_by(other)
-    return (
-        mine is not None
-        and theirs is not None
-        and len(mine) == len(theirs)
-        and all(
-            thing is thing_there or ((shape := shape_of(thing)) is not None and shape == shape_of(thing_there))
-            for thing, thing_there in zip(mine, theirs, strict=True)
-        )
-    )
+    if mine is None or theirs is None or len(mine) != len(theirs):
+        return False
+    for thing, counterpart in zip(mine, theirs, strict=True):
+        if thing is not counterpart and ((shape := shape_of(thing)) is None or shape != shape_of(counterpart)):
+            return False
+    return True
 
 
 def _have_same_annotations(one: types.FunctionType, other: types.FunctionType) -> bool:
     # Since Python 3.14 `__annotations__` runs user code, unless the function has none.
-    makers: list[Any] = [getattr(each, "__annotate__", None) for each in (one, other)]
-    if any(makers):
-        return all(makers) and makers[0].__code__ is makers[1].__code__ and not any(m.__closure__ for m in makers)
+    maker, other_maker = getattr(one, "__annotate__", None), getattr(other, "__annotate__", None)
+    if maker or other_maker:
+        same_code = maker and other_maker and maker.__code__ is other_maker.__code__
+        return bool(same_code and not maker.__closure__ and not other_maker.__closure__)
     mine, theirs = one.__annotations__, other.__annotations__
+    if not mine and not theirs:
+        return True
     return [*mine] == [*theirs] and all(map(operator.is_, mine.values(), theirs.values()))
 
 
@@ -265,11 +273,17 @@ def are_twins(one: types.FunctionType, other: types.FunctionType) -> bool:
         return False
     if not _hold_alike(one, other) or vars(one) or vars(other):
         return False
-    if getattr(one, "__builtins__", None) is not getattr(other, "__builtins__", None):
+    if one.__builtins__ is not other.__builtins__:
         return False
     if "<" not in one.__qualname__ or len(getattr(one, "__type_params__", "")):
         return False
-    return _have_same_annotations(one, other) and all(getattr(one, name) is getattr(other, name) for name in _NAMES)
+    return (
+        _have_same_annotations(one, other)
+        and one.__name__ is other.__name__
+        and one.__qualname__ is other.__qualname__
+        and one.__module__ is other.__module__
+        and one.__doc__ is other.__doc__
+    )
 
 
 _kept = _Kept()

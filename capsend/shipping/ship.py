@@ -23,7 +23,7 @@ from capsend.shipping.captures.message_types import message_type
 from capsend.shipping.captures.missing import host_only
 from capsend.shipping.captures.origins import Origins, missing_module_cure, resolve
 from capsend.shipping.captures.walk import Place, Walk, callable_name
-from capsend.shipping.examining import blaming, examining
+from capsend.shipping.examining import blaming
 from capsend.shipping.prepared import dismantled, package_of, prepared_asking, prepared_for, require_sendable
 from capsend.source.compiling import nested_in
 
@@ -298,7 +298,7 @@ def ship(
         CaptureError: a capture of the callable cannot be sent.
         SerializationError: an argument cannot be sent.
     """
-    with examining(), blaming(function):
+    with blaming(function):
         return _ship(function, args, kwargs, knows, image)
 
 
@@ -315,9 +315,14 @@ def _ship(
     prepared = prepared_for(function, knows, image, twins=True)
     if "numpy" in sys.modules and not knows("numpy"):
         _refuse_arrays(callable_name(function), args, kwargs)
-    is_known = any(map(prepared.has, (*args, *kwargs.values())))
     segments: list[bytes] = []
-    encoded = None if is_known else encode_data(args, kwargs, segments)
+    encoded: str | None
+    if not args and not kwargs:
+        encoded = _nothing()
+    elif any(map(prepared.has, (*args, *kwargs.values()))):
+        encoded = None
+    else:
+        encoded = encode_data(args, kwargs, segments)
     if encoded is not None:
         return Shipment(
             prepared.text,
@@ -355,7 +360,7 @@ def check(function: Callable[..., Any], *, knows: Callable[[str], bool], definin
         knows: returns whether the image has the module of a full name.
         defining: True to pass over names without a value, as at a definition.
     """
-    with examining(), blaming(function):
+    with blaming(function):
         _require_callable(function)
         require_sendable(function, knows, defining=defining, verb="check" if not defining else "define")
 
@@ -431,6 +436,12 @@ def encode_data(args: tuple[Any, ...], kwargs: dict[str, Any], segments: list[by
         return wire.encode_value((args, kwargs), externals=stop, segments=segments)
     except (_NeedsWalk, SerializationError):
         return None
+
+
+@functools.cache
+def _nothing() -> str | None:
+    """Return the text of a call without arguments."""
+    return encode_data((), {}, [])
 
 
 def _require_callable(function: object) -> None:

@@ -121,6 +121,7 @@ class Varying:
         self.first = first
         self._entities = entities  # not a method of the program, which would make a reference cycle
         self._own: frozenset[int] | None = None
+        self._before: dict[int, tuple[object, list[Any]]] = {}
 
     def values(self, function: types.FunctionType | None) -> list[object] | None:
         """Return the present values of all places, the function's cells and defaults included; None if one has another shape."""
@@ -137,7 +138,7 @@ class Varying:
 
     def write(self, values: list[object]) -> Written | None:
         """Write the last steps for some values; None if the values share objects in ways that these steps cannot write."""
-        writer = _Writer(self.first, self._is_fixed)
+        writer = _Writer(self.first, self._is_fixed, self._before)
         references: dict[Spot, object] = {}
         try:
             for spot, value in zip(self._spots, values, strict=True):
@@ -161,6 +162,7 @@ class Varying:
         if function:
             steps.append(["s", owner, function])
         named = {id(value) for spot, value in zip(self._spots, values, strict=True) if spot.shape is not None}
+        self._before = {id(value): (value, step) for value, step in zip(writer.objects, writer.steps, strict=True)}
         if self._own is None:
             # The values of the first use are entities of the program, which keeps them alive.
             self._own = frozenset(map(id, writer.objects))
@@ -177,13 +179,22 @@ class _SharedError(Exception):
 
 
 class _Writer:
-    """Writes plain constants; each object once."""
+    """Writes plain constants; each object once.
 
-    def __init__(self, first: int, is_fixed: Callable[[object], bool]) -> None:
+    Args:
+        first: the number of the first object.
+        is_fixed: returns whether an earlier step makes an object.
+        before: {identity: (object, step)} of the last use: most constants are the same at the next.
+    """
+
+    def __init__(
+        self, first: int, is_fixed: Callable[[object], bool], before: Mapping[int, tuple[object, list[Any]]]
+    ) -> None:
         self.steps: list[list[Any]] = []
         self.objects: list[object] = []
         self.first = first
         self._is_fixed = is_fixed
+        self._before = before
         self._numbers: dict[int, int] = {}
         self._parts: set[int] = set()
 
@@ -207,8 +218,10 @@ class _Writer:
         self._parts |= parts.keys()
         number = self._numbers[id(value)] = self.first + len(self.objects)
         self.objects.append(value)
-        step = ["v", codec.encode(value)]
-        self.steps.append([*step, 1] if is_interned(value) else step)
+        same, step = self._before.get(id(value), (None, []))
+        if same is not value:
+            step = ["v", codec.encode(value), 1] if is_interned(value) else ["v", codec.encode(value)]
+        self.steps.append(step)
         return number
 
 

@@ -27,6 +27,8 @@ def message_type(spawned: Any) -> tuple[Any] | None:
     unbound one. If the annotation cannot be evaluated, for example because its names are imported for type checkers
     only, `M` is None.
     """
+    if type(spawned) is types.FunctionType and not spawned.__code__.co_argcount:
+        return None  # at once: most closures take nothing
     function, given = _behind(spawned)
     if not isinstance(function, types.FunctionType) or function.__code__.co_argcount <= given:
         return None

@@ -87,16 +87,32 @@ class Observed:
 
     def hold(self) -> bool:
         """Return whether everything that was read is still the same."""
-        return (
-            all(namespace.get(name, ABSENT) is value for namespace, name, value in self._names)
-            and all(getattr(thing, name, ABSENT) is value for thing, name, value in self._attributes)
-            and all(_holds(cell, value) for cell, value in self._cells)
-            and all([*table] == known for table, known in self._orders)
-            and all(type(cls) is meta and bases_of(cls) is bases for cls, meta, bases in self._classes)
-            and all(_same(table, known) for table, known in self._tables)
-            and all(_same(ask(), known) for ask, known in self._made_tables)
-            and all(ask() == known for ask, known in self._answers)
-        )
+        # Loops, not generators: a spawn that is repeated waits for this.
+        for namespace, name, value in self._names:
+            if namespace.get(name, ABSENT) is not value:
+                return False
+        for thing, name, value in self._attributes:
+            if getattr(thing, name, ABSENT) is not value:
+                return False
+        for cell, value in self._cells:
+            if not _holds(cell, value):
+                return False
+        for table, order in self._orders:
+            if [*table] != order:
+                return False
+        for cls, meta, bases in self._classes:
+            if type(cls) is not meta or bases_of(cls) is not bases:
+                return False
+        for table, entries in self._tables:
+            if (table or entries) and not _same(table, entries):
+                return False
+        for ask, entries in self._made_tables:
+            if not _same(ask(), entries):
+                return False
+        for ask_again, answer in self._answers:
+            if ask_again() != answer:
+                return False
+        return True
 
 
 def _same(table: Mapping[Any, Any], known: dict[Any, Any]) -> bool:
