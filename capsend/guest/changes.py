@@ -63,6 +63,7 @@ _BY_THE_INTERPRETER: Final = frozenset(
 """The names under which the interpreter and the standard library cache results."""
 _OF_FUNCTIONS: Final = ("__code__", "__defaults__", "__name__", "__doc__")
 _AROUND: Final = (tuple, frozenset)
+_WITH_INSTANCES: Final = (type, functools.partial)
 _Reader: TypeAlias = "Callable[[Any], dict[Any, Any]]"
 
 
@@ -84,9 +85,9 @@ class Watch:
         """Record everything that the program has made since the last call."""
         entities = self._program.entities
         # Placeholders refuse even `isinstance`.
-        has_instances = any(issubclass(type(each), type | functools.partial) for each in entities)
+        has_instances = any(issubclass(type(each), _WITH_INSTANCES) for each in entities)
         for thing in entities[self._looked_at :]:
-            if type(thing) is Unsent:
+            if type(thing) is Unsent or type(thing) in ATOMS:
                 continue
             reader = self._reader(thing)
             if reader is not None:

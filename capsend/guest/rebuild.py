@@ -218,10 +218,11 @@ class Program:
         _around: int | None,
     ) -> types.ModuleType:
         module = types.ModuleType(name)
-        vars(module)["__builtins__"] = builtins  # C code that imports looks for it in the caller's globals
-        module.__package__ = package
+        namespace = vars(module)
+        namespace["__builtins__"] = builtins  # C code that imports looks for it in the caller's globals
+        namespace["__package__"] = package
         if file is not None:
-            module.__file__ = file
+            namespace["__file__"] = file
         if has_spec:
             loader: Any = SentModule(name)
             module.__loader__ = loader
@@ -296,9 +297,10 @@ class Program:
         if "kwdefaults" in parts:
             made.__kwdefaults__ = {name: get(reference) for name, reference in parts["kwdefaults"].items()}
         cells = parts.get("cells", {})
-        for name, cell in zip(made.__code__.co_freevars, made.__closure__ or (), strict=True):
-            if name in cells:
-                cell.cell_contents = get(cells[name])
+        if cells:
+            for name, cell in zip(made.__code__.co_freevars, made.__closure__ or (), strict=True):
+                if name in cells:
+                    cell.cell_contents = get(cells[name])
         for name, reference in parts.get("attributes", {}).items():
             made.__dict__[name] = get(reference)
         for name, reference in parts.get("names", {}).items():
@@ -404,8 +406,8 @@ def _make_function(
     if closure is None:
         closure = tuple(types.CellType() for _ in code.co_freevars)
     function = types.FunctionType(code, namespace, code.co_name, None, closure)
-    function.__qualname__ = qualname
-    function.__module__ = namespace["__name__"]
+    if code.co_qualname != qualname:
+        function.__qualname__ = qualname
     return function
 
 

@@ -28,7 +28,7 @@ def run(program: str, call: str) -> str:
             "mailbox": 1, "logging": level, "variables": {name: value}, "code": code objects, "compile": 1}`; all but the first two are
             optional. With "code" the functions need not be compiled; with "compile" the host is sent their code. See
             `capsend.shipping.compiled`.
-        call: the length of more steps in hexadecimal, a colon, the steps as JSON, then `(args, kwargs)` as codec text.
+        call: the length of more steps in hexadecimal, a colon, the steps as JSON, then `(args, kwargs)` as codec text, if there are any.
 
     Returns:
         "v" and the result as codec text, "u" and the reason why the result has no encoding, or "e" and the exception.
@@ -96,8 +96,11 @@ def run_again(program: str, call: str) -> str:
 def _answered(rebuilt: Program, parts: dict[str, Any], call: str, start: int, segments: list[bytes]) -> str:
     """Make the call whose arguments begin at *start* in a text; return the answer."""
     function = rebuilt.get(parts["entry"])
-    args, kwargs = codec.decode(call, start=start, resolve=rebuilt.resolve, segments=segments)
-    segments.clear()
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = {}
+    if start < len(call):
+        args, kwargs = codec.decode(call, start=start, resolve=rebuilt.resolve, segments=segments)
+        segments.clear()
     if "mailbox" in parts:
         args = (mailbox.own_mailbox(), *args)
     rebuilt.is_running = True

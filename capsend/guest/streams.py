@@ -191,7 +191,9 @@ def install() -> None:
 
 def flush() -> None:
     """Send the rest of the last lines; a stream that the program closed or replaced is not touched."""
-    streams: set[Any] = {sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__}
+    streams: Any = sys.stdout, sys.stderr
+    if sys.stdout is not sys.__stdout__ or sys.stderr is not sys.__stderr__:
+        streams = {*streams, sys.__stdout__, sys.__stderr__}
     for stream in streams:
         try:
             # The host itself shows the rest when a process ends.

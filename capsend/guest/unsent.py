@@ -11,6 +11,7 @@ from capsend.exceptions import CaptureError
 from capsend.shipping.examining import EXAMINING
 
 _uses: list[CaptureError] = []
+_set: Final = object.__setattr__
 _OPERATIONS: Final = (
     *(
         "call",
@@ -141,24 +142,25 @@ class Unsent:
         reason: the reason why the value was not sent; its second line, if any, is the cure.
     """
 
-    __slots__ = ("_cure", "_message")
+    __slots__ = ("_name", "_reason")
     __capsend_unsent__ = True
 
     def __init__(self, name: str, reason: str) -> None:
-        words, _, cure = reason.partition("\n")
-        object.__setattr__(self, "_message", f"{name} was not sent with the program: {words}")
-        object.__setattr__(self, "_cure", cure)
+        # A module has many: the message is put together when it is needed.
+        _set(self, "_name", name)
+        _set(self, "_reason", reason)
 
 
 def message_of(placeholder: Unsent) -> str:
     """Return the message of a placeholder's error."""
-    return str(object.__getattribute__(placeholder, "_message"))
+    words = str(object.__getattribute__(placeholder, "_reason")).partition("\n")[0]
+    return f"{object.__getattribute__(placeholder, '_name')} was not sent with the program: {words}"
 
 
 def _cure(placeholder: Unsent) -> str:
-    known = object.__getattribute__(placeholder, "_cure")
+    known = str(object.__getattribute__(placeholder, "_reason")).partition("\n")[2]
     if known:
-        return str(known)
+        return known
     if message_of(placeholder).endswith("which is not ProcessSend"):
         return "pass it as an argument; or make it immutable, or declare it PerProcess[...], where it is a list, dict or set"
     return (

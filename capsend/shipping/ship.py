@@ -318,7 +318,7 @@ def _ship(
     segments: list[bytes] = []
     encoded: str | None
     if not args and not kwargs:
-        encoded = _nothing()
+        encoded = ""
     elif any(map(prepared.has, (*args, *kwargs.values()))):
         encoded = None
     else:
@@ -436,12 +436,6 @@ def encode_data(args: tuple[Any, ...], kwargs: dict[str, Any], segments: list[by
         return wire.encode_value((args, kwargs), externals=stop, segments=segments)
     except (_NeedsWalk, SerializationError):
         return None
-
-
-@functools.cache
-def _nothing() -> str | None:
-    """Return the text of a call without arguments."""
-    return encode_data((), {}, [])
 
 
 def _require_callable(function: object) -> None:
