@@ -227,9 +227,7 @@ class Guest(ComponentInstance):
         try:
             self.rest()
             self.finish(
-                capi.func_call(
-                    ctypes.byref(self._function), self.context, arguments, 2, ctypes.byref(result), 1
-                )
+                capi.func_call(ctypes.byref(self._function), self.context, arguments, 2, ctypes.byref(result), 1)
             )
             self._returned = True
         finally:

@@ -16,7 +16,7 @@ import sys
 import types
 import typing
 from importlib.machinery import ModuleSpec
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from capsend import Dir, Mailbox, PerProcess, Spawnable, codec
 from capsend.shipping import entity_description
@@ -73,16 +73,17 @@ class Program:
         unsent.begin()
 
     @functools.cached_property
-    def _assembler(self) -> Assembler:
+    def assembler(self) -> Assembler:
+        """The maker of the program's classes."""
         return Assembler(self.get, self.has)
 
     def execute(self, steps: list[list[Any]]) -> None:
         """Execute all steps in order."""
-        entities, numbers = self.entities, self._numbers
+        makers, actors, entities, numbers = self._makers, self._actors, self.entities, self._numbers
         for kind, *arguments in steps:
-            maker = _MAKERS.get(kind)
+            maker = makers.get(kind)
             if maker is None:
-                _ACTORS[kind](self, *arguments)
+                actors[kind](self, *arguments)
             else:
                 thing = maker(self, *arguments)
                 numbers.setdefault(id(thing), len(entities))
@@ -383,6 +384,51 @@ class Program:
         if difference is not None:
             raise AssertionError(f"CAPSEND_COMPARE: the process has rebuilt something else than was sent: {difference}")
 
+    _makers: ClassVar[dict[str, Callable[..., Any]]] = {
+        "m": _module,
+        "i": lambda _, name: importlib.import_module(name),
+        "n": lambda _, module, qualname: _named(module, qualname),
+        "f": _function,
+        "g": _image_function,
+        "a": _attribute,
+        "c": lambda program, parts: program.assembler.make(parts),
+        "h": lambda program, kind, *parts: descriptors.MAKERS[kind](*map(program.get, parts)),
+        "d": _dispatch,
+        "w": _cache,
+        "p": lambda program, function: Spawnable(program.get(function)),
+        "y": lambda program, value, name: getattr(program.get(value), name),
+        "t": lambda program, kind, *data: type_expressions.MAKERS[kind](*data[:-1], program.get(data[-1])),
+        "l": _alias,
+        "o": lambda _: object(),
+        "v": _value,
+        "I": _item,
+        "u": lambda _, *parts: Unsent(*parts),
+    }
+    """The steps that make an entity, by their kind."""
+
+    _actors: ClassVar[dict[str, Callable[..., None]]] = {
+        "s": _fill,
+        "b": _bind,
+        "x": _set,
+        "z": _annotate,
+        "M": _set_members,
+        "e": _declare,
+        "E": lambda program, cls, name: note_file(program.entities[cls], name),
+        "k": _keep_constant,
+        "q": _takes_mailbox,
+        "r": _register,
+        "j": _reorder,
+        "P": _complete_protocol,
+        "O": lambda program, function: typing.overload(program.get(function)),
+        "L": _keep_text,
+        "H": lambda _, *parts: give(*parts),
+        "N": lambda _, *parts: note_missing(*parts),
+        "=": _compare,
+        "D": lambda program, entity, *rest: program.watch.settings(program.entities[entity], *rest),
+        "S": lambda program, entity, *rest: program.watch.package(program.entities[entity], *rest),
+    }
+    """The steps that change an entity, by their kind."""
+
 
 def _is_internal(module: str) -> bool:
     """Return whether a module is internal, so that programs name no objects of it."""
@@ -447,49 +493,3 @@ def _look_up(module: str, qualname: str) -> Any:
     for part in qualname.split("."):
         found = None if type(found) is Unsent else getattr(found, part, None)
     return None if type(found) is Unsent else found
-
-
-_MAKERS: Final[dict[str, Callable[..., Any]]] = {
-    "m": Program._module,
-    "i": lambda _, name: importlib.import_module(name),
-    "n": lambda _, module, qualname: _named(module, qualname),
-    "f": Program._function,
-    "g": Program._image_function,
-    "a": Program._attribute,
-    "c": lambda program, parts: program._assembler.make(parts),
-    "h": lambda program, kind, *parts: descriptors.MAKERS[kind](*map(program.get, parts)),
-    "d": Program._dispatch,
-    "w": Program._cache,
-    "p": lambda program, function: Spawnable(program.get(function)),
-    "y": lambda program, value, name: getattr(program.get(value), name),
-    "t": lambda program, kind, *data: type_expressions.MAKERS[kind](*data[:-1], program.get(data[-1])),
-    "l": Program._alias,
-    "o": lambda _: object(),
-    "v": Program._value,
-    "I": Program._item,
-    "u": lambda _, *parts: Unsent(*parts),
-}
-"""The steps that make an entity, by their kind."""
-
-_ACTORS: Final[dict[str, Callable[..., None]]] = {
-    "s": Program._fill,
-    "b": Program._bind,
-    "x": Program._set,
-    "z": Program._annotate,
-    "M": Program._set_members,
-    "e": Program._declare,
-    "E": lambda program, cls, name: note_file(program.entities[cls], name),
-    "k": Program._keep_constant,
-    "q": Program._takes_mailbox,
-    "r": Program._register,
-    "j": Program._reorder,
-    "P": Program._complete_protocol,
-    "O": lambda program, function: typing.overload(program.get(function)),
-    "L": Program._keep_text,
-    "H": lambda _, *parts: give(*parts),
-    "N": lambda _, *parts: note_missing(*parts),
-    "=": Program._compare,
-    "D": lambda program, entity, *rest: program.watch.settings(program.entities[entity], *rest),
-    "S": lambda program, entity, *rest: program.watch.package(program.entities[entity], *rest),
-}
-"""The steps that change an entity, by their kind."""

@@ -49,9 +49,9 @@ def renew() -> None:
     """Reseed random numbers, and forget times and names that stem from the build of the image."""
     global _renewed  # noqa: PLW0603 - once per process
     _renewed = True
-    # 32 bytes seed the generator as well as the 2,500 that `random.seed()` asks the host for.
-    random._inst.gauss_next = None  # type: ignore[attr-defined] # noqa: SLF001 - the generator behind the module's functions
-    _random.Random.seed(random._inst, int.from_bytes(os.urandom(32)))  # type: ignore[attr-defined] # noqa: SLF001 - as above
+    # 32 bytes seed the generator behind the module's functions as well as the 2,500 that `random.seed()` asks the host for.
+    random._inst.gauss_next = None  # type: ignore[attr-defined] # noqa: SLF001 - there is no public name
+    _random.Random.seed(random._inst, int.from_bytes(os.urandom(32)))  # noqa: SLF001 - as above
     sys.argv = [""]  # the interpreter sets it to the host's value, which is empty
     # A cached generator of names would repeat them in every process.
     tempfile._name_sequence = None  # type: ignore[attr-defined] # noqa: SLF001

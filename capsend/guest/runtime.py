@@ -27,7 +27,7 @@ def run(program: str, call: str) -> str:
         program: JSON of `{"entry": reference, "steps": [step], "parent": 1, "handles": [[number, kind, description]],
             "mailbox": 1, "logging": level, "variables": {name: value}, "code": code objects, "compile": 1}`; all but the first two are
             optional. With "code" the functions need not be compiled; with "compile" the host is sent their code. See
-            `capsend.shipping.compiled`.
+            `capsend.shipping.reuse`.
         call: the length of more steps in hexadecimal, a colon, the steps as JSON, then `(args, kwargs)` as codec text, if there are any.
 
     Returns:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from capsend.engine import Guest, Template
     from capsend.runtime.home import Calls, Home
     from capsend.runtime.terms import Terms
-    from capsend.shipping.compiled import Compiled
+    from capsend.shipping.reuse import Reuse
     from capsend.shipping.ship import Shipment
 
 _SMALL_PART: Final = 65_536
@@ -145,7 +145,7 @@ class Life(Completion):
         self._written = 0
         self._memory = 0
         self.anchors: Anchors | None = None if parent is None else parent.anchors
-        self._asked: Compiled | None = None  # the program whose compiled functions the process is asked for
+        self._asked: Reuse | None = None  # the program whose compiled functions the process is asked for
         self._ahead: list[str] = []  # parts of the answer that arrived before it
         self._given: list[bytes] = []  # segments of the answer
         self._clock: int | None = None  # the CPU clock of its thread, while the thread runs
@@ -331,12 +331,12 @@ class Life(Completion):
             start += '"mailbox":1,'
         if (level := self.home.log_level) != logging.WARNING:
             start += f'"logging":{level},'
-        if (compiled := shipment.compiled) is not None:
-            if compiled.code:
-                start += f'"code":"{compiled.code}",'
-            elif compiled.is_wanted:
+        if (reuse := shipment.reuse) is not None:
+            if reuse.code:
+                start += f'"code":"{reuse.code}",'
+            elif reuse.is_code_wanted:
                 start += '"compile":1,'
-                self._asked = compiled
+                self._asked = reuse
         return f"{{{start}{shipment.program[1:]}" if start else shipment.program
 
     def _receive(self, shipment: Shipment, text: str) -> None:
@@ -438,7 +438,7 @@ class Life(Completion):
         elif operation == Operation.CALL:
             return self._call(payload)
         elif operation == Operation.CODE and asked is not None:
-            asked.take(payload)
+            asked.take_code(payload)
         else:
             return self._answer_by_table(operation, payload)
         return ""

@@ -29,6 +29,9 @@ _LOW: Final = 3
 """Below this number of waiting guests, the pool is also filled during spawns, if a processor is idle."""
 
 _QUIET: Final = 0.01
+_PATIENCE: Final = 1.0
+"""Seconds without a spawn after which the thread ends: to start it takes as long as a tenth of a spawn."""
+
 _FEW_GUESTS: Final = 64
 _PROCESSORS: Final = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -106,11 +109,19 @@ class Ready:
     def _next_lack(self) -> Template | None:
         dropped: list[Guest] = []
         with self._changed:
-            while not self._closed and (left := self._pause()) > 0:
-                self._changed.wait(left)
+            lacking: list[Template] = []
+            while not self._closed and not lacking:
+                left = self._pause()
+                if left <= 0:
+                    lacking = [template for template, waiting in self._waiting.items() if len(waiting) < SIZE]
+                    if not lacking and time.monotonic() - self._last > _PATIENCE:
+                        break
+                    left = _QUIET
+                if not lacking:
+                    self._changed.wait(left)
             while len(self._waiting) > _TEMPLATES:
                 dropped.extend(self._waiting.popitem(last=False)[1])
-            lacking = [template for template, waiting in self._waiting.items() if len(waiting) < SIZE]
+            lacking = [template for template in lacking if template in self._waiting]
             if self._closed or not lacking:
                 self._filling = False
                 self._changed.notify_all()
@@ -133,6 +144,7 @@ def _make(template: Template) -> Guest | None:
     try:
         guest.prefault()
         guest.run("", "ready")
+        guest.rest()
     except (engine.Trapped, engine.Interrupted):
         guest.close()
         raise

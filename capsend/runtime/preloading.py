@@ -12,15 +12,18 @@ import threading
 import types
 from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from capsend_traits import table
 
 from capsend.codec import standard_types
 from capsend.shipping.exception_classes import MODULES
+from capsend.shipping.reuse import NO_STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from capsend.shipping.reuse import Reuse
 
 _OWN: Final = tuple(
     f"capsend.{name}"
@@ -113,6 +116,16 @@ def _read_declarations() -> None:
         if name not in _described:
             table().declarations(name)
     _described.update(names)
+
+
+def load_for(shipment: Any) -> None:
+    """Import the modules whose exceptions a call can raise."""
+    reuse: Reuse | None = getattr(shipment, "reuse", None)
+    # Arguments may bring code of their own.
+    if reuse is None or not reuse.is_preloaded or not shipment.call.startswith(NO_STEPS):
+        load_named_by(getattr(shipment, "entities", ()))
+        if reuse is not None:
+            reuse.is_preloaded = True
 
 
 def load_named_by(things: Iterable[object]) -> None:

@@ -160,7 +160,7 @@ def start(  # noqa: PLR0913 - the parts of a life, all keyword-only except three
 
     preloading.load()
     if parent is None:
-        preloading.load_named_by(getattr(shipment, "entities", ()))
+        preloading.load_for(shipment)
     engine.engine()  # before any lock is taken: in a forked child the lock may be held for ever by a thread that was not forked
     register_exit()
     given: dict[str, Any] = {} if number is None else {"number": number, "home": home}

@@ -27,7 +27,7 @@ class examining:  # noqa: N801 - it is used like a function
     def __enter__(self) -> None:
         EXAMINING.append(None)
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
         EXAMINING.pop()
 
 
@@ -46,8 +46,8 @@ class blaming(examining):  # noqa: N801 - it is used like a function
     def __init__(self, function: object) -> None:
         self._function = function
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> None:
-        EXAMINING.pop()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+        super().__exit__(kind, error, traceback)
         if isinstance(error, Exception) and not isinstance(error, CapsendError):
             self._blame(error)
 

@@ -17,9 +17,9 @@ from capsend.exceptions import CaptureError
 from capsend.shipping.captures.message_types import message_type
 from capsend.shipping.captures.origins import Origins, resolve
 from capsend.shipping.captures.walk import Walk, callable_name
-from capsend.shipping.compiled import Compiled
 from capsend.shipping.identities import has_no_identity
 from capsend.shipping.refusals import Refusals
+from capsend.shipping.reuse import Reuse
 from capsend.shipping.varying import shape_of
 from capsend.source.modules import loaded
 
@@ -51,7 +51,7 @@ class Prepared:
         text: the entry and the steps, for the process.
         names: (module, qualified name) of every object of the image that the program names.
         objects: the host's objects, by the program's numbers.
-        compiled: the compiled functions of `text`.
+        reuse: the work for the program that is done once.
         is_extensible: True if the program names the objects of `text`; False where `text` sets other plain constants than those of the walk.
     """
 
@@ -63,7 +63,7 @@ class Prepared:
     _head: str = ""
     _written: Written | None = None
     objects: list[object] = attrs.field(default=attrs.Factory(lambda self: self.program.objects, takes_self=True))
-    compiled: Compiled = attrs.field(factory=Compiled)
+    reuse: Reuse = attrs.field(factory=Reuse)
     is_extensible: bool = True
 
     @property
@@ -109,7 +109,16 @@ class Prepared:
     def _with(self, text: str, objects: list[object], written: Written | None, *, is_extensible: bool) -> Prepared:
         """Return a copy with another text; `attrs.evolve` would take as long as all checks of a repeated spawn."""
         return Prepared(
-            self.program, self.origins, text, self.names, self._observed, self._head, written, objects, self.compiled, is_extensible
+            self.program,
+            self.origins,
+            text,
+            self.names,
+            self._observed,
+            self._head,
+            written,
+            objects,
+            self.reuse,
+            is_extensible,
         )
 
     def for_twin(self, function: types.FunctionType, twin: types.FunctionType) -> Prepared | None:
@@ -255,7 +264,8 @@ def _hold_alike(one: types.FunctionType, other: types.FunctionType) -> bool:
 
 def _have_same_annotations(one: types.FunctionType, other: types.FunctionType) -> bool:
     # Since Python 3.14 `__annotations__` runs user code, unless the function has none.
-    maker, other_maker = getattr(one, "__annotate__", None), getattr(other, "__annotate__", None)
+    maker: Any = getattr(one, "__annotate__", None)
+    other_maker: Any = getattr(other, "__annotate__", None)
     if maker or other_maker:
         same_code = maker and other_maker and maker.__code__ is other_maker.__code__
         return bool(same_code and not maker.__closure__ and not other_maker.__closure__)
@@ -273,7 +283,7 @@ def are_twins(one: types.FunctionType, other: types.FunctionType) -> bool:
         return False
     if not _hold_alike(one, other) or vars(one) or vars(other):
         return False
-    if one.__builtins__ is not other.__builtins__:
+    if one.__builtins__ is not other.__builtins__:  # type: ignore[attr-defined]  # typeshed lacks it
         return False
     if "<" not in one.__qualname__ or len(getattr(one, "__type_params__", "")):
         return False
@@ -307,7 +317,7 @@ def prepared_for(
     if known is None and twins:
         known = _kept.twin_of(plain, image)
     if known is not None and (twins or known.is_extensible):
-        known.compiled.want()
+        known.reuse.want_code()
         return known
     refused = _refused.get(plain, image)
     if refused:

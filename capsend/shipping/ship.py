@@ -25,14 +25,15 @@ from capsend.shipping.captures.origins import Origins, missing_module_cure, reso
 from capsend.shipping.captures.walk import Place, Walk, callable_name
 from capsend.shipping.examining import blaming
 from capsend.shipping.prepared import dismantled, package_of, prepared_asking, prepared_for, require_sendable
+from capsend.shipping.reuse import NO_STEPS
 from capsend.source.compiling import nested_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from capsend.capabilities.handles import Grant, Handles
-    from capsend.shipping.compiled import Compiled
     from capsend.shipping.prepared import Prepared
+    from capsend.shipping.reuse import Reuse
 
 _LONGEST_REFUSAL: Final = 1 << 20
 _REFUSAL: Final = codec.Limits(max_nodes=2, max_items=3)
@@ -58,7 +59,7 @@ class Shipment:
         origins: the origins of modules, by the content of the image.
         takes_mailbox: True if the function's first parameter is its mailbox.
         segments: the bytes that travel next to the text of the arguments.
-        compiled: the compiled functions of the program, to be used and completed by processes of this program; None if they are not kept.
+        reuse: the work for the program that is done once; None for programs that are not kept.
     """
 
     reads_pickles: ClassVar[bool] = True
@@ -73,7 +74,7 @@ class Shipment:
     origins: Origins | None = attrs.field(default=None, repr=False)
     takes_mailbox: bool = False
     segments: tuple[bytes, ...] = attrs.field(default=(), repr=False)
-    compiled: Compiled | None = attrs.field(default=None, repr=False, eq=False)
+    reuse: Reuse | None = attrs.field(default=None, repr=False, eq=False)
     _message_names: dict[type, dict[str, list[str]]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
     _by_qualname: dict[tuple[str, str], object] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
@@ -326,7 +327,7 @@ def _ship(
     if encoded is not None:
         return Shipment(
             prepared.text,
-            "0:" + encoded,
+            NO_STEPS + encoded,
             callable_name(function),
             prepared.objects,
             prepared.names,
@@ -334,7 +335,7 @@ def _ship(
             prepared.origins,
             message is not None,
             tuple(segments),
-            prepared.compiled,
+            prepared.reuse,
         )
     return _with_arguments(function, prepared_for(function, knows, image), args, kwargs, knows)
 
@@ -409,7 +410,7 @@ def _with_arguments(
         prepared.origins,
         message_type(function) is not None,
         tuple(segments),
-        prepared.compiled,
+        prepared.reuse,
     )
 
 

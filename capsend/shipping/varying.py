@@ -122,6 +122,7 @@ class Varying:
         self._entities = entities  # not a method of the program, which would make a reference cycle
         self._own: frozenset[int] | None = None
         self._before: dict[int, tuple[object, list[Any]]] = {}
+        self._last: list[tuple[object, object]] = [(_ABSENT, None)] * len(spots)
 
     def values(self, function: types.FunctionType | None) -> list[object] | None:
         """Return the present values of all places, the function's cells and defaults included; None if one has another shape."""
@@ -141,8 +142,8 @@ class Varying:
         writer = _Writer(self.first, self._is_fixed, self._before)
         references: dict[Spot, object] = {}
         try:
-            for spot, value in zip(self._spots, values, strict=True):
-                references[spot] = writer.reference(value)
+            for spot, value, (last, known) in zip(self._spots, values, self._last, strict=True):
+                references[spot] = known if value is last and type(known) is str else writer.reference(value)
         except (_SharedError, codec.NotEncodable):
             return None
         filled: dict[int, dict[str, Any]] = {}
@@ -162,6 +163,7 @@ class Varying:
         if function:
             steps.append(["s", owner, function])
         named = {id(value) for spot, value in zip(self._spots, values, strict=True) if spot.shape is not None}
+        self._last = [*zip(values, references.values(), strict=True)]
         self._before = {id(value): (value, step) for value, step in zip(writer.objects, writer.steps, strict=True)}
         if self._own is None:
             # The values of the first use are entities of the program, which keeps them alive.

@@ -109,10 +109,7 @@ class Observed:
         for ask, entries in self._made_tables:
             if not _same(ask(), entries):
                 return False
-        for ask_again, answer in self._answers:
-            if ask_again() != answer:
-                return False
-        return True
+        return all(ask_again() == answer for ask_again, answer in self._answers)
 
 
 def _same(table: Mapping[Any, Any], known: dict[Any, Any]) -> bool:
