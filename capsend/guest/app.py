@@ -111,6 +111,11 @@ def _run_again(program: str, call: str) -> str:
         streams.flush()
 
 
+def _rehearsed(program: str, call: str) -> str:
+    renewal.forget_start()
+    return WitWorld().run(program, call)
+
+
 sqlite.install()
 time_zones.install()
 network.install_loops()
@@ -126,7 +131,9 @@ sys.path.clear()
 sys.path_importer_cache.clear()
 linecache.clearcache()
 # All code of a call is rehearsed: code that runs for the first time writes to its pages.
-snapshot.rehearse(WitWorld().run)
+snapshot.rehearse(_rehearsed)
+snapshot.gather_code(_rehearsed)
+snapshot.rehearse(_rehearsed)
 renewal.forget_start()
 snapshot.list_objects()
-snapshot.plug_holes()
+snapshot.finish()

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import gc
 import json
+import operator
 import pathlib
 import sys
 import types
 import zlib
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from capsend.codec.operations import Operation
 
 from . import host_operations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _TIMES = 50
 _ROOM = 8 << 20
@@ -35,11 +36,59 @@ _plugs: list[object] = []
 def rehearse(run: Callable[[str, str], str]) -> None:
     """Make all sample calls until the interpreter has specialized the code that every call runs."""
     path = pathlib.Path(__file__).with_name("rehearsal.json")
-    _calls.extend(json.loads(path.read_text("ascii")))
-    # Each call is made in the two ways of a first and a later process: with functions to compile, and with compiled ones.
-    _calls.extend([(_compiled(run, program, call), call) for program, call in _calls])
+    if not _calls:
+        _calls.extend(json.loads(path.read_text("ascii")))
+        # Each call is made in the two ways of a first and a later process: with functions to compile, and with compiled ones.
+        _calls.extend([(_compiled(run, program, call), call) for program, call in _calls])
     for _ in range(_TIMES):
         _make_calls(run, _calls)
+
+
+def gather_code(run: Callable[[str, str], str]) -> None:
+    """Move the code that calls run to one place, that of the simplest call first; all calls must be rehearsed again.
+
+    The interpreter counts in the code itself, at branches and where it has not specialized an instruction: a process writes to the pages
+    of all code that it runs. (A function with moved code is called by the general instruction, which the specialized one for calls beats
+    by less than the pages cost.)
+    """
+    plug_holes()
+    functions = [thing for thing in gc.get_objects() if type(thing) is types.FunctionType]
+    codes = list({id(code): code for function in functions for code in _code_in(function.__code__)}.values())
+    known = set(map(id, codes))
+    # The old code stays alive until all is moved: new code would be placed in the holes that it leaves.
+    moved = {id(code): code.replace() for code in _code_run_by(run) if id(code) in known}
+    # A function's code contains the code of the functions in it.
+    for code in codes:
+        parts = [moved.get(id(part), part) for part in code.co_consts]
+        if not all(map(operator.is_, parts, code.co_consts)):
+            moved[id(code)] = moved.get(id(code), code).replace(co_consts=tuple(parts))
+    for function in functions:
+        if id(function.__code__) in moved:
+            function.__code__ = moved[id(function.__code__)]
+    unplug_holes()
+
+
+def _code_run_by(run: Callable[[str, str], str]) -> list[types.CodeType]:
+    """Return the code that the sample calls run, in the order in which it first runs, the simplest call first."""
+    found: dict[int, types.CodeType] = {}
+    monitoring: Any = sys.monitoring  # type: ignore[attr-defined]  # since 3.12; the guest is newer
+    tool, event = monitoring.PROFILER_ID, monitoring.events.PY_START
+    monitoring.use_tool_id(tool, "capsend")
+    monitoring.register_callback(tool, event, lambda code, _offset: found.setdefault(id(code), code))
+    monitoring.set_events(tool, event)
+    for call in reversed(_calls):
+        _make_calls(run, [call])
+    monitoring.set_events(tool, monitoring.events.NO_EVENTS)
+    monitoring.free_tool_id(tool)
+    return list(found.values())
+
+
+def _code_in(code: types.CodeType) -> Iterator[types.CodeType]:
+    """Yield a code object after all code within it."""
+    for part in code.co_consts:
+        if type(part) is types.CodeType:
+            yield from _code_in(part)
+    yield code
 
 
 def _compiled(run: Callable[[str, str], str], program: str, call: str) -> str:
@@ -113,7 +162,6 @@ def plug_holes() -> None:
     An object's `id` is its address. Objects at `edge` or above are in the room at the end, which is kept free.
     """
     gc.collect()
-    gc.freeze()
     first = used = len(_plugs)
     _plugs.extend([None] * _MOST)
     edge = id(bytes(_ROOM))
@@ -124,6 +172,13 @@ def plug_holes() -> None:
     while used < first + _MOST and id(smallest := 0.5 + used) < edge:
         _plugs[used] = smallest
         used += 1
+
+
+def finish() -> None:
+    """Arrange the heap for the processes, as the last step before the snapshot."""
+    gc.collect()
+    gc.freeze()
+    plug_holes()
 
 
 def unplug_holes() -> None:
