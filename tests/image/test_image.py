@@ -284,3 +284,16 @@ def test_new_objects_lie_behind_all_that_the_image_holds() -> None:
     last, made = Environment().spawn(where_things_lie).result(timeout=60)
     # Objects freed at the start of a program may be reused: one hole, instead of the image's holes.
     assert sum(place < last for place in made) <= 1, (last, made)
+
+
+def where_code_lies() -> list[int]:
+    runtime, rebuild = sys.modules["capsend_guest.runtime"], sys.modules["capsend_guest.rebuild"]
+    program, watch = rebuild.Program, sys.modules["capsend_guest.changes"].Watch
+    functions = runtime.run, runtime._answered, program.execute, program._bind, program._fill, watch.look, watch.change
+    return [id(function.__code__) for function in functions]
+
+
+def test_code_that_every_process_runs_lies_in_one_place() -> None:
+    """The interpreter writes to the code that it runs: in one place, it writes to a few pages and not to one for each function."""
+    places = Environment().spawn(where_code_lies).result(timeout=60)
+    assert max(places) - min(places) < 1 << 19, places
