@@ -38,6 +38,10 @@ def run(program: str, call: str) -> str:
     host_functions.begin(rebuilt)
     try:
         parts = codec.loads(program)
+        if "code" in parts:
+            rebuilt.take_code(parts["code"])
+        elif "compile" in parts:  # before any other request: the host believes only the first one
+            host_operations.request(Operation.CODE, rebuilt.compile(parts["steps"]))
         if "logging" in parts:
             logging.getLogger().setLevel(parts["logging"])
         if "variables" in parts:
@@ -48,10 +52,6 @@ def run(program: str, call: str) -> str:
         if "handles" in parts:
             rebuilt.handles = handles.receive(parts["handles"])
         rebuilt.has_parent = "parent" in parts
-        if "code" in parts:
-            rebuilt.take_code(parts["code"])
-        elif "compile" in parts:
-            host_operations.request(Operation.CODE, rebuilt.compile(parts["steps"]))
         rebuilt.execute(parts["steps"])
         # Parts of a call are not copied needlessly: arguments may be large.
         start = call.index(":") + 1

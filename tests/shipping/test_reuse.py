@@ -58,6 +58,21 @@ def test_code_of_one_process_is_loaded_by_later_ones() -> None:
     assert spawn(answer).result() == 42
 
 
+def size(data: bytes) -> int:
+    """Return a size."""
+    return len(data)
+
+
+def test_code_is_kept_although_the_arguments_are_fetched_from_the_host() -> None:
+    """The host believes only the first request of a process."""
+    for _ in range(3):
+        assert spawn(size, bytes(300_000)).result() == 300_000
+    image = default().image
+    reuse = ship(size, (b"",), {}, knows=image.knows, image=image).reuse
+    assert reuse is not None
+    assert reuse.code
+
+
 def forging(forged: str) -> Callable[[], int]:
     """Return a function that sends code to the host, as the runtime does for the program."""
 
