@@ -22,6 +22,8 @@ _WORD: Final = struct.Struct("<I")
 _PENDING: Final = frozenset({1, 2})
 """The values of a word about pending signals while a signal is pending: a flag, or a bit among others."""
 
+_FLAGS: Final = 0xFF
+
 _PAGE: Final = 4096
 _WORDS: Final = 3
 _opened: dict[int, int] = {}
@@ -150,7 +152,7 @@ def find_signals(make: Callable[[Callable[[int, str], str]], Guest]) -> tuple[tu
 
 
 def _pending_words(without: list[bytes], pending: list[bytes]) -> Iterator[tuple[int, int]]:
-    """Yield (address, value) of the words that are 0 in all looks *without*, and one pending value in all looks *pending*."""
+    """Yield (address, value) of the words whose flags are 0 in all looks *without*, and one pending value in all looks *pending*."""
     for start in range(0, min(map(len, [*without, *pending])), _PAGE):
         pages = [shot[start : start + _PAGE] for shot in without]
         others = [shot[start : start + _PAGE] for shot in pending]
@@ -158,8 +160,10 @@ def _pending_words(without: list[bytes], pending: list[bytes]) -> Iterator[tuple
             continue
         for offset in range(0, len(pages[0]) - 3, _WORD.size):
             word = pages[0][offset : offset + 4], others[0][offset : offset + 4]
-            value = int.from_bytes(word[1], "little")
-            if word[0] != bytes(4) or value not in _PENDING:
+            before = int.from_bytes(word[0], "little")
+            value = before ^ int.from_bytes(word[1], "little")
+            # The interpreter keeps a version above the bits of one of the words.
+            if value not in _PENDING or before & _FLAGS:
                 continue
             alike = all(page[offset : offset + 4] == word[0] for page in pages)
             if alike and all(page[offset : offset + 4] == word[1] for page in others):

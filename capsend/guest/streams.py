@@ -32,6 +32,7 @@ class _HostWriter(io.RawIOBase):
 
     def __init__(self, operation: int, number: int, name: str) -> None:
         self.name = name
+        self.has_written = False
         self._operation = operation
         self._number = number
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
@@ -47,6 +48,7 @@ class _HostWriter(io.RawIOBase):
         return self._number
 
     def write(self, data: Any) -> int:
+        self.has_written = True
         view = memoryview(data).cast("B")
         for start in range(0, len(view), _CHUNK):
             text = self._decoder.decode(view[start : start + _CHUNK])
@@ -106,6 +108,11 @@ class _Text(io.TextIOWrapper):
     def flush(self) -> None:
         super().flush()
         self._raw.pass_on()
+
+    def end(self) -> None:
+        """Make the host show the text, if there is any."""
+        if self._raw.has_written:
+            self._raw.pass_on()
 
 
 # The numbers of the operations equal the descriptors; `capsend.codec.operations` is imported after this module.
@@ -190,7 +197,7 @@ def install() -> None:
 
 
 def flush() -> None:
-    """Send the rest of the last lines; a stream that the program closed or replaced is not touched."""
+    """Send the rest of the last lines, and flush standard error; a stream that the program closed or replaced is not touched."""
     streams: Any = sys.stdout, sys.stderr
     if sys.stdout is not sys.__stdout__ or sys.stderr is not sys.__stderr__:
         streams = {*streams, sys.__stdout__, sys.__stderr__}
@@ -198,5 +205,7 @@ def flush() -> None:
         try:
             # The host itself shows the rest when a process ends.
             io.TextIOWrapper.flush(stream) if type(stream) is _Text else stream.flush()
+            if stream is sys.stderr and type(stream) is _Text:
+                stream.end()
         except (AttributeError, ValueError, OSError):
             continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final, NoReturn
 
 from capsend.exceptions import CaptureError
+from capsend.shipping.entities import NOT_NAMED
 from capsend.shipping.examining import EXAMINING
 
 _uses: list[CaptureError] = []
@@ -139,26 +140,30 @@ class Unsent:
 
     Args:
         name: the name of the value in the user's program.
-        reason: the reason why the value was not sent; its second line, if any, is the cure.
+        reason: the reason why the value was not sent; its second line, if any, is the cure. None if no code names the value.
     """
 
     __slots__ = ("_name", "_reason")
     __capsend_unsent__ = True
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(self, name: str, reason: str | None = None) -> None:
         # A module has many: the message is put together when it is needed.
         _set(self, "_name", name)
         _set(self, "_reason", reason)
 
 
+def _reason_of(placeholder: Unsent) -> str:
+    return str(object.__getattribute__(placeholder, "_reason") or NOT_NAMED)
+
+
 def message_of(placeholder: Unsent) -> str:
     """Return the message of a placeholder's error."""
-    words = str(object.__getattribute__(placeholder, "_reason")).partition("\n")[0]
+    words = _reason_of(placeholder).partition("\n")[0]
     return f"{object.__getattribute__(placeholder, '_name')} was not sent with the program: {words}"
 
 
 def _cure(placeholder: Unsent) -> str:
-    known = str(object.__getattribute__(placeholder, "_reason")).partition("\n")[2]
+    known = _reason_of(placeholder).partition("\n")[2]
     if known:
         return known
     if message_of(placeholder).endswith("which is not ProcessSend"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from capsend.codec.text import NotEncodable
+
+
+NOT_NAMED: Final = "no code that was sent with it names it"
+"""The reason why most values of a module are not sent; a step does not repeat it."""
 
 
 @attrs.define(eq=False)

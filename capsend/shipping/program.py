@@ -30,7 +30,7 @@ step                                                effect
 `["I", value, place]`                                entity: an item of a value; those that hold each other are written as one
 `["u", name, reason]`                               entity: a placeholder for a value that stays on the host
 `["s", function, parts]`                            fill a function: defaults, cells, attributes, annotations
-`["b", module, {name: reference}]`                  fill a module; `[reason]` stands for what stays on the host, null for what comes later
+`["b", module, {name: reference}]`                  fill a module; `[reason]` stands for what stays on the host, `[]` for what no code names, null for what comes later
 `["x", class, {name: reference}, {name: reason}]`   fill a class; the names of the second stay on the host
 `["e", module, name]`                               declare a global `PerProcess[...]`
 `["E", class, name]`                                a class attribute that a declaration file of the host declares `PerProcess[...]`
@@ -56,7 +56,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from capsend import codec
-from capsend.shipping.entities import Entity, Reference
+from capsend.shipping.entities import NOT_NAMED, Entity, Reference
 from capsend.shipping.entity_description import describe, is_asked
 from capsend.shipping.graph import Fill, Graph
 from capsend.shipping.identities import is_interned
@@ -350,7 +350,8 @@ class Program(Graph):
         for name in dict.fromkeys([*order, *fill.names, *fill.unsent]):
             reference = fill.names.get(name)
             if reference is None:
-                names[name] = [fill.unsent[name]]
+                reason = fill.unsent[name]
+                names[name] = [] if reason == NOT_NAMED else [reason]
             elif reference is LATER:
                 names[name] = None
             elif _is_late(reference):

@@ -71,7 +71,7 @@ def test_a_refusal_is_read_as_a_word_and_details() -> None:
 
 def test_operations_are_dispatched_by_their_numbers() -> None:
     """Mail and children have ranges of their own, and no operation is without a place."""
-    others = {Operation.END, Operation.LOOK, Operation.CALL, Operation.GIVE}
+    others = {Operation.END, Operation.LOOK, Operation.CALL, Operation.GIVE, Operation.CODE}
     small = {each for each in Operation if each < MAIL.start} - others
     assert {each for each in Operation if each in MAIL or each in CHILDREN} | others | small == set(Operation)
     # The streams of a process are made before the table is there, by the numbers of their descriptors.

@@ -142,9 +142,7 @@ def test_programs_of_many_functions_answer_alike_each_time() -> None:
 def failing() -> int:
     """Fail in the middle of a line."""
     numbers = [1, 2]
-    return numbers[0] + numbers[
-        7
-    ]
+    return numbers[0] + numbers[7]
 
 
 def test_traceback_of_loaded_code_is_that_of_compiled_code() -> None:

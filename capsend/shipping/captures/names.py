@@ -18,6 +18,7 @@ from capsend.shipping.captures.context import ABSENT, CANNOT_BE_SENT, NOT_IN_IMA
 from capsend.shipping.captures.missing import missing_cure, missing_part
 from capsend.shipping.captures.origins import Origin, is_placeholder
 from capsend.shipping.captures.texts import ASKING
+from capsend.shipping.entities import NOT_NAMED
 from capsend.shipping.varying import Spot, is_loose, shape_of
 from capsend.source.modules import loaded
 from capsend.source.references import Read
@@ -260,7 +261,7 @@ class Names:
                     program.bind(entity, name, reference)
                     self._may_vary(namespace, entity, name, value, reference, None)
                 else:
-                    program.withhold(entity, name, "no code that was sent with it names it")
+                    program.withhold(entity, name, NOT_NAMED)
 
     def module_value(self, module: types.ModuleType) -> Entity:
         """Reach a module used as a value: a module of the image is sent by name, a user module with all names that can be sent.
