@@ -283,7 +283,7 @@ def are_twins(one: types.FunctionType, other: types.FunctionType) -> bool:
         return False
     if not _hold_alike(one, other) or vars(one) or vars(other):
         return False
-    if one.__builtins__ is not other.__builtins__:  # type: ignore[attr-defined]  # typeshed lacks it
+    if getattr(one, "__builtins__", None) is not getattr(other, "__builtins__", None):
         return False
     if "<" not in one.__qualname__ or len(getattr(one, "__type_params__", "")):
         return False

@@ -30,7 +30,7 @@ step                                                effect
 `["I", value, place]`                                entity: an item of a value; those that hold each other are written as one
 `["u", name, reason]`                               entity: a placeholder for a value that stays on the host
 `["s", function, parts]`                            fill a function: defaults, cells, attributes, annotations
-`["b", module, {name: reference}]`                  fill a module; `[reason]` stands for what stays on the host, `[]` for what no code names, null for what comes later
+`["b", module, {name: reference}]`                  fill a module; `[reason]` or `[]` for what stays on the host, null for what comes later
 `["x", class, {name: reference}, {name: reason}]`   fill a class; the names of the second stay on the host
 `["e", module, name]`                               declare a global `PerProcess[...]`
 `["E", class, name]`                                a class attribute that a declaration file of the host declares `PerProcess[...]`
