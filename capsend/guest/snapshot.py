@@ -93,9 +93,8 @@ def _code_in(code: types.CodeType) -> Iterator[types.CodeType]:
 
 def _compiled(run: Callable[[str, str], str], program: str, call: str) -> str:
     """Return a program with its compiled functions."""
-    code: list[str] = []
-    _make_calls(run, [(f'{{"compile":1,{program[1:]}', call)], code.append)
-    return f'{{"code":"{code[0]}",{program[1:]}' if code[0] else program
+    (code,) = _make_calls(run, [(f'{{"compile":1,{program[1:]}', call)])
+    return f'{{"code":"{code}",{program[1:]}' if code else program
 
 
 def rehearse_again(run: Callable[[str, str], str]) -> None:
@@ -103,14 +102,13 @@ def rehearse_again(run: Callable[[str, str], str]) -> None:
     _make_calls(run, _calls[-1:])
 
 
-def _make_calls(
-    run: Callable[[str, str], str], calls: list[tuple[str, str]], keep: Callable[[str], object] = len
-) -> None:
-    """Make calls and remove all traces of them, in modules and output; *keep* gets the code that they send to the host."""
+def _make_calls(run: Callable[[str, str], str], calls: list[tuple[str, str]]) -> list[str]:
+    """Make calls, remove all traces of them in modules and output, and return the code that they sent to the host."""
+    sent: list[str] = []
 
     def request(operation: int, payload: str) -> str:
         if operation == Operation.CODE:
-            keep(payload)
+            sent.append(payload)
         return ""
 
     modules, real = dict(sys.modules), host_operations.request
@@ -123,6 +121,7 @@ def _make_calls(
     finally:
         host_operations.request = real
         sys.modules.update(modules)
+    return sent
 
 
 def list_objects() -> None:

@@ -63,13 +63,13 @@ class Prepared:
     _head: str = ""
     _written: Written | None = None
     objects: list[object] = attrs.field(default=attrs.Factory(lambda self: self.program.objects, takes_self=True))
-    reuse: Reuse = attrs.field(factory=Reuse)
+    reuse: Reuse = attrs.field(default=attrs.Factory(lambda self: Reuse(len(self.text)), takes_self=True))
     is_extensible: bool = True
 
     @property
     def size(self) -> int:
-        """Bytes that it keeps: its text, and the values from which the text was made."""
-        return _OVERHEAD + 2 * len(self.text) + len(self._head)
+        """Bytes that it keeps: its text, the values from which the text was made, and room for its code."""
+        return _OVERHEAD + 2 * len(self.text) + len(self._head) + self.reuse.room
 
     def still_true(self) -> bool:
         """Return whether everything that was read is the same now."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 _MOST: Final = 1 << 18
-"""The most characters of code that are kept for one program."""
+_TO_TEXT: Final = 6
+"""The most characters of code that are kept for one program, and for each character of its text."""
 
 
 NO_STEPS: Final = "0:"
@@ -19,16 +20,21 @@ NO_STEPS: Final = "0:"
 class Reuse:
     """The part of the work for one program that is done once.
 
+    Args:
+        size: the characters of the program's text.
+
     Attributes:
+        room: the most characters of code.
         code: the functions as the image's `marshal` writes code objects, in hexadecimal, separated by commas, in the order of the
             program; empty if there are none; None before they are known.
         is_code_wanted: True if the next process is asked for the code.
         is_preloaded: True once the modules are loaded whose exceptions the program can raise.
     """
 
-    __slots__ = ("code", "is_code_wanted", "is_preloaded")
+    __slots__ = ("code", "is_code_wanted", "is_preloaded", "room")
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
+        self.room: int = min(_TO_TEXT * size, _MOST)
         self.code: str | None = None
         self.is_code_wanted: bool = False
         self.is_preloaded: bool = False
@@ -40,7 +46,7 @@ class Reuse:
     def take_code(self, payload: str) -> None:
         """Keep what a process answers; a text that is too long, or is not code, counts as empty."""
         self.is_code_wanted = False
-        self.code = payload if len(payload) <= _MOST and _is_hexadecimal(payload.replace(",", "")) else ""
+        self.code = payload if len(payload) <= self.room and _is_hexadecimal(payload.replace(",", "")) else ""
 
 
 def _is_hexadecimal(text: str) -> bool:

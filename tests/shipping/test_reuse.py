@@ -98,7 +98,7 @@ def test_program_cannot_send_its_own_code() -> None:
 @pytest.mark.parametrize("payload", ["zz", "ab cd", "0", "abé0", "ab\nab", "ab" * MOST], ids=range(6))
 def test_what_is_no_code_is_not_kept_and_not_asked_for_again(payload) -> None:
     """It would break the text of the next process."""
-    reuse = Reuse()
+    reuse = Reuse(MOST)
     reuse.want_code()
     assert reuse.is_code_wanted
     reuse.take_code(payload)
