@@ -68,8 +68,8 @@ class Prepared:
 
     @property
     def size(self) -> int:
-        """Bytes that it keeps: its text, the values from which the text was made, and room for its code."""
-        return _OVERHEAD + 2 * len(self.text) + len(self._head) + self.reuse.room
+        """Bytes that it keeps: its text, the values from which the text was made, and its code, which comes later."""
+        return _OVERHEAD + 2 * len(self.text) + len(self._head) + len(self.reuse.code or "")
 
     def still_true(self) -> bool:
         """Return whether everything that was read is the same now."""
@@ -178,7 +178,6 @@ class _Kept:
             types.CodeType, tuple[weakref.ref[types.FunctionType], _Held | None]
         ] = weakref.WeakKeyDictionary()
         self._closures: dict[tuple[int, object], types.FunctionType] = {}
-        self._bytes = 0
 
     def get(self, function: object, image: object) -> Prepared | None:
         """Return the program of a function, if one is kept and still valid."""
@@ -208,15 +207,17 @@ class _Kept:
             self._programs[id(function), image] = function, prepared
             if isinstance(function, types.FunctionType) and "<" in function.__qualname__:
                 self._closures[id(function.__code__), image] = function
-            self._bytes += prepared.size
             code = getattr(function, "__code__", function)
             of_one_code = [
                 key for key, (other, _) in self._programs.items() if getattr(other, "__code__", other) is code
             ]
             for key in of_one_code[:-MOST_OF_ONE_CODE]:
                 self._drop(key)
-            while len(self._programs) > MOST or self._bytes > MOST_BYTES:
-                self._drop(next(iter(self._programs)))
+            size = sum(known.size for _, known in self._programs.values())
+            while len(self._programs) > MOST or size > MOST_BYTES:
+                oldest = next(iter(self._programs))
+                size -= self._programs[oldest][1].size
+                self._drop(oldest)
 
     def is_worth_it(self, function: _Callable) -> bool:
         """Return whether a function will probably be spawned again."""
@@ -232,7 +233,6 @@ class _Kept:
     def _drop(self, key: tuple[int, object]) -> None:
         known = self._programs.pop(key, None)
         if known is not None:
-            self._bytes -= known[1].size
             code = (id(getattr(known[0], "__code__", None)), key[1])
             if self._closures.get(code) is known[0]:
                 del self._closures[code]

@@ -180,17 +180,18 @@ def test_closures_that_come_again_are_kept_within_bounds():
 
 def test_bytes_of_kept_programs_are_bounded(monkeypatch):
     """The oldest go first."""
-    monkeypatch.setattr(prepared, "MOST_BYTES", 600_000)
+    monkeypatch.setattr(prepared, "MOST_BYTES", 200_000)
     kept = prepared._Kept()
     image = default().image
     for name in ("a", "b", "c"):
         function: Any = type(known)(known.__code__, {"__name__": __name__}, name)
-        text = " " * 50_000
-        program = attrs.evolve(prepared.prepared_for(known, image.knows, image), text=text, reuse=Reuse(len(text)))
+        text, reuse = " " * 30_000, Reuse(30_000)
+        reuse.take_code("ab" * 20_000)  # counts as well
+        program = attrs.evolve(prepared.prepared_for(known, image.knows, image), text=text, reuse=reuse)
         for _ in range(2):
             kept.keep(function, image, program)
     sizes = [program.size for _, program in kept._programs.values()]
-    assert sum(sizes) <= 600_000
+    assert sum(sizes) <= 200_000
     assert len(sizes) == 1
 
 
