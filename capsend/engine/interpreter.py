@@ -187,7 +187,7 @@ class Guest(ComponentInstance):
         self._returned = False
         try:
             self.configure(memory, mounts)
-            writes = bool(mounts) and any(mount.write for mount in mounts)
+            writes = any(mount.write for mount in mounts)
             linker = template.writing_linker if writes else template.linker
             # A guest in a slot needs less time than getting the GIL back, and no code of an image runs meanwhile.
             quick = {} if template.slots is None else {"call": capi.instantiate}

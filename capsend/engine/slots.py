@@ -210,13 +210,9 @@ def _scanner(process: int) -> Any:
     except OSError:
         return None
     ioctl = _libc().ioctl
-    kept: list[Any] = []  # buffers between two scans: one for each thread that scans at the same time
 
     def scan(base: int, size: int) -> list[tuple[int, int]] | None:
-        try:
-            regions = kept.pop()
-        except IndexError:
-            regions = ctypes.create_string_buffer(_MOST_STRETCHES * _REGION.size)
+        regions = ctypes.create_string_buffer(_MOST_STRETCHES * _REGION.size)
         # Pages in memory or swapped out that are neither the file's nor the zero page: the two inverted bits must be
         # unset.
         request = ctypes.create_string_buffer(
@@ -228,10 +224,9 @@ def _scanner(process: int) -> Any:
         )  # fmt: skip
         count: int = ioctl(file, _SCAN, ctypes.addressof(request))
         (end,) = struct.unpack_from("=Q", request, _WALK_END)
-        table = array("Q", ctypes.string_at(regions, max(count, 0) * _REGION.size))
-        kept.append(regions)
         if count < 0 or end < base + size:
             return None
+        table = array("Q", ctypes.string_at(regions, count * _REGION.size))
         starts = table[0::3].tolist()
         sizes = [*map(operator.sub, table[1::3], starts)]
         return [*zip(starts, sizes, strict=True)] if sum(sizes) <= MOST_KEPT * _PAGE else None

@@ -106,22 +106,18 @@ class Ready:
                 self._changed.notify_all()
             raise
 
+    def _lacking(self) -> list[Template]:
+        """Return the images of which fewer guests wait than should; called with the lock."""
+        return [template for template, waiting in self._waiting.items() if len(waiting) < SIZE]
+
     def _next_lack(self) -> Template | None:
         dropped: list[Guest] = []
         with self._changed:
-            lacking: list[Template] = []
-            while not self._closed and not lacking:
-                left = self._pause()
-                if left <= 0:
-                    lacking = [template for template, waiting in self._waiting.items() if len(waiting) < SIZE]
-                    if not lacking and time.monotonic() - self._last > _PATIENCE:
-                        break
-                    left = _QUIET
-                if not lacking:
-                    self._changed.wait(left)
+            while not self._closed and (left := self._pause()) > -_PATIENCE and (left > 0 or not self._lacking()):
+                self._changed.wait(left if left > 0 else _QUIET)
             while len(self._waiting) > _TEMPLATES:
                 dropped.extend(self._waiting.popitem(last=False)[1])
-            lacking = [template for template in lacking if template in self._waiting]
+            lacking = self._lacking()
             if self._closed or not lacking:
                 self._filling = False
                 self._changed.notify_all()
