@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import json
 import operator
 import os
-import statistics
+import subprocess
+import sys
 import sysconfig
-import threading
 import time
 import tokenize
 from concurrent.futures import as_completed
@@ -23,6 +24,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+import capsend
 from capsend.commands import showcase
 from capsend.commands.display import hanging
 from capsend.environment import Environment
@@ -42,9 +44,6 @@ _NOT_SURVEYED: Final = frozenset(
 )
 """Packages of tables, desktop packages and obsolete ones: they would only lengthen the demonstration."""
 
-_LATENCIES: Final = 51
-_WARM: Final = 5
-_IDLE: Final = 32
 _MARGIN: Final = "  "
 _SUBJECT: Final = 17
 """Columns for the first words of a line."""
@@ -59,11 +58,15 @@ class Figures:
 
     Attributes:
         spawn: seconds from spawn to result of a trivial function, the median.
+        spawns: how many were measured.
         memory: bytes of private memory of one more live, idle process; None if the system does not report it.
+        processes: how many were measured.
     """
 
     spawn: float
+    spawns: int
     memory: float | None
+    processes: int
 
 
 def run(to: Console) -> bool:
@@ -269,44 +272,20 @@ def _progress(total: int, to: Console) -> Iterator[Callable[[], None]]:
 
 
 def measure() -> Figures:
-    """Measure the present latency of a spawn and the memory of a process on this machine."""
-    program = showcase.load("selftest")
-    environment = Environment()
-    environment.spawn(program.nothing).result()
-    times = []
-    for _ in range(_LATENCIES):
-        started = time.perf_counter()
-        environment.spawn(program.nothing).result()
-        times.append(time.perf_counter() - started)
-    return Figures(spawn=statistics.median(times), memory=_memory_of_one(program.rest))
+    """Measure the present latency of a spawn and the memory of a process on this machine.
 
-
-def _memory_of_one(rest: Callable[[float], None]) -> float | None:
-    """Measure as `tests/bench` does: the first processes load things that later ones share."""
-    ready = threading.Semaphore(0)
-    environment = Environment(stdout=lambda _text: ready.release())
-    with contextlib.ExitStack() as stack:
-
-        def start(count: int) -> None:
-            for _ in range(count):
-                stack.enter_context(environment.spawn(rest, 60.0))
-            for _ in range(count):
-                ready.acquire(timeout=60)
-
-        start(_WARM)
-        before = _private_memory()
-        start(_IDLE)
-        after = _private_memory()
-    return None if before is None or after is None else (after - before) / _IDLE
-
-
-def _private_memory() -> int | None:
-    """Return the bytes of memory that belong to this OS process alone; None on systems other than Linux."""
-    try:
-        text = Path("/proc/self/smaps_rollup").read_text(encoding="ascii")
-    except OSError:
-        return None
-    return sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Private_"))
+    Raises:
+        subprocess.CalledProcessError: the program of `showcase/figures.py` failed.
+    """
+    ours = str(Path(capsend.__file__).parents[1])
+    paths = os.pathsep.join(path for path in (ours, os.environ.get("PYTHONPATH")) if path)
+    printed = subprocess.run(  # noqa: S603 # our own file
+        [sys.executable, "-P", showcase.FOLDER / "figures.py"],
+        env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+    return Figures(**json.loads(printed))
 
 
 def _show_figures(figures: Figures, to: Console) -> None:
@@ -314,11 +293,11 @@ def _show_figures(figures: Figures, to: Console) -> None:
     _line(
         to,
         "start",
-        f"{figures.spawn * 1000:.1f} ms from spawn to result, a fresh process (median of {_LATENCIES})",
+        f"{figures.spawn * 1000:.1f} ms from spawn to result, a fresh process (median of {figures.spawns})",
         good=True,
     )
     if figures.memory is not None:
-        text = f"{figures.memory / 1e6:.1f} MB for one more live, idle process (mean of {_IDLE})"
+        text = f"{figures.memory / 1e6:.1f} MB for one more live, idle process (mean of {figures.processes})"
         _line(to, "memory", text, good=True)
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from capsend.codec.instances import BASES, fields_of, plan_of
 
-from . import inbox
+from . import inbox, streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -259,7 +259,7 @@ def resume(entries: int) -> None:
 
 
 def _interrupt(_number: int, _frame: Any) -> None:
-    if _sessions and _sessions[0].is_interruptible:
+    if _sessions and _sessions[0].is_interruptible and not streams.writing.holds_back():
         raise KeyboardInterrupt
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _io
+import _thread
 import builtins
 import codecs
 import faulthandler
@@ -25,6 +26,32 @@ FINDERS: list[Callable[[Any], bytes | None]] = []
 """The functions that return the content of files that are not on the file system."""
 
 _open_file, _write_file = io.open, os.write
+
+
+class _Interrupt(int):
+    """The number of a signal, whose attribute simulates the signal.
+
+    It is a getter in C: no Python code runs between it and the return from the function that reads it, and so no handler.
+    """
+
+    now = property(_thread.interrupt_main)
+
+
+class _Writing:
+    """Holds interrupts back while text is on its way to the host: a `BufferedWriter` whose raw stream fails writes the text again."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+        self.was_interrupted = False
+
+    def holds_back(self) -> bool:
+        """Return whether an interrupt has to wait; it comes when the text has been written."""
+        self.was_interrupted |= self.is_on
+        return self.is_on
+
+
+writing = _Writing()
+_INTERRUPT = _Interrupt(2)
 
 
 class _HostWriter(io.RawIOBase):
@@ -50,11 +77,19 @@ class _HostWriter(io.RawIOBase):
     def write(self, data: Any) -> int:
         self.has_written = True
         view = memoryview(data).cast("B")
-        for start in range(0, len(view), _CHUNK):
-            text = self._decoder.decode(view[start : start + _CHUNK])
-            if text:
-                host_operations.request(self._operation, text)
-        return len(view)
+        size = len(view)
+        writing.is_on = True
+        try:
+            for start in range(0, size, _CHUNK):
+                text = self._decoder.decode(view[start : start + _CHUNK])
+                if text:
+                    host_operations.request(self._operation, text)
+        finally:
+            writing.is_on = False
+            if writing.was_interrupted:
+                writing.was_interrupted = False
+                _INTERRUPT.now  # noqa: B018
+        return size
 
     def pass_on(self) -> None:
         """Make the host show the text so far, even without a line end."""

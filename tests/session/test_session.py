@@ -429,6 +429,23 @@ def test_interrupt_is_a_keyboard_interrupt_inside(live: Session) -> None:
     thread.join()
 
 
+@pytest.mark.parametrize(
+    "text", ["print('begun', flush=True)", "print('begun')", "import os\nos.write(1, b'begun\\n')"]
+)
+def test_line_that_an_interrupt_meets_is_written_once(text: str) -> None:
+    """The interrupt comes while the host writes it."""
+    lines: list[str] = []
+
+    def write(line: str) -> None:
+        lines.append(line)
+        live.interrupt()
+
+    with Session(Environment(stdout=write, timeout=PATIENCE)) as live:
+        assert "KeyboardInterrupt" in live.execute(f"{text}\nwhile True: pass").traceback
+        live.execute("print('next')")
+    assert lines == ["begun\n", "next\n"]
+
+
 def test_interrupt_of_an_idle_session_does_nothing(live: Session) -> None:
     """Nor to the next cell."""
     assert not live.interrupt()

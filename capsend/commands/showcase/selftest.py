@@ -27,15 +27,3 @@ def spin() -> None:
     """Run for ever."""
     while True:
         pass
-
-
-def rest(seconds: float) -> None:
-    """Print a line, and sleep."""
-    print("resting")
-    import time
-
-    time.sleep(seconds)
-
-
-def nothing() -> None:
-    """Do nothing."""
