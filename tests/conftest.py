@@ -122,12 +122,19 @@ def template() -> Template:
 
 
 @pytest.fixture(scope="session")
-def two_nodes(template) -> Iterator[Cluster]:
-    """A cluster that all tests share: two nodes on this machine. No test may end a node of it."""
+def shared_cluster(template) -> Iterator[Cluster]:
+    """Two nodes on this machine; no pause of the machine is a loss."""
     from capsend import Cluster
 
-    with Cluster.local(2) as cluster:
+    with Cluster.local(2, lost_after=300.0) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def two_nodes(shared_cluster) -> Cluster:
+    """A cluster that all tests share. No test may end a node of it; who finds one ended says why."""
+    assert len(shared_cluster.nodes) == 2, shared_cluster._home.switch.gone
+    return shared_cluster
 
 
 EVERYWHERE = os.environ.get("CAPSEND_EVERYWHERE") == "1"

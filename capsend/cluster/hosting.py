@@ -31,6 +31,7 @@ from capsend.image.image import Image
 from capsend.runtime import running
 from capsend.runtime.operations import OPERATIONS
 from capsend.shipping.outcomes import Outcome, outcome_of
+from capsend.shipping.reuse import Reuses
 
 if TYPE_CHECKING:
     import socket
@@ -90,6 +91,7 @@ class Host:
         self._ending = threading.Lock()
         self._paced = threading.local()
         self._images = Images()
+        self._reuses = Reuses()
         self._modules = Modules(self.switch, start=self._start_module, fail=self._fail)
         self._credentials = credentials
         self._heartbeat = heartbeat
@@ -242,6 +244,7 @@ class Host:
             number,
             name,
             takes_mailbox,
+            repeated,
             limits,
             full,
             variables,
@@ -273,6 +276,7 @@ class Host:
                 self.switch.grants(references),
                 takes_mailbox=takes_mailbox,
                 segments=tuple(segments),
+                reuse=self._reuses.of(repeated, len(program)) if repeated else None,
                 number=number,
             )
             life = running.start(

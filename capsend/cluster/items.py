@@ -117,12 +117,14 @@ WORDS: Final[dict[str, tuple[Callable[[Any], bool], ...]]] = {
     "beat": (_seconds, _number),
     # digest of an image file in hexadecimal, True for its last part; the body is the part
     "image": (_text, _flag),
-    # number, name, takes a mailbox, limits, mailbox_full, variables, packages, all packages with versions, digest of an
-    # image file, content key, stdout needed, stderr needed, log level, handles, sizes of program, call and segments
+    # number, name, takes a mailbox, number of a program that is run repeatedly or 0, limits, mailbox_full, variables,
+    # packages, all packages with versions, digest of an image file, content key, stdout needed, stderr needed,
+    # log level, handles, sizes of program, call and segments
     "spawn": (
         _number,
         _text,
         _flag,
+        _number,
         _limits,
         _text,
         _variables,

@@ -21,10 +21,12 @@ def send_call(node: Member, life: RemoteLife, references: list[list[Any]]) -> No
     """Send a node the call of a Python function; *references* are those of its handles."""
     shipment, environment, image = life.shipment, life.environment, life.environment.image
     sizes, body = joined((shipment.program, shipment.call), shipment.segments)
+    reuse = shipment.reuse
     fields = (
         life.number,
         shipment.name[:200],
         shipment.takes_mailbox,
+        reuse.number if reuse is not None and reuse.is_repeated else 0,
         *terms_of(environment),
         [] if image.file is not None else list(image.packages),
         list(image.requirements),

@@ -132,7 +132,8 @@ class HostCalls:
             left = None if end is None else end - time.monotonic()
             if left is not None and left <= 0:
                 # Not `call.answer`, which the worker writes now that the call is cancelled.
-                call.too_late = raised_text(TimeoutError(f"{call.function.name} took longer than {limit:g} s"), None)
+                late = call.refusal or TimeoutError(f"{call.function.name} took longer than {limit:g} s")
+                call.too_late = raised_text(late, None)
                 self.close()
                 return True
             guest.park(left)

@@ -6,6 +6,8 @@ their code before it runs anything of the program. So the code is the image's wo
 
 from __future__ import annotations
 
+import collections
+import itertools
 from typing import Final
 
 _MOST: Final = 1 << 18
@@ -17,13 +19,21 @@ NO_STEPS: Final = "0:"
 """The beginning of the text of a call whose arguments add nothing to the program."""
 
 
+MOST_OF_NODE: Final = 256
+"""The most programs whose code a node keeps."""
+
+_numbers = itertools.count(1)
+
+
 class Reuse:
     """The part of the work for one program that is done once.
 
     Args:
         size: the characters of the program's text.
+        number: the number that another program gave it; the next of this program when None.
 
     Attributes:
+        number: its number, which no other one of this program has.
         room: the most characters of code.
         code: the functions as the image's `marshal` writes code objects, in hexadecimal, separated by commas, in the order of the
             program; empty if there are none; None before they are known.
@@ -31,13 +41,19 @@ class Reuse:
         is_preloaded: True once the modules are loaded whose exceptions the program can raise.
     """
 
-    __slots__ = ("code", "is_code_wanted", "is_preloaded", "room")
+    __slots__ = ("code", "is_code_wanted", "is_preloaded", "number", "room")
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, number: int | None = None) -> None:
+        self.number: int = next(_numbers) if number is None else number
         self.room: int = min(_TO_TEXT * size, _MOST)
         self.code: str | None = None
         self.is_code_wanted: bool = False
         self.is_preloaded: bool = False
+
+    @property
+    def is_repeated(self) -> bool:
+        """True from the second run of the program on."""
+        return self.is_code_wanted or self.code is not None
 
     def want_code(self) -> None:
         """Have the next process asked for the code: the program is run again."""
@@ -47,6 +63,29 @@ class Reuse:
         """Keep what a process answers; a text that is too long, or is not code, counts as empty."""
         self.is_code_wanted = False
         self.code = payload if len(payload) <= self.room and _is_hexadecimal(payload.replace(",", "")) else ""
+
+
+class Reuses:
+    """What a node keeps for the programs of its home: those that were run most recently."""
+
+    def __init__(self) -> None:
+        self._by_number: collections.OrderedDict[int, Reuse] = collections.OrderedDict()
+
+    def of(self, number: int, size: int) -> Reuse:
+        """Return what is kept for a program that home runs repeatedly.
+
+        Args:
+            number: the program's number at home.
+            size: the characters of its text.
+        """
+        found = self._by_number.pop(number, None)
+        if found is None:
+            found = Reuse(size, number=number)
+            found.want_code()
+        self._by_number[number] = found
+        while len(self._by_number) > MOST_OF_NODE:
+            self._by_number.popitem(last=False)
+        return found
 
 
 def _is_hexadecimal(text: str) -> bool:

@@ -39,7 +39,7 @@ SQUARES = """
 def nodes(template, request) -> Iterator[Cluster]:
     """Three nodes for the long forms; those that all tests share for the short ones."""
     if not IS_LONG:
-        yield request.getfixturevalue("two_nodes")
+        yield request.getfixturevalue("shared_cluster")
         return
     with Cluster.local(3, lost_after=120.0) as cluster:
         yield cluster
