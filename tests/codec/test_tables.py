@@ -44,3 +44,18 @@ def test_keys_of_other_classes_are_no_table() -> None:
     """Also where all rows have them."""
     assert columns_of([{Text("a"): row} for row in range(ROWS)]) is None
     assert columns_of([{1: row} for row in range(ROWS)]) is None
+
+
+def test_row_that_occurs_twice_is_no_table() -> None:
+    """It would come back as two rows; rows that something else holds too are one."""
+    rows = [{"a": row} for row in range(ROWS)]
+    others = rows[::2]
+    assert columns_of(rows) is not None
+    assert columns_of([*rows, others[0]]) is None
+    assert columns_of([*({"a": row} for row in range(ROWS)), row := {"a": 1}, row]) is None
+
+
+def test_keys_that_move_from_one_row_to_the_next_are_no_table() -> None:
+    """One after the other they are those of the other rows."""
+    rows = [{"a": row, "b": row} for row in range(ROWS)]
+    assert columns_of([*rows, {"a": 1}, {"b": 1, "a": 1}, {"b": 2}]) is None
