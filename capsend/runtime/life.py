@@ -274,13 +274,14 @@ class Life(Completion):
             if guest is not None:
                 self._memory = guest.memory
                 guest.close()
+                self.guest = None
                 self._tell_end()
-            self.guest = None
 
     def _tell_end(self) -> None:
         from capsend.runtime import pool
 
-        pool.ended()
+        if self.template is not None:
+            pool.ended(self.template)
 
     @property
     def stack(self) -> int:

@@ -1,15 +1,19 @@
 """Ready instances: a few guests made in advance, for a quick start of processes.
 
 Each is used once and closed after its run. The pool is first filled at a program's second spawn, since a program that
-spawns once cannot use it. Filling waits for a moment without spawns: a guest whose memory is in a used slot is made in
-a tenth of a millisecond, and making guests during spawns would compete for the GIL and the caches. Where memory is not
-reused, guests are also made during spawns if few are left and a processor is idle.
+spawns once cannot use it. Filling waits for a moment without spawns: making guests during spawns would compete for the
+GIL and the caches. Where memory is not reused, guests are also made during spawns if few are left and a processor is
+idle.
+
+Where memory is reused, the thread of a process that has ended makes a spare guest in the memory that it has given back:
+while spawns follow each other closely, the next one finds it.
 """
 
 from __future__ import annotations
 
 import _thread
 import collections
+import contextlib
 import os
 import threading
 import time
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
 
 SIZE: Final = 4
 """The most waiting guests of one image; each costs about 1.3 MB."""
+
+SPARES: Final = 2
+"""The most spare guests of one image: for two threads that spawn in turn. Their memory would else be that of idle slots."""
 
 _TEMPLATES: Final = 2
 _BEFORE_FILLING: Final = 2
@@ -43,9 +50,11 @@ class Ready:
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._waiting: collections.OrderedDict[Template, collections.deque[Guest]] = collections.OrderedDict()
+        self._spare: dict[Template, collections.deque[Guest]] = collections.defaultdict(collections.deque)
         self._taken: collections.Counter[Template] = collections.Counter()
         self._last = 0.0
         self._filling = False
+        self._making = 0
         self._closed = False
 
     def take(self, template: Template) -> Guest | None:
@@ -57,7 +66,8 @@ class Ready:
                 return None
             waiting = self._waiting.setdefault(template, collections.deque())
             self._waiting.move_to_end(template)
-            guest = waiting.popleft() if waiting else None
+            spare = self._spare[template]
+            guest = waiting.popleft() if waiting else spare.popleft() if spare else None
             if guest is not None:
                 guest.is_running = True
             if not self._filling:
@@ -72,11 +82,32 @@ class Ready:
             return 0.0
         return self._last + _QUIET - time.monotonic()
 
-    def ended(self) -> None:
-        """Check again for an idle processor; called when a process has ended."""
-        if self._filling and not engine.has_slots():
-            with self._changed:
-                self._changed.notify_all()
+    def ended(self, template: Template) -> None:
+        """Make a spare guest, or check again for an idle processor; called on the thread of a process that has ended."""
+        with self._lock:
+            waiting = self._waiting.get(template)
+            if waiting is None or self._closed:
+                return
+            spare = self._spare[template]
+            if template.slots is None:
+                if self._filling:
+                    self._changed.notify_all()
+                return
+            if waiting or len(spare) + self._making >= SPARES:
+                return
+            self._making += 1
+        guest = None
+        try:
+            guest = engine.Guest(template, memory=engine.LARGEST_MEMORY)
+            guest.is_running = False
+        finally:
+            with self._lock:
+                self._making -= 1
+                if guest is not None and template in self._waiting and not self._closed:
+                    spare.append(guest)
+                    guest = None
+            if guest is not None:
+                guest.close()
 
     def close(self) -> None:
         """Close all waiting guests, and make no others; called before the interpreter exits."""
@@ -84,9 +115,9 @@ class Ready:
             self._closed = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._filling, timeout=5)
-            for waiting in self._waiting.values():
-                while waiting:
-                    waiting.pop().close()
+            for guests in (*self._waiting.values(), *self._spare.values()):
+                while guests:
+                    guests.pop().close()
 
     def _fill(self) -> None:
         """Make guests until enough are ready; then the thread ends, to be started again when one is taken."""
@@ -116,7 +147,8 @@ class Ready:
             while not self._closed and (left := self._pause()) > -_PATIENCE and (left > 0 or not self._lacking()):
                 self._changed.wait(left if left > 0 else _QUIET)
             while len(self._waiting) > _TEMPLATES:
-                dropped.extend(self._waiting.popitem(last=False)[1])
+                template, waiting = self._waiting.popitem(last=False)
+                dropped += (*waiting, *self._spare.pop(template, ()))
             lacking = self._lacking()
             if self._closed or not lacking:
                 self._filling = False
@@ -160,9 +192,11 @@ def take(template: Template) -> Guest | None:
     return _ready.take(template)
 
 
-def ended() -> None:
-    """Note that a process has ended."""
-    _ready.ended()
+def ended(template: Template) -> None:
+    """Note that a process of this image has ended; an error of making a spare guest is not that of the process."""
+    if _owner == os.getpid():
+        with contextlib.suppress(Exception):
+            _ready.ended(template)
 
 
 def close() -> None:

@@ -1,6 +1,7 @@
 """Ready instances: handed out once, never after a run, and none left behind."""
 
 import random
+import threading
 import time
 
 import pytest
@@ -87,3 +88,47 @@ def test_limits_apply_to_ready_guests(template):
         with pytest.raises(MemoryLimitExceeded):
             small.spawn(lambda: len(bytearray(1 << 30))).result()
         wait_until_full(pool._ready, template)
+
+
+def test_process_that_ends_leaves_a_spare_guest_for_the_next(template):
+    """Not more of them than was said, however many end at once; and none while others wait, which are quicker."""
+    stock = pool.Ready()
+    for _ in range(pool._BEFORE_FILLING):
+        stock.take(template)
+    stock._filling = True  # nothing fills it meanwhile
+    threads = [threading.Thread(target=stock.ended, args=(template,)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wanted = pool.SPARES if template.slots is not None else 0
+    assert len(stock._spare[template]) == wanted
+    taken = [stock.take(template) for _ in range(wanted)]
+    assert len({guest._number for guest in taken}) == wanted
+    assert stock.take(template) is None
+    waiting = stock._waiting[template]
+    waiting.extend(taken)
+    stock.ended(template)
+    assert not stock._spare[template]
+    stock._filling = False
+    stock.close()
+    assert not waiting
+    stock.ended(template)
+    assert not stock._spare[template]
+
+
+def test_limits_apply_to_spare_guests():
+    """And nothing of the process before is there."""
+
+    def leave() -> str | None:
+        import os
+
+        left = os.environ.get("LEFT")
+        os.environ["LEFT"] = "something"
+        return left
+
+    small = Environment(memory=128 << 20)
+    for _ in range(5):
+        assert spawn(leave).result() is None
+        with pytest.raises(MemoryLimitExceeded):
+            small.spawn(lambda: len(bytearray(1 << 30))).result()
