@@ -82,18 +82,20 @@ class WitWorld(wit_world.WitWorld):  # type: ignore[misc] # its base is made whe
             snapshot.rehearse_again(_run)
             return ""
         if call.startswith(_AGAIN):
-            answer = host_operations.deliver(_run_again(program, call.removeprefix(_AGAIN)))
-            host_operations.request(Operation.END, "")
-            return answer
+            return _measured(host_operations.deliver(_run_again(program, call.removeprefix(_AGAIN))))
         if call in _ACTS:
             answer = _ACTS[call](program)
             host_operations.request(Operation.END, "")
             return answer
         renewal.restart()
-        answer = host_operations.deliver(_run(program, call))
-        if transit.is_by_text():  # the host cannot see the memory in place; it measures it at every request
-            host_operations.request(Operation.END, "")
-        return answer
+        return _measured(host_operations.deliver(_run(program, call)))
+
+
+def _measured(answer: str) -> str:
+    """Let a host that cannot see the memory in place measure it, as it does at every request."""
+    if transit.is_by_text():
+        host_operations.request(Operation.END, "")
+    return answer
 
 
 def _run(program: str, call: str) -> str:

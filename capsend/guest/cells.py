@@ -39,9 +39,6 @@ _FORMS: Final = {
 
 _MOST_KEPT: Final = 500
 _MOST_CHARACTERS: Final = 4_000_000
-_kept: dict[str, int] = {}
-"""{name: characters} of the texts whose lines appear in tracebacks."""
-
 _own: set[str] = set()
 """The names of the modules in which source text was run."""
 
@@ -56,7 +53,7 @@ class Cell:
             end = ast.Expression(last.value) if isinstance(last, ast.Expr) else None
             if end is not None:
                 tree.body.pop()
-            self._body = _compiled(tree, name, "exec")
+            self._body = _compiled(tree, name, "exec") if tree.body or end is None else None
             self._end = None if end is None else _compiled(end, name, "eval")
         except SyntaxError as error:
             raise _with_text(error, text) from None
@@ -64,7 +61,7 @@ class Cell:
             raise SyntaxError(
                 f"it cannot be compiled: {error or type(error).__name__}", (name, 1, None, None)
             ) from None
-        _keep_lines(name, text)
+        _lines.keep(name, text)
 
     @property
     def is_async(self) -> bool:
@@ -76,7 +73,8 @@ class Cell:
         """Execute the text; return its value, or a coroutine for the value if the top level awaits something."""
         if self.is_async:
             return self._run_async(namespace)
-        exec(self._body, namespace)  # noqa: S102 - the purpose of a guest is to run programs
+        if self._body is not None:
+            exec(self._body, namespace)  # noqa: S102 - the purpose of a guest is to run programs
         return None if self._end is None else eval(self._end, namespace)  # noqa: S307 - as above
 
     async def _run_async(self, namespace: dict[str, Any]) -> Any:
@@ -88,15 +86,29 @@ class Cell:
         return value
 
 
-def _keep_lines(name: str, text: str) -> None:
-    """Let tracebacks show the lines of a text. Only the newest texts are kept, since a session may run many cells."""
-    _kept.pop(name, None)
-    _kept[name] = len(text)
-    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-    while len(_kept) > 1 and (len(_kept) > _MOST_KEPT or sum(_kept.values()) > _MOST_CHARACTERS):
-        oldest = next(iter(_kept))
-        del _kept[oldest]
-        linecache.cache.pop(oldest, None)
+class _Lines:
+    """The texts whose lines appear in tracebacks; only the newest are kept, since a session may run many cells."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[str, int] = {}
+        self._size = 0
+
+    def keep(self, name: str, text: str) -> None:
+        """Let tracebacks show the lines of a text."""
+        self.drop(name)
+        self._sizes[name] = len(text)
+        self._size += len(text)
+        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+        while len(self._sizes) > 1 and (len(self._sizes) > _MOST_KEPT or self._size > _MOST_CHARACTERS):
+            self.drop(next(iter(self._sizes)))
+
+    def drop(self, name: str) -> None:
+        """Forget a text, if it is kept."""
+        self._size -= self._sizes.pop(name, 0)
+        linecache.cache.pop(name, None)
+
+
+_lines = _Lines()
 
 
 def _compiled(tree: Any, name: str, mode: str) -> types.CodeType:
@@ -124,8 +136,7 @@ def syntax_error(text: str, name: str) -> list[Any] | None:
         place = [error.lineno, error.offset, error.text, error.end_lineno, error.end_offset]
         return [type(error).__name__, error.msg, *place]
     finally:
-        linecache.cache.pop(name, None)
-        _kept.pop(name, None)
+        _lines.drop(name)
     return None
 
 

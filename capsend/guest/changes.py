@@ -62,6 +62,9 @@ _BY_THE_INTERPRETER: Final = frozenset(
 )
 """The names under which the interpreter and the standard library cache results."""
 _OF_FUNCTIONS: Final = ("__code__", "__defaults__", "__name__", "__doc__")
+_ENTRIES: Final = "capsend_guest."
+"""The beginning of the modules with the entries for source text: they are not the program's, and nothing else names them."""
+
 _AROUND: Final = (tuple, frozenset)
 _WITH_INSTANCES: Final = (type, functools.partial)
 _Reader: TypeAlias = "Callable[[Any], dict[Any, Any]]"
@@ -158,9 +161,10 @@ class Watch:
         """Return the reader for the parts of an object: a function, or a module or class of the user."""
         kind = type(thing)  # `isinstance` would ask the object, whose class may run code
         if kind is types.FunctionType:
-            if self._program.owns(thing.__globals__.get("__name__", "")):
+            module = thing.__globals__.get("__name__", "")
+            if self._program.owns(module):
                 return _function_with_cells
-            return _function
+            return None if module.startswith(_ENTRIES) else _function
         if issubclass(kind, types.ModuleType):
             return _module if self._program.owns(thing.__name__) else None
         return _class if issubclass(kind, type) and self._program.has(thing) else None
