@@ -187,6 +187,7 @@ class Instance:
     Attributes:
         afterwards: functions to call at the end of the guest's host operation: by then a thread that they wake finds
             the GIL free.
+        on_wait: called once, when the instance waits for the first time.
         is_running: True while the instance runs code or is about to, and is not waiting.
         began: nanoseconds of processor time that its thread had used when the instance was made.
     """
@@ -201,6 +202,7 @@ class Instance:
         self._interrupted = False
         self.disturbed: bool = False
         self.on_disturbance: Callable[[], object] | None = None
+        self.on_wait: Callable[[], object] | None = None
         self.failure: BaseException | None = None
         self.raw_output: bytearray = bytearray()
         self._wake = threading.Lock()
@@ -294,6 +296,9 @@ class Instance:
 
         A wait may also end early without a cause: the caller checks again. None waits for ever.
         """
+        on_wait, self.on_wait = self.on_wait, None
+        if on_wait is not None:
+            on_wait()
         timeout = -1.0 if seconds is None else min(max(seconds, 0.0), threading.TIMEOUT_MAX)
         self.is_running = False
         if self._wake.acquire(timeout=timeout) and self.interrupted:

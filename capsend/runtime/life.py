@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 import threading
@@ -15,6 +16,7 @@ from capsend.codec.segments import size_of
 from capsend.codec.text import Stopped, dumps
 from capsend.exceptions import OutputLimitExceeded, ProcessKilled
 from capsend.process import Stats
+from capsend.runtime import admission
 from capsend.runtime.call_limits import Turns
 from capsend.runtime.completion import Completion
 from capsend.runtime.endings import fault_of, is_told, reason_of, translated, words_of
@@ -171,6 +173,8 @@ class Life(Completion):
         guest = self.guest
         if guest is not None:
             guest.interrupt()
+        else:
+            admission.hasten()
 
     def _stop_descendants(self) -> None:
         for life in self.branch.descendants():
@@ -244,9 +248,12 @@ class Life(Completion):
             self._clock = time.pthread_getcpuclockid(threading.get_ident())
         try:
             try:
+                if self._stop is not None:
+                    raise engine.Interrupted  # noqa: TRY301 - stopped before it was its turn
                 self.template = template() if callable(template) else template
                 guest = self._make_guest(self.template)
                 self.guest = self.transit.guest = guest
+                guest.on_wait = functools.partial(admission.leave, self)
                 self.mail.start(guest)
                 self._time_limits.watch_cpu(self.branch)
                 if self._stop is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import attrs
 
 from capsend.exceptions import ProcessKilled
+from capsend.runtime import admission
 from capsend.runtime.home import THIS_PROGRAM
 from capsend.runtime.life import Life
 
@@ -156,7 +157,7 @@ def start(  # noqa: PLR0913 - the parts of a life, all keyword-only except three
             from one that had used capsend.
     """
     from capsend import engine
-    from capsend.runtime import preloading, workers
+    from capsend.runtime import preloading
 
     preloading.load()
     if parent is None:
@@ -178,7 +179,7 @@ def start(  # noqa: PLR0913 - the parts of a life, all keyword-only except three
             sys.audit("capsend.grant", life.number, grant.kind, str(grant))
         if before is not None:
             before(life)
-        workers.run(functools.partial(_live_through, life, template), stack=life.stack)
+        admission.begin(life, functools.partial(_live_through, life, template))
     except BaseException:
         _live.discard(life)
         life.forget()
@@ -204,6 +205,7 @@ def _live_through(life: Life, template: Any) -> None:
         life.live(template)
     finally:
         _live.discard(life)
+        admission.leave(life)
 
 
 def register_exit() -> None:

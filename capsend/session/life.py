@@ -22,6 +22,7 @@ from capsend.exceptions import (
     ProcessKilled,
     Rendering,
 )
+from capsend.runtime import admission
 from capsend.runtime.endings import is_told, translated
 from capsend.runtime.life import Life
 from capsend.runtime.output import Lines
@@ -273,6 +274,7 @@ class SessionLife(Life):
         else:
             guest.find_memory()
             self._receive(shipment, guest.run(self._program(shipment), shipment.call))
+        admission.leave(self)  # from now on it waits, most of the time
         while (task := self._requests.get()) is not None and self._stop is None:
             if isinstance(task, Call):
                 self._serve(guest, task)

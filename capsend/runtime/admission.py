@@ -1,0 +1,137 @@
+"""Admission: of many processes that are spawned at once, only a few begin at a time.
+
+A process that ends leaves its memory, its thread and a spare instance to the next one, in a third of the time that new
+ones take. So a process that has begun a moment ago holds back others, until it ends or waits for something, or the
+moment is over: processes that compute for long, or that wait for each other, all run.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Final, Protocol
+
+from capsend.deadlines import Deadlines
+from capsend.runtime import workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST: Final = 1 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+"""The most processes that have begun a moment ago: one for each processor, and one that waits for the GIL."""
+
+MOMENT: Final = 0.005
+"""Seconds after its beginning for which a process holds back others."""
+
+_deadlines: Final = Deadlines()
+
+
+class Life(Protocol):
+    """The life of a process, as this module uses it."""
+
+    @property
+    def is_ending(self) -> bool:
+        """True once the process is being stopped."""
+
+    @property
+    def stack(self) -> int:
+        """Bytes of stack that its thread needs."""
+
+    def stop_alone(self, error: BaseException) -> None:
+        """End the process with this error."""
+
+
+class Admission:
+    """The processes that have begun a moment ago, and those that wait for their turn, in order; safe to use from any thread."""
+
+    def __init__(self) -> None:
+        # Reentrant: a mailbox that is collected while this thread holds the lock may wake a process.
+        self._lock = threading.RLock()
+        self._young: dict[Life, float] = {}
+        self._waiting: collections.OrderedDict[Life, Callable[[], object]] = collections.OrderedDict()
+        self._is_watching = False
+        self._is_hasty = False
+
+    def begin(self, life: Life, work: Callable[[], object]) -> None:
+        """Do the work of a process on a thread of its own, as soon as it is its turn; return at once.
+
+        Raises:
+            RuntimeError: the system has no thread left.
+        """
+        with self._lock:
+            if self._waiting or not self._has_room():
+                self._waiting[life] = work
+                self._watch()
+                return
+            self._young[life] = time.monotonic() + MOMENT
+        try:
+            workers.run(work, stack=life.stack)
+        except BaseException:
+            self.leave(life)
+            raise
+
+    def leave(self, life: Life) -> None:
+        """Let others begin: a process has ended, or waits for something."""
+        with self._lock:
+            if self._young.pop(life, None) is None or not self._waiting:
+                return
+        self._admit()
+
+    def hasten(self) -> None:
+        """Let all that are being stopped begin soon, and so end; without a lock, as a handle may be collected at any point."""
+        self._is_hasty = True
+
+    def _has_room(self) -> bool:
+        if len(self._young) < MOST:
+            return True
+        now = time.monotonic()
+        for life in [life for life, until in self._young.items() if until <= now]:
+            del self._young[life]
+        return len(self._young) < MOST
+
+    def _watch(self) -> None:
+        """Look again when the moment of the oldest is over."""
+        if not self._is_watching:
+            # Without a thread for it, processes begin only as others end.
+            with contextlib.suppress(RuntimeError):
+                _deadlines.add(MOMENT, self._look)
+                self._is_watching = True
+
+    def _look(self) -> None:
+        with self._lock:
+            self._is_watching = False
+            ending: list[tuple[Life, Callable[[], object]]] = []
+            if self._is_hasty:
+                self._is_hasty = False
+                ending += [(life, self._waiting.pop(life)) for life in [*self._waiting] if life.is_ending]
+        for life, work in ending:
+            self._start(life, work)
+        self._admit()
+
+    def _admit(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    return
+                if not self._has_room():
+                    self._watch()
+                    return
+                life, work = self._waiting.popitem(last=False)
+                self._young[life] = time.monotonic() + MOMENT
+            self._start(life, work)
+
+    def _start(self, life: Life, work: Callable[[], object]) -> None:
+        try:
+            workers.run(work, stack=life.stack)
+        except (
+            RuntimeError
+        ) as error:  # the process ends with the error, on this thread: one that is being stopped runs nothing
+            life.stop_alone(error)
+            work()
+
+
+_admission: Final = Admission()
+begin, leave, hasten = _admission.begin, _admission.leave, _admission.hasten
