@@ -250,6 +250,7 @@ class Life(Completion):
             try:
                 if self._stop is not None:
                     raise engine.Interrupted  # noqa: TRY301 - stopped before it was its turn
+                self._time_limits.begin()
                 self.template = template() if callable(template) else template
                 guest = self._make_guest(self.template)
                 self.guest = self.transit.guest = guest

@@ -25,7 +25,7 @@ def _nothing(_error: BaseException) -> None:
 
 
 class TimeLimits:
-    """The clocks that end a process when its time is over. The timeout counts from the making of this object.
+    """The clocks that end a process when its time is over. The timeout counts from `begin`.
 
     Args:
         environment: the limits.
@@ -43,8 +43,12 @@ class TimeLimits:
         self._stop = stop
         self._ended = False
         self._cpu_deadline: Deadline | None = None
-        timeout = self._timeout
-        self._timeout_deadline = None if timeout is None else _deadlines.add(timeout, self._time_is_over)
+        self._timeout_deadline: Deadline | None = None
+
+    def begin(self) -> None:
+        """Count the timeout from now on."""
+        if self._timeout is not None:
+            self._timeout_deadline = _deadlines.add(self._timeout, self._time_is_over)
 
     def watch_cpu(self, branch: Branch) -> None:
         """Watch the CPU time from now on, and check no more often than the limit could have been used up."""

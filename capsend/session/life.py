@@ -303,6 +303,7 @@ class SessionLife(Life):
             self._current = call
             head = call.head if call.is_wanted else call.passed_over
         limits = TimeLimits(call.limits, number=self.number, stop=self._exceed)
+        limits.begin()
         self._ahead.clear()  # left over from an earlier call that was interrupted in its answer
         refusal: LimitExceeded | None = None
         handles: list[list[Any]] = []

@@ -17,6 +17,7 @@ from tests.eventually import eventually
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.usefixtures("template")
 STACK = 1 << 20
 MANY = 30
 
@@ -173,3 +174,14 @@ def test_a_burst_answers_in_its_order() -> None:
     for _ in range(2):
         assert [p.result(60) for p in [spawn(lambda n=n: n * n) for n in range(200)]] == [n * n for n in range(200)]
     assert not capsend.processes()
+
+
+def test_timeout_counts_from_the_beginning() -> None:
+    """Not while others begin."""
+    environment = Environment(timeout=0.3)
+    busy = [environment.spawn(spin) for _ in range(60 * MOST)]  # some of them begin after 0.3 s
+    late = environment.spawn(pow, 2, 10)
+    assert late.result(60) == 1024
+    for p in busy:
+        with pytest.raises(capsend.TimeLimitExceeded):
+            p.result(60)
