@@ -12,7 +12,7 @@ import contextlib
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from capsend.deadlines import Deadlines
 from capsend.runtime import workers
@@ -27,10 +27,17 @@ MOMENT: Final = 0.005
 """Seconds after its beginning for which a process holds back others."""
 
 _deadlines: Final = Deadlines()
+_Start: TypeAlias = "tuple[Life, Callable[[], object]]"
 
 
 class Life(Protocol):
-    """The life of a process, as this module uses it."""
+    """The life of a process, as this module uses it.
+
+    Attributes:
+        turns: an object that it shares with its parent and its children.
+    """
+
+    turns: Any
 
     @property
     def is_ending(self) -> bool:
@@ -45,13 +52,17 @@ class Life(Protocol):
 
 
 class Admission:
-    """The processes that have begun a moment ago, and those that wait for their turn, in order; safe to use from any thread."""
+    """The processes that have begun a moment ago, and those that wait for their turn; safe to use from any thread.
+
+    Ordering:
+        Processes of one tree begin in order; the trees take turns, so that no process delays others by its many children.
+    """
 
     def __init__(self) -> None:
         # Reentrant: a mailbox that is collected while this thread holds the lock may wake a process.
         self._lock = threading.RLock()
         self._young: dict[Life, float] = {}
-        self._waiting: collections.OrderedDict[Life, Callable[[], object]] = collections.OrderedDict()
+        self._waiting: collections.OrderedDict[Any, collections.deque[_Start]] = collections.OrderedDict()
         self._is_watching = False
         self._is_hasty = False
 
@@ -63,7 +74,7 @@ class Admission:
         """
         with self._lock:
             if self._waiting or not self._has_room():
-                self._waiting[life] = work
+                self._waiting.setdefault(life.turns, collections.deque()).append((life, work))
                 self._watch()
                 return
             self._young[life] = time.monotonic() + MOMENT
@@ -103,10 +114,7 @@ class Admission:
     def _look(self) -> None:
         with self._lock:
             self._is_watching = False
-            ending: list[tuple[Life, Callable[[], object]]] = []
-            if self._is_hasty:
-                self._is_hasty = False
-                ending += [(life, self._waiting.pop(life)) for life in [*self._waiting] if life.is_ending]
+            ending = self._take_ending() if self._is_hasty else []
         for life, work in ending:
             self._start(life, work)
         self._admit()
@@ -119,9 +127,29 @@ class Admission:
                 if not self._has_room():
                     self._watch()
                     return
-                life, work = self._waiting.popitem(last=False)
+                life, work = self._next()
                 self._young[life] = time.monotonic() + MOMENT
             self._start(life, work)
+
+    def _take_ending(self) -> list[_Start]:
+        """Take out all that are being stopped."""
+        self._is_hasty = False
+        ending: list[_Start] = []
+        for tree, starts in [*self._waiting.items()]:
+            for _ in range(len(starts)):
+                start = starts.popleft()
+                (ending if start[0].is_ending else starts).append(start)
+            if not starts:
+                del self._waiting[tree]
+        return ending
+
+    def _next(self) -> _Start:
+        """Take out the first process of the tree whose turn it is."""
+        tree, starts = self._waiting.popitem(last=False)
+        start = starts.popleft()
+        if starts:
+            self._waiting[tree] = starts
+        return start
 
     def _start(self, life: Life, work: Callable[[], object]) -> None:
         try:

@@ -30,6 +30,11 @@ _PLACES: Final = {
             "{spawn:subinterpreter} ms |"),
         ),
         ("| spawns per second, one after the other |", " {rate} | pyeryx {rate:pyeryx}, `multiprocessing` fork {rate:multiprocessing fork} |"),
+        (
+            "| spawns per second, 100 at once |",
+            (" {rate:capsend, 100 at once} | pyeryx, 4 threads {rate:pyeryx, 4 threads}, `multiprocessing` fork, 20 at once "
+            "{rate:multiprocessing fork, 20 at once} |"),
+        ),
         ("| one more live process |", " {memory} MB | `multiprocessing` spawn {memory:multiprocessing spawn} MB |"),
         ("| live processes at once |", " {live}, started in {live:seconds to start} s | |"),
         ("| speed-up of two busy processes on two cores |", " {cores} | `multiprocessing` fork {cores:multiprocessing fork} |"),

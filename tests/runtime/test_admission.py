@@ -27,7 +27,8 @@ class Waiting:
 
     stack = STACK
 
-    def __init__(self) -> None:
+    def __init__(self, turns: object = None) -> None:
+        self.turns = turns or self
         self.is_ending = False
         self.has_begun = threading.Event()
         self.may_end = threading.Event()
@@ -76,6 +77,26 @@ def test_a_few_begin_and_the_next_when_one_ends_or_waits(monkeypatch: pytest.Mon
         life.may_end.set()
         begins.leave(life)
     assert others[2].has_begun.wait(30)
+
+
+def test_trees_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that spawns many children delays others by one of them."""
+    monkeypatch.setattr(admission, "MOMENT", 60.0)
+    begins = Admission()
+    busy = [Waiting() for _ in range(MOST)]
+    children = [Waiting(busy[0]) for _ in range(5)]
+    others = [Waiting(), Waiting()]
+    for life in (*busy, *children, *others):
+        begins.begin(life, life.work)
+    order = [children[0], others[0], others[1], *children[1:]]
+    for gone, following in zip([*busy, *order], order, strict=False):
+        assert not following.has_begun.is_set()
+        gone.may_end.set()
+        begins.leave(gone)
+        assert following.has_begun.wait(30)
+        assert sum(life.has_begun.is_set() for life in order) == order.index(following) + 1
+    for life in order:
+        life.may_end.set()
 
 
 def test_nobody_waits_for_one_that_goes_on() -> None:
